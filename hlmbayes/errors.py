@@ -1,0 +1,35 @@
+"""Everything the package raises or warns about, one branch per stage.
+
+A message says what was got, what is wanted and what to do, in the words of
+the person who wrote the model or made the data.
+"""
+
+from __future__ import annotations
+
+
+class HLMError(Exception):
+    """Root of every error the package raises on purpose."""
+
+
+class DataError(HLMError):
+    """The data cannot be used as asked: names the column or the ids."""
+
+
+class EquationError(HLMError):
+    """The model's equations are wrong: names the line and the symbol."""
+
+
+class CommandFileError(HLMError):
+    """An HLM command file or MDM template is wrong: names the file and the line."""
+
+
+class EstimationError(HLMError):
+    """The model cannot be estimated from these data: names the reason."""
+
+
+class SamplingError(HLMError):
+    """The Bayesian engine cannot do what was asked (priors, sampler, stored posterior)."""
+
+
+class HLMWarning(UserWarning):
+    """A result is usable, but something about it should be known first."""
