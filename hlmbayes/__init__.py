@@ -1,1 +1,58 @@
-"""Two-level hierarchical linear models."""
+"""Two-level hierarchical linear models: HLM 6.08's tables and the same models in PyMC.
+
+>>> import hlmbayes as hlm
+>>> data = hlm.datasets.hsb()
+>>> fit = hlm.Model("mathach = b0 + r; b0 = g00 + u0").fit(data)
+>>> print(fit.listing())
+
+Importing the package imports nothing else: public names are found when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hlmbayes import datasets as datasets
+    from hlmbayes import errors as errors
+    from hlmbayes.data import TwoLevelData as TwoLevelData
+    from hlmbayes.data import read as read
+    from hlmbayes.errors import HLMError as HLMError
+    from hlmbayes.errors import HLMWarning as HLMWarning
+
+__version__ = "0.1.0"
+
+SUBMODULES = ("datasets", "errors")
+PUBLIC = {
+    "read": "data",
+    "TwoLevelData": "data",
+    "Model": "equations",
+    "Moments": "moments",
+    "load_moments": "moments",
+    "Fit": "estimate",
+    "Priors": "posterior",
+    "Posterior": "posterior",
+    "read_command_file": "command_file",
+    "HLMError": "errors",
+    "HLMWarning": "errors",
+}
+
+__all__ = ["__version__", *SUBMODULES, *PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name in SUBMODULES:
+        return import_module(f"hlmbayes.{name}")
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'hlmbayes' has no attribute {name!r}")
+    try:
+        value = getattr(import_module(f"hlmbayes.{PUBLIC[name]}"), name)
+    except ModuleNotFoundError as error:
+        raise AttributeError(f"module 'hlmbayes' has no attribute {name!r} ({error})") from error
+    globals()[name] = value  # found once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
