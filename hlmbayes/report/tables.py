@@ -1,0 +1,280 @@
+"""What a listing prints, as plain values: the one source of the text, the HTML page and the JSON.
+
+Nothing here formats and nothing here computes a statistic: `hlmbayes.report.collect.tables` reads a Fit into
+`Tables`; `text.listing`, `html.page` and `to_json.document` are pure functions of `Tables`. Matrices are
+tuples of tuples, symbols are HLM's (B0, G01, U0), names of variables are as the user wrote them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Matrix = tuple[tuple[float, ...], ...]
+Centering = Literal["none", "group", "grand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Level2Term:
+    """A level-2 predictor of one level-1 coefficient: the line ``meanses, G01`` of the header."""
+
+    name: str
+    gamma: str
+    centering: Centering = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Level1Term:
+    """A level-1 coefficient of the model: its symbol B0, its predictor, and its level-2 equation."""
+
+    symbol: str
+    variable: str
+    slope: bool
+    random: bool
+    terms: tuple[Level2Term, ...]
+    centering: Centering = "none"
+
+    @property
+    def label(self) -> str:
+        """``INTRCPT1`` or ``SES slope``."""
+        return f"{self.variable} slope" if self.slope else self.variable
+
+    @property
+    def effect(self) -> str:
+        """U0 for B0."""
+        return "U" + self.symbol[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One line of the weighting table: a weight variable, or None for no weighting."""
+
+    level: str
+    variable: str | None = None
+    normalized: bool = False
+
+
+NO_WEIGHTS = (Weight("Level 1"), Weight("Level 2"), Weight("Precision"))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The specification block: what was asked for, before any result."""
+
+    outcome: str
+    coefficients: tuple[Level1Term, ...]
+    n_rows: int
+    n_units: int
+    method: Literal["REML", "ML"]
+    max_iterations: int
+    title: str = "no title"
+    data_source: str = ""
+    command_file: str = ""
+    output_file: str = ""
+    n_rows_in_data: int | None = None  # before rows with missing values were dropped; None: as n_rows
+    constraints: tuple[tuple[str, ...], ...] = ()  # ("G02", "G12")
+    sigma2_variables: tuple[str, ...] = ()
+    heterogeneous: bool = False
+    weights: tuple[Weight, ...] = NO_WEIGHTS
+
+    @property
+    def random(self) -> tuple[Level1Term, ...]:
+        """Coefficients with a random effect, in the order of tau."""
+        return tuple(c for c in self.coefficients if c.random)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedRow:
+    """One gamma with its test; `p` is the number, `p_text` what the listing prints for it."""
+
+    coef: str
+    level1: str
+    level2: str
+    gamma: str
+    constrained: bool
+    estimate: float
+    se: float
+    t: float
+    df: float
+    p: float
+    p_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceRow:
+    """A variance component; the level-1 row has no test (None)."""
+
+    name: str
+    effect: str
+    sd: float
+    variance: float
+    df: float | None = None
+    chi2: float | None = None
+    p: float | None = None
+    p_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChiSquare:
+    """A chi-square test; `note` is a sentence for the notes (for example a boundary-corrected p-value)."""
+
+    chi2: float
+    df: float
+    p: float
+    p_text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A general linear hypothesis: one contrast coefficient per gamma and row, and its Wald test."""
+
+    contrasts: tuple[tuple[str, tuple[float, ...]], ...]  # (("G00", (0.0, 0.0)), ("G01", (1.0, 0.0)), ...)
+    test: ChiSquare
+    covariance: str = "robust"  # which covariance matrix of the gammas: "robust" or "model-based"
+
+
+@dataclass(frozen=True, slots=True)
+class AlphaRow:
+    """A coefficient of log(sigma^2)."""
+
+    variable: str
+    alpha: str
+    estimate: float
+    se: float
+    z: float
+    p: float
+    p_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heterogeneity:
+    """Results for a heterogeneous level-1 variance, and its comparison with the homogeneous model."""
+
+    macro_iteration: int
+    alphas: tuple[AlphaRow, ...]
+    homogeneous_deviance: float
+    homogeneous_parameters: int
+    heterogeneous_deviance: float
+    heterogeneous_parameters: int
+    comparison: ChiSquare
+
+
+@dataclass(frozen=True, slots=True)
+class LeastSquares:
+    """OLS of all rows, ignoring the units: printed with fulloutput:y."""
+
+    sigma2: float
+    fixed: tuple[FixedRow, ...]
+    fixed_robust: tuple[FixedRow, ...]
+    loglik: float
+    n_parameters: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StartingValues:
+    """Starting values; `tau_raw` is tau before HLM's fix-up of a bad diagonal, None where none was needed."""
+
+    sigma2: float
+    tau: Matrix
+    tau_raw: Matrix | None = None
+    fixed: tuple[FixedRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IterationRow:
+    """One line of the iteration log."""
+
+    number: int
+    loglik: float
+    sigma2: float
+    tau: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRegression:
+    """One unit's own OLS regression, coefficients in the order of the random coefficients."""
+
+    unit: str
+    coefficients: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OptimumRow:
+    """One quantity on HLM's path beside its value at the exact optimum."""
+
+    label: str
+    here: float
+    optimum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """Comparison of HLM's answer with the exact optimum of the same criterion (deviances on one constant)."""
+
+    rows: tuple[OptimumRow, ...]
+    deviance_here: float
+    deviance_optimum: float
+    true_deviance: float  # of the optimum, with the full -n/2 ln(2 pi), as lme4, SAS and Stata print it
+
+
+@dataclass(frozen=True, slots=True)
+class NoteGroup:
+    """A heading of the section "Notes by hlmbayes" with its sentences."""
+
+    heading: str
+    sentences: tuple[str, ...]
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Everything a listing prints."""
+
+    header: Header
+    stop_line: str
+    iteration: int
+    sigma2: float  # nan where heterogeneous
+    tau: Matrix
+    tau_corr: Matrix
+    reliability: tuple[float, ...]
+    loglik: float
+    fixed: tuple[FixedRow, ...]
+    fixed_robust: tuple[FixedRow, ...]
+    variance_components: tuple[VarianceRow, ...]
+    deviance: float
+    n_parameters: int
+    algorithm: Literal["hlm", "exact"] = "hlm"
+    converged: bool = True
+    se_sigma2: float | None = None
+    se_tau: Matrix | None = None
+    n_units_full_rank: int | None = None  # None: as n_units
+    unit_regressions: tuple[UnitRegression, ...] = ()
+    average_ols: tuple[float, ...] = ()
+    least_squares: LeastSquares | None = None
+    start: StartingValues | None = None
+    log: tuple[IterationRow, ...] = ()
+    full_output: bool = False
+    heterogeneity: Heterogeneity | None = None
+    comparison: ChiSquare | None = None  # against the deviance: and df: of the command file
+    hypotheses: tuple[Hypothesis, ...] = ()
+    homogeneity: ChiSquare | None = None
+    notes: tuple[NoteGroup, ...] = ()
+    optimum: Optimum | None = None
+
+    @property
+    def units_left_out(self) -> bool:
+        """Whether reliabilities and chi-squares rest on fewer units than the rest."""
+        return self.n_units_full_rank is not None and self.n_units_full_rank < self.header.n_units
+
+
+def p_text(p: float, *, chi_square: bool = False) -> str:
+    """Return a p-value as HLM prints it: three decimals, ``>.500`` for a chi-square test with p over .5.
+
+    The one place where a p-value is rounded for the listing.
+    """
+    if p != p:
+        return "n/a"
+    if chi_square and p > 0.5:
+        return ">.500"
+    return f"{p:.3f}"

@@ -1,0 +1,378 @@
+"""The HLM 6.08 listing as text: a pure function of `Tables`.
+
+The layout (columns, headings, even blanks at line ends) is that of HLM 6.08's listings of the High School and
+Beyond models; the blocks that only a run with ``fulloutput:y`` shows (unit regressions, least squares,
+starting values, iterations) follow published HLM 5 and HLM 6 listings. Column widths are stated once, in the
+function that prints the table. A number that would not fit its column is printed in E notation, never run
+into its neighbour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from .layout import LONG_RULE, RULE, SHORT_RULE, count, likelihood, matrix, name_width, number
+from .notes import notes_section
+from .specification import specification
+from .tables import ChiSquare, FixedRow, Header, Heterogeneity, Hypothesis, Tables
+
+CONSTRAINED = ' The "*" gammas have been constrained.  See the table on the header page.'
+
+
+def listing(tables: Tables) -> str:
+    """Return the whole listing, HLM's part first, then the section "Notes by hlmbayes"."""
+    return "\n".join([*hlm_part(tables), "", *notes_section(tables), ""])
+
+
+def hlm_part(tables: Tables) -> list[str]:
+    """Return the lines that HLM itself would print."""
+    lines = [*specification(tables.header), ""]
+    if tables.full_output or tables.unit_regressions:
+        lines += _unit_regressions(tables)
+    if tables.full_output:
+        lines += [*_least_squares(tables), *_starting_values(tables), *_log(tables)]
+    return [
+        *lines,
+        *_results(tables),
+        *_fixed_tables(tables),
+        *_variance_components(tables),
+        *_statistics(tables),
+    ]
+
+
+# ----------------------------------------------------------------------------- full output
+
+
+def _unit_regressions(tables: Tables) -> list[str]:
+    header = tables.header
+    width = name_width(header)
+    lines = []
+    if tables.unit_regressions:
+        heads = [
+            f"{c.variable:>{width}} slope  " if c.slope else f"    {c.variable:>{width}}    "
+            for c in header.random
+        ]
+        lines = [
+            "Level-1 OLS regressions",
+            " -----------------------",
+            "",
+            " Level-2 Unit " + "".join(heads),
+            LONG_RULE + "-",
+        ]
+        for row in tables.unit_regressions:
+            cells = "".join(f"{number(value, width + 4, 5)}    " for value in row.coefficients)
+            lines.append(f"{row.unit:>12} {cells}")
+        lines += [LONG_RULE + "-", ""]
+    for coefficient, value in zip(header.random, tables.average_ols, strict=False):
+        lines.append(
+            f"The average OLS level-1 coefficient for {coefficient.variable:>{width}} ={number(value, 13, 5)}"
+        )
+    return [*lines, ""] if lines else []
+
+
+def _least_squares(tables: Tables) -> list[str]:
+    ols = tables.least_squares
+    if ols is None:
+        return []
+    heading = " Least-squares estimates of fixed effects"
+    return [
+        "Least Squares Estimates",
+        "-----------------------",
+        "",
+        f"sigma_squared ={number(ols.sigma2, 13, 5)}",
+        "",
+        *_outcome(tables),
+        "",
+        *_fixed_table(tables.header, [heading], ols.fixed),
+        "",
+        *_outcome(tables),
+        "",
+        *_fixed_table(tables.header, [heading, " (with robust standard errors)"], ols.fixed_robust),
+        "",
+        f"The least-squares likelihood value = {ols.loglik:.6f}",
+        f"Deviance = {-2 * ols.loglik:.5f}",
+        f"Number of estimated parameters = {ols.n_parameters}",
+        "",
+    ]
+
+
+def _starting_values(tables: Tables) -> list[str]:
+    start = tables.start
+    if start is None:
+        return []
+    lines = ["STARTING VALUES", "---------------", "", f"sigma(0)_squared ={number(start.sigma2, 13, 5)}", ""]
+    if start.tau_raw is not None:
+        lines += [
+            "Tau(0)",
+            *matrix(tables.header, start.tau_raw),
+            "",
+            "New Tau(0)",
+            *matrix(tables.header, start.tau),
+        ]
+    elif start.tau:
+        lines += ["Tau(0)", *matrix(tables.header, start.tau)]
+    lines.append("")
+    if start.fixed:
+        heading = [" Estimation of fixed effects", " (Based on starting values of covariance components)"]
+        lines += [*_outcome(tables), "", *_fixed_table(tables.header, heading, start.fixed), ""]
+    return lines
+
+
+def _log(tables: Tables) -> list[str]:
+    lines = [
+        f"The value of the likelihood function at iteration {i.number} = {likelihood(i.loglik)}"
+        for i in tables.log
+    ]
+    return [*lines, ""] if lines else []
+
+
+# ----------------------------------------------------------------------------- results
+
+
+def _results(tables: Tables) -> list[str]:
+    header = tables.header
+    lines = []
+    if header.n_rows_in_data is not None and header.n_rows_in_data != header.n_rows:
+        lines += [f"Run-time deletion has reduced the number of level-1 records to {header.n_rows}", ""]
+    lines += [tables.stop_line, f"******* ITERATION {tables.iteration} *******", ""]
+    if tables.heterogeneity is not None:
+        lines += _heterogeneity(header, tables.heterogeneity)
+    else:
+        lines += [f" Sigma_squared ={number(tables.sigma2, 13, 5)}", ""]
+        if tables.se_sigma2 is not None:
+            lines += [f" Standard Error of Sigma_squared ={number(tables.se_sigma2, 13, 5)}", "", ""]
+    if header.random:
+        lines += [*_tau(tables), *_reliabilities(tables)]
+    at = f"The value of the likelihood function at iteration {tables.iteration} = {likelihood(tables.loglik)}"
+    return [*lines, at, f"The outcome variable is  {header.outcome}", ""]
+
+
+def _tau(tables: Tables) -> list[str]:
+    header = tables.header
+    lines = [" Tau", *matrix(header, tables.tau), "", ""]
+    if tables.se_tau is not None:
+        lines += [" Standard Errors of Tau", *matrix(header, tables.se_tau), "", ""]
+    return [
+        *lines,
+        "Tau (as correlations)",
+        *matrix(header, tables.tau_corr, width=7, decimals=3, end=""),
+        "",
+    ]
+
+
+def _reliabilities(tables: Tables) -> list[str]:
+    width = name_width(tables.header) + 2
+    rows = [
+        f"{c.variable:>{width}}, {c.symbol}{number(value, 29, 3)}"
+        for c, value in zip(tables.header.random, tables.reliability, strict=True)
+    ]
+    return [
+        SHORT_RULE,
+        "  Random level-1 coefficient   Reliability estimate",
+        SHORT_RULE,
+        *rows,
+        SHORT_RULE,
+        "",
+        *_fewer_units(tables, "reliability estimates"),
+    ]
+
+
+def _fewer_units(tables: Tables, what: str) -> list[str]:
+    if not tables.units_left_out:
+        return []
+    return [
+        f"Note: The {what} reported above are based on only "
+        f"{tables.n_units_full_rank} of {tables.header.n_units}",
+        "units that had sufficient data for computation.  Fixed effects and variance",
+        "components are based on all the data.",
+        "",
+    ]
+
+
+def _heterogeneity(header: Header, results: Heterogeneity) -> list[str]:
+    width = name_width(header) + 1
+    terms = "".join(f" + {a.alpha}({a.variable})" for a in results.alphas[1:])
+    rows = [
+        f"{a.variable:>{width}}    ,{a.alpha:<6}{number(a.estimate, 12, 5)}{number(a.se, 14, 6)}"
+        f"{number(a.z, 11, 3)}{a.p_text:>10}"
+        for a in results.alphas
+    ]
+    test = results.comparison
+    rule, wide = " " + "-" * 68, " " + "-" * 67
+    return [
+        "RESULTS FOR HETEROGENEOUS SIGMA-SQUARED",
+        f"(macro iteration {results.macro_iteration})",
+        "",
+        " Var(R) = Sigma_squared and",
+        f" log(Sigma_squared) = {results.alphas[0].alpha}{terms}",
+        "",
+        "",
+        " Model for level-1 variance",
+        rule,
+        "                                      Standard",
+        "    Parameter        Coefficient      Error       Z-ratio   P-value",
+        rule,
+        *rows,
+        rule,
+        "",
+        "Summary of Model Fit",
+        "",
+        wide,
+        " Model                                Number of         Deviance",
+        "                                      Parameters",
+        wide,
+        _deviance_row(
+            " 1. Homogeneous sigma_squared", results.homogeneous_parameters, results.homogeneous_deviance
+        ),
+        _deviance_row(
+            " 2. Heterogeneous sigma_squared",
+            results.heterogeneous_parameters,
+            results.heterogeneous_deviance,
+        ),
+        wide,
+        " Model Comparison                 Chi-square       df    P-value",
+        wide,
+        f" Model 1 vs Model 2{number(test.chi2, 26, 5)}{count(test.df, 8)}{test.p_text:>10}",
+        "",
+    ]
+
+
+def _deviance_row(label: str, parameters: int, deviance: float) -> str:
+    return f"{label:<31}{parameters:>13}{number(deviance, 21, 5)}"
+
+
+# ----------------------------------------------------------------------------- tables of effects
+
+
+def _outcome(tables: Tables) -> list[str]:
+    return [f" The outcome variable is  {tables.header.outcome}"]
+
+
+def _fixed_tables(tables: Tables) -> list[str]:
+    heading = " Final estimation of fixed effects"
+    if not tables.fixed:
+        return [" The model has no fixed effects.", ""]
+    return [
+        *_fixed_table(tables.header, [heading + ":"], tables.fixed),
+        "",
+        *_outcome(tables),
+        "",
+        *_fixed_table(tables.header, [heading, " (with robust standard errors)"], tables.fixed_robust),
+        "",
+    ]
+
+
+def _fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow]) -> list[str]:
+    pad = name_width(header) - 8
+    rule = RULE + "-" * pad
+    lines = [
+        *heading,
+        rule,
+        f"{'':{39 + pad}}Standard             Approx.",
+        f"{'    Fixed Effect':<{25 + pad}}Coefficient   Error      T-ratio   d.f.     P-value",
+        rule,
+    ]
+    for row, heads in _grouped(header, rows):
+        name = f"    {row.level2:>{8 + pad}}, {row.gamma}"
+        lines += [
+            *heads,
+            f"{name:<{20 + pad}}{'*' if row.constrained else ' '}{number(row.estimate, 15, 6)}"
+            f"{number(row.se, 11, 6)}{number(row.t, 10, 3)}{count(row.df, 10)}{row.p_text:>9}",
+        ]
+    closing = [CONSTRAINED] if any(row.constrained for row in rows) else []
+    return [*lines, rule, *closing]
+
+
+def _grouped(header: Header, rows: Sequence[FixedRow]) -> Iterator[tuple[FixedRow, list[str]]]:
+    """Yield each row with the lines before it: ``For SES slope, B1`` where a level-1 coefficient begins."""
+    width = name_width(header) + 7
+    current = ""
+    for row in rows:
+        yield row, [f" For{row.level1:>{width}}, {row.coef}"] if row.coef != current else []
+        current = row.coef
+
+
+def _variance_components(tables: Tables) -> list[str]:
+    if not tables.variance_components:
+        return []
+    pad = name_width(tables.header) - 8
+    rule = LONG_RULE + "-" * pad
+    lines = [
+        " Final estimation of variance components:",
+        rule,
+        f"{' Random Effect':<{25 + pad}}Standard      Variance     df    Chi-square  P-value",
+        f"{'':{25 + pad}}Deviation     Component",
+        rule,
+    ]
+    for row in tables.variance_components:
+        line = _effect_name(row.name, 8 + pad) + f"{row.effect:<2}"
+        line += number(row.sd, 15, 5) + number(row.variance, 14, 5)
+        if row.df is not None:
+            line += f"{count(row.df, 6)}{number(row.chi2, 14, 5)}{row.p_text:>9}"
+        lines.append(line)
+    return [*lines, rule, "", *_fewer_units(tables, "chi-square statistics")]
+
+
+def _effect_name(name: str, width: int) -> str:
+    """Return `` INTRCPT1,       ``, ``      SES slope, `` or ``  level-1,       ``."""
+    if name.endswith(" slope"):
+        return f"{name.removesuffix(' slope'):>{width + 1}} slope, "
+    return f"{name + ',':>{width + 2}}       "
+
+
+def _statistics(tables: Tables) -> list[str]:
+    lines = [
+        " Statistics for current covariance components model",
+        " --------------------------------------------------",
+        f" Deviance                       = {tables.deviance:.6f}",
+        f" Number of estimated parameters = {tables.n_parameters}",
+    ]
+    if tables.comparison is not None:
+        title = (
+            "Variance-Covariance components test"
+            if tables.header.method == "REML"
+            else "Model comparison test"
+        )
+        lines += ["", f" {title}", " -----------------------------------", *_chi_square(tables.comparison)]
+    for position, hypothesis in enumerate(tables.hypotheses, start=1):
+        which = f" - Test {position}" if len(tables.hypotheses) > 1 else ""
+        lines += ["", *_hypothesis(tables, hypothesis, which)]
+    if tables.homogeneity is not None:
+        lines += [
+            "",
+            " Test of homogeneity of level-1 variance",
+            " " + "-" * 40,
+            *_chi_square(tables.homogeneity),
+        ]
+    return lines
+
+
+def _chi_square(test: ChiSquare) -> list[str]:
+    return [
+        f" Chi-square statistic         ={number(test.chi2, 13, 5)}",
+        f" Number of degrees of freedom ={count(test.df, 5)}",
+        f" P-value                      = {test.p_text}",
+    ]
+
+
+def _hypothesis(tables: Tables, hypothesis: Hypothesis, which: str) -> list[str]:
+    width = name_width(tables.header)
+    contrasts = dict(hypothesis.contrasts)
+    lines = [
+        f"                Results of General Linear Hypothesis Testing{which}",
+        LONG_RULE,
+        "                                   Coefficients      Contrast",
+        LONG_RULE,
+    ]
+    for row, heads in _grouped(tables.header, tables.fixed):
+        cells = "".join(number(value, 8, 3) for value in contrasts.get(row.gamma, ()))
+        name = f"     {row.level2:>{width}}, {row.gamma}"
+        lines += [*heads, f"{name:<{10 + width}}{number(row.estimate, 27, 6)}   {cells}"]
+    test = hypothesis.test
+    return [
+        *lines,
+        "",
+        f"Chi-square statistic = {test.chi2:.6f}",
+        f"Degrees of freedom   = {count(test.df)}",
+        f"P-value              = {test.p_text}",
+    ]
