@@ -30,7 +30,7 @@ PUBLIC = {
     "Model": "equations",
     "Moments": "moments",
     "load_moments": "moments",
-    "Fit": "estimate",
+    "Fit": "fit",
     "Priors": "posterior",
     "Posterior": "posterior",
     "read_command_file": "command_file",

@@ -1,0 +1,235 @@
+"""From a model and data to a Fit: the exact optimum, or HLM's own early-stopped path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .criterion import criterion, profiled_sigma2
+from .design import Design, build_design
+from .equations import Model
+from .errors import EstimationError
+from .fit import Components, Fit
+from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
+from .likelihood import Evaluation, System, evaluate, standardise
+from .moments import Moments, moments_of
+from .newton import Minimum, Point, minimise
+
+if TYPE_CHECKING:
+    from .data import TwoLevelData
+
+ZERO = 1e-9  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is zero
+
+
+def fit(
+    model: Model,
+    data: TwoLevelData | Moments | Any,
+    *,
+    method: str = "REML",
+    algorithm: str = "exact",
+    max_iterations: int = 100,
+    stopval: float = 1e-6,
+    accel: int = 5,
+) -> Fit:
+    """Estimate a two-level model.
+
+    Parameters
+    ----------
+    model : Model
+    data : TwoLevelData or Moments
+    method : "REML" or "ML"
+    algorithm : "exact" or "hlm"
+        The optimum of the likelihood, or HLM 6.08's iterations, which stop before it.
+    max_iterations, stopval, accel
+        HLM's `numit`, `stopval` (per cent change of the log-likelihood) and `accel`; `hlm` only.
+
+    Raises
+    ------
+    DataError, EquationError, EstimationError
+    """
+    reml = _choose("method", method.upper(), ("REML", "ML")) == "REML"
+    _choose("algorithm", algorithm, ("exact", "hlm"))
+    design = build_design(model, moments_for(model, data))
+    check_size(design)
+    system = standardise(design)
+    rows = None if isinstance(data, Moments) else data
+    if algorithm == "exact":
+        return _exact(design, system, reml, rows)
+    return _hlm(design, system, reml, rows, max_iterations=max_iterations, stopval=stopval, accel=accel)
+
+
+def _choose(what: str, got: str, allowed: tuple[str, ...]) -> str:
+    if got not in allowed:
+        raise EstimationError(f"{what} {got!r} is not known: use {' or '.join(allowed)}")
+    return got
+
+
+def moments_for(model: Model, data: TwoLevelData | Moments) -> Moments:
+    """Take the moments of a model's level-1 columns, or check that given moments have them."""
+    if isinstance(data, Moments):
+        return data
+    columns = list(dict.fromkeys([model.outcome, *model.level1_variables]))
+    return moments_of(data, columns, level2=model.level2_variables)
+
+
+def check_size(design: Design) -> None:
+    """Refuse designs whose variances have nothing to be estimated from."""
+    if design.n_rows <= design.n_fixed:
+        raise EstimationError(
+            f"{design.n_rows} rows cannot carry {design.n_fixed} fixed effects: take some out"
+        )
+    if design.n_random and design.n_units <= design.n_random:
+        raise EstimationError(
+            f"{design.n_units} units cannot carry {design.n_random} random coefficients: "
+            "make some of them nonrandom"
+        )
+    if design.n_random and design.n_rows <= design.n_units:
+        raise EstimationError(
+            "every unit has a single row: variance between units cannot be told from variance within them"
+        )
+
+
+# --- the optimum ---------------------------------------------------------------------------------
+
+
+def _exact(design: Design, system: System, reml: bool, rows: Any) -> Fit:
+    found = optimum(system, reml)
+    found_at: Evaluation = found.point.extra  # type: ignore[assignment]
+    at, boundary = settle_boundary(design, system, found_at, reml)
+    log = tuple(_iteration(design, system, point.extra, reml, k) for k, point in enumerate(found.path, 1))  # type: ignore[arg-type]
+    last = _iteration(design, system, at, reml, len(log))
+    components = Components(last.tau, last.sigma2)
+    return Fit(
+        model=design.model, design=design, system=system, at=at, method="REML" if reml else "ML",
+        algorithm="exact", gamma_free=last.gamma, components=components, entering=components,
+        loglik=last.loglik, iterations=len(log), converged=found.converged, stop_reason=found.reason,
+        boundary=boundary, start=None, log=log, data=rows,
+    )  # fmt: skip
+
+
+def optimum(system: System, reml: bool) -> Minimum:
+    """Minimise the profiled criterion over L, Theta = L L', by Newton steps in a trust region."""
+    q = system.n_random
+    index = np.tril_indices(q)
+    jacobian_at = _jacobian(q)
+
+    def objective(x: np.ndarray) -> Point:
+        factor = np.zeros((q, q))
+        factor[index] = x
+        at = evaluate(system, factor)
+        c = criterion(system, at, reml)
+        j = jacobian_at(factor)
+        hessian = j @ c.hessian.reshape(q * q, q * q) @ j.T
+        same_column = np.equal.outer(index[1], index[1])
+        hessian += 2.0 * same_column * c.gradient[np.ix_(index[0], index[0])]
+        return Point(x, c.value, 2.0 * (c.gradient @ factor)[index], 0.5 * (hessian + hessian.T), at)
+
+    return minimise(objective, _start(system, reml)[index])
+
+
+def _jacobian(q: int):  # type: ignore[no-untyped-def]
+    """Give the derivative of vec(L L') in the lower triangle of L, (m, q * q), as a function of L."""
+    rows, cols = np.tril_indices(q)
+    m = np.arange(len(rows))
+
+    def at(factor: np.ndarray) -> np.ndarray:
+        j = np.zeros((len(rows), q, q))
+        j[m, rows, :] = factor[:, cols].T
+        return (j + j.transpose(0, 2, 1)).reshape(len(rows), q * q)
+
+    return at
+
+
+def _start(system: System, reml: bool) -> np.ndarray:
+    """Start from one Fisher-scoring step away from Theta = 0 (MIVQUE(0)), made well conditioned."""
+    q = system.n_random
+    if not q:
+        return np.zeros((0, 0))
+    at = evaluate(system, np.zeros((q, q)))
+    c = criterion(system, at, reml)
+    # the expected curvature in Theta_ab, other elements aside, is the sum of H_aa H_bb
+    theta = -c.gradient / np.einsum("aabb->ab", at.hh)
+    values, vectors = np.linalg.eigh(theta)
+    floor = max(0.1 * float(values[-1]), 1e-3)
+    return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)
+
+
+def settle_boundary(
+    design: Design, system: System, at: Evaluation, reml: bool
+) -> tuple[Evaluation, tuple[str, ...]]:
+    """Set directions of tau that vanish to exactly zero and say which they are."""
+    q = system.n_random
+    if not q:
+        return at, ()
+    values, vectors = np.linalg.eigh(at.theta)
+    zero = values < ZERO * max(1.0, float(values[-1]))
+    if not zero.any():
+        return at, ()
+    kept = vectors[:, ~zero] * np.sqrt(values[~zero])
+    # a lower-triangular root of a singular matrix: the R of a QR factorisation, transposed
+    root = np.zeros((q, q))
+    if kept.shape[1]:
+        root[:, : kept.shape[1]] = np.linalg.qr(kept.T, mode="r").T
+    names = [design.model.coefficients[r].effect for r in design.random]
+    directions = np.linalg.solve(system.to_tau.T, vectors[:, zero])
+    scale = np.sqrt(np.einsum("jaa->a", design.dd)[design.random] / design.n.sum())
+    return evaluate(system, root), _describe_zero(directions, scale, names)
+
+
+def _describe_zero(directions: np.ndarray, scale: np.ndarray, names: list[str]) -> tuple[str, ...]:
+    """Say in words which combinations of the random effects have no variance.
+
+    ``directions`` (q, z) spans the null space of tau; ``scale`` makes their entries comparable.
+    """
+    q, z = directions.shape
+    if z == q:
+        return tuple(f"the variance of {name} is estimated as zero" for name in names)
+    weights = np.linalg.qr(directions / scale[:, None])[0]
+    share = np.einsum("az,az->a", weights, weights)
+    alone = [k for k in range(q) if share[k] > 1 - 1e-8]
+    messages = [f"the variance of {names[k]} is estimated as zero" for k in alone]
+    left = z - len(alone)
+    if left:
+        mixed = [names[k] for k in range(q) if k not in alone and share[k] > 1e-8]
+        messages.append(
+            f"a combination of {' and '.join(mixed)} has zero variance "
+            + (
+                "(their correlation is estimated as 1 or -1)"
+                if len(mixed) == 2
+                else f"({left} of {q} directions of tau)"
+            )
+        )
+    return tuple(messages)
+
+
+def _iteration(design: Design, system: System, at: Evaluation, reml: bool, number: int) -> Iteration:
+    s2 = profiled_sigma2(system, at, reml)
+    tau, sigma2 = to_data(system, at.theta * s2, s2)
+    loglik = -0.5 * (criterion(system, at, reml).value + data_scale(system, reml))
+    return Iteration(number, loglik, at.delta * system.gamma_scale + design.gamma_ols, tau, sigma2)
+
+
+# --- HLM's path ----------------------------------------------------------------------------------
+
+
+def _hlm(
+    design: Design, system: System, reml: bool, rows: Any, *, max_iterations: int, stopval: float, accel: int
+) -> Fit:
+    if not design.full_rank.any():
+        raise EstimationError(
+            "no unit has enough rows for a regression of its own, which HLM's starting values need: "
+            'use algorithm="exact"'
+        )
+    path = run_path(design, system, reml=reml, max_iterations=max_iterations, stopval=stopval, accel=accel)
+    last = path.log[-1]
+    return Fit(
+        model=design.model, design=design, system=system, at=path.at, method="REML" if reml else "ML",
+        algorithm="hlm", gamma_free=last.gamma, components=Components(last.tau, last.sigma2),
+        entering=Components(*path.entering), loglik=last.loglik, iterations=last.number,
+        converged=path.converged, stop_reason=path.reason, boundary=(), start=path.start, log=path.log,
+        data=rows,
+    )  # fmt: skip
+
+
+__all__ = ["Start", "fit", "starting_values"]

@@ -1,0 +1,237 @@
+"""The result of an estimation: frozen, with every table a method away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .criterion import expected_information
+from .design import Design
+from .equations import Model
+from .hlm_path import Iteration, Start, to_standard
+from .labels import NamedArray
+from .likelihood import Evaluation, System
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .data import TwoLevelData
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Components:
+    """tau (q, q) and sigma2, in the units of the data."""
+
+    tau: np.ndarray
+    sigma2: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """A fitted two-level model.
+
+    HLM prints fixed effects, their standard errors and the log-likelihood at the values of tau and
+    sigma2 that ENTER the last iteration, everything else at the values that LEAVE it. ``components``
+    are those that leave, ``entering`` those that enter; `exact` has one and the same.
+
+    Attributes
+    ----------
+    model : Model
+    design : Design
+    system : System
+        The design's standardised cross-products.
+    at : Evaluation
+        The likelihood's ingredients at ``entering``.
+    method : "REML" or "ML"
+    algorithm : "exact" or "hlm"
+    gamma_free : ndarray, shape (F,)
+        Free fixed effects.
+    components, entering : Components
+    loglik : float
+    iterations : int
+    converged : bool
+    stop_reason : str
+    boundary : tuple of str
+        In words, which variances or combinations are estimated as zero.
+    start : Start or None
+        HLM's starting values (algorithm "hlm").
+    log : tuple of Iteration
+    data : TwoLevelData or None
+        The rows, where the fit came from rows.
+    """
+
+    model: Model
+    design: Design
+    system: System
+    at: Evaluation
+    method: str
+    algorithm: str
+    gamma_free: np.ndarray
+    components: Components
+    entering: Components
+    loglik: float
+    iterations: int
+    converged: bool
+    stop_reason: str
+    boundary: tuple[str, ...]
+    start: Start | None
+    log: tuple[Iteration, ...]
+    data: TwoLevelData | None
+
+    # --- estimates ---
+
+    @property
+    def gamma(self) -> NamedArray:
+        """All fixed effects by name, constrained ones repeated, shape (n_gamma,)."""
+        return NamedArray(self.gamma_free[self.design.free], self.model.gamma_names)
+
+    @cached_property
+    def vcov_free(self) -> np.ndarray:
+        """Model-based covariance matrix of the free fixed effects, shape (F, F)."""
+        s2 = to_standard(self.system, self.entering.tau, self.entering.sigma2)[1]
+        scale = self.system.gamma_scale
+        return s2 * self.at.vg * np.outer(scale, scale)
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """Model-based covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
+        return self.vcov_free[np.ix_(self.design.free, self.design.free)]
+
+    @cached_property
+    def vcov_robust(self) -> np.ndarray:
+        """Robust (sandwich) covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
+        from .inference import robust_covariance
+
+        return robust_covariance(self)[np.ix_(self.design.free, self.design.free)]
+
+    @property
+    def tau(self) -> NamedArray:
+        """Covariance matrix of the random effects, by coefficient name, shape (q, q)."""
+        return NamedArray(self.components.tau, self.random_names)
+
+    @property
+    def sigma2(self) -> float:
+        """Level-1 variance."""
+        return self.components.sigma2
+
+    @property
+    def tau_corr(self) -> NamedArray:
+        """Tau as correlations; nan where a variance is zero."""
+        sd = np.sqrt(np.diag(self.components.tau))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            corr = self.components.tau / np.outer(sd, sd)
+        return NamedArray(corr, self.random_names)
+
+    @property
+    def random_names(self) -> tuple[str, ...]:
+        """Names of the random level-1 coefficients, b0, b1, ..."""
+        return tuple(self.model.coefficients[r].name for r in self.design.random)
+
+    @property
+    def effect_names(self) -> tuple[str, ...]:
+        """Names of the random effects, u0, u1, ..."""
+        return tuple(self.model.coefficients[r].effect for r in self.design.random)
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood; HLM's constant under ``algorithm="hlm"``, the true one under "exact"."""
+        return -2.0 * self.loglik
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of estimated parameters as HLM counts: variances under REML, gammas too under ML."""
+        q = self.design.n_random
+        return q * (q + 1) // 2 + 1 + (self.design.n_fixed if self.method == "ML" else 0)
+
+    @property
+    def n_rows(self) -> int:
+        """Level-1 rows analysed, N."""
+        return self.design.n_rows
+
+    @property
+    def n_units(self) -> int:
+        """Level-2 units analysed, J."""
+        return self.design.n_units
+
+    @cached_property
+    def _standard_errors(self) -> tuple[np.ndarray, float]:
+        from .inference import variance_standard_errors
+
+        return variance_standard_errors(self)
+
+    @property
+    def se_tau(self) -> NamedArray:
+        """Standard errors of tau, from the expected information; shape (q, q)."""
+        return NamedArray(self._standard_errors[0], self.random_names)
+
+    @property
+    def se_sigma2(self) -> float:
+        """Standard error of sigma2, from the expected information."""
+        return self._standard_errors[1]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What should be known before the numbers are used, in words."""
+        messages = []
+        if not self.converged:
+            messages.append(f"The estimation did not converge: {self.stop_reason}.")
+        messages += [f"On the boundary: {message}." for message in self.boundary]
+        return tuple(messages)
+
+    # --- tables ---
+
+    def fixed_effects(self, robust: bool = False) -> pd.DataFrame:
+        """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value; index = gamma names.
+
+        Parameters
+        ----------
+        robust : bool
+            Use the robust (sandwich) standard errors.
+        """
+        import pandas as pd
+
+        from .inference import fixed_effects
+
+        rows = fixed_effects(self, robust=robust)
+        index = pd.Index([row.name for row in rows], name="gamma")
+        columns = ["coefficient", "se", "t_ratio", "df", "p_value"]
+        return pd.DataFrame(
+            [[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns
+        )
+
+    def variance_components(self) -> pd.DataFrame:
+        """Tabulate the variance components: sd, variance, df, chi2, p_value; index = u0, ..., r."""
+        import pandas as pd
+
+        from .inference import variance_components
+
+        rows = variance_components(self)
+        index = pd.Index([row.name for row in rows], name="effect")
+        columns = ["sd", "variance", "df", "chi2", "p_value"]
+        return pd.DataFrame(
+            [[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns
+        )
+
+    def reliability(self) -> NamedArray:
+        """Reliability of each random level-1 coefficient's OLS estimate, averaged over full-rank units."""
+        from .inference import reliability
+
+        return NamedArray(reliability(self), self.random_names)
+
+    def __repr__(self) -> str:
+        state = "converged" if self.converged else "NOT CONVERGED"
+        lines = [
+            f"Fit of {self.model.outcome}: {self.method}, algorithm {self.algorithm!r}, {state} after "
+            f"{self.iterations} iterations; {self.n_rows} rows in {self.n_units} units",
+            "gamma  " + ", ".join(f"{name} {value:.6g}" for name, value in self.gamma.items()),
+            "tau    " + "; ".join(" ".join(f"{v:.6g}" for v in row) for row in self.components.tau),
+            f"sigma2 {self.sigma2:.6g}, deviance {self.deviance:.6f}, {self.n_parameters} parameters",
+        ]
+        return "\n".join([*lines, *self.warnings])
+
+
+__all__ = ["Components", "Fit", "Iteration", "Mapping", "Sequence", "Start", "expected_information"]

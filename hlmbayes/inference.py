@@ -1,0 +1,189 @@
+"""HLM's tables: fixed effects, robust standard errors, chi-squares of variances, reliabilities.
+
+Formulas: Raudenbush & Bryk (2002, ch. 3), as verified against HLM 6.08's printed digits in
+`docs/hlm_numerics.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import chdtrc, stdtr
+
+from .criterion import expected_information
+from .design import scatter_x
+from .hlm_path import to_standard, unit_ols
+from .likelihood import evaluate
+
+if TYPE_CHECKING:
+    from .fit import Fit
+
+
+@dataclass(frozen=True, slots=True)
+class FixedEffect:
+    """A line of the table of fixed effects."""
+
+    name: str
+    coefficient: float
+    se: float
+    t_ratio: float
+    df: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceComponent:
+    """A line of the table of variance components; the level-1 line has no test."""
+
+    name: str
+    sd: float
+    variance: float
+    df: float
+    chi2: float
+    p_value: float
+
+
+def fixed_effects(fit: Fit, *, robust: bool = False) -> tuple[FixedEffect, ...]:
+    """Give the fixed-effects table, one line a gamma.
+
+    d.f.: J - S - 1 where the level-1 coefficient is random or the intercept, S the number of its
+    level-2 predictors (constrained gammas counted with the first of them); N - F elsewhere.
+    """
+    variance = np.diag(fit.vcov_robust if robust else fit.vcov)
+    rows = []
+    for name, value, var, df in zip(fit.model.gamma_names, fit.gamma, variance, fixed_df(fit), strict=True):
+        se = float(np.sqrt(var))
+        t = float(value) / se
+        rows.append(FixedEffect(name, float(value), se, t, df, float(2.0 * stdtr(df, -abs(t)))))
+    return tuple(rows)
+
+
+def fixed_df(fit: Fit) -> list[float]:
+    """Give HLM's degrees of freedom of every gamma."""
+    design, seen, result = fit.design, set[int](), []
+    for coefficient, columns in zip(fit.model.coefficients, design.columns, strict=True):
+        own = [int(c) for c in columns if int(c) not in seen]
+        at_level2 = coefficient.random or coefficient.predictor.variable is None
+        df = design.n_units - len(own) if at_level2 else design.n_rows - design.n_fixed
+        result += [float(df)] * len(columns)
+        seen.update(own)
+    return result
+
+
+def unit_scores(fit: Fit) -> np.ndarray:
+    """Give X_j'V_j^-1(y_j - X_j gamma), shape (J, F), free fixed effects, units of the data."""
+    design = fit.design
+    residual = design.de - np.einsum("jab,jb->ja", design.dd, _moved(fit))
+    return scatter_x(weigh(fit, residual), design.w, design.columns, design.n_fixed)
+
+
+def _moved(fit: Fit) -> np.ndarray:
+    """Give W_j (gamma - gamma_OLS), shape (J, p)."""
+    return fit.design.level1_coefficients(fit.gamma_free - fit.design.gamma_ols)
+
+
+def weigh(fit: Fit, products: np.ndarray) -> np.ndarray:
+    """Turn D'a per unit, (J, p), into D'V^-1 a, at the values that enter the last iteration."""
+    design, tau, sigma2 = fit.design, fit.entering.tau, fit.entering.sigma2
+    r = design.random
+    zz = design.dd[:, r[:, None], r]
+    # Z'V^-1 = (I + Z'Z Theta)^-1 Z' / s2, and D'V^-1 = (D' - D'Z Theta (I + Z'Z Theta)^-1 Z') / s2
+    inner = np.linalg.solve(np.eye(len(r)) + zz @ (tau / sigma2), products[:, r, None])
+    return (products - (design.dd[:, :, r] @ (tau / sigma2) @ inner)[:, :, 0]) / sigma2
+
+
+def robust_covariance(fit: Fit) -> np.ndarray:
+    """Give Vg (sum_j s_j s_j') Vg of the free fixed effects; no small-sample factor."""
+    scores = unit_scores(fit)
+    return fit.vcov_free @ (scores.T @ scores) @ fit.vcov_free
+
+
+def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
+    """Give standard errors of tau (q, q) and sigma2 from the expected information at the estimates.
+
+    Under REML the information is that of the restricted likelihood. nan where tau is singular:
+    there is no standard error on the boundary.
+    """
+    q = fit.design.n_random
+    information = components_information(fit)
+    se = np.full((q, q), np.nan)
+    try:
+        covariance = np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        return se, float("nan")
+    variances = np.diag(covariance)
+    rows, cols = np.tril_indices(q)
+    if not fit.boundary:
+        se[rows, cols] = se[cols, rows] = np.sqrt(variances[:-1])
+    return se, float(np.sqrt(variances[-1]))
+
+
+def components_information(fit: Fit) -> np.ndarray:
+    """Give the expected information of (lower triangle of tau by rows, sigma2), units of the data."""
+    system, q = fit.system, fit.design.n_random
+    theta, s2 = to_standard(system, fit.components.tau, fit.components.sigma2)
+    values, vectors = np.linalg.eigh(theta)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    at = evaluate(system, np.linalg.qr(root.T, mode="r").T if q else root)
+    information = expected_information(system, at, s2, fit.method == "REML")
+    jacobian = _to_data_jacobian(system.to_tau, system.e_scale)
+    inverse = np.linalg.inv(jacobian)
+    return inverse.T @ information @ inverse
+
+
+def _to_data_jacobian(to_tau: np.ndarray, e_scale: float) -> np.ndarray:
+    """Give d(data elements) / d(standardised elements) of (tau, sigma2)."""
+    q = len(to_tau)
+    rows, cols = np.tril_indices(q)
+    m = len(rows)
+    jacobian = np.zeros((m + 1, m + 1))
+    for k in range(m):
+        unit = np.zeros((q, q))
+        unit[rows[k], cols[k]] = unit[cols[k], rows[k]] = 1.0
+        jacobian[:m, k] = (to_tau @ unit @ to_tau.T)[rows, cols]
+    jacobian[m, m] = e_scale**2
+    return jacobian
+
+
+def reliability(fit: Fit) -> np.ndarray:
+    """Give mean_j tau_qq / (tau_qq + s2 [(Z'Z)^-1]_qq) over full-rank units, shape (q,)."""
+    ok = fit.design.full_rank
+    variance = fit.sigma2 * np.einsum("jaa->ja", unit_ols(fit.design)[1][ok])
+    tau = np.diag(fit.components.tau)
+    return np.mean(tau / (tau + variance), axis=0) if ok.any() else np.full(len(tau), np.nan)
+
+
+def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
+    """Give the table of variance components with HLM's chi-square tests, the level-1 line last.
+
+    chi2_q = sum_j (b_qj - w_qj gamma)^2 / (s2 [(Z'Z)^-1]_qq) over full-rank units, b_j the unit's OLS
+    of y minus the fixed part whose level-1 variable is not random; d.f. J' - S_q - 1, J' without
+    a gamma.
+    """
+    design, tau = fit.design, fit.components.tau
+    ok, random = design.full_rank, design.random
+    b, inverse, _, _ = unit_ols(design)
+    deviation = b - ols_shift(fit)
+    with np.errstate(invalid="ignore"):
+        chi2 = np.sum((deviation**2 / (fit.sigma2 * np.einsum("jaa->ja", inverse)))[ok], axis=0)
+    rows = []
+    for k, r in enumerate(random):
+        df = float(ok.sum() - len(design.columns[r]))
+        p = float(chdtrc(df, chi2[k])) if df > 0 else float("nan")
+        variance = float(tau[k, k])
+        rows.append(VarianceComponent(fit.effect_names[k], variance**0.5, variance, df, float(chi2[k]), p))
+    nan = float("nan")
+    return (*rows, VarianceComponent("r", fit.sigma2**0.5, fit.sigma2, nan, nan, nan))
+
+
+def ols_shift(fit: Fit) -> np.ndarray:
+    """Give what takes the units' OLS coefficients of e = y - X gamma_OLS to deviations from W gamma.
+
+    With d = W(gamma - gamma_OLS) (J, p), e - X(gamma - gamma_OLS) has OLS coefficients
+    b - d_Z - (Z'Z)^-1 Z'D_f d_f: this is the last two terms, shape (J, q).
+    """
+    design, r = fit.design, fit.design.random
+    inverse = unit_ols(design)[1]
+    return np.einsum("jab,jb->ja", inverse @ design.dd[:, r, :], _moved(fit))

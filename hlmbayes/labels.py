@@ -1,0 +1,65 @@
+"""Arrays whose entries have names, so that ``fit.gamma["g01"]`` and ``fit.gamma[1]`` both work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+
+class NamedArray(np.ndarray):
+    """A vector, or a square matrix, whose axes carry one set of names.
+
+    Indexing with names (``a["g01"]``, ``tau["b0", "b1"]``) gives plain floats; every
+    other operation is NumPy's and its results are ordinary arrays or floats.
+
+    Parameters
+    ----------
+    values : array_like, shape (k,) or (k, k)
+    names : sequence of str, length k
+    """
+
+    names: tuple[str, ...]
+
+    def __new__(cls, values: Any, names: Sequence[str]) -> NamedArray:
+        """Copy ``values`` so that a result cannot be changed through its source."""
+        array = np.array(values, dtype=float).view(cls)
+        if any(length != len(names) for length in array.shape):
+            raise ValueError(f"got values of shape {array.shape} for {len(names)} names")
+        array.names = tuple(names)
+        array.flags.writeable = False
+        return array
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.names = getattr(source, "names", ())
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            key = self._position(key)
+        elif isinstance(key, tuple):
+            key = tuple(self._position(k) if isinstance(k, str) else k for k in key)
+        result = super().__getitem__(key)
+        return np.asarray(result) if isinstance(result, np.ndarray) else result
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """Results of arithmetic are plain: their entries need not be what the names say."""
+        plain = np.asarray(array)
+        return plain[()] if return_scalar else plain
+
+    def _position(self, name: str) -> int:
+        try:
+            return self.names.index(name.lower())
+        except ValueError:
+            raise KeyError(f"{name!r}: the names are {', '.join(self.names)}") from None
+
+    def keys(self) -> tuple[str, ...]:
+        """Give the names in order."""
+        return self.names
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Pair each name with its value (a row, for a matrix)."""
+        return zip(self.names, np.asarray(self), strict=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (NamedArray, (np.asarray(self), self.names))

@@ -1,0 +1,111 @@
+"""Trust-region Newton minimisation for a few parameters with an exact Hessian.
+
+The Hessian's eigenvectors are used throughout, so a saddle point is left along its negative
+direction: in L (Theta = L L') every singular Theta is a stationary point in some directions, and
+only curvature tells a boundary optimum from a place to move on from (Nocedal & Wright 2006, ch. 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Point(NamedTuple):
+    """A place and what is known there; ``extra`` is whatever the objective wants kept."""
+
+    x: np.ndarray
+    value: float
+    gradient: np.ndarray
+    hessian: np.ndarray
+    extra: object
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Minimum:
+    """The last point, every accepted point before it, and why the search ended."""
+
+    point: Point
+    path: tuple[Point, ...]
+    evaluations: int
+    converged: bool
+    reason: str
+
+
+def minimise(
+    objective: Callable[[np.ndarray], Point], start: np.ndarray, *, tolerance: float = 1e-9, limit: int = 100
+) -> Minimum:
+    """Minimise a smooth function.
+
+    Parameters
+    ----------
+    objective : callable
+        x -> Point.
+    start : ndarray, shape (m,)
+    tolerance : float
+        Stop once the decrease still promised by the quadratic model is below this; one more Newton
+        step is then taken, which squares what is left.
+    limit : int
+        Evaluations at most.
+    """
+    point, radius, path = objective(start), 1.0, []
+    for count in range(1, limit):
+        path.append(point)
+        values, vectors = np.linalg.eigh(point.hessian)
+        step, promised = _step(values, vectors, point.gradient, radius)
+        tried = objective(point.x + step)
+        last = promised < tolerance
+        noise = 1e-13 * abs(point.value)
+        gain = point.value - tried.value
+        if last and gain > -noise - tolerance:
+            return Minimum(tried, (*path, tried), count + 1, True, "no smaller value nearby: the optimum")
+        ratio = (gain + noise) / (promised + noise) if np.isfinite(gain) else -1.0
+        length = float(np.linalg.norm(step))
+        if ratio < 0.25:
+            radius = 0.25 * length
+        elif ratio > 0.75 and length > 0.8 * radius:
+            radius *= 4.0
+        if ratio > 1e-4:
+            point = tried
+        else:
+            path.pop()
+        if radius < 1e-12:
+            return Minimum(
+                point, (*path, point), count + 1, False, "no step lowers the criterion any further"
+            )
+    return Minimum(point, (*path, point), limit, False, f"{limit} evaluations were not enough")
+
+
+def _step(
+    values: np.ndarray, vectors: np.ndarray, gradient: np.ndarray, radius: float
+) -> tuple[np.ndarray, float]:
+    """Minimise the quadratic model inside the radius; give the step and the decrease it promises."""
+    g = vectors.T @ gradient
+    tiny = 1e-12 * max(1.0, float(np.abs(values).max(initial=0.0)))
+    if values.size and values[0] > tiny:
+        newton = -g / values
+        if np.linalg.norm(newton) <= radius:
+            return vectors @ newton, float(0.5 * np.sum(g**2 / values))
+    shift = _shift(values, g, radius, tiny)
+    z = -g / (values + shift)
+    missing = radius**2 - float(z @ z)
+    if values.size and values[0] < -tiny and missing > 0:  # the hard case: along the most negative direction
+        z[0] += np.copysign(np.sqrt(missing), z[0])
+    return vectors @ z, float(-(g @ z) - 0.5 * np.sum(values * z**2))
+
+
+def _shift(values: np.ndarray, g: np.ndarray, radius: float, tiny: float) -> float:
+    """Find the shift of the eigenvalues at which the step has the radius' length, or the least allowed."""
+    low = max(0.0, -float(values.min(initial=0.0))) + tiny
+    high = low + float(np.linalg.norm(g)) / radius
+    if np.linalg.norm(g / (values + low)) <= radius:
+        return low
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if np.linalg.norm(g / (values + middle)) > radius else (low, middle)
+        if high - low < 1e-3 * high:
+            break
+    return high
