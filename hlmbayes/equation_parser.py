@@ -12,45 +12,21 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
-from .equation_parts import Coefficient, Gamma, LogSigma2, Predictor, check_constraints, check_model, fail
-from .equation_parts import gamma_name as name_of_gamma
+from .equation_lines import CENTERING, MAKE_COLUMN, SYMBOLS, Line, Token, read_lines, symbol_of
+from .equation_parts import (
+    Coefficient,
+    Gamma,
+    LogSigma2,
+    Predictor,
+    check_constraints,
+    check_model,
+    fail,
+    gamma_name,
+)
 from .errors import EquationError
 
-_NAME = r"[^\W\d][\w.@$]*"
-_TOKEN = re.compile(rf"(?P<quoted>`[^`]*`)|(?P<number>[0-9][\w.]*)|(?P<name>{_NAME})|(?P<op>\S)")
-_SYMBOLS = {
-    "b": re.compile(r"(?:beta|b|β)_?(0|[1-9][0-9]{0,2})(?:_?i?j)?", re.IGNORECASE),
-    "g": re.compile(r"(?:gamma|g|γ)_?([0-9]{1,6}|[0-9]{1,3}_[0-9]{1,3})", re.IGNORECASE),
-    "u": re.compile(r"u_?(0|[1-9][0-9]{0,2})(?:_?j)?", re.IGNORECASE),
-    "r": re.compile(r"r(?:_?ij)?", re.IGNORECASE),
-}
 _ALPHA = re.compile(r"(?:alpha|a|α)_?(0|[1-9][0-9]{0,2})", re.IGNORECASE)
 _SIGMA2 = re.compile(r"sigma(?:_?squared|_?sq|_?2|²)|σ²|σ2", re.IGNORECASE)
-_CENTERING = ("group", "grand")
-_MAKE_COLUMN = "compute the column in the data first and use its name here"
-
-
-class Token(NamedTuple):
-    """A piece of an equation; kind is "name", "quoted", "number" or "op"."""
-
-    kind: str
-    text: str
-
-    def is_op(self, text: str) -> bool:
-        """Whether this is the operator `text`."""
-        return self.kind == "op" and self.text == text
-
-
-class Line(NamedTuple):
-    """One equation: where it is, for messages, and its tokens."""
-
-    where: str
-    left: list[Token]
-    right: list[Token]
-
-    def fail(self, message: str) -> NoReturn:
-        """Raise the EquationError for this line."""
-        fail(self.where, message)
 
 
 class ModelParts(NamedTuple):
@@ -60,13 +36,6 @@ class ModelParts(NamedTuple):
     coefficients: tuple[Coefficient, ...]
     log_sigma2: LogSigma2 | None
     constraints: tuple[tuple[str, ...], ...]
-
-
-def is_plain_name(name: str) -> bool:
-    """Whether a variable name can stand in an equation without backticks."""
-    if not re.fullmatch(_NAME, name) or name.casefold() in (*_CENTERING, "log"):
-        return False
-    return _symbol(name) is None
 
 
 def parse(text: str) -> ModelParts:
@@ -83,7 +52,7 @@ def parse(text: str) -> ModelParts:
     level2: dict[int, Line] = {}
     sigma: Line | None = None
     constraints: list[Line] = []
-    for line in _lines(text):
+    for line in read_lines(text):
         kind, index = _kind(line)
         if kind == "outcome":
             if level1 is not None:
@@ -113,7 +82,7 @@ def _build(level1: Line, level2: dict[int, Line], sigma: Line | None, constraint
             effect = " + u0" if index == 0 else ""
             level1.fail(
                 f"b{index} is used but has no level-2 equation; "
-                f"add a line such as: b{index} = {name_of_gamma(index, 0)}{effect}"
+                f"add a line such as: b{index} = {gamma_name(index, 0)}{effect}"
             )
         gammas, random = _level2_terms(level2[index], index)
         coefficients.append(Coefficient(f"b{index}", predictor, gammas, random, level1.where))
@@ -126,83 +95,7 @@ def _build(level1: Line, level2: dict[int, Line], sigma: Line | None, constraint
     return ModelParts(outcome, tuple(coefficients), log_sigma2, _constraints(constraints, known))
 
 
-# ---------------------------------------------------------------- lines and tokens
-
-
-def _lines(text: str) -> list[Line]:
-    """The equations with their line numbers, counted from the first line that is not blank."""
-    pieces: list[tuple[int, str]] = []
-    number = 0
-    for raw in re.split(r"\r\n|\r|\n", text):
-        number += bool(number or raw.strip())
-        stripped = re.sub(r"#.*", "", re.sub(r"`[^`]*`", lambda m: m[0].replace("#", "\0"), raw))
-        pieces += [(number, part) for part in _split_semicolons(stripped.replace("\0", "#")) if part]
-    joined: list[tuple[int, str]] = []
-    for number, part in pieces:
-        goes_on = joined and (joined[-1][1][-1] in "+*=\\" or part[0] in "+*")
-        if goes_on:
-            first, before = joined[-1]
-            joined[-1] = (first, f"{before.removesuffix('\\').rstrip()} {part}")
-        else:
-            joined.append((number, part))
-    return [_line(number, part) for number, part in joined]
-
-
-def _split_semicolons(text: str) -> list[str]:
-    return [part.strip() for part in re.findall(r"(?:`[^`]*`|[^;])+", text)]
-
-
-def _line(number: int, text: str) -> Line:
-    shown = re.sub(r"\s+", " ", text)
-    where = f'line {number}: "{shown if len(shown) <= 160 else shown[:157] + "..."}"'
-    tokens = [Token(str(match.lastgroup), match[0]) for match in _TOKEN.finditer(text)]
-    _check_tokens(where, tokens)
-    equals = [i for i, token in enumerate(tokens) if token.is_op("=")]
-    if not equals:
-        fail(where, 'this is not an equation, there is no "="; write, for example, b0 = g00 + u0')
-    left, right = tokens[: equals[0]], tokens[equals[0] + 1 :]
-    if not left:
-        fail(where, 'nothing stands before "="; write the outcome, a coefficient (b0) or log(sigma2)')
-    if not right:
-        fail(where, 'nothing stands after "="; write the terms of the equation')
-    return Line(where, left, right)
-
-
-def _check_tokens(where: str, tokens: Sequence[Token]) -> None:
-    depth = 0
-    for token in tokens:
-        if token.kind == "op":
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
-            if depth < 0:
-                fail(where, 'a ")" without its "("; remove it or add the "("')
-            if token.text not in "()=+*":
-                _fail_operator(where, token.text)
-    if depth:
-        fail(where, 'a "(" is not closed; add the ")"')
-
-
-def _fail_operator(where: str, op: str) -> NoReturn:
-    advice = {
-        "-": "terms are added with +, the sign is in the coefficient; for x minus its mean write group(x) "
-        "or grand(x)",
-        ":": f"an interaction of two variables of one level is a product; {_MAKE_COLUMN}",
-        "~": "write = here, or use Model.from_formula(...) for an lme4 formula",
-        "^": f"powers are not computed here; {_MAKE_COLUMN}",
-        "/": f"quotients are not computed here; {_MAKE_COLUMN}",
-        "`": "a backtick is not closed; write names with odd characters as `name`",
-        "|": "write the level-2 equations, or use Model.from_formula(...) for an lme4 formula",
-        ",": "an equation is a sum of terms, no commas; constraints are written g02 = g12, one set a line",
-    }
-    fail(where, f'"{op}" has no meaning here; ' + advice.get(op, "wanted names, =, +, *, ( and )"))
-
-
-def _symbol(text: str) -> tuple[str, int] | None:
-    """Kind and index of a name with a meaning of its own (b1, u0, r); index -1 where there is none."""
-    for kind, pattern in _SYMBOLS.items():
-        match = pattern.fullmatch(text)
-        if match:
-            return kind, int(match[1]) if kind in "bu" else -1
-    return None
+# ---------------------------------------------------------------- which equation
 
 
 def _kind(line: Line) -> tuple[str, int]:
@@ -213,13 +106,13 @@ def _kind(line: Line) -> tuple[str, int]:
         if not (left[1].is_op("(") and left[-1].is_op(")") and _SIGMA2.fullmatch(inner)):
             shown = "".join(token.text for token in left)
             line.fail(
-                f"got {shown}; the only logarithm is log(sigma2). For the log of a variable {_MAKE_COLUMN}"
+                f"got {shown}; the only logarithm is log(sigma2). For the log of a variable {MAKE_COLUMN}"
             )
         return "log", -1
     if len(left) > 1:
         shown = "".join(token.text for token in left)
         line.fail(f'"{shown}" before "=" is not one name; wanted the outcome, b0, b1, ... or log(sigma2)')
-    symbol = _symbol(left[0].text) if left[0].kind == "name" else None
+    symbol = symbol_of(left[0].text) if left[0].kind == "name" else None
     if left[0].kind in ("number", "op"):
         line.fail(
             f'"{left[0].text}" before "=" is not a name; wanted the outcome, b0, b1, ... or log(sigma2)'
@@ -268,13 +161,13 @@ def _factor(line: Line, factor: list[Token]) -> tuple[str, int, Predictor]:
         factor = factor[1:2]
         first = factor[0]
     if len(factor) == 1:
-        symbol = _symbol(first.text) if first.kind == "name" else None
+        symbol = symbol_of(first.text) if first.kind == "name" else None
         if symbol is None:
             return "variable", -1, Predictor(_variable(line, first))
         return (*symbol, Predictor(first.text))
     if len(factor) == 4 and first.kind == "name" and factor[1].is_op("("):
         function = first.text.casefold()
-        if function in _CENTERING:
+        if function in CENTERING:
             return "variable", -1, Predictor(_variable(line, factor[2]), function)  # type: ignore[arg-type]
     return _fail_factor(line, factor)
 
@@ -282,11 +175,11 @@ def _factor(line: Line, factor: list[Token]) -> tuple[str, int, Predictor]:
 def _fail_factor(line: Line, factor: list[Token]) -> NoReturn:
     first, shown = factor[0], _text(factor)
     if first.kind == "name" and len(factor) > 1 and factor[1].is_op("("):
-        if _symbol(first.text) is not None:
+        if symbol_of(first.text) is not None:
             line.fail(f'"{shown}" lacks a "*": write {first.text}*{_text(factor[1:])}')
-        if first.text.casefold() in _CENTERING:
+        if first.text.casefold() in CENTERING:
             line.fail(f'got "{shown}"; write {first.text}(x) with the name of one variable')
-        line.fail(f"{first.text}() is not known; there are group(x) and grand(x). Else {_MAKE_COLUMN}")
+        line.fail(f"{first.text}() is not known; there are group(x) and grand(x). Else {MAKE_COLUMN}")
     if first.is_op("("):
         line.fail(f'"{shown}" in parentheses is not one variable; write each term by itself, as in b1*ses')
     line.fail(f'"{shown}" lacks an operator; write + between terms and * between coefficient and variable')
@@ -301,7 +194,7 @@ def _variable(line: Line, token: Token) -> str:
         return name
     if token.kind != "name":
         line.fail(f'"{token.text}" is not the name of a variable; names with odd characters go in backticks')
-    if _symbol(token.text) is not None:
+    if symbol_of(token.text) is not None:
         line.fail(
             f"{token.text} stands where a variable is wanted, but is a name of the equations; "
             f"if it is a variable, write it in backticks: `{token.text}`"
@@ -365,7 +258,7 @@ def _level2_terms(line: Line, index: int) -> tuple[tuple[Gamma, ...], bool]:
                 line.fail(f"u{index} is there twice; keep one")
             random = True
         elif kind == "g":
-            symbol = next(f for f in term if f[0].kind == "name" and (_symbol(f[0].text) or "?")[0] == "g")
+            symbol = next(f for f in term if f[0].kind == "name" and (symbol_of(f[0].text) or "?")[0] == "g")
             alone = len(term) == 1
             gammas.append(_gamma(line, index, symbol[0].text, Predictor(None) if alone else predictor))
         else:
@@ -375,7 +268,7 @@ def _level2_terms(line: Line, index: int) -> tuple[tuple[Gamma, ...], bool]:
 
 def _gamma(line: Line, index: int, symbol: str, predictor: Predictor) -> Gamma:
     """The gamma called `symbol` in the equation of b<index>: g110 is g1_10 under b1, g11_0 under b11."""
-    match = _SYMBOLS["g"].fullmatch(symbol)
+    match = SYMBOLS["g"].fullmatch(symbol)
     digits = match[1] if match else ""
     if "_" in digits:
         first, _, rest = digits.partition("_")
@@ -386,10 +279,10 @@ def _gamma(line: Line, index: int, symbol: str, predictor: Predictor) -> Gamma:
         line.fail(f"{symbol} needs two numbers, that of its b and its own: g{index}0, g{index}1, ...")
     if int(first) != index:
         line.fail(
-            f"{symbol} is in the equation of b{index}; call it {name_of_gamma(index, int(rest))} "
+            f"{symbol} is in the equation of b{index}; call it {gamma_name(index, int(rest))} "
             "(the first number is that of the b)"
         )
-    return Gamma(name_of_gamma(index, int(rest)), predictor, line.where)
+    return Gamma(gamma_name(index, int(rest)), predictor, line.where)
 
 
 def _log_sigma2(line: Line) -> LogSigma2:
@@ -432,7 +325,7 @@ def _equal_names(line: Line) -> list[str]:
     """The names of a constraint g01 = g11 = g21."""
     names = [line.left[0].text]
     for position, token in enumerate(line.right):
-        good = token.is_op("=") if position % 2 else (_symbol(token.text) or "?")[0] == "g"
+        good = token.is_op("=") if position % 2 else (symbol_of(token.text) or "?")[0] == "g"
         if not good:
             line.fail("a constraint holds fixed effects equal, such as g02 = g12 or g01 = g11 = g21")
         if not position % 2:

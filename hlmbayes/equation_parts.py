@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
 from .errors import EquationError
 
@@ -78,6 +78,32 @@ def gamma_name(coefficient: int, predictor: int) -> str:
     return f"g{coefficient}{separator}{predictor}"
 
 
+class Term(NamedTuple):
+    """A level-1 coefficient before it has a number: its predictors, each level-2 one with its place."""
+
+    predictor: Predictor
+    gammas: Sequence[tuple[Predictor, str]]
+    random: bool
+    where: str
+
+
+def numbered(terms: Iterable[Term]) -> tuple[Coefficient, ...]:
+    """Coefficients with HLM's numbers: 0 is the intercept's at either level, the others count from 1."""
+    coefficients = []
+    slopes = 0
+    for term in terms:
+        slopes += term.predictor.variable is not None
+        index = 0 if term.predictor.variable is None else slopes
+        gammas = []
+        number = 0
+        for predictor, where in term.gammas:
+            number += predictor.variable is not None
+            name = gamma_name(index, 0 if predictor.variable is None else number)
+            gammas.append(Gamma(name, predictor, where))
+        coefficients.append(Coefficient(f"b{index}", term.predictor, tuple(gammas), term.random, term.where))
+    return tuple(coefficients)
+
+
 def same_name(a: str | None, b: str | None) -> bool:
     """Whether two variable names mean one column: case does not count."""
     return a is not None and b is not None and a.casefold() == b.casefold()
@@ -119,7 +145,7 @@ def check_model(outcome: str, coefficients: Sequence[Coefficient], log_sigma2: L
 
 def _check_level1(outcome: str, coefficients: Sequence[Coefficient]) -> None:
     names: set[str] = set()
-    variables: set[str | None] = set()
+    forms: dict[str | None, Predictor] = {}
     for c in coefficients:
         if not _COEFFICIENT.fullmatch(c.name):
             fail(c.where, f"{c.name!r} is not a name of a coefficient; wanted b0, b1, ...")
@@ -127,9 +153,15 @@ def _check_level1(outcome: str, coefficients: Sequence[Coefficient]) -> None:
             fail(c.where, f"{c.name} is used twice in the level-1 equation; give each term its own b")
         names.add(c.name)
         key = None if c.predictor.variable is None else c.predictor.variable.casefold()
-        if key in variables:
+        if key in forms and forms[key].centering != c.predictor.centering:
+            fail(
+                c.where,
+                f"{c.predictor.variable} is used with two kinds of centring; write it one way everywhere "
+                "(for its effect between units put its unit mean into the equation of b0)",
+            )
+        if key in forms:
             _fail_variable_twice(c.where, c.predictor.variable, level=1)
-        variables.add(key)
+        forms[key] = c.predictor
         _check_predictor(outcome, c.predictor, c.where)
 
 

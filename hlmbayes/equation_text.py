@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .equation_parser import is_plain_name
+from .equation_lines import is_plain_name
 from .equation_parts import Coefficient, Gamma, Predictor
 
 if TYPE_CHECKING:

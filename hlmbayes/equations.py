@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from . import equation_text
+from . import equation_text, formula
 from .equation_parser import ModelParts, parse
 from .equation_parts import (
     Centering,
@@ -103,6 +103,32 @@ class Model:
         model = cls.__new__(cls)
         model._set(ModelParts(outcome, coefficients, log_sigma2, check_constraints(constraints, known)))
         return model
+
+    @classmethod
+    def from_formula(cls, text: str, *, level2: Iterable[str] | None = None, data: Any = None) -> Model:
+        """Model from a formula as lme4 and bambi write it.
+
+        ``Model.from_formula("mathach ~ (sector + meanses)*group(ses) + (group(ses) | id)", data=data)``
+        is the model whose equations `print(model)` shows; gammas are numbered as HLM numbers them.
+
+        Parameters
+        ----------
+        text : str
+            ``y ~ terms + (terms | id)`` with ``+``, ``*``, ``:``, ``0 +`` for no intercept,
+            ``group(x)`` and ``grand(x)``. Interactions are those of one level-1 with one level-2
+            variable. ``||`` is refused: tau here has all its covariances, as HLM's.
+        level2 : iterable of str, optional
+            The level-2 variables of the formula (empty: there are none).
+        data : TwoLevelData, optional
+            Says which variables are level 2, when `level2` is not given.
+
+        Raises
+        ------
+        EquationError
+            Not such a formula, or the level of a variable cannot be told from it.
+        """
+        outcome, coefficients = formula.parse_formula(text, level2, data)
+        return cls.from_parts(outcome, coefficients)
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
