@@ -50,6 +50,7 @@ __all__ = [
     "ResidualFile",
     "parse",
     "read",
+    "read_command_file",
     "to_text",
     "write",
 ]
@@ -116,6 +117,9 @@ def read(
         return parse(text, path.name)
     source, warnings = _find_source(path, _mdm_name(text), level1, level2, id)
     return parse(text, path.name, source, warnings)
+
+
+read_command_file = read  # its name in the package
 
 
 def parse(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import equation_text, formula
 from .equation_parser import ModelParts, parse
@@ -32,6 +32,9 @@ from .equation_parts import (
     same_name,
     unique_names,
 )
+
+if TYPE_CHECKING:
+    from .fit import Fit
 
 __all__ = ["Centering", "Coefficient", "Gamma", "LogSigma2", "Model", "Predictor", "gamma_name", "same_name"]
 
@@ -200,10 +203,11 @@ class Model:
     def __repr__(self) -> str:
         return f'Model("""\n{self.equations()}\n""")'
 
-    def fit(self, data: Any, *, method: str = "REML", algorithm: str = "exact", **options: Any) -> Any:
+    def fit(self, data: Any, *, method: str = "REML", algorithm: str = "exact", **options: Any) -> Fit:
         """Estimate the model by REML or ML; see `hlmbayes.estimate.fit` for the options."""
-        estimate = import_module("hlmbayes.estimate")
-        return estimate.fit(self, data, method=method, algorithm=algorithm, **options)
+        from .estimate import fit
+
+        return fit(self, data, method=method, algorithm=algorithm, **options)
 
     def pymc(self, data: Any, priors: Any = None, **options: Any) -> Any:
         """The model as a PyMC model; see `hlmbayes.posterior.build`."""

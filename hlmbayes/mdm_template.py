@@ -120,7 +120,7 @@ def beside(folder: Path, path: str) -> Path | None:
     cleaned = path.strip().strip("\"'").replace("\\", "/")
     for candidate in (folder / cleaned, folder / own_name(path)):
         if cleaned and os.path.isfile(candidate):
-            return candidate
+            return Path(os.path.normpath(candidate))
     wanted = own_name(path).casefold()
     for name in _names_in(folder):
         if name.casefold() == wanted and os.path.isfile(folder / name):
