@@ -6,6 +6,7 @@ python make_lme4.py [FOLDER]
 import numpy as np
 from common import DERIVED, design, folder_argument, hsb, run_r, save
 from dense import fit, split
+
 from models import MODELS
 
 
