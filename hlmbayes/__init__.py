@@ -38,8 +38,6 @@ PUBLIC = {
     "HLMWarning": "errors",
 }
 
-__all__ = ["__version__", *SUBMODULES, *PUBLIC]
-
 
 def __getattr__(name: str) -> Any:
     if name in SUBMODULES:
@@ -49,10 +47,12 @@ def __getattr__(name: str) -> Any:
     try:
         value = getattr(import_module(f"hlmbayes.{PUBLIC[name]}"), name)
     except ModuleNotFoundError as error:
-        raise AttributeError(f"module 'hlmbayes' has no attribute {name!r} ({error})") from error
+        if error.name != f"hlmbayes.{PUBLIC[name]}":  # the part is there, a package it needs is not
+            raise
+        raise AttributeError(f"module 'hlmbayes' has no attribute {name!r}") from error
     globals()[name] = value  # found once
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(["__version__", *SUBMODULES, *PUBLIC])

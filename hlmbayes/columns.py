@@ -30,10 +30,25 @@ def check_outcome(values: np.ndarray, name: str) -> None:
         )
 
 
-def missing(values: np.ndarray) -> np.ndarray | None:
-    """Return (n,) bool of the missing values of a numeric column, or None if there are none."""
-    if values.dtype.kind != "f" or _all_finite(values):
+def scan(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray | None:
+    """Return (n,) bool of the missing values of a numeric column, None if there are none; one pass if clean.
+
+    Raises
+    ------
+    DataError
+        Infinite values.
+    """
+    if values.dtype.kind != "f":
         return None
+    with np.errstate(all="ignore"):  # no temporary array: a finite sum has finite terms
+        if np.isfinite(values.sum()):
+            return None
+    bad = np.isinf(values)
+    if bad.any():
+        raise DataError(
+            f"Column {name!r} of {source} has infinite values{at(where)}: {bad.sum()} of {len(values)}, in "
+            f"rows {some(np.flatnonzero(bad) + 1)}. Correct them or set them to missing."
+        )
     gone = np.isnan(values)
     return gone if gone.any() else None
 
@@ -45,7 +60,8 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
     if values.dtype.kind not in "OUST":
         kind = "dates or times" if values.dtype.kind in "Mm" else f"values of type {values.dtype}"
         raise DataError(
-            f"Column {name!r} of {source} is not numeric{at(where)}: it holds {kind} such as {values[0]}."
+            f"Column {name!r} of {source} is not numeric{at(where)}: it holds {kind} such as "
+            f"{_example(values)}."
         )
     bad = [row for row, value in enumerate(values.tolist()) if not _reads_as_number(value)]
     row = bad[0] if bad else next(i for i, value in enumerate(values.tolist()) if value is not None)
@@ -56,6 +72,12 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
         f"Column {name!r} of {source} is not numeric{at(where)}: {found}, for example {str(values[row])!r} "
         f"in row {row + 1}. Recode it to numbers; missing values must be empty or declared missing."
     )
+
+
+def _example(values: np.ndarray) -> Any:
+    """Return the first value that is not missing, if there is one."""
+    present = values[values == values]  # NaT and nan differ from themselves
+    return (present if len(present) else values)[0]
 
 
 def find_column(name: str, columns: Mapping[str, Any], source: str) -> str | None:
@@ -77,19 +99,6 @@ def _reads_as_number(value: Any) -> bool:
     except (TypeError, ValueError):
         return not str(value).strip()
     return True
-
-
-def _all_finite(values: np.ndarray) -> bool:
-    with np.errstate(all="ignore"):  # one pass, no temporary: a sum of finite values is finite
-        return bool(np.isfinite(values.sum()))
-
-
-def infinite(values: np.ndarray) -> np.ndarray | None:
-    """Return (n,) bool of the infinite values of a numeric column, or None if there are none."""
-    if values.dtype.kind != "f" or _all_finite(values):
-        return None
-    bad = np.isinf(values)
-    return bad if bad.any() else None
 
 
 def suggest(name: str, names: Iterable[str]) -> str:

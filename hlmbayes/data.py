@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from hlmbayes.columns import at, check_outcome, find_column, infinite, missing, numeric, suggest
+from hlmbayes.columns import at, check_outcome, find_column, numeric, scan, suggest
 from hlmbayes.errors import DataError
 from hlmbayes.reading import Columns, Table, read_table, some
 from hlmbayes.units import index_rows, match_units
@@ -101,14 +101,13 @@ class TwoLevelData:
     def is_level2(self, name: str) -> bool:
         """Tell whether `name` is a level-2 variable.
 
-        With two sources: it is in the level-2 source only.  With one: its value is the same on
-        every row of each unit.
+        With two sources: it is in the level-2 source only.  With one: its values, where there are
+        any, are the same on every row of a unit.
         """
         found = self.find(name)
         if not self.one_source:
             return found not in self.level1 and found in self.level2
-        values = numeric(self.level1[found], found, self.sources[0])
-        return bool(np.all(_spread(values, self.unit, self.n_units) == values))
+        return self._varies(numeric(self.level1[found], found, self.sources[0])) is None
 
     def level1_column(self, name: str, where: str = "") -> np.ndarray:
         """Return one level-1 column as numbers, (N,), in its own dtype (no copy), missing values as nan.
@@ -118,6 +117,10 @@ class TwoLevelData:
         DataError
             No such column at level 1, not numeric (with an example), or infinite values.
         """
+        return self._checked(name, where)[0]
+
+    def _checked(self, name: str, where: str = "") -> tuple[np.ndarray, np.ndarray | None]:
+        """Return a level-1 column and which of its values are missing (None: none)."""
         source = self.sources[0]
         found = find_column(name, self.level1, source)
         if found is None:
@@ -127,14 +130,7 @@ class TwoLevelData:
             )
             raise DataError(f"{source} has no level-1 column {name!r}{at(where)}. {hint}")
         values = numeric(self.level1[found], found, source, where)
-        bad = infinite(values)
-        if bad is not None:
-            rows = some(np.flatnonzero(bad) + 1)
-            raise DataError(
-                f"Column {found!r} of {source} has infinite values{at(where)}: {bad.sum()} of "
-                f"{len(values)}, in rows {rows}. Correct them or set them to missing."
-            )
-        return values
+        return values, scan(values, found, source, where)
 
     def level1_columns(self, names: Sequence[str], where: Mapping[str, str] = NOTHING) -> list[np.ndarray]:
         """Return `level1_column` of each name; `where` gives a name's place in the model for messages."""
@@ -161,9 +157,11 @@ class TwoLevelData:
         source = self.sources[1]
         found = find_column(name, self.level2, source)
         if found is not None:
-            values = numeric(self.level2[found], found, source, where).astype(np.float64)
-            self._refuse(~np.isfinite(values), found, "is missing or infinite", where)
-            return values
+            values = numeric(self.level2[found], found, source, where)
+            gone = scan(values, found, source, where)
+            if gone is not None:
+                self._refuse(gone, found, "is missing", where)
+            return values.astype(np.float64)
         if not self.one_source:
             at_level1 = find_column(name, self.level1, self.sources[0])
             hint = (
@@ -175,15 +173,30 @@ class TwoLevelData:
     def _constant(self, found: str, where: str) -> np.ndarray:
         """Return the value of a level-1 column that each unit has on all its rows, (J,)."""
         values = numeric(self.level1[found], found, self.sources[0], where)
-        of_unit = np.empty(self.n_units, dtype=values.dtype)
+        gone = scan(values, found, self.sources[0], where)
+        if gone is not None:
+            self._refuse(self._units_of(gone), found, "is missing on some rows", where)
+        varies = self._varies(values)
+        if varies is not None:
+            self._refuse(varies, found, "differs between rows of the same unit", where)
+        of_unit = np.empty(self.n_units)
         of_unit[self.unit] = values
-        gone = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(0, dtype=bool)
-        if gone.any():
-            self._refuse(self._units_of(gone), found, "is missing or infinite on some rows", where)
-        varies = of_unit[self.unit] != values
-        if varies.any():
-            self._refuse(self._units_of(varies), found, "differs between rows of the same unit", where)
-        return of_unit.astype(np.float64)
+        return of_unit
+
+    def _varies(self, values: np.ndarray) -> np.ndarray | None:
+        """Return (J,) bool of the units in which `values` (N,) differ, None if there are none."""
+        unit = self.unit
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            here = ~np.isnan(values)
+            values, unit = values[here], unit[here]
+        of_unit = np.empty(self.n_units, dtype=values.dtype)
+        of_unit[unit] = values
+        rows = of_unit[unit] != values
+        if not rows.any():
+            return None
+        units = np.zeros(self.n_units, dtype=bool)
+        units[unit[rows]] = True
+        return units
 
     def _units_of(self, rows: np.ndarray) -> np.ndarray:
         """Return (J,) bool: the unit has a row of `rows` (N,) bool."""
@@ -192,12 +205,11 @@ class TwoLevelData:
         return units
 
     def _refuse(self, bad: np.ndarray, found: str, what: str, where: str) -> None:
-        if bad.any():
-            raise DataError(
-                f"Level-2 variable {found!r} of {self.sources[1]} {what}{at(where)} in {bad.sum()} of "
-                f"{self.n_units} units; {self.id_name}: {some(self.unit_ids[bad])}. A level-2 variable "
-                "needs one value for every unit: complete it, or take these units out of the data."
-            )
+        raise DataError(
+            f"Level-2 variable {found!r} of {self.sources[1]} {what}{at(where)} in {bad.sum()} of "
+            f"{self.n_units} units; {self.id_name}: {some(self.unit_ids[bad])}. A level-2 variable needs one "
+            "value for every unit: complete it, or take these units out of the data."
+        )
 
     def complete_rows(self, names: Iterable[str]) -> tuple[np.ndarray | None, int]:
         """Find the rows that have a value on every one of the level-1 columns `names`.
@@ -210,7 +222,7 @@ class TwoLevelData:
         """
         mask: np.ndarray | None = None
         for name in names:
-            gone = missing(self.level1_column(name))
+            gone = self._checked(name)[1]
             if gone is not None:
                 mask = ~gone if mask is None else mask & ~gone
         return mask, 0 if mask is None else int(mask.size - np.count_nonzero(mask))
@@ -228,10 +240,10 @@ class TwoLevelData:
                 f"No row of {self.sources[0]} is complete on {some(names)}; nothing is left to analyse."
             )
         kept, unit = np.unique(self.unit[mask], return_inverse=True)
-        notes = [f"{n_dropped} level-1 rows with missing values were dropped; {mask.sum()} are left"]
+        notes = [f"{n_dropped} of {self.n_rows} level-1 rows had missing values and were dropped"]
         if len(kept) < self.n_units:
             lost = np.delete(self.unit_ids, kept)
-            notes.append(f"{len(lost)} units have no complete level-1 row and were dropped: {some(lost)}")
+            notes.append(f"Units dropped because no level-1 row is complete: {some(lost)}")
         return replace(
             self,
             unit_ids=self.unit_ids[kept],
@@ -268,7 +280,7 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
     id1, id2 = (id, id) if isinstance(id, str) else id
     first = read_table(level1, "the level-1 data" if level2 is not None else "the data")
     id1 = _id_column(id1, first, level1)
-    rows, ids = index_rows(first.columns[id1], id1, first.name)
+    rows, ids = index_rows(first.ids(id1), id1, first.name)
     if len(ids) < 2:
         raise DataError(
             f"Column {id1!r} of {first.name} is {ids[0]} in every row: there is one unit, and a two-level "
@@ -281,18 +293,11 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
         )
     second = read_table(level2, "the level-2 data")
     id2 = _id_column(id2, second, level2)
-    rows2, ids2 = index_rows(second.columns[id2], id2, second.name)
+    rows2, ids2 = index_rows(second.ids(id2), id2, second.name)
     record, notes = match_units(ids, (rows2, ids2), (first.name, second.name))
     columns2 = _rows(_without(second.columns, id2), record)
     labels = _labels(first, second)
     return TwoLevelData(id1, ids, rows, level1_columns, columns2, *labels, notes, (first.name, second.name))
-
-
-def _spread(values: np.ndarray, unit: np.ndarray, n_units: int) -> np.ndarray:
-    """Give every row (N,) the value that one of the rows of its unit has."""
-    of_unit = np.empty(n_units, dtype=values.dtype)
-    of_unit[unit] = values
-    return of_unit[unit]
 
 
 def _rows(columns: Mapping[str, np.ndarray], index: np.ndarray) -> Columns:

@@ -62,6 +62,12 @@ class Table:
     n_rows: int
     labels: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    encode: Callable[[str], tuple[np.ndarray, np.ndarray] | None] | None = None
+
+    def ids(self, name: str) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Return a column, (n_rows,); a frame's text as (codes, distinct), which is far cheaper."""
+        encoded = self.encode(name) if self.encode else None
+        return self.columns[name] if encoded is None else encoded
 
 
 def read_table(source: Any, name: str) -> Table:
@@ -137,8 +143,8 @@ def _no_such_file(path: Path) -> str:
 def _read_pyreadstat(path: Path, function: str) -> Table:
     import pyreadstat
 
-    # A dict of arrays keeps pandas out of the process; user-missing values become missing.
-    columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict", user_missing=False)
+    # A dict of arrays keeps pandas out of the process; user-missing values become missing by default.
+    columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict")
     labels = {k: v for k, v in meta.column_names_to_labels.items() if v}
     table = _from_arrays(columns, path.name)
     return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels)
@@ -244,7 +250,8 @@ def _from_frame(source: Any, name: str) -> Table:
         ) from error
     except nw.exceptions.DuplicateError as error:
         raise DataError(f"{name} has columns of the same name; rename them. ({error})") from error
-    return Table(name, Columns(names, partial(_load_series, frame, names)), len(frame))
+    columns = Columns(names, partial(_load_series, frame, names))
+    return Table(name, columns, len(frame), encode=partial(_encode_text, frame, names))
 
 
 def _load_series(frame: Any, names: Mapping[str, Any], name: str) -> np.ndarray:
@@ -256,6 +263,22 @@ def _load_series(frame: Any, names: Mapping[str, Any], name: str) -> np.ndarray:
     if series.dtype == nw.Categorical and series.implementation.is_pyarrow():
         return tidy(series.to_native().cast(series.to_native().type.value_type).to_numpy())
     return tidy(series.to_numpy())
+
+
+def _encode_text(frame: Any, names: Mapping[str, Any], name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return (codes, distinct) of a text column by Arrow's hash table, without an object for each row."""
+    import narwhals as nw
+
+    series = frame.get_column(names[name])
+    if series.dtype != nw.String or len(series) == 0:
+        return None
+    import pyarrow as pa
+
+    arrow = series.to_arrow()
+    arrow = arrow if isinstance(arrow, pa.ChunkedArray) else pa.chunked_array([arrow])
+    chunks = arrow.dictionary_encode(null_encoding="encode").unify_dictionaries().chunks
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
+    return codes, chunks[0].dictionary.to_numpy(zero_copy_only=False)
 
 
 def tidy(values: np.ndarray) -> np.ndarray:

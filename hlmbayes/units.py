@@ -16,16 +16,17 @@ from hlmbayes.errors import DataError
 from hlmbayes.reading import NUMBERS, some
 
 HASH_ABOVE = 200_000  # ids above which importing pandas for its hash table is cheaper than a sort
+Ids = np.ndarray | tuple[np.ndarray, np.ndarray]
 EXACT = 2.0**53  # integers up to here are exact in float64
 
 
-def index_rows(ids: np.ndarray, name: str, source: str) -> tuple[np.ndarray, np.ndarray]:
+def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray]:
     """Index rows by unit.
 
     Parameters
     ----------
-    ids : (N,) array
-        One id a row, in any order.
+    ids : (N,) array, or the pair (codes (N,), distinct (K,))
+        One id a row, in any order; or encoded already: distinct[codes].
     name, source : str
         The column and the data it is in, for messages.
 
@@ -41,20 +42,25 @@ def index_rows(ids: np.ndarray, name: str, source: str) -> tuple[np.ndarray, np.
     DataError
         Missing ids, or ids that are neither numbers nor text.
     """
-    starts = _run_starts(ids)
-    codes, raw = _factorize(ids if starts is None else ids[starts])
+    starts = None
+    if isinstance(ids, tuple):
+        codes, raw = ids
+        n_rows = len(codes)
+    else:
+        starts, n_rows = _run_starts(ids), len(ids)
+        codes, raw = _factorize(ids if starts is None else ids[starts])
     keys = _clean(raw, name, source)
     gone = np.array([key is None for key in keys]) if keys.dtype.kind == "O" else np.isnan(keys)
     if gone.any():
-        rows = np.flatnonzero(gone[_expand(codes, starts, len(ids))])
+        rows = np.flatnonzero(gone[_expand(codes, starts, n_rows)])
         raise DataError(
-            f"The id {name!r} of {source} is missing in {len(rows)} of {len(ids)} rows: {some(rows + 1)}. "
+            f"The id {name!r} of {source} is missing in {len(rows)} of {n_rows} rows: {some(rows + 1)}. "
             "Give these rows their unit or delete them."
         )
     unit_ids, rank = np.unique(keys, return_inverse=True)
     if not np.array_equal(rank, np.arange(len(raw))):
         codes = rank[codes]
-    return _expand(codes, starts, len(ids)), unit_ids
+    return _expand(codes, starts, n_rows), unit_ids
 
 
 def match_units(
@@ -148,13 +154,14 @@ def _factorize(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _by_table(ids: np.ndarray, low: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Look integers of a narrow range up in a table: no hashing, and the distinct ids come out ascending."""
-    offset = (ids - ids.dtype.type(low)).astype(np.intp, copy=False)
+    wide = np.uint64 if ids.dtype == np.uint64 else np.int64  # int8 ids may lie more than 127 apart
+    offset = np.subtract(ids, wide(low), dtype=wide).astype(np.intp, copy=False)
     present = np.zeros(size, dtype=bool)
     present[offset] = True
     distinct = np.flatnonzero(present)
     table = np.empty(size, dtype=np.intp)
     table[distinct] = np.arange(len(distinct))
-    return table[offset], distinct + low
+    return table[offset], distinct.astype(wide) + wide(low)
 
 
 def _by_dict(ids: list[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +200,7 @@ def _clean_object(value: Any) -> Any:
         value = value.decode("utf-8", errors="replace")
     if isinstance(value, str):
         return value.rstrip() or None
-    if value is None or value != value or type(value).__name__ == "NAType":
+    if value is None or type(value).__name__ == "NAType" or value != value:
         return None
     if isinstance(value, NUMBERS):
         return str(int(value)) if value == int(value) else str(value)
