@@ -23,7 +23,11 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Criterion:
-    """-2 log-likelihood (standardised units), its gradient (q, q) and Hessian (q, q, q, q) in Theta."""
+    """-2 log-likelihood (standardised units), its gradient (q, q) and Hessian (q, q, q, q) in Theta.
+
+    The Hessian is meant for contraction with symmetric directions on both sides; as a tensor it is
+    not symmetrised within each index pair.
+    """
 
     value: float
     gradient: np.ndarray

@@ -20,6 +20,7 @@ from .equations import Coefficient, Model
 from .errors import DataError, EquationError, EstimationError
 from .moments import Moments
 
+EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below this no digit of it is left
 RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's own sum of squares
 
 
@@ -135,6 +136,7 @@ def build_design(model: Model, moments: Moments) -> Design:
     de = dy_within - cross_b + weight[:, None] * mean * e_mean[:, None]
     ee = y_cross - 2 * np.sum(b * dy_within, axis=1) + np.sum(b * cross_b, axis=1)
     ee = np.maximum(ee, 0.0) + weight * e_mean**2
+    _refuse_exact_fit(moments, y, float(ee.sum()))
     random = np.array([p for p, c in enumerate(model.coefficients) if c.random], dtype=np.intp)
     full_rank = full_rank_units(
         dd[:, random[:, None], random[None, :]], weight, dd.sum(axis=0)[random, random]
@@ -143,6 +145,18 @@ def build_design(model: Model, moments: Moments) -> Design:
         model, moments.unit_ids, weight, moments.n_rows, mean, dd, de, ee, w, columns, random,
         gamma, free, centers, full_rank, moments,
     )  # fmt: skip
+
+
+def _refuse_exact_fit(moments: Moments, y: int, ee: float) -> None:
+    """Raise where the fixed effects leave nothing but rounding of the outcome's own variation."""
+    mean = moments.mean[:, y]
+    center = np.average(mean, weights=moments.weight)
+    total = moments.sscp[:, y, y].sum() + np.sum(moments.weight * (mean - center) ** 2)
+    if ee <= EXACT_FIT * total:
+        raise EstimationError(
+            f"the fixed effects fit {moments.columns[y]} exactly in every row: "
+            "no variance is left to estimate. Is a predictor a copy of the outcome?"
+        )
 
 
 def _column(moments: Moments, name: str, what: str) -> int:

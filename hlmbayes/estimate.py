@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ZERO = 1e-9  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is zero
 
+NO_RESIDUAL = 1e-12  # level-1 variance, relative to the OLS residual's: below this it is rounding
+
 
 def fit(
     model: Model,
@@ -96,6 +98,11 @@ def check_size(design: Design) -> None:
 def _exact(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     found = optimum(system, reml)
     found_at: Evaluation = found.point.extra  # type: ignore[assignment]
+    if profiled_sigma2(system, found_at, reml) < NO_RESIDUAL:
+        raise EstimationError(
+            "the rows inside the units fit exactly, so the level-1 variance is zero and the likelihood "
+            "has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
+        )
     at, boundary = settle_boundary(design, system, found_at, reml)
     log = tuple(_iteration(design, system, point.extra, reml, k) for k, point in enumerate(found.path, 1))  # type: ignore[arg-type]
     last = _iteration(design, system, at, reml, len(log))

@@ -16,7 +16,7 @@ from .likelihood import Evaluation, System, evaluate
 
 HLM_LOG_2PI = float(np.log(2.0 * 3.14159265))  # HLM's pi has nine digits, and its last decimals show it
 FIX_UP_SHARE = 0.2  # of D_qq, where a starting variance is not positive
-LARGEST_RATIO = 0.9  # of successive steps of tau for an extrapolation to be trusted
+LARGEST_RATIO = 0.98  # of successive EM steps for an extrapolation to be made; see docs/hlm_numerics.md
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,25 +117,25 @@ def run_path(
         Every how many iterations the accelerator runs; 0 for never.
     """
     start = starting_values(design)
-    tau, sigma2 = start.tau, start.sigma2
-    history, log, previous = [tau], [], np.nan
-    converged, entering = False, (tau, sigma2)
+    values = (start.tau, start.sigma2)
+    history, log, previous = [values], [], np.nan
+    converged, entering = False, values
     for number in range(1, max_iterations + 1):
-        entering = (tau, sigma2)
-        theta, s2 = to_standard(system, tau, sigma2)
+        jump = reml and accel > 0 and number % accel == 0
+        moved = _extrapolate(history[-3:]) if jump else None
+        if moved is not None:
+            history[-1] = moved
+        entering = history[-1]
+        theta, s2 = to_standard(system, *entering)
         at = evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
         loglik = hlm_loglik(system, at, s2, reml)
-        tau, sigma2 = to_data(system, *em_step(system, at, s2, reml))
-        moved = (
-            _accelerate(system, at, s2, reml, [*history[-2:], tau], sigma2)
-            if accel and number % accel == 0
-            else None
-        )
-        if moved is not None:
-            tau, sigma2 = moved
+        values = to_data(system, *em_step(system, at, s2, reml))
+        if not reml and accel > 0 and number % accel == 0:
+            moved = _fisher_step(system, at, s2)
+            values = values if moved is None else moved
         gamma = at.delta * system.gamma_scale + design.gamma_ols
-        log.append(Iteration(number, loglik, gamma, tau, sigma2, moved is not None))
-        history.append(tau)
+        log.append(Iteration(number, loglik, gamma, *values, accelerated=moved is not None))
+        history.append(values)
         if abs(loglik - previous) < stopval / 100.0 * abs(loglik):
             converged = True
             break
@@ -176,26 +176,26 @@ def data_scale(system: System, reml: bool) -> float:
     return float(value - 2.0 * reml * np.log(system.gamma_scale).sum())
 
 
-def _accelerate(
-    system: System, at: Evaluation, s2: float, reml: bool, taus: list[np.ndarray], sigma2: float
-) -> tuple[np.ndarray, float] | None:
-    if reml:
-        tau = _extrapolate(taus)
-        return None if tau is None else (tau, sigma2)
-    return _fisher_step(system, at, s2)
+def _extrapolate(history: list[tuple[np.ndarray, float]]) -> tuple[np.ndarray, float] | None:
+    """Extrapolate (tau, sigma2) along their last EM step by Aitken's rule, with one ratio for all.
 
-
-def _extrapolate(taus: list[np.ndarray]) -> np.ndarray | None:
-    """Extrapolate each element of tau by Aitken's rule, if every one of them converges steadily."""
-    if len(taus) < 3:
+    The ratio is the mean, over the distinct elements of tau and sigma2, of the last step divided by
+    the one before it. None where it is not inside (0, LARGEST_RATIO) or the result is no variance.
+    """
+    if len(history) < 3:
         return None
-    before, last = taus[1] - taus[0], taus[2] - taus[1]
+    rows, cols = np.tril_indices(len(history[0][0]))
+    first, second, last = (np.append(tau[rows, cols], sigma2) for tau, sigma2 in history)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = last / before
-    if not np.all((ratio > 0) & (ratio < LARGEST_RATIO)):
+        ratio = float(np.mean((last - second) / (second - first)))
+    if not 0 < ratio < LARGEST_RATIO:
         return None
-    tau = taus[2] + last * ratio / (1.0 - ratio)
-    return tau if np.linalg.eigvalsh(tau)[0] > 0 else None
+    moved = last + (last - second) * ratio / (1.0 - ratio)
+    tau = np.zeros_like(history[0][0])
+    tau[rows, cols] = tau[cols, rows] = moved[:-1]
+    if moved[-1] <= 0 or (len(tau) and np.linalg.eigvalsh(tau)[0] <= 0):
+        return None
+    return tau, float(moved[-1])
 
 
 def _fisher_step(system: System, at: Evaluation, s2: float) -> tuple[np.ndarray, float] | None:

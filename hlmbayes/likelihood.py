@@ -230,8 +230,8 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     """
     q, f = system.n_random, system.n_fixed
     logdet, s, reduced = reduce_products(system.products, factor)
-    g = expand_x(system, s[:, :-1]).transpose(1, 0, 2).reshape(f, -1)
     t = s[:, -1].reshape(-1)
+    g = expand_x(system, s[:, :-1]).transpose(1, 0, 2).reshape(f, t.size)
     xvx, xve = system.xx - g @ g.T, system.xe - g @ t
     vg, logdet_xvx = _inverse(xvx)
     delta = vg @ xve
@@ -246,9 +246,9 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     unpack = np.zeros((q, q), dtype=np.intp)
     unpack[rows, cols] = unpack[cols, rows] = np.arange(len(rows))
     sums = planes.sum(axis=2)
-    outer = planes[0] @ planes.reshape(3 * len(rows), -1).T
+    outer = planes[0] @ planes.reshape(3 * len(rows), planes.shape[2]).T
     hh, hp, hv = (o[unpack[:, :, None, None], unpack] for o in np.split(outer, 3, axis=1))
-    flat = k.reshape(q * f, -1)
+    flat = k.reshape(q * f, k.shape[2])
     return Evaluation(
         factor @ factor.T, float(logdet.sum()), logdet_xvx, delta, vg, rss,
         sums[0][unpack], sums[1][unpack], sums[2][unpack], hh, hp, hv,

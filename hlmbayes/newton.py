@@ -67,7 +67,7 @@ def minimise(
         if ratio < 0.25:
             radius = 0.25 * length
         elif ratio > 0.75 and length > 0.8 * radius:
-            radius *= 4.0
+            radius *= 2.0
         if ratio > 1e-4:
             point = tried
         else:
