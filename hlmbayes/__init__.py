@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from hlmbayes import errors as errors
     from hlmbayes.data import TwoLevelData as TwoLevelData
     from hlmbayes.data import read as read
+    from hlmbayes.equations import Model as Model
     from hlmbayes.errors import HLMError as HLMError
     from hlmbayes.errors import HLMWarning as HLMWarning
+    from hlmbayes.fit import Fit as Fit
+    from hlmbayes.moments import Moments as Moments
 
 __version__ = "0.1.0"
 
-SUBMODULES = ("datasets", "errors")
+# A public function must not have the name of a module of the package: whoever imports hlmbayes.x binds the
+# attribute x of the package to the module, so which of the two a user gets would depend on the order of
+# imports.  Where one name must be both (moments), the module makes itself callable by setting
+# sys.modules[__name__].__class__ ("Customizing module attribute access" in Python's reference): that holds in
+# every order, and keeps this import lazy.
+SUBMODULES = ("datasets", "errors", "moments")
 PUBLIC = {
     "read": "data",
     "TwoLevelData": "data",

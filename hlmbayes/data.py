@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from hlmbayes.columns import at, check_outcome, find_column, numeric, scan, sugg
 from hlmbayes.errors import DataError
 from hlmbayes.reading import Columns, Table, read_table, some
 from hlmbayes.units import index_rows, match_units
+
+if TYPE_CHECKING:
+    from hlmbayes.describe import Description
 
 __all__ = ["TwoLevelData", "check_outcome", "read"]
 
@@ -210,6 +213,12 @@ class TwoLevelData:
             f"{self.n_units} units; {self.id_name}: {some(self.unit_ids[bad])}. A level-2 variable needs one "
             "value for every unit: complete it, or take these units out of the data."
         )
+
+    def describe(self) -> Description:
+        """Return the descriptive statistics HLM prints when it makes an MDM file; print it to see them."""
+        from hlmbayes.describe import describe
+
+        return describe(self)
 
     def complete_rows(self, names: Iterable[str]) -> tuple[np.ndarray | None, int]:
         """Find the rows that have a value on every one of the level-1 columns `names`.

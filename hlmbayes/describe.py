@@ -53,6 +53,9 @@ class Description:
     not_numeric: tuple[str, ...]
     notes: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return describe_text(self)
+
 
 def describe(data: TwoLevelData) -> Description:
     """Describe every numeric variable at its level.

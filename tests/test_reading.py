@@ -133,6 +133,15 @@ def test_numeric_dictionary_of_arrow():
     np.testing.assert_array_equal(data.level1_column("x"), [10, 30, np.nan])
 
 
+def test_categorical_ids():
+    frame = pd.DataFrame({"id": pd.Categorical(["b", "a", "b"]), "y": [1, 2, 3]})
+    pl = pytest.importorskip("polars")
+    for source in (frame, pl.from_pandas(frame), pa.Table.from_pandas(frame)):
+        data = hlm.read(source)
+        assert data.unit_ids.tolist() == ["a", "b"]
+        assert data.unit.tolist() == [1, 0, 1]
+
+
 def test_columns_whose_names_are_not_text():
     data = hlm.read(pd.DataFrame({"id": [1, 2], 7: [0.5, 1.5]}))
     assert data.level1_column("7").tolist() == [0.5, 1.5]
