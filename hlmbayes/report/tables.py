@@ -75,6 +75,8 @@ class Header:
     constraints: tuple[tuple[str, ...], ...] = ()  # ("G02", "G12")
     sigma2_variables: tuple[str, ...] = ()
     heterogeneous: bool = False
+    equations: tuple[str, ...] = ()  # as `hlmbayes.Model` reads them
+    mixed: str = ""  # the combined model
     weights: tuple[Weight, ...] = NO_WEIGHTS
 
     @property
@@ -246,7 +248,7 @@ class Tables:
     n_parameters: int
     algorithm: Literal["hlm", "exact"] = "hlm"
     converged: bool = True
-    se_sigma2: float | None = None
+    se_sigma2: float | None = None  # the listing prints both standard errors under ML only, as HLM does
     se_tau: Matrix | None = None
     n_units_full_rank: int | None = None  # None: as n_units
     unit_regressions: tuple[UnitRegression, ...] = ()

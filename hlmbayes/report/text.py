@@ -139,7 +139,7 @@ def _results(tables: Tables) -> list[str]:
         lines += _heterogeneity(header, tables.heterogeneity)
     else:
         lines += [f" Sigma_squared ={number(tables.sigma2, 13, 5)}", ""]
-        if tables.se_sigma2 is not None:
+        if tables.se_sigma2 is not None and header.method == "ML":
             lines += [f" Standard Error of Sigma_squared ={number(tables.se_sigma2, 13, 5)}", "", ""]
     if header.random:
         lines += [*_tau(tables), *_reliabilities(tables)]
@@ -150,7 +150,7 @@ def _results(tables: Tables) -> list[str]:
 def _tau(tables: Tables) -> list[str]:
     header = tables.header
     lines = [" Tau", *matrix(header, tables.tau), "", ""]
-    if tables.se_tau is not None:
+    if tables.se_tau is not None and tables.heterogeneity is None and header.method == "ML":
         lines += [" Standard Errors of Tau", *matrix(header, tables.se_tau), "", ""]
     return [
         *lines,

@@ -1,0 +1,377 @@
+"""The listing as one HTML page without outside parts: real tables, readable aloud, on paper, light and dark.
+
+Colours are the reader's own (CanvasText on Canvas, so light or dark follows the system or the notebook);
+lines and tints are mixed from the text colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from .layout import count, likelihood, number
+from .notes import note_groups
+from .specification import METHODS
+from .style import CSS
+from .symbols import equations_html, symbol_html
+from .tables import (
+    ChiSquare,
+    FixedRow,
+    Heterogeneity,
+    Hypothesis,
+    LeastSquares,
+    Matrix,
+    NoteGroup,
+    Optimum,
+    StartingValues,
+    Tables,
+)
+from .text import hlm_part
+
+Cell = str | float | None
+CENTERING = {"none": "", "group": "centered around the group mean", "grand": "centered around the grand mean"}
+
+
+def page(tables: Tables) -> str:
+    """Return a complete HTML page."""
+    title = escape(_title(tables))
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n"
+        "<style>:root { color-scheme: light dark } body { margin: 0; background: Canvas; color: CanvasText }"
+        "</style>\n</head>\n<body>\n"
+        f"{fragment(tables, tag='main')}\n</body>\n</html>\n"
+    )
+
+
+def fragment(tables: Tables, tag: str = "div") -> str:
+    """Return the results without the page around them, for a notebook's cell."""
+    groups = note_groups(tables)
+    parts = [
+        f'<{tag} class="hlmbayes">',
+        f"<style>{CSS}</style>",
+        f"<h1>{escape(_title(tables))}</h1>",
+        *(_note(group, "warning") for group in groups if group.warning),
+        _section("Specification", _specification(tables)),
+        *([_section("Before the iterations", _full_output(tables))] if tables.full_output else []),
+        _section("Results", _results(tables)),
+        _section("Statistics", _statistics(tables)),
+        _section(
+            "Notes by hlmbayes", [*(_note(g) for g in groups if not g.warning), _optimum(tables.optimum)]
+        ),
+        "<details><summary>The same as text, in HLM’s layout</summary>",
+        f"<pre>{escape(chr(10).join(hlm_part(tables)))}</pre></details>",
+        f"</{tag}>",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _title(tables: Tables) -> str:
+    title = tables.header.title
+    name = f"Two-level model of {tables.header.outcome}"
+    return name if title in ("", "no title") else f"{title}: {name[0].lower()}{name[1:]}"
+
+
+def _section(heading: str, parts: Iterable[str]) -> str:
+    return "\n".join(["<section>", f"<h2>{heading}</h2>", *(p for p in parts if p), "</section>"])
+
+
+def _note(group: NoteGroup, kind: str = "note") -> str:
+    label = "Warning: " if kind == "warning" else ""
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in group.sentences)
+    return f'<aside class="{kind}"><h3>{label}{escape(group.heading)}</h3>{sentences}</aside>'
+
+
+def _table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, names: int = 1, note: str = ""
+) -> str:
+    """Return a table; the first `names` columns are row headings, cells ready-made HTML."""
+    top = "".join(
+        f'<th scope="col"{"" if k < names else chr(32) + "class=" + chr(34) + "n" + chr(34)}>{h}</th>'
+        for k, h in enumerate(head)
+    )
+    body = []
+    for row in rows:
+        if len(row) == 1:
+            body.append(f'<tr class="group"><th scope="rowgroup" colspan="{len(head)}">{row[0]}</th></tr>')
+            continue
+        cells = [
+            f'<th scope="row">{cell}</th>'
+            if k < names
+            else f'<td class="n">{"" if cell is None else cell}</td>'
+            for k, cell in enumerate(row)
+        ]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    foot = f'<p class="foot">{note}</p>' if note else ""
+    return (
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>{foot}"
+    )
+
+
+def _n(value: float | None, decimals: int) -> str:
+    """Return a number as in the listing, without the column's blanks."""
+    return number(value, 20, decimals).strip()
+
+
+def _p(text: str | None) -> str:
+    return "" if text is None else escape(text)
+
+
+def _list(pairs: Iterable[tuple[str, str]]) -> str:
+    rows = "".join(
+        f"<div><dt>{term}</dt><dd>{definition}</dd></div>" for term, definition in pairs if definition
+    )
+    return f"<dl>{rows}</dl>"
+
+
+# ----------------------------------------------------------------------------- specification
+
+
+def _specification(tables: Tables) -> list[str]:
+    header = tables.header
+    dropped = f" of {header.n_rows_in_data}" if header.n_rows_in_data not in (None, header.n_rows) else ""
+    weights = "; ".join(f"{w.level}: {escape(w.variable)}" for w in header.weights if w.variable)
+    centred = [
+        f"{escape(c.variable)} {CENTERING[c.centering]}" for c in header.coefficients if c.centering != "none"
+    ]
+    centred += list(
+        dict.fromkeys(
+            f"{escape(t.name)} {CENTERING[t.centering]}"
+            for c in header.coefficients
+            for t in c.terms
+            if t.centering != "none"
+        )
+    )
+    return [
+        _list(
+            [
+                ("Outcome", escape(header.outcome)),
+                ("Level-1 records", f"{header.n_rows}{dropped}"),
+                ("Level-2 units", str(header.n_units)),
+                ("Method", METHODS[header.method]),
+                ("Iterations allowed", str(header.max_iterations)),
+                ("Data", escape(header.data_source)),
+                ("Command file", escape(header.command_file)),
+                ("Centering", "; ".join(centred)),
+                ("Weights", weights),
+            ]
+        ),
+        equations_html(header),
+    ]
+
+
+# ----------------------------------------------------------------------------- results
+
+
+def _results(tables: Tables) -> list[str]:
+    header = tables.header
+    heterogeneity = tables.heterogeneity
+    sigma2 = "" if heterogeneity else _n(tables.sigma2, 5)
+    if sigma2 and tables.se_sigma2 is not None and header.method == "ML":
+        sigma2 += f" (standard error {_n(tables.se_sigma2, 5)})"
+    parts = [
+        f"<p>{escape(tables.stop_line)}.</p>".replace("..</p>", ".</p>"),
+        _list([("Iterations", str(tables.iteration)), ("σ²", sigma2)]),
+        *(_heterogeneity(heterogeneity) if heterogeneity else []),
+        *_tau(tables),
+    ]
+    if not tables.fixed:
+        return [*parts, "<p>The model has no fixed effects.</p>", _variance_components(tables)]
+    return [
+        *parts,
+        _fixed("Final estimation of fixed effects", tables.fixed),
+        _fixed("Final estimation of fixed effects (with robust standard errors)", tables.fixed_robust),
+        _variance_components(tables),
+    ]
+
+
+def _tau(tables: Tables) -> list[str]:
+    if not tables.header.random:
+        return []
+    parts = [_matrix(tables, "Tau: variances and covariances of the random effects", tables.tau)]
+    if tables.se_tau is not None and tables.header.method == "ML" and tables.heterogeneity is None:
+        parts.append(_matrix(tables, "Standard errors of tau", tables.se_tau))
+    parts.append(_matrix(tables, "Tau as correlations", tables.tau_corr, 3))
+    rows = [
+        [f"{escape(c.variable)}, {symbol_html(c.symbol)}", _n(value, 3)]
+        for c, value in zip(tables.header.random, tables.reliability, strict=True)
+    ]
+    head = ["Random level-1 coefficient", "Reliability estimate"]
+    note = _fewer_units(tables, "Reliability estimates")
+    return [*parts, _table("Reliability of the units’ own estimates", head, rows, note=note)]
+
+
+def _matrix(tables: Tables, caption: str, values: Matrix, decimals: int = 5) -> str:
+    random = tables.header.random
+    head = ["", *(f"{escape(c.variable)}, {symbol_html(c.symbol)}" for c in random)]
+    rows = [
+        [f"{escape(c.variable)}, {symbol_html(c.symbol)}", *(_n(v, decimals) for v in row)]
+        for c, row in zip(random, values, strict=True)
+    ]
+    return _table(caption, head, rows)
+
+
+def _fewer_units(tables: Tables, what: str) -> str:
+    if not tables.units_left_out:
+        return ""
+    return (
+        f"{what} are based on only {tables.n_units_full_rank} of {tables.header.n_units} units that had "
+        "sufficient data for computation. Fixed effects and variance components are based on all the data."
+    )
+
+
+def _fixed(caption: str, rows: Sequence[FixedRow]) -> str:
+    head = ["Fixed effect", "Coefficient", "Standard error", "t-ratio", "d.f.", "p-value"]
+    body: list[Sequence[Cell]] = []
+    current = ""
+    for r in rows:
+        if r.coef != current:
+            body.append([f"For {escape(r.level1)}, {symbol_html(r.coef)}"])
+            current = r.coef
+        star = " *" if r.constrained else ""
+        name = f"{escape(r.level2)}, {symbol_html(r.gamma)}{star}"
+        body.append([name, _n(r.estimate, 6), _n(r.se, 6), _n(r.t, 3), count(r.df), _p(r.p_text)])
+    note = "* These gammas have been constrained to be equal." if any(r.constrained for r in rows) else ""
+    return _table(caption, head, body, note=note)
+
+
+def _variance_components(tables: Tables) -> str:
+    head = ["Random effect", "Standard deviation", "Variance component", "d.f.", "Chi-square", "p-value"]
+    rows = [
+        [
+            f"{escape(r.name)}, {symbol_html(r.effect)}",
+            _n(r.sd, 5),
+            _n(r.variance, 5),
+            None if r.df is None else count(r.df),
+            None if r.chi2 is None else _n(r.chi2, 5),
+            _p(r.p_text),
+        ]
+        for r in tables.variance_components
+    ]
+    note = _fewer_units(tables, "Chi-square statistics")
+    return _table("Final estimation of variance components", head, rows, note=note) if rows else ""
+
+
+def _heterogeneity(results: Heterogeneity) -> list[str]:
+    alphas = [
+        [f"{escape(a.variable)}, {a.alpha}", _n(a.estimate, 5), _n(a.se, 6), _n(a.z, 3), _p(a.p_text)]
+        for a in results.alphas
+    ]
+    models = [
+        ["Homogeneous σ²", str(results.homogeneous_parameters), _n(results.homogeneous_deviance, 5)],
+        ["Heterogeneous σ²", str(results.heterogeneous_parameters), _n(results.heterogeneous_deviance, 5)],
+    ]
+    terms = "".join(f" + {a.alpha}·{escape(a.variable)}" for a in results.alphas[1:])
+    head = ["Parameter", "Coefficient", "Standard error", "z-ratio", "p-value"]
+    return [
+        f"<p>Level-1 variance: log(σ²) = alpha0{terms} (macro iteration {results.macro_iteration}).</p>",
+        _table("Model for the level-1 variance", head, alphas),
+        _table("Summary of model fit", ["Model", "Parameters", "Deviance"], models),
+        _test("Homogeneous against heterogeneous σ²", results.comparison),
+    ]
+
+
+# ----------------------------------------------------------------------------- statistics and tests
+
+
+def _statistics(tables: Tables) -> list[str]:
+    parts = [
+        _list(
+            [
+                ("Deviance", _n(tables.deviance, 6)),
+                ("Number of estimated parameters", str(tables.n_parameters)),
+                ("Log-likelihood", likelihood(tables.loglik)),
+            ]
+        )
+    ]
+    if tables.comparison is not None:
+        reml = tables.header.method == "REML"
+        parts.append(
+            _test(
+                "Variance-covariance components test" if reml else "Model comparison test", tables.comparison
+            )
+        )
+    parts += [_hypothesis(tables, h, k) for k, h in enumerate(tables.hypotheses, 1)]
+    if tables.homogeneity is not None:
+        parts.append(_test("Test of homogeneity of level-1 variance", tables.homogeneity))
+    return parts
+
+
+def _test(caption: str, test: ChiSquare) -> str:
+    rows = [[escape(caption), _n(test.chi2, 5), count(test.df), _p(test.p_text)]]
+    return _table(caption, ["Test", "Chi-square", "d.f.", "p-value"], rows)
+
+
+def _hypothesis(tables: Tables, hypothesis: Hypothesis, position: int) -> str:
+    contrasts = dict(hypothesis.contrasts)
+    width = max((len(c) for c in contrasts.values()), default=0)
+    head = ["Fixed effect", "Coefficient", *(f"Contrast {k}" for k in range(1, width + 1))]
+    rows = [
+        [
+            f"{escape(r.level2)}, {symbol_html(r.gamma)}",
+            _n(r.estimate, 6),
+            *(_n(v, 3) for v in contrasts.get(r.gamma, (0.0,) * width)),
+        ]
+        for r in tables.fixed
+    ]
+    test = hypothesis.test
+    note = (
+        f"Chi-square {_n(test.chi2, 6)}, {count(test.df)} d.f., p-value {_p(test.p_text)} "
+        f"({escape(hypothesis.covariance)} covariance matrix)."
+    )
+    which = f" {position}" if len(tables.hypotheses) > 1 else ""
+    return _table(f"General linear hypothesis{which}", head, rows, note=note)
+
+
+# ----------------------------------------------------------------------------- full output and notes
+
+
+def _full_output(tables: Tables) -> list[str]:
+    random = tables.header.random
+    parts = []
+    if tables.unit_regressions:
+        rows = [[escape(u.unit), *(_n(v, 5) for v in u.coefficients)] for u in tables.unit_regressions]
+        parts.append(_table("Level-1 OLS regressions", ["Unit", *(escape(c.label) for c in random)], rows))
+    pairs = zip(random, tables.average_ols, strict=False)
+    parts.append(_list((f"Average OLS coefficient, {escape(c.variable)}", _n(v, 5)) for c, v in pairs))
+    parts += _least_squares(tables.least_squares) if tables.least_squares else []
+    parts += _start(tables, tables.start) if tables.start else []
+    if tables.log:
+        rows = [[str(i.number), likelihood(i.loglik), _n(i.sigma2, 5)] for i in tables.log]
+        parts.append(_table("Iterations", ["Iteration", "Log-likelihood", "σ²"], rows))
+    return parts
+
+
+def _least_squares(ols: LeastSquares) -> list[str]:
+    return [
+        _list([("Least-squares σ²", _n(ols.sigma2, 5)), ("Least-squares deviance", _n(-2 * ols.loglik, 5))]),
+        _fixed("Least-squares estimates of fixed effects", ols.fixed),
+        _fixed("Least-squares estimates of fixed effects (with robust standard errors)", ols.fixed_robust),
+    ]
+
+
+def _start(tables: Tables, start: StartingValues) -> list[str]:
+    parts = [_list([("Starting value of σ²", _n(start.sigma2, 5))])]
+    if start.tau_raw is not None:
+        parts.append(_matrix(tables, "Tau(0) before repair", start.tau_raw))
+    if start.tau:
+        parts.append(_matrix(tables, "Tau(0)", start.tau))
+    if start.fixed:
+        parts.append(_fixed("Fixed effects at the starting values of the covariance components", start.fixed))
+    return parts
+
+
+def _optimum(optimum: Optimum | None) -> str:
+    if optimum is None:
+        return ""
+    rows = [
+        [
+            escape(r.label),
+            *(_n(v, 6 if r.label == "Deviance" else 5) for v in (r.here, r.optimum, r.here - r.optimum)),
+        ]
+        for r in optimum.rows
+    ]
+    return _table("HLM’s answer and the optimum", ["", "HLM path", "Optimum", "Difference"], rows)

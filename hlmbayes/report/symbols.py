@@ -1,0 +1,46 @@
+"""HLM's plain symbols (B0, G01, U0) and equations in the book's Greek, as HTML."""
+
+from __future__ import annotations
+
+from html import escape
+
+from .tables import Header, Level1Term
+
+GREEK = {"B": "β", "G": "γ", "U": "u", "R": "r"}
+SPOKEN = {"none": "{}", "group": "({} − mean<sub>j</sub>)", "grand": "({} − mean)"}
+
+
+def symbol_html(symbol: str, index: str = "") -> str:
+    """Return G01 as γ with its digits as a subscript, `index` (j, ij) after them."""
+    digits = symbol[1:] + index
+    return f"<i>{GREEK[symbol[0]]}</i>" + (f"<sub>{digits}</sub>" if digits else "")
+
+
+def equations_html(header: Header) -> str:
+    """Return the level-1 and level-2 equations."""
+    level1 = [
+        _times(symbol_html(c.symbol, "j"), c.variable if c.slope else "", c.centering)
+        for c in header.coefficients
+    ]
+    lines = [
+        '<p class="level">Level 1</p>',
+        f"<p>{escape(header.outcome)} = {' + '.join([*level1, symbol_html('R', 'ij')])}</p>",
+        '<p class="level">Level 2</p>',
+        *(f"<p>{_level2(c)}</p>" for c in header.coefficients),
+        *(f"<p>{' = '.join(symbol_html(name) for name in names)}</p>" for names in header.constraints),
+    ]
+    return f'<div class="equations">{"".join(lines)}</div>'
+
+
+def _level2(coefficient: Level1Term) -> str:
+    terms = [
+        _times(symbol_html(t.gamma), "" if t.name == "INTRCPT2" else t.name, t.centering)
+        for t in coefficient.terms
+    ]
+    if coefficient.random:
+        terms.append(symbol_html(coefficient.effect, "j"))
+    return f"{symbol_html(coefficient.symbol, 'j')} = {' + '.join(terms)}"
+
+
+def _times(symbol: str, variable: str, centering: str) -> str:
+    return f"{symbol} {SPOKEN[centering].format(escape(variable))}" if variable else symbol
