@@ -1,1 +1,62 @@
-"""Results as a listing, a page, or JSON: `tables.Tables` holds what is printed, the rest prints it."""
+"""Results as a listing, a page, or JSON: `tables.Tables` holds what is printed, the rest prints it.
+
+The functions here are what `Fit.listing`, `Fit.to_json`, `Fit.to_html` and a notebook call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..fit import Fit
+    from .tables import Tables
+
+
+def report_tables(fit: Fit, **run: Any) -> Tables:
+    """Return the values a report of `fit` prints, the exact optimum beside HLM's answer.
+
+    Parameters
+    ----------
+    fit : Fit
+    **run
+        Fields of `hlmbayes.report.collect.Run`: title, full_output, ...
+    """
+    from .collect import Run, tables
+
+    return tables(fit, replace(Run(), **run), companion(fit))
+
+
+def companion(fit: Fit) -> Fit | None:
+    """Return the exact fit of the same model and data; None where `fit` is exact or it cannot be had."""
+    from ..errors import EstimationError
+    from ..estimate import fit as estimate
+
+    if fit.algorithm == "exact":
+        return None
+    try:
+        return estimate(fit.model, fit.data or fit.design.moments, method=fit.method)
+    except EstimationError:
+        return None
+
+
+def listing(fit: Fit, **run: Any) -> str:
+    """Return HLM's listing as text."""
+    from .text import listing as text
+
+    return text(report_tables(fit, **run))
+
+
+def to_json(fit: Fit, **run: Any) -> str:
+    """Return the results as JSON text."""
+    from .to_json import text
+
+    return text(report_tables(fit, **run))
+
+
+def to_html(fit: Fit, *, whole_page: bool = True, **run: Any) -> str:
+    """Return the results as an HTML page, or as the part of one that a notebook shows."""
+    from .html import fragment, page
+
+    tables = report_tables(fit, **run)
+    return page(tables) if whole_page else fragment(tables)

@@ -1,0 +1,141 @@
+"""What a command file, or equations and data files, ask for; doing it; the tables of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .command_options import Options
+from .errors import CommandFileError
+from .mdm_template import DataSource
+
+if TYPE_CHECKING:
+    from .data import TwoLevelData
+    from .equations import Model
+    from .fit import Fit
+    from .report.tables import Tables
+
+EQUATION_FILES = (".txt", ".eq")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A model, what to do with it, and where its data are.
+
+    ``name`` is the command file's (or the equations') name for the listing; ``warnings`` are what was
+    asked for and is not done, or not understood.
+    """
+
+    model: Model
+    options: Options
+    source: DataSource
+    name: str
+    warnings: tuple[str, ...] = ()
+
+
+def job_from_file(
+    path: str, *, level1: str | None = None, level2: str | None = None, id: str | None = None
+) -> Job:
+    """Read a command file (.hlm) or a text file of equations (.txt, .eq)."""
+    file = Path(path)
+    if file.suffix.lower() in EQUATION_FILES:
+        from .mdm_template import read_text
+
+        return job_from_equations(read_text(file), file.name, level1=level1, level2=level2, id=id)
+    from .command_file import read
+
+    command = read(file, level1=level1, level2=level2, id=id)
+    if command.source is None:  # read() finds the data or says why it cannot
+        raise CommandFileError(f"{file.name}: where are its data? Add --level1 FILE --level2 FILE --id NAME")
+    return Job(command.model, command.options, command.source, command.name, command.warnings)
+
+
+def job_from_equations(
+    text: str,
+    name: str = "equations",
+    *,
+    level1: str | None = None,
+    level2: str | None = None,
+    id: str | None = None,
+) -> Job:
+    """Make a job of equations and data files."""
+    from .equations import Model
+
+    model = Model(text)
+    if level1 is None:
+        raise CommandFileError(
+            "equations do not say where the data are: add --level1 FILE, --level2 FILE if the level-2 "
+            "variables are in a file of their own, and --id NAME"
+        )
+    files = " + ".join(Path(file).name for file in (level1, level2) if file is not None)
+    source = DataSource(files, Path(level1), Path(level2) if level2 else None, id or "id")
+    return Job(model, Options(output=""), source, name)
+
+
+def read_data(job: Job) -> TwoLevelData:
+    """Read the job's data; rows with missing values go now if the template says so (timeofdeletion:now)."""
+    from .data import read
+
+    source = job.source
+    data = read(source.level1, source.level2, id=source.id)
+    if source.deletion == "now" and source.level1_names:
+        return data.drop_incomplete(source.level1_names)
+    return data
+
+
+def fit_job(job: Job, data: TwoLevelData, algorithm: str = "hlm") -> Fit:
+    """Estimate the job's model as its options say."""
+    from .estimate import fit
+
+    options = job.options
+    return fit(
+        job.model,
+        data,
+        method=options.method,
+        algorithm=algorithm,
+        max_iterations=options.max_iterations,
+        stopval=options.stopval,
+        accel=options.accel,
+    )
+
+
+def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:
+    """Return the tables of a fitted job, its tests included."""
+    from .report import report_tables
+
+    options = job.options
+    return report_tables(
+        fit,
+        title=options.title or "no title",
+        data_source=job.source.mdm,
+        command_file=job.name,
+        output_file=output or options.output,
+        max_iterations=options.max_iterations,
+        full_output=options.full_output,
+        ols_units=options.lev1ols,
+        warnings=(*job.warnings, *warnings, *not_done(options)),
+        **asked_tests(fit, options),
+    )
+
+
+def asked_tests(fit: Fit, options: Options) -> Mapping[str, Any]:
+    """Return the tests the command file asks for, ready for the listing."""
+    return {}
+
+
+def not_done(options: Options) -> tuple[str, ...]:
+    """Name what the command file asks for and this program does not do (beyond what its reader says)."""
+    files = [
+        f"the level-{level} residual file {file.name} (resfil{level}:y) was not written"
+        for level, file in ((1, options.residuals1), (2, options.residuals2))
+        if file is not None
+    ]
+    matrices = ["the files of covariance matrices (printvariance-covariance) were not written"]
+    return (*files, *(matrices if options.print_vcov else []))
+
+
+def with_method(job: Job, method: Literal["REML", "ML"] | None) -> Job:
+    """Return the job with another method of estimation."""
+    return job if method is None else replace(job, options=replace(job.options, method=method))

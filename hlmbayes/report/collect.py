@@ -1,0 +1,314 @@
+"""Read a Fit into `Tables`: the only place where the report meets the estimation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+
+from ..inference import fixed_df, fixed_effects, variance_components
+from ..least_squares import (
+    least_squares,
+    loglik_on_hlms_constant,
+    starting_effects,
+    unit_regressions,
+)
+from .remarks import remarks
+from .tables import (
+    NO_WEIGHTS,
+    ChiSquare,
+    FixedRow,
+    Header,
+    Heterogeneity,
+    Hypothesis,
+    IterationRow,
+    LeastSquares,
+    Level1Term,
+    Level2Term,
+    Matrix,
+    NoteGroup,
+    Optimum,
+    OptimumRow,
+    StartingValues,
+    Tables,
+    UnitRegression,
+    VarianceRow,
+    Weight,
+    p_text,
+)
+
+if TYPE_CHECKING:
+    from ..equations import Coefficient, Model
+    from ..fit import Fit
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a listing says about the run beyond the fit itself."""
+
+    title: str = "no title"
+    data_source: str = ""
+    command_file: str = ""
+    output_file: str = ""
+    max_iterations: int = 100
+    full_output: bool = False
+    ols_units: int = 10
+    weights: tuple[Weight, ...] = NO_WEIGHTS
+    warnings: tuple[str, ...] = ()
+    comparison: ChiSquare | None = None
+    hypotheses: tuple[Hypothesis, ...] = ()
+    homogeneity: ChiSquare | None = None
+    heterogeneity: Heterogeneity | None = None
+    notes: tuple[NoteGroup, ...] = field(default=())
+
+
+def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tables:
+    """Return everything a listing of `fit` prints.
+
+    Parameters
+    ----------
+    fit : Fit
+    run : Run, optional
+        Names of files, title, tests and warnings of the run.
+    optimum : Fit, optional
+        The exact fit of the same model to the same data by the same method: it is compared with `fit`.
+    """
+    run = run or Run()
+    rows = _fixed(fit, robust=False)
+    q = fit.design.n_random
+    return Tables(
+        header=_header(fit, run),
+        stop_line=_stop_line(fit),
+        iteration=fit.iterations,
+        sigma2=float(fit.sigma2),
+        tau=_matrix(fit.components.tau),
+        tau_corr=_matrix(np.asarray(fit.tau_corr)),
+        reliability=tuple(float(v) for v in fit.reliability()),
+        loglik=float(fit.loglik),
+        fixed=rows,
+        fixed_robust=_fixed(fit, robust=True),
+        variance_components=_variance_components(fit, run.heterogeneity is not None),
+        deviance=float(fit.deviance),
+        n_parameters=fit.n_parameters,
+        algorithm=cast(Literal["hlm", "exact"], fit.algorithm),
+        converged=fit.converged,
+        se_sigma2=float(fit.se_sigma2),
+        se_tau=_matrix(np.asarray(fit.se_tau)) if q else None,
+        n_units_full_rank=int(fit.design.full_rank.sum()),
+        unit_regressions=_unit_regressions(fit, run.ols_units),
+        average_ols=_average_ols(fit),
+        least_squares=_least_squares(fit) if run.full_output else None,
+        start=_start(fit, rows),
+        log=tuple(IterationRow(i.number, float(i.loglik), float(i.sigma2), _matrix(i.tau)) for i in fit.log),
+        full_output=run.full_output,
+        heterogeneity=run.heterogeneity,
+        comparison=run.comparison,
+        hypotheses=run.hypotheses,
+        homogeneity=run.homogeneity,
+        notes=(*remarks(fit, rows, run.warnings), *run.notes),
+        optimum=None if optimum is None else _optimum(fit, optimum),
+    )
+
+
+def level1_terms(model: Model) -> tuple[Level1Term, ...]:
+    """Return the model's coefficients under HLM's names."""
+    return tuple(_level1_term(c) for c in model.coefficients)
+
+
+def _level1_term(coefficient: Coefficient) -> Level1Term:
+    predictor = coefficient.predictor
+    return Level1Term(
+        symbol=coefficient.name.upper(),
+        variable=predictor.variable or "INTRCPT1",
+        slope=predictor.variable is not None,
+        random=coefficient.random,
+        centering=predictor.centering,
+        terms=tuple(
+            Level2Term(g.predictor.variable or "INTRCPT2", g.name.upper(), g.predictor.centering)
+            for g in coefficient.gammas
+        ),
+    )
+
+
+def _header(fit: Fit, run: Run) -> Header:
+    model, n_dropped = fit.model, fit.design.moments.n_dropped
+    return Header(
+        outcome=model.outcome,
+        coefficients=level1_terms(model),
+        n_rows=int(fit.n_rows),
+        n_rows_in_data=int(fit.n_rows + n_dropped) if n_dropped else None,
+        n_units=fit.n_units,
+        method=cast(Literal["REML", "ML"], fit.method),
+        max_iterations=run.max_iterations,
+        title=run.title,
+        data_source=run.data_source,
+        command_file=run.command_file,
+        output_file=run.output_file,
+        constraints=tuple(tuple(name.upper() for name in names) for names in model.constraints),
+        sigma2_variables=model.log_sigma2.variables if model.log_sigma2 else (),
+        heterogeneous=run.heterogeneity is not None,
+        equations=tuple(model.equations().splitlines()),
+        mixed=model.mixed(),
+        weights=run.weights,
+    )
+
+
+def _stop_line(fit: Fit) -> str:
+    reason = fit.stop_reason
+    return reason if reason.startswith("Iterations") else f"Iterations stopped: {reason}"
+
+
+def _matrix(values: np.ndarray) -> Matrix:
+    return tuple(tuple(float(v) for v in row) for row in np.asarray(values))
+
+
+def shown(model: Model) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
+    """Return the gammas HLM lists (of a constrained set the first) with whether they are constrained."""
+    order = {name: k for k, name in enumerate(model.gamma_names)}
+    firsts = {min(names, key=order.__getitem__) for names in model.constraints}
+    hidden = {name for names in model.constraints for name in names} - firsts
+    return tuple(
+        (term.gamma.lower(), coefficient, term, term.gamma.lower() in firsts)
+        for coefficient in level1_terms(model)
+        for term in coefficient.terms
+        if term.gamma.lower() not in hidden
+    )
+
+
+def _fixed(fit: Fit, *, robust: bool) -> tuple[FixedRow, ...]:
+    rows = {row.name: row for row in fixed_effects(fit, robust=robust)}
+    return tuple(
+        FixedRow(
+            coef=coefficient.symbol,
+            level1=coefficient.label,
+            level2=term.name,
+            gamma=term.gamma,
+            constrained=constrained,
+            estimate=rows[name].coefficient,
+            se=rows[name].se,
+            t=rows[name].t_ratio,
+            df=rows[name].df,
+            p=rows[name].p_value,
+            p_text=p_text(rows[name].p_value),
+        )
+        for name, coefficient, term, constrained in shown(fit.model)
+    )
+
+
+def _rows_of(fit: Fit, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tuple[FixedRow, ...]:
+    """Return a table of fixed effects for estimates that are not the final ones."""
+    from scipy.special import stdtr
+
+    position = {name: k for k, name in enumerate(fit.model.gamma_names)}
+    rows = []
+    for name, coefficient, term, constrained in shown(fit.model):
+        k = position[name]
+        t = float(gamma[k] / se[k])
+        p = float(2.0 * stdtr(df[k], -abs(t)))
+        rows.append(
+            FixedRow(
+                coefficient.symbol,
+                coefficient.label,
+                term.name,
+                term.gamma,
+                constrained,
+                float(gamma[k]),
+                float(se[k]),
+                t,
+                df[k],
+                p,
+                p_text(p),
+            )
+        )
+    return tuple(rows)
+
+
+def _least_squares(fit: Fit) -> LeastSquares:
+    ols = least_squares(fit)
+    df = [ols.df] * len(ols.gamma)
+    n_parameters = 1 + (fit.design.n_fixed if fit.method == "ML" else 0)
+    return LeastSquares(
+        sigma2=ols.sigma2,
+        fixed=_rows_of(fit, ols.gamma, ols.se, df),
+        fixed_robust=_rows_of(fit, ols.gamma, ols.se_robust, df),
+        loglik=ols.loglik,
+        n_parameters=n_parameters,
+    )
+
+
+def _start(fit: Fit, rows: tuple[FixedRow, ...]) -> StartingValues | None:
+    if fit.start is None:
+        return None
+    tau, raw = fit.start.tau, fit.start.tau_raw
+    repaired = not np.array_equal(tau, raw)
+    gamma, se = starting_effects(fit)
+    return StartingValues(
+        sigma2=float(fit.start.sigma2),
+        tau=_matrix(tau),
+        tau_raw=_matrix(raw) if repaired else None,
+        fixed=_rows_of(fit, gamma, se, fixed_df(fit)) if rows else (),
+    )
+
+
+def _variance_components(fit: Fit, heterogeneous: bool) -> tuple[VarianceRow, ...]:
+    *random, level1 = variance_components(fit)
+    terms = [term for term in level1_terms(fit.model) if term.random]
+    rows = [
+        VarianceRow(
+            name=term.label,
+            effect=term.effect,
+            sd=row.sd,
+            variance=row.variance,
+            df=row.df,
+            chi2=row.chi2,
+            p=row.p_value,
+            p_text=p_text(row.p_value, chi_square=True),
+        )
+        for term, row in zip(terms, random, strict=True)
+    ]
+    if not heterogeneous:
+        rows.append(VarianceRow("level-1", "R", level1.sd, level1.variance))
+    return tuple(rows)
+
+
+def _unit_regressions(fit: Fit, most: int) -> tuple[UnitRegression, ...]:
+    """Return the OLS regressions of the first `most` units, those without full rank left out, as HLM does."""
+    if most <= 0 or not fit.design.n_random:
+        return ()
+    values = unit_regressions(fit.design)
+    return tuple(
+        UnitRegression(_unit_name(fit.design.unit_ids[j]), tuple(float(v) for v in values[j]))
+        for j in range(min(most, fit.n_units))
+        if fit.design.full_rank[j]
+    )
+
+
+def _unit_name(unit: object) -> str:
+    """Return an id as its file shows it: 1224 for 1224.0."""
+    if isinstance(unit, (float, np.floating)) and float(unit).is_integer():
+        return str(int(unit))
+    return str(unit)
+
+
+def _average_ols(fit: Fit) -> tuple[float, ...]:
+    ok = fit.design.full_rank
+    if not fit.design.n_random or not ok.any():
+        return ()
+    return tuple(float(v) for v in unit_regressions(fit.design)[ok].mean(axis=0))
+
+
+def _optimum(fit: Fit, exact: Fit) -> Optimum:
+    deviance = -2.0 * loglik_on_hlms_constant(exact)
+    rows = [
+        OptimumRow("Deviance", float(fit.deviance), deviance),
+        OptimumRow("Sigma_squared", float(fit.sigma2), float(exact.sigma2)),
+    ]
+    names = [term.variable for term in level1_terms(fit.model) if term.random]
+    for a, first in enumerate(names):
+        for b, second in enumerate(names[: a + 1]):
+            label = f"Tau {first}" if a == b else f"Tau {second}, {first}"
+            rows.append(OptimumRow(label, float(fit.components.tau[a, b]), float(exact.components.tau[a, b])))
+    for name, _, term, _ in shown(fit.model):
+        rows.append(OptimumRow(term.gamma, float(fit.gamma[name]), float(exact.gamma[name])))
+    return Optimum(tuple(rows), float(fit.deviance), deviance, float(exact.deviance))

@@ -1,0 +1,120 @@
+"""What a researcher should know before using the numbers, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .tables import FixedRow, NoteGroup
+
+if TYPE_CHECKING:
+    from ..fit import Fit
+
+MOST_UNITS = 12
+
+
+def remarks(fit: Fit, rows: tuple[FixedRow, ...], warnings: Iterable[str] = ()) -> tuple[NoteGroup, ...]:
+    """Return the notes of a fit: warnings, data, estimation, numbers too small for their columns."""
+    groups = [
+        _warnings(fit, warnings),
+        NoteGroup("Data", _data(fit)),
+        NoteGroup("Estimation", _estimation(fit)),
+        _small_numbers(fit, rows),
+    ]
+    return tuple(group for group in groups if group is not None)
+
+
+def _warnings(fit: Fit, warnings: Iterable[str]) -> NoteGroup | None:
+    sentences = tuple(_sentence(text) for text in (*fit_warnings(fit), *warnings))
+    if not sentences:
+        return None
+    heading = "read this before using the numbers"
+    return NoteGroup(heading, sentences, warning=True)
+
+
+def fit_warnings(fit: Fit) -> tuple[str, ...]:
+    """Return the fit's warnings, the one about convergence with what to do."""
+    if fit.converged:
+        return tuple(fit.warnings)
+    advice = (
+        f"The estimation has not converged after {fit.iterations} iterations: the tables are those of the "
+        "last iteration, not of a solution. Allow more iterations (numit: in the command file) or use "
+        "--algorithm exact."
+    )
+    return (advice, *fit.warnings[1:])
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _data(fit: Fit) -> tuple[str, ...]:
+    design, moments = fit.design, fit.design.moments
+    n = design.n
+    sentences = [
+        f"{fit.n_rows:.0f} level-1 records in {fit.n_units} level-2 units were analysed, "
+        f"{n.min():.0f} to {n.max():.0f} a unit."
+    ]
+    if moments.n_dropped:
+        sentences.append(
+            f"{moments.n_dropped} of {fit.n_rows + moments.n_dropped:.0f} level-1 records were left out: "
+            f"they have missing values on {', '.join(moments.columns)}."
+        )
+    sentences += [_sentence(note) for note in moments.notes]
+    left_out = design.unit_ids[~design.full_rank]
+    if len(left_out) and design.n_random:
+        sentences.append(
+            f"{len(left_out)} units cannot give a regression of their own (too few rows, or a predictor that "
+            f"does not vary in them): {_some(left_out)}. They count in the estimation; reliabilities, "
+            "chi-squares, OLS listings and HLM's starting values leave them out."
+        )
+    return tuple(sentences)
+
+
+def _some(ids: np.ndarray) -> str:
+    text = ", ".join(f"{i:g}" if isinstance(i, (float, np.floating)) else str(i) for i in ids[:MOST_UNITS])
+    return text + (f" and {len(ids) - MOST_UNITS} more" if len(ids) > MOST_UNITS else "")
+
+
+def _estimation(fit: Fit) -> tuple[str, ...]:
+    if fit.start is None:
+        return (
+            f"Algorithm: exact. The tables are at the optimum of the {fit.method} likelihood, as in lme4, "
+            "SAS and Stata. HLM 6.08 stops earlier: --algorithm hlm follows it.",
+        )
+    start = fit.start
+    names = [c.predictor.variable or "INTRCPT1" for c in fit.model.coefficients if c.random]
+    values = "; ".join(
+        f"tau {name} {value:.5f}" for name, value in zip(names, np.diag(start.tau), strict=True)
+    )
+    sentences = [
+        "Algorithm: hlm, the steps of HLM 6.08. Started from sigma squared "
+        f"{start.sigma2:.5f}" + (f"; {values}." if values else ".")
+    ]
+    repaired = [
+        f"{name} ({value:.5f})"
+        for name, value, new in zip(names, np.diag(start.tau_raw), np.diag(start.tau), strict=True)
+        if value != new
+    ]
+    if repaired:
+        sentences.append(
+            f"The first estimate of tau was not usable for {', '.join(repaired)}; as HLM does, a small "
+            "positive value took its place."
+        )
+    return tuple(sentences)
+
+
+def _small_numbers(fit: Fit, rows: tuple[FixedRow, ...]) -> NoteGroup | None:
+    """Name numbers that HLM's fixed decimals show with fewer than three figures."""
+    small = [f"{row.gamma} {row.estimate:.6g} (s.e. {row.se:.6g})" for row in rows if 0 < row.se < 1e-4]
+    tau = np.diag(fit.components.tau)
+    names = [c.effect.upper() for c in fit.model.coefficients if c.random]
+    small += [f"variance of {name} {v:.6g}" for name, v in zip(names, tau, strict=True) if 0 < v < 1e-3]
+    if 0 < fit.sigma2 < 1e-3:
+        small.append(f"sigma squared {fit.sigma2:.6g}")
+    if not small:
+        return None
+    return NoteGroup("Numbers too small for the columns above", (f"In full: {'; '.join(small)}.",))
