@@ -250,9 +250,8 @@ def demo(args: argparse.Namespace) -> int:
 def describe(args: argparse.Namespace) -> int:
     """Print descriptive statistics."""
     from .data import read
-    from .report.descriptives import descriptives
 
-    print(descriptives(read(args.data, args.level2, id=args.id)), end="")
+    print(read(args.data, args.level2, id=args.id).describe())
     return DONE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -221,6 +221,38 @@ class Fit:
         from .inference import reliability
 
         return NamedArray(reliability(self), self.random_names)
+
+    # --- reports ---
+
+    def listing(self, **run: Any) -> str:
+        """Return HLM 6.08's listing of the fit, with notes after it.
+
+        Parameters
+        ----------
+        **run
+            What the listing says about the run: ``title``, ``full_output`` (starting values, OLS and
+            iterations, too), and the other fields of `hlmbayes.report.collect.Run`.
+        """
+        from .report import listing
+
+        return listing(self, **run)
+
+    def to_json(self, **run: Any) -> str:
+        """Return the results as JSON text at full precision; nan and infinity are null."""
+        from .report import to_json
+
+        return to_json(self, **run)
+
+    def to_html(self, **run: Any) -> str:
+        """Return the results as one self-contained HTML page."""
+        from .report import to_html
+
+        return to_html(self, **run)
+
+    def _repr_html_(self) -> str:
+        from .report import to_html
+
+        return to_html(self, whole_page=False)
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT CONVERGED"
