@@ -16,6 +16,7 @@ SYMBOLS = {
     "u": re.compile(r"u_?(0|[1-9][0-9]{0,2})(?:_?j)?", re.IGNORECASE),
     "r": re.compile(r"r(?:_?ij)?", re.IGNORECASE),
 }
+ALPHA = re.compile(r"(?:alpha|a|α)_?(0|[1-9][0-9]{0,2})", re.IGNORECASE)  # in log(sigma2) alone
 CENTERING = ("group", "grand")
 MAKE_COLUMN = "compute the column in the data first and use its name here"
 
@@ -56,8 +57,7 @@ def read_lines(text: str) -> list[Line]:
     number = 0
     for raw in re.split(r"\r\n|\r|\n", text):
         number += bool(number or raw.strip())
-        stripped = re.sub(r"#.*", "", re.sub(r"`[^`]*`", lambda m: m[0].replace("#", "\0"), raw))
-        pieces += [(number, part) for part in _split_semicolons(stripped.replace("\0", "#")) if part]
+        pieces += [(number, part) for part in _split_semicolons(_uncommented(raw)) if part]
     joined: list[tuple[int, str]] = []
     for number, part in pieces:
         goes_on = joined and (joined[-1][1][-1] in "+*=\\" or part[0] in "+*")
@@ -67,6 +67,11 @@ def read_lines(text: str) -> list[Line]:
         else:
             joined.append((number, part))
     return [_line(number, part) for number, part in joined]
+
+
+def _uncommented(text: str) -> str:
+    kept = re.match(r"(?:`[^`]*`|[^#])*", text)
+    return kept[0] if kept else ""
 
 
 def _split_semicolons(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
-from .equation_lines import CENTERING, MAKE_COLUMN, SYMBOLS, Line, Token, read_lines, symbol_of
+from .equation_lines import ALPHA, CENTERING, MAKE_COLUMN, SYMBOLS, Line, Token, read_lines, symbol_of
 from .equation_parts import (
     Coefficient,
     Gamma,
@@ -25,7 +25,6 @@ from .equation_parts import (
 )
 from .errors import EquationError
 
-_ALPHA = re.compile(r"(?:alpha|a|α)_?(0|[1-9][0-9]{0,2})", re.IGNORECASE)
 _SIGMA2 = re.compile(r"sigma(?:_?squared|_?sq|_?2|²)|σ²|σ2", re.IGNORECASE)
 
 
@@ -292,11 +291,11 @@ def _log_sigma2(line: Line) -> LogSigma2:
     variables: list[str] = []
     for term in _terms(line):
         shown = "*".join(_text(factor) for factor in term)
-        alphas = [f for f in term if len(f) == 1 and f[0].kind == "name" and _ALPHA.fullmatch(f[0].text)]
+        alphas = [f for f in term if len(f) == 1 and f[0].kind == "name" and ALPHA.fullmatch(f[0].text)]
         others = [f for f in term if f not in alphas]
         if len(alphas) != 1 or len(others) > 1:
             line.fail(f"{shown}: log(sigma2) is a sum such as a0 + a1*female (a variable in backticks: `a1`)")
-        match = _ALPHA.fullmatch(alphas[0][0].text)
+        match = ALPHA.fullmatch(alphas[0][0].text)
         name = f"a{match[1]}" if match else ""
         if not others:
             constant.append(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .equation_lines import is_plain_name
+from .equation_lines import ALPHA, is_plain_name
 from .equation_parts import Coefficient, Gamma, Predictor
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def _extra_lines(model: Model) -> list[str]:
     lines = []
     if model.log_sigma2 is not None:
         names = model.log_sigma2.names
-        terms = [_times(a, _quoted(x)) for a, x in zip(names[1:], model.log_sigma2.variables, strict=True)]
+        variables = [f"`{x}`" if ALPHA.fullmatch(x) else _quoted(x) for x in model.log_sigma2.variables]
+        terms = [_times(a, x) for a, x in zip(names[1:], variables, strict=True)]
         lines.append(f"log(sigma2) = {' + '.join([names[0], *terms])}")
     return lines + [" = ".join(names) for names in model.constraints]
 

@@ -228,7 +228,7 @@ def _level2_names(
     data: Any,
 ) -> set[str]:
     """Names (casefolded) of the level-2 variables: as said, as the data say, or as the formula implies."""
-    variables = {str(p.variable).casefold(): str(p.variable) for product in fixed for p in product}
+    variables = {str(p.variable).casefold(): str(p.variable) for q in (*fixed, *random) for p in q}
     if level2 is not None:
         names = [] if isinstance(level2, str) else list(level2)
         if isinstance(level2, str) or not all(isinstance(name, str) for name in names):
