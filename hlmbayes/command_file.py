@@ -248,6 +248,8 @@ def _model(
 
 def _level1(line: Line, source: DataSource | None) -> tuple[str, list[Predictor]]:
     outcome, right = _sides(line, "level1:OUTCOME=INTRCPT1+...+RANDOM")
+    if re.search(r"[+,/*()]", outcome) or re.fullmatch("random|intrcpt[123]", outcome, re.IGNORECASE):
+        line.fail(f'"{outcome}" is not the name of an outcome; wanted one variable, not centred')
     predictors = []
     for text in _terms(line, right):
         predictor = _predictor(line, text, "INTRCPT1", level=1)
@@ -307,11 +309,16 @@ def _terms(line: Line, right: str) -> list[str]:
     return terms
 
 
+def _check_variable(line: Line, name: str, text: str) -> None:
+    """Signs that HLM's names cannot have are a slip of the pen, not a name."""
+    if not name or re.search(r"[=+,/*()]", name):
+        line.fail(f'"{text}" is not a variable; wanted NAME, NAME,1 (group mean) or NAME,2 (grand mean)')
+
+
 def _predictor(line: Line, text: str, constant: str, level: int) -> Predictor | None:
     """The predictor a term is; None for RANDOM. NAME,1 is centred on the group, NAME,2 on the grand mean."""
     name, _, code = (part.strip() for part in text.partition(","))
-    if not name or re.search(r"[=,/*()]", name):
-        line.fail(f'"{text}" is not a variable; wanted NAME, NAME,1 or NAME,2')
+    _check_variable(line, name, text)
     if code not in _CENTERING:
         line.fail(f'"{text}": centring {code!r} is not known; wanted 1 (group mean), 2 (grand mean) or none')
     if name.casefold() in ("random", constant.casefold()):
@@ -337,6 +344,9 @@ def _log_sigma2(lines: Sequence[Line], source: DataSource | None) -> LogSigma2 |
     if "" in names or line.value.strip().casefold() in ("y", "yes"):
         line.fail(f"heterol1var: wants names of variables such as heterol1var:FEMALE, got {line.value!r}")
     variables = tuple(name for name in names if name.casefold() != "intrcpt1")
+    for name in variables:
+        if re.search(r"[=/*()]", name) or re.fullmatch("random|intrcpt[23]", name, re.IGNORECASE):
+            line.fail(f'heterol1var: "{name}" is not a variable; wanted names such as heterol1var:FEMALE')
     level2 = {name.casefold() for name in source.level2_names} if source else set()
     check_names(line.where, [name for name in variables if name.casefold() not in level2], source, level=1)
     return LogSigma2(tuple(f"a{i}" for i in range(len(variables) + 1)), variables, line.where)
