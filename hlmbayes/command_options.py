@@ -101,6 +101,7 @@ class Options:
 
 # Options that are read but that nothing acts on yet: asked for, they warn.
 NOT_ACTED_ON = {
+    "fixtau": "a bad starting tau is mended automatically, as fixtau:3 asks",
     "level1_weight": "the level-1 weights are not used: the results are unweighted",
     "level2_weight": "the level-2 weights are not used: the results are unweighted",
     "variance_known": "the known variances are not used: sigma squared is estimated",
@@ -194,11 +195,8 @@ def parse_options(lines: list[Line]) -> tuple[Options, list[str]]:
             residuals[keyword] = line.value
         elif keyword == "hypoth":
             hypoth = line
-        elif keyword in _IGNORED:
-            if not _is_off(line.value):
-                warnings.append(f"{line.where}: {keyword}:{line.value} is not acted on; {_IGNORED[keyword]}")
-        elif keyword not in _SILENT and keyword != "nonlin":
-            warnings.append(f"{line.where}: {keyword!r} is not a known keyword; ignored")
+        else:
+            warnings += _ignored(line)
     values["hypotheses"] = tuple(tuple(rows) for _, rows in sorted(gammas.items()))
     values["residuals1"] = _residual_file(residuals, "resfil1")
     values["residuals2"] = _residual_file(residuals, "resfil2")
@@ -208,6 +206,25 @@ def parse_options(lines: list[Line]) -> tuple[Options, list[str]]:
             f"{hypoth.where}: hypoth:{hypoth.value} without gamma1: lines; no hypothesis is tested"
         )
     return options, warnings + _unused(options, places)
+
+
+def _refuse_other_models(line: Line) -> None:
+    keyword = line.keyword
+    if keyword in OTHER_MODELS:
+        line.fail(f"{OTHER_MODELS[keyword]} ({keyword}:) is not available; only two-level linear models are")
+    if keyword == "nonlin" and not _is_off(line.value):
+        line.fail(f"a nonlinear model (nonlin:{line.value}) is not available; only linear models are")
+
+
+def _ignored(line: Line) -> list[str]:
+    """The warning for a keyword without an option: none where it asks for nothing."""
+    keyword = line.keyword
+    if keyword in _IGNORED:
+        asks = f"{line.where}: {keyword}:{line.value} is not acted on; {_IGNORED[keyword]}"
+        return [] if _is_off(line.value) else [asks]
+    if keyword in _SILENT or keyword == "nonlin":
+        return []
+    return [f"{line.where}: {keyword!r} is not a known keyword; ignored"]
 
 
 def _unused(options: Options, places: dict[str, Line]) -> list[str]:

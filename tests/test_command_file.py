@@ -235,6 +235,7 @@ def test_several_constraints() -> None:
     ("line", "message"),
     [
         ("colour:red", "'colour' is not a known keyword; ignored"),
+        ("fixtau:1", "fixtau:1 is not acted on; a bad starting tau is mended automatically"),
         ("lvr:y", "lvr:y is not acted on; no latent variable regression"),
         ("level1deletion:X", "level1deletion:X is not acted on"),
         ("hypoth:y", "hypoth:y without gamma1: lines; no hypothesis is tested"),
