@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from .design import Design, build_design
 from .equations import Model
 from .errors import EstimationError
 from .fit import Components, Fit
+from .heterogeneous import groups_of, variance_columns
+from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance_model
 from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
 from .likelihood import Evaluation, System, evaluate, standardise
 from .moments import Moments, moments_of
@@ -56,9 +59,18 @@ def fit(
     check_size(design)
     system = standardise(design)
     rows = None if isinstance(data, Moments) else data
+    notes: tuple[str, ...] = ()
+    if model.log_sigma2 and algorithm == "hlm" and reml:
+        reml, notes = (
+            False,
+            ("HLM estimates heterogeneous sigma2 by full maximum likelihood: REML became ML.",),
+        )
     if algorithm == "exact":
-        return _exact(design, system, reml, rows)
-    return _hlm(design, system, reml, rows, max_iterations=max_iterations, stopval=stopval, accel=accel)
+        fitted = _exact(design, system, reml, rows)
+        return _exact_heterogeneous(fitted, data) if model.log_sigma2 else fitted
+    options: dict[str, Any] = {"max_iterations": max_iterations, "stopval": stopval}
+    fitted = _hlm(design, system, reml, rows, accel=accel, **options)
+    return replace(_hlm_heterogeneous(fitted, data, **options), notes=notes) if model.log_sigma2 else fitted
 
 
 def _choose(what: str, got: str, allowed: tuple[str, ...]) -> str:
@@ -71,8 +83,15 @@ def moments_for(model: Model, data: TwoLevelData | Moments) -> Moments:
     """Take the moments of a model's level-1 columns, or check that given moments have them."""
     if isinstance(data, Moments):
         return data
-    columns = list(dict.fromkeys([model.outcome, *model.level1_variables]))
-    return moments_of(data, columns, level2=model.level2_variables)
+    level1, level2 = [model.outcome, *model.level1_variables], list(model.level2_variables)
+    if model.log_sigma2:
+        more1, more2 = variance_columns(model.log_sigma2.variables, data)
+        level1, level2 = level1 + more1, level2 + more2
+    return moments_of(data, _unique(level1), level2=_unique(level2))
+
+
+def _unique(names: list[str]) -> list[str]:
+    return list({name.lower(): name for name in reversed(names)}.values())[::-1]
 
 
 def check_size(design: Design) -> None:
@@ -115,8 +134,20 @@ def _exact(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     )  # fmt: skip
 
 
-def optimum(system: System, reml: bool) -> Minimum:
-    """Minimise the profiled criterion over L, Theta = L L', by Newton steps in a trust region."""
+def optimum(
+    system: System, reml: bool, *, sigma2: float | None = None, start: np.ndarray | None = None
+) -> Minimum:
+    """Minimise the criterion over L, Theta = L L', by Newton steps in a trust region.
+
+    Parameters
+    ----------
+    system : System
+    reml : bool
+    sigma2 : float, optional
+        Level-1 variance held fixed (standardised units); profiled out by default.
+    start : ndarray, shape (q, q), optional
+        L to start from.
+    """
     q = system.n_random
     index = np.tril_indices(q)
     jacobian_at = _jacobian(q)
@@ -125,14 +156,15 @@ def optimum(system: System, reml: bool) -> Minimum:
         factor = np.zeros((q, q))
         factor[index] = x
         at = evaluate(system, factor)
-        c = criterion(system, at, reml)
+        c = criterion(system, at, reml, sigma2=sigma2)
         j = jacobian_at(factor)
         hessian = j @ c.hessian.reshape(q * q, q * q) @ j.T
         same_column = np.equal.outer(index[1], index[1])
         hessian += 2.0 * same_column * c.gradient[np.ix_(index[0], index[0])]
         return Point(x, c.value, 2.0 * (c.gradient @ factor)[index], 0.5 * (hessian + hessian.T), at)
 
-    return minimise(objective, _start(system, reml)[index])
+    first = _start(system, reml) if start is None else start
+    return minimise(objective, first[index])
 
 
 def _jacobian(q: int):  # type: ignore[no-untyped-def]
@@ -217,6 +249,28 @@ def _iteration(design: Design, system: System, at: Evaluation, reml: bool, numbe
     return Iteration(number, loglik, at.delta * system.gamma_scale + design.gamma_ols, tau, sigma2)
 
 
+def _exact_heterogeneous(fit: Fit, data: Any) -> Fit:
+    """Go on from the homogeneous optimum to the joint optimum of tau and alpha."""
+    reml = fit.method == "REML"
+    groups = groups_of(fit.design, data)
+    state, found = joint_optimum(fit.design, groups, reml, fit.sigma2, optimum)
+    at, boundary = settle_boundary(state.design, state.system, state.at, reml)
+    log = tuple(_heterogeneous_iteration(point.extra, k) for k, point in enumerate(found.path, 1))
+    components = Components(tau_of(replace(state, at=at)), 1.0)
+    homogeneous = (fit.deviance, fit.n_parameters)
+    return replace(
+        fit, design=state.design, system=state.system, at=at, gamma_free=log[-1].gamma, components=components,
+        entering=components, loglik=-0.5 * state.deviance, iterations=len(log), converged=found.converged,
+        stop_reason=found.reason, boundary=boundary, log=log,
+        variance_model=variance_model(state.design, groups, state.alpha, state.spread, homogeneous, len(log)),
+    )  # fmt: skip
+
+
+def _heterogeneous_iteration(state: Any, number: int) -> Iteration:
+    gamma = state.at.delta * state.system.gamma_scale + state.design.gamma_ols
+    return Iteration(number, -0.5 * state.deviance, gamma, tau_of(state), float("nan"))
+
+
 # --- HLM's path ----------------------------------------------------------------------------------
 
 
@@ -236,6 +290,23 @@ def _hlm(
         entering=Components(*path.entering), loglik=last.loglik, iterations=last.number,
         converged=path.converged, stop_reason=path.reason, boundary=(), start=path.start, log=path.log,
         data=rows,
+    )  # fmt: skip
+
+
+def _hlm_heterogeneous(fit: Fit, data: Any, *, max_iterations: int, stopval: float) -> Fit:
+    """Go on from HLM's homogeneous fit with its macro and micro iterations."""
+    groups = groups_of(fit.design, data)
+    end = macro_iterations(
+        fit.design, groups, fit.components.tau, fit.sigma2, fit.loglik,
+        max_iterations=max_iterations, stopval=stopval,
+    )  # fmt: skip
+    last = end.log[-1]
+    homogeneous = (fit.deviance, fit.n_parameters)
+    return replace(
+        fit, design=end.design, system=end.system, at=end.at, gamma_free=last.gamma,
+        components=Components(last.tau, 1.0), entering=Components(end.entering, 1.0), loglik=last.loglik,
+        iterations=last.number, converged=end.converged and fit.converged, log=end.log,
+        variance_model=variance_model(end.design, groups, end.alpha, end.spread, homogeneous, end.count),
     )  # fmt: skip
 
 

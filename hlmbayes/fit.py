@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .data import TwoLevelData
+    from .heterogeneous import VarianceModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +63,11 @@ class Fit:
     log : tuple of Iteration
     data : TwoLevelData or None
         The rows, where the fit came from rows.
+    variance_model : VarianceModel or None
+        The estimated log(sigma2), where the model has that equation. ``design`` is then the one whose
+        rows are divided by their sigma, and the level-1 variance of ``components`` is 1.
+    notes : tuple of str
+        What was done differently from what was asked, in words.
     """
 
     model: Model
@@ -81,6 +87,8 @@ class Fit:
     start: Start | None
     log: tuple[Iteration, ...]
     data: TwoLevelData | None
+    variance_model: VarianceModel | None = None
+    notes: tuple[str, ...] = ()
 
     # --- estimates ---
 
@@ -115,8 +123,8 @@ class Fit:
 
     @property
     def sigma2(self) -> float:
-        """Level-1 variance."""
-        return self.components.sigma2
+        """Level-1 variance; nan where it differs between rows (see ``variance_model``)."""
+        return self.components.sigma2 if self.variance_model is None else float("nan")
 
     @property
     def tau_corr(self) -> NamedArray:
@@ -145,7 +153,8 @@ class Fit:
     def n_parameters(self) -> int:
         """Number of estimated parameters as HLM counts: variances under REML, gammas too under ML."""
         q = self.design.n_random
-        return q * (q + 1) // 2 + 1 + (self.design.n_fixed if self.method == "ML" else 0)
+        n_level1 = 1 if self.variance_model is None else len(self.variance_model.alpha)
+        return q * (q + 1) // 2 + n_level1 + (self.design.n_fixed if self.method == "ML" else 0)
 
     @property
     def n_rows(self) -> int:
@@ -176,7 +185,7 @@ class Fit:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What should be known before the numbers are used, in words."""
-        messages = []
+        messages = list(self.notes)
         if not self.converged:
             messages.append(f"The estimation did not converge: {self.stop_reason}.")
         messages += [f"On the boundary: {message}." for message in self.boundary]

@@ -166,7 +166,7 @@ def hlm_loglik(system: System, at: Evaluation, sigma2: float, reml: bool) -> flo
     value = criterion(system, at, reml, sigma2=sigma2).value
     n = system.n - system.n_fixed * reml
     value += data_scale(system, reml) - n * np.log(2.0 * np.pi) + 2.0 * (n // 2) * HLM_LOG_2PI
-    return -0.5 * value
+    return float(-0.5 * value)
 
 
 def data_scale(system: System, reml: bool) -> float:

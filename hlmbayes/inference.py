@@ -107,8 +107,10 @@ def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
     there is no standard error on the boundary.
     """
     q = fit.design.n_random
-    information = components_information(fit)
     se = np.full((q, q), np.nan)
+    if fit.variance_model is not None:
+        return (se if fit.boundary else fit.variance_model.se_tau), float("nan")
+    information = components_information(fit)
     try:
         covariance = np.linalg.inv(information)
     except np.linalg.LinAlgError:
@@ -150,7 +152,7 @@ def _to_data_jacobian(to_tau: np.ndarray, e_scale: float) -> np.ndarray:
 def reliability(fit: Fit) -> np.ndarray:
     """Give mean_j tau_qq / (tau_qq + s2 [(Z'Z)^-1]_qq) over full-rank units, shape (q,)."""
     ok = fit.design.full_rank
-    variance = fit.sigma2 * np.einsum("jaa->ja", unit_ols(fit.design)[1][ok])
+    variance = fit.components.sigma2 * np.einsum("jaa->ja", unit_ols(fit.design)[1][ok])
     tau = np.diag(fit.components.tau)
     return np.mean(tau / (tau + variance), axis=0) if ok.any() else np.full(len(tau), np.nan)
 
@@ -167,7 +169,7 @@ def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
     b, inverse, _, _ = unit_ols(design)
     deviation = b - ols_shift(fit)
     with np.errstate(invalid="ignore"):
-        chi2 = np.sum((deviation**2 / (fit.sigma2 * np.einsum("jaa->ja", inverse)))[ok], axis=0)
+        chi2 = np.sum((deviation**2 / (fit.components.sigma2 * np.einsum("jaa->ja", inverse)))[ok], axis=0)
     rows = []
     for k, r in enumerate(random):
         df = float(ok.sum() - len(design.columns[r]))
@@ -175,6 +177,8 @@ def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
         variance = float(tau[k, k])
         rows.append(VarianceComponent(fit.effect_names[k], variance**0.5, variance, df, float(chi2[k]), p))
     nan = float("nan")
+    if fit.variance_model is not None:
+        return tuple(rows)
     return (*rows, VarianceComponent("r", fit.sigma2**0.5, fit.sigma2, nan, nan, nan))
 
 

@@ -10,8 +10,9 @@ from common import HERE, columns, design, folder_argument, hsb, run_r, save, wit
 from dense import fit, gls, split, unpack
 from make_lme4 import lower_root
 from make_singular import CASES
-from models import MODELS
 from scipy import linalg
+
+from models import MODELS
 
 
 def posterior(p, theta):

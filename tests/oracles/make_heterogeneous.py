@@ -6,6 +6,7 @@ python make_heterogeneous.py [FOLDER]
 import numpy as np
 from common import design, folder_argument, hsb, run_r, save
 from dense import fit, split
+
 from models import MODELS
 
 CASES = {

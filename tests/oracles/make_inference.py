@@ -11,6 +11,7 @@ from common import design, folder_argument, hsb, run_r, save
 from dense import fit, split
 from dense_inference import cluster_robust, kenward_roger, kr_test, satterthwaite
 from make_lme4 import lower_root
+
 from models import MODELS
 
 G4 = {
