@@ -177,12 +177,7 @@ def parse_options(lines: list[Line]) -> tuple[Options, list[str]]:
     hypoth = None
     for line in lines:
         keyword = line.keyword
-        if keyword in OTHER_MODELS:
-            line.fail(
-                f"{OTHER_MODELS[keyword]} ({keyword}:) is not available; only two-level linear models are"
-            )
-        if keyword == "nonlin" and not _is_off(line.value):
-            line.fail(f"a nonlinear model (nonlin:{line.value}) is not available; only linear models are")
+        _refuse_other_models(line)
         if keyword in _READERS:
             name, reader = _READERS[keyword]
             if name in places:
