@@ -188,6 +188,8 @@ def _fit_rank(p, free, rank, target=1e-10, steps=60):
     """Newton on the factor (T = L L', L q x rank): Hessian by differences of the analytic gradient, pinv
     for rotations."""
     dev = lambda f: deviance(p, _theta_of(p, f, rank))  # noqa: E731
+    if not len(free):
+        return free
     found = optimize.minimize(
         dev, free, jac=lambda f: _free_gradient(p, f, rank), method="BFGS", options={"gtol": 1e-5}
     )
