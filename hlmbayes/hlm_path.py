@@ -52,19 +52,23 @@ class Path:
     reason: str
 
 
-def starting_values(design: Design) -> Start:
+def starting_values(design: Design, reml: bool) -> Start:
     """Take HLM's starting values from the units' own OLS regressions.
 
-    sigma2(0) is the pooled residual variance of the full-rank units; tau(0) the dispersion of
-    their OLS coefficients about W_j gamma_OLS, minus sigma2(0) mean (Z'Z)^-1. Where a diagonal
-    element is not positive it becomes 0.2 of that dispersion (`fixtau`).
+    sigma2(0) is the pooled residual variance of the J' full-rank units; tau(0) the dispersion of
+    their OLS coefficients about W_j gamma_OLS, minus sigma2(0) times the mean of (Z'Z)^-1. REML divides
+    by J' - S - 1 and J'; ML divides both sums by J, the units without full rank included. Where a
+    diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`).
     """
     ok, q = design.full_rank, design.n_random
     b, inverse, rss, df = unit_ols(design)
     sigma2 = float(rss[ok].sum() / df[ok].sum())
-    spread = np.array([ok.sum() - len(design.columns[r]) for r in design.random], dtype=float)
-    dispersion = b[ok].T @ b[ok] / np.sqrt(np.multiply.outer(spread, spread))
-    raw = dispersion - sigma2 * inverse[ok].mean(axis=0)
+    divisor = np.array([ok.sum() - len(design.columns[r]) for r in design.random], dtype=float)
+    n_units = float(ok.sum())
+    if not reml:
+        divisor, n_units = np.full(q, float(design.n_units)), float(design.n_units)
+    dispersion = b[ok].T @ b[ok] / np.sqrt(np.multiply.outer(divisor, divisor))
+    raw = dispersion - sigma2 * inverse[ok].sum(axis=0) / n_units
     tau = raw.copy()
     bad = np.flatnonzero(np.diag(raw) <= 0)
     tau[bad, bad] = FIX_UP_SHARE * np.diag(dispersion)[bad]
@@ -116,7 +120,7 @@ def run_path(
     accel : int
         Every how many iterations the accelerator runs; 0 for never.
     """
-    start = starting_values(design)
+    start = starting_values(design, reml)
     values = (start.tau, start.sigma2)
     history, log, previous = [values], [], np.nan
     converged, entering = False, values

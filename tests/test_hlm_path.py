@@ -77,7 +77,7 @@ def test_variance_components(reml) -> None:
 
 
 def test_starting_values_of_model_4() -> None:
-    start = starting_values(fitted("model4_intercepts_slopes").design)
+    start = starting_values(fitted("model4_intercepts_slopes").design, reml=True)
     np.testing.assert_allclose([start.tau_raw[0, 0], start.tau_raw[1, 0], start.tau_raw[1, 1]],
                                [2.56964, 0.28026, -0.01614], atol=1e-5)  # fmt: skip
     assert start.tau[1, 1] == pytest.approx(0.43223, abs=1e-5)
