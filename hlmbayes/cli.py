@@ -274,7 +274,7 @@ def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
 def write(args: argparse.Namespace, tables: Tables) -> None:
     """Write JSON, page and listing to where they are wanted."""
     if args.json is not None:
-        from .report.to_json import text as as_json
+        from .report.json_text import text as as_json
 
         put(args.json, as_json(tables))
     if args.html is not None:

@@ -49,7 +49,7 @@ def listing(fit: Fit, **run: Any) -> str:
 
 def to_json(fit: Fit, **run: Any) -> str:
     """Return the results as JSON text."""
-    from .to_json import text
+    from .json_text import text
 
     return text(report_tables(fit, **run))
 

@@ -1,7 +1,7 @@
 """What a listing prints, as plain values: the one source of the text, the HTML page and the JSON.
 
 Nothing here formats and nothing here computes a statistic: `hlmbayes.report.collect.tables` reads a Fit into
-`Tables`; `text.listing`, `html.page` and `to_json.document` are pure functions of `Tables`. Matrices are
+`Tables`; `text.listing`, `html.page` and `json_text.document` are pure functions of `Tables`. Matrices are
 tuples of tuples, symbols are HLM's (B0, G01, U0), names of variables are as the user wrote them.
 """
 

@@ -27,10 +27,9 @@ def listing(tables: Tables) -> str:
 def hlm_part(tables: Tables) -> list[str]:
     """Return the lines that HLM itself would print."""
     lines = [*specification(tables.header), ""]
-    if tables.full_output or tables.unit_regressions:
-        lines += _unit_regressions(tables)
     if tables.full_output:
-        lines += [*_least_squares(tables), *_starting_values(tables), *_log(tables)]
+        lines += _unit_regressions(tables) + _least_squares(tables)
+        lines += _starting_values(tables) + _log(tables)
     return [
         *lines,
         *_results(tables),

@@ -146,6 +146,7 @@ def printed_tables(name: str, printed: dict[str, Any]) -> Tables:
         se_sigma2=printed.get("se_sigma2"),
         se_tau=matrix(printed.get("se_tau")),
         n_units_full_rank=printed.get("units_used_for_reliability_and_chi2"),
+        full_output=bool(ols),
         unit_regressions=tuple(UnitRegression(unit, tuple(row)) for unit, row in ols.items()),
         heterogeneity=heterogeneity(printed),
         comparison=test_of(
