@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .hlm_path import hlm_loglik, to_standard, unit_ols
-from .likelihood import evaluate
+from .criterion import LOG_2PI
+from .design import Design, build_design
+from .hlm_path import HLM_LOG_2PI, to_standard, unit_ols
+from .likelihood import System, evaluate, standardise
 
 if TYPE_CHECKING:
-    from .design import Design
     from .fit import Fit
 
 
@@ -37,7 +38,7 @@ class LeastSquaresFit:
 
 def least_squares(fit: Fit) -> LeastSquaresFit:
     """Give the OLS fit of all rows with both kinds of standard errors."""
-    design = fit.design
+    design = unweighted(fit)[0]
     x = design.x_blocks()
     xx = np.einsum("jpf,jpk,jkg->fg", x, design.dd, x, optimize=True)
     inverse = np.linalg.inv(xx)
@@ -72,14 +73,28 @@ def starting_effects(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """Give the fixed effects and their standard errors, (n_gamma,) each, by GLS at the starting values."""
     if fit.start is None:
         raise ValueError("only the hlm algorithm has starting values of its own")
-    theta, s2 = to_standard(fit.system, fit.start.tau, fit.start.sigma2)
-    at = evaluate(fit.system, np.linalg.cholesky(theta) if len(theta) else theta)
-    scale, free = fit.system.gamma_scale, fit.design.free
-    gamma = at.delta * scale + fit.design.gamma_ols
+    design, system = unweighted(fit)
+    theta, s2 = to_standard(system, fit.start.tau, fit.start.sigma2)
+    at = evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
+    scale, free = system.gamma_scale, design.free
+    gamma = at.delta * scale + design.gamma_ols
     return gamma[free], (np.sqrt(s2 * np.diag(at.vg)) * scale)[free]
 
 
+def unweighted(fit: Fit) -> tuple[Design, System]:
+    """Give the design and system of the rows as they are.
+
+    Where sigma2 depends on variables, the fit's own are of rows divided by their sigma.
+    """
+    if fit.variance_model is None:
+        return fit.design, fit.system
+    design = build_design(fit.model, fit.design.moments)
+    return design, standardise(design)
+
+
 def loglik_on_hlms_constant(fit: Fit) -> float:
-    """Give a fit's log-likelihood with HLM's constant, whichever algorithm made the fit."""
-    s2 = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[1]
-    return hlm_loglik(fit.system, fit.at, s2, fit.method == "REML")
+    """Give a fit's log-likelihood with HLM's constant -floor(n / 2) ln(2 pi), whichever algorithm made it."""
+    if fit.algorithm == "hlm":
+        return float(fit.loglik)
+    n = fit.design.n_rows - fit.design.n_fixed * (fit.method == "REML")
+    return float(fit.loglik + 0.5 * n * LOG_2PI - (n // 2) * HLM_LOG_2PI)

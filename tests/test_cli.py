@@ -62,6 +62,12 @@ ACCELERATED = {
 }
 MODEL3 = PRINTED | ACCELERATED | {"tau": 5e-4, "variance": 5e-4}
 MODEL4 = PRINTED | ACCELERATED | {"tau": 2e-4, "variance": 2e-4}
+# What the second issue promises of the level-1 variance that depends on a variable, on HLM's path.
+HETEROGENEOUS = {name: float("inf") for name in (*PRINTED, "z")} | {
+    "estimate": 2e-4,
+    "se": 1e-4,
+    "deviance": 0.05,
+}
 BARS = {
     "model1_unconditional": PRINTED,
     "model2_means_as_outcomes": PRINTED,
@@ -72,7 +78,7 @@ BARS = {
 NOT_COMPARED = {
     "derived", "equations", "data", "method", "name", "effect", "coef", "level1", "level2", "gamma",
     "constrained", "homogeneity_of_level1_variance", "general_linear_hypothesis",
-    "variance_covariance_test_against_model4",
+    "variance_covariance_test_against_model4", "parameter",
 }  # fmt: skip
 
 
@@ -129,6 +135,19 @@ def test_names_in_the_json_are_hlms(
                     assert str(ours[key]).casefold() == str(printed[key]).casefold()
     assert results(name)["method"] == hlm_tables[name]["method"]
     assert results(name)["data"] == hlm_tables[name]["data"]
+
+
+def test_heterogeneous_sigma2_gives_hlms_table(
+    results: Callable[[str], dict[str, Any]], hlm_tables: dict[str, Any]
+) -> None:
+    ours, printed = results("heterogeneous_sigma2"), hlm_tables["heterogeneous_sigma2"]
+    parts = ("alpha", "homogeneous", "heterogeneous")
+    for part in parts:
+        assert differences(ours[part], printed[part], HETEROGENEOUS) == []
+    assert ours["macro_iteration"] == printed["macro_iteration"]
+    assert ours["sigma2"] is None
+    assert ours["model_comparison"]["df"] == 1
+    assert ours["model_comparison"]["chi2"] == pytest.approx(12.50, abs=0.005)
 
 
 def test_the_bars_catch_a_wrong_number(hlm_tables: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
+from scipy.special import chdtrc, stdtr
 
 from ..inference import fixed_df, fixed_effects, variance_components
 from ..least_squares import (
@@ -13,10 +14,12 @@ from ..least_squares import (
     loglik_on_hlms_constant,
     starting_effects,
     unit_regressions,
+    unweighted,
 )
 from .remarks import remarks
 from .tables import (
     NO_WEIGHTS,
+    AlphaRow,
     ChiSquare,
     FixedRow,
     Header,
@@ -59,7 +62,6 @@ class Run:
     comparison: ChiSquare | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     homogeneity: ChiSquare | None = None
-    heterogeneity: Heterogeneity | None = None
     notes: tuple[NoteGroup, ...] = field(default=())
 
 
@@ -88,7 +90,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         loglik=float(fit.loglik),
         fixed=rows,
         fixed_robust=_fixed(fit, robust=True),
-        variance_components=_variance_components(fit, run.heterogeneity is not None),
+        variance_components=_variance_components(fit),
         deviance=float(fit.deviance),
         n_parameters=fit.n_parameters,
         algorithm=cast(Literal["hlm", "exact"], fit.algorithm),
@@ -102,7 +104,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         start=_start(fit, rows),
         log=tuple(IterationRow(i.number, float(i.loglik), float(i.sigma2), _matrix(i.tau)) for i in fit.log),
         full_output=run.full_output,
-        heterogeneity=run.heterogeneity,
+        heterogeneity=_heterogeneity(fit),
         comparison=run.comparison,
         hypotheses=run.hypotheses,
         homogeneity=run.homogeneity,
@@ -147,7 +149,7 @@ def _header(fit: Fit, run: Run) -> Header:
         output_file=run.output_file,
         constraints=tuple(tuple(name.upper() for name in names) for names in model.constraints),
         sigma2_variables=model.log_sigma2.variables if model.log_sigma2 else (),
-        heterogeneous=run.heterogeneity is not None,
+        heterogeneous=fit.variance_model is not None,
         equations=tuple(model.equations().splitlines()),
         mixed=model.mixed(),
         weights=run.weights,
@@ -198,8 +200,6 @@ def _fixed(fit: Fit, *, robust: bool) -> tuple[FixedRow, ...]:
 
 def _rows_of(fit: Fit, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tuple[FixedRow, ...]:
     """Return a table of fixed effects for estimates that are not the final ones."""
-    from scipy.special import stdtr
-
     position = {name: k for k, name in enumerate(fit.model.gamma_names)}
     rows = []
     for name, coefficient, term, constrained in shown(fit.model):
@@ -251,9 +251,9 @@ def _start(fit: Fit, rows: tuple[FixedRow, ...]) -> StartingValues | None:
     )
 
 
-def _variance_components(fit: Fit, heterogeneous: bool) -> tuple[VarianceRow, ...]:
-    *random, level1 = variance_components(fit)
+def _variance_components(fit: Fit) -> tuple[VarianceRow, ...]:
     terms = [term for term in level1_terms(fit.model) if term.random]
+    found = variance_components(fit)
     rows = [
         VarianceRow(
             name=term.label,
@@ -265,18 +265,48 @@ def _variance_components(fit: Fit, heterogeneous: bool) -> tuple[VarianceRow, ..
             p=row.p_value,
             p_text=p_text(row.p_value, chi_square=True),
         )
-        for term, row in zip(terms, random, strict=True)
+        for term, row in zip(terms, found, strict=False)
     ]
-    if not heterogeneous:
-        rows.append(VarianceRow("level-1", "R", level1.sd, level1.variance))
+    rows += [VarianceRow("level-1", "R", row.sd, row.variance) for row in found[len(terms) :]]
     return tuple(rows)
+
+
+def _heterogeneity(fit: Fit) -> Heterogeneity | None:
+    found = fit.variance_model
+    if found is None:
+        return None
+    names = ("INTRCPT1", *found.variables)
+    alphas = tuple(
+        AlphaRow(name, f"alpha{k}", float(a), float(se), float(z), float(p), p_text(float(p)))
+        for k, (name, a, se, z, p) in enumerate(
+            zip(names, found.alpha, found.se, found.z_ratio, found.p_value, strict=True)
+        )
+    )
+    return Heterogeneity(
+        macro_iteration=found.macro_iterations,
+        alphas=alphas,
+        homogeneous_deviance=float(found.homogeneous_deviance),
+        homogeneous_parameters=found.homogeneous_parameters,
+        heterogeneous_deviance=float(fit.deviance),
+        heterogeneous_parameters=fit.n_parameters,
+        comparison=chi_square(
+            float(found.homogeneous_deviance - fit.deviance),
+            fit.n_parameters - found.homogeneous_parameters,
+        ),
+    )
+
+
+def chi_square(chi2: float, df: float) -> ChiSquare:
+    """Return a chi-square test; a negative chi-square (deviances in the wrong order) has p = 1."""
+    p = float(chdtrc(df, max(chi2, 0.0))) if df > 0 else float("nan")
+    return ChiSquare(chi2, df, p, p_text(p, chi_square=True))
 
 
 def _unit_regressions(fit: Fit, most: int) -> tuple[UnitRegression, ...]:
     """Return the OLS regressions of the first `most` units, those without full rank left out, as HLM does."""
     if most <= 0 or not fit.design.n_random:
         return ()
-    values = unit_regressions(fit.design)
+    values = unit_regressions(unweighted(fit)[0])
     return tuple(
         UnitRegression(_unit_name(fit.design.unit_ids[j]), tuple(float(v) for v in values[j]))
         for j in range(min(most, fit.n_units))
@@ -295,15 +325,17 @@ def _average_ols(fit: Fit) -> tuple[float, ...]:
     ok = fit.design.full_rank
     if not fit.design.n_random or not ok.any():
         return ()
-    return tuple(float(v) for v in unit_regressions(fit.design)[ok].mean(axis=0))
+    return tuple(float(v) for v in unit_regressions(unweighted(fit)[0])[ok].mean(axis=0))
 
 
 def _optimum(fit: Fit, exact: Fit) -> Optimum:
     deviance = -2.0 * loglik_on_hlms_constant(exact)
-    rows = [
-        OptimumRow("Deviance", float(fit.deviance), deviance),
-        OptimumRow("Sigma_squared", float(fit.sigma2), float(exact.sigma2)),
-    ]
+    rows = [OptimumRow("Deviance", float(fit.deviance), deviance)]
+    if fit.variance_model is None or exact.variance_model is None:
+        rows.append(OptimumRow("Sigma_squared", float(fit.sigma2), float(exact.sigma2)))
+    else:
+        pairs = zip(fit.variance_model.alpha, exact.variance_model.alpha, strict=True)
+        rows += [OptimumRow(f"alpha{k}", float(a), float(b)) for k, (a, b) in enumerate(pairs)]
     names = [term.variable for term in level1_terms(fit.model) if term.random]
     for a, first in enumerate(names):
         for b, second in enumerate(names[: a + 1]):

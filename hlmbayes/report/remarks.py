@@ -43,7 +43,7 @@ def fit_warnings(fit: Fit) -> tuple[str, ...]:
         "last iteration, not of a solution. Allow more iterations (numit: in the command file) or use "
         "--algorithm exact."
     )
-    return (advice, *fit.warnings[1:])
+    return (advice, *(text for text in fit.warnings if fit.stop_reason not in text))
 
 
 def _sentence(text: str) -> str:

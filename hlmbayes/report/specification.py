@@ -99,11 +99,11 @@ def _legend(header: Header) -> list[str]:
 
 
 def _covariance_specification(header: Header) -> list[str]:
-    sigma2 = (
-        "heterogeneous, see the level-1 variance model"
-        if header.heterogeneous
-        else "constant across level-2 units"
-    )
+    sigma2 = "constant across level-2 units"
+    if header.heterogeneous:
+        sigma2 = (
+            f"depends on {', '.join(header.sigma2_variables)}" if header.sigma2_variables else "exp(alpha0)"
+        )
     width = name_width(header)
     dimensions = [f"{'':15}{c.variable:>{width}}{' slope' if c.slope else ''}" for c in header.random]
     return [

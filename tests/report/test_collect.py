@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from hlmbayes.equations import Model
 from hlmbayes.estimate import fit
 from hlmbayes.fit import Fit
 from hlmbayes.report import companion, listing, report_tables, to_html, to_json
-from hlmbayes.report.collect import Run, tables
+from hlmbayes.report.collect import Run, chi_square, tables
 from hlmbayes.report.tables import NoteGroup
 from tests.small import MODELS, model, small
 
@@ -136,6 +137,47 @@ def test_methods_of_the_fit_are_the_report() -> None:
     assert "Problem Title: A title" in result.listing(title="A title")
     assert result.to_json() == to_json(result)
     assert result.to_html() == to_html(result)
+
+
+HETEROGENEOUS = MODELS["slopes"] + "\nlog(sigma2) = a0 + a1*d"
+
+
+@pytest.mark.parametrize("algorithm", ["exact", "hlm"])
+def test_heterogeneous_sigma2(algorithm: str) -> None:
+    data = small(3, 40).data()
+    result = fit(Model(HETEROGENEOUS), data, method="ML", algorithm=algorithm)
+    plain = fit(model("slopes"), data, method="ML", algorithm=algorithm)
+    got = report_tables(result, full_output=True)
+    assert got.heterogeneity is not None
+    assert [row.variable for row in got.heterogeneity.alphas] == ["INTRCPT1", "d"]
+    assert [row.estimate for row in got.heterogeneity.alphas] == list(result.variance_model.alpha)
+    assert got.heterogeneity.comparison.chi2 == pytest.approx(plain.deviance - result.deviance)
+    assert got.heterogeneity.comparison.df == 1
+    assert [row.effect for row in got.variance_components] == ["U0", "U1"]
+    # what comes before the iterations is of the rows as they are
+    before = report_tables(plain, full_output=True)
+    assert got.least_squares == before.least_squares
+    assert got.average_ols == before.average_ols
+    assert got.start == before.start
+    text = listing(result)
+    assert "RESULTS FOR HETEROGENEOUS SIGMA-SQUARED" in text
+    assert "log(Sigma_squared) = alpha0 + alpha1(d)" in text
+    assert "Sigma squared (depends on d)" in text
+    if algorithm == "hlm":
+        assert got.optimum is not None
+        assert "alpha1" in [row.label for row in got.optimum.rows]
+
+
+def test_heterogeneous_reml_on_hlms_path_says_that_it_became_ml() -> None:
+    result = fit(Model(HETEROGENEOUS), small(3, 40).data(), method="REML", algorithm="hlm")
+    got = report_tables(result)
+    assert got.header.method == "ML"
+    assert "REML became ML" in got.notes[0].sentences[0]
+
+
+def test_a_deviance_in_the_wrong_order_is_no_evidence() -> None:
+    assert chi_square(-0.5, 2).p == 1.0
+    assert math.isnan(chi_square(3.0, 0).p)
 
 
 # --- notes ---------------------------------------------------------------------------------------
