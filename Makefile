@@ -1,0 +1,27 @@
+# Each target does all its own set-up: it finds a Python >= 3.12, makes .venv and installs.
+PY = .venv/bin/python
+.PHONY: demo test lint examples bench clean
+
+demo:
+	@scripts/venv.sh
+	@$(PY) -m hlmbayes demo
+
+test: lint
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+lint:
+	@scripts/venv.sh dev,engines
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+examples:
+	@scripts/venv.sh dev,engines
+	@for example in examples/*.py; do echo "== $$example"; $(PY) $$example || exit 1; done
+
+bench:
+	@scripts/venv.sh dev,engines
+	@$(PY) -m tests.bench
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .coverage figures
