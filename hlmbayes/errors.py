@@ -27,6 +27,10 @@ class EstimationError(HLMError):
     """The model cannot be estimated from these data: names the reason."""
 
 
+class HypothesisError(HLMError):
+    """A test or an interval cannot be had as asked: names the reason."""
+
+
 class SamplingError(HLMError):
     """The Bayesian engine cannot do what was asked (priors, sampler, stored posterior)."""
 

@@ -19,8 +19,12 @@ from .likelihood import Evaluation, System
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .compare import DevianceTest
     from .data import TwoLevelData
     from .heterogeneous import VarianceModel
+    from .homogeneity import HomogeneityTest
+    from .hypotheses import WaldTest
+    from .variance_explained import IntraclassCorrelation, PlausibleRange, VarianceExplained
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,19 +197,22 @@ class Fit:
 
     # --- tables ---
 
-    def fixed_effects(self, robust: bool = False) -> pd.DataFrame:
+    def fixed_effects(self, robust: bool | str = False, *, df: str | None = None) -> pd.DataFrame:
         """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value; index = gamma names.
 
         Parameters
         ----------
-        robust : bool
-            Use the robust (sandwich) standard errors.
+        robust : bool or str
+            False: model-based standard errors; True: HLM's robust ones; "CR1"; "CR2", bias-reduced.
+        df : "hlm", "satterthwaite" or "kenward-roger", optional
+            Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
+            "CR2" "satterthwaite".
         """
         import pandas as pd
 
         from .inference import fixed_effects
 
-        rows = fixed_effects(self, robust=robust)
+        rows = fixed_effects(self, robust=robust, df=df)
         index = pd.Index([row.name for row in rows], name="gamma")
         columns = ["coefficient", "se", "t_ratio", "df", "p_value"]
         return pd.DataFrame(
@@ -262,6 +269,60 @@ class Fit:
         from .report import to_html
 
         return to_html(self, whole_page=False)
+
+    # --- tests and what follows from the estimates ---
+
+    def wald(self, *hypotheses: Any, robust: bool | str | None = None, df: str | None = None) -> Any:
+        """Test general linear hypotheses about the fixed effects; see `hypotheses.wald`.
+
+        ``fit.wald({"g01": [1, 0], "g11": [0, 1]})`` tests g01 = 0 and g11 = 0 together, with HLM's
+        robust covariance. Several hypotheses give a tuple of results.
+        """
+        from .hypotheses import wald
+
+        return wald(self, *hypotheses, robust=robust, df=df)
+
+    def test_variable(
+        self, name: str | Sequence[str], *, robust: bool | str | None = None, df: str | None = None
+    ) -> WaldTest:
+        """Test all fixed effects of a variable, or of a categorical variable's dummies, together."""
+        from .hypotheses import variable_test
+
+        return variable_test(self, name, robust=robust, df=df)
+
+    def compare(
+        self, other: Fit | None = None, *, deviance: float | None = None, n_parameters: int | None = None
+    ) -> DevianceTest:
+        """Compare deviances with another fit, or with a stored deviance and its number of parameters."""
+        from .compare import compare_any
+
+        return compare_any(self, other, deviance, n_parameters)
+
+    def homogeneity(self) -> HomogeneityTest:
+        """Test that the level-1 variance is the same in all units."""
+        from .homogeneity import homogeneity
+
+        return homogeneity(self)
+
+    def icc(self, *, level: float = 0.95) -> IntraclassCorrelation:
+        """Give the (conditional) intraclass correlation with a confidence interval."""
+        from .variance_explained import icc
+
+        return icc(self, level=level)
+
+    def plausible_range(
+        self, coefficient: str = "b0", *, level: float = 0.95, at: Mapping[str, float] | None = None
+    ) -> PlausibleRange:
+        """Give the range that holds 95 % of the units' values of a level-1 coefficient."""
+        from .variance_explained import plausible_range
+
+        return plausible_range(self, coefficient, level=level, at=at)
+
+    def variance_explained(self, base: Fit) -> VarianceExplained:
+        """Give the proportion of each variance of the model ``base`` that this one explains."""
+        from .variance_explained import variance_explained
+
+        return variance_explained(self, base)
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT CONVERGED"

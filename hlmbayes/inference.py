@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
-from .criterion import expected_information
+from .criterion import expected_information, symmetric_basis
 from .design import scatter_x
 from .hlm_path import to_standard, unit_ols
-from .likelihood import evaluate
+from .likelihood import System, evaluate
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -45,18 +45,33 @@ class VarianceComponent:
     p_value: float
 
 
-def fixed_effects(fit: Fit, *, robust: bool = False) -> tuple[FixedEffect, ...]:
+def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None) -> tuple[FixedEffect, ...]:
     """Give the fixed-effects table, one line a gamma.
 
-    d.f.: J - S - 1 where the level-1 coefficient is random or the intercept, S the number of its
-    level-2 predictors (constrained gammas counted with the first of them); N - F elsewhere.
+    Parameters
+    ----------
+    fit : Fit
+    robust : bool or str
+        False, True (HLM's robust standard errors), "CR1" or "CR2".
+    df : "hlm", "satterthwaite" or "kenward-roger", optional
+        By default HLM's rule (`fixed_df`); "satterthwaite" with "CR2".
     """
-    variance = np.diag(fit.vcov_robust if robust else fit.vcov)
+    from .hypotheses import covariance_kind, free_covariance
+
+    kind = covariance_kind(robust)
+    if df is None:
+        df = "satterthwaite" if kind == "CR2" else "hlm"
+    if df == "hlm":
+        variance, dfs = np.diag(free_covariance(fit, kind))[fit.design.free], np.array(fixed_df(fit))
+    else:
+        from .small_sample import coefficient_df
+
+        variance, dfs = (values[fit.design.free] for values in coefficient_df(fit, kind, df))
     rows = []
-    for name, value, var, df in zip(fit.model.gamma_names, fit.gamma, variance, fixed_df(fit), strict=True):
-        se = float(np.sqrt(var))
-        t = float(value) / se
-        rows.append(FixedEffect(name, float(value), se, t, df, float(2.0 * stdtr(df, -abs(t)))))
+    for k, name in enumerate(fit.model.gamma_names):
+        value, se = float(fit.gamma[k]), float(np.sqrt(variance[k]))
+        p = float(2.0 * stdtr(min(dfs[k], 1e15), -abs(value / se)))
+        rows.append(FixedEffect(name, value, se, value / se, float(dfs[k]), p))
     return tuple(rows)
 
 
@@ -124,28 +139,29 @@ def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
 
 def components_information(fit: Fit) -> np.ndarray:
     """Give the expected information of (lower triangle of tau by rows, sigma2), units of the data."""
-    system, q = fit.system, fit.design.n_random
-    theta, s2 = to_standard(system, fit.components.tau, fit.components.sigma2)
+    return information_at(fit.system, fit.components.tau, fit.components.sigma2, fit.method == "REML")
+
+
+def information_at(system: System, tau: np.ndarray, sigma2: float, reml: bool) -> np.ndarray:
+    """Give the expected information at any (tau, sigma2) of the data, singular tau included."""
+    theta, s2 = to_standard(system, tau, sigma2)
     values, vectors = np.linalg.eigh(theta)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    at = evaluate(system, np.linalg.qr(root.T, mode="r").T if q else root)
-    information = expected_information(system, at, s2, fit.method == "REML")
-    jacobian = _to_data_jacobian(system.to_tau, system.e_scale)
-    inverse = np.linalg.inv(jacobian)
+    at = evaluate(system, np.linalg.qr(root.T, mode="r").T if len(tau) else root)
+    information = expected_information(system, at, s2, reml)
+    inverse = np.linalg.inv(to_data_jacobian(system))
     return inverse.T @ information @ inverse
 
 
-def _to_data_jacobian(to_tau: np.ndarray, e_scale: float) -> np.ndarray:
-    """Give d(data elements) / d(standardised elements) of (tau, sigma2)."""
-    q = len(to_tau)
+def to_data_jacobian(system: System) -> np.ndarray:
+    """Give d(data elements) / d(standardised elements) of (lower triangle of tau, sigma2)."""
+    q = len(system.to_tau)
     rows, cols = np.tril_indices(q)
     m = len(rows)
     jacobian = np.zeros((m + 1, m + 1))
-    for k in range(m):
-        unit = np.zeros((q, q))
-        unit[rows[k], cols[k]] = unit[cols[k], rows[k]] = 1.0
-        jacobian[:m, k] = (to_tau @ unit @ to_tau.T)[rows, cols]
-    jacobian[m, m] = e_scale**2
+    images = system.to_tau @ symmetric_basis(q) @ system.to_tau.T
+    jacobian[:m, :m] = images[:, rows, cols].T
+    jacobian[m, m] = system.e_scale**2
     return jacobian
 
 
