@@ -160,7 +160,7 @@ def _triple_sums(system: System, factor: np.ndarray) -> np.ndarray:
     q, f = system.n_random, system.n_fixed
     reduced = reduce_products(system.products, factor)[2]
     h, k = reduced[:, :q], expand_x(system, reduced[:, :-1])
-    flat = k.reshape(q * f, -1)
+    flat = k.reshape(q * f, system.products.shape[2])
     result = np.empty((q, q, q, q, f, f))
     for b in range(q):
         for c in range(q):

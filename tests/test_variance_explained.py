@@ -1,0 +1,167 @@
+"""Intraclass correlation, plausible ranges, variance explained: the seminar's numbers and their formulas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hlmbayes import datasets
+from hlmbayes.equations import Model
+from hlmbayes.errors import HypothesisError
+from hlmbayes.fit import Fit
+from hlmbayes.inference import components_information
+
+from .small import model, small
+
+TEXTS = {
+    "model1_unconditional": "mathach = b0 + r\nb0 = g00 + u0",
+    "model2_means_as_outcomes": "mathach = b0 + r\nb0 = g00 + g01*meanses + u0",
+    "model3_random_coefficients": "mathach = b0 + b1*group(ses) + r\nb0 = g00 + u0\nb1 = g10 + u1",
+}
+
+
+@pytest.fixture(scope="module")
+def fits() -> dict[str, Fit]:
+    data = datasets.hsb()
+    return {name: Model(text).fit(data, algorithm="hlm") for name, text in TEXTS.items()}
+
+
+def test_what_the_seminar_works_out_by_hand(fits: dict[str, Fit], hlm_tables: dict[str, Any]) -> None:
+    one, two, three = fits.values()
+    derived = [hlm_tables[name]["derived"] for name in fits]
+    assert one.icc().icc == pytest.approx(derived[0]["icc"], abs=0.005)
+    assert two.icc().icc == pytest.approx(derived[1]["conditional_icc"], abs=0.005)
+    explained = two.variance_explained(one)
+    assert explained.level2["b0"] == pytest.approx(
+        derived[1]["level2_variance_explained_vs_model1"], abs=0.005
+    )
+    explained = three.variance_explained(one)
+    # the seminar rounded the variances first: (39.15 - 36.70) / 39.15 = .063
+    assert explained.level1 == pytest.approx(derived[2]["level1_variance_explained_vs_model1"], abs=0.001)
+    for fit, name, key in (
+        (one, "b0", "plausible_range_school_means"),
+        (two, "b0", "plausible_range"),
+        (three, "b0", "plausible_range_means"),
+        (three, "b1", "plausible_range_slopes"),
+    ):
+        printed = hlm_tables[next(k for k, v in fits.items() if v is fit)]["derived"][key]
+        found = fit.plausible_range(name)
+        assert [found.low, found.high] == pytest.approx(printed, abs=0.016)  # worked from rounded numbers
+
+
+def test_results_say_what_they_are(fits: dict[str, Fit]) -> None:
+    one, two, three = fits.values()
+    assert str(one.icc()).startswith("Intraclass correlation 0.18")
+    assert "95 % interval" in str(one.icc())
+    assert str(two.icc()).startswith("Conditional intraclass correlation 0.06")
+    assert "random level-1 predictors are zero" in str(three.icc())
+    assert "where meanses = 0 (g00 + g01*meanses +- 1.96 sqrt(tau[b0]))" in str(two.plausible_range())
+    text = str(three.variance_explained(one))
+    assert "(base - model) / base" in text
+    assert "Negative for b0" in text
+    assert "The level-1 models differ" in text
+    assert "no standard method" in text
+
+
+def test_icc_interval_is_the_delta_method_on_the_logit() -> None:
+    fit = model("slopes").fit(small(61, n_units=25, sd=2.0).data())
+    tau, sigma2 = fit.tau["b0", "b0"], fit.sigma2
+    covariance = np.linalg.inv(components_information(fit))[np.ix_([0, 3], [0, 3])]
+    g = np.array([1 / tau, -1 / sigma2])
+    half = 1.6448536269514722 * np.sqrt(g @ covariance @ g)
+    middle = np.log(tau / sigma2)
+    found = fit.icc(level=0.90)
+    expected = [1 / (1 + np.exp(-(middle + s * half))) for s in (-1, 1)]
+    assert [found.low, found.high] == pytest.approx(expected, rel=1e-6)
+    assert found.conditional
+    assert found.icc == pytest.approx(tau / (tau + sigma2))
+
+
+def test_icc_interval_covers_in_balanced_data_as_the_exact_one() -> None:
+    # one-way layout: the exact interval from F is close to the large-sample one with many units
+    from scipy import stats
+
+    from hlmbayes.data import read
+
+    rng = np.random.default_rng(2)
+    J, n = 200, 10
+    unit = np.repeat(np.arange(J), n)
+    y = rng.normal(size=J)[unit] + 1.5 * rng.normal(size=J * n)
+    fit = Model("y = b0 + r\nb0 = g00 + u0").fit(read({"id": unit, "y": y}, id="id"))
+    means = y.reshape(J, n).mean(axis=1)
+    f = n * means.var(ddof=1) / (np.sum((y.reshape(J, n) - means[:, None]) ** 2) / (J * (n - 1)))
+    bounds = [f / stats.f.ppf(p, J - 1, J * (n - 1)) for p in (0.975, 0.025)]
+    exact = [(b - 1) / (b + n - 1) for b in bounds]
+    found = fit.icc()
+    assert [found.low, found.high] == pytest.approx(exact, abs=0.005)
+
+
+def test_icc_on_the_boundary_has_no_interval() -> None:
+    text = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10")
+    fit = text.fit(small(40, n_units=12, sd=0.0).data())
+    assert fit.boundary
+    found = fit.icc()
+    assert found.icc == 0.0
+    assert np.isnan(found.low)
+    assert "No interval" in str(found)
+    assert "the range is a point" in str(fit.plausible_range())
+
+
+def test_plausible_range_at_values_of_the_predictors() -> None:
+    source = small(62, n_units=20, sd=1.5)
+    fit = model("slopes").fit(source.data())
+    middle = source.level2["w"].mean()
+    at_zero = fit.plausible_range("b0", at={"W": 2.0})
+    assert at_zero.center == pytest.approx(fit.gamma["g00"] + 2 * fit.gamma["g01"])
+    slope = fit.plausible_range("B1", level=0.5)
+    assert slope.center == pytest.approx(fit.gamma["g10"])  # grand-centred: the mean by default
+    assert slope.at == {"w": pytest.approx(middle)}
+    assert slope.high - slope.center == pytest.approx(0.6744897501960817 * np.sqrt(fit.tau["b1", "b1"]))
+    moved = fit.plausible_range("b1", at={"w": middle + 1})
+    assert moved.center == pytest.approx(fit.gamma["g10"] + fit.gamma["g11"])
+
+
+def test_random_only_coefficient_ranges_about_zero() -> None:
+    fit = model("random only").fit(small(63, n_units=20, sd=1.5).data())
+    found = fit.plausible_range("b1")
+    assert found.center == 0.0
+    assert found.formula.startswith("0 +- 1.96")
+
+
+def test_what_has_no_such_number_is_refused() -> None:
+    source = small(64, n_units=15, sd=1.5)
+    raw = model("raw").fit(source.data())
+    with pytest.raises(HypothesisError, match="b2 does not vary at random"):
+        raw.plausible_range("b2")
+    with pytest.raises(HypothesisError, match="b7 is not in the model"):
+        raw.plausible_range("b7")
+    with pytest.raises(HypothesisError, match="v: not a level-2 predictor of b0"):
+        raw.plausible_range("b0", at={"v": 1.0})
+    with pytest.raises(HypothesisError, match="level=95"):
+        raw.plausible_range("b0", level=95)
+    with pytest.raises(HypothesisError, match="no random intercept"):
+        model("no intercept").fit(source.data()).icc()
+    noisy = replace(raw, model=Model(str(raw.model) + "\nlog(sigma2) = a0 + a1*d"))
+    with pytest.raises(HypothesisError, match="needs one level-1 variance"):
+        noisy.icc()
+    with pytest.raises(HypothesisError, match="different rows"):
+        raw.variance_explained(model("raw").fit(small(65, n_units=14).data()))
+
+
+def test_a_base_without_variance_explains_nothing() -> None:
+    source = small(40, n_units=12, sd=0.0)
+    base = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10").fit(source.data())
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10").fit(source.data())
+    found = fit.variance_explained(base)
+    assert np.isnan(found.level2["b0"])
+    assert "there is none to explain" in str(found)
+
+
+def test_a_coefficient_of_another_variable_is_not_compared() -> None:
+    source = small(66, n_units=15, sd=1.5)
+    base = Model("y = b0 + b1*z + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(source.data())
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(source.data())
+    assert list(fit.variance_explained(base).level2) == ["b0"]
