@@ -35,5 +35,9 @@ class SamplingError(HLMError):
     """The Bayesian engine cannot do what was asked (priors, sampler, stored posterior)."""
 
 
+class OutputError(HLMError):
+    """A residual file or a figure cannot be made as asked: names the variable, the effect or the folder."""
+
+
 class HLMWarning(UserWarning):
     """A result is usable, but something about it should be known first."""

@@ -238,6 +238,23 @@ class Fit:
 
         return NamedArray(reliability(self), self.random_names)
 
+    # --- residuals ---
+
+    def residuals(self, level: int = 2, extra: str | Sequence[str] = ()) -> pd.DataFrame:
+        """Return the level-2 or level-1 residual file under HLM's names; see `residual_frames.residuals`.
+
+        ``extra`` names variables to add ("all": all of that level).
+        """
+        from .residual_frames import residuals
+
+        return residuals(self, level, extra)
+
+    def influence(self) -> pd.DataFrame:
+        """Tabulate how much each unit moves the fixed effects: Cook's distance, leverage, changes."""
+        from .influence import influence
+
+        return influence(self)
+
     # --- reports ---
 
     def listing(self, **run: Any) -> str:
