@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .criterion import criterion, profiled_sigma2
 from .design import Design, build_design
 from .equations import Model
@@ -13,13 +15,16 @@ from .fit import Components, Fit
 from .heterogeneous import groups_of, variance_columns
 from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance_model
 from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
-from .likelihood import Evaluation, System, standardise
+from .likelihood import Evaluation, System, evaluate, standardise
 from .moments import Moments, moments_of
-from .optimum import NO_RESIDUAL, evaluation, optimum
-from .zero_variance import describe_boundary
+from .newton import Minimum, Point, minimise
 
 if TYPE_CHECKING:
     from .data import TwoLevelData
+
+ZERO = 1e-9  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is zero
+
+NO_RESIDUAL = 1e-12  # level-1 variance, relative to the OLS residual's: below this it is rounding
 
 
 def fit(
@@ -111,22 +116,130 @@ def check_size(design: Design) -> None:
 
 def _exact(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     found = optimum(system, reml)
-    at = evaluation(found.point)
-    if profiled_sigma2(system, at, reml) < NO_RESIDUAL:
+    found_at: Evaluation = found.point.extra  # type: ignore[assignment]
+    if profiled_sigma2(system, found_at, reml) < NO_RESIDUAL:
         raise EstimationError(
             "the rows inside the units fit exactly, so the level-1 variance is zero and the likelihood "
             "has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
         )
-    path = [evaluation(point) for point in found.path]
-    log = tuple(_iteration(design, system, each, reml, number) for number, each in enumerate(path, 1))
-    last = log[-1]
+    at, boundary = settle_boundary(design, system, found_at, reml)
+    log = tuple(_iteration(design, system, point.extra, reml, k) for k, point in enumerate(found.path, 1))  # type: ignore[arg-type]
+    last = _iteration(design, system, at, reml, len(log))
     components = Components(last.tau, last.sigma2)
     return Fit(
         model=design.model, design=design, system=system, at=at, method="REML" if reml else "ML",
         algorithm="exact", gamma_free=last.gamma, components=components, entering=components,
         loglik=last.loglik, iterations=len(log), converged=found.converged, stop_reason=found.reason,
-        boundary=describe_boundary(design, system, at), start=None, log=log, data=rows,
+        boundary=boundary, start=None, log=log, data=rows,
     )  # fmt: skip
+
+
+def optimum(
+    system: System, reml: bool, *, sigma2: float | None = None, start: np.ndarray | None = None
+) -> Minimum:
+    """Minimise the criterion over L, Theta = L L', by Newton steps in a trust region.
+
+    Parameters
+    ----------
+    system : System
+    reml : bool
+    sigma2 : float, optional
+        Level-1 variance held fixed (standardised units); profiled out by default.
+    start : ndarray, shape (q, q), optional
+        L to start from.
+    """
+    q = system.n_random
+    index = np.tril_indices(q)
+    jacobian_at = _jacobian(q)
+
+    def objective(x: np.ndarray) -> Point:
+        factor = np.zeros((q, q))
+        factor[index] = x
+        at = evaluate(system, factor)
+        c = criterion(system, at, reml, sigma2=sigma2)
+        j = jacobian_at(factor)
+        hessian = j @ c.hessian.reshape(q * q, q * q) @ j.T
+        same_column = np.equal.outer(index[1], index[1])
+        hessian += 2.0 * same_column * c.gradient[np.ix_(index[0], index[0])]
+        return Point(x, c.value, 2.0 * (c.gradient @ factor)[index], 0.5 * (hessian + hessian.T), at)
+
+    first = _start(system, reml) if start is None else start
+    return minimise(objective, first[index])
+
+
+def _jacobian(q: int):  # type: ignore[no-untyped-def]
+    """Give the derivative of vec(L L') in the lower triangle of L, (m, q * q), as a function of L."""
+    rows, cols = np.tril_indices(q)
+    m = np.arange(len(rows))
+
+    def at(factor: np.ndarray) -> np.ndarray:
+        j = np.zeros((len(rows), q, q))
+        j[m, rows, :] = factor[:, cols].T
+        return (j + j.transpose(0, 2, 1)).reshape(len(rows), q * q)
+
+    return at
+
+
+def _start(system: System, reml: bool) -> np.ndarray:
+    """Start from one Fisher-scoring step away from Theta = 0 (MIVQUE(0)), made well conditioned."""
+    q = system.n_random
+    if not q:
+        return np.zeros((0, 0))
+    at = evaluate(system, np.zeros((q, q)))
+    c = criterion(system, at, reml)
+    # the expected curvature in Theta_ab, other elements aside, is the sum of H_aa H_bb
+    theta = -c.gradient / np.einsum("aabb->ab", at.hh)
+    values, vectors = np.linalg.eigh(theta)
+    floor = max(0.1 * float(values[-1]), 1e-3)
+    return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)
+
+
+def settle_boundary(
+    design: Design, system: System, at: Evaluation, reml: bool
+) -> tuple[Evaluation, tuple[str, ...]]:
+    """Set directions of tau that vanish to exactly zero and say which they are."""
+    q = system.n_random
+    if not q:
+        return at, ()
+    values, vectors = np.linalg.eigh(at.theta)
+    zero = values < ZERO * max(1.0, float(values[-1]))
+    if not zero.any():
+        return at, ()
+    kept = vectors[:, ~zero] * np.sqrt(values[~zero])
+    # a lower-triangular root of a singular matrix: the R of a QR factorisation, transposed
+    root = np.zeros((q, q))
+    if kept.shape[1]:
+        root[:, : kept.shape[1]] = np.linalg.qr(kept.T, mode="r").T
+    names = [design.model.coefficients[r].effect for r in design.random]
+    directions = np.linalg.solve(system.to_tau.T, vectors[:, zero])
+    scale = np.sqrt(np.einsum("jaa->a", design.dd)[design.random] / design.n.sum())
+    return evaluate(system, root), _describe_zero(directions, scale, names)
+
+
+def _describe_zero(directions: np.ndarray, scale: np.ndarray, names: list[str]) -> tuple[str, ...]:
+    """Say in words which combinations of the random effects have no variance.
+
+    ``directions`` (q, z) spans the null space of tau; ``scale`` makes their entries comparable.
+    """
+    q, z = directions.shape
+    if z == q:
+        return tuple(f"the variance of {name} is estimated as zero" for name in names)
+    weights = np.linalg.qr(directions / scale[:, None])[0]
+    share = np.einsum("az,az->a", weights, weights)
+    alone = [k for k in range(q) if share[k] > 1 - 1e-8]
+    messages = [f"the variance of {names[k]} is estimated as zero" for k in alone]
+    left = z - len(alone)
+    if left:
+        mixed = [names[k] for k in range(q) if k not in alone and share[k] > 1e-8]
+        messages.append(
+            f"a combination of {' and '.join(mixed)} has zero variance "
+            + (
+                "(their correlation is estimated as 1 or -1)"
+                if len(mixed) == 2
+                else f"({left} of {q} directions of tau)"
+            )
+        )
+    return tuple(messages)
 
 
 def _iteration(design: Design, system: System, at: Evaluation, reml: bool, number: int) -> Iteration:
@@ -141,14 +254,14 @@ def _exact_heterogeneous(fit: Fit, data: Any) -> Fit:
     reml = fit.method == "REML"
     groups = groups_of(fit.design, data)
     state, found = joint_optimum(fit.design, groups, reml, fit.sigma2, optimum)
+    at, boundary = settle_boundary(state.design, state.system, state.at, reml)
     log = tuple(_heterogeneous_iteration(point.extra, k) for k, point in enumerate(found.path, 1))
-    components = Components(tau_of(state), 1.0)
+    components = Components(tau_of(replace(state, at=at)), 1.0)
     homogeneous = (fit.deviance, fit.n_parameters)
     return replace(
-        fit, design=state.design, system=state.system, at=state.at, gamma_free=log[-1].gamma,
-        components=components, entering=components, loglik=-0.5 * state.deviance, iterations=len(log),
-        converged=found.converged, stop_reason=found.reason, log=log,
-        boundary=describe_boundary(state.design, state.system, state.at),
+        fit, design=state.design, system=state.system, at=at, gamma_free=log[-1].gamma, components=components,
+        entering=components, loglik=-0.5 * state.deviance, iterations=len(log), converged=found.converged,
+        stop_reason=found.reason, boundary=boundary, log=log,
         variance_model=variance_model(state.design, groups, state.alpha, state.spread, homogeneous, len(log)),
     )  # fmt: skip
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from .command_options import Options
 from .errors import CommandFileError
@@ -104,8 +103,10 @@ def fit_job(job: Job, data: TwoLevelData, algorithm: str = "hlm") -> Fit:
 def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:
     """Return the tables of a fitted job, its tests included."""
     from .report import report_tables
+    from .report.asked import asked_tests
 
     options = job.options
+    asked = asked_tests(fit, options)
     return report_tables(
         fit,
         title=options.title or "no title",
@@ -115,14 +116,12 @@ def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple
         max_iterations=options.max_iterations,
         full_output=options.full_output,
         ols_units=options.lev1ols,
-        warnings=(*job.warnings, *warnings, *not_done(options)),
-        **asked_tests(fit, options),
+        warnings=(*job.warnings, *warnings, *not_done(options), *asked.warnings),
+        hypotheses=asked.hypotheses,
+        comparison=asked.comparison,
+        homogeneity=asked.homogeneity,
+        notes=asked.notes,
     )
-
-
-def asked_tests(fit: Fit, options: Options) -> Mapping[str, Any]:
-    """Return the tests the command file asks for, ready for the listing."""
-    return {}
 
 
 def not_done(options: Options) -> tuple[str, ...]:

@@ -13,10 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-NOISE = 1e-11  # relative rounding of the objective: a smaller loss or gain says nothing about a step
-
-ROUNDING = 1e-5  # absolute, in the objective: what steps that promise nothing may appear to change
-
 
 class Point(NamedTuple):
     """A place and what is known there; ``extra`` is whatever the objective wants kept."""
@@ -56,15 +52,16 @@ def minimise(
         Evaluations at most.
     """
     point, radius, path = objective(start), 1.0, []
-    for count in range(2, limit + 1):
+    for count in range(1, limit):
         path.append(point)
         values, vectors = np.linalg.eigh(point.hessian)
         step, promised = _step(values, vectors, point.gradient, radius)
         tried = objective(point.x + step)
+        last = promised < tolerance
+        noise = 1e-13 * abs(point.value)
         gain = point.value - tried.value
-        if promised < tolerance and abs(gain) < ROUNDING:
-            return Minimum(tried, (*path, tried), count, True, "no smaller value nearby: the optimum")
-        noise = NOISE * (1.0 + abs(point.value))
+        if last and gain > -noise - tolerance:
+            return Minimum(tried, (*path, tried), count + 1, True, "no smaller value nearby: the optimum")
         ratio = (gain + noise) / (promised + noise) if np.isfinite(gain) else -1.0
         length = float(np.linalg.norm(step))
         if ratio < 0.25:
@@ -76,11 +73,9 @@ def minimise(
         else:
             path.pop()
         if radius < 1e-12:
-            done = promised < ROUNDING
-            why = (
-                "rounding hides any smaller value nearby" if done else "no step lowers the criterion further"
+            return Minimum(
+                point, (*path, point), count + 1, False, "no step lowers the criterion any further"
             )
-            return Minimum(point, (*path, point), count, done, why)
     return Minimum(point, (*path, point), limit, False, f"{limit} evaluations were not enough")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
+from ..hlm_p_values import chi2_p_value, t_p_value, z_p_value
 from ..inference import fixed_df, fixed_effects, variance_components
 from ..least_squares import (
     least_squares,
@@ -16,7 +17,7 @@ from ..least_squares import (
     unit_regressions,
     unweighted,
 )
-from .remarks import remarks
+from .remarks import odd_p_values, remarks
 from .tables import (
     NO_WEIGHTS,
     AlphaRow,
@@ -77,7 +78,8 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         The exact fit of the same model to the same data by the same method: it is compared with `fit`.
     """
     run = run or Run()
-    rows = _fixed(fit, robust=False)
+    rows, robust = _fixed(fit, robust=False), _fixed(fit, robust=True)
+    components = _variance_components(fit)
     q = fit.design.n_random
     return Tables(
         header=_header(fit, run),
@@ -89,8 +91,8 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         reliability=tuple(float(v) for v in fit.reliability()),
         loglik=float(fit.loglik),
         fixed=rows,
-        fixed_robust=_fixed(fit, robust=True),
-        variance_components=_variance_components(fit),
+        fixed_robust=robust,
+        variance_components=components,
         deviance=float(fit.deviance),
         n_parameters=fit.n_parameters,
         algorithm=cast(Literal["hlm", "exact"], fit.algorithm),
@@ -108,7 +110,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         comparison=run.comparison,
         hypotheses=run.hypotheses,
         homogeneity=run.homogeneity,
-        notes=(*remarks(fit, rows, run.warnings), *run.notes),
+        notes=(*remarks(fit, rows, run.warnings), *odd_p_values(rows, robust, components), *run.notes),
         optimum=None if optimum is None else _optimum(fit, optimum),
     )
 
@@ -192,7 +194,7 @@ def _fixed(fit: Fit, *, robust: bool) -> tuple[FixedRow, ...]:
             t=rows[name].t_ratio,
             df=rows[name].df,
             p=rows[name].p_value,
-            p_text=p_text(rows[name].p_value),
+            p_text=_t_text(fit, rows[name].t_ratio, rows[name].df, rows[name].p_value),
         )
         for name, coefficient, term, constrained in shown(fit.model)
     )
@@ -218,7 +220,7 @@ def _rows_of(fit: Fit, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tu
                 t,
                 df[k],
                 p,
-                p_text(p),
+                _t_text(fit, t, df[k], p),
             )
         )
     return tuple(rows)
@@ -263,7 +265,7 @@ def _variance_components(fit: Fit) -> tuple[VarianceRow, ...]:
             df=row.df,
             chi2=row.chi2,
             p=row.p_value,
-            p_text=p_text(row.p_value, chi_square=True),
+            p_text=chi_square(row.chi2, row.df, fit).p_text,
         )
         for term, row in zip(terms, found, strict=False)
     ]
@@ -277,7 +279,7 @@ def _heterogeneity(fit: Fit) -> Heterogeneity | None:
         return None
     names = ("INTRCPT1", *found.variables)
     alphas = tuple(
-        AlphaRow(name, f"alpha{k}", float(a), float(se), float(z), float(p), p_text(float(p)))
+        AlphaRow(name, f"alpha{k}", float(a), float(se), float(z), float(p), _z_text(fit, float(z), float(p)))
         for k, (name, a, se, z, p) in enumerate(
             zip(names, found.alpha, found.se, found.z_ratio, found.p_value, strict=True)
         )
@@ -292,14 +294,38 @@ def _heterogeneity(fit: Fit) -> Heterogeneity | None:
         comparison=chi_square(
             float(found.homogeneous_deviance - fit.deviance),
             fit.n_parameters - found.homogeneous_parameters,
+            fit,
         ),
     )
 
 
-def chi_square(chi2: float, df: float) -> ChiSquare:
-    """Return a chi-square test; a negative chi-square (deviances in the wrong order) has p = 1."""
-    p = float(chdtrc(df, max(chi2, 0.0))) if df > 0 else float("nan")
-    return ChiSquare(chi2, df, p, p_text(p, chi_square=True))
+# HLM's p-values are approximations whose error shows in the third decimal; far out it cannot show.
+FAR_OUT = 1e-6
+
+
+def _approximate(fit: Fit, p: float) -> bool:
+    """Tell whether the listing prints HLM's own approximation instead of the accurate p-value."""
+    return fit.algorithm == "hlm" and p >= FAR_OUT  # not where p is nan
+
+
+def _t_text(fit: Fit, t: float, df: float, p: float) -> str:
+    return p_text(t_p_value(t, df) if _approximate(fit, p) else p)
+
+
+def _z_text(fit: Fit, z: float, p: float) -> str:
+    return p_text(z_p_value(z) if _approximate(fit, p) else p)
+
+
+def chi_square(chi2: float, df: float, fit: Fit, decimals: int | None = None) -> ChiSquare:
+    """Return a chi-square test; a negative chi-square (deviances in the wrong order) has p = 1.
+
+    `decimals` of the printed p-value are those of a hypothesis test; None: HLM's usual form.
+    """
+    positive = max(chi2, 0.0)
+    p = float(chdtrc(df, positive)) if df > 0 else float("nan")
+    shown = chi2_p_value(positive, df) if _approximate(fit, p) else p
+    text = p_text(shown, chi_square=True) if decimals is None else f"{shown:.{decimals}f}"
+    return ChiSquare(chi2, df, p, text)
 
 
 def _unit_regressions(fit: Fit, most: int) -> tuple[UnitRegression, ...]:

@@ -320,7 +320,7 @@ def _hypothesis(tables: Tables, hypothesis: Hypothesis, position: int) -> str:
     test = hypothesis.test
     note = (
         f"Chi-square {_n(test.chi2, 6)}, {count(test.df)} d.f., p-value {_p(test.p_text)} "
-        f"({escape(hypothesis.covariance)} covariance matrix)."
+        f"({escape(hypothesis.covariance)})."
     )
     which = f" {position}" if len(tables.hypotheses) > 1 else ""
     return _table(f"General linear hypothesis{which}", head, rows, note=note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .tables import FixedRow, NoteGroup
+from .tables import FixedRow, NoteGroup, VarianceRow, p_text
 
 if TYPE_CHECKING:
     from ..fit import Fit
@@ -118,3 +118,25 @@ def _small_numbers(fit: Fit, rows: tuple[FixedRow, ...]) -> NoteGroup | None:
     if not small:
         return None
     return NoteGroup("Numbers too small for the columns above", (f"In full: {'; '.join(small)}.",))
+
+
+def odd_p_values(
+    fixed: tuple[FixedRow, ...], robust: tuple[FixedRow, ...], components: tuple[VarianceRow, ...]
+) -> tuple[NoteGroup, ...]:
+    """Name the p-values that HLM's approximations print differently from the accurate ones."""
+    pairs = [(row.gamma, row.p, row.p_text, False) for row in fixed]
+    pairs += [(f"{row.gamma} with robust standard error", row.p, row.p_text, False) for row in robust]
+    pairs += [(row.effect, row.p, row.p_text or "", True) for row in components if row.p is not None]
+    odd = [
+        f"{name}: {p:.5f}, printed {text}"
+        for name, p, text, chi2 in pairs
+        if text != p_text(p, chi_square=chi2)
+    ]
+    if not odd:
+        return ()
+    sentences = (
+        "HLM computes p-values by approximations that can be off by 0.001 in print; the tables above have "
+        f"HLM's. Accurately: {'; '.join(odd)}.",
+        "The JSON output and --algorithm exact have accurate p-values throughout.",
+    )
+    return (NoteGroup("p-values", sentences),)

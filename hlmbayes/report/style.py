@@ -33,6 +33,7 @@ CSS = """
 .hlmbayes tr.group th { font-style: italic; padding-top: .6rem }
 .hlmbayes tbody tr:not(.group) th { padding-left: 1.4rem }
 .hlmbayes .n { text-align: right }
+.hlmbayes sub { font-size: .75em; line-height: 0 }
 .hlmbayes .foot { font-size: .85rem; opacity: .85 }
 .hlmbayes aside { margin: .8rem 0; padding: .6rem 1rem; background: var(--tint);
   border-left: 4px solid var(--info); border-radius: 0 .4rem .4rem 0 }

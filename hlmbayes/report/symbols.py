@@ -27,6 +27,7 @@ def equations_html(header: Header) -> str:
         f"<p>{escape(header.outcome)} = {' + '.join([*level1, symbol_html('R', 'ij')])}</p>",
         '<p class="level">Level 2</p>',
         *(f"<p>{_level2(c)}</p>" for c in header.coefficients),
+        *([_variance(header)] if header.heterogeneous else []),
         *(f"<p>{' = '.join(symbol_html(name) for name in names)}</p>" for names in header.constraints),
     ]
     return f'<div class="equations">{"".join(lines)}</div>'
@@ -40,6 +41,13 @@ def _level2(coefficient: Level1Term) -> str:
     if coefficient.random:
         terms.append(symbol_html(coefficient.effect, "j"))
     return f"{symbol_html(coefficient.symbol, 'j')} = {' + '.join(terms)}"
+
+
+def _variance(header: Header) -> str:
+    terms = "".join(
+        f" + <i>α</i><sub>{k}</sub> {escape(name)}" for k, name in enumerate(header.sigma2_variables, 1)
+    )
+    return f'<p class="level">Level-1 variance</p><p>log σ² = <i>α</i><sub>0</sub>{terms}</p>'
 
 
 def _times(symbol: str, variable: str, centering: str) -> str:

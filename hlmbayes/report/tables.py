@@ -87,7 +87,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class FixedRow:
-    """One gamma with its test; `p` is the number, `p_text` what the listing prints for it."""
+    """One gamma with its test; `p` is accurate, `p_text` what the listing prints (HLM's own, on its path)."""
 
     coef: str
     level1: str
@@ -133,7 +133,7 @@ class Hypothesis:
 
     contrasts: tuple[tuple[str, tuple[float, ...]], ...]  # (("G00", (0.0, 0.0)), ("G01", (1.0, 0.0)), ...)
     test: ChiSquare
-    covariance: str = "robust"  # which covariance matrix of the gammas: "robust" or "model-based"
+    covariance: str = "robust covariance"  # which covariance matrix of the gammas
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +271,7 @@ class Tables:
 
 
 def p_text(p: float, *, chi_square: bool = False) -> str:
-    """Return a p-value as HLM prints it: three decimals, ``>.500`` for a chi-square test with p over .5.
-
-    The one place where a p-value is rounded for the listing.
-    """
+    """Return a p-value in HLM's form: three decimals, ``>.500`` for a chi-square test with p over .5."""
     if p != p:
         return "n/a"
     if chi_square and p > 0.5:

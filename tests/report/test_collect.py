@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import stdtr
 
+from hlmbayes import datasets
 from hlmbayes.data import read
 from hlmbayes.equations import Model
 from hlmbayes.estimate import fit
@@ -176,8 +178,31 @@ def test_heterogeneous_reml_on_hlms_path_says_that_it_became_ml() -> None:
 
 
 def test_a_deviance_in_the_wrong_order_is_no_evidence() -> None:
-    assert chi_square(-0.5, 2).p == 1.0
-    assert math.isnan(chi_square(3.0, 0).p)
+    for algorithm in ("exact", "hlm"):
+        result = fitted("means", algorithm)
+        assert chi_square(-0.5, 2, result).p == 1.0
+        assert chi_square(-0.5, 2, result).p_text == ">.500"
+        assert math.isnan(chi_square(3.0, 0, result).p)
+        assert chi_square(3.0, 0, result).p_text == "n/a"
+        assert chi_square(1e120, 2, result).p_text == "0.000"
+
+
+def test_p_values_are_printed_as_hlm_computes_them_and_kept_accurate(hlm_tables: dict[str, Any]) -> None:
+    equations = """mathach = b0 + b1*group(ses) + r
+        b0 = g00 + g01*sector + g02*meanses + u0
+        b1 = g10 + g11*sector + g12*meanses + u1"""
+    got = report_tables(fit(Model(equations), datasets.hsb(), algorithm="hlm"))
+    printed = hlm_tables["model4_intercepts_slopes"]
+    for table in ("fixed", "fixed_robust", "variance_components"):
+        texts = [row["p"] for row in printed[table]]
+        assert [row.p_text for row in getattr(got, table)] == texts
+    assert got.fixed_robust[-1].p_text == "0.003"
+    assert got.fixed_robust[-1].p == pytest.approx(2 * stdtr(157, -got.fixed_robust[-1].t))
+    notes = sentences(got.notes)
+    assert f"G12 with robust standard error: {got.fixed_robust[-1].p:.5f}, printed 0.003" in notes
+    exact = report_tables(fit(Model(equations), datasets.hsb()))
+    assert exact.fixed_robust[-1].p_text == "0.002"
+    assert "approximations" not in sentences(exact.notes)
 
 
 # --- notes ---------------------------------------------------------------------------------------
