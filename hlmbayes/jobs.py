@@ -46,8 +46,7 @@ def job_from_file(
     from .command_file import read
 
     command = read(file, level1=level1, level2=level2, id=id)
-    if command.source is None:  # read() finds the data or says why it cannot
-        raise CommandFileError(f"{file.name}: where are its data? Add --level1 FILE --level2 FILE --id NAME")
+    assert command.source is not None  # read() finds the data or raises
     return Job(command.model, command.options, command.source, command.name, command.warnings)
 
 

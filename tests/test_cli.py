@@ -459,14 +459,19 @@ def test_running_a_model_takes_less_than_a_second() -> None:
     assert min(seconds() for _ in range(5)) < 1.0
 
 
-def test_texts_with_any_letters_can_be_printed_anywhere() -> None:
+@pytest.mark.parametrize("output", [[], ["--json", "-"]])
+def test_names_with_any_letters_can_be_printed_anywhere(tmp_path: Path, output: list[str]) -> None:
+    rows = "\n".join(f"{j},{(7 * i + 3 * j) % 11}" for j in range(6) for i in range(5))
+    (tmp_path / "d.csv").write_text(f"id,größe\n{rows}\n", encoding="utf-8")
+    (tmp_path / "m.txt").write_text("größe = b0 + r\nb0 = g00 + u0\n", encoding="utf-8")
     result = subprocess.run(
-        [sys.executable, "-m", "hlmbayes", "describe", HSB1, HSB2],
+        [sys.executable, "-m", "hlmbayes", "run", "m.txt", "--level1", "d.csv", *output],
         capture_output=True,
-        cwd=ROOT,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
     )
     assert result.returncode == 0, result.stderr
+    assert b"gr\\xf6\\xdfe" in result.stdout or json.loads(result.stdout)["equations"][0].startswith("größe")
 
 
 def test_put_writes_text_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

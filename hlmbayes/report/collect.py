@@ -160,7 +160,7 @@ def _header(fit: Fit, run: Run) -> Header:
 
 def _stop_line(fit: Fit) -> str:
     reason = fit.stop_reason
-    return reason if reason.startswith("Iterations") else f"Iterations stopped: {reason}"
+    return reason if reason.startswith("Iterations") else f"Iterations stopped ({reason})"
 
 
 def _matrix(values: np.ndarray) -> Matrix:

@@ -52,7 +52,7 @@ def document(tables: Tables) -> dict[str, Any]:
 
 def text(tables: Tables) -> str:
     """Return the results as JSON text, one line break at the end."""
-    return json.dumps(document(tables), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(document(tables), indent=1, allow_nan=False) + "\n"
 
 
 def _optional(tables: Tables) -> dict[str, Any]:
