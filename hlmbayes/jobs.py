@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .report.tables import Tables
 
 EQUATION_FILES = (".txt", ".eq")
+DATA_FILES = (".sav", ".zsav", ".dta", ".sas7bdat", ".xpt", ".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def job_from_file(
 ) -> Job:
     """Read a command file (.hlm) or a text file of equations (.txt, .eq)."""
     file = Path(path)
+    _refuse_other_files(file)
     if file.suffix.lower() in EQUATION_FILES:
         from .mdm_template import read_text
 
@@ -48,6 +50,24 @@ def job_from_file(
     command = read(file, level1=level1, level2=level2, id=id)
     assert command.source is not None  # read() finds the data or raises
     return Job(command.model, command.options, command.source, command.name, command.warnings)
+
+
+def _refuse_other_files(file: Path) -> None:
+    """Say what a file is that is given in place of a command file."""
+    if file.is_dir():
+        found = sorted(p.name for p in file.iterdir() if p.suffix.lower() in (".hlm", *EQUATION_FILES))
+        inside = f"in it: {', '.join(found[:8])}" if found else "there is none in it"
+        raise CommandFileError(f"{file} is a folder; name a command file ({inside})")
+    suffix = file.suffix.lower()
+    if suffix in (".mdmt", ".mdm"):
+        raise CommandFileError(
+            f"{file.name} says what the data are, not what to do; name the command file, .hlm"
+        )
+    if suffix in DATA_FILES:
+        raise CommandFileError(
+            f"{file.name} is a data file; name a command file (.hlm) or equations (.txt), and the data with "
+            f"--level1 {file.name}, or see what is in it: hlmbayes describe {file.name}"
+        )
 
 
 def job_from_equations(

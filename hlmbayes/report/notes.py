@@ -73,6 +73,6 @@ def _optimum_table(optimum: Optimum) -> list[str]:
         decimals = 6 if row.label == "Deviance" else 5
         lines.append(
             f"   {row.label:<{width}}  {row.here:>15.{decimals}f}  {row.optimum:>15.{decimals}f}"
-            f"  {row.here - row.optimum:>12.{decimals}f}"
+            f"  {row.here - row.optimum:>z12.{decimals}f}"
         )
     return lines
