@@ -71,8 +71,11 @@ def trace_tensor(at: Evaluation, reml: bool) -> np.ndarray:
     trace = at.hh.transpose(3, 0, 1, 2).copy()  # [a, b, c, d] <- H_bc H_da
     if reml and len(at.vg):
         trace -= at.hp.transpose(3, 0, 1, 2) + at.hp.transpose(1, 2, 3, 0)
-        weighted = at.kk @ at.vg
-        trace += np.tensordot(weighted, weighted, axes=([2, 3], [3, 2]))
+        q, k = len(at.theta), len(at.vk)
+        weighted = at.kk @ at.vk
+        flat = weighted.reshape(q * q, k * k)
+        turned = weighted.transpose(0, 1, 3, 2).reshape(q * q, k * k)
+        trace += (flat @ turned.T).reshape(q, q, q, q)
     return trace
 
 
@@ -80,7 +83,9 @@ def quadratic_tensor(at: Evaluation) -> np.ndarray:
     """Give y'P V_ab P V_cd P y; sigma2 = 1."""
     quadratic = at.hv.transpose(2, 0, 1, 3).copy()  # [a, b, c, d] <- H_bc v_a v_d
     if len(at.vg):
-        quadratic -= np.einsum("baf,cdf->abcd", at.kv @ at.vg, at.kv)
+        q, k = len(at.theta), len(at.vk)
+        kv = at.kv.reshape(q * q, k)
+        quadratic -= ((kv @ at.vk) @ kv.T).reshape(q, q, q, q).transpose(1, 0, 2, 3)
     return quadratic
 
 
@@ -151,4 +156,4 @@ def em_step(system: System, at: Evaluation, sigma2: float, reml: bool) -> tuple[
 
 def system_units(system: System) -> int:
     """Give the number of units, J."""
-    return system.products.shape[2]
+    return system.n_units

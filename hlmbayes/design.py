@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,7 +25,7 @@ EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below th
 RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's own sum of squares
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Design:
     """A model's cross-products per unit, in the units of the data.
 
@@ -43,10 +44,12 @@ class Design:
         D'e, with e = y - X ``gamma_ols``.
     ee : ndarray, shape (J,)
         e'e.
-    w : tuple of p ndarrays, shape (J, F_p)
-        Level-2 predictors of each level-1 coefficient.
+    level2 : ndarray, shape (u, J)
+        A row of ones, then each level-2 variable of the model, centred and scaled.
+    loading : ndarray, shape (F, p, u)
+        W_j in terms of them: W_j[c, f] = sum_u loading[f, c, u] level2[u, j].
     columns : tuple of p ndarrays of int, shape (F_p,)
-        For each of them the free fixed effect it belongs to; constrained gammas share one.
+        For each column of D the free fixed effects it has, one a gamma; constrained gammas share one.
     random : ndarray of int, shape (q,)
         Which columns of D have a random coefficient.
     gamma_ols : ndarray, shape (F,)
@@ -55,9 +58,11 @@ class Design:
         For every gamma of the model, its free fixed effect.
     centers : mapping of str to float
         Grand means taken out, by variable.
-    full_rank : ndarray of bool, shape (J,)
-        Units whose Z'Z has full rank.
     moments : Moments
+
+    Notes
+    -----
+    The arrays of matrices are views whose memory runs over units fastest: see `planes`.
     """
 
     model: Model
@@ -68,13 +73,13 @@ class Design:
     dd: np.ndarray
     de: np.ndarray
     ee: np.ndarray
-    w: tuple[np.ndarray, ...]
+    level2: np.ndarray
+    loading: np.ndarray
     columns: tuple[np.ndarray, ...]
     random: np.ndarray
     gamma_ols: np.ndarray
     free: np.ndarray
     centers: dict[str, float]
-    full_rank: np.ndarray
     moments: Moments
 
     @property
@@ -91,6 +96,38 @@ class Design:
     def n_random(self) -> int:
         """Number of random coefficients, q."""
         return len(self.random)
+
+    @property
+    def n_coefficients(self) -> int:
+        """Number of level-1 coefficients, p."""
+        return len(self.columns)
+
+    @property
+    def order(self) -> np.ndarray:
+        """Columns of D, those with a random coefficient first, shape (p,)."""
+        fixed = np.setdiff1d(np.arange(self.n_coefficients), self.random)
+        return np.concatenate([self.random, fixed]).astype(np.intp)
+
+    @cached_property
+    def w(self) -> tuple[np.ndarray, ...]:
+        """Level-2 predictors of each level-1 coefficient as the model has them, p ndarrays (J, F_p)."""
+        values = {name.lower(): column for name, column in self.moments.level2.items()}
+        blocks = []
+        for coefficient in self.model.coefficients:
+            block = np.ones((self.n_units, len(coefficient.gammas)))
+            for k, gamma in enumerate(coefficient.gammas):
+                if gamma.predictor.variable is not None:
+                    block[:, k] = values[gamma.predictor.variable.lower()]
+                    if gamma.predictor.centering == "grand":
+                        block[:, k] -= self.centers[gamma.predictor.variable.lower()]
+            blocks.append(block)
+        return tuple(blocks)
+
+    @cached_property
+    def full_rank(self) -> np.ndarray:
+        """Units whose Z'Z has full rank, bool, shape (J,)."""
+        r = self.random
+        return full_rank_units(self.dd[:, r[:, None], r], self.n, self.dd.sum(axis=0)[r, r])
 
     def x_blocks(self) -> np.ndarray:
         """Give W as one array, shape (J, p, F): b_j = W_j gamma."""
@@ -118,32 +155,30 @@ def build_design(model: Model, moments: Moments) -> Design:
     EstimationError
         The fixed effects, or the random coefficients, are collinear.
     """
-    centers: dict[str, float] = {}
-    mean, cross = _level1_columns(model.coefficients, moments, centers)
     y = _column(moments, model.outcome, "the outcome")
-    y_mean, y_cross, yy = moments.mean[:, y], moments.sscp[:, y, y], moments.sscp[:, :, y]
-    if not np.any(y_cross > 0) and np.ptp(y_mean) == 0:
+    y_mean, yy = moments.mean[:, y], moments.sscp[:, y, y]
+    if not np.any(yy > 0) and np.ptp(y_mean) == 0:
         raise DataError(f"the outcome {model.outcome} is constant: there is nothing to explain")
-    dy_within = _pick(yy, model.coefficients, moments)
+    centers: dict[str, float] = {}
     weight = moments.weight
-    dd = cross + weight[:, None, None] * mean[:, :, None] * mean[:, None, :]
+    mean, cross, cross_y = _level1_planes(model.coefficients, moments, centers, y)
+    weighted_mean = weight * mean
+    dd = cross + weighted_mean[:, None] * mean
     free, n_free = free_gammas(model)
-    w, columns = _level2_columns(model, moments, free, centers)
-    gamma = _ols(model, free, n_free, dd, dy_within + weight[:, None] * mean * y_mean[:, None], w, columns)
-    b = np.stack([w[p] @ gamma[columns[p]] for p in range(len(w))], axis=1)
-    e_mean = y_mean - np.sum(mean * b, axis=1)
-    cross_b = np.einsum("jab,jb->ja", cross, b)
-    de = dy_within - cross_b + weight[:, None] * mean * e_mean[:, None]
-    ee = y_cross - 2 * np.sum(b * dy_within, axis=1) + np.sum(b * cross_b, axis=1)
-    ee = np.maximum(ee, 0.0) + weight * e_mean**2
+    level2, loading, columns = _level2_planes(model, moments, free, n_free, centers)
+    products = np.concatenate([dd, (cross_y + weighted_mean * y_mean)[:, None]], axis=1)
+    gamma = _ols(model, free, *x_sums(products, level2, loading))
+    b = np.tensordot(gamma, loading, axes=1) @ level2
+    e_mean = y_mean - np.einsum("pj,pj->j", mean, b)
+    cross_b = np.einsum("abj,bj->aj", cross, b)
+    de = cross_y - cross_b + weighted_mean * e_mean
+    inside = yy - np.einsum("pj,pj->j", b, 2.0 * cross_y - cross_b)
+    ee = np.maximum(inside, 0.0) + weight * e_mean**2
     _refuse_exact_fit(moments, y, float(ee.sum()))
     random = np.array([p for p, c in enumerate(model.coefficients) if c.random], dtype=np.intp)
-    full_rank = full_rank_units(
-        dd[:, random[:, None], random[None, :]], weight, dd.sum(axis=0)[random, random]
-    )
     return Design(
-        model, moments.unit_ids, weight, moments.n_rows, mean, dd, de, ee, w, columns, random,
-        gamma, free, centers, full_rank, moments,
+        model, moments.unit_ids, weight, moments.n_rows, mean.T, dd.transpose(2, 0, 1), de.T, ee, level2,
+        loading, columns, random, gamma, free, centers, moments,
     )  # fmt: skip
 
 
@@ -166,40 +201,31 @@ def _column(moments: Moments, name: str, what: str) -> int:
     raise DataError(f"{what} {name} is not among the level-1 columns: {', '.join(moments.columns)}")
 
 
-def _level1_columns(
-    coefficients: Sequence[Coefficient], moments: Moments, centers: dict[str, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give the unit means (J, p) of D's columns and their cross-products about them (J, p, p)."""
+def _level1_planes(
+    coefficients: Sequence[Coefficient], moments: Moments, centers: dict[str, float], y: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the unit means (p, J) of D's columns, and their products about them: (p, p, J), with y (p, J)."""
     J, p = moments.n_units, len(coefficients)
-    mean, cross = np.zeros((J, p)), np.zeros((J, p, p))
-    at: list[int | None] = []
+    mean, at = np.zeros((p, J)), []
     for k, coefficient in enumerate(coefficients):
         variable = coefficient.predictor.variable
         if variable is None:
-            mean[:, k] = 1.0
-            at.append(None)
+            mean[k] = 1.0
             continue
         column = _column(moments, variable, f"{coefficient.where}: the level-1 variable")
-        at.append(column)
+        at.append((k, column))
         if coefficient.predictor.centering == "none":
-            mean[:, k] = moments.mean[:, column]
+            mean[k] = moments.mean[:, column]
         elif coefficient.predictor.centering == "grand":
             center = float(np.average(moments.mean[:, column], weights=moments.weight))
             centers[variable.lower()] = center
-            mean[:, k] = moments.mean[:, column] - center
-    inside = [k for k, column in enumerate(at) if column is not None]
-    index = np.array([column for column in at if column is not None], dtype=np.intp)
-    cross[:, np.array(inside, dtype=np.intp)[:, None], inside] = moments.sscp[:, index[:, None], index]
-    return mean, cross
-
-
-def _pick(xy: np.ndarray, coefficients: Sequence[Coefficient], moments: Moments) -> np.ndarray:
-    """Give the within-unit products of D's columns with the outcome, shape (J, p)."""
-    picked = np.zeros((moments.n_units, len(coefficients)))
-    for k, coefficient in enumerate(coefficients):
-        if coefficient.predictor.variable is not None:
-            picked[:, k] = xy[:, _column(moments, coefficient.predictor.variable, "the variable")]
-    return picked
+            mean[k] = moments.mean[:, column] - center
+    cross, cross_y = np.zeros((p, p, J)), np.zeros((p, J))
+    for k, column in at:
+        cross_y[k] = moments.sscp[:, column, y]
+        for m, other in at:
+            cross[k, m] = moments.sscp[:, column, other]
+    return mean, cross, cross_y
 
 
 def free_gammas(model: Model) -> tuple[np.ndarray, int]:
@@ -212,28 +238,64 @@ def free_gammas(model: Model) -> tuple[np.ndarray, int]:
     return np.array([order.index(leader[name]) for name in model.gamma_names], dtype=np.intp), len(order)
 
 
-def _level2_columns(
-    model: Model, moments: Moments, free: np.ndarray, centers: dict[str, float]
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+def _level2_planes(
+    model: Model, moments: Moments, free: np.ndarray, n_free: int, centers: dict[str, float]
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Give the level-2 columns (u, J), W's loading on them (F, p, u) and each coefficient's effects."""
     names = {name.lower(): name for name in moments.level2}
-    blocks, columns, at = [], [], 0
-    for coefficient in model.coefficients:
-        block = np.ones((moments.n_units, len(coefficient.gammas)))
-        for k, gamma in enumerate(coefficient.gammas):
+    rows = [np.ones(moments.n_units)]
+    known: dict[str, tuple[int, float, float]] = {}
+    entries: list[tuple[int, int, int, float]] = []
+    columns, at = [], 0
+    for c, coefficient in enumerate(model.coefficients):
+        own = free[at : at + len(coefficient.gammas)]
+        at += len(coefficient.gammas)
+        columns.append(own)
+        for f, gamma in zip(own.tolist(), coefficient.gammas, strict=True):
             variable = gamma.predictor.variable
             if variable is None:
+                entries.append((f, c, 0, 1.0))
                 continue
-            if variable.lower() not in names:
+            key = variable.lower()
+            if key not in names:
                 raise EquationError(f"{gamma.where}: {variable} is not a level-2 variable of these data")
-            values = np.asarray(moments.level2[names[variable.lower()]], dtype=float)
+            if key not in known:
+                known[key] = (len(rows), *_centred(moments.level2[names[key]], rows))
+            row, center, scale = known[key]
+            entries.append((f, c, row, scale))
             if gamma.predictor.centering == "grand":
-                centers[variable.lower()] = float(values.mean())
-                values = values - values.mean()
-            block[:, k] = values
-        blocks.append(block)
-        columns.append(free[at : at + len(coefficient.gammas)])
-        at += len(coefficient.gammas)
-    return tuple(blocks), tuple(columns)
+                centers[key] = center
+            else:
+                entries.append((f, c, 0, center))
+    loading = np.zeros((n_free, len(model.coefficients), len(rows)))
+    for f, c, row, value in entries:
+        loading[f, c, row] += value
+    return np.stack(rows), loading, tuple(columns)
+
+
+def _centred(values: np.ndarray, rows: list[np.ndarray]) -> tuple[float, float]:
+    """Append a level-2 variable, centred and scaled, to the rows; give its mean and its scale."""
+    numbers = np.asarray(values, dtype=float)
+    center = float(numbers.mean())
+    away = numbers - center
+    scale = float(away @ away / len(away)) ** 0.5 or 1.0
+    rows.append(away / scale)
+    return center, scale
+
+
+def x_sums(
+    products: np.ndarray, level2: np.ndarray, loading: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give X'X (F, F) and X'e (F,) from D'[D e], (p, p + 1, J), and X = D W."""
+    f, p, u = loading.shape
+    flat = loading.reshape(f, p * u)
+    sums = np.empty((u, u, p * p))
+    planes = products[:, :p].reshape(p * p, -1)
+    for k in range(u):  # a level-2 column at a time: all products at once may not fit in memory
+        sums[k, : k + 1] = (level2[k] * level2[: k + 1]) @ planes.T
+        sums[: k + 1, k] = sums[k, : k + 1]
+    full = sums.reshape(u, u, p, p).transpose(2, 0, 3, 1).reshape(p * u, p * u)
+    return flat @ full @ flat.T, flat @ (products[:, p] @ level2.T).reshape(p * u)
 
 
 def scatter_xx(
@@ -258,31 +320,27 @@ def scatter_x(
     return result
 
 
-def _ols(
-    model: Model, free: np.ndarray, n_free: int, dd: np.ndarray, dy: np.ndarray,
-    w: Sequence[np.ndarray], columns: Sequence[np.ndarray],
-) -> np.ndarray:  # fmt: skip
+def _ols(model: Model, free: np.ndarray, xx: np.ndarray, xy: np.ndarray) -> np.ndarray:
     """Fit all rows by ordinary least squares, after scaling every column of X to unit length."""
-    xx = scatter_xx(dd, w, columns, n_free)
-    xy = scatter_x(dy, w, columns, n_free).sum(axis=0)
+    if not len(xy):
+        return np.zeros(0)
     scale = np.sqrt(np.diag(xx))
-    names = [model.gamma_names[int(np.flatnonzero(free == f)[0])] for f in range(n_free)]
-    for f in np.flatnonzero(scale == 0):
+    if not scale.all():
+        name = model.gamma_names[int(np.flatnonzero(free == np.flatnonzero(scale == 0)[0])[0])]
         raise EstimationError(
-            f"the column of {names[f]} is zero in every row, so its effect cannot be estimated: take it out"
+            f"the column of {name} is zero in every row, so its effect cannot be estimated: take it out"
         )
     correlation = xx / np.outer(scale, scale)
-    _refuse_collinear(correlation, names)
-    return np.linalg.solve(correlation, xy / scale) / scale if n_free else np.zeros(0)
+    _refuse_collinear(correlation, model, free)
+    return np.linalg.solve(correlation, xy / scale) / scale
 
 
-def _refuse_collinear(correlation: np.ndarray, names: Sequence[str]) -> None:
+def _refuse_collinear(correlation: np.ndarray, model: Model, free: np.ndarray) -> None:
     """Raise where X'X, scaled to a unit diagonal, is singular; name the effects involved."""
-    if not len(correlation):
-        return
     values, vectors = np.linalg.eigh(correlation)
     if values[0] > RANK_TOLERANCE:
         return
+    names = [model.gamma_names[int(np.flatnonzero(free == f)[0])] for f in range(len(correlation))]
     null = np.abs(vectors[:, 0])
     involved = [name for name, size in zip(names, null, strict=True) if size > 1e-4 * null.max()]
     raise EstimationError(

@@ -1,15 +1,17 @@
 """Deviance, score and curvature of a two-level linear model at a value of tau / sigma2.
 
-Everything is written for V_j = sigma2 (I + Z_j Theta Z_j'), Theta = tau / sigma2 = L L', with
-L lower triangular, so that a singular tau is an ordinary point:
+Everything is written for V_j = sigma2 (I + Z_j Theta Z_j'), Theta = tau / sigma2, so that a singular
+tau is an ordinary point. With A = Z'Z and D the level-1 columns,
 
-    R_j = I + L' Z'Z L = C C',   S = C^-1 L' [Z'Z Z'D Z'e]
-    Z'V^-1[Z D e] = [Z'Z Z'D Z'e] - S_z' S          (times 1 / sigma2)
+    Z'V^-1[Z D e] = (I + A Theta)^-1 Z'[Z D e]                                  (times 1 / sigma2)
 
-Bates & Pinheiro 1998 (the penalised least squares form); Lindstrom & Bates 1988 for the profile.
-Nothing is looped over units: a quantity per unit is an array whose LAST axis is the unit (J), which
-keeps each entry of the small matrices contiguous. Units of the arrays are standardised
-(`standardise`): columns of Z orthonormal over all rows, columns of X and e of unit root mean square.
+In closed form for one and two random coefficients (adjugates: every term is a sum of positive ones);
+beyond, with Theta = L L' and I + L'AL = C C', as Z'[Z D e] - S_z'S, S = C^-1 L'Z'[Z D e] (Bates &
+Pinheiro 1998; Lindstrom & Bates 1988 for the profile).
+
+The level-2 predictors enter last: X_j = D_j W_j, and W_j is linear in the few level-2 columns U. So
+sums over units are sums of (planes of D'V^-1D) by (products of level-2 columns), and the fixed effects,
+however many, are algebra on those sums. Nothing is looped over units: see `planes`.
 """
 
 from __future__ import annotations
@@ -17,54 +19,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotrf, dtrtri
 
-from .design import Design
 from .errors import EstimationError
+from .planes import blocks, cholesky_planes, solve_planes
+from .system import System, standardise
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class System:
-    """The standardised cross-products of a design.
-
-    Attributes
-    ----------
-    products : ndarray, shape (q, q + p' + 1, J)
-        Z'[Z D* e]: D* are the columns of Z, then the other columns of D.
-    w : tuple of p arrays, shape (F_c, J)
-        Level-2 predictors of each column of D*.
-    columns : tuple of p int arrays, shape (F_c,)
-        The fixed effects they belong to.
-    xx, xe, ee : ndarray (F, F), ndarray (F,), float
-        X'X, X'e and e'e over all rows.
-    n : float
-        Rows (or sum of weights).
-    to_tau : ndarray, shape (q, q)
-        A with Z = Z* A^-1: tau = A Theta* A' times sigma2 of the data.
-    gamma_scale : ndarray, shape (F,)
-    e_scale : float
-    """
-
-    products: np.ndarray
-    w: tuple[np.ndarray, ...]
-    columns: tuple[np.ndarray, ...]
-    xx: np.ndarray
-    xe: np.ndarray
-    ee: float
-    n: float
-    to_tau: np.ndarray
-    gamma_scale: np.ndarray
-    e_scale: float
-
-    @property
-    def n_fixed(self) -> int:
-        """Number of free fixed effects, F."""
-        return len(self.xe)
-
-    @property
-    def n_random(self) -> int:
-        """Number of random coefficients, q."""
-        return self.products.shape[0]
+__all__ = [
+    "Evaluation",
+    "System",
+    "cholesky_planes",
+    "evaluate",
+    "expand_x",
+    "reduce_products",
+    "solve_planes",
+    "standardise",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +43,9 @@ class Evaluation:
 
     ``h``, ``p`` and ``vv`` are sums over units of Z'V^-1Z, Z'V^-1X Vg X'V^-1Z and
     v v' with v = Z'V^-1(e - X delta), all for sigma2 = 1; ``hh``, ``hp``, ``hv`` the sums of
-    their outer products (q, q, q, q), index order [a, b, c, d] of H_ab M_cd; ``kk`` is
-    sum_j K_j' (x) K_j as (q, q, F, F) and ``kv`` sum_j v_b K_a as (q, q, F), K = Z'V^-1X.
+    their outer products (q, q, q, q), index order [a, b, c, d] of H_ab M_cd. With
+    K = Z'V^-1D by level-2 columns, (q, p u) a unit: ``kk`` is sum_j K_a' K_b as (q, q, p u, p u),
+    ``kv`` sum_j v_b K_a as (q, q, p u), and ``vk`` (p u, p u) is Vg in that basis.
     """
 
     theta: np.ndarray
@@ -91,107 +62,221 @@ class Evaluation:
     hv: np.ndarray
     kk: np.ndarray
     kv: np.ndarray
+    vk: np.ndarray
 
 
-def standardise(design: Design) -> System:
-    """Scale a design so that neither tolerances nor rounding depend on the units of the data."""
-    q, p = design.n_random, len(design.w)
-    n = float(design.n.sum())
-    order = np.concatenate([design.random, np.setdiff1d(np.arange(p), design.random)]).astype(np.intp)
-    basis = _orthonormal_basis(design.dd.sum(axis=0)[np.ix_(order, order)] / n, q)
-    e_scale = float(np.sqrt(design.ee.sum() / n))
-    if not e_scale > 0:
-        raise EstimationError(
-            "the fixed effects fit every row exactly: there is no variance left to estimate"
-        )
-    dd = basis.T @ design.dd[:, order[:, None], order] @ basis
-    de = design.de[:, order] @ basis / e_scale
-    w, columns = _combine_w(design, order, np.linalg.inv(basis))
-    f = design.n_fixed
-    xx, xe = np.zeros((f, f)), np.zeros(f)
-    for a in range(p):
-        xe_a = w[a] @ de[:, a]
-        np.add.at(xe, columns[a], xe_a)
-        for b in range(p):
-            block = (w[a] * dd[:, a, b]) @ w[b].T
-            np.add.at(xx, (columns[a][:, None], columns[b][None, :]), block)
-    gamma_scale = 1.0 / np.sqrt(np.diag(xx) / n)
-    w = tuple(w[c] * gamma_scale[columns[c]][:, None] for c in range(p))
-    products = np.concatenate([dd[:, :q, :], de[:, :q, None]], axis=2)
-    return System(
-        np.ascontiguousarray(np.moveaxis(products, 0, 2)), w, columns,
-        xx * np.outer(gamma_scale, gamma_scale), xe * gamma_scale, n * 1.0, n,
-        basis[:q, :q] * e_scale, gamma_scale * e_scale, e_scale,
+def evaluate(system: System, factor: np.ndarray) -> Evaluation:
+    """Evaluate deviance parts, score sums and curvature sums at Theta = factor factor'.
+
+    Parameters
+    ----------
+    system : System
+    factor : ndarray, shape (q, q)
+        A square root L of Theta.
+
+    Raises
+    ------
+    EstimationError
+        X'V^-1X is not positive definite.
+    """
+    theta = factor @ factor.T
+    weighed = weigh(system, theta, factor)
+    solved = solve_fixed(system, weighed)
+    sums, outer, kk, kv = _second_pass(system, weighed, solved)
+    lay = system.layout
+    m = len(lay.pairs_q[0])
+    h, p, vv = sums.reshape(3, m).take(lay.h, axis=1)
+    hh, hp, hv = outer.take(lay.curve)
+    delta = system.whitener.T @ solved.delta
+    return Evaluation(
+        theta, weighed.logdet, solved.logdet, delta, system.whitener.T @ solved.vg @ system.whitener,
+        system.ee - weighed.quadratic - solved.explained, h, p, vv, hh, hp, hv, kk.take(lay.kk),
+        kv.take(lay.kv), solved.vk,
     )  # fmt: skip
 
 
-def _orthonormal_basis(dd: np.ndarray, q: int) -> np.ndarray:
-    """Give B, upper triangular, with (D B) of unit mean square and its first q columns orthogonal."""
-    p = len(dd)
-    scale = np.sqrt(np.diag(dd))
-    basis = np.diag(1.0 / np.where(scale > 0, scale, 1.0))
+# --- first pass: V^-1, then the fixed effects -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """What V^-1 makes of the products: planes (J,), and their sums over units.
+
+    ``e`` holds the distinct planes of D'V^-1D (order: see `planes.Layout`), ``r`` (p, J) D'V^-1e;
+    ``by_pairs`` and ``by_level2`` their sums by products of level-2 columns and by level-2 columns;
+    ``logdet`` is log|V|, ``quadratic`` e'e - e'V^-1e.
+    """
+
+    e: np.ndarray
+    r: np.ndarray
+    by_pairs: np.ndarray
+    by_level2: np.ndarray
+    logdet: float
+    quadratic: float
+
+
+def weigh(system: System, theta: np.ndarray, factor: np.ndarray) -> Weighed:
+    """Apply V^-1 = I - Z Theta (I + A Theta)^-1 Z' to every unit's products."""
+    lay, q, p, J = system.layout, system.n_random, system.p, system.n_units
+    e, r = np.empty((p * (p + 1) // 2, J)), np.empty((p, J))
+    by_pairs, by_level2 = np.zeros((len(e), len(lay.pairs_u[0]))), np.zeros((p, len(system.level2)))
+    logdet = quadratic = 0.0
+    for block in blocks(J):
+        logdet += _weigh_random(system, theta, factor, block, e[: lay.nk, block], r[:q, block])
+        if p > q:
+            _weigh_others(system, theta, block, e[:, block], r[:, block])
+        by_pairs += e[:, block] @ system.level2_pairs(block).T
+        by_level2 += r[:, block] @ system.level2[:, block].T
+        t = system.products[:, p, block]
+        quadratic += float(np.sum(theta * (t @ r[:q, block].T)))
+    return Weighed(e, r, by_pairs, by_level2, logdet, quadratic)
+
+
+def _weigh_random(
+    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
+) -> float:
+    """Write Z'V^-1D (its distinct planes) into k and Z'V^-1e into v, (q, J); give log|V|."""
+    q, products = system.n_random, system.products[:, :, block]
+    if q == 0:
+        return 0.0
+    if q == 1:
+        inverse = 1.0 / (1.0 + theta[0, 0] * products[0, 0])
+        np.multiply(products[0, :-1], inverse, out=k)
+        np.multiply(products[0, -1:], inverse, out=v)
+        return -float(np.log(inverse).sum())
+    if q == 2:
+        root = factor[0, 0] * factor[1, 1] - factor[0, 1] * factor[1, 0]
+        return _weigh_two(system, theta, float(root) ** 2, block, k, v)
+    rows, cols = system.layout.pairs_q
+    logdet, _, reduced = reduce_products(products, factor)
+    k[: len(rows)] = reduced[rows, cols]
+    if len(k) > len(rows):
+        k[len(rows) :] = reduced[:, q:-1].reshape(len(k) - len(rows), -1)
+    v[:] = reduced[:, -1]
+    return float(logdet.sum())
+
+
+def _weigh_two(
+    system: System, theta: np.ndarray, det: float, block: slice, k: np.ndarray, v: np.ndarray
+) -> float:
+    """Do it for q = 2: (I + A Theta)^-1 = (I + adj(Theta) adj(A)) / (1 + tr(A Theta) + |A| |Theta|)."""
+    table, turned = system.adjugate
+    (a, b), (_, d) = theta.tolist()
+    adjugate = np.array([[d, -b], [-b, a]])
+    numerators = np.array(
+        [[1.0, a, 2 * b, d, det], [0, 1, 0, 0, d], [0, 0, 1, 0, -b], [0, 0, 0, 1, a]]
+    ) @ table[:, block]  # fmt: skip
+    inverse = 1.0 / numerators[0]
+    np.multiply(numerators[1:], inverse, out=k[:3])
+    rest = turned[:, :, block]
+    part = np.tensordot(adjugate, rest, axes=1)
+    part += system.products[:, 2:, block]
+    part *= inverse
+    if len(k) > 3:
+        k[3:] = part[:, :-1].reshape(len(k) - 3, -1)
+    v[:] = part[:, -1]
+    return -float(np.log(inverse).sum())
+
+
+def _weigh_others(system: System, theta: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray) -> None:
+    """Write the planes of the columns that are not random: D'D - B'Theta K and D'e - B'Theta v."""
+    lay, q = system.layout, system.n_random
+    rows, cols = np.tril_indices(system.p - q)
+    b, others = system.products[:, q:-1, block], system.others[:, :, block]
+    e[lay.nk :], r[q:] = others[rows, cols], others[:, -1]
     if q:
-        correlation = dd[:q, :q] / np.outer(scale[:q], scale[:q])
-        try:
-            chol = np.linalg.cholesky(correlation)
-        except np.linalg.LinAlgError:
-            chol = np.zeros((q, q))
-        if np.min(np.diag(chol)) < 1e-7:
-            raise EstimationError(
-                "the random coefficients are collinear in the data, so their variances cannot be told apart: "
-                "make one of them nonrandom"
-            )
-        basis[:q, :q] = basis[:q, :q] @ solve_triangular(chol, np.eye(q), lower=True).T
-    return basis.reshape(p, p)
+        shrunk = np.tensordot(theta, e[lay.k[:, q:]], axes=1)
+        e[lay.nk :] -= np.einsum("amj,amj->mj", b[:, rows], shrunk[:, cols])
+        r[q:] -= np.einsum("amj,aj->mj", b, theta @ r[:q])
 
 
-def _combine_w(
-    design: Design, order: np.ndarray, inverse: np.ndarray
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Carry W to the new basis of D: W*_c = sum_k inverse[c, k] W_k, columns that are not all zero."""
-    blocks, columns = [], []
-    for c in range(len(order)):
-        sources = [k for k in range(len(order)) if inverse[c, k] != 0 and design.w[order[k]].shape[1]]
-        merged = np.unique(
-            np.concatenate([np.zeros(0, np.intp), *(design.columns[order[k]] for k in sources)])
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """GLS in the whitened basis: ``delta`` (F,), ``vg`` (F, F), ``vk`` (p u, p u) and ``dk`` (p, u) the
+    same two by level-2 columns; log|X'V^-1X| of the standardised X; what delta explains.
+    """
+
+    delta: np.ndarray
+    vg: np.ndarray
+    vk: np.ndarray
+    dk: np.ndarray
+    logdet: float
+    explained: float
+
+
+def solve_fixed(system: System, weighed: Weighed) -> Solved:
+    """Solve for the fixed effects. The basis is orthonormal over all rows, so collinear effects lose least."""
+    white, whitener, shape = system.white, system.whitener, system.loading.shape[1:]
+    xvx = white @ weighed.by_pairs.take(system.layout.t) @ white.T
+    xve = white @ weighed.by_level2.reshape(-1)
+    if system.xx is not system.own_xx:  # a prior's precision, say
+        xvx += whitener @ (system.xx - system.own_xx) @ whitener.T
+        xve += whitener @ (system.xe - system.own_xe)
+    if not len(xve):
+        return Solved(xve, xvx, np.zeros((shape[0] * shape[1],) * 2), np.zeros(shape), 0.0, 0.0)
+    chol, failed = dpotrf(xvx, lower=1)
+    if failed:
+        raise EstimationError(
+            "the fixed effects' information matrix is singular: they are collinear, or one has no data"
         )
-        block = np.zeros((len(merged), design.n_units))
-        for k in sources:
-            for i, column in enumerate(design.columns[order[k]]):
-                block[np.searchsorted(merged, column)] += inverse[c, k] * design.w[order[k]][:, i]
-        blocks.append(block)
-        columns.append(merged)
-    return tuple(blocks), tuple(columns)
+    root = dtrtri(chol, lower=1)[0]
+    vg = root.T @ root
+    delta = vg @ xve
+    half = root @ white
+    logdet = 2.0 * float(np.log(chol.diagonal()).sum() - np.log(whitener.diagonal()).sum())
+    return Solved(delta, vg, half.T @ half, (delta @ white).reshape(shape), logdet, float(delta @ xve))
 
 
-def cholesky_planes(r: np.ndarray) -> np.ndarray:
-    """Factor many small matrices at once: r is (q, q, J), positive definite; lower factor."""
-    q = r.shape[0]
-    c = np.zeros_like(r)
-    for j in range(q):
-        pivot = r[j, j] - np.einsum("kj,kj->j", c[j, :j], c[j, :j]) if j else r[j, j]
-        c[j, j] = np.sqrt(pivot)
-        for i in range(j + 1, q):
-            entry = r[i, j] - np.einsum("kj,kj->j", c[i, :j], c[j, :j]) if j else r[i, j]
-            c[i, j] = entry / c[j, j]
-    return c
+# --- second pass: score and curvature --------------------------------------------------------------
 
 
-def solve_planes(c: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Solve C S = B for lower C (q, q, J) and B (q, m, J)."""
-    s = np.empty_like(b)
-    for i in range(c.shape[0]):
-        row = b[i]
-        for k in range(i):
-            row = row - c[i, k] * s[k]
-        s[i] = row / c[i, i]
-    return s
+def _second_pass(
+    system: System, weighed: Weighed, solved: Solved
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sum over units: (H, P, vv); H by (H, P, vv); K K by pairs of level-2 columns; v K by level-2 columns.
+
+    The distinct planes only: (3 m,), (m, 3 m), (pairs of nk, pairs of u), (q nk, u).
+    """
+    lay, q = system.layout, system.n_random
+    m = len(lay.pairs_q[0])
+    sums, outer = np.zeros(3 * m), np.zeros((m, 3 * m))
+    kk, kv = np.zeros((len(lay.pairs_k[0]), len(lay.pairs_u[0]))), np.zeros((q * lay.nk, len(system.level2)))
+    if not q:
+        return sums, outer, kk, kv
+    flat = solved.vk.reshape(-1)
+    fold = flat.take(lay.g_one) + lay.g_weight * flat.take(lay.g_two)
+    for block in blocks(system.n_units):
+        level2, pairs = system.level2[:, block], system.level2_pairs(block)
+        k = weighed.e[: lay.nk, block]
+        full = k[lay.k]
+        v = weighed.r[:q, block] - np.einsum("apj,pj->aj", full, solved.dk @ level2)
+        planes = np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), _squares(v, lay.pairs_q)])
+        sums += planes.sum(axis=1)
+        outer += k[:m] @ planes.T
+        kk += (k[lay.pairs_k[0]] * k[lay.pairs_k[1]]) @ pairs.T
+        kv += (v[:, None] * k).reshape(len(kv), -1) @ level2.T
+    return sums, outer, kk, kv
+
+
+def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarray:
+    """Give the distinct planes of K G K', K (q, p, J) and G's distinct planes."""
+    lay = system.layout
+    through = np.einsum("cdj,bdj->bcj", middle[lay.g], full)
+    rows, cols = lay.pairs_q
+    return np.einsum("mcj,mcj->mj", full[rows], through[cols])
+
+
+def _squares(v: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    return v[pairs[0]] * v[pairs[1]]
+
+
+# --- matrices per unit, for other modules -----------------------------------------------------------
 
 
 def reduce_products(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give log|R_j| (J,), S = C^-1 L' products and products - S_z' S, both (q, m, J)."""
     q, m, J = products.shape
-    lp = (factor.T @ products.reshape(q, m * J)).reshape(q, m, J)
+    lp = np.tensordot(factor.T, products, axes=1)
     r = np.matmul(factor.T, lp[:, :q])
     for k in range(q):
         r[k, k] += 1.0
@@ -212,65 +297,3 @@ def expand_x(system: System, planes: np.ndarray) -> np.ndarray:
         if len(columns):
             result[:, columns] += planes[:, c, None, :] * w
     return result
-
-
-def evaluate(system: System, factor: np.ndarray) -> Evaluation:
-    """Evaluate deviance parts, score sums and curvature sums at Theta = factor factor'.
-
-    Parameters
-    ----------
-    system : System
-    factor : ndarray, shape (q, q)
-        Lower triangular L.
-
-    Raises
-    ------
-    EstimationError
-        X'V^-1X is not positive definite.
-    """
-    q, f = system.n_random, system.n_fixed
-    logdet, s, reduced = reduce_products(system.products, factor)
-    t = s[:, -1].reshape(-1)
-    g = expand_x(system, s[:, :-1]).transpose(1, 0, 2).reshape(f, t.size)
-    xvx, xve = system.xx - g @ g.T, system.xe - g @ t
-    vg, logdet_xvx = _inverse(xvx)
-    delta = vg @ xve
-    rss = system.ee - float(t @ t) - float(delta @ xve)
-    h = reduced[:, :q]
-    k = expand_x(system, reduced[:, :-1])
-    v = reduced[:, -1] - np.einsum("afj,f->aj", k, delta, optimize=True)
-    ks = np.matmul(np.linalg.cholesky(vg).T, k) if f else k
-    rows, cols = np.tril_indices(q)
-    p = np.einsum("mfj,mfj->mj", ks[rows], ks[cols])
-    planes = np.stack([h[rows, cols], p, v[rows] * v[cols]])
-    unpack = np.zeros((q, q), dtype=np.intp)
-    unpack[rows, cols] = unpack[cols, rows] = np.arange(len(rows))
-    sums = planes.sum(axis=2)
-    outer = planes[0] @ planes.reshape(3 * len(rows), planes.shape[2]).T
-    hh, hp, hv = (o[unpack[:, :, None, None], unpack] for o in np.split(outer, 3, axis=1))
-    flat = k.reshape(q * f, k.shape[2])
-    return Evaluation(
-        factor @ factor.T, float(logdet.sum()), logdet_xvx, delta, vg, rss,
-        sums[0][unpack], sums[1][unpack], sums[2][unpack], hh, hp, hv,
-        (flat @ flat.T).reshape(q, f, q, f).transpose(0, 2, 1, 3),
-        (flat @ v.T).reshape(q, f, q).transpose(0, 2, 1),
-    )  # fmt: skip
-
-
-def _inverse(xvx: np.ndarray) -> tuple[np.ndarray, float]:
-    """Give the inverse and log-determinant of X'V^-1X, scaled to a unit diagonal on the way."""
-    f = len(xvx)
-    if not f:
-        return np.zeros((0, 0)), 0.0
-    diagonal = np.diag(xvx)
-    if not np.all(diagonal > 0):
-        raise EstimationError("the fixed effects' information matrix is singular: a fixed effect has no data")
-    scale = np.sqrt(diagonal)
-    try:
-        chol = np.linalg.cholesky(xvx / np.outer(scale, scale))
-    except np.linalg.LinAlgError:
-        raise EstimationError(
-            "the fixed effects' information matrix is singular: they are collinear"
-        ) from None
-    inverse = solve_triangular(chol, np.diag(1.0 / scale), lower=True)
-    return inverse.T @ inverse, 2.0 * float(np.log(np.diag(chol)).sum() + np.log(scale).sum())

@@ -1,0 +1,132 @@
+"""Algebra on many small matrices at once: every entry of them is a plane, an array over units (J,).
+
+A plane is contiguous, so each operation is one sweep over memory, and sums over units of products of
+planes are BLAS calls. `layout` numbers the distinct planes once for a size of model; nothing here
+knows what the planes mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+BLOCK = 4096  # units at a time: the planes of a block stay in the processor's cache
+
+
+def blocks(n_units: int) -> list[slice]:
+    """Cut the units into runs of about ``BLOCK``; one run if there are few."""
+    if n_units <= BLOCK + BLOCK // 2:
+        return [slice(0, n_units)]
+    return [slice(start, min(start + BLOCK, n_units)) for start in range(0, n_units, BLOCK)]
+
+
+def pair_index(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number the distinct elements of a symmetric (m, m) matrix by rows of its lower triangle.
+
+    Returns
+    -------
+    rows, cols : ndarray of int, shape (m (m + 1) / 2,)
+    index : ndarray of int, shape (m, m)
+        Number of each element.
+    """
+    rows, cols = np.tril_indices(m)
+    index = np.zeros((m, m), dtype=np.intp)
+    index[rows, cols] = index[cols, rows] = np.arange(len(rows))
+    return rows, cols, index
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where things are, for q random of p level-1 columns and u level-2 columns.
+
+    The distinct planes of D'V^-1D are ordered: Z by Z (lower triangle by rows), Z by the other columns
+    of D, the others by themselves (lower triangle). ``nk`` planes, the first two kinds, are Z'V^-1D.
+
+    Attributes
+    ----------
+    pairs_q : (rows, cols) of the lower triangle of (q, q)
+    h : (q, q) plane of Z'V^-1Z
+    k : (q, p) plane of Z'V^-1D
+    e : (p, p) plane of D'V^-1D
+    pairs_u : (rows, cols) of the products of two level-2 columns
+    pairs_p, g : the same and (p, p) index for symmetric (p, p) planes
+    t : (p u, p u) flat index into sums of (D'V^-1D planes) by (products of level-2 columns)
+    g_one, g_two : flat indices into a (p u, p u) matrix; their sum folds it to (p-pairs, u-pairs)
+    g_weight : 1 where the second counts
+    pairs_k : (rows, cols) of the products of two planes of Z'V^-1D
+    kk : (q, q, p u, p u), kv : (q, q, p u) : flat indices into their sums by level-2 columns
+    curve : (3, q, q, q, q) flat index into sums of H by (H, P, vv)
+    """
+
+    q: int
+    nk: int
+    pairs_q: tuple[np.ndarray, np.ndarray]
+    h: np.ndarray
+    k: np.ndarray
+    e: np.ndarray
+    pairs_u: tuple[np.ndarray, np.ndarray]
+    pairs_p: tuple[np.ndarray, np.ndarray]
+    g: np.ndarray
+    t: np.ndarray
+    g_one: np.ndarray
+    g_two: np.ndarray
+    g_weight: np.ndarray
+    pairs_k: tuple[np.ndarray, np.ndarray]
+    kk: np.ndarray
+    kv: np.ndarray
+    curve: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def layout(q: int, p: int, u: int) -> Layout:
+    """Number the planes of models of one size."""
+    rows_q, cols_q, h = pair_index(q)
+    m, o = len(rows_q), p - q
+    k = np.concatenate([h, m + np.arange(q * o, dtype=np.intp).reshape(q, o)], axis=1)
+    nk = m + q * o
+    e = np.zeros((p, p), dtype=np.intp)
+    e[:q], e[:, :q] = k, k.T
+    e[q:, q:] = nk + pair_index(o)[2]
+    rows_u, cols_u, of_u = pair_index(u)
+    rows_p, cols_p, g = pair_index(p)
+    rows_k, cols_k, of_k = pair_index(nk)
+    n_u, pu = len(rows_u), p * u
+    t = e[:, None, :, None] * n_u + of_u[None, :, None, :]
+    kk = of_k[k[:, None, :, None], k[None, :, None, :]][:, :, :, None, :, None] * n_u + of_u[:, None, :]
+    kv = (np.arange(q)[:, None] * nk + k[:, None, :])[..., None] * u + np.arange(u)
+    s, pair = 3 * m, h[None, :, :]
+    curve = np.stack([h[:, :, None, None] * s + kind * m + pair for kind in range(3)])
+    left, right = rows_p[:, None] * u, cols_p[:, None] * u
+    return Layout(
+        q=q, nk=nk, pairs_q=(rows_q, cols_q), h=h, k=k, e=e, pairs_u=(rows_u, cols_u),
+        pairs_p=(rows_p, cols_p), g=g, t=t.reshape(pu, pu),
+        g_one=(left + rows_u) * pu + right + cols_u, g_two=(left + cols_u) * pu + right + rows_u,
+        g_weight=np.where(rows_u == cols_u, 0.0, 1.0), pairs_k=(rows_k, cols_k),
+        kk=kk.reshape(q, q, pu, pu), kv=kv.reshape(q, q, pu), curve=curve,
+    )  # fmt: skip
+
+
+def cholesky_planes(r: np.ndarray) -> np.ndarray:
+    """Factor symmetric positive definite R, (q, q, J), as C C': plane by plane; only the lower triangle."""
+    q = r.shape[0]
+    c = np.zeros_like(r)
+    for j in range(q):
+        pivot = r[j, j] - np.einsum("kj,kj->j", c[j, :j], c[j, :j]) if j else r[j, j]
+        c[j, j] = np.sqrt(pivot)
+        for i in range(j + 1, q):
+            entry = r[i, j] - np.einsum("kj,kj->j", c[i, :j], c[j, :j]) if j else r[i, j]
+            c[i, j] = entry / c[j, j]
+    return c
+
+
+def solve_planes(c: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Solve C S = B for lower C (q, q, J) and B (q, m, J)."""
+    s = np.empty_like(b)
+    for i in range(c.shape[0]):
+        row = b[i]
+        for k in range(i):
+            row = row - c[i, k] * s[k]
+        s[i] = row / c[i, i]
+    return s
