@@ -283,9 +283,7 @@ def _centred(values: np.ndarray, rows: list[np.ndarray]) -> tuple[float, float]:
     return center, scale
 
 
-def x_sums(
-    products: np.ndarray, level2: np.ndarray, loading: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def x_sums(products: np.ndarray, level2: np.ndarray, loading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give X'X (F, F) and X'e (F,) from D'[D e], (p, p + 1, J), and X = D W."""
     f, p, u = loading.shape
     flat = loading.reshape(f, p * u)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .criterion import criterion, profiled_sigma2
+from .criterion import criterion, degrees_of_freedom, profiled_sigma2
 from .design import Design, build_design
 from .equations import Model
 from .errors import EstimationError
@@ -123,8 +124,8 @@ def _exact(design: Design, system: System, reml: bool, rows: Any) -> Fit:
             "has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
         )
     at, boundary = settle_boundary(design, system, found_at, reml)
-    log = tuple(_iteration(design, system, point.extra, reml, k) for k, point in enumerate(found.path, 1))  # type: ignore[arg-type]
-    last = _iteration(design, system, at, reml, len(log))
+    log = _log(design, system, found, reml)
+    last = log[-1] if at is found_at else _iteration(design, system, at, reml, len(log))
     components = Components(last.tau, last.sigma2)
     return Fit(
         model=design.model, design=design, system=system, at=at, method="REML" if reml else "ML",
@@ -149,46 +150,65 @@ def optimum(
         L to start from.
     """
     q = system.n_random
-    index = np.tril_indices(q)
-    jacobian_at = _jacobian(q)
+    lower = lower_triangle(q)
 
     def objective(x: np.ndarray) -> Point:
         factor = np.zeros((q, q))
-        factor[index] = x
+        factor[lower.index] = x
         at = evaluate(system, factor)
         c = criterion(system, at, reml, sigma2=sigma2)
-        j = jacobian_at(factor)
-        hessian = j @ c.hessian.reshape(q * q, q * q) @ j.T
-        same_column = np.equal.outer(index[1], index[1])
-        hessian += 2.0 * same_column * c.gradient[np.ix_(index[0], index[0])]
-        return Point(x, c.value, 2.0 * (c.gradient @ factor)[index], 0.5 * (hessian + hessian.T), at)
+        jacobian = (x @ lower.slopes).reshape(len(x), q * q)
+        hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
+        hessian += lower.curvature * c.gradient.take(lower.same_column)
+        slope = 2.0 * (c.gradient @ factor)[lower.index]
+        return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), at)
 
-    first = _start(system, reml) if start is None else start
-    return minimise(objective, first[index])
-
-
-def _jacobian(q: int):  # type: ignore[no-untyped-def]
-    """Give the derivative of vec(L L') in the lower triangle of L, (m, q * q), as a function of L."""
-    rows, cols = np.tril_indices(q)
-    m = np.arange(len(rows))
-
-    def at(factor: np.ndarray) -> np.ndarray:
-        j = np.zeros((len(rows), q, q))
-        j[m, rows, :] = factor[:, cols].T
-        return (j + j.transpose(0, 2, 1)).reshape(len(rows), q * q)
-
-    return at
+    first = _start(system, reml, sigma2) if start is None else start
+    return minimise(objective, first[lower.index])
 
 
-def _start(system: System, reml: bool) -> np.ndarray:
-    """Start from one Fisher-scoring step away from Theta = 0 (MIVQUE(0)), made well conditioned."""
+class LowerTriangle(NamedTuple):
+    """How vec(L L') (q^2,) depends on the m elements of L, by rows of its lower triangle.
+
+    Its Jacobian is ``x @ slopes`` (m, m q^2); ``curvature`` (m, m) is 2 where two elements share a
+    column, and ``same_column`` the flat place in (q, q) of the element of L L' they then share in.
+    """
+
+    index: tuple[np.ndarray, np.ndarray]
+    slopes: np.ndarray
+    curvature: np.ndarray
+    same_column: np.ndarray
+
+
+@lru_cache(maxsize=32)
+def lower_triangle(q: int) -> LowerTriangle:
+    """Give the derivatives of L L' for q by q matrices."""
+    rows, cols = index = np.tril_indices(q)
+    m = len(rows)
+    slopes = np.zeros((m, m, q, q))
+    for i in range(m):
+        for k in np.flatnonzero(cols == cols[i]):
+            # L_rc L_sc is part of element (r, s)
+            slopes[i, k, rows[k], rows[i]] += 1.0
+            slopes[i, k, rows[i], rows[k]] += 1.0
+    same = 2.0 * np.equal.outer(cols, cols)
+    return LowerTriangle(index, slopes.reshape(m, m * q * q), same, rows[:, None] * q + rows)
+
+
+def _start(system: System, reml: bool, sigma2: float | None) -> np.ndarray:
+    """Start from a Fisher-scoring step away from Theta = 0 (MIVQUE(0)), made well conditioned.
+
+    At Theta = 0 the score is sums of Z'Z and of Z'e, as e are OLS residuals; that the fixed effects
+    are estimated is left out.
+    """
     q = system.n_random
     if not q:
         return np.zeros((0, 0))
-    at = evaluate(system, np.zeros((q, q)))
-    c = criterion(system, at, reml)
-    # the expected curvature in Theta_ab, other elements aside, is the sum of H_aa H_bb
-    theta = -c.gradient / np.einsum("aabb->ab", at.hh)
+    z, t = system.products[:, :q], system.products[:, -1]
+    squares = z[np.arange(q), np.arange(q)]
+    variance = system.ee / degrees_of_freedom(system, reml) if sigma2 is None else sigma2
+    # the expected curvature in Theta_ab, other elements aside, is the sum of (Z'Z)_aa (Z'Z)_bb
+    theta = (t @ t.T / variance - system.n * np.eye(q)) / (squares @ squares.T)
     values, vectors = np.linalg.eigh(theta)
     floor = max(0.1 * float(values[-1]), 1e-3)
     return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)
@@ -242,11 +262,24 @@ def _describe_zero(directions: np.ndarray, scale: np.ndarray, names: list[str]) 
     return tuple(messages)
 
 
-def _iteration(design: Design, system: System, at: Evaluation, reml: bool, number: int) -> Iteration:
+def _log(design: Design, system: System, found: Minimum, reml: bool) -> tuple[Iteration, ...]:
+    """Give the search's accepted points in the units of the data."""
+    constant = data_scale(system, reml)
+    return tuple(
+        _iteration(design, system, point.extra, reml, k, point.value + constant)  # type: ignore[arg-type]
+        for k, point in enumerate(found.path, 1)
+    )
+
+
+def _iteration(
+    design: Design, system: System, at: Evaluation, reml: bool, number: int, deviance: float | None = None
+) -> Iteration:
     s2 = profiled_sigma2(system, at, reml)
     tau, sigma2 = to_data(system, at.theta * s2, s2)
-    loglik = -0.5 * (criterion(system, at, reml).value + data_scale(system, reml))
-    return Iteration(number, loglik, at.delta * system.gamma_scale + design.gamma_ols, tau, sigma2)
+    if deviance is None:
+        deviance = criterion(system, at, reml).value + data_scale(system, reml)
+    gamma = at.delta * system.gamma_scale + design.gamma_ols
+    return Iteration(number, -0.5 * deviance, gamma, tau, sigma2)
 
 
 def _exact_heterogeneous(fit: Fit, data: Any) -> Fit:

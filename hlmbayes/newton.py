@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+FLAT = 1e-7  # curvature relative to the largest, below which a direction may be flat
+
 
 class Point(NamedTuple):
     """A place and what is known there; ``extra`` is whatever the objective wants kept."""
@@ -55,12 +57,15 @@ def minimise(
     for count in range(1, limit):
         path.append(point)
         values, vectors = np.linalg.eigh(point.hessian)
-        step, promised = _step(values, vectors, point.gradient, radius)
+        step, promised = _step(values, vectors, point.gradient, radius, tolerance)
         tried = objective(point.x + step)
         last = promised < tolerance
         noise = 1e-13 * abs(point.value)
         gain = point.value - tried.value
         if last and gain > -noise - tolerance:
+            # a step along a direction that is flat but for rounding can lose what the others gained
+            if tried.gradient @ tried.gradient > point.gradient @ point.gradient:
+                tried = point
             return Minimum(tried, (*path, tried), count + 1, True, "no smaller value nearby: the optimum")
         ratio = (gain + noise) / (promised + noise) if np.isfinite(gain) else -1.0
         length = float(np.linalg.norm(step))
@@ -80,19 +85,29 @@ def minimise(
 
 
 def _step(
-    values: np.ndarray, vectors: np.ndarray, gradient: np.ndarray, radius: float
+    values: np.ndarray, vectors: np.ndarray, gradient: np.ndarray, radius: float, tolerance: float
 ) -> tuple[np.ndarray, float]:
-    """Minimise the quadratic model inside the radius; give the step and the decrease it promises."""
+    """Minimise the quadratic model inside the radius; give the step and the decrease it promises.
+
+    Where one factor of a singular matrix is as good as another, the Hessian has directions whose
+    curvature is rounding: they are left alone unless they promise more than the tolerance.
+    """
+    if not values.size:
+        return gradient, 0.0
     g = vectors.T @ gradient
-    tiny = 1e-12 * max(1.0, float(np.abs(values).max(initial=0.0)))
-    if values.size and values[0] > tiny:
+    largest = max(-float(values[0]), float(values[-1]))
+    flat = (np.abs(values) < FLAT * largest) & (g**2 < 2.0 * tolerance * np.abs(values))
+    if flat.any():
+        g[flat], values = 0.0, np.where(flat, largest, values)
+    tiny = 1e-12 * max(1.0, largest)
+    if values.min() > tiny:
         newton = -g / values
-        if np.linalg.norm(newton) <= radius:
-            return vectors @ newton, float(0.5 * np.sum(g**2 / values))
+        if newton @ newton <= radius**2:
+            return vectors @ newton, float(-0.5 * (g @ newton))
     shift = _shift(values, g, radius, tiny)
     z = -g / (values + shift)
     missing = radius**2 - float(z @ z)
-    if values.size and values[0] < -tiny and missing > 0:  # the hard case: along the most negative direction
+    if values[0] < -tiny and missing > 0:  # the hard case: along the most negative direction
         z[0] += np.copysign(np.sqrt(missing), z[0])
     return vectors @ z, float(-(g @ z) - 0.5 * np.sum(values * z**2))
 

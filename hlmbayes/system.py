@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 from .design import Design, x_sums
 from .errors import EstimationError
@@ -104,9 +104,7 @@ class System:
     def adjugate(self) -> tuple[np.ndarray, np.ndarray]:
         """What two random coefficients need: [1, A_00, A_10, A_11, |A|] (5, J) and adj(A) [B t], A = Z'Z."""
         a, rest = self.products[:, :2], self.products[:, 2:]
-        table = np.stack(
-            [np.ones(self.n_units), a[0, 0], a[1, 0], a[1, 1], a[0, 0] * a[1, 1] - a[1, 0] ** 2]
-        )
+        table = np.stack([np.ones(self.n_units), a[0, 0], a[1, 0], a[1, 1], a[0, 0] * a[1, 1] - a[1, 0] ** 2])
         turned = np.stack([a[1, 1] * rest[0] - a[1, 0] * rest[1], a[0, 0] * rest[1] - a[1, 0] * rest[0]])
         return table, turned
 
@@ -159,30 +157,29 @@ def standardise(design: Design) -> System:
 
 def _orthonormal_basis(dd: np.ndarray, q: int) -> np.ndarray:
     """Give B, upper triangular, with (D B) of unit mean square and its first q columns orthogonal."""
-    p = len(dd)
-    scale = np.sqrt(np.diag(dd))
-    basis = np.diag(1.0 / np.where(scale > 0, scale, 1.0))
+    scale = np.sqrt(dd.diagonal())
+    scale[scale == 0] = 1.0
+    basis = np.diag(1.0 / scale)
     if q:
-        correlation = dd[:q, :q] / np.outer(scale[:q], scale[:q])
-        try:
-            chol = np.linalg.cholesky(correlation)
-        except np.linalg.LinAlgError:
-            chol = np.zeros((q, q))
-        if np.min(np.diag(chol)) < 1e-7:
+        chol, failed = dpotrf(dd[:q, :q] / np.outer(scale[:q], scale[:q]), lower=1)
+        if failed or chol.diagonal().min() < 1e-7:
             raise EstimationError(
                 "the random coefficients are collinear in the data, so their variances cannot be told apart: "
                 "make one of them nonrandom"
             )
-        basis[:q, :q] = basis[:q, :q] @ solve_triangular(chol, np.eye(q), lower=True).T
-    return basis.reshape(p, p)
+        basis[:q, :q] = basis[:q, :q] @ dtrtri(chol, lower=1)[0].T
+    return basis
 
 
 def _upper_inverse(basis: np.ndarray) -> np.ndarray:
-    return solve_triangular(basis, np.eye(len(basis))) if len(basis) else basis
+    return dtrtri(basis)[0] if len(basis) else basis
 
 
 def _whitener(xx: np.ndarray) -> np.ndarray:
-    """Give R^-1 with X'X / n = R R', lower triangular; rounding alone decides how exactly."""
+    """Give R^-1 with X'X / n = R R', lower triangular."""
     if not len(xx):
         return xx
-    return solve_triangular(np.linalg.cholesky(xx), np.eye(len(xx)), lower=True)
+    chol, failed = dpotrf(xx, lower=1)
+    if failed:
+        raise EstimationError("the fixed effects are collinear in the data: take one out")
+    return dtrtri(chol, lower=1)[0]
