@@ -71,8 +71,8 @@ def trace_tensor(at: Evaluation, reml: bool) -> np.ndarray:
     trace = at.hh.transpose(3, 0, 1, 2).copy()  # [a, b, c, d] <- H_bc H_da
     if reml and len(at.vg):
         trace -= at.hp.transpose(3, 0, 1, 2) + at.hp.transpose(1, 2, 3, 0)
-        q, k = len(at.theta), len(at.vk)
-        weighted = at.kk @ at.vk
+        q, k = len(at.theta), len(at.vg_level2)
+        weighted = at.kk_level2 @ at.vg_level2
         flat = weighted.reshape(q * q, k * k)
         turned = weighted.transpose(0, 1, 3, 2).reshape(q * q, k * k)
         trace += (flat @ turned.T).reshape(q, q, q, q)
@@ -83,9 +83,9 @@ def quadratic_tensor(at: Evaluation) -> np.ndarray:
     """Give y'P V_ab P V_cd P y; sigma2 = 1."""
     quadratic = at.hv.transpose(2, 0, 1, 3).copy()  # [a, b, c, d] <- H_bc v_a v_d
     if len(at.vg):
-        q, k = len(at.theta), len(at.vk)
-        kv = at.kv.reshape(q * q, k)
-        quadratic -= ((kv @ at.vk) @ kv.T).reshape(q, q, q, q).transpose(1, 0, 2, 3)
+        q, k = len(at.theta), len(at.vg_level2)
+        kv = at.kv_level2.reshape(q * q, k)
+        quadratic -= ((kv @ at.vg_level2) @ kv.T).reshape(q, q, q, q).transpose(1, 0, 2, 3)
     return quadratic
 
 

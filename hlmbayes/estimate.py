@@ -154,17 +154,17 @@ def optimum(
 
     def objective(x: np.ndarray) -> Point:
         factor = np.zeros((q, q))
-        factor[lower.index] = x
+        factor[lower.place] = x
         at = evaluate(system, factor)
         c = criterion(system, at, reml, sigma2=sigma2)
         jacobian = (x @ lower.slopes).reshape(len(x), q * q)
         hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
         hessian += lower.curvature * c.gradient.take(lower.same_column)
-        slope = 2.0 * (c.gradient @ factor)[lower.index]
+        slope = 2.0 * (c.gradient @ factor)[lower.place]
         return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), at)
 
     first = _start(system, reml, sigma2) if start is None else start
-    return minimise(objective, first[lower.index])
+    return minimise(objective, first[lower.place])
 
 
 class LowerTriangle(NamedTuple):
@@ -174,7 +174,7 @@ class LowerTriangle(NamedTuple):
     column, and ``same_column`` the flat place in (q, q) of the element of L L' they then share in.
     """
 
-    index: tuple[np.ndarray, np.ndarray]
+    place: tuple[np.ndarray, np.ndarray]
     slopes: np.ndarray
     curvature: np.ndarray
     same_column: np.ndarray
@@ -183,7 +183,7 @@ class LowerTriangle(NamedTuple):
 @lru_cache(maxsize=32)
 def lower_triangle(q: int) -> LowerTriangle:
     """Give the derivatives of L L' for q by q matrices."""
-    rows, cols = index = np.tril_indices(q)
+    rows, cols = place = np.tril_indices(q)
     m = len(rows)
     slopes = np.zeros((m, m, q, q))
     for i in range(m):
@@ -192,7 +192,7 @@ def lower_triangle(q: int) -> LowerTriangle:
             slopes[i, k, rows[k], rows[i]] += 1.0
             slopes[i, k, rows[i], rows[k]] += 1.0
     same = 2.0 * np.equal.outer(cols, cols)
-    return LowerTriangle(index, slopes.reshape(m, m * q * q), same, rows[:, None] * q + rows)
+    return LowerTriangle(place, slopes.reshape(m, m * q * q), same, rows[:, None] * q + rows)
 
 
 def _start(system: System, reml: bool, sigma2: float | None) -> np.ndarray:

@@ -44,8 +44,9 @@ class Evaluation:
     ``h``, ``p`` and ``vv`` are sums over units of Z'V^-1Z, Z'V^-1X Vg X'V^-1Z and
     v v' with v = Z'V^-1(e - X delta), all for sigma2 = 1; ``hh``, ``hp``, ``hv`` the sums of
     their outer products (q, q, q, q), index order [a, b, c, d] of H_ab M_cd. With
-    K = Z'V^-1D by level-2 columns, (q, p u) a unit: ``kk`` is sum_j K_a' K_b as (q, q, p u, p u),
-    ``kv`` sum_j v_b K_a as (q, q, p u), and ``vk`` (p u, p u) is Vg in that basis.
+    K = Z'V^-1D by level-2 columns, (q, p u) a unit: ``kk_level2`` is sum_j K_a' K_b as
+    (q, q, p u, p u), ``kv_level2`` sum_j v_b K_a as (q, q, p u), and ``vg_level2`` (p u, p u) is Vg in
+    that basis; ``loading`` (F, p u) leads from it to the fixed effects.
     """
 
     theta: np.ndarray
@@ -60,9 +61,15 @@ class Evaluation:
     hh: np.ndarray
     hp: np.ndarray
     hv: np.ndarray
-    kk: np.ndarray
-    kv: np.ndarray
-    vk: np.ndarray
+    kk_level2: np.ndarray
+    kv_level2: np.ndarray
+    vg_level2: np.ndarray
+    loading: np.ndarray
+
+    @property
+    def kk(self) -> np.ndarray:
+        """sum_j K_a' K_b with K = Z'V^-1X, shape (q, q, F, F)."""
+        return self.loading @ self.kk_level2 @ self.loading.T
 
 
 def evaluate(system: System, factor: np.ndarray) -> Evaluation:
@@ -91,7 +98,7 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     return Evaluation(
         theta, weighed.logdet, solved.logdet, delta, system.whitener.T @ solved.vg @ system.whitener,
         system.ee - weighed.quadratic - solved.explained, h, p, vv, hh, hp, hv, kk.take(lay.kk),
-        kv.take(lay.kv), solved.vk,
+        kv.take(lay.kv), solved.vk, system.loading.reshape(len(delta), lay.t.shape[0]),
     )  # fmt: skip
 
 
@@ -205,7 +212,7 @@ class Solved:
 
 
 def solve_fixed(system: System, weighed: Weighed) -> Solved:
-    """Solve for the fixed effects. The basis is orthonormal over all rows, so collinear effects lose least."""
+    """Solve for the fixed effects, in the basis in which X is orthonormal over all rows."""
     white, whitener, shape = system.white, system.whitener, system.loading.shape[1:]
     xvx = white @ weighed.by_pairs.take(system.layout.t) @ white.T
     xve = white @ weighed.by_level2.reshape(-1)
@@ -275,7 +282,7 @@ def _squares(v: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 
 def reduce_products(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give log|R_j| (J,), S = C^-1 L' products and products - S_z' S, both (q, m, J)."""
-    q, m, J = products.shape
+    q, _, J = products.shape
     lp = np.tensordot(factor.T, products, axes=1)
     r = np.matmul(factor.T, lp[:, :q])
     for k in range(q):

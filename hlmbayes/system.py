@@ -149,8 +149,9 @@ def standardise(design: Design) -> System:
     xx *= gamma_scale[:, None] * gamma_scale
     xe *= gamma_scale
     whitener = _whitener(xx / n)
+    white = whitener @ loading.reshape(len(xe), p * len(design.level2))
     return System(
-        products[:q], products[q:, q:], design.level2, loading, whitener @ loading.reshape(len(xe), -1),
+        products[:q], products[q:, q:], design.level2, loading, white,
         whitener, xx, xe, xx, xe, n * 1.0, n, basis[:q, :q] * e_scale, gamma_scale * e_scale, e_scale,
     )  # fmt: skip
 
