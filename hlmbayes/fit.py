@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,11 +19,13 @@ from .likelihood import Evaluation, System
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .bootstrap import Bootstrap
     from .compare import DevianceTest
     from .data import TwoLevelData
     from .heterogeneous import VarianceModel
     from .homogeneity import HomogeneityTest
     from .hypotheses import WaldTest
+    from .profile import Interval
     from .variance_explained import IntraclassCorrelation, PlausibleRange, VarianceExplained
 
 
@@ -255,6 +257,27 @@ class Fit:
 
         return influence(self)
 
+    # --- intervals ---
+
+    def confint(self, level: float = 0.95, *, df: str | None = None) -> pd.DataFrame:
+        """Tabulate confidence intervals: estimate, low, high, method; index = parameter.
+
+        Fixed effects: t intervals with the degrees of freedom ``df`` ("hlm", "satterthwaite",
+        "kenward-roger"). Standard deviations, elements of tau, correlations and sigma2: from the
+        profile likelihood, around its optimum.
+        """
+        from .profile import fixed_intervals, intervals
+
+        return _interval_table((*fixed_intervals(self, level=level, df=df), *intervals(self, level=level)))
+
+    def bootstrap(
+        self, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None
+    ) -> Bootstrap:
+        """Simulate the fitted model n times and estimate each; see `bootstrap.bootstrap`."""
+        from .bootstrap import bootstrap
+
+        return bootstrap(self, n, seed, progress=progress)
+
     # --- reports ---
 
     def listing(self, **run: Any) -> str:
@@ -351,6 +374,14 @@ class Fit:
             f"sigma2 {self.sigma2:.6g}, deviance {self.deviance:.6f}, {self.n_parameters} parameters",
         ]
         return "\n".join([*lines, *self.warnings])
+
+
+def _interval_table(rows: Sequence[Interval]) -> pd.DataFrame:
+    import pandas as pd
+
+    index = pd.Index([row.parameter for row in rows], name="parameter")
+    columns = ["estimate", "low", "high", "method"]
+    return pd.DataFrame([[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns)
 
 
 __all__ = ["Components", "Fit", "Iteration", "Mapping", "Sequence", "Start", "expected_information"]

@@ -256,7 +256,7 @@ def variance_explained(fit: Fit, base: Fit) -> VarianceExplained:
         before, after = float(base.tau[name, name]), float(fit.tau[name, name])
         level2[name] = (before - after) / before if before > 0 else float("nan")
     level1 = (base.sigma2 - fit.sigma2) / base.sigma2
-    notes = ["No confidence interval: no standard method exists; a parametric bootstrap gives one."]
+    notes = ["No confidence interval: no standard method exists."]
     negative = [n for n, v in {"sigma2": level1, **level2}.items() if v < 0]
     if negative:
         notes.append(
