@@ -322,23 +322,21 @@ def _hlm(
         algorithm="hlm", gamma_free=last.gamma, components=Components(last.tau, last.sigma2),
         entering=Components(*path.entering), loglik=last.loglik, iterations=last.number,
         converged=path.converged, stop_reason=path.reason, boundary=(), start=path.start, log=path.log,
-        data=rows,
+        data=rows, gamma_of_u=None if reml else path.gamma_of_u,
     )  # fmt: skip
 
 
 def _hlm_heterogeneous(fit: Fit, data: Any, *, max_iterations: int, stopval: float) -> Fit:
     """Go on from HLM's homogeneous fit with its macro and micro iterations."""
     groups = groups_of(fit.design, data)
-    end = macro_iterations(
-        fit.design, groups, fit.components.tau, fit.sigma2, fit.loglik,
-        max_iterations=max_iterations, stopval=stopval,
-    )  # fmt: skip
+    end = macro_iterations(fit.design, groups, fit.log[-1], max_iterations=max_iterations, stopval=stopval)
     last = end.log[-1]
     homogeneous = (fit.deviance, fit.n_parameters)
     return replace(
         fit, design=end.design, system=end.system, at=end.at, gamma_free=last.gamma,
         components=Components(last.tau, 1.0), entering=Components(end.entering, 1.0), loglik=last.loglik,
         iterations=last.number, converged=end.converged and fit.converged, log=end.log,
+        gamma_of_u=end.gamma_of_u,
         variance_model=variance_model(end.design, groups, end.alpha, end.spread, homogeneous, end.count),
     )  # fmt: skip
 

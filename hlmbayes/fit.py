@@ -74,6 +74,9 @@ class Fit:
         rows are divided by their sigma, and the level-1 variance of ``components`` is 1.
     notes : tuple of str
         What was done differently from what was asked, in words.
+    gamma_of_u : ndarray, shape (F,), or None
+        The gamma from which u* were taken, where it is not ``gamma_free``: HLM's ML uses the previous
+        iteration's, and its robust standard errors show it.
     """
 
     model: Model
@@ -95,6 +98,7 @@ class Fit:
     data: TwoLevelData | None
     variance_model: VarianceModel | None = None
     notes: tuple[str, ...] = ()
+    gamma_of_u: np.ndarray | None = None
 
     # --- estimates ---
 

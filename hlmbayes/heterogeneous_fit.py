@@ -20,7 +20,7 @@ from .heterogeneous import (
     unit_variance,
     weighted_design,
 )
-from .hlm_path import Iteration, data_scale, hlm_loglik, to_data, to_standard
+from .hlm_path import Iteration, at_gamma, data_scale, hlm_loglik, to_data, to_standard
 from .likelihood import Evaluation, System, evaluate, standardise
 from .newton import Minimum, Point, minimise
 
@@ -173,30 +173,31 @@ class Macro:
     log: tuple[Iteration, ...]
     count: int
     converged: bool
+    gamma_of_u: np.ndarray
 
 
 def macro_iterations(
-    design: Design, groups: Groups, tau: np.ndarray, sigma2: float, loglik: float, *,
-    max_iterations: int, stopval: float,
-) -> Macro:  # fmt: skip
+    design: Design, groups: Groups, last: Iteration, *, max_iterations: int, stopval: float
+) -> Macro:
     """Alternate, from the homogeneous fit (macro iteration 1), a scoring step in alpha with EM for tau.
 
     ML throughout. Both loops stop at the relative change of the log-likelihood that stops HLM's EM.
     """
-    alpha = np.append(np.log(sigma2), np.zeros(groups.covariates.shape[1] - 1))
+    alpha = np.append(np.log(last.sigma2), np.zeros(groups.covariates.shape[1] - 1))
     weighted = weighted_design(design, groups, alpha)
     count, converged = 1, False
     while count < max(max_iterations, 2) and not converged:
         count += 1
-        alpha = _score_step(weighted, groups, alpha, tau)
+        alpha = _score_step(weighted, groups, alpha, last.tau)
         weighted = weighted_design(design, groups, alpha)
-        micro = _micro(weighted, groups, alpha, tau, max_iterations, stopval)
-        log, system, at, entering = micro
-        tau, last = log[-1].tau, log[-1].loglik
-        converged = abs(last - loglik) < stopval / 100.0 * abs(last)
-        loglik = last
+        before = last
+        log, system, at, entering, gamma_of_u = _micro(
+            weighted, groups, alpha, before, max_iterations, stopval
+        )
+        last = log[-1]
+        converged = abs(last.loglik - before.loglik) < stopval / 100.0 * abs(last.loglik)
     spread = expected_squares(weighted, system, at, groups, False)[1]
-    return Macro(weighted, system, at, alpha, spread, entering, log, count, converged)
+    return Macro(weighted, system, at, alpha, spread, entering, log, count, converged, gamma_of_u)
 
 
 def _score_step(weighted: Design, groups: Groups, alpha: np.ndarray, tau: np.ndarray) -> np.ndarray:
@@ -214,19 +215,22 @@ def _at(system: System, tau: np.ndarray) -> Evaluation:
 
 
 def _micro(
-    weighted: Design, groups: Groups, alpha: np.ndarray, tau: np.ndarray, max_iterations: int, stopval: float
-) -> tuple[tuple[Iteration, ...], System, Evaluation, np.ndarray]:
-    """Iterate EM for tau with the level-1 variances held, until the log-likelihood hardly changes."""
+    weighted: Design, groups: Groups, alpha: np.ndarray, last: Iteration, max_iterations: int, stopval: float
+) -> tuple[tuple[Iteration, ...], System, Evaluation, np.ndarray, np.ndarray]:
+    """Iterate EM for tau with the level-1 variances held, until the log-likelihood hardly changes.
+
+    As in `hlm_path.run_path` under ML, residuals use the gamma of the iteration before.
+    """
     system = standardise(weighted)
-    s2, log, previous = unit_variance(system), [], np.nan
+    s2, log = unit_variance(system), [last]
     for number in range(1, max_iterations + 1):
-        entering = tau
-        at = _at(system, tau)
-        loglik = hlm_loglik(system, at, s2, False) - 0.5 * log_sigma2_sum(groups, alpha)
-        tau = to_data(system, em_step(system, at, s2, False)[0], s2)[0]
+        entering, gamma_of_u = log[-1].tau, log[-1].gamma
+        at = _at(system, entering)
+        seen = at_gamma(at, (gamma_of_u - weighted.gamma_ols) / system.gamma_scale)
+        loglik = hlm_loglik(system, seen, s2, False) - 0.5 * log_sigma2_sum(groups, alpha)
+        tau = to_data(system, em_step(system, seen, s2, False)[0], s2)[0]
         gamma = at.delta * system.gamma_scale + weighted.gamma_ols
         log.append(Iteration(number, float(loglik), gamma, tau, float("nan")))
-        if abs(loglik - previous) < stopval / 100.0 * abs(loglik):
+        if number > 1 and abs(loglik - log[-2].loglik) < stopval / 100.0 * abs(loglik):
             break
-        previous = loglik
-    return tuple(log), system, at, entering
+    return tuple(log[1:]), system, at, entering, gamma_of_u

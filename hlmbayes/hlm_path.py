@@ -6,7 +6,7 @@ exact reproduce HLM's printed digits; the REML accelerator is the best single ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,11 +42,15 @@ class Iteration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Path:
-    """The iterations, the values that entered the last one, and why it was the last."""
+    """The iterations, the values that entered the last one, and why it was the last.
+
+    ``gamma_of_u`` is the gamma from which the last iteration's u* were taken, units of the data.
+    """
 
     start: Start
     log: tuple[Iteration, ...]
     entering: tuple[np.ndarray, float]
+    gamma_of_u: np.ndarray
     at: Evaluation
     converged: bool
     reason: str
@@ -123,7 +127,8 @@ def run_path(
     start = starting_values(design, reml)
     values = (start.tau, start.sigma2)
     history, log, previous = [values], [], np.nan
-    converged, entering = False, values
+    converged, entering, gamma_of_u = False, values, design.gamma_ols
+    delta = np.zeros(system.n_fixed)  # the previous iteration's gamma: OLS at the start
     for number in range(1, max_iterations + 1):
         jump = reml and accel > 0 and number % accel == 0
         moved = _extrapolate(history[-3:]) if jump else None
@@ -132,10 +137,12 @@ def run_path(
         entering = history[-1]
         theta, s2 = to_standard(system, *entering)
         at = evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
-        loglik = hlm_loglik(system, at, s2, reml)
-        values = to_data(system, *em_step(system, at, s2, reml))
+        seen = at if reml else at_gamma(at, delta)
+        gamma_of_u, delta = seen.delta * system.gamma_scale + design.gamma_ols, at.delta
+        loglik = hlm_loglik(system, seen, s2, reml)
+        values = to_data(system, *em_step(system, seen, s2, reml))
         if not reml and accel > 0 and number % accel == 0:
-            moved = _fisher_step(system, at, s2)
+            moved = _fisher_step(system, seen, s2)
             values = values if moved is None else moved
         gamma = at.delta * system.gamma_scale + design.gamma_ols
         log.append(Iteration(number, loglik, gamma, *values, accelerated=moved is not None))
@@ -149,7 +156,19 @@ def run_path(
         if converged
         else "Iterations stopped: the maximum number of iterations was reached"
     )
-    return Path(start, tuple(log), entering, at, converged, reason)
+    return Path(start, tuple(log), entering, gamma_of_u, at, converged, reason)
+
+
+def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:
+    """Give the likelihood's sums with the residuals taken from another gamma than the GLS one.
+
+    HLM's ML iterations use the gamma of the iteration before in everything but gamma itself.
+    """
+    moved = at.delta - delta
+    cross = at.kv @ moved
+    vv = at.vv + cross + cross.T + at.kk @ moved @ moved
+    rss = at.rss + moved @ np.linalg.solve(at.vg, moved) if len(moved) else at.rss
+    return replace(at, delta=delta, vv=vv, rss=float(rss))
 
 
 def to_standard(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:

@@ -88,25 +88,35 @@ def fixed_df(fit: Fit) -> list[float]:
 
 
 def unit_scores(fit: Fit) -> np.ndarray:
-    """Give X_j'V_j^-1(y_j - X_j gamma), shape (J, F), free fixed effects, units of the data."""
+    """Give X_j'(y_j - X_j gamma - Z_j u*_j) / s2, shape (J, F), free fixed effects, units of the data.
+
+    That is X_j'V_j^-1(y_j - X_j gamma) where u* was taken from the same gamma.
+    """
     design = fit.design
-    residual = design.de - np.einsum("jab,jb->ja", design.dd, _moved(fit))
-    return scatter_x(weigh(fit, residual), design.w, design.columns, design.n_fixed)
+    of_u = fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u
+    fitted = np.einsum("jab,jb->ja", design.dd[:, :, design.random], _residuals_u(fit, of_u))
+    left = _residual_products(fit, fit.gamma_free) - fitted
+    return scatter_x(left / fit.entering.sigma2, design.w, design.columns, design.n_fixed)
+
+
+def _residual_products(fit: Fit, gamma: np.ndarray) -> np.ndarray:
+    """Give D_j'(y_j - X_j gamma), shape (J, p)."""
+    design = fit.design
+    moved = design.level1_coefficients(gamma - design.gamma_ols)
+    return design.de - np.einsum("jab,jb->ja", design.dd, moved)
+
+
+def _residuals_u(fit: Fit, gamma: np.ndarray) -> np.ndarray:
+    """Give u*_j = tau Z'V^-1(y_j - X_j gamma), (J, q), at the values that enter the last iteration."""
+    r, theta = fit.design.random, fit.entering.tau / fit.entering.sigma2
+    zz = fit.design.dd[:, r[:, None], r]
+    products = _residual_products(fit, gamma)[:, r, None]
+    return (theta @ np.linalg.solve(np.eye(len(r)) + zz @ theta, products))[:, :, 0]
 
 
 def _moved(fit: Fit) -> np.ndarray:
     """Give W_j (gamma - gamma_OLS), shape (J, p)."""
     return fit.design.level1_coefficients(fit.gamma_free - fit.design.gamma_ols)
-
-
-def weigh(fit: Fit, products: np.ndarray) -> np.ndarray:
-    """Turn D'a per unit, (J, p), into D'V^-1 a, at the values that enter the last iteration."""
-    design, tau, sigma2 = fit.design, fit.entering.tau, fit.entering.sigma2
-    r = design.random
-    zz = design.dd[:, r[:, None], r]
-    # Z'V^-1 = (I + Z'Z Theta)^-1 Z' / s2, and D'V^-1 = (D' - D'Z Theta (I + Z'Z Theta)^-1 Z') / s2
-    inner = np.linalg.solve(np.eye(len(r)) + zz @ (tau / sigma2), products[:, r, None])
-    return (products - (design.dd[:, :, r] @ (tau / sigma2) @ inner)[:, :, 0]) / sigma2
 
 
 def robust_covariance(fit: Fit) -> np.ndarray:

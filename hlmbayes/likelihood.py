@@ -71,6 +71,11 @@ class Evaluation:
         """sum_j K_a' K_b with K = Z'V^-1X, shape (q, q, F, F)."""
         return self.loading @ self.kk_level2 @ self.loading.T
 
+    @property
+    def kv(self) -> np.ndarray:
+        """sum_j v_b K_a with K = Z'V^-1X, shape (q, q, F)."""
+        return self.kv_level2 @ self.loading.T
+
 
 def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     """Evaluate deviance parts, score sums and curvature sums at Theta = factor factor'.
