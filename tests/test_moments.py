@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import hlmbayes.moments as moments_module
+import hlmbayes.accumulate as accumulate
 from hlmbayes.data import read
 from hlmbayes.errors import DataError
 from hlmbayes.moments import moments_of, unit_moments
@@ -28,7 +28,7 @@ def brute(unit: np.ndarray, n_units: int, columns: list[np.ndarray], w: np.ndarr
 @pytest.mark.parametrize("shuffled", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_moments_equal_brute_force(monkeypatch, chunk: int, shuffled: bool, weighted: bool) -> None:
-    monkeypatch.setattr(moments_module, "CHUNK", chunk)
+    monkeypatch.setattr(accumulate, "CHUNK", chunk)
     source, rng = small(2), np.random.default_rng(0)
     order = rng.permutation(len(source.unit)) if shuffled else np.arange(len(source.unit))
     columns = [source.columns[k][order] for k in ("y", "x", "d")]

@@ -1,0 +1,158 @@
+"""Rows -> sums: the one pass over the data.
+
+Rows come in any order and are never sorted. They are taken a chunk at a time, so that the working
+columns stay in the processor's cache; what grows with the data is J small matrices and nothing else.
+Each value is taken relative to a value of its own unit, so that no digit is lost to a large level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+CHUNK = 1 << 15  # rows at a time
+SHORT = 4  # rows a run of equal ids must have on average for runs to be summed as runs
+
+
+@dataclass(slots=True, eq=False)
+class Sums:
+    """Sums per unit, over rows seen so far, of values relative to ``reference``.
+
+    ``n``, ``weight``, ``seen`` (J,); ``reference``, ``first`` (p, J); ``second`` (p, p, J), lower triangle.
+    """
+
+    n: np.ndarray
+    weight: np.ndarray
+    seen: np.ndarray
+    reference: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+
+def unit_moments(
+    unit: np.ndarray,
+    n_units: int,
+    columns: Sequence[np.ndarray],
+    weights: np.ndarray | None = None,
+    keep: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Reduce rows to counts, weights, means and cross-products about the means, per unit.
+
+    Parameters
+    ----------
+    unit : ndarray of int, shape (N,)
+        Index of each row's unit, in any order.
+    n_units : int
+    columns : sequence of p ndarrays, shape (N,)
+        Any numeric type; no column is copied whole.
+    weights : ndarray, shape (N,), optional
+        Row weights.
+    keep : ndarray of bool, shape (N,), optional
+        Rows to use; all by default.
+
+    Returns
+    -------
+    n, weight : ndarray, shape (J,)
+    mean : ndarray, shape (J, p)
+    sscp : ndarray, shape (J, p, p)
+        Both are views of arrays that run over units fastest. Zero for units without rows.
+    """
+    p = len(columns)
+    sums = Sums(
+        np.zeros(n_units), np.zeros(n_units), np.zeros(n_units, dtype=bool), np.zeros((p, n_units)),
+        np.zeros((p, n_units)), np.zeros((p, p, n_units)),
+    )  # fmt: skip
+    for rows in _chunks(unit, n_units):
+        index, values = unit[rows], [column[rows] for column in columns]
+        w = None if weights is None else np.asarray(weights[rows], dtype=float)
+        if keep is not None and not keep[rows].all():
+            index, values = index[keep[rows]], [v[keep[rows]] for v in values]
+            w = None if w is None else w[keep[rows]]
+        if len(index):
+            add_rows(sums, index, values, w)
+    if weights is None:
+        sums.weight = sums.n.copy()
+    return sums.n, sums.weight, *_about_means(sums)
+
+
+def _chunks(unit: np.ndarray, n_units: int) -> Iterator[slice]:
+    """Cut the rows; scattered ids touch every unit's sums in every chunk, so they get longer ones."""
+    head = unit[:CHUNK]
+    scattered = np.count_nonzero(head[1:] != head[:-1]) * SHORT > len(head)
+    step = max(CHUNK, 4 * n_units) if scattered else CHUNK
+    for start in range(0, len(unit), step):
+        yield slice(start, start + step)
+
+
+def add_rows(sums: Sums, index: np.ndarray, values: Sequence[np.ndarray], weights: np.ndarray | None) -> None:
+    """Add a chunk of rows: their units (n,), p columns (n,) and weights (n,)."""
+    runs = find_runs(index)
+    new = ~sums.seen[runs.owners]
+    if new.any():
+        sums.seen[runs.owners] = True
+        for k, column in enumerate(values):
+            sums.reference[k, runs.owners[new]] = column[runs.starts[new]]
+    add_up(sums.n, runs, None)
+    if weights is not None:
+        add_up(sums.weight, runs, weights)
+    shifted = [column - spread(sums.reference[k], runs) for k, column in enumerate(values)]
+    work = np.empty((2, len(index)))
+    for a, column in enumerate(shifted):
+        weighted = column if weights is None else np.multiply(weights, column, out=work[0])
+        add_up(sums.first[a], runs, weighted)
+        for b in range(a + 1):
+            add_up(sums.second[a, b], runs, np.multiply(weighted, shifted[b], out=work[1]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """Runs of equal ids in a chunk: where they start, how long they are, whose they are.
+
+    Where runs are short every row is a run of its own (``lengths`` None): rows are then summed by
+    `numpy.bincount`. ``ascending``: no unit has two runs.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray | None
+    owners: np.ndarray
+    ascending: bool
+
+
+def find_runs(index: np.ndarray) -> Runs:
+    """Find the runs of equal ids of a chunk."""
+    starts = np.concatenate(([0], np.flatnonzero(index[1:] != index[:-1]) + 1))
+    if len(starts) * SHORT > len(index):
+        return Runs(np.arange(len(index)), None, index, False)
+    owners = index[starts]
+    lengths = np.diff(starts, append=len(index))
+    return Runs(starts, lengths, owners, bool(np.all(owners[1:] > owners[:-1])))
+
+
+def spread(of_unit: np.ndarray, runs: Runs) -> np.ndarray:
+    """Give every row its unit's value."""
+    return of_unit[runs.owners] if runs.lengths is None else np.repeat(of_unit[runs.owners], runs.lengths)
+
+
+def add_up(total: np.ndarray, runs: Runs, values: np.ndarray | None) -> None:
+    """Add a chunk's values (None: ones) to the sums of their units, (J,)."""
+    if runs.lengths is not None:
+        values = runs.lengths if values is None else np.add.reduceat(values, runs.starts)
+        if runs.ascending:
+            total[runs.owners] += values
+            return
+    total += np.bincount(runs.owners, weights=values, minlength=len(total))
+
+
+def _about_means(sums: Sums) -> tuple[np.ndarray, np.ndarray]:
+    """Turn sums about the references into means (J, p) and products about the means (J, p, p)."""
+    p, n_units = sums.first.shape
+    offset = sums.first / np.where(sums.weight > 0, sums.weight, 1.0)
+    sscp = np.empty((p, p, n_units))
+    for a in range(p):
+        for b in range(a + 1):
+            sscp[a, b] = sscp[b, a] = sums.second[a, b] - sums.first[a] * offset[b]
+        # a sum of squares that is zero but for rounding would look like variation
+        np.maximum(sscp[a, a], 0.0, out=sscp[a, a])
+    return (sums.reference + offset).T, sscp.transpose(2, 0, 1)
