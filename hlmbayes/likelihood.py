@@ -159,13 +159,16 @@ def _weigh_random(
     if q == 2:
         root = factor[0, 0] * factor[1, 1] - factor[0, 1] * factor[1, 0]
         return _weigh_two(system, theta, float(root) ** 2, block, k, v)
-    rows, cols = system.layout.pairs_q
-    logdet, _, reduced = reduce_products(products, factor)
-    k[: len(rows)] = reduced[rows, cols]
-    if len(k) > len(rows):
-        k[len(rows) :] = reduced[:, q:-1].reshape(len(k) - len(rows), -1)
-    v[:] = reduced[:, -1]
-    return float(logdet.sum())
+    c, s = _factor_and_solve(products, factor)
+    m, n = q * (q + 1) // 2, len(v[0])
+    for a in range(q):
+        row = slice(a * (a + 1) // 2, (a + 1) * (a + 2) // 2)
+        np.subtract(products[a, : a + 1], np.einsum("cj,cbj->bj", s[:, a], s[:, : a + 1]), out=k[row])
+    rest = products[:, q:] - np.einsum("caj,cbj->abj", s[:, :q], s[:, q:])
+    if len(k) > m:
+        k[m:] = rest[:, :-1].reshape(len(k) - m, n)
+    v[:] = rest[:, -1]
+    return 2.0 * float(np.log(np.prod([c[a, a] for a in range(q)], axis=0)).sum())
 
 
 def _weigh_two(
@@ -252,7 +255,10 @@ def _second_pass(
     lay, q = system.layout, system.n_random
     m = len(lay.pairs_q[0])
     sums, outer = np.zeros(3 * m), np.zeros((m, 3 * m))
-    kk, kv = np.zeros((len(lay.pairs_k[0]), len(lay.pairs_u[0]))), np.zeros((q * lay.nk, len(system.level2)))
+    kk, kv = (
+        np.zeros((lay.nk * (lay.nk + 1) // 2, len(lay.pairs_u[0]))),
+        np.zeros((q * lay.nk, len(system.level2))),
+    )
     if not q:
         return sums, outer, kk, kv
     flat = solved.vk.reshape(-1)
@@ -265,17 +271,25 @@ def _second_pass(
         planes = np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), _squares(v, lay.pairs_q)])
         sums += planes.sum(axis=1)
         outer += k[:m] @ planes.T
-        kk += (k[lay.pairs_k[0]] * k[lay.pairs_k[1]]) @ pairs.T
+        kk += _products(k) @ pairs.T
         kv += (v[:, None] * k).reshape(len(kv), -1) @ level2.T
     return sums, outer, kk, kv
 
 
 def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarray:
     """Give the distinct planes of K G K', K (q, p, J) and G's distinct planes."""
-    lay = system.layout
-    through = np.einsum("cdj,bdj->bcj", middle[lay.g], full)
-    rows, cols = lay.pairs_q
-    return np.einsum("mcj,mcj->mj", full[rows], through[cols])
+    through = np.einsum("cdj,bdj->bcj", middle[system.layout.g], full)
+    return np.concatenate([np.einsum("cj,bcj->bj", full[a], through[: a + 1]) for a in range(len(full))])
+
+
+def _products(planes: np.ndarray) -> np.ndarray:
+    """Give the products of every two planes, by rows of the upper triangle."""
+    n, J = planes.shape
+    result, at = np.empty((n * (n + 1) // 2, J)), 0
+    for a in range(n):
+        np.multiply(planes[a], planes[a:], out=result[at : at + n - a])
+        at += n - a
+    return result
 
 
 def _squares(v: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -288,17 +302,23 @@ def _squares(v: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 def reduce_products(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give log|R_j| (J,), S = C^-1 L' products and products - S_z' S, both (q, m, J)."""
     q, _, J = products.shape
-    lp = np.tensordot(factor.T, products, axes=1)
-    r = np.matmul(factor.T, lp[:, :q])
-    for k in range(q):
-        r[k, k] += 1.0
-    c = cholesky_planes(r)
-    s = solve_planes(c, lp)
+    c, s = _factor_and_solve(products, factor)
     reduced = products.copy()
     for a in range(q):
         reduced -= s[a, :q, None, :] * s[a, None, :, :]
     logdet = 2.0 * np.log(np.prod([c[k, k] for k in range(q)], axis=0)) if q else np.zeros(J)
     return logdet, s, reduced
+
+
+def _factor_and_solve(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give C (q, q, J) with C C' = I + L'AL, and S = C^-1 L' products (q, m, J)."""
+    q = len(products)
+    lp = np.tensordot(factor.T, products, axes=1)
+    r = np.matmul(factor.T, lp[:, :q])
+    for k in range(q):
+        r[k, k] += 1.0
+    c = cholesky_planes(r)
+    return c, solve_planes(c, lp)
 
 
 def expand_x(system: System, planes: np.ndarray) -> np.ndarray:

@@ -55,7 +55,6 @@ class Layout:
     t : (p u, p u) flat index into sums of (D'V^-1D planes) by (products of level-2 columns)
     g_one, g_two : flat indices into a (p u, p u) matrix; their sum folds it to (p-pairs, u-pairs)
     g_weight : 1 where the second counts
-    pairs_k : (rows, cols) of the products of two planes of Z'V^-1D
     kk : (q, q, p u, p u), kv : (q, q, p u) : flat indices into their sums by level-2 columns
     curve : (3, q, q, q, q) flat index into sums of H by (H, P, vv)
     """
@@ -73,7 +72,6 @@ class Layout:
     g_one: np.ndarray
     g_two: np.ndarray
     g_weight: np.ndarray
-    pairs_k: tuple[np.ndarray, np.ndarray]
     kk: np.ndarray
     kv: np.ndarray
     curve: np.ndarray
@@ -91,7 +89,8 @@ def layout(q: int, p: int, u: int) -> Layout:
     e[q:, q:] = nk + pair_index(o)[2]
     rows_u, cols_u, of_u = pair_index(u)
     rows_p, cols_p, g = pair_index(p)
-    rows_k, cols_k, of_k = pair_index(nk)
+    of_k = np.zeros((nk, nk), dtype=np.intp)
+    of_k[np.triu_indices(nk)] = of_k.T[np.triu_indices(nk)] = np.arange(nk * (nk + 1) // 2)
     n_u, pu = len(rows_u), p * u
     t = e[:, None, :, None] * n_u + of_u[None, :, None, :]
     kk = of_k[k[:, None, :, None], k[None, :, None, :]][:, :, :, None, :, None] * n_u + of_u[:, None, :]
@@ -103,7 +102,7 @@ def layout(q: int, p: int, u: int) -> Layout:
         q=q, nk=nk, pairs_q=(rows_q, cols_q), h=h, k=k, e=e, pairs_u=(rows_u, cols_u),
         pairs_p=(rows_p, cols_p), g=g, t=t.reshape(pu, pu),
         g_one=(left + rows_u) * pu + right + cols_u, g_two=(left + cols_u) * pu + right + rows_u,
-        g_weight=np.where(rows_u == cols_u, 0.0, 1.0), pairs_k=(rows_k, cols_k),
+        g_weight=np.where(rows_u == cols_u, 0.0, 1.0),
         kk=kk.reshape(q, q, pu, pu), kv=kv.reshape(q, q, pu), curve=curve,
     )  # fmt: skip
 
