@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 ZERO = 1e-9  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is zero
 
+SMALLEST_SHARE = 0.05  # of the OLS residual variance, for the sigma2 of the starting values
+FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
+
 NO_RESIDUAL = 1e-12  # level-1 variance, relative to the OLS residual's: below this it is rounding
 
 
@@ -196,21 +199,25 @@ def lower_triangle(q: int) -> LowerTriangle:
 
 
 def _start(system: System, reml: bool, sigma2: float | None) -> np.ndarray:
-    """Start from a Fisher-scoring step away from Theta = 0 (MIVQUE(0)), made well conditioned.
+    """Start from MINQUE(0): sums of squares at Theta = 0 set equal to their expectations.
 
-    At Theta = 0 the score is sums of Z'Z and of Z'e, as e are OLS residuals; that the fixed effects
-    are estimated is left out.
+    The sums are of t_a t_b, t = Z'e, and e'e; their expectations, were the units' Z'Z diagonal, are
+    tau_ab S_ab + sigma2 n [a = b] and n (sum tau_aa + sigma2), with S_ab the sum of (Z'Z)_aa (Z'Z)_bb
+    over units (Z'Z/n is I over all rows). Made well conditioned.
     """
-    q = system.n_random
+    q, n = system.n_random, system.n
     if not q:
         return np.zeros((0, 0))
-    z, t = system.products[:, :q], system.products[:, -1]
-    squares = z[np.arange(q), np.arange(q)]
+    t, squares = system.products[:, -1], system.products[np.arange(q), np.arange(q)]
+    s, tt = squares @ squares.T, t @ t.T
     variance = system.ee / degrees_of_freedom(system, reml) if sigma2 is None else sigma2
-    # the expected curvature in Theta_ab, other elements aside, is the sum of (Z'Z)_aa (Z'Z)_bb
-    theta = (t @ t.T / variance - system.n * np.eye(q)) / (squares @ squares.T)
+    share = 1.0 - n * float(np.sum(1.0 / s.diagonal()))
+    if sigma2 is None and share > 0.2:  # else hardly a row is left for sigma2
+        inside = variance - float(np.sum(tt.diagonal() / s.diagonal()))
+        variance = max(inside / share, SMALLEST_SHARE * variance)
+    theta = (tt / variance - n * np.eye(q)) / s
     values, vectors = np.linalg.eigh(theta)
-    floor = max(0.1 * float(values[-1]), 1e-3)
+    floor = max(FLOOR * float(values[-1]), 1e-3)
     return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)
 
 
