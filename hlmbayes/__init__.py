@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hlmbayes.errors import HLMWarning as HLMWarning
     from hlmbayes.fit import Fit as Fit
     from hlmbayes.moments import Moments as Moments
+    from hlmbayes.weights import Frequencies as Frequencies
+    from hlmbayes.weights import Weights as Weights
 
 __version__ = "0.1.0"
 
@@ -39,6 +41,8 @@ PUBLIC = {
     "Moments": "moments",
     "load_moments": "moments",
     "Fit": "fit",
+    "Weights": "weights",
+    "Frequencies": "weights",
     "Priors": "posterior",
     "Posterior": "posterior",
     "read_command_file": "command_file",

@@ -22,6 +22,7 @@ from .labels import NamedArray
 from .likelihood import Evaluation, standardise
 from .profile import Interval
 from .variance_explained import check_level, refuse_heterogeneous
+from .weights import refuse_weighted
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -131,6 +132,7 @@ def bootstrap(
         n < 2, a level-1 variance that depends on variables, row weights, or no data set could be estimated.
     """
     refuse_heterogeneous(fit, "the parametric bootstrap")
+    refuse_weighted(fit, "the parametric bootstrap", "sampling", "precision", "variance known")
     if n < 2:
         raise HypothesisError(f"got n={n}: a bootstrap needs at least 2 data sets, better 1000")
     rng = np.random.default_rng(seed)

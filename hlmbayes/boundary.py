@@ -40,6 +40,11 @@ def boundary_p_value(simple: Fit, general: Fit, chi2: float, df: int) -> tuple[f
         )
     if m == 1:
         return 0.5 * (tail(chi2, free) + tail(chi2, free + 1)), ""
+    if general.weighted_kind == "variance known":
+        return (
+            None,
+            "No boundary-corrected p-value for two or more variances where level-1 variances are known.",
+        )
     if simple.model.log_sigma2 or general.model.log_sigma2:
         return None, "No boundary-corrected p-value for two or more variances where sigma2 is heterogeneous."
     lengths = cone_lengths(_metric(simple, general, added), m)

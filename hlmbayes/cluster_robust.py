@@ -15,6 +15,7 @@ import numpy as np
 
 from .inference import _moved
 from .variance_explained import refuse_heterogeneous
+from .weights import refuse_weighted
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -48,6 +49,7 @@ def cr2(fit: Fit) -> BiasReduced:
 
 def _cr2(fit: Fit) -> BiasReduced:
     refuse_heterogeneous(fit, "CR2")
+    refuse_weighted(fit, "CR2", "sampling")
     design, r = fit.design, fit.design.random
     scale = np.sqrt(np.einsum("jaa->a", design.dd) / design.n.sum())
     scale = np.where(scale > 0, scale, 1.0)

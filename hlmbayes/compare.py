@@ -16,6 +16,7 @@ from scipy.special import chdtrc
 from .boundary import boundary_p_value
 from .errors import HypothesisError
 from .hypotheses import p_text
+from .weights import refuse_weighted
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -117,6 +118,7 @@ def compare_stored(fit: Fit, deviance: float, n_parameters: int) -> DevianceTest
     HypothesisError
         As many parameters in both, or numbers that cannot be a deviance and a count.
     """
+    refuse_weighted(fit, "a test of deviances", "sampling")
     if not np.isfinite(deviance) or n_parameters != int(n_parameters) or n_parameters < 1:
         raise HypothesisError(
             f"a stored model needs its deviance and its number of parameters, got {deviance!r} "
@@ -192,6 +194,10 @@ def refuse_different_data(fit: Fit, other: Fit) -> None:
 
 
 def _refuse_different_likelihood(fit: Fit, other: Fit) -> None:
+    for each in (fit, other):
+        refuse_weighted(each, "a test of deviances", "sampling")
+    if fit.weighting != other.weighting:
+        raise HypothesisError("the fits are weighted differently: weight both in the same way")
     if fit.method != other.method:
         raise HypothesisError(
             f"one fit is {fit.method}, the other {other.method}: their deviances measure different things. "

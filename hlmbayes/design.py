@@ -167,6 +167,8 @@ def build_design(model: Model, moments: Moments) -> Design:
     free, n_free = free_gammas(model)
     level2, loading, columns = _level2_planes(model, moments, free, n_free, centers)
     products = np.concatenate([dd, (cross_y + weighted_mean * y_mean)[:, None]], axis=1)
+    if moments.unit_weight is not None:
+        products = products * moments.unit_weight
     gamma = _ols(model, free, *x_sums(products, level2, loading))
     b = np.tensordot(gamma, loading, axes=1) @ level2
     e_mean = y_mean - np.einsum("pj,pj->j", mean, b)
@@ -217,7 +219,7 @@ def _level1_planes(
         if coefficient.predictor.centering == "none":
             mean[k] = moments.mean[:, column]
         elif coefficient.predictor.centering == "grand":
-            center = float(np.average(moments.mean[:, column], weights=moments.weight))
+            center = float(np.average(moments.mean[:, column], weights=moments.total_weight))
             centers[variable.lower()] = center
             mean[k] = moments.mean[:, column] - center
     cross, cross_y = np.zeros((p, p, J)), np.zeros((p, J))
@@ -260,7 +262,7 @@ def _level2_planes(
             if key not in names:
                 raise EquationError(f"{gamma.where}: {variable} is not a level-2 variable of these data")
             if key not in known:
-                known[key] = (len(rows), *_centred(moments.level2[names[key]], rows))
+                known[key] = (len(rows), *_centred(moments.level2[names[key]], rows, moments.unit_weight))
             row, center, scale = known[key]
             entries.append((f, c, row, scale))
             if gamma.predictor.centering == "grand":
@@ -273,10 +275,10 @@ def _level2_planes(
     return np.stack(rows), loading, tuple(columns)
 
 
-def _centred(values: np.ndarray, rows: list[np.ndarray]) -> tuple[float, float]:
-    """Append a level-2 variable, centred and scaled, to the rows; give its mean and its scale."""
+def _centred(values: np.ndarray, rows: list[np.ndarray], weight: np.ndarray | None) -> tuple[float, float]:
+    """Append a level-2 variable, centred and scaled, to the rows; give its (weighted) mean and its scale."""
     numbers = np.asarray(values, dtype=float)
-    center = float(numbers.mean())
+    center = float(np.average(numbers, weights=weight))
     away = numbers - center
     scale = float(away @ away / len(away)) ** 0.5 or 1.0
     rows.append(away / scale)

@@ -203,8 +203,8 @@ class Model:
     def __repr__(self) -> str:
         return f'Model("""\n{self.equations()}\n""")'
 
-    def fit(self, data: Any, *, method: str = "REML", algorithm: str = "exact", **options: Any) -> Fit:
-        """Estimate the model by REML or ML; see `hlmbayes.estimate.fit` for the options."""
+    def fit(self, data: Any, *, method: str | None = None, algorithm: str = "exact", **options: Any) -> Fit:
+        """Estimate the model by REML (the default) or ML; see `hlmbayes.estimate.fit` for the options."""
         from .estimate import fit
 
         return fit(self, data, method=method, algorithm=algorithm, **options)

@@ -22,6 +22,7 @@ from .newton import Minimum, Point, minimise
 
 if TYPE_CHECKING:
     from .data import TwoLevelData
+    from .weights import Frequencies, Weights
 
 ZERO = 1e-9  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is zero
 
@@ -35,8 +36,12 @@ def fit(
     model: Model,
     data: TwoLevelData | Moments | Any,
     *,
-    method: str = "REML",
+    method: str | None = None,
     algorithm: str = "exact",
+    weights: Weights | None = None,
+    frequency: Frequencies | None = None,
+    precision: str | None = None,
+    variance_known: str | None = None,
     max_iterations: int = 100,
     stopval: float = 1e-6,
     accel: int = 5,
@@ -48,8 +53,17 @@ def fit(
     model : Model
     data : TwoLevelData or Moments
     method : "REML" or "ML"
+        REML by default; with sampling weights always ML.
     algorithm : "exact" or "hlm"
         The optimum of the likelihood, or HLM 6.08's iterations, which stop before it.
+    weights : Weights, optional
+        Sampling weights; see `hlmbayes.weights`.
+    frequency : Frequencies, optional
+        How many identical rows and units each record stands for.
+    precision : str, optional
+        Level-1 variable w: the level-1 variance of a row is sigma2 / w.
+    variance_known : str, optional
+        Level-1 variable that is the level-1 variance itself; sigma2 is then 1.
     max_iterations, stopval, accel
         HLM's `numit`, `stopval` (per cent change of the log-likelihood) and `accel`; `hlm` only.
 
@@ -57,8 +71,14 @@ def fit(
     ------
     DataError, EquationError, EstimationError
     """
-    reml = _choose("method", method.upper(), ("REML", "ML")) == "REML"
+    reml = _choose("method", (method or "REML").upper(), ("REML", "ML")) == "REML"
     _choose("algorithm", algorithm, ("exact", "hlm"))
+    weighting = (weights, frequency, precision, variance_known)
+    if any(w is not None for w in weighting):
+        from .weighted_fit import fit_weighted
+
+        how: dict[str, Any] = {"max_iterations": max_iterations, "stopval": stopval, "accel": accel}
+        return fit_weighted(model, data, *weighting, method=method, algorithm=algorithm, **how)
     design = build_design(model, moments_for(model, data))
     check_size(design)
     system = standardise(design)
@@ -70,11 +90,11 @@ def fit(
             ("HLM estimates heterogeneous sigma2 by full maximum likelihood: REML became ML.",),
         )
     if algorithm == "exact":
-        fitted = _exact(design, system, reml, rows)
+        fitted = exact_fit(design, system, reml, rows)
         return _exact_heterogeneous(fitted, data) if model.log_sigma2 else fitted
-    options: dict[str, Any] = {"max_iterations": max_iterations, "stopval": stopval}
-    fitted = _hlm(design, system, reml, rows, accel=accel, **options)
-    return replace(_hlm_heterogeneous(fitted, data, **options), notes=notes) if model.log_sigma2 else fitted
+    limits: dict[str, Any] = {"max_iterations": max_iterations, "stopval": stopval}
+    fitted = hlm_fit(design, system, reml, rows, accel=accel, **limits)
+    return replace(_hlm_heterogeneous(fitted, data, **limits), notes=notes) if model.log_sigma2 else fitted
 
 
 def _choose(what: str, got: str, allowed: tuple[str, ...]) -> str:
@@ -87,11 +107,17 @@ def moments_for(model: Model, data: TwoLevelData | Moments) -> Moments:
     """Take the moments of a model's level-1 columns, or check that given moments have them."""
     if isinstance(data, Moments):
         return data
+    level1, level2 = columns_for(model, data)
+    return moments_of(data, level1, level2=level2)
+
+
+def columns_for(model: Model, data: TwoLevelData) -> tuple[list[str], list[str]]:
+    """Name the level-1 columns, the outcome first, and the level-2 variables a model needs of its data."""
     level1, level2 = [model.outcome, *model.level1_variables], list(model.level2_variables)
     if model.log_sigma2:
         more1, more2 = variance_columns(model.log_sigma2.variables, data)
         level1, level2 = level1 + more1, level2 + more2
-    return moments_of(data, _unique(level1), level2=_unique(level2))
+    return _unique(level1), _unique(level2)
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -118,7 +144,8 @@ def check_size(design: Design) -> None:
 # --- the optimum ---------------------------------------------------------------------------------
 
 
-def _exact(design: Design, system: System, reml: bool, rows: Any) -> Fit:
+def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
+    """Find the optimum of a design's likelihood; ``rows`` are the data it came from."""
     found = optimum(system, reml)
     found_at: Evaluation = found.point.extra  # type: ignore[assignment]
     if profiled_sigma2(system, found_at, reml) < NO_RESIDUAL:
@@ -209,6 +236,8 @@ def _start(system: System, reml: bool, sigma2: float | None) -> np.ndarray:
     if not q:
         return np.zeros((0, 0))
     t, squares = system.products[:, -1], system.products[np.arange(q), np.arange(q)]
+    if system.unit_weight is not None:
+        t, squares = t * np.sqrt(system.unit_weight), squares * np.sqrt(system.unit_weight)
     s, tt = squares @ squares.T, t @ t.T
     variance = system.ee / degrees_of_freedom(system, reml) if sigma2 is None else sigma2
     share = 1.0 - n * float(np.sum(1.0 / s.diagonal()))
@@ -314,9 +343,10 @@ def _heterogeneous_iteration(state: Any, number: int) -> Iteration:
 # --- HLM's path ----------------------------------------------------------------------------------
 
 
-def _hlm(
+def hlm_fit(
     design: Design, system: System, reml: bool, rows: Any, *, max_iterations: int, stopval: float, accel: int
 ) -> Fit:
+    """Go HLM's way; ``rows`` are the data the design came from."""
     if not design.full_rank.any():
         raise EstimationError(
             "no unit has enough rows for a regression of its own, which HLM's starting values need: "

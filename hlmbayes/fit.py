@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .hypotheses import WaldTest
     from .profile import Interval
     from .variance_explained import IntraclassCorrelation, PlausibleRange, VarianceExplained
+    from .weights import Weighting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +78,8 @@ class Fit:
     gamma_of_u : ndarray, shape (F,), or None
         The gamma from which u* were taken, where it is not ``gamma_free``: HLM's ML uses the previous
         iteration's, and its robust standard errors show it.
+    weighting : Weighting or None
+        How rows and units were weighted.
     """
 
     model: Model
@@ -99,6 +102,7 @@ class Fit:
     variance_model: VarianceModel | None = None
     notes: tuple[str, ...] = ()
     gamma_of_u: np.ndarray | None = None
+    weighting: Weighting | None = None
 
     # --- estimates ---
 
@@ -113,6 +117,11 @@ class Fit:
         s2 = to_standard(self.system, self.entering.tau, self.entering.sigma2)[1]
         scale = self.system.gamma_scale
         return s2 * self.at.vg * np.outer(scale, scale)
+
+    @property
+    def weighted_kind(self) -> str:
+        """What kind of weights the fit has: "sampling", "frequency", "precision", "variance known" or ""."""
+        return "" if self.weighting is None else self.weighting.kind
 
     @property
     def vcov(self) -> np.ndarray:
@@ -164,6 +173,8 @@ class Fit:
         """Number of estimated parameters as HLM counts: variances under REML, gammas too under ML."""
         q = self.design.n_random
         n_level1 = 1 if self.variance_model is None else len(self.variance_model.alpha)
+        if self.weighted_kind == "variance known":
+            n_level1 = 0
         return q * (q + 1) // 2 + n_level1 + (self.design.n_fixed if self.method == "ML" else 0)
 
     @property
@@ -203,13 +214,14 @@ class Fit:
 
     # --- tables ---
 
-    def fixed_effects(self, robust: bool | str = False, *, df: str | None = None) -> pd.DataFrame:
+    def fixed_effects(self, robust: bool | str | None = None, *, df: str | None = None) -> pd.DataFrame:
         """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value; index = gamma names.
 
         Parameters
         ----------
-        robust : bool or str
-            False: model-based standard errors; True: HLM's robust ones; "CR1"; "CR2", bias-reduced.
+        robust : bool or str, optional
+            False: model-based standard errors; True: HLM's robust ones; "CR1"; "CR2", bias-reduced. By
+            default False, with sampling weights True: the model-based ones are not valid with them.
         df : "hlm", "satterthwaite" or "kenward-roger", optional
             Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
             "CR2" "satterthwaite".
@@ -218,6 +230,8 @@ class Fit:
 
         from .inference import fixed_effects
 
+        if robust is None:
+            robust = self.weighted_kind == "sampling" and df is None
         rows = fixed_effects(self, robust=robust, df=df)
         index = pd.Index([row.name for row in rows], name="gamma")
         columns = ["coefficient", "se", "t_ratio", "df", "p_value"]
@@ -268,11 +282,15 @@ class Fit:
 
         Fixed effects: t intervals with the degrees of freedom ``df`` ("hlm", "satterthwaite",
         "kenward-roger"). Standard deviations, elements of tau, correlations and sigma2: from the
-        profile likelihood, around its optimum.
+        profile likelihood, around its optimum. With sampling weights the fixed effects' are robust; these
+        and known level-1 variances have no profile intervals.
         """
         from .profile import fixed_intervals, intervals
 
-        return _interval_table((*fixed_intervals(self, level=level, df=df), *intervals(self, level=level)))
+        found = fixed_intervals(self, level=level, df=df)
+        if self.weighted_kind not in ("sampling", "variance known"):
+            found += intervals(self, level=level)
+        return _interval_table(found)
 
     def bootstrap(
         self, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None

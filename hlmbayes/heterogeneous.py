@@ -115,7 +115,7 @@ def groups_of(design: Design, data: TwoLevelData | Moments) -> Groups:
         columns.append(np.asarray(source, dtype=float))
     covariates = np.column_stack(columns)
     _refuse_collinear(covariates, moments.n, spec.variables)
-    return Groups(unit, moments.n, covariates, *_group_products(design, moments, unit))
+    return Groups(unit, moments.n, covariates, *group_products(design, moments, unit))
 
 
 def _spelling(design: Design, name: str) -> str:
@@ -153,7 +153,7 @@ def _refuse_collinear(covariates: np.ndarray, n: np.ndarray, variables: Sequence
         )
 
 
-def _group_products(
+def group_products(
     design: Design, moments: Moments, unit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give D'D, D'e and e'e of each group, D centred as the design centres it."""

@@ -12,6 +12,7 @@ from .errors import HypothesisError
 from .hlm_path import unit_ols
 from .hypotheses import p_text
 from .inference import ols_shift
+from .weights import refuse_weighted
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -64,6 +65,7 @@ def homogeneity(fit: Fit) -> HomogeneityTest:
     HypothesisError
         Fewer than two units are left.
     """
+    refuse_weighted(fit, "the test of homogeneity of level-1 variance", "sampling", "variance known")
     rss, f = unit_residuals(fit)
     estimable = fit.design.full_rank & (f > 0)
     exact = estimable & (rss <= 1e-12 * fit.design.ee)

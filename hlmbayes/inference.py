@@ -6,7 +6,7 @@ Formulas: Raudenbush & Bryk (2002, ch. 3), as verified against HLM 6.08's printe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,6 +122,8 @@ def _moved(fit: Fit) -> np.ndarray:
 def robust_covariance(fit: Fit) -> np.ndarray:
     """Give Vg (sum_j s_j s_j') Vg of the free fixed effects; no small-sample factor."""
     scores = unit_scores(fit)
+    if fit.design.moments.unit_weight is not None:
+        scores = scores * fit.design.moments.unit_weight[:, None]
     return fit.vcov_free @ (scores.T @ scores) @ fit.vcov_free
 
 
@@ -129,15 +131,14 @@ def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
     """Give standard errors of tau (q, q) and sigma2 from the expected information at the estimates.
 
     Under REML the information is that of the restricted likelihood. nan where tau is singular:
-    there is no standard error on the boundary.
+    there is no standard error on the boundary. With sampling weights they are the sandwich's.
     """
     q = fit.design.n_random
     se = np.full((q, q), np.nan)
     if fit.variance_model is not None:
         return (se if fit.boundary else fit.variance_model.se_tau), float("nan")
-    information = components_information(fit)
     try:
-        covariance = np.linalg.inv(information)
+        covariance = components_covariance(fit)
     except np.linalg.LinAlgError:
         return se, float("nan")
     variances = np.diag(covariance)
@@ -145,6 +146,20 @@ def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
     if not fit.boundary:
         se[rows, cols] = se[cols, rows] = np.sqrt(variances[:-1])
     return se, float(np.sqrt(variances[-1]))
+
+
+def components_covariance(fit: Fit) -> np.ndarray:
+    """Give the covariance matrix of (lower triangle of tau by rows, sigma2), units of the data."""
+    if fit.weighted_kind == "sampling":
+        from .sandwich import sandwich
+
+        return sandwich(fit)[fit.design.n_fixed :, fit.design.n_fixed :]
+    information = components_information(fit)
+    if fit.weighted_kind == "variance known":  # sigma2 = 1 is no estimate: it has no error
+        covariance = np.zeros_like(information)
+        covariance[:-1, :-1] = np.linalg.inv(information[:-1, :-1])
+        return covariance
+    return np.linalg.inv(information)
 
 
 def components_information(fit: Fit) -> np.ndarray:
@@ -180,7 +195,10 @@ def reliability(fit: Fit) -> np.ndarray:
     ok = fit.design.full_rank
     variance = fit.components.sigma2 * np.einsum("jaa->ja", unit_ols(fit.design)[1][ok])
     tau = np.diag(fit.components.tau)
-    return np.mean(tau / (tau + variance), axis=0) if ok.any() else np.full(len(tau), np.nan)
+    if not ok.any():
+        return np.full(len(tau), np.nan)
+    weight = fit.design.moments.unit_weight
+    return np.average(tau / (tau + variance), axis=0, weights=None if weight is None else weight[ok])
 
 
 def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
@@ -193,12 +211,14 @@ def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
     design, tau = fit.design, fit.components.tau
     ok, random = design.full_rank, design.random
     b, inverse, _, _ = unit_ols(design)
-    deviation = b - ols_shift(fit)
+    deviation = b - ols_shift(_without_tau(fit) if fit.weighted_kind == "variance known" else fit)
     with np.errstate(invalid="ignore"):
         chi2 = np.sum((deviation**2 / (fit.components.sigma2 * np.einsum("jaa->ja", inverse)))[ok], axis=0)
     rows = []
     for k, r in enumerate(random):
         df = float(ok.sum() - len(design.columns[r]))
+        if fit.weighted_kind == "sampling":  # the sum has no chi-square distribution
+            chi2[k] = df = float("nan")
         p = float(chdtrc(df, chi2[k])) if df > 0 else float("nan")
         variance = float(tau[k, k])
         rows.append(VarianceComponent(fit.effect_names[k], variance**0.5, variance, df, float(chi2[k]), p))
@@ -206,6 +226,13 @@ def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
     if fit.variance_model is not None:
         return tuple(rows)
     return (*rows, VarianceComponent("r", fit.sigma2**0.5, fit.sigma2, nan, nan, nan))
+
+
+def _without_tau(fit: Fit) -> Fit:
+    """Put the fixed effects at tau = 0 into the fit: with known variances chi2 is then Cochran's Q."""
+    system, q = fit.system, fit.design.n_random
+    at = evaluate(system, np.zeros((q, q)))
+    return replace(fit, gamma_free=at.delta * system.gamma_scale + fit.design.gamma_ols)
 
 
 def ols_shift(fit: Fit) -> np.ndarray:

@@ -15,6 +15,7 @@ from .criterion import LOG_2PI
 from .design import Design, build_design
 from .hlm_path import HLM_LOG_2PI, to_standard, unit_ols
 from .likelihood import System, evaluate, standardise
+from .weighted_likelihood import with_unit_weights
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -39,6 +40,8 @@ class LeastSquaresFit:
 def least_squares(fit: Fit) -> LeastSquaresFit:
     """Give the OLS fit of all rows with both kinds of standard errors."""
     design = unweighted(fit)[0]
+    if design.moments.unit_weight is not None:
+        design = with_unit_weights(design)
     x = design.x_blocks()
     xx = np.einsum("jpf,jpk,jkg->fg", x, design.dd, x, optimize=True)
     inverse = np.linalg.inv(xx)
@@ -84,9 +87,9 @@ def starting_effects(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
 def unweighted(fit: Fit) -> tuple[Design, System]:
     """Give the design and system of the rows as they are.
 
-    Where sigma2 depends on variables, the fit's own are of rows divided by their sigma.
+    Where the level-1 variance differs between rows, the fit's own are of rows divided by their sigma.
     """
-    if fit.variance_model is None:
+    if fit.variance_model is None and fit.weighted_kind not in ("precision", "variance known"):
         return fit.design, fit.system
     design = build_design(fit.model, fit.design.moments)
     return design, standardise(design)

@@ -91,6 +91,10 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     EstimationError
         X'V^-1X is not positive definite.
     """
+    if system.unit_weight is not None:
+        from .weighted_likelihood import evaluate_weighted
+
+        return evaluate_weighted(system, factor)
     theta = factor @ factor.T
     weighed = weigh(system, theta, factor)
     solved = solve_fixed(system, weighed)

@@ -51,6 +51,8 @@ class Moments:
         Rows left out because a column was missing.
     notes : tuple of str
         What should be said about the data.
+    unit_weight : ndarray, shape (J,), optional
+        Sampling weights of the units; None where every unit counts once.
     """
 
     id_name: str
@@ -63,6 +65,7 @@ class Moments:
     level2: Mapping[str, np.ndarray] = field(default_factory=dict)
     n_dropped: int = 0
     notes: tuple[str, ...] = ()
+    unit_weight: np.ndarray | None = None
 
     @property
     def n_units(self) -> int:
@@ -73,6 +76,11 @@ class Moments:
     def n_rows(self) -> int:
         """Number of level-1 rows, N."""
         return int(self.n.sum())
+
+    @property
+    def total_weight(self) -> np.ndarray:
+        """What each unit's mean counts in a mean over rows: its rows, by whatever weights there are; (J,)."""
+        return self.weight if self.unit_weight is None else self.weight * self.unit_weight
 
 
 def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str] | None = None) -> Moments:

@@ -23,6 +23,7 @@ from .criterion import criterion, observed_information, profiled_sigma2
 from .likelihood import Evaluation, System, evaluate
 from .newton import Minimum, Point, minimise
 from .variance_explained import check_level, refuse_heterogeneous
+from .weights import refuse_weighted
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -74,6 +75,7 @@ def intervals(fit: Fit, *, level: float = 0.95) -> tuple[Interval, ...]:
     """
     check_level(level)
     refuse_heterogeneous(fit, "the profile likelihood")
+    refuse_weighted(fit, "the profile likelihood", "sampling", "variance known")
     p, scale, e = _prepare(fit, level)
     names, q = fit.random_names, len(scale)
     found: list[Interval] = []
@@ -117,7 +119,7 @@ def fixed_intervals(fit: Fit, *, level: float = 0.95, df: str | None = None) -> 
     from .inference import fixed_effects
 
     check_level(level)
-    rows = fixed_effects(fit, df=df)
+    rows = fixed_effects(fit, robust=fit.weighted_kind == "sampling" and df is None, df=df)
     reach = [float(stdtrit(min(row.df, 1e15), 0.5 + level / 2.0)) * row.se for row in rows]
     return tuple(
         Interval(r.name, r.coefficient, r.coefficient - h, r.coefficient + h, f"t, {df or 'hlm'} d.f.")

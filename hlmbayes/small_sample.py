@@ -21,6 +21,7 @@ from .hlm_path import to_standard
 from .hypotheses import free_covariance, wald_chi2
 from .likelihood import System, expand_x, reduce_products
 from .variance_explained import refuse_heterogeneous
+from .weights import refuse_weighted
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -195,6 +196,7 @@ def satterthwaite_df(fit: Fit, contrast: np.ndarray) -> float:
         The likelihood is not curved downwards at the estimates (only off the optimum).
     """
     refuse_heterogeneous(fit, "Satterthwaite's method")
+    refuse_weighted(fit, "Satterthwaite's method", "sampling", "variance known")
     directions, a = variance_parameters(fit)
     phi = _standard_sigma2(fit) * fit.at.vg
     values, vectors = np.linalg.eigh(
@@ -275,6 +277,7 @@ def kenward_roger(fit: Fit) -> Adjusted:
         Not a REML fit, or an information matrix that is singular.
     """
     refuse_heterogeneous(fit, "Kenward and Roger's method")
+    refuse_weighted(fit, "Kenward and Roger's method", "sampling", "variance known")
     if fit.method != "REML":
         raise HypothesisError('Kenward-Roger is defined for REML estimates: fit with method="REML"')
     cached: Adjusted | None = fit.__dict__.get("_kenward_roger")

@@ -47,6 +47,8 @@ class System:
         A with Z = Z* A^-1: tau = A Theta* A' times sigma2 of the data.
     gamma_scale : ndarray, shape (F,)
     e_scale : float
+    unit_weight : ndarray, shape (J,), optional
+        Sampling weights of the units: sums over units, ``xx``, ``xe``, ``ee``, ``n`` among them, have them.
     """
 
     products: np.ndarray
@@ -64,6 +66,7 @@ class System:
     to_tau: np.ndarray
     gamma_scale: np.ndarray
     e_scale: float
+    unit_weight: np.ndarray | None = None
 
     @property
     def n_fixed(self) -> int:
@@ -126,6 +129,15 @@ class System:
 
 def standardise(design: Design) -> System:
     """Scale a design so that neither tolerances nor rounding depend on the units of the data."""
+    if design.moments.unit_weight is not None:
+        from .weighted_likelihood import weighted_system
+
+        return weighted_system(design)
+    return scale_design(design)
+
+
+def scale_design(design: Design) -> System:
+    """Do `standardise` whatever the weights of the units."""
     q, p, J = design.n_random, design.n_coefficients, design.n_units
     n = float(design.n.sum())
     order = design.order

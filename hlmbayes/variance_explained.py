@@ -15,7 +15,8 @@ from scipy.special import expit, logit, ndtri
 
 from .compare import refuse_different_data
 from .errors import HypothesisError
-from .inference import components_information
+from .inference import components_covariance
+from .weights import refuse_weighted
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -120,7 +121,8 @@ def icc(fit: Fit, *, level: float = 0.95) -> IntraclassCorrelation:
     """Give tau_00 / (tau_00 + sigma2).
 
     With predictors in the model it is the conditional one (Raudenbush & Bryk 2002, pp. 24, 36, 74).
-    The interval is the large-sample one on the logit scale, from the expected information (delta method).
+    The interval is the large-sample one on the logit scale, from the expected information, with sampling
+    weights from the sandwich (delta method).
 
     Raises
     ------
@@ -129,6 +131,7 @@ def icc(fit: Fit, *, level: float = 0.95) -> IntraclassCorrelation:
     """
     check_level(level)
     refuse_heterogeneous(fit, "the intraclass correlation")
+    refuse_weighted(fit, "the intraclass correlation", "precision", "variance known")
     position = [
         k for k, r in enumerate(fit.design.random) if fit.model.coefficients[r].predictor.variable is None
     ]
@@ -163,7 +166,7 @@ def _logit_se(fit: Fit, k: int, tau: float, sigma2: float) -> float:
     """Give the standard error of ln(tau_00 / sigma2); nan where the information is singular."""
     at = k * (k + 1) // 2 + k  # of tau_kk among the lower triangle by rows
     try:
-        covariance = np.linalg.inv(components_information(fit))
+        covariance = components_covariance(fit)
     except np.linalg.LinAlgError:
         return float("nan")
     gradient = np.zeros(len(covariance))

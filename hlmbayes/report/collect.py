@@ -154,7 +154,22 @@ def _header(fit: Fit, run: Run) -> Header:
         heterogeneous=fit.variance_model is not None,
         equations=tuple(model.equations().splitlines()),
         mixed=model.mixed(),
-        weights=run.weights,
+        weights=_weights(fit) if run.weights == NO_WEIGHTS else run.weights,
+    )
+
+
+def _weights(fit: Fit) -> tuple[Weight, ...]:
+    """Return HLM's table of weights: design weights of both levels, and the known level-1 variance."""
+    weighting = fit.weighting
+    if weighting is None:
+        return NO_WEIGHTS
+    if weighting.kind in ("precision", "variance known"):
+        return (Weight("Level 1"), Weight("Level 2"), Weight("Precision", weighting.level1))
+    normalized = weighting.scaling in ("hlm", "size")
+    return (
+        Weight("Level 1", weighting.level1, normalized),
+        Weight("Level 2", weighting.level2, weighting.scaling == "hlm"),
+        Weight("Precision"),
     )
 
 

@@ -20,6 +20,7 @@ def remarks(fit: Fit, rows: tuple[FixedRow, ...], warnings: Iterable[str] = ()) 
     groups = [
         _warnings(fit, warnings),
         NoteGroup("Data", _data(fit)),
+        None if fit.weighting is None else NoteGroup("Weights", (fit.weighting.sentence,)),
         NoteGroup("Estimation", _estimation(fit)),
         _small_numbers(fit, rows),
     ]
@@ -53,7 +54,7 @@ def _sentence(text: str) -> str:
 
 def _data(fit: Fit) -> tuple[str, ...]:
     design, moments = fit.design, fit.design.moments
-    n = design.n
+    n = moments.n
     sentences = [
         f"{fit.n_rows:.0f} level-1 records in {fit.n_units} level-2 units were analysed, "
         f"{n.min():.0f} to {n.max():.0f} a unit."
