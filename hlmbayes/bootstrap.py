@@ -19,7 +19,7 @@ from .design import Design, scatter_x, scatter_xx
 from .errors import EstimationError, HypothesisError
 from .hlm_path import to_data
 from .labels import NamedArray
-from .likelihood import Evaluation, standardise
+from .likelihood import standardise
 from .profile import Interval
 from .variance_explained import check_level, refuse_heterogeneous
 from .weights import refuse_weighted
@@ -159,11 +159,12 @@ def bootstrap(
 
 def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """Give gamma_free, tau, sigma2 at the optimum, and whether it is on the boundary."""
-    from .estimate import optimum, settle_boundary
+    from .optimum import evaluation, optimum
+    from .zero_variance import describe_boundary
 
     system = standardise(design)
-    found: Evaluation = optimum(system, reml).point.extra  # type: ignore[assignment]
-    at, boundary = settle_boundary(design, system, found, reml)
+    at = evaluation(optimum(system, reml).point)
+    boundary = describe_boundary(design, system, at)
     s2 = profiled_sigma2(system, at, reml)
     tau, sigma2 = to_data(system, at.theta * s2, s2)
     return at.delta * system.gamma_scale + design.gamma_ols, tau, sigma2, bool(boundary)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .criterion import criterion, degrees_of_freedom, profiled_sigma2
+from .criterion import profiled_sigma2
 from .design import Design, build_design
 from .equations import Model
 from .errors import EstimationError
@@ -16,20 +13,15 @@ from .fit import Components, Fit
 from .heterogeneous import groups_of, variance_columns
 from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance_model
 from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
-from .likelihood import Evaluation, System, evaluate, standardise
+from .likelihood import Evaluation, System, standardise
 from .moments import Moments, moments_of
-from .newton import Minimum, Point, minimise
+from .newton import Minimum
+from .optimum import NO_RESIDUAL, evaluation, optimum
+from .zero_variance import describe_boundary
 
 if TYPE_CHECKING:
     from .data import TwoLevelData
     from .weights import Frequencies, Weights
-
-ZERO = 1e-9  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is zero
-
-SMALLEST_SHARE = 0.05  # of the OLS residual variance, for the sigma2 of the starting values
-FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
-
-NO_RESIDUAL = 1e-12  # level-1 variance, relative to the OLS residual's: below this it is rounding
 
 
 def fit(
@@ -147,173 +139,37 @@ def check_size(design: Design) -> None:
 def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     """Find the optimum of a design's likelihood; ``rows`` are the data it came from."""
     found = optimum(system, reml)
-    found_at: Evaluation = found.point.extra  # type: ignore[assignment]
-    if profiled_sigma2(system, found_at, reml) < NO_RESIDUAL:
+    at = evaluation(found.point)
+    if profiled_sigma2(system, at, reml) < NO_RESIDUAL:
         raise EstimationError(
             "the rows inside the units fit exactly, so the level-1 variance is zero and the likelihood "
             "has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
         )
-    at, boundary = settle_boundary(design, system, found_at, reml)
     log = _log(design, system, found, reml)
-    last = log[-1] if at is found_at else _iteration(design, system, at, reml, len(log))
+    last = log[-1]
     components = Components(last.tau, last.sigma2)
     return Fit(
         model=design.model, design=design, system=system, at=at, method="REML" if reml else "ML",
         algorithm="exact", gamma_free=last.gamma, components=components, entering=components,
         loglik=last.loglik, iterations=len(log), converged=found.converged, stop_reason=found.reason,
-        boundary=boundary, start=None, log=log, data=rows,
+        boundary=describe_boundary(design, system, at), start=None, log=log, data=rows,
     )  # fmt: skip
-
-
-def optimum(
-    system: System, reml: bool, *, sigma2: float | None = None, start: np.ndarray | None = None
-) -> Minimum:
-    """Minimise the criterion over L, Theta = L L', by Newton steps in a trust region.
-
-    Parameters
-    ----------
-    system : System
-    reml : bool
-    sigma2 : float, optional
-        Level-1 variance held fixed (standardised units); profiled out by default.
-    start : ndarray, shape (q, q), optional
-        L to start from.
-    """
-    q = system.n_random
-    lower = lower_triangle(q)
-
-    def objective(x: np.ndarray) -> Point:
-        factor = np.zeros((q, q))
-        factor[lower.place] = x
-        at = evaluate(system, factor)
-        c = criterion(system, at, reml, sigma2=sigma2)
-        jacobian = (x @ lower.slopes).reshape(len(x), q * q)
-        hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
-        hessian += lower.curvature * c.gradient.take(lower.same_column)
-        slope = 2.0 * (c.gradient @ factor)[lower.place]
-        return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), at)
-
-    first = _start(system, reml, sigma2) if start is None else start
-    return minimise(objective, first[lower.place])
-
-
-class LowerTriangle(NamedTuple):
-    """How vec(L L') (q^2,) depends on the m elements of L, by rows of its lower triangle.
-
-    Its Jacobian is ``x @ slopes`` (m, m q^2); ``curvature`` (m, m) is 2 where two elements share a
-    column, and ``same_column`` the flat place in (q, q) of the element of L L' they then share in.
-    """
-
-    place: tuple[np.ndarray, np.ndarray]
-    slopes: np.ndarray
-    curvature: np.ndarray
-    same_column: np.ndarray
-
-
-@lru_cache(maxsize=32)
-def lower_triangle(q: int) -> LowerTriangle:
-    """Give the derivatives of L L' for q by q matrices."""
-    rows, cols = place = np.tril_indices(q)
-    m = len(rows)
-    slopes = np.zeros((m, m, q, q))
-    for i in range(m):
-        for k in np.flatnonzero(cols == cols[i]):
-            # L_rc L_sc is part of element (r, s)
-            slopes[i, k, rows[k], rows[i]] += 1.0
-            slopes[i, k, rows[i], rows[k]] += 1.0
-    same = 2.0 * np.equal.outer(cols, cols)
-    return LowerTriangle(place, slopes.reshape(m, m * q * q), same, rows[:, None] * q + rows)
-
-
-def _start(system: System, reml: bool, sigma2: float | None) -> np.ndarray:
-    """Start from MINQUE(0): sums of squares at Theta = 0 set equal to their expectations.
-
-    The sums are of t_a t_b, t = Z'e, and e'e; their expectations, were the units' Z'Z diagonal, are
-    tau_ab S_ab + sigma2 n [a = b] and n (sum tau_aa + sigma2), with S_ab the sum of (Z'Z)_aa (Z'Z)_bb
-    over units (Z'Z/n is I over all rows). Made well conditioned.
-    """
-    q, n = system.n_random, system.n
-    if not q:
-        return np.zeros((0, 0))
-    t, squares = system.products[:, -1], system.products[np.arange(q), np.arange(q)]
-    if system.unit_weight is not None:
-        t, squares = t * np.sqrt(system.unit_weight), squares * np.sqrt(system.unit_weight)
-    s, tt = squares @ squares.T, t @ t.T
-    variance = system.ee / degrees_of_freedom(system, reml) if sigma2 is None else sigma2
-    share = 1.0 - n * float(np.sum(1.0 / s.diagonal()))
-    if sigma2 is None and share > 0.2:  # else hardly a row is left for sigma2
-        inside = variance - float(np.sum(tt.diagonal() / s.diagonal()))
-        variance = max(inside / share, SMALLEST_SHARE * variance)
-    theta = (tt / variance - n * np.eye(q)) / s
-    values, vectors = np.linalg.eigh(theta)
-    floor = max(FLOOR * float(values[-1]), 1e-3)
-    return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)
-
-
-def settle_boundary(
-    design: Design, system: System, at: Evaluation, reml: bool
-) -> tuple[Evaluation, tuple[str, ...]]:
-    """Set directions of tau that vanish to exactly zero and say which they are."""
-    q = system.n_random
-    if not q:
-        return at, ()
-    values, vectors = np.linalg.eigh(at.theta)
-    zero = values < ZERO * max(1.0, float(values[-1]))
-    if not zero.any():
-        return at, ()
-    kept = vectors[:, ~zero] * np.sqrt(values[~zero])
-    # a lower-triangular root of a singular matrix: the R of a QR factorisation, transposed
-    root = np.zeros((q, q))
-    if kept.shape[1]:
-        root[:, : kept.shape[1]] = np.linalg.qr(kept.T, mode="r").T
-    names = [design.model.coefficients[r].effect for r in design.random]
-    directions = np.linalg.solve(system.to_tau.T, vectors[:, zero])
-    scale = np.sqrt(np.einsum("jaa->a", design.dd)[design.random] / design.n.sum())
-    return evaluate(system, root), _describe_zero(directions, scale, names)
-
-
-def _describe_zero(directions: np.ndarray, scale: np.ndarray, names: list[str]) -> tuple[str, ...]:
-    """Say in words which combinations of the random effects have no variance.
-
-    ``directions`` (q, z) spans the null space of tau; ``scale`` makes their entries comparable.
-    """
-    q, z = directions.shape
-    if z == q:
-        return tuple(f"the variance of {name} is estimated as zero" for name in names)
-    weights = np.linalg.qr(directions / scale[:, None])[0]
-    share = np.einsum("az,az->a", weights, weights)
-    alone = [k for k in range(q) if share[k] > 1 - 1e-8]
-    messages = [f"the variance of {names[k]} is estimated as zero" for k in alone]
-    left = z - len(alone)
-    if left:
-        mixed = [names[k] for k in range(q) if k not in alone and share[k] > 1e-8]
-        messages.append(
-            f"a combination of {' and '.join(mixed)} has zero variance "
-            + (
-                "(their correlation is estimated as 1 or -1)"
-                if len(mixed) == 2
-                else f"({left} of {q} directions of tau)"
-            )
-        )
-    return tuple(messages)
 
 
 def _log(design: Design, system: System, found: Minimum, reml: bool) -> tuple[Iteration, ...]:
     """Give the search's accepted points in the units of the data."""
     constant = data_scale(system, reml)
     return tuple(
-        _iteration(design, system, point.extra, reml, k, point.value + constant)  # type: ignore[arg-type]
+        _iteration(design, system, evaluation(point), reml, k, point.value + constant)
         for k, point in enumerate(found.path, 1)
     )
 
 
 def _iteration(
-    design: Design, system: System, at: Evaluation, reml: bool, number: int, deviance: float | None = None
+    design: Design, system: System, at: Evaluation, reml: bool, number: int, deviance: float
 ) -> Iteration:
     s2 = profiled_sigma2(system, at, reml)
     tau, sigma2 = to_data(system, at.theta * s2, s2)
-    if deviance is None:
-        deviance = criterion(system, at, reml).value + data_scale(system, reml)
     gamma = at.delta * system.gamma_scale + design.gamma_ols
     return Iteration(number, -0.5 * deviance, gamma, tau, sigma2)
 
@@ -323,14 +179,14 @@ def _exact_heterogeneous(fit: Fit, data: Any) -> Fit:
     reml = fit.method == "REML"
     groups = groups_of(fit.design, data)
     state, found = joint_optimum(fit.design, groups, reml, fit.sigma2, optimum)
-    at, boundary = settle_boundary(state.design, state.system, state.at, reml)
     log = tuple(_heterogeneous_iteration(point.extra, k) for k, point in enumerate(found.path, 1))
-    components = Components(tau_of(replace(state, at=at)), 1.0)
+    components = Components(tau_of(state), 1.0)
     homogeneous = (fit.deviance, fit.n_parameters)
     return replace(
-        fit, design=state.design, system=state.system, at=at, gamma_free=log[-1].gamma, components=components,
-        entering=components, loglik=-0.5 * state.deviance, iterations=len(log), converged=found.converged,
-        stop_reason=found.reason, boundary=boundary, log=log,
+        fit, design=state.design, system=state.system, at=state.at, gamma_free=log[-1].gamma,
+        components=components, entering=components, loglik=-0.5 * state.deviance, iterations=len(log),
+        converged=found.converged, stop_reason=found.reason, log=log,
+        boundary=describe_boundary(state.design, state.system, state.at),
         variance_model=variance_model(state.design, groups, state.alpha, state.spread, homogeneous, len(log)),
     )  # fmt: skip
 

@@ -15,6 +15,9 @@ import numpy as np
 
 FLAT = 1e-7  # curvature relative to the largest, below which a direction may be flat
 
+NOISE = 1e-11  # relative rounding of the objective: a smaller loss or gain says nothing about a step
+ROUNDING = 1e-5  # absolute, in the objective: what steps that promise nothing may appear to change
+
 
 class Point(NamedTuple):
     """A place and what is known there; ``extra`` is whatever the objective wants kept."""
@@ -54,19 +57,18 @@ def minimise(
         Evaluations at most.
     """
     point, radius, path = objective(start), 1.0, []
-    for count in range(1, limit):
+    for count in range(2, limit + 1):
         path.append(point)
         values, vectors = np.linalg.eigh(point.hessian)
         step, promised = _step(values, vectors, point.gradient, radius, tolerance)
         tried = objective(point.x + step)
-        last = promised < tolerance
-        noise = 1e-13 * abs(point.value)
+        noise = NOISE * (1.0 + abs(point.value))
         gain = point.value - tried.value
-        if last and gain > -noise - tolerance:
+        if promised < tolerance and abs(gain) < ROUNDING:
             # a step along a direction that is flat but for rounding can lose what the others gained
             if tried.gradient @ tried.gradient > point.gradient @ point.gradient:
                 tried = point
-            return Minimum(tried, (*path, tried), count + 1, True, "no smaller value nearby: the optimum")
+            return Minimum(tried, (*path, tried), count, True, "no smaller value nearby: the optimum")
         ratio = (gain + noise) / (promised + noise) if np.isfinite(gain) else -1.0
         length = float(np.linalg.norm(step))
         if ratio < 0.25:
@@ -78,9 +80,11 @@ def minimise(
         else:
             path.pop()
         if radius < 1e-12:
-            return Minimum(
-                point, (*path, point), count + 1, False, "no step lowers the criterion any further"
+            done = promised < ROUNDING
+            why = (
+                "rounding hides any smaller value nearby" if done else "no step lowers the criterion further"
             )
+            return Minimum(point, (*path, point), count, done, why)
     return Minimum(point, (*path, point), limit, False, f"{limit} evaluations were not enough")
 
 

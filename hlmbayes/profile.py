@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import chdtri, stdtrit
 
 from .criterion import criterion, observed_information, profiled_sigma2
-from .likelihood import Evaluation, System, evaluate
+from .likelihood import System, evaluate
 from .newton import Minimum, Point, minimise
 from .variance_explained import check_level, refuse_heterogeneous
 from .weights import refuse_weighted
@@ -129,12 +129,11 @@ def fixed_intervals(fit: Fit, *, level: float = 0.95, df: str | None = None) -> 
 
 def _prepare(fit: Fit, level: float) -> tuple[Profile, np.ndarray, float]:
     """Find the optimum, and tau there in units where every Z column and e have mean square one."""
-    from .estimate import optimum, settle_boundary
+    from .optimum import evaluation, optimum
 
     design, system, reml = fit.design, fit.system, fit.method == "REML"
     r = design.random
-    at: Evaluation = optimum(system, reml).point.extra  # type: ignore[assignment]
-    at, _ = settle_boundary(design, system, at, reml)
+    at = evaluation(optimum(system, reml).point)
     scale = np.sqrt(np.einsum("jaa->a", design.dd)[r] / design.n.sum())
     to_standard = np.linalg.solve(system.to_tau, np.diag(1.0 / scale)) * system.e_scale
     sigma2 = profiled_sigma2(system, at, reml)

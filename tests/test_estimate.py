@@ -42,7 +42,7 @@ def check(fit, expected: dict) -> None:
     assert fit.deviance == pytest.approx(expected["deviance"], abs=1e-6)
     for name, value in expected["gamma"].items():
         assert fit.gamma[name.split("=")[0]] == pytest.approx(value, rel=1e-6, abs=1e-7)
-    np.testing.assert_allclose(fit.tau, expected["tau"], rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(fit.tau, expected["tau"], rtol=1e-6, atol=1e-7)
     assert fit.sigma2 == pytest.approx(expected["sigma2"], rel=1e-6)
     assert fit.n_parameters == expected["n_parameters"]
 
