@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hlmbayes import datasets as datasets
+    from hlmbayes import diagnostics as diagnostics
     from hlmbayes import errors as errors
+    from hlmbayes import plots as plots
     from hlmbayes.data import TwoLevelData as TwoLevelData
     from hlmbayes.data import read as read
     from hlmbayes.equations import Model as Model
@@ -33,7 +35,7 @@ __version__ = "0.1.0"
 # imports.  Where one name must be both (moments), the module makes itself callable by setting
 # sys.modules[__name__].__class__ ("Customizing module attribute access" in Python's reference): that holds in
 # every order, and keeps this import lazy.
-SUBMODULES = ("datasets", "errors", "moments")
+SUBMODULES = ("datasets", "diagnostics", "errors", "moments", "plots")
 PUBLIC = {
     "read": "data",
     "TwoLevelData": "data",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .bootstrap import Bootstrap
     from .compare import DevianceTest
     from .data import TwoLevelData
+    from .diagnostics import Checks
     from .heterogeneous import VarianceModel
     from .homogeneity import HomogeneityTest
     from .hypotheses import WaldTest
@@ -274,6 +275,12 @@ class Fit:
         from .influence import influence
 
         return influence(self)
+
+    def check(self) -> Checks:
+        """Check normality, homogeneity, outliers and influence; each with a verdict in plain words."""
+        from .diagnostics import check
+
+        return check(self)
 
     # --- intervals ---
 

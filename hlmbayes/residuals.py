@@ -139,7 +139,7 @@ def shrinkage(fit: Fit) -> np.ndarray:
 
 def unweighted(fit: Fit) -> Design:
     """Give the design with every row counted once: another one where sigma2 differs between rows."""
-    if getattr(fit, "variance_model", None) is None:
+    if fit.variance_model is None:
         return fit.design
     return build_design(fit.model, fit.design.moments)
 
@@ -236,8 +236,14 @@ def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np
 # --- level 1 --------------------------------------------------------------------------------------
 
 
-def row_residuals(fit: Fit) -> RowResiduals:
-    """Compute level-1 residuals r = y - D b*, b* the EB coefficients of the row's unit.
+def row_residuals(fit: Fit, b: np.ndarray | None = None) -> RowResiduals:
+    """Compute level-1 residuals r = y - D b*, b* the coefficients of the row's unit.
+
+    Parameters
+    ----------
+    fit : Fit
+    b : ndarray, shape (J, p), optional
+        The level-1 coefficients; the EB coefficients by default.
 
     Raises
     ------
@@ -249,16 +255,23 @@ def row_residuals(fit: Fit) -> RowResiduals:
     mask, _ = data.complete_rows(names)
     row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
     unit = np.searchsorted(design.unit_ids, data.unit_ids[data.unit[row]])
-    b = design.level1_coefficients(fit.gamma_free)
-    if design.n_random:
-        b[:, design.random] += np.einsum(
-            "jab,jb->ja", shrinkage(fit), remaining(design, fit.gamma_free)[:, design.random]
-        )
+    if b is None:
+        b = eb_coefficients(fit)
     fitted = np.zeros(len(row))
     for k in range(len(design.model.coefficients)):
         fitted += b[unit, k] * level1_values(design, data, k, row, unit)
     y = np.asarray(data.level1_column(design.model.outcome), dtype=float)[row]
     return RowResiduals(row, unit, fitted, y - fitted, row_sigma(fit, data, row, unit))
+
+
+def eb_coefficients(fit: Fit) -> np.ndarray:
+    """Give the EB level-1 coefficients W gamma + u*, shape (J, p); u* = 0 where a coefficient has no u."""
+    design = fit.design
+    b = design.level1_coefficients(fit.gamma_free)
+    if design.n_random:
+        de = remaining(design, fit.gamma_free)[:, design.random]
+        b[:, design.random] += np.einsum("jab,jb->ja", shrinkage(fit), de)
+    return b
 
 
 def rows_of(fit: Fit) -> TwoLevelData:
@@ -294,7 +307,7 @@ def level1_values(
 
 def row_sigma(fit: Fit, data: TwoLevelData, row: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """Give the level-1 standard deviation of each row: one number, or exp(c'alpha / 2)."""
-    variance_model = getattr(fit, "variance_model", None)
+    variance_model = fit.variance_model
     if variance_model is None:
         return np.full(len(row), np.sqrt(fit.entering.sigma2))
     log_variance = np.full(len(row), float(variance_model.alpha[0]))

@@ -1,0 +1,40 @@
+"""Every figure of the package: ``hlm.plots.caterpillar(fit)``.
+
+Each function takes a Fit, a Posterior or (diagnostic plots) the DataTree of `hlmbayes.diagnostics.tree`,
+draws on the axes given as ``ax`` or on new ones, and returns the axes; none of them shows a window.
+``hlm.plots.caterpillar(fit).figure.savefig("caterpillar.png")`` writes a file.
+"""
+
+from .report.level1_plots import (
+    influence,
+    influence_on_effects,
+    level1_qq,
+    residual_against_fitted,
+    residuals_by_unit,
+)
+from .report.level2_plots import (
+    caterpillar,
+    chi2_qq,
+    effect_against,
+    log_sd_histogram,
+    log_sd_qq,
+    shrinkage,
+)
+from .report.model_graphs import boxes_by_unit, level1_equations, predicted
+
+__all__ = [
+    "boxes_by_unit",
+    "caterpillar",
+    "chi2_qq",
+    "effect_against",
+    "influence",
+    "influence_on_effects",
+    "level1_equations",
+    "level1_qq",
+    "log_sd_histogram",
+    "log_sd_qq",
+    "predicted",
+    "residual_against_fitted",
+    "residuals_by_unit",
+    "shrinkage",
+]

@@ -1,0 +1,282 @@
+"""Model graphs as HLM draws them: predicted lines with bands, each unit's own line, box plots by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..diagnostic_tree import Point, label_of, lower_first, point_of
+from ..errors import DataError, OutputError
+from ..predictions import Line, Values, Variable, find_variable, predict, variables_of
+from ..residual_frames import level2_values
+from ..residuals import eb_coefficients
+from .level1_plots import SHOWN_UNITS, slim_boxes, unit_quantiles
+from .level2_plots import FEW, unit_word, value_text
+from .plot_style import CYCLE, DASHES, axes, finish, legend, named, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def predicted(
+    source: Any,
+    x: str,
+    ax: Axes | None = None,
+    *,
+    by: Mapping[str, Values] | None = None,
+    at: Mapping[str, float] | None = None,
+    prob: float = 0.95,
+    robust: bool = False,
+    band: bool = True,
+) -> Axes:
+    """Draw the predicted outcome over a variable, a line for each value of up to two others.
+
+    ``predicted(fit, "ses", by={"sector": "all", "meanses": "quartiles"})``: colours for the values of the
+    first variable, dashes for those of the second. See `hlmbayes.predictions.predict`.
+
+    Raises
+    ------
+    OutputError
+        More than two variables in ``by``, or what `predict` refuses.
+    """
+    by = dict(by or {})
+    if len(by) > 2:
+        raise OutputError(
+            f"lines can be told apart by two variables at most, got {len(by)}: hold the others with at="
+        )
+    lines = predict(source, x, by, at=at, prob=prob, robust=robust)
+    known = variables_of(source)
+    ax = axes(ax)
+    levels = [list(dict.fromkeys(line.at[name] for line in lines)) for name in (n.lower() for n in by)]
+    for line in lines:
+        colour, dash = _look(line, levels)
+        if band:
+            ax.fill_between(line.x, line.low, line.high, color=colour, alpha=0.13, linewidth=0)
+        ax.plot(
+            line.x,
+            line.y,
+            color=colour,
+            linestyle=dash,
+            linewidth=2.2,
+            label=_line_name(source, known, by, line),
+        )
+    ax.margins(x=0)
+    point, over = point_of(source), find_variable(known, x)
+    outcome = label_of(point, point.model.outcome)
+    bands = f", {100 * prob:g} % bands" if band else ""
+    *most, last = [over.name.lower(), *(known[name.lower()].name.lower() for name in by)]
+    names = f"{', '.join(most)} and {last}" if most else last
+    finish(ax, f"{outcome} by {names}{bands}", axis_name(over), f"Predicted {lower_first(outcome)}")
+    if by:
+        title = " × ".join(known[name.lower()].label for name in by)
+        legend(ax, outside=len(lines) > 3, title=title)
+    return ax
+
+
+def axis_name(variable: Variable) -> str:
+    """Return the axis label of a predictor, with how it is centred."""
+    return named(variable.label, variable.name) + variable.note
+
+
+def _look(line: Line, levels: list[list[float]]) -> tuple[str, str]:
+    place = [values.index(value) for values, value in zip(levels, line.at.values(), strict=True)]
+    return CYCLE[place[0] % len(CYCLE)] if place else CYCLE[0], DASHES[place[1] % 4] if len(
+        place
+    ) > 1 else "-"
+
+
+def _line_name(
+    source: Any, known: Mapping[str, Variable], by: Mapping[str, Values], line: Line
+) -> str | None:
+    parts = []
+    for (name, wanted), value in zip(by.items(), line.at.values(), strict=True):
+        variable = known[name.lower()]
+        text = value_text(source, variable.name, value)
+        if isinstance(wanted, str) and wanted == "quartiles":
+            share = {round(float(np.quantile(variable.values, q)), 12): q for q in (0.25, 0.5, 0.75)}
+            text = f"{100 * share[round(value, 12)]:.0f}th percentile ({number(value)})"
+        parts.append(text)
+    return ", ".join(parts) or None
+
+
+def level1_equations(
+    source: Any, x: str, ax: Axes | None = None, *, colour: str | None = None, units: int | None = None
+) -> Axes:
+    """Draw each unit's own level-1 line (EB coefficients) over its own range of x.
+
+    Other level-1 variables are at their means. A colour variable with few values is drawn in as many
+    colours; any other one in its quarters.
+
+    Parameters
+    ----------
+    source : Fit or Posterior
+    x : str
+        A level-1 predictor of the model.
+    ax : Axes, optional
+    colour : str, optional
+        A level-2 variable, in the model or not, to colour the lines by.
+    units : int, optional
+        Draw only so many units, evenly over the ids; all up to 200 by default.
+
+    Raises
+    ------
+    OutputError
+        x is not a level-1 predictor, or there are no rows.
+    """
+    from matplotlib.collections import LineCollection
+
+    known, point = variables_of(source), point_of(source)
+    over = find_variable(known, x)
+    if over.level != 1:
+        raise OutputError(f"{x} is a level-2 variable, the same all over a unit: units have no line over it")
+    low, high = _ranges(point, over)
+    b = eb_coefficients(point)
+    if isinstance(point, Point):
+        b = point.design.level1_coefficients(point.gamma_free)
+        b[:, point.design.random] += point.u_mean
+    ends = np.stack([_outcome(point, known, b, over, end) for end in (low, high)], axis=1)
+    segments = np.stack([np.stack([low, high], axis=1), ends], axis=2)
+    ax = axes(ax)
+    shown = np.unique(np.linspace(0, len(b) - 1, min(len(b), units or SHOWN_UNITS)).astype(int))
+    kinds, names, title = _kinds(source, colour, len(b))
+    for k, name in enumerate(names):
+        mine = shown[kinds[shown] == k]
+        shade = CYCLE[k % len(CYCLE)]
+        ax.add_collection(LineCollection(list(segments[mine]), colors=shade, linewidths=1.0, alpha=0.5))
+        ax.plot([], [], color=shade, linewidth=2, label=name)
+    ax.autoscale_view()
+    if colour:
+        legend(ax, outside=True, title=title)
+    outcome = label_of(point, point.model.outcome)
+    word = unit_word(label_of(point, point.design.moments.id_name), point.design.moments.id_name)
+    heading = f"Level-1 equations of {len(shown)} {word}"
+    return finish(ax, heading, axis_name(over), f"Predicted {lower_first(outcome)} (EB)")
+
+
+def _ranges(point: Any, over: Variable) -> tuple[np.ndarray, np.ndarray]:
+    """Give the smallest and largest x of each unit, (J,) each; of all rows where there are no rows."""
+    n_units = point.design.n_units
+    if point.data is None:
+        return np.full(n_units, over.values.min()), np.full(n_units, over.values.max())
+    data = point.data
+    mask, _ = data.complete_rows(point.design.moments.columns)
+    ids = data.unit_ids[data.unit if mask is None else data.unit[mask]]
+    unit = np.searchsorted(point.design.unit_ids, ids)
+    low, high = np.full(n_units, np.inf), np.full(n_units, -np.inf)
+    np.minimum.at(low, unit, over.values)
+    np.maximum.at(high, unit, over.values)
+    return low, high
+
+
+def _outcome(
+    point: Any, known: Mapping[str, Variable], b: np.ndarray, over: Variable, x: np.ndarray
+) -> np.ndarray:
+    """Give each unit's predicted outcome at its x (raw units), (J,)."""
+    y = np.zeros(len(b))
+    for p, coefficient in enumerate(point.model.coefficients):
+        variable = coefficient.predictor.variable
+        if variable is None:
+            y += b[:, p]
+        elif variable.lower() == over.name.lower():
+            y += b[:, p] * (x - over.center)
+        else:
+            y += b[:, p] * known[variable.lower()].mean
+    return y
+
+
+def _kinds(source: Any, colour: str | None, n_units: int) -> tuple[np.ndarray, list[str], str]:
+    """Sort units into colours: (J,) indices, the names of the colours, the variable's label."""
+    if colour is None:
+        return np.zeros(n_units, dtype=int), [""], ""
+    point = point_of(source)
+    values = np.asarray(level2_values(point, colour), dtype=float)
+    distinct = np.unique(values[np.isfinite(values)])
+    title = label_of(point, colour)
+    if len(distinct) <= FEW:
+        return (
+            np.where(np.isfinite(values), np.searchsorted(distinct, values), -1),
+            [value_text(source, colour, v) for v in distinct],
+            title,
+        )
+    cuts = np.nanquantile(values, [0.25, 0.5, 0.75])
+    edges = [number(float(c)) for c in cuts]
+    names = [
+        f"below {edges[0]}",
+        f"{edges[0]} to {edges[1]}",
+        f"{edges[1]} to {edges[2]}",
+        f"above {edges[2]}",
+    ]
+    return np.where(np.isfinite(values), np.searchsorted(cuts, values), -1), names, f"{title}, quarters"
+
+
+def boxes_by_unit(source: Any, variable: str, ax: Axes | None = None, *, colour: str | None = None) -> Axes:
+    """Draw slim box plots of a level-1 variable, one a unit, in order of the medians.
+
+    Parameters
+    ----------
+    source : Fit, Posterior or TwoLevelData
+    variable : str
+        Any numeric level-1 variable of the data.
+    ax : Axes, optional
+    colour : str, optional
+        A level-2 variable with few values.
+
+    Raises
+    ------
+    OutputError
+        No rows, or no such variable.
+    """
+    data = source if hasattr(source, "level1_column") else point_of(source).data
+    if data is None:
+        raise OutputError("box plots need the rows, and this fit was made from moments")
+    try:
+        x = np.asarray(data.level1_column(variable), dtype=float)
+    except DataError as error:
+        raise OutputError(str(error)) from None
+    kept = np.isfinite(x)
+    q, owners = unit_quantiles(x[kept], data.unit[kept])
+    order = np.argsort(q[:, 2], kind="stable")
+    if len(order) > SHOWN_UNITS:
+        order = order[np.unique(np.linspace(0, len(order) - 1, SHOWN_UNITS).astype(int))]
+    ax = axes(ax)
+    kinds = np.zeros(len(owners), dtype=int)
+    names = [""]
+    title = ""
+    if colour is not None:
+        values = np.asarray(data.level2_column(colour), dtype=float)[owners]
+        distinct = np.unique(values)
+        if len(distinct) > FEW:
+            raise OutputError(
+                f"{colour} has {len(distinct)} different values: colours tell at most {FEW} apart"
+            )
+        kinds, title = np.searchsorted(distinct, values), data.labels.get(colour.lower(), colour)
+        labels = data.value_labels.get(colour.lower(), {})
+        names = [str(labels.get(v, number(float(v)))) for v in distinct]
+    place = np.arange(len(order))
+    for k, name in enumerate(names):
+        mine = kinds[order] == k
+        slim_boxes(ax, place[mine], q[order][mine], CYCLE[k])
+        if name:
+            ax.plot([], [], color=CYCLE[k], linewidth=4, alpha=0.55, label=name)
+    handles, texts = ax.get_legend_handles_labels()
+    if colour is not None:
+        pick = [k for k, text in enumerate(texts) if text in names]
+        legend(
+            ax, handles=[handles[k] for k in pick], labels=[texts[k] for k in pick], loc="upper left",
+            title=title, ncols=len(pick),
+        )  # fmt: skip
+    else:
+        legend(ax, loc="upper left", ncols=3)
+    low, high = q[order, 0].min(), q[order, 4].max()
+    ax.set_ylim(low - 0.04 * (high - low), high + 0.2 * (high - low))
+    ax.set_xlim(-0.02 * len(order), 1.02 * len(order))
+    label = data.labels.get(variable.lower()) or variable
+    word = unit_word(data.labels.get(data.id_name.lower(), ""), data.id_name)
+    shown = "" if len(order) == len(owners) else f" ({len(order)} of {len(owners):,})"
+    heading = f"{label} by {word[:-1]}: median, middle half, 5th to 95th percentile"
+    return finish(ax, heading, f"{word.capitalize()} in order of the median{shown}", named(label, variable))
+
+
+__all__ = ["boxes_by_unit", "level1_equations", "predicted"]

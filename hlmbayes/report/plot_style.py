@@ -1,0 +1,223 @@
+"""How the figures look: 800 pixels wide, colours told apart by everybody, labels that do not collide.
+
+Colours: Okabe & Ito (2008), "Color Universal Design", without the yellow that white paper swallows.
+matplotlib is imported when the first figure is drawn.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+PURPLE, SKY, INK, GREY, PALE = "#CC79A7", "#56B4E9", "#222222", "#767676", "#D9D9D9"
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK)
+DASHES = ("-", "--", ":", "-.")
+SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels at 100 dots an inch
+SMALL = 9.5
+STYLE: dict[str, Any] = {
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "font.size": 11,
+    "axes.labelsize": 11.5,
+    "axes.labelpad": 6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "axes.unicode_minus": True,
+    "legend.frameon": False,
+}
+
+
+def axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
+    """Return the axes given, or those of a new figure in the house style."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(STYLE):  # type: ignore[arg-type]
+        return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def finish(ax: Axes, title: str, x: str, y: str) -> Axes:
+    """Write title and axis labels, broken into lines where they are long."""
+    ax.set_title(wrapped(title, 70), loc="left", fontsize=13, fontweight="bold", pad=10)
+    ax.set_xlabel(wrapped(x, 66))
+    ax.set_ylabel(wrapped(y, 44))
+    return ax
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break text into as few lines as the width allows, of about equal length."""
+    lines = -(-len(text) // width)
+    return "\n".join(textwrap.wrap(text, min(width, -(-len(text) // max(lines, 1)) + 6)))
+
+
+def named(label: str, name: str) -> str:
+    """Return "label (name)", or the name alone where there is no label."""
+    return name if label.lower() == name.lower() else f"{label} ({name})"
+
+
+def zero_line(ax: Axes) -> None:
+    """Draw a thin line at y = 0 behind everything."""
+    ax.axhline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
+
+
+def legend(ax: Axes, **options: Any) -> None:
+    """Draw the legend small, beside the axes if ``outside``."""
+    if options.pop("outside", False):
+        options |= {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.0}
+    title = options.pop("title", None)
+    if title:
+        title = "\n".join(textwrap.wrap(title, 24))
+    drawn = ax.legend(fontsize=SMALL + 0.5, frameon=False, title=title, alignment="left", **options)
+    drawn.get_title().set_fontsize(SMALL + 0.5)
+
+
+def smooth(
+    x: np.ndarray, y: np.ndarray, span: float = 0.6, points: int = 60
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth y over x by local straight lines with tricube weights (Cleveland 1979), not robustified.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n,)
+    span : float
+        Share of the points that count at each place.
+    points : int
+        Places, evenly between the smallest and largest x.
+
+    Returns
+    -------
+    grid, fitted : ndarray, shape (points,)
+        Empty where x has fewer than three distinct values.
+    """
+    ok = np.isfinite(x) & np.isfinite(y)
+    x, y = x[ok], y[ok]
+    if len(np.unique(x)) < 3:
+        return np.zeros(0), np.zeros(0)
+    grid = np.linspace(x.min(), x.max(), points)
+    nearest = min(len(x) - 1, max(2, int(np.ceil(span * len(x)))))
+    fitted = np.empty(points)
+    for k, at in enumerate(grid):  # a loop over places, not rows: memory stays O(n)
+        d = np.abs(x - at)
+        reach = max(float(np.partition(d, nearest)[nearest]), 1e-12 * max(1.0, float(np.ptp(x))))
+        w = np.clip(1.0 - (d / (reach * 1.0001)) ** 3, 0.0, None) ** 3
+        center = w @ x / w.sum()
+        spread = w @ (x - center) ** 2
+        slope = (w @ ((x - center) * y)) / spread if spread > 1e-12 * w.sum() * np.var(x) else 0.0
+        fitted[k] = w @ y / w.sum() + slope * (at - center)
+    return grid, fitted
+
+
+def jitter(n: int, width: float = 0.12) -> np.ndarray:
+    """Return n offsets that spread points evenly and always the same (a golden-ratio sequence)."""
+    return width * (2.0 * np.modf(0.618033988749895 * np.arange(1, n + 1))[0] - 1.0)
+
+
+def label_points(
+    ax: Axes, x: np.ndarray, y: np.ndarray, texts: Sequence[Any], all_x: np.ndarray, all_y: np.ndarray
+) -> None:
+    """Write a text at each point (x, y) where it covers no other label and as few points as can be.
+
+    The axes' limits must be final. A text for which there is no room is left out.
+    """
+    figure = ax.figure.figure  # of a subfigure, too, the whole one
+    figure.draw_without_rendering()
+    frame = ax.get_window_extent()
+    drawn = ax.transData.transform(np.column_stack([all_x, all_y]))
+    key = ax.get_legend()
+    taken: list[Any] = [] if key is None else [key.get_window_extent()]
+    for px, py, text in zip(x, y, texts, strict=True):
+        note = ax.annotate(
+            str(text),
+            (px, py),
+            textcoords="offset points",
+            xytext=(0, 0),
+            fontsize=SMALL,
+            color=INK,
+            zorder=6,
+        )
+        best, best_cost = None, np.inf
+        for dx, dy, ha, va in _PLACES:
+            note.set(ha=ha, va=va)
+            note.xyann = (dx, dy)
+            box = note.get_window_extent()
+            inside = (
+                frame.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and frame.y0 <= box.y0 <= box.y1 <= frame.y1
+            )
+            if not inside or any(box.padded(1.0).overlaps(other) for other in taken):
+                continue
+            covered = (abs(drawn - [(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2]) <= [
+                box.width / 2 + 3, box.height / 2 + 3
+            ]).all(axis=1).sum()  # fmt: skip
+            cost = 10.0 * covered + abs(dx) + abs(dy)
+            if cost < best_cost:
+                best, best_cost = (dx, dy, ha, va), cost
+        if best is None:
+            note.remove()
+            continue
+        note.set(ha=best[2], va=best[3])
+        note.xyann = best[:2]
+        taken.append(note.get_window_extent())
+
+
+def label_ends(ax: Axes, x: np.ndarray, y: np.ndarray, texts: Sequence[Any], side: str) -> None:
+    """Write texts in the left or right margin of the axes, one above the other, a thin line to each point."""
+    if not len(x):
+        return
+    low, high = ax.get_ylim()
+    gap = 0.047 * (high - low)
+    order = np.argsort(y, kind="stable")
+    places = y[order].astype(float)
+    for k in range(1, len(places)):
+        places[k] = max(places[k], places[k - 1] + gap)
+    places += y.mean() - places.mean()
+    first, last = ax.get_xlim()
+    edge, ha = (first + 0.012 * (last - first), "left") if side == "left" else (last, "right")
+    for at, place in zip(order, places, strict=True):
+        ax.annotate(
+            str(texts[at]), (x[at], y[at]), xytext=(edge, place), ha=ha, va="center", fontsize=SMALL,
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 1.0, "shrinkB": 3.0},
+            color=INK,
+        )  # fmt: skip
+
+
+_PLACES = [
+    (dx * far, dy * far, ha, va)
+    for far in (1, 2, 3)
+    for dx, dy, ha, va in (
+        (6, 0, "left", "center"),
+        (-6, 0, "right", "center"),
+        (0, 6, "center", "bottom"),
+        (0, -6, "center", "top"),
+        (5, 5, "left", "bottom"),
+        (-5, 5, "right", "bottom"),
+        (5, -5, "left", "top"),
+        (-5, -5, "right", "top"),
+    )
+]
+
+
+def id_text(value: Any) -> str:
+    """Write a unit's id without a needless ".0"."""
+    return (
+        f"{value:g}" if isinstance(value, float | np.floating) and float(value).is_integer() else str(value)
+    )
+
+
+def number(value: float) -> str:
+    """Write a number for a label: three significant digits, a real minus sign."""
+    return f"{value:.3g}".replace("-", "\u2212")

@@ -1,0 +1,159 @@
+"""Model graphs: lines are predictions, colours and dashes tell them apart, labels come from the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.errors import OutputError
+from hlmbayes.moments import moments_of
+from hlmbayes.predictions import predict
+
+from ..small import model, small
+from .figures import OKABE_ITO, check_legible, colours, legend_texts, points
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+MODEL4 = """mathach = b0 + b1*group(ses) + r
+    b0 = g00 + g01*sector + g02*meanses + u0
+    b1 = g10 + g11*sector + g12*meanses + u1"""
+
+GRAPHS: dict[str, Callable[..., Any]] = {
+    "level1_by_category": lambda fit, ax=None: hlm.plots.predicted(fit, "ses", ax, by={"sector": "all"}),
+    "level1_by_two": lambda fit, ax=None: hlm.plots.predicted(
+        fit, "ses", ax, by={"sector": "categories", "meanses": "quartiles"}
+    ),
+    "level2_by_values": lambda fit, ax=None: hlm.plots.predicted(fit, "meanses", ax, by={"ses": [-1, 0, 1]}),
+    "one_line": lambda fit, ax=None: hlm.plots.predicted(fit, "sector", ax, robust=True, band=False),
+    "equations": lambda fit, ax=None: hlm.plots.level1_equations(fit, "ses", ax),
+    "equations_category": lambda fit, ax=None: hlm.plots.level1_equations(fit, "ses", ax, colour="sector"),
+    "equations_quarters": lambda fit, ax=None: hlm.plots.level1_equations(fit, "ses", ax, colour="pracad"),
+    "boxes": lambda fit, ax=None: hlm.plots.boxes_by_unit(fit, "ses", ax),
+    "boxes_category": lambda fit, ax=None: hlm.plots.boxes_by_unit(fit, "mathach", ax, colour="sector"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def fit() -> Any:
+    return hlm.Model(MODEL4).fit(hlm.datasets.hsb())
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_graph_can_be_read(fit: Any, name: str) -> None:
+    ax = GRAPHS[name](fit)
+    check_legible(ax)
+    assert colours(ax) <= OKABE_ITO
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_axes_given_are_used(fit: Any, name: str) -> None:
+    figure, ax = plt.subplots()
+    assert GRAPHS[name](fit, ax=ax) is ax
+    assert plt.get_fignums() == [figure.number]
+
+
+def test_lines_and_bands_are_the_predictions(fit: Any) -> None:
+    by = {"sector": "all", "meanses": "quartiles"}
+    ax = hlm.plots.predicted(fit, "ses", by=by, prob=0.8)
+    lines = predict(fit, "ses", by, prob=0.8)
+    assert len(ax.lines) == len(lines) == 6
+    for drawn, line, band in zip(ax.lines, lines, ax.collections, strict=True):
+        np.testing.assert_array_equal(drawn.get_xydata(), np.column_stack([line.x, line.y]))
+        corners = band.get_paths()[0].vertices
+        assert corners[:, 1].min() == pytest.approx(line.low.min())
+        assert corners[:, 1].max() == pytest.approx(line.high.max())
+    assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == 6
+    assert legend_texts(ax)[0] == "public, 25th percentile (−0.301)"
+    assert legend_texts(ax)[5].startswith("Catholic, 75th percentile")
+    label = "Socioeconomic status of the student (ses), deviation from the unit's mean"
+    assert ax.get_xlabel().replace("\n", " ") == label
+    assert ax._left_title.get_text() == "Mathematics achievement by ses, sector and meanses, 80 % bands"
+    assert ax.get_ylabel() == "Predicted mathematics achievement"
+
+
+def test_units_lines_are_their_eb_equations(fit: Any) -> None:
+    ax = hlm.plots.level1_equations(fit, "ses", colour="sector")
+    frame = fit.residuals(level=2)
+    segments = [np.array(c.get_segments()) for c in ax.collections]
+    assert [len(s) for s in segments] == [90, 70]
+    assert legend_texts(ax) == ["public", "Catholic"]
+    public = frame[frame["sector"] == 0]
+    for line, (_, unit) in zip(segments[0], public.iterrows(), strict=True):
+        np.testing.assert_allclose(line[:, 1], unit["ecintrcp"] + unit["ecses"] * line[:, 0])
+    data = hlm.datasets.hsb()
+    mine = np.asarray(data.level1["ses"])[data.unit == 0]
+    np.testing.assert_allclose(segments[0][0][:, 0], [(mine - mine.mean()).min(), (mine - mine.mean()).max()])
+
+
+def test_quarters_hold_a_quarter_of_the_units(fit: Any) -> None:
+    ax = hlm.plots.level1_equations(fit, "ses", colour="pracad")
+    counts = [len(c.get_segments()) for c in ax.collections]
+    assert sum(counts) == 160
+    assert max(counts) - min(counts) < 12
+    assert legend_texts(ax)[0].startswith("below ")
+    few = hlm.plots.level1_equations(fit, "ses", units=12)
+    assert len(few.collections[0].get_segments()) == 12
+    assert "12 schools" in few._left_title.get_text()
+
+
+def test_units_lines_without_rows_and_with_other_level1_variables() -> None:
+    raw = small(n_units=16)
+    fit = model("raw").fit(raw.data())
+    ax = hlm.plots.level1_equations(fit, "x")
+    frame = fit.residuals()
+    line = np.array(ax.collections[0].get_segments())[3]
+    unit = frame.iloc[3]
+    others = unit["ecz"] * raw.columns["z"].mean()
+    np.testing.assert_allclose(line[:, 1], unit["ecintrcp"] + unit["ecx"] * line[:, 0] + others)
+    fit = model("raw").fit(moments_of(raw.data(), ["y", "x", "z"]))
+    check_legible(hlm.plots.level1_equations(fit, "x"))
+
+
+def test_boxes_are_the_units_quantiles(fit: Any) -> None:
+    data = hlm.datasets.hsb()
+    ax = hlm.plots.boxes_by_unit(data, "MATHACH", colour="sector")
+    y = np.asarray(data.level1["mathach"])
+    medians = np.sort([np.median(y[data.unit == j]) for j in range(160)])
+    drawn = np.concatenate([points(ax, 0), points(ax, 1)])
+    np.testing.assert_allclose(drawn[np.argsort(drawn[:, 0]), 1], medians)
+    assert legend_texts(ax) == ["public", "Catholic"]
+
+
+def test_refusals(fit: Any) -> None:
+    with pytest.raises(OutputError, match="two variables at most"):
+        hlm.plots.predicted(fit, "ses", by={"sector": "all", "meanses": "quartiles", "x": 1})
+    with pytest.raises(OutputError, match="meanses is a level-2 variable"):
+        hlm.plots.level1_equations(fit, "meanses")
+    with pytest.raises(OutputError, match="'nothing'"):
+        hlm.plots.boxes_by_unit(fit, "nothing")
+    with pytest.raises(OutputError, match="colours tell at most"):
+        hlm.plots.boxes_by_unit(fit, "ses", colour="meanses")
+    moments = hlm.Model(MODEL4).fit(moments_of(hlm.datasets.hsb(), ["mathach", "ses"]))
+    with pytest.raises(OutputError, match="made from moments"):
+        hlm.plots.boxes_by_unit(moments, "ses")
+
+
+def test_many_units_are_thinned() -> None:
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(400), 6)
+    x = rng.normal(size=2400)
+    data = hlm.read(
+        {"id": unit, "x": x, "y": x + rng.normal(size=400)[unit] + rng.normal(size=2400)}, id="id"
+    )
+    ax = hlm.plots.boxes_by_unit(data, "y")
+    assert len(points(ax)) == 200
+    assert "(200 of 400)" in ax.get_xlabel()
+    fit = hlm.Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(data)
+    assert len(hlm.plots.level1_equations(fit, "x").collections[0].get_segments()) == 200
