@@ -18,13 +18,15 @@ from .criterion import criterion
 from .design import Design, build_design
 from .equations import Model
 from .errors import EstimationError
-from .estimate import check_size, columns_for, exact_fit, optimum, settle_boundary
+from .estimate import check_size, columns_for, exact_fit
 from .fit import Components, Fit
 from .heterogeneous import group_products
 from .hlm_path import Iteration, data_scale, to_data
 from .likelihood import Evaluation, System, standardise
 from .moments import Moments, moments_of, unit_moments
+from .optimum import evaluation, optimum
 from .weights import Weighting, row_weights
+from .zero_variance import describe_boundary
 
 
 def fit_precision(model: Model, data: Any, name: str, reml: bool) -> Fit:
@@ -44,18 +46,18 @@ def fit_known_variance(model: Model, data: Any, name: str, reml: bool) -> Fit:
     system = standardise(design)
     sigma2 = 1.0 / system.e_scale**2
     found = optimum(system, reml, sigma2=sigma2)
-    at, boundary = settle_boundary(design, system, found.point.extra, reml)  # type: ignore[arg-type]
+    at = evaluation(found.point)
     log = tuple(
-        _iteration(design, system, point.extra, reml, number, weighting)  # type: ignore[arg-type]
+        _iteration(design, system, evaluation(point), reml, number, weighting)
         for number, point in enumerate(found.path, 1)
     )
-    last = _iteration(design, system, at, reml, len(log), weighting)
+    last = log[-1]
     components = Components(last.tau, 1.0)
     return Fit(
         model=model, design=design, system=system, at=at, method="REML" if reml else "ML", algorithm="exact",
         gamma_free=last.gamma, components=components, entering=components, loglik=last.loglik,
         iterations=len(log), converged=found.converged, stop_reason=found.reason, start=None, log=log,
-        boundary=boundary, data=data, weighting=weighting,
+        boundary=describe_boundary(design, system, at), data=data, weighting=weighting,
     )  # fmt: skip
 
 

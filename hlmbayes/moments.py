@@ -103,7 +103,8 @@ def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str]
     arrays = data.level1_columns(names)
     keep, n_dropped = data.complete_rows(names)
     n, weight, mean, sscp = unit_moments(data.unit, data.n_units, arrays, keep=keep)
-    unit_ids, present, notes = data.unit_ids, slice(None), data.notes
+    present: slice | np.ndarray = slice(None)
+    unit_ids, notes = data.unit_ids, data.notes
     if not n.all():
         present, gone = n > 0, data.unit_ids[n == 0]
         if len(gone) == len(unit_ids):
