@@ -67,7 +67,7 @@ def draw_effects(
     """
     J, q, B = target.design.n_units, target.n_random, len(draws.phi)
     used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
-    kept = np.empty((B, J, q), dtype=dtype) if keep else None
+    kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
     total, square = np.zeros((J, q)), np.zeros((J, q))
     for rows in chunks(len(used), J):
         index = used[rows]
@@ -80,7 +80,9 @@ def draw_effects(
     return Effects(kept, mean, np.sqrt(np.maximum(square / len(used) - mean**2, 0.0)))
 
 
-def _whitened(target: Target, phi: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _whitened(
+    target: Target, phi: np.ndarray, gamma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give L (B, q, q), C (q, q, B, J) and S_e - S_D W delta (q, B, J)."""
     system = target.system
     factor = to_standard_factor(target, unpack(target, phi))

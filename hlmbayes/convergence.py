@@ -65,8 +65,8 @@ def convergence(posterior: Posterior) -> Convergence:
     problems = [*_rhat(worst["r_hat"]), *_ess(worst, chains)]
     if divergences:
         problems.append(
-            f"{divergences} divergent transitions: part of the posterior was not reached. Use narrower priors or "
-            "the direct sampler"
+            f"{divergences} divergent transitions: part of the posterior was not reached. "
+            "Use narrower priors or the direct sampler"
         )
     if bfmi < BFMI_LIMIT:
         problems.append(f"E-BFMI {bfmi:.2f} is below {BFMI_LIMIT}: the tails were explored too slowly")

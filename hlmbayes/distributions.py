@@ -231,7 +231,9 @@ class InverseWishart:
                 f"InverseWishart: scale must be a symmetric positive definite matrix, got {self.scale!r}"
             )
         if not self.df > q - 1:
-            raise SamplingError(f"InverseWishart: df must be more than {q - 1} for {q} effects, got {self.df!r}")
+            raise SamplingError(
+                f"InverseWishart: df must be more than {q - 1} for {q} effects, got {self.df!r}"
+            )
         object.__setattr__(self, "scale", scale)
 
     def words(self) -> str:

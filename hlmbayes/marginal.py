@@ -339,9 +339,7 @@ def evaluate_batch(target: Target, phi: np.ndarray) -> Batch:
     quadratic = ee / s2 + float(target.d0 @ (target.p0 * target.d0)) - np.sum(half**2, axis=1)
     deviance = logdet + system.n * np.log(s2) + log_a + quadratic + _constant(target)
     density = log_prior(target, phi) - 0.5 * deviance
-    return Batch(
-        np.where(np.isfinite(density), density, -np.inf), np.einsum("bfg,bg->bf", root, half), root
-    )
+    return Batch(np.where(np.isfinite(density), density, -np.inf), np.einsum("bfg,bg->bf", root, half), root)
 
 
 def inverse_roots(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -402,7 +400,7 @@ def sums_batch(target: Target, factor: np.ndarray) -> tuple[np.ndarray, ...]:
             for b in range(a + 1):
                 cb = system.columns[b]
                 cross = np.einsum("kbj,kbj->bj", s[:, a], s[:, b]) @ target.ww[a, b]
-                cross = cross.reshape(-1, len(ca), len(cb))
+                cross = cross.reshape(len(factor[rows]), len(ca), len(cb))
                 _subtract_block(xx, rows, ca, cb, cross)
                 if a != b:
                     _subtract_block(xx, rows, cb, ca, cross.transpose(0, 2, 1))
@@ -415,10 +413,7 @@ def _subtract(total: np.ndarray, rows: slice, columns: np.ndarray, part: np.ndar
     view[:, columns] -= part
 
 
-def _subtract_block(
-    total: np.ndarray, rows: slice, ca: np.ndarray, cb: np.ndarray, part: np.ndarray
-) -> None:
+def _subtract_block(total: np.ndarray, rows: slice, ca: np.ndarray, cb: np.ndarray, part: np.ndarray) -> None:
     """Take (B, F_a, F_b) off total (B, F, F)."""
     view = total[rows]
     view[:, ca[:, None], cb[None, :]] -= part
-

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from . import container
-from .errors import HLMWarning, SamplingError
 from .equations import Model
+from .errors import HLMWarning, SamplingError
 from .priors import Priors
 from .sampling import Settings, check_settings, draw, finish, target_for
 
@@ -94,9 +94,7 @@ def sample(
     return posterior.warn()
 
 
-def build(
-    model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True
-) -> Any:
+def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> Any:
     """Give the model as a `pymc.Model`; see `hlmbayes.pymc_model.build`."""
     from .pymc_model import build as build_pymc
 
@@ -131,8 +129,8 @@ class Posterior:
         """Give the draws of "gamma", "sigma", "tau", "sd", "tau_corr", "u" or "b", (chain, draw, ...)."""
         if name in ("u", "b") and not container.has(self.data, name):
             raise SamplingError(
-                f"the draws of {name} were not kept: there are too many. Posterior.effects() has their mean and "
-                "sd; sample(..., keep_effects=True) keeps them"
+                f"the draws of {name} were not kept: there are too many. Posterior.effects() has their mean "
+                "and sd; sample(..., keep_effects=True) keeps them"
             )
         return container.values(self.data, name)
 
@@ -157,7 +155,9 @@ class Posterior:
         from .conditional import Draws
 
         gamma = container.flat(self.data, "gamma")
-        first = [int(np.flatnonzero(self.target.design.free == f)[0]) for f in range(self.target.design.n_fixed)]
+        first = [
+            int(np.flatnonzero(self.target.design.free == f)[0]) for f in range(self.target.design.n_fixed)
+        ]
         return Draws(
             container.flat(self.data, "phi", "variance_parameters"), gamma[:, first],
             container.flat(self.data, "tau"), container.flat(self.data, "sigma"),
@@ -180,7 +180,7 @@ class Posterior:
         return summary(self, ci_prob, ci_kind)
 
     def compare(self, fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
-        """Tabulate a fit beside the posterior: estimate, se, posterior mean, median, sd, interval, overlap."""
+        """Tabulate a fit beside the posterior: estimate, se, mean, median, sd, interval, shift, overlap."""
         from .summaries import compare
 
         return compare(self, fit, ci_prob)
@@ -278,10 +278,11 @@ class Posterior:
 
     def __repr__(self) -> str:
         says, design = self.sampler, self.target.design
+        table = self.summary().to_string(float_format="{:.4g}".format)
         return (
-            f"Posterior of {self.model.outcome}: {self.settings.chains} chains of {self.settings.draws} draws, "
-            f"sampler {says['sampler']!r}, seed {self.settings.seed}; {design.n_rows} rows in "
-            f"{design.n_units} units\n{self.summary().to_string(float_format='{:.4g}'.format)}\n{self.convergence}"
+            f"Posterior of {self.model.outcome}: {self.settings.chains} chains of {self.settings.draws} "
+            f"draws, sampler {says['sampler']!r}, seed {self.settings.seed}; {design.n_rows} rows in "
+            f"{design.n_units} units\n{table}\n{self.convergence}"
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +35,6 @@ from .distributions import (
 from .errors import SamplingError
 
 GAMMA_SCALE = 2.5  # prior sd of a fixed effect, in units of outcome sd / predictor sd
-P = TypeVar("P")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +160,9 @@ def _encode(value: Any) -> Any:
     if value is None or isinstance(value, int | float | str):
         return value
     parts = {f.name: getattr(value, f.name) for f in fields(value)}
-    return {type(value).__name__: {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in parts.items()}}
+    return {
+        type(value).__name__: {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in parts.items()}
+    }
 
 
 def _decode(value: Any) -> Any:
@@ -323,21 +324,20 @@ def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, 
         other = seen.setdefault(int(f), (name, prior))
         if other[1] != prior:
             raise SamplingError(
-                f"Priors: {other[0]} and {name} are held equal but have different priors: give it to one of them"
+                f"Priors: {other[0]} and {name} are held equal but have different priors: "
+                "give it to one of them"
             )
         mean[f] = prior.mean if isinstance(prior, Normal) else 0.0
         precision[f] = prior.sd**-2.0 if isinstance(prior, Normal) else 0.0
     return mean, precision
 
 
-def _by_name(
-    what: str, meaning: str, value: P | Mapping[str, P] | None, aliases: Sequence[tuple[str, ...]]
-) -> list[P | None]:
+def _by_name(what: str, meaning: str, value: Any, aliases: Sequence[tuple[str, ...]]) -> list[Any]:
     """Give one prior (or None) for each parameter, which may be named by any of its aliases."""
     if not isinstance(value, Mapping):
         return [value] * len(aliases)
     known = {alias.lower(): i for i, names in enumerate(aliases) for alias in names}
-    result: list[P | None] = [None] * len(aliases)
+    result: list[Any] = [None] * len(aliases)
     for name, prior in value.items():
         if name not in known:
             close = get_close_matches(name, known, n=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -22,8 +22,6 @@ from .priors import Priors, resolve
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from .moments import Moments
 
 SAMPLERS = ("direct", "nuts")
 KEEP_BYTES = 1 << 29  # draws of u and b beyond this are not kept, only their means and sds
@@ -78,7 +76,8 @@ def target_for(model: Model, data: Any, priors: Priors | None) -> Target:
     """
     if model.log_sigma2 is not None:
         raise SamplingError(
-            "log(sigma2) depends on variables: the marginal samplers do not draw that model, use marginal=False"
+            "log(sigma2) depends on variables: the marginal samplers do not draw that model, "
+            "use marginal=False"
         )
     design = build_design(model, moments_for(model, data))
     check_size(design)
@@ -93,7 +92,8 @@ def draw(target: Target, settings: Settings) -> VarianceDraws:
         if khat <= KHAT_LIMIT:
             return drawn
         warnings.warn(
-            f"the direct sampler's own check failed (k-hat {khat:.2f}, limit {KHAT_LIMIT}): NUTS is used instead",
+            f"the direct sampler's own check failed (k-hat {khat:.2f}, limit {KHAT_LIMIT}): "
+            "NUTS is used instead",
             HLMWarning,
             stacklevel=3,
         )
@@ -194,9 +194,7 @@ def observed(target: Target, known: Mapping[str, Any], data: Any) -> Any:
     design = target.design
     moments = design.moments
     y = [c.lower() for c in moments.columns].index(design.model.outcome.lower())
-    return container.dataset(
-        {"unit_mean": moments.mean[:, y]}, known, (), {"unit_mean": ("unit",)}
-    )
+    return container.dataset({"unit_mean": moments.mean[:, y]}, known, (), {"unit_mean": ("unit",)})
 
 
 def constant(target: Target, draws: Draws, effects: Effects, known: Mapping[str, Any]) -> Any:
@@ -219,6 +217,3 @@ def attributes(target: Target, drawn: VarianceDraws, settings: Settings, priors:
         "settings": json.dumps(asdict(settings)),
         "sampler": json.dumps(drawn.says),
     }
-
-
-Sampler = Callable[[Target, Settings], VarianceDraws]

@@ -22,12 +22,8 @@ def scalars(posterior: Posterior) -> dict[str, np.ndarray]:
     gammas by their names, sd[b0], corr[b1,b0], tau[b1,b0], sigma, sigma2; a0, ... of log(sigma2).
     """
     data = posterior.data
-    result = {
-        name: values
-        for name, values in zip(
-            posterior.model.gamma_names, np.moveaxis(container.values(data, "gamma"), 2, 0), strict=True
-        )
-    }
+    gamma = np.moveaxis(container.values(data, "gamma"), 2, 0)
+    result = dict(zip(posterior.model.gamma_names, gamma, strict=True))
     tau, sd, corr = (container.values(data, name) for name in ("tau", "sd", "tau_corr"))
     names = posterior.model.random
     for i, name in enumerate(names):
@@ -110,7 +106,8 @@ def compare(posterior: Posterior, fit: Fit, ci_prob: float) -> pd.DataFrame:
     missing = [name for name in estimates if name not in known]
     if missing or fit.model.outcome.lower() != posterior.model.outcome.lower():
         raise SamplingError(
-            f"the fit and the posterior are not of the same model: the posterior lacks {missing or fit.model.outcome}"
+            "the fit and the posterior are not of the same model: the posterior lacks "
+            f"{missing or fit.model.outcome}"
         )
     method = f"{fit.method.lower()}_{fit.algorithm}"
     low_name, high_name = bounds(ci_prob, "eti")

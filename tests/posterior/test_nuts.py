@@ -1,0 +1,87 @@
+"""NUTS: the compiled density is the plain one, and its posterior is the direct sampler's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+import hlmbayes as hlm
+from hlmbayes.design import build_design
+from hlmbayes.estimate import moments_for
+from hlmbayes.kernel import log_density, tables
+from hlmbayes.marginal import build_target, value_and_gradient
+from hlmbayes.priors import resolve
+
+OLS = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w\nb1 = g10")
+PRIORS = [
+    hlm.Priors(),
+    hlm.Priors(gamma=hlm.Flat(), sd=hlm.Exponential(2.0), corr=hlm.LKJ(2.0)),
+    hlm.Priors(gamma={"g00": hlm.Flat()}, sd=hlm.InverseGamma(0.5, 0.3), sigma=hlm.HalfNormal()),
+]
+
+
+def check(model, data, priors):
+    design = build_design(model, moments_for(model, data))
+    target = build_target(design, resolve(priors, design))
+    arrays = tables(target)
+    differences = []
+    for seed in range(3):
+        phi = 0.5 * np.random.default_rng(seed).normal(size=target.size)
+        expected, slope = value_and_gradient(target, phi)
+        value, gradient = log_density(phi, arrays)
+        assert gradient == pytest.approx(slope, rel=1e-10, abs=1e-10 * np.abs(slope).max())
+        differences.append(value - expected)
+    assert np.ptp(differences) < 1e-9  # equal up to a constant
+
+
+@pytest.mark.parametrize("priors", PRIORS)
+def test_compiled_density_is_the_plain_one(small_model, make_small, priors):
+    check(small_model, make_small(), priors)
+
+
+def test_compiled_density_with_an_inverse_wishart(small_model, make_small):
+    q = len(small_model.random)
+    check(small_model, make_small(), hlm.Priors(tau=hlm.InverseWishart(q + 2.0, np.eye(q) + 0.2)))
+
+
+def test_compiled_density_without_random_effects_and_with_a_constraint(make_small):
+    check(OLS, make_small(), hlm.Priors())
+    check(OLS.constrain("g01 = g10"), make_small(), hlm.Priors())
+
+
+def test_nuts_and_direct_give_one_posterior(hsb, model4):
+    nuts = model4.sample(hsb, seed=4, sampler="nuts", draws=2000)
+    direct = model4.sample(hsb, seed=5, sampler="direct", draws=2000)
+    assert nuts.convergence.ok
+    assert nuts.convergence.divergences == 0
+    for name in ("g00", "g11", "sd[b0]", "sd[b1]", "corr[b1,b0]", "sigma"):
+        a, b = (post[name][:, ::4].ravel() for post in (nuts, direct))
+        assert ks_2samp(a, b).pvalue > 1e-3, name
+    assert set(nuts.data["posterior"].data_vars) == set(direct.data["posterior"].data_vars)
+    assert {"diverging", "energy", "tree_depth"} <= set(nuts.data["sample_stats"].data_vars)
+
+
+def test_inverse_wishart_is_sampled_by_both(make_small):
+    model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
+    priors = hlm.Priors(tau=hlm.InverseWishart(5.0, [[1.0, 0.1], [0.1, 0.5]]))
+    nuts = model.sample(make_small(n_units=40), seed=4, sampler="nuts", priors=priors)
+    direct = model.sample(make_small(n_units=40), seed=5, sampler="direct", priors=priors)
+    for name in ("g00", "tau[b0,b0]", "tau[b1,b0]", "tau[b1,b1]"):
+        assert ks_2samp(nuts[name][:, ::4].ravel(), direct[name][:, ::4].ravel()).pvalue > 1e-3, name
+
+
+def test_same_seed_same_draws(make_small):
+    small_model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
+    kwargs = {"sampler": "nuts", "draws": 400, "tune": 400, "priors": hlm.Priors(sd=hlm.HalfNormal(1.0))}
+    data = make_small(n_units=30)
+    first, second = (small_model.sample(data, seed=9, **kwargs) for _ in range(2))
+    assert np.array_equal(first.draws("gamma"), second.draws("gamma"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_no_divergences_over_five_seeds(seed, hsb, model4):
+    verdict = model4.sample(hsb, seed=seed, sampler="nuts").convergence
+    assert verdict.divergences == 0
+    assert verdict.max_r_hat < 1.01

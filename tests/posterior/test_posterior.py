@@ -1,0 +1,192 @@
+"""Posteriors by the direct sampler: against REML, against integration, what is asked of a Posterior."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.errors import HLMError, HLMWarning, SamplingError
+
+MODELS = {
+    "1": "mathach = b0 + r\nb0 = g00 + u0",
+    "2": "mathach = b0 + r\nb0 = g00 + g01*meanses + u0",
+    "3": "mathach = b0 + b1*group(ses) + r\nb0 = g00 + u0\nb1 = g10 + u1",
+    "4": """mathach = b0 + b1*group(ses) + r
+        b0 = g00 + g01*sector + g02*meanses + u0
+        b1 = g10 + g11*sector + g12*meanses + u1""",
+}
+
+
+@pytest.fixture(scope="module")
+def post4(hsb, model4):
+    return model4.sample(hsb, seed=1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_wide_priors_give_the_reml_optimum_for_gamma(name, hsb):
+    model = hlm.Model(MODELS[name])
+    post = model.sample(hsb, seed=2, priors=hlm.Priors(width=10))
+    table = post.compare(model.fit(hsb))
+    assert post.sampler["sampler"] == "direct"
+    assert post.convergence.ok
+    assert np.abs(table["shift"][list(model.gamma_names)]).max() < 0.1
+    assert abs(table["shift"]["sigma2"]) < 0.2
+
+
+def test_one_variance_agrees_with_integration_on_a_grid(make_small):
+    """q = 1: quantiles of sd and sigma from the joint density on a fine grid."""
+    from hlmbayes.marginal import evaluate_batch
+
+    model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
+    post = model.sample(make_small(), seed=5, draws=4000)
+    target = post.target
+    s, log_sigma = np.linspace(1e-4, 25, 2400), np.linspace(-2.0, 2.5, 400)
+    grid = np.stack(np.meshgrid(s, log_sigma, indexing="ij"), -1).reshape(-1, 2)
+    density = evaluate_batch(target, grid).log_density.reshape(len(s), -1)
+    density = np.exp(density - density.max())
+    for marginal, values, draws in (
+        (density.sum(axis=1), s * target.reference[0], post["sd[b0]"]),
+        (density.sum(axis=0), np.exp(log_sigma), post["sigma"]),
+    ):
+        cumulative = (np.cumsum(marginal) - 0.5 * marginal) / marginal.sum()
+        for prob in (0.05, 0.5, 0.95):
+            at = np.interp(prob, cumulative, values)
+            assert np.mean(draws < at) == pytest.approx(prob, abs=0.012)
+
+
+def test_same_seed_same_draws_and_other_seed_others(hsb, model4, post4):
+    again, other = model4.sample(hsb, seed=1), model4.sample(hsb, seed=2)
+    assert np.array_equal(again.draws("u"), post4.draws("u"))
+    assert not np.array_equal(other.draws("gamma"), post4.draws("gamma"))
+
+
+def test_names_and_shapes(post4, model4, hsb):
+    data = post4.data
+    assert data["posterior"]["gamma"].dims == ("chain", "draw", "fixed_effect")
+    assert tuple(data["posterior"]["fixed_effect"].values) == model4.gamma_names
+    assert data["posterior"]["u"].sizes == {"chain": 4, "draw": 1000, "unit": 160, "coef": 2}
+    assert data["posterior"]["b"].dims[2:] == ("unit", "coefficient")
+    assert np.array_equal(data["posterior"]["unit"].values.astype(hsb.unit_ids.dtype), hsb.unit_ids)
+    tau = post4.draws("tau")
+    assert tau == pytest.approx(np.swapaxes(tau, 2, 3))
+    assert post4["tau[b1,b1]"] == pytest.approx(post4["sd[b1]"] ** 2)
+    assert np.abs(post4["corr[b1,b0]"]).max() <= 1 + 1e-12
+
+
+def test_b_is_fixed_part_plus_u(post4, hsb):
+    gamma, u = post4.draws("gamma"), post4.draws("u")
+    sector, meanses = hsb.level2["sector"], hsb.level2["meanses"]
+    slope = gamma[:, :, 3, None] + gamma[:, :, 4, None] * sector + gamma[:, :, 5, None] * meanses + u[..., 1]
+    assert post4.draws("b")[..., 1] == pytest.approx(slope)
+
+
+def test_effects_are_those_of_empirical_bayes(hsb):
+    """Where tau is well determined posterior means of u are the EB residuals, shrunk a little differently."""
+    model = hlm.Model(MODELS["2"])
+    post = model.sample(hsb, seed=3)
+    effects = post.effects()
+    fit = model.fit(hsb)
+    design = fit.design
+    n, tau, s2 = design.n, fit.tau[0, 0], fit.sigma2
+    residual = (design.de[:, 0] - n * design.level1_coefficients(fit.gamma_free - design.gamma_ols)[:, 0]) / n
+    eb = residual * tau / (tau + s2 / n)
+    assert effects["u0_mean"].to_numpy() == pytest.approx(eb, abs=0.25)
+    assert np.corrcoef(effects["u0_mean"], eb)[0, 1] > 0.999
+
+
+def test_summary_has_its_interval_in_its_name(post4):
+    table = post4.summary(ci_prob=0.9, ci_kind="hdi")
+    assert list(table.columns[3:5]) == ["hdi90_low", "hdi90_high"]
+    assert table.loc["g00", "r_hat"] < 1.01
+    low, high = table.loc["g00", ["hdi90_low", "hdi90_high"]]
+    assert np.mean((post4["g00"] > low) & (post4["g00"] < high)) == pytest.approx(0.9, abs=0.01)
+    with pytest.raises(SamplingError, match="probability"):
+        post4.summary(ci_prob=95)
+
+
+def test_compare_refuses_another_model(post4, hsb):
+    with pytest.raises(SamplingError, match="not of the same model"):
+        post4.compare(
+            hlm.Model("mathach = b0 + b1*minority + r\nb0 = g00 + u0\nb1 = g10 + g13*size").fit(hsb)
+        )
+
+
+def test_save_load_rerun(post4, tmp_path):
+    path = post4.save(tmp_path / "post.nc")
+    back = hlm.load_posterior(path)
+    assert np.array_equal(back.draws("gamma"), post4.draws("gamma"))
+    assert back.summary().equals(post4.summary())
+    assert back.model.equations() == post4.model.equations()
+    again = back.rerun()
+    assert np.allclose(again.draws("u"), post4.draws("u"), rtol=0, atol=1e-10)
+    flat = back.rerun(priors=hlm.Priors(gamma=hlm.Flat()), draws=500)
+    assert flat.draws("gamma").shape == (4, 500, 6)
+
+
+def test_refuses_what_is_no_posterior(tmp_path):
+    with pytest.raises(SamplingError, match="no such file"):
+        hlm.load_posterior(tmp_path / "none.nc")
+    (tmp_path / "text.nc").write_text("g00 12.6")
+    with pytest.raises(SamplingError, match="not a netCDF"):
+        hlm.load_posterior(tmp_path / "text.nc")
+
+
+def test_too_many_effects_keep_mean_and_sd_only(hsb, model4, post4):
+    lean = model4.sample(hsb, seed=1, keep_effects=False)
+    with pytest.raises(SamplingError, match="keep_effects=True"):
+        lean.draws("u")
+    full, few = post4.effects(), lean.effects()
+    assert few["u0_mean"].to_numpy() == pytest.approx(full["u0_mean"].to_numpy(), abs=0.35)
+    assert few["u0_sd"].to_numpy() == pytest.approx(full["u0_sd"].to_numpy(), rel=0.2)
+
+
+def test_icc_and_plausible_range(hsb):
+    model = hlm.Model(MODELS["1"])
+    post = model.sample(hsb, seed=1)
+    fit = model.fit(hsb)
+    icc = fit.tau[0, 0] / (fit.tau[0, 0] + fit.sigma2)
+    assert np.median(post.icc()) == pytest.approx(icc, abs=0.01)
+    table = post.plausible_range("b0")
+    reach = 1.959964 * np.sqrt(fit.tau[0, 0])
+    assert table["median"].to_numpy() == pytest.approx(
+        [fit.gamma[0] - reach, fit.gamma[0], fit.gamma[0] + reach], abs=0.3
+    )
+    with pytest.raises(SamplingError, match="not a random coefficient"):
+        post.plausible_range("b1")
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"sampler": "gibbs"}, "'gibbs' is not known"),
+    ({"draws": 0}, "draws must be a whole number"),
+    ({"chains": 2.5}, "chains must be a whole number"),
+])  # fmt: skip
+def test_settings_that_cannot_be_meant(options, words, hsb, model4):
+    with pytest.raises(SamplingError, match=words):
+        model4.sample(hsb, **options)
+
+
+def test_one_unit_is_refused():
+    data = hlm.TwoLevelData("id", np.array([1]), np.zeros(9, dtype=int), {"y": np.arange(9.0) ** 2}, {})
+    with pytest.raises(HLMError, match="1 units cannot carry"):
+        hlm.Model("y = b0 + r\nb0 = g00 + u0").sample(data)
+
+
+def test_a_direct_sampler_that_fails_its_check_says_so(hsb, model4, monkeypatch):
+    import hlmbayes.sampling as sampling
+
+    monkeypatch.setattr(sampling, "KHAT_LIMIT", -9.0)
+    with pytest.warns(HLMWarning, match="NUTS is used instead"):
+        post = model4.sample(hsb, seed=1, draws=1000, tune=500)
+    assert post.sampler["sampler"] == "nuts"
+
+
+def test_import_is_light():
+    code = (
+        "import sys, hlmbayes; hlmbayes.Priors; hlmbayes.Normal; "
+        "assert not {'pymc', 'arviz', 'arviz_stats', 'xarray', 'numba', 'nutpie'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,170 @@
+"""Priors: densities that integrate to one, words, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+import hlmbayes as hlm
+from hlmbayes.design import build_design
+from hlmbayes.distributions import (
+    LKJ,
+    Exponential,
+    Flat,
+    HalfCauchy,
+    HalfNormal,
+    HalfT,
+    InverseGamma,
+    InverseWishart,
+    Normal,
+)
+from hlmbayes.errors import SamplingError
+from hlmbayes.estimate import moments_for
+from hlmbayes.priors import Priors, data_scales, resolve
+
+FAMILIES = {
+    "half-normal": (HalfNormal(2.0), stats.halfnorm(scale=2.0)),
+    "half-t": (HalfT(4.0, 2.0), None),
+    "half-cauchy": (HalfCauchy(2.0), stats.halfcauchy(scale=2.0)),
+    "exponential": (Exponential(2.0), stats.expon(scale=2.0)),
+    "inverse-gamma of the sd": (InverseGamma(3.0, 2.0, of="sd"), stats.invgamma(3.0, scale=2.0)),
+    "inverse-gamma of the variance": (InverseGamma(3.0, 2.0), None),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_density_draws_and_slope_agree(name):
+    prior, oracle = FAMILIES[name]
+    curve = prior.curve()
+    x = np.array([0.3, 1.0, 4.0])
+    if oracle is not None:
+        assert curve.log_density(x) == pytest.approx(oracle.logpdf(x))
+    total = integrate.quad(lambda v: float(np.exp(curve.log_density(v))), 0, np.inf, limit=300)[0]
+    assert total == pytest.approx(1.0, abs=1e-6)
+    step = 1e-6
+    assert curve.slope(x) == pytest.approx(
+        (curve.log_density(x + step) - curve.log_density(x - step)) / (2 * step), rel=1e-6
+    )
+    draws = prior.draw(np.random.default_rng(0), 20_000)
+    for cut in (0.7, 2.0):
+        below = integrate.quad(lambda v: float(np.exp(curve.log_density(v))), 0, cut)[0]
+        assert np.mean(draws < cut) == pytest.approx(below, abs=0.015)
+
+
+def test_inverse_gamma_of_the_variance_is_on_the_variance():
+    v = np.array([0.5, 2.0])
+    of_sd = InverseGamma(3.0, 2.0).curve().log_density(np.sqrt(v))
+    assert of_sd - np.log(2 * np.sqrt(v)) == pytest.approx(stats.invgamma(3.0, scale=2.0).logpdf(v))
+
+
+def test_scales_are_the_data_s(hsb, model4):
+    design = build_design(model4, moments_for(model4, hsb))
+    scales = data_scales(design)
+    y, ses = hsb.level1["mathach"], hsb.level1["ses"]
+    means = np.bincount(hsb.unit, ses) / np.bincount(hsb.unit)
+    centred = ses - means[hsb.unit]
+    sector = hsb.level2["sector"][hsb.unit]
+    assert (scales.y_mean, scales.y_sd) == pytest.approx((y.mean(), y.std()))
+    assert scales.x_spread == pytest.approx([
+        1.0, sector.std(), hsb.level2["meanses"][hsb.unit].std(),
+        centred.std(), (centred * sector).std(), (centred * hsb.level2["meanses"][hsb.unit]).std(),
+    ])  # fmt: skip
+    assert scales.z_spread == pytest.approx([1.0, centred.std()])
+
+
+def test_defaults_follow_the_units_of_the_data(hsb, model4):
+    """Outcome times 100, ses times 10: the prior is the same statement."""
+    scaled = hlm.TwoLevelData(
+        hsb.id_name, hsb.unit_ids, hsb.unit,
+        {**hsb.level1, "mathach": 100 * hsb.level1["mathach"], "ses": 10 * hsb.level1["ses"]}, hsb.level2,
+    )  # fmt: skip
+    here, there = (resolve(None, build_design(model4, moments_for(model4, d))) for d in (hsb, scaled))
+    factor = np.array([100.0, 100, 100, 10, 10, 10])
+    assert there.gamma_precision == pytest.approx(here.gamma_precision / factor**2)
+    assert [p.scale for p in there.sd] == pytest.approx([here.sd[0].scale * 100, here.sd[1].scale * 10])
+
+
+def test_intercept_may_follow_predictors_far_from_zero():
+    """A predictor such as a year moves the fit at year 0 far away: the default must not forbid it."""
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(20), 10)
+    year = 2000.0 + np.tile(np.arange(10), 20)
+    y = 5 + 3.0 * (year - 2000) + rng.normal(size=20)[unit] + rng.normal(size=200)
+    data = hlm.TwoLevelData("id", np.arange(20), unit, {"y": y, "year": year}, {})
+    model = hlm.Model("y = b0 + b1*year + r\nb0 = g00 + u0\nb1 = g10")
+    post = model.sample(data, seed=1)
+    fit = model.fit(data)
+    assert np.abs(post.compare(fit)["shift"][["g00", "g10"]]).max() < 0.1
+
+
+def test_words_name_every_parameter_and_number(hsb, model4):
+    priors = Priors(gamma={"g01": Normal(0, 1.5), "G10": Flat()}, sd={"u1": HalfNormal()}, corr=LKJ(2))
+    words = priors.describe(model4, hsb)
+    for line in (
+        "g01: normal, mean 0, sd 1.5", "g10: flat", "sd of b1: half-normal, scale 10.4", "LKJ(2)",
+        "sigma: half-t with 3 d.f., scale 6.878", "sd of b0: half-t",
+    ):  # fmt: skip
+        assert line in words
+    assert "g01 normal, mean 0, sd 1.5" in priors.describe()
+
+
+def test_width_multiplies_default_scales_only(hsb, model4):
+    design = build_design(model4, moments_for(model4, hsb))
+    one = resolve(Priors(sd={"b0": HalfNormal(1.0)}), design)
+    ten = resolve(Priors(sd={"b0": HalfNormal(1.0)}, width=10), design)
+    assert ten.sd[0] == one.sd[0]
+    assert ten.sd[1].scale == pytest.approx(10 * one.sd[1].scale)
+    assert ten.gamma_precision == pytest.approx(one.gamma_precision / 100)
+
+
+@pytest.mark.parametrize("priors", [
+    Priors(),
+    Priors(gamma={"g01": Normal(0, 1), "g02": Flat()}, sd={"b1": Exponential(2.0)}, width=3.0),
+    Priors(gamma=Flat(), sd=InverseGamma(1.0, 2.0, of="sd"), sigma=HalfCauchy(3.0), corr=LKJ(2.0)),
+    Priors(tau=InverseWishart(4.0, [[1.0, 0.2], [0.2, 2.0]])),
+])  # fmt: skip
+def test_text_brings_priors_back(priors, hsb, model4):
+    back = Priors.from_json(priors.to_json())
+    assert back.describe(model4, hsb) == priors.describe(model4, hsb)
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda: HalfNormal(-1.0), "HalfNormal: scale must be a positive number, got -1.0"),
+    (lambda: HalfT(3.0, 0.0), "scale must be a positive number"),
+    (lambda: Exponential(np.inf), "positive number"),
+    (lambda: InverseGamma(1.0, 1.0, of="precision"), '"variance" or "sd"'),
+    (lambda: Normal(0.0, -2.0), "Normal: sd must be a positive number, got -2.0"),
+    (lambda: Normal(np.nan, 1.0), "mean must be a number"),
+    (lambda: LKJ(0.0), "LKJ: eta must be a positive number"),
+    (lambda: InverseWishart(4, [[1, 2], [2, 1]]), "positive definite"),
+    (lambda: InverseWishart(0.5, np.eye(2)), "df must be more than 1"),
+    (lambda: Priors(sd=Normal(0, 1)), "sd must be one of HalfNormal"),
+    (lambda: Priors(gamma={"g01": HalfNormal(1)}), "gamma for g01 must be one of Normal, Flat"),
+    (lambda: Priors(corr=2.0), "corr must be LKJ"),
+    (lambda: Priors(width=-1), "width must be a positive number"),
+    (lambda: Priors(tau=InverseWishart(4, np.eye(2)), sd=HalfNormal(1)), "not both"),
+])  # fmt: skip
+def test_refusals(make, words):
+    with pytest.raises(SamplingError, match=words.replace("(", r"\(")):
+        make()
+
+
+@pytest.mark.parametrize(("priors", "words"), [
+    (Priors(gamma={"g03": Normal()}), "'g03' is not a fixed effect of this model .*Did you mean"),
+    (Priors(sd={"b7": HalfNormal()}), "'b7' is not a standard deviation"),
+    (Priors(tau=InverseWishart(4, np.eye(3))), "3 x 3, but the model has 2 random effects"),
+    ({"gamma": Normal()}, "priors must be hlmbayes.Priors"),
+])  # fmt: skip
+def test_refusals_with_a_model(priors, words, hsb, model4):
+    with pytest.raises(SamplingError, match=words):
+        model4.sample(hsb, priors=priors)
+
+
+def test_effects_held_equal_have_one_prior(hsb, model4):
+    model = model4.constrain("g02 = g12")
+    same = Priors(gamma={"g12": Normal(1.0, 0.5)})
+    design = build_design(model, moments_for(model, hsb))
+    assert resolve(same, design).gamma_mean[2] == 1.0
+    with pytest.raises(SamplingError, match="held equal"):
+        resolve(Priors(gamma={"g02": Normal(0, 1), "g12": Normal(0, 2)}), design)
