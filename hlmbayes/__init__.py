@@ -48,6 +48,7 @@ PUBLIC = {
     "Posterior": "posterior",
     "load_posterior": "posterior",
     "Priors": "priors",
+    "prior_predictive": "predictive",
     **dict.fromkeys(("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "distributions"),
     **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "distributions"),
     "read_command_file": "command_file",

@@ -17,7 +17,8 @@ is that of `likelihood.evaluate` with X'X + sigma2 P0 for X'X (and X'e, e'e like
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaln, multigammaln
@@ -157,6 +158,22 @@ def pack(target: Target, tau: np.ndarray, sigma: float, floor: float = 0.0) -> n
     return np.concatenate([np.maximum(sd / target.reference, floor), partial, [np.log(sigma)]])
 
 
+def pack_many(target: Target, tau: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Give the phi (B, d) of many tau (B, q, q), positive definite, and sigma (B,)."""
+    q = target.n_random
+    c = np.linalg.cholesky(tau) if q else tau
+    sd = np.sqrt(np.einsum("bqq->bq", tau))
+    c = c / sd[:, :, None]
+    partial = []
+    for i in range(q):
+        left = np.ones(len(tau))
+        for j in range(i):
+            z = np.clip(c[:, i, j] / left, -1 + 1e-15, 1 - 1e-15)
+            partial.append(np.arctanh(z))
+            left = left * np.sqrt((1 - z) * (1 + z))
+    return np.column_stack([sd / target.reference, *partial, np.log(sigma)])
+
+
 def fold(target: Target, phi: np.ndarray, signs: np.ndarray | None = None) -> np.ndarray:
     """Flip signs of effects: to non-negative standard deviations, or by given ``signs`` (B, q) or (q,)."""
     q = target.n_random
@@ -272,13 +289,11 @@ def to_standard_factor(target: Target, parts: Parts) -> np.ndarray:
 
 def with_prior(target: Target, s2: float) -> System:
     """Give the system whose X'X, X'e and e'e hold the prior of gamma as extra observations."""
-    system, p0, d0 = target.system, target.p0, target.d0
-    return replace(
-        system,
-        xx=system.xx + s2 * np.diag(p0),
-        xe=system.xe + s2 * p0 * d0,
-        ee=system.ee + s2 * float(d0 @ (p0 * d0)),
-    )
+    system, p0, d0 = copy(target.system), target.p0, target.d0  # what it has tabulated is shared
+    object.__setattr__(system, "xx", system.own_xx + s2 * np.diag(p0))
+    object.__setattr__(system, "xe", system.own_xe + s2 * p0 * d0)
+    object.__setattr__(system, "ee", system.ee + s2 * float(d0 @ (p0 * d0)))
+    return system
 
 
 def _constant(target: Target) -> float:
@@ -310,6 +325,49 @@ def value_and_gradient(target: Target, phi: np.ndarray) -> tuple[float, np.ndarr
     by_s2 = dof - at.rss / s2 + s2 * np.sum(np.diag(at.vg) * target.p0) + np.sum(target.p0 * away**2)
     gradient[-1] += -by_s2 - np.sum(by_standard * factor)
     return float(log_prior(target, phi[None])[0] - 0.5 * deviance), gradient
+
+
+def fixed_gamma(
+    target: Target, gamma: np.ndarray, factor: np.ndarray, sigma: float
+) -> tuple[float, np.ndarray, np.ndarray, float]:
+    """Give log p(y | gamma, tau, sigma), u integrated out, and its gradients; units of the data.
+
+    Everything follows from the evaluation at gamma's GLS estimate: away from it by d, the sum of
+    squares grows by d'X'V^-1X d and Z'V^-1(e - X d) moves by Z'V^-1X d.
+
+    Parameters
+    ----------
+    target : Target
+    gamma : ndarray, shape (F,)
+        Free fixed effects.
+    factor : ndarray, shape (q, q)
+        A root of tau.
+    sigma : float
+
+    Returns
+    -------
+    value : float
+    by_gamma : ndarray, shape (F,)
+    by_factor : ndarray, shape (q, q)
+    by_sigma : float
+    """
+    system = target.system
+    ratio = system.e_scale / sigma
+    s2 = ratio**-2.0
+    standard = np.linalg.solve(system.to_tau, factor) * ratio if target.n_random else factor
+    at = evaluate(system, standard)
+    d = (gamma - target.design.gamma_ols) / system.gamma_scale - at.delta
+    xvx = np.linalg.inv(at.vg)
+    moved = xvx @ d
+    rss = at.rss + float(d @ moved)
+    cross = (at.kv_level2 @ at.loading.T) @ d  # [a, b]: sum_j v_b K_a d
+    vv = at.vv - cross - cross.T + np.einsum("abfg,f,g->ab", at.kk, d, d)
+    n = system.n
+    value = -0.5 * (at.logdet_v + n * (LOG_2PI + 2.0 * np.log(sigma)) + rss / s2)
+    by_standard = -(at.h - vv / s2) @ standard
+    by_factor = np.linalg.solve(system.to_tau.T, by_standard) * ratio if target.n_random else factor
+    by_sigma = (-n + rss / s2 - np.sum(by_standard * standard)) / sigma
+    return float(value), -moved / (s2 * system.gamma_scale), by_factor, float(by_sigma)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -224,23 +224,27 @@ class Posterior:
 
         return variance_is_zero(self, name)
 
-    def loo(self) -> Any:
-        """Leave-one-unit-out cross-validation, random effects integrated out (ArviZ ELPDData)."""
+    def loo(self, by: Literal["unit", "row"] = "unit") -> Any:
+        """Cross-validate by leaving out units (u_j integrated out) or rows; an ArviZ ELPDData."""
         from .predictive import loo
 
-        return loo(self)
+        return loo(self, by)
 
-    def with_log_likelihood(self) -> Posterior:
-        """Give the posterior with group log_likelihood: each unit's, u_j integrated out."""
+    def with_log_likelihood(self, by: Literal["unit", "row"] = "unit") -> Posterior:
+        """Give the posterior with its group log_likelihood, by unit (u_j integrated out) or by row."""
         from .predictive import with_log_likelihood
 
-        return with_log_likelihood(self)
+        return with_log_likelihood(self, by)
 
-    def with_predictive(self, seed: int | None = None, draws: int = 400) -> Posterior:
-        """Give the posterior with group posterior_predictive: new outcomes of the same units."""
+    def with_predictive(self, seed: int | None = None, draws: int = 100) -> Posterior:
+        """Give the posterior with its group posterior_predictive, from ``draws`` draws of each chain."""
         from .predictive import with_predictive
 
         return with_predictive(self, seed, draws)
+
+    def with_group(self, name: str, group: xr.Dataset) -> Posterior:
+        """Give the posterior with one more group in its DataTree."""
+        return replace(self, data=container.with_group(self.data, name, group))
 
     # --- files ---
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .design import Design, scatter_xx
+from .design import Design, x_sums
 from .distributions import (
     FAMILIES,
     LKJ,
@@ -34,6 +34,7 @@ from .distributions import (
 )
 from .errors import SamplingError
 
+ALPHA_SCALE = 1.0  # prior sd of an effect on log(sigma2), for one sd of its variable
 GAMMA_SCALE = 2.5  # prior sd of a fixed effect, in units of outcome sd / predictor sd
 
 
@@ -195,6 +196,8 @@ class ResolvedPriors:
         Of the LKJ prior.
     tau : InverseWishart or None
         Where given, ``sd`` and ``eta`` are not used.
+    alpha_names, alpha_mean, alpha_sd : tuple of str, ndarray (K,), ndarray (K,)
+        Coefficients of log(sigma2), where the model has that equation; ``sigma`` is then not used.
     """
 
     gamma_names: tuple[str, ...]
@@ -205,6 +208,9 @@ class ResolvedPriors:
     sigma: SdPrior
     eta: float
     tau: InverseWishart | None
+    alpha_names: tuple[str, ...] = ()
+    alpha_mean: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    alpha_sd: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def proper(self) -> bool:
@@ -226,7 +232,10 @@ class ResolvedPriors:
                 lines.append(f"sd of {name}: {sd.words()}")
             if len(self.random_names) > 1:
                 lines.append(f"correlations of {', '.join(self.random_names)}: {LKJ(self.eta).words()}")
-        lines.append(f"sigma: {self.sigma.words()}")
+        for name, mean, sd in zip(self.alpha_names, self.alpha_mean, self.alpha_sd, strict=True):
+            lines.append(f"{name} of log(sigma2): {Normal(float(mean), float(sd)).words()}")
+        if not self.alpha_names:
+            lines.append(f"sigma: {self.sigma.words()}")
         return "\n".join(lines)
 
 
@@ -252,8 +261,10 @@ def data_scales(design: Design) -> Scales:
     y = [c.lower() for c in moments.columns].index(design.model.outcome.lower())
     y_mean = float(n @ moments.mean[:, y]) / total
     y_ss = float(moments.sscp[:, y, y].sum() + n @ (moments.mean[:, y] - y_mean) ** 2)
-    square = np.diag(scatter_xx(design.dd, design.w, design.columns, design.n_fixed)) / total
-    mean = np.einsum("j,jp,jpf->f", n, design.level1_mean, design.x_blocks()) / total
+    products = np.concatenate([design.dd.transpose(1, 2, 0), design.de.T[:, None]], axis=1)
+    square = np.diag(x_sums(products, design.level2, design.loading)[0]) / total
+    by_level2 = (n * design.level1_mean.T) @ design.level2.T / total
+    mean = np.einsum("fpu,pu->f", design.loading, by_level2)
     z = design.random
     z_square = np.einsum("jaa->a", design.dd)[z] / total
     z_mean = n @ design.level1_mean[:, z] / total
@@ -272,8 +283,15 @@ def _spread(square: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.sqrt(np.where(constant, square, variance)), constant
 
 
-def resolve(priors: Priors | None, design: Design) -> ResolvedPriors:
+def resolve(priors: Priors | None, design: Design, covariates: np.ndarray | None = None) -> ResolvedPriors:
     """Give every parameter of a design its prior.
+
+    Parameters
+    ----------
+    priors : Priors or None
+    design : Design
+    covariates : ndarray, shape (N, K), optional
+        1 and the variables of log(sigma2), where the model has that equation.
 
     Raises
     ------
@@ -303,8 +321,32 @@ def resolve(priors: Priors | None, design: Design) -> ResolvedPriors:
         )
     sigma = with_scale(priors.sigma or HalfT(), priors.width * scales.y_sd)
     return ResolvedPriors(
-        tuple(names), mean, precision, tuple(c.name for c in random), sd, sigma, priors.corr.eta, priors.tau
+        tuple(names), mean, precision, tuple(c.name for c in random), sd, sigma, priors.corr.eta, priors.tau,
+        *_alpha(priors, design, scales, covariates),
+    )  # fmt: skip
+
+
+def _alpha(
+    priors: Priors, design: Design, scales: Scales, covariates: np.ndarray | None
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Give the names, means and sds of the coefficients of log(sigma2)."""
+    spec = design.model.log_sigma2
+    asked = _by_name(
+        "alpha", "coefficient of log(sigma2)", priors.alpha, [(n,) for n in spec.names] if spec else []
     )
+    if spec is None or covariates is None:
+        return (), np.zeros(0), np.zeros(0)
+    spread, _ = _spread((covariates**2).mean(axis=0), covariates.mean(axis=0))
+    center = covariates.mean(axis=0)
+    mean = np.zeros(len(spread))
+    sd = priors.width * ALPHA_SCALE / spread
+    mean[0] = 2.0 * np.log(scales.y_sd)
+    # as for the intercept of the fixed effects
+    sd[0] = np.sqrt((GAMMA_SCALE * priors.width) ** 2 + np.sum((center * sd)[1:] ** 2))
+    for k, prior in enumerate(asked):
+        if prior is not None:
+            mean[k], sd[k] = prior.mean, prior.sd
+    return spec.names, mean, sd
 
 
 def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, np.ndarray]:

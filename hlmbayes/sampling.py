@@ -17,7 +17,8 @@ from .direct import KHAT_LIMIT, find_proposal, resample, weigh
 from .equations import Model
 from .errors import HLMWarning, SamplingError
 from .estimate import check_size, moments_for
-from .marginal import Target, build_target
+from .marginal import Target, build_target, unpack
+from .moments import Moments
 from .priors import Priors, resolve
 
 if TYPE_CHECKING:
@@ -141,11 +142,20 @@ def finish(
     target: Target, drawn: VarianceDraws, settings: Settings, priors: Priors, data: Any
 ) -> xr.DataTree:
     """Draw gamma and u given the variance parameters and give everything its place and name."""
-    chains, n_draws, d = drawn.phi.shape
     rng = np.random.default_rng([settings.seed, 2])
-    draws = complete(target, drawn.phi.reshape(-1, d), rng)
-    keep = keeps_effects(target, settings)
-    effects = draw_effects(target, draws, rng, keep=keep)
+    draws = complete(target, drawn.phi.reshape(-1, drawn.phi.shape[2]), rng)
+    effects = draw_effects(target, draws, rng, keep=keeps_effects(target, settings))
+    return arrange(target, drawn, draws.gamma, effects, settings, priors, data)
+
+
+def arrange(
+    target: Target, drawn: VarianceDraws, gamma: np.ndarray, effects: Effects, settings: Settings,
+    priors: Priors, data: Any,
+) -> xr.DataTree:  # fmt: skip
+    """Put draws into their DataTree; ``gamma`` (B, F) are the free fixed effects, chains run together."""
+    chains, n_draws, d = drawn.phi.shape
+    parts = unpack(target, drawn.phi.reshape(-1, d))
+    draws = Draws(drawn.phi.reshape(-1, d), gamma, parts.tau, parts.sigma)
 
     def by_chain(values: np.ndarray) -> np.ndarray:
         return values.reshape(chains, n_draws, *values.shape[1:])
@@ -161,7 +171,7 @@ def finish(
         "variance_parameters": container.dataset({"phi": drawn.phi}, {"parameter": parameter_names(target)}),
         "sample_stats": container.dataset(drawn.stats, {}),
         "observed_data": observed(target, known, data),
-        "constant_data": constant(target, draws, effects, known),
+        "constant_data": constant(target, effects, known),
         "moments": container.moments_dataset(target.design.moments),
     }
     return container.tree(groups, attributes(target, drawn, settings, priors))
@@ -194,10 +204,16 @@ def observed(target: Target, known: Mapping[str, Any], data: Any) -> Any:
     design = target.design
     moments = design.moments
     y = [c.lower() for c in moments.columns].index(design.model.outcome.lower())
-    return container.dataset({"unit_mean": moments.mean[:, y]}, known, (), {"unit_mean": ("unit",)})
+    values, coords, dims = {"unit_mean": moments.mean[:, y]}, dict(known), {"unit_mean": ("unit",)}
+    if data is not None and not isinstance(data, Moments):
+        mask, _ = data.complete_rows(moments.columns)
+        row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
+        values["y"] = np.asarray(data.level1_column(design.model.outcome), dtype=float)[row]
+        coords["row"], dims["y"] = row, ("row",)
+    return container.dataset(values, coords, (), dims)
 
 
-def constant(target: Target, draws: Draws, effects: Effects, known: Mapping[str, Any]) -> Any:
+def constant(target: Target, effects: Effects, known: Mapping[str, Any]) -> Any:
     """Give what does not change from draw to draw: rows, and the mean and sd of every unit's u."""
     values = {"n": target.design.n, "u_mean": effects.mean, "u_sd": effects.sd}
     dims = {"n": ("unit",), "u_mean": ("unit", "coef"), "u_sd": ("unit", "coef")}

@@ -17,6 +17,7 @@ from hlmbayes.estimate import moments_for
 from hlmbayes.marginal import (
     build_target,
     evaluate_batch,
+    fixed_gamma,
     fold,
     log_prior,
     pack,
@@ -100,6 +101,34 @@ def test_gradient_is_that_of_differences(small_model, make_small, name, at):
         d = [along(h) for h in (4e-3, 2e-3, 1e-3)]
         first, second = (4 * d[1] - d[0]) / 3, (4 * d[2] - d[1]) / 3
         assert slope == pytest.approx((16 * second - first) / 15, rel=1e-8, abs=1e-8 * np.abs(gradient).max())
+
+
+def test_density_given_gamma_and_its_gradient(small_model, make_small, make_dense):
+    data = make_small()
+    target = make_target(small_model, data, Priors())
+    parts = unpack(target, random_point(target)[None])
+    factor, sigma = parts.factor[0], float(parts.sigma[0])
+    gamma = target.design.gamma_ols + 0.3
+    rows = make_dense(data, small_model)
+
+    def density(gamma, factor, sigma):
+        v = rows.covariance(factor @ factor.T, sigma)
+        return multivariate_normal(np.zeros(len(v)), v).logpdf(rows.y - rows.x @ gamma)
+
+    value, by_gamma, by_factor, by_sigma = fixed_gamma(target, gamma, factor, sigma)
+    assert value == pytest.approx(density(gamma, factor, sigma), rel=1e-9)
+    point = np.concatenate([gamma, factor.ravel(), [sigma]])
+    f, q = len(gamma), len(factor)
+
+    def at(x):
+        return fixed_gamma(target, x[:f], x[f:-1].reshape(q, q), x[-1])[0]
+
+    for k, slope in enumerate(np.concatenate([by_gamma, by_factor.ravel(), [by_sigma]])):
+        step = np.zeros(len(point))
+        step[k] = 1.0
+        d = [(at(point + h * step) - at(point - h * step)) / (2 * h) for h in (4e-3, 2e-3, 1e-3)]
+        first, second = (4 * d[1] - d[0]) / 3, (4 * d[2] - d[1]) / 3
+        assert slope == pytest.approx((16 * second - first) / 15, rel=1e-7, abs=1e-6)
 
 
 def test_a_singular_tau_is_an_ordinary_point(small_model, make_small, make_dense):

@@ -1,0 +1,49 @@
+"""The textbook model on rows, sampled by PyMC: the check on the marginal samplers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .conditional import Effects
+from .marginal import pack_many
+from .sampling import Settings, VarianceDraws, arrange, target_for
+
+if TYPE_CHECKING:
+    from .equations import Model
+    from .posterior import Posterior
+    from .priors import Priors
+
+
+def sample_rows(model: Model, data: Any, priors: Priors, settings: Settings) -> Posterior:
+    """Sample the non-centred model on rows; see `hlmbayes.posterior.sample`."""
+    import pymc as pm
+
+    from .posterior import Posterior
+    from .pymc_model import build
+
+    begun = time.perf_counter()
+    with build(model, data, priors, marginal=False):
+        trace = pm.sample(
+            draws=settings.draws, tune=settings.tune, chains=settings.chains, random_seed=settings.seed,
+            progressbar=settings.progressbar, nuts_sampler="nutpie", target_accept=0.95, cores=2,
+        )  # fmt: skip
+    target = target_for(model, data, priors)
+    drawn = trace["posterior"]
+    q = target.n_random
+    gamma, sigma = (_flat(drawn, name) for name in ("gamma_free", "sigma"))
+    tau = _flat(drawn, "tau") if q else np.zeros((len(gamma), 0, 0))
+    u = _flat(drawn, "u") if q else np.zeros((len(gamma), target.design.n_units, 0))
+    phi = pack_many(target, tau, sigma).reshape(settings.chains, settings.draws, -1)
+    stats = {name: np.asarray(trace["sample_stats"][name].values) for name in ("diverging", "energy")}
+    says = {"sampler": "nuts on rows", "seconds": time.perf_counter() - begun}
+    effects = Effects(u, u.mean(axis=0), u.std(axis=0))
+    tree = arrange(target, VarianceDraws(phi, stats, says), gamma, effects, settings, priors, data)
+    return Posterior(tree, model, priors, settings, data).warn()
+
+
+def _flat(drawn: Any, name: str) -> np.ndarray:
+    values = np.asarray(drawn[name].values)
+    return values.reshape(-1, *values.shape[2:])

@@ -1,0 +1,102 @@
+"""Likelihoods by unit and row, predictions, evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+import hlmbayes as hlm
+from hlmbayes.errors import SamplingError
+from hlmbayes.estimate import moments_for
+
+
+@pytest.fixture(scope="module")
+def post4(hsb, model4):
+    return model4.sample(hsb, seed=1)
+
+
+def test_loo_by_unit_prefers_the_model_with_predictors(hsb, post4):
+    from arviz_stats import compare
+
+    empty = hlm.Model("mathach = b0 + r\nb0 = g00 + u0").sample(hsb, seed=1)
+    full = post4.loo()
+    assert full.n_data_points == 160
+    assert full.elpd > empty.loo().elpd + 100
+    # 6 gammas, 4 variances: the effective number of parameters is about that
+    assert 5 < full.p < 16
+    table = compare({"4": full, "1": empty.loo()})
+    assert table.index[0] == "4"
+
+
+def test_row_log_likelihood(make_small):
+    data = make_small()
+    model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
+    post = model.sample(data, seed=1, draws=400)
+    values = post.with_log_likelihood("row").data["log_likelihood"]["y"].values
+    b, sigma = post.draws("b"), post.draws("sigma")
+    mean = b[..., data.unit, 0] + b[..., data.unit, 1] * data.level1["x1"]
+    expected = norm(mean, sigma[..., None]).logpdf(data.level1["y"])
+    assert values == pytest.approx(expected)
+    with pytest.raises(SamplingError, match='"unit" or by "row"'):
+        post.loo("school")
+
+
+def test_posterior_predictive_means_cover_what_was_seen(hsb, post4):
+    post = post4.with_predictive(draws=100)
+    group = post.data["posterior_predictive"]
+    new, seen = group["unit_mean"].values.reshape(-1, 160), post.data["observed_data"]["unit_mean"].values
+    p = np.mean(new < seen, axis=0)
+    assert 0.002 < p.min() < p.max() < 0.998  # u is fitted to these units
+    assert np.mean((p > 0.05) & (p < 0.95)) > 0.95
+    assert group["y"].sizes["row"] == 7185
+    y = group["y"].values
+    assert y.std(axis=-1).mean() == pytest.approx(post.data["observed_data"]["y"].values.std(), rel=0.03)
+
+
+def test_predictive_without_rows_has_unit_means(hsb, model4, post4):
+    post = model4.sample(moments_for(model4, hsb), seed=1).with_predictive(draws=250)
+    with_rows = post4.with_predictive(draws=250)
+    one, other = (
+        p.data["posterior_predictive"]["unit_mean"].values.reshape(-1, 160) for p in (post, with_rows)
+    )
+    assert one.mean(axis=0) == pytest.approx(other.mean(axis=0), abs=0.25)
+    assert one.std(axis=0) == pytest.approx(other.std(axis=0), rel=0.15)
+
+
+def test_a_variance_that_is_zero_and_one_that_is_not(hsb, model4, post4):
+    zero, not_zero = post4.variance_is_zero("b1"), post4.variance_is_zero("b0")
+    assert zero["log_bayes_factor"] > 1
+    assert "for a zero variance of b1" in zero["verdict"]
+    assert not_zero["log_bayes_factor"] < -20
+    assert not_zero["verdict"] == "very strong evidence against a zero variance of b0"
+    assert not_zero["probability_below"] == 0
+    with pytest.raises(SamplingError, match="not a random coefficient"):
+        post4.variance_is_zero("b2")
+
+
+def test_evidence_agrees_with_savage_and_dickey(make_small):
+    """q = 1: the Bayes factor of sd = 0 is the posterior over the prior density there."""
+    from hlmbayes.marginal import evaluate_batch
+
+    model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
+    post = model.sample(make_small(), seed=3, priors=hlm.Priors(sd=hlm.HalfNormal(1.0)))
+    target = post.target
+    s, log_sigma = np.linspace(0, 30, 1501), np.linspace(-2.0, 2.5, 400)
+    grid = np.stack(np.meshgrid(s, log_sigma, indexing="ij"), -1).reshape(-1, 2)
+    density = evaluate_batch(target, grid).log_density.reshape(len(s), -1)
+    marginal = np.trapezoid(np.exp(density - density.max()), log_sigma, axis=1)
+    at_zero = marginal[0] / np.trapezoid(marginal, s * target.reference[0])
+    expected = np.log(at_zero) - target.priors.sd[0].curve().log_density(0.0)
+    assert post.variance_is_zero("b0")["log_bayes_factor"] == pytest.approx(expected, abs=0.03)
+
+
+def test_prior_predictive(hsb, model4):
+    drawn = hlm.prior_predictive(model4, hsb, draws=2000, seed=1)
+    means = drawn["prior_predictive"]["unit_mean"].values
+    assert means.shape == (1, 2000, 160)
+    # default priors are centred on the outcome and wider than it
+    assert abs(np.median(means) - 12.75) < 3
+    assert np.std(means.mean(axis=-1)) > 6.9
+    with pytest.raises(SamplingError, match="flat prior cannot be drawn from"):
+        hlm.prior_predictive(model4, hsb, hlm.Priors(gamma=hlm.Flat()))
