@@ -104,12 +104,35 @@ def moments_for(model: Model, data: TwoLevelData | Moments) -> Moments:
 
 
 def columns_for(model: Model, data: TwoLevelData) -> tuple[list[str], list[str]]:
-    """Name the level-1 columns, the outcome first, and the level-2 variables a model needs of its data."""
+    """Name the level-1 columns, the outcome first, and the level-2 variables a model needs of its data.
+
+    Raises
+    ------
+    DataError
+        A variable the data do not have at that level, with the line of the model that uses it.
+    """
+    _check_names(model, data)
     level1, level2 = [model.outcome, *model.level1_variables], list(model.level2_variables)
     if model.log_sigma2:
         more1, more2 = variance_columns(model.log_sigma2.variables, data)
         level1, level2 = level1 + more1, level2 + more2
     return _unique(level1), _unique(level2)
+
+
+def _check_names(model: Model, data: TwoLevelData) -> None:
+    level1, level2 = ({name.lower() for name in columns} for columns in (data.level1, data.level2))
+    for coefficient in model.coefficients:
+        variable = coefficient.predictor.variable
+        if variable is not None and variable.lower() not in level1:
+            data.level1_column(variable, coefficient.where)  # raises: it has the words for what is wrong
+        for gamma in coefficient.gammas:
+            variable = gamma.predictor.variable
+            if variable is not None and not data.one_source and variable.lower() not in level2:
+                data.level2_column(variable, gamma.where)
+            elif variable is not None:
+                data.find(variable, gamma.where)
+    if model.outcome.lower() not in level1:
+        data.level1_column(model.outcome, model.coefficients[0].where)
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -189,6 +189,18 @@ def test_errors_name_what_is_wrong(text: str, error, words: str) -> None:
         Model(text).fit(small(1).data())
 
 
+def test_errors_of_the_data_name_the_line_of_the_model() -> None:
+    text = "y = b0 + b1*x + r\nb0 = g00 + g01*{} + u0\nb1 = g10"
+    with pytest.raises(DataError, match=r"nowhere.*line 2"):
+        Model(text.format("nowhere")).fit(small(1).data())
+    with pytest.raises(DataError, match=r"line 2.*level-1 variable"):
+        Model(text.format("x")).fit(small(1).data())
+    with pytest.raises(DataError, match=r"line 1"):
+        Model(text.format("w").replace("b1*x", "b1*xx")).fit(small(1).data())
+    with pytest.raises(DataError, match=r"'yy'.*line 1"):
+        Model(text.format("w").replace("y =", "yy =")).fit(small(1).data())
+
+
 def test_options_that_do_not_exist_are_refused() -> None:
     with pytest.raises(EstimationError, match="REML or ML"):
         model("means").fit(small(1).data(), method="WLS")
