@@ -79,7 +79,7 @@ def compare(fit: Fit, other: Fit) -> DevianceTest:
     df = general.n_parameters - simple.n_parameters
     if df == 0:
         raise HypothesisError(
-            f"both models have {fit.n_parameters} parameters: neither is a special case of the other, "
+            f"both models have {_count(fit.n_parameters)}: neither is a special case of the other, "
             "so their deviances cannot be tested against each other"
         )
     chi2 = simple.deviance - general.deviance
@@ -129,7 +129,7 @@ def compare_stored(fit: Fit, deviance: float, n_parameters: int) -> DevianceTest
     df = general[1] - simple[1]
     if df == 0:
         raise HypothesisError(
-            f"the stored model and this one both have {fit.n_parameters} parameters: there is nothing to test"
+            f"the stored model and this one both have {_count(fit.n_parameters)}: there is nothing to test"
         )
     notes = [
         "The stored model cannot be checked: it must have been fitted to the same rows by the same method "
@@ -165,6 +165,10 @@ def compare_any(
         "give another fit, compare(other), or a stored deviance with its number of parameters, "
         "compare(deviance=46501.88, n_parameters=4)"
     )
+
+
+def _count(n: int) -> str:
+    return f"{n} parameter{'s' if n > 1 else ''}"
 
 
 # --- what may be compared ------------------------------------------------------------------------

@@ -78,6 +78,8 @@ def homogeneity(fit: Fit) -> HomogeneityTest:
         )
         if count
     ]
+    if fit.variance_model is not None:
+        left_out.append("Residuals were first divided by the level-1 standard deviations of the model.")
     if used.sum() < 2:
         raise HypothesisError(
             "fewer than two units have a residual variance of their own: homogeneity cannot be tested"

@@ -1,7 +1,7 @@
 """General linear hypotheses about the fixed effects: several rows, several hypotheses, a variable as a whole.
 
 HLM prints the Wald chi-square with the robust covariance matrix; that is the default here, and every
-result says which covariance it used. Raudenbush & Bryk (2002, pp. 58-60).
+result says which covariance it used. Raudenbush & Bryk (2002, ch. 3).
 """
 
 from __future__ import annotations
@@ -195,7 +195,9 @@ def _from_mapping(names: Sequence[str], hypothesis: Mapping[str, Any]) -> np.nda
     for name, value in hypothesis.items():
         key = str(name).strip().lower()
         if key not in names:
-            raise HypothesisError(f"{name!r} is not a fixed effect of this model: {', '.join(names)}")
+            raise HypothesisError(
+                f"{name!r} is not a fixed effect of this model: {', '.join(names) or 'it has none'}"
+            )
         try:
             columns[key] = np.atleast_1d(np.asarray(value, dtype=float))
         except (TypeError, ValueError):

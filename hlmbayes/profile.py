@@ -5,7 +5,7 @@ semi-definite, is its minimum plus the chi-square quantile (Pawitan 2001, sec. 3
 sec. 5.1). Held fixed is an entry of a root Lambda of tau, with the coefficients ordered so that the parameter
 stands in its first rows:
 
-    sd_a = c       Lambda_11 = c
+    sd_a = c       Lambda_11 = c (also for tau / sigma2 = Lambda Lambda')
     corr_ab = c    Lambda_11 = e^s, Lambda_2. = e^t (c, sqrt(1 - c^2)), s and t free
     tau_ab = c     Lambda_11 = e^t, Lambda_21 = c e^-t, t free
 """
@@ -114,6 +114,15 @@ def _pair(p: Profile, pair: tuple[int, int], name: str, unit: float) -> list[Int
     return found
 
 
+def ratio_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
+    """Give profile-likelihood limits of tau_kk / sigma2, k among the random coefficients."""
+    check_level(level)
+    p, scale, _ = _prepare(fit, level)
+    estimate = float(np.sqrt(p.tau[k, k] / p.sigma2))
+    low, high = _limits(p, estimate, (0.0, np.inf), _ratio_chart, (k,))
+    return (low / float(scale[k])) ** 2, (high / float(scale[k])) ** 2
+
+
 def fixed_intervals(fit: Fit, *, level: float = 0.95, df: str | None = None) -> tuple[Interval, ...]:
     """Give t intervals of the fixed effects, with the degrees of freedom and standard errors of ``df``."""
     from .inference import fixed_effects
@@ -210,6 +219,8 @@ def _minimise_at(
     p: Profile, order: list[int], chart: Callable[..., Chart], c: float, x: np.ndarray
 ) -> Minimum:
     """Minimise the deviance over all other parameters with the chart's parameter held at c."""
+    if chart is _ratio_chart:
+        return _minimise_ratio(p, order, c, x)
     m = p.to_standard[:, order]
     q = len(order)
     rows, cols = np.tril_indices(q)
@@ -241,6 +252,25 @@ def _minimise_at(
     return minimise(objective, x)
 
 
+def _minimise_ratio(p: Profile, order: list[int], c: float, x: np.ndarray) -> Minimum:
+    """Do it for tau / sigma2 = Lambda Lambda', with sigma2 profiled out."""
+    m, q = p.to_standard[:, order], len(order)
+
+    def objective(x: np.ndarray) -> Point:
+        root, first, _ = _ratio_chart(c, x, q)
+        at = evaluate(p.system, m @ root)
+        found = criterion(p.system, at, p.reml)
+        slope = m.T @ found.gradient @ m
+        moves = first @ root.T
+        moves = (m @ (moves + moves.transpose(0, 2, 1)) @ m.T).reshape(len(x), q * q)
+        hessian = moves @ found.hessian.reshape(q * q, q * q) @ moves.T
+        hessian += 2.0 * np.einsum("iab,ac,jcb->ij", first, slope, first)
+        gradient = 2.0 * np.einsum("iab,ac,cb->i", first, slope, root)
+        return Point(x, found.value, gradient, 0.5 * (hessian + hessian.T), at)
+
+    return minimise(objective, x)
+
+
 def _first_free(p: Profile, order: list[int], chart: Callable[..., Chart]) -> np.ndarray:
     """Give the free numbers of a chart near the optimum."""
     tau = p.tau[np.ix_(order, order)]
@@ -250,6 +280,8 @@ def _first_free(p: Profile, order: list[int], chart: Callable[..., Chart]) -> np
     if chart is _sigma_chart:
         return root[np.tril_indices(len(tau))]
     rest = root[_free_entries(len(tau), chart)]
+    if chart is _ratio_chart:
+        return rest / np.sqrt(p.sigma2)
     if chart is _correlation_chart:
         rest = np.append(rest, np.log([root[0, 0], np.hypot(root[1, 0], root[1, 1])]))
     if chart is _covariance_chart:
@@ -264,6 +296,7 @@ def _free_entries(q: int, chart: Callable[..., Chart]) -> tuple[np.ndarray, np.n
     """Give the entries of Lambda that are free numbers as they stand."""
     held = {
         _sd_chart: {(0, 0)},
+        _ratio_chart: {(0, 0)},
         _correlation_chart: {(0, 0), (1, 0), (1, 1)},
         _covariance_chart: {(0, 0), (1, 0)},
     }.get(chart, set())
@@ -291,6 +324,10 @@ def _sd_chart(c: float, free: np.ndarray, q: int) -> Chart:
     root, first, second = _linear(free, q, _sd_chart, 0)
     root[0, 0] = c
     return Chart(root, first, second)
+
+
+def _ratio_chart(c: float, free: np.ndarray, q: int) -> Chart:
+    return _sd_chart(c, free, q)
 
 
 def _correlation_chart(c: float, free: np.ndarray, q: int) -> Chart:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, logit, ndtri
+from scipy.special import ndtri
 
 from .compare import refuse_different_data
 from .errors import HypothesisError
@@ -30,7 +30,7 @@ class IntraclassCorrelation:
     ----------
     icc : float
     low, high : float
-        Confidence limits; nan on the boundary.
+        Profile-likelihood confidence limits.
     level : float
         Confidence level.
     conditional : bool
@@ -49,8 +49,7 @@ class IntraclassCorrelation:
 
     def __str__(self) -> str:
         name = "Conditional intraclass correlation" if self.conditional else "Intraclass correlation"
-        interval = f", {100 * self.level:g} % interval {self.low:.4f} to {self.high:.4f}"
-        text = f"{name} {self.icc:.4f}" + (interval if np.isfinite(self.low) else "")
+        text = f"{name} {self.icc:.4f}, {100 * self.level:g} % interval {self.low:.4f} to {self.high:.4f}"
         return "\n".join([f"{text} ({self.formula})", *self.notes])
 
 
@@ -120,9 +119,9 @@ class VarianceExplained:
 def icc(fit: Fit, *, level: float = 0.95) -> IntraclassCorrelation:
     """Give tau_00 / (tau_00 + sigma2).
 
-    With predictors in the model it is the conditional one (Raudenbush & Bryk 2002, pp. 24, 36, 74).
-    The interval is the large-sample one on the logit scale, from the expected information, with sampling
-    weights from the sandwich (delta method).
+    With predictors in the model it is the conditional one (Raudenbush & Bryk 2002, ch. 2 and 4).
+    The interval is from the profile likelihood of tau_00 / sigma2, of which it is a function; with
+    sampling weights the large-sample one on the logit scale, from the sandwich (delta method).
 
     Raises
     ------
@@ -145,15 +144,10 @@ def icc(fit: Fit, *, level: float = 0.95) -> IntraclassCorrelation:
     notes = []
     if fit.design.n_random > 1:
         notes.append("With random slopes it holds for rows whose random level-1 predictors are zero.")
-    low = high = float("nan")
-    spread = 0.0 if share <= 0 else _logit_se(fit, k, tau, sigma2)
-    if fit.boundary or not spread > 0:
-        notes.append(
-            "No interval: tau is on the boundary; use confint() for profile-likelihood limits of tau."
-        )
-    else:
-        reach = float(ndtri(0.5 + level / 2.0)) * spread
-        low, high = (float(expit(logit(share) + sign * reach)) for sign in (-1.0, 1.0))
+    ratio = _sandwich_limits(fit, k, level) if fit.weighted_kind == "sampling" else _profile_limits(fit, k, level)
+    if np.isnan(ratio[0]):
+        notes.append("No interval: tau is on the boundary.")
+    low, high = (value / (1.0 + value) for value in ratio)
     conditional = any(c.predictor.variable for c in fit.model.coefficients) or bool(
         fit.model.level2_variables
     )
@@ -162,16 +156,22 @@ def icc(fit: Fit, *, level: float = 0.95) -> IntraclassCorrelation:
     )
 
 
-def _logit_se(fit: Fit, k: int, tau: float, sigma2: float) -> float:
-    """Give the standard error of ln(tau_00 / sigma2); nan where the information is singular."""
-    at = k * (k + 1) // 2 + k  # of tau_kk among the lower triangle by rows
-    try:
-        covariance = components_covariance(fit)
-    except np.linalg.LinAlgError:
-        return float("nan")
+def _profile_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
+    from .profile import ratio_limits
+
+    return ratio_limits(fit, k, level)
+
+
+def _sandwich_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
+    """Give large-sample limits of tau_kk / sigma2 on the log scale; nan on the boundary."""
+    tau, sigma2 = float(fit.components.tau[k, k]), fit.sigma2
+    if fit.boundary or tau <= 0:
+        return float("nan"), float("nan")
+    covariance = components_covariance(fit)
     gradient = np.zeros(len(covariance))
-    gradient[at], gradient[-1] = 1.0 / tau, -1.0 / sigma2
-    return float(np.sqrt(max(float(gradient @ covariance @ gradient), 0.0)))
+    gradient[k * (k + 1) // 2 + k], gradient[-1] = 1.0 / tau, -1.0 / sigma2  # lower triangle by rows
+    reach = float(ndtri(0.5 + level / 2.0) * np.sqrt(gradient @ covariance @ gradient))
+    return tau / sigma2 * np.exp(-reach), tau / sigma2 * np.exp(reach)
 
 
 def plausible_range(
@@ -179,7 +179,7 @@ def plausible_range(
 ) -> PlausibleRange:
     """Give the range of the units' values of a coefficient: mean +- 1.96 sqrt(tau_qq).
 
-    Raudenbush & Bryk (2002, pp. 71, 77-78).
+    Raudenbush & Bryk (2002, ch. 4).
 
     Parameters
     ----------
@@ -202,8 +202,8 @@ def plausible_range(
     if name not in fit.random_names:
         kind = "does not vary at random" if name in fit.model.coefficient_names else "is not in the model"
         raise HypothesisError(
-            f"{coefficient} {kind}: a plausible range is of one of "
-            f"{', '.join(fit.random_names) or 'no coefficient'}"
+            f"{coefficient} {kind}; coefficients that do, and so have a plausible range: "
+            f"{', '.join(fit.random_names) or 'none'}"
         )
     k = fit.random_names.index(name)
     own = fit.model.coefficients[fit.design.random[k]]
@@ -239,7 +239,7 @@ def variance_explained(fit: Fit, base: Fit) -> VarianceExplained:
     """Give the proportional reduction of every variance against a base model.
 
     (base - fit) / base for sigma2 and for tau_qq of each coefficient random in both: Raudenbush & Bryk (2002,
-    pp. 74, 79, 85). The base is the model with fewer predictors; its level-1 predictors should be the
+    ch. 4). The base is the model with fewer predictors; its level-1 predictors should be the
     same where level-2 variances are compared.
 
     Raises

@@ -89,3 +89,16 @@ def test_units_that_fit_exactly_are_left_out_and_none_left_is_said() -> None:
     fit = Model("y = b0 + r\nb0 = g00 + u0").fit(read({"id": unit, "y": y}, id="id"))
     with pytest.raises(HypothesisError, match="fewer than two units"):
         fit.homogeneity()
+
+
+def test_a_model_of_the_variances_is_taken_out_first() -> None:
+    source = small(53, n_units=15, sd=1.5)
+    plain, noisy = (
+        Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10" + more).fit(source.data(), method="ML")
+        for more in ("", "\nlog(sigma2) = a0 + a1*d")
+    )
+    assert "divided by the level-1 standard deviations" in str(noisy.homogeneity())
+    assert noisy.homogeneity().chi2 != pytest.approx(plain.homogeneity().chi2, rel=1e-3)
+    test = noisy.compare(plain)
+    assert test.df == 1
+    assert test.p_boundary == test.p_value

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from hlmbayes import datasets
 from hlmbayes.data import read
 from hlmbayes.equations import Model
 from hlmbayes.errors import HypothesisError
@@ -132,6 +134,19 @@ def test_a_covariance_with_too_few_units_is_refused() -> None:
     )
     with pytest.raises(HypothesisError, match="singular"):
         fit.wald(everything)
+
+
+def test_hlm_general_linear_hypothesis(hlm_tables: dict[str, Any]) -> None:
+    printed = hlm_tables["model4_intercepts_slopes"]["general_linear_hypothesis"]
+    fit = Model(
+        """mathach = b0 + b1*group(ses) + r
+        b0 = g00 + g01*sector + g02*meanses + u0
+        b1 = g10 + g11*sector + g12*meanses + u1"""
+    ).fit(datasets.hsb(), algorithm="hlm")
+    test = fit.wald(printed["contrasts"])
+    assert test.chi2 == pytest.approx(printed["chi2"], abs=5e-4)
+    assert test.df == printed["df"]
+    assert fit.test_variable("sector").chi2 == test.chi2
 
 
 # --- variables as a whole ---

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from hlmbayes import datasets
 from hlmbayes.equations import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.fit import Fit
-from hlmbayes.inference import components_information
 
+from .dense import dense
 from .small import model, small
 
 TEXTS = {
@@ -66,22 +67,32 @@ def test_results_say_what_they_are(fits: dict[str, Fit]) -> None:
     assert "no standard method" in text
 
 
-def test_icc_interval_is_the_delta_method_on_the_logit() -> None:
-    fit = model("slopes").fit(small(61, n_units=25, sd=2.0).data())
-    tau, sigma2 = fit.tau["b0", "b0"], fit.sigma2
-    covariance = np.linalg.inv(components_information(fit))[np.ix_([0, 3], [0, 3])]
-    g = np.array([1 / tau, -1 / sigma2])
-    half = 1.6448536269514722 * np.sqrt(g @ covariance @ g)
-    middle = np.log(tau / sigma2)
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_icc_limits_are_where_the_dense_deviance_has_risen(method: str) -> None:
+    source, m = small(61, n_units=25, sd=2.0), model("slopes")
+    fit = m.fit(source.data(), method=method)
+    rows = dense(m, source.columns, source.unit, source.level2)
     found = fit.icc(level=0.90)
-    expected = [1 / (1 + np.exp(-(middle + s * half))) for s in (-1, 1)]
-    assert [found.low, found.high] == pytest.approx(expected, rel=1e-6)
     assert found.conditional
-    assert found.icc == pytest.approx(tau / (tau + sigma2))
+    assert found.icc == pytest.approx(fit.tau["b0", "b0"] / (fit.tau["b0", "b0"] + fit.sigma2))
+
+    def at_share(share: float) -> float:
+        """Minimise over sigma2 and the rest of tau with tau_00 = share / (1 - share) sigma2."""
+
+        def objective(x: np.ndarray) -> float:
+            s2, sd0 = np.exp(2 * x[2]), np.exp(x[2]) * np.sqrt(share / (1 - share))
+            root = np.array([[sd0, 0.0], [x[0], x[1]]])
+            return float(rows.deviance(root @ root.T, s2, method == "REML"))
+
+        start = [0.3, np.sqrt(fit.tau["b1", "b1"]), 0.5 * np.log(fit.sigma2)]
+        return float(optimize.minimize(objective, start, method="BFGS", options={"gtol": 1e-6}).fun)
+
+    for limit in (found.low, found.high):
+        assert at_share(limit) == pytest.approx(fit.deviance + 2.705543454095404, abs=1e-5)
 
 
 def test_icc_interval_covers_in_balanced_data_as_the_exact_one() -> None:
-    # one-way layout: the exact interval from F is close to the large-sample one with many units
+    # one-way layout: the exact interval from F is close to the profile likelihood's with many units
     from scipy import stats
 
     from hlmbayes.data import read
@@ -99,14 +110,12 @@ def test_icc_interval_covers_in_balanced_data_as_the_exact_one() -> None:
     assert [found.low, found.high] == pytest.approx(exact, abs=0.005)
 
 
-def test_icc_on_the_boundary_has_no_interval() -> None:
-    text = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10")
-    fit = text.fit(small(40, n_units=12, sd=0.0).data())
+def test_icc_on_the_boundary_has_an_upper_limit() -> None:
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10").fit(small(40, n_units=12, sd=0.0).data())
     assert fit.boundary
     found = fit.icc()
-    assert found.icc == 0.0
-    assert np.isnan(found.low)
-    assert "No interval" in str(found)
+    assert (found.icc, found.low) == (0.0, 0.0)
+    assert 0.0 < found.high < 1.0
     assert "the range is a point" in str(fit.plausible_range())
 
 
