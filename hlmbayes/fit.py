@@ -225,20 +225,22 @@ class Fit:
             default False, with sampling weights True: the model-based ones are not valid with them.
         df : "hlm", "satterthwaite" or "kenward-roger", optional
             Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
-            "CR2" "satterthwaite".
+            "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
         """
         import pandas as pd
 
-        from .inference import fixed_effects
+        from .inference import basis_of, fixed_effects
 
         if robust is None:
             robust = self.weighted_kind == "sampling" and df is None
         rows = fixed_effects(self, robust=robust, df=df)
         index = pd.Index([row.name for row in rows], name="gamma")
         columns = ["coefficient", "se", "t_ratio", "df", "p_value"]
-        return pd.DataFrame(
+        table = pd.DataFrame(
             [[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns
         )
+        table.attrs.update(basis_of(robust, df))
+        return table
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate the variance components: sd, variance, df, chi2, p_value; index = u0, ..., r."""

@@ -56,11 +56,9 @@ def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None
     df : "hlm", "satterthwaite" or "kenward-roger", optional
         By default HLM's rule (`fixed_df`); "satterthwaite" with "CR2".
     """
-    from .hypotheses import covariance_kind, free_covariance
+    from .hypotheses import free_covariance
 
-    kind = covariance_kind(robust)
-    if df is None:
-        df = "satterthwaite" if kind == "CR2" else "hlm"
+    kind, df = _kind_and_df(robust, df)
     if df == "hlm":
         variance, dfs = np.diag(free_covariance(fit, kind))[fit.design.free], np.array(fixed_df(fit))
     else:
@@ -73,6 +71,27 @@ def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None
         p = float(2.0 * stdtr(min(dfs[k], 1e15), -abs(value / se)))
         rows.append(FixedEffect(name, value, se, value / se, float(dfs[k]), p))
     return tuple(rows)
+
+
+def _kind_and_df(robust: bool | str, df: str | None) -> tuple[str, str]:
+    """Settle the covariance's kind and the method of the degrees of freedom."""
+    from .hypotheses import covariance_kind
+
+    kind = covariance_kind(robust)
+    return kind, df or ("satterthwaite" if kind == "CR2" else "hlm")
+
+
+def basis_of(robust: bool | str, df: str | None) -> dict[str, str]:
+    """Say in words which standard errors and degrees of freedom a fixed-effects table has."""
+    from .hypotheses import COVARIANCES
+
+    kind, df = _kind_and_df(robust, df)
+    if df == "hlm":
+        return {"standard_errors": COVARIANCES[kind], "df": "HLM's: J - S - 1, or N - F where not random"}
+    from .small_sample import method_name
+
+    name = method_name(df)
+    return {"standard_errors": COVARIANCES["KR" if name == "Kenward-Roger" else kind], "df": name}
 
 
 def fixed_df(fit: Fit) -> list[float]:

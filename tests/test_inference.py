@@ -64,3 +64,20 @@ def test_on_the_boundary_there_is_no_standard_error_of_tau() -> None:
     assert fit.boundary
     assert np.isnan(fit.se_tau).all()
     assert fit.se_sigma2 > 0
+
+
+def test_the_table_says_which_standard_errors_and_degrees_of_freedom_it_has() -> None:
+    fit = model("slopes").fit(small(16, n_units=20, sd=1.5).data())
+    said = {
+        (False, None): ("model-based", "HLM's"),
+        (True, None): ("as HLM", "HLM's"),
+        ("CR1", None): ("CR1", "HLM's"),
+        ("CR2", None): ("CR2", "Satterthwaite"),
+        ("CR2", "hlm"): ("CR2", "HLM's"),
+        (False, "satterthwaite"): ("model-based", "Satterthwaite"),
+        (False, "kenward-roger"): ("Kenward-Roger", "Kenward-Roger"),
+    }
+    for (robust, df), (errors, degrees) in said.items():
+        basis = fit.fixed_effects(robust, df=df).attrs
+        assert errors in basis["standard_errors"]
+        assert basis["df"].startswith(degrees)
