@@ -117,6 +117,6 @@ def cone_lengths(metric: np.ndarray, m: int, draws: int = DRAWS) -> np.ndarray:
         following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
         moved = new + (momentum - 1.0) / following * (new - c)
         c, momentum = new, following
-        if change < 1e-6 * float(np.abs(z).max()):
+        if change < 1e-4 * float(np.abs(z).max()):
             break
     return np.einsum("dk,kl,dl->d", c, metric, c)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .heterogeneous import VarianceModel
     from .homogeneity import HomogeneityTest
     from .hypotheses import WaldTest
-    from .profile import Interval
     from .variance_explained import IntraclassCorrelation, PlausibleRange, VarianceExplained
     from .weights import Weighting
 
@@ -227,33 +226,21 @@ class Fit:
             Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
             "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
         """
-        import pandas as pd
-
         from .inference import basis_of, fixed_effects
 
         if robust is None:
             robust = self.weighted_kind == "sampling" and df is None
         rows = fixed_effects(self, robust=robust, df=df)
-        index = pd.Index([row.name for row in rows], name="gamma")
-        columns = ["coefficient", "se", "t_ratio", "df", "p_value"]
-        table = pd.DataFrame(
-            [[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns
-        )
+        table = _table(rows, "gamma", "name", ["coefficient", "se", "t_ratio", "df", "p_value"])
         table.attrs.update(basis_of(robust, df))
         return table
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate the variance components: sd, variance, df, chi2, p_value; index = u0, ..., r."""
-        import pandas as pd
-
         from .inference import variance_components
 
         rows = variance_components(self)
-        index = pd.Index([row.name for row in rows], name="effect")
-        columns = ["sd", "variance", "df", "chi2", "p_value"]
-        return pd.DataFrame(
-            [[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns
-        )
+        return _table(rows, "effect", "name", ["sd", "variance", "df", "chi2", "p_value"])
 
     def reliability(self) -> NamedArray:
         """Reliability of each random level-1 coefficient's OLS estimate, averaged over full-rank units."""
@@ -299,7 +286,7 @@ class Fit:
         found = fixed_intervals(self, level=level, df=df)
         if self.weighted_kind not in ("sampling", "variance known"):
             found += intervals(self, level=level)
-        return _interval_table(found)
+        return _table(found, "parameter", "parameter", ["estimate", "low", "high", "method"])
 
     def bootstrap(
         self, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None
@@ -407,11 +394,11 @@ class Fit:
         return "\n".join([*lines, *self.warnings])
 
 
-def _interval_table(rows: Sequence[Interval]) -> pd.DataFrame:
+def _table(rows: Sequence[Any], index_name: str, key: str, columns: list[str]) -> pd.DataFrame:
+    """Lay records out as a table, one row each, indexed by their attribute ``key``."""
     import pandas as pd
 
-    index = pd.Index([row.parameter for row in rows], name="parameter")
-    columns = ["estimate", "low", "high", "method"]
+    index = pd.Index([getattr(row, key) for row in rows], name=index_name)
     return pd.DataFrame([[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns)
 
 

@@ -144,7 +144,8 @@ def icc(fit: Fit, *, level: float = 0.95) -> IntraclassCorrelation:
     notes = []
     if fit.design.n_random > 1:
         notes.append("With random slopes it holds for rows whose random level-1 predictors are zero.")
-    ratio = _sandwich_limits(fit, k, level) if fit.weighted_kind == "sampling" else _profile_limits(fit, k, level)
+    limits = _sandwich_limits if fit.weighted_kind == "sampling" else _profile_limits
+    ratio = limits(fit, k, level)
     if np.isnan(ratio[0]):
         notes.append("No interval: tau is on the boundary.")
     low, high = (value / (1.0 + value) for value in ratio)
