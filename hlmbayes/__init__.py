@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hlmbayes.errors import HLMError as HLMError
     from hlmbayes.errors import HLMWarning as HLMWarning
     from hlmbayes.fit import Fit as Fit
+    from hlmbayes.imputation import fit_imputed as fit_imputed
+    from hlmbayes.imputation import read_imputed as read_imputed
     from hlmbayes.moments import Moments as Moments
     from hlmbayes.weights import Frequencies as Frequencies
     from hlmbayes.weights import Weights as Weights
@@ -44,6 +46,8 @@ PUBLIC = {
     "load_moments": "moments",
     "Fit": "fit",
     "Weights": "weights",
+    "fit_imputed": "imputation",
+    "read_imputed": "imputation",
     "Frequencies": "weights",
     "Posterior": "posterior",
     "load_posterior": "posterior",

@@ -34,8 +34,9 @@ def companion(fit: Fit) -> Fit | None:
 
     if fit.algorithm == "exact":
         return None
+    data = fit.design.moments if fit.weighting is not None or fit.data is None else fit.data
     try:
-        return estimate(fit.model, fit.data or fit.design.moments, method=fit.method)
+        return estimate(fit.model, data, method=fit.method)
     except EstimationError:
         return None
 

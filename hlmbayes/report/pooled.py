@@ -1,0 +1,118 @@
+"""The listing of results pooled over imputed data sets or plausible values, laid out as HLM's tables."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .tables import p_text
+
+if TYPE_CHECKING:
+    from ..imputation import PooledFit
+    from ..rubin import Pooled
+
+RULE = " " + "-" * 86
+
+
+def pooled_listing(pooled: PooledFit) -> str:
+    """Return the pooled tables as text."""
+    first = pooled.fits[0]
+    what = "plausible values" if len({f.model.outcome for f in pooled.fits}) > 1 else "imputed data sets"
+    lines = [
+        f" Results pooled over {pooled.m} {what} ({', '.join(pooled.names)}) by Rubin's rules",
+        "",
+        f"  Method of estimation: {'restricted' if pooled.method == 'REML' else 'full'} maximum likelihood",
+        f"  {first.n_rows} level-1 records in {first.n_units} level-2 units in each of them",
+        "",
+    ]
+    if first.weighted_kind != "sampling":
+        lines += _fixed(pooled, False, "Final estimation of fixed effects, averaged:")
+    lines += _fixed(
+        pooled, True, "Final estimation of fixed effects, averaged (with robust standard errors):"
+    )
+    lines += _components(pooled)
+    lines += [
+        " Fraction missing: of the information about the parameter. Approx. d.f.: Rubin (1987).",
+        *(f" {line}" for warning in pooled.warnings for line in textwrap.wrap(f"WARNING: {warning}", 85)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _fixed(pooled: PooledFit, robust: bool, title: str) -> list[str]:
+    table = pooled.pooled_fixed(robust)
+    head = [
+        f" {title}",
+        RULE,
+        f" {'':22}{'':14}{'Standard':>10}{'':10}{'Approx.':>10}{'':10}{'Fraction':>10}",
+        f" {'Fixed Effect':22}{'Coefficient':>14}{'Error':>10}{'T-ratio':>10}{'d.f.':>10}{'P-value':>10}"
+        f"{'missing':>10}",
+        RULE,
+    ]
+    rows, k = [], 0
+    for coefficient in pooled.model.coefficients:
+        if coefficient.gammas:
+            variable = coefficient.predictor.variable
+            label = "INTRCPT1" if variable is None else f"{variable} slope"
+            rows.append(f" For {label:>12}, {coefficient.name.upper()}")
+        for gamma in coefficient.gammas:
+            name = f"{gamma.predictor.variable or 'INTRCPT2':>15}, {gamma.name.upper()}"
+            rows.append(
+                f" {name:22}{table.estimate[k]:>14.6f}{table.se[k]:>10.6f}{table.t_ratio[k]:>10.3f}"
+                f"{_df(table.df[k]):>10}{p_text(float(table.p_value[k])):>10}{table.fmi[k]:>10.3f}"
+            )
+            k += 1
+    return [*head, *rows, RULE, ""]
+
+
+def _df(df: float) -> str:
+    return f"{df:.0f}" if np.isfinite(df) and df < 1e7 else "infinite"
+
+
+def _components(pooled: PooledFit) -> list[str]:
+    names, table = pooled.pooled_components()
+    head = [
+        " Final estimation of variance components, averaged:",
+        RULE,
+        f" {'':22}{'Standard':>14}{'Variance':>14}{'Standard':>14}{'Fraction':>12}",
+        f" {'Random Effect':22}{'Deviation':>14}{'Component':>14}{'Error':>14}{'missing':>12}",
+        RULE,
+    ]
+    return [*head, *(_component(name, k, table) for k, name in enumerate(names)), RULE, ""]
+
+
+def pooled_json(pooled: PooledFit) -> str:
+    """Return the pooled results, and gamma, tau, sigma2 and deviance of every data set, as JSON text."""
+    fixed = {
+        label: json.loads(pooled.fixed_effects(robust).to_json(orient="index", double_precision=15))
+        for label, robust in (("fixed", False), ("fixed_robust", True))
+    }
+    components = json.loads(pooled.variance_components().to_json(orient="index", double_precision=15))
+    each = [
+        {
+            "name": name,
+            "gamma": list(fit.gamma),
+            "tau": np.asarray(fit.tau).tolist(),
+            "sigma2": fit.sigma2,
+            "deviance": fit.deviance,
+        }
+        for name, fit in zip(pooled.names, pooled.fits, strict=True)
+    ]
+    result = {
+        "m": pooled.m,
+        "method": pooled.method,
+        **fixed,
+        "variance_components": components,
+        "each": each,
+    }
+    return json.dumps({**result, "warnings": list(pooled.warnings)}, indent=2) + "\n"
+
+
+def _component(name: str, k: int, table: Pooled) -> str:
+    value = float(table.estimate[k])
+    sd = "" if "," in name else f"{np.sqrt(value):.5f}"
+    known = np.isfinite(table.se[k])
+    se, fmi = (f"{table.se[k]:.5f}", f"{table.fmi[k]:.3f}") if known else ("n/a", "n/a")
+    return f" {name.upper():22}{sd:>14}{value:>14.5f}{se:>14}{fmi:>12}"
