@@ -23,7 +23,7 @@ from .fit import Components, Fit
 from .heterogeneous import group_products
 from .hlm_path import Iteration, data_scale, to_data
 from .likelihood import Evaluation, System, standardise
-from .moments import Moments, moments_of, unit_moments
+from .moments import moments_of, unit_moments
 from .optimum import evaluation, optimum
 from .weights import Weighting, row_weights
 from .zero_variance import describe_boundary
@@ -81,8 +81,6 @@ def _iteration(
 def _weighted_design(model: Model, data: Any, name: str, kind: str) -> tuple[Design, Weighting]:
     """Build the design whose rows are divided by the root of their variance (up to sigma2)."""
     known = kind == "variance known"
-    if isinstance(data, Moments):
-        raise EstimationError(f"{kind} needs the rows, and these data are moments: fit from the data instead")
     level1, level2 = columns_for(model, data)
     kept = data.drop_incomplete([data.find(column) for column in level1])
     found = kept.find(name)

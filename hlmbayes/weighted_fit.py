@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from .design import build_design
 from .equations import Model
-from .errors import EstimationError
+from .errors import DataError, EstimationError
 from .estimate import check_size, columns_for, exact_fit, hlm_fit
 from .fit import Fit
 from .known_variance import fit_known_variance, fit_precision
 from .likelihood import standardise
+from .moments import Moments
 from .weights import Frequencies, Weights, weighted_moments
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def fit_weighted(
         Weights that are no weights.
     """
     _refuse(model, weights, frequency, precision, variance_known)
+    if isinstance(data, Moments):
+        raise DataError("weights need the rows, and these data are moments: fit from the data instead")
     reml = (method or "REML").upper() == "REML"
     notes: tuple[str, ...] = () if algorithm == "exact" else (NO_PATH,)
     if weights is not None:

@@ -173,8 +173,6 @@ def weighted_moments(
     DataError
         A weight that is missing, zero or negative, naming the units; frequencies that are no whole numbers.
     """
-    if isinstance(data, Moments):
-        raise DataError("weights need the rows, and these data are moments: fit from the data instead")
     kept = data.drop_incomplete([data.find(name) for name in columns])
     plain = moments_of(kept, columns, level2=level2)
     plain = replace(plain, n_dropped=data.n_rows - kept.n_rows)

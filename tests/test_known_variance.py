@@ -154,7 +154,7 @@ def test_what_known_variances_cannot_give_is_refused():
         model.fit(
             hlm.read(frame.assign(v=frame["v"].where(frame.index != 2, 0.0)), id="study"), variance_known="v"
         )
-    with pytest.raises(EstimationError, match="needs the rows"):
+    with pytest.raises(DataError, match="weights need the rows"):
         model.fit(fit.design.moments, variance_known="v")
     with pytest.raises(EstimationError, match="fit effect exactly"):
         case("bcg_ablat")[0].fit(hlm.read(frame.iloc[:2], id="study"), variance_known="v")
