@@ -1,4 +1,4 @@
-"""The `hlmbayes` command: run, describe, demo.
+"""The `hlmbayes` command: run, plot, describe, demo.
 
 A command is a function ``command(args) -> exit status`` and a function that adds its parser; what only one
 command needs is imported inside it, so that the others start fast. Exit status: 0 done, 2 wrong input (one
@@ -31,6 +31,7 @@ Two-level hierarchical linear models: the listings of HLM 6.08, and the true opt
 
   hlmbayes demo                          an analysis of data that come with the program
   hlmbayes run MODEL.hlm                 the analysis in an HLM command file
+  hlmbayes plot MODEL.hlm --out FOLDER   diagnostic plots and model graphs of that analysis
   hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
                                          means, standard deviations, ranges of the variables
 
@@ -55,6 +56,12 @@ Without a command file, write the equations in a text file (.txt or .eq), or on 
       b1 = g10 + g11*sector + u1"
 
 group(x) is x minus the mean of its unit, grand(x) is x minus the mean of all rows."""
+
+PLOT = """\
+Run the analysis and draw its figures into a folder as PNG files: the diagnostic plots of its residuals,
+each unit's estimates and influence, and model graphs. It takes what hlmbayes run takes.
+
+  hlmbayes plot hsb4.hlm --out figures"""
 
 DESCRIBE = """\
 Print the descriptive statistics HLM prints when it makes its data file, of every numeric variable.
@@ -134,7 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_run, _add_describe, _add_demo):
+    for add in (_add_run, _add_plot, _add_describe, _add_demo):
         add(commands)
     return parser
 
@@ -169,6 +176,17 @@ def _add_run(commands: Commands[argparse.ArgumentParser]) -> None:
     add_data_options(parser)
     _add_estimation_options(parser)
     _add_output_options(parser)
+
+
+def _add_plot(commands: Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "plot", plot, "draw the figures of an analysis", PLOT)
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)"
+    )
+    parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
+    parser.add_argument("--out", metavar="FOLDER", default="figures", help="where to (default: figures)")
+    add_data_options(parser)
+    _add_estimation_options(parser)
 
 
 def _add_describe(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -216,6 +234,12 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--json", metavar="FILE", help="write the results as JSON; - for the screen, nothing else"
     )
     group.add_argument("--html", metavar="FILE", help="write the results as an HTML page")
+    for level in (1, 2):
+        group.add_argument(
+            f"--residuals{level}",
+            metavar="FILE",
+            help=f"write the level-{level} residual file: .sav, .dta, .xpt, .csv or .parquet",
+        )
 
 
 # ----------------------------------------------------------------------------- commands
@@ -223,6 +247,29 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
+    job, algorithm = _job(args)
+    write(args, analyse(job, args, algorithm))
+    return DONE
+
+
+def plot(args: argparse.Namespace) -> int:
+    """Run a command file or equations and draw the figures."""
+    from .jobs import fit_job, read_data, with_method
+    from .output_jobs import write_figures
+
+    job, algorithm = _job(args)
+    job = with_method(job, args.method)
+    fit = fit_job(job, read_data(job), args.algorithm or algorithm)
+    for warning in fit.warnings:
+        complain("warning", warning)
+    paths = write_figures(fit, args.out)
+    print(f"{len(paths)} figures in {args.out}:")
+    print("\n".join(f"  {path.name}" for path in paths))
+    return DONE
+
+
+def _job(args: argparse.Namespace) -> tuple[Job, str]:
+    """Give the job of a command file or equations, and the algorithm such a one gets by default."""
     from .jobs import EQUATION_FILES, job_from_equations, job_from_file
 
     if (args.file is None) == (args.equations is None):
@@ -233,12 +280,9 @@ def run(args: argparse.Namespace) -> int:
         )
     where = {"level1": args.level1, "level2": args.level2, "id": args.id}
     if args.file is None:
-        job, algorithm = job_from_equations(args.equations, **where), "exact"
-    else:
-        job = job_from_file(args.file, **where)
-        algorithm = "exact" if args.file.lower().endswith(EQUATION_FILES) else "hlm"
-    write(args, analyse(job, args, algorithm))
-    return DONE
+        return job_from_equations(args.equations, **where), "exact"
+    job = job_from_file(args.file, **where)
+    return job, "exact" if args.file.lower().endswith(EQUATION_FILES) else "hlm"
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -266,11 +310,16 @@ def describe(args: argparse.Namespace) -> int:
 def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
     """Read the data, fit, and return the tables; warnings go to stderr and into the notes."""
     from .jobs import fit_job, job_tables, read_data, with_method
+    from .output_jobs import residual_requests, write_residual_files
 
     job = with_method(job, args.method)
+    folder = Path(getattr(args, "file", None) or "").parent
+    requests = residual_requests(job.options, folder, {1: args.residuals1, 2: args.residuals2})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HLMWarning)
         fit = fit_job(job, read_data(job), args.algorithm or algorithm)
+    for sentence in write_residual_files(fit, requests):
+        complain("wrote", sentence)
     messages = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, HLMWarning)))
     tables = job_tables(job, fit, output=args.output, warnings=messages)
     for group in tables.notes:

@@ -56,6 +56,7 @@ class Point:
     u_mean: np.ndarray
     u_sd: np.ndarray
     variance_model: None = None
+    weighting: None = None
     method: str = "posterior"
 
     @property

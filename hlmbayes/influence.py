@@ -17,8 +17,7 @@ import numpy as np
 
 from .errors import OutputError
 from .inference import unit_scores
-from .residuals import shrinkage
-from .weights import refuse_weighted
+from .residuals import refuse_repeated, shrinkage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +58,7 @@ def leave_one_out(fit: Fit) -> Influence:
     OutputError
         The model has no fixed effects.
     """
-    refuse_weighted(fit, "the influence of units", "sampling")
+    refuse_repeated(fit)
     J, F = fit.design.n_units, fit.design.n_fixed
     if not F:
         raise OutputError("the model has no fixed effects that a unit could influence")

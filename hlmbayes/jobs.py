@@ -145,13 +145,8 @@ def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple
 
 def not_done(options: Options) -> tuple[str, ...]:
     """Name what the command file asks for and this program does not do (beyond what its reader says)."""
-    files = [
-        f"the level-{level} residual file {file.name} (resfil{level}:y) was not written"
-        for level, file in ((1, options.residuals1), (2, options.residuals2))
-        if file is not None
-    ]
-    matrices = ["the files of covariance matrices (printvariance-covariance) were not written"]
-    return (*files, *(matrices if options.print_vcov else []))
+    matrices = ("the files of covariance matrices (printvariance-covariance) were not written",)
+    return matrices if options.print_vcov else ()
 
 
 def with_method(job: Job, method: Literal["REML", "ML"] | None) -> Job:

@@ -201,7 +201,7 @@ def predict(
     prob : float
         Probability of the pointwise bands: normal for a fit, equal-tailed quantiles for a posterior.
     robust : bool
-        Robust standard errors (a fit only).
+        Robust standard errors (a fit only); always with sampling weights.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def _band(point: Any, x: np.ndarray, prob: float, robust: bool) -> tuple[np.ndar
         low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
         return draws.mean(axis=0), low, high
     vcov = point.vcov_free
-    if robust:
+    if robust or point.weighted_kind == "sampling":  # the model-based one is not valid with such weights
         from .inference import robust_covariance
 
         vcov = robust_covariance(point)

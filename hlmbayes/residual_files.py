@@ -46,18 +46,24 @@ def write_residuals(frame: pd.DataFrame, path: str | os.PathLike[str], kind: str
     OutputError
         An unknown type, a missing folder, a file that cannot be written.
     """
-    target, suffix = _target(Path(path), kind)
+    target, suffix = check_target(Path(path), kind)
+    labels = {name: str(label) for name, label in frame.attrs.get("labels", {}).items()}
+    plain = frame.reset_index(drop=True)
+    plain.attrs = {}
+    whole(target, lambda temporary: _WRITERS[suffix](plain, temporary, labels))
+    return target
+
+
+def check_target(path: Path, kind: str | None = None) -> tuple[Path, str]:
+    """Give the path that will be written and its type, ".sav"; arguments and errors of `write_residuals`."""
+    target, suffix = _target(path, kind)
     if not target.parent.is_dir():
         raise OutputError(
             f"{target}: the folder {target.parent} does not exist; make it first, or name another"
         )
     if target.is_dir():
         raise OutputError(f"{target} is a folder: give the name of a file in it")
-    labels = {name: str(label) for name, label in frame.attrs.get("labels", {}).items()}
-    plain = frame.reset_index(drop=True)
-    plain.attrs = {}
-    whole(target, lambda temporary: _WRITERS[suffix](plain, temporary, labels))
-    return target
+    return target, suffix
 
 
 def _target(path: Path, kind: str | None) -> tuple[Path, str]:

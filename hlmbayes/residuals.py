@@ -97,6 +97,7 @@ def unit_residuals(fit: Fit) -> UnitResiduals:
     OutputError
         The model has no random level-1 coefficient.
     """
+    refuse_repeated(fit)
     design = fit.design
     if not design.n_random:
         raise OutputError(
@@ -118,6 +119,25 @@ def unit_residuals(fit: Fit) -> UnitResiduals:
         mdist=mdist, chipct=expected_chi2(mdist, rank), lntotvar=log_sd(total, n - 1.0, 0.0),
         olsrsvar=log_sd(rss, df, plain.ee), mdrsvar=log_sd(inside, n - 1.0, total), rank=rank,
     )  # fmt: skip
+
+
+def refuse_repeated(fit: Fit) -> None:
+    """Raise where a record stands for several: residuals, distances and influence are those of one.
+
+    Precision weights and known variances are no such weights: they say how well an outcome is known.
+
+    Raises
+    ------
+    OutputError
+        Sampling weights or frequencies.
+    """
+    kind = "" if fit.weighting is None else fit.weighting.kind
+    if kind in ("sampling", "frequency"):
+        what = "sampling weights" if kind == "sampling" else "frequencies"
+        raise OutputError(
+            f"residual files, their figures and checks are not available for a fit with {what}: fit the "
+            "model without them to look at residuals"
+        )
 
 
 def remaining(design: Design, gamma: np.ndarray) -> np.ndarray:
@@ -250,8 +270,11 @@ def row_residuals(fit: Fit, b: np.ndarray | None = None) -> RowResiduals:
     OutputError
         The fit was made from moments, so there are no rows.
     """
+    refuse_repeated(fit)
     data, design = rows_of(fit), fit.design
     names = design.moments.columns
+    if fit.weighting is not None and fit.weighting.level1 is not None:
+        names = (*names, fit.weighting.level1)
     mask, _ = data.complete_rows(names)
     row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
     unit = np.searchsorted(design.unit_ids, data.unit_ids[data.unit[row]])
@@ -306,10 +329,14 @@ def level1_values(
 
 
 def row_sigma(fit: Fit, data: TwoLevelData, row: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Give the level-1 standard deviation of each row: one number, or exp(c'alpha / 2)."""
+    """Give the level-1 standard deviation of each row: one number, exp(c'alpha / 2), or as known."""
     variance_model = fit.variance_model
+    sigma = np.full(len(row), np.sqrt(fit.entering.sigma2))
+    if fit.weighting is not None and fit.weighting.level1 is not None:
+        known = np.sqrt(np.asarray(data.level1_column(fit.weighting.level1), dtype=float)[row])
+        return sigma * known if fit.weighting.kind == "variance known" else sigma / known
     if variance_model is None:
-        return np.full(len(row), np.sqrt(fit.entering.sigma2))
+        return sigma
     log_variance = np.full(len(row), float(variance_model.alpha[0]))
     for name, alpha in zip(variance_model.variables, variance_model.alpha[1:], strict=True):
         if data.is_level2(name):

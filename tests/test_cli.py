@@ -265,10 +265,10 @@ def test_equations_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_warnings_are_in_the_notes_and_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "m.hlm"
     text = (MODELS / "model1_unconditional.hlm").read_text(encoding="utf-8")
-    file.write_text(text.replace("resfil2:n", "resfil2:y") + "\nfoo:bar\n", encoding="utf-8")
+    file.write_text(text + "\nprintvariance-covariance:y\nfoo:bar\n", encoding="utf-8")
     assert run("run", str(file), *DATA) == 0
     out, err = capsys.readouterr()
-    for word in ("foo", "resfil2"):
+    for word in ("foo", "covariance"):
         assert word in out.split("Notes by hlmbayes")[1]
         assert any(line.startswith("hlmbayes: warning: ") and word in line for line in err.splitlines())
 

@@ -210,3 +210,67 @@ def test_a_fit_from_moments_has_level2_residuals_and_says_why_no_level1_ones() -
     np.testing.assert_allclose(frame.to_numpy(), whole.to_numpy(), rtol=1e-10)
     with pytest.raises(OutputError, match="made from moments"):
         fit.residuals(level=1)
+
+
+# --- level-1 variances that differ ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", ["exact", "hlm"])
+def test_a_model_of_log_sigma2_agrees_with_a_dense_computation(algorithm: str) -> None:
+    raw = small(seed=8, n_units=24)
+    fit = hlm.Model(MODELS["slopes"] + "\nlog(sigma2) = a0 + a1*d").fit(raw.data(), algorithm=algorithm)
+    rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
+    assert fit.variance_model is not None
+    sigma = np.exp(0.5 * (fit.variance_model.alpha[0] + fit.variance_model.alpha[1] * raw.columns["d"]))
+    weighted = Dense(rows.y / sigma, rows.X / sigma[:, None], rows.Z / sigma[:, None], rows.unit)
+    # EB, posterior variances and distances are those of rows divided by sigma; spreads those of the rows
+    bayes, plain = own_way(weighted, raw, fit), own_way(rows, raw, fit)
+    got = unit_residuals(fit)
+    for key in ("eb", "pv", "mdist"):
+        np.testing.assert_allclose(getattr(got, key), bayes[key], rtol=1e-6, atol=1e-8, err_msg=key)
+    for key in ("ols", "lntotvar", "olsrsvar", "mdrsvar"):
+        np.testing.assert_allclose(getattr(got, key), plain[key], rtol=1e-6, atol=1e-8, err_msg=key)
+    level1 = row_residuals(fit)
+    np.testing.assert_allclose(level1.sigma, sigma)
+    fitted = rows.X @ fit.gamma_free + np.sum(rows.Z * bayes["eb"][raw.unit], axis=1)
+    np.testing.assert_allclose(level1.residual, rows.y - fitted, atol=1e-8)
+
+
+def test_sigma_by_a_level2_variable() -> None:
+    raw = small(seed=8, n_units=24)
+    fit = hlm.Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*w").fit(raw.data())
+    assert fit.variance_model is not None
+    wanted = np.exp(0.5 * (fit.variance_model.alpha[0] + fit.variance_model.alpha[1] * raw.level2["w"]))
+    np.testing.assert_allclose(row_residuals(fit).sigma, wanted[raw.unit])
+
+
+# --- weights --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["precision", "variance_known"])
+def test_known_precision_agrees_with_a_dense_computation(kind: str) -> None:
+    raw = small(seed=3, n_units=24)
+    raw.columns["p"] = np.random.default_rng(1).uniform(0.3, 3.0, len(raw.unit))
+    fit = model("slopes").fit(raw.data(), **{kind: "p"})
+    weight = 1.0 / raw.columns["p"] if kind == "variance_known" else raw.columns["p"]
+    root = np.sqrt(weight)
+    rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
+    weighted = Dense(rows.y * root, rows.X * root[:, None], rows.Z * root[:, None], rows.unit)
+    wanted = own_way(weighted, raw, fit)
+    got = unit_residuals(fit)
+    for key in ("eb", "pv", "mdist", "ols"):
+        np.testing.assert_allclose(getattr(got, key), wanted[key], rtol=1e-6, atol=1e-8, err_msg=key)
+    sigma = np.sqrt(fit.entering.sigma2) / root
+    np.testing.assert_allclose(row_residuals(fit).sigma, sigma)
+
+
+def test_sampling_weights_and_frequencies_are_refused() -> None:
+    from hlmbayes.weights import Frequencies, Weights
+
+    raw = small(n_units=24)
+    raw.columns["p"] = np.random.default_rng(1).integers(1, 4, len(raw.unit)).astype(float)
+    for options in ({"weights": Weights(level1="p")}, {"frequency": Frequencies(level1="p")}):
+        fit = model("means").fit(raw.data(), **options)
+        for ask in (fit.residuals, lambda fit=fit: fit.residuals(level=1), fit.influence, fit.check):
+            with pytest.raises(OutputError, match="not available for a fit with"):
+                ask()

@@ -78,7 +78,7 @@ def zero_line(ax: Axes) -> None:
 def legend(ax: Axes, **options: Any) -> None:
     """Draw the legend small, beside the axes if ``outside``."""
     if options.pop("outside", False):
-        options |= {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.0}
+        options |= {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0.0}
     title = options.pop("title", None)
     if title:
         title = "\n".join(textwrap.wrap(title, 24))

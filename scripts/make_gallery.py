@@ -1,0 +1,39 @@
+"""Make docs/gallery, the figures in the README: ``python scripts/make_gallery.py``.
+
+The figures are those of examples/diagnostic_plots.py, with 128 colours so that the files are small.
+"""
+
+from __future__ import annotations
+
+import runpy
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+import hlmbayes as hlm
+from hlmbayes.report.figure_set import draw_all
+
+ROOT = Path(__file__).resolve().parents[1]
+SHOWN = (
+    "model_ses_by_sector", "equations_by_sector", "boxes_mathach", "chi2_qq", "mdrsvar_histogram",
+    "eb_intercept_pracad", "caterpillar_intercept", "shrinkage", "influence", "influence_on_effects",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Draw the chosen figures into docs/gallery."""
+    example = runpy.run_path(str(ROOT / "examples" / "diagnostic_plots.py"))
+    fit = hlm.Model(example["MODEL4"]).fit(hlm.datasets.hsb(), algorithm="hlm")
+    every = example["seminar_figures"](fit)
+    gallery = ROOT / "docs" / "gallery"
+    gallery.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for path in draw_all(fit, Path(folder), {name: every[name] for name in SHOWN}):
+            with Image.open(path) as image:
+                small = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+                small.save(gallery / path.name, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
