@@ -15,7 +15,13 @@ from hlmbayes.data import TwoLevelData, read
 from hlmbayes.equations import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.fit import Fit
-from hlmbayes.small_sample import kenward_roger, kenward_roger_df, satterthwaite_df, variance_parameters
+from hlmbayes.small_sample import (
+    _inverse_information,
+    kenward_roger,
+    kenward_roger_df,
+    satterthwaite_df,
+    variance_parameters,
+)
 
 from .dense import Dense, dense
 from .small import MODELS, model, small
@@ -264,3 +270,12 @@ def test_a_scaling_with_infinite_degrees_of_freedom_is_a_chi_square() -> None:
 def test_off_the_optimum_satterthwaite_says_so_or_works() -> None:
     fit = model("slopes").fit(small(27, n_units=30, sd=1.5).data(), algorithm="hlm")
     assert np.all(fit.fixed_effects(df="satterthwaite")["df"] > 1)
+
+
+@pytest.mark.parametrize("n_null", [0, 1])
+def test_a_likelihood_that_is_not_curved_is_said(n_null: int) -> None:
+    information = np.diag([2.0, 1e-14, 0.0][: 2 + n_null])
+    if not n_null:
+        information[1, 1] = -1.0
+    with pytest.raises(HypothesisError, match="curved downwards"):
+        _inverse_information(information, n_null)

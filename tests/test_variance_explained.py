@@ -13,6 +13,8 @@ from hlmbayes import datasets
 from hlmbayes.equations import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.fit import Fit
+from hlmbayes.inference import components_covariance
+from hlmbayes.weights import Weights
 
 from .dense import dense
 from .small import model, small
@@ -174,3 +176,28 @@ def test_a_coefficient_of_another_variable_is_not_compared() -> None:
     base = Model("y = b0 + b1*z + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(source.data())
     fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(source.data())
     assert list(fit.variance_explained(base).level2) == ["b0"]
+
+
+def test_sampling_weights_have_the_interval_of_the_sandwich() -> None:
+    source = small(67, n_units=25, sd=2.0)
+    source.level2["weight"] = np.linspace(0.5, 2.0, 25)
+    m = Model("y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10")
+    fit = m.fit(source.data(), weights=Weights(level2="weight"), method="ML")
+    found = fit.icc()
+    tau, sigma2 = fit.tau["b0", "b0"], fit.sigma2
+    covariance = components_covariance(fit)
+    variance = (
+        covariance[0, 0] / tau**2 - 2 * covariance[0, 1] / (tau * sigma2) + covariance[1, 1] / sigma2**2
+    )
+    odds = tau / sigma2 * np.exp(1.959963984540054 * np.sqrt(variance) * np.array([-1, 1]))
+    assert [found.low, found.high] == pytest.approx(odds / (1 + odds), rel=1e-9)
+    equal = m.fit(source.data(), method="ML").icc()
+    assert found.icc != pytest.approx(equal.icc, rel=1e-4)
+    empty = small(40, n_units=12, sd=0.0)
+    empty.level2["weight"] = np.ones(12)
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10").fit(
+        empty.data(), weights=Weights(level2="weight"), method="ML"
+    )
+    assert fit.boundary
+    assert np.isnan(fit.icc().low)
+    assert "No interval" in str(fit.icc())
