@@ -17,7 +17,7 @@ import numpy as np
 from .criterion import profiled_sigma2
 from .design import Design, scatter_x, scatter_xx
 from .errors import EstimationError, HypothesisError
-from .hlm_path import to_data
+from .hlm_path import data_scale, to_data
 from .labels import NamedArray
 from .likelihood import standardise
 from .profile import Interval
@@ -131,10 +131,7 @@ def bootstrap(
     HypothesisError
         n < 2, a level-1 variance that depends on variables, row weights, or no data set could be estimated.
     """
-    refuse_heterogeneous(fit, "the parametric bootstrap")
-    refuse_weighted(fit, "the parametric bootstrap", "sampling", "precision", "variance known")
-    if n < 2:
-        raise HypothesisError(f"got n={n}: a bootstrap needs at least 2 data sets, better 1000")
+    _check(fit, n)
     rng = np.random.default_rng(seed)
     simulate = Simulator(fit.design, fit.components.tau, fit.components.sigma2)
     results, boundary = [], 0
@@ -155,6 +152,13 @@ def bootstrap(
         gammas[:, free], taus, sigmas, fit.model.gamma_names, fit.random_names,
         (fit.gamma_free[free], fit.components.tau, fit.components.sigma2), seed, n - len(results), boundary,
     )  # fmt: skip
+
+
+def _check(fit: Fit, n: int) -> None:
+    refuse_heterogeneous(fit, "the parametric bootstrap")
+    refuse_weighted(fit, "the parametric bootstrap", "sampling", "precision", "variance known")
+    if n < 2:
+        raise HypothesisError(f"got n={n}: a bootstrap needs at least 2 data sets, better 1000")
 
 
 def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
@@ -192,22 +196,85 @@ class Simulator:
         self.kept = values > RANK * np.maximum(values[:, -1:], 0.0)
         self.root = scale[:, None] * vectors * np.sqrt(np.where(self.kept, values, 0.0))[:, None, :]
         self.df = design.n - self.kept.sum(axis=1)
-        self.xx_inverse = np.linalg.pinv(
-            scatter_xx(design.dd, design.w, design.columns, design.n_fixed), hermitian=True
-        )
+        self.xx_inverse = xx_inverse(design)
 
     def draw(self, rng: np.random.Generator, gamma: np.ndarray) -> Design:
         """Give a design with simulated cross-products; e is again the residual about its own OLS fit."""
+        return about_ols(self.design, self.xx_inverse, *self.errors(rng), gamma)
+
+    def errors(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Give D'e (J, p) and e'e (J,) of simulated errors e = Z u + r."""
         design, r = self.design, self.design.random
         u = rng.normal(size=(design.n_units, len(r))) @ self.tau_root.T
         z = rng.normal(size=self.kept.shape) * self.kept * self.sigma
         rest = self.sigma**2 * 2.0 * rng.standard_gamma(self.df / 2.0)
         zu = np.einsum("jab,jb->ja", design.dd[:, :, r], u)
         dr = np.einsum("jab,jb->ja", self.root, z)
-        de = zu + dr
         ee = np.einsum("ja,ja->j", u, (zu + 2.0 * dr)[:, r]) + np.einsum("ja,ja->j", z, z) + rest
-        delta = self.xx_inverse @ scatter_x(de, design.w, design.columns, design.n_fixed).sum(axis=0)
-        b = design.level1_coefficients(delta)
-        moved = de - np.einsum("jab,jb->ja", design.dd, b)
-        ee = np.maximum(ee - np.einsum("ja,ja->j", b, de + moved), 0.0)
-        return replace(design, de=moved, ee=ee, gamma_ols=gamma + delta)
+        return zu + dr, ee
+
+
+def xx_inverse(design: Design) -> np.ndarray:
+    """Give (X'X)^-1, shape (F, F)."""
+    return np.linalg.pinv(scatter_xx(design.dd, design.w, design.columns, design.n_fixed), hermitian=True)
+
+
+def about_ols(
+    design: Design, xx_inverse: np.ndarray, de: np.ndarray, ee: np.ndarray, gamma: np.ndarray
+) -> Design:
+    """Give the design whose outcome is X gamma + e, from D'e and e'e: e is taken about its OLS fit."""
+    delta = xx_inverse @ scatter_x(de, design.w, design.columns, design.n_fixed).sum(axis=0)
+    b = design.level1_coefficients(delta)
+    moved = de - np.einsum("jab,jb->ja", design.dd, b)
+    ee = np.maximum(ee - np.einsum("ja,ja->j", b, de + moved), 0.0)
+    return replace(design, de=moved, ee=ee, gamma_ols=gamma + delta)
+
+
+def deviance_p_value(
+    simple: Fit, general: Fit, chi2: float, n: int, seed: int | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[float, int]:  # fmt: skip
+    """Give the share of data sets simulated from the simpler model whose deviance difference reaches chi2.
+
+    (1 + count) / (1 + n), Davison & Hinkley (1997, eq. 4.11); and the number of data sets that count.
+    Both models are estimated at their optimum. The general model must contain the simpler one.
+    """
+    _check(simple, n)
+    at = _places(simple, general)
+    simulate = Simulator(
+        replace(general.design, random=at[simple.design.random]),
+        simple.components.tau,
+        simple.components.sigma2,
+    )
+    rng, count, done_well = np.random.default_rng(seed), 0, 0
+    designs = [(f.design, xx_inverse(f.design), np.zeros(f.design.n_fixed)) for f in (simple, general)]
+    for done in range(1, n + 1):
+        de, ee = simulate.errors(rng)
+        try:
+            low, high = (
+                _deviance(about_ols(design, inverse, products, ee, zero), simple.method == "REML")
+                for (design, inverse, zero), products in zip(designs, (de[:, at], de), strict=True)
+            )
+            count += low - high >= chi2 - 1e-8
+            done_well += 1
+        except (EstimationError, np.linalg.LinAlgError):
+            pass
+        if progress is not None:
+            progress(done, n)
+    if not done_well:
+        raise HypothesisError("none of the simulated data sets could be estimated: simplify the models")
+    return (1.0 + count) / (1.0 + done_well), done_well
+
+
+def _places(simple: Fit, general: Fit) -> np.ndarray:
+    """Find the simpler model's level-1 columns among those of the general one."""
+    ours, theirs = ([c.predictor for c in f.model.coefficients] for f in (simple, general))
+    keys = [((p.variable or "").lower(), p.centering) for p in theirs]
+    return np.array([keys.index(((p.variable or "").lower(), p.centering)) for p in ours], dtype=np.intp)
+
+
+def _deviance(design: Design, reml: bool) -> float:
+    from .optimum import optimum
+
+    system = standardise(design)
+    return optimum(system, reml).point.value + data_scale(system, reml)

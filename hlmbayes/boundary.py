@@ -36,7 +36,8 @@ def boundary_p_value(simple: Fit, general: Fit, chi2: float, df: int) -> tuple[f
         return tail(chi2, df), ""
     if simple.boundary:
         return None, (
-            "No boundary-corrected p-value: a variance of the simpler model is itself estimated as zero."
+            "No boundary-corrected p-value: a variance of the simpler model is itself estimated as zero. "
+            "compare(..., bootstrap=1000) gives one by simulation."
         )
     if m == 1:
         return 0.5 * (tail(chi2, free) + tail(chi2, free + 1)), ""

@@ -7,8 +7,9 @@ stands the one that knows that variances cannot be negative (`boundary.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import chdtrc
@@ -40,6 +41,8 @@ class DevianceTest:
     deviances, n_parameters : tuple
         Of the simpler model, then of the more general one.
     notes : tuple of str
+    p_bootstrap : float or None
+        Share of data sets simulated from the simpler model whose difference is as large, where asked for.
     """
 
     chi2: float
@@ -49,6 +52,7 @@ class DevianceTest:
     deviances: tuple[float, float]
     n_parameters: tuple[int, int]
     notes: tuple[str, ...] = ()
+    p_bootstrap: float | None = None
 
     def __str__(self) -> str:
         simple, general = self.deviances
@@ -61,11 +65,29 @@ class DevianceTest:
             lines.append(
                 f"Allowing for variances that cannot be negative (chi-bar-square): {p_text(self.p_boundary)}"
             )
+        if self.p_bootstrap is not None:
+            lines.append(f"Parametric bootstrap: {p_text(self.p_bootstrap)}")
         return "\n".join([*lines, *self.notes])
 
 
-def compare(fit: Fit, other: Fit) -> DevianceTest:
+def compare(
+    fit: Fit,
+    other: Fit,
+    *,
+    bootstrap: int = 0,
+    seed: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> DevianceTest:
     """Compare the deviances of two fits, in either order.
+
+    Parameters
+    ----------
+    fit, other : Fit
+    bootstrap : int
+        Data sets to simulate from the simpler model and to fit both models to, for a p-value that relies
+        on no large sample; 0 for none. It is also there where the simpler model is on the boundary.
+    seed, progress
+        As for `Fit.bootstrap`.
 
     Raises
     ------
@@ -95,16 +117,21 @@ def compare(fit: Fit, other: Fit) -> DevianceTest:
         )
     chi2 = max(chi2, 0.0) if chi2 > -1e-9 * abs(general.deviance) else chi2
     p = float(chdtrc(df, max(chi2, 0.0)))
-    p_boundary: float | None = None
+    p_boundary, p_bootstrap = None, None
     missing = _not_nested(simple, general)
     if missing:
         notes.append(missing)
     else:
         p_boundary, note = boundary_p_value(simple, general, max(chi2, 0.0), df)
         notes += [note] if note else []
+        if bootstrap:
+            from .bootstrap import deviance_p_value
+
+            p_bootstrap, n = deviance_p_value(simple, general, max(chi2, 0.0), bootstrap, seed, progress)
+            notes.append(f"The bootstrap has {n} data sets simulated from the simpler model (seed {seed}).")
     return DevianceTest(
         chi2, df, p, p_boundary, (simple.deviance, general.deviance),
-        (simple.n_parameters, general.n_parameters), tuple(notes),
+        (simple.n_parameters, general.n_parameters), tuple(notes), p_bootstrap,
     )  # fmt: skip
 
 
@@ -154,12 +181,12 @@ def compare_stored(fit: Fit, deviance: float, n_parameters: int) -> DevianceTest
 
 
 def compare_any(
-    fit: Fit, other: Fit | None, deviance: float | None, n_parameters: int | None
+    fit: Fit, other: Fit | None, deviance: float | None, n_parameters: int | None, **options: Any
 ) -> DevianceTest:
     """Compare with a fit or with a stored deviance, whichever was given."""
     if other is not None and deviance is None and n_parameters is None:
-        return compare(fit, other)
-    if other is None and deviance is not None and n_parameters is not None:
+        return compare(fit, other, **options)
+    if other is None and deviance is not None and n_parameters is not None and not options:
         return compare_stored(fit, deviance, n_parameters)
     raise HypothesisError(
         "give another fit, compare(other), or a stored deviance with its number of parameters, "

@@ -349,12 +349,20 @@ class Fit:
         return variable_test(self, name, robust=robust, df=df)
 
     def compare(
-        self, other: Fit | None = None, *, deviance: float | None = None, n_parameters: int | None = None
+        self,
+        other: Fit | None = None,
+        *,
+        deviance: float | None = None,
+        n_parameters: int | None = None,
+        **options: Any,
     ) -> DevianceTest:
-        """Compare deviances with another fit, or with a stored deviance and its number of parameters."""
+        """Compare deviances with another fit, or with a stored deviance and its number of parameters.
+
+        ``bootstrap=1000, seed=1`` adds a p-value by parametric bootstrap; see `compare.compare`.
+        """
         from .compare import compare_any
 
-        return compare_any(self, other, deviance, n_parameters)
+        return compare_any(self, other, deviance, n_parameters, **options)
 
     def homogeneity(self) -> HomogeneityTest:
         """Test that the level-1 variance is the same in all units."""

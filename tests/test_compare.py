@@ -231,3 +231,84 @@ def test_stored_numbers_are_checked() -> None:
     test = one.compare(deviance=one.deviance + 50.0, n_parameters=9)
     assert "the test means nothing" in str(test)
     assert test.p_value == 1.0
+
+
+# --- parametric bootstrap ---
+
+
+def test_bootstrap_of_a_deviance_refits_both_models() -> None:
+    source = small(45, n_units=15, sd=0.8)
+    m = [
+        Model(t)
+        for t in (
+            "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10",
+            "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1",
+        )
+    ]
+    simple, general = (one.fit(source.data()) for one in m)
+    n = 19
+    test = general.compare(simple, bootstrap=n, seed=3)
+    # the same seed by hand: rows are not needed, designs are drawn for the general model's columns
+    from hlmbayes.bootstrap import Simulator, about_ols, estimate, xx_inverse
+    from hlmbayes.hlm_path import hlm_loglik, to_standard
+    from hlmbayes.likelihood import evaluate, standardise
+
+    design = replace(general.design, random=simple.design.random)
+    simulate, rng, above = (
+        Simulator(design, simple.components.tau, simple.sigma2),
+        np.random.default_rng(3),
+        0,
+    )
+    for _ in range(n):
+        de, ee = simulate.errors(rng)
+        values = []
+        for f in (simple, general):
+            drawn = about_ols(f.design, xx_inverse(f.design), de, ee, np.zeros(2))
+            _, tau, sigma2, _ = estimate(drawn, True)
+            system = standardise(drawn)
+            theta, s2 = to_standard(system, tau, sigma2)
+            root = np.linalg.cholesky(theta + 1e-14 * np.eye(len(theta)))
+            values.append(-2 * hlm_loglik(system, evaluate(system, root), s2, True))
+        above += values[0] - values[1] >= test.chi2 - 1e-6
+    assert test.p_bootstrap == pytest.approx((1 + above) / (1 + n))
+    assert "19 data sets simulated from the simpler model (seed 3)" in str(test)
+    assert "Parametric bootstrap: p = " in str(test)
+
+
+def test_bootstrap_finds_columns_by_name_and_serves_the_boundary() -> None:
+    source = small(44, n_units=12, sd=0.0)
+    simple = fit("y = b0 + b1*z + b2*x + r\nb0 = g00 + u0\nb1 = g10\nb2 = g20", source, method="ML")
+    general = fit(
+        "y = b0 + b1*x + b2*z + b3*d + r\nb0 = g00 + u0\nb1 = g10 + u1\nb2 = g20\nb3 = g30",
+        source,
+        method="ML",
+    )
+    seen: list[int] = []
+    test = simple.compare(general, bootstrap=9, seed=1, progress=lambda done, n: seen.append(done))
+    assert seen == list(range(1, 10))
+    assert 0.1 <= test.p_bootstrap <= 1.0  # type: ignore[operator]
+    again = simple.compare(general, bootstrap=9, seed=1)
+    assert again.p_bootstrap == test.p_bootstrap
+
+
+def test_a_large_difference_is_never_reached() -> None:
+    simple, general = fit("y = b0 + r\nb0 = g00"), fit("y = b0 + r\nb0 = g00 + u0")
+    assert simple.compare(general, bootstrap=19, seed=2).p_bootstrap == pytest.approx(0.05)
+    with pytest.raises(HypothesisError, match="give another fit"):
+        simple.compare(deviance=1.0, n_parameters=9, bootstrap=5)
+    with pytest.raises(HypothesisError, match="at least 2"):
+        simple.compare(general, bootstrap=1)
+
+
+def test_failed_data_sets_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    import hlmbayes.bootstrap as module
+    from hlmbayes.errors import EstimationError
+
+    simple, general = fit("y = b0 + r\nb0 = g00"), fit("y = b0 + r\nb0 = g00 + u0")
+
+    def never(design: object, reml: bool) -> float:
+        raise EstimationError("no")
+
+    monkeypatch.setattr(module, "_deviance", never)
+    with pytest.raises(HypothesisError, match="none of the simulated data sets"):
+        simple.compare(general, bootstrap=5, seed=1)
