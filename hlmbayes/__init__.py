@@ -53,6 +53,8 @@ PUBLIC = {
     "load_posterior": "posterior",
     "Priors": "priors",
     "prior_predictive": "predictive",
+    "sensitivity": "prior_sensitivity",
+    "power_scale": "prior_sensitivity",
     **dict.fromkeys(("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "distributions"),
     **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "distributions"),
     "read_command_file": "command_file",

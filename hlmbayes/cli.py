@@ -32,6 +32,7 @@ Two-level hierarchical linear models: the listings of HLM 6.08, and the true opt
   hlmbayes demo                          an analysis of data that come with the program
   hlmbayes run MODEL.hlm                 the analysis in an HLM command file
   hlmbayes plot MODEL.hlm --out FOLDER   diagnostic plots and model graphs of that analysis
+  hlmbayes sample MODEL.hlm --seed 1     the posterior distribution of the same model
   hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
                                          means, standard deviations, ranges of the variables
 
@@ -141,7 +142,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_run, _add_plot, _add_describe, _add_demo):
+    for add in (_add_run, _add_plot, _add_sample, _add_describe, _add_demo):
         add(commands)
     return parser
 
@@ -187,6 +188,16 @@ def _add_plot(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--out", metavar="FOLDER", default="figures", help="where to (default: figures)")
     add_data_options(parser)
     _add_estimation_options(parser)
+
+
+def _add_sample(commands: Commands[argparse.ArgumentParser]) -> None:
+    from . import cli_sample  # imports nothing heavy itself
+
+    parser = _command(
+        commands, "sample", cli_sample.sample, "the posterior distribution of the same model", cli_sample.TEXT
+    )
+    cli_sample.add_options(parser)
+    add_data_options(parser)
 
 
 def _add_describe(commands: Commands[argparse.ArgumentParser]) -> None:

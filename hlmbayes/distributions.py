@@ -165,7 +165,8 @@ class InverseGamma:
 
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """Draw ``size`` standard deviations."""
-        value = self.scale / rng.gamma(self.shape, size=size)
+        with np.errstate(divide="ignore", over="ignore"):  # a tiny shape reaches infinity
+            value = self.scale / rng.gamma(self.shape, size=size)
         return value if self.of == "sd" else np.sqrt(value)
 
     def words(self) -> str:

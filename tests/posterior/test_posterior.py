@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -35,6 +36,19 @@ def test_wide_priors_give_the_reml_optimum_for_gamma(name, hsb):
     assert post.convergence.ok
     assert np.abs(table["shift"][list(model.gamma_names)]).max() < 0.1
     assert abs(table["shift"]["sigma2"]) < 0.2
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gamma_is_that_of_bambi(name, hsb, oracles):
+    """bambi's random effects of a unit are independent: in models 3 and 4 that moves tau, hardly gamma."""
+    recorded = json.loads((oracles / "bambi.json").read_text(encoding="utf-8"))[name]
+    post = hlm.Model(MODELS[name]).sample(hsb, seed=6)
+    for gamma in post.model.gamma_names:
+        draws, theirs = post[gamma], recorded[gamma]
+        assert abs(np.median(draws) - theirs["median"]) < 0.1 * draws.std(), gamma
+        assert draws.std() == pytest.approx(theirs["sd"], rel=0.05), gamma
+    for parameter in ("sd[b0]", "sigma"):
+        assert abs(np.median(post[parameter]) - recorded[parameter]["median"]) < 0.15 * post[parameter].std()
 
 
 def test_one_variance_agrees_with_integration_on_a_grid(make_small):
