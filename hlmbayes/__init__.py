@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hlmbayes.imputation import fit_imputed as fit_imputed
     from hlmbayes.imputation import read_imputed as read_imputed
     from hlmbayes.moments import Moments as Moments
+    from hlmbayes.replicate_weights import fit_replicates as fit_replicates
     from hlmbayes.weights import Frequencies as Frequencies
     from hlmbayes.weights import Weights as Weights
 
@@ -47,6 +48,7 @@ PUBLIC = {
     "Fit": "fit",
     "Weights": "weights",
     "fit_imputed": "imputation",
+    "fit_replicates": "replicate_weights",
     "read_imputed": "imputation",
     "Frequencies": "weights",
     "Posterior": "posterior",
