@@ -207,6 +207,8 @@ def _add_describe(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--id", default="id", metavar="NAME", help="variable that identifies the level-2 unit"
     )
+    parser.add_argument("--level1-weight", metavar="NAME", help="sampling weight of rows")
+    parser.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")
 
 
 def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -259,7 +261,10 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
     job, algorithm = _job(args)
-    write(args, analyse(job, args, algorithm))
+    if job.options.plausible_values:
+        write_pooled(args, job, algorithm)
+    else:
+        write(args, analyse(job, args, algorithm))
     return DONE
 
 
@@ -314,7 +319,12 @@ def describe(args: argparse.Namespace) -> int:
     """Print descriptive statistics."""
     from .data import read
 
-    print(read(args.data, args.level2, id=args.id).describe())
+    weights = None
+    if args.level1_weight or args.level2_weight:
+        from .weights import Weights
+
+        weights = Weights(args.level1_weight, args.level2_weight)
+    print(read(args.data, args.level2, id=args.id).describe(weights))
     return DONE
 
 
@@ -337,6 +347,28 @@ def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
         for sentence in group.sentences if group.warning else ():
             complain("warning", sentence)
     return tables
+
+
+def write_pooled(args: argparse.Namespace, job: Job, algorithm: str) -> None:
+    """Fit every plausible value or imputed data set; write their listings and the pooled results."""
+    from .jobs import fit_pooled, pooled_listing, with_method
+
+    job = with_method(job, args.method)
+    pooled = fit_pooled(job, args.algorithm or algorithm)
+    for warning in (*job.warnings, *pooled.warnings):
+        complain("warning", warning)
+    text = pooled_listing(job, pooled)
+    if args.json is not None:
+        put(args.json, pooled.to_json())
+    if args.html is not None:
+        from html import escape
+
+        put(
+            args.html,
+            f"<!DOCTYPE html>\n<meta charset=utf-8>\n<title>hlmbayes</title>\n<pre>{escape(text)}</pre>\n",
+        )
+    if args.output is not None or "-" not in (args.json, args.html):
+        put(args.output or "-", text)
 
 
 def write(args: argparse.Namespace, tables: Tables) -> None:

@@ -102,10 +102,6 @@ class Options:
 # Options that are read but that nothing acts on yet: asked for, they warn.
 NOT_ACTED_ON = {
     "fixtau": "a bad starting tau is mended automatically, as fixtau:3 asks",
-    "level1_weight": "the level-1 weights are not used: the results are unweighted",
-    "level2_weight": "the level-2 weights are not used: the results are unweighted",
-    "variance_known": "the known variances are not used: sigma squared is estimated",
-    "plausible_values": "the other plausible values or imputed data sets are not used",
     "fix_sigma2": "sigma squared is not fixed, it is estimated",
     "graph_gammas": "no graph file is written",
 }

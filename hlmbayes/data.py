@@ -24,6 +24,7 @@ from hlmbayes.units import index_rows, match_units
 
 if TYPE_CHECKING:
     from hlmbayes.describe import Description
+    from hlmbayes.weights import Weights
 
 __all__ = ["TwoLevelData", "check_outcome", "read"]
 
@@ -214,11 +215,14 @@ class TwoLevelData:
             "value for every unit: complete it, or take these units out of the data."
         )
 
-    def describe(self) -> Description:
-        """Return the descriptive statistics HLM prints when it makes an MDM file; print it to see them."""
+    def describe(self, weights: Weights | None = None) -> Description:
+        """Return the descriptive statistics HLM prints when it makes an MDM file; print it to see them.
+
+        With ``weights`` means and standard deviations are weighted.
+        """
         from hlmbayes.describe import describe
 
-        return describe(self)
+        return describe(self, weights)
 
     def complete_rows(self, names: Iterable[str]) -> tuple[np.ndarray | None, int]:
         """Find the rows that have a value on every one of the level-1 columns `names`.

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hlmbayes.data import TwoLevelData
 from hlmbayes.reading import some
 
+if TYPE_CHECKING:
+    from hlmbayes.weights import Weights
+
 __all__ = ["Description", "VariableSummary", "describe", "describe_text"]
 
 
 @dataclass(frozen=True, slots=True)
 class VariableSummary:
-    """One variable: `n` values that are not missing, their mean, sd (divisor n - 1), minimum and maximum."""
+    """One variable: `n` values that are not missing, their mean, sd (divisor n - 1), minimum and maximum.
+
+    With weights they are scaled to sum to n.
+    """
 
     name: str
     label: str
@@ -42,6 +49,8 @@ class Description:
         Columns left out because they are text or dates.
     notes : tuple of str
         What was dropped when the data were read, and why.
+    weighted : str
+        How means and standard deviations are weighted, in words; empty without weights.
     """
 
     level1: tuple[VariableSummary, ...]
@@ -52,21 +61,25 @@ class Description:
     n_incomplete: int
     not_numeric: tuple[str, ...]
     notes: tuple[str, ...]
+    weighted: str = ""
 
     def __str__(self) -> str:
         return describe_text(self)
 
 
-def describe(data: TwoLevelData) -> Description:
+def describe(data: TwoLevelData, weights: Weights | None = None) -> Description:
     """Describe every numeric variable at its level.
 
     With one source, the columns that are constant inside every unit are the level-2 variables.
+    With ``weights`` level-2 variables are weighted by the level-2 weight, level-1 variables by the total
+    weight: level-1 (conditional) times level-2 weight.
 
     Raises
     ------
     DataError
-        Infinite values in a level-1 column.
+        Infinite values in a level-1 column, or weights that are none.
     """
+    row, unit, weighted = _weights(data, weights)
     numbers = [name for name, values in data.level1.items() if values.dtype.kind in "biuf"]
     level1, level2 = numbers, [name for name, values in data.level2.items() if values.dtype.kind in "biuf"]
     if data.one_source:
@@ -75,15 +88,39 @@ def describe(data: TwoLevelData) -> Description:
     columns = list(dict.fromkeys([*data.level1, *data.level2]))
     rows = np.bincount(data.unit, minlength=data.n_units)
     return Description(
-        level1=tuple(_summary(data, name, data.level1[name]) for name in level1),
-        level2=tuple(_summary(data, name, _over_units(data, name)) for name in level2),
+        level1=tuple(_summary(data, name, data.level1[name], row) for name in level1),
+        level2=tuple(_summary(data, name, _over_units(data, name), unit) for name in level2),
         n_rows=data.n_rows,
         n_units=data.n_units,
         rows_per_unit=(int(rows.min()), float(np.median(rows)), int(rows.max())),
         n_incomplete=data.complete_rows(level1)[1],
         not_numeric=tuple(name for name in columns if name not in level1 and name not in level2),
         notes=data.notes,
+        weighted=weighted,
     )
+
+
+def _weights(data: TwoLevelData, weights: Weights | None) -> tuple[np.ndarray | None, np.ndarray | None, str]:
+    """Give the total weights of rows (N,), the weights of units (J,), and what they are."""
+    if weights is None:
+        return None, None, ""
+    from hlmbayes.weights import row_weights, unit_weights
+
+    row, unit, own = np.ones(data.n_rows), None, []
+    if weights.level1 is not None:
+        row = row_weights(data, data.find(weights.level1), "level-1 weight")
+        own.append(f"level-1 variables by {weights.level1}")
+    if weights.level2 is not None:
+        unit = unit_weights(data, data.find(weights.level2), "level-2 weight")
+        if weights.level1_is == "conditional":
+            row = row * unit[data.unit]
+            own = [
+                f"level-1 variables by {weights.level1} times {weights.level2}"
+                if own
+                else f"level-1 variables by {weights.level2}"
+            ]
+        own.append(f"level-2 variables by {weights.level2}")
+    return row, unit, f"Means and standard deviations are weighted: {', '.join(own)}"
 
 
 def _over_units(data: TwoLevelData, name: str) -> np.ndarray:
@@ -97,14 +134,20 @@ def _over_units(data: TwoLevelData, name: str) -> np.ndarray:
     return of_unit
 
 
-def _summary(data: TwoLevelData, name: str, values: np.ndarray) -> VariableSummary:
+def _summary(data: TwoLevelData, name: str, values: np.ndarray, weight: np.ndarray | None) -> VariableSummary:
     x = values.astype(np.float64)
-    x = x[~np.isnan(x)]
+    here = ~np.isnan(x)
+    x = x[here]
     label = data.labels.get(name.lower(), "")
     if len(x) == 0:
         return VariableSummary(name, label, 0, *[float("nan")] * 4)
-    sd = float(x.std(ddof=1)) if len(x) > 1 else float("nan")
-    return VariableSummary(name, label, len(x), float(x.mean()), sd, float(x.min()), float(x.max()))
+    if weight is None:
+        mean, sd = float(x.mean()), float(x.std(ddof=1)) if len(x) > 1 else float("nan")
+    else:
+        w = weight[here] * len(x) / weight[here].sum()
+        mean = float(np.average(x, weights=w))
+        sd = float(np.sqrt(w @ (x - mean) ** 2 / (len(x) - 1))) if len(x) > 1 else float("nan")
+    return VariableSummary(name, label, len(x), mean, sd, float(x.min()), float(x.max()))
 
 
 def describe_text(description: Description) -> str:
@@ -113,6 +156,8 @@ def describe_text(description: Description) -> str:
     lines = [*_table("LEVEL-1", description.level1), *_table("LEVEL-2", description.level2)]
     lines.append(f" {description.n_rows} level-1 rows in {description.n_units} level-2 units")
     lines.append(f" Rows per unit: minimum {few}, median {median:g}, maximum {many}")
+    if description.weighted:
+        lines.append(f" {description.weighted}")
     if description.n_incomplete:
         lines.append(
             f" {description.n_incomplete} level-1 rows miss a value on at least one of these variables"

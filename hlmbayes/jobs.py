@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .command_options import Options
 from .errors import CommandFileError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .data import TwoLevelData
     from .equations import Model
     from .fit import Fit
+    from .imputation import PooledFit
     from .report.tables import Tables
 
 EQUATION_FILES = (".txt", ".eq")
@@ -33,6 +34,7 @@ class Job:
     source: DataSource
     name: str
     warnings: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 def job_from_file(
@@ -49,7 +51,7 @@ def job_from_file(
 
     command = read(file, level1=level1, level2=level2, id=id)
     assert command.source is not None  # read() finds the data or raises
-    return Job(command.model, command.options, command.source, command.name, command.warnings)
+    return Job(command.model, command.options, command.source, command.name, command.warnings, file.parent)
 
 
 def _refuse_other_files(file: Path) -> None:
@@ -107,16 +109,79 @@ def fit_job(job: Job, data: TwoLevelData, algorithm: str = "hlm") -> Fit:
     """Estimate the job's model as its options say."""
     from .estimate import fit
 
+    return fit(job.model, data, algorithm=algorithm, **fit_options(job.options))
+
+
+def fit_options(options: Options) -> dict[str, Any]:
+    """Return the options of a command file that `estimate.fit` takes, weights among them."""
+    found: dict[str, Any] = {
+        "method": options.method,
+        "max_iterations": options.max_iterations,
+        "stopval": options.stopval,
+        "accel": options.accel,
+    }
+    if options.level1_weight or options.level2_weight:
+        from .weights import Weights
+
+        found["weights"] = Weights(options.level1_weight, options.level2_weight)
+    if options.variance_known:
+        found["variance_known"] = options.variance_known
+    return found
+
+
+def fit_pooled(job: Job, algorithm: str = "hlm") -> PooledFit:
+    """Estimate the job's model for its plausible values, or in its imputed data sets (.mdm), and pool."""
+    from .imputation import fit_imputed
+
+    names = job.options.plausible_values
+    files = [name for name in names if name.lower().endswith(".mdm")]
+    if files and len(files) < len(names):
+        raise CommandFileError(
+            f"plausvals: names files ({', '.join(files)}) and variables together: wanted one kind, plausible "
+            "values of the outcome or .mdm files of imputed data"
+        )
+    options = {"algorithm": algorithm, **fit_options(job.options)}
+    if files:
+        return fit_imputed(job.model, [read_data(each) for each in _imputed_jobs(job, files)], **options)
+    first = [] if job.model.outcome.lower() in (name.lower() for name in names) else [job.model.outcome]
+    return fit_imputed(job.model, read_data(job), outcomes=[*first, *names], **options)
+
+
+def _imputed_jobs(job: Job, files: list[str]) -> list[Job]:
+    """Return the job with the data of each .mdm, its own first."""
+    from .mdm_template import find_template, own_name, read_template
+
+    jobs = [] if job.source.mdm.lower() in (own_name(name).lower() for name in files) else [job]
+    for name in files:
+        template = find_template(job.folder or Path(), own_name(name))
+        if template is None:
+            raise CommandFileError(
+                f"{job.name}: plausvals: names {name}, but there is no {own_name(name)}t beside the command "
+                "file"
+            )
+        jobs.append(replace(job, source=read_template(template)[0]))
+    return jobs
+
+
+def pooled_listing(job: Job, pooled: PooledFit) -> str:
+    """Return the listing of every data set, the pooled tables, and the command file's hypotheses by D1."""
     options = job.options
-    return fit(
-        job.model,
-        data,
-        method=options.method,
-        algorithm=algorithm,
+    text = pooled.listing(
+        each=True,
+        title=options.title or "no title",
+        data_source=job.source.mdm,
+        command_file=job.name,
         max_iterations=options.max_iterations,
-        stopval=options.stopval,
-        accel=options.accel,
+        full_output=options.full_output,
+        ols_units=options.lev1ols,
+        warnings=(*job.warnings, *not_done(options)),
     )
+    tests = [f" {pooled.wald(rows)}" for rows in options.hypotheses]
+    if options.deviance is not None:
+        tests.append(" deviance: pooled data sets have no one deviance, so models are not compared")
+    if options.homogeneity:
+        tests.append(" homvar: the test of homogeneity cannot be pooled and was not done")
+    return "\n".join([text, *tests]) + ("\n" if tests else "")
 
 
 def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:

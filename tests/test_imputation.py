@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hlmbayes as hlm
+from hlmbayes.cli import main
 from hlmbayes.errors import DataError, EstimationError, HypothesisError
 from hlmbayes.imputation import PooledFit, deviance_at
 from hlmbayes.rubin import d3, pool, reference_df
@@ -290,3 +291,71 @@ def test_other_mistakes(frame, sets):
         reml.compare(hlm.fit_imputed(SMALLER, sets[:3]))
     with pytest.raises(HypothesisError, match="df='hlm' is not known"):
         reml.fixed_effects(df="hlm")
+
+
+# --- command files -----------------------------------------------------------------------------------
+
+COMMANDS = """#WHLM CMD FILE FOR imp1.mdm
+level1:MATHACH=INTRCPT1+SES,1+RANDOM
+level2:INTRCPT1=INTRCPT2+SECTOR+RANDOM/
+level2:SES=INTRCPT2+SECTOR/
+gamma1:0,1,0,0/0,0,0,1
+mlf:y
+"""
+TEMPLATE = """#HLM2 MDM CREATION TEMPLATE
+rawdattype:csv
+l1fname:{k}.csv
+l2fname:{k}.csv
+mdmname:imp{k}.mdm
+*begin l1vars
+level2id:ID
+SES
+MATHACH
+*end l1vars
+*begin l2vars
+level2id:ID
+SECTOR
+*end l2vars
+"""
+
+
+def test_imputed_data_in_a_command_file(frame, tmp_path, capsys):
+    for k, part in enumerate(parts(frame), 1):
+        part.to_csv(tmp_path / f"{k}.csv", index=False)
+        (tmp_path / f"imp{k}.mdmt").write_text(TEMPLATE.format(k=k))
+    file = tmp_path / "mi.hlm"
+    file.write_text(COMMANDS + "plausvals:imp2.mdm,imp3.mdm,imp4.mdm,imp5.mdm\nhomvar:y\ndeviance:3\ndf:4\n")
+    assert main(["run", str(file), "--algorithm", "exact"]) == 0
+    text = capsys.readouterr().out
+    flat = " ".join(text.split())
+    rubin = VALUES["ML"]["rubin"]
+    assert f"SECTOR, G11 {rubin['estimate'][3]:.6f} {rubin['se'][3]:.6f} {rubin['t'][3]:.3f}" in flat
+    assert text.count(" DATA SET ") == 5
+    assert "g01 = 0 and g11 = 0: D1: F = " in text
+    assert "deviance: pooled data sets have no one deviance" in text
+    assert "homvar: the test of homogeneity cannot be pooled" in text
+    arguments = ["run", str(file), "--algorithm", "exact", "--json", str(tmp_path / "o.json")]
+    assert main([*arguments, "--html", str(tmp_path / "o.html"), "--output", str(tmp_path / "o.txt")]) == 0
+    read = json.loads((tmp_path / "o.json").read_text())
+    assert read["fixed"]["g11"]["se"] == pytest.approx(rubin["se"][3])
+    assert "Results pooled over 5" in (tmp_path / "o.html").read_text()
+    assert "Results pooled over 5" in (tmp_path / "o.txt").read_text()
+    file.write_text(COMMANDS + "plausvals:imp2.mdm,imp9.mdm\n")
+    assert main(["run", str(file)]) == 2
+    assert "there is no imp9.mdmt beside the command file" in capsys.readouterr().err
+    file.write_text(COMMANDS + "plausvals:imp2.mdm,PV9\n")
+    assert main(["run", str(file)]) == 2
+    assert "wanted one kind" in capsys.readouterr().err
+
+
+def test_plausible_values_in_a_command_file(frame, tmp_path, capsys):
+    wide = parts(frame)[0].assign(pv2=parts(frame)[1]["mathach"])
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+    file = tmp_path / "pv.hlm"
+    file.write_text(COMMANDS + "plausvals:PV2\nnumit:1\n")
+    run = ["run", str(file), "--level1", str(tmp_path / "wide.csv"), "--id", "id"]
+    assert main([*run, "--method", "REML"]) == 0
+    out = capsys.readouterr()
+    assert "pooled over 2 plausible values (mathach, PV2)" in out.out.replace("MATHACH", "mathach")
+    assert "did not converge" in out.err
+    assert "restricted maximum likelihood" in out.out

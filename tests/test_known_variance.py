@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 import hlmbayes as hlm
+from hlmbayes.cli import main
 from hlmbayes.errors import DataError, EstimationError, HypothesisError
 
 ORACLES = Path(__file__).parent / "oracles"
@@ -170,3 +171,21 @@ def test_deviances_of_nested_meta_analyses_are_compared():
     assert test.df == 1
     assert test.chi2 == pytest.approx(a.deviance - b.deviance)
     assert b.variance_explained(a).level2["b0"] == pytest.approx(1 - b.tau[0, 0] / a.tau[0, 0])
+
+
+def test_a_command_file_with_known_variances(tmp_path, capsys):
+    model, data, _ = case("bcg")
+    frame = pd.read_csv(ORACLES / "data" / "bcg.csv")
+    frame.to_csv(tmp_path / "bcg.csv", index=False)
+    outcome = model.outcome.upper()
+    (tmp_path / "bcg.hlm").write_text(
+        f"#WHLM CMD FILE FOR bcg.mdm\nlevel1:{outcome}=INTRCPT1+RANDOM\nlevel2:INTRCPT1=INTRCPT2+RANDOM/\n"
+        "varianceknown:V\n"
+    )
+    run = ["run", str(tmp_path / "bcg.hlm"), "--level1", str(tmp_path / "bcg.csv"), "--id", "study"]
+    assert main(run) == 0
+    fit = model.fit(data, variance_known="v")
+    text = capsys.readouterr().out
+    assert f"{fit.gamma[0]:.6f}" in text
+    assert f"{fit.tau[0, 0]:.5f}" in text
+    assert "The level-1 variance is known: v" in " ".join(text.split())

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hlmbayes as hlm
+from hlmbayes.cli import main
 from hlmbayes.errors import DataError, EstimationError, HypothesisError
 from hlmbayes.profile import intervals
 from hlmbayes.sandwich import observed_information_all, sandwich, unit_pieces, unit_scores_all
@@ -350,3 +351,77 @@ def test_kinds_of_weights_are_not_mixed_up(data):
         hlm.Model("y = b0 + r; b0 = g00 + u0; log(sigma2) = a0 + a1*x").fit(data, weights=Weights("w1"))
     with pytest.raises(DataError, match="weights need the rows"):
         MODEL.fit(MODEL.fit(data).design.moments, weights=Weights("w1"))
+
+
+# --- command files and descriptives ------------------------------------------------------------------
+
+TEMPLATE = """#HLM2 MDM CREATION TEMPLATE
+rawdattype:csv
+l1fname:{file}
+l2fname:{file}
+mdmname:{name}.mdm
+timeofdeletion:analysis
+*begin l1vars
+level2id:ID
+{level1}
+*end l1vars
+*begin l2vars
+level2id:ID
+{level2}
+*end l2vars
+"""
+COMMANDS = """#WHLM CMD FILE FOR small.mdm
+nonlin:n
+numit:100
+stopval:0.0000010000
+level1:Y=INTRCPT1+X+RANDOM
+level2:INTRCPT1=INTRCPT2+W+RANDOM/
+level2:X=INTRCPT2+RANDOM/
+level1weight:W1
+level2weight:W2
+varianceknown:none
+hypoth:n
+gamma1:0.0,1.0,0.0
+deviance:300
+df:4
+homvar:y
+"""
+
+
+def test_weights_in_a_command_file(frame, data, tmp_path, capsys):
+    frame.to_csv(tmp_path / "small.csv", index=False)
+    template = TEMPLATE.format(file="small.csv", name="small", level1="X\nY\nW1", level2="W\nW2")
+    (tmp_path / "small.mdmt").write_text(template)
+    (tmp_path / "small.hlm").write_text(COMMANDS)
+    assert main(["run", str(tmp_path / "small.hlm")]) == 0
+    out = capsys.readouterr()
+    fit = MODEL.fit(data, weights=Weights("w1", "w2"))
+    assert f"{fit.gamma['g01']:.6f}" in out.out
+    assert " Level 1       yes       W1          yes" in out.out.replace("w1", "W1")
+    assert "REML was asked for" in out.err
+    assert "the comparison (deviance:, df:) was not done" in out.err
+    assert "homvar:) was not done" in out.err
+
+
+def test_weighted_descriptives(data, tmp_path, frame, capsys):
+    oracle = json.loads((ORACLES / "descriptives.json").read_text())["small_weighted"]
+    first = {v.name: v for v in data.describe(Weights("w1")).level1}
+    second = {v.name: v for v in data.describe(Weights(level2="w2")).level2}
+    for found, wanted in ((first, oracle["level1_w1"]), (second, oracle["level2_w2"])):
+        for name, numbers in wanted.items():
+            v = found[name]
+            got = {"n": v.n, "mean": v.mean, "sd": v.sd, "min": v.minimum, "max": v.maximum}
+            assert got == pytest.approx(numbers, rel=1e-12)
+    both = {v.name: v for v in data.describe(Weights("w1", "w2")).level1}
+    assert both["y"].mean == pytest.approx(np.average(frame["y"], weights=frame["w1"] * frame["w2"]))
+    total = hlm.read(frame.assign(w1=frame["w1"] * frame["w2"]), id="id")
+    again = {v.name: v for v in total.describe(Weights("w1", "w2", level1_is="total")).level1}
+    assert again["y"].sd == pytest.approx(both["y"].sd)
+    frame.to_csv(tmp_path / "small.csv", index=False)
+    assert (
+        main(["describe", str(tmp_path / "small.csv"), "--level1-weight", "w1", "--level2-weight", "w2"]) == 0
+    )
+    text = capsys.readouterr().out
+    assert "weighted: level-1 variables by w1 times w2, level-2 variables by w2" in text
+    assert f"{both['y'].mean:.2f}" in text
+    assert "level-1 variables by w2, level-2" in str(data.describe(Weights(level2="w2")))
