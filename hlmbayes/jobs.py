@@ -179,6 +179,8 @@ def pooled_listing(job: Job, pooled: PooledFit) -> str:
     tests = [f" {pooled.wald(rows)}" for rows in options.hypotheses]
     if options.deviance is not None:
         tests.append(" deviance: pooled data sets have no one deviance, so models are not compared")
+    if options.residuals1 or options.residuals2:
+        tests.append(" resfil1, resfil2: residual files of pooled data sets were not written")
     if options.homogeneity:
         tests.append(" homvar: the test of homogeneity cannot be pooled and was not done")
     return "\n".join([text, *tests]) + ("\n" if tests else "")

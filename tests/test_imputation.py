@@ -324,7 +324,7 @@ def test_imputed_data_in_a_command_file(frame, tmp_path, capsys):
         part.to_csv(tmp_path / f"{k}.csv", index=False)
         (tmp_path / f"imp{k}.mdmt").write_text(TEMPLATE.format(k=k))
     file = tmp_path / "mi.hlm"
-    file.write_text(COMMANDS + "plausvals:imp2.mdm,imp3.mdm,imp4.mdm,imp5.mdm\nhomvar:y\ndeviance:3\ndf:4\n")
+    file.write_text(COMMANDS + "plausvals:imp2.mdm,imp3.mdm,imp4.mdm,imp5.mdm\nhomvar:y\nresfil2:y\ndeviance:3\ndf:4\n")
     assert main(["run", str(file), "--algorithm", "exact"]) == 0
     text = capsys.readouterr().out
     flat = " ".join(text.split())
@@ -333,6 +333,7 @@ def test_imputed_data_in_a_command_file(frame, tmp_path, capsys):
     assert text.count(" DATA SET ") == 5
     assert "g01 = 0 and g11 = 0: D1: F = " in text
     assert "deviance: pooled data sets have no one deviance" in text
+    assert "residual files of pooled data sets were not written" in text
     assert "homvar: the test of homogeneity cannot be pooled" in text
     arguments = ["run", str(file), "--algorithm", "exact", "--json", str(tmp_path / "o.json")]
     assert main([*arguments, "--html", str(tmp_path / "o.html"), "--output", str(tmp_path / "o.txt")]) == 0
