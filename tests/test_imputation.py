@@ -324,7 +324,9 @@ def test_imputed_data_in_a_command_file(frame, tmp_path, capsys):
         part.to_csv(tmp_path / f"{k}.csv", index=False)
         (tmp_path / f"imp{k}.mdmt").write_text(TEMPLATE.format(k=k))
     file = tmp_path / "mi.hlm"
-    file.write_text(COMMANDS + "plausvals:imp2.mdm,imp3.mdm,imp4.mdm,imp5.mdm\nhomvar:y\nresfil2:y\ndeviance:3\ndf:4\n")
+    file.write_text(
+        COMMANDS + "plausvals:imp2.mdm,imp3.mdm,imp4.mdm,imp5.mdm\nhomvar:y\nresfil2:y\ndeviance:3\ndf:4\n"
+    )
     assert main(["run", str(file), "--algorithm", "exact"]) == 0
     text = capsys.readouterr().out
     flat = " ".join(text.split())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import hlmbayes as hlm
 from hlmbayes.cli import main
-from hlmbayes.errors import DataError, EstimationError, HypothesisError
+from hlmbayes.errors import DataError, EstimationError, HypothesisError, OutputError
 from hlmbayes.profile import intervals
 from hlmbayes.sandwich import observed_information_all, sandwich, unit_pieces, unit_scores_all
 from hlmbayes.weights import SCALINGS, Weights, scaled
@@ -276,10 +276,11 @@ def test_what_a_pseudo_likelihood_cannot_give_is_refused(data):
         fit.homogeneity,
         lambda: intervals(fit),
         lambda: fit.bootstrap(10),
-        fit.influence,
     ):
         with pytest.raises(HypothesisError, match="not available for this fit: with sampling weights"):
             ask()
+    with pytest.raises(OutputError, match="sampling weights"):
+        fit.influence()
     plain = MODEL.fit(data, method="ML")
     frequencies = GRAND.fit(data, frequency=hlm.Frequencies("k1"), method="ML")
     with pytest.raises(HypothesisError):
