@@ -76,6 +76,19 @@ def dataset(
     return result
 
 
+def labelled(variables: Mapping[str, Any], known: Mapping[str, Any], attrs: Mapping[str, Any]) -> xr.Dataset:
+    """Label arrays that bring their dimensions, and perhaps attributes: name -> (dims, array, attributes).
+
+    ``known`` has coordinates by dimension, and those along another one as (dimension, values); what no
+    variable uses is left out.
+    """
+    import xarray as xr
+
+    used = {dim for value in variables.values() for dim in value[0]}
+    coords = {k: v for k, v in known.items() if (v[0] if isinstance(v, tuple) else k) in used}
+    return xr.Dataset(dict(variables), coords=coords, attrs=dict(attrs))
+
+
 def tree(groups: Mapping[str, Any], attrs: Mapping[str, Any]) -> xr.DataTree:
     """Join datasets to a DataTree."""
     import xarray as xr

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
+from . import container
 from .errors import OutputError
 from .influence import leave_one_out
 from .residual_frames import SUMMARIES, coefficient_title, level2_names, level2_values
@@ -57,6 +58,7 @@ class Point:
     u_sd: np.ndarray
     variance_model: None = None
     weighting: None = None
+    weighted_kind: str = ""
     method: str = "posterior"
 
     @property
@@ -91,7 +93,6 @@ def point_of(source: Any) -> Any:
 
 
 def _posterior_point(posterior: Any) -> Point:
-    from . import container
     from .fit import Components
 
     design = posterior.target.design
@@ -105,7 +106,7 @@ def _posterior_point(posterior: Any) -> Point:
     draws = container.flat(data, "u") if container.has(data, "u") else None
     if draws is None:
         table = posterior.effects()
-        mean, sd = (table[[c for c in table if str(c).startswith(k)]].to_numpy() for k in ("mean", "sd"))
+        mean, sd = (table.filter(regex=f"_{k}$").to_numpy() for k in ("mean", "sd"))
     else:
         mean, sd = draws.mean(axis=0), draws.std(axis=0, ddof=1)
     return Point(
@@ -260,8 +261,6 @@ def tree(source: Any, prob: float = PROB) -> xr.DataTree:
     prob : float
         Probability of the intervals.
     """
-    import xarray as xr
-
     if is_tree(source):
         return source
     point = point_of(source)
@@ -271,9 +270,7 @@ def tree(source: Any, prob: float = PROB) -> xr.DataTree:
     if point.design.n_fixed:
         groups["influence"] = influence(point)
     groups["level2_variables"] = level2_variables(point)
-    result = xr.DataTree.from_dict(groups)
-    result.attrs.update(_attrs(point))
-    return result
+    return container.tree(groups, _attrs(point))
 
 
 # --- parts ----------------------------------------------------------------------------------------
@@ -302,12 +299,10 @@ def _dataset(
     point: Any, variables: dict[str, Any], attrs: dict[str, Any], row: np.ndarray | None = None
 ) -> xr.Dataset:
     """Label arrays with the names of units, coefficients and fixed effects."""
-    import xarray as xr
-
     model, random = point.model, [int(r) for r in point.design.random]
     names, titles = list(model.coefficient_names), _titles(point)
     known: dict[str, Any] = {
-        "unit": point.design.unit_ids,
+        "unit": container.text_or_numbers(point.design.unit_ids),
         "row": row,
         "coef": [names[r] for r in random],
         "coef_bis": [names[r] for r in random],
@@ -317,9 +312,7 @@ def _dataset(
         "coef_title": ("coef", [titles[r] for r in random]),
         "coefficient_title": ("coefficient", titles),
     }
-    dims = {dim for value in variables.values() for dim in value[0]}
-    coords = {k: v for k, v in known.items() if (v[0] if isinstance(v, tuple) else k) in dims}
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return container.labelled(variables, known, attrs)
 
 
 def effect_titles(model: Model) -> list[str]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .design import scatter_x
 from .errors import OutputError
-from .inference import unit_scores
-from .residuals import refuse_repeated, shrinkage
+from .residuals import refuse_repeated, remaining, shrinkage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def leave_one_out(fit: Fit) -> Influence:
     if not F:
         raise OutputError("the model has no fixed effects that a unit could influence")
     root = np.linalg.cholesky(fit.vcov_free)  # standardised: information I, so A_j has eigenvalues in [0, 1]
-    scores = unit_scores(fit) @ root
+    scores = _scores(fit) @ root
     change, cook, leverage = np.empty((J, F)), np.empty(J), np.empty(J)
     step = max(1, CHUNK // (F * max(F, len(fit.design.w))))
     k = shrinkage(fit) / fit.entering.sigma2
@@ -79,6 +79,15 @@ def leave_one_out(fit: Fit) -> Influence:
         cook[part] = np.where(alone, np.inf, np.einsum("jf,jf->j", moved, moved) / F)
         change[part] = moved @ root.T
     return Influence(change, cook, leverage)
+
+
+def _scores(fit: Fit) -> np.ndarray:
+    """Give s_j = X_j'V_j^-1(y_j - X_j gamma), shape (J, F): all at one gamma, tau and sigma2."""
+    design, r = fit.design, fit.design.random
+    de = remaining(design, fit.gamma_free)
+    u = np.einsum("jab,jb->ja", shrinkage(fit), de[:, r])
+    left = (de - np.einsum("jab,jb->ja", design.dd[:, :, r], u)) / fit.entering.sigma2
+    return scatter_x(left, design.w, design.columns, design.n_fixed)
 
 
 def _information(fit: Fit, root: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:

@@ -26,17 +26,15 @@ Values = Literal["all", "quartiles", "categories"] | float | Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A predictor of the model, in the units the model uses it in (centred as the model says).
+    """A predictor of the model, in its own units; a group-mean centred one as deviations from unit means.
 
-    ``values`` (N,) or (J,), without missing ones; ``center`` what a grand-mean centred variable has lost
-    (0 for others); ``mean`` in the model's units; ``note`` says how it is centred.
+    ``values`` (N,) or (J,), without missing ones; ``mean`` theirs; ``note`` says if they are deviations.
     """
 
     name: str
     level: int
     label: str
     values: np.ndarray
-    center: float
     mean: float
     note: str
 
@@ -80,15 +78,22 @@ def _add(found: dict[str, Variable], point: Any, predictor: Any, level: int) -> 
     name = predictor.variable.lower()
     if name in found:
         return
-    center = point.design.centers.get(name, 0.0) if predictor.centering == "grand" else 0.0
     if level == 2:
         values = np.asarray(level2_values(point, name), dtype=float)
-        mean = float(values.mean()) - center
     else:
         values = _level1(point, name, predictor.centering)
-        mean = float(values.mean()) - center
-    note = {"group": ", deviation from the unit's mean", "grand": "", "none": ""}[predictor.centering]
-    found[name] = Variable(predictor.variable, level, label_of(point, name), values, center, mean, note)
+    note = ", deviation from the unit's mean" if predictor.centering == "group" else ""
+    found[name] = Variable(
+        predictor.variable, level, label_of(point, name), values, float(values.mean()), note
+    )  # fmt: skip
+
+
+def as_used(point: Any, predictor: Any, x: Any) -> Any:
+    """Give a variable's values, in its own units, as one place of the model uses them.
+
+    A variable may be used raw in one equation and grand-mean centred in another.
+    """
+    return x - point.design.centers[predictor.variable.lower()] if predictor.centering == "grand" else x
 
 
 def _level1(point: Any, name: str, centering: str) -> np.ndarray:
@@ -163,10 +168,8 @@ def design_rows(
     def value(predictor: Any) -> np.ndarray | float:
         if predictor.variable is None:
             return 1.0
-        variable = known[predictor.variable.lower()]
-        if predictor.variable.lower() in at:
-            return at[predictor.variable.lower()] - variable.center
-        return variable.mean
+        name = predictor.variable.lower()
+        return as_used(point, predictor, at.get(name, known[name].mean))
 
     x = np.zeros((n, point.design.n_fixed))
     column = iter(point.design.free)

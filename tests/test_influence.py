@@ -17,10 +17,10 @@ from .small import MODELS, model, small
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("algorithm", ["exact", "hlm"])
-def test_gamma_without_each_unit_is_gls_of_the_other_rows(name: str, algorithm: str) -> None:
+@pytest.mark.parametrize(("algorithm", "method"), [("exact", "REML"), ("hlm", "REML"), ("hlm", "ML")])
+def test_gamma_without_each_unit_is_gls_of_the_other_rows(name: str, algorithm: str, method: str) -> None:
     raw = small(n_units=16)
-    fit = model(name).fit(raw.data(), algorithm=algorithm)
+    fit = model(name).fit(raw.data(), algorithm=algorithm, method=method)
     rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
     tau, sigma2 = fit.entering.tau, fit.entering.sigma2
     information = rows.gls(tau, sigma2)[1]

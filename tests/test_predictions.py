@@ -118,3 +118,15 @@ def test_a_model_without_predictors_and_a_tree() -> None:
         predict(fit, "x")
     with pytest.raises(OutputError, match="not a DataTree"):
         predict(hlm.diagnostics.tree(fit), "x")
+
+
+def test_a_variable_that_is_raw_in_one_equation_and_centred_in_another() -> None:
+    raw = small(n_units=16)
+    fit = model("slopes").fit(raw.data())  # g01*w, but g11*grand(w)
+    (line,) = predict(fit, "x", at={"w": 1.5})
+    g, mean = fit.gamma, raw.level2["w"].mean()
+    np.testing.assert_allclose(
+        line.y, g["g00"] + 1.5 * g["g01"] + (g["g10"] + (1.5 - mean) * g["g11"]) * line.x
+    )
+    (held,) = predict(fit, "x")
+    np.testing.assert_allclose(held.y, g["g00"] + mean * g["g01"] + g["g10"] * held.x)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..diagnostic_tree import Point, label_of, lower_first, point_of
 from ..errors import DataError, OutputError
-from ..predictions import Line, Values, Variable, find_variable, predict, variables_of
+from ..predictions import Line, Values, Variable, as_used, find_variable, predict, variables_of
 from ..residual_frames import level2_values
 from ..residuals import eb_coefficients
 from .level1_plots import SHOWN_UNITS, slim_boxes, unit_quantiles
@@ -179,10 +179,9 @@ def _outcome(
         variable = coefficient.predictor.variable
         if variable is None:
             y += b[:, p]
-        elif variable.lower() == over.name.lower():
-            y += b[:, p] * (x - over.center)
-        else:
-            y += b[:, p] * known[variable.lower()].mean
+            continue
+        at = x if variable.lower() == over.name.lower() else known[variable.lower()].mean
+        y += b[:, p] * as_used(point, coefficient.predictor, at)
     return y
 
 
