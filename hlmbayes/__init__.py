@@ -20,31 +20,32 @@ if TYPE_CHECKING:
     from hlmbayes import plots as plots
     from hlmbayes.data import TwoLevelData as TwoLevelData
     from hlmbayes.data import read as read
+    from hlmbayes.engines import moments as moments
     from hlmbayes.equations import Model as Model
     from hlmbayes.errors import HLMError as HLMError
     from hlmbayes.errors import HLMWarning as HLMWarning
     from hlmbayes.fit import Fit as Fit
     from hlmbayes.imputation import fit_imputed as fit_imputed
     from hlmbayes.imputation import read_imputed as read_imputed
-    from hlmbayes.moments import Moments as Moments
     from hlmbayes.replicate_weights import fit_replicates as fit_replicates
+    from hlmbayes.moments_file import load_moments as load_moments
+    from hlmbayes.unit_moments import Moments as Moments
     from hlmbayes.weights import Frequencies as Frequencies
     from hlmbayes.weights import Weights as Weights
 
 __version__ = "0.1.0"
 
-# A public function must not have the name of a module of the package: whoever imports hlmbayes.x binds the
+# A public name must not be the name of a module of the package: whoever imports hlmbayes.x binds the
 # attribute x of the package to the module, so which of the two a user gets would depend on the order of
-# imports.  Where one name must be both (moments), the module makes itself callable by setting
-# sys.modules[__name__].__class__ ("Customizing module attribute access" in Python's reference): that holds in
-# every order, and keeps this import lazy.
-SUBMODULES = ("datasets", "diagnostics", "errors", "moments", "plots")
+# imports.  (So the record of moments is in unit_moments.py, and `moments` is the function only.)
+SUBMODULES = ("datasets", "diagnostics", "errors", "plots")
 PUBLIC = {
     "read": "data",
     "TwoLevelData": "data",
     "Model": "equations",
-    "Moments": "moments",
-    "load_moments": "moments",
+    "Moments": "unit_moments",
+    "load_moments": "moments_file",
+    "moments": "engines",
     "Fit": "fit",
     "Weights": "weights",
     "fit_imputed": "imputation",

@@ -156,3 +156,39 @@ def _about_means(sums: Sums) -> tuple[np.ndarray, np.ndarray]:
         # a sum of squares that is zero but for rounding would look like variation
         np.maximum(sscp[a, a], 0.0, out=sscp[a, a])
     return (sums.reference + offset).T, sscp.transpose(2, 0, 1)
+
+
+def combine(
+    index: np.ndarray, n_units: int, n: np.ndarray, weight: np.ndarray, mean: np.ndarray, sscp: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Combine records of the same unit (Chan, Golub & LeVeque 1983, eq. 2.1, for any number of records).
+
+    Parameters
+    ----------
+    index : ndarray of int, shape (R,)
+        The unit of each record, in any order.
+    n_units : int
+    n, weight : ndarray, shape (R,)
+    mean : ndarray, shape (R, p)
+    sscp : ndarray, shape (R, p, p)
+
+    Returns
+    -------
+    n, weight (J,), mean (J, p), sscp (J, p, p)
+    """
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(index, weights=values, minlength=n_units)
+
+    p = mean.shape[1]
+    whole = total(weight)
+    one = np.empty((n_units, p))
+    one[index] = mean  # a record's own mean: offsets from it are exactly zero for units with one record
+    offset = np.stack([total(weight * (mean[:, k] - one[index, k])) for k in range(p)]) / whole
+    center = one + offset.T
+    away = mean - center[index]
+    products = np.empty((p, p, n_units))
+    for a in range(p):
+        for b in range(a + 1):
+            products[a, b] = products[b, a] = total(sscp[:, a, b] + weight * away[:, a] * away[:, b])
+    return total(n), whole, center, products.transpose(2, 0, 1)

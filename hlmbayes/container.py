@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import SamplingError
-from .moments import Moments
+from .unit_moments import Moments
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -19,7 +19,7 @@ import numpy as np
 
 from .equations import Coefficient, Model
 from .errors import DataError, EquationError, EstimationError
-from .moments import Moments
+from .unit_moments import Moments
 
 EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below this no digit of it is left
 RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's own sum of squares

@@ -14,9 +14,9 @@ from .heterogeneous import groups_of, variance_columns
 from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance_model
 from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
 from .likelihood import Evaluation, System, standardise
-from .moments import Moments, moments_of
 from .newton import Minimum
 from .optimum import NO_RESIDUAL, evaluation, optimum
+from .unit_moments import Moments, moments_of
 from .zero_variance import describe_boundary
 
 if TYPE_CHECKING:

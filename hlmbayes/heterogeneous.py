@@ -18,7 +18,7 @@ from scipy.special import ndtr
 from .design import Design
 from .errors import EstimationError
 from .likelihood import Evaluation, System
-from .moments import Moments, unit_moments
+from .unit_moments import Moments, unit_moments
 
 if TYPE_CHECKING:
     from .data import TwoLevelData

@@ -25,7 +25,7 @@ from .equations import Model
 from .errors import SamplingError
 from .estimate import check_size, moments_for
 from .marginal import Target, build_target, correlation_shapes, fixed_gamma
-from .moments import Moments
+from .unit_moments import Moments
 from .priors import Priors, ResolvedPriors, resolve
 from .rows import Rows, rows_of
 

@@ -18,7 +18,7 @@ from .equations import Model
 from .errors import HLMWarning, SamplingError
 from .estimate import check_size, moments_for
 from .marginal import Target, build_target, unpack
-from .moments import Moments
+from .unit_moments import Moments
 from .priors import Priors, resolve
 
 if TYPE_CHECKING:

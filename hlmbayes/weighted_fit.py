@@ -12,7 +12,7 @@ from .estimate import check_size, columns_for, exact_fit, hlm_fit
 from .fit import Fit
 from .known_variance import fit_known_variance, fit_precision
 from .likelihood import standardise
-from .moments import Moments
+from .unit_moments import Moments
 from .weights import Frequencies, Weights, weighted_moments
 
 if TYPE_CHECKING:

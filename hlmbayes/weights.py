@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .errors import DataError, HypothesisError
-from .moments import Moments, moments_of, unit_moments
+from .unit_moments import Moments, moments_of, unit_moments
 
 if TYPE_CHECKING:
     from .data import TwoLevelData

@@ -162,7 +162,7 @@ def test_a_tree_survives_a_file(fit: Any, tmp_path: Any) -> None:
 
 def test_what_is_missing_is_left_out() -> None:
     raw = small(n_units=16)
-    from hlmbayes.moments import moments_of
+    from hlmbayes.unit_moments import moments_of
 
     fit = model("slopes").fit(moments_of(raw.data(), ["y", "x"]))
     assert "normality of level-1 residuals" not in [c.name for c in fit.check()]

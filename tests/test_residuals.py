@@ -12,8 +12,8 @@ from scipy import linalg, stats
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
-from hlmbayes.moments import moments_of
 from hlmbayes.residuals import expected_chi2, row_residuals, unit_residuals
+from hlmbayes.unit_moments import moments_of
 
 from .dense import Dense, dense
 from .small import MODELS, Small, model, small

@@ -11,7 +11,7 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
-from hlmbayes.moments import moments_of
+from hlmbayes.unit_moments import moments_of
 from hlmbayes.predictions import predict
 
 from ..small import model, small
