@@ -23,8 +23,8 @@ from .fit import Components, Fit
 from .heterogeneous import group_products
 from .hlm_path import Iteration, data_scale, to_data
 from .likelihood import Evaluation, System, standardise
-from .unit_moments import moments_of, unit_moments
 from .optimum import evaluation, optimum
+from .unit_moments import moments_of, unit_moments
 from .weights import Weighting, row_weights
 from .zero_variance import describe_boundary
 

@@ -25,9 +25,9 @@ from .equations import Model
 from .errors import SamplingError
 from .estimate import check_size, moments_for
 from .marginal import Target, build_target, correlation_shapes, fixed_gamma
-from .unit_moments import Moments
 from .priors import Priors, ResolvedPriors, resolve
 from .rows import Rows, rows_of
+from .unit_moments import Moments
 
 
 def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:

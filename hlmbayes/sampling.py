@@ -18,8 +18,8 @@ from .equations import Model
 from .errors import HLMWarning, SamplingError
 from .estimate import check_size, moments_for
 from .marginal import Target, build_target, unpack
-from .unit_moments import Moments
 from .priors import Priors, resolve
+from .unit_moments import Moments
 
 if TYPE_CHECKING:
     import xarray as xr

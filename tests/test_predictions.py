@@ -10,8 +10,8 @@ from scipy import stats
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
-from hlmbayes.unit_moments import moments_of
 from hlmbayes.predictions import predict, variables_of
+from hlmbayes.unit_moments import moments_of
 
 from .small import model, small
 

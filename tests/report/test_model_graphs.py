@@ -11,8 +11,8 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
-from hlmbayes.unit_moments import moments_of
 from hlmbayes.predictions import predict
+from hlmbayes.unit_moments import moments_of
 
 from ..small import model, small
 from .figures import OKABE_ITO, check_legible, colours, legend_texts, points
