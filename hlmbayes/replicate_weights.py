@@ -35,7 +35,7 @@ from .errors import DataError, EstimationError, HLMError
 from .estimate import check_size, columns_for, exact_fit
 from .fit import Fit
 from .likelihood import standardise
-from .moments import Moments, moments_of, unit_moments
+from .unit_moments import Moments, moments_of, unit_moments
 from .weights import Weights, scaled
 from .weights import row_weights as checked_rows
 from .weights import unit_weights as checked_units
