@@ -49,7 +49,10 @@ def boundary_p_value(simple: Fit, general: Fit, chi2: float, df: int) -> tuple[f
     if simple.model.log_sigma2 or general.model.log_sigma2:
         return None, "No boundary-corrected p-value for two or more variances where sigma2 is heterogeneous."
     lengths = cone_lengths(_metric(simple, general, added), m)
-    p = float(np.mean([tail(max(chi2 - length, 0.0), free) for length in lengths]))
+    left = chi2 - lengths
+    # the chi-square on 0 d.f. is the constant 0
+    beyond = chdtrc(free, np.maximum(left, 0.0)) if free else 0.0
+    p = float(np.mean(np.where(left <= 0, 1.0, beyond)))
     return p, f"The boundary-corrected p-value is simulated ({DRAWS} draws, within about 0.01)."
 
 

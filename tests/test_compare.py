@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from hlmbayes import datasets
-from hlmbayes.boundary import cone_lengths, tail
+from hlmbayes.boundary import boundary_p_value, cone_lengths, tail
 from hlmbayes.equations import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.fit import Fit
@@ -71,6 +71,19 @@ def test_two_variances_are_simulated_and_lie_between_the_bounds() -> None:
     assert low <= test.p_boundary <= high  # type: ignore[operator]
     assert test.p_boundary == simple.compare(general).p_boundary
     assert "simulated" in str(test)
+
+
+def test_two_variances_against_none_have_no_free_parameter() -> None:
+    # nothing random against two uncorrelated-at-zero coefficients: the whole difference is on the cone
+    simple, general = (
+        fit("y = b0 + b1*x + r\nb0 = g00\nb1 = g10"),
+        fit("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1"),
+    )
+    for chi2 in (1.0, 4.0, 9.0):
+        p, note = boundary_p_value(simple, general, chi2, 3)
+        assert 0.25 * stats.chi2.sf(chi2, 1) < p < stats.chi2.sf(chi2, 3)  # type: ignore[operator]
+        assert "simulated" in note
+    assert boundary_p_value(simple, general, 0.0, 3)[0] == 1.0
 
 
 def cone_2x2_weights(metric: np.ndarray, n: int = 200_000) -> np.ndarray:
