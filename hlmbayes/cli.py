@@ -275,6 +275,11 @@ def plot(args: argparse.Namespace) -> int:
 
     job, algorithm = _job(args)
     job = with_method(job, args.method)
+    if job.options.plausible_values:
+        raise CommandFileError(
+            f"{job.name}: plausvals: there are no figures of pooled data sets; take plausvals: out for "
+            "those of one of them"
+        )
     fit = fit_job(job, read_data(job), args.algorithm or algorithm)
     for warning in fit.warnings:
         complain("warning", warning)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .fit import Fit
+    from .jobs import Job
     from .posterior import Posterior
 
 TEXT = """\
@@ -62,6 +63,7 @@ def sample(args: argparse.Namespace) -> int:
     from .priors import Priors
 
     job = job_from_file(args.file, level1=args.level1, level2=args.level2, id=args.id)
+    _refuse_weights(job)
     data = read_data(job)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HLMWarning)
@@ -89,6 +91,23 @@ def sample(args: argparse.Namespace) -> int:
     if args.json != "-" and args.html != "-":
         put("-", as_text(posterior, fit))
     return DONE
+
+
+def _refuse_weights(job: Job) -> None:
+    """Raise where the command file asks for what the posterior would leave out."""
+    options = job.options
+    asked = {
+        "level1weight": options.level1_weight,
+        "level2weight": options.level2_weight,
+        "varianceknown": options.variance_known,
+        "plausvals": ",".join(options.plausible_values),
+    }
+    for keyword, value in asked.items():
+        if value:
+            raise CommandFileError(
+                f"{job.name}: {keyword}:{value} cannot be sampled by this command: hlmbayes run does it; "
+                "from Python, hlm.sample_imputed draws for plausible values and imputed data"
+            )
 
 
 def _refuse_no_folder(place: str) -> None:

@@ -81,6 +81,8 @@ def _some(ids: np.ndarray) -> str:
 
 
 def _estimation(fit: Fit) -> tuple[str, ...]:
+    if fit.start is None and fit.weighted_kind not in ("", "frequency"):
+        return (f"Algorithm: exact. The tables are at the optimum of the {fit.method} (pseudo-)likelihood.",)
     if fit.start is None:
         return (
             f"Algorithm: exact. The tables are at the optimum of the {fit.method} likelihood, as in lme4, "
