@@ -142,8 +142,8 @@ class Weighting:
             return (
                 f"Sampling weights: {names}.{total} Scaling: {SCALINGS[self.scaling]}. Estimation is by "
                 "pseudo-maximum likelihood. Standard errors that hold under the design are the robust ones, "
-                "and those of the variances are robust too; chi-squares of the variances do not exist. Group means "
-                "and grand means for centering are weighted."
+                "and those of the variances are robust too; chi-squares of the variances do not exist. Group "
+                "means and grand means for centering are weighted."
             )
         if self.kind == "frequency":
             return f"Frequencies: {names}. Every record counts as that many identical rows or units."
