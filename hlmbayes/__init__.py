@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from hlmbayes.fit import Fit as Fit
     from hlmbayes.imputation import fit_imputed as fit_imputed
     from hlmbayes.imputation import read_imputed as read_imputed
-    from hlmbayes.moments_file import load_moments as load_moments
     from hlmbayes.imputed_posterior import sample_imputed as sample_imputed
-    from hlmbayes.moments import Moments as Moments
+    from hlmbayes.moments_file import load_moments as load_moments
     from hlmbayes.replicate_weights import fit_replicates as fit_replicates
     from hlmbayes.unit_moments import Moments as Moments
     from hlmbayes.weights import Frequencies as Frequencies
