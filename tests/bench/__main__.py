@@ -1,0 +1,190 @@
+"""One table: time, peak memory, deviance reached and what each tool says, measured in one run.
+
+    python -m tests.bench [--python OTHER ...] [--sizes 160 1000 10000 100000] [--json FILE]
+
+Cases: High School and Beyond, models 3 and 4; simulated from model 4 with a fixed seed, 45 rows a unit.
+Tools that are not installed are left out with a reason; `--python` names interpreters that have some of
+them. Every tool runs in a process of its own, whose peak memory above the data is reported; times are
+medians. "above best" is the REML deviance at a tool's tau and sigma2, by one formula for all, minus the
+smallest: a tool that says it converged with 0.1 there has not found the optimum.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hlmbayes as hlm
+from hlmbayes.criterion import criterion
+from hlmbayes.design import build_design
+from hlmbayes.hlm_path import data_scale, to_standard
+from hlmbayes.likelihood import evaluate, standardise
+from tests.bench import cases
+
+HERE = Path(__file__).parent
+WAYS = {"arrays": "arrays -> Fit", "frames": "frames + equations -> Fit", "moments": "moments -> Fit"}
+OTHERS = ("lmer", "nlme optim", "mixedlm", "statsmodels", "bambi")
+# seconds one fit may take to be tried again at ten times the units
+LIMIT = {"lmer": 20.0, "nlme optim": 3.0, "mixedlm": 20.0, "statsmodels": 8.0, "bambi": 0.0}
+
+
+@dataclass
+class Result:
+    """What one tool did on one case; ``excess`` is its deviance above the best."""
+
+    case: str
+    tool: str
+    seconds: float
+    peak: float
+    excess: float = float("nan")
+    says: str = ""
+
+
+def command(tool: str, folder: Path, model: str, repeats: int, pythons: list[str]) -> list[str] | None:
+    """Give the command line that runs a tool, None if nobody has it."""
+    if tool in WAYS or tool in ("one pass", "rows -> moments"):
+        return [sys.executable, "-m", "tests.bench.tool_hlmbayes", str(folder), model, tool, str(repeats)]
+    rest = [str(folder), cases.LME4[model], tool, str(repeats)]
+    if tool in ("lmer", "nlme optim"):
+        packages = "lme4" if tool == "lmer" else "nlme"
+        has = f'quit(status = !(requireNamespace("{packages}") && requireNamespace("jsonlite")))'
+        if (
+            shutil.which("Rscript") is None
+            or subprocess.run(["Rscript", "-e", has], capture_output=True).returncode
+        ):
+            return None
+        return ["Rscript", str(HERE / "tool_lmer.R"), *rest]
+    for python in pythons:
+        if subprocess.run([python, "-c", f"import {tool}"], capture_output=True).returncode == 0:
+            return [python, str(HERE / "tool_python.py"), *rest]
+    return None
+
+
+def measure(tool: str, folder: Path, model: str, repeats: int, pythons: list[str]) -> dict[str, Any] | None:
+    """Run a tool; None if it is missing."""
+    line = command(tool, folder, model, repeats, pythons)
+    if line is None:
+        return None
+    done = subprocess.run(line, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "2"})
+    if done.returncode:
+        return {"seconds": [float("nan")], "peak": float("nan"), "messages": [done.stderr.strip()[-200:]]}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+class Judge:
+    """The REML deviance at any tau and sigma2, gamma at its best."""
+
+    def __init__(self, folder: Path, model: str) -> None:
+        case = cases.load(folder)
+        level2 = {"id": np.arange(len(case["w1"])), "w1": case["w1"], "w2": case["w2"]}
+        data = hlm.read({"id": case["id"], "y": case["y"], "x": case["x"]}, level2, id="id")
+        parsed = hlm.Model(cases.MODELS[model])
+        self.system = standardise(build_design(parsed, hlm.moments(data, model=parsed)))
+
+    def deviance(self, tau: Any, sigma2: Any) -> float:
+        """Give the deviance at estimates of another tool."""
+        s2 = float(np.ravel(sigma2)[0])
+        theta, s2 = to_standard(self.system, np.asarray(tau, dtype=float), s2)
+        values, vectors = np.linalg.eigh(theta)
+        factor = vectors * np.sqrt(np.maximum(values, 0.0))
+        at = evaluate(self.system, factor)
+        return criterion(self.system, at, True, sigma2=s2).value + data_scale(self.system, True)
+
+
+def run_case(
+    name: str, folder: Path, model: str, tools: list[str], pythons: list[str], repeats: int
+) -> Iterator[Result]:
+    """Run every tool on a case."""
+    judge, best, results = Judge(folder, model), np.inf, []
+    for tool in tools:
+        ours = tool in WAYS or tool in ("one pass", "rows -> moments")
+        report = measure(tool, folder, model, repeats * (5 if ours else 1), pythons)
+        if report is None:
+            print(f"  {tool}: not installed", file=sys.stderr)
+            continue
+        peak = float(np.ravel(report["peak"])[0])
+        result = Result(name, WAYS.get(tool, tool), statistics.median(report["seconds"]), peak)
+        result.says = says(report)
+        if "tau" in report:
+            result.excess = judge.deviance(report["tau"], report["sigma2"])
+            best = min(best, result.excess if tool != "bambi" else np.inf)
+        results.append(result)
+    for result in results:
+        result.excess -= best
+        yield result
+
+
+def says(report: dict[str, Any]) -> str:
+    """Put what a tool says of its convergence into a few words."""
+    words = [message.replace("\n", " ")[:60] for message in report.get("messages", [])]
+    if not np.all(report.get("converged", True)) and not words:
+        words.append("not converged")
+    return "; ".join(words)
+
+
+def rows(sizes: list[int], pythons: list[str], folder: Path) -> Iterator[Result]:
+    """Run all cases, tools that became too slow left out of larger ones."""
+    cases.save(cases.hsb(), folder / "hsb")
+    everyone = [*WAYS, *OTHERS]
+    for model in ("model 3", "model 4"):
+        yield from run_case(f"HSB {model}", folder / "hsb", model, everyone, pythons, 10)
+    left = [tool for tool in everyone if tool != "bambi"]
+    for size in sizes:
+        place = folder / str(size)
+        cases.save(cases.simulate(size), place)
+        repeats = 10 if size < 2000 else 3 if size < 50_000 else 1
+        tools = [*left, "rows -> moments", "one pass"]
+        for result in run_case(f"J = {size}", place, "model 4", tools, pythons, repeats):
+            if result.tool in LIMIT and not result.seconds < LIMIT[result.tool]:
+                left.remove(result.tool)
+            yield result
+        shutil.rmtree(place)
+
+
+def show(results: list[Result]) -> str:
+    """Make the table, in Markdown."""
+    lines = [
+        "| case | tool | seconds | lmer / it | peak MB | above best | says |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
+    for r in results:
+        lmer = next((o.seconds for o in results if (o.case, o.tool) == (r.case, "lmer")), float("nan"))
+        excess = "" if np.isnan(r.excess) else f"{r.excess:.5f}"
+        ratio = "" if np.isnan(lmer) else f"{lmer / r.seconds:.3g}"
+        lines.append(
+            f"| {r.case} | {r.tool} | {r.seconds:.4g} | {ratio} | {r.peak:.0f} | {excess} | {r.says} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--python", action="append", default=[], help="an interpreter with other tools")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[160, 1000, 10_000, 100_000])
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        results = []
+        for result in rows(args.sizes, [sys.executable, *args.python], Path(folder)):
+            print(f"  {result.case}: {result.tool} {result.seconds:.4g} s", file=sys.stderr, flush=True)
+            results.append(result)
+    print(show(results))
+    if args.json:
+        args.json.write_text(json.dumps([vars(r) for r in results], indent=1))
+
+
+if __name__ == "__main__":
+    main()
