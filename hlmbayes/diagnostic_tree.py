@@ -21,7 +21,7 @@ from scipy.special import ndtri
 from . import container
 from .errors import OutputError
 from .influence import leave_one_out
-from .residual_frames import SUMMARIES, coefficient_title, level2_names, level2_values
+from .residual_frames import SUMMARIES, level2_names, level2_values
 from .residuals import eb_coefficients, row_residuals, unit_residuals
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def level2_variables(source: Any) -> xr.Dataset:
 
 
 def level2_variable(source: Any, name: str) -> tuple[np.ndarray, str, str]:
-    """Give a level-2 variable, (J,) in the order of the units, its label, and its name as the data spell it.
+    """Give a level-2 variable, (J,) in the order of the units, its label, and its name in the data.
 
     Raises
     ------
@@ -300,7 +300,7 @@ def _dataset(
 ) -> xr.Dataset:
     """Label arrays with the names of units, coefficients and fixed effects."""
     model, random = point.model, [int(r) for r in point.design.random]
-    names, titles = list(model.coefficient_names), _titles(point)
+    names, (titles, labels) = list(model.coefficient_names), _titles(point)
     known: dict[str, Any] = {
         "unit": container.text_or_numbers(point.design.unit_ids),
         "row": row,
@@ -311,6 +311,8 @@ def _dataset(
         "effect_title": ("fixed_effect", effect_titles(model)),
         "coef_title": ("coef", [titles[r] for r in random]),
         "coefficient_title": ("coefficient", titles),
+        "coef_label": ("coef", [labels[r] for r in random]),
+        "coefficient_label": ("coefficient", labels),
     }
     return container.labelled(variables, known, attrs)
 
@@ -330,17 +332,12 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
-def _titles(point: Any) -> list[str]:
-    """Give each level-1 coefficient's name in words: "intercept", "slope of Socioeconomic status"."""
-    titles = []
-    for p, coefficient in enumerate(point.model.coefficients):
+def _titles(point: Any) -> tuple[list[str], list[str]]:
+    """Give each level-1 coefficient's name in words, "slope of ses", and its variable's label."""
+    titles, labels = [], []
+    for coefficient in point.model.coefficients:
         variable = coefficient.predictor.variable
-        named = variable is not None and label_of(point, variable) != variable
-        titles.append(
-            "intercept"
-            if variable is None
-            else f"slope of {lower_first(label_of(point, variable))}"
-            if named
-            else coefficient_title(point, p)
-        )
-    return titles
+        label = "" if variable is None else label_of(point, variable)
+        titles.append("intercept" if variable is None else f"slope of {variable}")
+        labels.append("" if label == variable else label)
+    return titles, labels

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .conditional import Draws
     from .convergence import Convergence
+    from .diagnostics import Checks
     from .fit import Fit
     from .marginal import Target
 
@@ -211,6 +212,12 @@ class Posterior:
         from .convergence import convergence
 
         return convergence(self)
+
+    def check(self) -> Checks:
+        """Check normality, homogeneity, outliers and influence; each with a verdict in plain words."""
+        from .diagnostics import check
+
+        return check(self)
 
     def warn(self) -> Posterior:
         """Issue a warning if the draws should not be used; give the posterior itself."""

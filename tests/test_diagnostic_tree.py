@@ -119,8 +119,9 @@ def test_a_posteriors_bands_are_quantiles_of_its_predictions(posterior: Any) -> 
 
 
 def test_checks_of_a_posterior(posterior: Any) -> None:
-    checks = hlm.diagnostics.check(posterior)
+    checks = posterior.check()
     assert len(checks.frame()) == 5
+    assert repr(checks) == repr(hlm.diagnostics.check(posterior))
     without_rows = replace(posterior, rows=None)
     assert "normality of level-1 residuals" not in [c.name for c in hlm.diagnostics.check(without_rows)]
 

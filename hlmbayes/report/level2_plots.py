@@ -62,7 +62,17 @@ def coefficient_index(data: xr.Dataset, coefficient: str) -> int:
 
 def _effect_name(data: xr.Dataset, k: int) -> str:
     what = "Posterior mean" if data.attrs["engine"] == "posterior" else "EB residual"
-    return f"{what} of the {data['coef_title'].values[k]} (u{str(data['coef'].values[k])[1:]})"
+    return f"{what} of the {data['coef_title'].values[k]} (u{_number(data, k)}){_label(data, 'coef', k)}"
+
+
+def _number(data: xr.Dataset, k: int) -> str:
+    return str(data["coef"].values[k])[1:]
+
+
+def _label(data: xr.Dataset, dim: str, k: int) -> str:
+    """Return ": Socioeconomic status of the student", or nothing where the variable has no label."""
+    label = str(data[f"{dim}_label"].values[k])
+    return f": {label}" if label else ""
 
 
 def chi2_qq(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
@@ -188,9 +198,9 @@ def _log_sd_label(data: xr.Dataset, variable: str) -> str:
 
 
 def _short(data: xr.Dataset, k: int) -> str:
-    """Return "intercept (u0)" or "slope (u1)"."""
+    """Return "intercept (u0)" or "slope of ses (u1)"."""
     title = str(data["coef_title"].values[k])
-    return f"{'intercept' if title == 'intercept' else 'slope'} (u{str(data['coef'].values[k])[1:]})"
+    return f"{title} (u{_number(data, k)})"
 
 
 def _units(data: xr.Dataset) -> str:
@@ -352,7 +362,10 @@ def shrinkage(source: Any, ax: Axes | None = None, *, coefficients: tuple[str, .
     ax.scatter(eb[:, 0], eb[:, 1], s=20, color=BLUE, linewidth=0, label="EB, all units together", zorder=4)
     legend(ax, loc="best")
     titles = [str(data["coefficient_title"].values[c]) for c in columns]
-    x, y = (f"{title[:1].upper()}{title[1:]} ({names[c]})" for title, c in zip(titles, columns, strict=True))
+    x, y = (
+        f"{title[:1].upper()}{title[1:]} ({names[c]}){_label(data, 'coefficient', c)}"
+        for title, c in zip(titles, columns, strict=True)
+    )
     return finish(ax, "Shrinkage: each unit's own estimate and its EB estimate", x, y)
 
 

@@ -64,6 +64,7 @@ def predicted(
         )
     ax.margins(x=0)
     point, over = point_of(source), find_variable(known, x)
+    _category_ticks(ax, source, over)
     outcome = label_of(point, point.model.outcome)
     bands = f", {100 * prob:g} % bands" if band else ""
     *most, last = [over.name.lower(), *(known[name.lower()].name.lower() for name in by)]
@@ -73,6 +74,13 @@ def predicted(
         title = " × ".join(known[name.lower()].label for name in by)
         legend(ax, outside=len(lines) > 3, title=title)
     return ax
+
+
+def _category_ticks(ax: Axes, source: Any, over: Variable) -> None:
+    """Mark the values themselves, with their labels, where x has few."""
+    distinct = np.unique(over.values)
+    if len(distinct) <= FEW and not over.note:
+        ax.set_xticks(distinct, [value_text(source, over.name, v) for v in distinct])
 
 
 def axis_name(variable: Variable) -> str:
@@ -147,6 +155,7 @@ def level1_equations(
         ax.add_collection(LineCollection(list(segments[mine]), colors=shade, linewidths=1.0, alpha=0.5))
         ax.plot([], [], color=shade, linewidth=2, label=name)
     ax.autoscale_view()
+    _category_ticks(ax, source, over)
     if colour:
         legend(ax, outside=True, title=title)
     outcome = label_of(point, point.model.outcome)

@@ -219,5 +219,5 @@ def id_text(value: Any) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number for a label: three significant digits, a real minus sign."""
-    return f"{value:.3g}".replace("-", "\u2212")
+    """Write a number for a label: three significant digits (whole numbers in full), a real minus sign."""
+    return (f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}").replace("-", "\u2212")

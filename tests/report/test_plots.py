@@ -200,6 +200,8 @@ def test_shrinkage_joins_ols_and_eb(fit: Any, frame: Any) -> None:
     )
     np.testing.assert_allclose(segments, np.stack([ols, eb], axis=1))
     assert ax.get_xlabel() == "Intercept (b0)"
+    label = "Slope of ses (b1): Socioeconomic status of the student"
+    assert ax.get_ylabel().replace("\n", " ") == label
     one = hlm.plots.shrinkage(fit, coefficients=("b0",))
     np.testing.assert_allclose(points(one), frame[["olintrcp", "ebintrcp"]].to_numpy())
 
