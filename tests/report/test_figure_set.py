@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 import hlmbayes as hlm
-from hlmbayes.moments import moments_of
 from hlmbayes.report.figure_set import figures
 from hlmbayes.report.plot_style import number
+from hlmbayes.unit_moments import moments_of
 
 from ..small import model, small
 from .figures import check_legible
