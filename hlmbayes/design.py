@@ -105,8 +105,9 @@ class Design:
     @property
     def order(self) -> np.ndarray:
         """Columns of D, those with a random coefficient first, shape (p,)."""
-        fixed = np.setdiff1d(np.arange(self.n_coefficients), self.random)
-        return np.concatenate([self.random, fixed]).astype(np.intp)
+        random = self.random.tolist()
+        fixed = [p for p in range(self.n_coefficients) if p not in random]
+        return np.array(random + fixed, dtype=np.intp)
 
     @cached_property
     def w(self) -> tuple[np.ndarray, ...]:

@@ -183,7 +183,11 @@ def components_covariance(fit: Fit) -> np.ndarray:
 
 def components_information(fit: Fit) -> np.ndarray:
     """Give the expected information of (lower triangle of tau by rows, sigma2), units of the data."""
-    return information_at(fit.system, fit.components.tau, fit.components.sigma2, fit.method == "REML")
+    reml = fit.method == "REML"
+    if fit.entering is fit.components:  # the likelihood has been evaluated there
+        s2 = fit.components.sigma2 / fit.system.e_scale**2
+        return _in_data_units(fit.system, expected_information(fit.system, fit.at, s2, reml))
+    return information_at(fit.system, fit.components.tau, fit.components.sigma2, reml)
 
 
 def information_at(system: System, tau: np.ndarray, sigma2: float, reml: bool) -> np.ndarray:
@@ -192,7 +196,10 @@ def information_at(system: System, tau: np.ndarray, sigma2: float, reml: bool) -
     values, vectors = np.linalg.eigh(theta)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     at = evaluate(system, np.linalg.qr(root.T, mode="r").T if len(tau) else root)
-    information = expected_information(system, at, s2, reml)
+    return _in_data_units(system, expected_information(system, at, s2, reml))
+
+
+def _in_data_units(system: System, information: np.ndarray) -> np.ndarray:
     inverse = np.linalg.inv(to_data_jacobian(system))
     return inverse.T @ information @ inverse
 
