@@ -66,7 +66,7 @@ def fit(
     reml = _choose("method", (method or "REML").upper(), ("REML", "ML")) == "REML"
     _choose("algorithm", algorithm, ("exact", "hlm"))
     weighting = (weights, frequency, precision, variance_known)
-    if any(w is not None for w in weighting):
+    if any(w is not None for w in weighting) or (isinstance(data, Moments) and data.weighted):
         from .weighted_fit import fit_weighted
 
         how: dict[str, Any] = {"max_iterations": max_iterations, "stopval": stopval, "accel": accel}

@@ -80,7 +80,13 @@ def target_for(model: Model, data: Any, priors: Priors | None) -> Target:
             "log(sigma2) depends on variables: the marginal samplers do not draw that model, "
             "use marginal=False"
         )
-    design = build_design(model, moments_for(model, data))
+    moments = moments_for(model, data)
+    if moments.weighted:
+        raise SamplingError(
+            "these moments carry sampling weights, with which there is a pseudo-likelihood and no posterior: "
+            "sample from the data, or fit with weights=hlm.Weights(...)"
+        )
+    design = build_design(model, moments)
     check_size(design)
     return build_target(design, resolve(priors, design))
 

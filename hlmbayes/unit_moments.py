@@ -93,6 +93,11 @@ class Moments:
         return int(self.n.sum())
 
     @property
+    def weighted(self) -> bool:
+        """Whether there are sampling weights in the moments."""
+        return self.unit_weight is not None or not np.array_equal(self.n, self.weight)
+
+    @property
     def total_weight(self) -> np.ndarray:
         """What each unit's mean counts in a mean over rows: its rows, by whatever weights there are; (J,)."""
         return self.weight if self.unit_weight is None else self.weight * self.unit_weight

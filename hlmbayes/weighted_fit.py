@@ -13,7 +13,7 @@ from .fit import Fit
 from .known_variance import fit_known_variance, fit_precision
 from .likelihood import standardise
 from .unit_moments import Moments
-from .weights import Frequencies, Weights, weighted_moments
+from .weights import Frequencies, Weighting, Weights, weighted_moments
 
 if TYPE_CHECKING:
     from .data import TwoLevelData
@@ -49,12 +49,12 @@ def fit_weighted(
     DataError
         Weights that are no weights.
     """
-    _refuse(model, weights, frequency, precision, variance_known)
-    if isinstance(data, Moments):
+    given = _refuse(model, weights, frequency, precision, variance_known)
+    if isinstance(data, Moments) and given:
         raise DataError("weights need the rows, and these data are moments: fit from the data instead")
     reml = (method or "REML").upper() == "REML"
     notes: tuple[str, ...] = () if algorithm == "exact" else (NO_PATH,)
-    if weights is not None:
+    if weights is not None or isinstance(data, Moments):
         if method is not None and reml:
             notes = (NO_REML, *notes)
         return replace(_sampling(model, data, weights), notes=notes)
@@ -66,7 +66,8 @@ def fit_weighted(
     return replace(fit_known_variance(model, data, variance_known, reml), notes=notes)
 
 
-def _refuse(model: Model, *kinds: Any) -> None:
+def _refuse(model: Model, *kinds: Any) -> list[str]:
+    """Name the kinds of weights that are given; refuse more than one."""
     names = ("weights", "frequency", "precision", "variance_known")
     given = [name for name, kind in zip(names, kinds, strict=True) if kind is not None]
     if len(given) > 1:
@@ -81,13 +82,18 @@ def _refuse(model: Model, *kinds: Any) -> None:
         )
     if model.log_sigma2:
         raise EstimationError(
-            f"{given[0]} cannot be combined with an equation for log(sigma2): take one of them out"
+            f"{given[0] if given else 'weights'} cannot be combined with an equation for log(sigma2): take "
+            "one of them out"
         )
+    return given
 
 
-def _sampling(model: Model, data: Any, weights: Weights) -> Fit:
-    level1, level2 = columns_for(model, data)
-    moments, weighting = weighted_moments(data, level1, level2, weights)
+def _sampling(model: Model, data: Any, weights: Weights | None) -> Fit:
+    if weights is None:  # they are in the moments
+        moments, weighting = data, Weighting("sampling", "in the moments", scaling="none")
+    else:
+        level1, level2 = columns_for(model, data)
+        moments, weighting = weighted_moments(data, level1, level2, weights)
     design = build_design(model, moments)
     check_size(design)
     return replace(exact_fit(design, standardise(design), False, data), weighting=weighting)

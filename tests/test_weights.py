@@ -1,5 +1,6 @@
 """Sampling weights against a brute-force weighted likelihood, frequencies against written-out data."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import hlmbayes as hlm
 from hlmbayes.cli import main
-from hlmbayes.errors import DataError, EstimationError, HypothesisError, OutputError
+from hlmbayes.errors import DataError, EstimationError, HypothesisError, OutputError, SamplingError
 from hlmbayes.profile import intervals
 from hlmbayes.sandwich import observed_information_all, sandwich, unit_pieces, unit_scores_all
 from hlmbayes.weights import SCALINGS, Weights, scaled
@@ -236,6 +237,22 @@ def test_scaling_is_over_the_rows_analysed(frame, data):
     fit = MODEL.fit(hlm.read(more, id="id"), weights=Weights("w1", "w2"))
     assert_same(fit, MODEL.fit(data, weights=Weights("w1", "w2")))
     assert fit.design.moments.n_dropped == len(frame)
+
+
+def test_weights_in_moments_are_not_forgotten(data):
+    fit = MODEL.fit(data, weights=Weights("w1", "w2"))
+    again = MODEL.fit(fit.design.moments, method="REML")
+    assert again.method == "ML"
+    assert_same(again, fit, 1e-12)
+    assert again.se_sigma2 == pytest.approx(fit.se_sigma2)
+    assert again.fixed_effects()["se"].to_numpy() == pytest.approx(fit.fixed_effects(robust=True)["se"])
+    assert "REML was asked for" in again.warnings[0]
+    rows_only = MODEL.fit(data, weights=Weights("w1", scaling="none"))
+    moments = dataclasses.replace(rows_only.design.moments, unit_weight=None)
+    assert_same(MODEL.fit(moments), rows_only, 1e-9)
+    assert MODEL.fit(moments).weighted_kind == "sampling"
+    with pytest.raises(SamplingError, match="no posterior"):
+        MODEL.sample(moments)
 
 
 # --- what is said and what is refused ----------------------------------------------------------------
