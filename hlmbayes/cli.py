@@ -20,6 +20,7 @@ from . import __version__
 from .errors import CommandFileError, HLMError, HLMWarning
 
 if TYPE_CHECKING:
+    from .fit import Fit
     from .jobs import Job
     from .report.tables import Tables
 
@@ -262,6 +263,11 @@ def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
     job, algorithm = _job(args)
     if job.options.plausible_values:
+        if args.residuals1 or args.residuals2:
+            raise CommandFileError(
+                f"{job.name}: plausvals: there is no residual file of pooled data sets; take plausvals: out "
+                "for that of one of them"
+            )
         write_pooled(args, job, algorithm)
     else:
         write(args, analyse(job, args, algorithm))
@@ -270,7 +276,7 @@ def run(args: argparse.Namespace) -> int:
 
 def plot(args: argparse.Namespace) -> int:
     """Run a command file or equations and draw the figures."""
-    from .jobs import fit_job, read_data, with_method
+    from .jobs import with_method
     from .output_jobs import write_figures
 
     job, algorithm = _job(args)
@@ -280,10 +286,10 @@ def plot(args: argparse.Namespace) -> int:
             f"{job.name}: plausvals: there are no figures of pooled data sets; take plausvals: out for "
             "those of one of them"
         )
-    fit = fit_job(job, read_data(job), args.algorithm or algorithm)
-    for warning in fit.warnings:
+    fit, messages = _estimated(job, args, algorithm)
+    for warning in (*fit.warnings, *messages):
         complain("warning", warning)
-    paths = write_figures(fit, args.out)
+    paths = write_figures(fit, args.out, lambda sentence: complain("left out", sentence))
     print(f"{len(paths)} figures in {args.out}:")
     print("\n".join(f"  {path.name}" for path in paths))
     return DONE
@@ -335,23 +341,31 @@ def describe(args: argparse.Namespace) -> int:
 
 def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
     """Read the data, fit, and return the tables; warnings go to stderr and into the notes."""
-    from .jobs import fit_job, job_tables, read_data, with_method
+    from .jobs import job_tables, with_method
     from .output_jobs import residual_requests, write_residual_files
 
     job = with_method(job, args.method)
     folder = Path(getattr(args, "file", None) or "").parent
     requests = residual_requests(job.options, folder, {1: args.residuals1, 2: args.residuals2})
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", HLMWarning)
-        fit = fit_job(job, read_data(job), args.algorithm or algorithm)
+    fit, messages = _estimated(job, args, algorithm)
     for sentence in write_residual_files(fit, requests):
         complain("wrote", sentence)
-    messages = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, HLMWarning)))
     tables = job_tables(job, fit, output=args.output, warnings=messages)
     for group in tables.notes:
         for sentence in group.sentences if group.warning else ():
             complain("warning", sentence)
     return tables
+
+
+def _estimated(job: Job, args: argparse.Namespace, algorithm: str) -> tuple[Fit, tuple[str, ...]]:
+    """Read the data and fit; give the fit and what was warned of meanwhile."""
+    from .jobs import fit_job, read_data
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", HLMWarning)
+        fit = fit_job(job, read_data(job), args.algorithm or algorithm)
+    messages = (str(w.message) for w in caught if issubclass(w.category, HLMWarning))
+    return fit, tuple(dict.fromkeys(messages))
 
 
 def write_pooled(args: argparse.Namespace, job: Job, algorithm: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,8 +69,10 @@ def write_residual_files(fit: Fit, requests: Mapping[int, tuple[Path, ResidualFi
     return tuple(said)
 
 
-def write_figures(fit: Fit, folder: str) -> tuple[Path, ...]:
+def write_figures(fit: Fit, folder: str, say: Callable[[str], None] | None = None) -> tuple[Path, ...]:
     """Draw every figure that fits the model into a folder, which is made if need be.
+
+    ``say`` is told which are left out, and why.
 
     Raises
     ------
@@ -87,4 +89,4 @@ def write_figures(fit: Fit, folder: str) -> tuple[Path, ...]:
         raise OutputError(f"the folder {folder} cannot be made: {error.strerror or error}") from None
     from .report.figure_set import draw_all
 
-    return draw_all(fit, place)
+    return draw_all(fit, place, say=say)

@@ -126,8 +126,36 @@ def test_figures_with_nothing_to_draw_are_left_out_and_no_window_stays_open(tmp_
 
     fit = hlm.Model("mathach = b0 + r\nb0 = g00 + u0").fit(hlm.datasets.hsb())
     chosen = {"a": nothing, "b": lambda: hlm.plots.chi2_qq(fit)}
+    said: list[str] = []
+    assert [path.name for path in draw_all(fit, tmp_path, chosen, said.append)] == ["b.png"]
+    assert said == ["a: nothing to draw"]
     assert [path.name for path in draw_all(fit, tmp_path, chosen)] == ["b.png"]
     assert plt.get_fignums() == []
     with pytest.raises(OutputError, match="cannot be written"):
         draw_all(fit, tmp_path / "nowhere", chosen)
     assert plt.get_fignums() == []
+
+
+def test_pooled_data_sets_have_no_residual_file(
+    command_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = command_file.read_text().replace("resfil1:y", "plausvals:SES\nresfil1:y")
+    command_file.write_text(text)
+    assert cli.main(["run", str(command_file), *DATA, "--residuals2", str(tmp_path / "a.sav")]) == 2
+    assert "no residual file of pooled data sets" in capsys.readouterr().err
+    assert cli.main(["plot", str(command_file), *DATA, "--out", str(tmp_path / "f")]) == 2
+    assert "no figures of pooled data sets" in capsys.readouterr().err
+
+
+def test_plot_says_what_it_leaves_out_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    unit, y = np.repeat(np.arange(12), 5), rng.normal(size=60)
+    y -= np.repeat([y[unit == j].mean() for j in range(12)], 5)  # no variance between units is left
+    file = tmp_path / "flat.csv"
+    rows = "\n".join(f"{u},{v}" for u, v in zip(unit, y, strict=True))
+    file.write_text(f"id,y\n{rows}\n")
+    asked = ["--equations", "y = b0 + r; b0 = g00 + u0", "--level1", str(file), "--out", str(tmp_path / "f")]
+    assert cli.main(["plot", *asked]) == 0
+    err = capsys.readouterr().err
+    assert "hlmbayes: left out: chi2_qq: all variances of the random effects are estimated as zero" in err
+    assert "hlmbayes: warning: On the boundary" in err

@@ -85,10 +85,13 @@ def _values(variable: Variable) -> Any:
     return "all" if len(np.unique(variable.values)) <= FEW else "quartiles"
 
 
-def draw_all(fit: Fit, folder: Path, chosen: Figures | None = None) -> tuple[Path, ...]:
+def draw_all(
+    fit: Fit, folder: Path, chosen: Figures | None = None, say: Callable[[str], None] | None = None
+) -> tuple[Path, ...]:
     """Draw figures as PNG files, 800 pixels wide, and return their paths.
 
-    A figure that the data leave nothing to draw for (all variances zero, say) is left out.
+    A figure that the data leave nothing to draw for (all variances zero, for one) is left out and ``say``
+    is told why.
     """
     import matplotlib.pyplot as plt
 
@@ -103,6 +106,8 @@ def draw_all(fit: Fit, folder: Path, chosen: Figures | None = None) -> tuple[Pat
         except OutputError as error:
             if "cannot be written" in str(error):
                 raise
+            if say is not None:
+                say(f"{name}: {error}")
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
