@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hlmbayes.errors import HLMWarning as HLMWarning
     from hlmbayes.fit import Fit as Fit
     from hlmbayes.imputation import fit_imputed as fit_imputed
-    from hlmbayes.imputation import read_imputed as read_imputed
+    from hlmbayes.imputed_data import read_imputed as read_imputed
     from hlmbayes.imputed_posterior import sample_imputed as sample_imputed
     from hlmbayes.moments_file import load_moments as load_moments
     from hlmbayes.replicate_weights import fit_replicates as fit_replicates
@@ -51,7 +51,7 @@ PUBLIC = {
     "Weights": "weights",
     "fit_imputed": "imputation",
     "fit_replicates": "replicate_weights",
-    "read_imputed": "imputation",
+    "read_imputed": "imputed_data",
     "sample_imputed": "imputed_posterior",
     "Frequencies": "weights",
     "Posterior": "posterior",

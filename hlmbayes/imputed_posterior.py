@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import DataError
-from .imputation import check_same, with_outcome
+from .imputation import with_outcome
+from .imputed_data import check_same
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -168,6 +168,12 @@ def test_plausible_values(frame, sets):
         hlm.fit_imputed(model, [data, data, data], outcomes=["pv1", "pv2"])
 
 
+def test_large_data_are_fitted_in_threads(sets, monkeypatch):
+    alone = hlm.fit_imputed(MODEL, sets, workers=1)
+    monkeypatch.setattr("hlmbayes.imputation.LARGE", 10)
+    assert np.array_equal(hlm.fit_imputed(MODEL, sets).gamma, alone.gamma)
+
+
 def test_with_weights_too(frame):
     rng = np.random.default_rng(1)
     unit = frame["id"].unique()
