@@ -232,11 +232,14 @@ class PooledFit:
         return frame.drop(columns=["t_ratio", "p_value"])
 
     def wald(self, hypothesis: Mapping[str, Any] | Any, *, robust: bool | str | None = None) -> PooledTest:
-        """Test a hypothesis about several fixed effects by D1 (Li, Raghunathan & Rubin 1991)."""
+        """Test a hypothesis about several fixed effects by D1 (Li, Raghunathan & Rubin 1991).
+
+        By default with the robust covariances, as `Fit.wald`.
+        """
         contrast = contrast_matrix(self.fits[0], hypothesis)
         free = free_contrast(self.fits[0], contrast)
         estimates = np.array([free @ f.gamma_free for f in self.fits])
-        covariances = free @ self._covariances(robust) @ free.T
+        covariances = free @ self._covariances(True if robust is None else robust) @ free.T
         return d1(estimates, covariances, describe(self.fits[0], contrast))
 
     def compare(self, other: PooledFit) -> PooledTest:

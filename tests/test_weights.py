@@ -443,3 +443,19 @@ def test_weighted_descriptives(data, tmp_path, frame, capsys):
     assert "weighted: level-1 variables by w1 times w2, level-2 variables by w2" in text
     assert f"{both['y'].mean:.2f}" in text
     assert "level-1 variables by w2, level-2" in str(data.describe(Weights(level2="w2")))
+
+
+def test_whole_numbers_on_the_high_school_data():
+    rng, hsb = np.random.default_rng(7), hlm.datasets.hsb()
+    frame = pd.DataFrame({name: np.asarray(hsb.level1[name]) for name in ("ses", "mathach")})
+    frame["id"] = hsb.unit
+    frame["sector"] = np.asarray(hsb.level2["sector"])[hsb.unit]
+    frame["k1"] = rng.integers(1, 4, len(frame))
+    frame["k2"] = rng.integers(1, 4, hsb.n_units)[hsb.unit]
+    model = hlm.Model(
+        """mathach = b0 + b1*group(ses) + r
+        b0 = g00 + g01*grand(sector) + u0
+        b1 = g10 + g11*sector + u1"""
+    )
+    copies = model.fit(hlm.read(written_out(frame), id="id"), method="ML")
+    assert_same(model.fit(hlm.read(frame, id="id"), weights=Weights("k1", "k2", "none")), copies)
