@@ -200,7 +200,7 @@ def predict(
     by : mapping of name to values, optional
         "all", "quartiles", "categories", a number or several.
     at : mapping of name to number, optional
-        Where to hold variables that have no line of their own; their means by default.
+        Where to hold variables that have no line of their own; their (unweighted) means by default.
     prob : float
         Probability of the pointwise bands: normal for a fit, equal-tailed quantiles for a posterior.
     robust : bool
