@@ -7,7 +7,7 @@ demo:
 	@$(PY) -m hlmbayes demo
 
 test: lint
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@OMP_NUM_THREADS=1 COVERAGE_CORE=sysmon $(PY) -m pytest -q -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 lint:
 	@scripts/venv.sh dev,engines
