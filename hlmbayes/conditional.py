@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .batch import chunks, evaluate_batch, reduce_batch
 from .criterion import LOG_2PI
-from .marginal import Target, chunks, evaluate_batch, reduce_batch, to_standard_factor, unpack
+from .marginal import Target, to_standard_factor, unpack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +87,7 @@ def _whitened(
     """Give L (B, q, q), C (q, q, B, J) and S_e - S_D W delta (q, B, J)."""
     system = target.system
     factor = to_standard_factor(target, unpack(target, phi))
-    c, s = reduce_batch(system, factor)
+    c, s = reduce_batch(system.products, factor)
     delta = (gamma - target.design.gamma_ols) / system.gamma_scale
     left = s[:, -1].copy()
     for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, logsumexp, polygamma
 
+from .batch import evaluate_batch
 from .criterion import profiled_sigma2
 from .errors import EstimationError
 from .estimate import optimum
 from .hlm_path import to_data
 from .likelihood import Evaluation
-from .marginal import Target, correlation_shapes, evaluate_batch, fold, pack, value_and_gradient
+from .marginal import Target, correlation_shapes, fold, pack, value_and_gradient
 from .newton import Point, minimise
 
 KHAT_LIMIT = 0.5

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from .distributions import HalfNormal
-from .marginal import Target, _constant, correlation_shapes
+from .marginal import Target, constant, correlation_shapes
 
 FAST: dict[str, Any] = {
     "cache": True,
@@ -75,7 +75,7 @@ def tables(target: Target) -> Tables:
         np.ascontiguousarray(np.vstack(rows)),
         np.ascontiguousarray(np.vstack(pairs)),
         system.xx, system.xe,
-        np.array([system.ee, system.n, _constant(target), system.e_scale]),
+        np.array([system.ee, system.n, constant(target), system.e_scale]),
         np.ascontiguousarray(to_factor), target.reference, np.array(curves),
         correlation_shapes(q, 1.0 if df else priors.eta), target.p0, target.d0, wishart, df,
     )  # fmt: skip

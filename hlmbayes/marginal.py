@@ -16,7 +16,6 @@ is that of `likelihood.evaluate` with X'X + sigma2 P0 for X'X (and X'e, e'e like
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 
@@ -26,10 +25,8 @@ from scipy.special import gammaln, multigammaln
 from .criterion import LOG_2PI
 from .design import Design
 from .distributions import InverseWishart
-from .likelihood import System, cholesky_planes, evaluate, solve_planes, standardise
+from .likelihood import System, evaluate, standardise
 from .priors import ResolvedPriors
-
-CHUNK = 1 << 18  # doubles in one working plane of the batched kernel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -296,7 +293,7 @@ def with_prior(target: Target, s2: float) -> System:
     return system
 
 
-def _constant(target: Target) -> float:
+def constant(target: Target) -> float:
     """Give what -2 log p(y) has whatever the variances are (units of the data)."""
     system, proper = target.system, target.p0 > 0
     value = (system.n - np.sum(~proper)) * LOG_2PI + 2.0 * system.n * np.log(system.e_scale)
@@ -312,7 +309,7 @@ def value_and_gradient(target: Target, phi: np.ndarray) -> tuple[float, np.ndarr
     s2 = (sigma / target.system.e_scale) ** 2
     at = evaluate(with_prior(target, s2), factor)
     dof = target.system.n - target.system.n_fixed
-    deviance = at.logdet_v + at.logdet_xvx + dof * np.log(s2) + at.rss / s2 + _constant(target)
+    deviance = at.logdet_v + at.logdet_xvx + dof * np.log(s2) + at.rss / s2 + constant(target)
     gradient = prior_slope(target, phi)
     # of log p in the standard factor: -(h - p - vv / s2) L
     by_standard = -(at.h - at.p - at.vv / s2) @ factor
@@ -368,110 +365,3 @@ def fixed_gamma(
     by_factor = np.linalg.solve(system.to_tau.T, by_standard) * ratio if target.n_random else factor
     by_sigma = (-n + rss / s2 - np.sum(by_standard * standard)) / sigma
     return float(value), -moved / (s2 * system.gamma_scale), by_factor, float(by_sigma)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """What many points give at once.
-
-    ``log_density`` (B,); gamma given the variances is normal with mean ``delta`` (B, F) and
-    covariance ``root`` ``root``' (B, F, F), standardised units.
-    """
-
-    log_density: np.ndarray
-    delta: np.ndarray
-    root: np.ndarray
-
-
-def evaluate_batch(target: Target, phi: np.ndarray) -> Batch:
-    """Evaluate points (B, d): the same density as `value_and_gradient`, without its gradient."""
-    system = target.system
-    parts = unpack(target, phi)
-    factor = to_standard_factor(target, parts)
-    s2 = (parts.sigma / system.e_scale) ** 2
-    logdet, xx, xe, ee = sums_batch(target, factor)
-    a = xx / s2[:, None, None] + np.diag(target.p0)
-    b = xe / s2[:, None] + target.p0 * target.d0
-    root, log_a = inverse_roots(a)
-    half = np.einsum("bfg,bf->bg", root, b)
-    quadratic = ee / s2 + float(target.d0 @ (target.p0 * target.d0)) - np.sum(half**2, axis=1)
-    deviance = logdet + system.n * np.log(s2) + log_a + quadratic + _constant(target)
-    density = log_prior(target, phi) - 0.5 * deviance
-    return Batch(np.where(np.isfinite(density), density, -np.inf), np.einsum("bfg,bg->bf", root, half), root)
-
-
-def inverse_roots(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give roots R with R R' = A^-1 (B, F, F) and log|A| (B,); nan where A is not positive definite."""
-    scale = np.sqrt(np.einsum("bff->bf", a))
-    scaled = a / (scale[:, :, None] * scale[:, None, :])
-    bad = ~np.isfinite(scaled).all(axis=(1, 2))
-    scaled[bad] = np.eye(a.shape[1])
-    if len(scaled) and a.shape[1]:
-        # far out in a proposal's tails rounding can leave A indefinite: such a point gets no weight
-        bad |= np.linalg.eigvalsh(scaled)[:, 0] <= 1e-14
-        scaled[bad] = np.eye(a.shape[1])
-    chol = np.linalg.cholesky(scaled)
-    root = (np.linalg.inv(chol) / scale[:, None, :]).transpose(0, 2, 1)
-    log_a = 2.0 * np.log(np.einsum("bff->bf", chol) * scale).sum(axis=1)
-    return root, np.where(bad, np.nan, log_a)
-
-
-def chunks(n_points: int, n_units: int) -> Iterator[slice]:
-    """Cut points into runs whose working planes stay small."""
-    step = max(1, CHUNK // max(n_units, 1))
-    for start in range(0, n_points, step):
-        yield slice(start, min(start + step, n_points))
-
-
-def reduce_batch(system: System, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give C (q, q, B, J) with C C' = I + L' Z'Z L, and S = C^-1 L' Z'[Z D e], (q, m, B, J)."""
-    q, m, J = system.products.shape
-    B = len(factor)
-    # lp[b, k, m, j] = sum_a L[b, a, k] products[a, m, j]
-    lp = (factor.transpose(0, 2, 1).reshape(B * q, q) @ system.products.reshape(q, m * J)).reshape(B, q, m, J)
-    lp = np.ascontiguousarray(lp.transpose(1, 2, 0, 3))
-    r = np.empty((q, q, B, J))
-    for k in range(q):
-        for i in range(k, q):
-            r[i, k] = sum(factor[:, a, k, None] * lp[i, a] for a in range(q))
-        r[k, k] += 1.0
-    c = cholesky_planes(r.reshape(q, q, B * J))
-    return c.reshape(q, q, B, J), solve_planes(c, lp.reshape(q, m, B * J)).reshape(q, m, B, J)
-
-
-def sums_batch(target: Target, factor: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give log|V| (B,), X'V^-1X (B, F, F), X'V^-1e (B, F) and e'V^-1e (B,), sigma2 = 1."""
-    system = target.system
-    B = len(factor)
-    logdet, ee = np.zeros(B), np.full(B, system.ee)
-    xx, xe = np.repeat(system.xx[None], B, axis=0), np.repeat(system.xe[None], B, axis=0)
-    if not system.n_random:
-        return logdet, xx, xe, ee
-    q = system.n_random
-    for rows in chunks(B, target.design.n_units):
-        c, s = reduce_batch(system, factor[rows])
-        logdet[rows] = 2.0 * np.log(np.prod([c[k, k] for k in range(q)], axis=0)).sum(axis=1)
-        t = s[:, -1]
-        ee[rows] -= np.einsum("kbj,kbj->b", t, t)
-        for a, (w, ca) in enumerate(zip(system.w, system.columns, strict=True)):
-            _subtract(xe, rows, ca, np.einsum("kbj,kbj->bj", s[:, a], t) @ w.T)
-            for b in range(a + 1):
-                cb = system.columns[b]
-                cross = np.einsum("kbj,kbj->bj", s[:, a], s[:, b]) @ target.ww[a, b]
-                cross = cross.reshape(len(factor[rows]), len(ca), len(cb))
-                _subtract_block(xx, rows, ca, cb, cross)
-                if a != b:
-                    _subtract_block(xx, rows, cb, ca, cross.transpose(0, 2, 1))
-    return logdet, xx, xe, ee
-
-
-def _subtract(total: np.ndarray, rows: slice, columns: np.ndarray, part: np.ndarray) -> None:
-    """Take (B, F_c) off total (B, F); the columns of one block are distinct."""
-    view = total[rows]
-    view[:, columns] -= part
-
-
-def _subtract_block(total: np.ndarray, rows: slice, ca: np.ndarray, cb: np.ndarray, part: np.ndarray) -> None:
-    """Take (B, F_a, F_b) off total (B, F, F)."""
-    view = total[rows]
-    view[:, ca[:, None], cb[None, :]] -= part

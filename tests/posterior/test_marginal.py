@@ -10,13 +10,13 @@ from scipy import integrate
 from scipy.stats import beta, invwishart, multivariate_normal
 
 import hlmbayes as hlm
+from hlmbayes.batch import evaluate_batch
 from hlmbayes.conditional import complete, draw_effects, unit_log_likelihood
 from hlmbayes.design import build_design
 from hlmbayes.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
 from hlmbayes.estimate import moments_for
 from hlmbayes.marginal import (
     build_target,
-    evaluate_batch,
     fixed_gamma,
     fold,
     log_prior,

@@ -53,7 +53,7 @@ def test_gamma_is_that_of_bambi(name, hsb, oracles):
 
 def test_one_variance_agrees_with_integration_on_a_grid(make_small):
     """q = 1: quantiles of sd and sigma from the joint density on a fine grid."""
-    from hlmbayes.marginal import evaluate_batch
+    from hlmbayes.batch import evaluate_batch
 
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     post = model.sample(make_small(), seed=5, draws=4000)
