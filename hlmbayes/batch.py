@@ -29,6 +29,10 @@ class Batch:
     delta: np.ndarray
     root: np.ndarray
 
+    def take(self, index: np.ndarray) -> Batch:
+        """Give the points of an index."""
+        return Batch(self.log_density[index], self.delta[index], self.root[index])
+
 
 def evaluate_batch(target: Target, phi: np.ndarray) -> Batch:
     """Evaluate points (B, d): the same density as `value_and_gradient`, without its gradient."""
@@ -53,11 +57,13 @@ def inverse_roots(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scaled = a / (scale[:, :, None] * scale[:, None, :])
     bad = ~np.isfinite(scaled).all(axis=(1, 2))
     scaled[bad] = np.eye(a.shape[1])
-    if len(scaled) and a.shape[1]:
+    try:
+        chol = np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:
         # far out in a proposal's tails rounding can leave A indefinite: such a point gets no weight
         bad |= np.linalg.eigvalsh(scaled)[:, 0] <= 1e-14
         scaled[bad] = np.eye(a.shape[1])
-    chol = np.linalg.cholesky(scaled)
+        chol = np.linalg.cholesky(scaled)
     root = (np.linalg.inv(chol) / scale[:, None, :]).transpose(0, 2, 1)
     log_a = 2.0 * np.log(np.einsum("bff->bf", chol) * scale).sum(axis=1)
     return root, np.where(bad, np.nan, log_a)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .batch import chunks, evaluate_batch, reduce_batch
+from .batch import Batch, chunks, evaluate_batch, reduce_batch
 from .criterion import LOG_2PI
 from .marginal import Target, to_standard_factor, unpack
 
@@ -41,9 +41,12 @@ class Effects:
     sd: np.ndarray
 
 
-def complete(target: Target, phi: np.ndarray, rng: np.random.Generator) -> Draws:
-    """Draw gamma given the variance parameters ``phi`` (B, d) and give all in the units of the data."""
-    batch = evaluate_batch(target, phi)
+def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: Batch | None = None) -> Draws:
+    """Draw gamma given the variance parameters ``phi`` (B, d) and give all in the units of the data.
+
+    ``batch`` is what `evaluate_batch` says of the points, where that is known already.
+    """
+    batch = evaluate_batch(target, phi) if batch is None else batch
     noise = rng.standard_normal(batch.delta.shape)
     delta = batch.delta + np.einsum("bfg,bg->bf", batch.root, noise)
     parts = unpack(target, phi)

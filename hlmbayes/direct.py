@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, logsumexp, polygamma
 
-from .batch import evaluate_batch
+from .batch import Batch, evaluate_batch
 from .criterion import profiled_sigma2
 from .errors import EstimationError
 from .estimate import optimum
@@ -48,7 +48,7 @@ class Weighted:
 
     ``phi`` (B, d), folded; smoothed, normalised ``log_weight`` (B,); ``khat``; the share of the
     points that count, Kish's effective number over B; ``log_evidence``, log p(y) when all priors
-    are proper.
+    are proper; what ``batch`` says of gamma at each point.
     """
 
     phi: np.ndarray
@@ -56,6 +56,7 @@ class Weighted:
     khat: float
     share: float
     log_evidence: float
+    batch: Batch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,16 +161,14 @@ def weigh(target: Target, proposal: Proposal, phi: np.ndarray) -> Weighted:
     """Weight points drawn from a proposal; the largest weights are Pareto-smoothed."""
     from arviz_stats.base import array_stats
 
-    log_density = np.concatenate(
-        [evaluate_batch(target, part).log_density for part in np.array_split(phi, max(1, len(phi) // 2000))]
-    )
+    batch = evaluate_batch(target, phi)
     # the folded density is the sum of 2^q equal ones
-    log_ratio = log_density + target.n_random * np.log(2.0) - proposal.log_density(target, phi)
+    log_ratio = batch.log_density + target.n_random * np.log(2.0) - proposal.log_density(target, phi)
     smoothed, khat = array_stats.psislw(-log_ratio)  # it wants the log-likelihood left out
     smoothed = smoothed - logsumexp(smoothed)
     share = float(np.exp(-logsumexp(2.0 * smoothed)) / len(phi))
     evidence = float(logsumexp(log_ratio) - np.log(len(phi)))
-    return Weighted(phi, smoothed, float(khat), share, evidence)
+    return Weighted(phi, smoothed, float(khat), share, evidence, batch)
 
 
 def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, float]:

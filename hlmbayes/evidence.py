@@ -52,6 +52,7 @@ def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
     import pandas as pd
 
     name = name.lower()
+    posterior.need_one_sigma()
     model = posterior.model
     if name not in model.random:
         raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(model.random)}")

@@ -8,13 +8,12 @@ formulas are those of `likelihood`, with sums over units of products of level-2 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-from .distributions import HalfNormal
-from .marginal import Target, constant, correlation_shapes
+from .kernel_tables import Tables
 
 FAST: dict[str, Any] = {
     "cache": True,
@@ -22,66 +21,15 @@ FAST: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz", "arcp"},
 }
+# what only compiled code calls needs no way in from Python
+INSIDE: dict[str, Any] = {
+    **FAST,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 
-class Tables(NamedTuple):
-    """A target as plain arrays.
-
-    ``w`` (R, J) holds the rows of W with ``w_block``, ``w_column`` saying whose; ``ww`` (E, J) the
-    products with ``pair`` (E, 4): blocks a >= b and columns f, g. ``curves`` (q + 1, 8): the priors
-    of the sds and of sigma. ``wishart`` (q, q) and its d.f., 0 where there is no such prior of tau.
-    """
-
-    products: np.ndarray
-    w: np.ndarray
-    w_block: np.ndarray
-    w_column: np.ndarray
-    ww: np.ndarray
-    pair: np.ndarray
-    xx: np.ndarray
-    xe: np.ndarray
-    scalars: np.ndarray
-    to_factor: np.ndarray
-    reference: np.ndarray
-    curves: np.ndarray
-    shapes: np.ndarray
-    p0: np.ndarray
-    d0: np.ndarray
-    wishart: np.ndarray
-    wishart_df: float
-
-
-def tables(target: Target) -> Tables:
-    """Lay a target out for the compiled density."""
-    system, q, J = target.system, target.n_random, target.design.n_units
-    blocks = [(a, f, w) for a, c in enumerate(system.columns) for f, w in zip(c, system.w[a], strict=True)]
-    pairs, rows = [np.zeros((0, 4), dtype=np.intp)], [np.zeros((0, J))]
-    for (a, b), ww in target.ww.items():
-        ca, cb = system.columns[a], system.columns[b]
-        grid = np.stack(np.meshgrid(ca, cb, indexing="ij"), -1).reshape(-1, 2)
-        pairs.append(np.hstack([np.full((len(grid), 2), (a, b), dtype=np.intp), grid]))
-        rows.append(ww.T)
-    priors = target.priors
-    wishart = np.zeros((q, q)) if priors.tau is None else priors.tau.scale
-    df = 0.0 if priors.tau is None else float(priors.tau.df)
-    sds = priors.sd if priors.tau is None else [HalfNormal(1.0)] * q  # not used beside a prior of tau
-    curves = [prior.curve() for prior in (*sds, priors.sigma)]
-    to_factor = np.linalg.inv(system.to_tau) * system.e_scale if q else np.zeros((0, 0))
-    return Tables(
-        np.ascontiguousarray(system.products),
-        np.array([w for _, _, w in blocks]).reshape(-1, J),
-        np.array([a for a, _, _ in blocks], dtype=np.intp),
-        np.array([f for _, f, _ in blocks], dtype=np.intp),
-        np.ascontiguousarray(np.vstack(rows)),
-        np.ascontiguousarray(np.vstack(pairs)),
-        system.xx, system.xe,
-        np.array([system.ee, system.n, constant(target), system.e_scale]),
-        np.ascontiguousarray(to_factor), target.reference, np.array(curves),
-        correlation_shapes(q, 1.0 if df else priors.eta), target.p0, target.d0, wishart, df,
-    )  # fmt: skip
-
-
-@njit(**FAST)
+@njit(**INSIDE)
 def _curve(c, x):  # type: ignore[no-untyped-def]
     """Give a prior's log density and its slope at x > 0."""
     ratio = (x / c[3]) ** 2
@@ -93,7 +41,7 @@ def _curve(c, x):  # type: ignore[no-untyped-def]
     return value, slope
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def _invert(a, inverse):  # type: ignore[no-untyped-def]
     """Write the inverse of a positive definite matrix; give its log-determinant, or nan."""
     f = a.shape[0]
@@ -128,7 +76,7 @@ def _invert(a, inverse):  # type: ignore[no-untyped-def]
     return logdet
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def _reduce(products, factor, s, c):  # type: ignore[no-untyped-def]
     """Write S = C^-1 L' products (q, m, J) and C (q, q, J); give sum_j log|R_j|."""
     q, m, J = products.shape
@@ -168,7 +116,7 @@ def _reduce(products, factor, s, c):  # type: ignore[no-untyped-def]
     return logdet
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def _fixed_sums(s, t, xx, xe):  # type: ignore[no-untyped-def]
     """Take the units' S'S parts off X'X and X'e; give the sum of S_e'S_e."""
     q, m, J = s.shape
@@ -202,7 +150,7 @@ def _fixed_sums(s, t, xx, xe):  # type: ignore[no-untyped-def]
     return square
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def _score(products, s, t, vg, delta, s2):  # type: ignore[no-untyped-def]
     """Give sum_j of Z'V^-1Z - Z'V^-1X Vg X'V^-1Z - v v' / s2, (q, q), sigma2 = 1."""
     q, m, J = s.shape
@@ -248,7 +196,7 @@ def _score(products, s, t, vg, delta, s2):  # type: ignore[no-untyped-def]
     return score
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def _correlations(y, q):  # type: ignore[no-untyped-def]
     """Give C (q, q) and tanh(y)."""
     c, z, at = np.zeros((q, q)), np.tanh(y), 0
@@ -262,7 +210,7 @@ def _correlations(y, q):  # type: ignore[no-untyped-def]
     return c, z
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def _log_prior(phi, t, gradient):  # type: ignore[no-untyped-def]
     """Write the gradient of the log prior; give its value up to a constant."""
     q = len(t.reference)
@@ -286,7 +234,7 @@ def _log_prior(phi, t, gradient):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def _wishart(phi, t, c, by_factor):  # type: ignore[no-untyped-def]
     """Add the gradient of the log inverse-Wishart density in L = diag(s) C; give its value."""
     q = len(t.reference)
@@ -320,7 +268,7 @@ def _wishart(phi, t, c, by_factor):  # type: ignore[no-untyped-def]
     return -(t.wishart_df + q + 1.0) * logdet - 0.5 * trace
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def log_density(phi, t):  # type: ignore[no-untyped-def]
     """Give the log posterior density at phi (d,), up to a constant, and its gradient (d,)."""
     q, m, J = t.products.shape
@@ -375,7 +323,7 @@ def log_density(phi, t):  # type: ignore[no-untyped-def]
     return value, gradient
 
 
-@njit(**FAST)
+@njit(**INSIDE)
 def _chain(phi, t, c, z, by_factor, gradient):  # type: ignore[no-untyped-def]
     """Add the gradient in (s / ref, y) that a gradient in diag(s) C (q, q) comes to."""
     q, at = len(t.reference), 0
@@ -394,8 +342,47 @@ def _chain(phi, t, c, z, by_factor, gradient):  # type: ignore[no-untyped-def]
             at += 1
 
 
+@njit(**INSIDE)
+def _take(flat, at, rows, columns):  # type: ignore[no-untyped-def]
+    """Give a matrix of the flat array and where the next part begins."""
+    end = at + rows * columns
+    return flat[at:end].reshape((rows, columns)), end
+
+
+@njit(**INSIDE)
+def _unflatten(flat, whole, sizes):  # type: ignore[no-untyped-def]
+    """Undo `flatten`."""
+    q, m, J, R, E, F = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+    products, at = _take(flat, 0, q, m * J)
+    w, at = _take(flat, at, R, J)
+    ww, at = _take(flat, at, E, J)
+    xx, at = _take(flat, at, F, F)
+    xe, at = _take(flat, at, 1, F)
+    scalars, at = _take(flat, at, 1, 4)
+    to_factor, at = _take(flat, at, q, q)
+    reference, at = _take(flat, at, 1, q)
+    curves, at = _take(flat, at, q + 1, 8)
+    shapes, at = _take(flat, at, 1, q * (q - 1) // 2)
+    p0, at = _take(flat, at, 1, F)
+    d0, at = _take(flat, at, 1, F)
+    wishart, at = _take(flat, at, q, q)
+    return Tables(
+        products.reshape((q, m, J)), w, whole[:R], whole[R : 2 * R], ww, whole[2 * R :].reshape((E, 4)),
+        xx, xe[0], scalars[0], to_factor, reference[0], curves, shapes[0], p0[0], d0[0], wishart, flat[at],
+    )  # fmt: skip
+
+
 @njit(**FAST)
-def whitened(zeta, centre, root, t):  # type: ignore[no-untyped-def]
+def whitened(zeta, centre, root, flat, whole, sizes):  # type: ignore[no-untyped-def]
     """Give the log density at phi = centre + root zeta and its gradient in zeta."""
-    value, gradient = log_density(centre + root @ zeta, t)
-    return value, root.T @ gradient
+    d = len(zeta)
+    phi = centre.copy()
+    for i in range(d):
+        for j in range(d):
+            phi[i] += root[i, j] * zeta[j]
+    value, gradient = log_density(phi, _unflatten(flat, whole, sizes))
+    turned = np.zeros(d)
+    for i in range(d):
+        for j in range(d):
+            turned[j] += root[i, j] * gradient[i]
+    return value, turned

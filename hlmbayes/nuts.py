@@ -90,13 +90,14 @@ def _acceptance(target: Target) -> float:
 
 def whitened_density(target: Target, mode: Mode) -> Density:
     """Give zeta -> log density and gradient, compiled."""
-    from .kernel import tables, whitened
+    from .kernel import whitened
+    from .kernel_tables import flatten, tables
 
-    arrays = tables(target)
+    arrays = flatten(tables(target))
 
     def compiled(zeta: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
-        value, gradient = whitened(zeta, mode.phi, mode.root, arrays)
-        return value, gradient
+        result: tuple[float, np.ndarray] = whitened(zeta, mode.phi, mode.root, *arrays)
+        return result
 
     return compiled
 

@@ -63,7 +63,8 @@ def sample(
         Draws a chain, chains, and (nuts) steps to adapt that are thrown away.
     marginal : bool
         False: the textbook model with every u_j a parameter, on the rows, sampled by PyMC. Slow; for
-        checks and for models extended by hand (`Model.pymc`).
+        checks and for models extended by hand (`Model.pymc`). A model with log(sigma2) = a0 + ... is
+        always sampled so.
     keep_effects : bool, optional
         Keep every draw of u and b. By default while they take less than 512 MB; otherwise their mean
         and sd are kept (`Posterior.effects`).
@@ -84,7 +85,7 @@ def sample(
     settings = Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar)
     check_settings(settings)
     priors = Priors() if priors is None else priors
-    if not marginal:
+    if not marginal or model.log_sigma2 is not None:
         from .hierarchical import sample_rows
 
         return sample_rows(model, data, priors, settings)
@@ -152,9 +153,16 @@ class Posterior:
 
     @cached_property
     def parameter_draws(self) -> Draws:
-        """Draws of everything but the random effects, chains run together."""
+        """Draws of everything but the random effects, chains run together.
+
+        Raises
+        ------
+        SamplingError
+            sigma2 depends on variables: there is not one sigma.
+        """
         from .conditional import Draws
 
+        self.need_one_sigma()
         gamma = container.flat(self.data, "gamma")
         first = [
             int(np.flatnonzero(self.target.design.free == f)[0]) for f in range(self.target.design.n_fixed)
@@ -163,6 +171,14 @@ class Posterior:
             container.flat(self.data, "phi", "variance_parameters"), gamma[:, first],
             container.flat(self.data, "tau"), container.flat(self.data, "sigma"),
         )  # fmt: skip
+
+    def need_one_sigma(self) -> None:
+        """Refuse what is worked out for one level-1 variance only."""
+        if self.model.log_sigma2 is not None:
+            raise SamplingError(
+                "this is not available where log(sigma2) depends on variables: take it from the draws of "
+                "gamma, u and alpha"
+            )
 
     # --- tables ---
 
@@ -277,6 +293,11 @@ class Posterior:
         priors = changes.pop("priors", self.priors)
         settings = replace(self.settings, **changes)
         check_settings(settings)
+        if self.model.log_sigma2 is not None or self.sampler["sampler"] == "nuts on rows":
+            from .hierarchical import sample_rows
+
+            moments = container.moments_from(self.data["moments"])
+            return sample_rows(self.model, self.rows or moments, priors, settings)
         target = target_for(self.model, container.moments_from(self.data["moments"]), priors)
         tree = finish(target, draw(target, settings), settings, priors, None)
         return Posterior(tree, self.model, priors, settings, self.rows).warn()

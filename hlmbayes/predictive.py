@@ -69,6 +69,7 @@ def with_predictive(posterior: Posterior, seed: int | None, draws: int) -> Poste
     ``unit_mean`` and ``unit_sd``: mean and sd of a new set of outcomes of the same units, u as drawn,
     with the predictors they have. ``y``: the new outcome of every row, where there are rows.
     """
+    posterior.need_one_sigma()
     rng = np.random.default_rng([posterior.settings.seed if seed is None else seed, 4])
     b = posterior.draws("b")
     keep = np.unique(np.linspace(0, b.shape[1] - 1, min(draws, b.shape[1])).astype(int))
@@ -140,6 +141,8 @@ def prior_predictive(
     """
     from .sampling import observed, posterior_values, target_for
 
+    if model.log_sigma2 is not None:
+        raise SamplingError("the prior predictive check is for models with one level-1 variance")
     target = target_for(model, data, priors)
     resolved, q = target.priors, target.n_random
     if not resolved.proper:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from . import container
+from .batch import Batch
 from .conditional import Draws, Effects, coefficients, complete, draw_effects
 from .design import build_design
 from .direct import KHAT_LIMIT, find_proposal, resample, weigh
@@ -48,6 +49,7 @@ class VarianceDraws(NamedTuple):
     phi: np.ndarray
     stats: dict[str, np.ndarray]
     says: dict[str, Any]
+    batch: Batch | None = None  # of all draws, chains run together, where it is known
 
 
 def check_settings(settings: Settings) -> None:
@@ -67,7 +69,9 @@ def check_settings(settings: Settings) -> None:
             raise SamplingError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
-def target_for(model: Model, data: Any, priors: Priors | None) -> Target:
+def target_for(
+    model: Model, data: Any, priors: Priors | None, *, covariates: np.ndarray | None = None
+) -> Target:
     """Join model, data and priors.
 
     Raises
@@ -75,11 +79,6 @@ def target_for(model: Model, data: Any, priors: Priors | None) -> Target:
     HLMError
         Whatever `Model.fit` would refuse, or priors that do not fit the model.
     """
-    if model.log_sigma2 is not None:
-        raise SamplingError(
-            "log(sigma2) depends on variables: the marginal samplers do not draw that model, "
-            "use marginal=False"
-        )
     moments = moments_for(model, data)
     if moments.weighted:
         raise SamplingError(
@@ -88,7 +87,7 @@ def target_for(model: Model, data: Any, priors: Priors | None) -> Target:
         )
     design = build_design(model, moments)
     check_size(design)
-    return build_target(design, resolve(priors, design))
+    return build_target(design, resolve(priors, design, covariates))
 
 
 def draw(target: Target, settings: Settings) -> VarianceDraws:
@@ -113,27 +112,29 @@ def draw_direct(target: Target, settings: Settings) -> VarianceDraws:
     """Draw independently: each chain resamples points of its own."""
     seeds = np.random.SeedSequence([settings.seed, 1]).spawn(settings.chains + 1)
     proposal, share = find_proposal(target, np.random.default_rng(seeds[0]))
-    size = settings.draws * _oversampling(target, share)
+    size = int(np.ceil(settings.draws * _oversampling(target, share)))
     generators = [np.random.default_rng(seed) for seed in seeds[1:]]
     points = [proposal.draw(target, rng, size) for rng in generators]
     weighted = weigh(target, proposal, np.concatenate(points))
-    phi, log_weight = [], []
+    phi, log_weight, chosen = [], [], []
     for chain, rng in enumerate(generators):
         own = slice(chain * size, (chain + 1) * size)
         index = own.start + resample(weighted.log_weight[own], settings.draws, rng)
+        chosen.append(index)
         phi.append(weighted.phi[index])
         log_weight.append(weighted.log_weight[index] + np.log(len(weighted.phi)))
     says = {"khat": weighted.khat, "share": weighted.share, "sampler": "direct"}
     if target.priors.proper:
         says["log_evidence"] = weighted.log_evidence
-    return VarianceDraws(np.stack(phi), {"log_weight": np.stack(log_weight)}, says)
+    batch = weighted.batch.take(np.concatenate(chosen))
+    return VarianceDraws(np.stack(phi), {"log_weight": np.stack(log_weight)}, says, batch)
 
 
-def _oversampling(target: Target, share: float) -> int:
+def _oversampling(target: Target, share: float) -> float:
     """Give how many points to draw for one that is kept: so many that those that count suffice."""
     if target.design.n_units > MANY_UNITS:
-        return 1
-    return int(np.clip(np.ceil(1.2 / max(share, 0.01)), 2, 8))
+        return 1.0
+    return float(np.clip(1.0 / max(share, 0.01), 1.2, 8.0))
 
 
 def keeps_effects(target: Target, settings: Settings) -> bool:
@@ -149,16 +150,19 @@ def finish(
 ) -> xr.DataTree:
     """Draw gamma and u given the variance parameters and give everything its place and name."""
     rng = np.random.default_rng([settings.seed, 2])
-    draws = complete(target, drawn.phi.reshape(-1, drawn.phi.shape[2]), rng)
+    draws = complete(target, drawn.phi.reshape(-1, drawn.phi.shape[2]), rng, drawn.batch)
     effects = draw_effects(target, draws, rng, keep=keeps_effects(target, settings))
     return arrange(target, drawn, draws.gamma, effects, settings, priors, data)
 
 
 def arrange(
     target: Target, drawn: VarianceDraws, gamma: np.ndarray, effects: Effects, settings: Settings,
-    priors: Priors, data: Any,
+    priors: Priors, data: Any, alpha: np.ndarray | None = None,
 ) -> xr.DataTree:  # fmt: skip
-    """Put draws into their DataTree; ``gamma`` (B, F) are the free fixed effects, chains run together."""
+    """Put draws into their DataTree; ``gamma`` (B, F) are the free fixed effects, chains run together.
+
+    ``alpha`` (B, K), the coefficients of log(sigma2), takes the place of sigma where the model has them.
+    """
     chains, n_draws, d = drawn.phi.shape
     parts = unpack(target, drawn.phi.reshape(-1, d))
     draws = Draws(drawn.phi.reshape(-1, d), gamma, parts.tau, parts.sigma)
@@ -168,6 +172,10 @@ def arrange(
 
     known = container.coords(target.design)
     quantities = {name: by_chain(value) for name, value in posterior_values(target, draws).items()}
+    if alpha is not None:
+        del quantities["sigma"], quantities["sigma2"]
+        quantities["alpha"] = by_chain(alpha)
+        known["log_sigma2"] = list(target.priors.alpha_names)
     if effects.draws is not None:
         b = coefficients(target, draws.gamma)
         b[:, :, target.design.random] += effects.draws

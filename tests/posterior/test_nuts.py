@@ -9,7 +9,8 @@ from scipy.stats import ks_2samp
 import hlmbayes as hlm
 from hlmbayes.design import build_design
 from hlmbayes.estimate import moments_for
-from hlmbayes.kernel import log_density, tables
+from hlmbayes.kernel import whitened
+from hlmbayes.kernel_tables import flatten, tables
 from hlmbayes.marginal import build_target, value_and_gradient
 from hlmbayes.priors import resolve
 
@@ -24,12 +25,13 @@ PRIORS = [
 def check(model, data, priors):
     design = build_design(model, moments_for(model, data))
     target = build_target(design, resolve(priors, design))
-    arrays = tables(target)
+    arrays = flatten(tables(target))
+    centre, root = np.zeros(target.size), np.eye(target.size)
     differences = []
     for seed in range(3):
         phi = 0.5 * np.random.default_rng(seed).normal(size=target.size)
         expected, slope = value_and_gradient(target, phi)
-        value, gradient = log_density(phi, arrays)
+        value, gradient = whitened(phi, centre, root, *arrays)
         assert gradient == pytest.approx(slope, rel=1e-10, abs=1e-10 * np.abs(slope).max())
         differences.append(value - expected)
     assert np.ptp(differences) < 1e-9  # equal up to a constant
