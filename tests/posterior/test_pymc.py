@@ -119,7 +119,7 @@ def test_log_sigma2_depends_on_a_variable():
     y = 1.0 + u[unit] + 0.5 * x + np.exp(0.5 * (0.4 + 0.8 * x)) * rng.normal(size=800)
     data = hlm.TwoLevelData("id", np.arange(40), unit, {"y": y, "x": x}, {})
     model = hlm.Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10\nlog(sigma2) = a0 + a1*x")
-    post = model.sample(data, seed=1)
+    post = model.sample(data, seed=1, draws=4000, tune=1500)
     assert post.sampler["sampler"] == "nuts on rows"
     assert abs(np.median(post["a1"]) - 0.8) < 3 * post["a1"].std()
     fit = model.fit(data, method="ML")
