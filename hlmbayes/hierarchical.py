@@ -12,9 +12,9 @@ from .design import build_design
 from .errors import SamplingError
 from .estimate import moments_for
 from .marginal import pack_many
-from .moments import Moments
 from .rows import rows_of
 from .sampling import Settings, VarianceDraws, arrange, target_for
+from .unit_moments import Moments
 
 if TYPE_CHECKING:
     from .equations import Model
