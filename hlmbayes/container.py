@@ -174,7 +174,7 @@ def write(data: xr.DataTree, path: str | Path) -> Path:
     """Write a tree as netCDF, or as zarr where the name ends in .zarr."""
     path = Path(path)
     if path.suffix == ".zarr":
-        data.to_zarr(path, mode="w")
+        data.to_zarr(path, mode="w", consolidated=False)
     else:
         data.to_netcdf(path, engine="h5netcdf")
     return path
@@ -194,7 +194,9 @@ def read(path: str | Path) -> xr.DataTree:
     if not path.exists():
         raise SamplingError(f"{path}: no such file; wanted a posterior written by Posterior.save")
     try:
-        with xr.open_datatree(path, engine="zarr" if path.suffix == ".zarr" else "h5netcdf") as opened:
+        zarr = path.suffix == ".zarr"
+        options: dict[str, Any] = {"consolidated": False} if zarr else {}
+        with xr.open_datatree(path, engine="zarr" if zarr else "h5netcdf", **options) as opened:
             data = opened.load()
     except (OSError, ValueError, KeyError) as error:
         raise SamplingError(f"{path}: not a netCDF or zarr file ({error})") from error
