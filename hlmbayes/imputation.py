@@ -211,7 +211,7 @@ class PooledFit:
         robust : bool or str, optional
             As `Fit.fixed_effects`; by default the robust ones with sampling weights, else model-based.
         df : "rubin" or "barnard-rubin"
-            Rubin's (1987) degrees of freedom, which HLM's manual gives for imputed data, or those of
+            Rubin's (1987) degrees of freedom (we take HLM's to be these: no listing to check), or those of
             Barnard & Rubin (1999), never more than those of a single data set.
         """
         return _frame(self.pooled_fixed(robust, df), self.model.gamma_names, "gamma")

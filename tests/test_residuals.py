@@ -274,3 +274,26 @@ def test_sampling_weights_and_frequencies_are_refused() -> None:
         for ask in (fit.residuals, lambda fit=fit: fit.residuals(level=1), fit.influence, fit.check):
             with pytest.raises(OutputError, match="not available for a fit with"):
                 ask()
+
+
+def test_log_standard_deviations_of_the_high_school_data_from_its_rows() -> None:
+    """Each school's three log standard deviations, by NumPy on the school's own rows."""
+    data = hlm.datasets.hsb()
+    m = hlm.Model("""mathach = b0 + b1*group(ses) + r
+        b0 = g00 + g01*sector + g02*meanses + u0
+        b1 = g10 + g11*sector + g12*meanses + u1""")
+    fit = m.fit(data)
+    frame = fit.residuals(level=2)
+    y, ses = (np.asarray(data.level1[data.find(name)], dtype=float) for name in ("mathach", "ses"))
+    sector, meanses = data.level2_column("sector"), data.level2_column("meanses")
+    g = fit.gamma
+    for j in range(data.n_units):
+        mine = data.unit == j
+        x = ses[mine] - ses[mine].mean()
+        design = np.column_stack([np.ones(mine.sum()), x])
+        own = y[mine] - design @ np.linalg.lstsq(design, y[mine])[0]
+        slope = g["g10"] + g["g11"] * sector[j] + g["g12"] * meanses[j]
+        row = frame.iloc[j]
+        assert row["lntotvar"] == pytest.approx(np.log(np.std(y[mine], ddof=1)), rel=1e-9)
+        assert row["olsrsvar"] == pytest.approx(0.5 * np.log(own @ own / (len(own) - 2)), rel=1e-9)
+        assert row["mdrsvar"] == pytest.approx(np.log(np.std(y[mine] - slope * x, ddof=1)), rel=1e-9)
