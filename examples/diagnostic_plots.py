@@ -19,7 +19,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # files, no windows
 import hlmbayes as hlm
 from hlmbayes import plots
 from hlmbayes.report.figure_set import draw_all
-from hlmbayes.residual_files import write_residuals
+from hlmbayes.residuals.files import write_residuals
 
 MODEL4 = """
     mathach = b0 + b1*group(ses) + r

@@ -14,55 +14,57 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hlmbayes import datasets as datasets
-    from hlmbayes import diagnostics as diagnostics
-    from hlmbayes import errors as errors
-    from hlmbayes import plots as plots
-    from hlmbayes.data import TwoLevelData as TwoLevelData
-    from hlmbayes.data import read as read
-    from hlmbayes.engines import moments as moments
-    from hlmbayes.equations import Model as Model
-    from hlmbayes.errors import HLMError as HLMError
-    from hlmbayes.errors import HLMWarning as HLMWarning
-    from hlmbayes.fit import Fit as Fit
-    from hlmbayes.imputation import fit_imputed as fit_imputed
-    from hlmbayes.imputed_data import read_imputed as read_imputed
-    from hlmbayes.imputed_posterior import sample_imputed as sample_imputed
-    from hlmbayes.moments_file import load_moments as load_moments
-    from hlmbayes.replicate_weights import fit_replicates as fit_replicates
-    from hlmbayes.unit_moments import Moments as Moments
-    from hlmbayes.weights import Frequencies as Frequencies
-    from hlmbayes.weights import Weights as Weights
+    from . import datasets as datasets
+    from . import diagnostics as diagnostics
+    from . import errors as errors
+    from . import plots as plots
+    from .data.imputed import read_imputed as read_imputed
+    from .data.two_level import TwoLevelData as TwoLevelData
+    from .data.two_level import read as read
+    from .equations.model import Model as Model
+    from .errors import HLMError as HLMError
+    from .errors import HLMWarning as HLMWarning
+    from .estimation.fit import Fit as Fit
+    from .estimation.weights import Frequencies as Frequencies
+    from .estimation.weights import Weights as Weights
+    from .imputation.pooled_fit import fit_imputed as fit_imputed
+    from .inference.replicate_weights import fit_replicates as fit_replicates
+    from .posterior.imputed_posterior import sample_imputed as sample_imputed
+    from .unit_moments.engines import moments as moments
+    from .unit_moments.moments_file import load_moments as load_moments
+    from .unit_moments.record import Moments as Moments
 
 __version__ = "0.1.0"
 
 # A public name must not be the name of a module of the package: whoever imports hlmbayes.x binds the
 # attribute x of the package to the module, so which of the two a user gets would depend on the order of
-# imports.  (So the record of moments is in unit_moments.py, and `moments` is the function only.)
+# imports.  (So moments are made in the package unit_moments, and `moments` is the function only.)
 SUBMODULES = ("datasets", "diagnostics", "errors", "plots")
 PUBLIC = {
-    "read": "data",
-    "TwoLevelData": "data",
-    "Model": "equations",
-    "Moments": "unit_moments",
-    "load_moments": "moments_file",
-    "moments": "engines",
-    "Fit": "fit",
-    "Weights": "weights",
-    "fit_imputed": "imputation",
-    "fit_replicates": "replicate_weights",
-    "read_imputed": "imputed_data",
-    "sample_imputed": "imputed_posterior",
-    "Frequencies": "weights",
-    "Posterior": "posterior",
-    "load_posterior": "posterior",
-    "Priors": "priors",
-    "prior_predictive": "predictive",
-    "sensitivity": "prior_sensitivity",
-    "power_scale": "prior_sensitivity",
-    **dict.fromkeys(("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "distributions"),
-    **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "distributions"),
-    "read_command_file": "command_file",
+    "read": "data.two_level",
+    "TwoLevelData": "data.two_level",
+    "Model": "equations.model",
+    "Moments": "unit_moments.record",
+    "load_moments": "unit_moments.moments_file",
+    "moments": "unit_moments.engines",
+    "Fit": "estimation.fit",
+    "Weights": "estimation.weights",
+    "fit_imputed": "imputation.pooled_fit",
+    "fit_replicates": "inference.replicate_weights",
+    "read_imputed": "data.imputed",
+    "sample_imputed": "posterior.imputed_posterior",
+    "Frequencies": "estimation.weights",
+    "Posterior": "posterior.posterior",
+    "load_posterior": "posterior.posterior",
+    "Priors": "posterior.priors",
+    "prior_predictive": "posterior.predictive",
+    "sensitivity": "posterior.prior_sensitivity",
+    "power_scale": "posterior.prior_sensitivity",
+    **dict.fromkeys(
+        ("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "posterior.distributions"
+    ),
+    **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "posterior.distributions"),
+    "read_command_file": "hlm_files.command_file",
     "HLMError": "errors",
     "HLMWarning": "errors",
 }

@@ -12,14 +12,7 @@ from .report.level1_plots import (
     residual_against_fitted,
     residuals_by_unit,
 )
-from .report.level2_plots import (
-    caterpillar,
-    chi2_qq,
-    effect_against,
-    log_sd_histogram,
-    log_sd_qq,
-    shrinkage,
-)
+from .report.level2_plots import caterpillar, chi2_qq, effect_against, log_sd_histogram, log_sd_qq, shrinkage
 from .report.model_graphs import boxes_by_unit, level1_equations, predicted
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from hlmbayes.equations import Model
+from hlmbayes.equations.model import Model
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pyreadstat
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.data import TwoLevelData
+from hlmbayes.data.two_level import TwoLevelData
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes import data, errors
+from hlmbayes import errors
+from hlmbayes.data import two_level as data
 
 
 def loaded_by(module, packages):

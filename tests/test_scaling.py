@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from hlmbayes.accumulate import unit_moments
-from hlmbayes.design import build_design
-from hlmbayes.equations import Model
-from hlmbayes.likelihood import evaluate, standardise
-from hlmbayes.unit_moments import Moments
+from hlmbayes.equations.model import Model
+from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.evaluate import evaluate, standardise
+from hlmbayes.unit_moments.accumulate import unit_moments
+from hlmbayes.unit_moments.record import Moments
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 MODEL = """y = b0 + b1*group(x) + r

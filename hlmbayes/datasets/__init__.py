@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hlmbayes.data import TwoLevelData
+    from ..data.two_level import TwoLevelData
 
 __all__ = ["hsb", "hsb_paths"]
 
@@ -29,6 +29,6 @@ def hsb() -> TwoLevelData:
 
     Level 1: minority, female, ses, mathach.  Level 2: size, sector, pracad, disclim, himinty, meanses.
     """
-    from hlmbayes.data import read
+    from ..data.two_level import read
 
     return read(*hsb_paths(), id="id")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..fit import Fit
+    from ..estimation.fit import Fit
     from .tables import Tables
 
 
@@ -30,7 +30,7 @@ def report_tables(fit: Fit, **run: Any) -> Tables:
 def companion(fit: Fit) -> Fit | None:
     """Return the exact fit of the same model and data; None where `fit` is exact or it cannot be had."""
     from ..errors import EstimationError
-    from ..estimate import fit as estimate
+    from ..estimation.estimate import fit as estimate
 
     if fit.algorithm == "exact":
         return None

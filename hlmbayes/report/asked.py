@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import HLMError
-from ..least_squares import loglik_on_hlms_constant
+from ..inference.least_squares import loglik_on_hlms_constant
 from .collect import chi_square, shown
 from .tables import ChiSquare, Hypothesis, NoteGroup
 
 if TYPE_CHECKING:
-    from ..command_options import Options
-    from ..fit import Fit
+    from ..estimation.fit import Fit
+    from ..hlm_files.command_options import Options
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
-from ..hlm_p_values import chi2_p_value, t_p_value, z_p_value
-from ..inference import fixed_df, fixed_effects, variance_components
-from ..least_squares import (
+from ..inference.hlm_tables import fixed_df, fixed_effects, variance_components
+from ..inference.least_squares import (
     least_squares,
     loglik_on_hlms_constant,
     starting_effects,
     unit_regressions,
     unweighted,
 )
+from .hlm_p_values import chi2_p_value, t_p_value, z_p_value
 from .remarks import odd_p_values, remarks
 from .tables import (
     NO_WEIGHTS,
@@ -43,8 +43,8 @@ from .tables import (
 )
 
 if TYPE_CHECKING:
-    from ..equations import Coefficient, Model
-    from ..fit import Fit
+    from ..equations.model import Coefficient, Model
+    from ..estimation.fit import Fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import plots
+from ..diagnostics.predictions import Variable, variables_of
 from ..errors import OutputError
-from ..predictions import Variable, variables_of
-from ..residual_files import whole
-from ..residual_frames import level2_names
+from ..residuals.files import whole
+from ..residuals.frames import level2_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..fit import Fit
+    from ..estimation.fit import Fit
 
 Figures = dict[str, Callable[[], "Axes"]]
 FEW = 6

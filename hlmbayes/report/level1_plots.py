@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostic_tree import influence as influence_of
-from ..diagnostic_tree import level1, lower_first
+from ..diagnostics.diagnostic_tree import influence as influence_of
+from ..diagnostics.diagnostic_tree import level1, lower_first
 from ..errors import OutputError
 from .level2_plots import _units, normal_qq
 from .plot_style import (

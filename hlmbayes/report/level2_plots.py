@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betaincinv, chdtri, ndtri
 
-from ..diagnostic_tree import is_tree, level2, level2_variable, level2_variables, lower_first, point_of
+from ..diagnostics.diagnostic_tree import (
+    is_tree,
+    level2,
+    level2_variable,
+    level2_variables,
+    lower_first,
+    point_of,
+)
 from ..errors import OutputError
 from .plot_style import (
     BLUE,

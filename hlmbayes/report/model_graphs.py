@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostic_tree import Point, label_of, lower_first, point_of
+from ..diagnostics.diagnostic_tree import Point, label_of, lower_first, point_of
+from ..diagnostics.predictions import Line, Values, Variable, as_used, find_variable, predict, variables_of
 from ..errors import DataError, OutputError
-from ..predictions import Line, Values, Variable, as_used, find_variable, predict, variables_of
-from ..residual_frames import level2_values
-from ..residuals import eb_coefficients
+from ..residuals.frames import level2_values
+from ..residuals.quantities import eb_coefficients
 from .level1_plots import SHOWN_UNITS, slim_boxes, unit_quantiles
 from .level2_plots import FEW, unit_word, value_text
 from .plot_style import CYCLE, DASHES, axes, finish, legend, named, number

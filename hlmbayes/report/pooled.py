@@ -11,8 +11,8 @@ import numpy as np
 from .tables import p_text
 
 if TYPE_CHECKING:
-    from ..imputation import PooledFit
-    from ..rubin import Pooled
+    from ..imputation.pooled_fit import PooledFit
+    from ..imputation.rubin import Pooled
 
 RULE = " " + "-" * 86
 

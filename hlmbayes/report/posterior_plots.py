@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import container
 from ..errors import SamplingError
-from ..summaries import fit_scalars, interval, scalars
-from .plot_style import (
+from ..posterior import container
+from ..posterior.summaries import fit_scalars, interval, scalars
+from .plot_style import (  # fmt: skip
     BLUE,
     CYCLE,
     GREY,
@@ -25,15 +25,15 @@ from .plot_style import (
     id_text,
     legend,
     number,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..fit import Fit
-    from ..posterior import Posterior
-    from ..prior_sensitivity import Sensitivity
+    from ..estimation.fit import Fit
+    from ..posterior.posterior import Posterior
+    from ..posterior.prior_sensitivity import Sensitivity
 
 BINS = 20
 

@@ -10,7 +10,7 @@ import numpy as np
 from .tables import FixedRow, NoteGroup, VarianceRow, p_text
 
 if TYPE_CHECKING:
-    from ..fit import Fit
+    from ..estimation.fit import Fit
 
 MOST_UNITS = 12
 

@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 
 import hlmbayes as hlm
-from hlmbayes.criterion import criterion
-from hlmbayes.design import build_design
-from hlmbayes.hlm_path import data_scale, to_standard
-from hlmbayes.likelihood import evaluate, standardise
+from hlmbayes.estimation.hlm_path import data_scale, to_standard
+from hlmbayes.likelihood.criterion import criterion
+from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.evaluate import evaluate, standardise
 from tests.bench import cases
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import hlmbayes as hlm
-from hlmbayes.residual_files import write_residuals
+from hlmbayes.residuals.files import write_residuals
 
 MODEL = "y = b0 + b1*group(x) + r\nb0 = g00 + g01*w + u0\nb1 = g10 + g11*w + u1"
 

@@ -14,11 +14,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hlmbayes.equations import Model
-from hlmbayes.fit import Fit
-from hlmbayes.inference import fixed_effects, variance_components
-from hlmbayes.profile import Chart, _first_free, _minimise_at, _prepare, _ratio_chart, _sd_chart, _sigma_chart
-from hlmbayes.unit_moments import Moments, unit_moments
+from hlmbayes.equations.model import Model
+from hlmbayes.estimation.fit import Fit
+from hlmbayes.inference.hlm_tables import fixed_effects, variance_components
+from hlmbayes.inference.profile import (
+    Chart,
+    _first_free,
+    _minimise_at,
+    _prepare,
+    _ratio_chart,
+    _sd_chart,
+    _sigma_chart,
+)
+from hlmbayes.unit_moments.record import Moments, unit_moments
 
 TAU = np.array([[1.0, 0.2], [0.2, 0.4]])
 SIGMA2 = 4.0

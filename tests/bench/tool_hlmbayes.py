@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import hlmbayes as hlm
-from hlmbayes.data import TwoLevelData
+from hlmbayes.data.two_level import TwoLevelData
 
 from .cases import MODELS, load, rss
 

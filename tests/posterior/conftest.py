@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.data import TwoLevelData
+from hlmbayes.data.two_level import TwoLevelData
 
 LEVEL1 = "y = b0 + b1*x1 + b2*x2 + b3*x3 + r"
 EQUATIONS = {

@@ -10,12 +10,12 @@ from scipy import integrate
 from scipy.stats import beta, invwishart, multivariate_normal
 
 import hlmbayes as hlm
-from hlmbayes.batch import evaluate_batch
-from hlmbayes.conditional import complete, draw_effects, unit_log_likelihood
-from hlmbayes.design import build_design
-from hlmbayes.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
-from hlmbayes.estimate import moments_for
-from hlmbayes.marginal import (
+from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.likelihood.design import build_design
+from hlmbayes.posterior.batch import evaluate_batch
+from hlmbayes.posterior.conditional import complete, draw_effects, unit_log_likelihood
+from hlmbayes.posterior.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
+from hlmbayes.posterior.marginal import (
     build_target,
     fixed_gamma,
     fold,
@@ -24,7 +24,7 @@ from hlmbayes.marginal import (
     unpack,
     value_and_gradient,
 )
-from hlmbayes.priors import Priors, resolve
+from hlmbayes.posterior.priors import Priors, resolve
 
 PRIORS = {
     "default": Priors(),

@@ -7,12 +7,12 @@ import pytest
 from scipy.stats import ks_2samp
 
 import hlmbayes as hlm
-from hlmbayes.design import build_design
-from hlmbayes.estimate import moments_for
-from hlmbayes.kernel import whitened
-from hlmbayes.kernel_tables import flatten, tables
-from hlmbayes.marginal import build_target, value_and_gradient
-from hlmbayes.priors import resolve
+from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.likelihood.design import build_design
+from hlmbayes.posterior.kernel import whitened
+from hlmbayes.posterior.kernel_tables import flatten, tables
+from hlmbayes.posterior.marginal import build_target, value_and_gradient
+from hlmbayes.posterior.priors import resolve
 
 OLS = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w\nb1 = g10")
 PRIORS = [

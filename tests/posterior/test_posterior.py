@@ -53,7 +53,7 @@ def test_gamma_is_that_of_bambi(name, hsb, oracles):
 
 def test_one_variance_agrees_with_integration_on_a_grid(make_small):
     """q = 1: quantiles of sd and sigma from the joint density on a fine grid."""
-    from hlmbayes.batch import evaluate_batch
+    from hlmbayes.posterior.batch import evaluate_batch
 
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     post = model.sample(make_small(), seed=5, draws=4000)
@@ -190,7 +190,7 @@ def test_one_unit_is_refused():
 
 
 def test_a_direct_sampler_that_fails_its_check_says_so(hsb, model4, monkeypatch):
-    import hlmbayes.sampling as sampling
+    import hlmbayes.posterior.sampling as sampling
 
     monkeypatch.setattr(sampling, "KHAT_LIMIT", -9.0)
     with pytest.warns(HLMWarning, match="NUTS is used instead"):

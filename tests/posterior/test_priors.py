@@ -7,8 +7,10 @@ import pytest
 from scipy import integrate, stats
 
 import hlmbayes as hlm
-from hlmbayes.design import build_design
-from hlmbayes.distributions import (
+from hlmbayes.errors import SamplingError
+from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.likelihood.design import build_design
+from hlmbayes.posterior.distributions import (
     LKJ,
     Exponential,
     Flat,
@@ -19,9 +21,7 @@ from hlmbayes.distributions import (
     InverseWishart,
     Normal,
 )
-from hlmbayes.errors import SamplingError
-from hlmbayes.estimate import moments_for
-from hlmbayes.priors import Priors, data_scales, resolve
+from hlmbayes.posterior.priors import Priors, data_scales, resolve
 
 FAMILIES = {
     "half-normal": (HalfNormal(2.0), stats.halfnorm(scale=2.0)),

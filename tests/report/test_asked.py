@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.special import chdtrc
 
-from hlmbayes.command_options import Options
-from hlmbayes.estimate import fit
-from hlmbayes.fit import Fit
-from hlmbayes.hlm_p_values import chi2_p_value
+from hlmbayes.estimation.estimate import fit
+from hlmbayes.estimation.fit import Fit
+from hlmbayes.hlm_files.command_options import Options
 from hlmbayes.report.asked import asked_tests
+from hlmbayes.report.hlm_p_values import chi2_p_value
 from tests.small import model, small
 
 

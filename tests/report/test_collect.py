@@ -11,10 +11,10 @@ import pytest
 from scipy.special import stdtr
 
 from hlmbayes import datasets
-from hlmbayes.data import read
-from hlmbayes.equations import Model
-from hlmbayes.estimate import fit
-from hlmbayes.fit import Fit
+from hlmbayes.data.two_level import read
+from hlmbayes.equations.model import Model
+from hlmbayes.estimation.estimate import fit
+from hlmbayes.estimation.fit import Fit
 from hlmbayes.report import companion, listing, report_tables, to_html, to_json
 from hlmbayes.report.collect import Run, chi_square, tables
 from hlmbayes.report.tables import NoteGroup
@@ -112,8 +112,8 @@ def test_an_exact_fit_needs_no_companion() -> None:
 
 
 def test_a_companion_that_cannot_be_had_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hlmbayes import estimate
     from hlmbayes.errors import EstimationError
+    from hlmbayes.estimation import estimate
 
     result = fitted("means", "hlm")
 

@@ -7,9 +7,9 @@ import numpy as np
 import hlmbayes as hlm
 from hlmbayes.report.figure_set import figures
 from hlmbayes.report.plot_style import number
-from hlmbayes.unit_moments import moments_of
+from hlmbayes.unit_moments.record import moments_of
+from tests.small import model, small
 
-from ..small import model, small
 from .figures import check_legible
 
 MODEL4 = """mathach = b0 + b1*group(ses) + b2*female + r

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes.diagnostics.predictions import predict
 from hlmbayes.errors import OutputError
-from hlmbayes.predictions import predict
-from hlmbayes.unit_moments import moments_of
+from hlmbayes.unit_moments.record import moments_of
+from tests.small import model, small
 
-from ..small import model, small
 from .figures import OKABE_ITO, check_legible, colours, legend_texts, points
 
 matplotlib.use("Agg")

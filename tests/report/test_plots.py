@@ -13,8 +13,8 @@ from scipy import stats
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
 from hlmbayes.report import plot_style
+from tests.small import model, small
 
-from ..small import model, small
 from .figures import OKABE_ITO, check_legible, colours, legend_texts, notes, points
 
 matplotlib.use("Agg")

@@ -1,0 +1,221 @@
+"""What a command file, or equations and data files, ask for; doing it; the tables of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import CommandFileError
+from ..hlm_files.command_options import Options
+from ..hlm_files.mdm_template import DataSource
+
+if TYPE_CHECKING:
+    from ..data.two_level import TwoLevelData
+    from ..equations.model import Model
+    from ..estimation.fit import Fit
+    from ..imputation.pooled_fit import PooledFit
+    from ..report.tables import Tables
+
+EQUATION_FILES = (".txt", ".eq")
+DATA_FILES = (".sav", ".zsav", ".dta", ".sas7bdat", ".xpt", ".csv", ".tsv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A model, what to do with it, and where its data are.
+
+    ``name`` is the command file's (or the equations') name for the listing; ``warnings`` are what was
+    asked for and is not done, or not understood.
+    """
+
+    model: Model
+    options: Options
+    source: DataSource
+    name: str
+    warnings: tuple[str, ...] = ()
+    folder: Path | None = None
+
+
+def job_from_file(
+    path: str, *, level1: str | None = None, level2: str | None = None, id: str | None = None
+) -> Job:
+    """Read a command file (.hlm) or a text file of equations (.txt, .eq)."""
+    file = Path(path)
+    _refuse_other_files(file)
+    if file.suffix.lower() in EQUATION_FILES:
+        from ..hlm_files.mdm_template import read_text
+
+        return job_from_equations(read_text(file), file.name, level1=level1, level2=level2, id=id)
+    from ..hlm_files.command_file import read
+
+    command = read(file, level1=level1, level2=level2, id=id)
+    assert command.source is not None  # read() finds the data or raises
+    return Job(command.model, command.options, command.source, command.name, command.warnings, file.parent)
+
+
+def _refuse_other_files(file: Path) -> None:
+    """Say what a file is that is given in place of a command file."""
+    if file.is_dir():
+        found = sorted(p.name for p in file.iterdir() if p.suffix.lower() in (".hlm", *EQUATION_FILES))
+        inside = f"in it: {', '.join(found[:8])}" if found else "there is none in it"
+        raise CommandFileError(f"{file} is a folder; name a command file ({inside})")
+    suffix = file.suffix.lower()
+    if suffix in (".mdmt", ".mdm"):
+        raise CommandFileError(
+            f"{file.name} says what the data are, not what to do; name the command file, .hlm"
+        )
+    if suffix in DATA_FILES:
+        raise CommandFileError(
+            f"{file.name} is a data file; name a command file (.hlm) or equations (.txt), and the data with "
+            f"--level1 {file.name}, or see what is in it: hlmbayes describe {file.name}"
+        )
+
+
+def job_from_equations(
+    text: str,
+    name: str = "equations",
+    *,
+    level1: str | None = None,
+    level2: str | None = None,
+    id: str | None = None,
+) -> Job:
+    """Make a job of equations and data files."""
+    from ..equations.model import Model
+
+    model = Model(text)
+    if level1 is None:
+        raise CommandFileError(
+            "equations do not say where the data are: add --level1 FILE, --level2 FILE if the level-2 "
+            "variables are in a file of their own, and --id NAME"
+        )
+    files = " + ".join(Path(file).name for file in (level1, level2) if file is not None)
+    source = DataSource(files, Path(level1), Path(level2) if level2 else None, id or "id")
+    return Job(model, Options(output=""), source, name)
+
+
+def read_data(job: Job) -> TwoLevelData:
+    """Read the job's data; rows with missing values go now if the template says so (timeofdeletion:now)."""
+    from ..data.two_level import read
+
+    source = job.source
+    data = read(source.level1, source.level2, id=source.id)
+    if source.deletion == "now" and source.level1_names:
+        return data.drop_incomplete(source.level1_names)
+    return data
+
+
+def fit_job(job: Job, data: TwoLevelData, algorithm: str = "hlm") -> Fit:
+    """Estimate the job's model as its options say."""
+    from ..estimation.estimate import fit
+
+    return fit(job.model, data, algorithm=algorithm, **fit_options(job.options))
+
+
+def fit_options(options: Options) -> dict[str, Any]:
+    """Return the options of a command file that `estimate.fit` takes, weights among them."""
+    found: dict[str, Any] = {
+        "method": options.method,
+        "max_iterations": options.max_iterations,
+        "stopval": options.stopval,
+        "accel": options.accel,
+    }
+    if options.level1_weight or options.level2_weight:
+        from ..estimation.weights import Weights
+
+        found["weights"] = Weights(options.level1_weight, options.level2_weight)
+    if options.variance_known:
+        found["variance_known"] = options.variance_known
+    return found
+
+
+def fit_pooled(job: Job, algorithm: str = "hlm") -> PooledFit:
+    """Estimate the job's model for its plausible values, or in its imputed data sets (.mdm), and pool."""
+    from ..imputation.pooled_fit import fit_imputed
+
+    names = job.options.plausible_values
+    files = [name for name in names if name.lower().endswith(".mdm")]
+    if files and len(files) < len(names):
+        raise CommandFileError(
+            f"plausvals: names files ({', '.join(files)}) and variables together: wanted one kind, plausible "
+            "values of the outcome or .mdm files of imputed data"
+        )
+    options = {"algorithm": algorithm, **fit_options(job.options)}
+    if files:
+        return fit_imputed(job.model, [read_data(each) for each in _imputed_jobs(job, files)], **options)
+    first = [] if job.model.outcome.lower() in (name.lower() for name in names) else [job.model.outcome]
+    return fit_imputed(job.model, read_data(job), outcomes=[*first, *names], **options)
+
+
+def _imputed_jobs(job: Job, files: list[str]) -> list[Job]:
+    """Return the job with the data of each .mdm, its own first."""
+    from ..hlm_files.mdm_template import find_template, own_name, read_template
+
+    jobs = [] if job.source.mdm.lower() in (own_name(name).lower() for name in files) else [job]
+    for name in files:
+        template = find_template(job.folder or Path(), own_name(name))
+        if template is None:
+            raise CommandFileError(
+                f"{job.name}: plausvals: names {name}, but there is no {own_name(name)}t beside the command "
+                "file"
+            )
+        jobs.append(replace(job, source=read_template(template)[0]))
+    return jobs
+
+
+def pooled_listing(job: Job, pooled: PooledFit) -> str:
+    """Return the listing of every data set, the pooled tables, and the command file's hypotheses by D1."""
+    options = job.options
+    text = pooled.listing(
+        each=True,
+        title=options.title or "no title",
+        data_source=job.source.mdm,
+        command_file=job.name,
+        max_iterations=options.max_iterations,
+        full_output=options.full_output,
+        ols_units=options.lev1ols,
+        warnings=(*job.warnings, *not_done(options)),
+    )
+    tests = [f" {pooled.wald(rows)}" for rows in options.hypotheses]
+    if options.deviance is not None:
+        tests.append(" deviance: pooled data sets have no one deviance, so models are not compared")
+    if options.residuals1 or options.residuals2:
+        tests.append(" resfil1, resfil2: residual files of pooled data sets were not written")
+    if options.homogeneity:
+        tests.append(" homvar: the test of homogeneity cannot be pooled and was not done")
+    return "\n".join([text, *tests]) + ("\n" if tests else "")
+
+
+def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:
+    """Return the tables of a fitted job, its tests included."""
+    from ..report import report_tables
+    from ..report.asked import asked_tests
+
+    options = job.options
+    asked = asked_tests(fit, options)
+    return report_tables(
+        fit,
+        title=options.title or "no title",
+        data_source=job.source.mdm,
+        command_file=job.name,
+        output_file=output or options.output,
+        max_iterations=options.max_iterations,
+        full_output=options.full_output,
+        ols_units=options.lev1ols,
+        warnings=(*job.warnings, *warnings, *not_done(options), *asked.warnings),
+        hypotheses=asked.hypotheses,
+        comparison=asked.comparison,
+        homogeneity=asked.homogeneity,
+        notes=asked.notes,
+    )
+
+
+def not_done(options: Options) -> tuple[str, ...]:
+    """Name what the command file asks for and this program does not do (beyond what its reader says)."""
+    matrices = ("the files of covariance matrices (printvariance-covariance) were not written",)
+    return matrices if options.print_vcov else ()
+
+
+def with_method(job: Job, method: Literal["REML", "ML"] | None) -> Job:
+    """Return the job with another method of estimation."""
+    return job if method is None else replace(job, options=replace(job.options, method=method))

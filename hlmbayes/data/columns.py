@@ -1,0 +1,112 @@
+"""Checks on single columns: numbers or not, missing, infinite, constant; and finding one by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from .reading import nearest, some
+
+
+def check_outcome(values: np.ndarray, name: str) -> None:
+    """Refuse an outcome without variation: `values` (n,) are the rows that are analysed.
+
+    Raises
+    ------
+    DataError
+        No rows, or the same value in all of them.
+    """
+    if len(values) == 0:
+        raise DataError(
+            f"No row has a value of the outcome {name!r} and of every predictor; nothing to analyse."
+        )
+    if np.all(values == values[0]):
+        raise DataError(
+            f"The outcome {name!r} is {values[0]:g} in all {len(values)} rows that are analysed; "
+            "an outcome that does not vary cannot be modelled."
+        )
+
+
+def scan(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray | None:
+    """Return (n,) bool of the missing values of a numeric column, None if there are none; one pass if clean.
+
+    Raises
+    ------
+    DataError
+        Infinite values.
+    """
+    if values.dtype.kind != "f":
+        return None
+    with np.errstate(all="ignore"):  # no temporary array: a finite sum has finite terms
+        if np.isfinite(values.sum()):
+            return None
+    bad = np.isinf(values)
+    if bad.any():
+        raise DataError(
+            f"Column {name!r} of {source} has infinite values{at(where)}: {bad.sum()} of {len(values)}, in "
+            f"rows {some(np.flatnonzero(bad) + 1)}. Correct them or set them to missing."
+        )
+    gone = np.isnan(values)
+    return gone if gone.any() else None
+
+
+def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray:
+    """Return `values` if they are numbers (bool, int or float), else raise a DataError with an example."""
+    if values.dtype.kind in "biuf":
+        return values
+    if values.dtype.kind not in "OUST":
+        kind = "dates or times" if values.dtype.kind in "Mm" else f"values of type {values.dtype}"
+        raise DataError(
+            f"Column {name!r} of {source} is not numeric{at(where)}: it holds {kind} such as "
+            f"{_example(values)}."
+        )
+    bad = [row for row, value in enumerate(values.tolist()) if not _reads_as_number(value)]
+    row = bad[0] if bad else next(i for i, value in enumerate(values.tolist()) if value is not None)
+    found = (
+        f"{len(bad)} of {len(values)} values are not numbers" if bad else "it holds numbers stored as text"
+    )
+    raise DataError(
+        f"Column {name!r} of {source} is not numeric{at(where)}: {found}, for example {str(values[row])!r} "
+        f"in row {row + 1}. Recode it to numbers; missing values must be empty or declared missing."
+    )
+
+
+def _example(values: np.ndarray) -> Any:
+    """Return the first value that is not missing, if there is one."""
+    present = values[values == values]  # NaT and nan differ from themselves
+    return (present if len(present) else values)[0]
+
+
+def find_column(name: str, columns: Mapping[str, Any], source: str) -> str | None:
+    """Return the exact name of the column called `name` in any case, None if there is none."""
+    found = [column for column in columns if column.lower() == name.lower()]
+    if len(found) > 1:
+        raise DataError(
+            f"{source} has columns that differ only in case: {', '.join(found)}. Names in a model match "
+            "without case, so rename all but one."
+        )
+    return found[0] if found else None
+
+
+def _reads_as_number(value: Any) -> bool:
+    if value is None or isinstance(value, (int, float)):
+        return True
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return not str(value).strip()
+    return True
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return the nearest name as a question, else the names there are."""
+    close = nearest(name, names)
+    return f"Did you mean {close!r}?" if close else f"Its columns are: {some(names, 20)}."
+
+
+def at(where: str) -> str:
+    """Return the place in the model in brackets, nothing if it is not known."""
+    return f" ({where})" if where else ""

@@ -1,0 +1,138 @@
+"""Reading imputed data: one source for each data set, or one in which a column numbers them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, HLMError
+from .reading import read_table
+from .two_level import TwoLevelData, read
+
+
+def read_imputed(
+    level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id", by: str | None = None
+) -> tuple[TwoLevelData, ...]:
+    """Read imputed data: one source for each data set, or one in which a column numbers them.
+
+    Parameters
+    ----------
+    level1 : list of sources, or one source with ``by``
+        Sources are what `hlmbayes.read` takes: paths, data frames, dicts of arrays.
+    level2 : source, list of sources, optional
+        One for all data sets, one for each, or with ``by`` one that has that column too.
+    id : str
+    by : str, optional
+        Column that numbers the data sets. Number 0 is left out where it misses values: Stata and mice
+        store the original data under it.
+
+    Raises
+    ------
+    DataError
+        Fewer than two data sets, or as `hlmbayes.read`, naming the data set.
+    """
+    if by is None:
+        if not isinstance(level1, list | tuple):
+            raise DataError(
+                "imputed data are a list of sources, one for each data set, or one source and by=, the "
+                f"column that numbers them; got one {type(level1).__name__} without by="
+            )
+        firsts = {str(k): source for k, source in enumerate(level1, 1)}
+        listed = isinstance(level2, list | tuple)
+        if listed and len(level2) != len(level1):
+            raise DataError(
+                f"got {len(level1)} level-1 sources and {len(level2)} level-2 sources: one each, please"
+            )
+        seconds = {k: level2[i] if listed else level2 for i, k in enumerate(firsts)}
+    else:
+        firsts = _split(level1, by)
+        if level2 is not None and _has(level2, by):
+            second = _split(level2, by)
+            missing = [k for k in firsts if k not in second]
+            if missing:
+                raise DataError(f"the level-2 data have no records with {by} = {', '.join(missing)}")
+            seconds = {k: second[k] for k in firsts}
+        else:
+            seconds = dict.fromkeys(firsts, level2)
+    sets = tuple(named(k, lambda k=k: read(firsts[k], seconds[k], id=id)) for k in firsts)
+    check_same(sets)
+    return sets
+
+
+def _columns(source: Any) -> dict[str, np.ndarray]:
+    table = read_table(source, "the imputed data")
+    return {name: table.columns[name] for name in table.columns}
+
+
+def _has(source: Any, by: str) -> bool:
+    return by.lower() in (name.lower() for name in read_table(source, "the level-2 data").columns)
+
+
+def _split(source: Any, by: str) -> dict[str, dict[str, np.ndarray]]:
+    """Divide a stacked source by the column that numbers the data sets."""
+    columns = _columns(source)
+    found = next((name for name in columns if name.lower() == by.lower()), None)
+    if found is None:
+        raise DataError(f"the data have no column {by!r} that numbers the data sets: {', '.join(columns)}")
+    numbers = columns.pop(found)
+    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
+        raise DataError(
+            f"column {found!r}, which numbers the data sets, is missing on {np.isnan(numbers).sum()} rows"
+        )
+    sets = {_label(v): {name: c[numbers == v] for name, c in columns.items()} for v in np.unique(numbers)}
+    if "0" in sets and len(sets) > 2 and any(_misses(c) for c in sets["0"].values()):
+        del sets["0"]
+    return sets
+
+
+def _label(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, np.floating) else str(value)
+
+
+def _misses(column: np.ndarray) -> bool:
+    return column.dtype.kind == "f" and bool(np.isnan(column).any())
+
+
+def named(name: str, make: Any) -> Any:
+    """Call, and let errors say in which data set."""
+    try:
+        return make()
+    except HLMError as error:
+        raise type(error)(f"imputed data set {name}: {error}") from error
+
+
+def check_same(sets: Sequence[TwoLevelData]) -> None:
+    """Raise DataError unless imputed data sets have the same variables, units and rows of each unit."""
+    if len(sets) < 2:
+        raise DataError(f"got {len(sets)} data set: multiple imputation needs at least two")
+    first = sets[0]
+    names = {name.lower() for name in (*first.level1, *first.level2)}
+    rows = np.bincount(first.unit, minlength=first.n_units)
+    for k, other in enumerate(sets[1:], 2):
+        theirs = {name.lower() for name in (*other.level1, *other.level2)}
+        if theirs != names:
+            only = ", ".join(sorted(names - theirs)) or "none"
+            raise DataError(
+                f"imputed data sets 1 and {k} have different variables; only in 1: {only}; only in {k}: "
+                f"{', '.join(sorted(theirs - names)) or 'none'}"
+            )
+        if not np.array_equal(first.unit_ids, other.unit_ids):
+            odd = np.setxor1d(first.unit_ids, other.unit_ids)
+            raise DataError(
+                f"imputed data sets 1 and {k} have different units; in one of them only, {first.id_name}: "
+                f"{_some(odd)}"
+            )
+        counts = np.bincount(other.unit, minlength=other.n_units)
+        if not np.array_equal(rows, counts):
+            odd = first.unit_ids[rows != counts]
+            raise DataError(
+                f"imputed data sets 1 and {k} have different numbers of rows ({first.n_rows} and "
+                f"{other.n_rows}) in {first.id_name}: {_some(odd)}. Imputed data differ in values only"
+            )
+
+
+def _some(ids: np.ndarray, most: int = 5) -> str:
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(str(i) for i in ids[:most]) + more

@@ -1,0 +1,315 @@
+"""File formats and data frames -> columns by name, with their labels.
+
+Nothing here knows about levels: `read_table` turns one source into a `Table`,
+and :mod:`hlmbayes.data` joins tables.  Columns are views of the source where
+the source allows it and are converted one by one when first asked for, so a
+wide frame costs nothing for the columns a model does not use.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+
+NUMBERS = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
+CSV_MISSING = ["", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null"]
+
+
+class Columns(Mapping[str, np.ndarray]):
+    """Columns by exact name, each loaded when first asked for and then kept."""
+
+    def __init__(self, names: Iterable[str], load: Callable[[str], np.ndarray]) -> None:
+        self._names = dict.fromkeys(names)
+        self._load = load
+        self._loaded: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __repr__(self) -> str:
+        return f"Columns({', '.join(self._names)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One source of data: `columns` are (n_rows,) arrays, `name` is what messages call it."""
+
+    name: str
+    columns: Mapping[str, np.ndarray]
+    n_rows: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    value_labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    encode: Callable[[str], tuple[np.ndarray, np.ndarray] | None] | None = None
+
+    def ids(self, name: str) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Return a column, (n_rows,); a frame's text as (codes, distinct), which is far cheaper."""
+        encoded = self.encode(name) if self.encode else None
+        return self.columns[name] if encoded is None else encoded
+
+
+def read_table(source: Any, name: str) -> Table:
+    """Read a file or a frame.
+
+    Parameters
+    ----------
+    source : path, pandas/polars/pyarrow frame, or mapping of name to array
+        A path is read by its extension, see `READERS`.
+    name : str
+        What messages call a source that is not a file ("the level-1 data").
+
+    Raises
+    ------
+    DataError
+        Nothing there, nothing in it, or a format that is not read.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        table = _read_file(Path(source))
+    elif isinstance(source, Mapping):
+        table = _from_arrays(source, name)
+    else:
+        table = _from_frame(source, name)
+    if not table.columns or not table.n_rows:
+        raise DataError(
+            f"{table.name} is empty: it has {len(table.columns)} columns and {table.n_rows} rows."
+        )
+    return table
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _read_file(path: Path) -> Table:
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        hint = {
+            ".mdm": " HLM's binary .mdm files are not read; give the data files it was made from.",
+            ".xls": " Save the sheet as .csv first.",
+            ".xlsx": " Save the sheet as .csv first.",
+        }.get(path.suffix.lower(), "")
+        raise DataError(
+            f"{path.name}: files ending in '{path.suffix}' are not read. Wanted: {', '.join(READERS)}.{hint}"
+        )
+    if not path.is_file():
+        raise DataError(_no_such_file(path))
+    if not path.stat().st_size:
+        raise DataError(f"{path.name} is empty: the file has no bytes. Looked in {path.resolve().parent}.")
+    try:
+        return reader(path)
+    except DataError:
+        raise
+    except Exception as error:  # the readers raise many kinds; the user needs one sentence and the file
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path.name} could not be read as a {path.suffix.lower()} file: {reason}. "
+            "Open it in the program that made it and save it again."
+        ) from error
+
+
+def _no_such_file(path: Path) -> str:
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        return f"There is no file {path.name}: the folder {folder} does not exist."
+    candidates = [p.name for p in folder.iterdir() if p.suffix.lower() in READERS]
+    close = nearest(path.name, candidates)
+    found = (
+        f"The nearest name there is {close}." if close else f"Data files there: {some(sorted(candidates))}."
+    )
+    return f"There is no file {path.name} in {folder}. {found}"
+
+
+def _read_pyreadstat(path: Path, function: str) -> Table:
+    import pyreadstat
+
+    # A dict of arrays keeps pandas out of the process; user-missing values become missing by default.
+    columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict")
+    labels = {k: v for k, v in meta.column_names_to_labels.items() if v}
+    table = _from_arrays(columns, path.name)
+    return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels)
+
+
+def _read_csv(path: Path) -> Table:
+    from pyarrow import csv
+
+    text = _sample(path)
+    delimiter, decimal = _dialect(text, path.suffix.lower())
+    frame = csv.read_csv(
+        path,
+        read_options=csv.ReadOptions(encoding=_encoding(path)),
+        parse_options=csv.ParseOptions(delimiter=delimiter),
+        convert_options=csv.ConvertOptions(
+            null_values=CSV_MISSING, strings_can_be_null=True, decimal_point=decimal
+        ),
+    )
+    return _from_frame(frame.rename_columns([name.strip() for name in frame.column_names]), path.name)
+
+
+def _sample(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(65536).decode("utf-8-sig", errors="replace")
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 if the file's first 64 KB are, else the Windows code page that Excel writes."""
+    with path.open("rb") as file:
+        start = file.read(65536)
+    try:
+        start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return "utf8" if error.start > len(start) - 4 else "cp1252"
+    return "utf8"
+
+
+def _dialect(text: str, suffix: str) -> tuple[str, str]:
+    """Delimiter and decimal mark: semicolons and decimal commas are what Excel writes in Europe."""
+    header, _, rows = text.partition("\n")
+    delimiter = "\t" if suffix == ".tsv" else max(",;\t", key=header.count)
+    comma = delimiter != "," and re.search(r"\d,\d", rows) and not re.search(r"\d\.\d", rows)
+    return delimiter, "," if comma else "."
+
+
+def _read_parquet(path: Path) -> Table:
+    from pyarrow import parquet
+
+    return _from_frame(parquet.read_table(path), path.name)
+
+
+READERS: dict[str, Callable[[Path], Table]] = {
+    ".sav": partial(_read_pyreadstat, function="read_sav"),
+    ".zsav": partial(_read_pyreadstat, function="read_sav"),
+    ".dta": partial(_read_pyreadstat, function="read_dta"),
+    ".sas7bdat": partial(_read_pyreadstat, function="read_sas7bdat"),
+    ".xpt": partial(_read_pyreadstat, function="read_xport"),
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".parquet": _read_parquet,
+}
+
+
+# --- frames and arrays ---------------------------------------------------------------------------
+
+
+def _from_arrays(source: Mapping[str, Any], name: str) -> Table:
+    arrays = {str(key): _as_array(values) for key, values in source.items()}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+        sizes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items())
+        raise DataError(f"The columns of {name} must be one-dimensional and equally long; got {sizes}.")
+    n_rows = next(iter(shapes))[0] if shapes else 0
+    return Table(name, Columns(arrays, partial(_load_array, arrays)), n_rows)
+
+
+def _as_array(values: Any) -> np.ndarray:
+    if isinstance(values, np.ma.MaskedArray):
+        if not np.ma.is_masked(values):
+            return np.asarray(values)
+        numbers = values.dtype.kind in "biuf"
+        filled = np.asarray(values.data, dtype=np.float64 if numbers else object).copy()
+        filled[np.ma.getmaskarray(values)] = np.nan if numbers else None
+        return filled
+    array = np.asarray(values)  # text is kept as objects: fixed-width text can be huge
+    return np.asarray(values, dtype=object) if array.dtype.kind in "US" else array
+
+
+def _load_array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    return tidy(arrays[name])
+
+
+def _from_frame(source: Any, name: str) -> Table:
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(source, eager_only=True)
+        names = {str(column): column for column in frame.columns}
+    except TypeError as error:
+        raise DataError(
+            f"{name}: cannot read a {type(source).__module__}.{type(source).__name__}. Give the path of a "
+            "file, a pandas, polars or pyarrow frame (a lazy frame: collect it first), or a dict of arrays."
+        ) from error
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(f"{name} has columns of the same name; rename them. ({error})") from error
+    columns = Columns(names, partial(_load_series, frame, names))
+    return Table(name, columns, len(frame), encode=partial(_encode_text, frame, names))
+
+
+def _load_series(frame: Any, names: Mapping[str, Any], name: str) -> np.ndarray:
+    import narwhals as nw
+
+    series = frame.get_column(names[name])
+    if series.dtype == nw.Categorical and series.implementation.is_pandas():
+        return tidy(np.asarray(series.to_native()))  # the categories' own type, not their codes
+    if series.dtype == nw.Categorical and series.implementation.is_pyarrow():
+        return tidy(series.to_native().cast(series.to_native().type.value_type).to_numpy())
+    return tidy(series.to_numpy())
+
+
+def _encode_text(frame: Any, names: Mapping[str, Any], name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return (codes, distinct) of a text column by Arrow's hash table, without an object for each row."""
+    import narwhals as nw
+
+    series = frame.get_column(names[name])
+    if series.dtype != nw.String or len(series) == 0:
+        return None
+    import pyarrow as pa
+
+    arrow = series.to_arrow()
+    arrow = arrow if isinstance(arrow, pa.ChunkedArray) else pa.chunked_array([arrow])
+    chunks = arrow.dictionary_encode(null_encoding="encode").unify_dictionaries().chunks
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
+    return codes, chunks[0].dictionary.to_numpy(zero_copy_only=False)
+
+
+def tidy(values: np.ndarray) -> np.ndarray:
+    """Turn a column of Python objects that are all numbers or missing into floats; leave others alone."""
+    if values.dtype.kind != "O":
+        return values
+    types = set(map(type, values))
+    missing = {t for t in types if t is type(None) or t.__name__ in ("NAType", "NaTType")}
+    if not all(issubclass(t, NUMBERS) for t in types - missing):
+        return values
+    if missing - {type(None)}:
+        gone = np.fromiter((type(value) in missing for value in values), dtype=bool, count=len(values))
+        values = values.copy()
+        values[gone] = None
+    return values.astype(np.float64)
+
+
+# --- words for messages --------------------------------------------------------------------------
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate most like `name`, whatever its case, or None if none is like it."""
+    import difflib
+
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return by_lower[close[0]] if close else None
+
+
+def some(values: Iterable[Any], limit: int = 8) -> str:
+    """'1224, 1288, 1296 and 4 more'; 'none' for nothing."""
+    shown = [str(value) for value in values]
+    rest = len(shown) - limit
+    return (", ".join(shown[:limit]) + (f" and {rest} more" if rest > 0 else "")) or "none"

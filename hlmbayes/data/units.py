@@ -1,0 +1,239 @@
+"""Ids of level-2 units -> an index for every row, without sorting the rows.
+
+Ids come as integers, as floats that are integers (SPSS has no other numbers)
+or as text with trailing blanks; the same unit may be 1224, 1224.0 and "1224 "
+in two files.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from .reading import NUMBERS, some
+
+HASH_ABOVE = 200_000  # ids above which importing pandas for its hash table is cheaper than a sort
+Ids = np.ndarray | tuple[np.ndarray, np.ndarray]
+EXACT = 2.0**53  # integers up to here are exact in float64
+
+
+def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray]:
+    """Index rows by unit.
+
+    Parameters
+    ----------
+    ids : (N,) array, or the pair (codes (N,), distinct (K,))
+        One id a row, in any order; or encoded already: distinct[codes].
+    name, source : str
+        The column and the data it is in, for messages.
+
+    Returns
+    -------
+    unit : (N,) intp array
+        Index of each row's unit in `unit_ids`.
+    unit_ids : (J,) array
+        Distinct ids, ascending: integers, float64 (if some are fractions) or str objects.
+
+    Raises
+    ------
+    DataError
+        Missing ids, or ids that are neither numbers nor text.
+    """
+    starts = None
+    if isinstance(ids, tuple):
+        codes, raw = ids
+        n_rows = len(codes)
+    else:
+        starts, n_rows = _run_starts(ids), len(ids)
+        codes, raw = _factorize(ids if starts is None else ids[starts])
+    keys = _clean(raw, name, source)
+    gone = np.array([key is None for key in keys]) if keys.dtype.kind == "O" else np.isnan(keys)
+    if gone.any():
+        rows = np.flatnonzero(gone[_expand(codes, starts, n_rows)])
+        raise DataError(
+            f"The id {name!r} of {source} is missing in {len(rows)} of {n_rows} rows: {some(rows + 1)}. "
+            "Give these rows their unit or delete them."
+        )
+    unit_ids, rank = np.unique(keys, return_inverse=True)
+    if not np.array_equal(rank, np.arange(len(raw))):
+        codes = rank[codes]
+    return _expand(codes, starts, n_rows), unit_ids
+
+
+def match_units(
+    ids: np.ndarray, level2: tuple[np.ndarray, np.ndarray], sources: tuple[str, str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Find each unit's level-2 record.
+
+    Parameters
+    ----------
+    ids : (J,) array
+        Level-1 ids as `index_rows` returns them.
+    level2 : ((M,) array, (K,) array)
+        What `index_rows` returns for the M level-2 records.
+    sources : (str, str)
+        Names of the level-1 and level-2 data, for messages.
+
+    Returns
+    -------
+    record : (J,) intp array
+        Row of the level-2 source that belongs to each unit.
+    notes : tuple of str
+        Level-2 records without level-1 rows.
+
+    Raises
+    ------
+    DataError
+        Two records of one id, an id without a record, or text in one source and numbers in the other that
+        cannot be matched.
+    """
+    rows2, ids2 = level2
+    count = np.bincount(rows2, minlength=len(ids2))
+    if (count > 1).any():
+        raise DataError(
+            f"{np.sum(count > 1)} ids have more than one level-2 record in {sources[1]}: "
+            f"{some(ids2[count > 1])}. A unit needs exactly one; delete the duplicates."
+        )
+    keys1, keys2 = _same_type(ids, ids2, sources)
+    order = np.argsort(keys2)
+    place = np.minimum(np.searchsorted(keys2[order], keys1), len(keys2) - 1)
+    lost = keys2[order][place] != keys1
+    if lost.any():
+        raise DataError(
+            f"{lost.sum()} of {len(ids)} ids of {sources[0]} have no record in {sources[1]}: "
+            f"{some(ids[lost])}. Add their level-2 records or take their rows out of the level-1 data."
+        )
+    used = order[place]
+    spare = np.delete(ids2, used)
+    records = "level-2 record has" if len(spare) == 1 else "level-2 records have"
+    notes = (f"{len(spare)} {records} no level-1 rows: {some(spare)}",) if len(spare) else ()
+    record = np.empty(len(ids2), dtype=np.intp)
+    record[rows2] = np.arange(len(rows2))
+    return record[used], notes
+
+
+def _run_starts(ids: np.ndarray) -> np.ndarray | None:
+    """Return where runs of equal ids start, if there are few runs: then only the runs need be looked up."""
+    if ids.dtype.kind not in "biuf":
+        return None
+    changed = ids[1:] != ids[:-1]
+    if np.count_nonzero(changed) > len(ids) // 4:
+        return None
+    return np.concatenate(([0], np.flatnonzero(changed) + 1))
+
+
+def _expand(codes: np.ndarray, starts: np.ndarray | None, n_rows: int) -> np.ndarray:
+    if starts is not None:
+        codes = np.repeat(codes, np.diff(starts, append=n_rows))
+    return codes.astype(np.intp, copy=False)
+
+
+def _factorize(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes and distinct ids such that distinct[codes] is `ids`; the distinct ids in any order."""
+    if ids.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            whole = ids.astype(np.int64)
+        ids = whole if np.array_equal(whole, ids) else ids
+    if ids.dtype.kind in "iu":
+        low, high = int(ids.min()), int(ids.max())
+        if high - low <= 4 * len(ids) + 1000:
+            return _by_table(ids, low, high - low + 1)
+    if ids.dtype.kind in "OUST":
+        return _by_dict(ids.tolist())
+    if ids.dtype.kind in "iuf" and ("pandas" in sys.modules or len(ids) > HASH_ABOVE):
+        import pandas as pd
+
+        codes, distinct = pd.factorize(ids, use_na_sentinel=False)
+        return codes, np.asarray(distinct)
+    distinct, codes = np.unique(ids, return_inverse=True)
+    return codes, distinct
+
+
+def _by_table(ids: np.ndarray, low: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Look integers of a narrow range up in a table: no hashing, and the distinct ids come out ascending."""
+    wide = np.uint64 if ids.dtype == np.uint64 else np.int64  # int8 ids may lie more than 127 apart
+    offset = np.subtract(ids, wide(low), dtype=wide).astype(np.intp, copy=False)
+    present = np.zeros(size, dtype=bool)
+    present[offset] = True
+    distinct = np.flatnonzero(present)
+    table = np.empty(size, dtype=np.intp)
+    table[distinct] = np.arange(len(distinct))
+    return table[offset], distinct.astype(wide) + wide(low)
+
+
+def _by_dict(ids: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    index = {key: code for code, key in enumerate(dict.fromkeys(ids))}
+    codes = np.fromiter(map(index.__getitem__, ids), dtype=np.intp, count=len(ids))
+    distinct = np.empty(len(index), dtype=object)
+    distinct[:] = list(index)
+    return codes, distinct
+
+
+def _clean(raw: np.ndarray, name: str, source: str) -> np.ndarray:
+    """Return the distinct ids as integers, floats or text; missing ones as nan or None."""
+    if raw.dtype.kind in "iu":
+        return raw
+    if raw.dtype.kind == "b":
+        return raw.astype(np.int64)
+    if raw.dtype.kind == "f":
+        raw = np.where(np.isinf(raw), np.nan, raw.astype(np.float64))
+        whole = bool(np.all(raw == np.floor(raw)) and np.all(np.abs(raw) < EXACT))
+        return raw.astype(np.int64) if whole else raw
+    values = [_clean_object(value) for value in raw] if raw.dtype.kind == "O" else [raw[0]]
+    odd = [value for value in values if value is not None and not isinstance(value, str)]
+    if odd:
+        raise DataError(
+            f"The id column {name!r} of {source} holds values such as {odd[0]} ({type(odd[0]).__name__}). "
+            "Ids must be whole numbers or text."
+        )
+    keys = np.empty(len(values), dtype=object)
+    keys[:] = values
+    return keys
+
+
+def _clean_object(value: Any) -> Any:
+    """Text without trailing blanks; a number as text; None for missing; anything else as it is."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    if isinstance(value, str):
+        return value.rstrip() or None
+    if value is None or type(value).__name__ == "NAType" or value != value:
+        return None
+    if isinstance(value, NUMBERS):
+        return str(int(value)) if value == int(value) else str(value)
+    return value
+
+
+def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return keys that compare: text ids as numbers where the other source has numbers."""
+    text1, text2 = ids1.dtype.kind == "O", ids2.dtype.kind == "O"
+    if text1 == text2:
+        return ids1, ids2
+    text, source = (ids1, sources[0]) if text1 else (ids2, sources[1])
+    try:
+        keys = np.array([float(value) for value in text])
+    except ValueError:
+        odd = [value for value in text if not _is_number(value)]
+        raise DataError(
+            f"The ids are text in {source} and numbers in {sources[1] if text1 else sources[0]}, and "
+            f"{len(odd)} of the texts are not numbers: {some(odd)}. Store the ids the same way in both."
+        ) from None
+    distinct, count = np.unique(keys, return_counts=True)
+    if (count > 1).any():
+        doubles = text[np.isin(keys, distinct[count > 1])]
+        raise DataError(
+            f"The ids are text in {source} and numbers in {sources[1] if text1 else sources[0]}, and several "
+            f"texts are the same number: {some(doubles)}. Store the ids the same way in both."
+        )
+    return (keys, ids2) if text1 else (ids1, keys)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,291 @@
+"""Checks of a model's assumptions, with a verdict in plain words; the same for a fit and a posterior.
+
+Each check returns a small `Check`; `check` runs them all. Verdicts are aids to looking, not proofs:
+with many units trifles are significant, with few serious misfit is not. The figures are in `plots`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import chdtrc, ndtr
+
+from ..errors import OutputError
+from . import diagnostic_tree
+from .diagnostic_tree import is_tree, level1, level2, tree
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALPHA = 0.01  # a check of many rows or units should not cry wolf
+COOK_LIMIT = 1.0  # moves the fixed effects by a standard error each, on average
+SERIOUS_SHIFT = 1.0  # of one fixed effect, in standard errors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Check:
+    """One check.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    ok : bool
+        False: look closer.
+    verdict : str
+        In plain words.
+    table : DataFrame
+        The figures behind it.
+    """
+
+    name: str
+    ok: bool
+    verdict: str
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Checks:
+    """All checks of a fit or posterior; printed as a list, a table in ``frame()``, by name in brackets."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing calls for a closer look."""
+        return all(check.ok for check in self.checks)
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate names, ok and verdicts."""
+        import pandas as pd
+
+        rows = [[check.name, check.ok, check.verdict] for check in self.checks]
+        return pd.DataFrame(rows, columns=["check", "ok", "verdict"]).set_index("check")
+
+    def __getitem__(self, name: str) -> Check:
+        for check in self.checks:
+            if check.name == name:
+                return check
+        raise KeyError(f"{name!r}: the checks are {', '.join(c.name for c in self.checks)}")
+
+    def __iter__(self) -> Iterator[Check]:
+        return iter(self.checks)
+
+    def __repr__(self) -> str:
+        import textwrap
+
+        lines = []
+        for check in self.checks:
+            head = f"{'ok   ' if check.ok else 'LOOK '} {check.name}: "
+            lines.append(textwrap.fill(head + check.verdict, 96, subsequent_indent="      "))
+        return "\n".join(lines)
+
+
+def check(source: Any) -> Checks:
+    """Run every check that the source has what it takes for.
+
+    Parameters
+    ----------
+    source : Fit, Posterior or DataTree
+        A DataTree as `tree` makes it.
+    """
+    data = tree(source)
+    groups = set(data.children)
+    found = []
+    if "level2" in groups:
+        if int(data["level2"].attrs["rank"]):
+            found += [normality_level2(data), outliers(data)]
+        found.append(homogeneity(data))
+    if "level1" in groups:
+        found.append(normality_level1(data))
+    if "influence" in groups:
+        found.append(influence(data))
+    return Checks(tuple(found))
+
+
+def _frame(columns: dict[str, Any], index: str | None = None) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(columns)
+    return frame.set_index(index) if index else frame
+
+
+def normality_level2(source: Any) -> Check:
+    """Compare mdist with its chi-square distribution: Cramer-von Mises on chi-square probabilities.
+
+    Under normality mdist is chi-square with d.f. the rank of tau, so p_j = P(chi2 > mdist_j) is uniform.
+    The p-value is that of Csorgo & Faraway's (1996) limiting distribution; estimated parameters make the
+    test lean towards "ok".
+    """
+    data = level2(source)
+    df = int(data.attrs["rank"])
+    if not df:
+        raise OutputError("all variances of the random effects are estimated as zero: nothing to check")
+    mdist = data["mdist"].values
+    statistic = cramer_von_mises(chdtrc(df, mdist))
+    p = cramer_von_mises_p(statistic)
+    correlation = float(np.corrcoef(np.sort(mdist), np.sort(data["chipct"].values))[0, 1])
+    ok = p >= ALPHA
+    verdict = (
+        f"the units' distances (mdist) {'follow' if ok else 'do not follow'} the chi-square distribution "
+        f"that normal random effects give (p {_p(p)}; Q\u2013Q correlation {correlation:.3f})."
+        + ("" if ok else " See plots.chi2_qq; robust standard errors are the safer ones.")
+    )
+    table = _frame(
+        {"n_units": [len(mdist)], "df": [df], "W2": [statistic], "p_value": [p], "r_qq": [correlation]}
+    )
+    return Check("normality of random effects", ok, verdict, table)
+
+
+def cramer_von_mises(p: np.ndarray) -> float:
+    """Give the Cramer-von Mises statistic of values that should be uniform."""
+    n = len(p)
+    return float(1 / (12 * n) + np.sum((np.sort(p) - (2 * np.arange(1, n + 1) - 1) / (2 * n)) ** 2))
+
+
+def cramer_von_mises_p(statistic: float) -> float:
+    """Give the upper tail of the limiting distribution: that of sum_k chi2_1 / (k pi)^2.
+
+    By Imhof's inversion of its characteristic function, whose modulus and angle have closed forms:
+    the product over k of (1 - 2it / (k pi)^2) is sin(z) / z with z^2 = 2it (Anderson & Darling 1952).
+    """
+    if statistic <= 0.02:  # below the distribution's support for all that matters (its 0.01 % point)
+        return 1.0
+    t = np.linspace(1e-6, 2500.0, 250_001)
+    z = np.sqrt(2j * t)
+    # log(sin(z) / z) without overflow: |Im z| is large
+    log_phi = -0.5 * (-1j * z + np.log1p(-np.exp(2j * z)) - np.log(-2j * z))
+    integrand = np.exp(log_phi.real) * np.sin(np.unwrap(log_phi.imag) - t * statistic) / t
+    step = t[1] - t[0]
+    integral = step * (integrand.sum() - 0.5 * (integrand[0] + integrand[-1]))
+    return float(np.clip(0.5 + integral / np.pi, 0.0, 1.0))
+
+
+def outliers(source: Any, most: int = 10) -> Check:
+    """List units whose mdist is too large for chance: p < 0.01 after Bonferroni's correction for J units."""
+    data = level2(source)
+    df = int(data.attrs["rank"])
+    mdist = data["mdist"].values
+    p = np.minimum(chdtrc(df, mdist) * len(mdist), 1.0)
+    worst = np.argsort(-mdist, kind="stable")[:most]
+    units = data["unit"].values
+    name = str(data.attrs["id_name"])
+    table = _frame(
+        {name: units[worst], "mdist": mdist[worst], "p_bonferroni": p[worst], "nj": data["n"].values[worst]},
+        name,
+    )
+    far = [str(u) for u in units[worst][p[worst] < ALPHA]]
+    n = int((p < ALPHA).sum())
+    verdict = (
+        f"no unit is farther from the others than chance allows; the farthest is {units[worst[0]]} "
+        f"(mdist {mdist[worst[0]]:.2f}, corrected p {_p(float(p[worst[0]]))})."
+        if not n
+        else f"{n} unit{'s are' if n > 1 else ' is'} farther out than chance allows: {', '.join(far[:5])}"
+        + (f" and {n - 5} more" if n > 5 else "")
+        + ". Look at the data of each before anything else."
+    )
+    return Check("outlying units", not n, verdict, table)
+
+
+def homogeneity(source: Any) -> Check:
+    """Ask whether units differ in level-1 spread: Raudenbush & Bryk's chi-square on ln s.d. (2002, p. 264).
+
+    d_j = (ln S_j - mean) sqrt(2 f_j) with S_j the s.d. about the unit's own regression (olsrsvar).
+    """
+    data = level2(source)
+    q = data.sizes["coef"]
+    log_sd, f = data["olsrsvar"].values, data["n"].values - q
+    used = np.isfinite(log_sd) & (f > 0)
+    if used.sum() < 2:
+        verdict = "too few units have a residual spread of their own to compare."
+        return Check("equal level-1 variances", True, verdict, _frame({"n_units": [int(used.sum())]}))
+    log_sd, f = log_sd[used], f[used]
+    d = (log_sd - np.average(log_sd, weights=f)) * np.sqrt(2.0 * f)
+    chi2, df = float(np.sum(d**2)), int(used.sum()) - 1
+    p = float(chdtrc(df, chi2))
+    unlike = np.flatnonzero(used)[np.argsort(-np.abs(d), kind="stable")[:3]]
+    small = float(np.median(f)) < 10
+    ok = p >= ALPHA or small
+    names = ", ".join(str(u) for u in data["unit"].values[unlike])
+    verdict = (
+        f"the units' residual variances {'do not differ' if p >= ALPHA else 'differ'} more than by chance "
+        f"(chi-square {chi2:.1f}, {df} d.f., p {_p(p)})."
+    )
+    if p < ALPHA:
+        verdict += (
+            " With units this small the test cries wolf: do not rely on it."
+            if small
+            else f" Most unlike the rest: {names}. A left-out level-1 predictor or a slope that varies "
+            "does this; see plots.log_sd_histogram and an equation for log(sigma2)."
+        )
+    table = _frame({"n_units": [int(used.sum())], "chi2": [chi2], "df": [df], "p_value": [p]})
+    return Check("equal level-1 variances", ok, verdict, table)
+
+
+def normality_level1(source: Any) -> Check:
+    """Look at skewness and excess kurtosis of the level-1 residuals, and how many are beyond 3 sigma."""
+    data = level1(source)
+    z = data["residual"].values / data["sigma"].values
+    z = (z - z.mean()) / z.std()
+    skew, kurtosis = float(np.mean(z**3)), float(np.mean(z**4) - 3.0)
+    beyond, expected = int((np.abs(z) > 3).sum()), float(2 * ndtr(-3.0) * len(z))
+    ok = abs(skew) < 0.5 and abs(kurtosis) < 1.0 and beyond <= expected + 4 * np.sqrt(expected) + 1
+    shape = []
+    if abs(skew) >= 0.2:
+        shape.append(f"a longer {'right' if skew > 0 else 'left'} tail")
+    if abs(kurtosis) >= 0.4:
+        shape.append(f"{'heavier' if kurtosis > 0 else 'lighter'} tails than the normal distribution")
+    verdict = (
+        f"skewness {skew:.2f}, excess kurtosis {kurtosis:.2f}, {beyond} of {len(z)} residuals beyond 3 s.d. "
+        f"({expected:.0f} expected): "
+        + (" and ".join(shape) if shape else "much like a normal distribution")
+        + ("." if ok else ". See plots.level1_qq; robust standard errors are the safer ones.")
+    )
+    table = _frame(
+        {"n_rows": [len(z)], "skewness": [skew], "kurtosis": [kurtosis], "beyond_3_sd": [beyond],
+         "expected": [expected]}
+    )  # fmt: skip
+    return Check("normality of level-1 residuals", ok, verdict, table)
+
+
+def influence(source: Any, most: int = 10) -> Check:
+    """List the units that move the fixed effects most, each left out in turn (tau and sigma2 held)."""
+    data = diagnostic_tree.influence(source)
+    cook, z, units = data["cook"].values, data["change_in_se"].values, data["unit"].values
+    effects = [str(e) for e in data["fixed_effect"].values]
+    size = np.max(np.abs(np.where(np.isfinite(z), z, 0.0)), axis=1)
+    size = np.where(np.isinf(cook), np.inf, size)
+    worst = np.argsort(-np.where(np.isinf(cook), 1e300, cook), kind="stable")[:most]
+    moved = [effects[int(np.argmax(np.abs(np.nan_to_num(row))))] for row in z[worst]]
+    name = str(data.attrs["id_name"])
+    table = _frame({name: units[worst], "cook": cook[worst], "most_moved": moved, "in_se": size[worst]}, name)
+    bad = (cook > COOK_LIMIT) | (size > SERIOUS_SHIFT)
+    first = worst[0]
+    if np.isinf(cook[first]):
+        verdict = (
+            f"unit {units[first]} alone carries a fixed effect: without it the effect cannot be estimated."
+        )
+    else:
+        verdict = (
+            f"leaving out unit {units[first]} moves the fixed effects most (Cook's distance "
+            f"{cook[first]:.3f}; {moved[0]} by {size[first]:.2f} standard errors): "
+            + (
+                "a conclusion may rest on it. Report the results without it, too."
+                if bad.any()
+                else "harmless."
+            )
+        )
+    return Check("influence of single units", not bad.any(), verdict, table)
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+__all__ = [
+    "Check", "Checks", "check", "homogeneity", "influence", "is_tree", "normality_level1", "normality_level2",
+    "outliers", "tree",
+]  # fmt: skip

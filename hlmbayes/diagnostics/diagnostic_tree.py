@@ -1,0 +1,343 @@
+"""One layout for what is drawn and checked, from a fit or from a posterior: an ArviZ/xarray DataTree.
+
+Groups and dimensions (names as in the posterior's own tree): ``level2`` over unit, coef (random level-1
+coefficients), coefficient (all of them); ``level1`` over row; ``influence`` over unit and
+fixed_effect; ``level2_variables`` over unit. A variable's ``long_name`` is its label.
+
+For a fit the EB residuals have normal intervals u* +- z sqrt(pv), gamma, tau and sigma2 taken as known;
+for a posterior they are posterior means with equal-tailed intervals, everything unknown. What needs
+one value of the parameters (mdist, influence) is computed for a posterior at the posterior means.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..errors import OutputError
+from ..posterior import container
+from ..residuals.frames import SUMMARIES, level2_names, level2_values
+from ..residuals.influence import leave_one_out
+from ..residuals.quantities import eb_coefficients, row_residuals, unit_residuals
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ..data.two_level import TwoLevelData
+    from ..equations.model import Model
+    from ..estimation.fit import Components
+    from ..likelihood.design import Design
+    from ..likelihood.evaluate import System
+
+PROB = 0.95
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """A posterior at its means, with the attributes of a Fit that residuals and graphs need.
+
+    ``vcov_free`` (F, F) is the posterior covariance of the fixed effects; ``gamma_draws`` (S, F) their draws;
+    ``u_draws`` (S, J, q) those of the random effects, None where they were not kept; ``u_mean`` and
+    ``u_sd`` (J, q).
+    """
+
+    model: Model
+    design: Design
+    system: System
+    gamma_free: np.ndarray
+    entering: Components
+    vcov_free: np.ndarray
+    data: TwoLevelData | None
+    gamma_draws: np.ndarray
+    u_draws: np.ndarray | None
+    u_mean: np.ndarray
+    u_sd: np.ndarray
+    variance_model: None = None
+    weighting: None = None
+    weighted_kind: str = ""
+    method: str = "posterior"
+
+    @property
+    def effect_names(self) -> tuple[str, ...]:
+        """Names of the random effects."""
+        return tuple(self.model.coefficients[r].effect for r in self.design.random)
+
+
+def is_tree(source: Any) -> bool:
+    """Say whether a source is a tree already."""
+    return hasattr(source, "children") and hasattr(source, "to_dict")
+
+
+def point_of(source: Any) -> Any:
+    """Give what residuals are computed from: the fit itself, or a posterior's `Point`.
+
+    Raises
+    ------
+    OutputError
+        Neither a Fit nor a Posterior.
+    """
+    if hasattr(source, "gamma_free"):
+        return source
+    if hasattr(source, "settings") and hasattr(source, "parameter_draws"):
+        if "diagnostic_point" not in source.__dict__:  # made once, as a cached property would be
+            source.__dict__["diagnostic_point"] = _posterior_point(source)
+        return source.__dict__["diagnostic_point"]
+    raise OutputError(
+        f"a Fit or a Posterior is wanted here, got {type(source).__name__}: fit = model.fit(data), or "
+        "post = model.sample(data)"
+    )
+
+
+def _posterior_point(posterior: Any) -> Point:
+    from ..estimation.fit import Components
+
+    design = posterior.target.design
+    first = [int(np.flatnonzero(design.free == f)[0]) for f in range(design.n_fixed)]
+    data = posterior.data
+    gamma = container.flat(data, "gamma")[:, first]
+    components = Components(
+        container.flat(data, "tau").mean(axis=0), float(container.flat(data, "sigma2").mean())
+    )
+    q = design.n_random
+    draws = container.flat(data, "u") if container.has(data, "u") else None
+    if draws is None:
+        table = posterior.effects()
+        mean, sd = (table.filter(regex=f"_{k}$").to_numpy() for k in ("mean", "sd"))
+    else:
+        mean, sd = draws.mean(axis=0), draws.std(axis=0, ddof=1)
+    return Point(
+        posterior.model, design, posterior.target.system, gamma.mean(axis=0), components,
+        np.cov(gamma.T).reshape(len(first), len(first)), posterior.rows, gamma, draws, mean.reshape(-1, q),
+        sd.reshape(-1, q),
+    )  # fmt: skip
+
+
+def label_of(source: Any, variable: str) -> str:
+    """Give a variable's label, or its name where the data have none."""
+    labels = getattr(point_of(source).data, "labels", {})
+    return labels.get(variable.lower()) or variable
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def level2(source: Any, prob: float = PROB) -> xr.Dataset:
+    """Give the level-2 residual quantities; intervals have probability ``prob``."""
+    if is_tree(source):
+        return _group(source, "level2")
+    point = point_of(source)
+    values, design = unit_residuals(point), point.design
+    eb, pv, low, high, kind = _effects(point, values.eb, values.pv, prob)
+    b = values.fitted.copy()
+    b[:, design.random] += eb
+    unit, coef = ("unit",), ("unit", "coef")
+    data = {
+        "n": (unit, values.n, {"long_name": SUMMARIES["nj"]}),
+        "eb": (coef, eb, {"long_name": "EB residual" if kind == "normal" else "Posterior mean of u"}),
+        "eb_low": (coef, low),
+        "eb_high": (coef, high),
+        "pv": (("unit", "coef", "coef_bis"), pv, {"long_name": "Posterior covariance of u"}),
+        "ols": (coef, values.ols, {"long_name": "OLS residual"}),
+        "fitted": (("unit", "coefficient"), values.fitted, {"long_name": "Fitted value"}),
+        "b": (("unit", "coefficient"), b, {"long_name": "Level-1 coefficient"}),
+    }
+    data |= {
+        name: (unit, getattr(values, name), {"long_name": label})
+        for name, label in SUMMARIES.items()
+        if name != "nj"
+    }
+    attrs = {"interval_prob": prob, "interval_kind": kind, "rank": values.rank, **_attrs(point)}
+    return _dataset(point, data, attrs)
+
+
+def _effects(
+    point: Any, eb: np.ndarray, pv: np.ndarray, prob: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:
+    """Give effects, their covariances and interval ends, and the kind of the interval."""
+    tail = 0.5 - 0.5 * prob
+    if not isinstance(point, Point):
+        half = float(-ndtri(tail)) * np.sqrt(np.einsum("jaa->ja", pv))
+        return eb, pv, eb - half, eb + half, "normal"
+    if point.u_draws is None:
+        half = float(-ndtri(tail)) * point.u_sd
+        diagonal = np.full_like(pv, np.nan)
+        index = np.arange(pv.shape[1])
+        diagonal[:, index, index] = point.u_sd**2
+        return point.u_mean, diagonal, point.u_mean - half, point.u_mean + half, "normal (posterior sd)"
+    low, high = np.quantile(point.u_draws, [tail, 1.0 - tail], axis=0)
+    about = point.u_draws - point.u_mean
+    spread = np.einsum("sja,sjb->jab", about, about) / (len(about) - 1)
+    return point.u_mean, spread, low, high, "eti"
+
+
+def level1(source: Any) -> xr.Dataset:
+    """Give the level-1 residuals of every analysed row."""
+    if is_tree(source):
+        return _group(source, "level1")
+    point = point_of(source)
+    b = eb_coefficients(point)
+    if isinstance(point, Point):
+        b = point.design.level1_coefficients(point.gamma_free)
+        b[:, point.design.random] += point.u_mean
+    rows = row_residuals(point, b)
+    data = {
+        "residual": (("row",), rows.residual, {"long_name": "Level-1 residual"}),
+        "fitted": (("row",), rows.fitted, {"long_name": f"Fitted {label_of(point, point.model.outcome)}"}),
+        "sigma": (("row",), rows.sigma, {"long_name": "Level-1 standard deviation"}),
+        "unit_index": (("row",), rows.unit),
+    }
+    return _dataset(point, data, _attrs(point), row=rows.row)
+
+
+def influence(source: Any) -> xr.Dataset:
+    """Give the influence of every unit on the fixed effects, changes also in standard errors."""
+    if is_tree(source):
+        return _group(source, "influence")
+    point = point_of(source)
+    found, design = leave_one_out(point), point.design
+    se = np.sqrt(np.diag(point.vcov_free))
+    effects = ("unit", "fixed_effect")
+    data = {
+        "cook": (("unit",), found.cook, {"long_name": "Cook's distance"}),
+        "leverage": (("unit",), found.leverage, {"long_name": "Leverage"}),
+        "change": (effects, found.change[:, design.free], {"long_name": "Change without the unit"}),
+        "change_in_se": (
+            effects, (found.change / se)[:, design.free],
+            {"long_name": "Change without the unit, in standard errors"},
+        ),
+    }  # fmt: skip
+    return _dataset(point, data, _attrs(point))
+
+
+def level2_variables(source: Any) -> xr.Dataset:
+    """Give every numeric level-2 variable at hand."""
+    if is_tree(source):
+        return _group(source, "level2_variables")
+    point = point_of(source)
+    data = {}
+    for name in level2_names(point):
+        values = level2_values(point, name)
+        if values.dtype.kind in "iufb":
+            labels = getattr(point.data, "value_labels", {}).get(name.lower(), {})
+            attrs = {"long_name": label_of(point, name)}
+            if labels:
+                attrs["value_labels"] = json.dumps({str(float(k)): str(v) for k, v in labels.items()})
+            data[name] = (("unit",), values.astype(float), attrs)
+    return _dataset(point, data, _attrs(point))
+
+
+def level2_variable(source: Any, name: str) -> tuple[np.ndarray, str, str]:
+    """Give a level-2 variable, (J,) in the order of the units, its label, and its name in the data.
+
+    Raises
+    ------
+    OutputError
+        No such variable, or not numeric.
+    """
+    if not is_tree(source):
+        point = point_of(source)
+        values = level2_values(point, name)
+        if values.dtype.kind not in "iufb":
+            raise OutputError(f"{name} is not numeric: a numeric level-2 variable is wanted")
+        spelled = {other.lower(): other for other in [*point.design.moments.level2, *level2_names(point)]}
+        return values.astype(float), label_of(point, name), spelled[name.lower()]
+    known = {str(v).lower(): v for v in level2_variables(source).data_vars}
+    if name.lower() not in known:
+        raise OutputError(f"there is no level-2 variable {name!r}; there are {', '.join(known) or 'none'}")
+    variable = level2_variables(source)[known[name.lower()]]
+    return np.asarray(variable.values), str(variable.attrs.get("long_name", name)), str(variable.name)
+
+
+def tree(source: Any, prob: float = PROB) -> xr.DataTree:
+    """Give everything as one DataTree; ``level1`` only where there are rows.
+
+    Parameters
+    ----------
+    source : Fit, Posterior or DataTree
+    prob : float
+        Probability of the intervals.
+    """
+    if is_tree(source):
+        return source
+    point = point_of(source)
+    groups = {"level2": level2(point, prob)} if point.design.n_random else {}
+    if point.data is not None:
+        groups["level1"] = level1(point)
+    if point.design.n_fixed:
+        groups["influence"] = influence(point)
+    groups["level2_variables"] = level2_variables(point)
+    return container.tree(groups, _attrs(point))
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+def _group(source: Any, name: str) -> xr.Dataset:
+    if name not in source.children:
+        raise OutputError(
+            f"this DataTree has no group {name!r} (it has {', '.join(source.children) or 'none'}): make one "
+            "with hlmbayes.diagnostics.tree(fit or posterior)"
+        )
+    return source[name].to_dataset()
+
+
+def _attrs(point: Any) -> dict[str, Any]:
+    return {
+        "engine": point.method,
+        "outcome": point.model.outcome,
+        "outcome_label": label_of(point, point.model.outcome),
+        "id_name": point.design.moments.id_name,
+        "id_label": label_of(point, point.design.moments.id_name),
+    }
+
+
+def _dataset(
+    point: Any, variables: dict[str, Any], attrs: dict[str, Any], row: np.ndarray | None = None
+) -> xr.Dataset:
+    """Label arrays with the names of units, coefficients and fixed effects."""
+    model, random = point.model, [int(r) for r in point.design.random]
+    names, (titles, labels) = list(model.coefficient_names), _titles(point)
+    known: dict[str, Any] = {
+        "unit": container.text_or_numbers(point.design.unit_ids),
+        "row": row,
+        "coef": [names[r] for r in random],
+        "coef_bis": [names[r] for r in random],
+        "coefficient": names,
+        "fixed_effect": list(model.gamma_names),
+        "effect_title": ("fixed_effect", effect_titles(model)),
+        "coef_title": ("coef", [titles[r] for r in random]),
+        "coefficient_title": ("coefficient", titles),
+        "coef_label": ("coef", [labels[r] for r in random]),
+        "coefficient_label": ("coefficient", labels),
+    }
+    return container.labelled(variables, known, attrs)
+
+
+def effect_titles(model: Model) -> list[str]:
+    """Give each fixed effect's name in variables: "intercept", "sector", "ses", "ses × sector"."""
+    titles = []
+    for coefficient in model.coefficients:
+        for gamma in coefficient.gammas:
+            names = [v for v in (coefficient.predictor.variable, gamma.predictor.variable) if v is not None]
+            titles.append(" × ".join(names) or "intercept")
+    return titles
+
+
+def lower_first(text: str) -> str:
+    """Make the first letter small for the middle of a sentence, unless the word is an acronym."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _titles(point: Any) -> tuple[list[str], list[str]]:
+    """Give each level-1 coefficient's name in words, "slope of ses", and its variable's label."""
+    titles, labels = [], []
+    for coefficient in point.model.coefficients:
+        variable = coefficient.predictor.variable
+        label = "" if variable is None else label_of(point, variable)
+        titles.append("intercept" if variable is None else f"slope of {variable}")
+        labels.append("" if label == variable else label)
+    return titles, labels

@@ -1,0 +1,249 @@
+"""Predicted outcomes with confidence bands: what HLM's model graphs draw.
+
+A prediction is x'gamma at values of the variables, random effects at zero. Its standard error is
+sqrt(x' Vg x), gamma's uncertainty alone; a posterior's band is the quantiles of x'gamma over its draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..data.columns import suggest
+from ..errors import OutputError
+from ..residuals.frames import level2_values
+from .diagnostic_tree import Point, is_tree, label_of, point_of
+
+POINTS = 41
+MANY_VALUES = 7
+Values = Literal["all", "quartiles", "categories"] | float | Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A predictor of the model, in its own units; a group-mean centred one as deviations from unit means.
+
+    ``values`` (N,) or (J,), without missing ones; ``mean`` theirs; ``note`` says if they are deviations.
+    """
+
+    name: str
+    level: int
+    label: str
+    values: np.ndarray
+    mean: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One line of a model graph, over ``x`` (n,) in raw units: predicted value and band, (n,) each.
+
+    ``at`` gives the values of the other variables that distinguish it, raw units.
+    """
+
+    at: dict[str, float]
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def variables_of(source: Any) -> dict[str, Variable]:
+    """Give every predictor of the model by lower-case name.
+
+    Raises
+    ------
+    OutputError
+        A DataTree, which has no model.
+    """
+    if is_tree(source):
+        raise OutputError("a model graph needs the model: give the Fit or the Posterior, not a DataTree")
+    point = point_of(source)
+    found: dict[str, Variable] = {}
+    for coefficient in point.model.coefficients:
+        if coefficient.predictor.variable is not None:
+            _add(found, point, coefficient.predictor, 1)
+        for gamma in coefficient.gammas:
+            if gamma.predictor.variable is not None:
+                _add(found, point, gamma.predictor, 2)
+    return found
+
+
+def _add(found: dict[str, Variable], point: Any, predictor: Any, level: int) -> None:
+    name = predictor.variable.lower()
+    if name in found:
+        return
+    if level == 2:
+        values = np.asarray(level2_values(point, name), dtype=float)
+    else:
+        values = _level1(point, name, predictor.centering)
+    note = ", deviation from the unit's mean" if predictor.centering == "group" else ""
+    found[name] = Variable(
+        predictor.variable, level, label_of(point, name), values, float(values.mean()), note
+    )  # fmt: skip
+
+
+def as_used(point: Any, predictor: Any, x: Any) -> Any:
+    """Give a variable's values, in its own units, as one place of the model uses them.
+
+    A variable may be used raw in one equation and grand-mean centred in another.
+    """
+    return x - point.design.centers[predictor.variable.lower()] if predictor.centering == "grand" else x
+
+
+def _level1(point: Any, name: str, centering: str) -> np.ndarray:
+    """Give a level-1 variable's values; from moments, where there are no rows, the units' means."""
+    moments, data = point.design.moments, point.data
+    column = [c.lower() for c in moments.columns].index(name)
+    if data is None:
+        if centering == "group":  # two standard deviations either way: the range is all that is used
+            spread = np.sqrt(moments.sscp[:, column, column].sum() / moments.n.sum())
+            return np.array([-2.0, 0.0, 2.0]) * spread
+        return np.asarray(moments.mean[:, column])
+    mask, _ = data.complete_rows(moments.columns)
+    row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
+    x = np.asarray(data.level1_column(name), dtype=float)[row]
+    if centering != "group":
+        return x
+    unit = np.searchsorted(point.design.unit_ids, data.unit_ids[data.unit[row]])
+    return x - moments.mean[unit, column]
+
+
+def find_variable(known: Mapping[str, Variable], name: str) -> Variable:
+    """Find a predictor by name in any case.
+
+    Raises
+    ------
+    OutputError
+        The model has no such predictor.
+    """
+    if name.lower() not in known:
+        hint = suggest(name, [v.name for v in known.values()]) if known else "It has no predictors."
+        hint = hint.replace("Its columns are", "Its predictors are")
+        raise OutputError(f"{name!r} is not a predictor of this model. {hint}")
+    return known[name.lower()]
+
+
+def choose(variable: Variable, wanted: Values) -> np.ndarray:
+    """Give the values to draw lines for: "all" or "categories", "quartiles", a number or several.
+
+    Raises
+    ------
+    OutputError
+        "all" of a variable with many values, or no number.
+    """
+    distinct = np.unique(variable.values)
+    if isinstance(wanted, str):
+        if wanted == "quartiles":
+            return np.unique(np.quantile(variable.values, [0.25, 0.5, 0.75]))
+        if wanted not in ("all", "categories"):
+            raise OutputError(
+                f'{variable.name}: {wanted!r} is not known; use "all", "quartiles" or a list of values'
+            )
+        if len(distinct) > MANY_VALUES:
+            raise OutputError(
+                f"{variable.name} has {len(distinct)} different values, too many for a line each: use "
+                '"quartiles" or a list of values'
+            )
+        return distinct
+    try:
+        values = np.atleast_1d(np.asarray(wanted, dtype=float))
+    except (TypeError, ValueError):
+        raise OutputError(f"{variable.name}: wants numbers, got {wanted!r}") from None
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise OutputError(f"{variable.name}: wants one or more numbers, got {wanted!r}")
+    return values
+
+
+def design_rows(
+    point: Any, known: Mapping[str, Variable], at: Mapping[str, np.ndarray], n: int
+) -> np.ndarray:
+    """Give x (n, F) of n predictions; variables not in ``at`` (raw units, (n,) each) are at their means."""
+
+    def value(predictor: Any) -> np.ndarray | float:
+        if predictor.variable is None:
+            return 1.0
+        name = predictor.variable.lower()
+        return as_used(point, predictor, at.get(name, known[name].mean))
+
+    x = np.zeros((n, point.design.n_fixed))
+    column = iter(point.design.free)
+    for coefficient in point.model.coefficients:
+        level1 = value(coefficient.predictor)
+        for gamma in coefficient.gammas:
+            x[:, next(column)] += level1 * value(gamma.predictor)
+    return x
+
+
+def predict(
+    source: Any,
+    x: str,
+    by: Mapping[str, Values] | None = None,
+    *,
+    at: Mapping[str, float] | None = None,
+    prob: float = 0.95,
+    robust: bool = False,
+) -> tuple[Line, ...]:
+    """Predict the outcome over one variable, with a line for each combination of values of others.
+
+    Parameters
+    ----------
+    source : Fit or Posterior
+    x : str
+        A level-1 or level-2 predictor of the model. A group-mean centred one counts as the deviation
+        from the unit's mean, every other one in its own units.
+    by : mapping of name to values, optional
+        "all", "quartiles", "categories", a number or several.
+    at : mapping of name to number, optional
+        Where to hold variables that have no line of their own; their (unweighted) means by default.
+    prob : float
+        Probability of the pointwise bands: normal for a fit, equal-tailed quantiles for a posterior.
+    robust : bool
+        Robust standard errors (a fit only); always with sampling weights.
+
+    Raises
+    ------
+    OutputError
+        A variable that is not a predictor of the model, or values that cannot be.
+    """
+    if not 0 < prob < 1:
+        raise OutputError(f"the probability of a band lies between 0 and 1, got {prob!r}")
+    known = variables_of(source)
+    point = point_of(source)
+    over = find_variable(known, x)
+    by = {find_variable(known, name).name.lower(): values for name, values in (by or {}).items()}
+    held = {
+        find_variable(known, k).name.lower(): float(choose(known[k.lower()], v)[0])
+        for k, v in (at or {}).items()
+    }
+    if over.name.lower() in by or over.name.lower() in held:
+        raise OutputError(f"{x} cannot be both the x axis and held at a value")
+    grid = np.linspace(over.values.min(), over.values.max(), POINTS)
+    lines = []
+    for combination in product(*(choose(known[name], values) for name, values in by.items())):
+        here = dict(zip(by, (float(v) for v in combination), strict=True))
+        values = {k: np.full(POINTS, v) for k, v in {**held, **here}.items()} | {over.name.lower(): grid}
+        rows = design_rows(point, known, values, POINTS)
+        lines.append(Line(here, grid, *_band(point, rows, prob, robust)))
+    return tuple(lines)
+
+
+def _band(point: Any, x: np.ndarray, prob: float, robust: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    tail = 0.5 - 0.5 * prob
+    if isinstance(point, Point):
+        draws = point.gamma_draws @ x.T
+        low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
+        return draws.mean(axis=0), low, high
+    vcov = point.vcov_free
+    if robust or point.weighted_kind == "sampling":  # the model-based one is not valid with such weights
+        from ..inference.hlm_tables import robust_covariance
+
+        vcov = robust_covariance(point)
+    y = x @ point.gamma_free
+    half = float(-ndtri(tail)) * np.sqrt(np.maximum(np.einsum("nf,fg,ng->n", x, vcov, x), 0.0))
+    return y, y - half, y + half

@@ -1,0 +1,301 @@
+"""lme4-style formulas -> the parts of a model: ``y ~ (w + v)*group(x) + (group(x) | id)``.
+
+A formula is expanded to products of at most one level-1 and one level-2
+predictor. The products with one level-1 predictor are the level-2 equation of
+its coefficient, which is how Raudenbush & Bryk (2002, p. 80) combine the two
+levels, read backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from .lines import CENTERING, MAKE_COLUMN, TOKEN, Token
+from .parts import Coefficient, Predictor, Term, fail, numbered, same_name
+
+_Product = tuple[Predictor, ...]  # () is the intercept
+_MAX_DEPTH = 25  # parentheses inside parentheses; deeper is no formula anybody wrote
+_EXAMPLE = "y ~ (w + v)*group(x) + (group(x) | id)"
+
+
+class _RandomPart(NamedTuple):
+    products: list[_Product]
+    group: str
+
+
+def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> tuple[str, tuple[Coefficient, ...]]:
+    """Outcome and coefficients of the model a formula describes.
+
+    Raises
+    ------
+    EquationError
+        Not a formula of a two-level linear model, or the level of a variable is not known.
+    """
+    if not isinstance(text, str):
+        fail("", f"the formula must be text, got {type(text).__name__}")
+    where = f'formula "{" ".join(text.split())}"'
+    reader = _Reader(where, _tokens(where, text))
+    outcome, fixed, random = reader.formula()
+    if data is not None and not same_name(random.group, data.id_name):
+        fail(where, f"the data's units are {data.id_name}, got (... | {random.group})")
+    known = _level2_names(where, outcome, fixed, random.products, level2, data)
+    return outcome, numbered(_terms(where, fixed, random.products, known))
+
+
+def _tokens(where: str, text: str) -> list[Token]:
+    tokens = [Token(str(match.lastgroup), match[0]) for match in TOKEN.finditer(text)]
+    for token in tokens:
+        if token.kind == "op" and token.text not in "~+-*:()|":
+            fail(where, f'"{token.text}" has no meaning here; wanted a formula such as {_EXAMPLE}')
+    return tokens
+
+
+class _Reader:
+    """Recursive-descent reader of one formula; `position` walks over the tokens."""
+
+    def __init__(self, where: str, tokens: list[Token]) -> None:
+        self.where = where
+        self.tokens = tokens
+        self.position = 0
+        self.random: list[_RandomPart] = []
+
+    def fail(self, message: str) -> NoReturn:
+        fail(self.where, message)
+
+    def peek(self) -> str:
+        """The next token if it is an operator, "name" for any other, "" at the end."""
+        if self.position >= len(self.tokens):
+            return ""
+        token = self.tokens[self.position]
+        return token.text if token.kind == "op" else "name"
+
+    def take(self, op: str) -> None:
+        if self.peek() != op:
+            got = self.tokens[self.position].text if self.peek() else "the end"
+            self.fail(f'wanted "{op}", got {got}; a formula looks like {_EXAMPLE}')
+        self.position += 1
+
+    def formula(self) -> tuple[str, list[_Product], _RandomPart]:
+        """The whole formula: outcome, fixed products, the one random part."""
+        outcome = self.variable()
+        self.take("~")
+        fixed = self.sum(0, random_allowed=True)
+        if self.peek():
+            self.fail(f'"{self.tokens[self.position].text}" does not fit; a formula looks like {_EXAMPLE}')
+        if not self.random:
+            self.fail("there is no random part; add one such as + (1 | id)")
+        if len(self.random) > 1:
+            self.fail(
+                "more than one random part; two-level models have one grouping, and tau has all its "
+                "covariances, so write one such as (1 + x | id)"
+            )
+        return outcome, fixed, self.random[0]
+
+    def sum(self, depth: int, random_allowed: bool = False) -> list[_Product]:
+        """Terms joined by + and -, with the intercept unless "0" or "-1" takes it away."""
+        if depth > _MAX_DEPTH:
+            self.fail(f"more than {_MAX_DEPTH} parentheses inside each other; write it simpler")
+        outermost = random_allowed or depth < 0
+        products: list[_Product] = [()] if outermost else []
+        sign = "+"
+        while True:
+            if self.peek() == "-":
+                self.position += 1
+                sign = "-"
+            if random_allowed and self.peek() == "(" and self.has_bar():
+                self.random_part()
+            elif self.is_number():
+                number = self.tokens[self.position].text
+                self.position += 1
+                keep = (number == "1") == (sign == "+")
+                if number not in "01" or not outermost:
+                    self.fail(f"got {number}; the only numbers are 1 and 0 (with or without the intercept)")
+                products = [p for p in products if p != ()]
+                products = [(), *products] if keep else products
+            elif sign == "-":
+                self.fail("terms cannot be taken away, only the intercept (- 1); write the terms you want")
+            else:
+                products = _merge(products, self.product(max(depth, 0)))
+            if self.peek() not in ("+", "-"):
+                return products
+            sign = self.peek()
+            self.position += 1
+
+    def is_number(self) -> bool:
+        return self.position < len(self.tokens) and self.tokens[self.position].kind == "number"
+
+    def has_bar(self) -> bool:
+        """Whether the parenthesis that opens here holds a "|" of its own."""
+        depth = 0
+        for token in self.tokens[self.position :]:
+            if token.kind != "op":
+                continue
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+            if depth == 0:
+                return False
+            if depth == 1 and token.text == "|":
+                return True
+        return False
+
+    def random_part(self) -> None:
+        """(1 + x | id)."""
+        self.take("(")
+        products = self.sum(-1)
+        self.take("|")
+        if self.peek() == "|":
+            self.fail(
+                "(... || id) asks for tau without covariances; HLM's models have them. Write (... | id)"
+            )
+        group = self.variable()
+        if self.peek() in (":", "*"):
+            self.fail(f"{group} is nested in another grouping; only two levels here, write (... | id)")
+        self.take(")")
+        self.random.append(_RandomPart(products, group))
+
+    def product(self, depth: int) -> list[_Product]:
+        """Factors joined by * (main effects and product) or : (product alone)."""
+        left = self.factor(depth)
+        while self.peek() in ("*", ":"):
+            op = self.peek()
+            self.position += 1
+            right = self.factor(depth)
+            crossed = self.cross(left, right)
+            left = _merge(_merge(left, right), crossed) if op == "*" else crossed
+        return left
+
+    def cross(self, left: Sequence[_Product], right: Sequence[_Product]) -> list[_Product]:
+        result: list[_Product] = []
+        for a in left:
+            for b in right:
+                product = tuple(dict.fromkeys((*a, *b)))
+                if len(product) > 2:
+                    names = ", ".join(str(p.variable) for p in product)
+                    self.fail(
+                        f"an interaction of three variables ({names}); {MAKE_COLUMN} "
+                        "for the product of two of one level"
+                    )
+                result = _merge(result, [product])
+        return result
+
+    def factor(self, depth: int) -> list[_Product]:
+        if self.peek() == "(":
+            if self.has_bar():
+                self.fail("the random part (... | id) stands by itself, joined by +")
+            self.position += 1
+            inner = self.sum(depth + 1)
+            self.take(")")
+            return inner
+        return [(self.predictor(),)]
+
+    def predictor(self) -> Predictor:
+        name = self.variable()
+        if self.peek() != "(":
+            return Predictor(name)
+        if name.casefold() not in CENTERING:
+            self.fail(f"{name}() is not known; there are group(x) and grand(x). Else {MAKE_COLUMN}")
+        self.take("(")
+        inner = self.variable()
+        self.take(")")
+        return Predictor(inner, name.casefold())  # type: ignore[arg-type]
+
+    def variable(self) -> str:
+        if self.position >= len(self.tokens):
+            self.fail(f"the formula ends where a variable is wanted; a formula looks like {_EXAMPLE}")
+        token = self.tokens[self.position]
+        name = token.text[1:-1].strip() if token.kind == "quoted" else token.text
+        if token.kind not in ("name", "quoted") or not name:
+            self.fail(f'got "{token.text}" where a variable is wanted; a formula looks like {_EXAMPLE}')
+        self.position += 1
+        return name
+
+
+def _merge(left: Sequence[_Product], right: Sequence[_Product]) -> list[_Product]:
+    """Products of both, each once; the order inside a product does not count."""
+    found = {frozenset(p): p for p in reversed([*left, *right])}
+    return [found[frozenset(p)] for p in dict.fromkeys(map(frozenset, (*left, *right)))]
+
+
+# ---------------------------------------------------------------- levels
+
+
+def _level2_names(
+    where: str,
+    outcome: str,
+    fixed: Sequence[_Product],
+    random: Sequence[_Product],
+    level2: Iterable[str] | None,
+    data: Any,
+) -> set[str]:
+    """Names (casefolded) of the level-2 variables: as said, as the data say, or as the formula implies."""
+    variables = {str(p.variable).casefold(): str(p.variable) for q in (*fixed, *random) for p in q}
+    if level2 is not None:
+        names = [] if isinstance(level2, str) else list(level2)
+        if isinstance(level2, str) or not all(isinstance(name, str) for name in names):
+            fail("", 'level2 is a list of names, such as level2=["sector", "meanses"]')
+        missing = ", ".join(name for name in names if name.casefold() not in variables)
+        if missing:
+            fail(where, f"level2 names {missing}, which the formula does not use; correct the list")
+        return {name.casefold() for name in names}
+    if data is not None:
+        return {key for key, name in variables.items() if data.is_level2(name)}
+    level1 = {str(p.variable).casefold() for product in random for p in product} | {outcome.casefold()}
+    level1 |= {str(p.variable).casefold() for q in fixed for p in q if p.centering == "group"}
+    implied: set[str] = set()
+    for product in fixed:
+        pair = {str(p.variable).casefold() for p in product}
+        if len(pair) == 2 and len(pair & level1) == 1:
+            implied |= pair - level1
+    unknown = [name for key, name in variables.items() if key not in level1 | implied]
+    if unknown:
+        fail(
+            where,
+            f"which level {', '.join(unknown)} belongs to cannot be told; say data=..., or level2=[...] "
+            "with the names of the level-2 variables",
+        )
+    return implied
+
+
+def _terms(where: str, fixed: Sequence[_Product], random: Sequence[_Product], level2: set[str]) -> list[Term]:
+    """The products sorted into level-2 equations, coefficients in order of their first appearance."""
+    equations: dict[Predictor, list[Predictor]] = {}
+    for product in sorted(fixed, key=len):
+        upper = [p for p in product if str(p.variable).casefold() in level2]
+        lower = [p for p in product if p not in upper]
+        if len(upper) > 1 or len(lower) > 1:
+            names = " and ".join(str(p.variable) for p in product)
+            fail(
+                where,
+                f"{names} are of one level (level 2: {', '.join(sorted(level2)) or 'none'}); "
+                f"for their interaction {MAKE_COLUMN}",
+            )
+        coefficient = lower[0] if lower else Predictor(None)
+        equations.setdefault(coefficient, []).append(upper[0] if upper else Predictor(None))
+    effects = _random_effects(where, random, level2)
+    for predictor in effects:
+        equations.setdefault(predictor, [])
+    constant = Predictor(None)
+    order = sorted(equations, key=lambda predictor: predictor != constant)
+    return [
+        Term(p, [(w, where) for w in sorted(equations[p], key=lambda w: w != constant)], p in effects, where)
+        for p in order
+    ]
+
+
+def _random_effects(where: str, random: Sequence[_Product], level2: set[str]) -> list[Predictor]:
+    effects = []
+    for product in random:
+        if len(product) > 1:
+            names = " and ".join(str(p.variable) for p in product)
+            fail(where, f"an interaction of {names} in the random part; {MAKE_COLUMN}")
+        predictor = product[0] if product else Predictor(None)
+        if predictor.variable is not None and predictor.variable.casefold() in level2:
+            fail(
+                where,
+                f"{predictor.variable} is a level-2 variable, which has no random slope; "
+                "take it out of the random part",
+            )
+        effects.append(predictor)
+    if not effects:
+        fail(where, "the random part is empty; write, for example, (1 | id)")
+    return effects

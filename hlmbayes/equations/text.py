@@ -1,0 +1,150 @@
+"""A model printed back: level equations and the combined model, as text and as LaTeX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .lines import ALPHA, is_plain_name
+from .parts import Coefficient, Gamma, Predictor
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+def equations(model: Model) -> str:
+    """Level-1 equation, level-2 equations, log(sigma2), constraints: text that `Model` reads back."""
+    level1 = [_times(c.name, _written(c.predictor)) for c in model.coefficients]
+    lines = [f"{_quoted(model.outcome)} = {' + '.join([*level1, 'r'])}"]
+    for c in model.coefficients:
+        terms = [_times(g.name, _written(g.predictor)) for g in c.gammas]
+        lines.append(f"{c.name} = {' + '.join([*terms, *([c.effect] if c.random else [])])}")
+    return "\n".join(lines + _extra_lines(model))
+
+
+def mixed(model: Model) -> str:
+    """The combined model, deviations from means written out; (x - mean_j) is x minus its unit's mean."""
+    terms = []
+    for c in model.coefficients:
+        terms += [_times(g.name, _deviation(g.predictor), _deviation(c.predictor)) for g in c.gammas]
+    terms += [_times(c.effect, _deviation(c.predictor)) for c in model.coefficients if c.random]
+    return "\n".join([f"{_quoted(model.outcome)} = {' + '.join([*terms, 'r'])}", *_extra_lines(model)])
+
+
+def _extra_lines(model: Model) -> list[str]:
+    lines = []
+    if model.log_sigma2 is not None:
+        names = model.log_sigma2.names
+        variables = [f"`{x}`" if ALPHA.fullmatch(x) else _quoted(x) for x in model.log_sigma2.variables]
+        terms = [_times(a, x) for a, x in zip(names[1:], variables, strict=True)]
+        lines.append(f"log(sigma2) = {' + '.join([names[0], *terms])}")
+    return lines + [" = ".join(names) for names in model.constraints]
+
+
+def _times(*factors: str) -> str:
+    return "*".join(factor for factor in factors if factor)
+
+
+def _quoted(name: str) -> str:
+    return name if is_plain_name(name) else f"`{name}`"
+
+
+def _written(predictor: Predictor) -> str:
+    if predictor.variable is None:
+        return ""
+    name = _quoted(predictor.variable)
+    return name if predictor.centering == "none" else f"{predictor.centering}({name})"
+
+
+def _deviation(predictor: Predictor) -> str:
+    if predictor.variable is None:
+        return ""
+    name = _quoted(predictor.variable)
+    return {"none": name, "group": f"({name} - mean_j)", "grand": f"({name} - mean)"}[predictor.centering]
+
+
+# ---------------------------------------------------------------- LaTeX
+
+_ESCAPES = {
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "\\": r"\backslash ",
+    "~": r"\sim ",
+    "^": r"\wedge ",
+    " ": r"\ ",
+    "-": r"\text{-}",
+}
+
+
+def equations_latex(model: Model) -> str:
+    r"""The level equations as an align* environment (\beta_{0j}, \gamma_{00}, subscripts ij and j)."""
+    terms = [_product(_beta(c), _latex_predictor(c.predictor, "ij")) for c in model.coefficients]
+    rows = [(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"])]
+    for c in model.coefficients:
+        terms = [_product(_gamma(g), _latex_predictor(g.predictor, "j")) for g in c.gammas]
+        rows.append((_beta(c), [*terms, *([_effect(c)] if c.random else [])]))
+    return _align(rows + _latex_extra(model))
+
+
+def mixed_latex(model: Model) -> str:
+    """The combined model as an align* environment."""
+    terms = []
+    for c in model.coefficients:
+        x = _latex_predictor(c.predictor, "ij")
+        terms += [_product(_gamma(g), _latex_predictor(g.predictor, "j"), x) for g in c.gammas]
+    for c in model.coefficients:
+        if c.random:
+            terms.append(_product(_effect(c), _latex_predictor(c.predictor, "ij")))
+    return _align([(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"]), *_latex_extra(model)])
+
+
+def _align(rows: list[tuple[str, list[str]]]) -> str:
+    lines = [rf"{left} &= {' + '.join(terms)}" for left, terms in rows]
+    return "\n".join([r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}"])
+
+
+def _latex_extra(model: Model) -> list[tuple[str, list[str]]]:
+    rows = []
+    if model.log_sigma2 is not None:
+        alphas = [rf"\alpha_{{{name[1:]}}}" for name in model.log_sigma2.names]
+        terms = [
+            _product(alpha, _latex_name(x, "ij"))
+            for alpha, x in zip(alphas[1:], model.log_sigma2.variables, strict=True)
+        ]
+        rows.append((r"\log(\sigma^{2}_{ij})", [alphas[0], *terms]))
+    gammas = {g.name: _gamma(g) for c in model.coefficients for g in c.gammas}
+    return rows + [
+        (gammas[names[0]], [" = ".join(gammas[n] for n in names[1:])]) for names in model.constraints
+    ]
+
+
+def _product(*factors: str) -> str:
+    return r"\,".join(factor for factor in factors if factor)
+
+
+def _beta(coefficient: Coefficient) -> str:
+    return rf"\beta_{{{coefficient.index}j}}"
+
+
+def _effect(coefficient: Coefficient) -> str:
+    return rf"u_{{{coefficient.index}j}}"
+
+
+def _gamma(gamma: Gamma) -> str:
+    return rf"\gamma_{{{gamma.name[1:].replace('_', ',')}}}"
+
+
+def _latex_name(name: str, subscript: str) -> str:
+    escaped = "".join(_ESCAPES.get(character, character) for character in name)
+    return rf"\mathrm{{{escaped}}}_{{{subscript}}}"
+
+
+def _latex_predictor(predictor: Predictor, subscript: str) -> str:
+    if predictor.variable is None:
+        return ""
+    name = _latex_name(predictor.variable, subscript)
+    if predictor.centering == "none":
+        return name
+    escaped = "".join(_ESCAPES.get(character, character) for character in predictor.variable)
+    mean = (
+        r"\cdot j" if predictor.centering == "group" else (r"\cdot\cdot" if subscript == "ij" else r"\cdot")
+    )
+    return rf"({name} - \overline{{\mathrm{{{escaped}}}}}_{{{mean}}})"

@@ -1,0 +1,260 @@
+"""From a model and data to a Fit: the exact optimum, or HLM's own early-stopped path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..equations.model import Model
+from ..errors import EstimationError
+from ..likelihood.criterion import profiled_sigma2
+from ..likelihood.design import Design, build_design
+from ..likelihood.evaluate import Evaluation, System, standardise
+from ..unit_moments.record import Moments, moments_of
+from .fit import Components, Fit
+from .heterogeneous import groups_of, variance_columns
+from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance_model
+from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
+from .newton import Minimum
+from .optimum import NO_RESIDUAL, evaluation, optimum
+from .zero_variance import describe_boundary
+
+if TYPE_CHECKING:
+    from ..data.two_level import TwoLevelData
+    from .weights import Frequencies, Weights
+
+
+def fit(
+    model: Model,
+    data: TwoLevelData | Moments | Any,
+    *,
+    method: str | None = None,
+    algorithm: str = "exact",
+    weights: Weights | None = None,
+    frequency: Frequencies | None = None,
+    precision: str | None = None,
+    variance_known: str | None = None,
+    max_iterations: int = 100,
+    stopval: float = 1e-6,
+    accel: int = 5,
+) -> Fit:
+    """Estimate a two-level model.
+
+    Parameters
+    ----------
+    model : Model
+    data : TwoLevelData or Moments
+    method : "REML" or "ML"
+        REML by default; with sampling weights always ML.
+    algorithm : "exact" or "hlm"
+        The optimum of the likelihood, or HLM 6.08's iterations, which stop before it.
+    weights : Weights, optional
+        Sampling weights; see `hlmbayes.weights`.
+    frequency : Frequencies, optional
+        How many identical rows and units each record stands for.
+    precision : str, optional
+        Level-1 variable w: the level-1 variance of a row is sigma2 / w.
+    variance_known : str, optional
+        Level-1 variable that is the level-1 variance itself; sigma2 is then 1.
+    max_iterations, stopval, accel
+        HLM's `numit`, `stopval` (per cent change of the log-likelihood) and `accel`; `hlm` only.
+
+    Raises
+    ------
+    DataError, EquationError, EstimationError
+    """
+    reml = _choose("method", (method or "REML").upper(), ("REML", "ML")) == "REML"
+    _choose("algorithm", algorithm, ("exact", "hlm"))
+    weighting = (weights, frequency, precision, variance_known)
+    if any(w is not None for w in weighting) or (isinstance(data, Moments) and data.weighted):
+        from .weighted_fit import fit_weighted
+
+        how: dict[str, Any] = {"max_iterations": max_iterations, "stopval": stopval, "accel": accel}
+        return fit_weighted(model, data, *weighting, method=method, algorithm=algorithm, **how)
+    design = build_design(model, moments_for(model, data))
+    check_size(design)
+    system = standardise(design)
+    rows = None if isinstance(data, Moments) else data
+    notes: tuple[str, ...] = ()
+    if model.log_sigma2 and algorithm == "hlm" and reml:
+        reml, notes = (
+            False,
+            ("HLM estimates heterogeneous sigma2 by full maximum likelihood: REML became ML.",),
+        )
+    if algorithm == "exact":
+        fitted = exact_fit(design, system, reml, rows)
+        return _exact_heterogeneous(fitted, data) if model.log_sigma2 else fitted
+    limits: dict[str, Any] = {"max_iterations": max_iterations, "stopval": stopval}
+    fitted = hlm_fit(design, system, reml, rows, accel=accel, **limits)
+    return replace(_hlm_heterogeneous(fitted, data, **limits), notes=notes) if model.log_sigma2 else fitted
+
+
+def _choose(what: str, got: str, allowed: tuple[str, ...]) -> str:
+    if got not in allowed:
+        raise EstimationError(f"{what} {got!r} is not known: use {' or '.join(allowed)}")
+    return got
+
+
+def moments_for(model: Model, data: TwoLevelData | Moments) -> Moments:
+    """Take the moments of a model's level-1 columns, or check that given moments have them."""
+    if isinstance(data, Moments):
+        return data
+    level1, level2 = columns_for(model, data)
+    return moments_of(data, level1, level2=level2)
+
+
+def columns_for(model: Model, data: TwoLevelData) -> tuple[list[str], list[str]]:
+    """Name the level-1 columns, the outcome first, and the level-2 variables a model needs of its data.
+
+    Raises
+    ------
+    DataError
+        A variable the data do not have at that level, with the line of the model that uses it.
+    """
+    _check_names(model, data)
+    level1, level2 = [model.outcome, *model.level1_variables], list(model.level2_variables)
+    if model.log_sigma2:
+        more1, more2 = variance_columns(model.log_sigma2.variables, data)
+        level1, level2 = level1 + more1, level2 + more2
+    return _unique(level1), _unique(level2)
+
+
+def _check_names(model: Model, data: TwoLevelData) -> None:
+    level1, level2 = ({name.lower() for name in columns} for columns in (data.level1, data.level2))
+    for coefficient in model.coefficients:
+        variable = coefficient.predictor.variable
+        if variable is not None and variable.lower() not in level1:
+            data.level1_column(variable, coefficient.where)  # raises: it has the words for what is wrong
+        for gamma in coefficient.gammas:
+            variable = gamma.predictor.variable
+            if variable is not None and not data.one_source and variable.lower() not in level2:
+                data.level2_column(variable, gamma.where)
+            elif variable is not None:
+                data.find(variable, gamma.where)
+    if model.outcome.lower() not in level1:
+        data.level1_column(model.outcome, model.coefficients[0].where)
+
+
+def _unique(names: list[str]) -> list[str]:
+    return list({name.lower(): name for name in reversed(names)}.values())[::-1]
+
+
+def check_size(design: Design) -> None:
+    """Refuse designs whose variances have nothing to be estimated from."""
+    if design.n_rows <= design.n_fixed:
+        raise EstimationError(
+            f"{design.n_rows} rows cannot carry {design.n_fixed} fixed effects: take some out"
+        )
+    if design.n_random and design.n_units <= design.n_random:
+        raise EstimationError(
+            f"{design.n_units} units cannot carry {design.n_random} random coefficients: "
+            "make some of them nonrandom"
+        )
+    if design.n_random and design.n_rows <= design.n_units:
+        raise EstimationError(
+            "every unit has a single row: variance between units cannot be told from variance within them"
+        )
+
+
+# --- the optimum ---------------------------------------------------------------------------------
+
+
+def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
+    """Find the optimum of a design's likelihood; ``rows`` are the data it came from."""
+    found = optimum(system, reml)
+    at = evaluation(found.point)
+    if profiled_sigma2(system, at, reml) < NO_RESIDUAL:
+        raise EstimationError(
+            "the rows inside the units fit exactly, so the level-1 variance is zero and the likelihood "
+            "has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
+        )
+    log = _log(design, system, found, reml)
+    last = log[-1]
+    components = Components(last.tau, last.sigma2)
+    return Fit(
+        model=design.model, design=design, system=system, at=at, method="REML" if reml else "ML",
+        algorithm="exact", gamma_free=last.gamma, components=components, entering=components,
+        loglik=last.loglik, iterations=len(log), converged=found.converged, stop_reason=found.reason,
+        boundary=describe_boundary(design, system, at), start=None, log=log, data=rows,
+    )  # fmt: skip
+
+
+def _log(design: Design, system: System, found: Minimum, reml: bool) -> tuple[Iteration, ...]:
+    """Give the search's accepted points in the units of the data."""
+    constant = data_scale(system, reml)
+    return tuple(
+        _iteration(design, system, evaluation(point), reml, k, point.value + constant)
+        for k, point in enumerate(found.path, 1)
+    )
+
+
+def _iteration(
+    design: Design, system: System, at: Evaluation, reml: bool, number: int, deviance: float
+) -> Iteration:
+    s2 = profiled_sigma2(system, at, reml)
+    tau, sigma2 = to_data(system, at.theta * s2, s2)
+    gamma = at.delta * system.gamma_scale + design.gamma_ols
+    return Iteration(number, -0.5 * deviance, gamma, tau, sigma2)
+
+
+def _exact_heterogeneous(fit: Fit, data: Any) -> Fit:
+    """Go on from the homogeneous optimum to the joint optimum of tau and alpha."""
+    reml = fit.method == "REML"
+    groups = groups_of(fit.design, data)
+    state, found = joint_optimum(fit.design, groups, reml, fit.sigma2, optimum)
+    log = tuple(_heterogeneous_iteration(point.extra, k) for k, point in enumerate(found.path, 1))
+    components = Components(tau_of(state), 1.0)
+    homogeneous = (fit.deviance, fit.n_parameters)
+    return replace(
+        fit, design=state.design, system=state.system, at=state.at, gamma_free=log[-1].gamma,
+        components=components, entering=components, loglik=-0.5 * state.deviance, iterations=len(log),
+        converged=found.converged, stop_reason=found.reason, log=log,
+        boundary=describe_boundary(state.design, state.system, state.at),
+        variance_model=variance_model(state.design, groups, state.alpha, state.spread, homogeneous, len(log)),
+    )  # fmt: skip
+
+
+def _heterogeneous_iteration(state: Any, number: int) -> Iteration:
+    gamma = state.at.delta * state.system.gamma_scale + state.design.gamma_ols
+    return Iteration(number, -0.5 * state.deviance, gamma, tau_of(state), float("nan"))
+
+
+# --- HLM's path ----------------------------------------------------------------------------------
+
+
+def hlm_fit(
+    design: Design, system: System, reml: bool, rows: Any, *, max_iterations: int, stopval: float, accel: int
+) -> Fit:
+    """Go HLM's way; ``rows`` are the data the design came from."""
+    if not design.full_rank.any():
+        raise EstimationError(
+            "no unit has enough rows for a regression of its own, which HLM's starting values need: "
+            'use algorithm="exact"'
+        )
+    path = run_path(design, system, reml=reml, max_iterations=max_iterations, stopval=stopval, accel=accel)
+    last = path.log[-1]
+    return Fit(
+        model=design.model, design=design, system=system, at=path.at, method="REML" if reml else "ML",
+        algorithm="hlm", gamma_free=last.gamma, components=Components(last.tau, last.sigma2),
+        entering=Components(*path.entering), loglik=last.loglik, iterations=last.number,
+        converged=path.converged, stop_reason=path.reason, boundary=(), start=path.start, log=path.log,
+        data=rows, gamma_of_u=None if reml else path.gamma_of_u,
+    )  # fmt: skip
+
+
+def _hlm_heterogeneous(fit: Fit, data: Any, *, max_iterations: int, stopval: float) -> Fit:
+    """Go on from HLM's homogeneous fit with its macro and micro iterations."""
+    groups = groups_of(fit.design, data)
+    end = macro_iterations(fit.design, groups, fit.log[-1], max_iterations=max_iterations, stopval=stopval)
+    last = end.log[-1]
+    homogeneous = (fit.deviance, fit.n_parameters)
+    return replace(
+        fit, design=end.design, system=end.system, at=end.at, gamma_free=last.gamma,
+        components=Components(last.tau, 1.0), entering=Components(end.entering, 1.0), loglik=last.loglik,
+        iterations=last.number, converged=end.converged and fit.converged, log=end.log,
+        gamma_of_u=end.gamma_of_u,
+        variance_model=variance_model(end.design, groups, end.alpha, end.spread, homogeneous, end.count),
+    )  # fmt: skip
+
+
+__all__ = ["Start", "fit", "starting_values"]

@@ -1,0 +1,236 @@
+"""Estimation where log(sigma2) depends on variables: the joint optimum, and HLM's macro iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import EstimationError
+from ..likelihood.criterion import criterion, em_step
+from ..likelihood.design import Design
+from ..likelihood.evaluate import Evaluation, System, evaluate, standardise
+from .heterogeneous import (
+    Groups,
+    VarianceModel,
+    alpha_score,
+    expected_squares,
+    information,
+    log_sigma2_sum,
+    unit_variance,
+    weighted_design,
+)
+from .hlm_path import Iteration, at_gamma, data_scale, hlm_loglik, to_data, to_standard
+from .newton import Minimum, Point, minimise
+
+LARGEST_LOG_RANGE = 50.0  # of log(sigma2) between rows: beyond it the weights leave double precision
+DIFFERENCE = 1e-5  # step of the forward difference of the analytic score in alpha
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """A model with unequal variances at one alpha: weighted design, its system, the likelihood there."""
+
+    alpha: np.ndarray
+    design: Design
+    system: System
+    at: Evaluation
+    deviance: float
+    score: np.ndarray
+    spread: np.ndarray
+    factor: np.ndarray
+
+
+def tau_of(state: State) -> np.ndarray:
+    """Give tau in the units of the data; the weighted model's level-1 variance is 1."""
+    return to_data(state.system, state.at.theta * unit_variance(state.system), 1.0)[0]
+
+
+def joint_optimum(
+    design: Design,
+    groups: Groups,
+    reml: bool,
+    sigma2: float,
+    inner: Callable[..., Minimum],
+) -> tuple[State, Minimum]:
+    """Maximise over tau and alpha: Newton steps in alpha, tau and gamma at their optimum for each.
+
+    Parameters
+    ----------
+    sigma2 : float
+        Of the homogeneous fit: where alpha starts.
+    inner : callable
+        ``estimate.optimum``.
+    """
+    basis = _whiten(groups)
+    warm: list[np.ndarray | None] = [None]
+
+    def state_at(x: np.ndarray) -> State:
+        state = _solve(design, groups, basis @ x, reml, inner, warm[0])
+        warm[0] = state.factor
+        return state
+
+    def objective(x: np.ndarray) -> Point:
+        if np.ptp(groups.covariates @ (basis @ x)) > LARGEST_LOG_RANGE:
+            return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), None)
+        state = state_at(x)
+        gradient = -2.0 * basis.T @ state.score
+        ahead = [-2.0 * basis.T @ state_at(x + DIFFERENCE * e).score for e in np.eye(len(x))]
+        hessian = (np.array(ahead) - gradient) / DIFFERENCE
+        return Point(x, state.deviance, gradient, 0.5 * (hessian + hessian.T), state)
+
+    start = np.linalg.solve(basis, np.append(np.log(sigma2), np.zeros(len(basis) - 1)))
+    found = minimise(objective, start)
+    state = found.point.extra
+    if not isinstance(state, State):
+        raise EstimationError("log(sigma2) has no optimum: a variable's effect on it grows without bound")
+    return state, found
+
+
+def _whiten(groups: Groups) -> np.ndarray:
+    """Give the basis in which the covariates are orthonormal over rows, so that units do not matter."""
+    c = groups.covariates * np.sqrt(groups.n / groups.n.sum())[:, None]
+    return np.linalg.inv(np.linalg.qr(c, mode="r"))
+
+
+def _solve(
+    design: Design,
+    groups: Groups,
+    alpha: np.ndarray,
+    reml: bool,
+    inner: Callable[..., Minimum],
+    warm: np.ndarray | None,
+) -> State:
+    weighted = weighted_design(design, groups, alpha)
+    system = standardise(weighted)
+    s2 = unit_variance(system)
+    found = inner(system, reml, sigma2=s2, start=None if warm is None else _carry(system, warm))
+    at: Evaluation = found.point.extra  # type: ignore[assignment]
+    return _state(weighted, groups, alpha, reml, at, system)
+
+
+def _carry(system: System, factor: np.ndarray) -> np.ndarray:
+    """Bring a root of tau (units of the data) to this system's L, away from exact singularity."""
+    root = np.linalg.solve(system.to_tau, factor) / np.sqrt(unit_variance(system))
+    theta = root @ root.T
+    return np.linalg.cholesky(theta + 1e-6 * max(1e-3, float(np.trace(theta))) * np.eye(len(theta)))
+
+
+def _state(
+    weighted: Design, groups: Groups, alpha: np.ndarray, reml: bool, at: Evaluation, system: System
+) -> State:
+    s2 = unit_variance(system)
+    deviance = criterion(system, at, reml, sigma2=s2).value + data_scale(system, reml)
+    deviance += log_sigma2_sum(groups, alpha)
+    squares, spread = expected_squares(weighted, system, at, groups, reml)
+    values, vectors = np.linalg.eigh(at.theta)
+    root = system.to_tau @ (vectors * np.sqrt(np.maximum(values, 0.0) * s2))
+    return State(
+        alpha, weighted, system, at, deviance, alpha_score(groups, alpha, squares), spread, root
+    )  # fmt: skip
+
+
+def variance_model(
+    design: Design,
+    groups: Groups,
+    alpha: np.ndarray,
+    spread: np.ndarray,
+    homogeneous: tuple[float, int],
+    macro: int,
+) -> VarianceModel:
+    """Put the estimates of log(sigma2) together; standard errors from the information of (alpha, tau)."""
+    spec = design.model.log_sigma2
+    assert spec is not None  # groups exist only where the model has the equation
+    aa, at, tt = information(design, groups, alpha, spread)
+    vcov = np.linalg.inv(aa - at @ np.linalg.pinv(tt) @ at.T)
+    vcov_tau = np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at))
+    rows, cols = np.tril_indices(design.n_random)
+    se_tau = np.full((design.n_random, design.n_random), np.nan)
+    se_tau[rows, cols] = se_tau[cols, rows] = np.sqrt(np.diag(vcov_tau))
+    return VarianceModel(
+        spec.names,
+        spec.variables,
+        alpha,
+        np.sqrt(np.diag(vcov)),
+        vcov,
+        se_tau,
+        *homogeneous,
+        macro_iterations=macro,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Macro:
+    """The end of HLM's macro iterations; ``log`` holds the micro iterations of the last of them."""
+
+    design: Design
+    system: System
+    at: Evaluation
+    alpha: np.ndarray
+    spread: np.ndarray
+    entering: np.ndarray
+    log: tuple[Iteration, ...]
+    count: int
+    converged: bool
+    gamma_of_u: np.ndarray
+
+
+def macro_iterations(
+    design: Design, groups: Groups, last: Iteration, *, max_iterations: int, stopval: float
+) -> Macro:
+    """Alternate, from the homogeneous fit (macro iteration 1), a scoring step in alpha with EM for tau.
+
+    ML throughout. Both loops stop at the relative change of the log-likelihood that stops HLM's EM.
+    """
+    alpha = np.append(np.log(last.sigma2), np.zeros(groups.covariates.shape[1] - 1))
+    weighted = weighted_design(design, groups, alpha)
+    count, converged = 1, False
+    while count < max(max_iterations, 2) and not converged:
+        count += 1
+        alpha = _score_step(weighted, groups, alpha, last.tau)
+        weighted = weighted_design(design, groups, alpha)
+        before = last
+        log, system, at, entering, gamma_of_u = _micro(
+            weighted, groups, alpha, before, max_iterations, stopval
+        )
+        last = log[-1]
+        converged = abs(last.loglik - before.loglik) < stopval / 100.0 * abs(last.loglik)
+    spread = expected_squares(weighted, system, at, groups, False)[1]
+    return Macro(weighted, system, at, alpha, spread, entering, log, count, converged, gamma_of_u)
+
+
+def _score_step(weighted: Design, groups: Groups, alpha: np.ndarray, tau: np.ndarray) -> np.ndarray:
+    """Take a Fisher-scoring step of the regression of E[r^2] on the covariates."""
+    system = standardise(weighted)
+    at = _at(system, tau)
+    squares, _ = expected_squares(weighted, system, at, groups, False)
+    c = groups.covariates
+    return alpha + 2.0 * np.linalg.solve((c * groups.n[:, None]).T @ c, alpha_score(groups, alpha, squares))
+
+
+def _at(system: System, tau: np.ndarray) -> Evaluation:
+    theta = to_standard(system, tau, 1.0)[0]
+    return evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
+
+
+def _micro(
+    weighted: Design, groups: Groups, alpha: np.ndarray, last: Iteration, max_iterations: int, stopval: float
+) -> tuple[tuple[Iteration, ...], System, Evaluation, np.ndarray, np.ndarray]:
+    """Iterate EM for tau with the level-1 variances held, until the log-likelihood hardly changes.
+
+    As in `hlm_path.run_path` under ML, residuals use the gamma of the iteration before.
+    """
+    system = standardise(weighted)
+    s2, log = unit_variance(system), [last]
+    for number in range(1, max_iterations + 1):
+        entering, gamma_of_u = log[-1].tau, log[-1].gamma
+        at = _at(system, entering)
+        seen = at_gamma(at, (gamma_of_u - weighted.gamma_ols) / system.gamma_scale)
+        loglik = hlm_loglik(system, seen, s2, False) - 0.5 * log_sigma2_sum(groups, alpha)
+        tau = to_data(system, em_step(system, seen, s2, False)[0], s2)[0]
+        gamma = at.delta * system.gamma_scale + weighted.gamma_ols
+        log.append(Iteration(number, float(loglik), gamma, tau, float("nan")))
+        if number > 1 and abs(loglik - log[-2].loglik) < stopval / 100.0 * abs(loglik):
+            break
+    return tuple(log[1:]), system, at, entering, gamma_of_u

@@ -1,0 +1,235 @@
+"""HLM 6.08's own route to its numbers: start values, EM, an accelerator, an early stop.
+
+The rules and what is verified of them are in `docs/hlm_numerics.md`. Statements there marked
+exact reproduce HLM's printed digits; the REML accelerator is the best single rule found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..likelihood.criterion import criterion, em_step, expected_information, symmetric_basis
+from ..likelihood.design import Design
+from ..likelihood.evaluate import Evaluation, System, evaluate
+
+HLM_LOG_2PI = float(np.log(2.0 * 3.14159265))  # HLM's pi has nine digits, and its last decimals show it
+FIX_UP_SHARE = 0.2  # of D_qq, where a starting variance is not positive
+LARGEST_RATIO = 0.98  # of successive EM steps for an extrapolation to be made; see docs/hlm_numerics.md
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Starting values: tau as used, tau before the fix-up, sigma2, in the units of the data."""
+
+    tau: np.ndarray
+    tau_raw: np.ndarray
+    sigma2: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Iteration:
+    """One iteration: what enters it (loglik, gamma) and what leaves it (tau, sigma2); data units."""
+
+    number: int
+    loglik: float
+    gamma: np.ndarray
+    tau: np.ndarray
+    sigma2: float
+    accelerated: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """The iterations, the values that entered the last one, and why it was the last.
+
+    ``gamma_of_u`` is the gamma from which the last iteration's u* were taken, units of the data.
+    """
+
+    start: Start
+    log: tuple[Iteration, ...]
+    entering: tuple[np.ndarray, float]
+    gamma_of_u: np.ndarray
+    at: Evaluation
+    converged: bool
+    reason: str
+
+
+def starting_values(design: Design, reml: bool) -> Start:
+    """Take HLM's starting values from the units' own OLS regressions.
+
+    sigma2(0) is the pooled residual variance of the J' full-rank units; tau(0) the dispersion of
+    their OLS coefficients about W_j gamma_OLS, minus sigma2(0) times the mean of (Z'Z)^-1. REML divides
+    by J' - S - 1 and J'; ML divides both sums by J, the units without full rank included. Where a
+    diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`).
+    """
+    ok, q = design.full_rank, design.n_random
+    b, inverse, rss, df = unit_ols(design)
+    sigma2 = float(rss[ok].sum() / df[ok].sum())
+    divisor = np.array([ok.sum() - len(design.columns[r]) for r in design.random], dtype=float)
+    n_units = float(ok.sum())
+    if not reml:
+        divisor, n_units = np.full(q, float(design.n_units)), float(design.n_units)
+    dispersion = b[ok].T @ b[ok] / np.sqrt(np.multiply.outer(divisor, divisor))
+    raw = dispersion - sigma2 * inverse[ok].sum(axis=0) / n_units
+    tau = raw.copy()
+    bad = np.flatnonzero(np.diag(raw) <= 0)
+    tau[bad, bad] = FIX_UP_SHARE * np.diag(dispersion)[bad]
+    return Start(positive_definite(tau, dispersion).reshape(q, q), raw, sigma2)
+
+
+def positive_definite(tau: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
+    """Keep tau if it is positive definite; else fall back on HLM 5's diagonal of the dispersion."""
+    if not len(tau) or np.linalg.eigvalsh(tau)[0] > 0:
+        return tau
+    return np.diag(FIX_UP_SHARE * np.diag(dispersion))
+
+
+def unit_ols(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Fit each unit by OLS on its own Z, to the residual about the pooled OLS fit.
+
+    Returns
+    -------
+    b : ndarray, shape (J, q)
+        Coefficients of e = y - X gamma_OLS; nan where Z'Z lacks full rank.
+    inverse : ndarray, shape (J, q, q)
+        (Z'Z)^-1; nan where singular.
+    rss : ndarray, shape (J,)
+        Residual sum of squares.
+    df : ndarray, shape (J,)
+        n_j - q.
+    """
+    ok, r = design.full_rank, design.random
+    inverse = np.full((design.n_units, len(r), len(r)), np.nan)
+    inverse[ok] = np.linalg.inv(design.dd[ok][:, r[:, None], r])
+    b = np.einsum("jab,jb->ja", inverse, design.de[:, r])
+    rss = np.maximum(design.ee - np.einsum("ja,ja->j", b, design.de[:, r]), 0.0)
+    return b, inverse, rss, design.n - len(r)
+
+
+def run_path(
+    design: Design, system: System, *, reml: bool, max_iterations: int, stopval: float, accel: int
+) -> Path:
+    """Iterate as HLM does.
+
+    Parameters
+    ----------
+    design, system
+    reml : bool
+    max_iterations : int
+        HLM's `numit`.
+    stopval : float
+        HLM's `stopval`: per cent change of the log-likelihood below which it stops.
+    accel : int
+        Every how many iterations the accelerator runs; 0 for never.
+    """
+    start = starting_values(design, reml)
+    values = (start.tau, start.sigma2)
+    history, log, previous = [values], [], np.nan
+    converged, entering, gamma_of_u = False, values, design.gamma_ols
+    delta = np.zeros(system.n_fixed)  # the previous iteration's gamma: OLS at the start
+    for number in range(1, max_iterations + 1):
+        jump = reml and accel > 0 and number % accel == 0
+        moved = _extrapolate(history[-3:]) if jump else None
+        if moved is not None:
+            history[-1] = moved
+        entering = history[-1]
+        theta, s2 = to_standard(system, *entering)
+        at = evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
+        seen = at if reml else at_gamma(at, delta)
+        gamma_of_u, delta = seen.delta * system.gamma_scale + design.gamma_ols, at.delta
+        loglik = hlm_loglik(system, seen, s2, reml)
+        values = to_data(system, *em_step(system, seen, s2, reml))
+        if not reml and accel > 0 and number % accel == 0:
+            moved = _fisher_step(system, seen, s2)
+            values = values if moved is None else moved
+        gamma = at.delta * system.gamma_scale + design.gamma_ols
+        log.append(Iteration(number, loglik, gamma, *values, accelerated=moved is not None))
+        history.append(values)
+        if abs(loglik - previous) < stopval / 100.0 * abs(loglik):
+            converged = True
+            break
+        previous = loglik
+    reason = (
+        "Iterations stopped due to small change in likelihood function"
+        if converged
+        else "Iterations stopped: the maximum number of iterations was reached"
+    )
+    return Path(start, tuple(log), entering, gamma_of_u, at, converged, reason)
+
+
+def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:
+    """Give the likelihood's sums with the residuals taken from another gamma than the GLS one.
+
+    HLM's ML iterations use the gamma of the iteration before in everything but gamma itself.
+    """
+    moved = at.delta - delta
+    cross = at.kv @ moved
+    vv = at.vv + cross + cross.T + at.kk @ moved @ moved
+    rss = at.rss + moved @ np.linalg.solve(at.vg, moved) if len(moved) else at.rss
+    return replace(at, delta=delta, vv=vv, rss=float(rss))
+
+
+def to_standard(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
+    """Carry (tau, sigma2) of the data to (Theta, sigma2) in standardised units."""
+    s2 = sigma2 / system.e_scale**2
+    half = np.linalg.solve(system.to_tau, tau)
+    return np.linalg.solve(system.to_tau, half.T) / s2, s2
+
+
+def to_data(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
+    """Carry standardised (tau, sigma2) to the units of the data."""
+    scaled = system.to_tau @ tau @ system.to_tau.T
+    return 0.5 * (scaled + scaled.T), sigma2 * system.e_scale**2
+
+
+def hlm_loglik(system: System, at: Evaluation, sigma2: float, reml: bool) -> float:
+    """Give HLM's log-likelihood: its constant is -floor(n / 2) ln(2 pi), n = N - F or N."""
+    value = criterion(system, at, reml, sigma2=sigma2).value
+    n = system.n - system.n_fixed * reml
+    value += data_scale(system, reml) - n * np.log(2.0 * np.pi) + 2.0 * (n // 2) * HLM_LOG_2PI
+    return float(-0.5 * value)
+
+
+def data_scale(system: System, reml: bool) -> float:
+    """Give what standardising the data takes off -2 log-likelihood."""
+    value = 2.0 * system.n * np.log(system.e_scale)
+    # gamma_scale is e_scale / (scale of X's columns)
+    return float(value - 2.0 * reml * np.log(system.gamma_scale).sum())
+
+
+def _extrapolate(history: list[tuple[np.ndarray, float]]) -> tuple[np.ndarray, float] | None:
+    """Extrapolate (tau, sigma2) along their last EM step by Aitken's rule, with one ratio for all.
+
+    The ratio is the mean, over the distinct elements of tau and sigma2, of the last step divided by
+    the one before it. None where it is not inside (0, LARGEST_RATIO) or the result is no variance.
+    """
+    if len(history) < 3:
+        return None
+    rows, cols = np.tril_indices(len(history[0][0]))
+    first, second, last = (np.append(tau[rows, cols], sigma2) for tau, sigma2 in history)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = float(np.mean((last - second) / (second - first)))
+    if not 0 < ratio < LARGEST_RATIO:
+        return None
+    moved = last + (last - second) * ratio / (1.0 - ratio)
+    tau = np.zeros_like(history[0][0])
+    tau[rows, cols] = tau[cols, rows] = moved[:-1]
+    if moved[-1] <= 0 or (len(tau) and np.linalg.eigvalsh(tau)[0] <= 0):
+        return None
+    return tau, float(moved[-1])
+
+
+def _fisher_step(system: System, at: Evaluation, s2: float) -> tuple[np.ndarray, float] | None:
+    """Take a Fisher-scoring step of ML in (tau, sigma2); None if it leaves the parameter space."""
+    q = system.n_random
+    basis = symmetric_basis(q)
+    score_tau = np.einsum("kab,ab->k", basis, at.vv / s2 - at.h) / (2.0 * s2)
+    trace_v = system.n - np.sum(at.theta * at.h)
+    score_s2 = ((at.rss - np.sum(at.theta * at.vv)) / s2 - trace_v) / (2.0 * s2)
+    step = np.linalg.solve(expected_information(system, at, s2, False), np.append(score_tau, score_s2))
+    tau = at.theta * s2 + np.einsum("k,kab->ab", step[:-1], basis)
+    if s2 + step[-1] <= 0 or (q and np.linalg.eigvalsh(tau)[0] <= 0):
+        return None
+    return to_data(system, tau, s2 + step[-1])

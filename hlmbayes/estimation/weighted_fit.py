@@ -1,0 +1,112 @@
+"""Fits with weights: which kind was asked for, what it does to the data, and the estimation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..equations.model import Model
+from ..errors import DataError, EstimationError
+from ..likelihood.design import build_design
+from ..likelihood.evaluate import standardise
+from ..unit_moments.record import Moments
+from .estimate import check_size, columns_for, exact_fit, hlm_fit
+from .fit import Fit
+from .known_variance import fit_known_variance, fit_precision
+from .weights import Frequencies, Weighting, Weights, weighted_moments
+
+if TYPE_CHECKING:
+    from ..data.two_level import TwoLevelData
+
+NO_REML = (
+    "REML was asked for, but pseudo-likelihood with sampling weights has no restricted form: estimation is "
+    "by full maximum likelihood (ML), as in Stata, Mplus and SAS."
+)
+NO_PATH = (
+    "HLM's own iterations are known for unweighted estimation only: these are the values at the optimum, "
+    "which HLM's iterations approach and stop just before."
+)
+
+
+def fit_weighted(
+    model: Model,
+    data: TwoLevelData | Any,
+    weights: Weights | None,
+    frequency: Frequencies | None,
+    precision: str | None,
+    variance_known: str | None,
+    *,
+    method: str | None,
+    algorithm: str,
+    **limits: Any,
+) -> Fit:
+    """Estimate with one kind of weights; see `hlmbayes.estimate.fit`.
+
+    Raises
+    ------
+    EstimationError
+        Two kinds at once, or weights with a model of log(sigma2).
+    DataError
+        Weights that are no weights.
+    """
+    given = _refuse(model, weights, frequency, precision, variance_known)
+    if isinstance(data, Moments) and given:
+        raise DataError("weights need the rows, and these data are moments: fit from the data instead")
+    reml = (method or "REML").upper() == "REML"
+    notes: tuple[str, ...] = () if algorithm == "exact" else (NO_PATH,)
+    if weights is not None or isinstance(data, Moments):
+        if method is not None and reml:
+            notes = (NO_REML, *notes)
+        return replace(_sampling(model, data, weights), notes=notes)
+    if frequency is not None:
+        return _frequencies(model, data, frequency, reml, algorithm, **limits)
+    if precision is not None:
+        return replace(fit_precision(model, data, precision, reml), notes=notes)
+    assert variance_known is not None
+    return replace(fit_known_variance(model, data, variance_known, reml), notes=notes)
+
+
+def _refuse(model: Model, *kinds: Any) -> list[str]:
+    """Name the kinds of weights that are given; refuse more than one."""
+    names = ("weights", "frequency", "precision", "variance_known")
+    given = [name for name, kind in zip(names, kinds, strict=True) if kind is not None]
+    if len(given) > 1:
+        raise EstimationError(
+            f"{' and '.join(given)} were given, which are different kinds of weights: use one of them"
+        )
+    if not isinstance(kinds[0], Weights | None) or not isinstance(kinds[1], Frequencies | None):
+        raise EstimationError(
+            f"{given[0]}= wants {'hlm.Weights' if kinds[0] is not None else 'hlm.Frequencies'}"
+            '(level1="NAME", level2="NAME"), '
+            f"got {type(kinds[0] if kinds[0] is not None else kinds[1]).__name__}"
+        )
+    if model.log_sigma2:
+        raise EstimationError(
+            f"{given[0] if given else 'weights'} cannot be combined with an equation for log(sigma2): take "
+            "one of them out"
+        )
+    return given
+
+
+def _sampling(model: Model, data: Any, weights: Weights | None) -> Fit:
+    if weights is None:  # they are in the moments
+        moments, weighting = data, Weighting("sampling", "in the moments", scaling="none")
+    else:
+        level1, level2 = columns_for(model, data)
+        moments, weighting = weighted_moments(data, level1, level2, weights)
+    design = build_design(model, moments)
+    check_size(design)
+    return replace(exact_fit(design, standardise(design), False, data), weighting=weighting)
+
+
+def _frequencies(
+    model: Model, data: Any, frequency: Frequencies, reml: bool, algorithm: str, **limits: Any
+) -> Fit:
+    level1, level2 = columns_for(model, data)
+    moments, weighting = weighted_moments(data, level1, level2, frequency)
+    design = build_design(model, moments)
+    check_size(design)
+    system = standardise(design)
+    exact = algorithm == "exact"
+    fitted = exact_fit(design, system, reml, data) if exact else hlm_fit(design, system, reml, data, **limits)
+    return replace(fitted, weighting=weighting)

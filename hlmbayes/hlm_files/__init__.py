@@ -1,0 +1,1 @@
+"""HLM's own text files: command files (.hlm) and MDM templates (.mdmt), read and written."""

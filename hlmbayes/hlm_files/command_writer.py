@@ -1,0 +1,102 @@
+"""Model and options -> the text of an HLM command file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..equations.model import Model
+from ..equations.parts import Predictor
+from ..errors import CommandFileError
+from .command_options import Options
+
+
+def to_text(model: Model, options: Options | None = None, mdm: str = "data.mdm") -> str:
+    """The command file of a model: reads back to the same options and the same model.
+
+    Coefficients are numbered anew (0 the intercept's, the others from 1), so a model whose
+    equations skip numbers reads back with others.
+
+    Raises
+    ------
+    CommandFileError
+        A name of a variable that such a file cannot hold, or residual files of two types.
+    """
+    options = options or Options()
+    right = [_coded(c.predictor, "INTRCPT1") for c in model.coefficients]
+    lines = [f"#WHLM CMD FILE FOR {mdm}", "nonlin:n", f"numit:{options.max_iterations}"]
+    lines += [f"stopval:{options.stopval!r}", f"level1:{_safe(model.outcome)}={'+'.join([*right, 'RANDOM'])}"]
+    for c in model.coefficients:
+        parts = [_coded(gamma.predictor, "INTRCPT2") for gamma in c.gammas] + ["RANDOM"] * c.random
+        lines.append(f"level2:{c.predictor.variable or 'INTRCPT1'}={'+'.join(parts)}/")
+    return "\n".join([*lines, *_option_lines(model, options)]) + "\n"
+
+
+def _option_lines(model: Model, o: Options) -> list[str]:
+    lines = [f"fixtau:{o.fixtau}", f"lev1ols:{o.lev1ols}", f"accel:{o.accel}"]
+    lines += [f"level1weight:{o.level1_weight or 'none'}", f"level2weight:{o.level2_weight or 'none'}"]
+    lines += [f"varianceknown:{o.variance_known or 'none'}", f"hypoth:{'y' if o.hypotheses else 'n'}"]
+    for number, rows in enumerate(o.hypotheses, start=1):
+        lines += [f"gamma{number}:{','.join(repr(c) for c in row)}" for row in rows]
+    lines += [] if o.deviance is None else [f"deviance:{o.deviance!r}"]
+    lines += [] if o.df is None else [f"df:{o.df}"]
+    for keyword, residual in (("resfil1", o.residuals1), ("resfil2", o.residuals2)):
+        if residual is None:
+            lines.append(f"{keyword}:n")
+            continue
+        asked = "/".join(["y", *([",".join(residual.variables)] if residual.variables else [])])
+        lines += [f"{keyword}:{asked}", f"{keyword}name:{residual.name}", f"resfiltype:{residual.type}"]
+    types = {residual.type for residual in (o.residuals1, o.residuals2) if residual is not None}
+    if len(types) > 1:
+        raise CommandFileError(f"residual files of two types ({', '.join(sorted(types))}); choose one")
+    lines += [f"homvar:{'y' if o.homogeneity else 'n'}", *_constraint_lines(model)]
+    lines += [f"heterol1var:{_sigma_names(model)}", "lvr:n"]
+    lines += [f"plausvals:{','.join(o.plausible_values)}"] if o.plausible_values else []
+    lines += [] if o.fix_sigma2 is None else [f"fixsigma2:{o.fix_sigma2!r}"]
+    lines += ["printvariance-covariance:y"] if o.print_vcov else []
+    lines += [f"graphgammas:{o.graph_gammas}"] if o.graph_gammas else []
+    lines += [f"title:{_one_line(o.title)}", f"output:{_one_line(o.output)}"]
+    return [*lines, f"fulloutput:{'y' if o.full_output else 'n'}", f"mlf:{'y' if o.method == 'ML' else 'n'}"]
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\r\n]+", " ", text).strip()
+
+
+def _constraint_lines(model: Model) -> list[str]:
+    marks = {name: i for i, names in enumerate(model.constraints, start=1) for name in names}
+    return [f"constrain:{','.join(str(marks.get(name, 0)) for name in model.gamma_names) if marks else 'N'}"]
+
+
+def _sigma_names(model: Model) -> str:
+    if model.log_sigma2 is None:
+        return "n"
+    names = [_safe(name) for name in model.log_sigma2.variables]
+    unclear = not names or (len(names) == 1 and names[0].casefold() in ("n", "no", "none", "y", "yes"))
+    return ",".join(["INTRCPT1", *names] if unclear else names)
+
+
+def _coded(predictor: Predictor, constant: str) -> str:
+    code = {"none": "", "group": ",1", "grand": ",2"}[predictor.centering]
+    return constant if predictor.variable is None else f"{_safe(predictor.variable)}{code}"
+
+
+def _safe(name: str) -> str:
+    if re.fullmatch(r"random|intrcpt[123]", name, re.IGNORECASE) or re.search(r"[=,/*()+]", name):
+        raise CommandFileError(f"{name!r} cannot stand in a command file; rename the variable")
+    return name
+
+
+def write(path: str | Path, model: Model, options: Options | None = None, mdm: str = "data.mdm") -> None:
+    """Write the command file of a model to `path`.
+
+    Raises
+    ------
+    CommandFileError
+        As `to_text`; or the file cannot be written.
+    """
+    text = to_text(model, options, mdm)
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandFileError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,296 @@
+"""HLM's MDM template (.mdmt): where the data of an analysis are and what their variables are called.
+
+The binary .mdm is never read; its template says what it was made from.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from ..errors import CommandFileError
+
+_KEYWORDS = {
+    "rawdattype", "l1fname", "l2fname", "l1missing", "timeofdeletion", "mdmname", "level2id", "vknown",
+    "mdmtype", "growthmodel", "hasmissing", "numl1vars", "numl2vars", "l1format", "l2format", "l1missval",
+}  # fmt: skip
+_OTHER_PROGRAMS = {
+    "HLM3": "three-level models",
+    "HLM4": "four-level models",
+    "HMLM": "multivariate models",
+    "HMLM2": "multivariate models",
+    "HCM2": "cross-classified models",
+    "HCM3": "cross-classified models",
+    "HLMHCM": "cross-classified models",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """Where the data are, as the template (or the user) says.
+
+    Attributes
+    ----------
+    mdm : str
+        Name of the .mdm file, for the listing.
+    level1 : Path
+        The level-1 file, found.
+    level2 : Path or None
+        The level-2 file; None or equal to `level1` where both levels are in one file.
+    id : str
+        Name of the variable that links the levels.
+    level1_names, level2_names : tuple of str
+        The variables the template lists, without the id; empty where there is no template.
+    raw_type : str
+        "spss", "stata", "sas", "ascii" or "".
+    deletion : {"now", "analysis"}
+        When level-1 rows with missing values are dropped: on all listed variables when the data
+        are made, or on the variables of the analysis.
+    missing : bool
+        Whether the level-1 file has missing values.
+    vknown : bool
+        Whether the level-1 variances are known.
+    """
+
+    mdm: str
+    level1: Path
+    level2: Path | None
+    id: str
+    level1_names: tuple[str, ...] = ()
+    level2_names: tuple[str, ...] = ()
+    raw_type: str = ""
+    deletion: Literal["now", "analysis"] = "analysis"
+    missing: bool = False
+    vknown: bool = False
+
+
+# ---------------------------------------------------------------- files and names
+
+
+def read_text(path: Path) -> str:
+    """Text of a file HLM wrote: UTF-8 (with or without its mark), UTF-16 with its mark, or Latin-1.
+
+    Raises
+    ------
+    CommandFileError
+        The file is missing (with the nearest name in its folder) or cannot be read.
+    """
+    if not os.path.isfile(path):
+        missing_file(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise CommandFileError(f"{path} cannot be read: {error.strerror or error}") from None
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def missing_file(path: Path, wanted: str = "") -> NoReturn:
+    """Raise the error for a file that is not there, naming the nearest file of its folder."""
+    folder = Path(path).parent
+    hint = nearest(Path(path).name, _names_in(folder))
+    suggestion = f"; did you mean {folder / hint}?" if hint else "; check the name and the folder"
+    raise CommandFileError(f"there is no file {path}{wanted}{suggestion}")
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice most like `name`, case aside; None where none is like it."""
+    from difflib import get_close_matches
+
+    folded = {choice.casefold(): choice for choice in choices}
+    found = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def own_name(path: str) -> str:
+    r"""The file's own name in a Windows or Unix path: C:\data\hsb.mdm -> hsb.mdm."""
+    return re.split(r"[\\/]", path.strip().strip("\"'"))[-1].strip()
+
+
+def beside(folder: Path, path: str) -> Path | None:
+    """The file `path` names, seen from `folder`: as a path, else by its own name; None if absent."""
+    cleaned = path.strip().strip("\"'").replace("\\", "/")
+    for candidate in (folder / cleaned, folder / own_name(path)):
+        if cleaned and os.path.isfile(candidate):
+            return Path(os.path.normpath(candidate))
+    wanted = own_name(path).casefold()
+    for name in _names_in(folder):
+        if name.casefold() == wanted and os.path.isfile(folder / name):
+            return folder / name
+    return None
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (OSError, ValueError):
+        return []
+
+
+# ---------------------------------------------------------------- the template
+
+
+def find_template(folder: Path, mdm: str) -> Path | None:
+    """The template of an .mdm file in a folder: NAME.mdmt, else the one whose mdmname is NAME.mdm."""
+    stem = re.sub(r"\.mdm$", "", own_name(mdm), flags=re.IGNORECASE)
+    found = beside(folder, f"{stem}.mdmt")
+    if found is not None:
+        return found
+    for name in _names_in(folder):
+        if name.casefold().endswith(".mdmt"):
+            match = re.search(r"^\s*mdmname\s*:(.*)$", read_text(folder / name), re.IGNORECASE | re.MULTILINE)
+            if match and own_name(match[1]).casefold() == own_name(mdm).casefold():
+                return folder / name
+    return None
+
+
+def read_template(path: str | Path) -> tuple[DataSource, tuple[str, ...]]:
+    """The data source an .mdmt file describes, and warnings (keywords that are not known).
+
+    Raises
+    ------
+    CommandFileError
+        Naming the file and the line: not a two-level template, no data file or id, files that are not there.
+    """
+    path = Path(path)
+    return parse_template(read_text(path), path)
+
+
+def parse_template(text: str, path: Path) -> tuple[DataSource, tuple[str, ...]]:
+    """`read_template` for text that stands for the file `path`."""
+    values: dict[str, str] = {}
+    names: dict[str, list[str]] = {"l1vars": [], "l2vars": []}
+    ids: dict[str, str] = {}
+    warnings: list[str] = []
+    block = ""
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        line = raw.strip()
+        where = f"{path.name}, line {number}"
+        if not line or line.startswith("#"):
+            _check_kind(where, line)
+            continue
+        mark = re.fullmatch(r"\*\s*(begin|end)\s+(\w+)", line, re.IGNORECASE)
+        if mark:
+            block = mark[2].lower() if mark[1].lower() == "begin" else ""
+            if block and block not in names:
+                _refuse_block(where, block)
+            continue
+        keyword, colon, value = line.partition(":")
+        keyword = keyword.strip().lower()
+        if colon and keyword == "level2id" and block:
+            ids[block] = value.strip()
+        elif colon and keyword in ("level3id", "level4id"):
+            raise CommandFileError(
+                f"{where}: {keyword} belongs to a model of more than two levels; wanted two"
+            )
+        elif block and not colon:
+            names[block].append(line)
+        elif colon:
+            values[keyword] = value.strip()
+            if keyword not in _KEYWORDS:
+                warnings.append(f"{where}: {keyword!r} is not a known keyword of an MDM template; ignored")
+        else:
+            warnings.append(f'{where}: "{line}" is not understood; ignored')
+    return _source(path, values, names, ids), tuple(warnings)
+
+
+def _check_kind(where: str, line: str) -> None:
+    match = re.match(r"#\s*(\w+)\s+MDM", line, re.IGNORECASE)
+    kind = match[1].upper() if match else "HLM2"
+    if kind in _OTHER_PROGRAMS:
+        raise CommandFileError(
+            f"{where}: this is a template of {kind} ({_OTHER_PROGRAMS[kind]}); "
+            "only two-level linear models (HLM2) are available"
+        )
+
+
+def _refuse_block(where: str, block: str) -> NoReturn:
+    raise CommandFileError(
+        f"{where}: the variables of {block!r} do not belong to two levels; wanted l1vars, l2vars"
+    )
+
+
+def _source(
+    path: Path, values: dict[str, str], names: dict[str, list[str]], ids: dict[str, str]
+) -> DataSource:
+    level1 = values.get("l1fname", "")
+    if not level1:
+        raise CommandFileError(
+            f"{path.name}: there is no l1fname: line, which names the level-1 data file; add it"
+        )
+    id1 = ids.get("l1vars", ids.get("l2vars", ""))
+    id2 = ids.get("l2vars", id1)
+    if not id1:
+        raise CommandFileError(f"{path.name}: there is no level2id: line after *begin l1vars; add it")
+    if id1.casefold() != id2.casefold():
+        raise CommandFileError(
+            f"{path.name}: the id is {id1} at level 1 and {id2} at level 2; give it one name in both files"
+        )
+    _check_format(path, values)
+    deletion: Literal["now", "analysis"] = "now" if _is(values, "timeofdeletion", "now") else "analysis"
+    return DataSource(
+        mdm=own_name(values.get("mdmname", "")) or f"{path.stem}.mdm",
+        level1=_data_file(path, level1),
+        level2=_data_file(path, values["l2fname"]) if values.get("l2fname") else None,
+        id=id1,
+        level1_names=tuple(name for name in names["l1vars"] if name.casefold() != id1.casefold()),
+        level2_names=tuple(name for name in names["l2vars"] if name.casefold() != id1.casefold()),
+        raw_type=values.get("rawdattype", "").lower(),
+        deletion=deletion,
+        missing=_is(values, "l1missing", "y") or _is(values, "hasmissing", "y"),
+        vknown=_is(values, "vknown", "y"),
+    )
+
+
+def _is(values: dict[str, str], keyword: str, initial: str) -> bool:
+    return values.get(keyword, "").casefold().startswith(initial)
+
+
+def _check_format(path: Path, values: dict[str, str]) -> None:
+    """Fixed columns need a Fortran format, which nothing here reads: better no data than wrong columns."""
+    file = values.get("l1fname", "").lower()
+    if values.get("rawdattype", "").lower() == "ascii" and not file.endswith((".csv", ".tsv")):
+        raise CommandFileError(
+            f"{path.name}: ascii data in fixed columns ({own_name(file)}) are not read; "
+            "save them as .csv (with names in the first line) or .sav and name that file in l1fname:/l2fname:"
+        )
+
+
+def _data_file(template: Path, name: str) -> Path:
+    found = beside(template.parent, name)
+    if found is None:
+        missing_file(template.parent / own_name(name), wanted=f", which {template.name} names")
+    return found
+
+
+def check_names(where: str, used: Sequence[str], source: DataSource | None, level: int) -> None:
+    """Refuse variables the template does not list, with the nearest name that it lists.
+
+    Raises
+    ------
+    CommandFileError
+        Unknown variable, or one of the other level.
+    """
+    if source is None or not source.level1_names:
+        return
+    own, other = source.level1_names, source.level2_names
+    if level == 2:
+        own, other = other, own
+    known = {name.casefold() for name in own}
+    for name in used:
+        if name.casefold() in known:
+            continue
+        if name.casefold() in {n.casefold() for n in other}:
+            advice = f"it is a level-{3 - level} variable there"
+        else:
+            hint = nearest(name, own)
+            advice = f"did you mean {hint}?" if hint else f"wanted one of {', '.join(own) or 'none'}"
+        raise CommandFileError(f"{where}: {name} is not a level-{level} variable of {source.mdm}t; {advice}")

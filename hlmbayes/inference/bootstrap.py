@@ -1,0 +1,280 @@
+"""Parametric bootstrap from per-unit moments: no row is ever simulated.
+
+Given tau and sigma2, what a fit needs of unit j's simulated errors e = Z u + r are D'e and e'e. With
+D = U G^1/2 (U orthonormal, rank k), U'r is normal and the rest of r'r a chi-square on n_j - k degrees of
+freedom, independent of it: both are drawn exactly (the Bartlett decomposition of a Wishart matrix; Davison &
+Hinkley 1997, ch. 4 for the bootstrap).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import EstimationError, HypothesisError
+from ..estimation.hlm_path import data_scale, to_data
+from ..estimation.weights import refuse_weighted
+from ..labels import NamedArray
+from ..likelihood.criterion import profiled_sigma2
+from ..likelihood.design import Design, scatter_x, scatter_xx
+from ..likelihood.evaluate import standardise
+from .profile import Interval
+from .variance_explained import check_level, refuse_heterogeneous
+
+if TYPE_CHECKING:
+    from ..estimation.fit import Fit
+
+RANK = 1e-10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bootstrap:
+    """Estimates from simulated data sets.
+
+    Attributes
+    ----------
+    gamma : ndarray, shape (n, n_gamma)
+    tau : ndarray, shape (n, q, q)
+    sigma2 : ndarray, shape (n,)
+    gamma_names, random_names : tuple of str
+    estimates : tuple
+        (gamma, tau, sigma2) that the data were simulated from.
+    seed : int or None
+    n_failed : int
+        Simulated data sets whose estimation failed; they are left out.
+    n_boundary : int
+        Those with a variance of zero or a correlation of +-1.
+    """
+
+    gamma: np.ndarray
+    tau: np.ndarray
+    sigma2: np.ndarray
+    gamma_names: tuple[str, ...]
+    random_names: tuple[str, ...]
+    estimates: tuple[np.ndarray, np.ndarray, float]
+    seed: int | None
+    n_failed: int
+    n_boundary: int
+
+    @property
+    def n(self) -> int:
+        """Number of simulated data sets that were estimated."""
+        return len(self.sigma2)
+
+    @property
+    def se_gamma(self) -> NamedArray:
+        """Bootstrap standard errors of the fixed effects."""
+        return NamedArray(self.gamma.std(axis=0, ddof=1), self.gamma_names)
+
+    @property
+    def se_tau(self) -> NamedArray:
+        """Bootstrap standard errors of tau."""
+        return NamedArray(self.tau.std(axis=0, ddof=1), self.random_names)
+
+    @property
+    def se_sigma2(self) -> float:
+        """Bootstrap standard error of sigma2."""
+        return float(self.sigma2.std(ddof=1))
+
+    def intervals(self, level: float = 0.95) -> tuple[Interval, ...]:
+        """Give percentile intervals of gamma, of the elements of tau and of sigma2."""
+        check_level(level)
+        rows, cols = np.tril_indices(len(self.random_names))
+        gamma, tau, sigma2 = self.estimates
+        names = [*self.gamma_names]
+        names += [
+            f"tau({self.random_names[a]})"
+            if a == b
+            else f"tau({self.random_names[a]},{self.random_names[b]})"
+            for a, b in zip(rows, cols, strict=True)
+        ]
+        draws = np.column_stack([self.gamma, self.tau[:, rows, cols], self.sigma2])
+        values = [*gamma, *tau[rows, cols], sigma2]
+        low, high = np.quantile(draws, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
+        return tuple(
+            Interval(name, float(v), float(a), float(b), "bootstrap, percentile")
+            for name, v, a, b in zip([*names, "sigma2"], values, low, high, strict=True)
+        )
+
+    def __str__(self) -> str:
+        lines = [f"Parametric bootstrap, {self.n} data sets (seed {self.seed})"]
+        lines += [
+            f"{i.parameter:>12}  {i.estimate:12.5f}  {i.low:12.5f} to {i.high:.5f}" for i in self.intervals()
+        ]
+        if self.n_boundary:
+            lines.append(f"{self.n_boundary} of them have a variance of zero or a correlation of 1 or -1.")
+        if self.n_failed:
+            lines.append(f"{self.n_failed} further ones could not be estimated and are left out.")
+        return "\n".join(lines)
+
+
+def bootstrap(
+    fit: Fit, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None
+) -> Bootstrap:
+    """Simulate the fitted model n times and estimate each (algorithm "exact", the fit's method).
+
+    Parameters
+    ----------
+    fit : Fit
+    n : int
+        Data sets.
+    seed : int, optional
+        The same seed gives the same numbers.
+    progress : callable, optional
+        Called with (done, n) after every data set.
+
+    Raises
+    ------
+    HypothesisError
+        n < 2, a level-1 variance that depends on variables, row weights, or no data set could be estimated.
+    """
+    _check(fit, n)
+    rng = np.random.default_rng(seed)
+    simulate = Simulator(fit.design, fit.components.tau, fit.components.sigma2)
+    results, boundary = [], 0
+    for done in range(1, n + 1):
+        try:
+            gamma, tau, sigma2, singular = estimate(simulate.draw(rng, fit.gamma_free), fit.method == "REML")
+            results.append((gamma, tau, sigma2))
+            boundary += singular
+        except (EstimationError, np.linalg.LinAlgError):
+            pass
+        if progress is not None:
+            progress(done, n)
+    if len(results) < 2:
+        raise HypothesisError("none of the simulated data sets could be estimated: simplify the model")
+    gammas, taus, sigmas = (np.array(values) for values in zip(*results, strict=True))
+    free = fit.design.free
+    return Bootstrap(
+        gammas[:, free], taus, sigmas, fit.model.gamma_names, fit.random_names,
+        (fit.gamma_free[free], fit.components.tau, fit.components.sigma2), seed, n - len(results), boundary,
+    )  # fmt: skip
+
+
+def _check(fit: Fit, n: int) -> None:
+    refuse_heterogeneous(fit, "the parametric bootstrap")
+    refuse_weighted(fit, "the parametric bootstrap", "sampling", "precision", "variance known")
+    if n < 2:
+        raise HypothesisError(f"got n={n}: a bootstrap needs at least 2 data sets, better 1000")
+
+
+def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
+    """Give gamma_free, tau, sigma2 at the optimum, and whether it is on the boundary."""
+    from ..estimation.optimum import evaluation, optimum
+    from ..estimation.zero_variance import describe_boundary
+
+    system = standardise(design)
+    at = evaluation(optimum(system, reml).point)
+    boundary = describe_boundary(design, system, at)
+    s2 = profiled_sigma2(system, at, reml)
+    tau, sigma2 = to_data(system, at.theta * s2, s2)
+    return at.delta * system.gamma_scale + design.gamma_ols, tau, sigma2, bool(boundary)
+
+
+class Simulator:
+    """Draws designs whose outcome is simulated from (tau, sigma2); what does not change is kept.
+
+    Parameters
+    ----------
+    design : Design
+    tau : ndarray, shape (q, q)
+    sigma2 : float
+    """
+
+    def __init__(self, design: Design, tau: np.ndarray, sigma2: float) -> None:
+        if not np.array_equal(design.n, design.moments.n):
+            raise HypothesisError("rows with weights cannot be simulated: the weights' meaning is not known")
+        self.design, self.sigma = design, float(np.sqrt(sigma2))
+        values, vectors = np.linalg.eigh(tau)
+        self.tau_root = vectors * np.sqrt(np.maximum(values, 0.0))
+        scale = np.sqrt(np.einsum("jaa->a", design.dd) / design.n.sum())
+        scale = np.where(scale > 0, scale, 1.0)
+        values, vectors = np.linalg.eigh(design.dd / np.outer(scale, scale))
+        self.kept = values > RANK * np.maximum(values[:, -1:], 0.0)
+        self.root = scale[:, None] * vectors * np.sqrt(np.where(self.kept, values, 0.0))[:, None, :]
+        self.df = design.n - self.kept.sum(axis=1)
+        self.xx_inverse = xx_inverse(design)
+
+    def draw(self, rng: np.random.Generator, gamma: np.ndarray) -> Design:
+        """Give a design with simulated cross-products; e is again the residual about its own OLS fit."""
+        return about_ols(self.design, self.xx_inverse, *self.errors(rng), gamma)
+
+    def errors(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Give D'e (J, p) and e'e (J,) of simulated errors e = Z u + r."""
+        design, r = self.design, self.design.random
+        u = rng.normal(size=(design.n_units, len(r))) @ self.tau_root.T
+        z = rng.normal(size=self.kept.shape) * self.kept * self.sigma
+        rest = self.sigma**2 * 2.0 * rng.standard_gamma(self.df / 2.0)
+        zu = np.einsum("jab,jb->ja", design.dd[:, :, r], u)
+        dr = np.einsum("jab,jb->ja", self.root, z)
+        ee = np.einsum("ja,ja->j", u, (zu + 2.0 * dr)[:, r]) + np.einsum("ja,ja->j", z, z) + rest
+        return zu + dr, ee
+
+
+def xx_inverse(design: Design) -> np.ndarray:
+    """Give (X'X)^-1, shape (F, F)."""
+    return np.linalg.pinv(scatter_xx(design.dd, design.w, design.columns, design.n_fixed), hermitian=True)
+
+
+def about_ols(
+    design: Design, xx_inverse: np.ndarray, de: np.ndarray, ee: np.ndarray, gamma: np.ndarray
+) -> Design:
+    """Give the design whose outcome is X gamma + e, from D'e and e'e: e is taken about its OLS fit."""
+    delta = xx_inverse @ scatter_x(de, design.w, design.columns, design.n_fixed).sum(axis=0)
+    b = design.level1_coefficients(delta)
+    moved = de - np.einsum("jab,jb->ja", design.dd, b)
+    ee = np.maximum(ee - np.einsum("ja,ja->j", b, de + moved), 0.0)
+    return replace(design, de=moved, ee=ee, gamma_ols=gamma + delta)
+
+
+def deviance_p_value(
+    simple: Fit, general: Fit, chi2: float, n: int, seed: int | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[float, int]:  # fmt: skip
+    """Give the share of data sets simulated from the simpler model whose deviance difference reaches chi2.
+
+    (1 + count) / (1 + n), Davison & Hinkley (1997, eq. 4.11); and the number of data sets that count.
+    Both models are estimated at their optimum. The general model must contain the simpler one.
+    """
+    _check(simple, n)
+    at = _places(simple, general)
+    simulate = Simulator(
+        replace(general.design, random=at[simple.design.random]),
+        simple.components.tau,
+        simple.components.sigma2,
+    )
+    rng, count, done_well = np.random.default_rng(seed), 0, 0
+    designs = [(f.design, xx_inverse(f.design), np.zeros(f.design.n_fixed)) for f in (simple, general)]
+    for done in range(1, n + 1):
+        de, ee = simulate.errors(rng)
+        try:
+            low, high = (
+                _deviance(about_ols(design, inverse, products, ee, zero), simple.method == "REML")
+                for (design, inverse, zero), products in zip(designs, (de[:, at], de), strict=True)
+            )
+            count += low - high >= chi2 - 1e-8
+            done_well += 1
+        except (EstimationError, np.linalg.LinAlgError):
+            pass
+        if progress is not None:
+            progress(done, n)
+    if not done_well:
+        raise HypothesisError("none of the simulated data sets could be estimated: simplify the models")
+    return (1.0 + count) / (1.0 + done_well), done_well
+
+
+def _places(simple: Fit, general: Fit) -> np.ndarray:
+    """Find the simpler model's level-1 columns among those of the general one."""
+    ours, theirs = ([c.predictor for c in f.model.coefficients] for f in (simple, general))
+    keys = [((p.variable or "").lower(), p.centering) for p in theirs]
+    return np.array([keys.index(((p.variable or "").lower(), p.centering)) for p in ours], dtype=np.intp)
+
+
+def _deviance(design: Design, reml: bool) -> float:
+    from ..estimation.optimum import optimum
+
+    system = standardise(design)
+    return optimum(system, reml).point.value + data_scale(system, reml)

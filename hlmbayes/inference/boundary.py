@@ -1,0 +1,126 @@
+"""Likelihood-ratio tests of variances: the chi-bar-square distribution of the deviance difference.
+
+Adding m random coefficients to k adds k m covariances, free in sign, and an m x m covariance matrix that
+cannot be indefinite. Under the simpler model the deviance difference is distributed as the sum of a
+chi-square on the free parameters and the squared length of a normal vector's projection on the cone of
+positive semi-definite matrices, in the metric of the information (Self & Liang 1987; Stram & Lee 1994;
+Shapiro 1988). m = 1: an equal mixture of two chi-squares; m > 1: simulated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import chdtrc
+
+from ..likelihood.criterion import symmetric_basis
+from .hlm_tables import information_at
+
+if TYPE_CHECKING:
+    from ..estimation.fit import Fit
+
+DRAWS = 4000
+SEED = 1988  # a p-value must not change from one call to the next
+
+
+def boundary_p_value(simple: Fit, general: Fit, chi2: float, df: int) -> tuple[float | None, str]:
+    """Give the tail of the mixture beyond ``chi2`` and a note; None where it is not available."""
+    from .compare import random_keys
+
+    keys, before = random_keys(general), set(random_keys(simple))
+    added = [k for k, key in enumerate(keys) if key not in before]
+    m = len(added)
+    free = df - m * (m + 1) // 2
+    if m == 0:
+        return tail(chi2, df), ""
+    if simple.boundary:
+        return None, (
+            "No boundary-corrected p-value: a variance of the simpler model is itself estimated as zero. "
+            "compare(..., bootstrap=1000) gives one by simulation."
+        )
+    if m == 1:
+        return 0.5 * (tail(chi2, free) + tail(chi2, free + 1)), ""
+    if general.weighted_kind == "variance known":
+        return (
+            None,
+            "No boundary-corrected p-value for two or more variances where level-1 variances are known.",
+        )
+    if simple.model.log_sigma2 or general.model.log_sigma2:
+        return None, "No boundary-corrected p-value for two or more variances where sigma2 is heterogeneous."
+    lengths = cone_lengths(_metric(simple, general, added), m)
+    left = chi2 - lengths
+    # the chi-square on 0 d.f. is the constant 0
+    beyond = chdtrc(free, np.maximum(left, 0.0)) if free else 0.0
+    p = float(np.mean(np.where(left <= 0, 1.0, beyond)))
+    return p, f"The boundary-corrected p-value is simulated ({DRAWS} draws, within about 0.01)."
+
+
+def tail(x: float, df: int) -> float:
+    """Give P(chi-square_df >= x); the chi-square on 0 d.f. is the constant 0."""
+    if x <= 0:
+        return 1.0
+    return float(chdtrc(df, x)) if df > 0 else 0.0
+
+
+def _metric(simple: Fit, general: Fit, added: list[int]) -> np.ndarray:
+    """Give the information of the added covariance matrix's elements, all others eliminated.
+
+    Evaluated at the simpler model's estimates in the general model. Elements are scaled to
+    orthonormal coordinates of symmetric matrices (off-diagonal times sqrt 2).
+    """
+    from .compare import random_keys
+
+    q = general.design.n_random
+    tau = np.zeros((q, q))
+    at = [random_keys(general).index(key) for key in random_keys(simple)]
+    tau[np.ix_(at, at)] = simple.components.tau
+    information = information_at(general.system, tau, simple.components.sigma2, general.method == "REML")
+    rows, cols = np.tril_indices(q)
+    tested = np.flatnonzero(np.isin(rows, added) & np.isin(cols, added))
+    rest = np.setdiff1d(np.arange(len(information)), tested)
+    corner = information[np.ix_(tested, rest)]
+    kept = information[np.ix_(tested, tested)] - corner @ np.linalg.solve(
+        information[np.ix_(rest, rest)], corner.T
+    )
+    # the cone does not change when the coefficients are rescaled; the search gets easier
+    diagonal = rows[tested] == cols[tested]
+    scale = dict(zip(rows[tested][diagonal], np.diag(kept)[diagonal] ** -0.25, strict=True))
+    unit = np.array([scale[a] * scale[b] for a, b in zip(rows[tested], cols[tested], strict=True)])
+    unit[~diagonal] /= np.sqrt(2.0)
+    return kept * np.outer(unit, unit)
+
+
+def cone_lengths(metric: np.ndarray, m: int, draws: int = DRAWS) -> np.ndarray:
+    """Simulate squared lengths of normal vectors' projections on the m x m semi-definite cone.
+
+    Parameters
+    ----------
+    metric : ndarray, shape (m (m + 1) / 2, same)
+        Inverse covariance of the vector, and the metric of the projection; lower triangle by rows,
+        off-diagonal elements times sqrt 2.
+    m, draws : int
+
+    Returns
+    -------
+    ndarray, shape (draws,)
+    """
+    rng = np.random.default_rng(SEED)
+    chol = np.linalg.cholesky(metric)
+    z = np.linalg.solve(chol.T, rng.normal(size=(len(metric), draws))).T
+    basis = symmetric_basis(m) / np.sqrt(symmetric_basis(m).sum(axis=(1, 2)))[:, None, None]
+    step = 1.0 / np.linalg.eigvalsh(metric)[-1]
+    c = moved = np.zeros_like(z)
+    momentum = 1.0
+    for _ in range(500):  # accelerated projected gradient (Beck & Teboulle 2009)
+        matrices = np.einsum("dk,kab->dab", moved - step * (moved - z) @ metric, basis)
+        values, vectors = np.linalg.eigh(matrices)
+        kept = (vectors * np.maximum(values, 0.0)[:, None, :]) @ vectors.transpose(0, 2, 1)
+        new = np.einsum("dab,kab->dk", kept, basis)
+        change = float(np.abs(new - c).max())
+        following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
+        moved = new + (momentum - 1.0) / following * (new - c)
+        c, momentum = new, following
+        if change < 1e-4 * float(np.abs(z).max()):
+            break
+    return np.einsum("dk,kl,dl->d", c, metric, c)

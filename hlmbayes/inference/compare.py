@@ -1,0 +1,299 @@
+"""Deviance comparison of two fits, or of a fit with a stored deviance.
+
+HLM compares any two deviances it is given. Here two fits are compared only where the likelihoods are of
+the same data: same rows, same method, under REML the same fixed effects. Beside HLM's chi-square p-value
+stands the one that knows that variances cannot be negative (`boundary.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import chdtrc
+
+from ..errors import HypothesisError
+from ..estimation.weights import refuse_weighted
+from .boundary import boundary_p_value
+from .hypotheses import p_text
+
+if TYPE_CHECKING:
+    from ..estimation.fit import Fit
+
+
+@dataclass(frozen=True, slots=True)
+class DevianceTest:
+    """The comparison of a model with a more general one.
+
+    Attributes
+    ----------
+    chi2 : float
+        Deviance of the simpler model minus that of the more general one.
+    df : int
+        Difference of the numbers of parameters.
+    p_value : float
+        Chi-square tail, as HLM prints it.
+    p_boundary : float or None
+        Tail of the chi-bar-square mixture where variances are tested; equal to ``p_value`` where no
+        variance is; None where it is not available (``notes`` says why).
+    deviances, n_parameters : tuple
+        Of the simpler model, then of the more general one.
+    notes : tuple of str
+    p_bootstrap : float or None
+        Share of data sets simulated from the simpler model whose difference is as large, where asked for.
+    """
+
+    chi2: float
+    df: int
+    p_value: float
+    p_boundary: float | None
+    deviances: tuple[float, float]
+    n_parameters: tuple[int, int]
+    notes: tuple[str, ...] = ()
+    p_bootstrap: float | None = None
+
+    def __str__(self) -> str:
+        simple, general = self.deviances
+        lines = [
+            f"Deviance {simple:.6f} ({self.n_parameters[0]} parameters) against {general:.6f} "
+            f"({self.n_parameters[1]}): chi-square = {self.chi2:.5f} on {self.df} d.f., "
+            f"{p_text(self.p_value)}"
+        ]
+        if self.p_boundary is not None and self.p_boundary != self.p_value:
+            lines.append(
+                f"Allowing for variances that cannot be negative (chi-bar-square): {p_text(self.p_boundary)}"
+            )
+        if self.p_bootstrap is not None:
+            lines.append(f"Parametric bootstrap: {p_text(self.p_bootstrap)}")
+        return "\n".join([*lines, *self.notes])
+
+
+def compare(
+    fit: Fit,
+    other: Fit,
+    *,
+    bootstrap: int = 0,
+    seed: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> DevianceTest:
+    """Compare the deviances of two fits, in either order.
+
+    Parameters
+    ----------
+    fit, other : Fit
+    bootstrap : int
+        Data sets to simulate from the simpler model and to fit both models to, for a p-value that relies
+        on no large sample; 0 for none. It is also there where the simpler model is on the boundary.
+    seed, progress
+        As for `Fit.bootstrap`.
+
+    Raises
+    ------
+    HypothesisError
+        Different rows, outcome, method or algorithm, REML fits with different fixed effects, or as many
+        parameters in both.
+    """
+    refuse_different_data(fit, other)
+    _refuse_different_likelihood(fit, other)
+    simple, general = sorted((fit, other), key=lambda f: f.n_parameters)
+    df = general.n_parameters - simple.n_parameters
+    if df == 0:
+        raise HypothesisError(
+            f"both models have {_count(fit.n_parameters)}: neither is a special case of the other, "
+            "so their deviances cannot be tested against each other"
+        )
+    chi2 = simple.deviance - general.deviance
+    notes = [
+        f"{name}: {w}"
+        for f, name in ((simple, "Simpler model"), (general, "General model"))
+        for w in f.warnings
+    ]
+    if chi2 < -1e-9 * abs(general.deviance):
+        notes.append(
+            "The model with more parameters has the larger deviance: the models are not nested, or an "
+            "estimation stopped before its optimum; the test means nothing."
+        )
+    chi2 = max(chi2, 0.0) if chi2 > -1e-9 * abs(general.deviance) else chi2
+    p = float(chdtrc(df, max(chi2, 0.0)))
+    p_boundary, p_bootstrap = None, None
+    missing = _not_nested(simple, general)
+    if missing:
+        notes.append(missing)
+    else:
+        p_boundary, note = boundary_p_value(simple, general, max(chi2, 0.0), df)
+        notes += [note] if note else []
+        if bootstrap:
+            from .bootstrap import deviance_p_value
+
+            p_bootstrap, n = deviance_p_value(simple, general, max(chi2, 0.0), bootstrap, seed, progress)
+            notes.append(f"The bootstrap has {n} data sets simulated from the simpler model (seed {seed}).")
+    return DevianceTest(
+        chi2, df, p, p_boundary, (simple.deviance, general.deviance),
+        (simple.n_parameters, general.n_parameters), tuple(notes), p_bootstrap,
+    )  # fmt: skip
+
+
+def compare_stored(fit: Fit, deviance: float, n_parameters: int) -> DevianceTest:
+    """Compare with a deviance and a number of parameters from elsewhere (HLM's ``deviance:`` and ``df:``).
+
+    Nothing can be checked; the result says so.
+
+    Raises
+    ------
+    HypothesisError
+        As many parameters in both, or numbers that cannot be a deviance and a count.
+    """
+    refuse_weighted(fit, "a test of deviances", "sampling")
+    if not np.isfinite(deviance) or n_parameters != int(n_parameters) or n_parameters < 1:
+        raise HypothesisError(
+            f"a stored model needs its deviance and its number of parameters, got {deviance!r} "
+            f"and {n_parameters!r}"
+        )
+    here, there = (fit.deviance, fit.n_parameters), (float(deviance), int(n_parameters))
+    simple, general = sorted((here, there), key=lambda pair: pair[1])
+    df = general[1] - simple[1]
+    if df == 0:
+        raise HypothesisError(
+            f"the stored model and this one both have {_count(fit.n_parameters)}: there is nothing to test"
+        )
+    notes = [
+        "The stored model cannot be checked: it must have been fitted to the same rows by the same method "
+        f"({fit.method}), be nested with this one"
+        + (", and have the same fixed effects." if fit.method == "REML" else ".")
+    ]
+    if fit.algorithm == "exact" and (fit.n_rows - fit.design.n_fixed * (fit.method == "REML")) % 2:
+        notes.append(
+            "Deviances that HLM 6 printed for data of this size are 1.838 below the true ones: compare with "
+            'those under algorithm="hlm" only.'
+        )
+    chi2 = simple[0] - general[0]
+    if chi2 < 0:
+        notes.append(
+            "The model with more parameters has the larger deviance: these models are not nested or were not "
+            "estimated in the same way; the test means nothing."
+        )
+    return DevianceTest(
+        chi2, df, float(chdtrc(df, max(chi2, 0.0))), None, (simple[0], general[0]),
+        (simple[1], general[1]), tuple(notes),
+    )  # fmt: skip
+
+
+def compare_any(
+    fit: Fit, other: Fit | None, deviance: float | None, n_parameters: int | None, **options: Any
+) -> DevianceTest:
+    """Compare with a fit or with a stored deviance, whichever was given."""
+    if other is not None and deviance is None and n_parameters is None:
+        return compare(fit, other, **options)
+    if other is None and deviance is not None and n_parameters is not None and not options:
+        return compare_stored(fit, deviance, n_parameters)
+    raise HypothesisError(
+        "give another fit, compare(other), or a stored deviance with its number of parameters, "
+        "compare(deviance=46501.88, n_parameters=4)"
+    )
+
+
+def _count(n: int) -> str:
+    return f"{n} parameter{'s' if n > 1 else ''}"
+
+
+# --- what may be compared ------------------------------------------------------------------------
+
+
+def refuse_different_data(fit: Fit, other: Fit) -> None:
+    """Raise where two fits were not made from the same rows of the same outcome."""
+    a, b = fit.design, other.design
+    if a.model.outcome.lower() != b.model.outcome.lower():
+        raise HypothesisError(
+            f"one model explains {a.model.outcome}, the other {b.model.outcome}: they cannot be compared"
+        )
+    if a.n_rows != b.n_rows or a.n_units != b.n_units:
+        raise HypothesisError(
+            f"the fits use different rows ({a.n_rows} rows in {a.n_units} units, {b.n_rows} in {b.n_units}): "
+            "missing values of a variable that only one model has? Fit both to the rows that are complete"
+        )
+    y = [
+        (d.moments.mean[:, k], d.moments.sscp[:, k, k])
+        for d in (a, b)
+        for k, name in enumerate(d.moments.columns)
+        if name.lower() == d.model.outcome.lower()
+    ]
+    same = np.array_equal(a.unit_ids, b.unit_ids) and np.array_equal(a.n, b.n)
+    if not same or not all(np.allclose(u, v, rtol=1e-9, atol=0) for u, v in zip(*y, strict=True)):
+        raise HypothesisError("the fits use different rows, though equally many: fit both to the same data")
+
+
+def _refuse_different_likelihood(fit: Fit, other: Fit) -> None:
+    for each in (fit, other):
+        refuse_weighted(each, "a test of deviances", "sampling")
+    if fit.weighting != other.weighting:
+        raise HypothesisError("the fits are weighted differently: weight both in the same way")
+    if fit.method != other.method:
+        raise HypothesisError(
+            f"one fit is {fit.method}, the other {other.method}: their deviances measure different things. "
+            "Fit both by the same method"
+        )
+    if fit.algorithm != other.algorithm:
+        raise HypothesisError(
+            "one fit stopped where HLM stops, the other is at the optimum: the difference of their deviances "
+            "would mix the two. Fit both with the same algorithm"
+        )
+    if fit.method == "REML" and _fixed_columns(fit) != _fixed_columns(other):
+        raise HypothesisError(
+            "the models differ in their fixed effects and were fitted by REML: such deviances belong to "
+            'different likelihoods. Fit both with method="ML" to compare them'
+        )
+
+
+Term = tuple[tuple[str | None, str], tuple[str | None, str]]
+
+
+def _terms(fit: Fit) -> list[Term]:
+    """Name every gamma by its level-1 and its level-2 predictor, with centring."""
+    return [
+        (_key(c.predictor.variable, c.predictor.centering), _key(g.predictor.variable, g.predictor.centering))
+        for c in fit.model.coefficients
+        for g in c.gammas
+    ]
+
+
+def _key(variable: str | None, centering: str) -> tuple[str | None, str]:
+    return (variable.lower() if variable else None, centering)
+
+
+def _fixed_columns(fit: Fit) -> frozenset[frozenset[Term]]:
+    """Give the columns of X as sets of terms: a constrained set is one column."""
+    groups: dict[int, set[Term]] = {}
+    for free, term in zip(fit.design.free, _terms(fit), strict=True):
+        groups.setdefault(int(free), set()).add(term)
+    return frozenset(frozenset(group) for group in groups.values())
+
+
+def random_keys(fit: Fit) -> list[tuple[str | None, str]]:
+    """Name every random coefficient by its level-1 predictor and centring."""
+    predictors = [fit.model.coefficients[r].predictor for r in fit.design.random]
+    return [_key(p.variable, p.centering) for p in predictors]
+
+
+def _not_nested(simple: Fit, general: Fit) -> str:
+    """Say why the simpler model is not a special case of the other as written; empty if it is."""
+    terms = list({*_terms(simple), *_terms(general)})
+    columns = [np.zeros((len(terms), f.design.n_fixed)) for f in (simple, general)]
+    for f, matrix in zip((simple, general), columns, strict=True):
+        for free, term in zip(f.design.free, _terms(f), strict=True):
+            matrix[terms.index(term), free] += 1.0
+    both = np.hstack(columns)
+    fixed = not both.size or np.linalg.matrix_rank(both) == np.linalg.matrix_rank(columns[1])
+    if fixed and set(random_keys(simple)) <= set(random_keys(general)) and _noise(simple) <= _noise(general):
+        return ""
+    part = "fixed effects" if not fixed else "random effects"
+    return (
+        f"As they are written, the {part} of the simpler model are not among those of the other: "
+        "the chi-square is right only if the one model is a special case of the other all the same."
+    )
+
+
+def _noise(fit: Fit) -> set[str]:
+    log_sigma2 = fit.model.log_sigma2
+    return {name.lower() for name in log_sigma2.variables} if log_sigma2 else set()

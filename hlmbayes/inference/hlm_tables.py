@@ -1,0 +1,272 @@
+"""HLM's tables: fixed effects, robust standard errors, chi-squares of variances, reliabilities.
+
+Formulas: Raudenbush & Bryk (2002, ch. 3), as verified against HLM 6.08's printed digits in
+`docs/hlm_numerics.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import chdtrc, stdtr
+
+from ..estimation.hlm_path import to_standard, unit_ols
+from ..likelihood.criterion import expected_information, symmetric_basis
+from ..likelihood.design import scatter_x
+from ..likelihood.evaluate import System, evaluate
+
+if TYPE_CHECKING:
+    from ..estimation.fit import Fit
+
+
+@dataclass(frozen=True, slots=True)
+class FixedEffect:
+    """A line of the table of fixed effects."""
+
+    name: str
+    coefficient: float
+    se: float
+    t_ratio: float
+    df: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceComponent:
+    """A line of the table of variance components; the level-1 line has no test."""
+
+    name: str
+    sd: float
+    variance: float
+    df: float
+    chi2: float
+    p_value: float
+
+
+def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None) -> tuple[FixedEffect, ...]:
+    """Give the fixed-effects table, one line a gamma.
+
+    Parameters
+    ----------
+    fit : Fit
+    robust : bool or str
+        False, True (HLM's robust standard errors), "CR1" or "CR2".
+    df : "hlm", "satterthwaite" or "kenward-roger", optional
+        By default HLM's rule (`fixed_df`); "satterthwaite" with "CR2".
+    """
+    from .hypotheses import free_covariance
+
+    kind, df = _kind_and_df(robust, df)
+    if df == "hlm":
+        variance, dfs = np.diag(free_covariance(fit, kind))[fit.design.free], np.array(fixed_df(fit))
+    else:
+        from .small_sample import coefficient_df
+
+        variance, dfs = (values[fit.design.free] for values in coefficient_df(fit, kind, df))
+    rows = []
+    for k, name in enumerate(fit.model.gamma_names):
+        value, se = float(fit.gamma[k]), float(np.sqrt(variance[k]))
+        p = float(2.0 * stdtr(min(dfs[k], 1e15), -abs(value / se)))
+        rows.append(FixedEffect(name, value, se, value / se, float(dfs[k]), p))
+    return tuple(rows)
+
+
+def _kind_and_df(robust: bool | str, df: str | None) -> tuple[str, str]:
+    """Settle the covariance's kind and the method of the degrees of freedom."""
+    from .hypotheses import covariance_kind
+
+    kind = covariance_kind(robust)
+    return kind, df or ("satterthwaite" if kind == "CR2" else "hlm")
+
+
+def basis_of(robust: bool | str, df: str | None) -> dict[str, str]:
+    """Say in words which standard errors and degrees of freedom a fixed-effects table has."""
+    from .hypotheses import COVARIANCES
+
+    kind, df = _kind_and_df(robust, df)
+    if df == "hlm":
+        return {"standard_errors": COVARIANCES[kind], "df": "HLM's: J - S - 1, or N - F where not random"}
+    from .small_sample import method_name
+
+    name = method_name(df)
+    return {"standard_errors": COVARIANCES["KR" if name == "Kenward-Roger" else kind], "df": name}
+
+
+def fixed_df(fit: Fit) -> list[float]:
+    """Give HLM's degrees of freedom of every gamma."""
+    design, seen, result = fit.design, set[int](), []
+    for coefficient, columns in zip(fit.model.coefficients, design.columns, strict=True):
+        own = [int(c) for c in columns if int(c) not in seen]
+        at_level2 = coefficient.random or coefficient.predictor.variable is None
+        df = design.n_units - len(own) if at_level2 else design.n_rows - design.n_fixed
+        result += [float(df)] * len(columns)
+        seen.update(own)
+    return result
+
+
+def unit_scores(fit: Fit) -> np.ndarray:
+    """Give X_j'(y_j - X_j gamma - Z_j u*_j) / s2, shape (J, F), free fixed effects, units of the data.
+
+    That is X_j'V_j^-1(y_j - X_j gamma) where u* was taken from the same gamma.
+    """
+    design = fit.design
+    of_u = fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u
+    fitted = np.einsum("jab,jb->ja", design.dd[:, :, design.random], _residuals_u(fit, of_u))
+    left = _residual_products(fit, fit.gamma_free) - fitted
+    return scatter_x(left / fit.entering.sigma2, design.w, design.columns, design.n_fixed)
+
+
+def _residual_products(fit: Fit, gamma: np.ndarray) -> np.ndarray:
+    """Give D_j'(y_j - X_j gamma), shape (J, p)."""
+    design = fit.design
+    moved = design.level1_coefficients(gamma - design.gamma_ols)
+    return design.de - np.einsum("jab,jb->ja", design.dd, moved)
+
+
+def _residuals_u(fit: Fit, gamma: np.ndarray) -> np.ndarray:
+    """Give u*_j = tau Z'V^-1(y_j - X_j gamma), (J, q), at the values that enter the last iteration."""
+    r, theta = fit.design.random, fit.entering.tau / fit.entering.sigma2
+    zz = fit.design.dd[:, r[:, None], r]
+    products = _residual_products(fit, gamma)[:, r, None]
+    return (theta @ np.linalg.solve(np.eye(len(r)) + zz @ theta, products))[:, :, 0]
+
+
+def _moved(fit: Fit) -> np.ndarray:
+    """Give W_j (gamma - gamma_OLS), shape (J, p)."""
+    return fit.design.level1_coefficients(fit.gamma_free - fit.design.gamma_ols)
+
+
+def robust_covariance(fit: Fit) -> np.ndarray:
+    """Give Vg (sum_j s_j s_j') Vg of the free fixed effects; no small-sample factor."""
+    scores = unit_scores(fit)
+    if fit.design.moments.unit_weight is not None:
+        scores = scores * fit.design.moments.unit_weight[:, None]
+    return fit.vcov_free @ (scores.T @ scores) @ fit.vcov_free
+
+
+def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
+    """Give standard errors of tau (q, q) and sigma2 from the expected information at the estimates.
+
+    Under REML the information is that of the restricted likelihood. nan where tau is singular:
+    there is no standard error on the boundary. With sampling weights they are the sandwich's.
+    """
+    q = fit.design.n_random
+    se = np.full((q, q), np.nan)
+    if fit.variance_model is not None:
+        return (se if fit.boundary else fit.variance_model.se_tau), float("nan")
+    try:
+        covariance = components_covariance(fit)
+    except np.linalg.LinAlgError:
+        return se, float("nan")
+    variances = np.diag(covariance)
+    rows, cols = np.tril_indices(q)
+    if not fit.boundary:
+        se[rows, cols] = se[cols, rows] = np.sqrt(variances[:-1])
+    return se, float(np.sqrt(variances[-1]))
+
+
+def components_covariance(fit: Fit) -> np.ndarray:
+    """Give the covariance matrix of (lower triangle of tau by rows, sigma2), units of the data."""
+    if fit.weighted_kind == "sampling":
+        from .sandwich import sandwich
+
+        return sandwich(fit)[fit.design.n_fixed :, fit.design.n_fixed :]
+    information = components_information(fit)
+    if fit.weighted_kind == "variance known":  # sigma2 = 1 is no estimate: it has no error
+        covariance = np.zeros_like(information)
+        covariance[:-1, :-1] = np.linalg.inv(information[:-1, :-1])
+        return covariance
+    return np.linalg.inv(information)
+
+
+def components_information(fit: Fit) -> np.ndarray:
+    """Give the expected information of (lower triangle of tau by rows, sigma2), units of the data."""
+    reml = fit.method == "REML"
+    if fit.entering is fit.components:  # the likelihood has been evaluated there
+        s2 = fit.components.sigma2 / fit.system.e_scale**2
+        return _in_data_units(fit.system, expected_information(fit.system, fit.at, s2, reml))
+    return information_at(fit.system, fit.components.tau, fit.components.sigma2, reml)
+
+
+def information_at(system: System, tau: np.ndarray, sigma2: float, reml: bool) -> np.ndarray:
+    """Give the expected information at any (tau, sigma2) of the data, singular tau included."""
+    theta, s2 = to_standard(system, tau, sigma2)
+    values, vectors = np.linalg.eigh(theta)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    at = evaluate(system, np.linalg.qr(root.T, mode="r").T if len(tau) else root)
+    return _in_data_units(system, expected_information(system, at, s2, reml))
+
+
+def _in_data_units(system: System, information: np.ndarray) -> np.ndarray:
+    inverse = np.linalg.inv(to_data_jacobian(system))
+    return inverse.T @ information @ inverse
+
+
+def to_data_jacobian(system: System) -> np.ndarray:
+    """Give d(data elements) / d(standardised elements) of (lower triangle of tau, sigma2)."""
+    q = len(system.to_tau)
+    rows, cols = np.tril_indices(q)
+    m = len(rows)
+    jacobian = np.zeros((m + 1, m + 1))
+    images = system.to_tau @ symmetric_basis(q) @ system.to_tau.T
+    jacobian[:m, :m] = images[:, rows, cols].T
+    jacobian[m, m] = system.e_scale**2
+    return jacobian
+
+
+def reliability(fit: Fit) -> np.ndarray:
+    """Give mean_j tau_qq / (tau_qq + s2 [(Z'Z)^-1]_qq) over full-rank units, shape (q,)."""
+    ok = fit.design.full_rank
+    variance = fit.components.sigma2 * np.einsum("jaa->ja", unit_ols(fit.design)[1][ok])
+    tau = np.diag(fit.components.tau)
+    if not ok.any():
+        return np.full(len(tau), np.nan)
+    weight = fit.design.moments.unit_weight
+    return np.average(tau / (tau + variance), axis=0, weights=None if weight is None else weight[ok])
+
+
+def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
+    """Give the table of variance components with HLM's chi-square tests, the level-1 line last.
+
+    chi2_q = sum_j (b_qj - w_qj gamma)^2 / (s2 [(Z'Z)^-1]_qq) over full-rank units, b_j the unit's OLS
+    of y minus the fixed part whose level-1 variable is not random; d.f. J' - S_q - 1, J' without
+    a gamma.
+    """
+    design, tau = fit.design, fit.components.tau
+    ok, random = design.full_rank, design.random
+    b, inverse, _, _ = unit_ols(design)
+    deviation = b - ols_shift(_without_tau(fit) if fit.weighted_kind == "variance known" else fit)
+    with np.errstate(invalid="ignore"):
+        chi2 = np.sum((deviation**2 / (fit.components.sigma2 * np.einsum("jaa->ja", inverse)))[ok], axis=0)
+    rows = []
+    for k, r in enumerate(random):
+        df = float(ok.sum() - len(design.columns[r]))
+        if fit.weighted_kind == "sampling":  # the sum has no chi-square distribution
+            chi2[k] = df = float("nan")
+        p = float(chdtrc(df, chi2[k])) if df > 0 else float("nan")
+        variance = float(tau[k, k])
+        rows.append(VarianceComponent(fit.effect_names[k], variance**0.5, variance, df, float(chi2[k]), p))
+    nan = float("nan")
+    if fit.variance_model is not None:
+        return tuple(rows)
+    return (*rows, VarianceComponent("r", fit.sigma2**0.5, fit.sigma2, nan, nan, nan))
+
+
+def _without_tau(fit: Fit) -> Fit:
+    """Put the fixed effects at tau = 0 into the fit: with known variances chi2 is then Cochran's Q."""
+    system, q = fit.system, fit.design.n_random
+    at = evaluate(system, np.zeros((q, q)))
+    return replace(fit, gamma_free=at.delta * system.gamma_scale + fit.design.gamma_ols)
+
+
+def ols_shift(fit: Fit) -> np.ndarray:
+    """Give what takes the units' OLS coefficients of e = y - X gamma_OLS to deviations from W gamma.
+
+    With d = W(gamma - gamma_OLS) (J, p), e - X(gamma - gamma_OLS) has OLS coefficients
+    b - d_Z - (Z'Z)^-1 Z'D_f d_f: this is the last two terms, shape (J, q).
+    """
+    design, r = fit.design, fit.design.random
+    inverse = unit_ols(design)[1]
+    return np.einsum("jab,jb->ja", inverse @ design.dd[:, r, :], _moved(fit))

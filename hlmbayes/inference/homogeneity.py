@@ -1,0 +1,111 @@
+"""Is the level-1 variance the same in all units? HLM's chi-square, and Bartlett's beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import chdtrc
+
+from ..errors import HypothesisError
+from ..estimation.hlm_path import unit_ols
+from ..estimation.weights import refuse_weighted
+from .hlm_tables import ols_shift
+from .hypotheses import p_text
+
+if TYPE_CHECKING:
+    from ..estimation.fit import Fit
+
+
+@dataclass(frozen=True, slots=True)
+class HomogeneityTest:
+    """The test that all units have one level-1 variance.
+
+    Attributes
+    ----------
+    chi2, df, p_value
+        Raudenbush & Bryk (2002, pp. 263-264): sum of d_j^2, HLM's test. It rejects too often where
+        units are small.
+    bartlett_chi2, bartlett_p_value : float
+        Bartlett's test with its correction, same d.f.: right in small units too.
+    n_units : int
+        Units that took part.
+    notes : tuple of str
+        Which did not, and why.
+    """
+
+    chi2: float
+    df: int
+    p_value: float
+    bartlett_chi2: float
+    bartlett_p_value: float
+    n_units: int
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [
+            f"Homogeneity of level-1 variance over {self.n_units} units: chi-square = {self.chi2:.5f} on "
+            f"{self.df} d.f., {p_text(self.p_value)}",
+            f"Bartlett's test: chi-square = {self.bartlett_chi2:.5f}, {p_text(self.bartlett_p_value)}",
+        ]
+        return "\n".join([*lines, *self.notes])
+
+
+def homogeneity(fit: Fit) -> HomogeneityTest:
+    """Test that sigma2 is the same in all units.
+
+    With S_j^2 the residual variance of unit j's own regression and f_j its d.f.,
+    d_j = (ln S_j^2 - sum f ln S^2 / sum f) / sqrt(2 / f_j), chi-square = sum d_j^2
+    (Raudenbush & Bryk 2002, p. 264). Units whose regression has no residual d.f. or fits exactly
+    are left out.
+
+    Raises
+    ------
+    HypothesisError
+        Fewer than two units are left.
+    """
+    refuse_weighted(fit, "the test of homogeneity of level-1 variance", "sampling", "variance known")
+    rss, f = unit_residuals(fit)
+    estimable = fit.design.full_rank & (f > 0)
+    exact = estimable & (rss <= 1e-12 * fit.design.ee)
+    used = estimable & ~exact
+    left_out = [
+        f"{count} unit{'s' if count > 1 else ''} left out: {reason}."
+        for count, reason in (
+            (int((~estimable).sum()), "too few rows for a regression of its own"),
+            (int(exact.sum()), "its own regression fits exactly"),
+        )
+        if count
+    ]
+    if fit.variance_model is not None:
+        left_out.append("Residuals were first divided by the level-1 standard deviations of the model.")
+    if used.sum() < 2:
+        raise HypothesisError(
+            "fewer than two units have a residual variance of their own: homogeneity cannot be tested"
+        )
+    f, log_s2 = f[used], np.log(rss[used] / f[used])
+    df = int(used.sum()) - 1
+    d = (log_s2 - np.average(log_s2, weights=f)) * np.sqrt(f / 2.0)
+    chi2 = float(np.sum(d**2))
+    pooled = np.log(rss[used].sum() / f.sum())
+    correction = 1.0 + (np.sum(1.0 / f) - 1.0 / f.sum()) / (3.0 * df)
+    bartlett = float(np.sum(f * (pooled - log_s2)) / correction)
+    return HomogeneityTest(
+        chi2, df, float(chdtrc(df, chi2)), bartlett, float(chdtrc(df, bartlett)), df + 1, tuple(left_out)
+    )
+
+
+def unit_residuals(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Give every unit's residual sum of squares about its own regression on Z, and n_j - q; both (J,).
+
+    The part of the fixed effects whose level-1 variable is not random is taken out of y first.
+    """
+    design, r = fit.design, fit.design.random
+    b, _, _, df = unit_ols(design)
+    moved = design.level1_coefficients(fit.gamma_free - design.gamma_ols)
+    de = design.de - np.einsum("jab,jb->ja", design.dd, moved)
+    ee = design.ee - np.einsum("ja,ja->j", moved, design.de + de)
+    own = b - ols_shift(fit)
+    explained = np.einsum("ja,ja->j", np.where(np.isfinite(own), own, 0.0), de[:, r])
+    return np.maximum(ee - explained, 0.0), df

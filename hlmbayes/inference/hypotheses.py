@@ -1,0 +1,315 @@
+"""General linear hypotheses about the fixed effects: several rows, several hypotheses, a variable as a whole.
+
+HLM prints the Wald chi-square with the robust covariance matrix; that is the default here, and every
+result says which covariance it used. Raudenbush & Bryk (2002, ch. 3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import chdtrc, fdtrc
+
+from ..errors import HypothesisError
+
+if TYPE_CHECKING:
+    from ..estimation.fit import Fit
+
+RANK_TOLERANCE = 1e-10
+
+COVARIANCES = {
+    "model": "model-based covariance",
+    "CR0": "robust (sandwich) covariance, as HLM",
+    "CR1": "robust covariance CR1: HLM's times J / (J - 1)",
+    "CR2": "bias-reduced robust covariance CR2",
+    "KR": "Kenward-Roger adjusted covariance",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaldTest:
+    """The test of one hypothesis of one or more rows.
+
+    Attributes
+    ----------
+    chi2 : float
+        Wald statistic (L gamma)'(L V L')^-1 (L gamma).
+    df : int
+        Rows of the hypothesis.
+    p_value : float
+        From the chi-square; from F where ``df_denominator`` is not None.
+    covariance : str
+        Which V, in words.
+    hypothesis : str
+        The rows in words.
+    contrast : ndarray, shape (df, n_gamma)
+    estimate : ndarray, shape (df,)
+        L gamma.
+    f_ratio, df_denominator : float or None
+        F statistic and denominator degrees of freedom of a small-sample test.
+    """
+
+    chi2: float
+    df: int
+    p_value: float
+    covariance: str
+    hypothesis: str
+    contrast: np.ndarray
+    estimate: np.ndarray
+    f_ratio: float | None = None
+    df_denominator: float | None = None
+
+    def __str__(self) -> str:
+        if self.f_ratio is not None:
+            statistic = f"F = {self.f_ratio:.5f} on {self.df} and {self.df_denominator:.2f} d.f."
+        else:
+            statistic = f"chi-square = {self.chi2:.5f} on {self.df} d.f."
+        return f"Test that {self.hypothesis}: {statistic}, {p_text(self.p_value)} ({self.covariance})"
+
+
+def p_text(p: float) -> str:
+    """Give a p-value as a reader wants it."""
+    if not np.isfinite(p):
+        return "p not available"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def wald(
+    fit: Fit,
+    *hypotheses: Mapping[str, Any] | Sequence[Any] | np.ndarray,
+    robust: bool | str | None = None,
+    df: str | None = None,
+) -> WaldTest | tuple[WaldTest, ...]:
+    """Test general linear hypotheses L gamma = 0.
+
+    Parameters
+    ----------
+    fit : Fit
+    *hypotheses : mapping of gamma name to number or list, or array of shape (rows, n_gamma)
+        ``{"g01": [1, 0], "g11": [0, 1]}`` has two rows: g01 = 0 and g11 = 0. HLM's columns of numbers.
+    robust : bool or str, optional
+        True: HLM's robust covariance ("CR0"); "CR1", "CR2"; False: the model-based one. By default
+        HLM's robust one, or with ``df`` the model-based one.
+    df : None, "satterthwaite" or "kenward-roger"
+        F test with estimated denominator degrees of freedom instead of the chi-square. With
+        ``robust="CR2"`` "satterthwaite" is the approximate Hotelling test of Tipton & Pustejovsky (2015).
+
+    Returns
+    -------
+    WaldTest, or a tuple of them for several hypotheses
+
+    Raises
+    ------
+    HypothesisError
+        Unknown gamma, rows of different length or not independent, a combination that does not exist.
+    """
+    if not hypotheses:
+        raise HypothesisError('no hypothesis was given: write for example {"g01": [1, 0], "g11": [0, 1]}')
+    tests = tuple(_test(fit, contrast_matrix(fit, h), robust, df) for h in hypotheses)
+    return tests if len(tests) > 1 else tests[0]
+
+
+def _test(fit: Fit, contrast: np.ndarray, robust: bool | str | None, df: str | None) -> WaldTest:
+    kind = covariance_kind(df is None if robust is None else robust)
+    free = free_contrast(fit, contrast)
+    estimate = free @ fit.gamma_free
+    if df is not None:
+        from .small_sample import f_test
+
+        f = f_test(fit, free, kind, df)
+        return WaldTest(
+            f.chi2, len(free), float(fdtrc(len(free), f.df_denominator, max(f.f_ratio, 0.0))),
+            COVARIANCES[f.kind] + f"; {f.method} d.f.", describe(fit, contrast), contrast, estimate,
+            f.f_ratio, f.df_denominator,
+        )  # fmt: skip
+    chi2 = wald_chi2(estimate, free @ free_covariance(fit, kind) @ free.T)
+    p = float(chdtrc(len(free), chi2))
+    return WaldTest(chi2, len(free), p, COVARIANCES[kind], describe(fit, contrast), contrast, estimate)
+
+
+def covariance_kind(robust: bool | str) -> str:
+    """Turn the argument ``robust`` into a key of COVARIANCES."""
+    kind = {True: "CR0", False: "model"}[robust] if isinstance(robust, bool) else robust.upper()
+    if kind not in ("model", "CR0", "CR1", "CR2"):
+        raise HypothesisError(f"robust={robust!r} is not known: use True (as HLM), False, 'CR1' or 'CR2'")
+    return kind
+
+
+def free_covariance(fit: Fit, kind: str) -> np.ndarray:
+    """Give the covariance matrix of the free fixed effects, shape (F, F), of a kind in COVARIANCES."""
+    if kind == "model":
+        return fit.vcov_free
+    if kind == "CR2":
+        from .cluster_robust import cr2
+
+        return cr2(fit).covariance
+    from .hlm_tables import robust_covariance
+
+    units = fit.n_units
+    return robust_covariance(fit) * (units / (units - 1) if kind == "CR1" else 1.0)
+
+
+def wald_chi2(estimate: np.ndarray, covariance: np.ndarray) -> float:
+    """Give estimate' covariance^-1 estimate; refuse a singular covariance."""
+    scale = np.sqrt(np.diag(covariance))
+    if np.all(scale > 0):
+        correlation = covariance / np.outer(scale, scale)
+        if np.linalg.eigvalsh(correlation)[0] > RANK_TOLERANCE:
+            z = estimate / scale
+            return float(z @ np.linalg.solve(correlation, z))
+    raise HypothesisError(
+        "the covariance matrix of the tested combinations is singular (too few units for that many rows?): "
+        "test fewer rows at once, or use robust=False"
+    )
+
+
+# --- from what the user writes to a matrix -------------------------------------------------------
+
+
+def contrast_matrix(fit: Fit, hypothesis: Mapping[str, Any] | Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Read a hypothesis into L, shape (rows, n_gamma)."""
+    names = fit.model.gamma_names
+    if isinstance(hypothesis, str):
+        hypothesis = {hypothesis: 1.0}
+    if isinstance(hypothesis, Mapping):
+        return _from_mapping(names, hypothesis)
+    if len(hypothesis) and all(isinstance(item, str) for item in hypothesis):
+        return _from_mapping(names, dict(zip(hypothesis, np.eye(len(hypothesis)), strict=True)))
+    try:
+        matrix = np.atleast_2d(np.asarray(hypothesis, dtype=float))
+    except (TypeError, ValueError):
+        raise HypothesisError(f"a hypothesis is numbers per gamma, got {hypothesis!r}") from None
+    if matrix.ndim != 2 or matrix.shape[1] != len(names):
+        raise HypothesisError(
+            f"got rows of {matrix.shape[-1]} numbers for {len(names)} fixed effects: {', '.join(names)}"
+        )
+    return matrix
+
+
+def _from_mapping(names: Sequence[str], hypothesis: Mapping[str, Any]) -> np.ndarray:
+    columns: dict[str, np.ndarray] = {}
+    for name, value in hypothesis.items():
+        key = str(name).strip().lower()
+        if key not in names:
+            raise HypothesisError(
+                f"{name!r} is not a fixed effect of this model: {', '.join(names) or 'it has none'}"
+            )
+        try:
+            columns[key] = np.atleast_1d(np.asarray(value, dtype=float))
+        except (TypeError, ValueError):
+            raise HypothesisError(f"{name}: a number or a list of numbers is wanted, got {value!r}") from None
+    lengths = {len(column) for column in columns.values() if column.ndim == 1}
+    if len(lengths) != 1 or any(column.ndim != 1 for column in columns.values()):
+        raise HypothesisError(
+            "every gamma of a hypothesis needs one number per row of it; got "
+            + ", ".join(f"{name}: {column.size}" for name, column in columns.items())
+        )
+    matrix = np.zeros((lengths.pop(), len(names)))
+    for name, column in columns.items():
+        matrix[:, list(names).index(name)] = column
+    return matrix
+
+
+def free_contrast(fit: Fit, contrast: np.ndarray) -> np.ndarray:
+    """Carry L to the free fixed effects, shape (rows, F); refuse rows that say nothing new."""
+    if not np.all(np.isfinite(contrast)):
+        raise HypothesisError("a hypothesis has a missing or infinite number in it")
+    free = np.zeros((len(contrast), fit.design.n_fixed))
+    np.add.at(free.T, fit.design.free, contrast.T)
+    length = np.linalg.norm(free, axis=1)
+    for row, size in enumerate(length):
+        if size == 0:
+            reason = (
+                "the model holds these effects equal" if contrast[row].any() else "all its numbers are zero"
+            )
+            raise HypothesisError(f"row {row + 1} of the hypothesis tests nothing: {reason}")
+    if np.linalg.matrix_rank(free / length[:, None], tol=1e-9) < len(free):
+        raise HypothesisError(
+            f"the {len(free)} rows of the hypothesis are not independent: "
+            "take out those that follow from others"
+        )
+    return free
+
+
+def describe(fit: Fit, contrast: np.ndarray) -> str:
+    """Give the rows in words: "g01 = 0 and g11 - g12 = 0"."""
+    return " and ".join(_row_text(fit.model.gamma_names, row) for row in contrast)
+
+
+def _row_text(names: Sequence[str], row: np.ndarray) -> str:
+    text = ""
+    for name, weight in zip(names, row, strict=True):
+        if weight:
+            sign = "-" if weight < 0 else "+"
+            size = "" if abs(weight) == 1 else f"{abs(weight):g}*"
+            text += f" {sign} {size}{name}" if text else f"{'-' if weight < 0 else ''}{size}{name}"
+    return f"{text} = 0"
+
+
+# --- a variable as a whole -----------------------------------------------------------------------
+
+
+def variable_test(
+    fit: Fit, name: str | Sequence[str], *, robust: bool | str | None = None, df: str | None = None
+) -> WaldTest:
+    """Test all fixed effects a variable takes part in, together.
+
+    A level-1 variable: all gammas of its coefficient; a level-2 variable: its gamma in every
+    level-2 equation. A categorical variable is tested as a whole by its name or stem: "race" finds
+    the dummies race2, race_3, race[black], ... where the model has no variable named race.
+
+    Parameters
+    ----------
+    fit : Fit
+    name : str or sequence of str
+        One name, or the names of a set of dummies.
+    robust, df
+        As for `wald`.
+
+    Raises
+    ------
+    HypothesisError
+        The model has no such variable, or no fixed effect of it.
+    """
+    wanted = [name] if isinstance(name, str) else list(name)
+    variables = {v for one in wanted for v in _variables(fit, one)}
+    rows = []
+    index = 0
+    for coefficient in fit.model.coefficients:
+        level1 = (coefficient.predictor.variable or "").lower() in variables
+        for gamma in coefficient.gammas:
+            if level1 or (gamma.predictor.variable or "").lower() in variables:
+                rows.append(index)
+            index += 1
+    if not rows:
+        raise HypothesisError(
+            f"{', '.join(wanted)} has no fixed effect in this model (random only): there is no gamma to test"
+        )
+    contrast = np.zeros((len(rows), index))
+    contrast[np.arange(len(rows)), rows] = 1.0
+    return _test(fit, _without_repeats(fit, contrast), robust, df)
+
+
+def _without_repeats(fit: Fit, contrast: np.ndarray) -> np.ndarray:
+    """Keep one row for each set of gammas that are held equal."""
+    free = fit.design.free[np.argmax(contrast, axis=1)]
+    return contrast[np.sort(np.unique(free, return_index=True)[1])]
+
+
+def _variables(fit: Fit, name: str) -> list[str]:
+    """Find the variables of the model that a name means: itself, or the dummies made from it."""
+    known = [v.lower() for v in (*fit.model.level1_variables, *fit.model.level2_variables)]
+    key = name.strip().lower()
+    if key in known:
+        return [key]
+    stem = re.compile(re.escape(key) + r"([_.\[:=\-]?\d+\]?|[_.\[:=\-].+)$")
+    found = [v for v in known if stem.match(v)]
+    if not found:
+        raise HypothesisError(
+            f"{name!r} is not a predictor of this model: {', '.join(dict.fromkeys(known)) or 'there is none'}"
+        )
+    return found

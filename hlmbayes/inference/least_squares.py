@@ -1,0 +1,103 @@
+"""What HLM prints before it iterates: OLS of all rows, the units' own OLS, effects at the starting values.
+
+All from the moments; the units' regressions are of y minus the part of the fixed effects whose level-1
+variable is not random (as in the chi-square tests of HLM 6.08's listing).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..estimation.hlm_path import HLM_LOG_2PI, to_standard, unit_ols
+from ..likelihood.criterion import LOG_2PI
+from ..likelihood.design import Design, build_design
+from ..likelihood.evaluate import System, evaluate, standardise
+from ..likelihood.weighted_likelihood import with_unit_weights
+
+if TYPE_CHECKING:
+    from ..estimation.fit import Fit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeastSquaresFit:
+    """OLS of all rows, the units ignored.
+
+    ``se`` and ``se_robust`` (n_gamma,) are model-based and robust to dependence within units;
+    ``loglik`` has the full constant, -n/2 ln(2 pi) with n = N - F (REML) or N (ML); sigma2 is RSS / (N - F).
+    """
+
+    gamma: np.ndarray
+    se: np.ndarray
+    se_robust: np.ndarray
+    sigma2: float
+    df: float
+    loglik: float
+
+
+def least_squares(fit: Fit) -> LeastSquaresFit:
+    """Give the OLS fit of all rows with both kinds of standard errors."""
+    design = unweighted(fit)[0]
+    if design.moments.unit_weight is not None:
+        design = with_unit_weights(design)
+    x = design.x_blocks()
+    xx = np.einsum("jpf,jpk,jkg->fg", x, design.dd, x, optimize=True)
+    inverse = np.linalg.inv(xx)
+    scores = np.einsum("jpf,jp->jf", x, design.de)
+    df = float(design.n_rows - design.n_fixed)
+    rss = float(design.ee.sum())
+    robust = inverse @ (scores.T @ scores) @ inverse
+    free = design.free
+    return LeastSquaresFit(
+        gamma=design.gamma_ols[free],
+        se=np.sqrt(rss / df * np.diag(inverse))[free],
+        se_robust=np.sqrt(np.diag(robust))[free],
+        sigma2=rss / df,
+        df=df,
+        loglik=_loglik(design, rss, float(np.linalg.slogdet(xx)[1]), fit.method == "REML"),
+    )
+
+
+def _loglik(design: Design, rss: float, logdet_xx: float, reml: bool) -> float:
+    """Give the (restricted) normal log-likelihood of OLS, at the variance that maximises it."""
+    n = design.n_rows - design.n_fixed * reml
+    return float(-0.5 * (n * np.log(2.0 * np.pi * rss / n) + reml * logdet_xx + n))
+
+
+def unit_regressions(design: Design) -> np.ndarray:
+    """Give each unit's OLS coefficients, shape (J, q); nan where the unit lacks full rank."""
+    fixed_part = design.level1_coefficients(design.gamma_ols)[:, design.random]
+    return unit_ols(design)[0] + fixed_part
+
+
+def starting_effects(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Give the fixed effects and their standard errors, (n_gamma,) each, by GLS at the starting values."""
+    if fit.start is None:
+        raise ValueError("only the hlm algorithm has starting values of its own")
+    design, system = unweighted(fit)
+    theta, s2 = to_standard(system, fit.start.tau, fit.start.sigma2)
+    at = evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
+    scale, free = system.gamma_scale, design.free
+    gamma = at.delta * scale + design.gamma_ols
+    return gamma[free], (np.sqrt(s2 * np.diag(at.vg)) * scale)[free]
+
+
+def unweighted(fit: Fit) -> tuple[Design, System]:
+    """Give the design and system of the rows as they are.
+
+    Where the level-1 variance differs between rows, the fit's own are of rows divided by their sigma.
+    """
+    if fit.variance_model is None and fit.weighted_kind not in ("precision", "variance known"):
+        return fit.design, fit.system
+    design = build_design(fit.model, fit.design.moments)
+    return design, standardise(design)
+
+
+def loglik_on_hlms_constant(fit: Fit) -> float:
+    """Give a fit's log-likelihood with HLM's constant -floor(n / 2) ln(2 pi), whichever algorithm made it."""
+    if fit.algorithm == "hlm":
+        return float(fit.loglik)
+    n = fit.design.n_rows - fit.design.n_fixed * (fit.method == "REML")
+    return float(fit.loglik + 0.5 * n * LOG_2PI - (n // 2) * HLM_LOG_2PI)

@@ -1,0 +1,324 @@
+"""Degrees of freedom for few units: Satterthwaite and Kenward-Roger, from sums over units.
+
+With V = sum of variance parameters times known matrices, P_k = X'V^-1 V_k V^-1 X and
+Q_kl = X'V^-1 V_k V^-1 V_l V^-1 X. Both follow from K = Z'V^-1X and H = Z'V^-1Z of each unit:
+P_ab = sum_j K_a'K_b, Q_abcd = sum_j K_a' H_bc K_d; those of sigma2 from V V^-1 = I.
+
+Satterthwaite: Fai & Cornelius (1996); Kuznetsova, Brockhoff & Christensen (2017). Kenward & Roger (1997);
+Halekoh & Hojsgaard (2014, J. Stat. Softw. 59(9), section 4.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import HypothesisError
+from ..estimation.hlm_path import to_standard
+from ..estimation.weights import refuse_weighted
+from ..likelihood.criterion import expected_information, observed_information, symmetric_basis
+from ..likelihood.evaluate import System, expand_x, reduce_products
+from .hypotheses import free_covariance, wald_chi2
+from .variance_explained import refuse_heterogeneous
+
+if TYPE_CHECKING:
+    from ..estimation.fit import Fit
+
+METHODS = {"satterthwaite": "Satterthwaite", "kenward-roger": "Kenward-Roger"}
+
+
+@dataclass(frozen=True, slots=True)
+class FTest:
+    """A small-sample test: Wald chi2, F, its denominator d.f., the covariance's kind and the method."""
+
+    chi2: float
+    f_ratio: float
+    df_denominator: float
+    kind: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adjusted:
+    """Kenward-Roger's ingredients, units of the data for gamma.
+
+    ``covariance`` and ``adjusted`` (F, F): Phi and Phi_A; ``w`` (K, K): covariance matrix of the
+    variance parameters; ``p`` (K, F, F): P_k.
+    """
+
+    covariance: np.ndarray
+    adjusted: np.ndarray
+    w: np.ndarray
+    p: np.ndarray
+
+
+def f_test(fit: Fit, contrast: np.ndarray, kind: str, df: str) -> FTest:
+    """Test contrast @ gamma_free = 0 with estimated denominator degrees of freedom.
+
+    Parameters
+    ----------
+    fit : Fit
+    contrast : ndarray, shape (r, F)
+        Independent rows, on the free fixed effects.
+    kind : str
+        Covariance: "model", or with Satterthwaite "CR2".
+    df : "satterthwaite" or "kenward-roger"
+
+    Raises
+    ------
+    HypothesisError
+        A combination that does not exist; `exact` REML is needed where it says so.
+    """
+    method = method_name(df)
+    estimate = contrast @ fit.gamma_free
+    if method == "Kenward-Roger":
+        if kind != "model":
+            raise HypothesisError(
+                "Kenward-Roger adjusts the model-based covariance: leave robust out with it"
+            )
+        parts = kenward_roger(fit)
+        chi2 = wald_chi2(estimate, contrast @ parts.adjusted @ contrast.T)
+        scaling, denominator = kenward_roger_df(parts, contrast)
+        return FTest(chi2, scaling * chi2 / len(contrast), denominator, "KR", method)
+    if kind == "CR2":
+        from .cluster_robust import cr2, hotelling_df
+
+        chi2 = wald_chi2(estimate, contrast @ cr2(fit).covariance @ contrast.T)
+        eta = hotelling_df(cr2(fit), contrast)
+        denominator = eta - len(contrast) + 1.0
+        f_ratio = denominator / eta * chi2 / len(contrast)
+        if denominator <= 0:
+            raise HypothesisError(
+                f"too few units for a CR2 test of {len(contrast)} rows at once: test fewer rows"
+            )
+        return FTest(chi2, f_ratio, denominator, kind, "Satterthwaite (approximate Hotelling)")
+    if kind != "model":
+        raise HypothesisError(f'there are no Satterthwaite d.f. for {kind}: use robust="CR2" or robust=False')
+    chi2 = wald_chi2(estimate, contrast @ fit.vcov_free @ contrast.T)
+    return FTest(chi2, chi2 / len(contrast), satterthwaite_df(fit, contrast), "model", method)
+
+
+def method_name(df: str) -> str:
+    """Give the method's proper name."""
+    try:
+        return METHODS[df.lower()]
+    except KeyError:
+        raise HypothesisError(f'df={df!r} is not known: use "satterthwaite" or "kenward-roger"') from None
+
+
+def coefficient_df(fit: Fit, kind: str, df: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give the variances (F,) and degrees of freedom (F,) of the free fixed effects one by one."""
+    rows = np.eye(fit.design.n_fixed)[:, None, :]
+    if method_name(df) == "Kenward-Roger":
+        if kind != "model":
+            raise HypothesisError(
+                "Kenward-Roger adjusts the model-based covariance: leave robust out with it"
+            )
+        parts = kenward_roger(fit)
+        return np.diag(parts.adjusted), np.array([kenward_roger_df(parts, row)[1] for row in rows])
+    if kind == "CR2":
+        from .cluster_robust import cr2, hotelling_df
+
+        return np.diag(cr2(fit).covariance), np.array([hotelling_df(cr2(fit), row) for row in rows])
+    if kind != "model":
+        raise HypothesisError(f'there are no Satterthwaite d.f. for {kind}: use robust="CR2" or robust=False')
+    return np.diag(free_covariance(fit, kind)), np.array([satterthwaite_df(fit, row) for row in rows])
+
+
+# --- sums over units -----------------------------------------------------------------------------
+
+
+def first_sums(fit: Fit, directions: np.ndarray) -> np.ndarray:
+    """Give P_k for each direction of tau (m, q, q) and for sigma2 last: (m + 1, F, F), standardised."""
+    at, s2 = fit.at, _standard_sigma2(fit)
+    p = np.einsum("kab,abfg->kfg", directions, at.kk) / s2**2
+    xvx = np.linalg.inv(at.vg) if len(at.vg) else at.vg
+    last = (xvx - np.einsum("ab,abfg->fg", at.theta, at.kk)) / s2**2
+    return np.concatenate([0.5 * (p + p.transpose(0, 2, 1)), 0.5 * (last + last.T)[None]])
+
+
+def second_sums(fit: Fit, directions: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Give Q_kl, shape (m + 1, m + 1, F, F), standardised; ``p`` from `first_sums`."""
+    s2, m = _standard_sigma2(fit), len(directions)
+    # the last "direction" is tau itself: from it and V V^-1 = I follow the entries of sigma2
+    extended = np.concatenate([directions, s2 * fit.at.theta[None]])
+    tensor = _triple_sums(fit.system, _root(fit.at.theta))
+    q = np.einsum("kab,lcd,abcdfg->klfg", extended, extended, tensor, optimize=True) / s2**3
+    p_tau = np.einsum("ab,abfg->fg", fit.at.theta, fit.at.kk) / s2
+    p_tau = 0.5 * (p_tau + p_tau.T)
+    with_s2 = (p[:m] - q[:m, m]) / s2
+    tau_s2 = (p_tau - q[m, m]) / s2
+    result = np.empty((m + 1, m + 1, *p.shape[1:]))
+    result[:m, :m], result[:m, m] = q[:m, :m], with_s2
+    result[m, :m], result[m, m] = with_s2.transpose(0, 2, 1), (p[m] - tau_s2) / s2
+    return result
+
+
+def _triple_sums(system: System, factor: np.ndarray) -> np.ndarray:
+    """Give sum_j K_a' H_bc K_d, shape (q, q, q, q, F, F) [a, b, c, d], for sigma2 = 1."""
+    q, f = system.n_random, system.n_fixed
+    reduced = reduce_products(system.products, factor)[2]
+    h, k = reduced[:, :q], expand_x(system, reduced[:, :-1])
+    flat = k.reshape(q * f, system.products.shape[2])
+    result = np.empty((q, q, q, q, f, f))
+    for b in range(q):
+        for c in range(q):
+            blocks = (flat * h[b, c]) @ flat.T
+            result[:, b, c] = blocks.reshape(q, f, q, f).transpose(0, 2, 1, 3)
+    return result
+
+
+def _root(theta: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(theta)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def _standard_sigma2(fit: Fit) -> float:
+    return to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[1]
+
+
+# --- Satterthwaite -------------------------------------------------------------------------------
+
+
+def satterthwaite_df(fit: Fit, contrast: np.ndarray) -> float:
+    """Give the denominator degrees of freedom of a contrast (r, F), as lmerTest does.
+
+    One row: 2 (L Phi L')^2 / (g'A g), g the gradient of L Phi L' in the variance parameters and A their
+    covariance matrix from the observed information. More rows: from the eigenvectors of
+    L Phi L'. On the boundary the null directions of tau stay null: A is that of the variance parameters
+    which remain.
+
+    Raises
+    ------
+    HypothesisError
+        The likelihood is not curved downwards at the estimates (only off the optimum).
+    """
+    refuse_heterogeneous(fit, "Satterthwaite's method")
+    refuse_weighted(fit, "Satterthwaite's method", "sampling", "variance known")
+    directions, a = variance_parameters(fit)
+    phi = _standard_sigma2(fit) * fit.at.vg
+    values, vectors = np.linalg.eigh(
+        (contrast * fit.system.gamma_scale) @ phi @ (contrast * fit.system.gamma_scale).T
+    )
+    rows = vectors.T @ (contrast * fit.system.gamma_scale) @ phi  # L Phi of the uncorrelated combinations
+    gradients = np.einsum("rf,kfg,rg->rk", rows, first_sums(fit, directions), rows)
+    nu = 2.0 * values**2 / np.einsum("rk,kl,rl->r", gradients, a, gradients)
+    if len(nu) == 1 or np.ptp(nu) < 1e-8:
+        return float(nu.mean())
+    if np.any(nu <= 2):
+        return 2.0
+    e = float(np.sum(nu / (nu - 2.0)))
+    return 2.0 * e / (e - len(nu))
+
+
+def variance_parameters(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Give directions of tau (m, q, q) and the covariance of steps along them, sigma2 last, (m + 1, m + 1).
+
+    Inside the parameter space: the distinct elements of tau. On the boundary, tau = M M' with M (q, r): the
+    entries of M, whose information has the second derivatives of M M' in it and is singular only in
+    rotations of M.
+    """
+    system, at, s2 = fit.system, fit.at, _standard_sigma2(fit)
+    reml = fit.method == "REML"
+    q = system.n_random
+    observed = observed_information(system, at, s2, reml)
+    if not fit.boundary:
+        return symmetric_basis(q), _inverse_information(observed, 0)
+    values, vectors = np.linalg.eigh(at.theta * s2)
+    kept = values > 1e-12 * max(1.0, float(values[-1]))
+    m = vectors[:, kept] * np.sqrt(values[kept])
+    r = m.shape[1]
+    by_entry = np.zeros((q, r, q, q))
+    for a in range(q):
+        by_entry[a, :, a, :] += m.T
+        by_entry[a, :, :, a] += m.T
+    directions = by_entry.reshape(q * r, q, q)
+    rows, cols = np.tril_indices(q)
+    jacobian = np.zeros((q * r + 1, len(rows) + 1))
+    jacobian[:-1, :-1], jacobian[-1, -1] = directions[:, rows, cols], 1.0
+    information = jacobian @ observed @ jacobian.T
+    slope = 0.5 * ((at.h - reml * at.p) / s2 - at.vv / s2**2)
+    information[:-1, :-1] += 2.0 * np.kron(slope, np.eye(r))
+    return directions, _inverse_information(information, r * (r - 1) // 2)
+
+
+def _inverse_information(information: np.ndarray, n_null: int) -> np.ndarray:
+    """Invert an information matrix that has ``n_null`` directions without information."""
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(information), 1e-300))
+    if not n_null:
+        values = np.linalg.eigvalsh(information * np.outer(scale, scale))
+        if np.all(np.diag(information) > 0) and values[0] > 1e-12:
+            return np.linalg.inv(information * np.outer(scale, scale)) * np.outer(scale, scale)
+    else:
+        values, vectors = np.linalg.eigh(information)
+        if values[n_null] > 1e-10 * values[-1]:
+            kept = vectors[:, n_null:]
+            return (kept / values[n_null:]) @ kept.T
+    raise HypothesisError(
+        "Satterthwaite's method needs a likelihood that is curved downwards at the estimates, and it is not: "
+        'fit with algorithm="exact", or use df="kenward-roger"'
+    )
+
+
+# --- Kenward-Roger -------------------------------------------------------------------------------
+
+
+def kenward_roger(fit: Fit) -> Adjusted:
+    """Adjust the covariance matrix of the fixed effects: Phi + 2 Phi (sum W_kl (Q_kl - P_k Phi P_l)) Phi.
+
+    W is the inverse of the expected restricted information of (tau, sigma2), taken over all of tau
+    on the boundary too (as pbkrtest does).
+
+    Raises
+    ------
+    HypothesisError
+        Not a REML fit, or an information matrix that is singular.
+    """
+    refuse_heterogeneous(fit, "Kenward and Roger's method")
+    refuse_weighted(fit, "Kenward and Roger's method", "sampling", "variance known")
+    if fit.method != "REML":
+        raise HypothesisError('Kenward-Roger is defined for REML estimates: fit with method="REML"')
+    cached: Adjusted | None = fit.__dict__.get("_kenward_roger")
+    if cached is not None:
+        return cached
+    system, s2 = fit.system, _standard_sigma2(fit)
+    basis = symmetric_basis(system.n_random)
+    information = expected_information(system, fit.at, s2, True)
+    scale = 1.0 / np.sqrt(np.diag(information))
+    correlation = information * np.outer(scale, scale)
+    if not np.linalg.eigvalsh(correlation)[0] > 1e-12:
+        raise HypothesisError(
+            "the variance parameters cannot be told apart in these data: no Kenward-Roger d.f."
+        )
+    w = np.linalg.inv(correlation) * np.outer(scale, scale)
+    phi, p = s2 * fit.at.vg, first_sums(fit, basis)
+    u = np.einsum("kl,klfg->fg", w, second_sums(fit, basis, p))
+    u -= np.einsum("kl,kfg,gh,lhi->fi", w, p, phi, p, optimize=True)
+    adjusted = phi + phi @ (u + u.T) @ phi
+    scales = np.outer(system.gamma_scale, system.gamma_scale)
+    parts = Adjusted(phi * scales, adjusted * scales, w, p / scales)
+    fit.__dict__["_kenward_roger"] = parts
+    return parts
+
+
+def kenward_roger_df(parts: Adjusted, contrast: np.ndarray) -> tuple[float, float]:
+    """Give the factor of Wald / r and the denominator degrees of freedom of a contrast (r, F)."""
+    r, phi = len(contrast), parts.covariance
+    theta = contrast.T @ np.linalg.solve(contrast @ phi @ contrast.T, contrast)
+    products = np.einsum("fg,gh,khi,ij->kfj", theta, phi, parts.p, phi, optimize=True)
+    traces = np.einsum("kff->k", products)
+    a1 = float(traces @ parts.w @ traces)
+    a2 = float(np.einsum("kl,kfg,lgf->", parts.w, products, products, optimize=True))
+    b = (a1 + 6.0 * a2) / (2.0 * r)
+    g = ((r + 1) * a1 - (r + 4) * a2) / ((r + 2) * a2)
+    c = 3.0 * r + 2.0 * (1.0 - g)
+    v0, v1, v2 = 1.0 + g / c * b, 1.0 - (r - g) / c * b, 1.0 - (r + 2 - g) / c * b
+    v0 = 0.0 if abs(v0) < 1e-10 else v0
+    ratio = (1.0 - a2 / r) / v1 if abs(v1) > 1e-14 else 1.0
+    rho = ratio**2 * v0 / v2 / r
+    if r * rho <= 1.0 + 1e-12:  # F is as concentrated as with infinitely many d.f.
+        return 1.0 - a2 / r, float("inf")
+    df = 4.0 + (r + 2.0) / (r * rho - 1.0)
+    return (1.0 if abs(df - 2.0) < 1e-2 else df * (1.0 - a2 / r) / (df - 2.0)), df

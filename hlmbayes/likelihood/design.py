@@ -1,0 +1,368 @@
+"""Model + moments -> the cross-products of every matrix the model has.
+
+In unit j the fixed-effects design is X_j = D_j W_j: D_j (n_j x p) holds the
+level-1 columns (1, x_1, ...) after centring, W_j (p x F) the level-2
+predictors. Z_j is the columns of D_j whose coefficient is random. So D'D, D'y
+and W are everything; they follow from the moments by algebra.
+
+The outcome is carried as its residual e about the pooled OLS fit: sums of
+squares then measure what is left to explain, not the outcome's level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..equations.model import Coefficient, Model
+from ..errors import DataError, EquationError, EstimationError
+from ..unit_moments.record import Moments
+
+EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below this no digit of it is left
+RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's own sum of squares
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A model's cross-products per unit, in the units of the data.
+
+    Attributes
+    ----------
+    model : Model
+    unit_ids : ndarray, shape (J,)
+    n : ndarray, shape (J,)
+        Rows of each unit (the sum of weights where rows are weighted).
+    n_rows : int
+    level1_mean : ndarray, shape (J, p)
+        Unit means of the columns of D.
+    dd : ndarray, shape (J, p, p)
+        D'D.
+    de : ndarray, shape (J, p)
+        D'e, with e = y - X ``gamma_ols``.
+    ee : ndarray, shape (J,)
+        e'e.
+    level2 : ndarray, shape (u, J)
+        A row of ones, then each level-2 variable of the model, centred and scaled.
+    loading : ndarray, shape (F, p, u)
+        W_j in terms of them: W_j[c, f] = sum_u loading[f, c, u] level2[u, j].
+    columns : tuple of p ndarrays of int, shape (F_p,)
+        For each column of D the free fixed effects it has, one a gamma; constrained gammas share one.
+    random : ndarray of int, shape (q,)
+        Which columns of D have a random coefficient.
+    gamma_ols : ndarray, shape (F,)
+        OLS fit of all rows, free fixed effects only.
+    free : ndarray of int, shape (n_gamma,)
+        For every gamma of the model, its free fixed effect.
+    centers : mapping of str to float
+        Grand means taken out, by variable.
+    moments : Moments
+
+    Notes
+    -----
+    The arrays of matrices are views whose memory runs over units fastest: see `planes`.
+    """
+
+    model: Model
+    unit_ids: np.ndarray
+    n: np.ndarray
+    n_rows: int
+    level1_mean: np.ndarray
+    dd: np.ndarray
+    de: np.ndarray
+    ee: np.ndarray
+    level2: np.ndarray
+    loading: np.ndarray
+    columns: tuple[np.ndarray, ...]
+    random: np.ndarray
+    gamma_ols: np.ndarray
+    free: np.ndarray
+    centers: dict[str, float]
+    moments: Moments
+
+    @property
+    def n_units(self) -> int:
+        """Number of level-2 units, J."""
+        return len(self.n)
+
+    @property
+    def n_fixed(self) -> int:
+        """Number of free fixed effects, F."""
+        return len(self.gamma_ols)
+
+    @property
+    def n_random(self) -> int:
+        """Number of random coefficients, q."""
+        return len(self.random)
+
+    @property
+    def n_coefficients(self) -> int:
+        """Number of level-1 coefficients, p."""
+        return len(self.columns)
+
+    @property
+    def order(self) -> np.ndarray:
+        """Columns of D, those with a random coefficient first, shape (p,)."""
+        random = self.random.tolist()
+        fixed = [p for p in range(self.n_coefficients) if p not in random]
+        return np.array(random + fixed, dtype=np.intp)
+
+    @cached_property
+    def w(self) -> tuple[np.ndarray, ...]:
+        """Level-2 predictors of each level-1 coefficient as the model has them, p ndarrays (J, F_p)."""
+        values = {name.lower(): column for name, column in self.moments.level2.items()}
+        blocks = []
+        for coefficient in self.model.coefficients:
+            block = np.ones((self.n_units, len(coefficient.gammas)))
+            for k, gamma in enumerate(coefficient.gammas):
+                if gamma.predictor.variable is not None:
+                    block[:, k] = values[gamma.predictor.variable.lower()]
+                    if gamma.predictor.centering == "grand":
+                        block[:, k] -= self.centers[gamma.predictor.variable.lower()]
+            blocks.append(block)
+        return tuple(blocks)
+
+    @cached_property
+    def full_rank(self) -> np.ndarray:
+        """Units whose Z'Z has full rank, bool, shape (J,)."""
+        r = self.random
+        return full_rank_units(self.dd[:, r[:, None], r], self.n, self.dd.sum(axis=0)[r, r])
+
+    def x_blocks(self) -> np.ndarray:
+        """Give W as one array, shape (J, p, F): b_j = W_j gamma."""
+        full = np.zeros((self.n_units, len(self.w), self.n_fixed))
+        for p, (w, columns) in enumerate(zip(self.w, self.columns, strict=True)):
+            for k, column in enumerate(columns):
+                full[:, p, column] += w[:, k]
+        return full
+
+    def level1_coefficients(self, gamma: np.ndarray) -> np.ndarray:
+        """Give W_j gamma, the fixed part of each unit's level-1 coefficients, shape (J, p)."""
+        parts = [w @ gamma[columns] for w, columns in zip(self.w, self.columns, strict=True)]
+        return np.stack(parts, axis=1)
+
+
+def build_design(model: Model, moments: Moments) -> Design:
+    """Join a model with the moments of its level-1 columns.
+
+    Raises
+    ------
+    DataError
+        A variable is missing or constant, or a level-2 variable has missing values.
+    EquationError
+        A variable is used at the wrong level.
+    EstimationError
+        The fixed effects, or the random coefficients, are collinear.
+    """
+    y = _column(moments, model.outcome, "the outcome")
+    y_mean, yy = moments.mean[:, y], moments.sscp[:, y, y]
+    if not np.any(yy > 0) and np.ptp(y_mean) == 0:
+        raise DataError(f"the outcome {model.outcome} is constant: there is nothing to explain")
+    centers: dict[str, float] = {}
+    weight = moments.weight
+    mean, cross, cross_y = _level1_planes(model.coefficients, moments, centers, y)
+    weighted_mean = weight * mean
+    dd = cross + weighted_mean[:, None] * mean
+    free, n_free = free_gammas(model)
+    level2, loading, columns = _level2_planes(model, moments, free, n_free, centers)
+    products = np.concatenate([dd, (cross_y + weighted_mean * y_mean)[:, None]], axis=1)
+    if moments.unit_weight is not None:
+        products = products * moments.unit_weight
+    gamma = _ols(model, free, *x_sums(products, level2, loading))
+    b = np.tensordot(gamma, loading, axes=1) @ level2
+    e_mean = y_mean - np.einsum("pj,pj->j", mean, b)
+    cross_b = np.einsum("abj,bj->aj", cross, b)
+    de = cross_y - cross_b + weighted_mean * e_mean
+    inside = yy - np.einsum("pj,pj->j", b, 2.0 * cross_y - cross_b)
+    ee = np.maximum(inside, 0.0) + weight * e_mean**2
+    _refuse_exact_fit(moments, y, float(ee.sum()))
+    random = np.array([p for p, c in enumerate(model.coefficients) if c.random], dtype=np.intp)
+    return Design(
+        model, moments.unit_ids, weight, moments.n_rows, mean.T, dd.transpose(2, 0, 1), de.T, ee, level2,
+        loading, columns, random, gamma, free, centers, moments,
+    )  # fmt: skip
+
+
+def _refuse_exact_fit(moments: Moments, y: int, ee: float) -> None:
+    """Raise where the fixed effects leave nothing but rounding of the outcome's own variation."""
+    mean = moments.mean[:, y]
+    center = np.average(mean, weights=moments.weight)
+    total = moments.sscp[:, y, y].sum() + np.sum(moments.weight * (mean - center) ** 2)
+    if ee <= EXACT_FIT * total:
+        raise EstimationError(
+            f"the fixed effects fit {moments.columns[y]} exactly in every row: "
+            "no variance is left to estimate. Is a predictor a copy of the outcome?"
+        )
+
+
+def _column(moments: Moments, name: str, what: str) -> int:
+    for k, column in enumerate(moments.columns):
+        if column.lower() == name.lower():
+            return k
+    raise DataError(f"{what} {name} is not among the level-1 columns: {', '.join(moments.columns)}")
+
+
+def _level1_planes(
+    coefficients: Sequence[Coefficient], moments: Moments, centers: dict[str, float], y: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the unit means (p, J) of D's columns, and their products about them: (p, p, J), with y (p, J)."""
+    J, p = moments.n_units, len(coefficients)
+    mean, at = np.zeros((p, J)), []
+    for k, coefficient in enumerate(coefficients):
+        variable = coefficient.predictor.variable
+        if variable is None:
+            mean[k] = 1.0
+            continue
+        column = _column(moments, variable, f"{coefficient.where}: the level-1 variable")
+        at.append((k, column))
+        if coefficient.predictor.centering == "none":
+            mean[k] = moments.mean[:, column]
+        elif coefficient.predictor.centering == "grand":
+            center = float(np.average(moments.mean[:, column], weights=moments.total_weight))
+            centers[variable.lower()] = center
+            mean[k] = moments.mean[:, column] - center
+    cross, cross_y = np.zeros((p, p, J)), np.zeros((p, J))
+    for k, column in at:
+        cross_y[k] = moments.sscp[:, column, y]
+        for m, other in at:
+            cross[k, m] = moments.sscp[:, column, other]
+    return mean, cross, cross_y
+
+
+def free_gammas(model: Model) -> tuple[np.ndarray, int]:
+    """Number the free fixed effects: gammas held equal share the number of the first of them."""
+    leader = {name: name for name in model.gamma_names}
+    for group in model.constraints:
+        first = min(group, key=model.gamma_names.index)
+        leader.update(dict.fromkeys(group, first))
+    order = [name for name in model.gamma_names if leader[name] == name]
+    return np.array([order.index(leader[name]) for name in model.gamma_names], dtype=np.intp), len(order)
+
+
+def _level2_planes(
+    model: Model, moments: Moments, free: np.ndarray, n_free: int, centers: dict[str, float]
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Give the level-2 columns (u, J), W's loading on them (F, p, u) and each coefficient's effects."""
+    names = {name.lower(): name for name in moments.level2}
+    rows = [np.ones(moments.n_units)]
+    known: dict[str, tuple[int, float, float]] = {}
+    entries: list[tuple[int, int, int, float]] = []
+    columns, at = [], 0
+    for c, coefficient in enumerate(model.coefficients):
+        own = free[at : at + len(coefficient.gammas)]
+        at += len(coefficient.gammas)
+        columns.append(own)
+        for f, gamma in zip(own.tolist(), coefficient.gammas, strict=True):
+            variable = gamma.predictor.variable
+            if variable is None:
+                entries.append((f, c, 0, 1.0))
+                continue
+            key = variable.lower()
+            if key not in names:
+                raise EquationError(f"{gamma.where}: {variable} is not a level-2 variable of these data")
+            if key not in known:
+                known[key] = (len(rows), *_centred(moments.level2[names[key]], rows, moments.unit_weight))
+            row, center, scale = known[key]
+            entries.append((f, c, row, scale))
+            if gamma.predictor.centering == "grand":
+                centers[key] = center
+            else:
+                entries.append((f, c, 0, center))
+    loading = np.zeros((n_free, len(model.coefficients), len(rows)))
+    for f, c, row, value in entries:
+        loading[f, c, row] += value
+    return np.stack(rows), loading, tuple(columns)
+
+
+def _centred(values: np.ndarray, rows: list[np.ndarray], weight: np.ndarray | None) -> tuple[float, float]:
+    """Append a level-2 variable, centred and scaled, to the rows; give its (weighted) mean and its scale."""
+    numbers = np.asarray(values, dtype=float)
+    center = float(np.average(numbers, weights=weight))
+    away = numbers - center
+    scale = float(away @ away / len(away)) ** 0.5 or 1.0
+    rows.append(away / scale)
+    return center, scale
+
+
+def x_sums(products: np.ndarray, level2: np.ndarray, loading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give X'X (F, F) and X'e (F,) from D'[D e], (p, p + 1, J), and X = D W."""
+    f, p, u = loading.shape
+    flat = loading.reshape(f, p * u)
+    sums = np.empty((u, u, p * p))
+    planes = products[:, :p].reshape(p * p, -1)
+    for k in range(u):  # a level-2 column at a time: all products at once may not fit in memory
+        sums[k, : k + 1] = (level2[k] * level2[: k + 1]) @ planes.T
+        sums[: k + 1, k] = sums[k, : k + 1]
+    full = sums.reshape(u, u, p, p).transpose(2, 0, 3, 1).reshape(p * u, p * u)
+    return flat @ full @ flat.T, flat @ (products[:, p] @ level2.T).reshape(p * u)
+
+
+def scatter_xx(
+    products: np.ndarray, w: Sequence[np.ndarray], columns: Sequence[np.ndarray], n_fixed: int
+) -> np.ndarray:
+    """Give sum_j W_j' A_j W_j, shape (F, F), for A of shape (J, p, p)."""
+    total = np.zeros((n_fixed, n_fixed))
+    for a, (wa, ca) in enumerate(zip(w, columns, strict=True)):
+        for b, (wb, cb) in enumerate(zip(w, columns, strict=True)):
+            np.add.at(total, (ca[:, None], cb[None, :]), (wa * products[:, a, b, None]).T @ wb)
+    return total
+
+
+def scatter_x(
+    vectors: np.ndarray, w: Sequence[np.ndarray], columns: Sequence[np.ndarray], n_fixed: int
+) -> np.ndarray:
+    """Give W_j' a_j per unit, shape (J, F), for a of shape (J, p)."""
+    result = np.zeros((len(vectors), n_fixed))
+    for p, (block, c) in enumerate(zip(w, columns, strict=True)):
+        for k, column in enumerate(c):
+            result[:, column] += block[:, k] * vectors[:, p]
+    return result
+
+
+def _ols(model: Model, free: np.ndarray, xx: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """Fit all rows by ordinary least squares, after scaling every column of X to unit length."""
+    if not len(xy):
+        return np.zeros(0)
+    scale = np.sqrt(np.diag(xx))
+    if not scale.all():
+        name = model.gamma_names[int(np.flatnonzero(free == np.flatnonzero(scale == 0)[0])[0])]
+        raise EstimationError(
+            f"the column of {name} is zero in every row, so its effect cannot be estimated: take it out"
+        )
+    correlation = xx / np.outer(scale, scale)
+    _refuse_collinear(correlation, model, free)
+    return np.linalg.solve(correlation, xy / scale) / scale
+
+
+def _refuse_collinear(correlation: np.ndarray, model: Model, free: np.ndarray) -> None:
+    """Raise where X'X, scaled to a unit diagonal, is singular; name the effects involved."""
+    values, vectors = np.linalg.eigh(correlation)
+    if values[0] > RANK_TOLERANCE:
+        return
+    names = [model.gamma_names[int(np.flatnonzero(free == f)[0])] for f in range(len(correlation))]
+    null = np.abs(vectors[:, 0])
+    involved = [name for name, size in zip(names, null, strict=True) if size > 1e-4 * null.max()]
+    raise EstimationError(
+        f"the fixed effects {', '.join(involved)} cannot be told apart: their columns are collinear. "
+        "Take one of them out"
+    )
+
+
+def full_rank_units(zz: np.ndarray, n: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Say which units' Z'Z (J, q, q) has full rank, by the pivots of its Cholesky factor.
+
+    A pivot counts as zero relative to the column's mean square over all rows (``total`` is
+    the pooled diagonal), so that rounding in a constant column is not taken for variation.
+    """
+    J, q = zz.shape[:2]
+    remaining = zz.copy()
+    ok = np.ones(J, dtype=bool)
+    threshold = n[:, None] * (total / n.sum())[None, :] * RANK_TOLERANCE
+    for k in range(q):
+        pivot = remaining[:, k, k]
+        ok &= pivot > np.maximum(threshold[:, k], RANK_TOLERANCE * zz[:, k, k])
+        column = remaining[:, :, k] / np.where(ok, pivot, 1.0)[:, None]
+        remaining = remaining - column[:, :, None] * remaining[:, k, None, :]
+    return ok

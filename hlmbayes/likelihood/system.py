@@ -1,0 +1,198 @@
+"""A design in standardised units: what the likelihood is evaluated on.
+
+Columns of Z are made orthonormal over all rows, columns of X and the residual e get unit root mean
+square, so that neither tolerances nor rounding depend on the units of the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dtrtri
+
+from ..errors import EstimationError
+from .design import Design, x_sums
+from .planes import Layout, layout
+
+LARGEST_TABLE = 1 << 23  # numbers: products of level-2 columns are kept up to here, else made block by block
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """The standardised cross-products of a design.
+
+    Attributes
+    ----------
+    products : ndarray, shape (q, p + 1, J)
+        Z'[D* e]: D* are the columns of Z, then the other columns of D.
+    others : ndarray, shape (p - q, p - q + 1, J)
+        The same products of those other columns with themselves and e.
+    level2 : ndarray, shape (u, J)
+        Level-2 columns: ones, then each variable centred and scaled.
+    loading : ndarray, shape (F, p, u)
+        X = D* W* with W*_cf = sum_u loading[f, c, u] level2[u].
+    white : ndarray, shape (F, p u)
+        The same for fixed effects that are orthonormal over all rows; ``whitener`` (F, F) times
+        ``loading``.
+    whitener : ndarray, shape (F, F)
+    own_xx, own_xe : ndarray (F, F), ndarray (F,)
+        X'X and X'e as they follow from the products.
+    xx, xe, ee : ndarray (F, F), ndarray (F,), float
+        X'X, X'e and e'e over all rows; a caller may add a prior's to them.
+    n : float
+        Rows (or sum of weights).
+    to_tau : ndarray, shape (q, q)
+        A with Z = Z* A^-1: tau = A Theta* A' times sigma2 of the data.
+    gamma_scale : ndarray, shape (F,)
+    e_scale : float
+    unit_weight : ndarray, shape (J,), optional
+        Sampling weights of the units: sums over units, ``xx``, ``xe``, ``ee``, ``n`` among them, have them.
+    """
+
+    products: np.ndarray
+    others: np.ndarray
+    level2: np.ndarray
+    loading: np.ndarray
+    white: np.ndarray
+    whitener: np.ndarray
+    own_xx: np.ndarray
+    own_xe: np.ndarray
+    xx: np.ndarray
+    xe: np.ndarray
+    ee: float
+    n: float
+    to_tau: np.ndarray
+    gamma_scale: np.ndarray
+    e_scale: float
+    unit_weight: np.ndarray | None = None
+
+    @property
+    def n_fixed(self) -> int:
+        """Number of free fixed effects, F."""
+        return len(self.xe)
+
+    @property
+    def n_random(self) -> int:
+        """Number of random coefficients, q."""
+        return self.products.shape[0]
+
+    @property
+    def n_units(self) -> int:
+        """Number of units, J."""
+        return self.level2.shape[1]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the planes of a model of this size are."""
+        return layout(self.n_random, self.loading.shape[1], len(self.level2))
+
+    @cached_property
+    def pairs(self) -> np.ndarray | None:
+        """Products of two level-2 columns, (u (u + 1) / 2, J); None where they would fill the memory."""
+        rows, cols = self.layout.pairs_u
+        if len(rows) * self.n_units > LARGEST_TABLE:
+            return None
+        return self.level2[rows] * self.level2[cols]
+
+    def level2_pairs(self, block: slice) -> np.ndarray:
+        """Give the products of two level-2 columns for a block of units."""
+        if self.pairs is not None:
+            return self.pairs[:, block]
+        rows, cols = self.layout.pairs_u
+        return self.level2[rows, block] * self.level2[cols, block]
+
+    @cached_property
+    def adjugate(self) -> tuple[np.ndarray, np.ndarray]:
+        """What two random coefficients need: [1, A_00, A_10, A_11, |A|] (5, J) and adj(A) [B t], A = Z'Z."""
+        a, rest = self.products[:, :2], self.products[:, 2:]
+        table = np.stack([np.ones(self.n_units), a[0, 0], a[1, 0], a[1, 1], a[0, 0] * a[1, 1] - a[1, 0] ** 2])
+        turned = np.stack([a[1, 1] * rest[0] - a[1, 0] * rest[1], a[0, 0] * rest[1] - a[1, 0] * rest[0]])
+        return table, turned
+
+    @cached_property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """The fixed effects each column of D* has, p arrays (F_c,)."""
+        return tuple(np.flatnonzero(np.any(self.loading[:, c] != 0, axis=1)) for c in range(self.p))
+
+    @cached_property
+    def w(self) -> tuple[np.ndarray, ...]:
+        """Level-2 predictors of each column of D*, p arrays (F_c, J)."""
+        return tuple(self.loading[columns, c] @ self.level2 for c, columns in enumerate(self.columns))
+
+    @property
+    def p(self) -> int:
+        """Number of level-1 columns."""
+        return self.loading.shape[1]
+
+
+def standardise(design: Design) -> System:
+    """Scale a design so that neither tolerances nor rounding depend on the units of the data."""
+    if design.moments.unit_weight is not None:
+        from .weighted_likelihood import weighted_system
+
+        return weighted_system(design)
+    return scale_design(design)
+
+
+def scale_design(design: Design) -> System:
+    """Do `standardise` whatever the weights of the units."""
+    q, p, J = design.n_random, design.n_coefficients, design.n_units
+    n = float(design.n.sum())
+    order = design.order
+    ee = float(design.ee.sum())
+    e_scale = (ee / n) ** 0.5
+    if not e_scale > 0:
+        raise EstimationError(
+            "the fixed effects fit every row exactly: there is no variance left to estimate"
+        )
+    dd, de = design.dd.transpose(1, 2, 0), design.de.T
+    if not np.array_equal(order, np.arange(p)):
+        dd, de = dd[order[:, None], order], de[order]
+    basis = _orthonormal_basis(dd.sum(axis=2) / n, q)
+    turn = np.ascontiguousarray(basis.T)
+    dd = np.matmul(turn, (turn @ dd.reshape(p, p * J)).reshape(p, p, J))
+    products = np.concatenate([dd, ((turn / e_scale) @ de)[:, None]], axis=1)
+    loading = _upper_inverse(basis) @ design.loading[:, order]
+    xx, xe = x_sums(products, design.level2, loading)
+    gamma_scale = np.sqrt(n / np.diag(xx))
+    loading *= gamma_scale[:, None, None]
+    xx *= gamma_scale[:, None] * gamma_scale
+    xe *= gamma_scale
+    whitener = _whitener(xx / n)
+    white = whitener @ loading.reshape(len(xe), p * len(design.level2))
+    return System(
+        products[:q], products[q:, q:], design.level2, loading, white,
+        whitener, xx, xe, xx, xe, n * 1.0, n, basis[:q, :q] * e_scale, gamma_scale * e_scale, e_scale,
+    )  # fmt: skip
+
+
+def _orthonormal_basis(dd: np.ndarray, q: int) -> np.ndarray:
+    """Give B, upper triangular, with (D B) of unit mean square and its first q columns orthogonal."""
+    scale = np.sqrt(dd.diagonal())
+    scale[scale == 0] = 1.0
+    basis = np.diag(1.0 / scale)
+    if q:
+        chol, failed = dpotrf(dd[:q, :q] / np.outer(scale[:q], scale[:q]), lower=1)
+        if failed or chol.diagonal().min() < 1e-7:
+            raise EstimationError(
+                "the random coefficients are collinear in the data, so their variances cannot be told apart: "
+                "make one of them nonrandom"
+            )
+        basis[:q, :q] = basis[:q, :q] @ dtrtri(chol, lower=1)[0].T
+    return basis
+
+
+def _upper_inverse(basis: np.ndarray) -> np.ndarray:
+    return dtrtri(basis)[0] if len(basis) else basis
+
+
+def _whitener(xx: np.ndarray) -> np.ndarray:
+    """Give R^-1 with X'X / n = R R', lower triangular."""
+    if not len(xx):
+        return xx
+    chol, failed = dpotrf(xx, lower=1)
+    if failed:
+        raise EstimationError("the fixed effects are collinear in the data: take one out")
+    return dtrtri(chol, lower=1)[0]

@@ -1,0 +1,8 @@
+"""The same models as posterior distributions.
+
+`distributions` and `priors`; `marginal` (u and gamma integrated out), `kernel` and `kernel_tables` (the
+same, compiled), `batch` (at many points); `direct` and `nuts` (samplers), `conditional` (what is exact
+once the variances are drawn), `pymc_model` and `hierarchical` (PyMC); `sampling` and `posterior` (the
+result), `container` (the one place for ArviZ's containers), `summaries`, `convergence`, `predictive`,
+`evidence`, `prior_sensitivity`, `imputed_posterior`.
+"""

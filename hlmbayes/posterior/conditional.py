@@ -1,0 +1,149 @@
+"""What is exact once the variances are drawn: gamma, the random effects, each unit's likelihood.
+
+Given tau and sigma2 everything left is normal. With S = C^-1 L' Z'[Z D e] of `marginal`,
+
+    u = A L C^-T (S_e - S_D W delta + sigma eps),  eps standard normal,
+
+has mean Theta Z'V^-1(e - X delta) and covariance sigma2 L (I + L' Z'Z L)^-1 L', singular tau included
+(Raudenbush & Bryk 2002, p. 47-49, in the square-root form of `likelihood`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..likelihood.criterion import LOG_2PI
+from .batch import Batch, chunks, evaluate_batch, reduce_batch
+from .marginal import Target, to_standard_factor, unpack
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Draws of everything but the random effects, in the units of the data.
+
+    ``phi`` (B, d) folded; free ``gamma`` (B, F); ``tau`` (B, q, q); ``sigma`` (B,).
+    """
+
+    phi: np.ndarray
+    gamma: np.ndarray
+    tau: np.ndarray
+    sigma: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effects:
+    """Random effects: ``draws`` (B, J, q) where they are kept, and their mean and sd (J, q)."""
+
+    draws: np.ndarray | None
+    mean: np.ndarray
+    sd: np.ndarray
+
+
+def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: Batch | None = None) -> Draws:
+    """Draw gamma given the variance parameters ``phi`` (B, d) and give all in the units of the data.
+
+    ``batch`` is what `evaluate_batch` says of the points, where that is known already.
+    """
+    batch = evaluate_batch(target, phi) if batch is None else batch
+    noise = rng.standard_normal(batch.delta.shape)
+    delta = batch.delta + np.einsum("bfg,bg->bf", batch.root, noise)
+    parts = unpack(target, phi)
+    gamma = target.design.gamma_ols + delta * target.system.gamma_scale
+    return Draws(phi, gamma, parts.tau, parts.sigma)
+
+
+def draw_effects(
+    target: Target, draws: Draws, rng: np.random.Generator, *, keep: bool, dtype: type = np.float64
+) -> Effects:
+    """Draw u_j from its conditional normal, once for every draw.
+
+    Parameters
+    ----------
+    target : Target
+    draws : Draws
+    rng : Generator
+    keep : bool
+        Keep the draws; otherwise only their mean and sd, for which 400 of the draws do.
+    dtype : type
+        Of the kept draws.
+    """
+    J, q, B = target.design.n_units, target.n_random, len(draws.phi)
+    used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
+    kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
+    total, square = np.zeros((J, q)), np.zeros((J, q))
+    for rows in chunks(len(used), J):
+        index = used[rows]
+        u = _effects(target, draws.phi[index], draws.gamma[index], rng)
+        total += u.sum(axis=0)
+        square += np.einsum("bjq,bjq->jq", u, u)
+        if kept is not None:
+            kept[index] = u
+    mean = total / len(used)
+    return Effects(kept, mean, np.sqrt(np.maximum(square / len(used) - mean**2, 0.0)))
+
+
+def _whitened(
+    target: Target, phi: np.ndarray, gamma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give L (B, q, q), C (q, q, B, J) and S_e - S_D W delta (q, B, J)."""
+    system = target.system
+    factor = to_standard_factor(target, unpack(target, phi))
+    c, s = reduce_batch(system.products, factor)
+    delta = (gamma - target.design.gamma_ols) / system.gamma_scale
+    left = s[:, -1].copy()
+    for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
+        if len(columns):
+            left -= s[:, a] * (delta[:, columns] @ w)
+    return factor, c, left
+
+
+def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give u (B, J, q)."""
+    q = target.n_random
+    if not q:
+        return np.zeros((len(phi), target.design.n_units, 0))
+    factor, c, left = _whitened(target, phi, gamma)
+    sigma = np.exp(phi[:, -1]) / target.system.e_scale
+    left += sigma[:, None] * rng.standard_normal(left.shape)
+    for i in range(q - 1, -1, -1):  # C' x = left, from the last row up
+        for k in range(i + 1, q):
+            left[i] -= c[k, i] * left[k]
+        left[i] /= c[i, i]
+    to_data = target.system.to_tau @ factor
+    return np.einsum("baq,qbj->bja", to_data, left)
+
+
+def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
+    """Give log p(y_j | gamma, tau, sigma), u_j integrated out, shape (B, J), units of the data.
+
+    What leave-one-unit-out cross-validation needs.
+    """
+    design = target.design
+    values = np.empty((len(draws.phi), design.n_units))
+    constant = design.n * LOG_2PI
+    for rows in chunks(len(draws.phi), design.n_units):
+        b = coefficients(target, draws.gamma[rows], moved=True)
+        rss = design.ee - 2.0 * np.einsum("bjp,jp->bj", b, design.de)
+        rss += np.einsum("bjp,jpr,bjr->bj", b, design.dd, b, optimize=True)
+        sigma = draws.sigma[rows, None]
+        deviance = constant + 2.0 * design.n * np.log(sigma) + rss / sigma**2
+        if target.n_random:
+            _, c, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
+            explained = np.einsum("qbj,qbj->bj", left, left) * target.system.e_scale**2
+            deviance += 2.0 * sum(np.log(c[k, k]) for k in range(target.n_random)) - explained / sigma**2
+        values[rows] = -0.5 * deviance
+    return values
+
+
+def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> np.ndarray:
+    """Give W_j gamma, the fixed part of every level-1 coefficient, shape (B, J, p).
+
+    ``moved``: of gamma minus the pooled OLS fit, about which the design's products are taken.
+    """
+    design = target.design
+    if moved:
+        gamma = gamma - design.gamma_ols
+    parts = [gamma[:, columns] @ w.T for w, columns in zip(design.w, design.columns, strict=True)]
+    return np.stack(parts, axis=2)

@@ -1,0 +1,125 @@
+"""Imputed data and plausible values in the Bayesian engine: the draws of all data sets, taken together.
+
+The posterior given incomplete data is the mixture of the posteriors given each completed data set, so
+equally many draws from each are draws from it (Gelman et al. 2013, sec. 18.2). Whether a sampler
+converged is judged within each data set: between them draws are meant to differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.imputed import check_same
+from ..errors import DataError
+from ..imputation.pooled_fit import with_outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..data.two_level import TwoLevelData
+    from ..equations.model import Model
+    from .posterior import Posterior
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PooledPosterior:
+    """Posteriors of one model given m completed data sets.
+
+    Attributes
+    ----------
+    posteriors : tuple of m Posterior
+    names : tuple of m str
+        Numbers of the data sets, or names of the plausible values.
+    """
+
+    posteriors: tuple[Posterior, ...]
+    names: tuple[str, ...]
+
+    def draws(self, name: str) -> np.ndarray:
+        """Give the draws of "gamma", "sigma", "tau", ... of all data sets, (m * chain, draw, ...)."""
+        return np.concatenate([p.draws(name) for p in self.posteriors])
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Give the draws of one scalar of the summary: pooled["g01"], (m * chain, draw)."""
+        return np.concatenate([p[name] for p in self.posteriors])
+
+    def summary(self, ci_prob: float = 0.95) -> pd.DataFrame:
+        """Tabulate the parameters over all draws: mean, median, sd, equal-tailed interval, between.
+
+        ``between`` is the share of the posterior variance that lies between the data sets: what is not
+        known because values were missing.
+        """
+        import pandas as pd
+
+        names = list(self.posteriors[0].summary().index)
+        tail = 100.0 * (1.0 - ci_prob) / 2.0
+        rows = []
+        for name in names:
+            x = self[name]
+            low, high = np.percentile(x, [tail, 100.0 - tail])
+            variance = float(x.var())
+            means = np.array([p[name].mean() for p in self.posteriors])
+            between = float(means.var()) / variance if variance > 0 else 0.0
+            rows.append([x.mean(), np.median(x), x.std(ddof=1), low, high, between])
+        columns = ["mean", "median", "sd", "low", "high", "between"]
+        return pd.DataFrame(rows, index=pd.Index(names), columns=columns)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the samplers of the data sets warn of, each with its data set."""
+        return tuple(
+            f"Data set {name}: {p.convergence}"
+            for name, p in zip(self.names, self.posteriors, strict=True)
+            if not p.convergence.ok
+        )
+
+    def __repr__(self) -> str:
+        table = self.summary().to_string(float_format="{:.4g}".format)
+        names = ", ".join(self.names)
+        head = f"Draws given {len(self.posteriors)} completed data sets ({names}), taken together"
+        return "\n".join([head, table, *self.warnings])
+
+
+def sample_imputed(
+    model: Model,
+    data: TwoLevelData | Sequence[TwoLevelData],
+    *,
+    outcomes: Sequence[str] = (),
+    seed: int | None = None,
+    **options: Any,
+) -> PooledPosterior:
+    """Draw from the posterior given every imputed data set, or every plausible value, and take all draws.
+
+    Parameters
+    ----------
+    model : Model
+    data, outcomes
+        As `hlmbayes.imputation.fit_imputed`.
+    seed : int, optional
+        The data sets get seeds that follow from it.
+    **options
+        As `hlmbayes.posterior.sample`.
+
+    Raises
+    ------
+    DataError
+        Data sets that differ in variables, units or rows; fewer than two.
+    """
+    sets = list(data) if isinstance(data, Sequence) else [data] * len(outcomes)
+    if isinstance(data, Sequence):
+        check_same(sets)
+    if len(sets) < 2 or (outcomes and len(outcomes) != len(sets)):
+        raise DataError(
+            f"got {len(sets)} data sets and {len(outcomes)} outcomes: wanted a list of imputed data sets, or "
+            "one data set and outcomes=, the names of at least two plausible values"
+        )
+    models = [with_outcome(model, outcome) for outcome in outcomes] or [model] * len(sets)
+    seeds = np.random.SeedSequence(seed).generate_state(len(sets))
+    posteriors = tuple(
+        each.sample(one, seed=int(s), **options) for each, one, s in zip(models, sets, seeds, strict=True)
+    )
+    return PooledPosterior(posteriors, tuple(outcomes) or tuple(str(k + 1) for k in range(len(sets))))

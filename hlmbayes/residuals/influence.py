@@ -1,0 +1,120 @@
+"""How much each unit moves the fixed effects: exact leave-one-unit-out, from the moments.
+
+With A = sum_j X_j'V_j^-1 X_j, A_j unit j's part and s_j = X_j'V_j^-1(y_j - X_j gamma), GLS without unit j is
+
+    gamma_(j) = gamma - (A - A_j)^-1 s_j
+
+at the same tau and sigma2 (Snijders & Berkhof 2008, in de Leeuw & Meijer, Handbook of Multilevel
+Analysis, ch. 3; the identity is that of deleting rows from weighted least squares).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import OutputError
+from ..likelihood.design import scatter_x
+from .quantities import refuse_repeated, remaining, shrinkage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..estimation.fit import Fit
+
+CARRIED = (
+    1e-9  # share of its information an effect keeps without the unit: below it the unit alone carries it
+)
+CHUNK = 1 << 22  # numbers a working array may have
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Influence:
+    """Each unit's weight in the fixed effects, F of them free.
+
+    Attributes
+    ----------
+    change : ndarray, shape (J, F)
+        gamma without the unit minus gamma; nan where the unit alone carries a fixed effect.
+    cook : ndarray, shape (J,)
+        change' A change / F, Cook's distance of the unit: a squared length in standard errors. inf
+        where the unit alone carries a fixed effect.
+    leverage : ndarray, shape (J,)
+        tr(A^-1 A_j), the unit's share of the information; they add up to F.
+    """
+
+    change: np.ndarray
+    cook: np.ndarray
+    leverage: np.ndarray
+
+
+def leave_one_out(fit: Fit) -> Influence:
+    """Compute the influence of every unit at the fit's tau and sigma2.
+
+    Raises
+    ------
+    OutputError
+        The model has no fixed effects.
+    """
+    refuse_repeated(fit)
+    J, F = fit.design.n_units, fit.design.n_fixed
+    if not F:
+        raise OutputError("the model has no fixed effects that a unit could influence")
+    root = np.linalg.cholesky(fit.vcov_free)  # standardised: information I, so A_j has eigenvalues in [0, 1]
+    scores = _scores(fit) @ root
+    change, cook, leverage = np.empty((J, F)), np.empty(J), np.empty(J)
+    step = max(1, CHUNK // (F * max(F, len(fit.design.w))))
+    k = shrinkage(fit) / fit.entering.sigma2
+    for start in range(0, J, step):
+        part = slice(start, start + step)
+        own = _information(fit, root, k[part], part)
+        leverage[part] = np.einsum("jff->j", own)
+        left = np.eye(F) - own
+        alone = np.linalg.eigvalsh(left)[:, 0] < CARRIED
+        left[alone] = np.eye(F)
+        moved = -np.linalg.solve(left, scores[part, :, None])[:, :, 0]
+        moved[alone] = np.nan
+        cook[part] = np.where(alone, np.inf, np.einsum("jf,jf->j", moved, moved) / F)
+        change[part] = moved @ root.T
+    return Influence(change, cook, leverage)
+
+
+def _scores(fit: Fit) -> np.ndarray:
+    """Give s_j = X_j'V_j^-1(y_j - X_j gamma), shape (J, F): all at one gamma, tau and sigma2."""
+    design, r = fit.design, fit.design.random
+    de = remaining(design, fit.gamma_free)
+    u = np.einsum("jab,jb->ja", shrinkage(fit), de[:, r])
+    left = (de - np.einsum("jab,jb->ja", design.dd[:, :, r], u)) / fit.entering.sigma2
+    return scatter_x(left, design.w, design.columns, design.n_fixed)
+
+
+def _information(fit: Fit, root: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:
+    """Give root' A_j root, A_j = W_j'(D'V^-1 D)W_j, shape (units, F, F)."""
+    design, r = fit.design, fit.design.random
+    dd = design.dd[part]
+    zd = dd[:, r, :]
+    dvd = dd / fit.entering.sigma2 - zd.transpose(0, 2, 1) @ k @ zd
+    x = np.zeros((len(dd), len(design.w), design.n_fixed))
+    for p, (w, columns) in enumerate(zip(design.w, design.columns, strict=True)):
+        x[:, p] = w[part] @ root[columns]
+    return x.transpose(0, 2, 1) @ dvd @ x
+
+
+def influence(fit: Fit) -> pd.DataFrame:
+    """Tabulate the influence of each unit; one row a unit, indexed by its id.
+
+    Columns: nj; cook, Cook's distance; leverage; for every fixed effect its change when the unit is left
+    out, as the effect is ("d_g00") and in standard errors ("z_g00"). tau and sigma2 are held.
+    """
+    import pandas as pd
+
+    found, design = leave_one_out(fit), fit.design
+    index = pd.Index(design.unit_ids, name=design.moments.id_name)
+    columns = {"nj": design.moments.n, "cook": found.cook, "leverage": found.leverage}
+    se = np.sqrt(np.diag(fit.vcov_free))
+    names = fit.model.gamma_names
+    columns |= {f"d_{name}": found.change[:, f] for name, f in zip(names, design.free, strict=True)}
+    columns |= {f"z_{name}": found.change[:, f] / se[f] for name, f in zip(names, design.free, strict=True)}
+    return pd.DataFrame(columns, index=index)

@@ -1,0 +1,347 @@
+"""Level-2 residuals from the moments, level-1 residuals from the rows.
+
+Everything about units follows from the per-unit cross-products, so it costs O(J) whatever N is.
+gamma, tau and sigma2 are those of one E-step: HLM's printed gamma and the tau and sigma2 it belongs
+to (``Fit.entering``); for ``algorithm="exact"`` they are the estimates. Symbols as in Raudenbush &
+Bryk (2002, ch. 3): V = Z tau Z' + sigma2 I, e = y - X gamma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import chdtri
+
+from ..errors import OutputError
+from ..estimation.hlm_path import to_standard, unit_ols
+from ..likelihood.design import RANK_TOLERANCE, Design, build_design
+
+if TYPE_CHECKING:
+    from ..data.two_level import TwoLevelData
+    from ..estimation.fit import Fit
+
+EXACT = 1e-12  # a unit's residual sum of squares, relative to its outcome's: below it no digit is left
+SINGULAR = 1e-12  # a direction of tau / sigma2 (columns of Z of unit mean square) below this is zero
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitResiduals:
+    """What a level-2 residual file is made of; p level-1 coefficients, q of them random.
+
+    Attributes
+    ----------
+    n : ndarray, shape (J,)
+        Rows of each unit.
+    eb : ndarray, shape (J, q)
+        Empirical Bayes residuals u* = tau Z'V^-1 e.
+    pv : ndarray, shape (J, q, q)
+        Posterior variance of u, tau - tau Z'V^-1 Z tau: gamma taken as known (lme4's condVar).
+    ols : ndarray, shape (J, q)
+        OLS residuals (Z'Z)^-1 Z'e; nan where Z'Z of the unit lacks full rank.
+    fitted : ndarray, shape (J, p)
+        W gamma, the part of each level-1 coefficient the fixed effects explain.
+    mdist : ndarray, shape (J,)
+        Squared Mahalanobis distance of u* from zero, see `mahalanobis`.
+    chipct : ndarray, shape (J,)
+        Chi-square quantile expected at the unit's rank in mdist, see `expected_chi2`.
+    lntotvar, olsrsvar, mdrsvar : ndarray, shape (J,)
+        ln of a standard deviation in the unit, outcome's units: of the outcome (n - 1 d.f.); about the
+        unit's own regression on Z (n - q d.f.); of e about its unit mean (n - 1 d.f.). nan where
+        there are no d.f. or no variation.
+    rank : int
+        Of tau: the d.f. of mdist.
+    """
+
+    n: np.ndarray
+    eb: np.ndarray
+    pv: np.ndarray
+    ols: np.ndarray
+    fitted: np.ndarray
+    mdist: np.ndarray
+    chipct: np.ndarray
+    lntotvar: np.ndarray
+    olsrsvar: np.ndarray
+    mdrsvar: np.ndarray
+    rank: int
+
+    def coefficients(self, random: np.ndarray) -> np.ndarray:
+        """Give the EB level-1 coefficients, fitted value + EB residual, shape (J, p)."""
+        b = self.fitted.copy()
+        b[:, random] += self.eb
+        return b
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowResiduals:
+    """What a level-1 residual file is made of; N rows that were analysed.
+
+    ``row`` (N,) is the position in the data, ``unit`` (N,) the index of the unit in the fit;
+    ``fitted`` D b* with the EB coefficients, ``residual`` y - fitted, ``sigma`` the level-1 standard
+    deviation, all (N,) in the outcome's units.
+    """
+
+    row: np.ndarray
+    unit: np.ndarray
+    fitted: np.ndarray
+    residual: np.ndarray
+    sigma: np.ndarray
+
+
+def unit_residuals(fit: Fit) -> UnitResiduals:
+    """Compute the level-2 residual quantities of every unit, from the moments alone.
+
+    Raises
+    ------
+    OutputError
+        The model has no random level-1 coefficient.
+    """
+    refuse_repeated(fit)
+    design = fit.design
+    if not design.n_random:
+        raise OutputError(
+            "the model has no random coefficient, so there are no level-2 residuals: add a random effect "
+            '(such as "b0 = g00 + u0") to the model'
+        )
+    gamma, r = fit.gamma_free, design.random
+    de = remaining(design, gamma)[:, r]
+    k = shrinkage(fit)
+    plain = unweighted(fit)
+    de_plain = remaining(plain, gamma)
+    mdist, rank = mahalanobis(fit, de)
+    fitted = design.level1_coefficients(gamma)
+    inside = within_products(design, fitted)
+    ols, rss, df = _own_regression(plain, de_plain, fitted)
+    n, total = design.moments.n, outcome_squares(design)
+    return UnitResiduals(
+        n=n, eb=np.einsum("jab,jb->ja", k, de), pv=fit.entering.sigma2 * k, ols=ols, fitted=fitted,
+        mdist=mdist, chipct=expected_chi2(mdist, rank), lntotvar=log_sd(total, n - 1.0, 0.0),
+        olsrsvar=log_sd(rss, df, plain.ee), mdrsvar=log_sd(inside, n - 1.0, total), rank=rank,
+    )  # fmt: skip
+
+
+def refuse_repeated(fit: Fit) -> None:
+    """Raise where a record stands for several: residuals, distances and influence are those of one.
+
+    Precision weights and known variances are no such weights: they say how well an outcome is known.
+
+    Raises
+    ------
+    OutputError
+        Sampling weights or frequencies.
+    """
+    kind = "" if fit.weighting is None else fit.weighting.kind
+    if kind in ("sampling", "frequency"):
+        what = "sampling weights" if kind == "sampling" else "frequencies"
+        raise OutputError(
+            f"residual files, their figures and checks are not available for a fit with {what}: fit the "
+            "model without them to look at residuals"
+        )
+
+
+def remaining(design: Design, gamma: np.ndarray) -> np.ndarray:
+    """Give D'(y - X gamma), shape (J, p)."""
+    moved = design.level1_coefficients(gamma - design.gamma_ols)
+    return design.de - np.einsum("jab,jb->ja", design.dd, moved)
+
+
+def shrinkage(fit: Fit) -> np.ndarray:
+    """Give K = Theta (I + Z'Z Theta)^-1, Theta = tau / sigma2: u* = K Z'e, posterior variance sigma2 K.
+
+    Shape (J, q, q); defined for singular tau and for units of any rank.
+    """
+    design, r = fit.design, fit.design.random
+    theta = fit.entering.tau / fit.entering.sigma2
+    k = theta @ np.linalg.inv(np.eye(len(r)) + design.dd[:, r[:, None], r] @ theta)
+    return 0.5 * (k + k.transpose(0, 2, 1))
+
+
+def unweighted(fit: Fit) -> Design:
+    """Give the design with every row counted once: another one where sigma2 differs between rows."""
+    if fit.variance_model is None:
+        return fit.design
+    return build_design(fit.model, fit.design.moments)
+
+
+def mahalanobis(fit: Fit, de: np.ndarray) -> tuple[np.ndarray, int]:
+    """Give u*' D^- u*, shape (J,), with D = tau - posterior variance = tau Z'V^-1 Z tau, and the rank of tau.
+
+    D is the dispersion of u* when gamma is known (Raudenbush & Bryk 2002, ch. 9). Where tau or the unit's
+    Z'Z is singular, D is too; u* lies in its range, so every generalised inverse gives the same. With Z P,
+    P the directions in which tau is not zero, and b the unit's OLS coefficients on it the distance is
+    b'(sigma2 (P'Z'ZP)^-1 + Lambda)^-1 b over the directions in which the unit has data.
+
+    Parameters
+    ----------
+    fit : Fit
+    de : ndarray, shape (J, q)
+        Z'(y - X gamma).
+    """
+    design, r = fit.design, fit.design.random
+    theta, _ = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)
+    values, vectors = np.linalg.eigh(theta)
+    kept = values > SINGULAR * max(1.0, float(values[-1]))
+    if not kept.any():
+        return np.zeros(design.n_units), 0
+    to_range = fit.system.to_tau / fit.system.e_scale @ vectors[:, kept]
+    g, turn = np.linalg.eigh(to_range.T @ design.dd[:, r[:, None], r] @ to_range)
+    empty = g <= RANK_TOLERANCE * design.n[:, None]  # Z has unit mean square here
+    g = np.where(empty, 1.0, g)
+    b = np.where(empty, 0.0, np.einsum("jab,ja->jb", turn, de @ to_range) / g)
+    spread = np.einsum("jab,a,jac->jbc", turn, values[kept], turn, optimize=True)
+    spread[empty[:, :, None] | empty[:, None, :]] = 0.0
+    diagonal = np.arange(len(values[kept]))
+    spread[:, diagonal, diagonal] += 1.0 / g
+    distance = np.einsum("ja,ja->j", b, np.linalg.solve(spread, b[:, :, None])[:, :, 0])
+    return distance / fit.entering.sigma2, int(kept.sum())
+
+
+def expected_chi2(mdist: np.ndarray, df: int) -> np.ndarray:
+    """Give the chi-square quantile of (rank - 1/2) / J, J units ranked by mdist (equal ones share a rank).
+
+    Under normality mdist is chi-square distributed; the d.f. are the rank of tau, which is q unless a
+    variance or a combination of random effects is estimated as zero. (rank - 1/2) / J is the usual
+    approximation to the expected order statistic (Johnson & Wichern 2007, Applied Multivariate
+    Statistical Analysis, sec. 4.6).
+    """
+    if not df:
+        return np.zeros(len(mdist))
+    _, inverse, count = np.unique(mdist, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - 0.5 * (count - 1.0))[inverse]
+    return np.asarray(chdtri(df, 1.0 - (rank - 0.5) / len(mdist)))
+
+
+def _column(design: Design, variable: str) -> int:
+    return [name.lower() for name in design.moments.columns].index(variable.lower())
+
+
+def outcome_squares(design: Design) -> np.ndarray:
+    """Give each unit's sum of squares of the outcome about its unit mean, shape (J,)."""
+    y = _column(design, design.model.outcome)
+    return design.moments.sscp[:, y, y]
+
+
+def within_products(design: Design, b: np.ndarray) -> np.ndarray:
+    """Give each unit's sum of squares of y - D b about its unit mean, (J,), for b of shape (J, p)."""
+    v = np.zeros((design.n_units, len(design.moments.columns)))
+    v[:, _column(design, design.model.outcome)] = 1.0
+    for k, coefficient in enumerate(design.model.coefficients):
+        if coefficient.predictor.variable is not None:
+            v[:, _column(design, coefficient.predictor.variable)] -= b[:, k]
+    return np.maximum(np.einsum("ja,jab,jb->j", v, design.moments.sscp, v, optimize=True), 0.0)
+
+
+def _own_regression(
+    design: Design, de: np.ndarray, fitted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the coefficients (J, q), residual sum of squares and d.f. of each unit's regression of e on Z."""
+    r = design.random
+    moved = fitted - design.level1_coefficients(design.gamma_ols)
+    _, inverse, _, df = unit_ols(design)
+    b = np.einsum("jab,jb->ja", inverse, de[:, r])
+    ee = design.ee - np.einsum("ja,ja->j", moved, design.de + de)
+    rss = ee - np.einsum("ja,ja->j", b, de[:, r])
+    return b, np.maximum(rss, 0.0), df
+
+
+def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np.ndarray:
+    """Give ln sqrt(squares / df); nan without d.f. or where squares are mere rounding of ``total``."""
+    ok = (df > 0) & (squares > EXACT * total)
+    result = np.full(len(squares), np.nan)
+    result[ok] = 0.5 * np.log(squares[ok] / df[ok])
+    return result
+
+
+# --- level 1 --------------------------------------------------------------------------------------
+
+
+def row_residuals(fit: Fit, b: np.ndarray | None = None) -> RowResiduals:
+    """Compute level-1 residuals r = y - D b*, b* the coefficients of the row's unit.
+
+    Parameters
+    ----------
+    fit : Fit
+    b : ndarray, shape (J, p), optional
+        The level-1 coefficients; the EB coefficients by default.
+
+    Raises
+    ------
+    OutputError
+        The fit was made from moments, so there are no rows.
+    """
+    refuse_repeated(fit)
+    data, design = rows_of(fit), fit.design
+    names = design.moments.columns
+    if fit.weighting is not None and fit.weighting.level1 is not None:
+        names = (*names, fit.weighting.level1)
+    mask, _ = data.complete_rows(names)
+    row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
+    unit = np.searchsorted(design.unit_ids, data.unit_ids[data.unit[row]])
+    if b is None:
+        b = eb_coefficients(fit)
+    fitted = np.zeros(len(row))
+    for k in range(len(design.model.coefficients)):
+        fitted += b[unit, k] * level1_values(design, data, k, row, unit)
+    y = np.asarray(data.level1_column(design.model.outcome), dtype=float)[row]
+    return RowResiduals(row, unit, fitted, y - fitted, row_sigma(fit, data, row, unit))
+
+
+def eb_coefficients(fit: Fit) -> np.ndarray:
+    """Give the EB level-1 coefficients W gamma + u*, shape (J, p); u* = 0 where a coefficient has no u."""
+    design = fit.design
+    b = design.level1_coefficients(fit.gamma_free)
+    if design.n_random:
+        de = remaining(design, fit.gamma_free)[:, design.random]
+        b[:, design.random] += np.einsum("jab,jb->ja", shrinkage(fit), de)
+    return b
+
+
+def rows_of(fit: Fit) -> TwoLevelData:
+    """Give the rows a fit was made from.
+
+    Raises
+    ------
+    OutputError
+        There are none.
+    """
+    if fit.data is None:
+        raise OutputError(
+            "this fit was made from moments, which hold no level-1 rows: fit the model to the data "
+            "themselves to get level-1 residuals"
+        )
+    return fit.data
+
+
+def level1_values(
+    design: Design, data: TwoLevelData, k: int, row: np.ndarray, unit: np.ndarray
+) -> np.ndarray:
+    """Give column k of D, centred as the model says, on the given rows."""
+    predictor = design.model.coefficients[k].predictor
+    if predictor.variable is None:
+        return np.ones(len(row))
+    x = np.asarray(data.level1_column(predictor.variable), dtype=float)[row]
+    if predictor.centering == "group":
+        return x - design.moments.mean[unit, _column(design, predictor.variable)]
+    if predictor.centering == "grand":
+        return x - design.centers[predictor.variable.lower()]
+    return x
+
+
+def row_sigma(fit: Fit, data: TwoLevelData, row: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Give the level-1 standard deviation of each row: one number, exp(c'alpha / 2), or as known."""
+    variance_model = fit.variance_model
+    sigma = np.full(len(row), np.sqrt(fit.entering.sigma2))
+    if fit.weighting is not None and fit.weighting.level1 is not None:
+        known = np.sqrt(np.asarray(data.level1_column(fit.weighting.level1), dtype=float)[row])
+        return sigma * known if fit.weighting.kind == "variance known" else sigma / known
+    if variance_model is None:
+        return sigma
+    log_variance = np.full(len(row), float(variance_model.alpha[0]))
+    for name, alpha in zip(variance_model.variables, variance_model.alpha[1:], strict=True):
+        if data.is_level2(name):
+            values = {k.lower(): v for k, v in fit.design.moments.level2.items()}[name.lower()][unit]
+        else:
+            values = np.asarray(data.level1_column(name), dtype=float)[row]
+        log_variance += alpha * values
+    return np.exp(0.5 * log_variance)

@@ -1,0 +1,126 @@
+"""What `moments` is given -> a lazy frame of an engine, or nothing if it is for `read`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+
+PACKAGES = {"duckdb": "duckdb", "polars": "polars", "dask": "dask", "spark": "pyspark"}
+PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".gz")
+
+
+def open_source(source: Any, engine: str | None) -> Any:
+    """Give a narwhals LazyFrame, or None where the source is in memory or is a file `read` reads."""
+    if engine is not None and engine not in PACKAGES:
+        raise DataError(f"engine {engine!r} is not known: use one of {', '.join(PACKAGES)}, or leave it out")
+    paths = _paths(source)
+    if paths is None:
+        return _lazy(source)
+    many = len(paths) > 1 or any(c in paths[0] for c in "*?[")
+    if engine is None:
+        if not (many or paths[0].lower().endswith(PARQUET)):
+            return None
+        engine = next((name for name in ("duckdb", "polars") if find_spec(name)), None)
+        if engine is None:
+            if not many:
+                return None
+            raise DataError(_install("duckdb", "To read many files"))
+    if find_spec(PACKAGES[engine]) is None:
+        raise DataError(_install(PACKAGES[engine], f"For engine={engine!r}"))
+    return _narwhals(READERS[engine](paths, _format(paths))).lazy()
+
+
+def _narwhals(frame: Any) -> Any:
+    """Wrap a frame; that narwhals' support of Dask is to become a package is no user's concern."""
+    import warnings
+
+    import narwhals as nw
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Dask support is moving", category=FutureWarning)
+        return nw.from_native(frame)
+
+
+def _paths(source: Any) -> list[str] | None:
+    """Give paths as text, None if the source is no path."""
+    if isinstance(source, (str, os.PathLike)):
+        return [os.fspath(source)]
+    listed = isinstance(source, (list, tuple)) and len(source) > 0
+    if listed and all(isinstance(item, (str, os.PathLike)) for item in source):
+        return [os.fspath(item) for item in source]
+    return None
+
+
+def _lazy(source: Any) -> Any:
+    """Give a lazy frame as narwhals sees it; None for frames and arrays in memory."""
+    import narwhals as nw
+
+    if isinstance(source, Mapping) or type(source).__module__.startswith("hlmbayes"):
+        return None
+    try:
+        frame = _narwhals(source)
+    except TypeError:
+        return None  # `read` says what it wants
+    return frame if isinstance(frame, nw.LazyFrame) else None
+
+
+def _install(package: str, why: str) -> str:
+    return f'{why} the package {package} is needed, which is not installed: pip install "hlmbayes[engines]"'
+
+
+def _format(paths: list[str]) -> bool:
+    """Say whether the paths are Parquet (else CSV); folders are Parquet."""
+    ends = {Path(path).suffix.lower() for path in paths}
+    if ends <= {*PARQUET, ""}:
+        return True
+    if ends <= set(CSV):
+        return False
+    raise DataError(
+        f"engines read Parquet or CSV files; got {', '.join(sorted(ends))}. Other formats: leave engine out"
+    )
+
+
+def _duckdb(paths: list[str], parquet: bool) -> Any:
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("SET preserve_insertion_order = false")  # lets it stream in any order
+    files = [os.path.join(path, "**", "*.parquet") if os.path.isdir(path) else path for path in paths]
+    try:
+        return connection.read_parquet(files) if parquet else connection.read_csv(files)
+    except duckdb.Error as error:
+        raise DataError(f"DuckDB cannot read {', '.join(paths)}: {error}") from None
+
+
+def _polars(paths: list[str], parquet: bool) -> Any:
+    import polars as pl
+
+    return pl.scan_parquet(paths) if parquet else pl.scan_csv(paths)
+
+
+def _dask(paths: list[str], parquet: bool) -> Any:
+    import dask.dataframe as dd
+
+    return dd.read_parquet(paths) if parquet else dd.read_csv(paths)
+
+
+def _spark(paths: list[str], parquet: bool) -> Any:
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.getOrCreate()
+    if parquet:
+        return session.read.parquet(*paths)
+    return session.read.csv(paths, header=True, inferSchema=True)
+
+
+READERS: dict[str, Callable[[list[str], bool], Any]] = {
+    "duckdb": _duckdb,
+    "polars": _polars,
+    "dask": _dask,
+    "spark": _spark,
+}

@@ -1,0 +1,350 @@
+"""Moments of data that no memory holds: one group-by aggregation, run by an engine that exists.
+
+The aggregation is written once, in narwhals, and run by DuckDB or Polars on files larger than memory,
+or by Dask or Spark on a cluster. Only J small matrices come back.
+
+Rounding. The engines sum x - c and (x - c)(y - c), c a constant near the column's mean (the mean of the
+first rows), so a large level of the data costs no digits. Where the units' own levels are far apart
+compared with the spread inside them, a second aggregation takes every value relative to its unit's
+mean; `LARGEST_OFFSET` says where that begins. So estimates agree with those from rows to 1e-9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.columns import find_column, suggest
+from ..data.reading import some
+from ..data.two_level import TwoLevelData, read
+from ..data.units import index_rows
+from ..errors import DataError
+from .accumulate import combine
+from .engine_sources import open_source
+from .record import Moments, moments_of
+
+if TYPE_CHECKING:
+    from ..equations.model import Model
+
+LARGEST_OFFSET = 1e3  # squared distance of a unit's mean from c, in units of the variance inside units
+SAMPLE = 1000  # rows whose mean is c
+
+
+def moments(
+    source: Any,
+    level2_source: Any = None,
+    *,
+    id: str = "id",
+    model: Model | None = None,
+    columns: Sequence[str] | None = None,
+    level2: Sequence[str] | None = None,
+    engine: str | None = None,
+) -> Moments:
+    """Take the moments of rows: of a frame, of a file, or of files larger than memory.
+
+    Parameters
+    ----------
+    source : path or paths, or frame
+        Parquet or CSV files (`"data/*.parquet"`), a DuckDB relation, a Polars (lazy) frame, a Dask or
+        Spark data frame; or anything `read` reads.
+    level2_source : the same as `read` reads, optional
+        One record a unit. Without it level-2 variables are columns of ``source`` that are constant
+        inside every unit.
+    id : str
+        Name of the id column.
+    model : Model, optional
+        Take the columns this model needs.
+    columns : sequence of str, optional
+        Level-1 columns, the outcome among them; more than ``model`` needs, or instead of it.
+    level2 : sequence of str, optional
+        Level-2 variables, likewise.
+    engine : "duckdb", "polars", "dask" or "spark", optional
+        What reads files. By default DuckDB or Polars, whichever is installed, reads Parquet files and
+        lists of files, and `read` everything else. A lazy frame is run by its own engine.
+
+    Returns
+    -------
+    Moments
+
+    Raises
+    ------
+    DataError
+        An unknown or non-numeric column, a missing id, infinite values, or a level-2 variable that is
+        missing or varies inside a unit.
+
+    Examples
+    --------
+    >>> moments = hlm.moments("rows/*.parquet", "schools.parquet", id="school", model=model)
+    >>> model.fit(moments)
+    """
+    level1 = _names(columns, (model.outcome, *model.level1_variables) if model else ())
+    second = _names(level2, model.level2_variables if model else ())
+    if not level1:
+        raise DataError("which columns? Give model=, or columns=[...] with the outcome among them")
+    frame = open_source(source, engine)
+    if frame is None:
+        data = source if isinstance(source, TwoLevelData) else read(source, level2_source, id=id)
+        return moments_of(data, level1, level2=second)
+    inside = () if level2_source is not None else second
+    taken = aggregate(frame, id, level1, inside)
+    return taken if level2_source is None else _join_level2(taken, level2_source, id, second)
+
+
+def _names(asked: Sequence[str] | None, needed: Sequence[str]) -> tuple[str, ...]:
+    """List the names once each, in any case, in order."""
+    names: dict[str, str] = {}
+    for name in [*needed, *(asked or ())]:
+        names.setdefault(name.lower(), name)
+    return tuple(names.values())
+
+
+def aggregate(frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[str]) -> Moments:
+    """Take the moments of a narwhals lazy frame.
+
+    Parameters
+    ----------
+    frame : narwhals.LazyFrame
+    id_name : str
+    level1, level2 : sequence of str
+        Columns in any case; those of ``level2`` are constant inside every unit.
+    """
+    schema = frame.collect_schema()
+    key = _find(id_name, schema)
+    names, constant = [_numeric(n, schema) for n in level1], [_numeric(n, schema) for n in level2]
+    frame = _prepare(frame, key, names, constant, schema)
+    center = _sample_means(frame, len(names))
+    sums = _collect(_sums(frame, center, len(names), len(constant)))
+    keys = _keys(sums, key)
+    p, n_all, n = len(names), sums["n_all"], sums["n"]
+    if not n.any():
+        raise DataError(f"no row has values on all of {', '.join(names)}: nothing is left to analyse")
+    values = _level2_values(sums, constant, keys)
+    with np.errstate(invalid="ignore"):  # infinite values are refused next
+        mean, sscp = _about_means(sums, n, center, p)
+    _refuse_infinite(sums, names, mean, sscp)
+    if _far_apart(n, mean, sscp, center):
+        mean, sscp = _about_unit_means(frame, sums, mean, p)
+    present = n > 0
+    records = (n[present], n[present], mean[present], sscp[present])
+    index, unit_ids = index_rows(keys[present], key, "the data")
+    taken = combine(index, len(unit_ids), *records)
+    level2_values = {}
+    for name, column in values.items():
+        merged = np.empty(len(unit_ids))
+        merged[index] = column[present]
+        level2_values[name] = merged
+    notes: tuple[str, ...] = ()
+    if not present.all():
+        notes = (f"{np.sum(~present)} units have no complete level-1 record: {some(keys[~present])}",)
+    dropped = int(n_all.sum() - n.sum())
+    return Moments(key, unit_ids, tuple(names), *taken, level2_values, dropped, notes)
+
+
+# --- what the engine runs --------------------------------------------------------------------------
+
+
+def _find(name: str, schema: Mapping[str, Any]) -> str:
+    found = find_column(name, schema, "the data")
+    if found is None:
+        raise DataError(f"The data have no column {name!r}. {suggest(name, schema)}")
+    return found
+
+
+def _numeric(name: str, schema: Mapping[str, Any]) -> str:
+    import narwhals as nw
+
+    found = _find(name, schema)
+    kind = schema[found]
+    if not (kind.is_numeric() or kind == nw.Boolean):
+        raise DataError(
+            f"Column {found!r} of the data is not numeric: it holds {kind}. Recode it to numbers; missing "
+            "values must be null or nan."
+        )
+    return found
+
+
+def _prepare(
+    frame: Any, key: str, names: Sequence[str], constant: Sequence[str], schema: Mapping[str, Any]
+) -> Any:
+    """Keep the id (key), the columns as x0, x1, ... and w0, ... in double precision, nan as null."""
+    import narwhals as nw
+
+    def number(name: str, new: str) -> Any:
+        column = nw.col(name).cast(nw.Float64)
+        if schema[name].is_float():
+            column = nw.when(~nw.col(name).is_nan()).then(column)
+        return column.alias(new)
+
+    return frame.select(
+        nw.col(key).alias("key"),
+        *(number(name, f"x{k}") for k, name in enumerate(names)),
+        *(number(name, f"w{k}") for k, name in enumerate(constant)),
+    )
+
+
+def _sample_means(frame: Any, p: int) -> np.ndarray:
+    """Give the means of the first rows: constants near the columns' means, nothing more."""
+    import narwhals as nw
+
+    first = _collect(frame.head(SAMPLE).select(*(nw.col(f"x{k}") for k in range(p))))
+    center = np.zeros(p)
+    for k in range(p):
+        values = first[f"x{k}"]
+        values = values[np.isfinite(values)]
+        center[k] = values.mean() if len(values) else 0.0
+    return center
+
+
+def _sums(frame: Any, center: np.ndarray, p: int, n_level2: int, same: Sequence[str] = ()) -> Any:
+    """Group by unit: rows, complete rows, sums and products about c, and what level-2 columns hold.
+
+    ``same`` are columns with one value a unit that is to come back.
+    """
+    import narwhals as nw
+
+    complete = nw.all_horizontal(*(~nw.col(f"x{k}").is_null() for k in range(p)), ignore_nulls=True)
+    frame = frame.with_columns(complete.alias("complete"))
+    kept = nw.col("complete")
+    frame = frame.with_columns(
+        kept.cast(nw.Float64).alias("n"),
+        nw.lit(1.0).alias("n_all"),
+        *(
+            nw.when(kept).then(nw.col(f"x{k}") - float(center[k])).otherwise(0.0).alias(f"d{k}")
+            for k in range(p)
+        ),
+        *(nw.col(f"w{k}").is_null().cast(nw.Float64).alias(f"gone{k}") for k in range(n_level2)),
+    )
+    frame = frame.with_columns(
+        (nw.col(f"d{a}") * nw.col(f"d{b}")).alias(f"d{a}_{b}") for a in range(p) for b in range(a + 1)
+    )
+    summed = [
+        "n",
+        "n_all",
+        *(f"d{k}" for k in range(p)),
+        *(f"d{a}_{b}" for a in range(p) for b in range(a + 1)),
+    ]
+    return frame.group_by("key").agg(
+        *(nw.col(name).sum() for name in [*summed, *(f"gone{k}" for k in range(n_level2))]),
+        *(nw.col(f"w{k}").min().alias(f"low{k}") for k in range(n_level2)),
+        *(nw.col(f"w{k}").max().alias(f"high{k}") for k in range(n_level2)),
+        *(nw.col(name).min() for name in same),
+    )
+
+
+def _collect(lazy: Any) -> dict[str, np.ndarray]:
+    """Run it and give the columns as arrays, nulls as nan."""
+    import narwhals as nw
+
+    options: dict[str, Any] = (
+        {"engine": "streaming"} if lazy.implementation is nw.Implementation.POLARS else {}
+    )
+    result = lazy.collect(**options)
+    return {name: _array(result[name]) for name in result.columns}
+
+
+def _array(column: Any) -> np.ndarray:
+    if column.dtype.is_numeric():
+        return np.asarray(column.to_numpy())
+    values = np.empty(len(column), dtype=object)
+    values[:] = column.to_list()
+    return values
+
+
+# --- from sums to moments --------------------------------------------------------------------------
+
+
+def _keys(sums: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """Give the ids, one a group; refuse a group without an id."""
+    keys = sums["key"]
+    gone = np.array([key is None or key != key for key in keys.tolist()])
+    if gone.any():
+        rows = int(sums["n_all"][gone].sum())
+        raise DataError(
+            f"The id {name!r} of the data is missing in {rows} rows. Give them their unit or delete them."
+        )
+    return keys
+
+
+def _level2_values(
+    sums: Mapping[str, np.ndarray], constant: Sequence[str], keys: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Give level-2 variables that are columns of the rows; refuse what is missing or varies in a unit."""
+    values = {}
+    for k, name in enumerate(constant):
+        low, high = sums[f"low{k}"], sums[f"high{k}"]
+        for bad, what in (
+            (sums[f"gone{k}"] > 0, "is missing on some rows"),
+            (low != high, "differs between rows of the same unit"),
+        ):
+            if bad.any():
+                raise DataError(
+                    f"Level-2 variable {name!r} of the data {what} in {bad.sum()} of {len(keys)} units: "
+                    f"{some(keys[bad])}. A level-2 variable needs one value for every unit."
+                )
+        values[name] = low
+    return values
+
+
+def _about_means(
+    sums: Mapping[str, np.ndarray], n: np.ndarray, center: np.ndarray, p: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn sums about c into means (J, p) and products about the units' means (J, p, p)."""
+    rows = np.where(n > 0, n, 1.0)
+    first = np.stack([sums[f"d{k}"] for k in range(p)])
+    offset = first / rows
+    sscp = np.empty((p, p, len(n)))
+    for a in range(p):
+        for b in range(a + 1):
+            sscp[a, b] = sscp[b, a] = sums[f"d{a}_{b}"] - first[a] * offset[b]
+        np.maximum(sscp[a, a], 0.0, out=sscp[a, a])
+    return (center[:, None] + offset).T, sscp.transpose(2, 0, 1)
+
+
+def _refuse_infinite(
+    sums: Mapping[str, np.ndarray], names: Sequence[str], mean: np.ndarray, sscp: np.ndarray
+) -> None:
+    for k, name in enumerate(names):
+        if not (np.isfinite(mean[:, k]).all() and np.isfinite(sscp[:, k, k]).all()):
+            raise DataError(
+                f"Column {name!r} of the data has infinite values, or values whose squares are. "
+                "Correct them or set them to missing."
+            )
+
+
+def _far_apart(n: np.ndarray, mean: np.ndarray, sscp: np.ndarray, center: np.ndarray) -> bool:
+    """Say whether some column's units are so far from c that their inner products have lost digits."""
+    between = n @ (mean - center) ** 2
+    within = np.einsum("jkk->k", sscp)
+    return bool(np.any(between > LARGEST_OFFSET * within))
+
+
+def _about_unit_means(
+    frame: Any, sums: Mapping[str, np.ndarray], mean: np.ndarray, p: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Aggregate again, values relative to the means of their unit; give means and products."""
+    import narwhals as nw
+
+    means = frame.drop_nulls(subset=[f"x{k}" for k in range(p)]).group_by("key").agg(
+        *(nw.col(f"x{k}").mean().alias(f"m{k}") for k in range(p))
+    )  # fmt: skip
+    joined = frame.join(means, on="key", how="inner")
+    joined = joined.with_columns((nw.col(f"x{k}") - nw.col(f"m{k}")).alias(f"x{k}") for k in range(p))
+    again = _collect(_sums(joined, np.zeros(p), p, 0, [f"m{k}" for k in range(p)]))
+    offset, products = _about_means(again, again["n"], np.zeros(p), p)
+    # both results list units in an order of the engine's own
+    _, index = np.unique(np.concatenate([again["key"], sums["key"]]), return_inverse=True)
+    place = np.full(len(index), -1)
+    place[index[: len(again["key"])]] = np.arange(len(again["key"]))
+    rows = place[index[len(again["key"]) :]]
+    own = np.stack([again[f"m{k}"] for k in range(p)], axis=1) + offset
+    return np.where(rows[:, None] < 0, mean, own[rows]), products[rows]
+
+
+def _join_level2(taken: Moments, source: Any, id_name: str, names: Sequence[str]) -> Moments:
+    """Give moments the level-2 variables of a source with one record a unit."""
+    units = read({id_name: taken.unit_ids}, source, id=id_name)
+    values = {units.find(name): units.level2_column(name) for name in names}
+    return replace(taken, level2=values, notes=(*taken.notes, *units.notes))

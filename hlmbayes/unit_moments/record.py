@@ -1,0 +1,227 @@
+"""Per-unit moments: all that a two-level linear model ever needs from its rows.
+
+For each level-2 unit j the moments are the number of rows, the means of the
+level-1 columns and the cross-products about those means. They are kept apart,
+not as raw cross-products, so that an outcome of 1e6 + N(0, 1) keeps its digits
+and group-mean centring is free. Moments of disjoint sets of rows add up
+(Chan, Golub & LeVeque 1983, eq. 2.1).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..data.reading import some
+from ..errors import DataError
+from .accumulate import combine, unit_moments
+
+__all__ = ["Moments", "merge", "moments_of", "unit_moments"]
+
+if TYPE_CHECKING:
+    from ..data.two_level import TwoLevelData
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Sufficient statistics of the level-1 rows, one record a unit.
+
+    Attributes
+    ----------
+    id_name : str
+        Name of the unit identifier.
+    unit_ids : ndarray, shape (J,)
+        Identifiers, ascending.
+    columns : tuple of str, length p
+        Level-1 columns, the outcome among them, as the data name them.
+    n : ndarray, shape (J,)
+        Rows of each unit.
+    weight : ndarray, shape (J,)
+        Sum of the row weights of each unit; equal to ``n`` without weights.
+    mean : ndarray, shape (J, p)
+        (Weighted) means of the columns in each unit.
+    sscp : ndarray, shape (J, p, p)
+        (Weighted) sums of squares and cross-products about the unit's means.
+    level2 : mapping of str to ndarray, shape (J,)
+        Level-2 variables of the units.
+    n_dropped : int
+        Rows left out because a column was missing.
+    notes : tuple of str
+        What should be said about the data.
+    unit_weight : ndarray, shape (J,), optional
+        Sampling weights of the units; None where every unit counts once.
+    """
+
+    id_name: str
+    unit_ids: np.ndarray
+    columns: tuple[str, ...]
+    n: np.ndarray
+    weight: np.ndarray
+    mean: np.ndarray
+    sscp: np.ndarray
+    level2: Mapping[str, np.ndarray] = field(default_factory=dict)
+    n_dropped: int = 0
+    notes: tuple[str, ...] = ()
+    unit_weight: np.ndarray | None = None
+
+    @property
+    def n_units(self) -> int:
+        """Number of level-2 units, J."""
+        return len(self.unit_ids)
+
+    def __add__(self, other: object) -> Moments:
+        """Merge with the moments of other rows: see `merge`."""
+        return merge((self, other)) if isinstance(other, Moments) else NotImplemented
+
+    def __radd__(self, other: object) -> Moments:
+        """Let `sum` merge a list of moments."""
+        return self if other == 0 else NotImplemented
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a moments file (Parquet); `load_moments` reads it. The format: `docs/moments_file.md`."""
+        from .moments_file import save_moments
+
+        save_moments(self, path)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of level-1 rows, N."""
+        return int(self.n.sum())
+
+    @property
+    def weighted(self) -> bool:
+        """Whether there are sampling weights in the moments."""
+        return self.unit_weight is not None or not np.array_equal(self.n, self.weight)
+
+    @property
+    def total_weight(self) -> np.ndarray:
+        """What each unit's mean counts in a mean over rows: its rows, by whatever weights there are; (J,)."""
+        return self.weight if self.unit_weight is None else self.weight * self.unit_weight
+
+
+def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str] | None = None) -> Moments:
+    """Take the moments of ``columns``, leaving out rows where one of them is missing.
+
+    Parameters
+    ----------
+    data : TwoLevelData
+    columns : sequence of str
+        Level-1 columns in any case; the outcome must be one of them.
+    level2 : sequence of str, optional
+        Level-2 variables to take along, each checked; all of the level-2 file by default.
+
+    Raises
+    ------
+    DataError
+        An unknown or non-numeric column, or no complete row.
+    """
+    names = tuple(data.find(name) for name in columns)
+    arrays = data.level1_columns(names)
+    keep, n_dropped = data.complete_rows(names)
+    n, weight, mean, sscp = unit_moments(data.unit, data.n_units, arrays, keep=keep)
+    present: slice | np.ndarray = slice(None)
+    unit_ids, notes = data.unit_ids, data.notes
+    if not n.all():
+        present, gone = n > 0, data.unit_ids[n == 0]
+        if len(gone) == len(unit_ids):
+            raise DataError(f"no row has values on all of {', '.join(names)}: nothing is left to analyse")
+        unit_ids, n, weight, mean, sscp = (a[present] for a in (unit_ids, n, weight, mean, sscp))
+        notes = (*notes, f"{len(gone)} units have no complete level-1 record: {some(gone)}")
+    if level2 is None:
+        kept = {name: np.asarray(values)[present] for name, values in data.level2.items()}
+    else:
+        kept = {name: data.level2_column(name)[present] for name in level2}
+    return Moments(data.id_name, unit_ids, names, n, weight, mean, sscp, kept, n_dropped, notes)
+
+
+def merge(parts: Iterable[Moments]) -> Moments:
+    """Merge the moments of disjoint sets of rows: sites, files, chunks. A unit may be in several.
+
+    Means and cross-products are combined about the common mean (Chan, Golub & LeVeque 1983, eq. 2.1),
+    so the result is that of one pass over all rows, up to rounding.
+
+    Raises
+    ------
+    DataError
+        Nothing to merge, other columns or level-2 variables, ids of another kind, or a unit with
+        different level-2 values in different parts.
+    """
+    parts = tuple(parts)
+    if not parts:
+        raise DataError("there are no moments to merge: give at least one")
+    first = parts[0]
+    orders = [_order(first, part) for part in parts]
+    unit_ids, index = _union([part.unit_ids for part in parts], first.id_name)
+    n, weight, mean, sscp = combine(
+        index,
+        len(unit_ids),
+        np.concatenate([part.n for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        np.concatenate([part.mean[:, order] for part, order in zip(parts, orders, strict=True)]),
+        np.concatenate([part.sscp[:, o[:, None], o] for part, o in zip(parts, orders, strict=True)]),
+    )
+    columns = [{key.lower(): values for key, values in part.level2.items()} for part in parts]
+    level2 = {
+        name: _one_value(name, [c[name.lower()] for c in columns], index, unit_ids) for name in first.level2
+    }
+    weights = [part.unit_weight for part in parts if part.unit_weight is not None]
+    unit_weight = _one_value("of sampling weights", weights, index, unit_ids) if weights else None
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    n_dropped = sum(part.n_dropped for part in parts)
+    return Moments(
+        first.id_name, unit_ids, first.columns, n, weight, mean, sscp, level2, n_dropped, notes, unit_weight
+    )
+
+
+def _order(first: Moments, part: Moments) -> np.ndarray:
+    """Find the columns of ``first`` in ``part``; names match without case."""
+    for what, mine, theirs in (
+        ("level-1 columns", first.columns, part.columns),
+        ("level-2 variables", tuple(first.level2), tuple(part.level2)),
+        ("id", (first.id_name,), (part.id_name,)),
+        ("kind of units", (_weighting(first),), (_weighting(part),)),
+    ):
+        if {name.lower() for name in mine} != {name.lower() for name in theirs}:
+            raise DataError(
+                f"moments can be merged only if they have the same {what}: got {', '.join(mine) or 'none'} "
+                f"and {', '.join(theirs) or 'none'}. Compute both with the same columns."
+            )
+    place = {name.lower(): k for k, name in enumerate(part.columns)}
+    return np.array([place[name.lower()] for name in first.columns], dtype=np.intp)
+
+
+def _weighting(moments: Moments) -> str:
+    return "unweighted" if moments.unit_weight is None else "weighted"
+
+
+def _union(ids: Sequence[np.ndarray], id_name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give all units, ascending, and for every record of every part the index of its unit."""
+    if len({part.dtype.kind in "biuf" for part in ids}) > 1:
+        raise DataError(
+            f"the ids {id_name} are numbers in one of the moments and text in another: store them alike"
+        )
+    unit_ids, index = np.unique(np.concatenate(ids), return_inverse=True)
+    return unit_ids, index.reshape(-1)
+
+
+def _one_value(
+    name: str, columns: Sequence[np.ndarray], index: np.ndarray, unit_ids: np.ndarray
+) -> np.ndarray:
+    """Give a level-2 variable of the merged units; refuse units whose parts disagree."""
+    values = np.concatenate(columns)
+    merged = np.empty(len(unit_ids), dtype=values.dtype)
+    merged[index] = values
+    differs = merged[index] != values
+    if values.dtype.kind == "f":
+        differs &= ~(np.isnan(merged[index]) & np.isnan(values))
+    if differs.any():
+        bad = unit_ids[np.unique(index[differs])]
+        raise DataError(
+            f"level-2 variable {name} has different values in the moments to be merged for "
+            f"{len(bad)} units: {some(bad)}. The same unit must have the same values everywhere."
+        )
+    return merged

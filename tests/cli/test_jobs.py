@@ -1,0 +1,129 @@
+"""What a command file asks for is done, or said not to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hlmbayes import datasets
+from hlmbayes.cli.jobs import fit_job, job_from_equations, job_from_file, job_tables, read_data, with_method
+from hlmbayes.errors import CommandFileError
+
+HSB1, HSB2 = map(str, datasets.hsb_paths())
+MODEL1 = "mathach = b0 + r\nb0 = g00 + u0"
+COMMANDS = """#WHLM CMD FILE FOR my.mdm
+level1:MATHACH=INTRCPT1+RANDOM
+level2:INTRCPT1=INTRCPT2+RANDOM/
+title:A run
+output:C:\\out\\hlm2.txt
+{more}
+"""
+TEMPLATE = """#HLM2 MDM CREATION TEMPLATE
+l1fname:rows.csv
+l2fname:units.csv
+timeofdeletion:{deletion}
+mdmname:my.mdm
+*begin l1vars
+level2id:ID
+X
+MATHACH
+*end l1vars
+*begin l2vars
+level2id:ID
+W
+*end l2vars
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with data in which x is missing on three rows and mathach on one."""
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(1, 11), 8)
+    y = (5 + rng.normal(size=10)[unit - 1] + rng.normal(size=80)).round(3).astype(str)
+    x = rng.normal(size=80).round(3).astype(str)
+    x[[3, 20, 41]] = ""
+    y[[20]] = ""
+    rows = "\n".join(f"{u},{a},{b}" for u, a, b in zip(unit, x, y, strict=True))
+    (tmp_path / "rows.csv").write_text(f"id,x,mathach\n{rows}\n", encoding="utf-8")
+    units = "\n".join(f"{u},{u % 3}" for u in range(1, 11))
+    (tmp_path / "units.csv").write_text(f"id,w\n{units}\n", encoding="utf-8")
+    return tmp_path
+
+
+def command(folder: Path, more: str = "", deletion: str = "analysis") -> str:
+    (folder / "my.hlm").write_text(COMMANDS.format(more=more), encoding="utf-8")
+    (folder / "my.mdmt").write_text(TEMPLATE.format(deletion=deletion), encoding="utf-8")
+    return str(folder / "my.hlm")
+
+
+@pytest.mark.parametrize(("deletion", "n_rows", "n_in_data"), [("analysis", 79, 80), ("now", 77, None)])
+def test_time_of_deletion(folder: Path, deletion: str, n_rows: int, n_in_data: int | None) -> None:
+    job = job_from_file(command(folder, deletion=deletion))
+    got = job_tables(job, fit_job(job, read_data(job)))
+    assert got.header.n_rows == n_rows
+    assert got.header.n_rows_in_data == n_in_data
+    notes = " ".join(s for group in got.notes for s in group.sentences)
+    assert ("3 of 80 level-1 rows had missing values and were dropped" in notes) == (deletion == "now")
+
+
+def test_the_header_says_what_the_command_file_says(folder: Path) -> None:
+    job = job_from_file(command(folder, "numit:50\nfulloutput:y\nlev1ols:4\nmlf:y"))
+    header = job_tables(job, fit_job(job, read_data(job))).header
+    assert (header.title, header.command_file, header.data_source) == ("A run", "my.hlm", "my.mdm")
+    assert header.output_file == "C:\\out\\hlm2.txt"
+    assert (header.max_iterations, header.method) == (50, "ML")
+
+
+def test_options_reach_the_estimation(folder: Path) -> None:
+    job = job_from_file(command(folder, "numit:2\nstopval:0.0000000001\nfulloutput:y\nlev1ols:4"))
+    result = fit_job(job, read_data(job))
+    assert result.iterations == 2
+    assert result.algorithm == "hlm"
+    got = job_tables(job, result)
+    assert got.full_output
+    assert len(got.unit_regressions) == 4
+    assert got.least_squares is not None
+
+
+def test_method_can_be_overridden(folder: Path) -> None:
+    job = job_from_file(command(folder))
+    assert with_method(job, None).options.method == "REML"
+    assert with_method(job, "ML").options.method == "ML"
+
+
+def test_files_that_are_not_written_are_a_warning(folder: Path) -> None:
+    job = job_from_file(command(folder, "resfil2:y/W\nresfil2name:res2.sav\nprintvariance-covariance:y"))
+    got = job_tables(job, fit_job(job, read_data(job)))
+    warnings = " ".join(s for group in got.notes if group.warning for s in group.sentences)
+    assert "covariance matrices" in warnings
+    assert "res2.sav" not in warnings
+
+
+def test_equations_with_data_files() -> None:
+    job = job_from_equations(MODEL1, level1=HSB1, level2=HSB2, id="id")
+    assert job.source.mdm == "hsb1.sav + hsb2.sav"
+    assert fit_job(job, read_data(job), "exact").n_rows == 7185
+
+
+def test_equations_in_a_file(tmp_path: Path) -> None:
+    for name in ("m.txt", "m.EQ"):
+        file = tmp_path / name
+        file.write_text("\ufeff" + MODEL1, encoding="utf-8")
+        job = job_from_file(str(file), level1=HSB1, level2=HSB2)
+        assert job.name == name
+        assert job.source.id == "id"
+
+
+def test_equations_without_data_say_what_to_add() -> None:
+    with pytest.raises(CommandFileError, match="--level1 FILE"):
+        job_from_equations(MODEL1)
+
+
+def test_data_files_can_be_named_instead_of_the_templates(folder: Path) -> None:
+    file = command(folder)
+    (folder / "my.mdmt").unlink()
+    job = job_from_file(file, level1=str(folder / "rows.csv"), level2=str(folder / "units.csv"), id="id")
+    assert read_data(job).n_rows == 80

@@ -1,0 +1,162 @@
+"""Residual files and figures from command files and the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyreadstat
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes import datasets
+from hlmbayes.cli import command as cli
+
+MODELS = Path(__file__).parents[2] / "models"
+HSB1, HSB2 = map(str, datasets.hsb_paths())
+DATA = ["--level1", HSB1, "--level2", HSB2, "--id", "id"]
+
+
+@pytest.fixture
+def command_file(tmp_path: Path) -> Path:
+    """Model 4, asking for both residual files."""
+    text = (MODELS / "model4_intercepts_slopes.hlm").read_text(encoding="utf-8")
+    text = text.replace("resfil1:n", "resfil1:y/MINORITY\nresfil1name:C:\\work\\level1.dta")
+    text = text.replace("resfil2:n", "resfil2:y/PRACAD,size\nresfil2name:level2.sav")
+    path = tmp_path / "hsb4.hlm"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_keywords_write_files_beside_the_command_file(
+    command_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", str(command_file), *DATA]) == 0
+    said = capsys.readouterr()
+    assert "was not written" not in said.out + said.err
+    assert f"wrote: level-2 residual file {command_file.parent / 'level2.sav'}: 160 records" in said.err
+    frame, meta = pyreadstat.read_sav(command_file.parent / "level2.sav")
+    data = hlm.datasets.hsb()
+    command = hlm.read_command_file(command_file, level1=HSB1, level2=HSB2, id="id")
+    wanted = command.model.fit(data, algorithm="hlm").residuals(level=2, extra=["pracad", "size"])
+    assert list(frame) == list(wanted)
+    np.testing.assert_array_equal(frame.to_numpy(float), wanted.to_numpy(float))
+    assert meta.column_names_to_labels["size"] == "School enrolment"
+    rows, _ = pyreadstat.read_dta(command_file.parent / "level1.dta")
+    assert len(rows) == 7185
+    assert list(rows)[-1] == "minority"
+
+
+def test_the_command_line_names_other_files(command_file: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.csv", tmp_path / "two.parquet"
+    asked = ["--residuals1", str(one), "--residuals2", str(two)]
+    assert cli.main(["run", str(command_file), *DATA, *asked]) == 0
+    assert one.exists()
+    assert two.exists()
+    assert not (tmp_path / "level2.sav").exists()
+    assert "pracad" in __import__("pandas").read_parquet(two)  # the command file's extra variables
+
+
+def test_demo_writes_them_too(tmp_path: Path) -> None:
+    assert cli.main(["demo", "--residuals2", str(tmp_path / "demo.sav")]) == 0
+    assert len(pyreadstat.read_sav(tmp_path / "demo.sav")[0]) == 160
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (None, ["--residuals2", "{tmp}/nowhere/a.sav"], "nowhere does not exist"),
+        (None, ["--residuals1", "{tmp}/a.xls"], "a.xls: a residual file is written as .sav"),
+        (("PRACAD", "PRACAT"), [], "no such variable. Did you mean 'pracad'?"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    command_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    change: tuple[str, str] | None, options: list[str], message: str,
+) -> None:  # fmt: skip
+    if change:
+        command_file.write_text(command_file.read_text().replace(*change))
+    asked = [option.format(tmp=tmp_path) for option in options]
+    assert cli.main(["run", str(command_file), *DATA, *asked]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    errors = [line for line in said.err.splitlines() if line.startswith("hlmbayes: error")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert not (tmp_path / "level2.sav").exists()
+
+
+def test_plot_draws_every_figure_of_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    out = tmp_path / "figures"
+    model = str(MODELS / "model2_means_as_outcomes.hlm")
+    assert cli.main(["plot", model, *DATA, "--out", str(out)]) == 0
+    files = sorted(path.name for path in out.iterdir())
+    assert {"chi2_qq.png", "caterpillar_b0.png", "influence.png", "model_meanses.png"} <= set(files)
+    assert "eb_b0_pracad.png" in files
+    for path in out.iterdir():
+        with Image.open(path) as image:
+            assert image.size[0] == 800
+        assert path.stat().st_size < 200_000
+    assert f"{len(files)} figures in {out}" in capsys.readouterr().out
+
+
+def test_plot_of_equations_and_a_folder_that_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    equations = ["--equations", "mathach = b0 + r; b0 = g00"]
+    assert cli.main(["plot", *equations, *DATA, "--out", str(tmp_path / "a" / "b")]) == 2
+    assert "a/b cannot be made" in capsys.readouterr().err
+    assert cli.main(["plot", *equations, *DATA, "--out", str(tmp_path / "c")]) == 0
+    names = {path.name for path in (tmp_path / "c").iterdir()}
+    assert "level1_qq.png" in names
+    assert "chi2_qq.png" not in names
+
+
+def test_figures_with_nothing_to_draw_are_left_out_and_no_window_stays_open(tmp_path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    from hlmbayes.errors import OutputError
+    from hlmbayes.report.figure_set import draw_all
+
+    def nothing() -> Any:
+        plt.figure()
+        raise OutputError("nothing to draw")
+
+    fit = hlm.Model("mathach = b0 + r\nb0 = g00 + u0").fit(hlm.datasets.hsb())
+    chosen = {"a": nothing, "b": lambda: hlm.plots.chi2_qq(fit)}
+    said: list[str] = []
+    assert [path.name for path in draw_all(fit, tmp_path, chosen, said.append)] == ["b.png"]
+    assert said == ["a: nothing to draw"]
+    assert [path.name for path in draw_all(fit, tmp_path, chosen)] == ["b.png"]
+    assert plt.get_fignums() == []
+    with pytest.raises(OutputError, match="cannot be written"):
+        draw_all(fit, tmp_path / "nowhere", chosen)
+    assert plt.get_fignums() == []
+
+
+def test_pooled_data_sets_have_no_residual_file(
+    command_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = command_file.read_text().replace("resfil1:y", "plausvals:SES\nresfil1:y")
+    command_file.write_text(text)
+    assert cli.main(["run", str(command_file), *DATA, "--residuals2", str(tmp_path / "a.sav")]) == 2
+    assert "no residual file of pooled data sets" in capsys.readouterr().err
+    assert cli.main(["plot", str(command_file), *DATA, "--out", str(tmp_path / "f")]) == 2
+    assert "no figures of pooled data sets" in capsys.readouterr().err
+
+
+def test_plot_says_what_it_leaves_out_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    unit, y = np.repeat(np.arange(12), 5), rng.normal(size=60)
+    y -= np.repeat([y[unit == j].mean() for j in range(12)], 5)  # no variance between units is left
+    file = tmp_path / "flat.csv"
+    rows = "\n".join(f"{u},{v}" for u, v in zip(unit, y, strict=True))
+    file.write_text(f"id,y\n{rows}\n")
+    asked = ["--equations", "y = b0 + r; b0 = g00 + u0", "--level1", str(file), "--out", str(tmp_path / "f")]
+    assert cli.main(["plot", *asked]) == 0
+    err = capsys.readouterr().err
+    assert "hlmbayes: left out: chi2_qq: all variances of the random effects are estimated as zero" in err
+    assert "hlmbayes: warning: On the boundary" in err

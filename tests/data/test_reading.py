@@ -1,0 +1,344 @@
+"""Every file format and frame gives the same columns, with their labels and missing values."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import hlmbayes as hlm
+from hlmbayes.data.reading import nearest, read_table, some
+from hlmbayes.errors import DataError
+
+SCHOOL = [3.0, 1.0, 1.0, 2.0, 3.0, 2.0]
+Y = [1.5, 2.0, 3.0, -4.0, None, 6.25]
+SEX = [0.0, 1.0, 1.0, 0.0, 1.0, 0.0]
+TOWN = ["Ulm", "Bonn", "Bonn", "Jena", "Ulm", "Jena"]
+
+
+@pytest.fixture
+def frame():
+    return pd.DataFrame({"School": SCHOOL, "Y": Y, "sex": SEX, "town": TOWN})
+
+
+def write(frame, path):
+    import pyreadstat
+
+    labels = {"column_labels": {"Y": "Outcome"}, "variable_value_labels": {"sex": {0: "male", 1: "female"}}}
+    match path.suffix:
+        case ".sav":
+            pyreadstat.write_sav(frame, path, **labels)
+        case ".zsav":
+            pyreadstat.write_sav(frame, path, compress=True, **labels)
+        case ".dta":
+            pyreadstat.write_dta(frame.astype({"sex": int}), path, **labels)
+        case ".xpt":
+            pyreadstat.write_xport(frame, path, column_labels={"Y": "Outcome"})
+        case ".parquet":
+            frame.to_parquet(path)
+        case suffix:
+            frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".sav", ".zsav", ".dta", ".xpt", ".parquet", ".csv", ".tsv", ".SAV"])
+def test_round_trip_in_every_format(frame, tmp_path, suffix):
+    path = write(frame, tmp_path / f"rows{suffix.lower()}")
+    path = path.rename(tmp_path / f"rows{suffix}")
+    data = hlm.read(path, id="school")
+    assert data.unit_ids.tolist() == [1, 2, 3]
+    assert data.unit.tolist() == [2, 0, 0, 1, 2, 1]
+    np.testing.assert_array_equal(data.level1_column("y"), np.array(Y, dtype=float))
+    np.testing.assert_array_equal(data.level1_column("sex"), SEX)
+    assert [str(town) for town in data.level1["town"]] == TOWN
+    if suffix.lower() in (".sav", ".zsav", ".dta", ".xpt"):
+        assert data.labels["y"] == "Outcome"
+    if suffix.lower() in (".sav", ".zsav", ".dta"):
+        assert data.value_labels["sex"] == {0: "male", 1: "female"}
+
+
+def test_sas7bdat():
+    data = hlm.read(Path(__file__).parents[1] / "oracles" / "rows.sas7bdat", id="school")
+    assert data.unit_ids.tolist() == ["A1", "B2"]
+    np.testing.assert_array_equal(data.level1_column("y"), [1, 2.5, np.nan, 4])
+    assert data.labels == {"school": "School", "y": "Outcome"}
+
+
+def polars_frame(frame):
+    return pytest.importorskip("polars").from_pandas(frame)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [lambda f: f, polars_frame, pa.Table.from_pandas, lambda f: {k: f[k].tolist() for k in f}],
+    ids=["pandas", "polars", "pyarrow", "dict"],
+)
+def test_frames(frame, convert):
+    data = hlm.read(convert(frame), id="SCHOOL")
+    assert data.unit.tolist() == [2, 0, 0, 1, 2, 1]
+    np.testing.assert_array_equal(data.level1_column("Y"), np.array(Y, dtype=float))
+    assert data.level1["town"].tolist() == TOWN
+    by_text = hlm.read(convert(frame), id="town")
+    assert by_text.unit_ids.tolist() == ["Bonn", "Jena", "Ulm"]
+    assert by_text.unit.tolist() == [2, 0, 0, 1, 2, 1]
+
+
+def test_a_frame_is_not_copied():
+    rng = np.random.default_rng(0)
+    for dtype in ("float64", "float32", "int32", "bool"):
+        frame = pd.DataFrame({"id": [1, 1, 2, 2], "x": rng.normal(size=4).astype(dtype)})
+        column = hlm.read(frame).level1_column("x")
+        assert column.dtype == dtype
+        assert np.shares_memory(column, frame["x"].to_numpy())
+
+
+def test_kinds_of_number_in_frames():
+    frame = pd.DataFrame(
+        {
+            "id": pd.array([1, 1, 2], dtype="Int64"),
+            "nullable": pd.array([1, None, 3], dtype="Int64"),
+            "flag": pd.array([True, None, False], dtype="boolean"),
+            "arrow": pd.array([1.5, None, 2.5], dtype="double[pyarrow]"),
+            "category": pd.Categorical([10, None, 30]),
+            "truth": [True, False, True],
+            "decimal": [Decimal("1.5"), None, Decimal(2)],
+            "mixed": pd.Series([1, pd.NA, 2.5], dtype=object),
+        }
+    )
+    data = hlm.read(frame)
+    expected = {
+        "nullable": [1, np.nan, 3],
+        "flag": [1, np.nan, 0],
+        "arrow": [1.5, np.nan, 2.5],
+        "category": [10, np.nan, 30],
+        "truth": [1, 0, 1],
+        "decimal": [1.5, np.nan, 2],
+        "mixed": [1, np.nan, 2.5],
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(data.level1_column(name), values, err_msg=name)
+    assert frame["mixed"].isna().tolist() == [False, True, False]  # the user's frame is as it was
+
+
+def test_numeric_dictionary_of_arrow():
+    codes = pa.array([10, 30, None]).dictionary_encode()
+    data = hlm.read(pa.table({"id": [1, 1, 2], "x": codes}))
+    np.testing.assert_array_equal(data.level1_column("x"), [10, 30, np.nan])
+
+
+def test_categorical_ids():
+    frame = pd.DataFrame({"id": pd.Categorical(["b", "a", "b"]), "y": [1, 2, 3]})
+    pl = pytest.importorskip("polars")
+    for source in (frame, pl.from_pandas(frame), pa.Table.from_pandas(frame)):
+        data = hlm.read(source)
+        assert data.unit_ids.tolist() == ["a", "b"]
+        assert data.unit.tolist() == [1, 0, 1]
+
+
+def test_columns_whose_names_are_not_text():
+    data = hlm.read(pd.DataFrame({"id": [1, 2], 7: [0.5, 1.5]}))
+    assert data.level1_column("7").tolist() == [0.5, 1.5]
+
+
+def test_masked_arrays():
+    x = np.ma.array([1.0, 2.0, 3.0, 4.0], mask=[0, 1, 0, 0])
+    text = np.ma.array(["a", "b", "c", "d"], mask=[0, 0, 1, 0])
+    clean = np.ma.array([1, 2, 3, 4])
+    data = hlm.read({"id": [1, 1, 2, 2], "x": x, "text": text, "clean": clean})
+    np.testing.assert_array_equal(data.level1_column("x"), [1, np.nan, 3, 4])
+    assert data.level1["text"].tolist() == ["a", "b", None, "d"]
+    assert data.level1_column("clean").tolist() == [1, 2, 3, 4]
+    assert x.data.tolist() == [1, 2, 3, 4]
+
+
+def test_user_missing_values_of_spss_are_missing(tmp_path):
+    import pyreadstat
+
+    frame = pd.DataFrame({"id": [1.0, 1, 2, 2, 2], "x": [1.0, 99, 3, 97, 5], "z": [-5.0, 1, 2, -9, 3]})
+    path = tmp_path / "rows.sav"
+    pyreadstat.write_sav(frame, path, missing_ranges={"x": [{"lo": 97, "hi": 99}], "z": [-9.0]})
+    data = hlm.read(path)
+    np.testing.assert_array_equal(data.level1_column("x"), [1, np.nan, 3, np.nan, 5])
+    np.testing.assert_array_equal(data.level1_column("z"), [-5, 1, 2, np.nan, 3])
+
+
+def test_dates_of_spss_are_not_numbers(tmp_path):
+    import pyreadstat
+
+    path = tmp_path / "rows.sav"
+    pyreadstat.write_sav(pd.DataFrame({"id": [1.0, 2], "born": pd.to_datetime(["2001-05-06", None])}), path)
+    with pytest.raises(DataError, match=r"'born' of rows.sav is not numeric: .*for example '2001-05-06"):
+        hlm.read(path).level1_column("born")
+
+
+def csv(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_csv_missing_values(tmp_path):
+    path = csv(tmp_path, "id,x,y\n1,NA,2\n1,.,3\n2,,4\n2,5.5,nan\n")
+    data = hlm.read(path)
+    np.testing.assert_array_equal(data.level1_column("x"), [np.nan, np.nan, np.nan, 5.5])
+    np.testing.assert_array_equal(data.level1_column("y"), [2, 3, 4, np.nan])
+
+
+def test_csv_with_semicolons_and_decimal_commas(tmp_path):
+    data = hlm.read(csv(tmp_path, "ID;Größe\r\n1;1,5\r\n2;2,25\r\n", "cp1252"))
+    assert data.level1_column("größe").tolist() == [1.5, 2.25]
+
+
+def test_csv_with_semicolons_and_decimal_points(tmp_path):
+    assert hlm.read(csv(tmp_path, "id;x\n1;1.5\n2;2.25\n")).level1_column("x").tolist() == [1.5, 2.25]
+
+
+def test_csv_with_tabs_blanks_in_names_and_a_byte_order_mark(tmp_path):
+    data = hlm.read(csv(tmp_path, "id\t x \n1\t3\n2\t4\n", "utf-8-sig"))
+    assert data.level1_column("x").tolist() == [3, 4]
+
+
+def test_a_cut_character_at_the_end_of_the_sample_is_still_utf8(tmp_path):
+    padding = "id,x,t\n1,3,a\n2,4,"
+    path = csv(tmp_path, padding + "a" * (65535 - len(padding)) + "é\n")
+    assert hlm.read(path).level1["t"][1].endswith("aé")
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def test_missing_file_names_the_folder_and_the_nearest_file(frame, tmp_path):
+    write(frame, tmp_path / "hsb1.csv")
+    with pytest.raises(
+        DataError, match=r"no file hsb1\.sav in .*The nearest name there is hsb1\.csv"
+    ) as info:
+        hlm.read(tmp_path / "hsb1.sav")
+    assert str(tmp_path.resolve()) in str(info.value)
+    with pytest.raises(DataError, match=r"no file zzzzzzz\.dta in .*Data files there: hsb1\.csv\."):
+        hlm.read(str(tmp_path / "zzzzzzz.dta"))
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(DataError, match=r"no file a\.sav: the folder .*nowhere does not exist"):
+        hlm.read(tmp_path / "nowhere" / "a.sav")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("a.xlsx", "Save the sheet as .csv"),
+        ("hsb.mdm", "binary .mdm files are not read"),
+        ("a.rds", "Wanted: .sav"),
+    ],
+)
+def test_unknown_extension(name, hint):
+    with pytest.raises(DataError, match=hint) as info:
+        hlm.read(name)
+    assert ".parquet" in str(info.value)
+
+
+def test_a_file_without_bytes(tmp_path):
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(DataError, match=r"a\.csv is empty: the file has no bytes"):
+        hlm.read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("source", [{}, {"id": []}, pd.DataFrame({"id": [], "x": []}), pd.DataFrame()])
+def test_no_rows_or_no_columns(source):
+    with pytest.raises(DataError, match=r"the data is empty: it has \d columns and 0 rows"):
+        hlm.read(source)
+
+
+def test_a_csv_with_a_header_only(tmp_path):
+    with pytest.raises(DataError, match=r"rows\.csv is empty: it has 2 columns and 0 rows"):
+        hlm.read(csv(tmp_path, "id,x\n"))
+
+
+@pytest.mark.parametrize("suffix", [".sav", ".dta", ".sas7bdat", ".parquet"])
+def test_a_file_that_is_something_else(tmp_path, suffix):
+    path = tmp_path / f"rows{suffix}"
+    path.write_text("this is only text" * 50)
+    with pytest.raises(
+        DataError, match=rf"rows{suffix} could not be read as a {suffix} file: .*save it again"
+    ):
+        hlm.read(path)
+
+
+def test_something_that_is_not_data():
+    with pytest.raises(
+        DataError, match=r"the data: cannot read a builtins\.int\..*pandas, polars or pyarrow"
+    ):
+        hlm.read(42)
+
+
+def test_a_lazy_frame_must_be_collected():
+    pl = pytest.importorskip("polars")
+    with pytest.raises(DataError, match="collect it first"):
+        hlm.read(pl.LazyFrame({"id": [1, 2]}))
+
+
+def test_columns_of_the_same_name():
+    with pytest.raises(DataError, match="columns of the same name"):
+        hlm.read(pd.DataFrame([[1, 2, 3]], columns=["id", "x", "x"]))
+
+
+def test_columns_of_the_same_name_in_a_file(tmp_path):
+    with pytest.raises(DataError, match=r"rows\.csv has columns of the same name"):
+        hlm.read(csv(tmp_path, "id,x,x\n1,2,3\n2,3,4\n"))
+
+
+@pytest.mark.parametrize("columns", [{"id": [1, 2], "x": [1, 2, 3]}, {"id": [1, 2], "x": [[1, 2], [3, 4]]}])
+def test_columns_that_do_not_fit_together(columns):
+    with pytest.raises(DataError, match="one-dimensional and equally long; got id"):
+        hlm.read(columns)
+
+
+# --- small parts ---------------------------------------------------------------------------------
+
+
+def test_columns_are_loaded_when_asked_for(frame):
+    columns = read_table(frame, "the data").columns
+    assert list(columns) == ["School", "Y", "sex", "town"]
+    assert len(columns) == 4
+    assert repr(columns) == "Columns(School, Y, sex, town)"
+    assert columns["Y"] is columns["Y"]
+    with pytest.raises(KeyError, match="y"):
+        columns["y"]
+
+
+def test_some_and_nearest():
+    assert some([]) == "none"
+    assert some([1, 2]) == "1, 2"
+    assert some(range(10), 3) == "0, 1, 2 and 7 more"
+    assert nearest("MATHAC", ["ses", "Mathach"]) == "Mathach"
+    assert nearest("x", ["mathach"]) is None
+
+
+def test_reading_spss_files_does_not_import_pandas():
+    code = (
+        "import sys, hlmbayes as h; h.datasets.hsb().level2_column('sector'); print('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_parquet_of_arrow_with_text_ids_in_several_chunks(tmp_path):
+    table = pa.concat_tables(
+        [pa.table({"id": ["b", None], "x": [1, 2]}), pa.table({"id": ["a ", "a"], "x": [3, 4]})]
+    )
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    for source in (table, tmp_path / "rows.parquet"):
+        with pytest.raises(DataError, match="missing in 1 of 4 rows: 2"):
+            hlm.read(source)
+    whole = hlm.read(table.slice(2).append_column("k", [[1, 2]]), id="k")
+    assert whole.level1["id"].tolist() == ["a ", "a"]
+    joined = hlm.read(pa.concat_tables([table.slice(0, 1), table.slice(2)]))
+    assert joined.unit_ids.tolist() == ["a", "b"]
+    assert joined.unit.tolist() == [1, 0, 0]

@@ -1,0 +1,435 @@
+"""Rows find their unit and their level-2 record; what cannot be used is refused by name."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hlmbayes as hlm
+from hlmbayes.data import units
+from hlmbayes.data.two_level import check_outcome, read
+from hlmbayes.errors import DataError
+
+
+def pupils(**columns):
+    return {"id": [20, 10, 10, 30, 20, 30], "Y": [1.0, 2, 3, 4, 5, 6], "x": [0, 1, 0, 1, 1, 0]} | columns
+
+
+def schools(**columns):
+    return {"id": [10, 20, 30], "W": [0.1, 0.2, 0.3]} | columns
+
+
+# --- joining -------------------------------------------------------------------------------------
+
+
+def test_two_sources():
+    data = read(pupils(), schools())
+    assert (data.n_rows, data.n_units) == (6, 3)
+    assert data.unit_ids.tolist() == [10, 20, 30]
+    assert data.unit.tolist() == [1, 0, 0, 2, 1, 2]
+    assert data.unit.dtype == np.intp
+    assert data.level2_column("w").tolist() == [0.1, 0.2, 0.3]
+    assert (list(data.level1), list(data.level2)) == (["Y", "x"], ["W"])
+    assert data.level1_matrix(["x", "y"]).tolist() == [[0, 1], [1, 2], [0, 3], [1, 4], [1, 5], [0, 6]]
+    assert repr(data) == "TwoLevelData(6 rows in 3 units of id; level 1: Y, x; level 2: W)"
+
+
+def test_one_source():
+    data = read(pupils(w=[0.2, 0.1, 0.1, 0.3, 0.2, 0.3]))
+    assert data.level2_column("W").tolist() == [0.1, 0.2, 0.3]
+    assert (data.is_level2("w"), data.is_level2("x")) == (True, False)
+    assert dict(data.level2) == {}
+    assert repr(data) == "TwoLevelData(6 rows in 3 units of id; level 1: Y, x, w)"
+
+
+def test_the_same_file_twice_is_one_source(tmp_path):
+    path = tmp_path / "rows.csv"
+    pd.DataFrame(pupils(w=[2, 1, 1, 3, 2, 3])).to_csv(path, index=False)
+    data = read(path, str(path))
+    assert data.one_source
+    assert data.level2_column("w").tolist() == [1, 2, 3]
+    frame = pd.read_csv(path)
+    assert read(frame, frame).one_source
+
+
+def test_levels_of_variables():
+    data = read(pupils(both=[1, 2, 3, 4, 5, 6]), schools(both=[1, 2, 3]))
+    assert (data.is_level2("w"), data.is_level2("Y"), data.is_level2("both")) == (True, False, False)
+    assert data.level2_column("both").tolist() == [1, 2, 3]
+
+
+def test_id_columns_of_two_names_in_any_case():
+    data = read({"ID": [1, 2], "y": [3, 4]}, {"school": [2, 1], "w": [6, 5]}, id=("id", "SCHOOL"))
+    assert data.id_name == "ID"
+    assert data.level2_column("w").tolist() == [5, 6]
+
+
+def test_a_level2_record_without_rows_is_noted():
+    data = read(pupils(), schools(id=[10, 20, 40, 30], W=[1, 2, 9, 3]))
+    assert data.notes == ("1 level-2 record has no level-1 rows: 40",)
+    assert data.level2_column("w").tolist() == [1, 2, 3]
+    more = read(pupils(), {"id": [5, 10, 20, 30, 40], "W": [9, 1, 2, 3, 9]})
+    assert more.notes == ("2 level-2 records have no level-1 rows: 5, 40",)
+
+
+def test_labels_of_both_levels(tmp_path):
+    import pyreadstat
+
+    first, second = tmp_path / "a.sav", tmp_path / "b.sav"
+    for path, columns, label in ((first, pupils(), "of a pupil"), (second, schools(), "of a school")):
+        frame = pd.DataFrame(columns)
+        values = {"x": {0: "no", 1: "yes"}}
+        pyreadstat.write_sav(
+            frame, path, column_labels={n: f"{n} {label}" for n in frame}, variable_value_labels=values
+        )
+    data = read(first, second)
+    assert data.labels == {
+        "id": "id of a pupil",
+        "y": "Y of a pupil",
+        "x": "x of a pupil",
+        "w": "W of a school",
+    }
+    assert data.value_labels == {"x": {0: "no", 1: "yes"}}
+
+
+IDS = {
+    "int64": [1224, 7, 7, 1288],
+    "int8": np.array([100, 7, 7, -100], dtype=np.int8),
+    "uint64": np.array([2**63 + 5, 7, 7, 2**63], dtype=np.uint64),
+    "uint64 close": np.array([2**63 + 5, 2**63, 2**63, 2**63 + 9], dtype=np.uint64),
+    "int16 wide": np.array([32767, 7, 7, -32768], dtype=np.int16),
+    "far apart": [10**15, -(10**15), -(10**15), 0],
+    "whole floats": [1224.0, 7.0, 7.0, 1288.0],
+    "far floats": [1e14, 7.0, 7.0, -3e15],
+    "fractions": [1.5, 7.25, 7.25, -1.5],
+    "huge floats": [1e300, 7.0, 7.0, 1e200],
+    "bool": [True, False, False, True],
+    "text": ["b", "a", "a", "c"],
+    "bytes": np.array([b"b", b"a", b"a", b"c"]),
+    "mixed": pd.Series([1224, "7", 7.0, "x"], dtype=object),
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+@pytest.mark.parametrize("times", [1, 40], ids=["short runs", "long runs"])
+@pytest.mark.parametrize("with_pandas", [True, False])
+def test_every_kind_of_id_gives_sorted_units(kind, times, with_pandas, monkeypatch):
+    if not with_pandas:
+        monkeypatch.delitem(units.sys.modules, "pandas")
+    ids = np.repeat(np.asarray(IDS[kind]), times)
+    unit, unit_ids = units.index_rows(ids, "id", "the data")
+    assert unit.dtype == np.intp
+    assert unit_ids.tolist() == sorted(set(unit_ids.tolist()))
+    if kind in ("text", "bytes", "mixed"):
+        want = {"text": "baac", "bytes": "baac"}.get(kind, ["1224", "7", "7", "x"])
+        assert unit_ids[unit].tolist() == [value for value in want for _ in range(times)]
+    else:
+        np.testing.assert_array_equal(unit_ids[unit], ids)
+
+
+def test_whole_floats_become_integers():
+    assert read({"id": [3.0, 1, 3], "y": [1, 2, 3]}).unit_ids.dtype == np.int64
+    assert units.index_rows(np.array([1e14, -5.0]), "id", "d")[1].dtype == np.int64
+
+
+PAIRS = [
+    ([1224.0, 1288.0, 1224.0], [1288, 1224]),
+    ([1224, 1288, 1224], ["1288", "1224  "]),
+    (["1224 ", "1288", "1224"], [1288.0, 1224.0]),
+    (["0012", "13", "0012"], [13, 12]),
+    (["a", "b  ", "a   "], ["b", "a"]),
+    (np.array([1, 2, 1], dtype=np.int8), np.array([2, 1], dtype=np.uint32)),
+    ([1.5, 2.5, 1.5], [2.5, 1.5]),
+    (pd.Categorical([1224, 1288, 1224]), pd.array([1288, 1224], dtype="Int64")),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_ids_of_different_kinds_match(first, second):
+    data = read(pd.DataFrame({"id": first, "y": [1, 2, 3]}), pd.DataFrame({"id": second, "w": [20, 10]}))
+    assert data.level2_column("w").tolist() == [10, 20]
+    assert data.unit.tolist() == [0, 1, 0]
+
+
+# --- laws ----------------------------------------------------------------------------------------
+
+id_lists = st.one_of(
+    st.lists(st.integers(-50, 50), min_size=2, max_size=60),
+    st.lists(st.integers(-(2**40), 2**40), min_size=2, max_size=60),
+    st.lists(st.sampled_from(["a", "bb", "c 1", "d"]), min_size=2, max_size=60),
+    st.lists(st.floats(-1e6, 1e6).map(lambda x: x + 0.0), min_size=2, max_size=60),
+).filter(lambda ids: len(set(ids)) > 1)
+
+
+@given(id_lists, st.randoms(use_true_random=False))
+def test_order_of_rows_and_records_does_not_matter(ids, random):
+    values = np.arange(len(ids), dtype=float)
+    records = sorted(set(ids))
+    order, order2 = list(range(len(ids))), list(range(len(records)))
+    random.shuffle(order)
+    random.shuffle(order2)
+    straight = read({"id": ids, "y": values}, {"id": records, "w": np.arange(len(records))})
+    mixed = read(
+        {"id": [ids[i] for i in order], "y": values[order]},
+        {"id": [records[i] for i in order2], "w": np.arange(len(records))[order2]},
+    )
+    assert straight.unit_ids.tolist() == mixed.unit_ids.tolist() == records
+    np.testing.assert_array_equal(straight.unit[order], mixed.unit)
+    np.testing.assert_array_equal(straight.level2_column("w"), mixed.level2_column("w"))
+    assert [records[j] for j in straight.unit] == ids
+    np.testing.assert_array_equal(straight.level1_column("y")[order], mixed.level1_column("y"))
+
+
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=50).filter(lambda i: len(set(i)) > 1))
+def test_sorted_rows_and_shuffled_rows_agree_with_numpy(ids):
+    for rows in (sorted(ids), ids):
+        unit, unit_ids = units.index_rows(np.array(rows), "id", "d")
+        want_ids, want = np.unique(rows, return_inverse=True)
+        np.testing.assert_array_equal(unit_ids, want_ids)
+        np.testing.assert_array_equal(unit, want)
+
+
+# --- missing values ------------------------------------------------------------------------------
+
+
+def test_complete_rows():
+    data = read(pupils(Y=[1, None, 3, 4, 5, 6], z=[1, 2, np.nan, 4, 5, np.nan]), schools())
+    assert data.complete_rows(["x"]) == (None, 0)
+    mask, dropped = data.complete_rows(["Y", "x"])
+    assert (mask.tolist(), dropped) == ([True, False, True, True, True, True], 1)
+    mask, dropped = data.complete_rows(["z", "y"])
+    assert (mask.tolist(), dropped) == ([True, False, False, True, True, False], 3)
+
+
+def test_drop_incomplete():
+    data = read(pupils(z=[1, None, None, 4, None, 6]), schools(t=["p", "q", "r"]))
+    assert data.drop_incomplete(["x", "y"]) is data
+    less = data.drop_incomplete(["z"])
+    assert less.unit_ids.tolist() == [20, 30]
+    assert less.unit.tolist() == [0, 1, 1]
+    assert less.unit.dtype == np.intp
+    assert less.level1_column("y").tolist() == [1, 4, 6]
+    assert less.level2_column("w").tolist() == [0.2, 0.3]
+    assert less.notes == (
+        "3 of 6 level-1 rows had missing values and were dropped",
+        "Units dropped because no level-1 row is complete: 10",
+    )
+    again = read(pupils(z=[None, 2, 3, 4, 5, 6]), schools()).drop_incomplete(["z"])
+    assert again.unit_ids.tolist() == [10, 20, 30]
+    assert again.notes == ("1 of 6 level-1 rows had missing values and were dropped",)
+    with pytest.raises(DataError, match=r"No row of the level-1 data is complete on z"):
+        read(pupils(z=[None] * 6), schools()).drop_incomplete(["z"])
+
+
+def test_a_sum_that_overflows_is_not_infinite_values():
+    data = read({"id": [1, 2], "x": np.array([1e38, 3e38], dtype=np.float32), "y": [1e308, 1e308]})
+    assert data.complete_rows(["x", "y"]) == (None, 0)
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def refuse(match, *sources, **options):
+    with pytest.raises(DataError, match=match):
+        read(*sources, **options)
+
+
+def test_no_id_column():
+    refuse(r"the data has no id column 'idd'. Did you mean 'id'\?", pupils(), id="idd")
+    refuse(r"the data has no id column 'school'. Its columns are: id, Y, x\.", pupils(), id="school")
+    refuse(r"the level-2 data has no id column 'id'.*as id=", pupils(), {"unit": [1], "w": [2]})
+    refuse(
+        r"'id' is the index of the data, not a column. Pass frame.reset_index",
+        pd.DataFrame(pupils()).set_index("id"),
+    )
+
+
+def test_missing_ids():
+    refuse(r"'id' of the data is missing in 2 of 6 rows: 2, 5\.", pupils(id=[1.0, None, 1, 2, np.nan, 2]))
+    refuse(r"missing in 2 of 6 rows: 1, 6\.", pupils(id=["", "a", "a", "b", "b", None]))
+    refuse(r"missing in 1 of 6 rows: 3\.", pupils(id=["a", "a", "  ", "b", "b", "b"]))
+    refuse(r"missing in 1 of 6 rows: 4\.", pupils(id=[1.0, 1, 2, np.inf, 2, 3]))
+    refuse(
+        r"missing in 2 of 6 rows: 1, 2\.", pupils(id=pd.Series([pd.NA, np.nan, 1, "b", "b", 2], dtype=object))
+    )
+    refuse(
+        r"missing in 20 of 80 rows: 21, 22, .* and 12 more",
+        {"id": np.repeat([1, np.nan, 2, 3], 20), "y": range(80)},
+    )
+    refuse(r"'id' of the level-2 data is missing in 1 of 3 rows: 3", pupils(), schools(id=[10, 20, None]))
+
+
+def test_ids_that_are_neither_numbers_nor_text():
+    dates = pd.to_datetime(["2020-01-01", "2021-01-01"])
+    refuse(
+        r"id column 'id' of the data holds values such as .*2020-01-01",
+        pd.DataFrame({"id": dates, "y": [1, 2]}),
+    )
+    refuse(r"such as \(1, 2\) \(tuple\). Ids must be", pd.DataFrame({"id": [(1, 2), (3, 4)], "y": [1, 2]}))
+
+
+def test_an_id_without_a_level2_record():
+    refuse(
+        r"2 of 3 ids of the level-1 data have no record in the level-2 data: 10, 30\.",
+        pupils(),
+        schools(id=[5, 20, 40]),
+    )
+    refuse(r"1 of 3 ids .*: 30\.", pupils(), {"id": [10, 20], "w": [1, 2]})
+
+
+def test_duplicate_level2_records():
+    refuse(
+        r"1 ids have more than one level-2 record in the level-2 data: 20\. A unit needs exactly one",
+        pupils(),
+        {"id": [10, 20, 30, 20], "w": [1, 2, 3, 2]},
+    )
+
+
+def test_a_single_unit():
+    refuse(r"'id' of the data is 7 in every row: there is one unit", pupils(id=[7] * 6))
+
+
+def test_ids_of_different_kinds_that_do_not_match():
+    refuse(
+        r"text in the level-1 data and numbers in the level-2 data, and 1 of the texts are not numbers: A1",
+        pupils(id=["A1", "10", "10", "A1", "10", "10"]),
+        schools(),
+    )
+    refuse(
+        r"text in the level-2 data and numbers in the level-1 data, and several texts .* number: 010, 10",
+        pupils(),
+        schools(id=["10", "010", "30"]),
+    )
+
+
+def test_columns_that_differ_only_in_case():
+    data = read(pupils(SES=[1] * 6, Ses=[2] * 6))
+    assert data.level1_column("x").tolist() == [0, 1, 0, 1, 1, 0]
+    with pytest.raises(
+        DataError, match=r"the data has columns that differ only in case: SES, Ses\. .*rename"
+    ):
+        data.level1_column("ses")
+    refuse("differ only in case: id, ID", pupils(ID=[1] * 6))
+
+
+def test_find():
+    data = read(pupils(), schools())
+    assert [data.find(name) for name in ("y", "W", "w", "ID")] == ["Y", "W", "W", "id"]
+    with pytest.raises(DataError, match=r"no column 'yy' \(line 2\)\. Did you mean 'Y'\?"):
+        data.find("yy", "line 2")
+    with pytest.raises(DataError, match=r"no column 'zebra'\. Its columns are: Y, x, W\."):
+        data.find("zebra")
+
+
+def test_a_variable_of_the_other_level():
+    data = read(pupils(), schools())
+    with pytest.raises(DataError, match=r"no level-1 column 'w' \(line 1\)\. It is a level-2 variable"):
+        data.level1_columns(["y", "w"], {"w": "line 1"})
+    with pytest.raises(DataError, match=r"no level-2 column 'y'\. It is a level-1 variable"):
+        data.level2_column("y")
+    with pytest.raises(DataError, match=r"no level-1 column 'xx'\. Did you mean 'x'"):
+        data.level1_column("xx")
+    with pytest.raises(DataError, match=r"no level-2 column 'ww'\. Did you mean 'W'"):
+        data.level2_column("ww")
+
+
+def test_text_columns():
+    data = read(
+        pupils(
+            t=list("abcdef"),
+            n=["1", "2.5", None, "n.a.", "", "6"],
+            all=["1"] * 6,
+            late=[None, None, "3", "4", "5", "6"],
+        ),
+        schools(city=["Ulm", "Bonn", "Jena"]),
+    )
+    with pytest.raises(
+        DataError, match=r"'t' of the level-1 data is not numeric \(line 3\): 6 of 6 .*'a' in row 1\."
+    ):
+        data.level1_column("T", "line 3")
+    with pytest.raises(
+        DataError, match=r"1 of 6 values are not numbers, for example 'n\.a\.' in row 4\. Recode"
+    ):
+        data.level1_column("n")
+    with pytest.raises(DataError, match=r"numbers stored as text, for example '1' in row 1"):
+        data.level1_column("all")
+    with pytest.raises(DataError, match=r"numbers stored as text, for example '3' in row 3"):
+        data.level1_column("late")
+    with pytest.raises(DataError, match=r"'city' of the level-2 data is not numeric: .*'Ulm' in row 1"):
+        data.level2_column("city")
+
+
+def test_dates_and_complex_numbers_are_not_numeric():
+    frame = pd.DataFrame(pupils(day=pd.to_datetime([None, *["2020-02-03"] * 5]), c=[1j] * 6))
+    frame["gone"] = pd.Series([pd.NaT] * 6, dtype="datetime64[ns]")
+    data = read(frame)
+    with pytest.raises(
+        DataError, match=r"'day' of the data is not numeric: it holds dates or times such as 2020-02-03"
+    ):
+        data.level1_column("day")
+    with pytest.raises(DataError, match="dates or times such as NaT"):
+        data.level1_column("gone")
+    with pytest.raises(DataError, match="values of type complex128 such as 1j"):
+        data.level1_column("c")
+
+
+def test_infinite_values():
+    data = read(pupils(z=[1, np.inf, 3, 4, -np.inf, np.nan]), schools(v=[1, np.inf, 2]))
+    with pytest.raises(
+        DataError, match=r"'z' of the level-1 data has infinite values \(here\): 2 of 6, in rows 2, 5\."
+    ):
+        data.level1_column("z", "here")
+    with pytest.raises(DataError, match=r"'z' .* has infinite values"):
+        data.complete_rows(["z"])
+    with pytest.raises(DataError, match="'v' of the level-2 data has infinite values: 1 of 3"):
+        data.level2_column("v")
+
+
+def test_missing_level2_values_are_refused_when_used():
+    data = read(pupils(), schools(v=[None, 2, None], W=[1, 2, 3]))
+    assert data.level2_column("w").tolist() == [1, 2, 3]
+    with pytest.raises(
+        DataError,
+        match=r"'v' of the level-2 data is missing \(line 2\) in 2 of 3 units; id: 10, 30\. A level-2",
+    ):
+        data.level2_column("V", "line 2")
+
+
+def test_one_source_level2_variables_must_be_constant_and_complete():
+    data = read(pupils(v=[2, 1, 1, 3, 2, 4], m=[2, 1, None, 3, 2, 3]))
+    with pytest.raises(
+        DataError, match=r"'v' of the data differs between rows of the same unit in 1 of 3 units; id: 30\."
+    ):
+        data.level2_column("v")
+    assert not data.is_level2("v")
+    assert data.is_level2("m")
+    with pytest.raises(DataError, match=r"'m' of the data is missing on some rows in 1 of 3 units; id: 10\."):
+        data.level2_column("m")
+    with pytest.raises(DataError, match="no column 'vv'"):
+        data.level2_column("vv")
+
+
+def test_check_outcome():
+    check_outcome(np.array([1.0, 1.0, 2.0]), "y")
+    with pytest.raises(DataError, match=r"outcome 'y' is 3 in all 4 rows"):
+        check_outcome(np.full(4, 3.0), "y")
+    with pytest.raises(DataError, match=r"No row has a value of the outcome 'y'"):
+        check_outcome(np.empty(0), "y")
+
+
+def test_data_can_be_pickled():
+    data = pickle.loads(pickle.dumps(read(pd.DataFrame(pupils()), pd.DataFrame(schools()))))
+    assert data.level2_column("w").tolist() == [0.1, 0.2, 0.3]
+    assert data.level1_column("y").tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_message_names_the_file(tmp_path):
+    path = tmp_path / "pupils.csv"
+    pd.DataFrame(pupils(t=list("abcdef"))).to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"'t' of pupils\.csv is not numeric"):
+        hlm.read(path).level1_column("t")

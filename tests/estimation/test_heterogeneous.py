@@ -1,0 +1,174 @@
+"""log(sigma2) = a0 + ...: against dense matrices, nlme and HLM's printed table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.equations.model import Model
+from hlmbayes.errors import EstimationError
+from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.heterogeneous import (
+    alpha_score,
+    expected_squares,
+    groups_of,
+    information,
+    weighted_design,
+)
+from hlmbayes.estimation.hlm_path import to_standard
+from hlmbayes.likelihood.evaluate import evaluate, standardise
+from tests.dense import dense
+from tests.small import MODELS, small
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+CASES = json.loads((ORACLES / "heterogeneous.json").read_text())["cases"]
+PRINTED = json.loads((ORACLES / "hlm608_tables.json").read_text())["heterogeneous_sigma2"]
+SPECS = {"level-1 category": "a1*d", "continuous": "a1*x", "level 2": "a1*w", "both": "a1*d + a2*w"}
+
+
+@pytest.mark.parametrize("name", [n for n, case in CASES.items() if "data" not in case])
+def test_the_joint_optimum_agrees_with_nlme_and_dense_matrices(name: str) -> None:
+    expected = CASES[name]["ML"]
+    fit = Model("\n".join(CASES[name]["equations"])).fit(hlm.datasets.hsb(), method="ML")
+    vm = fit.variance_model
+    assert vm is not None
+    assert fit.converged
+    assert fit.deviance == pytest.approx(expected["deviance"], abs=1e-6)
+    np.testing.assert_allclose(fit.tau, expected["tau"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(vm.alpha, list(expected["alpha"].values()), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(fit.gamma, list(expected["gamma"].values()), rtol=1e-6)
+    np.testing.assert_allclose(fit.vcov, expected["vcov"], rtol=1e-5, atol=1e-9)
+    se = np.array(expected["se_theta_expected_information"])
+    n_tau = len(se) - len(vm.alpha)
+    np.testing.assert_allclose(fit.se_tau[np.tril_indices(len(fit.tau))], se[:n_tau], rtol=1e-4)
+    np.testing.assert_allclose(vm.se, se[n_tau:], rtol=1e-5)
+    assert fit.n_parameters == expected["n_parameters"]
+    assert np.isnan(fit.sigma2)
+    assert np.isnan(fit.se_sigma2)
+
+
+def test_hlm_prints_these_numbers() -> None:
+    fit = Model("\n".join(CASES["model4_female"]["equations"])).fit(
+        hlm.datasets.hsb(), method="ML", algorithm="hlm"
+    )
+    vm = fit.variance_model
+    assert vm is not None
+    assert vm.macro_iterations == PRINTED["macro_iteration"]
+    assert fit.iterations == PRINTED["iteration"]
+    np.testing.assert_allclose(vm.alpha, [row["estimate"] for row in PRINTED["alpha"]], atol=2e-4)
+    np.testing.assert_allclose(vm.se, [row["se"] for row in PRINTED["alpha"]], atol=1e-4)
+    np.testing.assert_allclose(vm.z_ratio, [row["z"] for row in PRINTED["alpha"]], rtol=1e-3)
+    assert vm.homogeneous_deviance == pytest.approx(PRINTED["homogeneous"]["deviance"], abs=0.05)
+    assert fit.deviance == pytest.approx(PRINTED["deviance"], abs=0.05)
+    assert round(vm.homogeneous_deviance - fit.deviance, 1) == 12.5
+    assert (vm.homogeneous_parameters, fit.n_parameters) == (10, 11)
+    assert "r" not in fit.variance_components().index
+    table = fit.fixed_effects()
+    np.testing.assert_allclose(table["coefficient"], [r["estimate"] for r in PRINTED["fixed"]], atol=1e-3)
+    np.testing.assert_allclose(table["se"], [r["se"] for r in PRINTED["fixed"]], atol=1e-3)
+
+
+def test_under_reml_hlm_becomes_ml_and_says_so() -> None:
+    fit = Model("\n".join(CASES["model4_female"]["equations"])).fit(hlm.datasets.hsb(), algorithm="hlm")
+    assert fit.method == "ML"
+    assert any("full maximum likelihood" in warning for warning in fit.warnings)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("spec", list(SPECS))
+@pytest.mark.parametrize("name", ["slopes", "random only", "no intercept"])
+def test_score_and_deviance_equal_dense(name: str, spec: str, reml: bool) -> None:
+    source, m = small(21, n_units=14, sd=1.5), Model(MODELS[name] + f"\nlog(sigma2) = a0 + {SPECS[spec]}")
+    fit = m.fit(source.data(), method="REML" if reml else "ML")
+    rows = dense(m, source.columns, source.unit, source.level2)
+    covariates = [np.ones(len(source.unit))]
+    covariates += [
+        source.columns[v] if v in source.columns else source.level2[v][source.unit]
+        for v in m.log_sigma2.variables
+    ]
+    c = np.column_stack(covariates)
+    vm, tau = fit.variance_model, fit.components.tau
+    assert fit.deviance == pytest.approx(rows.deviance(tau, np.exp(c @ vm.alpha), reml), rel=1e-9)
+    for k in range(len(vm.alpha)):  # no neighbour of the optimum is better
+        for step in (-1e-3, 1e-3):
+            moved = vm.alpha + step * np.eye(len(vm.alpha))[k]
+            assert rows.deviance(tau, np.exp(c @ moved), reml) > fit.deviance - 1e-9
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("spec", list(SPECS))
+def test_the_score_of_alpha_equals_finite_differences(spec: str, reml: bool) -> None:
+    source, m = small(22, n_units=14), Model(MODELS["random only"] + f"\nlog(sigma2) = a0 + {SPECS[spec]}")
+    data = source.data()
+    design = m.fit(data, method="ML").design
+    rows = dense(m, source.columns, source.unit, source.level2)
+    c = np.column_stack(
+        [np.ones(len(source.unit))]
+        + [
+            source.columns[v] if v in source.columns else source.level2[v][source.unit]
+            for v in m.log_sigma2.variables
+        ]
+    )
+    base = Model(MODELS["random only"]).fit(data, method="ML").design
+    groups = groups_of(_with(base, m, data), data)
+    alpha = np.array([0.1, -0.3, 0.2])[: c.shape[1]]
+    tau = np.array([[1.0, 0.2, 0.1], [0.2, 0.8, -0.1], [0.1, -0.1, 0.6]])
+    weighted = weighted_design(design, groups, alpha)
+    system = standardise(weighted)
+    at = evaluate(system, np.linalg.cholesky(to_standard(system, tau, 1.0)[0]))
+    squares, spread = expected_squares(weighted, system, at, groups, reml)
+    got, h = alpha_score(groups, alpha, squares), 1e-5
+    for k in range(len(alpha)):
+        e = h * np.eye(len(alpha))[k]
+        up, down = (rows.deviance(tau, np.exp(c @ (alpha + s * e)), reml) for s in (1, -1))
+        assert got[k] == pytest.approx(-0.5 * (up - down) / (2 * h), rel=1e-5, abs=1e-5)
+    p = np.linalg.inv(rows.v(tau, np.exp(c @ alpha)))
+    parts = [np.diag(np.exp(c @ alpha) * c[:, k]) for k in range(c.shape[1])]
+    expected = np.array([[0.5 * np.trace(p @ a @ p @ b) for b in parts] for a in parts])
+    np.testing.assert_allclose(information(weighted, groups, alpha, spread)[0], expected, rtol=1e-8)
+
+
+def _with(design, m: Model, data):
+    """The homogeneous design under the model that has the variance equation."""
+    from hlmbayes.likelihood.design import build_design
+
+    return build_design(m, moments_for(m, data))
+
+
+def test_scaling_a_covariate_scales_its_effect() -> None:
+    source, m = small(23, n_units=20), Model(MODELS["slopes"] + "\nlog(sigma2) = a0 + a1*z")
+    fit = m.fit(source.data())
+    source.columns["z"] = source.columns["z"] * 1e5 + 3e5
+    again = m.fit(source.data())
+    assert again.deviance == pytest.approx(fit.deviance, abs=1e-7)
+    assert again.variance_model.alpha[1] * 1e5 == pytest.approx(fit.variance_model.alpha[1], rel=1e-4)
+
+
+def test_rows_without_the_covariate_are_dropped_everywhere() -> None:
+    source, m = small(24, n_units=20), Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*z")
+    source.columns["z"] = source.columns["z"].copy()
+    source.columns["z"][5:9] = np.nan
+    fit = m.fit(source.data())
+    assert fit.n_rows == len(source.unit) - 4
+    assert fit.design.moments.n_dropped == 4
+
+
+@pytest.mark.parametrize(("equation", "words"), [("a1*d + a2*e", "collinear"), ("a1*nowhere", "nowhere")])
+def test_bad_variance_equations_are_refused(equation: str, words: str) -> None:
+    with pytest.raises(hlm.HLMError, match=words):
+        Model(MODELS["means"] + f"\nlog(sigma2) = a0 + {equation}").fit(small(25).data())
+
+
+def test_moments_alone_cannot_tell_a_level1_covariate() -> None:
+    m = Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*d")
+    with pytest.raises(EstimationError, match="level-1 rows"):
+        m.fit(moments_for(m, small(26).data()))
+    level2 = Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*w")
+    data = small(26).data()
+    assert level2.fit(moments_for(level2, data)).deviance == pytest.approx(
+        level2.fit(data).deviance, abs=1e-9
+    )

@@ -1,0 +1,191 @@
+"""Known level-1 variances against metafor and dense matrices; precision weights against dense matrices."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+import hlmbayes as hlm
+from hlmbayes.cli.command import main
+from hlmbayes.errors import DataError, EstimationError, HypothesisError
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+CASES = json.loads((ORACLES / "metafor.json").read_text())["cases"]
+
+
+def case(name):
+    wanted = CASES[name]
+    data = hlm.read(pd.read_csv(ORACLES / wanted["data"]), id=wanted["id"])
+    return hlm.Model("\n".join(wanted["equations"])), data, wanted
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+@pytest.mark.parametrize("name", CASES)
+def test_meta_analyses_agree_with_metafor(name, method):
+    model, data, wanted = case(name)
+    fit, oracle = model.fit(data, variance_known=wanted["varianceknown"], method=method), wanted[method]
+    assert fit.converged
+    assert fit.sigma2 == 1.0
+    assert fit.deviance == pytest.approx(oracle["deviance"], abs=1e-10)
+    assert fit.tau[0, 0] == pytest.approx(oracle["tau2"], abs=1e-9)
+    assert np.asarray(fit.gamma) == pytest.approx(oracle["gamma"], abs=1e-9)
+    assert fit.vcov == pytest.approx(np.array(oracle["vcov"]), abs=1e-10)
+    table = fit.fixed_effects()
+    assert table["df"].tolist() == [oracle["df_t"]] * len(table)
+    assert table["p_value"].to_numpy() == pytest.approx(oracle["p_t"], abs=1e-9)
+    assert fit.n_parameters == 1 + (len(table) if method == "ML" else 0)
+    metafor = oracle["metafor"]["t"]
+    components = fit.variance_components()
+    assert components["chi2"].iloc[0] == pytest.approx(metafor["QE"], rel=1e-9)
+    assert components["p_value"].iloc[0] == pytest.approx(metafor["QEp"], rel=1e-8)
+    if oracle["tau2"] > 0:
+        assert fit.se_tau[0, 0] == pytest.approx(oracle["se_tau2_expected_information"], rel=1e-7)
+        assert fit.se_sigma2 == 0.0
+    else:
+        assert fit.boundary == ("the variance of u0 is estimated as zero",)
+
+
+def test_the_listing_says_that_sigma2_is_fixed():
+    model, data, _ = case("bcg")
+    text = model.fit(data, variance_known="v", algorithm="hlm").listing(full_output=True)
+    assert " Precision     yes       v           no" in text
+    flat = " ".join(text.split())
+    assert "The level-1 variance is known: v. Sigma squared is fixed at 1 and not estimated." in flat
+    assert "HLM's own iterations are known for unweighted estimation only" in flat
+
+
+def several_rows(seed=4):
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(np.arange(15), 6)
+    x, c, v = rng.normal(size=90), rng.normal(size=15)[unit], rng.uniform(0.2, 4, 90)
+    y = (
+        2
+        + x * (1 + rng.normal(size=15)[unit])
+        + c
+        + rng.normal(size=15)[unit]
+        + rng.normal(size=90) * np.sqrt(v)
+    )
+    return pd.DataFrame({"id": unit, "y": y, "x": x, "c": c, "v": v, "p": 1 / v})
+
+
+MODEL = hlm.Model("y = b0 + b1*group(x) + r; b0 = g00 + g01*c + u0; b1 = g10 + u1")
+
+
+def dense_deviance(frame, reml, scale, parameters):
+    """-2 log-likelihood with level-1 variances scale * sigma2 * v: dense, unit by unit."""
+    l0, l1, l2, log_s2 = parameters
+    root = np.array([[l0, 0], [l1, l2]])
+    xvx, xvy, parts, blocks = 0, 0, 0, []
+    for _, unit in frame.groupby("id"):
+        x = (unit["x"] - unit["x"].mean()).to_numpy()
+        z = np.column_stack([np.ones(len(x)), x])
+        X = np.column_stack([np.ones(len(x)), unit["c"], x])
+        V = z @ root @ root.T @ z.T + np.exp(log_s2) * np.diag(unit[scale])
+        blocks.append((X, unit["y"].to_numpy(), V))
+        xvx, xvy = xvx + X.T @ np.linalg.solve(V, X), xvy + X.T @ np.linalg.solve(V, unit["y"])
+    gamma = np.linalg.solve(xvx, xvy)
+    for X, y, V in blocks:
+        e = y - X @ gamma
+        parts += np.linalg.slogdet(V)[1] + e @ np.linalg.solve(V, e)
+    n = len(frame) - 3 * reml
+    return parts + n * np.log(2 * np.pi) + reml * np.linalg.slogdet(xvx)[1], gamma
+
+
+def dense_fit(frame, reml, known):
+    def objective(p):
+        return dense_deviance(frame, reml, "v", [*p, 0.0] if known else p)[0]
+
+    start = [1.0, 0.1, 0.8] if known else [1.0, 0.1, 0.8, 0.0]
+    found = minimize(objective, start, method="BFGS", options={"gtol": 1e-6})
+    return found.fun, dense_deviance(frame, reml, "v", [*found.x, 0.0] if known else found.x)[1], found.x
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["variance known", "precision"])
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_several_rows_a_unit_agree_with_dense_matrices(method, known):
+    frame = several_rows()
+    how = {"variance_known": "v"} if known else {"precision": "p"}
+    fit = MODEL.fit(hlm.read(frame, id="id"), method=method, **how)
+    deviance, gamma, root = dense_fit(frame, method == "REML", known)
+    assert fit.deviance == pytest.approx(deviance, abs=1e-6)
+    assert np.asarray(fit.gamma) == pytest.approx(gamma, abs=1e-4)
+    assert fit.tau[0, 0] == pytest.approx(root[0] ** 2, rel=1e-3)
+    assert fit.sigma2 == pytest.approx(1.0 if known else np.exp(root[3]), rel=1e-4)
+    assert fit.log[-1].loglik == pytest.approx(fit.loglik)
+
+
+def test_precision_of_one_is_no_weight():
+    data = hlm.read(several_rows().assign(one=1.0), id="id")
+    plain, fit = MODEL.fit(data), MODEL.fit(data, precision="one")
+    assert fit.deviance == pytest.approx(plain.deviance, abs=1e-9)
+    assert np.asarray(fit.tau) == pytest.approx(np.asarray(plain.tau), rel=1e-7)
+
+
+def test_scale_of_the_precisions_goes_into_sigma2_only():
+    frame = several_rows()
+    a = MODEL.fit(hlm.read(frame, id="id"), precision="p")
+    b = MODEL.fit(hlm.read(frame.assign(p=7 * frame["p"]), id="id"), precision="p")
+    assert b.sigma2 == pytest.approx(7 * a.sigma2)
+    assert b.deviance == pytest.approx(a.deviance, abs=1e-8)
+    assert np.asarray(b.tau) == pytest.approx(np.asarray(a.tau), rel=1e-7)
+
+
+def test_no_random_effect_is_the_fixed_effect_meta_analysis():
+    _, data, wanted = case("bcg")
+    fit = hlm.Model("yi = b0 + r; b0 = g00".replace("yi", wanted["equations"][0].split(" =")[0])).fit(
+        data, variance_known="v"
+    )
+    frame = pd.read_csv(ORACLES / wanted["data"])
+    y = frame[wanted["equations"][0].split(" =")[0]]
+    assert fit.gamma[0] == pytest.approx(np.average(y, weights=1 / frame["v"]))
+    assert fit.vcov[0, 0] == pytest.approx(1 / (1 / frame["v"]).sum())
+
+
+def test_what_known_variances_cannot_give_is_refused():
+    model, data, _ = case("bcg")
+    fit = model.fit(data, variance_known="v")
+    for ask in (fit.icc, fit.homogeneity, lambda: fit.fixed_effects(df="satterthwaite")):
+        with pytest.raises(HypothesisError, match="known, not estimated"):
+            ask()
+    frame = pd.read_csv(ORACLES / "data" / "bcg.csv")
+    with pytest.raises(DataError, match="the known variance 'v' is zero on 1 of 13 rows"):
+        model.fit(
+            hlm.read(frame.assign(v=frame["v"].where(frame.index != 2, 0.0)), id="study"), variance_known="v"
+        )
+    with pytest.raises(DataError, match="weights need the rows"):
+        model.fit(fit.design.moments, variance_known="v")
+    with pytest.raises(EstimationError, match="fit effect exactly"):
+        case("bcg_ablat")[0].fit(hlm.read(frame.iloc[:2], id="study"), variance_known="v")
+    with pytest.raises(EstimationError, match="single row"):
+        model.fit(data, precision="v")
+
+
+def test_deviances_of_nested_meta_analyses_are_compared():
+    small, data, _ = case("bcg")
+    large = case("bcg_ablat")[0]
+    a, b = (m.fit(data, variance_known="v", method="ML") for m in (small, large))
+    test = a.compare(b)
+    assert test.df == 1
+    assert test.chi2 == pytest.approx(a.deviance - b.deviance)
+    assert b.variance_explained(a).level2["b0"] == pytest.approx(1 - b.tau[0, 0] / a.tau[0, 0])
+
+
+def test_a_command_file_with_known_variances(tmp_path, capsys):
+    model, data, _ = case("bcg")
+    frame = pd.read_csv(ORACLES / "data" / "bcg.csv")
+    frame.to_csv(tmp_path / "bcg.csv", index=False)
+    outcome = model.outcome.upper()
+    (tmp_path / "bcg.hlm").write_text(
+        f"#WHLM CMD FILE FOR bcg.mdm\nlevel1:{outcome}=INTRCPT1+RANDOM\nlevel2:INTRCPT1=INTRCPT2+RANDOM/\n"
+        "varianceknown:V\n"
+    )
+    run = ["run", str(tmp_path / "bcg.hlm"), "--level1", str(tmp_path / "bcg.csv"), "--id", "study"]
+    assert main(run) == 0
+    fit = model.fit(data, variance_known="v")
+    text = capsys.readouterr().out
+    assert f"{fit.gamma[0]:.6f}" in text
+    assert f"{fit.tau[0, 0]:.5f}" in text
+    assert "The level-1 variance is known: v" in " ".join(text.split())

@@ -1,0 +1,623 @@
+"""HLM command files and MDM templates: what is read, what is refused and in which words, what is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hlmbayes
+from hlmbayes.equations.model import Model
+from hlmbayes.errors import CommandFileError, HLMError
+from hlmbayes.hlm_files import command_file
+from hlmbayes.hlm_files.command_file import DataSource, Options, ResidualFile, parse, to_text
+from hlmbayes.hlm_files.mdm_template import read_template
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "models"
+TABLES = json.loads((Path(__file__).parents[1] / "oracles" / "hlm608_tables.json").read_text())
+MODEL4_TEXT = (MODELS / "model4_intercepts_slopes.hlm").read_text()
+TEMPLATE = (MODELS / "hsb.mdmt").read_text()
+MODEL4 = Model(
+    "mathach = b0 + b1*group(ses) + r\nb0 = g00 + g01*sector + g02*meanses + u0\n"
+    "b1 = g10 + g11*sector + g12*meanses + u1"
+)
+SOURCE = DataSource(
+    "hsb.mdm",
+    Path("hsb1.sav"),
+    Path("hsb2.sav"),
+    "ID",
+    ("MINORITY", "FEMALE", "SES", "MATHACH"),
+    ("SIZE", "SECTOR", "PRACAD", "DISCLIM", "HIMINTY", "MEANSES"),
+)
+
+
+def lower(model: Model) -> Model:
+    return Model(model.equations().lower())
+
+
+def with_lines(*lines: str, base: str = MODEL4_TEXT) -> str:
+    """Model 4 with lines that take the place of those with the same keyword, or are added."""
+    keywords = {line.partition(":")[0] for line in lines}
+    kept = [line for line in base.splitlines() if line.partition(":")[0] not in keywords]
+    return "\n".join([*kept, *lines])
+
+
+def write_files(folder: Path, command: str = MODEL4_TEXT, template: str | None = TEMPLATE) -> Path:
+    """A folder as an HLM user has it: command file, template, data beside them."""
+    (folder / "run.hlm").write_text(command, encoding="latin-1")
+    if template is not None:
+        (folder / "hsb.mdmt").write_text(template, encoding="latin-1")
+    for name in ("hsb1.sav", "hsb2.sav"):
+        (folder / name).write_bytes(b"")
+    return folder / "run.hlm"
+
+
+# ---------------------------------------------------------------- the seminar's files
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_models_of_the_seminar_equal_their_equations(name: str) -> None:
+    file = command_file.read(MODELS / f"{name}.hlm")
+    lines = [line.removeprefix("constraint: ") for line in TABLES[name]["equations"]]
+    expected = Model(Model("\n".join(lines)).equations())
+    assert lower(file.model) == expected
+    assert file.options.method == TABLES[name]["method"]
+    assert file.warnings == ()
+    assert file.mdm == "hsb.mdm"
+    assert file.source is not None
+    assert file.source.level1.is_file()
+    assert file.source.level2 == ROOT / "hlmbayes" / "datasets" / "hsb2.sav"
+
+
+def test_every_file_in_models_is_tested() -> None:
+    names = {path.stem for path in MODELS.glob("*.hlm")}
+    assert names == set(TABLES) | {"model4_tests"}
+
+
+def test_options_of_the_seminar() -> None:
+    assert command_file.read(MODELS / "model4_intercepts_slopes.hlm").options == Options()
+    tests = command_file.read(MODELS / "model4_tests.hlm").options
+    assert tests.hypotheses == (((0, 1, 0, 0, 0, 0), (0, 0, 0, 0, 1, 0)),)
+    assert tests.homogeneity
+    for name in ("model4_nonrandom_slope", "heterogeneous_sigma2"):
+        options = command_file.read(MODELS / f"{name}.hlm").options
+        assert options.deviance == TABLES["model4_intercepts_slopes"]["deviance"]
+        assert options.df == TABLES["model4_intercepts_slopes"]["n_parameters"]
+    assert command_file.read(MODELS / "random_only.hlm").options.max_iterations >= 289
+
+
+def test_command_file_data_and_model_meet() -> None:
+    file = hlmbayes.read_command_file(MODELS / "model1_unconditional.hlm")
+    assert file.source is not None
+    data = hlmbayes.read(file.source.level1, file.source.level2, id=file.source.id)
+    fit = file.model.fit(data)
+    assert fit.deviance == pytest.approx(TABLES["model1_unconditional"]["deviance"], abs=2e-5)
+
+
+# ---------------------------------------------------------------- ways HLM and its users write
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MODEL4_TEXT.replace("\n", "\r\n"),
+        MODEL4_TEXT.replace("\n", "\r"),
+        "\ufeff" + MODEL4_TEXT,
+        MODEL4_TEXT.lower().replace("#whlm", "#WHLM"),
+        MODEL4_TEXT.upper(),
+        MODEL4_TEXT.replace("/\n", "\n"),
+        MODEL4_TEXT.replace("=", " = ").replace("+", " + ").replace(":", " : ").replace(",1", " , 1"),
+        MODEL4_TEXT.replace("\n", "\n\n"),
+        "  " + MODEL4_TEXT.replace("\n", "\n  "),
+        MODEL4_TEXT.replace("MEANSES+RANDOM/", "MEANSES\n  +random/"),
+        MODEL4_TEXT.replace("MATHACH=INTRCPT1+SES,1+RANDOM", "MATHACH=INTRCPT1+SES,1"),
+        MODEL4_TEXT.replace("INTRCPT2+SECTOR", "INTRCPT2,0+SECTOR,0"),
+    ],
+)
+def test_ways_of_writing_model4_are_one_model(text: str) -> None:
+    file = parse(text, source=SOURCE)
+    assert lower(file.model) == MODEL4
+    assert file.options.max_iterations == 100
+    assert file.warnings == ()
+
+
+def test_names_stay_as_in_the_file_and_places_are_named() -> None:
+    model = parse(MODEL4_TEXT, "ex4.hlm").model
+    assert model.outcome == "MATHACH"
+    assert model.coefficients[1].where == "ex4.hlm, line 5"
+    assert model.coefficients[1].gammas[0].where == "ex4.hlm, line 7"
+
+
+def test_a_file_as_hlm_6_and_its_stata_front_end_write_it() -> None:
+    """numit with a second field, lower-case names, hypotheses beside hypoth:n, residual and graph files."""
+    text = (
+        "#WHLM CMD FILE FOR C:\\My Data\\hsb.mdm\r\nnonlin:n\r\nnumit:100,y\r\nstopval:0.000001\r\n"
+        "level1:mathach=intrcpt1+female+ses,1+random\r\nlevel2:intrcpt1=intrcpt2+sector,2+random/\r\n"
+        "level2:female=random/\r\nlevel2:ses=intrcpt2/\r\nfixtau:3\r\nlev1ols:10\r\naccel:5\r\n"
+        "gamma1:0,1,0\r\ngamma2:1.0,0.0,0.0/0.0,0.0,1.0/\r\ndeviance:46501.875\r\ndf:4\r\n"
+        "level1weight:none\r\nlevel2weight:none\r\nvarianceknown:none\r\nlevel1deletion:none\r\n"
+        "resfiltype:stata\r\nresfil1:n\r\nresfil2:y/SIZE,PRACAD\r\nresfil2name:C:\\out\\run_res2.dta\r\n"
+        "hypoth:n\r\nhomvar:n\r\nconstrain:n\r\nheterol1var:n\r\ngraphgammas:C:\\x\\grapheq.geq\r\n"
+        "printvariance-covariance:y\r\nlvr:n\r\ntitle:\r\noutput:C:\\out\\run.txt\r\nfulloutput:n\r\nmlf:n\r\n"
+    )
+    file = parse(text, "run.hlm")
+    assert file.mdm == "hsb.mdm"
+    assert file.model == Model(
+        "mathach = b0 + b1*female + b2*group(ses)\nb0 = g00 + g01*grand(sector) + u0\nb1 = u1\nb2 = g20"
+    )
+    assert file.options == Options(
+        hypotheses=(((0, 1, 0),), ((1, 0, 0), (0, 0, 1))),
+        deviance=46501.875,
+        df=4,
+        residuals2=ResidualFile("run_res2.dta", "stata", ("SIZE", "PRACAD")),
+        graph_gammas="grapheq.geq",
+        print_vcov=True,
+        title="",
+        output="C:\\out\\run.txt",
+    )
+    assert file.warnings == (
+        "run.hlm, line 28: graphgammas:C:\\x\\grapheq.geq is not acted on; no graph file is written",
+    )
+
+
+def test_keywords_of_hlm_7_and_8_that_are_off_are_passed_over() -> None:
+    text = with_lines(
+        "level2deletion:none", "laplace:n,50", "agq:n", "autoimpute:n", "microit:14", "macroit:100,n",
+        "stopmicro:0.000001", "stopmacro:0.0001", "fishertype:2", "diagnose:n", "hasmissing:n", "fixsigma2:n",
+        "deviance:n", "df:0", "plausvals:n",
+    )  # fmt: skip
+    assert parse(text).warnings == ()
+    assert parse(text).options == Options()
+
+
+def test_no_intercepts_grand_means_and_several_options() -> None:
+    text = (
+        "level1:Y=D1+D2,2+RANDOM\nlevel2:D1=W,2+RANDOM/\nlevel2:D2=INTRCPT2+W/\nnumit:50\nstopval:1.0D-05\n"
+        "accel:3\nfixtau:2\nlev1ols:0\nmlf:y\nfulloutput:y\nresfil1:y\nresfil2:y\nresfiltype:sas\n"
+        "prntvcmat:y\nheterol1var:X1,X2"
+    )
+    file = parse(text)
+    assert file.model == Model(
+        "Y = b1*D1 + b2*grand(D2)\nb1 = g11*grand(W) + u1\nb2 = g20 + g21*W\nlog(sigma2) = a0 + a1*X1 + a2*X2"
+    )
+    assert file.options == Options(
+        max_iterations=50, stopval=1e-5, accel=3, fixtau=2, lev1ols=0, method="ML", full_output=True,
+        residuals1=ResidualFile("resfil1.sas7bdat", "sas"),
+        residuals2=ResidualFile("resfil2.sas7bdat", "sas"), print_vcov=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["INTRCPT1", "intrcpt1"])
+def test_heterogeneous_sigma2_without_variables_and_with_level2_variables(kind: str) -> None:
+    assert parse(with_lines(f"heterol1var:{kind}")).model.log_sigma2.variables == ()  # type: ignore[union-attr]
+    sigma = parse(with_lines("heterol1var:FEMALE+SECTOR"), source=SOURCE).model.log_sigma2
+    assert sigma is not None
+    assert sigma.variables == ("FEMALE", "SECTOR")
+
+
+# ---------------------------------------------------------------- constraints
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("constrain:0,0,1,0,0,1",),
+        ("constrain:0.0, 0.0, 2.0, 0.0, 0.0, 2.0,",),
+        ("constrain:Y", "constrain1:0,0,1,0,0,1"),
+        ("constrain:g02=g12",),
+        ("constrain:y", "constrain1:G02,G12/"),
+    ],
+)
+def test_constraints_in_every_form(lines: tuple[str, ...]) -> None:
+    base = "\n".join(line for line in MODEL4_TEXT.splitlines() if not line.startswith("constrain"))
+    assert parse("\n".join([base, *lines])).model.constraints == (("g02", "g12"),)
+
+
+def test_several_constraints() -> None:
+    expected = (("g01", "g11"), ("g02", "g10", "g12"))
+    assert parse(with_lines("constrain:0,1,2,2,1,2")).model.constraints == expected
+    assert parse(with_lines("constrain:g01=g11/g02=g10=g12")).model.constraints == expected
+    base = with_lines("constrain:Y")
+    both = base + "\nconstrain1:0,1,0,0,1,0\nconstrain2:0,0,1,1,0,1"
+    assert parse(both).model.constraints == expected
+
+
+# ---------------------------------------------------------------- warnings
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("colour:red", "'colour' is not a known keyword; ignored"),
+        ("fixtau:1", "fixtau:1 is not acted on; a bad starting tau is mended automatically"),
+        ("lvr:y", "lvr:y is not acted on; no latent variable regression"),
+        ("level1deletion:X", "level1deletion:X is not acted on"),
+        ("hypoth:y", "hypoth:y without gamma1: lines; no hypothesis is tested"),
+        ("deviance:12.5", "deviance: is given without df:, so models are not compared"),
+        ("df:3", "df: is given without deviance:"),
+        ("fixsigma2:1.0", "fixsigma2:1.0 is not acted on; sigma squared is not fixed"),
+        ("level2:INTRCPT1=INTRCPT2+RANDOM/SIZE,PRACAD", 'candidate predictors after "/" (SIZE,PRACAD)'),
+    ],
+)
+def test_what_is_not_acted_on_is_never_silent(line: str, message: str) -> None:
+    text = with_lines(line)
+    if line.startswith("level2:"):
+        text += "\nlevel2:SES=INTRCPT2/"
+    warnings = parse(text, "x.hlm").warnings
+    assert len(warnings) == 1
+    assert message in warnings[0]
+
+
+def test_second_values_and_stray_lines_warn() -> None:
+    file = parse(MODEL4_TEXT + "\nnumit:7\nnonsense", "x.hlm")
+    assert file.options.max_iterations == 7
+    assert any("numit: is given a second time; this one counts" in warning for warning in file.warnings)
+    assert any('"nonsense" is not a "keyword:value" line' in warning for warning in file.warnings)
+
+
+def test_options_carry_what_is_not_acted_on() -> None:
+    options = parse(with_lines("level1weight:WT,1", "varianceknown:V", "plausvals:PV1,PV2/PV3")).options
+    assert options.level1_weight == "WT"
+    assert options.variance_known == "V"
+    assert options.plausible_values == ("PV1", "PV2", "PV3")
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("nonlin:y",), "a nonlinear model (nonlin:y) is not available"),
+        (("nonlin:poisson,EXPOSURE",), "a nonlinear model (nonlin:poisson,EXPOSURE)"),
+        (("level3:INTRCPT2=INTRCPT3/",), "a three-level model (level3:) is not available"),
+        (("fixtau2:3",), "a three-level model (fixtau2:)"),
+        (("rowcol:x",), "a cross-classified model"),
+        (("r_e_model:x",), "a multivariate model"),
+        (("level1:MATHACH",), "wants an equation such as level1:OUTCOME=INTRCPT1"),
+        (("level1:=INTRCPT1",), "wants an equation such as"),
+        (("level1:MATHACH,1=INTRCPT1",), "is not the name of an outcome; wanted one variable"),
+        (("level1:RANDOM=INTRCPT1",), "is not the name of an outcome"),
+        (("heterol1var:FEMALE*SES",), 'heterol1var: "FEMALE*SES" is not a variable'),
+        (("heterol1var:RANDOM",), 'heterol1var: "RANDOM" is not a variable'),
+        (("level1:MATHACH=RANDOM",), "has no INTRCPT1 and no predictors"),
+        (("level1:MATHACH=INTRCPT1+SES,3+RANDOM",), "centring '3' is not known; wanted 1 (group mean)"),
+        (("level1:MATHACH=INTRCPT1,1+SES+RANDOM",), "INTRCPT1 cannot be centred"),
+        (("level1:MATHACH=INTRCPT1+SES++RANDOM",), 'a "+" has nothing on one side'),
+        (
+            ("level1:MATHACH=INTRCPT1+SES*FEMALE+RANDOM",),
+            "is not a variable; wanted NAME, NAME,1 (group mean)",
+        ),
+        (("level1:MATHACH=INTRCPT2+SES",), "INTRCPT2 does not belong to a level-1 equation"),
+        (("level1:MATHACH=INTRCPT1+SEX,1",), "SEX is not a level-1 variable of hsb.mdmt; did you mean SES?"),
+        (("level1:MATHACH=INTRCPT1+QQQQ",), "wanted one of MINORITY, FEMALE, SES, MATHACH"),
+        (("level1:MATHACH=INTRCPT1+SIZE",), "SIZE is not a level-1 variable of hsb.mdmt; it is a level-2"),
+        (("level1:MATHACH=INTRCPT1+SES+MATHACH",), "MATHACH has no level-2 equation"),
+        (("level1:MATHACH=INTRCPT1+SES,1+FEMALE",), "FEMALE has no level-2 equation; add level2:FEMALE="),
+        (("level1:MATHACH=INTRCPT1+RANDOM",), "SES is not in the level-1 equation (x.hlm, line"),
+        (("level1:MATHACH=INTRCPT1+SES+SES,1",), "SES is used with two kinds of centring"),
+        (("level1:SES=INTRCPT1+SES",), "SES is the outcome and a predictor"),
+        (("level2:INTRCPT1=INTRCPT2/", "level2:SES=SECTOR,1/"), "SECTOR,1 centres a level-2 variable on its"),
+        (
+            ("level2:INTRCPT1=INTRCPT2/", "level2:SES=SEKTOR/"),
+            "SEKTOR is not a level-2 variable of hsb.mdmt; did",
+        ),
+        (("level2:INTRCPT1=INTRCPT2/", "level2:SES=INTRCPT1/"), "INTRCPT1 does not belong to a level-2"),
+        (("level2:INTRCPT1=INTRCPT2/", "level2:SES=/"), 'a "+" has nothing on one side'),
+        (("level2:INTRCPT1=INTRCPT2/",), "SES has no level-2 equation; add level2:SES=INTRCPT2+RANDOM/"),
+        (("level2:SES=SECTOR/", "level2:ses=SIZE/"), "a second level2: line for ses; the first: x.hlm, line"),
+        (("numit:many",), "numit: wants a whole number, got 'many'"),
+        (("numit:-1",), "numit: wants a whole number"),
+        (("stopval:0",), "stopval: wants a number above 0"),
+        (("stopval:nan",), "stopval: wants a number, got 'nan'"),
+        (("mlf:maybe",), "mlf: wants y or n, got 'maybe'"),
+        (("gamma1:0,1",), "gamma1: has 2 coefficients; wanted 6, one for each of g00, g01, g02"),
+        (("gamma1:0,x,0,0,0,0",), "gamma1: wants a number, got 'x'"),
+        (("gamma1:/",), "gamma1: wants one coefficient for each gamma"),
+        (("heterol1var:y",), "heterol1var: wants names of variables"),
+        (("heterol1var:FEMALE,,SES",), "heterol1var: wants names of variables"),
+        (("heterol1var:FEMAL",), "FEMAL is not a level-1 variable of hsb.mdmt; did you mean FEMALE?"),
+        (("heterol1var:MATHACH",), "MATHACH is the outcome and a predictor"),
+        (("constrain:Y",), "constrain:Y does not say which gammas are equal"),
+        (("constrain:0,1,1",), "constrain: wants 6 whole numbers, one for each gamma"),
+        (("constrain:0,0,1,0,0,0.5",), "constrain: wants 6 whole numbers"),
+        (("constrain:0,0,1,0,0,0",), "the number 1 marks g02 alone"),
+        (("constrain:g02=g13",), "'g13' is not a fixed effect of this model"),
+        (("constrain:g02=g12/g12=g01",), "g12 is in two constraints"),
+    ],
+)
+def test_every_error_names_file_and_line(lines: tuple[str, ...], message: str) -> None:
+    with pytest.raises(CommandFileError, match=re.escape(message)) as caught:
+        parse(with_lines(*lines), "x.hlm", SOURCE)
+    assert re.match(r"x\.hlm, line \d+: ", str(caught.value))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_level1_line_missing_or_twice() -> None:
+    with pytest.raises(CommandFileError, match=r"^x.hlm: there is no level1: line"):
+        parse("title:x", "x.hlm")
+    with pytest.raises(CommandFileError, match="a second level1: line"):
+        parse(MODEL4_TEXT + "\nlevel1:Y=INTRCPT1", "x.hlm")
+
+
+# ---------------------------------------------------------------- the data source
+
+
+def test_template_is_found_beside_the_command_file_with_windows_paths(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("../hlmbayes/datasets/", "C:\\Program Files\\HLM6\\Examples\\Chapter2\\")
+    path = write_files(
+        tmp_path, MODEL4_TEXT.replace("hsb.mdm", "C:\\Data\\HSB.MDM"), template.replace("\n", "\r\n")
+    )
+    file = command_file.read(path)
+    assert file.source == DataSource(
+        "hsb.mdm", tmp_path / "hsb1.sav", tmp_path / "hsb2.sav", "ID",
+        SOURCE.level1_names, SOURCE.level2_names, "spss", "now", False, False,
+    )  # fmt: skip
+    assert file.name == "run.hlm"
+
+
+def test_template_is_found_by_its_mdmname_and_data_case_free(tmp_path: Path) -> None:
+    path = write_files(tmp_path, template=None)
+    (tmp_path / "hsb1.sav").rename(tmp_path / "HSB1.SAV")
+    (tmp_path / "other.mdmt").write_text("#HLM2 MDM CREATION TEMPLATE\nmdmname:wrong.mdm")
+    (tmp_path / "template.MDMT").write_text(TEMPLATE.replace("mdmname:hsb.mdm", "MDMNAME: C:\\x\\hsb.mdm "))
+    file = command_file.read(path)
+    assert file.source is not None
+    assert file.source.level1.name == "HSB1.SAV"
+
+
+def test_template_details(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    text = (
+        "#HLM2 MDM CREATION TEMPLATE\n growthmodel:n\n mdmtype:0\n rawdattype:stata\n l1fname:hsb1.sav\n"
+        " l2fname: hsb1.sav\n l1missing:y\n timeofdeletion:analysis\n vknown:y\n"
+        " *begin l1vars\n level2id:school\n"
+        "  X 1 \n  Y\n *END L1VARS\n * begin l2vars\n level2id:SCHOOL\n  W\n *end l2vars\n"
+        "odd:1\nstray\n"
+    )
+    (tmp_path / "one.mdmt").write_text(text)
+    source, warnings = read_template(tmp_path / "one.mdmt")
+    assert source.level1 == source.level2 == tmp_path / "hsb1.sav"
+    assert source.level1_names == ("X 1", "Y")
+    assert source.level2_names == ("W",)
+    assert (source.id, source.raw_type, source.deletion) == ("school", "stata", "analysis")
+    assert source.missing
+    assert source.vknown
+    assert source.mdm == "one.mdm"
+    assert warnings == (
+        "one.mdmt, line 19: 'odd' is not a known keyword of an MDM template; ignored",
+        'one.mdmt, line 20: "stray" is not understood; ignored',
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("#HLM2", "#HLM3"), "this is a template of HLM3 (three-level models)"),
+        (("#HLM2", "#HMLM"), "this is a template of HMLM (multivariate models)"),
+        (("*end l2vars", "*end l2vars\n*begin l3vars"), "'l3vars' do not belong to two levels"),
+        (("level2id:ID\nMIN", "level3id:ID\nMIN"), "level3id belongs to a model of more than two levels"),
+        (("level2id:ID", ""), "there is no level2id: line after *begin l1vars"),
+        (("level2id:ID\nSIZE", "level2id:SCHOOL\nSIZE"), "the id is ID at level 1 and SCHOOL at level 2"),
+        (("l1fname:../hlmbayes/datasets/hsb1.sav", ""), "there is no l1fname: line"),
+        (("hsb1.sav", "hbs1.sav"), "hbs1.sav, which hsb.mdmt names; did you mean"),
+        (("hsb2.sav", "zzz"), "zzz, which hsb.mdmt names; check the name and the folder"),
+        (("rawdattype:spss", "rawdattype:ascii"), "ascii data in fixed columns (hsb1.sav) are not read"),
+    ],
+)
+def test_template_errors(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    path = write_files(tmp_path, template=TEMPLATE.replace(*change))
+    with pytest.raises(CommandFileError, match=re.escape(message)) as caught:
+        command_file.read(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_ascii_data_with_names_are_read(tmp_path: Path) -> None:
+    path = write_files(tmp_path, template=TEMPLATE.replace("spss", "ascii").replace(".sav", ".csv"))
+    for name in ("hsb1.csv", "hsb2.csv"):
+        (tmp_path / name).write_text("id\n")
+    source = command_file.read(path).source
+    assert source is not None
+    assert source.raw_type == "ascii"
+
+
+def test_missing_command_file_names_the_nearest(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    with pytest.raises(CommandFileError, match=r"there is no file .*rum.hlm; did you mean .*run.hlm\?"):
+        command_file.read(tmp_path / "rum.hlm")
+    with pytest.raises(CommandFileError, match="check the name and the folder"):
+        command_file.read(tmp_path / "no" / "such.hlm")
+    with pytest.raises(CommandFileError, match="there is no file"):
+        command_file.read("a\0b.hlm")
+    with pytest.raises(CommandFileError, match="there is no file"):
+        command_file.read(tmp_path)
+
+
+def test_binary_mdm_only_and_no_template(tmp_path: Path) -> None:
+    path = write_files(tmp_path, template=None)
+    with pytest.raises(
+        CommandFileError, match=r"but there is no hsb.mdmt in .*--level1 FILE --level2 FILE --id NAME"
+    ):
+        command_file.read(path)
+    (tmp_path / "hsb.mdm").write_bytes(b"\1\2")
+    with pytest.raises(
+        CommandFileError, match=r"a binary file only HLM reads; put the template hsb.mdmt .*--level1"
+    ):
+        command_file.read(path)
+    path.write_text("\n".join(MODEL4_TEXT.splitlines()[1:]))
+    with pytest.raises(CommandFileError, match="its first line does not name the data"):
+        command_file.read(path)
+    assert command_file.read(path, find_data=False).source is None
+    assert lower(command_file.read(path, find_data=False).model) == MODEL4
+
+
+def test_data_named_by_the_caller(tmp_path: Path) -> None:
+    path = write_files(tmp_path, template=None)
+    one, two = tmp_path / "hsb1.sav", tmp_path / "hsb2.sav"
+    file = command_file.read(path, level1=one, level2=two, id="school")
+    assert file.source == DataSource("hsb.mdm", one, two, "school")
+    single = command_file.read(path, level1=str(one), id="school").source
+    assert single == DataSource("hsb.mdm", one, None, "school")
+    with pytest.raises(CommandFileError, match="the data files are named but not the id; add --id NAME"):
+        command_file.read(path, level1=one)
+    with pytest.raises(CommandFileError, match="the level-1 file is not named; add --level1 FILE"):
+        command_file.read(path, level2=two)
+    with pytest.raises(CommandFileError, match="the level-1 file is not named"):
+        command_file.read(path, id="school")
+    with pytest.raises(CommandFileError, match=r"there is no file .*hsb3.sav; did you mean .*hsb[12].sav\?"):
+        command_file.read(path, level1=tmp_path / "hsb3.sav", id="school")
+
+
+def test_the_caller_may_change_only_part_of_the_template(tmp_path: Path) -> None:
+    path = write_files(tmp_path)
+    other = tmp_path / "other.sav"
+    other.write_bytes(b"")
+    source = command_file.read(path, level1=other).source
+    assert source == DataSource("hsb.mdm", other, None, "ID")
+    assert command_file.read(path, id="school").source == replace(
+        SOURCE, level1=tmp_path / "hsb1.sav", level2=tmp_path / "hsb2.sav", id="school", raw_type="spss",
+        deletion="now",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "run.hlm"
+    path.write_bytes(with_lines("title:Schüler").encode(encoding))
+    file = command_file.read(path, find_data=False)
+    assert file.options.title == "Schüler"
+    assert lower(file.model) == MODEL4
+
+
+def test_an_unreadable_file_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_files(tmp_path)
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(CommandFileError, match=r"run.hlm cannot be read: Permission denied"):
+        command_file.read(path)
+
+
+# ---------------------------------------------------------------- writing
+
+OPTIONS = st.builds(
+    Options,
+    max_iterations=st.integers(0, 10**6),
+    stopval=st.floats(1e-12, 1),
+    accel=st.integers(0, 99),
+    method=st.sampled_from(["REML", "ML"]),
+    title=st.text("abc xyz:#,", max_size=9).map(str.strip),
+    output=st.sampled_from(["hlm2.txt", "C:\\a b\\x.txt", ""]),
+    full_output=st.booleans(),
+    hypotheses=st.sampled_from([(), (((0.0, 1.0),),), (((1.5, -1.0), (0.0, 0.1)), ((1e-7, 0.0),))]),
+    deviance=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    df=st.none() | st.integers(1, 99),
+    homogeneity=st.booleans(),
+    residuals1=st.none() | st.just(ResidualFile("r1.sav", "spss")),
+    residuals2=st.none() | st.just(ResidualFile("r2.sav", "spss", ("A", "B"))),
+    level1_weight=st.none() | st.just("WT"),
+    variance_known=st.none() | st.just("V"),
+    plausible_values=st.sampled_from([(), ("P1", "P2")]),
+    fix_sigma2=st.none() | st.floats(0.1, 9),
+    print_vcov=st.booleans(),
+    graph_gammas=st.sampled_from(["", "x.geq"]),
+)
+
+
+@settings(deadline=None)
+@given(OPTIONS)
+def test_options_read_back_as_written(options: Options) -> None:
+    model = Model("y = b0 + b1*x\nb0 = g00 + u0\nb1 = g10")
+    file = parse(to_text(model, options, "a b.mdm"))
+    expected = replace(options, deviance=None) if options.deviance == 0 else options
+    assert file.options in (options, expected)
+    assert file.model == model
+    assert file.mdm == "a b.mdm"
+
+
+@pytest.mark.parametrize(
+    "equations",
+    [
+        MODEL4.equations(),
+        "y = b1*grand(x) + b2*z\nb1 = g11*grand(w)\nb2 = u2",
+        "y = b1*x + b0\nb1 = g10\nb0 = g01*w + g00 + u0",
+        "y = b0\nb0 = g00 + u0\nlog(sigma2) = a0",
+        "y = b0\nb0 = g00 + u0\nlog(sigma2) = a0 + a1*n",
+        "y = b0\nb0 = g00 + u0\nlog(sigma2) = a0 + a1*female + a2*sector",
+        MODEL4.equations() + "\ng01 = g11\ng02 = g12 = g10",
+        "y = b0 + b1*`my x`\nb0 = g00 + g01*`r`\nb1 = g10",
+    ],
+)
+def test_models_read_back_as_written(equations: str) -> None:
+    model = Model(equations)
+    assert parse(to_text(model)).model == model
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in MODELS.glob("*.hlm")))
+def test_models_of_the_seminar_read_back_as_written(name: str, tmp_path: Path) -> None:
+    file = command_file.read(MODELS / f"{name}.hlm")
+    command_file.write(tmp_path / "x.hlm", file.model, file.options, file.mdm)
+    again = command_file.read(tmp_path / "x.hlm", find_data=False)
+    assert (again.model, again.options, again.mdm) == (file.model, file.options, file.mdm)
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    for name in ("`a+b`", "`random`", "INTRCPT2", "`a,1`"):
+        with pytest.raises(CommandFileError, match="cannot stand in a command file; rename the variable"):
+            to_text(Model(f"y = b0 + b1*{name}\nb0 = g00\nb1 = g10"))
+    two = Options(residuals1=ResidualFile("a", "spss"), residuals2=ResidualFile("b", "stata"))
+    with pytest.raises(CommandFileError, match="residual files of two types"):
+        to_text(MODEL4, two)
+    with pytest.raises(CommandFileError, match="cannot be written"):
+        command_file.write(tmp_path / "no" / "x.hlm", MODEL4)
+
+
+# ---------------------------------------------------------------- any text
+
+
+_PIECES = (
+    "level1: level2: gamma1: constrain: heterol1var: numit: nonlin: MATHACH INTRCPT1 INTRCPT2 SES RANDOM "
+    "= + , / : 1 2 y n ` # \0 é resfil2: deviance: level3 *begin l1vars *end l1fname: level2id:"
+)
+WORDS = st.sampled_from([*re.findall(r"\S+", _PIECES), "\n", " "])
+
+
+@st.composite
+def damaged(draw: st.DrawFn, text: str) -> str:
+    for _ in range(draw(st.integers(1, 5))):
+        at = draw(st.integers(0, len(text)))
+        text = text[:at] + draw(WORDS) + text[at + draw(st.integers(0, 9)) :]
+    return text
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.one_of(st.text(), st.lists(WORDS).map("".join), damaged(MODEL4_TEXT)))
+def test_no_text_raises_anything_but_an_hlm_error(text: str) -> None:
+    try:
+        file = parse(text, "x.hlm", SOURCE)
+    except CommandFileError:
+        return
+    assert parse(to_text(file.model), "x.hlm").model == file.model
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.one_of(st.binary(max_size=200), damaged(TEMPLATE).map(lambda text: text.encode("utf-8"))))
+def test_no_template_raises_anything_but_an_hlm_error(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    write_files(folder)
+    (folder / "hsb.mdmt").write_bytes(data)
+    try:
+        source = command_file.read(folder / "run.hlm").source
+    except HLMError:
+        return
+    assert source is not None

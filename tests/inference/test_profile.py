@@ -1,0 +1,161 @@
+"""Profile-likelihood intervals: dense ones recorded in the oracles, lme4's, and brute force on rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from hlmbayes.equations.model import Model
+from hlmbayes.errors import HypothesisError
+from hlmbayes.inference.profile import Interval, intervals
+from tests.dense import dense
+from tests.inference.test_small_sample import case_data
+from tests.small import MODELS, model, small
+
+FILE = Path(__file__).parents[1] / "oracles" / "profile.json"
+CASES: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))["cases"]
+NAMES = {"tau00": "tau(b0)", "tau10": "tau(b1,b0)", "tau11": "tau(b1)", "sigma2": "sigma2"}
+
+
+def by_name(found: tuple[Interval, ...]) -> dict[str, Interval]:
+    return {i.parameter: i for i in found}
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+@pytest.mark.parametrize("name", list(CASES))
+def test_intervals_equal_the_dense_ones(name: str, method: str) -> None:
+    case = CASES[name]
+    fit = Model("\n".join(case["equations"])).fit(
+        case_data("small" if "small" in name else name), method=method
+    )
+    found = by_name(intervals(fit))
+    for key, expected in case[method]["intervals"].items():
+        mine = found[NAMES[key]]
+        np.testing.assert_allclose(
+            [mine.estimate, mine.low, mine.high],
+            [expected["estimate"], expected["lower"], expected["upper"]],
+            rtol=1e-6,
+            atol=1e-8,
+        )
+    if method == "ML":
+        printed = case["lme4_confint_ML"]
+        lme4 = dict(zip(printed["names"], zip(printed["lower"], printed["upper"], strict=True), strict=True))
+        for key, mine in (("sd_z1|id", "sd(b0)"), ("sd_z2|id", "sd(b1)"), ("sigma", "sigma")):
+            if key in lme4:
+                assert [found[mine].low, found[mine].high] == pytest.approx(lme4[key], rel=1e-4)
+    if (name, method) == ("model3_random_coefficients", "ML"):
+        mine = found["corr(b1,b0)"]
+        assert [mine.low, mine.high] == pytest.approx(lme4["cor_z2.z1|id"], abs=1e-4)
+
+
+def deviance_at_correlation(rows: Any, c: float, reml: bool) -> float:
+    """Minimise the dense deviance over both variances and sigma2, the correlation held."""
+
+    def objective(x: np.ndarray) -> float:
+        a, b, s = np.exp(np.clip(x, -8, 4))
+        return float(rows.deviance(np.array([[a * a, c * a * b], [c * a * b, b * b]]), s * s, reml))
+
+    starts = ([0.3, -0.5, 0.5], [0.3, -3.0, 0.5], [0.8, -1.0, 0.4])
+    return min(
+        optimize.minimize(objective, x, method="Nelder-Mead", options={"fatol": 1e-9, "xatol": 1e-7}).fun
+        for x in starts
+    )
+
+
+def test_a_correlation_limit_is_where_the_dense_profile_says() -> None:
+    # lme4's splines give -1 here; the dense profile rises above the cut long before
+    case = CASES["small"]
+    table = np.genfromtxt(FILE.parent / "data" / "small.csv", delimiter=",", names=True)
+    unit = np.unique(table["id"], return_inverse=True)[1]
+    m = Model("\n".join(case["equations"]))
+    level2 = {"w": np.array([table["w"][unit == j][0] for j in range(unit.max() + 1)])}
+    rows = dense(m, {"y": table["y"], "x": table["x"]}, unit, level2)
+    fit = m.fit(case_data("small"), method="ML")
+    low = by_name(intervals(fit))["corr(b1,b0)"].low
+    cut = fit.deviance + 3.841458820694124
+    assert deviance_at_correlation(rows, low, False) == pytest.approx(cut, abs=1e-4)
+    assert deviance_at_correlation(rows, -0.6, False) > cut
+    assert deviance_at_correlation(rows, 0.999, False) < cut
+
+
+@pytest.mark.slow
+def test_three_random_coefficients_by_brute_force() -> None:
+    source, m = small(71, n_units=30, sd=1.5), model("random only")
+    fit = m.fit(source.data())
+    rows = dense(m, source.columns, source.unit, source.level2)
+    found = by_name(intervals(fit, level=0.9))
+    cut = fit.deviance + stats.chi2.ppf(0.9, 1)
+    low = np.tril_indices(3)
+
+    def held(a: int, b: int, value: float) -> float:
+        def objective(x: np.ndarray) -> float:
+            root = np.zeros((3, 3))
+            root[low] = x[:-1]
+            tau, s2 = root @ root.T, np.exp(2 * x[-1])
+            penalty = 1e5 * (tau[a, b] - value) ** 2
+            return float(rows.deviance(tau, s2, True)) + penalty
+
+        tau = fit.components.tau + 0.02 * np.eye(3)
+        x = np.append(np.linalg.cholesky(tau)[low], 0.5 * np.log(fit.sigma2))
+        for _ in range(3):
+            x = optimize.minimize(objective, x, method="BFGS", options={"gtol": 1e-5}).x
+        return objective(x)
+
+    for (a, b), name in (((0, 0), "tau(b0)"), ((2, 0), "tau(b2,b0)")):
+        for value in (found[name].low, found[name].high):
+            assert held(a, b, value) == pytest.approx(cut, abs=5e-3)
+
+
+@pytest.mark.parametrize("seed", [40, 57])
+@pytest.mark.parametrize("name", list(MODELS))
+def test_intervals_hold_their_estimates_on_the_boundary_too(name: str, seed: int) -> None:
+    fit = model(name).fit(small(seed, n_units=20, sd=0.0).data())
+    for i in intervals(fit):
+        if i.method == "not available":
+            assert np.isnan(i.estimate)
+            continue
+        assert i.low <= i.estimate <= i.high
+        assert i.low < i.high
+        if i.parameter.startswith("sd"):
+            assert i.low >= 0
+
+
+def test_the_table_has_fixed_effects_first() -> None:
+    fit = model("slopes").fit(small(72, n_units=25, sd=1.5).data())
+    table = fit.confint(0.9, df="satterthwaite")
+    effects = fit.fixed_effects(df="satterthwaite")
+    half = stats.t.ppf(0.95, effects["df"]["g01"]) * effects["se"]["g01"]
+    assert table["high"]["g01"] == pytest.approx(effects["coefficient"]["g01"] + half)
+    assert list(table.index[:5]) == ["g00", "g01", "g10", "g11", "sd(b0)"]
+    assert table["method"]["g01"] == "t, satterthwaite d.f."
+    assert table["low"]["sigma2"] == pytest.approx(table["low"]["sigma"] ** 2)
+    wider = fit.confint(0.99)
+    assert (wider["high"] >= table["high"]).all()
+
+
+def test_hlm_path_has_the_intervals_of_its_likelihood() -> None:
+    data = small(73, n_units=40, sd=1.5).data()
+    a, b = (intervals(model("slopes").fit(data, algorithm=name)) for name in ("exact", "hlm"))
+    for x, y in zip(a, b, strict=True):
+        assert [x.low, x.high] == pytest.approx([y.low, y.high], rel=1e-5, abs=1e-7)
+
+
+def test_intervals_follow_the_units_of_the_data() -> None:
+    source, m = small(74, n_units=25, sd=1.5), model("slopes")
+    first = by_name(intervals(m.fit(source.data())))
+    source.columns["y"] = 1e5 + 100 * source.columns["y"]
+    second = by_name(intervals(m.fit(source.data())))
+    for name, power in (("sd(b0)", 1), ("tau(b1)", 2), ("corr(b1,b0)", 0), ("sigma2", 2), ("tau(b1,b0)", 2)):
+        expected = np.array([first[name].low, first[name].high]) * 100.0**power
+        np.testing.assert_allclose([second[name].low, second[name].high], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_has_no_profile_is_refused() -> None:
+    fit = model("slopes").fit(small(75, n_units=15).data())
+    with pytest.raises(HypothesisError, match="level=2"):
+        fit.confint(2)

@@ -1,0 +1,202 @@
+"""Intraclass correlation, plausible ranges, variance explained: the seminar's numbers and their formulas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from hlmbayes import datasets
+from hlmbayes.equations.model import Model
+from hlmbayes.errors import HypothesisError
+from hlmbayes.estimation.fit import Fit
+from hlmbayes.estimation.weights import Weights
+from hlmbayes.inference.hlm_tables import components_covariance
+from tests.dense import dense
+from tests.small import model, small
+
+TEXTS = {
+    "model1_unconditional": "mathach = b0 + r\nb0 = g00 + u0",
+    "model2_means_as_outcomes": "mathach = b0 + r\nb0 = g00 + g01*meanses + u0",
+    "model3_random_coefficients": "mathach = b0 + b1*group(ses) + r\nb0 = g00 + u0\nb1 = g10 + u1",
+}
+
+
+@pytest.fixture(scope="module")
+def fits() -> dict[str, Fit]:
+    data = datasets.hsb()
+    return {name: Model(text).fit(data, algorithm="hlm") for name, text in TEXTS.items()}
+
+
+def test_what_the_seminar_works_out_by_hand(fits: dict[str, Fit], hlm_tables: dict[str, Any]) -> None:
+    one, two, three = fits.values()
+    derived = [hlm_tables[name]["derived"] for name in fits]
+    assert one.icc().icc == pytest.approx(derived[0]["icc"], abs=0.005)
+    assert two.icc().icc == pytest.approx(derived[1]["conditional_icc"], abs=0.005)
+    explained = two.variance_explained(one)
+    assert explained.level2["b0"] == pytest.approx(
+        derived[1]["level2_variance_explained_vs_model1"], abs=0.005
+    )
+    explained = three.variance_explained(one)
+    # the seminar rounded the variances first: (39.15 - 36.70) / 39.15 = .063
+    assert explained.level1 == pytest.approx(derived[2]["level1_variance_explained_vs_model1"], abs=0.001)
+    for fit, name, key in (
+        (one, "b0", "plausible_range_school_means"),
+        (two, "b0", "plausible_range"),
+        (three, "b0", "plausible_range_means"),
+        (three, "b1", "plausible_range_slopes"),
+    ):
+        printed = hlm_tables[next(k for k, v in fits.items() if v is fit)]["derived"][key]
+        found = fit.plausible_range(name)
+        assert [found.low, found.high] == pytest.approx(printed, abs=0.016)  # worked from rounded numbers
+
+
+def test_results_say_what_they_are(fits: dict[str, Fit]) -> None:
+    one, two, three = fits.values()
+    assert str(one.icc()).startswith("Intraclass correlation 0.18")
+    assert "95 % interval" in str(one.icc())
+    assert str(two.icc()).startswith("Conditional intraclass correlation 0.06")
+    assert "random level-1 predictors are zero" in str(three.icc())
+    assert "where meanses = 0 (g00 + g01*meanses +- 1.96 sqrt(tau[b0]))" in str(two.plausible_range())
+    text = str(three.variance_explained(one))
+    assert "(base - model) / base" in text
+    assert "Negative for b0" in text
+    assert "The level-1 models differ" in text
+    assert "no standard method" in text
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_icc_limits_are_where_the_dense_deviance_has_risen(method: str) -> None:
+    source, m = small(61, n_units=25, sd=2.0), model("slopes")
+    fit = m.fit(source.data(), method=method)
+    rows = dense(m, source.columns, source.unit, source.level2)
+    found = fit.icc(level=0.90)
+    assert found.conditional
+    assert found.icc == pytest.approx(fit.tau["b0", "b0"] / (fit.tau["b0", "b0"] + fit.sigma2))
+
+    def at_share(share: float) -> float:
+        """Minimise over sigma2 and the rest of tau with tau_00 = share / (1 - share) sigma2."""
+
+        def objective(x: np.ndarray) -> float:
+            s2, sd0 = np.exp(2 * x[2]), np.exp(x[2]) * np.sqrt(share / (1 - share))
+            root = np.array([[sd0, 0.0], [x[0], x[1]]])
+            return float(rows.deviance(root @ root.T, s2, method == "REML"))
+
+        start = [0.3, np.sqrt(fit.tau["b1", "b1"]), 0.5 * np.log(fit.sigma2)]
+        return float(optimize.minimize(objective, start, method="BFGS", options={"gtol": 1e-6}).fun)
+
+    for limit in (found.low, found.high):
+        assert at_share(limit) == pytest.approx(fit.deviance + 2.705543454095404, abs=1e-5)
+
+
+def test_icc_interval_covers_in_balanced_data_as_the_exact_one() -> None:
+    # one-way layout: the exact interval from F is close to the profile likelihood's with many units
+    from scipy import stats
+
+    from hlmbayes.data.two_level import read
+
+    rng = np.random.default_rng(2)
+    J, n = 200, 10
+    unit = np.repeat(np.arange(J), n)
+    y = rng.normal(size=J)[unit] + 1.5 * rng.normal(size=J * n)
+    fit = Model("y = b0 + r\nb0 = g00 + u0").fit(read({"id": unit, "y": y}, id="id"))
+    means = y.reshape(J, n).mean(axis=1)
+    f = n * means.var(ddof=1) / (np.sum((y.reshape(J, n) - means[:, None]) ** 2) / (J * (n - 1)))
+    bounds = [f / stats.f.ppf(p, J - 1, J * (n - 1)) for p in (0.975, 0.025)]
+    exact = [(b - 1) / (b + n - 1) for b in bounds]
+    found = fit.icc()
+    assert [found.low, found.high] == pytest.approx(exact, abs=0.005)
+
+
+def test_icc_on_the_boundary_has_an_upper_limit() -> None:
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10").fit(small(40, n_units=12, sd=0.0).data())
+    assert fit.boundary
+    found = fit.icc()
+    assert (found.icc, found.low) == (0.0, 0.0)
+    assert 0.0 < found.high < 1.0
+    assert "the range is a point" in str(fit.plausible_range())
+
+
+def test_plausible_range_at_values_of_the_predictors() -> None:
+    source = small(62, n_units=20, sd=1.5)
+    fit = model("slopes").fit(source.data())
+    middle = source.level2["w"].mean()
+    at_zero = fit.plausible_range("b0", at={"W": 2.0})
+    assert at_zero.center == pytest.approx(fit.gamma["g00"] + 2 * fit.gamma["g01"])
+    slope = fit.plausible_range("B1", level=0.5)
+    assert slope.center == pytest.approx(fit.gamma["g10"])  # grand-centred: the mean by default
+    assert slope.at == {"w": pytest.approx(middle)}
+    assert slope.high - slope.center == pytest.approx(0.6744897501960817 * np.sqrt(fit.tau["b1", "b1"]))
+    moved = fit.plausible_range("b1", at={"w": middle + 1})
+    assert moved.center == pytest.approx(fit.gamma["g10"] + fit.gamma["g11"])
+
+
+def test_random_only_coefficient_ranges_about_zero() -> None:
+    fit = model("random only").fit(small(63, n_units=20, sd=1.5).data())
+    found = fit.plausible_range("b1")
+    assert found.center == 0.0
+    assert found.formula.startswith("0 +- 1.96")
+
+
+def test_what_has_no_such_number_is_refused() -> None:
+    source = small(64, n_units=15, sd=1.5)
+    raw = model("raw").fit(source.data())
+    with pytest.raises(HypothesisError, match="b2 does not vary at random"):
+        raw.plausible_range("b2")
+    with pytest.raises(HypothesisError, match="b7 is not in the model"):
+        raw.plausible_range("b7")
+    with pytest.raises(HypothesisError, match="v: not a level-2 predictor of b0"):
+        raw.plausible_range("b0", at={"v": 1.0})
+    with pytest.raises(HypothesisError, match="level=95"):
+        raw.plausible_range("b0", level=95)
+    with pytest.raises(HypothesisError, match="no random intercept"):
+        model("no intercept").fit(source.data()).icc()
+    noisy = replace(raw, model=Model(str(raw.model) + "\nlog(sigma2) = a0 + a1*d"))
+    with pytest.raises(HypothesisError, match="needs one level-1 variance"):
+        noisy.icc()
+    with pytest.raises(HypothesisError, match="different rows"):
+        raw.variance_explained(model("raw").fit(small(65, n_units=14).data()))
+
+
+def test_a_base_without_variance_explains_nothing() -> None:
+    source = small(40, n_units=12, sd=0.0)
+    base = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10").fit(source.data())
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10").fit(source.data())
+    found = fit.variance_explained(base)
+    assert np.isnan(found.level2["b0"])
+    assert "there is none to explain" in str(found)
+
+
+def test_a_coefficient_of_another_variable_is_not_compared() -> None:
+    source = small(66, n_units=15, sd=1.5)
+    base = Model("y = b0 + b1*z + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(source.data())
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(source.data())
+    assert list(fit.variance_explained(base).level2) == ["b0"]
+
+
+def test_sampling_weights_have_the_interval_of_the_sandwich() -> None:
+    source = small(67, n_units=25, sd=2.0)
+    source.level2["weight"] = np.linspace(0.5, 2.0, 25)
+    m = Model("y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10")
+    fit = m.fit(source.data(), weights=Weights(level2="weight"), method="ML")
+    found = fit.icc()
+    tau, sigma2 = fit.tau["b0", "b0"], fit.sigma2
+    covariance = components_covariance(fit)
+    variance = (
+        covariance[0, 0] / tau**2 - 2 * covariance[0, 1] / (tau * sigma2) + covariance[1, 1] / sigma2**2
+    )
+    odds = tau / sigma2 * np.exp(1.959963984540054 * np.sqrt(variance) * np.array([-1, 1]))
+    assert [found.low, found.high] == pytest.approx(odds / (1 + odds), rel=1e-9)
+    equal = m.fit(source.data(), method="ML").icc()
+    assert found.icc != pytest.approx(equal.icc, rel=1e-4)
+    empty = small(40, n_units=12, sd=0.0)
+    empty.level2["weight"] = np.ones(12)
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10").fit(
+        empty.data(), weights=Weights(level2="weight"), method="ML"
+    )
+    assert fit.boundary
+    assert np.isnan(fit.icc().low)
+    assert "No interval" in str(fit.icc())

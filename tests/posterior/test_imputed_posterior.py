@@ -1,0 +1,75 @@
+"""Draws pooled over imputed data against Rubin's rules and the single posteriors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.errors import DataError, HLMWarning
+from hlmbayes.posterior.imputed_posterior import PooledPosterior
+
+FILE = Path(__file__).parents[1] / "oracles" / "data" / "mi.csv"
+MODEL = hlm.Model(
+    """mathach = b0 + b1*group(ses) + r
+    b0 = g00 + g01*sector + u0
+    b1 = g10 + g11*sector"""
+)
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return hlm.read_imputed(FILE, id="id", by="imp")
+
+
+@pytest.fixture(scope="module")
+def pooled(sets):
+    return hlm.sample_imputed(MODEL, sets, seed=3, draws=1500, chains=2)
+
+
+def test_draws_of_all_data_sets_are_taken_together(pooled, sets):
+    assert pooled["g11"].shape == (10, 1500)
+    assert pooled.draws("gamma").shape == (10, 1500, 4)
+    assert pooled["g11"][:2] == pytest.approx(pooled.posteriors[0]["g11"])
+    table = pooled.summary()
+    assert table.loc["g11", "mean"] == pytest.approx(np.mean([p["g11"].mean() for p in pooled.posteriors]))
+    assert table.loc["g11", "sd"] > np.mean([p["g11"].std() for p in pooled.posteriors])
+    assert "given 5 completed data sets (1, 2, 3, 4, 5)" in repr(pooled)
+
+
+def test_posterior_is_near_rubins_rules(pooled, sets):
+    table, rubin = pooled.summary(), hlm.fit_imputed(MODEL, sets).fixed_effects()
+    for name in MODEL.gamma_names:
+        assert table.loc[name, "mean"] == pytest.approx(rubin.loc[name, "coefficient"], abs=0.15)
+        assert table.loc[name, "sd"] == pytest.approx(rubin.loc[name, "se"], rel=0.15)
+        assert table.loc[name, "low"] < rubin.loc[name, "coefficient"] < table.loc[name, "high"]
+        assert 0 <= table.loc[name, "between"] < 0.2
+
+
+def test_identical_data_sets_have_no_variance_between(sets):
+    one = MODEL.sample(sets[0], seed=1, draws=1500, chains=2)
+    assert PooledPosterior((one, one), ("1", "2")).summary()["between"].max() < 1e-20
+
+
+def test_same_seed_same_draws_and_plausible_values(sets):
+    a, b = (
+        hlm.sample_imputed(MODEL, sets[0], outcomes=["mathach", "female"], seed=2, draws=1500, chains=2)
+        for _ in range(2)
+    )
+    assert np.array_equal(a["g00"], b["g00"])
+    assert a.names == ("mathach", "female")
+    assert a.posteriors[1].model.outcome == "female"
+
+
+def test_warnings_name_the_data_set(sets):
+    with pytest.warns(HLMWarning):
+        short = MODEL.sample(sets[0], seed=1, draws=20, chains=2)
+    assert all(w.startswith("Data set b: ") for w in PooledPosterior((short,), ("b",)).warnings)
+    assert PooledPosterior((short,), ("b",)).warnings
+
+
+@pytest.mark.parametrize(("n", "outcomes"), [(1, ()), (3, ("mathach",)), (0, ("mathach",))])
+def test_mistakes(sets, n, outcomes):
+    data = sets[0] if n == 0 else sets[:n]
+    with pytest.raises(DataError):
+        hlm.sample_imputed(MODEL, data, outcomes=outcomes)

@@ -1,0 +1,120 @@
+"""Names, order, labels and refusals of the residual files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.errors import OutputError
+from hlmbayes.residuals.frames import residuals, unique_name
+from tests.small import model, small
+
+MODEL4 = """mathach = b0 + b1*group(ses) + r
+    b0 = g00 + g01*sector + g02*meanses + u0
+    b1 = g10 + g11*sector + g12*meanses + u1"""
+
+
+@pytest.fixture(scope="module")
+def model4() -> Any:
+    return hlm.Model(MODEL4).fit(hlm.datasets.hsb())
+
+
+def test_hlms_names_in_hlms_order(model4: Any) -> None:
+    frame = model4.residuals(level=2, extra=["PRACAD", "size", "sector"])
+    assert list(frame) == [
+        "id", "nj", "chipct", "mdist", "lntotvar", "olsrsvar", "mdrsvar", "ebintrcp", "ebses", "olintrcp",
+        "olses", "fvintrcp", "fvses", "ecintrcp", "ecses", "pv00", "pv10", "pv11", "sector", "meanses",
+        "pracad", "size",
+    ]  # fmt: skip
+    assert len(frame) == 160
+    assert frame["nj"].sum() == 7185
+    assert all(len(name) <= 8 for name in frame)
+
+
+def test_every_column_has_a_label(model4: Any) -> None:
+    for level in (1, 2):
+        frame = residuals(model4, level, "all")
+        assert list(frame.attrs["labels"]) == list(frame)
+        assert all(frame.attrs["labels"].values())
+    assert frame.attrs["labels"]["ebses"] == "EB residual: SES slope"
+    assert frame.attrs["labels"]["pracad"] == "Proportion of students in the academic track"
+
+
+def test_level1_file(model4: Any) -> None:
+    frame = model4.residuals(level=1, extra=["minority", "pracad"])
+    assert list(frame) == [
+        "id", "l1resid", "fitval", "sigma", "ses", "sector", "meanses", "minority", "pracad",
+    ]  # fmt: skip
+    assert len(frame) == 7185
+    assert frame.index.name == "row"
+    assert "mathach" in residuals(model4, 1, "all")
+
+
+def test_a_nonrandom_coefficient_has_a_fitted_value_and_no_residual() -> None:
+    frame = model("raw").fit(small(n_units=16).data()).residuals()
+    assert {"ebx", "olx", "pv11", "fvz", "ecz"} <= set(frame)
+    assert not {"ebz", "olz", "pv22"} & set(frame)
+    np.testing.assert_array_equal(frame["fvz"], frame["ecz"])
+
+
+def test_variance_names_follow_the_subscripts_of_tau() -> None:
+    frame = model("random only").fit(small(n_units=16).data()).residuals()
+    assert [name for name in frame if name.startswith("pv")] == [
+        "pv00",
+        "pv10",
+        "pv11",
+        "pv20",
+        "pv21",
+        "pv22",
+    ]
+    frame = model("no intercept").fit(small(n_units=16).data()).residuals()
+    assert [name for name in frame if name.startswith("pv")] == ["pv11", "pv21", "pv22"]
+
+
+def test_names_stay_unique_in_eight_letters() -> None:
+    raw = small(n_units=20)
+    raw.columns = {"y": raw.columns["y"], "academic1": raw.columns["x"], "academic2": raw.columns["z"]}
+    raw.level2["nj"] = raw.level2.pop("v")
+    m = hlm.Model("y = b0 + b1*academic1 + b2*academic2 + r\nb0 = g00 + g01*nj + u0\nb1 = g10\nb2 = g20")
+    frame = m.fit(raw.data()).residuals()
+    assert {"fvacadem", "fvacade2", "ecacadem", "ecacade2", "nj", "nj2"} <= set(frame)
+    np.testing.assert_array_equal(frame["nj2"], raw.level2["nj"])
+    assert len(set(frame)) == frame.shape[1]
+
+
+def test_unique_name_counts_on() -> None:
+    taken = ["abcdefgh", "abcdefg2"]
+    assert unique_name("abcdefgh", taken) == "abcdefg3"
+    assert unique_name("ABCDEFGH", taken) == "ABCDEFG3"
+    assert unique_name("long_variable_name", [], 8) == "long_var"
+
+
+def test_unknown_variables_and_levels_are_named(model4: Any) -> None:
+    with pytest.raises(OutputError, match=r"'pracat'.*Did you mean 'pracad'"):
+        model4.residuals(extra=["pracat"])
+    with pytest.raises(OutputError, match=r"'minority'"):
+        model4.residuals(level=2, extra="minority")
+    with pytest.raises(OutputError, match="level=3"):
+        model4.residuals(level=3)
+
+
+def test_one_file_data_and_text_ids() -> None:
+    raw = small(n_units=16)
+    ids = np.array([f"school {j:02d}" for j in raw.unit])
+    data = hlm.read({"id": ids, **raw.columns, **{k: v[raw.unit] for k, v in raw.level2.items()}}, id="id")
+    fit, other = model("slopes").fit(data), model("slopes").fit(raw.data())
+    frame, wanted = fit.residuals(extra="all"), other.residuals(extra=["v"])
+    assert frame["id"].iloc[3] == "school 03"
+    assert "v" in frame
+    np.testing.assert_allclose(frame[wanted.columns[1:]].to_numpy(), wanted.iloc[:, 1:].to_numpy(), rtol=1e-8)
+
+
+def test_extra_level2_variables_may_have_missing_values() -> None:
+    raw = small(n_units=16)
+    raw.level2["v"][2] = np.nan
+    frame = model("slopes").fit(raw.data()).residuals(extra="v")
+    assert np.isnan(frame["v"].iloc[2])
+    assert frame["v"].notna().sum() == 15

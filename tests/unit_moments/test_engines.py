@@ -1,0 +1,248 @@
+"""Moments by DuckDB, Polars, Dask and Spark: the same numbers and the same refusals as from rows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.errors import DataError
+from hlmbayes.unit_moments import engine_sources, engines
+from tests.small import model, small
+
+ENGINES = ("duckdb", "polars", "dask", pytest.param("spark", marks=pytest.mark.slow))
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning",
+    "ignore:The inplace keyword",  # Dask's own
+    "ignore:PySpark does not yet fully support pandas",
+)
+
+
+def need(engine: str) -> None:
+    """Skip with a reason where an engine is missing; in CI it must not be."""
+    package = engine_sources.PACKAGES[engine]
+    missing = None
+    if engine_sources.find_spec(package) is None:
+        missing = f"{package} is not installed"
+    elif engine == "spark" and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        missing = "Spark needs Java, which is not on this machine"
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+
+
+@pytest.fixture(scope="module")
+def spark():
+    need("spark")
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    builder = builder.config("spark.sql.shuffle.partitions", "2").config("spark.driver.host", "127.0.0.1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(params=ENGINES)
+def lazy(request):
+    """A function that makes an engine's frame of a pandas frame."""
+    engine = request.param
+    need(engine)
+    if engine == "duckdb":
+        import duckdb
+
+        return lambda frame: duckdb.connect().from_df(frame)
+    if engine == "polars":
+        import polars as pl
+
+        return lambda frame: pl.from_pandas(frame).lazy()
+    if engine == "dask":
+        import dask.dataframe as dd
+
+        return lambda frame: dd.from_pandas(frame, npartitions=3)
+    session = request.getfixturevalue("spark")
+    return session.createDataFrame
+
+
+def frame_of(seed: int = 3, level: float = 0.0) -> pd.DataFrame:
+    """Rows in no order, level-2 variables on every row, some values missing, one unit lost by it."""
+    source = small(seed, n_units=14)
+    frame = pd.DataFrame({"id": source.unit + 100, **source.columns})
+    frame["y"] += level
+    for name, values in source.level2.items():
+        frame[name] = values[source.unit]
+    frame.loc[3, "x"] = np.nan
+    frame.loc[[5, 6], "y"] = np.nan
+    frame.loc[frame["id"] == 100, "y"] = np.nan
+    return frame.sample(frac=1.0, random_state=1).reset_index(drop=True)
+
+
+def assert_same(got, wanted) -> None:
+    np.testing.assert_array_equal(got.unit_ids, wanted.unit_ids)
+    np.testing.assert_array_equal(got.n, wanted.n)
+    assert (got.columns, got.n_dropped, got.notes) == (wanted.columns, wanted.n_dropped, wanted.notes)
+    np.testing.assert_allclose(got.mean, wanted.mean, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(got.sscp, wanted.sscp, rtol=1e-9, atol=1e-11)
+    for name, values in wanted.level2.items():
+        np.testing.assert_array_equal(got.level2[name], values)
+
+
+def assert_same_fit(m, got, wanted) -> None:
+    a, b = m.fit(got), m.fit(wanted)
+    for name in ("gamma", "tau", "sigma2", "se_sigma2", "se_tau", "vcov", "vcov_robust"):
+        np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e6])
+def test_an_engine_gives_the_moments_and_the_fit_of_the_rows(lazy, level: float) -> None:
+    frame, m = frame_of(level=level), model("slopes")
+    wanted = hlm.moments(frame, id="id", model=m)
+    got = hlm.moments(lazy(frame), id="ID", model=m)
+    assert wanted.n_dropped == 4
+    assert_same(got, wanted)
+    assert_same_fit(m, got, wanted)
+
+
+def test_units_far_apart_are_aggregated_about_their_own_means(lazy) -> None:
+    frame = frame_of()
+    frame["y"] += 1e7 * (frame["id"] - 107)
+    wanted = hlm.moments(frame, id="id", columns=["y", "x"])
+    got = hlm.moments(lazy(frame), id="id", columns=["y", "x"])
+    assert_same(got, wanted)
+    plain = engines.LARGEST_OFFSET
+    try:
+        engines.LARGEST_OFFSET = np.inf
+        lost = hlm.moments(lazy(frame), id="id", columns=["y", "x"])
+    finally:
+        engines.LARGEST_OFFSET = plain
+    assert np.abs(lost.sscp[:, 0, 0] / wanted.sscp[:, 0, 0] - 1)[wanted.n > 1].max() > 1e-6
+
+
+def test_a_missing_id_is_refused(lazy) -> None:
+    frame = frame_of()
+    frame["id"] = frame["id"].astype("float64")
+    frame.loc[[1, 2], "id"] = np.nan
+    with pytest.raises(DataError, match="'id' of the data is missing in 2 rows"):
+        hlm.moments(lazy(frame), id="id", columns=["y"])
+
+
+def test_text_ids(lazy) -> None:
+    frame = frame_of()
+    frame["id"] = [f"s{value}" for value in frame["id"]]
+    assert_same(hlm.moments(lazy(frame), columns=["y"]), hlm.moments(frame, columns=["y"]))
+
+
+def test_integer_and_boolean_columns(lazy) -> None:
+    frame = frame_of()
+    frame["d"], frame["k"] = frame["d"] > 0.5, np.arange(len(frame))
+    names = ["d", "k", "y"]
+    assert_same(hlm.moments(lazy(frame), columns=names), hlm.moments(frame, columns=names))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda f: f.assign(w=f["w"].where(f.index != 4)),
+            "'w' of the data is missing on some rows in 1 of 14",
+        ),
+        (lambda f: f.assign(w=f["w"] + (f.index == 4)), "differs between rows of the same unit in 1 of 14"),
+        (lambda f: f.assign(x="a"), "'x' of the data is not numeric"),
+        (lambda f: f.assign(x=f["x"].where(f.index != 4, np.inf)), "'x' of the data has infinite values"),
+        (lambda f: f.assign(x=np.nan), "nothing is left to analyse"),
+        (lambda f: f.drop(columns="x"), "no column 'x'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_words(change, words: str) -> None:
+    pl = pytest.importorskip("polars")
+    with pytest.raises(DataError, match=words):
+        hlm.moments(pl.from_pandas(change(frame_of())).lazy(), id="id", model=model("slopes"))
+
+
+def files(tmp_path, frame: pd.DataFrame) -> str:
+    for k in range(3):
+        frame.iloc[k::3].to_parquet(tmp_path / f"part{k}.parquet", index=False)
+    return str(tmp_path / "part*.parquet")
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, None])
+def test_many_parquet_files(tmp_path, engine: str | None, request) -> None:
+    need(engine or "duckdb")
+    if engine == "spark":
+        request.getfixturevalue("spark")
+    frame, m = frame_of(), model("slopes")
+    assert_same(hlm.moments(files(tmp_path, frame), model=m, engine=engine), hlm.moments(frame, model=m))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_csv_files(tmp_path, engine: str, request) -> None:
+    need(engine)
+    if engine == "spark":
+        request.getfixturevalue("spark")
+    frame, m = frame_of(), model("slopes")
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    got = hlm.moments(tmp_path / "a.csv", model=m, engine=engine)
+    assert_same(got, hlm.moments(tmp_path / "a.csv", model=m))
+
+
+def test_a_folder_and_a_list_of_files(tmp_path) -> None:
+    need("duckdb")
+    frame = frame_of()
+    files(tmp_path, frame)
+    wanted = hlm.moments(frame, columns=["y"])
+    assert_same(hlm.moments(tmp_path, columns=["y"], engine="duckdb"), wanted)
+    assert_same(hlm.moments(sorted(tmp_path.iterdir()), columns=["y"]), wanted)
+
+
+def test_level2_variables_from_a_second_source(tmp_path) -> None:
+    need("duckdb")
+    frame, m = frame_of(), model("slopes")
+    units = frame.groupby("id", as_index=False)[["w", "v"]].first()
+    units.loc[len(units)] = [999, 0.0, 0.0]
+    pattern = files(tmp_path, frame.drop(columns=["w", "v"]))
+    got = hlm.moments(pattern, units, id="id", model=m)
+    wanted = hlm.moments(frame, model=m)
+    np.testing.assert_array_equal(got.level2["w"], wanted.level2["w"])
+    assert any("999" in note for note in got.notes)
+    assert_same_fit(m, got, wanted)
+    with pytest.raises(DataError, match="no record"):
+        hlm.moments(pattern, units[units["id"] != 104], id="id", model=m)
+
+
+def test_columns_and_model_together() -> None:
+    source, m = small(3), model("slopes")
+    got = hlm.moments(source.data(), model=m, columns=["Z", "x"], level2=["v"])
+    assert got.columns == ("y", "x", "z")
+    assert list(got.level2) == ["w", "v"]
+
+
+def test_what_is_asked_wrongly_is_refused_in_words(tmp_path, monkeypatch) -> None:
+    with pytest.raises(DataError, match="which columns"):
+        hlm.moments(frame_of())
+    with pytest.raises(DataError, match="engine 'sql' is not known"):
+        hlm.moments(frame_of(), columns=["y"], engine="sql")
+    with pytest.raises(DataError, match="engines read Parquet or CSV"):
+        hlm.moments("a.sav", columns=["y"], engine="duckdb")
+    need("duckdb")
+    with pytest.raises(DataError, match="DuckDB cannot read"):
+        hlm.moments(tmp_path / "no*.parquet", columns=["y"], engine="duckdb")
+    with pytest.raises(DataError, match=r"cannot read a builtins\.int"):
+        hlm.moments(3, columns=["y"])
+    monkeypatch.setattr(engine_sources, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"pip install \"hlmbayes\[engines\]\""):
+        hlm.moments("rows.parquet", columns=["y"], engine="duckdb")
+    with pytest.raises(DataError, match=r"many files the package duckdb is needed"):
+        hlm.moments("rows*.parquet", columns=["y"])
+    frame_of().to_parquet(tmp_path / "rows.parquet")
+    assert hlm.moments(tmp_path / "rows.parquet", columns=["y"]).n_units == 13
