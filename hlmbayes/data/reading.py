@@ -1,7 +1,7 @@
 """File formats and data frames -> columns by name, with their labels.
 
 Nothing here knows about levels: `read_table` turns one source into a `Table`,
-and :mod:`hlmbayes.data` joins tables.  Columns are views of the source where
+and `two_level` joins tables.  Columns are views of the source where
 the source allows it and are converted one by one when first asked for, so a
 wide frame costs nothing for the columns a model does not use.
 """

@@ -205,7 +205,7 @@ class Model:
         return f'Model("""\n{self.equations()}\n""")'
 
     def fit(self, data: Any, *, method: str | None = None, algorithm: str = "exact", **options: Any) -> Fit:
-        """Estimate the model by REML (the default) or ML; see `hlmbayes.estimate.fit` for the options."""
+        """Estimate by REML (the default) or ML; see `hlmbayes.estimation.estimate.fit` for the options."""
         from ..estimation.estimate import fit
 
         return fit(self, data, method=method, algorithm=algorithm, **options)

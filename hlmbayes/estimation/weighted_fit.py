@@ -40,7 +40,7 @@ def fit_weighted(
     algorithm: str,
     **limits: Any,
 ) -> Fit:
-    """Estimate with one kind of weights; see `hlmbayes.estimate.fit`.
+    """Estimate with one kind of weights; see `hlmbayes.estimation.estimate.fit`.
 
     Raises
     ------

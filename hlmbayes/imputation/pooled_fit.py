@@ -53,7 +53,7 @@ def fit_imputed(
         Threads that fit at the same time; by default one for each processor where the data are large enough
         for that to pay.
     **options
-        As `hlmbayes.estimate.fit`: method, algorithm, weights, ...
+        As `hlmbayes.estimation.estimate.fit`: method, algorithm, weights, ...
 
     Raises
     ------

@@ -97,7 +97,7 @@ def sample(
 
 
 def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> Any:
-    """Give the model as a `pymc.Model`; see `hlmbayes.pymc_model.build`."""
+    """Give the model as a `pymc.Model`; see `hlmbayes.posterior.pymc_model.build`."""
     from .pymc_model import build as build_pymc
 
     return build_pymc(model, data, priors, marginal=marginal)
@@ -110,7 +110,7 @@ class Posterior:
     Attributes
     ----------
     data : xarray.DataTree
-        An ArviZ container; the layout is in `hlmbayes.container`.
+        An ArviZ container; the layout is in `hlmbayes.posterior.container`.
     model : Model
     priors : Priors
     settings : Settings
