@@ -17,6 +17,7 @@ however many, are algebra on those sums. Nothing is looped over units: see `plan
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
@@ -138,9 +139,7 @@ def weigh(system: System, theta: np.ndarray, factor: np.ndarray) -> Weighed:
     by_pairs, by_level2 = np.zeros((len(e), len(lay.pairs_u[0]))), np.zeros((p, len(system.level2)))
     logdet = quadratic = 0.0
     for block in blocks(J):
-        logdet += _weigh_random(system, theta, factor, block, e[: lay.nk, block], r[:q, block])
-        if p > q:
-            _weigh_others(system, theta, block, e[:, block], r[:, block])
+        logdet += weigh_block(system, theta, factor, block, e[:, block], r[:, block])
         by_pairs += e[:, block] @ system.level2_pairs(block).T
         by_level2 += r[:, block] @ system.level2[:, block].T
         t = system.products[:, p, block]
@@ -148,21 +147,73 @@ def weigh(system: System, theta: np.ndarray, factor: np.ndarray) -> Weighed:
     return Weighed(e, r, by_pairs, by_level2, logdet, quadratic)
 
 
+def weigh_block(
+    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray
+) -> float:
+    """Write the distinct planes of D'V^-1D into e and those of D'V^-1e into r; give log|V|.
+
+    Up to two random coefficients there may be many points at once: theta and factor (B, q, q), e and r
+    with a leading axis B, log|V| (B,).
+    """
+    q, nk = system.n_random, system.layout.nk
+    logdet = _weigh_random(system, theta, factor, block, e[..., :nk, :], r[..., :q, :])
+    if system.p > q:
+        weigh_others(system, theta, block, e, r)
+    return logdet
+
+
 def _weigh_random(
     system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
-) -> float:
-    """Write Z'V^-1D (its distinct planes) into k and Z'V^-1e into v, (q, J); give log|V|."""
+) -> Any:
+    """Write Z'V^-1D (its distinct planes) into k and Z'V^-1e into v; give log|V|."""
+    if system.n_random == 0:
+        return np.zeros(theta.shape[:-2])[()]
+    if system.n_random == 1:
+        return _weigh_one(system, theta, block, k, v)
+    if system.n_random == 2:
+        return _weigh_two(system, theta, factor, block, k, v)
+    return _weigh_many(system, factor, block, k, v)
+
+
+def _weigh_one(system: System, theta: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray) -> Any:
+    """Do it for one random coefficient: (1 + A Theta)^-1 is a number a unit."""
+    products = system.products[0, :, block]
+    inverse = 1.0 / (1.0 + theta[..., 0] * products[0])
+    np.multiply(products[:-1], inverse[..., None, :], out=k)
+    np.multiply(products[-1:], inverse[..., None, :], out=v)
+    return -np.log(inverse).sum(axis=-1)
+
+
+def _weigh_two(
+    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
+) -> Any:
+    """Do it for q = 2: (I + A Theta)^-1 = (I + adj(Theta) adj(A)) / (1 + tr(A Theta) + |A| |Theta|)."""
+    table, turned = system.adjugate
+    lead, (a, b, d) = theta.shape[:-2], (theta[..., 0, 0], theta[..., 0, 1], theta[..., 1, 1])
+    adjugate, rows = np.empty((*lead, 2, 2)), np.zeros((*lead, 4, 5))
+    adjugate[..., 0, 0], adjugate[..., 1, 1] = d, a
+    adjugate[..., 0, 1] = adjugate[..., 1, 0] = -b
+    rows[..., 0, 0] = rows[..., 1, 1] = rows[..., 2, 2] = rows[..., 3, 3] = 1.0
+    rows[..., 0, 1] = rows[..., 3, 4] = a
+    rows[..., 0, 2], rows[..., 2, 4] = 2.0 * b, -b
+    rows[..., 0, 3] = rows[..., 1, 4] = d
+    rows[..., 0, 4] = (factor[..., 0, 0] * factor[..., 1, 1] - factor[..., 0, 1] * factor[..., 1, 0]) ** 2
+    numerators = (rows.reshape(-1, 5) @ table[:, block]).reshape(*lead, 4, -1)
+    inverse = 1.0 / numerators[..., 0, :]
+    np.multiply(numerators[..., 1:, :], inverse[..., None, :], out=k[..., :3, :])
+    rest = turned[:, :, block]
+    part = (adjugate @ rest.reshape(2, -1)).reshape(*lead, *rest.shape)
+    part += system.products[:, 2:, block]
+    part *= inverse[..., None, None, :]
+    if k.shape[-2] > 3:
+        k[..., 3:, :] = part[..., :-1, :].reshape(*lead, k.shape[-2] - 3, -1)
+    v[:] = part[..., -1, :]
+    return -np.log(inverse).sum(axis=-1)
+
+
+def _weigh_many(system: System, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray) -> Any:
+    """Do it for any q, at one point."""
     q, products = system.n_random, system.products[:, :, block]
-    if q == 0:
-        return 0.0
-    if q == 1:
-        inverse = 1.0 / (1.0 + theta[0, 0] * products[0, 0])
-        np.multiply(products[0, :-1], inverse, out=k)
-        np.multiply(products[0, -1:], inverse, out=v)
-        return -float(np.log(inverse).sum())
-    if q == 2:
-        root = factor[0, 0] * factor[1, 1] - factor[0, 1] * factor[1, 0]
-        return _weigh_two(system, theta, float(root) ** 2, block, k, v)
     c, s = _factor_and_solve(products, factor)
     m, n = q * (q + 1) // 2, len(v[0])
     for a in range(q):
@@ -175,38 +226,16 @@ def _weigh_random(
     return 2.0 * float(np.log(np.prod([c[a, a] for a in range(q)], axis=0)).sum())
 
 
-def _weigh_two(
-    system: System, theta: np.ndarray, det: float, block: slice, k: np.ndarray, v: np.ndarray
-) -> float:
-    """Do it for q = 2: (I + A Theta)^-1 = (I + adj(Theta) adj(A)) / (1 + tr(A Theta) + |A| |Theta|)."""
-    table, turned = system.adjugate
-    (a, b), (_, d) = theta.tolist()
-    adjugate = np.array([[d, -b], [-b, a]])
-    numerators = np.array(
-        [[1.0, a, 2 * b, d, det], [0, 1, 0, 0, d], [0, 0, 1, 0, -b], [0, 0, 0, 1, a]]
-    ) @ table[:, block]  # fmt: skip
-    inverse = 1.0 / numerators[0]
-    np.multiply(numerators[1:], inverse, out=k[:3])
-    rest = turned[:, :, block]
-    part = np.tensordot(adjugate, rest, axes=1)
-    part += system.products[:, 2:, block]
-    part *= inverse
-    if len(k) > 3:
-        k[3:] = part[:, :-1].reshape(len(k) - 3, -1)
-    v[:] = part[:, -1]
-    return -float(np.log(inverse).sum())
-
-
-def _weigh_others(system: System, theta: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray) -> None:
+def weigh_others(system: System, theta: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray) -> None:
     """Write the planes of the columns that are not random: D'D - B'Theta K and D'e - B'Theta v."""
     lay, q = system.layout, system.n_random
     rows, cols = np.tril_indices(system.p - q)
     b, others = system.products[:, q:-1, block], system.others[:, :, block]
-    e[lay.nk :], r[q:] = others[rows, cols], others[:, -1]
+    e[..., lay.nk :, :], r[..., q:, :] = others[rows, cols], others[:, -1]
     if q:
-        shrunk = np.tensordot(theta, e[lay.k[:, q:]], axes=1)
-        e[lay.nk :] -= np.einsum("amj,amj->mj", b[:, rows], shrunk[:, cols])
-        r[q:] -= np.einsum("amj,aj->mj", b, theta @ r[:q])
+        shrunk = np.einsum("...ab,...bmj->...amj", theta, e[..., lay.k[:, q:], :])
+        e[..., lay.nk :, :] -= np.einsum("amj,...amj->...mj", b[:, rows], shrunk[..., cols, :])
+        r[..., q:, :] -= np.einsum("amj,...aj->...mj", b, theta @ r[..., :q, :])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

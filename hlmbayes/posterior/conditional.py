@@ -47,8 +47,7 @@ def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: B
     ``batch`` is what `evaluate_batch` says of the points, where that is known already.
     """
     batch = evaluate_batch(target, phi) if batch is None else batch
-    noise = rng.standard_normal(batch.delta.shape)
-    delta = batch.delta + np.einsum("bfg,bg->bf", batch.root, noise)
+    delta = batch.delta(target.system, rng.standard_normal(batch.half.shape))
     parts = unpack(target, phi)
     gamma = target.design.gamma_ols + delta * target.system.gamma_scale
     return Draws(phi, gamma, parts.tau, parts.sigma)
@@ -145,5 +144,7 @@ def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> n
     design = target.design
     if moved:
         gamma = gamma - design.gamma_ols
-    parts = [gamma[:, columns] @ w.T for w, columns in zip(design.w, design.columns, strict=True)]
-    return np.stack(parts, axis=2)
+    result = np.empty((len(gamma), design.n_units, len(design.w)))
+    for k, (w, columns) in enumerate(zip(design.w, design.columns, strict=True)):
+        result[:, :, k] = gamma[:, columns] @ w.T
+    return result

@@ -66,14 +66,30 @@ def dataset(
     import xarray as xr
 
     names = {**DIMS, **(dims or {})}
-    variables = {
-        name: ((*leading, *names.get(name, ())), np.asarray(value)) for name, value in values.items()
-    }
-    used = {dim for at, _ in variables.values() for dim in at}
-    result = xr.Dataset(variables, coords={k: v for k, v in known.items() if k in used})
-    for dim in used & set(CHAIN):
-        result = result.assign_coords({dim: np.arange(result.sizes[dim])})
-    return result
+    variables: dict[str, Any] = {}
+    sizes: dict[Any, int] = {}
+    for name, value in values.items():
+        array, dimensions = np.asarray(value), (*leading, *names.get(name, ()))
+        variables[name] = xr.Variable(dimensions, array, fastpath=True)
+        sizes |= variables[name].sizes
+    numbered = {dim: np.arange(sizes[dim]) for dim in CHAIN if dim in sizes}
+    used = {dim: value for dim, value in known.items() if dim in sizes}
+    return xr.Dataset(variables, coords=_coordinates({**used, **numbered}))
+
+
+def _coordinates(known: Mapping[str, Any]) -> xr.Coordinates:
+    """Make index coordinates by hand: left to guess what they are, xarray first imports dask and sparse."""
+    import pandas as pd
+    import xarray as xr
+    from xarray.indexes import PandasIndex
+
+    indexes = {}
+    for dim, value in known.items():
+        array = np.asarray(value)
+        index = pd.Index(array, dtype=object if array.dtype.kind == "U" else None, name=dim)
+        indexes[dim] = PandasIndex(index, dim, coord_dtype=array.dtype)
+    variables = {dim: index.create_variables()[dim] for dim, index in indexes.items()}
+    return xr.Coordinates(variables, indexes=indexes)
 
 
 def labelled(variables: Mapping[str, Any], known: Mapping[str, Any], attrs: Mapping[str, Any]) -> xr.Dataset:
@@ -133,25 +149,26 @@ def flat(data: xr.DataTree, name: str, group: str = "posterior") -> np.ndarray:
 
 def moments_dataset(moments: Moments) -> xr.Dataset:
     """Give moments as a dataset a file can hold."""
-    import xarray as xr
-
     unit, column = ("unit",), ("unit", "column")
     level2 = np.array([np.asarray(v, dtype=float) for v in moments.level2.values()])
-    return xr.Dataset(
-        {
-            "n": (unit, moments.n),
-            "weight": (unit, moments.weight),
-            "mean": (column, moments.mean),
-            "sscp": ((*column, "column_bis"), moments.sscp),
-            "level2": (("level2_variable", "unit"), level2.reshape(len(moments.level2), moments.n_units)),
-        },
-        coords={
-            "unit": text_or_numbers(moments.unit_ids),
-            "column": list(moments.columns),
-            "level2_variable": np.array(list(moments.level2), dtype=str),
-        },
-        attrs={"id_name": moments.id_name, "n_dropped": moments.n_dropped, "notes": "\n".join(moments.notes)},
-    )
+    values = {
+        "n": moments.n,
+        "weight": moments.weight,
+        "mean": moments.mean,
+        "sscp": moments.sscp,
+        "level2": level2.reshape(len(moments.level2), moments.n_units),
+    }
+    known = {
+        "unit": text_or_numbers(moments.unit_ids),
+        "column": list(moments.columns),
+        "level2_variable": np.array(list(moments.level2), dtype=str),
+    }
+    dims = {
+        "n": unit, "weight": unit, "mean": column, "sscp": (*column, "column_bis"),
+        "level2": ("level2_variable", "unit"),
+    }  # fmt: skip
+    attrs = {"id_name": moments.id_name, "n_dropped": moments.n_dropped, "notes": "\n".join(moments.notes)}
+    return dataset(values, known, (), dims).assign_attrs(attrs)
 
 
 def moments_from(dataset: Any) -> Moments:

@@ -1,66 +1,59 @@
 """The marginal density and its gradient, compiled (Numba): the twin of `marginal.value_and_gradient`.
 
 A gradient of a few hundred units takes NumPy half a millisecond, nearly all of it spent between array
-operations. Here every operation is a loop over units, whose arrays stay in the processor's cache. The
-formulas are those of `likelihood`, with sums over units of products of level-2 predictors taken from
-`Target.ww`; a test holds the two against each other.
+operations. Here every operation is a loop over a block of units, whose working arrays stay in the
+processor's cache whatever the number of units. The formulas are those of `likelihood.evaluate`, in the
+square-root form for any number of random coefficients; a test holds the two against each other.
+
+Everything is read from one array of floats (`kernel_tables`), so that a sampler written in another
+language can call `density`, a C function, without Python.
+
+The compiler's time grows with the number of array types and of calls it sees: arrays are one- or
+two-dimensional floats only, and allocated in one place.
 """
 
 from __future__ import annotations
 
+from ctypes import POINTER, c_double
+from math import exp, log, log1p, sqrt, tanh
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import carray, cfunc, njit, types
 
-from .kernel_tables import Tables
+BLOCK = 256  # units whose working arrays stay in the cache
+LARGE = 1e150  # a product of determinants up to here takes one more without overflow
+HEADER = 11
 
 FAST: dict[str, Any] = {
     "cache": True,
-    "nogil": True,
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz", "arcp"},
 }
 # what only compiled code calls needs no way in from Python
-INSIDE: dict[str, Any] = {
-    **FAST,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
+INSIDE: dict[str, Any] = {**FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+# --- small matrices --------------------------------------------------------------------------------
 
 
 @njit(**INSIDE)
-def _curve(c, x):  # type: ignore[no-untyped-def]
-    """Give a prior's log density and its slope at x > 0."""
-    ratio = (x / c[3]) ** 2
-    value = c[0] - c[2] * np.log1p(ratio) - c[4] * x - c[5] * x * x
-    slope = -2.0 * c[2] * ratio / (x * (1.0 + ratio)) - c[4] - 2.0 * c[5] * x if x > 0.0 else -c[4]
-    if c[1] != 0.0 or c[6] != 0.0 or c[7] != 0.0:
-        value += c[1] * np.log(x) - c[6] / x - c[7] / (x * x)
-        slope += c[1] / x + c[6] / (x * x) + 2.0 * c[7] / (x * x * x)
-    return value, slope
-
-
-@njit(**INSIDE)
-def _invert(a, inverse):  # type: ignore[no-untyped-def]
-    """Write the inverse of a positive definite matrix; give its log-determinant, or nan."""
-    f = a.shape[0]
-    c = np.zeros((f, f))
+def _invert(a, c, root, inverse):  # type: ignore[no-untyped-def]
+    """Write the inverse of a positive definite matrix, c and root being room; give log|a|, or nan."""
+    f, logdet = a.shape[0], 0.0
     for j in range(f):
         for i in range(j, f):
             total = a[i, j]
             for k in range(j):
                 total -= c[i, k] * c[j, k]
-            if i == j:
-                if not total > 1e-13 * a[j, j]:
-                    return np.nan
-                c[j, j] = np.sqrt(total)
-            else:
+            if i > j:
                 c[i, j] = total / c[j, j]
-    logdet = 0.0
-    root = np.zeros((f, f))
+            elif total > 1e-13 * a[j, j]:
+                c[j, j] = sqrt(total)
+                logdet += log(total)
+            else:
+                return np.nan
     for j in range(f):
-        logdet += 2.0 * np.log(c[j, j])
         root[j, j] = 1.0 / c[j, j]
         for i in range(j + 1, f):
             total = 0.0
@@ -77,312 +70,479 @@ def _invert(a, inverse):  # type: ignore[no-untyped-def]
 
 
 @njit(**INSIDE)
-def _reduce(products, factor, s, c):  # type: ignore[no-untyped-def]
-    """Write S = C^-1 L' products (q, m, J) and C (q, q, J); give sum_j log|R_j|."""
-    q, m, J = products.shape
+def _sandwich(a, b, room, result):  # type: ignore[no-untyped-def]
+    """Write a b a' (n, n) for a (n, m) and symmetric b (m, m), room being (n, m)."""
+    n, m = a.shape
+    for i in range(n):
+        for k in range(m):
+            total = 0.0
+            for h in range(m):
+                total += a[i, h] * b[h, k]
+            room[i, k] = total
+    for i in range(n):
+        for j in range(n):
+            total = 0.0
+            for k in range(m):
+                total += room[i, k] * a[j, k]
+            result[i, j] = total
+
+
+# --- rows of arrays, over the units of a block ------------------------------------------------------
+
+
+@njit("void(f8[:,::1], i8, f8, f8[:,::1], i8, i8, i8)", **INSIDE)
+def _put(y, i, a, x, k, lo, n):  # type: ignore[no-untyped-def]
+    """Write y[i] = a x[k, lo:]."""
+    to, row = y[i, :n], x[k, lo : lo + n]
+    for j in range(n):
+        to[j] = a * row[j]
+
+
+@njit("void(f8[:,::1], i8, f8, f8[:,::1], i8, i8, i8)", **INSIDE)
+def _add(y, i, a, x, k, lo, n):  # type: ignore[no-untyped-def]
+    """Write y[i] += a x[k, lo:]."""
+    to, row = y[i, :n], x[k, lo : lo + n]
+    for j in range(n):
+        to[j] += a * row[j]
+
+
+@njit("void(f8[:,::1], i8, f8, f8[:,::1], i8, f8[:,::1], i8, i8)", **INSIDE)
+def _add_times(y, i, a, x, k, z, h, n):  # type: ignore[no-untyped-def]
+    """Write y[i] += a x[k] z[h]."""
+    to, one, two = y[i, :n], x[k, :n], z[h, :n]
+    for j in range(n):
+        to[j] += a * one[j] * two[j]
+
+
+@njit("void(f8[:,::1], i8, f8[:,::1], i8, i8)", **INSIDE)
+def _times(y, i, x, k, n):  # type: ignore[no-untyped-def]
+    """Write y[i] *= x[k]."""
+    to, row = y[i, :n], x[k, :n]
+    for j in range(n):
+        to[j] *= row[j]
+
+
+@njit("f8(f8[:,::1], i8, f8[:,::1], i8, i8, i8)", **INSIDE)
+def _dot(x, k, y, i, lo, n):  # type: ignore[no-untyped-def]
+    """Give sum x[k] y[i, lo:]."""
+    one, two, total = x[k, :n], y[i, lo : lo + n], 0.0
+    for j in range(n):
+        total += one[j] * two[j]
+    return total
+
+
+@njit("f8(f8[:,::1], i8, i8, f8[:,::1], i8, i8)", **INSIDE)
+def _dot_weighted(x, k, h, y, i, n):  # type: ignore[no-untyped-def]
+    """Give sum x[k] x[h] y[i]."""
+    one, two, weight, total = x[k, :n], x[h, :n], y[i, :n], 0.0
+    for j in range(n):
+        total += one[j] * two[j] * weight[j]
+    return total
+
+
+@njit("f8(f8[:,::1], i8, i8)", **INSIDE)
+def _root(c, row, n):  # type: ignore[no-untyped-def]
+    """Turn c[row] into the reciprocals of its roots; give the sum of its logarithms."""
+    x, logdet, product = c[row, :n], 0.0, 1.0
+    for j in range(n):
+        product *= x[j]
+        if product > LARGE:  # few logarithms, and no overflow
+            logdet += log(product)
+            product = 1.0
+    for j in range(n):
+        x[j] = 1.0 / sqrt(x[j])
+    return logdet + log(product)
+
+
+# --- sums over units -------------------------------------------------------------------------------
+
+
+@njit(**INSIDE)
+def _whiten(products, lo, n, factor, s, c):  # type: ignore[no-untyped-def]
+    """Write S = C^-1 L'Z'[Z D e], C C' = I + L'Z'Z L, of n units from lo; give their sum of log|C C'|."""
+    q = factor.shape[0]
+    m = products.shape[0] // q
     for k in range(q):
         for col in range(m):
-            for j in range(J):
-                s[k, col, j] = factor[0, k] * products[0, col, j]
+            _put(s, k * m + col, factor[0, k], products, col, lo, n)
             for a in range(1, q):
-                for j in range(J):
-                    s[k, col, j] += factor[a, k] * products[a, col, j]
+                _add(s, k * m + col, factor[a, k], products, a * m + col, lo, n)
     for k in range(q):
         for i in range(k, q):
-            for j in range(J):
-                c[i, k, j] = 1.0 if i == k else 0.0
-            for a in range(q):
-                for j in range(J):
-                    c[i, k, j] += factor[a, k] * s[i, a, j]
+            _put(c, i * q + k, factor[0, k], s, i * m, 0, n)
+            for a in range(1, q):
+                _add(c, i * q + k, factor[a, k], s, i * m + a, 0, n)
+        for j in range(n):
+            c[k * q + k, j] += 1.0
     logdet = 0.0
     for k in range(q):
         for i in range(k, q):
             for h in range(k):
-                for j in range(J):
-                    c[i, k, j] -= c[i, h, j] * c[k, h, j]
+                _add_times(c, i * q + k, -1.0, c, i * q + h, c, k * q + h, n)
             if i == k:
-                for j in range(J):
-                    logdet += np.log(c[k, k, j])
-                    c[k, k, j] = 1.0 / np.sqrt(c[k, k, j])  # the reciprocal from here on
+                logdet += _root(c, k * q + k, n)  # the reciprocal from here on
             else:
-                for j in range(J):
-                    c[i, k, j] *= c[k, k, j]
+                _times(c, i * q + k, c, k * q + k, n)
         for col in range(m):
             for h in range(k):
-                for j in range(J):
-                    s[k, col, j] -= c[k, h, j] * s[h, col, j]
-            for j in range(J):
-                s[k, col, j] *= c[k, k, j]
+                _add_times(s, k * m + col, -1.0, c, k * q + h, s, h * m + col, n)
+            _times(s, k * m + col, c, k * q + k, n)
     return logdet
 
 
 @njit(**INSIDE)
-def _fixed_sums(s, t, xx, xe):  # type: ignore[no-untyped-def]
-    """Take the units' S'S parts off X'X and X'e; give the sum of S_e'S_e."""
-    q, m, J = s.shape
-    plane = np.empty(J)
-    at = (-1, -1)
-    for e in range(len(t.pair)):
-        a, b, f, g = t.pair[e]
-        if at != (a, b):
-            at = (a, b)
-            for j in range(J):
-                plane[j] = s[0, a, j] * s[0, b, j]
-            for k in range(1, q):
-                for j in range(J):
-                    plane[j] += s[k, a, j] * s[k, b, j]
-        total = 0.0
-        for j in range(J):
-            total += plane[j] * t.ww[e, j]
-        xx[f, g] -= total
-        if a != b:
-            xx[g, f] -= total
-    for r in range(len(t.w)):
-        total = 0.0
-        for k in range(q):
-            for j in range(J):
-                total += s[k, t.w_block[r], j] * s[k, m - 1, j] * t.w[r, j]
-        xe[t.w_column[r]] -= total
+def _add_sums(s, q, level2, pairs, lo, n, plane, ss, se):  # type: ignore[no-untyped-def]
+    """Add a block's sums of S_D'S_D and S_D'S_e by level-2 columns; give its sum of S_e'S_e."""
+    u = level2.shape[0]
+    m = ss.shape[0] // u + 1
     square = 0.0
     for k in range(q):
-        for j in range(J):
-            square += s[k, m - 1, j] ** 2
+        square += _dot(s, k * m + m - 1, s, k * m + m - 1, 0, n)
+    for b in range(m - 1):
+        for a in range(b, m):
+            for k in range(q):
+                if k == 0:
+                    _put(plane, 0, 0.0, s, 0, 0, n)
+                _add_times(plane, 0, 1.0, s, k * m + a, s, k * m + b, n)
+            row = 0
+            for f in range(u):
+                if a == m - 1:
+                    se[b * u + f] += _dot(plane, 0, level2, f, lo, n)
+                    continue
+                for g in range(f + 1):
+                    total = _dot(plane, 0, pairs, row, lo, n)
+                    row += 1
+                    ss[a * u + f, b * u + g] += total
+                    if f > g:
+                        ss[a * u + g, b * u + f] += total
     return square
 
 
 @njit(**INSIDE)
-def _score(products, s, t, vg, delta, s2):  # type: ignore[no-untyped-def]
-    """Give sum_j of Z'V^-1Z - Z'V^-1X Vg X'V^-1Z - v v' / s2, (q, q), sigma2 = 1."""
-    q, m, J = s.shape
+def _add_score(products, s, level2, pairs, lo, n, vk, moved, s2, reduced, plane, score):  # type: ignore[no-untyped-def]
+    """Add a block's sum of Z'V^-1Z - Z'V^-1X Vg X'V^-1Z - v v' / s2, sigma2 = 1, to the lower triangle."""
+    q, u = score.shape[0], level2.shape[0]
+    m = products.shape[0] // q
     p = m - 1
-    reduced = products.copy()
-    for a in range(q):
-        for k in range(q):
-            for col in range(m):
-                for j in range(J):
-                    reduced[k, col, j] -= s[a, k, j] * s[a, col, j]
-    moved = np.zeros((p, J))
-    for r in range(len(t.w)):
-        for j in range(J):
-            moved[t.w_block[r], j] += t.w[r, j] * delta[t.w_column[r]]
-    v = np.empty((q, J))
     for k in range(q):
-        for j in range(J):
-            v[k, j] = reduced[k, p, j]
-        for a in range(p):
-            for j in range(J):
-                v[k, j] -= reduced[k, a, j] * moved[a, j]
-    spread = np.zeros((p, p, J))
-    for e in range(len(t.pair)):
-        a, b, f, g = t.pair[e]
-        weight = vg[f, g]
-        for j in range(J):
-            spread[a, b, j] += weight * t.ww[e, j]
-    score = np.zeros((q, q))
+        for col in range(m):
+            _put(reduced, k * m + col, 1.0, products, k * m + col, lo, n)
+            for a in range(q):
+                _add_times(reduced, k * m + col, -1.0, s, a * m + k, s, a * m + col, n)
+    for j in range(n):
+        plane[1, j] = 1.0
+    for a in range(p):
+        _put(plane, 0, moved[a * u], level2, 0, lo, n)
+        for f in range(1, u):
+            _add(plane, 0, moved[a * u + f], level2, f, lo, n)
+        for k in range(q):
+            _add_times(reduced, k * m + p, -1.0, reduced, k * m + a, plane, 0, n)
     for k in range(q):
         for h in range(k + 1):
-            total = 0.0
-            for j in range(J):
-                total += reduced[k, h, j] - v[k, j] * v[h, j] / s2
-            for a in range(p):
-                for j in range(J):
-                    total -= reduced[k, a, j] * reduced[h, a, j] * spread[a, a, j]
-                for b in range(a):
-                    for j in range(J):
-                        total -= spread[a, b, j] * (
-                            reduced[k, a, j] * reduced[h, b, j] + reduced[k, b, j] * reduced[h, a, j]
-                        )
-            score[k, h] = score[h, k] = total
-    return score
+            score[k, h] += _dot(reduced, k * m + h, plane, 1, 0, n)
+            score[k, h] -= _dot(reduced, k * m + p, reduced, h * m + p, 0, n) / s2
+    for a in range(p):
+        for b in range(a + 1):
+            _put(plane, 0, vk[a * u, b * u], pairs, 0, lo, n)
+            row = 1
+            for f in range(1, u):
+                for g in range(f + 1):
+                    weight = vk[a * u + f, b * u + g]
+                    if f > g:
+                        weight += vk[a * u + g, b * u + f]
+                    _add(plane, 0, weight, pairs, row, lo, n)
+                    row += 1
+            for k in range(q):
+                for h in range(k + 1):
+                    score[k, h] -= _dot_weighted(reduced, k * m + a, h * m + b, plane, 0, n)
+                    if a > b:
+                        score[k, h] -= _dot_weighted(reduced, k * m + b, h * m + a, plane, 0, n)
+
+
+# --- priors ----------------------------------------------------------------------------------------
 
 
 @njit(**INSIDE)
-def _correlations(y, q):  # type: ignore[no-untyped-def]
-    """Give C (q, q) and tanh(y)."""
-    c, z, at = np.zeros((q, q)), np.tanh(y), 0
-    for i in range(q):
-        left = 1.0
-        for j in range(i):
-            c[i, j] = z[at] * left
-            left *= np.sqrt((1.0 - z[at]) * (1.0 + z[at]))
-            at += 1
-        c[i, i] = left
-    return c, z
+def _curve(c, row, x):  # type: ignore[no-untyped-def]
+    """Give a prior's log density, up to a constant, and its slope at x > 0; see `distributions.Curve`."""
+    a, b, d, e, f, g = c[row, 1], c[row, 2], c[row, 4], c[row, 5], c[row, 6], c[row, 7]
+    ratio = (x / c[row, 3]) ** 2
+    value = -b * log1p(ratio) - d * x - e * x * x
+    slope = -d - 2.0 * e * x
+    if x > 0.0:
+        slope -= 2.0 * b * ratio / (x * (1.0 + ratio))
+    if a != 0.0 or f != 0.0 or g != 0.0:
+        value += a * log(x) - f / x - g / (x * x)
+        slope += a / x + f / (x * x) + 2.0 * g / (x * x * x)
+    return value, slope
 
 
 @njit(**INSIDE)
-def _log_prior(phi, t, gradient):  # type: ignore[no-untyped-def]
-    """Write the gradient of the log prior; give its value up to a constant."""
-    q = len(t.reference)
-    sigma = np.exp(phi[-1])
-    value, slope = _curve(t.curves[q], sigma)
-    value += phi[-1]
-    gradient[-1] = slope * sigma + 1.0
+def _log_prior(phi, reference, curves, shapes, wishart_df, gradient):  # type: ignore[no-untyped-def]
+    """Write the gradient of the log prior of everything but an inverse-Wishart tau; give its value."""
+    q = reference.shape[1]
+    last = gradient.shape[1] - 1
+    sigma = exp(phi[0, last])
+    value, slope = _curve(curves, q, sigma)
+    value += phi[0, last]
+    gradient[0, last] = slope * sigma + 1.0
     for k in range(q):
-        if t.wishart_df > 0.0:  # d tau / d sd; the density of tau is in _wishart
-            value += q * np.log(abs(phi[k]))
-            gradient[k] = q / phi[k]
+        if wishart_df > 0.0:  # d tau / d sd; the density of tau is in _wishart
+            value += q * log(abs(phi[0, k]))
+            gradient[0, k] = q / phi[0, k]
             continue
-        s = phi[k] * t.reference[k]
-        v, slope = _curve(t.curves[k], abs(s))
+        sign = -1.0 if phi[0, k] < 0.0 else 1.0
+        v, slope = _curve(curves, k, abs(phi[0, k]) * reference[0, k])
         value += v
-        gradient[k] = slope * np.sign(s) * t.reference[k]
-    for i in range(len(t.shapes)):
-        size = abs(phi[q + i])
-        value -= 2.0 * t.shapes[i] * (size + np.log1p(np.exp(-2.0 * size)))
-        gradient[q + i] = -2.0 * t.shapes[i] * np.tanh(phi[q + i])
+        gradient[0, k] = slope * sign * reference[0, k]
+    for i in range(shapes.shape[1]):
+        size = abs(phi[0, q + i])
+        value -= 2.0 * shapes[0, i] * (size + log1p(exp(-2.0 * size)))
+        gradient[0, q + i] = -2.0 * shapes[0, i] * tanh(phi[0, q + i])
     return value
 
 
 @njit(**INSIDE)
-def _wishart(phi, t, c, by_factor):  # type: ignore[no-untyped-def]
+def _wishart(phi, reference, c, wishart, df, room, by_factor):  # type: ignore[no-untyped-def]
     """Add the gradient of the log inverse-Wishart density in L = diag(s) C; give its value."""
-    q = len(t.reference)
-    inverse = np.zeros((q, q))
+    q = reference.shape[1]
     logdet = 0.0
-    for j in range(q):
-        logdet += np.log(abs(phi[j] * t.reference[j]) * c[j, j])
-        for i in range(j, q):
-            s = phi[i] * t.reference[i]
+    for j in range(q):  # room[:q] = L^-1
+        logdet += log(abs(phi[0, j] * reference[0, j]) * c[j, j])
+        for i in range(q):
+            s = phi[0, i] * reference[0, i]
             total = 1.0 if i == j else 0.0
             for k in range(j, i):
-                total -= s * c[i, k] * inverse[k, j]
-            inverse[i, j] = total / (s * c[i, i])
-    half = np.zeros((q, q))  # L^-1 S
-    inner = np.zeros((q, q))  # L^-1 S L^-T
-    for i in range(q):
-        for j in range(q):
-            for k in range(i + 1):
-                half[i, j] += inverse[i, k] * t.wishart[k, j]
+                total -= s * c[i, k] * room[k, j]
+            room[i, j] = total / (s * c[i, i]) if i >= j else 0.0
     trace = 0.0
     for i in range(q):
+        for j in range(q):  # L^-1 S, then L^-1 S L^-T - (df + q + 1) I
+            total = 0.0
+            for k in range(q):
+                total += room[i, k] * wishart[k, j]
+            room[q + i, j] = total
         for j in range(q):
-            for k in range(j + 1):
-                inner[i, j] += half[i, k] * inverse[j, k]
-        trace += inner[i, i]
-        inner[i, i] -= t.wishart_df + q + 1.0
+            total = 0.0
+            for k in range(q):
+                total += room[q + i, k] * room[j, k]
+            room[2 * q + i, j] = total
+        trace += room[2 * q + i, i]
+        room[2 * q + i, i] -= df + q + 1.0
     for i in range(q):
         for j in range(q):
-            for k in range(i, q):
-                by_factor[i, j] += inverse[k, i] * inner[k, j]
-    return -(t.wishart_df + q + 1.0) * logdet - 0.5 * trace
+            for k in range(q):
+                by_factor[i, j] += room[k, i] * room[2 * q + k, j]
+    return -(df + q + 1.0) * logdet - 0.5 * trace
+
+
+# --- coordinates -----------------------------------------------------------------------------------
 
 
 @njit(**INSIDE)
-def log_density(phi, t):  # type: ignore[no-untyped-def]
-    """Give the log posterior density at phi (d,), up to a constant, and its gradient (d,)."""
-    q, m, J = t.products.shape
-    ee, n, constant, e_scale = t.scalars
-    gradient = np.zeros(len(phi))
-    value = _log_prior(phi, t, gradient)
-    c, z = _correlations(phi[q:-1], q)
-    sigma = np.exp(phi[-1])
+def _correlations(phi, c):  # type: ignore[no-untyped-def]
+    """Write C (q, q); see `marginal.correlation_factor`."""
+    q = c.shape[0]
+    at = q
+    for i in range(q):
+        left = 1.0
+        for j in range(i):
+            z = tanh(phi[0, at])
+            c[i, j] = z * left
+            left *= sqrt((1.0 - z) * (1.0 + z))
+            at += 1
+        c[i, i] = left
+
+
+@njit(**INSIDE)
+def _chain(phi, reference, c, by_factor, gradient):  # type: ignore[no-untyped-def]
+    """Add the gradient in (s / ref, y) that a gradient in diag(s) C (q, q) comes to."""
+    q = reference.shape[1]
+    at = q
+    for i in range(q):
+        s = phi[0, i] * reference[0, i]
+        for j in range(i + 1):
+            gradient[0, i] += by_factor[i, j] * c[i, j] * reference[0, i]
+        left = 1.0
+        for j in range(i):
+            z = tanh(phi[0, at])
+            rest = 0.0
+            for k in range(j + 1, i + 1):
+                rest += c[i, k] * by_factor[i, k] * s
+            square = (1.0 - z) * (1.0 + z)
+            gradient[0, at] += by_factor[i, j] * s * left * square - z * rest
+            left *= sqrt(square)
+            at += 1
+
+
+# --- the density -----------------------------------------------------------------------------------
+
+
+@njit("Tuple((f8[:,::1], i8))(f8[::1], i8, i8, i8)", **INSIDE)
+def _matrix(t, at, rows, columns):  # type: ignore[no-untyped-def]
+    """Give a matrix of the array of floats, and where the next one begins."""
+    end = at + rows * columns
+    return t[at:end].reshape((rows, columns)), end
+
+
+@cfunc(
+    types.int64(
+        types.uint64, types.CPointer(types.double), types.CPointer(types.double),
+        types.CPointer(types.double), types.voidptr,
+    ),
+    **FAST,
+)  # fmt: skip
+def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
+    """Write the log density at phi = centre + root zeta, up to a constant, and its gradient in zeta.
+
+    A C function: ``size`` d, zeta (d,), room for the gradient (d,) and for the value, and what
+    `kernel_tables.flatten` gives. Returns 0, or 1 where the density is not finite.
+    """
+    header = carray(tables, (HEADER,), np.float64)
+    t = carray(tables, (int(header[10]),), np.float64)
+    d = int(size)
+    zeta, out = carray(point, (d,)), carray(slope, (d,))
+    q, m, J, u, F = int(t[0]), int(t[1]), int(t[2]), int(t[3]), int(t[4])
+    ee, n, e_scale, df, constant = t[5], t[6], t[7], t[8], t[9]
+    p = m - 1
+    pu = p * u
+    products, at = _matrix(t, HEADER, q * m, J)
+    level2, at = _matrix(t, at, u, J)
+    pairs, at = _matrix(t, at, u * (u + 1) // 2, J)
+    loading, at = _matrix(t, at, F, pu)
+    own_xx, at = _matrix(t, at, F, F)
+    own_xe, at = _matrix(t, at, 1, F)
+    to_factor, at = _matrix(t, at, q, q)
+    reference, at = _matrix(t, at, 1, q)
+    curves, at = _matrix(t, at, q + 1, 8)
+    shapes, at = _matrix(t, at, 1, q * (q - 1) // 2)
+    p0, at = _matrix(t, at, 1, F)
+    d0, at = _matrix(t, at, 1, F)
+    wishart, at = _matrix(t, at, q, q)
+    centre, at = _matrix(t, at, 1, d)
+    turn, at = _matrix(t, at, d, d)
+
+    width = min(J, BLOCK)
+    small = 2 * d + pu * (pu + F + 3) + F * (6 * F + pu + 2) + 8 * q * q + 2 * pu
+    room = np.zeros(small + (2 * q * m + q * q + 2) * width)
+    phi, at = _matrix(room, 0, 1, d)
+    gradient, at = _matrix(room, at, 1, d)
+    ss, at = _matrix(room, at, pu, pu)
+    turned, at = _matrix(room, at, pu, F)
+    room_fp, at = _matrix(room, at, F, pu)
+    xx, at = _matrix(room, at, F, F)
+    vg, at = _matrix(room, at, F, F)
+    room1, at = _matrix(room, at, F, F)
+    room2, at = _matrix(room, at, F, F)
+    delta, at = _matrix(room, at, 1, F)
+    xe, at = _matrix(room, at, 1, F)
+    c, at = _matrix(room, at, q, q)
+    factor, at = _matrix(room, at, q, q)
+    by_factor, at = _matrix(room, at, q, q)
+    score, at = _matrix(room, at, q, q)
+    room_q, at = _matrix(room, at, 3 * q, q)
+    se = room[at : at + pu]
+    moved = room[at + pu : at + 2 * pu]
+    at += 2 * pu
+    s, at = _matrix(room, at, q * m, width)
+    reduced, at = _matrix(room, at, q * m, width)
+    root, at = _matrix(room, at, q * q, width)
+    plane, at = _matrix(room, at, 2, width)
+
+    for i in range(d):
+        phi[0, i] = centre[0, i]
+        for j in range(d):
+            phi[0, i] += turn[i, j] * zeta[j]
+    value = _log_prior(phi, reference, curves, shapes, df, gradient)
+    _correlations(phi, c)
+    sigma = exp(phi[0, d - 1])
     s2 = (sigma / e_scale) ** 2
-    factor = np.zeros((q, q))
     for a in range(q):
         for b in range(q):
             for k in range(b, q):
-                factor[a, b] += t.to_factor[a, k] * phi[k] * t.reference[k] * c[k, b] / sigma
-    s, root = np.empty((q, m, J)), np.empty((q, q, J))
-    logdet = _reduce(t.products, factor, s, root) if q else 0.0
-    f = len(t.xe)
-    xx, xe, rss = t.xx.copy(), t.xe.copy(), ee
-    for i in range(f):
-        xx[i, i] += s2 * t.p0[i]
-        xe[i] += s2 * t.p0[i] * t.d0[i]
-        rss += s2 * t.p0[i] * t.d0[i] ** 2
+                factor[a, b] += to_factor[a, k] * phi[0, k] * reference[0, k] * c[k, b] / sigma
+
+    logdet, rss = 0.0, ee
     if q:
-        rss -= _fixed_sums(s, t, xx, xe)
-    vg = np.zeros((f, f))
-    logdet_xx = _invert(xx, vg)
-    delta = np.zeros(f)
-    by_s2 = n - f
-    for i in range(f):
-        for j in range(f):
-            delta[i] += vg[i, j] * xe[j]
-    for i in range(f):
-        rss -= delta[i] * xe[i]
-        by_s2 += s2 * vg[i, i] * t.p0[i] + t.p0[i] * (delta[i] - t.d0[i]) ** 2
+        for lo in range(0, J, BLOCK):
+            size = min(BLOCK, J - lo)
+            logdet += _whiten(products, lo, size, factor, s, root)
+            rss -= _add_sums(s, q, level2, pairs, lo, size, plane, ss, se)
+    for i in range(pu):
+        for j in range(i):
+            if i // u > j // u:
+                ss[j, i] = ss[i, j]
+    _sandwich(loading, ss, room_fp, xx)
+    for i in range(F):
+        for j in range(F):
+            xx[i, j] = own_xx[i, j] - xx[i, j]
+        xe[0, i] = own_xe[0, i]
+        for k in range(pu):
+            xe[0, i] -= loading[i, k] * se[k]
+        xx[i, i] += s2 * p0[0, i]
+        xe[0, i] += s2 * p0[0, i] * d0[0, i]
+        rss += s2 * p0[0, i] * d0[0, i] ** 2
+    logdet += _invert(xx, room1, room2, vg)
+    by_s2 = n - F
+    for i in range(F):
+        for j in range(F):
+            delta[0, i] += vg[i, j] * xe[0, j]
+        for k in range(pu):
+            moved[k] += loading[i, k] * delta[0, i]
+            turned[k, i] = loading[i, k]
+    for i in range(F):
+        rss -= delta[0, i] * xe[0, i]
+        by_s2 += s2 * vg[i, i] * p0[0, i] + p0[0, i] * (delta[0, i] - d0[0, i]) ** 2
     by_s2 -= rss / s2
-    value -= 0.5 * (logdet + logdet_xx + (n - f) * np.log(s2) + rss / s2 + constant)
-    gradient[-1] -= by_s2
+    value -= 0.5 * (logdet + (n - F) * log(s2) + rss / s2 + constant)
+    gradient[0, d - 1] -= by_s2
+
     if q:
-        score = _score(t.products, s, t, vg, delta, s2)
-        by_factor = np.zeros((q, q))  # in diag(s) C
+        _sandwich(turned, vg, room_fp.reshape((pu, F)), ss)
+        for lo in range(0, J, BLOCK):
+            size = min(BLOCK, J - lo)
+            if J > BLOCK:  # else the last block is still there
+                _whiten(products, lo, size, factor, s, root)
+            _add_score(products, s, level2, pairs, lo, size, ss, moved, s2, reduced, plane, score)
         for a in range(q):
             for b in range(q):
                 by_standard = 0.0
                 for k in range(q):
-                    by_standard -= score[a, k] * factor[k, b]
-                gradient[-1] -= by_standard * factor[a, b]
+                    by_standard -= score[max(a, k), min(a, k)] * factor[k, b]
+                gradient[0, d - 1] -= by_standard * factor[a, b]
                 for i in range(q):
-                    by_factor[i, b] += t.to_factor[a, i] * by_standard / sigma
-        if t.wishart_df > 0.0:
-            value += _wishart(phi, t, c, by_factor)
-        _chain(phi, t, c, z, by_factor, gradient)
-    return value, gradient
-
-
-@njit(**INSIDE)
-def _chain(phi, t, c, z, by_factor, gradient):  # type: ignore[no-untyped-def]
-    """Add the gradient in (s / ref, y) that a gradient in diag(s) C (q, q) comes to."""
-    q, at = len(t.reference), 0
-    for i in range(q):
-        for j in range(i + 1):
-            gradient[i] += by_factor[i, j] * c[i, j] * t.reference[i]
-        left = 1.0
-        s = phi[i] * t.reference[i]
-        for j in range(i):
-            rest = 0.0
-            for k in range(j + 1, i + 1):
-                rest += c[i, k] * by_factor[i, k] * s
-            square = (1.0 - z[at]) * (1.0 + z[at])
-            gradient[q + at] += by_factor[i, j] * s * left * square - z[at] * rest
-            left *= np.sqrt(square)
-            at += 1
-
-
-@njit(**INSIDE)
-def _take(flat, at, rows, columns):  # type: ignore[no-untyped-def]
-    """Give a matrix of the flat array and where the next part begins."""
-    end = at + rows * columns
-    return flat[at:end].reshape((rows, columns)), end
-
-
-@njit(**INSIDE)
-def _unflatten(flat, whole, sizes):  # type: ignore[no-untyped-def]
-    """Undo `flatten`."""
-    q, m, J, R, E, F = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
-    products, at = _take(flat, 0, q, m * J)
-    w, at = _take(flat, at, R, J)
-    ww, at = _take(flat, at, E, J)
-    xx, at = _take(flat, at, F, F)
-    xe, at = _take(flat, at, 1, F)
-    scalars, at = _take(flat, at, 1, 4)
-    to_factor, at = _take(flat, at, q, q)
-    reference, at = _take(flat, at, 1, q)
-    curves, at = _take(flat, at, q + 1, 8)
-    shapes, at = _take(flat, at, 1, q * (q - 1) // 2)
-    p0, at = _take(flat, at, 1, F)
-    d0, at = _take(flat, at, 1, F)
-    wishart, at = _take(flat, at, q, q)
-    return Tables(
-        products.reshape((q, m, J)), w, whole[:R], whole[R : 2 * R], ww, whole[2 * R :].reshape((E, 4)),
-        xx, xe[0], scalars[0], to_factor, reference[0], curves, shapes[0], p0[0], d0[0], wishart, flat[at],
-    )  # fmt: skip
-
-
-@njit(**FAST)
-def whitened(zeta, centre, root, flat, whole, sizes):  # type: ignore[no-untyped-def]
-    """Give the log density at phi = centre + root zeta and its gradient in zeta."""
-    d = len(zeta)
-    phi = centre.copy()
+                    by_factor[i, b] += to_factor[a, i] * by_standard / sigma
+        if df > 0.0:
+            value += _wishart(phi, reference, c, wishart, df, room_q, by_factor)
+        _chain(phi, reference, c, by_factor, gradient)
+    for j in range(d):
+        out[j] = 0.0
+        for i in range(d):
+            out[j] += turn[i, j] * gradient[0, i]
+    carray(value_, (1,))[0] = value
+    total = value
     for i in range(d):
-        for j in range(d):
-            phi[i] += root[i, j] * zeta[j]
-    value, gradient = log_density(phi, _unflatten(flat, whole, sizes))
-    turned = np.zeros(d)
-    for i in range(d):
-        for j in range(d):
-            turned[j] += root[i, j] * gradient[i]
-    return value, turned
+        total += out[i]
+    return 0 if abs(total) < np.inf else 1
+
+
+@cfunc(
+    types.int64(
+        types.uint64, types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.voidptr
+    ),
+    cache=True,
+)
+def same(size, kept, zeta, out, tables):  # type: ignore[no-untyped-def]
+    """Keep a point as it is."""
+    x, y = carray(zeta, (size,)), carray(out, (kept,))
+    for i in range(size):
+        y[i] = x[i]
+    return 0
+
+
+def evaluate(zeta: np.ndarray, tables: np.ndarray) -> tuple[float, np.ndarray]:
+    """Call `density` from Python: the log density, up to a constant, and its gradient (d,) at zeta (d,)."""
+    point, gradient, value = np.array(zeta, dtype=float), np.empty(len(zeta)), np.empty(1)
+    pointers = (x.ctypes.data_as(POINTER(c_double)) for x in (point, gradient, value))
+    density.ctypes(len(point), *pointers, tables.ctypes.data)
+    return float(value[0]), gradient

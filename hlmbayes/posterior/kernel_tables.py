@@ -1,8 +1,6 @@
-"""A target laid out as plain arrays for the compiled density of `kernel`."""
+"""A target laid out as one array of floats for the compiled density of `kernel`."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,67 +8,41 @@ from .distributions import HalfNormal
 from .marginal import Target, constant, correlation_shapes
 
 
-class Tables(NamedTuple):
-    """A target as plain arrays.
+def flatten(target: Target, centre: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Lay a target end to end, and the map phi = centre + root zeta.
 
-    ``w`` (R, J) holds the rows of W with ``w_block``, ``w_column`` saying whose; ``ww`` (E, J) the
-    products with ``pair`` (E, 4): blocks a >= b and columns f, g. ``curves`` (q + 1, 8): the priors
-    of the sds and of sigma. ``wishart`` (q, q) and its d.f., 0 where there is no such prior of tau.
+    Parameters
+    ----------
+    target : Target
+    centre : ndarray, shape (d,)
+    root : ndarray, shape (d, d)
+
+    Returns
+    -------
+    ndarray
+        First the header: the sizes q, p + 1, J, u, F; e'e, n, the scale of e, the d.f. of an
+        inverse-Wishart prior of tau (0 where there is none), a constant, and the length of it all.
+        Then, rows first: Z'[Z D e], level-2 columns and their products of two, loading, X'X, X'e, the
+        map from diag(s) C to its standardised twin, the units of s, the priors' curves of the sds and of
+        sigma, the shapes of the partial correlations, gamma's prior precision and mean, the
+        inverse-Wishart's scale, centre and root.
     """
-
-    products: np.ndarray
-    w: np.ndarray
-    w_block: np.ndarray
-    w_column: np.ndarray
-    ww: np.ndarray
-    pair: np.ndarray
-    xx: np.ndarray
-    xe: np.ndarray
-    scalars: np.ndarray
-    to_factor: np.ndarray
-    reference: np.ndarray
-    curves: np.ndarray
-    shapes: np.ndarray
-    p0: np.ndarray
-    d0: np.ndarray
-    wishart: np.ndarray
-    wishart_df: float
-
-
-def tables(target: Target) -> Tables:
-    """Lay a target out for the compiled density."""
-    system, q, J = target.system, target.n_random, target.design.n_units
-    blocks = [(a, f, w) for a, c in enumerate(system.columns) for f, w in zip(c, system.w[a], strict=True)]
-    pairs, rows = [np.zeros((0, 4), dtype=np.intp)], [np.zeros((0, J))]
-    for (a, b), ww in target.ww.items():
-        ca, cb = system.columns[a], system.columns[b]
-        grid = np.stack(np.meshgrid(ca, cb, indexing="ij"), -1).reshape(-1, 2)
-        pairs.append(np.hstack([np.full((len(grid), 2), (a, b), dtype=np.intp), grid]))
-        rows.append(ww.T)
-    priors = target.priors
-    wishart = np.zeros((q, q)) if priors.tau is None else priors.tau.scale
-    df = 0.0 if priors.tau is None else float(priors.tau.df)
-    sds = priors.sd if priors.tau is None else [HalfNormal(1.0)] * q  # not used beside a prior of tau
-    curves = [prior.curve() for prior in (*sds, priors.sigma)]
+    system, priors, q = target.system, target.priors, target.n_random
+    tau = priors.tau
+    sds = priors.sd if tau is None else [HalfNormal(1.0)] * q  # not used beside a prior of tau
     to_factor = np.linalg.inv(system.to_tau) * system.e_scale if q else np.zeros((0, 0))
-    return Tables(
-        np.ascontiguousarray(system.products),
-        np.array([w for _, _, w in blocks]).reshape(-1, J),
-        np.array([a for a, _, _ in blocks], dtype=np.intp),
-        np.array([f for _, f, _ in blocks], dtype=np.intp),
-        np.ascontiguousarray(np.vstack(rows)),
-        np.ascontiguousarray(np.vstack(pairs)),
-        system.xx, system.xe,
-        np.array([system.ee, system.n, constant(target), system.e_scale]),
-        np.ascontiguousarray(to_factor), target.reference, np.array(curves),
-        correlation_shapes(q, 1.0 if df else priors.eta), target.p0, target.d0, wishart, df,
-    )  # fmt: skip
-
-
-def flatten(arrays: Tables) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lay tables end to end: floats, integers, and the sizes q, m, J, R, E, F. Three arrays to hand over."""
-    q, m, J = arrays.products.shape
-    floats = [np.ravel(part) for part in arrays if np.asarray(part).dtype.kind == "f"]
-    integers = [np.ravel(part) for part in arrays if np.asarray(part).dtype.kind == "i"]
-    sizes = np.array([q, m, J, len(arrays.w), len(arrays.pair), len(arrays.xe)], dtype=np.intp)
-    return np.concatenate(floats), np.concatenate(integers).astype(np.intp), sizes
+    df = 0.0 if tau is None else float(tau.df)
+    parts = [
+        system.products, system.level2, system.level2_pairs(slice(None)), system.loading, system.own_xx,
+        system.own_xe, to_factor, target.reference, [prior.curve() for prior in (*sds, priors.sigma)],
+        correlation_shapes(q, 1.0 if df else priors.eta), target.p0, target.d0,
+        np.zeros((q, q)) if tau is None else tau.scale, centre, root,
+    ]  # fmt: skip
+    body = [np.asarray(part, dtype=float).reshape(-1) for part in parts]
+    header = [
+        q, system.p + 1, system.n_units, len(system.level2), system.n_fixed,
+        system.ee, system.n, system.e_scale, df, constant(target), 0.0,
+    ]  # fmt: skip
+    flat = np.concatenate([np.array(header, dtype=float), *body])
+    flat[10] = len(flat)
+    return flat

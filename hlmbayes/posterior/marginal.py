@@ -42,8 +42,6 @@ class Target:
         Unit of the signed standard deviations, so that phi is of order one.
     p0, d0 : ndarray, shape (F,)
         Prior precision and mean of gamma in standardised units (of delta).
-    ww : dict of (a, b) to ndarray, shape (J, F_a F_b)
-        Products of the level-2 predictors, for the batched kernel.
     """
 
     design: Design
@@ -52,7 +50,6 @@ class Target:
     reference: np.ndarray
     p0: np.ndarray
     d0: np.ndarray
-    ww: dict[tuple[int, int], np.ndarray]
 
     @property
     def n_random(self) -> int:
@@ -70,16 +67,9 @@ def build_target(design: Design, priors: ResolvedPriors) -> Target:
     """Join a design and its priors."""
     system = standardise(design)
     scale = system.gamma_scale
-    blocks = range(len(system.w))
-    ww = {
-        (a, b): np.einsum("fj,gj->jfg", system.w[a], system.w[b]).reshape(design.n_units, -1)
-        for a in blocks
-        for b in blocks
-        if b <= a
-    }
     return Target(
         design, system, priors, _reference(design), priors.gamma_precision * scale**2,
-        (priors.gamma_mean - design.gamma_ols) / scale, ww,
+        (priors.gamma_mean - design.gamma_ols) / scale,
     )  # fmt: skip
 
 

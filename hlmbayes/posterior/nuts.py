@@ -7,13 +7,12 @@ independent and of unit scale, so that little has to be adapted. Draws are folde
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import SamplingError
-from .direct import Mode, find_mode
+from .direct import find_mode
 from .marginal import Target, fold
 
 if TYPE_CHECKING:
@@ -23,10 +22,7 @@ STATS = {
     "diverging": "diverging", "energy": "energy", "tree_depth": "depth", "n_steps": "n_steps",
     "step_size": "step_size", "lp": "logp",
 }  # fmt: skip
-LONG_GRADIENT = 3e-4  # seconds
 OVERDISPERSION = 2.0  # of the chains' starting points, in posterior sds, so that R-hat can tell
-
-Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
@@ -41,19 +37,17 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
 
     try:
         import nutpie
-        from nutpie.compiled_pyfunc import from_pyfunc
+        from nutpie.compile_pymc import CompiledPyMCModel
     except ImportError as error:
         raise SamplingError(
             'sampler="nuts" needs the package nutpie: install it, or take sampler="direct"'
         ) from error
     begun = time.perf_counter()
     mode = find_mode(target)
-    density = whitened_density(target, mode)
-    density(np.zeros(target.size))  # compiles
+    from .kernel import density, same  # compiles, once for a machine
+    from .kernel_tables import flatten
+
     compiled = time.perf_counter()
-    density(np.zeros(target.size))
-    # nutpie's threads take turns at Python: only long gradients, which let go of it, gain from two cores
-    cores = settings.chains if time.perf_counter() - compiled > LONG_GRADIENT else 1
     d = target.size
     seeds = np.random.SeedSequence([settings.seed, 3])
 
@@ -61,15 +55,17 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
         rng = np.random.default_rng([settings.seed, seed % 2**32])
         return OVERDISPERSION * rng.standard_normal(d)
 
-    model = from_pyfunc(
-        d, lambda: density, lambda seed1, seed2, chain: lambda zeta, **_: {"zeta": zeta},
-        [np.dtype("float64")], [(d,)], ["zeta"], make_initial_point_fn=start,
+    # what nutpie makes of a PyMC model, made by hand: two C functions and the data they read
+    model = CompiledPyMCModel(
+        dims={}, compiled_logp_func=density, compiled_expand_func=same, initial_point_func=start,
+        shared_data={}, shared_var_keys={}, user_data=flatten(target, mode.phi, mode.root), n_expanded=d,
+        shape_info=(["zeta"], [slice(0, d)], [(d,)]), logp_func=None, expand_func=None, _n_dim=d,
+        _shapes={"zeta": (d,)}, _coords={}, reparameterized_names=[],
     )  # fmt: skip
     trace = nutpie.sample(
-        model, draws=settings.draws, tune=settings.tune, chains=settings.chains,
-        cores=cores,
-        target_accept=_acceptance(target),
-        seed=int(seeds.generate_state(1)[0]), save_warmup=False, progress_bar=settings.progressbar,
+        model, draws=settings.draws, tune=settings.tune, chains=settings.chains, cores=settings.chains,
+        target_accept=_acceptance(target), seed=int(seeds.generate_state(1)[0]), save_warmup=False,
+        progress_bar=settings.progressbar,
     )  # fmt: skip
     zeta = np.asarray(trace["posterior"]["zeta"].values)
     phi = mode.phi + zeta @ mode.root.T
@@ -86,20 +82,6 @@ def _acceptance(target: Target) -> float:
     """Step carefully where the prior forbids a zero sd: the density then has a wall there."""
     walled = any(prior.curve().f or prior.curve().g for prior in target.priors.sd)
     return 0.98 if target.priors.tau is not None or walled else 0.9
-
-
-def whitened_density(target: Target, mode: Mode) -> Density:
-    """Give zeta -> log density and gradient, compiled."""
-    from .kernel import whitened
-    from .kernel_tables import flatten, tables
-
-    arrays = flatten(tables(target))
-
-    def compiled(zeta: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
-        result: tuple[float, np.ndarray] = whitened(zeta, mode.phi, mode.root, *arrays)
-        return result
-
-    return compiled
 
 
 def _statistics(stats: Any) -> dict[str, np.ndarray]:

@@ -134,7 +134,7 @@ def _oversampling(target: Target, share: float) -> float:
     """Give how many points to draw for one that is kept: so many that those that count suffice."""
     if target.design.n_units > MANY_UNITS:
         return 1.0
-    return float(np.clip(1.0 / max(share, 0.01), 1.2, 8.0))
+    return float(np.clip(2.0 / max(share, 0.01), 2.0, 8.0))
 
 
 def keeps_effects(target: Target, settings: Settings) -> bool:
@@ -178,7 +178,8 @@ def arrange(
         known["log_sigma2"] = list(target.priors.alpha_names)
     if effects.draws is not None:
         b = coefficients(target, draws.gamma)
-        b[:, :, target.design.random] += effects.draws
+        for k, r in enumerate(target.design.random):  # in place: an index of them all makes copies
+            b[:, :, r] += effects.draws[:, :, k]
         quantities |= {"u": by_chain(effects.draws), "b": by_chain(b)}
     groups = {
         "posterior": container.dataset(quantities, known),

@@ -9,8 +9,8 @@ from scipy.stats import ks_2samp
 import hlmbayes as hlm
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood.design import build_design
-from hlmbayes.posterior.kernel import whitened
-from hlmbayes.posterior.kernel_tables import flatten, tables
+from hlmbayes.posterior.kernel import BLOCK, evaluate
+from hlmbayes.posterior.kernel_tables import flatten
 from hlmbayes.posterior.marginal import build_target, value_and_gradient
 from hlmbayes.posterior.priors import resolve
 
@@ -25,14 +25,18 @@ PRIORS = [
 def check(model, data, priors):
     design = build_design(model, moments_for(model, data))
     target = build_target(design, resolve(priors, design))
-    arrays = flatten(tables(target))
-    centre, root = np.zeros(target.size), np.eye(target.size)
+    rng = np.random.default_rng(11)
+    centre, root = (
+        0.1 * rng.normal(size=target.size),
+        np.eye(target.size) + 0.1 * rng.normal(size=(target.size,) * 2),
+    )
+    table = flatten(target, centre, root)
     differences = []
     for seed in range(3):
-        phi = 0.5 * np.random.default_rng(seed).normal(size=target.size)
-        expected, slope = value_and_gradient(target, phi)
-        value, gradient = whitened(phi, centre, root, *arrays)
-        assert gradient == pytest.approx(slope, rel=1e-10, abs=1e-10 * np.abs(slope).max())
+        zeta = 0.5 * np.random.default_rng(seed).normal(size=target.size)
+        expected, slope = value_and_gradient(target, centre + root @ zeta)
+        value, gradient = evaluate(zeta, table)
+        assert gradient == pytest.approx(root.T @ slope, rel=1e-10, abs=1e-10 * np.abs(slope).max())
         differences.append(value - expected)
     assert np.ptp(differences) < 1e-9  # equal up to a constant
 
@@ -40,6 +44,10 @@ def check(model, data, priors):
 @pytest.mark.parametrize("priors", PRIORS)
 def test_compiled_density_is_the_plain_one(small_model, make_small, priors):
     check(small_model, make_small(), priors)
+
+
+def test_compiled_density_of_several_blocks_of_units(small_model, make_small):
+    check(small_model, make_small(n_units=2 * BLOCK + 7), hlm.Priors())
 
 
 def test_compiled_density_with_an_inverse_wishart(small_model, make_small):
