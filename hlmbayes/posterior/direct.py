@@ -192,7 +192,7 @@ def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, f
             best, best_score, best_share = proposal, score, trial.share
         if (good_tail and trial.share > GOOD_SHARE) or score < best_score - 0.1:
             break
-        proposal = _matched(trial, proposal.correlation_sd)
+        proposal = matched(trial, proposal.correlation_sd)
     return best, best_share
 
 
@@ -202,7 +202,8 @@ def correlation_spread(target: Target) -> np.ndarray:
     return np.sqrt(0.5 * polygamma(1, correlation_shapes(target.n_random, eta)))
 
 
-def _matched(trial: Weighted, correlation_sd: np.ndarray) -> Proposal:
+def matched(trial: Weighted, correlation_sd: np.ndarray) -> Proposal:
+    """Give a proposal with the weighted mean and covariance of points drawn from another."""
     weight = np.exp(trial.log_weight)
     mean = weight @ trial.phi
     centred = trial.phi - mean

@@ -18,7 +18,7 @@ from ..posterior import container
 from ..unit_moments.record import Moments
 from .batch import Batch
 from .conditional import Draws, Effects, coefficients, complete, draw_effects
-from .direct import KHAT_LIMIT, find_proposal, resample, weigh
+from .direct import KHAT_LIMIT, find_proposal, matched, resample, weigh
 from .marginal import Target, build_target, unpack
 from .priors import Priors, resolve
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("direct", "nuts")
 KEEP_BYTES = 1 << 29  # draws of u and b beyond this are not kept, only their means and sds
+TRIES = 3  # proposals, before the direct sampler gives up
 MANY_UNITS = 20_000  # beyond, points are dear and the posterior is near normal: as many are drawn as are kept
 
 
@@ -114,8 +115,12 @@ def draw_direct(target: Target, settings: Settings) -> VarianceDraws:
     proposal, share = find_proposal(target, np.random.default_rng(seeds[0]))
     size = int(np.ceil(settings.draws * _oversampling(target, share)))
     generators = [np.random.default_rng(seed) for seed in seeds[1:]]
-    points = [proposal.draw(target, rng, size) for rng in generators]
-    weighted = weigh(target, proposal, np.concatenate(points))
+    for _ in range(TRIES):
+        points = [proposal.draw(target, rng, size) for rng in generators]
+        weighted = weigh(target, proposal, np.concatenate(points))
+        if weighted.khat <= KHAT_LIMIT:
+            break
+        proposal = matched(weighted, proposal.correlation_sd)  # many more points than a pilot's
     phi, log_weight, chosen = [], [], []
     for chain, rng in enumerate(generators):
         own = slice(chain * size, (chain + 1) * size)
