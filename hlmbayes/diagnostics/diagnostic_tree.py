@@ -19,6 +19,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..errors import OutputError
+from ..estimation.heterogeneous import weighted_design
+from ..likelihood.evaluate import standardise
 from ..posterior import container
 from ..residuals.frames import SUMMARIES, level2_names, level2_values
 from ..residuals.influence import leave_one_out
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
     from ..likelihood.evaluate import System
 
 PROB = 0.95
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeanVariances:
+    """The model of log(sigma2) at its posterior means: ``variables`` and ``alpha`` (K,)."""
+
+    variables: tuple[str, ...]
+    alpha: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +66,7 @@ class Point:
     u_draws: np.ndarray | None
     u_mean: np.ndarray
     u_sd: np.ndarray
-    variance_model: None = None
+    variance_model: MeanVariances | None = None
     weighting: None = None
     weighted_kind: str = ""
     method: str = "posterior"
@@ -95,13 +105,19 @@ def point_of(source: Any) -> Any:
 def _posterior_point(posterior: Any) -> Point:
     from ..estimation.fit import Components
 
-    design = posterior.target.design
-    first = [int(np.flatnonzero(design.free == f)[0]) for f in range(design.n_fixed)]
-    data = posterior.data
-    gamma = container.flat(data, "gamma")[:, first]
-    components = Components(
-        container.flat(data, "tau").mean(axis=0), float(container.flat(data, "sigma2").mean())
-    )
+    target, data = posterior.target, posterior.data
+    design, system, variances = target.design, target.system, None
+    gamma = posterior.parameter_draws.gamma
+    if target.grouped is None:
+        sigma2 = float(container.flat(data, "sigma2").mean())
+    else:  # rows weighted by their precision have a level-1 variance of 1
+        sigma2 = 1.0
+        variances = MeanVariances(
+            posterior.model.log_sigma2.variables, container.flat(data, "alpha").mean(axis=0)
+        )
+        design = weighted_design(design, target.grouped.groups, variances.alpha)
+        system = standardise(design)
+    components = Components(container.flat(data, "tau").mean(axis=0), sigma2)
     q = design.n_random
     draws = container.flat(data, "u") if container.has(data, "u") else None
     if draws is None:
@@ -110,9 +126,9 @@ def _posterior_point(posterior: Any) -> Point:
     else:
         mean, sd = draws.mean(axis=0), draws.std(axis=0, ddof=1)
     return Point(
-        posterior.model, design, posterior.target.system, gamma.mean(axis=0), components,
-        np.cov(gamma.T).reshape(len(first), len(first)), posterior.rows, gamma, draws, mean.reshape(-1, q),
-        sd.reshape(-1, q),
+        posterior.model, design, system, gamma.mean(axis=0), components,
+        np.cov(gamma.T).reshape(design.n_fixed, design.n_fixed), posterior.rows, gamma, draws,
+        mean.reshape(-1, q), sd.reshape(-1, q), variances,
     )  # fmt: skip
 
 

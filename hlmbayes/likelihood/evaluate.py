@@ -158,7 +158,7 @@ def weigh_block(
     q, nk = system.n_random, system.layout.nk
     logdet = _weigh_random(system, theta, factor, block, e[..., :nk, :], r[..., :q, :])
     if system.p > q:
-        weigh_others(system, theta, block, e, r)
+        weigh_others(system, theta, system.products[:, q:-1, block], system.others[:, :, block], e, r)
     return logdet
 
 
@@ -226,16 +226,20 @@ def _weigh_many(system: System, factor: np.ndarray, block: slice, k: np.ndarray,
     return 2.0 * float(np.log(np.prod([c[a, a] for a in range(q)], axis=0)).sum())
 
 
-def weigh_others(system: System, theta: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray) -> None:
-    """Write the planes of the columns that are not random: D'D - B'Theta K and D'e - B'Theta v."""
+def weigh_others(
+    system: System, theta: np.ndarray, b: np.ndarray, others: np.ndarray, e: np.ndarray, r: np.ndarray
+) -> None:
+    """Write the planes of the columns that are not random: D'D - B'Theta K and D'e - B'Theta v.
+
+    ``b`` is Z'D and ``others`` D'[D e] of those columns; all may have a leading axis of points.
+    """
     lay, q = system.layout, system.n_random
     rows, cols = np.tril_indices(system.p - q)
-    b, others = system.products[:, q:-1, block], system.others[:, :, block]
-    e[..., lay.nk :, :], r[..., q:, :] = others[rows, cols], others[:, -1]
+    e[..., lay.nk :, :], r[..., q:, :] = others[..., rows, cols, :], others[..., -1, :]
     if q:
         shrunk = np.einsum("...ab,...bmj->...amj", theta, e[..., lay.k[:, q:], :])
-        e[..., lay.nk :, :] -= np.einsum("amj,...amj->...mj", b[:, rows], shrunk[..., cols, :])
-        r[..., q:, :] -= np.einsum("amj,...aj->...mj", b, theta @ r[..., :q, :])
+        e[..., lay.nk :, :] -= np.einsum("...amj,...amj->...mj", b[..., rows, :], shrunk[..., cols, :])
+        r[..., q:, :] -= np.einsum("...amj,...aj->...mj", b, theta @ r[..., :q, :])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

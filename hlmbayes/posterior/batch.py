@@ -14,7 +14,11 @@ import numpy as np
 from ..likelihood.evaluate import weigh_block, weigh_others
 from ..likelihood.planes import blocks, cholesky_planes, solve_planes
 from ..likelihood.system import System
-from .marginal import Target, constant, log_prior, to_standard_factor, unpack
+from .coordinates import to_standard_factor, unpack
+from .marginal import constant
+from .prior_density import log_prior
+from .target import Target
+from .unequal import log_sigma2_sums
 
 CHUNK = 1 << 15  # numbers in one working plane
 
@@ -46,13 +50,15 @@ def evaluate_batch(target: Target, phi: np.ndarray) -> Batch:
     system = target.system
     parts = unpack(target, phi)
     s2 = (parts.sigma / system.e_scale) ** 2
-    logdet, xx, xe, ee = sums_batch(target, to_standard_factor(target, parts))
+    logdet, xx, xe, ee = sums_batch(target, to_standard_factor(target, parts), parts.alpha)
     turn = system.whitener
     precision = xx / s2[:, None, None] + (turn * target.p0) @ turn.T
     squares = ee / s2 + float(target.d0 @ (target.p0 * target.d0))
     chol, half = _solve_half(precision, xe / s2[:, None] + turn @ (target.p0 * target.d0), squares)
     logdet += 2.0 * np.log(np.einsum("bff->bf", chol) / turn.diagonal()).sum(axis=1)
     deviance = logdet + system.n * np.log(s2) + squares - np.sum(half**2, axis=1) + constant(target)
+    if target.grouped is not None:
+        deviance += log_sigma2_sums(target.grouped, phi[:, target.level1])
     density = log_prior(target, phi) - 0.5 * deviance
     return Batch(np.where(np.isfinite(density), density, -np.inf), half, chol)
 
@@ -81,6 +87,12 @@ def _solve_half(a: np.ndarray, b: np.ndarray, most: np.ndarray) -> tuple[np.ndar
     return chol[:, :F, :F] * scale[:, :, None], chol[:, F, :F]
 
 
+def planes_width(target: Target) -> int:
+    """Give how many numbers a point has in a working plane: units, or groups of rows where they are more."""
+    n_groups = 0 if target.grouped is None else len(target.grouped.groups.n)
+    return max(target.system.n_units, n_groups)
+
+
 def chunks(n_points: int, n_units: int) -> Iterator[slice]:
     """Cut points into runs whose working planes, by ``n_units`` units, stay small."""
     step = max(1, CHUNK // max(n_units, 1))
@@ -93,7 +105,7 @@ def reduce_batch(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, 
 
     Parameters
     ----------
-    products : ndarray, shape (q, m, J)
+    products : ndarray, shape (q, m, J), or (q, m, B, J) where every point has its own
         Z'[Z D e].
     factor : ndarray, shape (B, q, q)
 
@@ -104,7 +116,7 @@ def reduce_batch(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, 
     s : ndarray, shape (q, m, B, J)
         C^-1 L' products.
     """
-    q, m, J = products.shape
+    q, m, *_, J = products.shape
     B = len(factor)
     lp = np.empty((q, m, B, J))
     for k in range(q):
@@ -123,23 +135,26 @@ def reduce_batch(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, 
     return c.reshape(q, q, B, J), solve_planes(c, lp.reshape(q, m, B * J)).reshape(q, m, B, J)
 
 
-def sums_batch(target: Target, factor: np.ndarray) -> tuple[np.ndarray, ...]:
+def sums_batch(target: Target, factor: np.ndarray, alpha: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
     """Give log|V|, X'V^-1X and X'V^-1e in the whitened basis, and e'V^-1e, leading axis B, sigma2 = 1."""
-    system, q, p, B = target.system, target.n_random, target.system.p, len(factor)
-    lay, theta = system.layout, factor @ factor.transpose(0, 2, 1)
+    system, p, B = target.system, target.system.p, len(factor)
+    lay = system.layout
     by_pairs = np.zeros((B, p * (p + 1) // 2, len(lay.pairs_u[0])))
     by_level2 = np.zeros((B, p, len(system.level2)))
     logdet, ee = np.zeros(B), np.full(B, system.ee)
-    for block in blocks(system.n_units):
+    if target.grouped is not None and alpha is not None:
+        ee = target.grouped.weights(alpha) @ target.grouped.ee
+    # rows regrouped at every point are taken for all units at once
+    for block in blocks(system.n_units) if alpha is None else [slice(0, system.n_units)]:
         pairs, level2 = system.level2_pairs(block).T, system.level2[:, block].T
-        t = system.products[:, p, block].T
-        for rows in chunks(B, len(t)):
-            e = np.empty((rows.stop - rows.start, by_pairs.shape[1], len(t)))
-            r = np.empty((len(e), p, len(t)))
-            logdet[rows] += _weigh(system, theta[rows], factor[rows], block, e, r)
+        for rows in chunks(B, planes_width(target) if target.grouped else len(pairs)):
+            e = np.empty((rows.stop - rows.start, by_pairs.shape[1], len(pairs)))
+            r = np.empty((len(e), p, len(pairs)))
+            weighed = _weigh(target, factor[rows], None if alpha is None else alpha[rows], block, e, r)
+            logdet[rows] += weighed[0]
+            ee[rows] -= weighed[1]
             by_pairs[rows] += _flat_product(e, pairs)
             by_level2[rows] += _flat_product(r, level2)
-            ee[rows] -= np.einsum("bac,bac->b", theta[rows], _flat_product(r, t)[:, :q])
     white = system.white
     xx = white @ by_pairs.reshape(B, -1).take(lay.t, axis=1) @ white.T
     return logdet, xx, by_level2.reshape(B, -1) @ white.T, ee
@@ -151,24 +166,33 @@ def _flat_product(planes: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def _weigh(
-    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray
-) -> np.ndarray:
-    """Do `likelihood.evaluate.weigh_block` at many points, for any number of random coefficients."""
-    q = system.n_random
-    if q <= 2:
-        return weigh_block(system, theta, factor, block, e, r)  # type: ignore[return-value]
-    products = system.products[:, :, block]
+    target: Target, factor: np.ndarray, alpha: np.ndarray | None, block: slice, e: np.ndarray, r: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Do `likelihood.evaluate.weigh_block` at many points; give log|V| and e'Z Theta Z'V^-1e, both (B,)."""
+    system, q = target.system, target.n_random
+    theta = factor @ factor.transpose(0, 2, 1)
+    if alpha is None and q <= 2:
+        logdet = weigh_block(system, theta, factor, block, e, r)
+        t = _flat_product(r, system.products[:, -1, block].T)[:, :q]
+        return np.asarray(logdet), np.einsum("bac,bac->b", theta, t)
+    if alpha is None or target.grouped is None:
+        products, others = system.products[:, :, block], system.others[:, :, block]
+    else:
+        products, others = target.grouped.products(alpha), target.grouped.others(alpha)
     c, s = reduce_batch(products, factor)
     for a in range(q):
         for col in (*range(a + 1), *range(q, system.p)):
             e[:, system.layout.k[a, col]] = products[a, col] - _dot(s[:, a], s[:, col])
         r[:, a] = products[a, -1] - _dot(s[:, a], s[:, -1])
     if system.p > q:
-        weigh_others(system, theta, block, e, r)
-    diagonal = c[0, 0].copy()
-    for k in range(1, q):
+        cross = products[:, q:-1]
+        if alpha is not None:  # every point has its own: points before planes
+            cross, others = np.moveaxis(cross, 2, 0), np.moveaxis(others, 2, 0)
+        weigh_others(system, theta, cross, others, e, r)
+    diagonal = np.ones(e.shape[::2])
+    for k in range(q):
         diagonal *= c[k, k]
-    return 2.0 * np.log(diagonal).sum(axis=1)
+    return 2.0 * np.log(diagonal).sum(axis=1), _dot(s[:, -1], s[:, -1]).sum(axis=1) if q else np.zeros(len(e))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

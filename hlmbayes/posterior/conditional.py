@@ -14,22 +14,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..estimation.heterogeneous import Groups
 from ..likelihood.criterion import LOG_2PI
-from .batch import Batch, chunks, evaluate_batch, reduce_batch
-from .marginal import Target, to_standard_factor, unpack
+from ..likelihood.design import Design
+from .batch import Batch, chunks, evaluate_batch, planes_width, reduce_batch
+from .coordinates import to_standard_factor, unpack
+from .target import Target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
     """Draws of everything but the random effects, in the units of the data.
 
-    ``phi`` (B, d) folded; free ``gamma`` (B, F); ``tau`` (B, q, q); ``sigma`` (B,).
+    ``phi`` (B, d) folded; free ``gamma`` (B, F); ``tau`` (B, q, q); ``sigma`` (B,), or ``alpha`` (B, K)
+    where log(sigma2) depends on variables (``sigma`` is then 1, that of the weighted rows).
     """
 
     phi: np.ndarray
     gamma: np.ndarray
     tau: np.ndarray
     sigma: np.ndarray
+    alpha: np.ndarray | None = None
+
+    def take(self, index: np.ndarray) -> Draws:
+        """Give the draws of an index."""
+        alpha = None if self.alpha is None else self.alpha[index]
+        return Draws(self.phi[index], self.gamma[index], self.tau[index], self.sigma[index], alpha)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +60,7 @@ def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: B
     delta = batch.delta(target.system, rng.standard_normal(batch.half.shape))
     parts = unpack(target, phi)
     gamma = target.design.gamma_ols + delta * target.system.gamma_scale
-    return Draws(phi, gamma, parts.tau, parts.sigma)
+    return Draws(phi, gamma, parts.tau, parts.sigma, parts.alpha)
 
 
 def draw_effects(
@@ -72,7 +82,7 @@ def draw_effects(
     used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
     kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
     total, square = np.zeros((J, q)), np.zeros((J, q))
-    for rows in chunks(len(used), J):
+    for rows in chunks(len(used), planes_width(target)):
         index = used[rows]
         u = _effects(target, draws.phi[index], draws.gamma[index], rng)
         total += u.sum(axis=0)
@@ -88,8 +98,12 @@ def _whitened(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give L (B, q, q), C (q, q, B, J) and S_e - S_D W delta (q, B, J)."""
     system = target.system
-    factor = to_standard_factor(target, unpack(target, phi))
-    c, s = reduce_batch(system.products, factor)
+    parts = unpack(target, phi)
+    factor = to_standard_factor(target, parts)
+    products = system.products
+    if target.grouped is not None and parts.alpha is not None:
+        products = target.grouped.products(parts.alpha)
+    c, s = reduce_batch(products, factor)
     delta = (gamma - target.design.gamma_ols) / system.gamma_scale
     left = s[:, -1].copy()
     for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
@@ -104,7 +118,7 @@ def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.
     if not q:
         return np.zeros((len(phi), target.design.n_units, 0))
     factor, c, left = _whitened(target, phi, gamma)
-    sigma = np.exp(phi[:, -1]) / target.system.e_scale
+    sigma = unpack(target, phi).sigma / target.system.e_scale
     left += sigma[:, None] * rng.standard_normal(left.shape)
     for i in range(q - 1, -1, -1):  # C' x = left, from the last row up
         for k in range(i + 1, q):
@@ -121,19 +135,34 @@ def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
     """
     design = target.design
     values = np.empty((len(draws.phi), design.n_units))
-    constant = design.n * LOG_2PI
-    for rows in chunks(len(draws.phi), design.n_units):
+    for rows in chunks(len(draws.phi), planes_width(target)):
         b = coefficients(target, draws.gamma[rows], moved=True)
-        rss = design.ee - 2.0 * np.einsum("bjp,jp->bj", b, design.de)
-        rss += np.einsum("bjp,jpr,bjr->bj", b, design.dd, b, optimize=True)
         sigma = draws.sigma[rows, None]
-        deviance = constant + 2.0 * design.n * np.log(sigma) + rss / sigma**2
+        deviance = design.n * LOG_2PI + _level1_deviance(target, draws, rows, b)
         if target.n_random:
             _, c, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
             explained = np.einsum("qbj,qbj->bj", left, left) * target.system.e_scale**2
             deviance += 2.0 * sum(np.log(c[k, k]) for k in range(target.n_random)) - explained / sigma**2
         values[rows] = -0.5 * deviance
     return values
+
+
+def _level1_deviance(target: Target, draws: Draws, rows: slice, b: np.ndarray) -> np.ndarray:
+    """Give sum log sigma2 + (y - X gamma)^2 / sigma2 of every unit's rows, (B, J); b (B, J, p) as `moved`."""
+    design, grouped = target.design, target.grouped
+    if grouped is None or draws.alpha is None:
+        sigma = draws.sigma[rows, None]
+        return 2.0 * design.n * np.log(sigma) + _squares(design, b) / sigma**2
+    groups, log_sigma2 = grouped.groups, draws.alpha[rows] @ grouped.groups.covariates.T
+    squares = _squares(groups, b[:, groups.unit])
+    return grouped.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
+
+
+def _squares(rows: Design | Groups, b: np.ndarray) -> np.ndarray:
+    """Give the sum of squares about D b of units or groups of rows, b (B, J, p), shape (B, J)."""
+    squares = rows.ee - 2.0 * np.einsum("bjp,jp->bj", b, rows.de)
+    squares += np.einsum("bjp,jpr,bjr->bj", b, rows.dd, b, optimize=True)
+    return squares
 
 
 def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> np.ndarray:

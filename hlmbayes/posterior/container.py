@@ -4,7 +4,7 @@ Dimensions: chain, draw, fixed_effect (g00, g01, ...), coef and coef_bis (random
 b0, b1, ...), coefficient (all level-1 coefficients), unit (the ids), row. Groups: posterior (gamma,
 sigma, sigma2, tau, sd, tau_corr, u, b), variance_parameters (the sampler's own coordinates),
 sample_stats, log_likelihood, posterior_predictive, prior_predictive, observed_data, constant_data,
-moments (what a rerun needs).
+moments and, where log(sigma2) depends on variables, variance_groups (what a rerun needs).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SamplingError
+from ..estimation.heterogeneous import Groups
 from ..unit_moments.record import Moments
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     "phi": ("parameter",),
 }
 FORMAT = "hlmbayes posterior 1"
+GROUP_ARRAYS = ("n", "covariates", "dd", "de", "ee")
 
 
 def text_or_numbers(values: Any) -> np.ndarray:
@@ -169,6 +171,23 @@ def moments_dataset(moments: Moments) -> xr.Dataset:
     }  # fmt: skip
     attrs = {"id_name": moments.id_name, "n_dropped": moments.n_dropped, "notes": "\n".join(moments.notes)}
     return dataset(values, known, (), dims).assign_attrs(attrs)
+
+
+def groups_dataset(groups: Groups) -> xr.Dataset:
+    """Give groups of rows with one variance as a dataset a file can hold."""
+    values = {"unit_index": groups.unit, **{name: getattr(groups, name) for name in GROUP_ARRAYS}}
+    column = ("group", "column")
+    dims: dict[str, Sequence[str]] = dict.fromkeys(("unit_index", "n", "ee"), ("group",))
+    dims |= {"covariates": ("group", "log_sigma2"), "dd": (*column, "column_bis"), "de": column}
+    return dataset(values, {}, (), dims)
+
+
+def groups_from(data: xr.DataTree) -> Groups | None:
+    """Read back what `groups_dataset` gave; None where log(sigma2) does not depend on variables."""
+    if "variance_groups" not in data.children:
+        return None
+    held = data["variance_groups"]
+    return Groups(*(np.asarray(held[name].values) for name in ("unit_index", *GROUP_ARRAYS)))
 
 
 def moments_from(dataset: Any) -> Moments:

@@ -9,7 +9,7 @@ weights Pareto-smoothed (Vehtari, Simpson, Gelman, Yao & Gabry 2024, J. Machine 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import gammaln, logsumexp, polygamma
@@ -21,7 +21,10 @@ from ..estimation.newton import Point, minimise
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.evaluate import Evaluation
 from .batch import Batch, evaluate_batch
-from .marginal import Target, correlation_shapes, fold, pack, value_and_gradient
+from .coordinates import fold, pack
+from .marginal import value_and_gradient
+from .prior_density import correlation_shapes
+from .target import Target
 
 KHAT_LIMIT = 0.5
 DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units
@@ -71,6 +74,7 @@ class Proposal:
     mean: np.ndarray
     root: np.ndarray
     correlation_sd: np.ndarray
+    partials: slice
 
     def components(self) -> list[tuple[float, np.ndarray, np.ndarray]]:
         """Give the share, mean (d,) and root (d, d) of each component."""
@@ -78,12 +82,10 @@ class Proposal:
         m = len(self.correlation_sd)
         if not m:
             return [(1.0 - WIDE_SHARE, self.mean, self.root), wide]
-        d = len(self.mean)
-        at = np.arange(d - 1 - m, d - 1)
+        at = np.arange(self.partials.start, self.partials.stop)
         mean, covariance = self.mean.copy(), self.root @ self.root.T
-        covariance[: at[0], : at[0]] *= WIDE**2
-        covariance[-1, : at[0]] *= WIDE
-        covariance[: at[0], -1] *= WIDE
+        covariance[: at[0]] *= WIDE
+        covariance[:, : at[0]] *= WIDE
         mean[at] = 0.0
         covariance[at, :] = covariance[:, at] = 0.0
         covariance[at, at] = self.correlation_sd**2
@@ -181,7 +183,8 @@ def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, f
         Of its points, how many count.
     """
     mode = find_mode(target)
-    proposal = Proposal(fold(target, mode.phi[None])[0], mode.root, correlation_spread(target))
+    mean = fold(target, mode.phi[None])[0]
+    proposal = Proposal(mean, mode.root, correlation_spread(target), target.partials)
     best, best_score, best_share = proposal, -np.inf, 0.0
     for _ in range(ROUNDS):
         size = max(PILOT, PILOT_PER_PARAMETER * target.size)
@@ -192,7 +195,7 @@ def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, f
             best, best_score, best_share = proposal, score, trial.share
         if (good_tail and trial.share > GOOD_SHARE) or score < best_score - 0.1:
             break
-        proposal = matched(trial, proposal.correlation_sd)
+        proposal = matched(trial, proposal)
     return best, best_share
 
 
@@ -202,14 +205,14 @@ def correlation_spread(target: Target) -> np.ndarray:
     return np.sqrt(0.5 * polygamma(1, correlation_shapes(target.n_random, eta)))
 
 
-def matched(trial: Weighted, correlation_sd: np.ndarray) -> Proposal:
+def matched(trial: Weighted, proposal: Proposal) -> Proposal:
     """Give a proposal with the weighted mean and covariance of points drawn from another."""
     weight = np.exp(trial.log_weight)
     mean = weight @ trial.phi
     centred = trial.phi - mean
     covariance = (centred * weight[:, None]).T @ centred
     ridge = 1e-8 * np.trace(covariance) / len(mean) * np.eye(len(mean))
-    return Proposal(mean, np.linalg.cholesky(0.8 * covariance + ridge), correlation_sd)
+    return replace(proposal, mean=mean, root=np.linalg.cholesky(0.8 * covariance + ridge))
 
 
 def resample(log_weight: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:

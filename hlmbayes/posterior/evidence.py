@@ -10,16 +10,14 @@ import numpy as np
 
 from ..equations.model import Model
 from ..errors import SamplingError
-from ..posterior import container
 from .direct import KHAT_LIMIT, Weighted, find_proposal, weigh
 from .priors import Priors
-from .sampling import target_for
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .marginal import Target
     from .posterior import Posterior
+    from .target import Target
 
 POINTS = 8000
 
@@ -52,14 +50,13 @@ def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
     import pandas as pd
 
     name = name.lower()
-    posterior.need_one_sigma()
     model = posterior.model
     if name not in model.random:
         raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(model.random)}")
     if posterior.priors.tau is not None:
         raise SamplingError("an inverse-Wishart prior forbids a zero variance: use a prior of the sd")
     simpler, priors = without(model, posterior.priors, name)
-    target = target_for(simpler, container.moments_from(posterior.data["moments"]), priors)
+    target = posterior.target_of(simpler, priors)
     evidence = [_evidence(t, posterior.settings.seed) for t in (target, posterior.target)]
     log_factor = evidence[0].log_evidence - evidence[1].log_evidence
     sd = posterior[f"sd[{name}]"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .distributions import HalfNormal
-from .marginal import Target, constant, correlation_shapes
+from .marginal import constant
+from .prior_density import correlation_shapes
+from .target import Target
 
 
 def flatten(target: Target, centre: np.ndarray, root: np.ndarray) -> np.ndarray:

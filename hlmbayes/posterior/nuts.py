@@ -7,13 +7,16 @@ independent and of unit scale, so that little has to be adapted. Draws are folde
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import SamplingError
-from .direct import find_mode
-from .marginal import Target, fold
+from ..errors import EstimationError, SamplingError
+from .coordinates import fold
+from .direct import Mode, find_mode
+from .marginal import value_and_gradient
+from .target import Target
 
 if TYPE_CHECKING:
     from .sampling import Settings, VarianceDraws
@@ -22,6 +25,7 @@ STATS = {
     "diverging": "diverging", "energy": "energy", "tree_depth": "depth", "n_steps": "n_steps",
     "step_size": "step_size", "lp": "logp",
 }  # fmt: skip
+Start = Callable[[int], np.ndarray]
 OVERDISPERSION = 2.0  # of the chains' starting points, in posterior sds, so that R-hat can tell
 
 
@@ -37,45 +41,70 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
 
     try:
         import nutpie
-        from nutpie.compile_pymc import CompiledPyMCModel
     except ImportError as error:
         raise SamplingError(
             'sampler="nuts" needs the package nutpie: install it, or take sampler="direct"'
         ) from error
     begun = time.perf_counter()
     mode = find_mode(target)
-    from .kernel import density, same  # compiles, once for a machine
-    from .kernel_tables import flatten
-
-    compiled = time.perf_counter()
-    d = target.size
-    seeds = np.random.SeedSequence([settings.seed, 3])
 
     def start(seed: int) -> np.ndarray:
         rng = np.random.default_rng([settings.seed, seed % 2**32])
-        return OVERDISPERSION * rng.standard_normal(d)
+        return OVERDISPERSION * rng.standard_normal(target.size)
 
-    # what nutpie makes of a PyMC model, made by hand: two C functions and the data they read
-    model = CompiledPyMCModel(
+    compiled = target.grouped is None
+    model = _compiled_model(target, mode, start) if compiled else _python_model(target, mode, start)
+    ready = time.perf_counter()
+    trace = nutpie.sample(
+        model, draws=settings.draws, tune=settings.tune, chains=settings.chains,
+        cores=settings.chains if compiled else 1,  # Python lets one thread run at a time
+        target_accept=_acceptance(target), save_warmup=False, progress_bar=settings.progressbar,
+        seed=int(np.random.SeedSequence([settings.seed, 3]).generate_state(1)[0]),
+    )  # fmt: skip
+    zeta = np.asarray(trace["posterior"]["zeta"].values)
+    phi = mode.phi + zeta @ mode.root.T
+    folded = fold(target, phi.reshape(-1, target.size)).reshape(phi.shape)
+    says = {
+        "sampler": "nuts",
+        "seconds_before_sampling": ready - begun,
+        "seconds_sampling": time.perf_counter() - ready,
+    }
+    return VarianceDraws(folded, _statistics(trace["sample_stats"]), says)
+
+
+def _compiled_model(target: Target, mode: Mode, start: Start) -> Any:
+    """Make by hand what nutpie makes of a PyMC model: two C functions and the data they read."""
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    from .kernel import density, same  # compiles, once for a machine
+    from .kernel_tables import flatten
+
+    d = target.size
+    return CompiledPyMCModel(
         dims={}, compiled_logp_func=density, compiled_expand_func=same, initial_point_func=start,
         shared_data={}, shared_var_keys={}, user_data=flatten(target, mode.phi, mode.root), n_expanded=d,
         shape_info=(["zeta"], [slice(0, d)], [(d,)]), logp_func=None, expand_func=None, _n_dim=d,
         _shapes={"zeta": (d,)}, _coords={}, reparameterized_names=[],
     )  # fmt: skip
-    trace = nutpie.sample(
-        model, draws=settings.draws, tune=settings.tune, chains=settings.chains, cores=settings.chains,
-        target_accept=_acceptance(target), seed=int(seeds.generate_state(1)[0]), save_warmup=False,
-        progress_bar=settings.progressbar,
+
+
+def _python_model(target: Target, mode: Mode, start: Start) -> Any:
+    """Give nutpie the density in NumPy: that of unequal level-1 variances is not compiled."""
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    d = target.size
+
+    def whitened(zeta: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
+        try:
+            value, gradient = value_and_gradient(target, mode.phi + mode.root @ zeta)
+        except (EstimationError, np.linalg.LinAlgError) as error:
+            raise ValueError(f"no density at this point: {error}") from error
+        return value, mode.root.T @ gradient
+
+    return from_pyfunc(
+        d, lambda: whitened, lambda seed1, seed2, chain: lambda zeta, **_: {"zeta": zeta},
+        [np.dtype("float64")], [(d,)], ["zeta"], make_initial_point_fn=start,
     )  # fmt: skip
-    zeta = np.asarray(trace["posterior"]["zeta"].values)
-    phi = mode.phi + zeta @ mode.root.T
-    folded = fold(target, phi.reshape(-1, d)).reshape(phi.shape)
-    says = {
-        "sampler": "nuts",
-        "seconds_before_sampling": compiled - begun,
-        "seconds_sampling": time.perf_counter() - compiled,
-    }
-    return VarianceDraws(folded, _statistics(trace["sample_stats"]), says)
 
 
 def _acceptance(target: Target) -> float:

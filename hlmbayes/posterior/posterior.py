@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..estimation.fit import Fit
     from .conditional import Draws
     from .convergence import Convergence
-    from .marginal import Target
+    from .target import Target
 
 CI_PROB = 0.95
 CI_KIND: Literal["eti"] = "eti"  # equal-tailed: the same whatever the scale
@@ -63,8 +63,7 @@ def sample(
         Draws a chain, chains, and (nuts) steps to adapt that are thrown away.
     marginal : bool
         False: the textbook model with every u_j a parameter, on the rows, sampled by PyMC. Slow; for
-        checks and for models extended by hand (`Model.pymc`). A model with log(sigma2) = a0 + ... is
-        always sampled so.
+        checks and for models extended by hand (`Model.pymc`).
     keep_effects : bool, optional
         Keep every draw of u and b. By default while they take less than 512 MB; otherwise their mean
         and sd are kept (`Posterior.effects`).
@@ -85,7 +84,7 @@ def sample(
     settings = Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar)
     check_settings(settings)
     priors = Priors() if priors is None else priors
-    if not marginal or model.log_sigma2 is not None:
+    if not marginal:
         from .hierarchical import sample_rows
 
         return sample_rows(model, data, priors, settings)
@@ -148,37 +147,33 @@ class Posterior:
     @cached_property
     def target(self) -> Target:
         """The density that was sampled, rebuilt from the moments where this came from a file."""
+        return self.target_of(self.model, self.priors)
+
+    def target_of(self, model: Model, priors: Priors) -> Target:
+        """Give the density of a model on the moments this posterior carries."""
         moments = container.moments_from(self.data["moments"])
-        return target_for(self.model, moments, self.priors)
+        return target_for(model, moments, priors, groups=container.groups_from(self.data))
 
     @cached_property
     def parameter_draws(self) -> Draws:
-        """Draws of everything but the random effects, chains run together.
-
-        Raises
-        ------
-        SamplingError
-            sigma2 depends on variables: there is not one sigma.
-        """
+        """Draws of everything but the random effects, chains run together."""
         from .conditional import Draws
 
-        self.need_one_sigma()
         gamma = container.flat(self.data, "gamma")
         first = [
             int(np.flatnonzero(self.target.design.free == f)[0]) for f in range(self.target.design.n_fixed)
         ]
         return Draws(
             container.flat(self.data, "phi", "variance_parameters"), gamma[:, first],
-            container.flat(self.data, "tau"), container.flat(self.data, "sigma"),
+            container.flat(self.data, "tau"), *self._level1_draws(),
         )  # fmt: skip
 
-    def need_one_sigma(self) -> None:
-        """Refuse what is worked out for one level-1 variance only."""
-        if self.model.log_sigma2 is not None:
-            raise SamplingError(
-                "this is not available where log(sigma2) depends on variables: take it from the draws of "
-                "gamma, u and alpha"
-            )
+    def _level1_draws(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Give sigma (B,) and None, or ones and alpha (B, K)."""
+        if self.model.log_sigma2 is None:
+            return container.flat(self.data, "sigma"), None
+        alpha = container.flat(self.data, "alpha")
+        return np.ones(len(alpha)), alpha
 
     # --- tables ---
 
@@ -293,12 +288,12 @@ class Posterior:
         priors = changes.pop("priors", self.priors)
         settings = replace(self.settings, **changes)
         check_settings(settings)
-        if self.model.log_sigma2 is not None or self.sampler["sampler"] == "nuts on rows":
+        if self.sampler["sampler"] == "nuts on rows":
             from .hierarchical import sample_rows
 
             moments = container.moments_from(self.data["moments"])
             return sample_rows(self.model, self.rows or moments, priors, settings)
-        target = target_for(self.model, container.moments_from(self.data["moments"]), priors)
+        target = self.target_of(self.model, priors)
         tree = finish(target, draw(target, settings), settings, priors, None)
         return Posterior(tree, self.model, priors, settings, self.rows).warn()
 

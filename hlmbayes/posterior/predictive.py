@@ -10,16 +10,17 @@ from ..errors import SamplingError
 from ..likelihood.criterion import LOG_2PI
 from ..posterior import container
 from .conditional import Draws, coefficients, unit_log_likelihood
-from .marginal import correlation_factor, correlation_shapes
+from .coordinates import correlation_factor
+from .prior_density import correlation_shapes
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ..equations.model import Model
     from ..residuals.rows import Rows
-    from .marginal import Target
     from .posterior import Posterior
     from .priors import Priors
+    from .target import Target
 
 
 def with_log_likelihood(posterior: Posterior, by: Literal["unit", "row"]) -> Posterior:
@@ -34,26 +35,34 @@ def with_log_likelihood(posterior: Posterior, by: Literal["unit", "row"]) -> Pos
         values = unit_log_likelihood(posterior.target, posterior.parameter_draws)
         known: dict[str, Any] = container.coords(posterior.target.design)
     else:
-        rows, b, sigma = _row_parts(posterior)
+        rows = _rows(posterior)
         known = {"row": rows.row}
+        b = container.flat(posterior.data, "b")
+        level1 = posterior.parameter_draws
         values = np.empty((len(b), len(rows.y)))
         for i in range(len(b)):
             residual = rows.y - np.einsum("np,np->n", rows.d, b[i, rows.unit])
-            values[i] = -0.5 * (LOG_2PI + 2.0 * np.log(sigma[i]) + (residual / sigma[i]) ** 2)
+            log_sigma2 = _log_sigma2(rows, level1.sigma[i], None if level1.alpha is None else level1.alpha[i])
+            values[i] = -0.5 * (LOG_2PI + log_sigma2 + residual**2 * np.exp(-log_sigma2))
     shaped = values.reshape(posterior.settings.chains, posterior.settings.draws, -1)
     group = container.dataset({"y": shaped}, known, dims={"y": (by,)})
     return posterior.with_group("log_likelihood", group)
 
 
-def _row_parts(posterior: Posterior) -> tuple[Rows, np.ndarray, np.ndarray]:
-    """Give the rows, b of every draw (B, J, p) and sigma (B,)."""
+def _rows(posterior: Posterior) -> Rows:
     from ..residuals.rows import rows_of
 
     if posterior.rows is None:
         raise SamplingError("this needs the level-1 rows, and the posterior was made from moments or a file")
-    rows = rows_of(posterior.target.design, posterior.rows)
-    b = posterior.draws("b")
-    return rows, b.reshape(-1, *b.shape[2:]), posterior.parameter_draws.sigma
+    posterior.draws("b")  # says so where they were not kept
+    return rows_of(posterior.target.design, posterior.rows)
+
+
+def _log_sigma2(rows: Rows, sigma: float, alpha: np.ndarray | None) -> np.ndarray:
+    """Give log(sigma2) of every row (N,), or of all of them."""
+    if alpha is None or rows.covariates is None:
+        return np.asarray(2.0 * np.log(sigma))
+    return np.asarray(rows.covariates @ alpha)
 
 
 def loo(posterior: Posterior, by: Literal["unit", "row"]) -> Any:
@@ -69,49 +78,52 @@ def with_predictive(posterior: Posterior, seed: int | None, draws: int) -> Poste
     ``unit_mean`` and ``unit_sd``: mean and sd of a new set of outcomes of the same units, u as drawn,
     with the predictors they have. ``y``: the new outcome of every row, where there are rows.
     """
-    posterior.need_one_sigma()
     rng = np.random.default_rng([posterior.settings.seed if seed is None else seed, 4])
     b = posterior.draws("b")
     keep = np.unique(np.linspace(0, b.shape[1] - 1, min(draws, b.shape[1])).astype(int))
-    b = b[:, keep]
-    sigma = container.values(posterior.data, "sigma")[:, keep]
+    chains = b.shape[0]
+    kept = (np.arange(chains)[:, None] * b.shape[1] + keep).ravel()
+    level1 = posterior.parameter_draws.take(kept)
     known: dict[str, Any] = container.coords(posterior.target.design)
+    b = b[:, keep].reshape(-1, *b.shape[2:])
     if posterior.rows is None:
-        values = _new_unit_means(posterior.target, b, sigma, rng)
+        values = _new_unit_means(posterior.target, b, level1, rng)
     else:
-        from ..residuals.rows import rows_of
-
-        rows = rows_of(posterior.target.design, posterior.rows)
-        values = _new_rows(rows, b, sigma, rng)
+        rows = _rows(posterior)
+        values = _new_rows(rows, b, level1, rng)
         known["row"] = rows.row
+    values = {name: v.reshape(chains, len(keep), -1) for name, v in values.items()}
     dims = {"unit_mean": ("unit",), "unit_sd": ("unit",), "y": ("row",)}
     return posterior.with_group("posterior_predictive", container.dataset(values, known, dims=dims))
 
 
 def _new_unit_means(
-    target: Target, b: np.ndarray, sigma: np.ndarray, rng: np.random.Generator
+    target: Target, b: np.ndarray, draws: Draws, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
+    """Draw the mean of a new set of outcomes of every unit, b (B, J, p)."""
     design = target.design
-    expected = np.einsum("cdjp,jp->cdj", b, design.level1_mean)
-    noise = rng.standard_normal(expected.shape) / np.sqrt(design.n)
-    return {"unit_mean": expected + sigma[..., None] * noise}
+    expected = np.einsum("bjp,jp->bj", b, design.level1_mean)
+    if draws.alpha is None or target.grouped is None:
+        variance = draws.sigma[:, None] ** 2 * design.n
+    else:
+        variance = target.grouped.per_unit(target.grouped.groups.n / target.grouped.weights(draws.alpha))
+    return {"unit_mean": expected + np.sqrt(variance) / design.n * rng.standard_normal(expected.shape)}
 
 
-def _new_rows(
-    rows: Rows, b: np.ndarray, sigma: np.ndarray, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    C, D, J, _ = b.shape
+def _new_rows(rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw a new outcome of every row, and each unit's mean and sd of them, b (B, J, p)."""
+    B, J, _ = b.shape
     n = np.bincount(rows.unit, minlength=J)
-    y = np.empty((C, D, len(rows.y)), dtype=np.float32)
-    mean, sd = np.empty((C, D, J)), np.full((C, D, J), np.nan)
-    for c in range(C):
-        for d in range(D):
-            new = np.einsum("np,np->n", rows.d, b[c, d, rows.unit])
-            new += sigma[c, d] * rng.standard_normal(len(new))
-            y[c, d] = new
-            mean[c, d] = np.bincount(rows.unit, new, minlength=J) / n
-            square = np.bincount(rows.unit, (new - mean[c, d, rows.unit]) ** 2, minlength=J)
-            sd[c, d] = np.sqrt(square / np.maximum(n - 1, 1))
+    y = np.empty((B, len(rows.y)), dtype=np.float32)
+    mean, sd = np.empty((B, J)), np.full((B, J), np.nan)
+    for i in range(B):
+        log_sigma2 = _log_sigma2(rows, draws.sigma[i], None if draws.alpha is None else draws.alpha[i])
+        new = np.einsum("np,np->n", rows.d, b[i, rows.unit])
+        new += np.exp(0.5 * log_sigma2) * rng.standard_normal(len(new))
+        y[i] = new
+        mean[i] = np.bincount(rows.unit, new, minlength=J) / n
+        square = np.bincount(rows.unit, (new - mean[i, rows.unit]) ** 2, minlength=J)
+        sd[i] = np.sqrt(square / np.maximum(n - 1, 1))
     return {"y": y, "unit_mean": mean, "unit_sd": sd}
 
 
@@ -141,8 +153,6 @@ def prior_predictive(
     """
     from .sampling import observed, posterior_values, target_for
 
-    if model.log_sigma2 is not None:
-        raise SamplingError("the prior predictive check is for models with one level-1 variance")
     target = target_for(model, data, priors)
     resolved, q = target.priors, target.n_random
     if not resolved.proper:
@@ -152,14 +162,21 @@ def prior_predictive(
         resolved.gamma_precision
     )
     factor = _prior_factor(target, draws, rng)
-    sigma = resolved.sigma.draw(rng, draws)
-    drawn = Draws(np.zeros((draws, target.size)), gamma, factor @ factor.transpose(0, 2, 1), sigma)
+    sigma, alpha = np.ones(draws), None
+    if target.grouped is None:
+        sigma = resolved.sigma.draw(rng, draws)
+    else:
+        noise = rng.standard_normal((draws, target.grouped.n_alpha))
+        alpha = resolved.alpha_mean + resolved.alpha_sd * noise
+    drawn = Draws(np.zeros((draws, target.size)), gamma, factor @ factor.transpose(0, 2, 1), sigma, alpha)
     b = coefficients(target, gamma)
     noise = rng.standard_normal((draws, target.design.n_units, q))
     b[:, :, target.design.random] += np.einsum("bqk,bjk->bjq", factor, noise)
     known = container.coords(target.design)
     values = {k: v[None] for k, v in posterior_values(target, drawn).items()}
-    predicted = _new_unit_means(target, b[None], sigma[None], rng)
+    if alpha is not None:
+        known["log_sigma2"] = list(resolved.alpha_names)
+    predicted = {name: v[None] for name, v in _new_unit_means(target, b, drawn, rng).items()}
     groups = {
         "prior": container.dataset(values, known),
         "prior_predictive": container.dataset(predicted, known, dims={"unit_mean": ("unit",)}),

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import SamplingError
 from .conditional import Draws
-from .marginal import log_cosh, log_prior
+from .prior_density import log_cosh, log_prior
 from .summaries import bounds, interval, scalars
 
 if TYPE_CHECKING:
@@ -164,8 +164,9 @@ def full_log_prior(posterior: Posterior, draws: Draws) -> np.ndarray:
     power of a density depends on the scale it is a density on.
     """
     target = posterior.target
-    q = target.n_random
-    jacobian = draws.phi[:, -1] - 2.0 * log_cosh(draws.phi[:, q:-1]).sum(axis=1)
+    jacobian = -2.0 * log_cosh(draws.phi[:, target.partials]).sum(axis=1)
+    if target.grouped is None:
+        jacobian += draws.phi[:, -1]
     precision = target.priors.gamma_precision
     squares = (draws.gamma - target.priors.gamma_mean) ** 2 @ precision
     return np.asarray(log_prior(target, draws.phi) - jacobian - 0.5 * squares)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SamplingError
+from ..estimation.heterogeneous import Groups
 from ..likelihood.design import Design, x_sums
 from .distributions import (
     FAMILIES,
@@ -102,10 +103,9 @@ class Priors:
     def describe(self, model: Any = None, data: Any = None) -> str:
         """Say the priors in words; with a model and data, every one with its numbers."""
         if model is not None and data is not None:
-            from ..estimation.estimate import moments_for
-            from ..likelihood.design import build_design
+            from .sampling import target_for
 
-            return resolve(self, build_design(model, moments_for(model, data))).describe()
+            return target_for(model, data, self).priors.describe()
         lines = [
             "Fixed effects: " + _say(self.gamma, "normal, sd 2.5 outcome sds per predictor sd"),
             "Standard deviations of random effects: "
@@ -283,15 +283,15 @@ def _spread(square: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.sqrt(np.where(constant, square, variance)), constant
 
 
-def resolve(priors: Priors | None, design: Design, covariates: np.ndarray | None = None) -> ResolvedPriors:
+def resolve(priors: Priors | None, design: Design, groups: Groups | None = None) -> ResolvedPriors:
     """Give every parameter of a design its prior.
 
     Parameters
     ----------
     priors : Priors or None
     design : Design
-    covariates : ndarray, shape (N, K), optional
-        1 and the variables of log(sigma2), where the model has that equation.
+    groups : Groups, optional
+        Rows by their level-1 variance, where log(sigma2) depends on variables.
 
     Raises
     ------
@@ -322,22 +322,23 @@ def resolve(priors: Priors | None, design: Design, covariates: np.ndarray | None
     sigma = with_scale(priors.sigma or HalfT(), priors.width * scales.y_sd)
     return ResolvedPriors(
         tuple(names), mean, precision, tuple(c.name for c in random), sd, sigma, priors.corr.eta, priors.tau,
-        *_alpha(priors, design, scales, covariates),
+        *_alpha(priors, design, scales, groups),
     )  # fmt: skip
 
 
 def _alpha(
-    priors: Priors, design: Design, scales: Scales, covariates: np.ndarray | None
+    priors: Priors, design: Design, scales: Scales, groups: Groups | None
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Give the names, means and sds of the coefficients of log(sigma2)."""
     spec = design.model.log_sigma2
     asked = _by_name(
         "alpha", "coefficient of log(sigma2)", priors.alpha, [(n,) for n in spec.names] if spec else []
     )
-    if spec is None or covariates is None:
+    if spec is None or groups is None:
         return (), np.zeros(0), np.zeros(0)
-    spread, _ = _spread((covariates**2).mean(axis=0), covariates.mean(axis=0))
-    center = covariates.mean(axis=0)
+    share = groups.n / groups.n.sum()
+    center = share @ groups.covariates
+    spread, _ = _spread(share @ groups.covariates**2, center)
     mean = np.zeros(len(spread))
     sd = priors.width * ALPHA_SCALE / spread
     mean[0] = 2.0 * np.log(scales.y_sd)

@@ -21,13 +21,16 @@ from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_fun
 from ..equations.model import Model
 from ..errors import SamplingError
 from ..estimation.estimate import check_size, moments_for
+from ..estimation.heterogeneous import groups_of
 from ..likelihood.design import build_design
 from ..posterior import container
 from ..residuals.rows import Rows, rows_of
 from ..unit_moments.record import Moments
 from .distributions import Exponential, HalfNormal, HalfT, InverseGamma, SdPrior
-from .marginal import Target, build_target, correlation_shapes, fixed_gamma
+from .marginal import fixed_gamma
+from .prior_density import correlation_shapes
 from .priors import Priors, ResolvedPriors, resolve
+from .target import Target, build_target
 
 
 def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
@@ -54,7 +57,8 @@ def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bo
     design = build_design(model, moments_for(model, data))
     check_size(design)
     rows = None if isinstance(data, Moments) else rows_of(design, data)
-    resolved = resolve(priors, design, None if rows is None else rows.covariates)
+    groups = None if model.log_sigma2 is None else groups_of(design, data)
+    resolved = resolve(priors, design, groups)
     known = container.coords(design)
     if marginal:
         if model.log_sigma2 is not None:

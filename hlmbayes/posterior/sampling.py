@@ -13,14 +13,16 @@ import numpy as np
 from ..equations.model import Model
 from ..errors import HLMWarning, SamplingError
 from ..estimation.estimate import check_size, moments_for
+from ..estimation.heterogeneous import Groups, groups_of
 from ..likelihood.design import build_design
 from ..posterior import container
 from ..unit_moments.record import Moments
 from .batch import Batch
 from .conditional import Draws, Effects, coefficients, complete, draw_effects
+from .coordinates import unpack
 from .direct import KHAT_LIMIT, find_proposal, matched, resample, weigh
-from .marginal import Target, build_target, unpack
 from .priors import Priors, resolve
+from .target import Target, build_target
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -70,10 +72,8 @@ def check_settings(settings: Settings) -> None:
             raise SamplingError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
-def target_for(
-    model: Model, data: Any, priors: Priors | None, *, covariates: np.ndarray | None = None
-) -> Target:
-    """Join model, data and priors.
+def target_for(model: Model, data: Any, priors: Priors | None, *, groups: Groups | None = None) -> Target:
+    """Join model, data and priors; ``groups`` of rows where data are moments and log(sigma2) varies in units.
 
     Raises
     ------
@@ -88,7 +88,9 @@ def target_for(
         )
     design = build_design(model, moments)
     check_size(design)
-    return build_target(design, resolve(priors, design, covariates))
+    if model.log_sigma2 is not None and groups is None:
+        groups = groups_of(design, data)
+    return build_target(design, resolve(priors, design, groups), groups)
 
 
 def draw(target: Target, settings: Settings) -> VarianceDraws:
@@ -120,7 +122,7 @@ def draw_direct(target: Target, settings: Settings) -> VarianceDraws:
         weighted = weigh(target, proposal, np.concatenate(points))
         if weighted.khat <= KHAT_LIMIT:
             break
-        proposal = matched(weighted, proposal.correlation_sd)  # many more points than a pilot's
+        proposal = matched(weighted, proposal)  # many more points than a pilot's
     phi, log_weight, chosen = [], [], []
     for chain, rng in enumerate(generators):
         own = slice(chain * size, (chain + 1) * size)
@@ -162,24 +164,19 @@ def finish(
 
 def arrange(
     target: Target, drawn: VarianceDraws, gamma: np.ndarray, effects: Effects, settings: Settings,
-    priors: Priors, data: Any, alpha: np.ndarray | None = None,
+    priors: Priors, data: Any,
 ) -> xr.DataTree:  # fmt: skip
-    """Put draws into their DataTree; ``gamma`` (B, F) are the free fixed effects, chains run together.
-
-    ``alpha`` (B, K), the coefficients of log(sigma2), takes the place of sigma where the model has them.
-    """
+    """Put draws into their DataTree; ``gamma`` (B, F) are the free fixed effects, chains run together."""
     chains, n_draws, d = drawn.phi.shape
     parts = unpack(target, drawn.phi.reshape(-1, d))
-    draws = Draws(drawn.phi.reshape(-1, d), gamma, parts.tau, parts.sigma)
+    draws = Draws(drawn.phi.reshape(-1, d), gamma, parts.tau, parts.sigma, parts.alpha)
 
     def by_chain(values: np.ndarray) -> np.ndarray:
         return values.reshape(chains, n_draws, *values.shape[1:])
 
     known = container.coords(target.design)
     quantities = {name: by_chain(value) for name, value in posterior_values(target, draws).items()}
-    if alpha is not None:
-        del quantities["sigma"], quantities["sigma2"]
-        quantities["alpha"] = by_chain(alpha)
+    if draws.alpha is not None:
         known["log_sigma2"] = list(target.priors.alpha_names)
     if effects.draws is not None:
         b = coefficients(target, draws.gamma)
@@ -194,18 +191,22 @@ def arrange(
         "constant_data": constant(target, effects, known),
         "moments": container.moments_dataset(target.design.moments),
     }
+    if target.grouped is not None:
+        groups["variance_groups"] = container.groups_dataset(target.grouped.groups)
     return container.tree(groups, attributes(target, drawn, settings, priors))
 
 
 def posterior_values(target: Target, draws: Draws) -> dict[str, np.ndarray]:
-    """Give gamma, sigma, tau and what follows from them, leading axis the draw."""
+    """Give gamma, sigma (or alpha), tau and what follows from them, leading axis the draw."""
     sd = np.sqrt(np.einsum("bqq->bq", draws.tau))
     with np.errstate(divide="ignore", invalid="ignore"):
         corr = draws.tau / (sd[:, :, None] * sd[:, None, :])
+    level1 = (
+        {"sigma": draws.sigma, "sigma2": draws.sigma**2} if draws.alpha is None else {"alpha": draws.alpha}
+    )
     return {
         "gamma": draws.gamma[:, target.design.free],
-        "sigma": draws.sigma,
-        "sigma2": draws.sigma**2,
+        **level1,
         "tau": draws.tau,
         "sd": sd,
         "tau_corr": corr,
@@ -216,7 +217,8 @@ def parameter_names(target: Target) -> list[str]:
     """Name the sampler's own coordinates."""
     names = target.priors.random_names
     pairs = [f"{names[i]},{names[j]}" for i in range(len(names)) for j in range(i)]
-    return [f"sd({n})/ref" for n in names] + [f"atanh partial corr({p})" for p in pairs] + ["log sigma"]
+    level1 = ["log sigma"] if target.grouped is None else list(target.priors.alpha_names)
+    return [f"sd({n})/ref" for n in names] + [f"atanh partial corr({p})" for p in pairs] + level1
 
 
 def observed(target: Target, known: Mapping[str, Any], data: Any) -> Any:

@@ -135,9 +135,11 @@ def fit_scalars(fit: Fit) -> dict[str, tuple[float, float]]:
     for i, name in enumerate(names):
         for j in range(i + 1):
             result[f"tau[{name},{names[j]}]"] = float(tau[i, j]), float(se_tau[i, j])
-    if np.isfinite(fit.sigma2):
-        result["sigma2"] = fit.sigma2, fit.se_sigma2
-    return result
+    if fit.variance_model is not None:
+        found = fit.variance_model
+        pairs = zip(found.alpha.tolist(), found.se.tolist(), strict=True)
+        return result | dict(zip(found.names, pairs, strict=True))
+    return result | {"sigma2": (fit.sigma2, fit.se_sigma2)}
 
 
 def overlap(draws: np.ndarray, mean: float, sd: float) -> float:
@@ -171,6 +173,11 @@ def icc(posterior: Posterior) -> np.ndarray:
     intercept = next((c for c in posterior.model.coefficients if c.predictor.variable is None), None)
     if intercept is None or not intercept.random:
         raise SamplingError("the intraclass correlation needs a random intercept, which this model has not")
+    if posterior.model.log_sigma2 is not None:
+        raise SamplingError(
+            "log(sigma2) depends on variables, so there is not one intraclass correlation: work it out from "
+            "the draws of tau and alpha for the rows in question"
+        )
     tau = posterior[f"tau[{intercept.name},{intercept.name}]"]
     return tau / (tau + container.values(posterior.data, "sigma2"))
 

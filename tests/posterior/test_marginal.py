@@ -14,17 +14,12 @@ from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood.design import build_design
 from hlmbayes.posterior.batch import evaluate_batch
 from hlmbayes.posterior.conditional import complete, draw_effects, unit_log_likelihood
+from hlmbayes.posterior.coordinates import fold, pack, unpack
 from hlmbayes.posterior.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
-from hlmbayes.posterior.marginal import (
-    build_target,
-    fixed_gamma,
-    fold,
-    log_prior,
-    pack,
-    unpack,
-    value_and_gradient,
-)
+from hlmbayes.posterior.marginal import fixed_gamma, value_and_gradient
+from hlmbayes.posterior.prior_density import log_prior
 from hlmbayes.posterior.priors import Priors, resolve
+from hlmbayes.posterior.target import build_target
 
 PRIORS = {
     "default": Priors(),

@@ -110,31 +110,6 @@ def test_the_marginal_pymc_model_gives_it_too(make_small):
     assert ks_2samp(sd, direct["sd[b0]"][:, ::4].ravel()).pvalue > 1e-3
 
 
-@pytest.mark.slow
-def test_log_sigma2_depends_on_a_variable():
-    """Posterior medians of alpha and gamma beside the maximum likelihood fit."""
-    rng = np.random.default_rng(5)
-    unit = np.repeat(np.arange(40), 20)
-    x, u = rng.normal(size=800), rng.normal(size=40)
-    y = 1.0 + u[unit] + 0.5 * x + np.exp(0.5 * (0.4 + 0.8 * x)) * rng.normal(size=800)
-    data = hlm.TwoLevelData("id", np.arange(40), unit, {"y": y, "x": x}, {})
-    model = hlm.Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10\nlog(sigma2) = a0 + a1*x")
-    post = model.sample(data, seed=1, draws=4000, tune=1500)
-    assert post.sampler["sampler"] == "nuts on rows"
-    assert abs(np.median(post["a1"]) - 0.8) < 3 * post["a1"].std()
-    fit = model.fit(data, method="ML")
-    alpha, se = fit.variance_model.alpha, fit.variance_model.se
-    for k, name in enumerate(("a0", "a1")):
-        assert abs(np.median(post[name]) - alpha[k]) < 0.2 * se[k]
-        assert post[name].std() == pytest.approx(se[k], rel=0.15)
-    assert abs(np.median(post["g10"]) - fit.gamma["g10"]) < 0.2 * post["g10"].std()
-    assert "a1 of log(sigma2): normal" in post.data.attrs["priors_in_words"]
-    with pytest.raises(SamplingError, match="not available where log"):
-        post.loo()
-    with pytest.raises(SamplingError, match="these are moments"):
-        hlm.Posterior(post.data, model, post.priors, post.settings).rerun()
-
-
 def test_rows_are_needed(hsb, model4):
     moments = moments_for(model4, hsb)
     with pytest.raises(SamplingError, match="needs the level-1 rows"):

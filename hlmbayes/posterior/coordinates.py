@@ -1,0 +1,148 @@
+"""The samplers' coordinates phi, and the parameters they stand for.
+
+A point phi (d,) holds, in this order,
+
+    s_k / ref_k      q signed standard deviations: u = diag(s) C z, sd_k = |s_k|
+    y_ij             q (q - 1) / 2 correlations, rows first: canonical partial correlation tanh(y_ij)
+    log sigma        or alpha_0, alpha_1, ... where log(sigma2) depends on variables
+
+C is the Cholesky factor of the correlation matrix (Lewandowski, Kurowicka & Joe 2009, J. Multivariate
+Analysis 100, 1989). Flipping the sign of s_k together with its correlations changes nothing, so an
+sd near zero is no wall: the density goes on smoothly on the other side, and draws are folded afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .target import Target
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """phi in the units of the data: s (B, q), C (B, q, q), sigma (B,).
+
+    Where log(sigma2) depends on variables there is ``alpha`` (B, K), and sigma is 1: that of the
+    weighted rows.
+    """
+
+    s: np.ndarray
+    corr_factor: np.ndarray
+    sigma: np.ndarray
+    alpha: np.ndarray | None = None
+
+    @property
+    def factor(self) -> np.ndarray:
+        """diag(s) C, a square root of tau, shape (B, q, q)."""
+        return self.s[:, :, None] * self.corr_factor
+
+    @property
+    def tau(self) -> np.ndarray:
+        """Covariance matrix of the random effects, shape (B, q, q)."""
+        factor = self.factor
+        return factor @ factor.transpose(0, 2, 1)
+
+
+def unpack(target: Target, phi: np.ndarray) -> Parts:
+    """Carry points (B, d) to the parameters they stand for."""
+    q, level1 = target.n_random, phi[:, target.level1]
+    s, factor = phi[:, :q] * target.reference, correlation_factor(np.tanh(phi[:, target.partials]), q)
+    if target.grouped is not None:
+        return Parts(s, factor, np.ones(len(phi)), level1)
+    return Parts(s, factor, np.exp(level1[:, 0]))
+
+
+def correlation_factor(partial: np.ndarray, q: int) -> np.ndarray:
+    """Build C (B, q, q), lower triangular, from canonical partial correlations (B, q (q - 1) / 2)."""
+    c = np.zeros((len(partial), q, q))
+    at = 0
+    for i in range(q):
+        left = np.ones(len(partial))
+        for j in range(i):
+            z = partial[:, at]
+            c[:, i, j] = z * left
+            left = left * np.sqrt((1.0 - z) * (1.0 + z))
+            at += 1
+        c[:, i, i] = left
+    return c
+
+
+def pack(target: Target, tau: np.ndarray, sigma: float, floor: float = 0.0) -> np.ndarray:
+    """Give the phi (d,) of a tau and sigma; standard deviations are at least ``floor`` references.
+
+    Where log(sigma2) depends on variables, the point at which it does not.
+    """
+    q = target.n_random
+    sd = np.sqrt(np.maximum(np.diag(tau), 0.0))
+    corr = tau / np.maximum(np.outer(sd, sd), 1e-300)
+    np.fill_diagonal(corr, 1.0)
+    values, vectors = np.linalg.eigh(corr) if q else (np.zeros(0), np.zeros((0, 0)))
+    corr = (vectors * np.maximum(values, 1e-2)) @ vectors.T
+    c = np.linalg.cholesky(corr) if q else corr
+    c = c / np.sqrt(np.sum(c**2, axis=1, keepdims=True))
+    partial = []
+    for i in range(q):
+        left = 1.0
+        for j in range(i):
+            z = float(np.clip(c[i, j] / left, -0.99, 0.99))
+            partial.append(np.arctanh(z))
+            left *= np.sqrt(1.0 - z * z)
+    level1 = np.zeros(target.size - q * (q + 1) // 2)
+    level1[0] = np.log(sigma) if target.grouped is None else 2.0 * np.log(sigma)
+    return np.concatenate([np.maximum(sd / target.reference, floor), partial, level1])
+
+
+def pack_many(target: Target, tau: np.ndarray, level1: np.ndarray) -> np.ndarray:
+    """Give the phi (B, d) of many tau (B, q, q), positive definite, and sigma (B,) or alpha (B, K)."""
+    q = target.n_random
+    c = np.linalg.cholesky(tau) if q else tau
+    sd = np.sqrt(np.einsum("bqq->bq", tau))
+    c = c / sd[:, :, None]
+    partial = []
+    for i in range(q):
+        left = np.ones(len(tau))
+        for j in range(i):
+            z = np.clip(c[:, i, j] / left, -1 + 1e-15, 1 - 1e-15)
+            partial.append(np.arctanh(z))
+            left = left * np.sqrt((1 - z) * (1 + z))
+    return np.column_stack([sd / target.reference, *partial, level1 if level1.ndim == 2 else np.log(level1)])
+
+
+def fold(target: Target, phi: np.ndarray, signs: np.ndarray | None = None) -> np.ndarray:
+    """Flip signs of effects: to non-negative standard deviations, or by given ``signs`` (B, q) or (q,)."""
+    q = target.n_random
+    if signs is None:
+        signs = np.where(phi[:, :q] < 0, -1.0, 1.0)
+    rows, cols = np.tril_indices(q, -1)
+    flipped = phi.copy()
+    flipped[:, :q] *= signs
+    flipped[:, target.partials] *= signs[..., rows] * signs[..., cols]
+    return flipped
+
+
+def chain(
+    target: Target, phi: np.ndarray, parts: Parts, by_factor: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Carry a gradient in diag(s) C (q, q) to one in s / ref (q,) and y."""
+    q = target.n_random
+    c, s, z = parts.corr_factor[0], parts.s[0], np.tanh(phi[target.partials])
+    by_s = np.sum(by_factor * c, axis=1) * target.reference
+    by_c = by_factor * s[:, None]
+    by_y = np.zeros(len(z))
+    at = 0
+    for i in range(q):
+        for j in range(i):
+            rest = c[i, j + 1 : i + 1] @ by_c[i, j + 1 : i + 1]
+            # dC_ij / dy_ij = left (1 - z^2), and entries to the right shrink by -z each
+            left = c[i, j] / z[at] if z[at] else np.sqrt(1.0 - c[i, :j] @ c[i, :j])
+            by_y[at] = by_c[i, j] * left * (1.0 - z[at] ** 2) - z[at] * rest
+            at += 1
+    return by_s, by_y
+
+
+def to_standard_factor(target: Target, parts: Parts) -> np.ndarray:
+    """Give factors (B, q, q) of Theta = tau / sigma2 in standardised units."""
+    half = np.linalg.solve(target.system.to_tau, parts.factor) if target.n_random else parts.factor
+    return half * (target.system.e_scale / parts.sigma)[:, None, None]
