@@ -20,8 +20,9 @@ examples:
 	@for example in examples/*.py; do echo "== $$example"; $(PY) $$example || exit 1; done
 
 bench:
-	@scripts/venv.sh dev,engines
+	@scripts/venv.sh dev,engines,bench
 	@$(PY) -m tests.bench
+	@$(PY) -m tests.bench.bench_posterior
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .coverage figures

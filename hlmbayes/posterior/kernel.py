@@ -23,7 +23,7 @@ from numba import carray, cfunc, njit, types
 
 BLOCK = 256  # units whose working arrays stay in the cache
 LARGE = 1e150  # a product of determinants up to here takes one more without overflow
-HEADER = 11
+HEADER = 10
 
 FAST: dict[str, Any] = {
     "cache": True,
@@ -38,34 +38,34 @@ INSIDE: dict[str, Any] = {**FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper"
 
 
 @njit(**INSIDE)
-def _invert(a, c, root, inverse):  # type: ignore[no-untyped-def]
-    """Write the inverse of a positive definite matrix, c and root being room; give log|a|, or nan."""
+def _invert(a):  # type: ignore[no-untyped-def]
+    """Turn a positive definite matrix into its inverse, in place; give log|a|, or nan."""
     f, logdet = a.shape[0], 0.0
-    for j in range(f):
+    for j in range(f):  # Cholesky factor C, in the lower triangle
         for i in range(j, f):
             total = a[i, j]
             for k in range(j):
-                total -= c[i, k] * c[j, k]
+                total -= a[i, k] * a[j, k]
             if i > j:
-                c[i, j] = total / c[j, j]
+                a[i, j] = total / a[j, j]
             elif total > 1e-13 * a[j, j]:
-                c[j, j] = sqrt(total)
+                a[j, j] = sqrt(total)
                 logdet += log(total)
             else:
                 return np.nan
-    for j in range(f):
-        root[j, j] = 1.0 / c[j, j]
+    for j in range(f):  # C^-1
+        a[j, j] = 1.0 / a[j, j]
         for i in range(j + 1, f):
             total = 0.0
             for k in range(j, i):
-                total -= c[i, k] * root[k, j]
-            root[i, j] = total / c[i, i]
-    for i in range(f):
+                total -= a[i, k] * a[k, j]
+            a[i, j] = total / a[i, i]
+    for i in range(f):  # its square
         for j in range(i + 1):
             total = 0.0
             for k in range(i, f):
-                total += root[k, i] * root[k, j]
-            inverse[i, j] = inverse[j, i] = total
+                total += a[k, i] * a[k, j]
+            a[i, j] = a[j, i] = total
     return logdet
 
 
@@ -278,8 +278,8 @@ def _curve(c, row, x):  # type: ignore[no-untyped-def]
 
 
 @njit(**INSIDE)
-def _log_prior(phi, reference, curves, shapes, wishart_df, gradient):  # type: ignore[no-untyped-def]
-    """Write the gradient of the log prior of everything but an inverse-Wishart tau; give its value."""
+def _log_prior(phi, reference, curves, shapes, gradient):  # type: ignore[no-untyped-def]
+    """Write the gradient of the log prior; give its value up to a constant."""
     q = reference.shape[1]
     last = gradient.shape[1] - 1
     sigma = exp(phi[0, last])
@@ -287,10 +287,6 @@ def _log_prior(phi, reference, curves, shapes, wishart_df, gradient):  # type: i
     value += phi[0, last]
     gradient[0, last] = slope * sigma + 1.0
     for k in range(q):
-        if wishart_df > 0.0:  # d tau / d sd; the density of tau is in _wishart
-            value += q * log(abs(phi[0, k]))
-            gradient[0, k] = q / phi[0, k]
-            continue
         sign = -1.0 if phi[0, k] < 0.0 else 1.0
         v, slope = _curve(curves, k, abs(phi[0, k]) * reference[0, k])
         value += v
@@ -300,40 +296,6 @@ def _log_prior(phi, reference, curves, shapes, wishart_df, gradient):  # type: i
         value -= 2.0 * shapes[0, i] * (size + log1p(exp(-2.0 * size)))
         gradient[0, q + i] = -2.0 * shapes[0, i] * tanh(phi[0, q + i])
     return value
-
-
-@njit(**INSIDE)
-def _wishart(phi, reference, c, wishart, df, room, by_factor):  # type: ignore[no-untyped-def]
-    """Add the gradient of the log inverse-Wishart density in L = diag(s) C; give its value."""
-    q = reference.shape[1]
-    logdet = 0.0
-    for j in range(q):  # room[:q] = L^-1
-        logdet += log(abs(phi[0, j] * reference[0, j]) * c[j, j])
-        for i in range(q):
-            s = phi[0, i] * reference[0, i]
-            total = 1.0 if i == j else 0.0
-            for k in range(j, i):
-                total -= s * c[i, k] * room[k, j]
-            room[i, j] = total / (s * c[i, i]) if i >= j else 0.0
-    trace = 0.0
-    for i in range(q):
-        for j in range(q):  # L^-1 S, then L^-1 S L^-T - (df + q + 1) I
-            total = 0.0
-            for k in range(q):
-                total += room[i, k] * wishart[k, j]
-            room[q + i, j] = total
-        for j in range(q):
-            total = 0.0
-            for k in range(q):
-                total += room[q + i, k] * room[j, k]
-            room[2 * q + i, j] = total
-        trace += room[2 * q + i, i]
-        room[2 * q + i, i] -= df + q + 1.0
-    for i in range(q):
-        for j in range(q):
-            for k in range(q):
-                by_factor[i, j] += room[k, i] * room[2 * q + k, j]
-    return -(df + q + 1.0) * logdet - 0.5 * trace
 
 
 # --- coordinates -----------------------------------------------------------------------------------
@@ -399,11 +361,11 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     `kernel_tables.flatten` gives. Returns 0, or 1 where the density is not finite.
     """
     header = carray(tables, (HEADER,), np.float64)
-    t = carray(tables, (int(header[10]),), np.float64)
+    t = carray(tables, (int(header[9]),), np.float64)
     d = int(size)
     zeta, out = carray(point, (d,)), carray(slope, (d,))
     q, m, J, u, F = int(t[0]), int(t[1]), int(t[2]), int(t[3]), int(t[4])
-    ee, n, e_scale, df, constant = t[5], t[6], t[7], t[8], t[9]
+    ee, n, e_scale, constant = t[5], t[6], t[7], t[8]
     p = m - 1
     pu = p * u
     products, at = _matrix(t, HEADER, q * m, J)
@@ -418,12 +380,11 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     shapes, at = _matrix(t, at, 1, q * (q - 1) // 2)
     p0, at = _matrix(t, at, 1, F)
     d0, at = _matrix(t, at, 1, F)
-    wishart, at = _matrix(t, at, q, q)
     centre, at = _matrix(t, at, 1, d)
     turn, at = _matrix(t, at, d, d)
 
     width = min(J, BLOCK)
-    small = 2 * d + pu * (pu + F + 3) + F * (6 * F + pu + 2) + 8 * q * q + 2 * pu
+    small = 2 * d + pu * (pu + 2 * F + 2) + F * (F + 2) + 4 * q * q
     room = np.zeros(small + (2 * q * m + q * q + 2) * width)
     phi, at = _matrix(room, 0, 1, d)
     gradient, at = _matrix(room, at, 1, d)
@@ -431,16 +392,12 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     turned, at = _matrix(room, at, pu, F)
     room_fp, at = _matrix(room, at, F, pu)
     xx, at = _matrix(room, at, F, F)
-    vg, at = _matrix(room, at, F, F)
-    room1, at = _matrix(room, at, F, F)
-    room2, at = _matrix(room, at, F, F)
     delta, at = _matrix(room, at, 1, F)
     xe, at = _matrix(room, at, 1, F)
     c, at = _matrix(room, at, q, q)
     factor, at = _matrix(room, at, q, q)
     by_factor, at = _matrix(room, at, q, q)
     score, at = _matrix(room, at, q, q)
-    room_q, at = _matrix(room, at, 3 * q, q)
     se = room[at : at + pu]
     moved = room[at + pu : at + 2 * pu]
     at += 2 * pu
@@ -453,7 +410,7 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
         phi[0, i] = centre[0, i]
         for j in range(d):
             phi[0, i] += turn[i, j] * zeta[j]
-    value = _log_prior(phi, reference, curves, shapes, df, gradient)
+    value = _log_prior(phi, reference, curves, shapes, gradient)
     _correlations(phi, c)
     sigma = exp(phi[0, d - 1])
     s2 = (sigma / e_scale) ** 2
@@ -482,23 +439,23 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
         xx[i, i] += s2 * p0[0, i]
         xe[0, i] += s2 * p0[0, i] * d0[0, i]
         rss += s2 * p0[0, i] * d0[0, i] ** 2
-    logdet += _invert(xx, room1, room2, vg)
+    logdet += _invert(xx)  # from here on Vg
     by_s2 = n - F
     for i in range(F):
         for j in range(F):
-            delta[0, i] += vg[i, j] * xe[0, j]
+            delta[0, i] += xx[i, j] * xe[0, j]
         for k in range(pu):
             moved[k] += loading[i, k] * delta[0, i]
             turned[k, i] = loading[i, k]
     for i in range(F):
         rss -= delta[0, i] * xe[0, i]
-        by_s2 += s2 * vg[i, i] * p0[0, i] + p0[0, i] * (delta[0, i] - d0[0, i]) ** 2
+        by_s2 += s2 * xx[i, i] * p0[0, i] + p0[0, i] * (delta[0, i] - d0[0, i]) ** 2
     by_s2 -= rss / s2
     value -= 0.5 * (logdet + (n - F) * log(s2) + rss / s2 + constant)
     gradient[0, d - 1] -= by_s2
 
     if q:
-        _sandwich(turned, vg, room_fp.reshape((pu, F)), ss)
+        _sandwich(turned, xx, room_fp.reshape((pu, F)), ss)
         for lo in range(0, J, BLOCK):
             size = min(BLOCK, J - lo)
             if J > BLOCK:  # else the last block is still there
@@ -512,8 +469,6 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
                 gradient[0, d - 1] -= by_standard * factor[a, b]
                 for i in range(q):
                     by_factor[i, b] += to_factor[a, i] * by_standard / sigma
-        if df > 0.0:
-            value += _wishart(phi, reference, c, wishart, df, room_q, by_factor)
         _chain(phi, reference, c, by_factor, gradient)
     for j in range(d):
         out[j] = 0.0

@@ -52,7 +52,7 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
         rng = np.random.default_rng([settings.seed, seed % 2**32])
         return OVERDISPERSION * rng.standard_normal(target.size)
 
-    compiled = target.grouped is None
+    compiled = target.grouped is None and target.priors.tau is None
     model = _compiled_model(target, mode, start) if compiled else _python_model(target, mode, start)
     ready = time.perf_counter()
     trace = nutpie.sample(
@@ -89,7 +89,7 @@ def _compiled_model(target: Target, mode: Mode, start: Start) -> Any:
 
 
 def _python_model(target: Target, mode: Mode, start: Start) -> Any:
-    """Give nutpie the density in NumPy: that of unequal level-1 variances is not compiled."""
+    """Give nutpie the density in NumPy: unequal level-1 variances and priors of tau are not compiled."""
     from nutpie.compiled_pyfunc import from_pyfunc
 
     d = target.size
