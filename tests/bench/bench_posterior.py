@@ -7,8 +7,8 @@
 process from start to end, imports, reading of the data and compilation included; "after imports" leaves the
 imports out; "sampling" is the sampler alone. The effective number is the smallest bulk ESS over gamma, the
 standard deviations and sigma. "first run" starts without compiled code on disk. "times bambi" compares with
-the best of bambi's rows of the same kind: first runs with first runs, later ones with later ones. bambi's random effects of a unit are independent, hlmbayes' are
-correlated: hlmbayes has one parameter more.
+the best of bambi's rows of the same kind: first runs with first runs, later ones with later ones. bambi's
+random effects of a unit are independent, hlmbayes' are correlated: hlmbayes has one parameter more.
 """
 
 from __future__ import annotations

@@ -51,11 +51,6 @@ def test_compiled_density_of_several_blocks_of_units(small_model, make_small):
     check(small_model, make_small(n_units=2 * BLOCK + 7), hlm.Priors())
 
 
-def test_compiled_density_with_an_inverse_wishart(small_model, make_small):
-    q = len(small_model.random)
-    check(small_model, make_small(), hlm.Priors(tau=hlm.InverseWishart(q + 2.0, np.eye(q) + 0.2)))
-
-
 def test_compiled_density_without_random_effects_and_with_a_constraint(make_small):
     check(OLS, make_small(), hlm.Priors())
     check(OLS.constrain("g01 = g10"), make_small(), hlm.Priors())
