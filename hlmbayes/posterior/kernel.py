@@ -8,8 +8,9 @@ square-root form for any number of random coefficients; a test holds the two aga
 Everything is read from one array of floats (`kernel_tables`), so that a sampler written in another
 language can call `density`, a C function, without Python.
 
-The compiler's time grows with the number of array types and of calls it sees: arrays are one- or
-two-dimensional floats only, and allocated in one place.
+The compiler's time grows with the number of array types and of calls it sees: arrays are two-dimensional
+floats only, and allocated in one place. All is in one file, since the compiler notices changes of a file it
+has compiled from, not of the files that one imports.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numba import carray, cfunc, njit, types
 
 BLOCK = 256  # units whose working arrays stay in the cache
 LARGE = 1e150  # a product of determinants up to here takes one more without overflow
-HEADER = 10
+HEADER = 11
 
 FAST: dict[str, Any] = {
     "cache": True,
@@ -207,7 +208,7 @@ def _add_sums(s, q, level2, pairs, lo, n, plane, ss, se):  # type: ignore[no-unt
             row = 0
             for f in range(u):
                 if a == m - 1:
-                    se[b * u + f] += _dot(plane, 0, level2, f, lo, n)
+                    se[0, b * u + f] += _dot(plane, 0, level2, f, lo, n)
                     continue
                 for g in range(f + 1):
                     total = _dot(plane, 0, pairs, row, lo, n)
@@ -232,9 +233,9 @@ def _add_score(products, s, level2, pairs, lo, n, vk, moved, s2, reduced, plane,
     for j in range(n):
         plane[1, j] = 1.0
     for a in range(p):
-        _put(plane, 0, moved[a * u], level2, 0, lo, n)
+        _put(plane, 0, moved[0, a * u], level2, 0, lo, n)
         for f in range(1, u):
-            _add(plane, 0, moved[a * u + f], level2, f, lo, n)
+            _add(plane, 0, moved[0, a * u + f], level2, f, lo, n)
         for k in range(q):
             _add_times(reduced, k * m + p, -1.0, reduced, k * m + a, plane, 0, n)
     for k in range(q):
@@ -337,6 +338,38 @@ def _chain(phi, reference, c, by_factor, gradient):  # type: ignore[no-untyped-d
             at += 1
 
 
+# --- the fixed effects -----------------------------------------------------------------------------
+
+
+@njit(**INSIDE)
+def _solve_fixed(white, ss, se, xx, xe, prior, pull, s2, delta, room, taken):  # type: ignore[no-untyped-def]
+    """Turn xx, X'X + s2 P0 in the whitened basis, to Vg; write delta.
+
+    ``ss`` and ``se`` are S_D'S_D and S_D'S_e by level-2 columns, ``room`` and ``taken`` room. Gives
+    log|X'V^-1X|, what delta explains, and the derivative in s2 of the prior's part of the deviance, times s2.
+    """
+    F, pu = white.shape
+    _sandwich(white, ss, room, taken)
+    for i in range(F):
+        for j in range(F):
+            xx[i, j] += s2 * prior[i, j] - taken[i, j]
+        xe[0, i] += s2 * pull[0, i]
+        for k in range(pu):
+            xe[0, i] -= white[i, k] * se[0, k]
+    logdet, explained, away = _invert(xx), 0.0, 0.0
+    for i in range(F):
+        total = 0.0
+        for j in range(F):
+            total += xx[i, j] * xe[0, j]
+        delta[0, i] = total
+        explained += total * xe[0, i]
+    for i in range(F):
+        away -= 2.0 * delta[0, i] * pull[0, i]
+        for j in range(F):
+            away += prior[i, j] * (s2 * xx[i, j] + delta[0, i] * delta[0, j])
+    return logdet, explained, away
+
+
 # --- the density -----------------------------------------------------------------------------------
 
 
@@ -361,50 +394,49 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     `kernel_tables.flatten` gives. Returns 0, or 1 where the density is not finite.
     """
     header = carray(tables, (HEADER,), np.float64)
-    t = carray(tables, (int(header[9]),), np.float64)
+    t = carray(tables, (int(header[10]),), np.float64)
     d = int(size)
     zeta, out = carray(point, (d,)), carray(slope, (d,))
     q, m, J, u, F = int(t[0]), int(t[1]), int(t[2]), int(t[3]), int(t[4])
-    ee, n, e_scale, constant = t[5], t[6], t[7], t[8]
-    p = m - 1
-    pu = p * u
+    ee, n, e_scale, constant, squares = t[5], t[6], t[7], t[8], t[9]
+    pu = (m - 1) * u
     products, at = _matrix(t, HEADER, q * m, J)
     level2, at = _matrix(t, at, u, J)
     pairs, at = _matrix(t, at, u * (u + 1) // 2, J)
-    loading, at = _matrix(t, at, F, pu)
+    white, at = _matrix(t, at, F, pu)
+    turned, at = _matrix(t, at, pu, F)
     own_xx, at = _matrix(t, at, F, F)
     own_xe, at = _matrix(t, at, 1, F)
+    prior, at = _matrix(t, at, F, F)
+    pull, at = _matrix(t, at, 1, F)
     to_factor, at = _matrix(t, at, q, q)
     reference, at = _matrix(t, at, 1, q)
     curves, at = _matrix(t, at, q + 1, 8)
     shapes, at = _matrix(t, at, 1, q * (q - 1) // 2)
-    p0, at = _matrix(t, at, 1, F)
-    d0, at = _matrix(t, at, 1, F)
     centre, at = _matrix(t, at, 1, d)
     turn, at = _matrix(t, at, d, d)
 
     width = min(J, BLOCK)
-    small = 2 * d + pu * (pu + 2 * F + 2) + F * (F + 2) + 4 * q * q
-    room = np.zeros(small + (2 * q * m + q * q + 2) * width)
-    phi, at = _matrix(room, 0, 1, d)
+    rest = (2 * q * m + q * q + 2) * width + 2 * d + 4 * q * q
+    room = np.zeros(rest + pu * (pu + F + 2) + 2 * F * (F + 1))
+    s, at = _matrix(room, 0, q * m, width)
+    reduced, at = _matrix(room, at, q * m, width)
+    root, at = _matrix(room, at, q * q, width)
+    plane, at = _matrix(room, at, 2, width)
+    phi, at = _matrix(room, at, 1, d)
     gradient, at = _matrix(room, at, 1, d)
-    ss, at = _matrix(room, at, pu, pu)
-    turned, at = _matrix(room, at, pu, F)
-    room_fp, at = _matrix(room, at, F, pu)
-    xx, at = _matrix(room, at, F, F)
-    delta, at = _matrix(room, at, 1, F)
-    xe, at = _matrix(room, at, 1, F)
     c, at = _matrix(room, at, q, q)
     factor, at = _matrix(room, at, q, q)
     by_factor, at = _matrix(room, at, q, q)
     score, at = _matrix(room, at, q, q)
-    se = room[at : at + pu]
-    moved = room[at + pu : at + 2 * pu]
-    at += 2 * pu
-    s, at = _matrix(room, at, q * m, width)
-    reduced, at = _matrix(room, at, q * m, width)
-    root, at = _matrix(room, at, q * q, width)
-    plane, at = _matrix(room, at, 2, width)
+    ss, at = _matrix(room, at, pu, pu)
+    room_fp, at = _matrix(room, at, F, pu)
+    se, at = _matrix(room, at, 1, pu)
+    moved, at = _matrix(room, at, 1, pu)
+    xx, at = _matrix(room, at, F, F)
+    room_ff, at = _matrix(room, at, F, F)
+    xe, at = _matrix(room, at, 1, F)
+    delta, at = _matrix(room, at, 1, F)
 
     for i in range(d):
         phi[0, i] = centre[0, i]
@@ -419,7 +451,7 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
             for k in range(b, q):
                 factor[a, b] += to_factor[a, k] * phi[0, k] * reference[0, k] * c[k, b] / sigma
 
-    logdet, rss = 0.0, ee
+    logdet, rss = 0.0, ee + s2 * squares
     if q:
         for lo in range(0, J, BLOCK):
             size = min(BLOCK, J - lo)
@@ -429,33 +461,20 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
         for j in range(i):
             if i // u > j // u:
                 ss[j, i] = ss[i, j]
-    _sandwich(loading, ss, room_fp, xx)
     for i in range(F):
-        for j in range(F):
-            xx[i, j] = own_xx[i, j] - xx[i, j]
         xe[0, i] = own_xe[0, i]
-        for k in range(pu):
-            xe[0, i] -= loading[i, k] * se[k]
-        xx[i, i] += s2 * p0[0, i]
-        xe[0, i] += s2 * p0[0, i] * d0[0, i]
-        rss += s2 * p0[0, i] * d0[0, i] ** 2
-    logdet += _invert(xx)  # from here on Vg
-    by_s2 = n - F
-    for i in range(F):
         for j in range(F):
-            delta[0, i] += xx[i, j] * xe[0, j]
-        for k in range(pu):
-            moved[k] += loading[i, k] * delta[0, i]
-            turned[k, i] = loading[i, k]
-    for i in range(F):
-        rss -= delta[0, i] * xe[0, i]
-        by_s2 += s2 * xx[i, i] * p0[0, i] + p0[0, i] * (delta[0, i] - d0[0, i]) ** 2
-    by_s2 -= rss / s2
-    value -= 0.5 * (logdet + (n - F) * log(s2) + rss / s2 + constant)
-    gradient[0, d - 1] -= by_s2
+            xx[i, j] = own_xx[i, j]
+    logdet_x, explained, away = _solve_fixed(white, ss, se, xx, xe, prior, pull, s2, delta, room_fp, room_ff)
+    rss -= explained
+    value -= 0.5 * (logdet + logdet_x + (n - F) * log(s2) + rss / s2 + constant)
+    gradient[0, d - 1] -= n - F - rss / s2 + away + squares
 
     if q:
         _sandwich(turned, xx, room_fp.reshape((pu, F)), ss)
+        for k in range(pu):
+            for i in range(F):
+                moved[0, k] += turned[k, i] * delta[0, i]
         for lo in range(0, J, BLOCK):
             size = min(BLOCK, J - lo)
             if J > BLOCK:  # else the last block is still there
