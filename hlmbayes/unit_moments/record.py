@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Moments:
     """Sufficient statistics of the level-1 rows, one record a unit.
 
@@ -67,6 +67,13 @@ class Moments:
     n_dropped: int = 0
     notes: tuple[str, ...] = ()
     unit_weight: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        weights = ", weighted" if self.weighted else ""
+        return (
+            f"Moments({self.n_rows} rows in {self.n_units} units of {self.id_name}{weights}; "
+            f"level 1: {', '.join(self.columns)}; level 2: {', '.join(self.level2) or 'none'})"
+        )
 
     @property
     def n_units(self) -> int:

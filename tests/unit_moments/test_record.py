@@ -208,3 +208,9 @@ def test_scattered_and_sorted_rows_use_little_memory() -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 0.4 * unit.nbytes  # one column as float64 would be as much as ``unit``
+
+
+def test_moments_say_what_they_are_of_and_not_what_they_are():
+    data = read({"school": [1, 1, 2, 2], "y": [1.0, 2, 3, 5], "x": [0.0, 1, 1, 0]}, id="school")
+    text = repr(moments_of(data, ["y", "x"]))
+    assert text == "Moments(4 rows in 2 units of school; level 1: y, x; level 2: none)"
