@@ -8,6 +8,15 @@ from typing import Any
 import numpy as np
 
 
+class Sentence:
+    """A result that is shown, in a notebook too, as the sentence it prints as."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class NamedArray(np.ndarray):
     """A vector, or a square matrix, whose axes carry one set of names.
 
@@ -46,6 +55,18 @@ class NamedArray(np.ndarray):
         """Results of arithmetic are plain: their entries need not be what the names say."""
         plain = np.asarray(array)
         return plain[()] if return_scalar else plain
+
+    def __repr__(self) -> str:
+        values = np.asarray(self)
+        if values.shape != (len(self.names),) * values.ndim or not values.ndim:
+            return repr(values)  # a view that the names do not fit
+        if values.ndim == 1:
+            return ", ".join(f"{name} {v:.6g}" for name, v in zip(self.names, values.tolist(), strict=True))
+        cells = [["", *self.names], *([n, *(f"{v:.6g}" for v in r)] for n, r in self.items())]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        return "\n".join("  ".join(c.rjust(w) for c, w in zip(r, widths, strict=True)) for r in cells)
+
+    __str__ = __repr__
 
     def _position(self, name: str) -> int:
         try:

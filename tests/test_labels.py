@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from hlmbayes.labels import NamedArray
+from hlmbayes.labels import NamedArray, Sentence
 
 
 def test_names_and_positions_give_the_same() -> None:
@@ -36,6 +36,22 @@ def test_results_of_arithmetic_are_plain_and_the_original_is_safe() -> None:
     assert type(gamma[:1]) is np.ndarray
     with pytest.raises(ValueError, match="read-only"):
         gamma[0] = 5.0
+
+
+def test_they_are_shown_with_their_names() -> None:
+    assert repr(NamedArray([1.0, 2.5], ["g00", "g10"])) == "g00 1, g10 2.5"
+    tau = NamedArray([[1.0, -0.5], [-0.5, 2.0]], ["b0", "b1"])
+    assert str(tau).splitlines() == ["      b0    b1", "b0     1  -0.5", "b1  -0.5     2"]
+    assert repr(NamedArray([], [])) == ""
+    assert repr(tau.reshape(4)) == "array([ 1. , -0.5, -0.5,  2. ])"
+
+
+def test_a_result_is_shown_as_its_sentence() -> None:
+    class Said(Sentence):
+        def __str__(self) -> str:
+            return "it is so"
+
+    assert repr([Said()]) == "[it is so]"
 
 
 def test_pickling_keeps_the_names() -> None:

@@ -395,7 +395,7 @@ class Fit:
         lines = [
             f"Fit of {self.model.outcome}: {self.method}, algorithm {self.algorithm!r}, {state} after "
             f"{self.iterations} iterations; {self.n_rows} rows in {self.n_units} units",
-            "gamma  " + ", ".join(f"{name} {value:.6g}" for name, value in self.gamma.items()),
+            f"gamma  {self.gamma}",
             "tau    " + "; ".join(" ".join(f"{v:.6g}" for v in row) for row in self.components.tau),
             f"sigma2 {self.sigma2:.6g}, deviance {self.deviance:.6f}, {self.n_parameters} parameters",
         ]

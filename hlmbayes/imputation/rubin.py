@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc, stdtr
 
+from ..labels import Sentence
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
@@ -86,8 +88,8 @@ def pooled_covariance(estimates: np.ndarray, covariances: np.ndarray) -> np.ndar
     return covariances.mean(axis=0) + (1.0 + 1.0 / m) * between
 
 
-@dataclass(frozen=True, slots=True)
-class PooledTest:
+@dataclass(frozen=True, slots=True, repr=False)
+class PooledTest(Sentence):
     """A test of several parameters at once over imputed data sets.
 
     Attributes

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import EstimationError, HypothesisError
 from ..estimation.hlm_path import data_scale, to_data
 from ..estimation.weights import refuse_weighted
-from ..labels import NamedArray
+from ..labels import NamedArray, Sentence
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design, scatter_x, scatter_xx
 from ..likelihood.evaluate import standardise
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 RANK = 1e-10
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Bootstrap(Sentence):
     """Estimates from simulated data sets.
 
     Attributes

@@ -16,6 +16,7 @@ from scipy.special import chdtrc
 
 from ..errors import HypothesisError
 from ..estimation.weights import refuse_weighted
+from ..labels import Sentence
 from .boundary import boundary_p_value
 from .hypotheses import p_text
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from ..estimation.fit import Fit
 
 
-@dataclass(frozen=True, slots=True)
-class DevianceTest:
+@dataclass(frozen=True, slots=True, repr=False)
+class DevianceTest(Sentence):
     """The comparison of a model with a more general one.
 
     Attributes

@@ -11,6 +11,7 @@ from scipy.special import chdtrc
 from ..errors import HypothesisError
 from ..estimation.hlm_path import unit_ols
 from ..estimation.weights import refuse_weighted
+from ..labels import Sentence
 from .hlm_tables import ols_shift
 from .hypotheses import p_text
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from ..estimation.fit import Fit
 
 
-@dataclass(frozen=True, slots=True)
-class HomogeneityTest:
+@dataclass(frozen=True, slots=True, repr=False)
+class HomogeneityTest(Sentence):
     """The test that all units have one level-1 variance.
 
     Attributes

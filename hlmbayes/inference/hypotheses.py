@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import chdtrc, fdtrc
 
 from ..errors import HypothesisError
+from ..labels import Sentence
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
@@ -30,8 +31,8 @@ COVARIANCES = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WaldTest:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WaldTest(Sentence):
     """The test of one hypothesis of one or more rows.
 
     Attributes

@@ -15,6 +15,7 @@ from scipy.special import ndtri
 
 from ..errors import HypothesisError
 from ..estimation.weights import refuse_weighted
+from ..labels import Sentence
 from .compare import refuse_different_data
 from .hlm_tables import components_covariance
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from ..estimation.fit import Fit
 
 
-@dataclass(frozen=True, slots=True)
-class IntraclassCorrelation:
+@dataclass(frozen=True, slots=True, repr=False)
+class IntraclassCorrelation(Sentence):
     """The share of the variance that lies between units.
 
     Attributes
@@ -53,8 +54,8 @@ class IntraclassCorrelation:
         return "\n".join([f"{text} ({self.formula})", *self.notes])
 
 
-@dataclass(frozen=True, slots=True)
-class PlausibleRange:
+@dataclass(frozen=True, slots=True, repr=False)
+class PlausibleRange(Sentence):
     """The range that holds a share of the units' values of a level-1 coefficient.
 
     Attributes
@@ -90,8 +91,8 @@ class PlausibleRange:
         return "\n".join([text, *self.notes])
 
 
-@dataclass(frozen=True, slots=True)
-class VarianceExplained:
+@dataclass(frozen=True, slots=True, repr=False)
+class VarianceExplained(Sentence):
     """Proportion of each variance of a base model that a further model explains.
 
     Attributes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..labels import Sentence
 from ..posterior import container
 from .direct import KHAT_LIMIT
 from .summaries import diagnostics, scalars
@@ -23,8 +24,8 @@ ESS_PER_CHAIN = 100
 BFMI_LIMIT = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Convergence:
+@dataclass(frozen=True, slots=True, repr=False)
+class Convergence(Sentence):
     """The verdict: ``ok``, the ``problems`` in words, and the figures they rest on."""
 
     ok: bool
