@@ -87,13 +87,14 @@ def describe(data: TwoLevelData, weights: Weights | None = None) -> Description:
         level1 = [name for name in numbers if name not in level2]
     columns = list(dict.fromkeys([*data.level1, *data.level2]))
     rows = np.bincount(data.unit, minlength=data.n_units)
+    n_incomplete = data.complete_rows(level1)[1]  # refuses infinite values
     return Description(
         level1=tuple(_summary(data, name, data.level1[name], row) for name in level1),
         level2=tuple(_summary(data, name, _over_units(data, name), unit) for name in level2),
         n_rows=data.n_rows,
         n_units=data.n_units,
         rows_per_unit=(int(rows.min()), float(np.median(rows)), int(rows.max())),
-        n_incomplete=data.complete_rows(level1)[1],
+        n_incomplete=n_incomplete,
         not_numeric=tuple(name for name in columns if name not in level1 and name not in level2),
         notes=data.notes,
         weighted=weighted,
