@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CommandFileError, HLMWarning
+from .console import DONE, complain, put
+from .output_jobs import check_folder, check_places, inputs_of, outputs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +61,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def sample(args: argparse.Namespace) -> int:
     """Draw and write what is asked for."""
     from ..posterior.priors import Priors
-    from .command import DONE, complain, put
     from .jobs import job_from_file, read_data
 
     job = job_from_file(args.file, level1=args.level1, level2=args.level2, id=args.id)
     _refuse_weights(job)
+    check_places(outputs_of(args, ("json", "html", "save")), inputs_of(args, job))
+    if args.figures is not None:
+        check_folder(args.figures)
     data = read_data(job)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HLMWarning)
@@ -78,12 +82,11 @@ def sample(args: argparse.Namespace) -> int:
     if args.json is not None:
         put(args.json, as_json(posterior, fit))
     if args.save is not None:
-        _refuse_no_folder(args.save)
         posterior.save(args.save)
     drawn = _figures(posterior, fit) if args.html or args.figures else {}
     if args.figures is not None:
         folder = Path(args.figures)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         for name, image in drawn.items():
             (folder / f"{name}.png").write_bytes(image)
     if args.html is not None:
@@ -101,6 +104,7 @@ def _refuse_weights(job: Job) -> None:
         "level2weight": options.level2_weight,
         "varianceknown": options.variance_known,
         "plausvals": ",".join(options.plausible_values),
+        "fixsigma2": options.fix_sigma2,
     }
     for keyword, value in asked.items():
         if value:
@@ -108,11 +112,6 @@ def _refuse_weights(job: Job) -> None:
                 f"{job.name}: {keyword}:{value} cannot be sampled by this command: hlmbayes run does it; "
                 "from Python, hlm.sample_imputed draws for plausible values and imputed data"
             )
-
-
-def _refuse_no_folder(place: str) -> None:
-    if not Path(place).absolute().parent.is_dir():
-        raise CommandFileError(f"{place} cannot be written: there is no folder {Path(place).parent}")
 
 
 def _figures(posterior: Posterior, fit: Fit) -> dict[str, bytes]:
