@@ -224,10 +224,10 @@ def write_pooled(args: argparse.Namespace, job: Job, algorithm: str) -> None:
     if args.html is not None:
         from html import escape
 
-        put(
-            args.html,
-            f"<!DOCTYPE html>\n<meta charset=utf-8>\n<title>hlmbayes</title>\n<pre>{escape(text)}</pre>\n",
-        )
+        from ..report.html_parts import document, main_element
+
+        title = f"Two-level model of {job.model.outcome}: pooled results"
+        put(args.html, document(title, main_element(title, [f"<pre>{escape(text)}</pre>"])))
     if args.output is not None or "-" not in (args.json, args.html):
         put(args.output or "-", text)
 

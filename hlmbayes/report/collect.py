@@ -83,7 +83,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
     components = _variance_components(fit)
     q = fit.design.n_random
     return Tables(
-        header=_header(fit, run),
+        header=header_of(fit, run),
         stop_line=_stop_line(fit),
         iteration=fit.iterations,
         sigma2=float(fit.sigma2),
@@ -140,7 +140,8 @@ def _level1_term(coefficient: Coefficient) -> Level1Term:
     )
 
 
-def _header(fit: Fit, run: Run) -> Header:
+def header_of(fit: Fit, run: Run) -> Header:
+    """Return what a report says of the model and the run."""
     model, n_dropped = fit.model, fit.design.moments.n_dropped
     return Header(
         outcome=model.outcome,
