@@ -161,7 +161,7 @@ def demo(args: argparse.Namespace) -> int:
     job = job_from_equations(DEMO_MODEL, "hlmbayes demo", level1=level1, level2=level2, id="id")
     write(args, analyse(job, args, "hlm"))
     if not (args.json == "-" or args.html == "-" or args.output):
-        print("The model, as you would write it:\n", DEMO_MODEL.rstrip(), sep="")
+        print("\nThe model, as you would write it:\n", DEMO_MODEL.rstrip(), sep="")
         print("\nYour own data: hlmbayes run --help")
     return DONE
 

@@ -142,7 +142,7 @@ def _add_describe(commands: Commands[Parser], function: Command) -> None:
     parser.add_argument("data", metavar="DATA", help="level-1 file: .sav, .dta, .sas7bdat, .csv, .parquet")
     parser.add_argument("level2", nargs="?", metavar="LEVEL2", help="level-2 file, if there is one")
     parser.add_argument(
-        "--id", default="id", metavar="NAME", help="variable that identifies the level-2 unit"
+        "--id", default="id", metavar="NAME", help="variable that identifies the level-2 unit (default: id)"
     )
     parser.add_argument("--level1-weight", metavar="NAME", help="sampling weight of rows")
     parser.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import DataError
 from .reading import some
 from .two_level import TwoLevelData
 
 if TYPE_CHECKING:
     from ..estimation.weights import Weights
+
+HUGE = 1e150
 
 __all__ = ["Description", "VariableSummary", "describe", "describe_text"]
 
@@ -137,6 +140,11 @@ def _over_units(data: TwoLevelData, name: str) -> np.ndarray:
 
 def _summary(data: TwoLevelData, name: str, values: np.ndarray, weight: np.ndarray | None) -> VariableSummary:
     x = values.astype(np.float64)
+    if np.nanmax(np.abs(x), initial=0.0) > HUGE:
+        raise DataError(
+            f"Column {name!r} has values too large to be squared. Is this how a missing value is stored? Set "
+            "such values to missing."
+        )
     here = ~np.isnan(x)
     x = x[here]
     label = data.labels.get(name.lower(), "")

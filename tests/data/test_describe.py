@@ -106,3 +106,9 @@ def test_infinite_values_are_refused_without_a_murmur():
         warnings.simplefilter("error")
         with pytest.raises(DataError, match="'x' of the data has infinite values"):
             hlm.read({"id": [1, 1, 2], "x": [1.0, np.inf, 2.0]}).describe()
+
+
+def test_values_too_large_to_be_squared_are_refused():
+    """SPSS stores a missing value as the most negative number there is."""
+    with pytest.raises(DataError, match="'x' has values too large to be squared"):
+        hlm.read({"id": [1, 1, 2], "x": [1.0, -1.797e308, 2.0]}).describe()
