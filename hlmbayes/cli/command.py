@@ -129,7 +129,15 @@ def plot(args: argparse.Namespace) -> int:
     fit, messages = _estimated(job, args, algorithm)
     for warning in (*job.warnings, *fit_warnings(fit), *messages):
         complain("warning", warning)
-    paths = write_figures(fit, args.out, lambda sentence: complain("left out", sentence))
+    left_out: dict[str, list[str]] = {}  # names of figures by the reason, which many may share
+
+    def leave_out(sentence: str) -> None:
+        name, _, reason = sentence.partition(": ")
+        left_out.setdefault(reason, []).append(name)
+
+    paths = write_figures(fit, args.out, leave_out)
+    for reason, names in left_out.items():
+        complain("left out", f"{', '.join(names)}: {reason}")
     print(f"{len(paths)} figures in {args.out}:")
     print("\n".join(f"  {path.name}" for path in paths))
     return DONE
