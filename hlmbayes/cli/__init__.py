@@ -1,4 +1,4 @@
-"""The command `hlmbayes`: `command`, `sample` (subcommands); `jobs`, `output_jobs` (a command file, done)."""
+"""The command `hlmbayes`: `parsers`, `command`, `sample`; `jobs`, `output_jobs` do what is asked."""
 
 from .command import main
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from ..equations.model import Model
     from ..estimation.fit import Fit
     from ..imputation.pooled_fit import PooledFit
-    from ..report.tables import Tables
+    from ..report.tables import NoteGroup, Tables
 
 EQUATION_FILES = (".txt", ".eq")
+ENOUGH_ITERATIONS = 100_000  # numit:100,y has no limit; HLM's stop rule ends far earlier
 DATA_FILES = (".sav", ".zsav", ".dta", ".sas7bdat", ".xpt", ".csv", ".tsv", ".parquet")
 
 
@@ -25,8 +26,9 @@ DATA_FILES = (".sav", ".zsav", ".dta", ".sas7bdat", ".xpt", ".csv", ".tsv", ".pa
 class Job:
     """A model, what to do with it, and where its data are.
 
-    ``name`` is the command file's (or the equations') name for the listing; ``warnings`` are what was
-    asked for and is not done, or not understood.
+    ``name`` is the command file's (or the equations') name for the listing; ``warnings`` are what the
+    numbers depend on and is not done, or is not understood; ``not_done`` what else was asked for;
+    ``folder`` is that of the command file, None for equations.
     """
 
     model: Model
@@ -35,23 +37,26 @@ class Job:
     name: str
     warnings: tuple[str, ...] = ()
     folder: Path | None = None
+    not_done: tuple[str, ...] = ()
 
 
 def job_from_file(
     path: str, *, level1: str | None = None, level2: str | None = None, id: str | None = None
 ) -> Job:
-    """Read a command file (.hlm) or a text file of equations (.txt, .eq)."""
+    """Read a command file (.hlm; in .txt what has a level1: line) or a file of equations (.txt, .eq)."""
+    from ..hlm_files.command_file import has_equations_of_hlm, read
+    from ..hlm_files.mdm_template import read_text
+
     file = Path(path)
     _refuse_other_files(file)
-    if file.suffix.lower() in EQUATION_FILES:
-        from ..hlm_files.mdm_template import read_text
-
-        return job_from_equations(read_text(file), file.name, level1=level1, level2=level2, id=id)
-    from ..hlm_files.command_file import read
-
+    if file.suffix.lower() in EQUATION_FILES and not has_equations_of_hlm(text := read_text(file)):
+        return job_from_equations(text, file.name, level1=level1, level2=level2, id=id)
     command = read(file, level1=level1, level2=level2, id=id)
     assert command.source is not None  # read() finds the data or raises
-    return Job(command.model, command.options, command.source, command.name, command.warnings, file.parent)
+    return Job(
+        command.model, command.options, command.source, command.name, command.warnings, file.parent,
+        command.not_done,
+    )  # fmt: skip
 
 
 def _refuse_other_files(file: Path) -> None:
@@ -99,10 +104,29 @@ def read_data(job: Job) -> TwoLevelData:
     from ..data.two_level import read
 
     source = job.source
-    data = read(source.level1, source.level2, id=source.id)
+    data = read(source.level1, source.level2, id=(source.id, source.id2 or source.id))
+    if job.folder is not None:  # HLM's own files
+        data = _with_short_names(job, data)
     if source.deletion == "now" and source.level1_names:
         return data.drop_incomplete(source.level1_names)
     return data
+
+
+def _with_short_names(job: Job, data: TwoLevelData) -> TwoLevelData:
+    """Give the columns the names HLM's files use, which have eight characters at most."""
+    from ..hlm_files.short_names import with_short_names
+
+    model, options, source = job.model, job.options, job.source
+    known = {column.lower() for column in (*data.level1, *data.level2)}
+    variance = model.log_sigma2.variables if model.log_sigma2 else ()  # of either level
+    variance = tuple(name for name in variance if name.lower() not in known)
+    level1 = [model.outcome, *model.level1_variables, *source.level1_names, *variance]
+    level1 += [name for name in (options.level1_weight, options.variance_known) if name]
+    level1 += [*options.plausible_values, *(options.residuals1.variables if options.residuals1 else ())]
+    level2 = [*model.level2_variables, *source.level2_names, *variance]
+    level2 += [options.level2_weight] if options.level2_weight else []
+    level2 += options.residuals2.variables if options.residuals2 else ()
+    return with_short_names(data, level1, level2)
 
 
 def fit_job(job: Job, data: TwoLevelData, algorithm: str = "hlm") -> Fit:
@@ -114,9 +138,10 @@ def fit_job(job: Job, data: TwoLevelData, algorithm: str = "hlm") -> Fit:
 
 def fit_options(options: Options) -> dict[str, Any]:
     """Return the options of a command file that `estimate.fit` takes, weights among them."""
+    limit = options.max_iterations
     found: dict[str, Any] = {
         "method": options.method,
-        "max_iterations": options.max_iterations,
+        "max_iterations": max(limit, ENOUGH_ITERATIONS) if options.keep_going else limit,
         "stopval": options.stopval,
         "accel": options.accel,
     }
@@ -126,6 +151,8 @@ def fit_options(options: Options) -> dict[str, Any]:
         found["weights"] = Weights(options.level1_weight, options.level2_weight)
     if options.variance_known:
         found["variance_known"] = options.variance_known
+    if options.fix_sigma2 is not None:
+        found["sigma2"] = options.fix_sigma2
     return found
 
 
@@ -174,7 +201,8 @@ def pooled_listing(job: Job, pooled: PooledFit) -> str:
         max_iterations=options.max_iterations,
         full_output=options.full_output,
         ols_units=options.lev1ols,
-        warnings=(*job.warnings, *not_done(options)),
+        warnings=job.warnings,
+        not_done=job.not_done,
     )
     tests = [f" {pooled.wald(rows)}" for rows in options.hypotheses]
     if options.deviance is not None:
@@ -202,18 +230,24 @@ def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple
         max_iterations=options.max_iterations,
         full_output=options.full_output,
         ols_units=options.lev1ols,
-        warnings=(*job.warnings, *warnings, *not_done(options), *asked.warnings),
+        warnings=(*job.warnings, *warnings, *asked.warnings),
+        not_done=job.not_done,
         hypotheses=asked.hypotheses,
         comparison=asked.comparison,
         homogeneity=asked.homogeneity,
-        notes=asked.notes,
+        notes=(*_went_on(options, fit), *asked.notes),
     )
 
 
-def not_done(options: Options) -> tuple[str, ...]:
-    """Name what the command file asks for and this program does not do (beyond what its reader says)."""
-    matrices = ("the files of covariance matrices (printvariance-covariance) were not written",)
-    return matrices if options.print_vcov else ()
+def _went_on(options: Options, fit: Fit) -> tuple[NoteGroup, ...]:
+    """Say that there were more iterations than the header has for their maximum."""
+    from ..report.tables import NoteGroup
+
+    limit = options.max_iterations
+    if not options.keep_going or fit.iterations <= limit or fit.algorithm != "hlm":
+        return ()
+    sentence = f"numit:{limit},y asks to go on after iteration {limit} until the iterations converge."
+    return (NoteGroup("Iterations", (sentence,)),)
 
 
 def with_method(job: Job, method: Literal["REML", "ML"] | None) -> Job:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import argparse
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +13,13 @@ from ..hlm_files.command_options import Options, ResidualFile
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
+    from .jobs import Job
 
 
 def residual_requests(
     options: Options, folder: Path, given: Mapping[int, str | None]
 ) -> dict[int, tuple[Path, ResidualFile]]:
-    """Say which residual files are wanted and where, by level.
+    """Say which residual files are wanted and where they will be, by level.
 
     Parameters
     ----------
@@ -43,9 +46,79 @@ def residual_requests(
     if found:
         from ..residuals.files import check_target
 
-        for target, file in found.values():
-            check_target(target, file.type or None)
+        found = {level: (check_target(path, f.type or None)[0], f) for level, (path, f) in found.items()}
     return found
+
+
+def outputs_of(args: argparse.Namespace, options: Sequence[str]) -> dict[str, Path]:
+    """Give the files that options name.
+
+    Raises
+    ------
+    OutputError
+        Two of them are for the screen.
+    """
+    given = {f"--{option}": getattr(args, option) for option in options}
+    screen = [option for option, place in given.items() if place == "-"]
+    if len(screen) > 1:
+        raise OutputError(f"{' and '.join(screen)} both go to the screen: name a file for one of them")
+    return {option: Path(place) for option, place in given.items() if place not in (None, "-")}
+
+
+def inputs_of(args: argparse.Namespace, job: Job) -> list[Path]:
+    """Give the files that a command reads."""
+    command = getattr(args, "file", None)
+    template = (job.folder or Path()) / job.source.template if job.source.template else None
+    files = (command, template, job.source.level1, job.source.level2)
+    return [Path(file) for file in files if file is not None]
+
+
+def check_places(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
+    """Refuse, before anything is computed, places that cannot be written to or that this run reads.
+
+    Parameters
+    ----------
+    outputs : mapping of what asks for a file (``--html``) to the file
+    inputs : iterable of paths
+        The command file and the data.
+
+    Raises
+    ------
+    OutputError
+    """
+    read = [path for path in inputs if path.exists()]
+    taken: list[tuple[str, Path]] = []
+    for what, place in outputs.items():
+        if place.is_dir():
+            raise OutputError(f"{what}: {place} is a folder; give the name of a file in it")
+        if not place.absolute().parent.is_dir():
+            raise OutputError(f"{what}: {place} cannot be written: there is no folder {place.parent}")
+        if any(_same(place, path) for path in read):
+            raise OutputError(f"{what}: {place} is read here and would be lost; name another file")
+        for other, path in taken:
+            if _same(place, path):
+                raise OutputError(f"{what} and {other} name the same file, {place}; name two")
+        taken.append((what, place))
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def check_folder(folder: str) -> None:
+    """Refuse, before anything is computed, the name of a folder that cannot be made.
+
+    Raises
+    ------
+    OutputError
+    """
+    place = Path(folder).absolute()
+    if place.exists() and not place.is_dir():
+        raise OutputError(f"the folder {folder} cannot be made: there is a file of that name")
+    if not place.parent.is_dir():
+        raise OutputError(f"the folder {folder} cannot be made: there is no folder {place.parent}")
 
 
 def write_residual_files(fit: Fit, requests: Mapping[int, tuple[Path, ResidualFile]]) -> tuple[str, ...]:
@@ -79,8 +152,6 @@ def write_figures(fit: Fit, folder: str, say: Callable[[str], None] | None = Non
     OutputError
         The folder cannot be made or written to.
     """
-    import os
-
     os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
     place = Path(folder)
     try:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import io
-import json
+import logging
 import warnings
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import CommandFileError, HLMWarning
+from .console import DONE, complain, put
+from .output_jobs import check_folder, check_places, inputs_of, outputs_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..estimation.fit import Fit
+    from ..hlm_files.command_options import Options
     from ..posterior.posterior import Posterior
     from .jobs import Job
 
@@ -30,12 +29,6 @@ stands beside that of restricted maximum likelihood.
   hlmbayes sample hsb4.hlm --seed 1 --html posterior.html --figures figures
   hlmbayes sample hsb4.hlm --seed 1 --save posterior.nc        to be read by hlmbayes.load_posterior
   hlmbayes sample model.txt --level1 students.csv --level2 schools.csv --id school"""
-CSS = """\
-body { font-family: system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; } th, td { padding: .2rem .7rem; text-align: right; }
-th { border-bottom: 1px solid #767676; } td:first-child, th:first-child { text-align: left; }
-pre { background: #f4f4f4; padding: .7rem; overflow-x: auto; } img { max-width: 100%; }
-.warning { border-left: 4px solid #D55E00; padding: .3rem .8rem; }"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -59,12 +52,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def sample(args: argparse.Namespace) -> int:
     """Draw and write what is asked for."""
     from ..posterior.priors import Priors
-    from .command import DONE, complain, put
+    from ..report.posterior_report import as_json, as_text, page
     from .jobs import job_from_file, read_data
 
     job = job_from_file(args.file, level1=args.level1, level2=args.level2, id=args.id)
     _refuse_weights(job)
+    check_places(outputs_of(args, ("json", "html", "save")), inputs_of(args, job))
+    if args.figures is not None:
+        check_folder(args.figures)
     data = read_data(job)
+    # PyMC's remarks are for its users; what matters of them is in the verdict
+    logging.getLogger("pymc").addFilter(lambda record: record.levelno >= logging.ERROR)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HLMWarning)
         fit = job.model.fit(data)
@@ -75,15 +73,16 @@ def sample(args: argparse.Namespace) -> int:
     messages = [str(w.message) for w in caught if issubclass(w.category, HLMWarning)]
     for message in [*job.warnings, *messages]:
         complain("warning", message)
+    for sentence in _left_out(job.options):
+        complain("left out", sentence)
     if args.json is not None:
         put(args.json, as_json(posterior, fit))
     if args.save is not None:
-        _refuse_no_folder(args.save)
         posterior.save(args.save)
     drawn = _figures(posterior, fit) if args.html or args.figures else {}
     if args.figures is not None:
         folder = Path(args.figures)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         for name, image in drawn.items():
             (folder / f"{name}.png").write_bytes(image)
     if args.html is not None:
@@ -101,18 +100,30 @@ def _refuse_weights(job: Job) -> None:
         "level2weight": options.level2_weight,
         "varianceknown": options.variance_known,
         "plausvals": ",".join(options.plausible_values),
+        "fixsigma2": options.fix_sigma2,
     }
     for keyword, value in asked.items():
         if value:
+            python = "; from Python, hlm.sample_imputed does it" if keyword == "plausvals" else ""
             raise CommandFileError(
-                f"{job.name}: {keyword}:{value} cannot be sampled by this command: hlmbayes run does it; "
-                "from Python, hlm.sample_imputed draws for plausible values and imputed data"
+                f"{job.name}: {keyword}:{value} cannot be sampled by this command, hlmbayes run estimates "
+                f"with it{python}"
             )
 
 
-def _refuse_no_folder(place: str) -> None:
-    if not Path(place).absolute().parent.is_dir():
-        raise CommandFileError(f"{place} cannot be written: there is no folder {Path(place).parent}")
+def _left_out(options: Options) -> list[str]:
+    """Name what the command file asks for that is no part of a posterior."""
+    asked = {
+        "the hypotheses": options.hypotheses,
+        "the comparison of deviances": options.deviance is not None,
+        "the test of homogeneity": options.homogeneity,
+        "residual files": options.residuals1 or options.residuals2,
+    }
+    parts = [what for what, given in asked.items() if given]
+    sentences = [f"{', '.join(parts)}: hlmbayes run does this"] if parts else []
+    if options.method == "ML":
+        sentences.append("mlf:y: the estimates beside the posterior are by restricted maximum likelihood")
+    return sentences
 
 
 def _figures(posterior: Posterior, fit: Fit) -> dict[str, bytes]:
@@ -131,61 +142,3 @@ def _figures(posterior: Posterior, fit: Fit) -> dict[str, bytes]:
         plt.close(figure)
         result[name] = buffer.getvalue()
     return result
-
-
-def _parts(posterior: Posterior, fit: Fit) -> list[tuple[str, str | pd.DataFrame]]:
-    """Give heading and content of each part of the report."""
-    says, settings = posterior.sampler, posterior.settings
-    how = (
-        f"{settings.chains} chains of {settings.draws} draws, sampler {says['sampler']}, seed {settings.seed}"
-    )
-    return [
-        ("The model", posterior.model.equations()),
-        ("Priors", posterior.target.priors.describe()),
-        (f"The posterior: {how}", posterior.summary()),
-        ("Can the draws be used?", str(posterior.convergence)),
-        ("Beside restricted maximum likelihood", posterior.compare(fit)),
-    ]
-
-
-def as_text(posterior: Posterior, fit: Fit) -> str:
-    """Give the report as text."""
-    lines = []
-    for heading, content in _parts(posterior, fit):
-        body = content if isinstance(content, str) else content.to_string(float_format="{:.4g}".format)
-        lines += [heading, "-" * len(heading), body, ""]
-    return "\n".join(lines)
-
-
-def as_json(posterior: Posterior, fit: Fit) -> str:
-    """Give summary, comparison, priors and settings as JSON; nan as null."""
-    document: dict[str, Any] = {
-        "model": posterior.model.equations(),
-        "priors": posterior.target.priors.describe().split("\n"),
-        "settings": json.loads(posterior.data.attrs["settings"]),
-        "sampler": posterior.sampler,
-        "usable": posterior.convergence.ok,
-        "convergence": str(posterior.convergence),
-        "summary": json.loads(posterior.summary().to_json(orient="index", double_precision=15)),
-        "compare": json.loads(posterior.compare(fit).to_json(orient="index", double_precision=15)),
-    }
-    return json.dumps(document, indent=1) + "\n"
-
-
-def page(posterior: Posterior, fit: Fit, drawn: dict[str, bytes]) -> str:
-    """Give the report as an HTML page that needs no other file."""
-    title = f"Posterior of {escape(posterior.model.outcome)}"
-    body = [f"<h1>{title}</h1>"]
-    if not posterior.convergence.ok:
-        body.append(f'<p class="warning">{escape(str(posterior.convergence))}</p>')
-    for heading, content in _parts(posterior, fit):
-        body.append(f"<h2>{escape(heading)}</h2>")
-        if isinstance(content, str):
-            body.append(f"<pre>{escape(content)}</pre>")
-        else:
-            body.append(content.to_html(float_format="{:.4g}".format, border=0))
-    for name, image in drawn.items():
-        source = base64.b64encode(image).decode()
-        body.append(f'<p><img alt="{escape(name)}" src="data:image/png;base64,{source}"></p>')
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{CSS}</style>'
-    return head + "\n".join(body) + "</html>\n"

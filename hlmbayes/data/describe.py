@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import DataError
 from .reading import some
 from .two_level import TwoLevelData
 
 if TYPE_CHECKING:
     from ..estimation.weights import Weights
+
+HUGE = 1e150
 
 __all__ = ["Description", "VariableSummary", "describe", "describe_text"]
 
@@ -87,13 +90,14 @@ def describe(data: TwoLevelData, weights: Weights | None = None) -> Description:
         level1 = [name for name in numbers if name not in level2]
     columns = list(dict.fromkeys([*data.level1, *data.level2]))
     rows = np.bincount(data.unit, minlength=data.n_units)
+    n_incomplete = data.complete_rows(level1)[1]  # refuses infinite values
     return Description(
         level1=tuple(_summary(data, name, data.level1[name], row) for name in level1),
         level2=tuple(_summary(data, name, _over_units(data, name), unit) for name in level2),
         n_rows=data.n_rows,
         n_units=data.n_units,
         rows_per_unit=(int(rows.min()), float(np.median(rows)), int(rows.max())),
-        n_incomplete=data.complete_rows(level1)[1],
+        n_incomplete=n_incomplete,
         not_numeric=tuple(name for name in columns if name not in level1 and name not in level2),
         notes=data.notes,
         weighted=weighted,
@@ -136,6 +140,11 @@ def _over_units(data: TwoLevelData, name: str) -> np.ndarray:
 
 def _summary(data: TwoLevelData, name: str, values: np.ndarray, weight: np.ndarray | None) -> VariableSummary:
     x = values.astype(np.float64)
+    if np.nanmax(np.abs(x), initial=0.0) > HUGE:
+        raise DataError(
+            f"Column {name!r} has values too large to be squared. Is this how a missing value is stored? Set "
+            "such values to missing."
+        )
     here = ~np.isnan(x)
     x = x[here]
     label = data.labels.get(name.lower(), "")

@@ -102,16 +102,19 @@ def read_table(source: Any, name: str) -> Table:
 
 
 def _read_file(path: Path) -> Table:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; wanted a data file: {', '.join(READERS)}.")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         hint = {
             ".mdm": " HLM's binary .mdm files are not read; give the data files it was made from.",
             ".xls": " Save the sheet as .csv first.",
             ".xlsx": " Save the sheet as .csv first.",
+            ".hlm": " It is a command file: hlmbayes run takes it.",
+            ".mdmt": " It says which files the data are in (l1fname:, l2fname:): name those.",
         }.get(path.suffix.lower(), "")
-        raise DataError(
-            f"{path.name}: files ending in '{path.suffix}' are not read. Wanted: {', '.join(READERS)}.{hint}"
-        )
+        what = f"files ending in {path.suffix!r}" if path.suffix else "files without an ending"
+        raise DataError(f"{path.name}: {what} are not read. Wanted: {', '.join(READERS)}.{hint}")
     if not path.is_file():
         raise DataError(_no_such_file(path))
     if not path.stat().st_size:
@@ -153,28 +156,44 @@ def _read_pyreadstat(path: Path, function: str) -> Table:
 def _read_csv(path: Path) -> Table:
     from pyarrow import csv
 
-    text = _sample(path)
+    encoding = _encoding(path)
+    text = _sample(path, encoding)
     delimiter, decimal = _dialect(text, path.suffix.lower())
+    _check_header(path.name, text.partition("\n")[0], delimiter)
     frame = csv.read_csv(
         path,
-        read_options=csv.ReadOptions(encoding=_encoding(path)),
+        read_options=csv.ReadOptions(encoding=encoding),
         parse_options=csv.ParseOptions(delimiter=delimiter),
         convert_options=csv.ConvertOptions(
             null_values=CSV_MISSING, strings_can_be_null=True, decimal_point=decimal
         ),
     )
-    return _from_frame(frame.rename_columns([name.strip() for name in frame.column_names]), path.name)
+    names = [name.strip(' \t"\ufeff') for name in frame.column_names]
+    return _from_frame(frame.rename_columns(names), path.name)
 
 
-def _sample(path: Path) -> str:
+def _sample(path: Path, encoding: str) -> str:
     with path.open("rb") as file:
-        return file.read(65536).decode("utf-8-sig", errors="replace")
+        text = file.read(65536).decode(encoding, errors="replace")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _check_header(name: str, header: str, delimiter: str) -> None:
+    """Refuse a file whose first line does not hold names with a delimiter between them."""
+    fields = [field.strip(' \t"') for field in header.split(delimiter)]
+    line = f"the first line of {name} ({header[:60].strip()})"
+    if len(fields) == 1 and len(header.split()) > 1:
+        raise DataError(f"There is no comma, semicolon or tab in {line}; put one between the columns.")
+    if all(re.fullmatch(r"[-+]?[\d.,]*\d[\d.,]*(e[-+]?\d+)?", field, re.IGNORECASE) for field in fields):
+        raise DataError(f"There are numbers in {line}; it must hold the names of the columns.")
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8 if the file's first 64 KB are, else the Windows code page that Excel writes."""
+    """UTF-8 if the file's first 64 KB are, or UTF-16 by its mark, else the Windows code page Excel writes."""
     with path.open("rb") as file:
         start = file.read(65536)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
     try:
         start.decode("utf-8")
     except UnicodeDecodeError as error:

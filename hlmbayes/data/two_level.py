@@ -245,12 +245,15 @@ class TwoLevelData:
 
         Units left without rows go too; `notes` says what was dropped.
         """
+        names = list(names)
         mask, n_dropped = self.complete_rows(names)
         if mask is None:
             return self
         if n_dropped == self.n_rows:
+            never = [name for name in names if self.complete_rows([name])[1] == self.n_rows]
+            why = f" {some(never)} {'has' if len(never) == 1 else 'have'} no value at all." if never else ""
             raise DataError(
-                f"No row of {self.sources[0]} is complete on {some(names)}; nothing is left to analyse."
+                f"No row of {self.sources[0]} is complete on {some(names)}; nothing is left to analyse.{why}"
             )
         kept, unit = np.unique(self.unit[mask], return_inverse=True)
         notes = [f"{n_dropped} of {self.n_rows} level-1 rows had missing values and were dropped"]
@@ -297,7 +300,7 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
     if len(ids) < 2:
         raise DataError(
             f"Column {id1!r} of {first.name} is {ids[0]} in every row: there is one unit, and a two-level "
-            "model needs several. Give the column that identifies the level-2 units as id=."
+            "model needs several. Give the column that identifies the level-2 units as id= (--id)."
         )
     level1_columns = _without(first.columns, id1)
     if level2 is None or _same(level1, level2):
@@ -351,5 +354,5 @@ def _id_column(name: str, table: Table, source: Any) -> str:
         raise DataError(f"{name!r} is the index of {table.name}, not a column. Pass frame.reset_index().")
     raise DataError(
         f"{table.name} has no id column {name!r}. {suggest(name, table.columns)} "
-        "Give the column that identifies the level-2 units as id=."
+        "Give the column that identifies the level-2 units as id= (--id)."
     )

@@ -1,8 +1,8 @@
 """Ids of level-2 units -> an index for every row, without sorting the rows.
 
 Ids come as integers, as floats that are integers (SPSS has no other numbers)
-or as text with trailing blanks; the same unit may be 1224, 1224.0 and "1224 "
-in two files.
+or as text with blanks around it; the same unit may be 1224, 1224.0, "1224 " and
+"    1224" in two files.
 """
 
 from __future__ import annotations
@@ -102,9 +102,10 @@ def match_units(
     place = np.minimum(np.searchsorted(keys2[order], keys1), len(keys2) - 1)
     lost = keys2[order][place] != keys1
     if lost.any():
+        none = f"No id of {sources[1]} is among them: its are {some(ids2, 4)}. " if lost.all() else ""
         raise DataError(
             f"{lost.sum()} of {len(ids)} ids of {sources[0]} have no record in {sources[1]}: "
-            f"{some(ids[lost])}. Add their level-2 records or take their rows out of the level-1 data."
+            f"{some(ids[lost])}. {none}Add their level-2 records or take their rows out of the level-1 data."
         )
     used = order[place]
     spare = np.delete(ids2, used)
@@ -195,11 +196,11 @@ def _clean(raw: np.ndarray, name: str, source: str) -> np.ndarray:
 
 
 def _clean_object(value: Any) -> Any:
-    """Text without trailing blanks; a number as text; None for missing; anything else as it is."""
+    """Text without blanks around it; a number as text; None for missing; anything else as it is."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
     if isinstance(value, str):
-        return value.rstrip() or None
+        return value.strip() or None
     if value is None or type(value).__name__ == "NAType" or value != value:
         return None
     if isinstance(value, NUMBERS):

@@ -34,6 +34,7 @@ def fit(
     frequency: Frequencies | None = None,
     precision: str | None = None,
     variance_known: str | None = None,
+    sigma2: float | None = None,
     max_iterations: int = 100,
     stopval: float = 1e-6,
     accel: int = 5,
@@ -56,6 +57,8 @@ def fit(
         Level-1 variable w: the level-1 variance of a row is sigma2 / w.
     variance_known : str, optional
         Level-1 variable that is the level-1 variance itself; sigma2 is then 1.
+    sigma2 : float, optional
+        Hold the level-1 variance at this value (HLM's `fixsigma2`).
     max_iterations, stopval, accel
         HLM's `numit`, `stopval` (per cent change of the log-likelihood) and `accel`; `hlm` only.
 
@@ -65,7 +68,9 @@ def fit(
     """
     reml = _choose("method", (method or "REML").upper(), ("REML", "ML")) == "REML"
     _choose("algorithm", algorithm, ("exact", "hlm"))
-    weighting = (weights, frequency, precision, variance_known)
+    if max_iterations < 1:
+        raise EstimationError(f"max_iterations={max_iterations}: wanted at least one iteration")
+    weighting = (weights, frequency, precision, variance_known, sigma2)
     if any(w is not None for w in weighting) or (isinstance(data, Moments) and data.weighted):
         from .weighted_fit import fit_weighted
 

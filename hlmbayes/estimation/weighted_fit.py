@@ -12,7 +12,7 @@ from ..likelihood.evaluate import standardise
 from ..unit_moments.record import Moments
 from .estimate import check_size, columns_for, exact_fit, hlm_fit
 from .fit import Fit
-from .known_variance import fit_known_variance, fit_precision
+from .known_variance import fit_fixed_sigma2, fit_known_variance, fit_precision
 from .weights import Frequencies, Weighting, Weights, weighted_moments
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ NO_PATH = (
     "HLM's own iterations are known for unweighted estimation only: these are the values at the optimum, "
     "which HLM's iterations approach and stop just before."
 )
+NO_PATH_FIXED = NO_PATH.replace("for unweighted estimation only", "where sigma squared is estimated")
+ODD = "HLM would print the deviance 1.838 lower: it leaves one ln(2 pi) out for this number of observations."
 
 
 def fit_weighted(
@@ -35,12 +37,13 @@ def fit_weighted(
     frequency: Frequencies | None,
     precision: str | None,
     variance_known: str | None,
+    sigma2: float | None,
     *,
     method: str | None,
     algorithm: str,
     **limits: Any,
 ) -> Fit:
-    """Estimate with one kind of weights; see `hlmbayes.estimation.estimate.fit`.
+    """Estimate with one kind of weights, or a given sigma2; see `hlmbayes.estimation.estimate.fit`.
 
     Raises
     ------
@@ -49,10 +52,15 @@ def fit_weighted(
     DataError
         Weights that are no weights.
     """
-    given = _refuse(model, weights, frequency, precision, variance_known)
-    if isinstance(data, Moments) and given:
+    given = _refuse(model, weights, frequency, precision, variance_known, sigma2)
+    if isinstance(data, Moments) and given and (given != ["sigma2"] or data.weighted):
         raise DataError("weights need the rows, and these data are moments: fit from the data instead")
     reml = (method or "REML").upper() == "REML"
+    if sigma2 is not None:
+        fixed = fit_fixed_sigma2(model, data, sigma2, reml)
+        odd = (fixed.n_rows - reml * fixed.design.n_fixed) % 2
+        hlms = (NO_PATH_FIXED, ODD) if odd else (NO_PATH_FIXED,)
+        return fixed if algorithm == "exact" else replace(fixed, notes=hlms)
     notes: tuple[str, ...] = () if algorithm == "exact" else (NO_PATH,)
     if weights is not None or isinstance(data, Moments):
         if method is not None and reml:
@@ -68,11 +76,11 @@ def fit_weighted(
 
 def _refuse(model: Model, *kinds: Any) -> list[str]:
     """Name the kinds of weights that are given; refuse more than one."""
-    names = ("weights", "frequency", "precision", "variance_known")
+    names = ("weights", "frequency", "precision", "variance_known", "sigma2")
     given = [name for name, kind in zip(names, kinds, strict=True) if kind is not None]
     if len(given) > 1:
         raise EstimationError(
-            f"{' and '.join(given)} were given, which are different kinds of weights: use one of them"
+            f"{' and '.join(given)} were given, which are different kinds of weights or variances: use one"
         )
     if not isinstance(kinds[0], Weights | None) or not isinstance(kinds[1], Frequencies | None):
         raise EstimationError(

@@ -118,6 +118,8 @@ class Weighting:
     level1_is : str
     log_weights : float
         Sum of the logarithms of precision weights, which belongs to the log-likelihood.
+    fixed : float or None
+        The value sigma2 is held at; no variable gives the variances then.
     """
 
     kind: Literal["sampling", "frequency", "precision", "variance known"]
@@ -126,6 +128,7 @@ class Weighting:
     scaling: str = ""
     level1_is: str = "conditional"
     log_weights: float = 0.0
+    fixed: float | None = None
 
     @property
     def sentence(self) -> str:
@@ -149,6 +152,8 @@ class Weighting:
             return f"Frequencies: {names}. Every record counts as that many identical rows or units."
         if self.kind == "precision":
             return f"Precision weights: the level-1 variance of a row is sigma squared / {self.level1}."
+        if self.fixed is not None:
+            return f"Sigma squared is held at {self.fixed:.10g} and not estimated."
         return f"The level-1 variance is known: {self.level1}. Sigma squared is fixed at 1 and not estimated."
 
 

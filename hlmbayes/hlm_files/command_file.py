@@ -21,16 +21,9 @@ from typing import NoReturn
 from ..equations.model import Model
 from ..equations.parts import LogSigma2, Predictor, Term, check_constraints, numbered
 from ..errors import CommandFileError, EquationError
-from .command_options import (
-    NOT_ACTED_ON,
-    Line,
-    Options,
-    ResidualFile,
-    hypothesis_rows,
-    is_hypothesis,
-    parse_options,
-)
+from .command_options import NOT_ACTED_ON, Options, ResidualFile, parse_options
 from .command_writer import to_text, write
+from .keyword_values import Line, hypothesis_rows, is_hypothesis
 from .mdm_template import (
     DataSource,
     beside,
@@ -40,6 +33,7 @@ from .mdm_template import (
     own_name,
     read_template,
     read_text,
+    stem,
 )
 
 __all__ = [
@@ -75,7 +69,10 @@ class CommandFile:
     source : DataSource or None
         None only where the data were not looked for.
     warnings : tuple of str
-        Keywords that are not known, or are read but not acted on; each with its line.
+        Keywords that are not known, or that the numbers depend on and that are not acted on; each with
+        its line.
+    not_done : tuple of str
+        What is asked for beside the numbers and is not done (a graph file, say).
     """
 
     name: str
@@ -84,6 +81,7 @@ class CommandFile:
     options: Options
     source: DataSource | None
     warnings: tuple[str, ...]
+    not_done: tuple[str, ...] = ()
 
 
 def read(
@@ -113,6 +111,11 @@ def read(
     """
     path = Path(path)
     text = read_text(path)
+    if not has_equations_of_hlm(text):
+        raise CommandFileError(
+            f"{path.name}: there is no level1: line; wanted level1:OUTCOME=INTRCPT1+...+RANDOM (equations "
+            "such as y = b0 + r go into a file that ends in .txt)"
+        )
     if not find_data:
         return parse(text, path.name)
     source, warnings = _find_source(path, _mdm_name(text), level1, level2, id)
@@ -120,6 +123,11 @@ def read(
 
 
 read_command_file = read  # its name in the package
+
+
+def has_equations_of_hlm(text: str) -> bool:
+    """Whether a text has a level1: line, as command files do."""
+    return bool(re.search(r"^\s*level1\s*:", text, re.IGNORECASE | re.MULTILINE))
 
 
 def parse(
@@ -137,10 +145,11 @@ def parse(
     constraints = [line for line in lines if line.keyword.startswith("constrain")]
     sigma = [line for line in lines if line.keyword == "heterol1var"]
     special = {id(line) for line in (*equations, *constraints, *sigma)}
-    options, more = parse_options([line for line in lines if id(line) not in special])
+    options, more, not_done = parse_options([line for line in lines if id(line) not in special])
     model, notes = _model(name, equations, sigma, constraints, source)
     _check_hypotheses(lines, model.gamma_names)
-    return CommandFile(name, _mdm_name(text), model, options, source, (*warnings, *found, *notes, *more))
+    said = (*warnings, *found, *notes, *more)
+    return CommandFile(name, _mdm_name(text), model, options, source, said, not_done)
 
 
 def _mdm_name(text: str) -> str:
@@ -195,7 +204,7 @@ def _find_source(
         _no_template(path, mdm)
     source, warnings = read_template(template)
     if id_name is not None:
-        source = replace(source, id=id_name)
+        source = replace(source, id=id_name, id2="")
     return source, warnings
 
 
@@ -206,14 +215,14 @@ def _no_template(path: Path, mdm: str) -> NoReturn:
             f"{path.name}: its first line does not name the data; "
             f"wanted #WHLM CMD FILE FOR NAME.mdm with NAME.mdmt beside it, {advice}"
         )
-    stem = re.sub(r"\.mdm$", "", mdm, flags=re.IGNORECASE)
+    template, folder = f"{stem(mdm)}.mdmt", path.parent.absolute()
     if beside(path.parent, mdm) is not None:
         raise CommandFileError(
-            f"{path.name}: its data are in {mdm}, a binary file only HLM reads; put the template {stem}.mdmt "
-            f"that made it and the raw data files into {path.parent}, {advice}"
+            f"{path.name}: its data are in {mdm}, a binary file only HLM reads; put the template {template} "
+            f"that made it and the raw data files into {folder}, {advice}"
         )
     raise CommandFileError(
-        f"{path.name}: its data come from {mdm}, but there is no {stem}.mdmt in {path.parent}; "
+        f"{path.name}: its data come from {mdm}, but there is no {template} in {folder}; "
         f"put it there, {advice}"
     )
 

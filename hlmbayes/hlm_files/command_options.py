@@ -3,26 +3,29 @@
 Facts about the files HLM 6 to 8 and the programs around it write (their
 command files name these keywords; nothing is copied from them):
 
-- `numit:100,y` has a second field (whether to go on without asking), which is
-  of no use here.
+- `numit:100,y` goes on after the 100th iteration until the iterations converge,
+  `numit:100,n` stops there; without the second field HLM asks, here it stops.
 - `hypoth:y` asks for hypotheses interactively; those written as `gamma1:` lines
   are tested whatever `hypoth:` says.
 - `RANDOM` and names may be in lower case; a level-2 line may list candidate
   predictors after its "/", for an exploratory analysis.
 - `varianceknown:`, `level1weight:` and the like say `none` where there is none.
+- `fixsigma2:36.7` holds sigma squared at that value.
 - HLM 7 and 8 add keywords (agq, autoimpute, fishertype, ...) for analyses that
-  do not exist here: switched off they are passed over, switched on they warn.
+  do not exist here: switched off they are passed over, switched on they are named.
+
+What is asked for and not done is of two kinds. A warning is of what the numbers
+depend on, or of what is not understood; the rest (a graph file, say) is only named.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
 
-from ..errors import CommandFileError
+from . import keyword_values as read
+from .keyword_values import Line, hypothesis_rows, is_hypothesis, is_off
 from .mdm_template import own_name
 
 Rows = tuple[tuple[float, ...], ...]
@@ -44,6 +47,8 @@ class Options:
     Attributes
     ----------
     max_iterations : int
+    keep_going : bool
+        Iterate on after `max_iterations`, until the iterations converge.
     stopval : float
         As in the file: per cent. HLM stops when the log-likelihood changes by less than
         stopval / 100 of its size.
@@ -70,12 +75,14 @@ class Options:
     plausible_values : tuple of str
         Outcomes that are plausible values of one, or .mdm files of imputed data.
     fix_sigma2 : float or None
+        The level-1 variance, where it is held at a value.
     print_vcov : bool
     graph_gammas : str
         Name of the file for graphs, "" for none.
     """
 
     max_iterations: int = 100
+    keep_going: bool = False
     stopval: float = 1e-6
     accel: int = 5
     fixtau: int = 3
@@ -99,66 +106,63 @@ class Options:
     graph_gammas: str = ""
 
 
-# Options that are read but that nothing acts on yet: asked for, they warn.
+# Options that are read but that nothing acts on: asked for, they are named.
 NOT_ACTED_ON = {
     "fixtau": "a bad starting tau is mended automatically, as fixtau:3 asks",
-    "fix_sigma2": "sigma squared is not fixed, it is estimated",
     "graph_gammas": "no graph file is written",
+    "print_vcov": "the files of covariance matrices were not written",
 }
-
-# Keywords without an option here: the value that asks for nothing, and what is not done otherwise.
-_IGNORED = {
-    "lvr": "no latent variable regression is done",
-    "level1deletion": "deletion at level 1 is as the data source says",
-    "level2deletion": "deletion at level 2 is as the data source says",
-    "laplace": "it belongs to nonlinear models",
-    "laplace6": "it belongs to nonlinear models",
-    "emlaplace5": "it belongs to nonlinear models",
-    "agq": "it belongs to nonlinear models",
-    "autoimpute": "missing values are not imputed",
-    "startvals": "the starting values are computed",
-    "diagnose": "no such output",
+_NOT_HLMS = "the results are not those of HLM with this keyword"
+# Keywords without an option here, and what is not done where they ask for something.
+_CHANGES = {  # numbers depend on them
+    "level1deletion": f"deletion at level 1 is as the data source says; {_NOT_HLMS}",
+    "level2deletion": f"deletion at level 2 is as the data source says; {_NOT_HLMS}",
+    "autoimpute": f"missing values are not imputed, their rows are left out; {_NOT_HLMS}",
+    "startvals": "the starting values are computed, so HLM's iterations took another path",
     "dofisher": "the algorithm is chosen by --algorithm",
-    "esttau2": "tau is estimated",
-    "nobase": "it belongs to nonlinear models",
-    "popavit": "it belongs to nonlinear models",
-    "taylor": "it belongs to nonlinear models",
-    "vagueprior": "priors are set in hlmbayes sample",
-    "debug": "no such output",
-    "growthmodel": "a growth model is estimated as any other model",
-    "hasmissing": "missing values are found in the data",
+    "firc": f"no such model is estimated; {_NOT_HLMS}",
     "restricted": "the method is set by mlf:",
     "rstricted": "the method is set by mlf:",
-}
-_SILENT = {  # say how often to iterate, stop or print in analyses that do not exist here
+} | dict.fromkeys(
+    ("contau2", "contau3", "diagonalizetaubeta", "diagonalizetaupi"),
+    f"tau is estimated without such a restriction; {_NOT_HLMS}",
+)  # fmt: skip
+_MISSING_ONLY = {  # the numbers of a two-level linear model do not depend on them
+    "lvr": "no latent variable regression is done",
+    "lvr-beta": "no latent variable regression is done",
+    "diagnose": "no such output",
+    "debug": "no such output",
+    "growthmodel": "a growth model is estimated as any other model",
+    "vagueprior": "priors are set in hlmbayes sample",
+} | dict.fromkeys(
+    ("laplace", "laplace6", "emlaplace5", "agq", "nobase", "taylor"), "it belongs to nonlinear models"
+)
+_SILENT = {  # how often to iterate, when to stop, what to print in analyses that do not exist here
     "macroit", "microit", "stopmacro", "stopmicro", "hetit", "autoimputeiter", "autoimputekeep",
-    "fishertype", "agqderivlevel",
+    "fishertype", "agqderivlevel", "popavit", "hasmissing",
 }  # fmt: skip
 
 # Keywords of HLM's other programs, refused by the name of the kind of model.
 OTHER_MODELS = {
     "level3": "a three-level model", "fixtau2": "a three-level model", "fixtau3": "a three-level model",
-    "level3weight": "a three-level model", "resfil3": "a three-level model", "level4": "a four-level model",
-    "lvr-beta": "a three-level model", "rowcol": "a cross-classified model",
+    "level3weight": "a three-level model", "level3deletion": "a three-level model",
+    "resfil3": "a three-level model", "level4": "a four-level model", "rowcol": "a cross-classified model",
     "clus": "a cross-classified model", "r_e_model": "a multivariate model",
     "unrestricted": "a multivariate model",
 }  # fmt: skip
+_HARMLESS_WHEN_OFF = {"level3weight", "level3deletion", "resfil3"}
 
 
-class Line(NamedTuple):
-    """A "keyword:value" line and its place."""
+class Found(NamedTuple):
+    """What the lines that are not equations hold."""
 
-    where: str
-    keyword: str
-    value: str
-
-    def fail(self, message: str) -> NoReturn:
-        """Raise the CommandFileError for this line."""
-        raise CommandFileError(f"{self.where}: {message}")
+    options: Options
+    warnings: tuple[str, ...]  # what the numbers depend on, or is not understood
+    not_done: tuple[str, ...]  # what is asked for beside the numbers
 
 
-def parse_options(lines: list[Line]) -> tuple[Options, list[str]]:
-    """Options and warnings from the lines that are not equations.
+def parse_options(lines: list[Line]) -> Found:
+    """Read the lines that are not equations.
 
     Raises
     ------
@@ -167,8 +171,9 @@ def parse_options(lines: list[Line]) -> tuple[Options, list[str]]:
     """
     values: dict[str, Any] = {}
     warnings: list[str] = []
+    not_done: list[str] = []
     places: dict[str, Line] = {}
-    residuals: dict[str, str] = {}
+    residuals: dict[str, Line] = {}
     gammas: dict[int, list[tuple[float, ...]]] = {}
     hypoth = None
     for line in lines:
@@ -183,177 +188,98 @@ def parse_options(lines: list[Line]) -> tuple[Options, list[str]]:
         elif is_hypothesis(keyword):
             gammas.setdefault(int(keyword[5:]), []).extend(hypothesis_rows(line))
         elif keyword in ("resfil1", "resfil2", "resfil1name", "resfil2name", "resfiltype"):
-            residuals[keyword] = line.value
+            residuals[keyword] = line
         elif keyword == "hypoth":
             hypoth = line
         else:
-            warnings += _ignored(line)
-    values["hypotheses"] = tuple(tuple(rows) for _, rows in sorted(gammas.items()))
+            _not_an_option(line, warnings, not_done)
+    if "max_iterations" in places:
+        values["keep_going"] = read.keep_going(places["max_iterations"])
+    values["hypotheses"] = tuple(tuple(rows) for _, rows in sorted(gammas.items()) if rows)
     values["residuals1"] = _residual_file(residuals, "resfil1")
     values["residuals2"] = _residual_file(residuals, "resfil2")
     options = Options(**values)
-    if hypoth is not None and not _is_off(hypoth.value) and not gammas:
+    if hypoth is not None and not is_off(hypoth.value) and not gammas:
         warnings.append(
             f"{hypoth.where}: hypoth:{hypoth.value} without gamma1: lines; no hypothesis is tested"
         )
-    return options, warnings + _unused(options, places)
+    _unused(options, places, warnings, not_done)
+    return Found(options, tuple(warnings), tuple(not_done))
 
 
 def _refuse_other_models(line: Line) -> None:
     keyword = line.keyword
-    if keyword in OTHER_MODELS:
+    if keyword in OTHER_MODELS and not (keyword in _HARMLESS_WHEN_OFF and is_off(line.value)):
         line.fail(f"{OTHER_MODELS[keyword]} ({keyword}:) is not available; only two-level linear models are")
-    if keyword == "nonlin" and not _is_off(line.value):
+    if keyword == "nonlin" and not is_off(line.value):
         line.fail(f"a nonlinear model (nonlin:{line.value}) is not available; only linear models are")
 
 
-def _ignored(line: Line) -> list[str]:
-    """The warning for a keyword without an option: none where it asks for nothing."""
+def _not_an_option(line: Line, warnings: list[str], not_done: list[str]) -> None:
+    """Name a keyword without an option, unless it asks for nothing."""
     keyword = line.keyword
-    if keyword in _IGNORED:
-        asks = f"{line.where}: {keyword}:{line.value} is not acted on; {_IGNORED[keyword]}"
-        return [] if _is_off(line.value) else [asks]
-    if keyword in _SILENT or keyword == "nonlin":
-        return []
-    return [f"{line.where}: {keyword!r} is not a known keyword; ignored"]
+    if keyword == "esttau2" and is_off(line.value):  # here "n" is what asks for something
+        warnings.append(
+            f"{line.where}: {keyword}:{line.value} is not acted on; tau is estimated; {_NOT_HLMS}"
+        )
+    elif keyword in _CHANGES or keyword in _MISSING_ONLY:
+        if not is_off(line.value):
+            words = _CHANGES.get(keyword) or _MISSING_ONLY[keyword]
+            place = warnings if keyword in _CHANGES else not_done
+            place.append(f"{line.where}: {keyword}:{line.value} is not acted on; {words}")
+    elif keyword not in _SILENT | _HARMLESS_WHEN_OFF | {"nonlin", "esttau2"}:
+        warnings.append(f"{line.where}: {keyword!r} is not a known keyword; ignored")
 
 
-def _unused(options: Options, places: dict[str, Line]) -> list[str]:
-    """Warnings for options that are asked for and not acted on, or only half given."""
+def _unused(options: Options, places: dict[str, Line], warnings: list[str], not_done: list[str]) -> None:
+    """Name options that are asked for and not acted on, or only half given."""
     defaults = Options()
-    warnings = [
-        f"{line.where}: {line.keyword}:{line.value} is not acted on; {NOT_ACTED_ON[name]}"
-        for name, line in places.items()
-        if name in NOT_ACTED_ON and getattr(options, name) != getattr(defaults, name)
-    ]
+    for name, line in places.items():
+        if name in NOT_ACTED_ON and getattr(options, name) != getattr(defaults, name):
+            place = warnings if name == "fixtau" else not_done
+            place.append(f"{line.where}: {line.keyword}:{line.value} is not acted on; {NOT_ACTED_ON[name]}")
     if (options.deviance is None) != (options.df is None):
         given, lacking = ("deviance", "df") if options.df is None else ("df", "deviance")
-        warnings.append(f"{given}: is given without {lacking}:, so models are not compared")
-    return warnings
+        warnings.append(
+            f"{places[given].where}: {given}: is given without {lacking}:; models are not compared"
+        )
 
 
-# ---------------------------------------------------------------- values
-
-
-def _is_off(value: str) -> bool:
-    return value.split(",")[0].strip().casefold() in ("", "n", "no", "none", "0")
-
-
-def _yes(line: Line) -> bool:
-    value = line.value.strip().casefold()
-    if value in ("y", "yes"):
-        return True
-    if not _is_off(line.value):
-        line.fail(f"{line.keyword}: wants y or n, got {line.value!r}")
-    return False
-
-
-def _integer(line: Line) -> int:
-    field = line.value.split(",")[0].strip()
-    if not (field.isascii() and field.isdecimal() and len(field) < 10):
-        line.fail(f"{line.keyword}: wants a whole number, got {line.value!r}")
-    return int(field)
-
-
-def _number(line: Line, field: str | None = None) -> float:
-    text = line.value if field is None else field
-    try:
-        number = float(text.strip().replace("D", "E").replace("d", "e"))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        line.fail(f"{line.keyword}: wants a number, got {text.strip()!r}")
-    return number
-
-
-def _on(line: Line) -> bool:
-    return not _is_off(line.value)
-
-
-def _optional(line: Line) -> float | None:
-    return None if _is_off(line.value) else _number(line)
-
-
-def _optional_integer(line: Line) -> int | None:
-    return None if _is_off(line.value) else _integer(line)
-
-
-def _optional_positive(line: Line) -> float | None:
-    return None if _is_off(line.value) else _positive(line)
-
-
-def _positive(line: Line) -> float:
-    number = _number(line)
-    if number <= 0:
-        line.fail(f"{line.keyword}: wants a number above 0, got {line.value!r}")
-    return number
-
-
-def _text(line: Line) -> str:
-    return line.value.strip()
-
-
-def _name(line: Line) -> str | None:
-    return None if _is_off(line.value) else line.value.split(",")[0].strip()
-
-
-def _names(line: Line) -> tuple[str, ...]:
-    if _is_off(line.value):
-        return ()
-    return tuple(name.strip() for name in line.value.replace("/", ",").split(",") if name.strip())
-
-
-def _file(line: Line) -> str:
-    return "" if _is_off(line.value) else own_name(line.value)
-
-
-def _method(line: Line) -> str:
-    return "ML" if _yes(line) else "REML"
-
-
-def is_hypothesis(keyword: str) -> bool:
-    """Whether a keyword is gamma1, gamma2, ...: a row of that hypothesis."""
-    return bool(re.fullmatch(r"gamma[0-9]{1,4}", keyword))
-
-
-def hypothesis_rows(line: Line) -> list[tuple[float, ...]]:
-    """Rows of a hypothesis: 0,1,0 or several with "/" between them; rows of zeros ask for nothing."""
-    parts = [part.strip(" \t").rstrip(",") for part in line.value.split("/")]
-    rows = [tuple(_number(line, field) for field in part.split(",")) for part in parts if part]
-    if not rows:
-        line.fail(f"{line.keyword}: wants one coefficient for each gamma, such as {line.keyword}:0.0,1.0,0.0")
-    return [row for row in rows if any(row)]
-
-
-def _residual_file(residuals: dict[str, str], keyword: str) -> ResidualFile | None:
-    asked, _, variables = residuals.get(keyword, "n").partition("/")
-    if _is_off(asked):
+def _residual_file(lines: dict[str, Line], keyword: str) -> ResidualFile | None:
+    if keyword not in lines:
         return None
-    kind = residuals.get("resfiltype", "spss").strip().casefold() or "spss"
-    extension = {"stata": "dta", "sas": "sas7bdat", "systat": "csv", "ascii": "csv"}.get(kind, "sav")
-    name = own_name(residuals.get(f"{keyword}name", "")) or f"{keyword}.{extension}"
+    asked, _, variables = lines[keyword].value.partition("/")
+    if is_off(asked):
+        return None
+    kind = lines["resfiltype"].value.strip().casefold() if "resfiltype" in lines else ""
+    kind = kind or "spss"
+    if kind not in _EXTENSIONS:
+        lines["resfiltype"].fail(f"resfiltype: wants one of {', '.join(_EXTENSIONS)}, got {kind!r}")
+    given = own_name(lines[f"{keyword}name"].value) if f"{keyword}name" in lines else ""
+    name = given or f"{keyword}.{_EXTENSIONS[kind]}"
     return ResidualFile(name, kind, tuple(v.strip() for v in variables.split(",") if v.strip()))
 
 
+_EXTENSIONS = {"spss": "sav", "stata": "dta", "sas": "sas7bdat", "systat": "csv", "ascii": "csv"}
 _READERS: dict[str, tuple[str, Callable[[Line], Any]]] = {
-    "numit": ("max_iterations", _integer),
-    "stopval": ("stopval", _positive),
-    "accel": ("accel", _integer),
-    "fixtau": ("fixtau", _integer),
-    "lev1ols": ("lev1ols", _integer),
-    "mlf": ("method", _method),
-    "title": ("title", _text),
-    "output": ("output", _text),
-    "fulloutput": ("full_output", _yes),
-    "deviance": ("deviance", _optional),
-    "df": ("df", _optional_integer),
-    "homvar": ("homogeneity", _yes),
-    "level1weight": ("level1_weight", _name),
-    "level2weight": ("level2_weight", _name),
-    "varianceknown": ("variance_known", _name),
-    "plausvals": ("plausible_values", _names),
-    "fixsigma2": ("fix_sigma2", _optional_positive),
-    "printvariance-covariance": ("print_vcov", _on),
-    "prntvcmat": ("print_vcov", _on),
-    "graphgammas": ("graph_gammas", _file),
+    "numit": ("max_iterations", read.iterations),
+    "stopval": ("stopval", read.positive),
+    "accel": ("accel", read.whole),
+    "fixtau": ("fixtau", read.whole),
+    "lev1ols": ("lev1ols", read.whole),
+    "mlf": ("method", read.method),
+    "title": ("title", read.words),
+    "output": ("output", read.words),
+    "fulloutput": ("full_output", read.yes),
+    "deviance": ("deviance", read.number_or_none),
+    "df": ("df", read.whole_or_none),
+    "homvar": ("homogeneity", read.yes),
+    "level1weight": ("level1_weight", read.name),
+    "level2weight": ("level2_weight", read.name),
+    "varianceknown": ("variance_known", read.name),
+    "plausvals": ("plausible_values", read.names),
+    "fixsigma2": ("fix_sigma2", read.positive_or_none),
+    "printvariance-covariance": ("print_vcov", read.on),
+    "prntvcmat": ("print_vcov", read.on),
+    "graphgammas": ("graph_gammas", read.file),
 }

@@ -24,7 +24,8 @@ def to_text(model: Model, options: Options | None = None, mdm: str = "data.mdm")
     """
     options = options or Options()
     right = [_coded(c.predictor, "INTRCPT1") for c in model.coefficients]
-    lines = [f"#WHLM CMD FILE FOR {mdm}", "nonlin:n", f"numit:{options.max_iterations}"]
+    go_on = ",y" if options.keep_going else ""
+    lines = [f"#WHLM CMD FILE FOR {mdm}", "nonlin:n", f"numit:{options.max_iterations}{go_on}"]
     lines += [f"stopval:{options.stopval!r}", f"level1:{_safe(model.outcome)}={'+'.join([*right, 'RANDOM'])}"]
     for c in model.coefficients:
         parts = [_coded(gamma.predictor, "INTRCPT2") for gamma in c.gammas] + ["RANDOM"] * c.random

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from ..data.reading import READERS
 from ..errors import CommandFileError
 
 _KEYWORDS = {
@@ -52,8 +53,10 @@ class DataSource:
         are made, or on the variables of the analysis.
     missing : bool
         Whether the level-1 file has missing values.
-    vknown : bool
-        Whether the level-1 variances are known.
+    id2 : str
+        Name of the id in the level-2 file, where it is not `id`.
+    template : str
+        Name of the template, for messages.
     """
 
     mdm: str
@@ -65,7 +68,8 @@ class DataSource:
     raw_type: str = ""
     deletion: Literal["now", "analysis"] = "analysis"
     missing: bool = False
-    vknown: bool = False
+    id2: str = ""
+    template: str = field(default="", compare=False)
 
 
 # ---------------------------------------------------------------- files and names
@@ -77,7 +81,7 @@ def read_text(path: Path) -> str:
     Raises
     ------
     CommandFileError
-        The file is missing (with the nearest name in its folder) or cannot be read.
+        The file is missing (with the nearest name in its folder), cannot be read, or is no text.
     """
     if not os.path.isfile(path):
         missing_file(path)
@@ -85,6 +89,13 @@ def read_text(path: Path) -> str:
         data = Path(path).read_bytes()
     except OSError as error:
         raise CommandFileError(f"{path} cannot be read: {error.strerror or error}") from None
+    text = _decoded(data).rstrip("\0\x1a")  # DOS programs end a text with Ctrl-Z
+    if "\0" in text:
+        raise CommandFileError(f"{path} is not a text file; open it in an editor and save it as text (UTF-8)")
+    return text
+
+
+def _decoded(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     try:
@@ -95,6 +106,8 @@ def read_text(path: Path) -> str:
 
 def missing_file(path: Path, wanted: str = "") -> NoReturn:
     """Raise the error for a file that is not there, naming the nearest file of its folder."""
+    if os.path.isdir(path):
+        raise CommandFileError(f"{path}{wanted}{',' if wanted else ''} is a folder; wanted a file")
     folder = Path(path).parent
     hint = nearest(Path(path).name, _names_in(folder))
     suggestion = f"; did you mean {folder / hint}?" if hint else "; check the name and the folder"
@@ -139,17 +152,21 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def find_template(folder: Path, mdm: str) -> Path | None:
-    """The template of an .mdm file in a folder: NAME.mdmt, else the one whose mdmname is NAME.mdm."""
-    stem = re.sub(r"\.mdm$", "", own_name(mdm), flags=re.IGNORECASE)
-    found = beside(folder, f"{stem}.mdmt")
+    """The template of an .mdm file in a folder: NAME.mdmt, else the one whose mdmname is NAME."""
+    found = beside(folder, f"{stem(mdm)}.mdmt")
     if found is not None:
         return found
     for name in _names_in(folder):
-        if name.casefold().endswith(".mdmt"):
+        if name.casefold().endswith(".mdmt") and os.path.isfile(folder / name):
             match = re.search(r"^\s*mdmname\s*:(.*)$", read_text(folder / name), re.IGNORECASE | re.MULTILINE)
-            if match and own_name(match[1]).casefold() == own_name(mdm).casefold():
+            if match and stem(match[1]).casefold() == stem(mdm).casefold():
                 return folder / name
     return None
+
+
+def stem(mdm: str) -> str:
+    """The own name of a data source without .mdm (HLM 5: .ssm)."""
+    return re.sub(r"\.(mdm|ssm)$", "", own_name(mdm), flags=re.IGNORECASE)
 
 
 def read_template(path: str | Path) -> tuple[DataSource, tuple[str, ...]]:
@@ -199,7 +216,7 @@ def parse_template(text: str, path: Path) -> tuple[DataSource, tuple[str, ...]]:
                 warnings.append(f"{where}: {keyword!r} is not a known keyword of an MDM template; ignored")
         else:
             warnings.append(f'{where}: "{line}" is not understood; ignored')
-    return _source(path, values, names, ids), tuple(warnings)
+    return _source(path, values, names, ids, warnings), tuple(warnings)
 
 
 def _check_kind(where: str, line: str) -> None:
@@ -219,55 +236,73 @@ def _refuse_block(where: str, block: str) -> NoReturn:
 
 
 def _source(
-    path: Path, values: dict[str, str], names: dict[str, list[str]], ids: dict[str, str]
+    path: Path, values: dict[str, str], names: dict[str, list[str]], ids: dict[str, str], warnings: list[str]
 ) -> DataSource:
     level1 = values.get("l1fname", "")
     if not level1:
         raise CommandFileError(
             f"{path.name}: there is no l1fname: line, which names the level-1 data file; add it"
         )
-    id1 = ids.get("l1vars", ids.get("l2vars", ""))
-    id2 = ids.get("l2vars", id1)
+    id1 = ids.get("l1vars") or ids.get("l2vars", "")
+    id2 = ids.get("l2vars") or id1
     if not id1:
         raise CommandFileError(f"{path.name}: there is no level2id: line after *begin l1vars; add it")
-    if id1.casefold() != id2.casefold():
-        raise CommandFileError(
-            f"{path.name}: the id is {id1} at level 1 and {id2} at level 2; give it one name in both files"
-        )
-    _check_format(path, values)
-    deletion: Literal["now", "analysis"] = "now" if _is(values, "timeofdeletion", "now") else "analysis"
+    _check_raw_data(path, values)
     return DataSource(
         mdm=own_name(values.get("mdmname", "")) or f"{path.stem}.mdm",
         level1=_data_file(path, level1),
         level2=_data_file(path, values["l2fname"]) if values.get("l2fname") else None,
         id=id1,
         level1_names=tuple(name for name in names["l1vars"] if name.casefold() != id1.casefold()),
-        level2_names=tuple(name for name in names["l2vars"] if name.casefold() != id1.casefold()),
+        level2_names=tuple(name for name in names["l2vars"] if name.casefold() != id2.casefold()),
         raw_type=values.get("rawdattype", "").lower(),
-        deletion=deletion,
+        deletion=_deletion(path, values.get("timeofdeletion", ""), warnings),
         missing=_is(values, "l1missing", "y") or _is(values, "hasmissing", "y"),
-        vknown=_is(values, "vknown", "y"),
+        id2="" if id2.casefold() == id1.casefold() else id2,
+        template=path.name,
     )
+
+
+def _deletion(path: Path, value: str, warnings: list[str]) -> Literal["now", "analysis"]:
+    """When rows with missing values are dropped: now is when the data are made (HLM: "making mdm")."""
+    if value.casefold().startswith(("now", "mak")):
+        return "now"
+    if value and not value.casefold().startswith(("analys", "run")):
+        warnings.append(
+            f"{path.name}: timeofdeletion:{value} is not known (wanted now or analysis); rows are left out "
+            "that miss a value on a variable of the analysis"
+        )
+    return "analysis"
 
 
 def _is(values: dict[str, str], keyword: str, initial: str) -> bool:
     return values.get(keyword, "").casefold().startswith(initial)
 
 
-def _check_format(path: Path, values: dict[str, str]) -> None:
-    """Fixed columns need a Fortran format, which nothing here reads: better no data than wrong columns."""
-    file = values.get("l1fname", "").lower()
-    if values.get("rawdattype", "").lower() == "ascii" and not file.endswith((".csv", ".tsv")):
+def _check_raw_data(path: Path, values: dict[str, str]) -> None:
+    """Refuse what would be read wrongly.
+
+    Fixed columns need a Fortran format, which nothing here reads: better no data than wrong columns. A
+    V-known file has several statistics of a unit in a record, and their variances and covariances.
+    """
+    for keyword in ("l1fname", "l2fname"):
+        file = values.get(keyword, "")
+        if file and _is(values, "rawdattype", "ascii") and Path(file).suffix.lower() not in READERS:
+            raise CommandFileError(
+                f"{path.name}: ascii data in fixed columns ({own_name(file)}) are not read; "
+                f"save them as .csv (with names in the first line) or .sav and name that file in {keyword}:"
+            )
+    if _is(values, "vknown", "y"):
         raise CommandFileError(
-            f"{path.name}: ascii data in fixed columns ({own_name(file)}) are not read; "
-            "save them as .csv (with names in the first line) or .sav and name that file in l1fname:/l2fname:"
+            f"{path.name}: a V-known data set (vknown:y) is not read; give each statistic a row with its "
+            "variance in a column, and name that column in the command file, varianceknown:NAME"
         )
 
 
 def _data_file(template: Path, name: str) -> Path:
     found = beside(template.parent, name)
     if found is None:
-        missing_file(template.parent / own_name(name), wanted=f", which {template.name} names")
+        missing_file(template.parent / (own_name(name) or name), wanted=f", which {template.name} names")
     return found
 
 
@@ -285,6 +320,7 @@ def check_names(where: str, used: Sequence[str], source: DataSource | None, leve
     if level == 2:
         own, other = other, own
     known = {name.casefold() for name in own}
+    template = source.template or f"{source.mdm}t"
     for name in used:
         if name.casefold() in known:
             continue
@@ -293,4 +329,4 @@ def check_names(where: str, used: Sequence[str], source: DataSource | None, leve
         else:
             hint = nearest(name, own)
             advice = f"did you mean {hint}?" if hint else f"wanted one of {', '.join(own) or 'none'}"
-        raise CommandFileError(f"{where}: {name} is not a level-{level} variable of {source.mdm}t; {advice}")
+        raise CommandFileError(f"{where}: {name} is not a level-{level} variable of {template}; {advice}")

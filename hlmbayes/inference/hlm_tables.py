@@ -237,7 +237,10 @@ def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
     design, tau = fit.design, fit.components.tau
     ok, random = design.full_rank, design.random
     b, inverse, _, _ = unit_ols(design)
-    deviation = b - ols_shift(_without_tau(fit) if fit.weighted_kind == "variance known" else fit)
+    meta_analysis = (
+        fit.weighting is not None and fit.weighted_kind == "variance known" and fit.weighting.level1
+    )
+    deviation = b - ols_shift(_without_tau(fit) if meta_analysis else fit)
     with np.errstate(invalid="ignore"):
         chi2 = np.sum((deviation**2 / (fit.components.sigma2 * np.einsum("jaa->ja", inverse)))[ok], axis=0)
     rows = []

@@ -21,6 +21,7 @@ from ..equations.model import Coefficient, Model
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
 
+HUGE = 1e300  # sums of squares above this leave no room for products of two columns
 EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below this no digit of it is left
 RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's own sum of squares
 
@@ -156,6 +157,7 @@ def build_design(model: Model, moments: Moments) -> Design:
     EstimationError
         The fixed effects, or the random coefficients, are collinear.
     """
+    _refuse_huge(model, moments)
     y = _column(moments, model.outcome, "the outcome")
     y_mean, yy = moments.mean[:, y], moments.sscp[:, y, y]
     if not np.any(yy > 0) and np.ptp(y_mean) == 0:
@@ -183,6 +185,23 @@ def build_design(model: Model, moments: Moments) -> Design:
         model, moments.unit_ids, weight, moments.n_rows, mean.T, dd.transpose(2, 0, 1), de.T, ee, level2,
         loading, columns, random, gamma, free, centers, moments,
     )  # fmt: skip
+
+
+def _refuse_huge(model: Model, moments: Moments) -> None:
+    """Raise where sums of squares overflow: some programs leave such numbers where a value is missing."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("jkk->k", moments.sscp)
+        squares += np.einsum("j,jk,jk->k", moments.weight, moments.mean, moments.mean)
+    huge = [name for name, total in zip(moments.columns, squares, strict=True) if not total < HUGE]
+    used = {name.lower() for name in model.level2_variables}
+    for name, values in moments.level2.items():
+        if name.lower() in used and np.nanmax(np.abs(values), initial=0.0) >= np.sqrt(HUGE):
+            huge.append(name)
+    if huge:
+        raise DataError(
+            f"{', '.join(huge)}: there are values too large to be squared. Is this how a missing value is "
+            "stored? Set such values to missing, or rescale the variable"
+        )
 
 
 def _refuse_exact_fit(moments: Moments, y: int, ee: float) -> None:
@@ -327,7 +346,7 @@ def _ols(model: Model, free: np.ndarray, xx: np.ndarray, xy: np.ndarray) -> np.n
         return np.zeros(0)
     scale = np.sqrt(np.diag(xx))
     if not scale.all():
-        name = model.gamma_names[int(np.flatnonzero(free == np.flatnonzero(scale == 0)[0])[0])]
+        name = _effect_names(model, free)[np.flatnonzero(scale == 0)[0]]
         raise EstimationError(
             f"the column of {name} is zero in every row, so its effect cannot be estimated: take it out"
         )
@@ -336,12 +355,22 @@ def _ols(model: Model, free: np.ndarray, xx: np.ndarray, xy: np.ndarray) -> np.n
     return np.linalg.solve(correlation, xy / scale) / scale
 
 
+def _effect_names(model: Model, free: np.ndarray) -> list[str]:
+    """Name the free fixed effects with their variables: g00, g01 (sector), g11 (ses*sector)."""
+    full = []
+    for c in model.coefficients:
+        for gamma in c.gammas:
+            variables = [v for v in (c.predictor.variable, gamma.predictor.variable) if v is not None]
+            full.append(f"{gamma.name} ({'*'.join(variables)})" if variables else gamma.name)
+    return [full[int(np.flatnonzero(free == f)[0])] for f in range(int(free.max()) + 1)]
+
+
 def _refuse_collinear(correlation: np.ndarray, model: Model, free: np.ndarray) -> None:
     """Raise where X'X, scaled to a unit diagonal, is singular; name the effects involved."""
     values, vectors = np.linalg.eigh(correlation)
     if values[0] > RANK_TOLERANCE:
         return
-    names = [model.gamma_names[int(np.flatnonzero(free == f)[0])] for f in range(len(correlation))]
+    names = _effect_names(model, free)
     null = np.abs(vectors[:, 0])
     involved = [name for name, size in zip(names, null, strict=True) if size > 1e-4 * null.max()]
     raise EstimationError(

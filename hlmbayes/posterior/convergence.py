@@ -38,9 +38,11 @@ class Convergence(Sentence):
     khat: float
 
     def __str__(self) -> str:
+        r_hat = (
+            "" if np.isnan(self.max_r_hat) else f"largest R-hat {self.max_r_hat:.4f}, "
+        )  # one chain has none
         figures = (
-            f"largest R-hat {self.max_r_hat:.4f}, fewest effective draws {self.min_ess_bulk:.0f} (bulk) and "
-            f"{self.min_ess_tail:.0f} (tail)"
+            f"{r_hat}fewest effective draws {self.min_ess_bulk:.0f} (bulk) and {self.min_ess_tail:.0f} (tail)"
         )
         if np.isfinite(self.khat):
             figures += f", k-hat {self.khat:.2f}"

@@ -46,6 +46,9 @@ class Settings:
     progressbar: bool = False
 
 
+FEWEST = 25  # draws of all chains: the tail that Pareto smoothing looks at needs five points
+
+
 class VarianceDraws(NamedTuple):
     """Folded phi (chain, draw, d), statistics of the sampler (chain, draw), and what else it says."""
 
@@ -66,10 +69,13 @@ def check_settings(settings: Settings) -> None:
         raise SamplingError(
             f'sampler {settings.sampler!r} is not known: use "direct" or "nuts", or leave it out'
         )
-    for name, least in (("draws", 4), ("chains", 1), ("tune", 0)):
+    for name, least in (("draws", 4), ("chains", 1), ("tune", 0), ("seed", 0)):
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise SamplingError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    total = settings.draws * settings.chains
+    if total < FEWEST:
+        raise SamplingError(f"draws times chains must be at least {FEWEST}, got {total}: fewer say nothing")
 
 
 def target_for(model: Model, data: Any, priors: Priors | None, *, groups: Groups | None = None) -> Target:

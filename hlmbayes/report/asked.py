@@ -51,8 +51,6 @@ def asked_tests(fit: Fit, options: Options) -> Asked:
         comparison = attempt(
             "the comparison (deviance:, df:)", partial(compared, fit, options, sentences, warnings)
         )
-    elif options.deviance is not None or options.df is not None:
-        warnings.append("the comparison was not done: it needs both deviance: and df: (number of parameters)")
     if options.homogeneity:
         homogeneous = attempt(
             "the test of homogeneity of level-1 variance (homvar:)", partial(homogeneity, fit, sentences)

@@ -60,6 +60,7 @@ class Run:
     ols_units: int = 10
     weights: tuple[Weight, ...] = NO_WEIGHTS
     warnings: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
     comparison: ChiSquare | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     homogeneity: ChiSquare | None = None
@@ -82,7 +83,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
     components = _variance_components(fit)
     q = fit.design.n_random
     return Tables(
-        header=_header(fit, run),
+        header=header_of(fit, run),
         stop_line=_stop_line(fit),
         iteration=fit.iterations,
         sigma2=float(fit.sigma2),
@@ -97,7 +98,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         n_parameters=fit.n_parameters,
         algorithm=cast(Literal["hlm", "exact"], fit.algorithm),
         converged=fit.converged,
-        se_sigma2=float(fit.se_sigma2),
+        se_sigma2=None if fit.weighted_kind == "variance known" else float(fit.se_sigma2),
         se_tau=_matrix(np.asarray(fit.se_tau)) if q else None,
         n_units_full_rank=int(fit.design.full_rank.sum()),
         unit_regressions=_unit_regressions(fit, run.ols_units),
@@ -110,7 +111,11 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         comparison=run.comparison,
         hypotheses=run.hypotheses,
         homogeneity=run.homogeneity,
-        notes=(*remarks(fit, rows, run.warnings), *odd_p_values(rows, robust, components), *run.notes),
+        notes=(
+            *remarks(fit, rows, run.warnings, run.not_done),
+            *odd_p_values(rows, robust, components),
+            *run.notes,
+        ),
         optimum=None if optimum is None else _optimum(fit, optimum),
     )
 
@@ -135,7 +140,8 @@ def _level1_term(coefficient: Coefficient) -> Level1Term:
     )
 
 
-def _header(fit: Fit, run: Run) -> Header:
+def header_of(fit: Fit, run: Run) -> Header:
+    """Return what a report says of the model and the run."""
     model, n_dropped = fit.model, fit.design.moments.n_dropped
     return Header(
         outcome=model.outcome,

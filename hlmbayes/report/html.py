@@ -6,9 +6,10 @@ lines and tints are mixed from the text colour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
+from .html_parts import Cell, aside, document, pairs_list, section, table
 from .layout import count, likelihood, number
 from .notes import note_groups
 from .specification import METHODS
@@ -21,45 +22,34 @@ from .tables import (
     Hypothesis,
     LeastSquares,
     Matrix,
-    NoteGroup,
     Optimum,
     StartingValues,
     Tables,
 )
 from .text import hlm_part
 
-Cell = str | float | None
 CENTERING = {"none": "", "group": "centered around the group mean", "grand": "centered around the grand mean"}
 
 
 def page(tables: Tables) -> str:
     """Return a complete HTML page."""
-    title = escape(_title(tables))
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n"
-        "<style>:root { color-scheme: light dark } body { margin: 0; background: Canvas; color: CanvasText }"
-        "</style>\n</head>\n<body>\n"
-        f"{fragment(tables, tag='main')}\n</body>\n</html>\n"
-    )
+    return document(_title(tables), fragment(tables, tag="main"))
 
 
 def fragment(tables: Tables, tag: str = "div") -> str:
     """Return the results without the page around them, for a notebook's cell."""
     groups = note_groups(tables)
+    quiet = [group for group in groups if not group.warning]
     parts = [
         f'<{tag} class="hlmbayes">',
         f"<style>{CSS}</style>",
         f"<h1>{escape(_title(tables))}</h1>",
-        *(_note(group, "warning") for group in groups if group.warning),
-        _section("Specification", _specification(tables)),
-        *([_section("Before the iterations", _full_output(tables))] if tables.full_output else []),
-        _section("Results", _results(tables)),
-        _section("Statistics", _statistics(tables)),
-        _section(
-            "Notes by hlmbayes", [*(_note(g) for g in groups if not g.warning), _optimum(tables.optimum)]
-        ),
+        *(aside(group, "warning") for group in groups if group.warning),
+        section("Specification", _specification(tables)),
+        *([section("Before the iterations", _full_output(tables))] if tables.full_output else []),
+        section("Results", _results(tables)),
+        section("Statistics", _statistics(tables)),
+        section("Notes by hlmbayes", [*map(aside, quiet), _optimum(tables.optimum)]),
         "<details><summary>The same as text, in HLM’s layout</summary>",
         f"<pre>{escape(chr(10).join(hlm_part(tables)))}</pre></details>",
         f"</{tag}>",
@@ -73,44 +63,6 @@ def _title(tables: Tables) -> str:
     return name if title in ("", "no title") else f"{title}: {name[0].lower()}{name[1:]}"
 
 
-def _section(heading: str, parts: Iterable[str]) -> str:
-    return "\n".join(["<section>", f"<h2>{heading}</h2>", *(p for p in parts if p), "</section>"])
-
-
-def _note(group: NoteGroup, kind: str = "note") -> str:
-    label = "Warning: " if kind == "warning" else ""
-    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in group.sentences)
-    return f'<aside class="{kind}"><h3>{label}{escape(group.heading)}</h3>{sentences}</aside>'
-
-
-def _table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, names: int = 1, note: str = ""
-) -> str:
-    """Return a table; the first `names` columns are row headings, cells ready-made HTML."""
-    top = "".join(
-        f'<th scope="col"{"" if k < names else chr(32) + "class=" + chr(34) + "n" + chr(34)}>{h}</th>'
-        for k, h in enumerate(head)
-    )
-    body = []
-    for row in rows:
-        if len(row) == 1:
-            body.append(f'<tr class="group"><th scope="rowgroup" colspan="{len(head)}">{row[0]}</th></tr>')
-            continue
-        cells = [
-            f'<th scope="row">{cell}</th>'
-            if k < names
-            else f'<td class="n">{"" if cell is None else cell}</td>'
-            for k, cell in enumerate(row)
-        ]
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    foot = f'<p class="foot">{note}</p>' if note else ""
-    return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table></div>{foot}"
-    )
-
-
 def _n(value: float | None, decimals: int) -> str:
     """Return a number as in the listing, without the column's blanks."""
     return number(value, 20, decimals).strip()
@@ -118,13 +70,6 @@ def _n(value: float | None, decimals: int) -> str:
 
 def _p(text: str | None) -> str:
     return "" if text is None else escape(text)
-
-
-def _list(pairs: Iterable[tuple[str, str]]) -> str:
-    rows = "".join(
-        f"<div><dt>{term}</dt><dd>{definition}</dd></div>" for term, definition in pairs if definition
-    )
-    return f"<dl>{rows}</dl>"
 
 
 # ----------------------------------------------------------------------------- specification
@@ -146,7 +91,7 @@ def _specification(tables: Tables) -> list[str]:
         )
     )
     return [
-        _list(
+        pairs_list(
             [
                 ("Outcome", escape(header.outcome)),
                 ("Level-1 records", f"{header.n_rows}{dropped}"),
@@ -174,7 +119,7 @@ def _results(tables: Tables) -> list[str]:
         sigma2 += f" (standard error {_n(tables.se_sigma2, 5)})"
     parts = [
         f"<p>{escape(tables.stop_line)}.</p>".replace("..</p>", ".</p>"),
-        _list([("Iterations", str(tables.iteration)), ("σ²", sigma2)]),
+        pairs_list([("Iterations", str(tables.iteration)), ("σ²", sigma2)]),
         *(_heterogeneity(heterogeneity) if heterogeneity else []),
         *_tau(tables),
     ]
@@ -201,7 +146,7 @@ def _tau(tables: Tables) -> list[str]:
     ]
     head = ["Random level-1 coefficient", "Reliability estimate"]
     note = _fewer_units(tables, "Reliability estimates")
-    return [*parts, _table("Reliability of the units’ own estimates", head, rows, note=note)]
+    return [*parts, table("Reliability of the units’ own estimates", head, rows, note=note)]
 
 
 def _matrix(tables: Tables, caption: str, values: Matrix, decimals: int = 5) -> str:
@@ -211,7 +156,7 @@ def _matrix(tables: Tables, caption: str, values: Matrix, decimals: int = 5) -> 
         [f"{escape(c.variable)}, {symbol_html(c.symbol)}", *(_n(v, decimals) for v in row)]
         for c, row in zip(random, values, strict=True)
     ]
-    return _table(caption, head, rows)
+    return table(caption, head, rows)
 
 
 def _fewer_units(tables: Tables, what: str) -> str:
@@ -223,19 +168,26 @@ def _fewer_units(tables: Tables, what: str) -> str:
     )
 
 
+def _grouped(rows: Sequence[FixedRow]) -> Iterator[tuple[FixedRow, list[Sequence[Cell]]]]:
+    """Yield each row with the heading before it, where a level-1 coefficient begins."""
+    current = ""
+    for r in rows:
+        yield r, [] if r.coef == current else [[f"For {escape(r.level1)}, {symbol_html(r.coef)}"]]
+        current = r.coef
+
+
+def _name(row: FixedRow) -> str:
+    return f"{escape(row.level2)}, {symbol_html(row.gamma)}{' *' if row.constrained else ''}"
+
+
 def _fixed(caption: str, rows: Sequence[FixedRow]) -> str:
     head = ["Fixed effect", "Coefficient", "Standard error", "t-ratio", "d.f.", "p-value"]
     body: list[Sequence[Cell]] = []
-    current = ""
-    for r in rows:
-        if r.coef != current:
-            body.append([f"For {escape(r.level1)}, {symbol_html(r.coef)}"])
-            current = r.coef
-        star = " *" if r.constrained else ""
-        name = f"{escape(r.level2)}, {symbol_html(r.gamma)}{star}"
-        body.append([name, _n(r.estimate, 6), _n(r.se, 6), _n(r.t, 3), count(r.df), _p(r.p_text)])
+    for r, heads in _grouped(rows):
+        body += heads
+        body.append([_name(r), _n(r.estimate, 6), _n(r.se, 6), _n(r.t, 3), count(r.df), _p(r.p_text)])
     note = "* These gammas have been constrained to be equal." if any(r.constrained for r in rows) else ""
-    return _table(caption, head, body, note=note)
+    return table(caption, head, body, note=note)
 
 
 def _variance_components(tables: Tables) -> str:
@@ -252,7 +204,7 @@ def _variance_components(tables: Tables) -> str:
         for r in tables.variance_components
     ]
     note = _fewer_units(tables, "Chi-square statistics")
-    return _table("Final estimation of variance components", head, rows, note=note) if rows else ""
+    return table("Final estimation of variance components", head, rows, note=note) if rows else ""
 
 
 def _heterogeneity(results: Heterogeneity) -> list[str]:
@@ -268,8 +220,8 @@ def _heterogeneity(results: Heterogeneity) -> list[str]:
     head = ["Parameter", "Coefficient", "Standard error", "z-ratio", "p-value"]
     return [
         f"<p>Level-1 variance: log(σ²) = alpha0{terms} (macro iteration {results.macro_iteration}).</p>",
-        _table("Model for the level-1 variance", head, alphas),
-        _table("Summary of model fit", ["Model", "Parameters", "Deviance"], models),
+        table("Model for the level-1 variance", head, alphas),
+        table("Summary of model fit", ["Model", "Parameters", "Deviance"], models),
         _test("Homogeneous against heterogeneous σ²", results.comparison),
     ]
 
@@ -279,7 +231,7 @@ def _heterogeneity(results: Heterogeneity) -> list[str]:
 
 def _statistics(tables: Tables) -> list[str]:
     parts = [
-        _list(
+        pairs_list(
             [
                 ("Deviance", _n(tables.deviance, 6)),
                 ("Number of estimated parameters", str(tables.n_parameters)),
@@ -302,28 +254,25 @@ def _statistics(tables: Tables) -> list[str]:
 
 def _test(caption: str, test: ChiSquare) -> str:
     rows = [[escape(caption), _n(test.chi2, 5), count(test.df), _p(test.p_text)]]
-    return _table(caption, ["Test", "Chi-square", "d.f.", "p-value"], rows)
+    return table(caption, ["Test", "Chi-square", "d.f.", "p-value"], rows)
 
 
 def _hypothesis(tables: Tables, hypothesis: Hypothesis, position: int) -> str:
     contrasts = dict(hypothesis.contrasts)
     width = max((len(c) for c in contrasts.values()), default=0)
     head = ["Fixed effect", "Coefficient", *(f"Contrast {k}" for k in range(1, width + 1))]
-    rows = [
-        [
-            f"{escape(r.level2)}, {symbol_html(r.gamma)}",
-            _n(r.estimate, 6),
-            *(_n(v, 3) for v in contrasts.get(r.gamma, (0.0,) * width)),
-        ]
-        for r in tables.fixed
-    ]
+    rows: list[Sequence[Cell]] = []
+    for r, heads in _grouped(tables.fixed):
+        rows += heads
+        values = contrasts.get(r.gamma, (0.0,) * width)
+        rows.append([_name(r), _n(r.estimate, 6), *(_n(v, 3) for v in values)])
     test = hypothesis.test
     note = (
         f"Chi-square {_n(test.chi2, 6)}, {count(test.df)} d.f., p-value {_p(test.p_text)} "
         f"({escape(hypothesis.covariance)})."
     )
     which = f" {position}" if len(tables.hypotheses) > 1 else ""
-    return _table(f"General linear hypothesis{which}", head, rows, note=note)
+    return table(f"General linear hypothesis{which}", head, rows, note=note)
 
 
 # ----------------------------------------------------------------------------- full output and notes
@@ -334,27 +283,29 @@ def _full_output(tables: Tables) -> list[str]:
     parts = []
     if tables.unit_regressions:
         rows = [[escape(u.unit), *(_n(v, 5) for v in u.coefficients)] for u in tables.unit_regressions]
-        parts.append(_table("Level-1 OLS regressions", ["Unit", *(escape(c.label) for c in random)], rows))
+        parts.append(table("Level-1 OLS regressions", ["Unit", *(escape(c.label) for c in random)], rows))
     pairs = zip(random, tables.average_ols, strict=False)
-    parts.append(_list((f"Average OLS coefficient, {escape(c.variable)}", _n(v, 5)) for c, v in pairs))
+    parts.append(pairs_list((f"Average OLS coefficient, {escape(c.variable)}", _n(v, 5)) for c, v in pairs))
     parts += _least_squares(tables.least_squares) if tables.least_squares else []
     parts += _start(tables, tables.start) if tables.start else []
     if tables.log:
         rows = [[str(i.number), likelihood(i.loglik), _n(i.sigma2, 5)] for i in tables.log]
-        parts.append(_table("Iterations", ["Iteration", "Log-likelihood", "σ²"], rows))
+        parts.append(table("Iterations", ["Iteration", "Log-likelihood", "σ²"], rows))
     return parts
 
 
 def _least_squares(ols: LeastSquares) -> list[str]:
     return [
-        _list([("Least-squares σ²", _n(ols.sigma2, 5)), ("Least-squares deviance", _n(-2 * ols.loglik, 5))]),
+        pairs_list(
+            [("Least-squares σ²", _n(ols.sigma2, 5)), ("Least-squares deviance", _n(-2 * ols.loglik, 5))]
+        ),
         _fixed("Least-squares estimates of fixed effects", ols.fixed),
         _fixed("Least-squares estimates of fixed effects (with robust standard errors)", ols.fixed_robust),
     ]
 
 
 def _start(tables: Tables, start: StartingValues) -> list[str]:
-    parts = [_list([("Starting value of σ²", _n(start.sigma2, 5))])]
+    parts = [pairs_list([("Starting value of σ²", _n(start.sigma2, 5))])]
     if start.tau_raw is not None:
         parts.append(_matrix(tables, "Tau(0) before repair", start.tau_raw))
     if start.tau:
@@ -374,4 +325,4 @@ def _optimum(optimum: Optimum | None) -> str:
         ]
         for r in optimum.rows
     ]
-    return _table("HLM’s answer and the optimum", ["", "HLM path", "Optimum", "Difference"], rows)
+    return table("HLM’s answer and the optimum", ["", "HLM path", "Optimum", "Difference"], rows)

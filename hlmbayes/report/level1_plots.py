@@ -23,6 +23,7 @@ from .plot_style import (
     legend,
     number,
     smooth,
+    wrapped,
     zero_line,
 )
 
@@ -169,7 +170,8 @@ def influence_on_effects(source: Any, ax: Axes | None = None) -> Axes:
         alpha=0.6,
         linewidth=0,
     )
-    ax.set_yticks(place, [f"{t} ({n})" for t, n in zip(data["effect_title"].values, names, strict=True)])
+    titles = [f"{t} ({n})" for t, n in zip(data["effect_title"].values, names, strict=True)]
+    ax.set_yticks(place, [wrapped(title, 28) for title in titles])
     ax.set_ylim(-0.6, len(names) - 0.4)
     finish(
         ax, f"What leaving out one {_units(data)[:-1]} does to each fixed effect",

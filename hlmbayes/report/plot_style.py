@@ -53,16 +53,17 @@ def axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
 
 def finish(ax: Axes, title: str, x: str, y: str) -> Axes:
     """Write title and axis labels, broken into lines where they are long."""
-    ax.set_title(wrapped(title, 70), loc="left", fontsize=13, fontweight="bold", pad=10)
+    ax.set_title(wrapped(title, 62), loc="left", fontsize=13, fontweight="bold", pad=10)
     ax.set_xlabel(wrapped(x, 66))
     ax.set_ylabel(wrapped(y, 44))
     return ax
 
 
 def wrapped(text: str, width: int) -> str:
-    """Break text into as few lines as the width allows, of about equal length."""
-    lines = -(-len(text) // width)
-    return "\n".join(textwrap.wrap(text, min(width, -(-len(text) // max(lines, 1)) + 6)))
+    """Break text into as few lines as the width allows, of about equal length; words where they must be."""
+    lines = max(-(-len(text) // width), 1)
+    longest = max(map(len, text.split()), default=0)
+    return "\n".join(textwrap.wrap(text, min(width, max(-(-len(text) // lines) + 6, longest))))
 
 
 def named(label: str, name: str) -> str:

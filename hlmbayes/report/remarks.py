@@ -15,32 +15,44 @@ if TYPE_CHECKING:
 MOST_UNITS = 12
 
 
-def remarks(fit: Fit, rows: tuple[FixedRow, ...], warnings: Iterable[str] = ()) -> tuple[NoteGroup, ...]:
-    """Return the notes of a fit: warnings, data, estimation, numbers too small for their columns."""
+def remarks(
+    fit: Fit, rows: tuple[FixedRow, ...], warnings: Iterable[str] = (), not_done: Iterable[str] = ()
+) -> tuple[NoteGroup, ...]:
+    """Return the notes of a fit: warnings, data, estimation, numbers too small for their columns.
+
+    ``not_done`` is what was asked for beside the numbers: it must be named, but does not touch them.
+    """
     groups = [
-        _warnings(fit, warnings),
+        _warnings("read this before using the numbers", (*fit_warnings(fit), *warnings)),
+        _warnings("asked for and not done", not_done),
         NoteGroup("Data", _data(fit)),
-        None if fit.weighting is None else NoteGroup("Weights", (fit.weighting.sentence,)),
+        _weights(fit),
         NoteGroup("Estimation", _estimation(fit)),
         _small_numbers(fit, rows),
     ]
     return tuple(group for group in groups if group is not None)
 
 
-def _warnings(fit: Fit, warnings: Iterable[str]) -> NoteGroup | None:
-    sentences = tuple(_sentence(text) for text in (*fit_warnings(fit), *warnings))
-    if not sentences:
+def _warnings(heading: str, texts: Iterable[str]) -> NoteGroup | None:
+    sentences = tuple(_sentence(text) for text in texts)
+    return NoteGroup(heading, sentences, warning=True) if sentences else None
+
+
+def _weights(fit: Fit) -> NoteGroup | None:
+    if fit.weighting is None:
         return None
-    heading = "read this before using the numbers"
-    return NoteGroup(heading, sentences, warning=True)
+    heading = "Weights" if fit.weighting.fixed is None else "Level-1 variance"
+    return NoteGroup(heading, (fit.weighting.sentence,))
 
 
 def fit_warnings(fit: Fit) -> tuple[str, ...]:
     """Return the fit's warnings, the one about convergence with what to do."""
     if fit.converged:
         return tuple(fit.warnings)
+    # with unequal level-1 variances the count is of the last round only
+    after = "" if fit.variance_model is not None else f" after {fit.iterations} iterations"
     advice = (
-        f"The estimation has not converged after {fit.iterations} iterations: the tables are those of the "
+        f"The estimation has not converged{after}: the tables are those of the "
         "last iteration, not of a solution. Allow more iterations (numit: in the command file) or use "
         "--algorithm exact."
     )

@@ -51,15 +51,16 @@ def _weighting(header: Header) -> list[str]:
 
 
 def _fixed_specification(header: Header) -> list[str]:
+    width = name_width(header)
+    pad = width - 8
     lines = [
         "  The model specified for the fixed effects was:",
         SHORT_RULE,
         "",
-        "   Level-1                  Level-2",
-        "   Coefficients             Predictors",
-        " ----------------------   ---------------",
+        f"   Level-1{'':{pad}}                  Level-2",
+        f"   Coefficients{'':{pad}}             Predictors",
+        f" {'-' * (22 + pad)}   {'-' * (15 + pad)}",
     ]
-    width = name_width(header)
     for coefficient in header.coefficients:
         left = f"{_marks(coefficient)}{coefficient.label:>{width + 7}}, {coefficient.symbol}"
         for term in coefficient.terms or (None,):

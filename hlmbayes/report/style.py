@@ -38,13 +38,19 @@ CSS = """
 .hlmbayes aside { margin: .8rem 0; padding: .6rem 1rem; background: var(--tint);
   border-left: 4px solid var(--info); border-radius: 0 .4rem .4rem 0 }
 .hlmbayes aside.warning { border-left-color: var(--warn) }
+.hlmbayes ul { margin: .4rem 0; padding-left: 1.4rem }
+.hlmbayes .figure { max-width: none; margin: 1rem 0 }
+.hlmbayes img { max-width: 100%; background: #fff }
 .hlmbayes details { margin-top: 2rem }
 .hlmbayes summary { cursor: pointer }
 .hlmbayes pre { overflow-x: auto; font: .8rem/1.35 ui-monospace, "Liberation Mono", Consolas, monospace }
 .hlmbayes :focus-visible { outline: 2px solid var(--info); outline-offset: 2px }
 @media print {
   .hlmbayes { max-width: none; padding: 0; font-size: 10pt }
-  .hlmbayes details { display: none }
+  .hlmbayes ul { margin: .4rem 0; padding-left: 1.4rem }
+.hlmbayes .figure { max-width: none; margin: 1rem 0 }
+.hlmbayes img { max-width: 100%; background: #fff }
+.hlmbayes details { display: none }
   .hlmbayes .scroll { overflow: visible }
   .hlmbayes table, .hlmbayes aside, .hlmbayes .equations { break-inside: avoid }
   .hlmbayes h2 { break-after: avoid }

@@ -165,12 +165,14 @@ def _reliabilities(tables: Tables) -> list[str]:
         f"{c.variable:>{width}}, {c.symbol}{number(value, 29, 3)}"
         for c, value in zip(tables.header.random, tables.reliability, strict=True)
     ]
+    pad = width - 10
+    rule = SHORT_RULE + "-" * pad
     return [
-        SHORT_RULE,
-        "  Random level-1 coefficient   Reliability estimate",
-        SHORT_RULE,
+        rule,
+        f"  Random level-1 coefficient{'':{pad}}   Reliability estimate",
+        rule,
         *rows,
-        SHORT_RULE,
+        rule,
         "",
         *_fewer_units(tables, "reliability estimates"),
     ]

@@ -343,6 +343,77 @@ def test_wrong_input_is_one_line_and_status_2(
     assert words in err
 
 
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a command file, its template and its data, which is where commands run."""
+    for file in (HSB1, HSB2, MODELS / "hsb.mdmt", MODELS / "model1_unconditional.hlm"):
+        (tmp_path / Path(file).name).write_bytes(Path(file).read_bytes())
+    (tmp_path / "model1_unconditional.hlm").rename(tmp_path / "m.hlm")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--output", "hsb1.sav"], "--output: hsb1.sav is read here and would be lost"),
+        (["--html", "m.hlm"], "--html: m.hlm is read here"),
+        (["--json", "./hsb.mdmt"], "--json: hsb.mdmt is read here"),
+        (["--residuals2", "hsb2.sav"], "the level-2 residual file: hsb2.sav is read here"),
+        (["--residuals1", "r.sav", "--residuals2", "r.sav"], "name the same file, r.sav; name two"),
+        (["--html", "r", "--json", "r"], "--html and --json name the same file, r"),
+        (["--html", "-", "--json", "-"], "both go to the screen"),
+        (["--html", "."], "--html: . is a folder"),
+        (["--json", "no/x.json"], "--json: no/x.json cannot be written: there is no folder no"),
+    ],
+)
+def test_nothing_is_written_over_what_is_read_or_written(
+    small: Path, args: list[str], words: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    before = {path: path.read_bytes() for path in small.iterdir()}
+    monkeypatch.setattr(cli, "_estimated", lambda *_: pytest.fail("estimated before looking at the places"))
+    assert run("run", "m.hlm", *args) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert words in err
+    assert {path: path.read_bytes() for path in small.iterdir()} == before
+
+
+def test_a_folder_for_figures_that_is_a_file_is_refused_before_anything_is_computed(
+    small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_estimated", lambda *_: pytest.fail("estimated before looking at the folder"))
+    assert run("plot", "m.hlm", "--out", "m.hlm/figures") == 2
+    assert "the folder m.hlm/figures cannot be made" in capsys.readouterr().err
+
+
+def test_a_wrong_option_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for args in (["run", "--method", "x"], ["walk"], ["run", "a.hlm", "b.hlm"], ["sample"]):
+        with pytest.raises(SystemExit) as stop:
+            run(*args)
+        assert stop.value.code == 2
+        err = capsys.readouterr().err
+        assert err.startswith("hlmbayes: error: ")
+        assert err.count("\n") == 1
+        assert "--help lists the options" in err
+
+
+def test_what_the_system_refuses_is_one_line_and_status_2(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device", "big.json")
+
+    assert run("run", "a" * 5000 + ".hlm") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setattr(cli, "analyse", full)
+    assert run("run", "m.hlm") == 2
+    assert capsys.readouterr().err == "hlmbayes: error: No space left on device: big.json\n"
+    with pytest.raises(OSError, match="No space"):
+        run("run", "m.hlm", "--debug")
+
+
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 2
     assert "hlmbayes demo" in capsys.readouterr().err

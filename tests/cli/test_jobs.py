@@ -9,7 +9,7 @@ import pytest
 
 from hlmbayes import datasets
 from hlmbayes.cli.jobs import fit_job, job_from_equations, job_from_file, job_tables, read_data, with_method
-from hlmbayes.errors import CommandFileError
+from hlmbayes.errors import CommandFileError, DataError
 
 HSB1, HSB2 = map(str, datasets.hsb_paths())
 MODEL1 = "mathach = b0 + r\nb0 = g00 + u0"
@@ -88,6 +88,83 @@ def test_options_reach_the_estimation(folder: Path) -> None:
     assert got.least_squares is not None
 
 
+def test_iterations_go_on_after_the_limit_where_asked(folder: Path) -> None:
+    job = job_from_file(command(folder, "numit:2,y"))
+    result = fit_job(job, read_data(job))
+    assert result.converged
+    assert result.iterations > 2
+    got = job_tables(job, result)
+    assert got.header.max_iterations == 2
+    said = " ".join(s for group in got.notes for s in group.sentences)
+    assert "numit:2,y asks to go on after iteration 2 until the iterations converge" in said
+    stopped = job_from_file(command(folder, "numit:2,n"))
+    assert not fit_job(stopped, read_data(stopped)).converged
+    exact = job_tables(job, fit_job(job, read_data(job), "exact"))
+    assert "numit:2,y" not in " ".join(s for group in exact.notes for s in group.sentences)
+
+
+def test_a_fixed_sigma2_is_held(folder: Path) -> None:
+    job = job_from_file(command(folder, "fixsigma2:1.21"))
+    assert job.warnings == ()
+    result = fit_job(job, read_data(job))
+    assert result.sigma2 == 1.21
+    assert result.deviance == job.model.fit(read_data(job), sigma2=1.21).deviance
+    said = " ".join(s for group in job_tables(job, result).notes for s in group.sentences)
+    assert "Sigma squared is held at 1.21 and not estimated" in said
+
+
+def test_unconverged_homogeneous_iterations_are_not_counted_as_those_of_the_last_round(folder: Path) -> None:
+    job = job_from_file(command(folder, "numit:2\nmlf:y\nheterol1var:X\nstopval:0.0000000001"))
+    warnings = job_tables(job, fit_job(job, read_data(job))).notes[0].sentences
+    assert warnings[0].startswith(
+        "The estimation has not converged: the tables are those of the last iteration"
+    )
+
+
+def test_names_that_hlm_cut_find_their_columns(folder: Path) -> None:
+    for name in ("rows.csv", "units.csv"):
+        text = (folder / name).read_text(encoding="utf-8")
+        text = text.replace("id,", "school,", 1).replace("mathach", "mathachievement", 1)
+        (folder / name).write_text(text.replace(",w\n", ",weight_of_unit\n", 1), encoding="utf-8")
+    file = command(folder, "level2weight:WEIGHT_O\nresfil2:y/WEIGHT_O")
+    for name in ("my.hlm", "my.mdmt"):
+        text = (
+            (folder / name)
+            .read_text(encoding="utf-8")
+            .replace("MATHACH", "MATHACHI")
+            .replace(":ID", ":SCHOOL")
+        )
+        (folder / name).write_text(text.replace("\nW\n", "\nWEIGHT_O\n"), encoding="utf-8")
+    job = job_from_file(file)
+    data = read_data(job)
+    assert {"MATHACHI", "x"} == set(data.level1)
+    assert "WEIGHT_O" in data.level2
+    assert sum("HLM's files shorten names" in note for note in data.notes) == 2
+    equations = job_from_equations(
+        "mathachi = b0 + r; b0 = g00 + u0", level1=str(folder / "rows.csv"), id="school"
+    )
+    with pytest.raises(DataError, match="no level-1 column 'mathachi'"):
+        fit_job(equations, read_data(equations), "exact")
+
+
+def test_a_template_may_call_the_id_differently_at_level_2(folder: Path) -> None:
+    file = command(folder)
+    template = (
+        (folder / "my.mdmt").read_text(encoding="utf-8").replace("level2id:ID\nW", "level2id:SCHOOL\nW")
+    )
+    (folder / "my.mdmt").write_text(template, encoding="utf-8")
+    units = (folder / "units.csv").read_text(encoding="utf-8").replace("id,w", "school,w")
+    (folder / "units.csv").write_text(units, encoding="utf-8")
+    assert read_data(job_from_file(file)).n_units == 10
+
+
+def test_a_command_file_may_be_called_txt(folder: Path) -> None:
+    file = Path(command(folder)).rename(folder / "my.txt")
+    job = job_from_file(str(file))
+    assert job.options.title == "A run"
+    assert job.folder == folder
+
+
 def test_method_can_be_overridden(folder: Path) -> None:
     job = job_from_file(command(folder))
     assert with_method(job, None).options.method == "REML"
@@ -97,9 +174,10 @@ def test_method_can_be_overridden(folder: Path) -> None:
 def test_files_that_are_not_written_are_a_warning(folder: Path) -> None:
     job = job_from_file(command(folder, "resfil2:y/W\nresfil2name:res2.sav\nprintvariance-covariance:y"))
     got = job_tables(job, fit_job(job, read_data(job)))
-    warnings = " ".join(s for group in got.notes if group.warning for s in group.sentences)
-    assert "covariance matrices" in warnings
-    assert "res2.sav" not in warnings
+    (group,) = [group for group in got.notes if group.warning]
+    assert group.heading == "asked for and not done"
+    assert "covariance matrices" in group.sentences[0]
+    assert "res2.sav" not in " ".join(group.sentences)
 
 
 def test_equations_with_data_files() -> None:

@@ -160,3 +160,15 @@ def test_plot_says_what_it_leaves_out_and_why(tmp_path: Path, capsys: pytest.Cap
     err = capsys.readouterr().err
     assert "hlmbayes: left out: chi2_qq: all variances of the random effects are estimated as zero" in err
     assert "hlmbayes: warning: On the boundary" in err
+
+
+def test_a_reason_that_many_figures_share_is_said_once(
+    command_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = command_file.read_text(encoding="utf-8").replace("level2weight:none", "level2weight:SIZE")
+    command_file.write_text(text, encoding="utf-8")
+    assert cli.main(["plot", str(command_file), *DATA, "--out", str(command_file.parent / "f")]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    (line,) = lines
+    assert "chi2_qq, mdrsvar_histogram, mdrsvar_qq" in line
+    assert line.count("not available for a fit with sampling weights") == 1

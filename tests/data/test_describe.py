@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import hlmbayes as hlm
 from hlmbayes.data.describe import VariableSummary, describe, describe_text
+from hlmbayes.errors import DataError
 
 HSB = """\
               LEVEL-1 DESCRIPTIVE STATISTICS
@@ -96,3 +99,16 @@ def test_small_numbers_and_long_names_are_legible():
     row = next(line for line in text.splitlines() if name.upper() in line)
     assert row.split() == [name.upper(), "4", "2.75e-06", "1.708e-06", "1e-06", "5e-06"]
     assert "LEVEL-2" not in text.replace("level-2", "")
+
+
+def test_infinite_values_are_refused_without_a_murmur():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataError, match="'x' of the data has infinite values"):
+            hlm.read({"id": [1, 1, 2], "x": [1.0, np.inf, 2.0]}).describe()
+
+
+def test_values_too_large_to_be_squared_are_refused():
+    """SPSS stores a missing value as the most negative number there is."""
+    with pytest.raises(DataError, match="'x' has values too large to be squared"):
+        hlm.read({"id": [1, 1, 2], "x": [1.0, -1.797e308, 2.0]}).describe()

@@ -196,6 +196,35 @@ def test_csv_with_semicolons_and_decimal_commas(tmp_path):
     assert data.level1_column("größe").tolist() == [1.5, 2.25]
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_csv_in_utf_16_as_excel_saves_unicode_text(tmp_path, ends):
+    text = "id\tGröße\n1\t1,5\n2\t2,25\n".replace("\n", ends)
+    assert hlm.read(csv(tmp_path, text, "utf-16")).level1_column("größe").tolist() == [1.5, 2.25]
+
+
+def test_csv_with_quotes_and_blanks_around_names(tmp_path):
+    data = hlm.read(csv(tmp_path, '"id", "ses" , y \n1,2,3\n2,3,4\n'))
+    assert list(data.level1) == ["ses", "y"]
+
+
+@pytest.mark.parametrize("text", ["1224,0,5.9\n1,2,3\n", '"1224","0","5.9"\n1,2,3\n', "1;-2,5;3\n2;1e-3;4\n"])
+def test_csv_without_names_is_refused(tmp_path, text):
+    with pytest.raises(DataError, match=r"numbers in the first line of rows\.csv .*the names of the columns"):
+        hlm.read(csv(tmp_path, text))
+
+
+def test_csv_with_blanks_between_columns_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"no comma, semicolon or tab in the first line .*\(id x y\)"):
+        hlm.read(csv(tmp_path, "id x y\n1 2 3\n2 3 4\n"))
+
+
+def test_a_folder_is_no_data_file(tmp_path):
+    (tmp_path / "a.sav").mkdir()
+    for place in (tmp_path, tmp_path / "a.sav"):
+        with pytest.raises(DataError, match="is a folder; wanted a data file"):
+            hlm.read(place)
+
+
 def test_csv_with_semicolons_and_decimal_points(tmp_path):
     assert hlm.read(csv(tmp_path, "id;x\n1;1.5\n2;2.25\n")).level1_column("x").tolist() == [1.5, 2.25]
 
@@ -234,6 +263,9 @@ def test_missing_folder(tmp_path):
     ("name", "hint"),
     [
         ("a.xlsx", "Save the sheet as .csv"),
+        ("a.hlm", "It is a command file: hlmbayes run takes it"),
+        ("a.mdmt", "It says which files the data are in"),
+        ("a", "files without an ending are not read"),
         ("hsb.mdm", "binary .mdm files are not read"),
         ("a.rds", "Wanted: .sav"),
     ],

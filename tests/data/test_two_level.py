@@ -239,6 +239,30 @@ def refuse(match, *sources, **options):
         read(*sources, **options)
 
 
+def test_text_ids_match_whatever_blanks_are_around_them():
+    """SPSS pads text on the right, and numbers made text are often right-aligned."""
+    ids = ["      20", "10      ", "10", " 30", "20", "30"]
+    assert read(pupils(id=ids), schools(id=["10", "20 ", "  30"])).unit.tolist() == [1, 0, 0, 2, 1, 2]
+    assert read(pupils(id=ids), schools()).unit.tolist() == [1, 0, 0, 2, 1, 2]
+
+
+def test_ids_that_never_match_show_those_of_both_sources():
+    padded = pupils(id=["020", "010", "010", "030", "020", "030"])
+    refuse(
+        r"3 of 3 ids .*: 010, 020, 030\. No id of the level-2 data is among them: its are 10, 20, 30\.",
+        padded,
+        schools(id=["10", "20", "30"]),
+    )
+
+
+def test_columns_without_any_value_are_named_where_no_row_is_left():
+    gone = pupils(z=[None] * 6)
+    with pytest.raises(
+        DataError, match=r"complete on x, z; nothing is left to analyse\. z has no value at all"
+    ):
+        read(gone, schools()).drop_incomplete(["x", "z"])
+
+
 def test_no_id_column():
     refuse(r"the data has no id column 'idd'. Did you mean 'id'\?", pupils(), id="idd")
     refuse(r"the data has no id column 'school'. Its columns are: id, Y, x\.", pupils(), id="school")

@@ -205,6 +205,32 @@ def test_options_that_do_not_exist_are_refused() -> None:
         model("means").fit(small(1).data(), method="WLS")
     with pytest.raises(EstimationError, match="exact or hlm"):
         model("means").fit(small(1).data(), algorithm="em")
+    for most in (0, -3):
+        with pytest.raises(EstimationError, match="wanted at least one iteration"):
+            model("means").fit(small(1).data(), algorithm="hlm", max_iterations=most)
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+@pytest.mark.parametrize("value", [-1.797e308, 1e160])
+@pytest.mark.parametrize("name", ["y", "x", "w"])
+def test_values_too_large_to_be_squared_are_refused(name: str, value: float) -> None:
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(8), 6)
+    columns = {"y": rng.normal(size=48), "x": rng.normal(size=48), "w": rng.normal(size=8)[unit]}
+    columns[name][unit == 3] = value
+    with pytest.raises(DataError, match=f"^{name}: there are values too large to be squared"):
+        Model("y = b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10").fit(read({"id": unit, **columns}))
+
+
+def test_collinear_and_empty_columns_are_named_with_their_variables() -> None:
+    unit = np.repeat(np.arange(8), 6)
+    rng = np.random.default_rng(0)
+    columns = {"id": unit, "y": rng.normal(size=48), "x": unit * 1.0, "w": unit * 2.0, "z": np.zeros(48)}
+    text = "y = b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10"
+    with pytest.raises(EstimationError, match=r"the fixed effects g01 \(w\), g10 \(x\) cannot be told apart"):
+        Model(text).fit(read(columns))
+    with pytest.raises(EstimationError, match=r"the column of g11 \(x\*z\) is zero in every row"):
+        Model("y = b0 + b1*x\nb0 = g00 + u0\nb1 = g10 + g11*z").fit(read(columns))
 
 
 def test_designs_that_cannot_be_estimated_are_refused() -> None:

@@ -117,6 +117,64 @@ def test_several_rows_a_unit_agree_with_dense_matrices(method, known):
     assert fit.log[-1].loglik == pytest.approx(fit.loglik)
 
 
+@pytest.mark.parametrize("value", [0.5, 2.0])
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_sigma2_held_at_a_value_agrees_with_dense_matrices(method, value):
+    frame = several_rows().assign(v=value)
+    fit = MODEL.fit(hlm.read(frame, id="id"), method=method, sigma2=value)
+    deviance, gamma, root = dense_fit(frame, method == "REML", True)
+    assert fit.deviance == pytest.approx(deviance, abs=1e-6)
+    assert np.asarray(fit.gamma) == pytest.approx(gamma, abs=1e-4)
+    assert fit.tau[0, 0] == pytest.approx(root[0] ** 2, rel=1e-3)
+    assert fit.sigma2 == value
+    assert fit.n_parameters == 3 + (3 if method == "ML" else 0)
+    assert fit.residuals(level=1)["sigma"].to_numpy() == pytest.approx(np.sqrt(value))
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_sigma2_held_at_its_estimate_changes_nothing_but_what_depends_on_its_error(method):
+    data = hlm.read(several_rows(), id="id")
+    free = MODEL.fit(data, method=method)
+    fit = MODEL.fit(data, method=method, sigma2=free.sigma2)
+    assert fit.deviance == pytest.approx(free.deviance, abs=1e-9)
+    assert np.asarray(fit.tau) == pytest.approx(np.asarray(free.tau), abs=1e-7)
+    assert fit.n_parameters == free.n_parameters - 1
+    assert fit.variance_components()["chi2"].to_numpy() == pytest.approx(
+        free.variance_components()["chi2"].to_numpy(), nan_ok=True
+    )
+    assert np.all(np.asarray(fit.se_tau) <= np.asarray(free.se_tau))
+    assert MODEL.fit(fit.design.moments, method=method, sigma2=free.sigma2).deviance == fit.deviance
+
+
+def test_a_held_sigma2_is_said_to_be():
+    data = hlm.read(several_rows(), id="id")
+    text = MODEL.fit(data, method="ML", sigma2=1.25, algorithm="hlm").listing()
+    flat = " ".join(text.split())
+    assert "Sigma_squared = 1.25000 Tau" in flat  # no standard error
+    assert "Sigma squared is held at 1.25 and not estimated." in flat
+    assert "HLM's own iterations are known where sigma squared is estimated" in flat
+    # 90 rows are even (ML), less 3 fixed effects odd (REML)
+    assert "HLM would print the deviance 1.838 lower" not in flat
+    reml = MODEL.fit(data, sigma2=1.25, algorithm="hlm").listing()
+    assert "HLM would print the deviance 1.838 lower" in " ".join(reml.split())
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "1"])
+def test_what_is_no_variance_is_refused(value):
+    with pytest.raises(EstimationError, match="sigma2= wants the level-1 variance, a number above 0"):
+        MODEL.fit(hlm.read(several_rows(), id="id"), sigma2=value)
+
+
+def test_a_held_sigma2_excludes_weights():
+    data = hlm.read(several_rows(), id="id")
+    with pytest.raises(
+        EstimationError, match="variance_known and sigma2 were given, which are different kinds"
+    ):
+        MODEL.fit(data, sigma2=1.0, variance_known="v")
+    with pytest.raises(EstimationError, match="sigma2 cannot be combined with an equation for log"):
+        hlm.Model(MODEL.equations() + "\nlog(sigma2) = a0 + a1*x").fit(data, sigma2=1.0)
+
+
 def test_precision_of_one_is_no_weight():
     data = hlm.read(several_rows().assign(one=1.0), id="id")
     plain, fit = MODEL.fit(data), MODEL.fit(data, precision="one")

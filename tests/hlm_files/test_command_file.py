@@ -152,6 +152,7 @@ def test_a_file_as_hlm_6_and_its_stata_front_end_write_it() -> None:
         "mathach = b0 + b1*female + b2*group(ses)\nb0 = g00 + g01*grand(sector) + u0\nb1 = u1\nb2 = g20"
     )
     assert file.options == Options(
+        keep_going=True,
         hypotheses=(((0, 1, 0),), ((1, 0, 0), (0, 0, 1))),
         deviance=46501.875,
         df=4,
@@ -161,19 +162,41 @@ def test_a_file_as_hlm_6_and_its_stata_front_end_write_it() -> None:
         title="",
         output="C:\\out\\run.txt",
     )
-    assert file.warnings == (
+    assert file.warnings == ()
+    assert file.not_done == (
         "run.hlm, line 28: graphgammas:C:\\x\\grapheq.geq is not acted on; no graph file is written",
+        "run.hlm, line 29: printvariance-covariance:y is not acted on; the files of covariance matrices were "
+        "not written",
     )
 
 
-def test_keywords_of_hlm_7_and_8_that_are_off_are_passed_over() -> None:
+def test_keywords_that_ask_for_nothing_are_passed_over() -> None:
     text = with_lines(
         "level2deletion:none", "laplace:n,50", "agq:n", "autoimpute:n", "microit:14", "macroit:100,n",
         "stopmicro:0.000001", "stopmacro:0.0001", "fishertype:2", "diagnose:n", "hasmissing:n", "fixsigma2:n",
-        "deviance:n", "df:0", "plausvals:n",
+        "deviance:0.000000", "df:0", "plausvals:n", "lvr-beta:n", "level3weight:none", "resfil3:n", "debug:n",
+        "contau2:n", "diagonalizetaubeta:n", "esttau2:y", "firc:n", "hetit:50", "popavit:100", "nobase:n",
+        "startvals:n", "taylor:n", "vagueprior:n", "emlaplace5:n,0", "laplace6:n,0", "hasmissing:y",
+        "gamma1:0.0,0.0,0.0,0.0,0.0,0.0", "printvariance-covariance:n",
     )  # fmt: skip
-    assert parse(text).warnings == ()
-    assert parse(text).options == Options()
+    file = parse(text)
+    assert (file.warnings, file.not_done) == ((), ())
+    assert file.options == Options()
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "goes_on"),
+    [
+        ("100,y", 100, True),
+        ("100,n", 100, False),
+        ("100", 100, False),
+        ("50, Y", 50, True),
+        ("100.0", 100, False),
+    ],
+)
+def test_what_to_do_at_the_iteration_limit(value: str, limit: int, goes_on: bool) -> None:
+    options = parse(with_lines(f"numit:{value}")).options
+    assert (options.max_iterations, options.keep_going) == (limit, goes_on)
 
 
 def test_no_intercepts_grand_means_and_several_options() -> None:
@@ -236,12 +259,21 @@ def test_several_constraints() -> None:
     [
         ("colour:red", "'colour' is not a known keyword; ignored"),
         ("fixtau:1", "fixtau:1 is not acted on; a bad starting tau is mended automatically"),
-        ("lvr:y", "lvr:y is not acted on; no latent variable regression"),
+        (
+            "esttau2:n",
+            "esttau2:n is not acted on; tau is estimated; the results are not those of HLM with this",
+        ),
+        (
+            "diagonalizetaubeta:y",
+            "tau is estimated without such a restriction; the results are not those of HLM",
+        ),
+        ("firc:y", "no such model is estimated; the results are not those of HLM with this keyword"),
+        ("autoimpute:y", "missing values are not imputed"),
+        ("startvals:y", "the starting values are computed"),
         ("level1deletion:X", "level1deletion:X is not acted on"),
         ("hypoth:y", "hypoth:y without gamma1: lines; no hypothesis is tested"),
-        ("deviance:12.5", "deviance: is given without df:, so models are not compared"),
+        ("deviance:12.5", "x.hlm, line 25: deviance: is given without df:; models are not compared"),
         ("df:3", "df: is given without deviance:"),
-        ("fixsigma2:1.0", "fixsigma2:1.0 is not acted on; sigma squared is not fixed"),
         ("level2:INTRCPT1=INTRCPT2+RANDOM/SIZE,PRACAD", 'candidate predictors after "/" (SIZE,PRACAD)'),
     ],
 )
@@ -252,6 +284,24 @@ def test_what_is_not_acted_on_is_never_silent(line: str, message: str) -> None:
     warnings = parse(text, "x.hlm").warnings
     assert len(warnings) == 1
     assert message in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("lvr:y", "lvr:y is not acted on; no latent variable regression"),
+        ("lvr-beta:y", "lvr-beta:y is not acted on; no latent variable regression"),
+        ("laplace:y,50", "laplace:y,50 is not acted on; it belongs to nonlinear models"),
+        ("graphgammas:x.geq", "graphgammas:x.geq is not acted on; no graph file is written"),
+        ("printvariance-covariance:A", "the files of covariance matrices were not written"),
+    ],
+)
+def test_what_the_numbers_do_not_depend_on_is_named_apart(line: str, message: str) -> None:
+    file = parse(with_lines(line), "x.hlm")
+    assert file.warnings == ()
+    (said,) = file.not_done
+    assert said.startswith("x.hlm, line ")
+    assert message in said
 
 
 def test_second_values_and_stray_lines_warn() -> None:
@@ -278,6 +328,11 @@ def test_options_carry_what_is_not_acted_on() -> None:
         (("nonlin:poisson,EXPOSURE",), "a nonlinear model (nonlin:poisson,EXPOSURE)"),
         (("level3:INTRCPT2=INTRCPT3/",), "a three-level model (level3:) is not available"),
         (("fixtau2:3",), "a three-level model (fixtau2:)"),
+        (("resfil3:y",), "a three-level model (resfil3:)"),
+        (
+            ("nonlin:ordinal,3",),
+            "a nonlinear model (nonlin:ordinal,3) is not available; only linear models are",
+        ),
         (("rowcol:x",), "a cross-classified model"),
         (("r_e_model:x",), "a multivariate model"),
         (("level1:MATHACH",), "wants an equation such as level1:OUTCOME=INTRCPT1"),
@@ -314,6 +369,13 @@ def test_options_carry_what_is_not_acted_on() -> None:
         (("level2:SES=SECTOR/", "level2:ses=SIZE/"), "a second level2: line for ses; the first: x.hlm, line"),
         (("numit:many",), "numit: wants a whole number, got 'many'"),
         (("numit:-1",), "numit: wants a whole number"),
+        (("numit:0",), "numit: wants a whole number above 0, got '0'"),
+        (("numit:100,maybe",), "numit: wants a number, then y to iterate on or n to stop there"),
+        (("fixsigma2:-1",), "fixsigma2: wants a number above 0"),
+        (
+            ("resfil2:y", "resfiltype:foo"),
+            "resfiltype: wants one of spss, stata, sas, systat, ascii, got 'foo'",
+        ),
         (("stopval:0",), "stopval: wants a number above 0"),
         (("stopval:nan",), "stopval: wants a number, got 'nan'"),
         (("mlf:maybe",), "mlf: wants y or n, got 'maybe'"),
@@ -357,7 +419,7 @@ def test_template_is_found_beside_the_command_file_with_windows_paths(tmp_path: 
     file = command_file.read(path)
     assert file.source == DataSource(
         "hsb.mdm", tmp_path / "hsb1.sav", tmp_path / "hsb2.sav", "ID",
-        SOURCE.level1_names, SOURCE.level2_names, "spss", "now", False, False,
+        SOURCE.level1_names, SOURCE.level2_names, "spss", "now",
     )  # fmt: skip
     assert file.name == "run.hlm"
 
@@ -376,7 +438,7 @@ def test_template_details(tmp_path: Path) -> None:
     write_files(tmp_path)
     text = (
         "#HLM2 MDM CREATION TEMPLATE\n growthmodel:n\n mdmtype:0\n rawdattype:stata\n l1fname:hsb1.sav\n"
-        " l2fname: hsb1.sav\n l1missing:y\n timeofdeletion:analysis\n vknown:y\n"
+        " l2fname: hsb1.sav\n l1missing:y\n timeofdeletion:analysis\n vknown:n\n"
         " *begin l1vars\n level2id:school\n"
         "  X 1 \n  Y\n *END L1VARS\n * begin l2vars\n level2id:SCHOOL\n  W\n *end l2vars\n"
         "odd:1\nstray\n"
@@ -388,7 +450,6 @@ def test_template_details(tmp_path: Path) -> None:
     assert source.level2_names == ("W",)
     assert (source.id, source.raw_type, source.deletion) == ("school", "stata", "analysis")
     assert source.missing
-    assert source.vknown
     assert source.mdm == "one.mdm"
     assert warnings == (
         "one.mdmt, line 19: 'odd' is not a known keyword of an MDM template; ignored",
@@ -404,11 +465,22 @@ def test_template_details(tmp_path: Path) -> None:
         (("*end l2vars", "*end l2vars\n*begin l3vars"), "'l3vars' do not belong to two levels"),
         (("level2id:ID\nMIN", "level3id:ID\nMIN"), "level3id belongs to a model of more than two levels"),
         (("level2id:ID", ""), "there is no level2id: line after *begin l1vars"),
-        (("level2id:ID\nSIZE", "level2id:SCHOOL\nSIZE"), "the id is ID at level 1 and SCHOOL at level 2"),
+        (("mdmname", "vknown:y\nmdmname"), "a V-known data set (vknown:y) is not read"),
         (("l1fname:../hlmbayes/datasets/hsb1.sav", ""), "there is no l1fname: line"),
         (("hsb1.sav", "hbs1.sav"), "hbs1.sav, which hsb.mdmt names; did you mean"),
         (("hsb2.sav", "zzz"), "zzz, which hsb.mdmt names; check the name and the folder"),
-        (("rawdattype:spss", "rawdattype:ascii"), "ascii data in fixed columns (hsb1.sav) are not read"),
+        (
+            ("spss\nl1fname:../hlmbayes/datasets/hsb1.sav", "ascii\nl1fname:hsb1.dat\nl1format:(A4,4F12.3)"),
+            "ascii data in fixed columns (hsb1.dat) are not read; save them as .csv (with names in the first "
+            "line) or .sav and name that file in l1fname:",
+        ),
+        (
+            (
+                "spss\nl1fname:../hlmbayes/datasets/hsb1.sav\nl2fname:../hlmbayes/datasets/hsb2.sav",
+                "ascii\nl1fname:hsb1.sav\nl2fname:hsb2.dat",
+            ),
+            "ascii data in fixed columns (hsb2.dat) are not read",
+        ),
     ],
 )
 def test_template_errors(tmp_path: Path, change: tuple[str, str], message: str) -> None:
@@ -416,6 +488,43 @@ def test_template_errors(tmp_path: Path, change: tuple[str, str], message: str) 
     with pytest.raises(CommandFileError, match=re.escape(message)) as caught:
         command_file.read(path)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_each_file_may_call_the_id_differently(tmp_path: Path) -> None:
+    path = write_files(tmp_path, template=TEMPLATE.replace("level2id:ID\nSIZE", "level2id:SCHOOL\nSIZE"))
+    source = command_file.read(path).source
+    assert source is not None
+    assert (source.id, source.id2) == ("ID", "SCHOOL")
+    assert command_file.read(path, id="x").source == replace(source, id="x", id2="")
+
+
+@pytest.mark.parametrize(
+    ("said", "deletion", "warned"),
+    [("now", "now", 0), ("make_mdm", "now", 0), ("analysis", "analysis", 0), ("", "analysis", 0),
+     ("never", "analysis", 1)],
+)  # fmt: skip
+def test_time_of_deletion(tmp_path: Path, said: str, deletion: str, warned: int) -> None:
+    write_files(tmp_path, template=TEMPLATE.replace("timeofdeletion:now", f"timeofdeletion:{said}"))
+    source, warnings = read_template(tmp_path / "hsb.mdmt")
+    assert source.deletion == deletion
+    assert ["timeofdeletion:never is not known (wanted now or analysis)" in w for w in warnings] == [
+        True
+    ] * warned
+
+
+@pytest.mark.parametrize("name", ["HSB.SSM", "hsb", "C:\\a b\\hsb.mdm"])
+@pytest.mark.parametrize("template", ["hsb.mdmt", "creatmdm.mdmt"])
+def test_names_of_the_data_source(tmp_path: Path, name: str, template: str) -> None:
+    """HLM 5 has .ssm; some programs leave the ending out; HLM calls its template creatmdm.mdmt."""
+    path = write_files(tmp_path, MODEL4_TEXT.replace("hsb.mdm", name))
+    (tmp_path / "hsb.mdmt").rename(tmp_path / template)
+    (tmp_path / "a.mdmt").mkdir()  # a folder is no template
+    file = command_file.read(path)
+    assert file.source is not None
+    assert file.source.template == template
+    path.write_text(MODEL4_TEXT.replace("hsb.mdm", name).replace("SECTOR", "SECTO"))
+    with pytest.raises(CommandFileError, match=f"SECTO is not a level-2 variable of {template}; did you"):
+        command_file.read(path)
 
 
 def test_ascii_data_with_names_are_read(tmp_path: Path) -> None:
@@ -435,7 +544,7 @@ def test_missing_command_file_names_the_nearest(tmp_path: Path) -> None:
         command_file.read(tmp_path / "no" / "such.hlm")
     with pytest.raises(CommandFileError, match="there is no file"):
         command_file.read("a\0b.hlm")
-    with pytest.raises(CommandFileError, match="there is no file"):
+    with pytest.raises(CommandFileError, match="is a folder; wanted a file"):
         command_file.read(tmp_path)
 
 
@@ -495,6 +604,28 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     assert lower(file.model) == MODEL4
 
 
+@pytest.mark.parametrize(
+    "data", [MODEL4_TEXT.encode("utf-16-le"), MODEL4_TEXT.encode("utf-32"), b"level1:\0\1"]
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "run.hlm").write_bytes(data)
+    with pytest.raises(CommandFileError, match=r"run.hlm is not a text file; open it in an editor and save"):
+        command_file.read(tmp_path / "run.hlm")
+
+
+def test_the_end_mark_of_dos_is_no_line(tmp_path: Path) -> None:
+    (tmp_path / "run.hlm").write_bytes(MODEL4_TEXT.encode() + b"\x1a\0")
+    assert command_file.read(tmp_path / "run.hlm", find_data=False).warnings == ()
+
+
+def test_equations_in_a_command_file_are_told_where_they_belong(tmp_path: Path) -> None:
+    (tmp_path / "run.hlm").write_text("y = b0 + r\nb0 = g00 + u0\n")
+    with pytest.raises(
+        CommandFileError, match=r"there is no level1: line; .*go into a file that ends in \.txt"
+    ):
+        command_file.read(tmp_path / "run.hlm")
+
+
 def test_an_unreadable_file_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_files(tmp_path)
 
@@ -510,7 +641,8 @@ def test_an_unreadable_file_is_one_message(tmp_path: Path, monkeypatch: pytest.M
 
 OPTIONS = st.builds(
     Options,
-    max_iterations=st.integers(0, 10**6),
+    max_iterations=st.integers(1, 10**6),
+    keep_going=st.booleans(),
     stopval=st.floats(1e-12, 1),
     accel=st.integers(0, 99),
     method=st.sampled_from(["REML", "ML"]),

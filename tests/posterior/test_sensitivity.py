@@ -95,6 +95,11 @@ def test_command_writes_everything(tmp_path, capsys):
     (["--draws", "0"], "draws must be a whole number"),
     (["--width", "-1"], "width must be a positive number"),
     (["--save", "nowhere/p.nc"], "there is no folder nowhere"),
+    (["--seed", "-1"], "seed must be a whole number of at least 0"),
+    (["--draws", "6"], "draws times chains must be at least 25, got 24"),
+    (["--figures", "nowhere/figures"], "the folder nowhere/figures cannot be made"),
+    (["--html", "models/hsb.mdmt"], "models/hsb.mdmt is read here"),
+    (["--json", "-", "--html", "-"], "both go to the screen"),
 ])  # fmt: skip
 def test_command_refuses_in_one_line(arguments, words, capsys):
     assert main(["sample", "models/model1_unconditional.hlm", *arguments]) == 2

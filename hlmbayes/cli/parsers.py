@@ -1,0 +1,192 @@
+"""The command line's commands, options and help texts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from .. import __version__
+from . import sample as cli_sample  # imports nothing heavy itself
+from .console import WRONG_INPUT, complain
+
+Command = Callable[[argparse.Namespace], int]
+
+TOP = """\
+Two-level hierarchical linear models: the listings of HLM 6.08, and the true optimum beside them.
+
+  hlmbayes demo                          an analysis of data that come with the program
+  hlmbayes run MODEL.hlm                 the analysis in an HLM command file
+  hlmbayes plot MODEL.hlm --out FOLDER   diagnostic plots and model graphs of that analysis
+  hlmbayes sample MODEL.hlm --seed 1     the posterior distribution of the same model
+  hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
+                                         means, standard deviations, ranges of the variables
+
+hlmbayes COMMAND --help explains a command."""
+
+RUN = """\
+Run the analysis in an HLM command file and print HLM's listing.
+
+The command file names its data as NAME.mdm. That file cannot be read (only HLM can), but NAME.mdmt beside it
+says where the data are; --level1, --level2 and --id say it instead.
+
+  hlmbayes run hsb4.hlm
+  hlmbayes run hsb4.hlm --algorithm exact          the optimum, as lme4, SAS and Stata find it
+  hlmbayes run hsb4.hlm --json results.json --html results.html
+  hlmbayes run hsb4.hlm --level1 students.csv --level2 schools.csv --id school
+
+Without a command file, write the equations in a text file (.txt or .eq), or on the command line:
+
+  hlmbayes run --level1 hsb1.sav --level2 hsb2.sav --id id --equations "
+      mathach = b0 + b1*group(ses) + r
+      b0 = g00 + g01*sector + u0
+      b1 = g10 + g11*sector + u1"
+
+group(x) is x minus the mean of its unit, grand(x) is x minus the mean of all rows."""
+
+PLOT = """\
+Run the analysis and draw its figures into a folder as PNG files: the diagnostic plots of its residuals,
+each unit's estimates and influence, and model graphs. It takes what hlmbayes run takes.
+
+  hlmbayes plot hsb4.hlm --out figures"""
+
+DESCRIBE = """\
+Print the descriptive statistics HLM prints when it makes its data file, of every numeric variable.
+
+  hlmbayes describe hsb1.sav hsb2.sav --id id      students and schools in two files
+  hlmbayes describe all.csv --id school            both levels in one file"""
+
+DEMO = """\
+Analyse the High School and Beyond data (7,185 students in 160 schools), which come with the program: math
+achievement explained by the student's socio-economic status, the school's mean of it, and its sector."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint about an option is one line, as every other."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the options and stop."""
+        complain("error", f"{message} ({self.prog} --help lists the options)")
+        raise SystemExit(WRONG_INPUT)
+
+
+def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; ``functions`` do what the commands say."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = Parser(prog="hlmbayes", description=TOP, formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"hlmbayes {__version__}")
+    parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_run(commands, functions["run"])
+    _add_plot(commands, functions["plot"])
+    _add_sample(commands, cli_sample.sample)
+    _add_describe(commands, functions["describe"])
+    _add_demo(commands, functions["demo"])
+    return parser
+
+
+Commands = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _command(
+    commands: Commands[Parser],
+    name: str,
+    function: Command,
+    help: str,
+    text: str,
+) -> argparse.ArgumentParser:
+    """Add a command with what every command has."""
+    parser = commands.add_parser(
+        name, help=help, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(command=function)
+    parser.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error comes from"
+    )
+    return parser
+
+
+def _add_run(commands: Commands[Parser], function: Command) -> None:
+    parser = _command(commands, "run", function, "run an HLM command file, or equations", RUN)
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)"
+    )
+    parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
+    add_data_options(parser)
+    _add_estimation_options(parser)
+    _add_output_options(parser)
+
+
+def _add_plot(commands: Commands[Parser], function: Command) -> None:
+    parser = _command(commands, "plot", function, "draw the figures of an analysis", PLOT)
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)"
+    )
+    parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
+    parser.add_argument("--out", metavar="FOLDER", default="figures", help="where to (default: figures)")
+    add_data_options(parser)
+    _add_estimation_options(parser)
+
+
+def _add_sample(commands: Commands[Parser], function: Command) -> None:
+    parser = _command(
+        commands, "sample", function, "the posterior distribution of the same model", cli_sample.TEXT
+    )
+    cli_sample.add_options(parser)
+    add_data_options(parser)
+
+
+def _add_describe(commands: Commands[Parser], function: Command) -> None:
+    parser = _command(commands, "describe", function, "descriptive statistics of data files", DESCRIBE)
+    parser.add_argument("data", metavar="DATA", help="level-1 file: .sav, .dta, .sas7bdat, .csv, .parquet")
+    parser.add_argument("level2", nargs="?", metavar="LEVEL2", help="level-2 file, if there is one")
+    parser.add_argument(
+        "--id", default="id", metavar="NAME", help="variable that identifies the level-2 unit (default: id)"
+    )
+    parser.add_argument("--level1-weight", metavar="NAME", help="sampling weight of rows")
+    parser.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")
+
+
+def _add_demo(commands: Commands[Parser], function: Command) -> None:
+    parser = _command(commands, "demo", function, "an analysis of data that come with the program", DEMO)
+    _add_estimation_options(parser)
+    _add_output_options(parser)
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add --level1, --level2, --id."""
+    data = parser.add_argument_group("where the data are (instead of what the command file's .mdmt says)")
+    data.add_argument("--level1", metavar="FILE", help="level-1 data, or both levels in one file")
+    data.add_argument("--level2", metavar="FILE", help="level-2 data")
+    data.add_argument("--id", metavar="NAME", help="variable that identifies the level-2 unit")
+
+
+def _add_estimation_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("estimation")
+    group.add_argument(
+        "--algorithm",
+        choices=("hlm", "exact"),
+        help="hlm: the steps of HLM 6.08, its numbers (default, except with equations); exact: the optimum",
+    )
+    group.add_argument(
+        "--method",
+        type=str.upper,
+        choices=("REML", "ML"),
+        help="restricted or full maximum likelihood (default: what the command file says, else REML)",
+    )
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("results")
+    group.add_argument("--output", metavar="FILE", help="write the listing to FILE, not to the screen")
+    group.add_argument(
+        "--json", metavar="FILE", help="write the results as JSON; - for the screen, nothing else"
+    )
+    group.add_argument("--html", metavar="FILE", help="write the results as an HTML page")
+    for level in (1, 2):
+        group.add_argument(
+            f"--residuals{level}",
+            metavar="FILE",
+            help=f"write the level-{level} residual file: .sav, .dta, .xpt, .csv or .parquet",
+        )

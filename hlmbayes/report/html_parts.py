@@ -1,0 +1,77 @@
+"""What the HTML pages are built of: the page around, sections, notes, tables, lists of terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from .style import CSS
+from .tables import NoteGroup
+
+Cell = str | float | None
+
+
+def document(title: str, main: str) -> str:
+    """Return a page around its main element; the title is plain text."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n"
+        "<style>:root { color-scheme: light dark } body { margin: 0; background: Canvas; color: CanvasText }"
+        "</style>\n</head>\n<body>\n"
+        f"{main}\n</body>\n</html>\n"
+    )
+
+
+def main_element(title: str, parts: Iterable[str]) -> str:
+    """Return the main element of a page, its style and heading before the parts."""
+    heading = ['<main class="hlmbayes">', f"<style>{CSS}</style>", f"<h1>{escape(title)}</h1>"]
+    return "\n".join([*heading, *parts, "</main>"])
+
+
+def section(heading: str, parts: Iterable[str]) -> str:
+    """Return a section; empty parts are left out."""
+    return "\n".join(["<section>", f"<h2>{heading}</h2>", *(p for p in parts if p), "</section>"])
+
+
+def aside(group: NoteGroup, kind: str = "note") -> str:
+    """Return a box of sentences."""
+    label = "Warning: " if kind == "warning" else ""
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in group.sentences)
+    return f'<aside class="{kind}"><h3>{label}{escape(group.heading)}</h3>{sentences}</aside>'
+
+
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, names: int = 1, note: str = ""
+) -> str:
+    """Return a table; the first `names` columns are row headings, cells ready-made HTML."""
+    top = "".join(
+        f'<th scope="col"{"" if k < names else chr(32) + "class=" + chr(34) + "n" + chr(34)}>{h}</th>'
+        for k, h in enumerate(head)
+    )
+    body = []
+    for row in rows:
+        if len(row) == 1:
+            body.append(f'<tr class="group"><th scope="rowgroup" colspan="{len(head)}">{row[0]}</th></tr>')
+            continue
+        cells = [
+            f'<th scope="row">{cell}</th>'
+            if k < names
+            else f'<td class="n">{"" if cell is None else cell}</td>'
+            for k, cell in enumerate(row)
+        ]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    foot = f'<p class="foot">{note}</p>' if note else ""
+    return (
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>{foot}"
+    )
+
+
+def pairs_list(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return terms with their definitions; those without one are left out."""
+    rows = "".join(
+        f"<div><dt>{term}</dt><dd>{definition}</dd></div>" for term, definition in pairs if definition
+    )
+    return f"<dl>{rows}</dl>"

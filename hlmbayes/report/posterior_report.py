@@ -1,0 +1,158 @@
+"""The results of sampling as text, as JSON and as a page: model, priors, draws, verdict, REML beside them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from .html_parts import aside, document, main_element, section, table
+from .symbols import equations_html
+from .tables import NoteGroup
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..estimation.fit import Fit
+    from ..posterior.posterior import Posterior
+
+HEADS = {
+    "eti95_low": "2.5 %", "eti95_high": "97.5 %", "r_hat": "R-hat", "ess_bulk": "ESS bulk",
+    "ess_tail": "ESS tail", "mcse_mean": "MC error", "se": "REML s.e.", "reml_exact": "REML",
+}  # fmt: skip
+SUMMARY_LEGEND = (
+    "2.5 % and 97.5 %: the ends of the 95 % interval. R-hat: 1.00 to 1.01 where the chains agree. ESS: how "
+    "many independent draws the draws are worth, for the centre (bulk) and the tails of the distribution. MC "
+    "error: how far the mean may be off because there are not endlessly many draws."
+)
+COMPARE_LEGEND = (
+    "REML: the estimate by restricted maximum likelihood, at the optimum. shift: posterior median less REML, "
+    "in posterior sds. overlap: the area that the posterior shares with the normal distribution of REML's "
+    "standard error (1: the same); left out where REML has no standard error, on the boundary."
+)
+MODEL, PRIORS, VERDICT = "The model", "Priors", "Can the draws be used?"
+BESIDE = "Beside restricted maximum likelihood"
+ALT = {
+    "ranks": "Ranks of the draws by chain",
+    "gamma": "Fixed effects: posterior intervals beside REML",
+    "tau": "Draws of the standard deviations and correlations",
+    "predictive": "Means of the units, observed and predicted",
+}
+
+
+def _heading(posterior: Posterior) -> str:
+    settings = posterior.settings
+    chains = f"{settings.chains} chains of " if settings.chains > 1 else ""
+    sampler = posterior.sampler["sampler"]
+    return f"The posterior: {chains}{settings.draws} draws, sampler {sampler}, seed {settings.seed}"
+
+
+def _compared(posterior: Posterior, fit: Fit) -> pd.DataFrame:
+    return posterior.compare(fit).drop(columns=["mean"])  # it stands in the summary
+
+
+def _cell(column: str, value: float) -> str:
+    """Return a number with four significant digits; nothing for nan."""
+    if math.isnan(value):
+        return ""
+    if column in ("ess_bulk", "ess_tail"):
+        return f"{value:.0f}"
+    if column in ("r_hat", "shift", "overlap"):
+        return f"{value:z.3f}"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:#.4g}"
+
+
+def _cells(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the heads and the rows of a table."""
+    heads = ["", *(HEADS.get(str(column), str(column)) for column in frame)]
+    rows = [
+        [str(name), *(_cell(str(column), float(v)) for column, v in zip(frame, values, strict=True))]
+        for name, values in zip(frame.index, frame.to_numpy(), strict=True)
+    ]
+    return [heads, *rows]
+
+
+# ----------------------------------------------------------------------------- text
+
+
+def as_text(posterior: Posterior, fit: Fit) -> str:
+    """Return the report as text."""
+    parts = {
+        MODEL: posterior.model.equations(),
+        PRIORS: posterior.target.priors.describe(),
+        _heading(posterior): f"{_text_table(posterior.summary())}\n\n{_wrapped(SUMMARY_LEGEND)}",
+        VERDICT: _wrapped(str(posterior.convergence)),
+        BESIDE: f"{_text_table(_compared(posterior, fit))}\n\n{_wrapped(COMPARE_LEGEND)}",
+    }
+    return "\n".join(f"{heading}\n{'-' * len(heading)}\n{body}\n" for heading, body in parts.items())
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    return textwrap.fill(text, 100, break_long_words=False)
+
+
+def _text_table(frame: pd.DataFrame) -> str:
+    cells = _cells(frame)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+        for row in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+# ----------------------------------------------------------------------------- JSON
+
+
+def as_json(posterior: Posterior, fit: Fit) -> str:
+    """Return summary, comparison, priors and settings as JSON; nan as null."""
+    result: dict[str, Any] = {
+        "model": posterior.model.equations(),
+        "priors": posterior.target.priors.describe().split("\n"),
+        "settings": json.loads(posterior.data.attrs["settings"]),
+        "sampler": posterior.sampler,
+        "usable": posterior.convergence.ok,
+        "convergence": str(posterior.convergence),
+        "summary": json.loads(posterior.summary().to_json(orient="index", double_precision=15)),
+        "compare": json.loads(posterior.compare(fit).to_json(orient="index", double_precision=15)),
+    }
+    return json.dumps(result, indent=1) + "\n"
+
+
+# ----------------------------------------------------------------------------- page
+
+
+def page(posterior: Posterior, fit: Fit, figures: Mapping[str, bytes]) -> str:
+    """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
+    from .collect import Run, header_of
+
+    verdict = str(posterior.convergence)
+    group = NoteGroup(VERDICT, (verdict,), warning=not posterior.convergence.ok)
+    priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
+    title = f"Posterior of the two-level model of {posterior.model.outcome}"
+    parts = [
+        aside(group, "warning" if group.warning else "note"),
+        section(MODEL, [equations_html(header_of(fit, Run()))]),
+        section(PRIORS, [f"<ul>{priors}</ul>"]),
+        section("Results", [_html_table(_heading(posterior), posterior.summary(), SUMMARY_LEGEND)]),
+        section(BESIDE, [_html_table("Posterior and REML", _compared(posterior, fit), COMPARE_LEGEND)]),
+        section("Figures", [_image(name, image) for name, image in figures.items()]),
+    ]
+    return document(title, main_element(title, parts))
+
+
+def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:
+    heads, *rows = _cells(frame)
+    escaped = [[escape(cell) for cell in row] for row in rows]
+    return table(caption, [escape(head) for head in heads], escaped, note=escape(legend))
+
+
+def _image(name: str, image: bytes) -> str:
+    text = ALT.get(name) or f"Random effects {name.removeprefix('effects_')} of the units"
+    source = base64.b64encode(image).decode()
+    return f'<p class="figure"><img alt="{escape(text)}" src="data:image/png;base64,{source}"></p>'

@@ -1,0 +1,26 @@
+"""`hlmbayes sample` beside what tests/posterior has of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hlmbayes import datasets
+from hlmbayes.cli.command import main
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def test_what_belongs_to_a_fit_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (MODELS / "model1_unconditional.hlm").read_text(encoding="utf-8")
+    text = text.replace("homvar:n", "homvar:y\nresfil2:y").replace("mlf:n", "mlf:y")
+    for name, content in (("m.hlm", text), ("f.hlm", text + "\nfixsigma2:36.0\n")):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    data = ["--level1", *map(str, datasets.hsb_paths()[:1]), "--id", "id", "--no-progress"]
+    assert main(["sample", str(tmp_path / "m.hlm"), *data, "--draws", "200", "--seed", "1"]) == 0
+    err = capsys.readouterr().err
+    assert "left out: the test of homogeneity, residual files: hlmbayes run does this" in err
+    assert "left out: mlf:y: the estimates beside the posterior are by restricted" in err
+    assert main(["sample", str(tmp_path / "f.hlm"), *data]) == 2
+    assert "fixsigma2:36.0 cannot be sampled" in capsys.readouterr().err

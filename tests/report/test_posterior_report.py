@@ -1,0 +1,45 @@
+"""A posterior's text and page: every number there is, blanks for those there are not, the verdict first."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+import numpy as np
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.report.posterior_report import as_text, page
+
+
+@pytest.fixture(scope="module")
+def boundary():
+    """A fit and a posterior of data with less variation between units than chance gives: tau is zero."""
+    rng = np.random.default_rng(3)
+    unit = np.repeat(np.arange(12), 8)
+    y = 1500.0 + np.tile(np.linspace(-1, 1, 8), 12) + 0.1 * rng.normal(size=96)
+    data = hlm.read({"id": unit, "y": y}, id="id")
+    model = hlm.Model("y = b0 + r\nb0 = g00 + u0")
+    return model.sample(data, seed=1, draws=200, chains=1), model.fit(data)
+
+
+def test_numbers_that_do_not_exist_are_left_out(boundary):
+    """No R-hat of one chain, no standard error of REML on the boundary: a blank, never nan."""
+    text = as_text(*boundary)
+    assert "nan" not in text.lower()
+    (row,) = re.findall(r"^tau\[b0,b0\].*", text.split("Beside restricted")[1], re.MULTILINE)
+    assert row.split()[1] == "0.000"
+    html = page(*boundary, {})
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL).lower()
+    assert re.search(r"^g00 +1500 +1500 ", text, re.MULTILINE)
+
+
+def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
+    post, fit = boundary
+    html = page(post, fit, {"gamma": b"png", "effects_u1": b"png"})
+    assert html.count("<caption>") == 2
+    assert "Random effects u1 of the units" in html
+    assert escape(str(post.convergence)) in html
+    summary = post.summary()
+    assert f">{summary.loc['sigma', 'mean']:#.4g}<" in html
+    assert all(f">{name}<" in html for name in map(escape, summary.index))
