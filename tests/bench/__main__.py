@@ -134,7 +134,8 @@ def run_case(
 def says(report: dict[str, Any]) -> str:
     """Put what a tool says of its convergence into a few words."""
     words = [message.replace("\n", " ")[:60] for message in report.get("messages", [])]
-    if not np.all(report.get("converged", True)) and not words:
+    converged = report.get("converged")
+    if converged is not None and not np.all(converged) and not words:
         words.append("not converged")
     return "; ".join(words)
 
