@@ -303,6 +303,11 @@ class Posterior:
         said: dict[str, Any] = json.loads(self.data.attrs["sampler"])
         return said
 
+    def _repr_html_(self) -> str:
+        from ..report.posterior_report import fragment
+
+        return fragment(self)
+
     def __repr__(self) -> str:
         says, design = self.sampler, self.target.design
         table = self.summary().to_string(float_format="{:.4g}".format)

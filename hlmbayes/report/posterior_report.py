@@ -131,19 +131,36 @@ def page(posterior: Posterior, fit: Fit, figures: Mapping[str, bytes]) -> str:
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
     from .collect import Run, header_of
 
-    verdict = str(posterior.convergence)
-    group = NoteGroup(VERDICT, (verdict,), warning=not posterior.convergence.ok)
     priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
-    title = f"Posterior of the two-level model of {posterior.model.outcome}"
+    title = _title(posterior)
     parts = [
-        aside(group, "warning" if group.warning else "note"),
+        _verdict(posterior),
         section(MODEL, [equations_html(header_of(fit, Run()))]),
         section(PRIORS, [f"<ul>{priors}</ul>"]),
-        section("Results", [_html_table(_heading(posterior), posterior.summary(), SUMMARY_LEGEND)]),
+        section("Results", [_summary(posterior)]),
         section(BESIDE, [_html_table("Posterior and REML", _compared(posterior, fit), COMPARE_LEGEND)]),
         section("Figures", [_image(name, image) for name, image in figures.items()]),
     ]
     return document(title, main_element(title, parts))
+
+
+def fragment(posterior: Posterior) -> str:
+    """Return the verdict and the summary as the part of a page that a notebook shows."""
+    return main_element(_title(posterior), [_verdict(posterior), _summary(posterior)])
+
+
+def _title(posterior: Posterior) -> str:
+    return f"Posterior of the two-level model of {posterior.model.outcome}"
+
+
+def _verdict(posterior: Posterior) -> str:
+    found = posterior.convergence
+    kind = "note" if found.ok else "warning"
+    return aside(NoteGroup(VERDICT, (str(found),), warning=not found.ok), kind)
+
+
+def _summary(posterior: Posterior) -> str:
+    return _html_table(_heading(posterior), posterior.summary(), SUMMARY_LEGEND)
 
 
 def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:

@@ -43,3 +43,12 @@ def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
     summary = post.summary()
     assert f">{summary.loc['sigma', 'mean']:#.4g}<" in html
     assert all(f">{name}<" in html for name in map(escape, summary.index))
+
+
+def test_a_notebook_shows_the_verdict_and_the_summary(boundary):
+    post, _ = boundary
+    shown = post._repr_html_()
+    assert escape(str(post.convergence)) in shown
+    assert shown.count("<table") == 1
+    assert "nan" not in re.sub("<style>.*</style>", "", shown, flags=re.DOTALL).lower()
+    assert "<!DOCTYPE" not in shown
