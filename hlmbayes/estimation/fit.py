@@ -43,8 +43,9 @@ class Fit:
     """A fitted two-level model.
 
     HLM prints fixed effects, their standard errors and the log-likelihood at the values of tau and
-    sigma2 that ENTER the last iteration, everything else at the values that LEAVE it. ``components``
-    are those that leave, ``entering`` those that enter; `exact` has one and the same.
+    sigma2 that ENTER the last iteration, everything else at the values that LEAVE it, the factor sigma2
+    of the model-based standard errors included. ``components`` are those that leave, ``entering`` those
+    that enter; `exact` has one and the same.
 
     Attributes
     ----------
@@ -113,10 +114,17 @@ class Fit:
 
     @cached_property
     def vcov_free(self) -> np.ndarray:
-        """Model-based covariance matrix of the free fixed effects, shape (F, F)."""
+        """Model-based covariance matrix (X'V^-1X)^-1 of the free fixed effects at ``entering``, (F, F)."""
         s2 = to_standard(self.system, self.entering.tau, self.entering.sigma2)[1]
         scale = self.system.gamma_scale
         return s2 * self.at.vg * np.outer(scale, scale)
+
+    @cached_property
+    def vcov_printed(self) -> np.ndarray:
+        """``vcov_free`` as HLM prints its standard errors: with the sigma2 that leaves, (F, F)."""
+        if self.entering is self.components:
+            return self.vcov_free
+        return self.vcov_free * (self.components.sigma2 / self.entering.sigma2)
 
     @property
     def weighted_kind(self) -> str:
@@ -126,7 +134,7 @@ class Fit:
     @property
     def vcov(self) -> np.ndarray:
         """Model-based covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
-        return self.vcov_free[np.ix_(self.design.free, self.design.free)]
+        return self.vcov_printed[np.ix_(self.design.free, self.design.free)]
 
     @cached_property
     def vcov_robust(self) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import EstimationError
-from ..likelihood.criterion import criterion, em_step
+from ..likelihood.criterion import criterion, em_step, symmetric_basis
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, evaluate, standardise
 from .heterogeneous import (
@@ -181,14 +181,20 @@ def macro_iterations(
 ) -> Macro:
     """Alternate, from the homogeneous fit (macro iteration 1), a scoring step in alpha with EM for tau.
 
-    ML throughout. Both loops stop at the relative change of the log-likelihood that stops HLM's EM.
+    The first step is in tau too, unless that leaves the parameter space. ML throughout. Both loops stop
+    at the relative change of the log-likelihood that stops HLM's EM.
     """
     alpha = np.append(np.log(last.sigma2), np.zeros(groups.covariates.shape[1] - 1))
     weighted = weighted_design(design, groups, alpha)
     count, converged = 1, False
     while count < max(max_iterations, 2) and not converged:
         count += 1
-        alpha = _score_step(weighted, groups, alpha, last.tau)
+        joint = joint_step(weighted, groups, alpha, last) if count == 2 else None
+        if joint is None:
+            alpha = _score_step(weighted, groups, alpha, last.tau)
+        else:
+            alpha, tau = joint
+            last = replace(last, tau=tau)
         weighted = weighted_design(design, groups, alpha)
         before = last
         log, system, at, entering, gamma_of_u = _micro(
@@ -207,6 +213,29 @@ def _score_step(weighted: Design, groups: Groups, alpha: np.ndarray, tau: np.nda
     squares, _ = expected_squares(weighted, system, at, groups, False)
     c = groups.covariates
     return alpha + 2.0 * np.linalg.solve((c * groups.n[:, None]).T @ c, alpha_score(groups, alpha, squares))
+
+
+def joint_step(
+    weighted: Design, groups: Groups, alpha: np.ndarray, last: Iteration
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Take a Fisher-scoring step of ML in (alpha, tau); None if tau leaves the parameter space."""
+    if not weighted.n_random:
+        return None
+    system, basis = standardise(weighted), symmetric_basis(weighted.n_random)
+    s2 = unit_variance(system)
+    at = at_gamma(_at(system, last.tau), (last.gamma - weighted.gamma_ols) / system.gamma_scale)
+    squares, spread = expected_squares(weighted, system, at, groups, False)
+    aa, cross, tt = information(weighted, groups, alpha, spread)
+    inverse = np.linalg.inv(system.to_tau)
+    slope = inverse.T @ (at.vv / s2 - at.h) @ inverse / (2.0 * s2)
+    gradient = np.append(alpha_score(groups, alpha, squares), np.einsum("kab,ab->k", basis, slope))
+    joint = np.block([[aa, cross], [cross.T, tt]])
+    scale = np.sqrt(np.diag(joint))
+    step = np.linalg.lstsq(joint / np.outer(scale, scale), gradient / scale, rcond=None)[0] / scale
+    tau = last.tau + np.einsum("k,kab->ab", step[len(alpha) :], basis)
+    if np.linalg.eigvalsh(tau)[0] <= 0:
+        return None
+    return alpha + step[: len(alpha)], tau
 
 
 def _at(system: System, tau: np.ndarray) -> Evaluation:

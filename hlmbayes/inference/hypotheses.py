@@ -143,7 +143,7 @@ def covariance_kind(robust: bool | str) -> str:
 def free_covariance(fit: Fit, kind: str) -> np.ndarray:
     """Give the covariance matrix of the free fixed effects, shape (F, F), of a kind in COVARIANCES."""
     if kind == "model":
-        return fit.vcov_free
+        return fit.vcov_printed
     if kind == "CR2":
         from .cluster_robust import cr2
 

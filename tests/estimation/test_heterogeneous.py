@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from hlmbayes.estimation.heterogeneous import (
     information,
     weighted_design,
 )
-from hlmbayes.estimation.hlm_path import to_standard
+from hlmbayes.estimation.heterogeneous_fit import joint_step
+from hlmbayes.estimation.hlm_path import Iteration, to_standard
 from hlmbayes.likelihood.evaluate import evaluate, standardise
 from tests.dense import dense
 from tests.small import MODELS, small
@@ -59,17 +61,42 @@ def test_hlm_prints_these_numbers() -> None:
     assert vm is not None
     assert vm.macro_iterations == PRINTED["macro_iteration"]
     assert fit.iterations == PRINTED["iteration"]
-    np.testing.assert_allclose(vm.alpha, [row["estimate"] for row in PRINTED["alpha"]], atol=2e-4)
-    np.testing.assert_allclose(vm.se, [row["se"] for row in PRINTED["alpha"]], atol=1e-4)
-    np.testing.assert_allclose(vm.z_ratio, [row["z"] for row in PRINTED["alpha"]], rtol=1e-3)
-    assert vm.homogeneous_deviance == pytest.approx(PRINTED["homogeneous"]["deviance"], abs=0.05)
-    assert fit.deviance == pytest.approx(PRINTED["deviance"], abs=0.05)
-    assert round(vm.homogeneous_deviance - fit.deviance, 1) == 12.5
+    np.testing.assert_allclose(vm.alpha, [row["estimate"] for row in PRINTED["alpha"]], rtol=0, atol=4e-5)
+    np.testing.assert_allclose(vm.se, [row["se"] for row in PRINTED["alpha"]], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(vm.z_ratio, [row["z"] for row in PRINTED["alpha"]], rtol=0, atol=3e-3)
+    np.testing.assert_allclose(fit.tau, PRINTED["tau"], rtol=0, atol=8e-4)
+    assert vm.homogeneous_deviance == pytest.approx(PRINTED["homogeneous"]["deviance"], abs=1e-4)
+    assert fit.deviance == pytest.approx(PRINTED["deviance"], abs=4e-4)
     assert (vm.homogeneous_parameters, fit.n_parameters) == (10, 11)
     assert "r" not in fit.variance_components().index
     table = fit.fixed_effects()
-    np.testing.assert_allclose(table["coefficient"], [r["estimate"] for r in PRINTED["fixed"]], atol=1e-3)
-    np.testing.assert_allclose(table["se"], [r["se"] for r in PRINTED["fixed"]], atol=1e-3)
+    np.testing.assert_allclose(
+        table["coefficient"], [r["estimate"] for r in PRINTED["fixed"]], rtol=0, atol=1e-4
+    )
+    np.testing.assert_allclose(table["se"], [r["se"] for r in PRINTED["fixed"]], rtol=0, atol=6e-5)
+
+
+def test_the_joint_step_leads_to_the_optimum_and_not_out_of_the_parameter_space() -> None:
+    data = hlm.datasets.hsb()
+    fit = Model("\n".join(CASES["model4_female"]["equations"])).fit(data, method="ML")
+    assert fit.variance_model is not None
+    homogeneous = Model("\n".join(CASES["model4_female"]["equations"][:-1])).fit(data, method="ML")
+    design = replace(homogeneous.design, model=fit.model)
+    groups, alpha, tau = groups_of(design, data), fit.variance_model.alpha, np.asarray(fit.tau)
+
+    def step(alpha: np.ndarray, tau: np.ndarray):
+        entering = Iteration(1, 0.0, fit.gamma_free, tau, float("nan"))
+        return joint_step(weighted_design(design, groups, alpha), groups, alpha, entering)
+
+    there = step(alpha, tau)
+    assert there is not None
+    np.testing.assert_allclose(there[0], alpha, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(there[1], tau, rtol=0, atol=1e-5)
+    away = np.array([0.004, -0.008])
+    back = step(alpha + away, tau)
+    assert back is not None
+    assert np.abs(back[0] - alpha).max() < 0.05 * np.abs(away).max()
+    assert step(alpha, np.diag([20.0, 5.0])) is None
 
 
 def test_under_reml_hlm_becomes_ml_and_says_so() -> None:

@@ -70,6 +70,15 @@ def test_fixed_effects(printed_fit, robust: bool) -> None:
     np.testing.assert_array_equal(table["df"], [r["df"] for r in rows])
 
 
+def test_model_based_standard_errors_have_the_sigma2_that_leaves(printed_fit) -> None:
+    fit, printed = printed_fit
+    se = fit.fixed_effects()["se"]
+    expected = {row["gamma"].lower(): row["se"] for row in printed["fixed"]}
+    se = se.loc[~se.index.duplicated() & se.index.isin(list(expected))]
+    assert dict(se.round(6)) == expected
+    np.testing.assert_allclose(fit.vcov_printed, fit.vcov_free * fit.sigma2 / fit.entering.sigma2, rtol=1e-12)
+
+
 def test_variance_components(printed_fit) -> None:
     fit, printed = printed_fit
     table = fit.variance_components()
