@@ -7,6 +7,7 @@ import shutil
 import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyreadstat
@@ -87,12 +88,12 @@ def given() -> dict[str, object]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_python_of_a_page_runs(page, place, monkeypatch):
     monkeypatch.chdir(place)
-    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
     names = given()
     for k, block in enumerate(BLOCK.findall(page.read_text(encoding="utf-8"))):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", hlm.HLMWarning)  # such as REML that becomes ML
             exec(compile(block, f"{page.name}, block {k + 1}", "exec"), names)
+    plt.close("all")
 
 
 @pytest.mark.slow
