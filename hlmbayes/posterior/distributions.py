@@ -54,13 +54,39 @@ class Curve(NamedTuple):
         return value
 
 
-def _positive(prior: object, **values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise SamplingError(
-                f"{type(prior).__name__}: {name} must be a positive number, got {value!r}. "
-                "A scale is in the units of the outcome"
-            )
+def number(what: str, value: Any, kind: str = "a number") -> float:
+    """Give a finite number as a float.
+
+    Raises
+    ------
+    SamplingError
+    """
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not real or not np.isfinite(value):
+        raise SamplingError(f"{what} must be {kind}, got {value!r}")
+    return float(value)
+
+
+def positive(what: str, value: Any) -> float:
+    """Give a positive, finite number as a float.
+
+    Raises
+    ------
+    SamplingError
+    """
+    found = number(what, value, "a positive number")
+    if not found > 0:
+        raise SamplingError(f"{what} must be a positive number, got {value!r}")
+    return found
+
+
+def _positive(prior: object, *names: str) -> None:
+    """Check attributes that must be positive, and make floats of them; a scale may be left to the data."""
+    optional = isinstance(prior, HalfNormal | HalfT | Exponential)
+    for name in names:
+        value = getattr(prior, name)
+        if not (optional and name == "scale" and value is None):
+            object.__setattr__(prior, name, positive(f"{type(prior).__name__}: {name}", value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +96,7 @@ class HalfNormal:
     scale: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self, scale=self.scale)
+        _positive(self, "scale")
 
     def curve(self) -> Curve:
         """Give the coefficients of the log-density."""
@@ -94,7 +120,7 @@ class HalfT:
     scale: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self, df=self.df, scale=self.scale)
+        _positive(self, "df", "scale")
 
     def curve(self) -> Curve:
         """Give the coefficients of the log-density."""
@@ -124,7 +150,7 @@ class Exponential:
     scale: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self, scale=self.scale)
+        _positive(self, "scale")
 
     def curve(self) -> Curve:
         """Give the coefficients of the log-density."""
@@ -152,7 +178,7 @@ class InverseGamma:
     of: Literal["variance", "sd"] = "variance"
 
     def __post_init__(self) -> None:
-        _positive(self, shape=self.shape, scale=self.scale)
+        _positive(self, "shape", "scale")
         if self.of not in ("variance", "sd"):
             raise SamplingError(f'InverseGamma: of must be "variance" or "sd", got {self.of!r}')
 
@@ -199,7 +225,7 @@ class LKJ:
     eta: float = 1.0
 
     def __post_init__(self) -> None:
-        _positive(self, eta=self.eta)
+        _positive(self, "eta")
 
     def words(self) -> str:
         """Say it in words."""
@@ -225,7 +251,11 @@ class InverseWishart:
     scale: np.ndarray
 
     def __post_init__(self) -> None:
-        scale = np.atleast_2d(np.array(self.scale, dtype=float))
+        object.__setattr__(self, "df", number("InverseWishart: df", self.df))
+        try:
+            scale = np.atleast_2d(np.array(self.scale, dtype=float))
+        except (TypeError, ValueError):
+            raise SamplingError(f"InverseWishart: scale must be a matrix, got {self.scale!r}") from None
         q = len(scale)
         if scale.shape != (q, q) or not np.allclose(scale, scale.T) or np.linalg.eigvalsh(scale)[0] <= 0:
             raise SamplingError(
@@ -250,9 +280,8 @@ class Normal:
     sd: float = 1.0
 
     def __post_init__(self) -> None:
-        _positive(self, sd=self.sd)
-        if not np.isfinite(self.mean):
-            raise SamplingError(f"Normal: mean must be a number, got {self.mean!r}")
+        _positive(self, "sd")
+        object.__setattr__(self, "mean", number("Normal: mean", self.mean))
 
     def words(self) -> str:
         """Say it in words."""

@@ -32,6 +32,7 @@ from .distributions import (
     InverseWishart,
     Normal,
     SdPrior,
+    positive,
     with_scale,
 )
 
@@ -88,11 +89,10 @@ class Priors:
         _check_kind("alpha", self.alpha, (Normal,))
         if not isinstance(self.corr, LKJ):
             raise SamplingError(f"Priors: corr must be LKJ(eta), got {self.corr!r}")
-        if not (np.isfinite(self.width) and self.width > 0):
-            raise SamplingError(f"Priors: width must be a positive number, got {self.width!r}")
-        if self.tau is not None and self.sd is not None:
+        object.__setattr__(self, "width", positive("Priors: width", self.width))
+        if self.tau is not None and (self.sd is not None or self.corr != LKJ()):
             raise SamplingError(
-                "Priors: tau (inverse-Wishart) takes the place of sd: give one of them, not both"
+                "Priors: tau (inverse-Wishart) takes the place of sd and corr: give it or them, not both"
             )
         for name in ("gamma", "sd", "alpha"):
             value = getattr(self, name)
@@ -114,6 +114,8 @@ class Priors:
         ]
         if self.tau is None:
             lines.append("Correlations of random effects: " + self.corr.words())
+        if self.alpha is not None:
+            lines.append("Coefficients of log(sigma2): " + _say(self.alpha, "normal, data scale"))
         if self.width != 1:
             lines.append(f"Default scales are multiplied by {self.width:g}.")
         return "\n".join(lines)
@@ -241,13 +243,27 @@ class ResolvedPriors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scales:
-    """What the defaults are made of: the outcome's mean and sd; mean and spread of every column."""
+    """What the defaults are made of.
+
+    Attributes
+    ----------
+    y_mean, y_sd : float
+        Of the outcome over all rows.
+    x_mean, x_spread : ndarray, shape (F,)
+        Mean and sd of the columns of X; of a constant one the root mean square.
+    constant : ndarray of bool, shape (F,)
+    level : ndarray, shape (F,), or None
+        Coefficients with which X gives 1: an intercept, or one each of a full set of dummies. None where
+        the fit at the predictors' zero is 0 (a regression through the origin).
+    z_spread : ndarray, shape (q,)
+    """
 
     y_mean: float
     y_sd: float
     x_mean: np.ndarray
     x_spread: np.ndarray
     constant: np.ndarray
+    level: np.ndarray | None
     z_spread: np.ndarray
 
 
@@ -262,19 +278,27 @@ def data_scales(design: Design) -> Scales:
     y_mean = float(n @ moments.mean[:, y]) / total
     y_ss = float(moments.sscp[:, y, y].sum() + n @ (moments.mean[:, y] - y_mean) ** 2)
     products = np.concatenate([design.dd.transpose(1, 2, 0), design.de.T[:, None]], axis=1)
-    square = np.diag(x_sums(products, design.level2, design.loading)[0]) / total
+    xx = x_sums(products, design.level2, design.loading)[0] / total
     by_level2 = (n * design.level1_mean.T) @ design.level2.T / total
     mean = np.einsum("fpu,pu->f", design.loading, by_level2)
     z = design.random
     z_square = np.einsum("jaa->a", design.dd)[z] / total
     z_mean = n @ design.level1_mean[:, z] / total
+    spread, constant = _spread(np.diag(xx), mean)
     return Scales(
-        y_mean,
-        float(np.sqrt(y_ss / total)),
-        mean,
-        *_spread(square, mean),
+        y_mean, float(np.sqrt(y_ss / total)), mean, spread, constant, _level(xx, mean, spread, constant),
         _spread(z_square, z_mean)[0],
-    )
+    )  # fmt: skip
+
+
+def _level(xx: np.ndarray, mean: np.ndarray, spread: np.ndarray, constant: np.ndarray) -> np.ndarray | None:
+    """Give the coefficients with which X comes to 1 in every row."""
+    if constant.any():
+        return np.where(constant, 1.0 / np.where(constant, mean, 1.0), 0.0)
+    scaled = xx / np.outer(spread, spread)
+    found = np.linalg.pinv(scaled, rcond=1e-10, hermitian=True) @ (mean / spread)
+    missed = 1.0 - float(found @ (mean / spread))  # mean square of 1 - X found
+    return found / spread if missed < 1e-8 else None
 
 
 def _spread(square: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -319,6 +343,10 @@ def resolve(priors: Priors | None, design: Design, groups: Groups | None = None)
             f"InverseWishart: scale is {len(priors.tau.scale)} x {len(priors.tau.scale)}, but the model has "
             f"{len(random)} random effects"
         )
+    if design.model.log_sigma2 is not None and priors.sigma is not None:
+        raise SamplingError("Priors: sigma is not in a model with an equation for log(sigma2): use alpha")
+    if design.model.log_sigma2 is None and priors.alpha is not None:
+        raise SamplingError("Priors: alpha is for models with an equation for log(sigma2): this has none")
     sigma = with_scale(priors.sigma or HalfT(), priors.width * scales.y_sd)
     return ResolvedPriors(
         tuple(names), mean, precision, tuple(c.name for c in random), sd, sigma, priors.corr.eta, priors.tau,
@@ -353,10 +381,16 @@ def _alpha(
 def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
     """Give the mean and precision of every free fixed effect's prior."""
     sd = GAMMA_SCALE * priors.width * scales.y_sd / scales.x_spread
-    mean = np.where(scales.constant, scales.y_mean / np.where(scales.x_mean == 0, 1.0, scales.x_mean), 0.0)
-    # predictors move the fit at their zero by up to mean * effect: the intercept must be free to follow
-    reach = np.sum((scales.x_mean * sd)[~scales.constant] ** 2)
-    sd = np.where(scales.constant, np.sqrt(sd**2 + reach / scales.x_spread**2), sd)
+    mean = np.zeros(len(sd))
+    if scales.level is None:  # the level, too, has to come from the predictors
+        rms = np.hypot(scales.x_mean, np.where(scales.constant, 0.0, scales.x_spread))
+        sd = np.maximum(sd, GAMMA_SCALE * priors.width * np.hypot(scales.y_mean, scales.y_sd) / rms)
+    else:
+        carries = np.abs(scales.level) * scales.x_spread > 1e-6
+        mean = scales.y_mean * scales.level
+        # predictors move the fit at their zero by up to mean * effect: the level must be free to follow
+        reach = np.sum((scales.x_mean * sd)[~carries] ** 2)
+        sd = np.where(carries, np.sqrt(sd**2 + reach * scales.level**2), sd)
     precision = sd**-2.0
     aliases = [(name,) for name in design.model.gamma_names]
     asked = _by_name("gamma", "fixed effect", priors.gamma, aliases)
@@ -387,6 +421,8 @@ def _by_name(what: str, meaning: str, value: Any, aliases: Sequence[tuple[str, .
             have = ", ".join(names[0] for names in aliases) or "none"
             hint = f" Did you mean {close[0]}?" if close else ""
             raise SamplingError(f"Priors: {what} {name!r} is not a {meaning} of this model ({have}).{hint}")
+        if result[known[name]] is not None:
+            raise SamplingError(f"Priors: {what} has two priors for {aliases[known[name]][0]}: give it one")
         result[known[name]] = prior
     return result
 

@@ -98,6 +98,27 @@ def test_intercept_may_follow_predictors_far_from_zero():
     assert np.abs(post.compare(fit)["shift"][["g00", "g10"]]).max() < 0.1
 
 
+@pytest.mark.parametrize("level", [50_000.0, 140.0, -3.0])
+def test_a_full_set_of_dummies_has_the_outcomes_level(level):
+    """HLM's models without an intercept: the defaults must not pull the dummies' effects to 0."""
+    rng = np.random.default_rng(0)
+    unit, f = np.repeat(np.arange(30), 10), np.tile([0.0, 1.0], 150)
+    y = level + 3.0 * f + 2.0 * rng.normal(size=30)[unit] + 5.0 * rng.normal(size=300)
+    data = hlm.TwoLevelData("id", np.arange(30), unit, {"y": y, "f": f, "m": 1.0 - f}, {})
+    model = hlm.Model("y = b1*f + b2*m + r\nb1 = g10 + u1\nb2 = g20 + u2")
+    table = model.sample(data, seed=1).compare(model.fit(data))
+    assert np.abs(table["shift"][["g10", "g20"]]).max() < 0.15
+
+
+def test_a_regression_through_the_origin_has_the_outcomes_size():
+    rng = np.random.default_rng(0)
+    unit, x = np.repeat(np.arange(30), 10), rng.uniform(9.0, 11.0, 300)
+    y = (500.0 + 3.0 * rng.normal(size=30)[unit]) * x + 5.0 * rng.normal(size=300)
+    data = hlm.TwoLevelData("id", np.arange(30), unit, {"y": y, "x": x}, {})
+    model = hlm.Model("y = b1*x + r\nb1 = g10 + u1")
+    assert abs(model.sample(data, seed=1).compare(model.fit(data)).loc["g10", "shift"]) < 0.15
+
+
 def test_words_name_every_parameter_and_number(hsb, model4):
     priors = Priors(gamma={"g01": Normal(0, 1.5), "G10": Flat()}, sd={"u1": HalfNormal()}, corr=LKJ(2))
     words = priors.describe(model4, hsb)
@@ -144,6 +165,13 @@ def test_text_brings_priors_back(priors, hsb, model4):
     (lambda: Priors(corr=2.0), "corr must be LKJ"),
     (lambda: Priors(width=-1), "width must be a positive number"),
     (lambda: Priors(tau=InverseWishart(4, np.eye(2)), sd=HalfNormal(1)), "not both"),
+    (lambda: Priors(tau=InverseWishart(4, np.eye(2)), corr=LKJ(50)), "not both"),
+    (lambda: Priors(width="a"), "width must be a positive number, got 'a'"),
+    (lambda: Normal("a"), "mean must be a number, got 'a'"),
+    (lambda: Normal(0, None), "sd must be a positive number, got None"),
+    (lambda: HalfNormal("1"), "scale must be a positive number, got '1'"),
+    (lambda: InverseWishart(np.inf, np.eye(2)), "df must be a number, got inf"),
+    (lambda: InverseWishart(4, [[1, 0], [0]]), "scale must be a matrix"),
 ])  # fmt: skip
 def test_refusals(make, words):
     with pytest.raises(SamplingError, match=words.replace("(", r"\(")):
@@ -168,3 +196,20 @@ def test_effects_held_equal_have_one_prior(hsb, model4):
     assert resolve(same, design).gamma_mean[2] == 1.0
     with pytest.raises(SamplingError, match="held equal"):
         resolve(Priors(gamma={"g02": Normal(0, 1), "g12": Normal(0, 2)}), design)
+
+
+def test_parts_of_priors_that_a_model_has_no_use_for_are_refused(hsb, model4):
+    unequal = hlm.Model(model4.equations() + "\nlog(sigma2) = a0 + a1*female")
+    for model, priors, words in (
+        (unequal, Priors(sigma=HalfNormal(0.001)), "use alpha"),
+        (model4, Priors(alpha=Normal(0, 1)), "this has none"),
+        (model4, Priors(sd={"b1": HalfNormal(1), "u1": HalfNormal(2)}), "two priors for b1"),
+    ):
+        with pytest.raises(SamplingError, match=words):
+            priors.describe(model, hsb)
+    assert "Coefficients of log" in Priors(alpha=Normal(0, 1)).describe()
+
+
+def test_numbers_of_numpy_are_numbers():
+    priors = Priors(sd=HalfNormal(np.float32(1.5)), corr=LKJ(np.int64(2)), width=np.float64(2))
+    assert Priors.from_json(priors.to_json()).sd == HalfNormal(1.5)
