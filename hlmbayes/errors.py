@@ -6,6 +6,9 @@ the person who wrote the model or made the data.
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
+
 
 class HLMError(Exception):
     """Root of every error the package raises on purpose."""
@@ -41,3 +44,8 @@ class OutputError(HLMError):
 
 class HLMWarning(UserWarning):
     """A result is usable, but something about it should be known first."""
+
+
+def warn(message: str) -> None:
+    """Issue an `HLMWarning` at the line outside the package that led to it."""
+    warnings.warn(message, HLMWarning, skip_file_prefixes=(str(Path(__file__).parent),))

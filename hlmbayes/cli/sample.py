@@ -73,7 +73,7 @@ def sample(args: argparse.Namespace) -> int:
     messages = [str(w.message) for w in caught if issubclass(w.category, HLMWarning)]
     for message in [*job.warnings, *messages]:
         complain("warning", message)
-    for sentence in _left_out(job.options):
+    for sentence in [*job.not_done, *_left_out(job.options)]:
         complain("left out", sentence)
     if args.json is not None:
         put(args.json, as_json(posterior, fit))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..equations import formula
 from ..equations import text as equation_text
@@ -35,7 +35,11 @@ from .parts import (
 )
 
 if TYPE_CHECKING:
+    import pymc as pm
+
     from ..estimation.fit import Fit
+    from ..posterior.posterior import Posterior
+    from ..posterior.priors import Priors
 
 __all__ = ["Centering", "Coefficient", "Gamma", "LogSigma2", "Model", "Predictor", "gamma_name", "same_name"]
 
@@ -210,10 +214,55 @@ class Model:
 
         return fit(self, data, method=method, algorithm=algorithm, **options)
 
-    def pymc(self, data: Any, priors: Any = None, **options: Any) -> Any:
-        """The model as a PyMC model; see `hlmbayes.posterior.build`."""
-        return import_module("hlmbayes.posterior.posterior").build(self, data, priors, **options)
+    def pymc(self, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
+        """The model as a PyMC model; see `hlmbayes.posterior.pymc_model.build`.
 
-    def sample(self, data: Any, **options: Any) -> Any:
-        """Draw from the posterior distribution; see `hlmbayes.posterior.sample`."""
-        return import_module("hlmbayes.posterior.posterior").sample(self, data, **options)
+        Parameters
+        ----------
+        data : TwoLevelData or Moments
+        priors : Priors, optional
+        marginal : bool
+            True: random effects integrated out, the data enter as moments. False: the textbook model on rows.
+        """
+        posterior = import_module("hlmbayes.posterior.posterior")
+        model: pm.Model = posterior.build(self, data, priors, marginal=marginal)
+        return model
+
+    def sample(
+        self,
+        data: Any,
+        *,
+        priors: Priors | None = None,
+        seed: int | None = None,
+        sampler: Literal["direct", "nuts"] | None = None,
+        draws: int = 1000,
+        chains: int = 4,
+        tune: int = 1000,
+        marginal: bool = True,
+        keep_effects: bool | None = None,
+        progressbar: bool = False,
+    ) -> Posterior:
+        """Draw from the posterior distribution; see `hlmbayes.posterior.posterior.sample`.
+
+        Parameters
+        ----------
+        data : TwoLevelData or Moments
+        priors : Priors, optional
+            Weakly informative defaults where left out.
+        seed : int, optional
+            Same seed, same draws.
+        sampler : "direct" or "nuts", optional
+        draws, chains, tune : int
+        marginal : bool
+            False samples the textbook model on rows.
+        keep_effects : bool, optional
+            Keep every draw of u and b; by default while they take less than 512 MB.
+        progressbar : bool
+            Of NUTS.
+        """
+        posterior = import_module("hlmbayes.posterior.posterior")
+        drawn: Posterior = posterior.sample(
+            self, data, priors=priors, seed=seed, sampler=sampler, draws=draws, chains=chains, tune=tune,
+            marginal=marginal, keep_effects=keep_effects, progressbar=progressbar,
+        )  # fmt: skip
+        return drawn

@@ -3,7 +3,7 @@
 Dimensions: chain, draw, fixed_effect (g00, g01, ...), coef and coef_bis (random level-1 coefficients
 b0, b1, ...), coefficient (all level-1 coefficients), unit (the ids), row. Groups: posterior (gamma,
 sigma, sigma2, tau, sd, tau_corr, u, b), variance_parameters (the sampler's own coordinates),
-sample_stats, log_likelihood, posterior_predictive, prior_predictive, observed_data, constant_data,
+sample_stats, log_prior, log_likelihood, posterior_predictive, prior_predictive, observed_data, constant_data,
 moments and, where log(sigma2) depends on variables, variance_groups (what a rerun needs).
 """
 
@@ -146,7 +146,7 @@ def has(data: xr.DataTree, name: str, group: str = "posterior") -> bool:
 def flat(data: xr.DataTree, name: str, group: str = "posterior") -> np.ndarray:
     """Give an array with chain and draw run together, shape (chain * draw, ...)."""
     array = values(data, name, group)
-    return array.reshape(-1, *array.shape[2:])
+    return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])  # also of no random effects
 
 
 def moments_dataset(moments: Moments) -> xr.Dataset:

@@ -65,7 +65,9 @@ def convergence(posterior: Posterior) -> Convergence:
     bfmi = _bfmi(np.asarray(stats["energy"].values)) if "energy" in stats else float("nan")
     khat = float(posterior.sampler.get("khat", np.nan))
     chains = container.values(posterior.data, "gamma").shape[0]
-    problems = [*_rhat(worst["r_hat"]), *_ess(worst, chains)]
+    # independent draws agree but for chance: what they need is to be many, and k-hat
+    independent = np.isfinite(khat)
+    problems = [*([] if independent else _rhat(worst["r_hat"])), *_ess(worst, chains)]
     if divergences:
         problems.append(
             f"{divergences} divergent transitions: part of the posterior was not reached. "

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 
 from ..equations.model import Model
 from ..errors import SamplingError
@@ -33,14 +34,14 @@ def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
     ----------
     posterior : Posterior
     name : str
-        A random coefficient, "b1".
+        A random coefficient, "b1", or its effect, "u1".
 
     Returns
     -------
     Series
         ``log_bayes_factor`` of zero against not zero, ``probability_zero`` with even prior odds,
-        ``sd_median``, ``probability_below`` (that the sd is less than a tenth of its prior's scale),
-        and in ``verdict`` what that says.
+        ``sd_median`` and ``prior_sd_median``, ``probability_below`` (that the sd is less than a tenth of
+        its prior median), and in ``verdict`` what that says.
 
     Raises
     ------
@@ -49,8 +50,8 @@ def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
     """
     import pandas as pd
 
-    name = name.lower()
     model = posterior.model
+    name = {c.effect: c.name for c in model.coefficients if c.random}.get(name.lower(), name.lower())
     if name not in model.random:
         raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(model.random)}")
     if posterior.priors.tau is not None:
@@ -64,7 +65,7 @@ def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
     return pd.Series(
         {
             "log_bayes_factor": log_factor,
-            "probability_zero": float(1.0 / (1.0 + np.exp(-log_factor))),
+            "probability_zero": float(expit(log_factor)),
             "sd_median": float(np.median(sd)),
             "prior_sd_median": scale,
             "probability_below": float(np.mean(sd < 0.1 * scale)),

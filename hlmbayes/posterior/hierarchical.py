@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +15,7 @@ from ..errors import SamplingError
 from ..unit_moments.record import Moments
 from .conditional import Effects
 from .coordinates import pack_many
-from .sampling import Settings, VarianceDraws, arrange, target_for
+from .sampling import Settings, VarianceDraws, arrange, keeps_effects, target_for
 
 if TYPE_CHECKING:
     from ..equations.model import Model
@@ -29,16 +33,23 @@ def sample_rows(model: Model, data: Any, priors: Priors, settings: Settings) -> 
     """
     if isinstance(data, Moments):
         raise SamplingError("this model is sampled on the level-1 rows, and these are moments")
+    if settings.sampler == "direct":
+        raise SamplingError(
+            'the model on rows is sampled by NUTS: leave out sampler="direct" or marginal=False'
+        )
     import pymc as pm
 
     from .posterior import Posterior
     from .pymc_model import build
 
     begun = time.perf_counter()
-    with build(model, data, priors, marginal=False):
+    remarks = logging.getLogger("pymc")  # what matters of them is in the verdict
+    level = remarks.level if settings.progressbar else logging.ERROR
+    with build(model, data, priors, marginal=False), _at_level(remarks, level):
         trace = pm.sample(
             draws=settings.draws, tune=settings.tune, chains=settings.chains, random_seed=settings.seed,
-            progressbar=settings.progressbar, nuts_sampler="nutpie", target_accept=0.95, cores=2,
+            progressbar=settings.progressbar, nuts_sampler="nutpie", target_accept=0.95,
+            cores=min(settings.chains, os.cpu_count() or 1),
         )  # fmt: skip
     target = target_for(model, data, priors)
     drawn = trace["posterior"]
@@ -50,9 +61,20 @@ def sample_rows(model: Model, data: Any, priors: Priors, settings: Settings) -> 
     phi = pack_many(target, tau, level1).reshape(settings.chains, settings.draws, -1)
     stats = {name: np.asarray(trace["sample_stats"][name].values) for name in ("diverging", "energy")}
     says = {"sampler": "nuts on rows", "seconds": time.perf_counter() - begun}
-    effects = Effects(u, u.mean(axis=0), u.std(axis=0))
+    effects = Effects(u if keeps_effects(target, settings) else None, u.mean(axis=0), u.std(axis=0))
     tree = arrange(target, VarianceDraws(phi, stats, says), gamma, effects, settings, priors, data)
     return Posterior(tree, model, priors, settings, data).warn()
+
+
+@contextmanager
+def _at_level(logger: logging.Logger, level: int) -> Iterator[None]:
+    """Log from a level on, for a while."""
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _flat(drawn: Any, name: str) -> np.ndarray:

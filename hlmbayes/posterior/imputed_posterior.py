@@ -55,17 +55,18 @@ class PooledPosterior:
         """
         import pandas as pd
 
+        from .summaries import bounds, interval
+
         names = list(self.posteriors[0].summary().index)
-        tail = 100.0 * (1.0 - ci_prob) / 2.0
         rows = []
         for name in names:
             x = self[name]
-            low, high = np.percentile(x, [tail, 100.0 - tail])
+            low, high = interval(x, ci_prob, "eti")
             variance = float(x.var())
             means = np.array([p[name].mean() for p in self.posteriors])
             between = float(means.var()) / variance if variance > 0 else 0.0
             rows.append([x.mean(), np.median(x), x.std(ddof=1), low, high, between])
-        columns = ["mean", "median", "sd", "low", "high", "between"]
+        columns = ["mean", "median", "sd", *bounds(ci_prob, "eti"), "between"]
         return pd.DataFrame(rows, index=pd.Index(names), columns=columns)
 
     @property

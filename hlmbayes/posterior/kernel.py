@@ -26,8 +26,22 @@ BLOCK = 256  # units whose working arrays stay in the cache
 LARGE = 1e150  # a product of determinants up to here takes one more without overflow
 HEADER = 11
 
+
+def _has_a_place() -> bool:
+    """Say whether compiled code can be kept: not where neither the package nor the home can be written."""
+    try:
+        njit("f8(f8)", cache=True)(_same)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _same(x):  # type: ignore[no-untyped-def]
+    return x
+
+
 FAST: dict[str, Any] = {
-    "cache": True,
+    "cache": _has_a_place(),
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz", "arcp"},
 }
@@ -504,7 +518,7 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     types.int64(
         types.uint64, types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.voidptr
     ),
-    cache=True,
+    **FAST,
 )
 def same(size, kept, zeta, out, tables):  # type: ignore[no-untyped-def]
     """Keep a point as it is."""

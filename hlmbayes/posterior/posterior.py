@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..equations.model import Model
-from ..errors import HLMWarning, SamplingError
+from ..errors import SamplingError, warn
 from ..posterior import container
 from .priors import Priors
-from .sampling import Settings, check_settings, draw, finish, target_for
+from .sampling import Settings, checked, draw, finish, target_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,8 +56,8 @@ def sample(
     seed : int, optional
         Same seed, same draws.
     sampler : "direct" or "nuts", optional
-        Independent draws by importance sampling (the default, where it passes its own check), or the
-        No-U-Turn sampler.
+        Independent draws by importance sampling (the default up to four random coefficients, where it
+        passes its own check), or the No-U-Turn sampler.
     draws, chains, tune : int
         Draws a chain, chains, and (nuts) steps to adapt that are thrown away.
     marginal : bool
@@ -81,8 +80,7 @@ def sample(
         The draws should not be used, or the direct sampler gave way to NUTS.
     """
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    settings = Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar)
-    check_settings(settings)
+    settings = checked(Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar))
     priors = Priors() if priors is None else priors
     if not marginal:
         from .hierarchical import sample_rows
@@ -129,9 +127,10 @@ class Posterior:
     def draws(self, name: str) -> np.ndarray:
         """Give the draws of "gamma", "sigma", "tau", "sd", "tau_corr", "u" or "b", (chain, draw, ...)."""
         if name in ("u", "b") and not container.has(self.data, name):
+            why = "" if self.settings.keep_effects is False else ": there are too many"
             raise SamplingError(
-                f"the draws of {name} were not kept: there are too many. Posterior.effects() has their mean "
-                "and sd; sample(..., keep_effects=True) keeps them"
+                f"the draws of {name} were not kept{why}. Posterior.effects() has their mean and sd; "
+                "sample(..., keep_effects=True) keeps them"
             )
         return container.values(self.data, name)
 
@@ -209,11 +208,16 @@ class Posterior:
 
         return icc(self)
 
-    def plausible_range(self, name: str = "b0", share: float = 0.95) -> pd.DataFrame:
-        """Give the range that holds ``share`` of the units' coefficients, as a posterior quantity."""
+    def plausible_range(
+        self, coefficient: str = "b0", *, level: float = 0.95, at: Mapping[str, float] | None = None
+    ) -> pd.DataFrame:
+        """Give the range that holds ``level`` of the units' coefficients, as a posterior quantity.
+
+        The same range as `Fit.plausible_range`: at level-2 predictors of zero, or ``at`` given values.
+        """
         from .summaries import plausible_range
 
-        return plausible_range(self, name, share)
+        return plausible_range(self, coefficient, level, at)
 
     # --- checks ---
 
@@ -233,11 +237,11 @@ class Posterior:
     def warn(self) -> Posterior:
         """Issue a warning if the draws should not be used; give the posterior itself."""
         if not self.convergence.ok:
-            warnings.warn(str(self.convergence), HLMWarning, stacklevel=3)
+            warn(str(self.convergence))
         return self
 
     def variance_is_zero(self, name: str) -> pd.Series:
-        """Weigh the model against the one in which coefficient ``name`` does not vary between units."""
+        """Weigh the model against the one in which coefficient ``name`` ("b1" or "u1") does not vary."""
         from .evidence import variance_is_zero
 
         return variance_is_zero(self, name)
@@ -286,15 +290,14 @@ class Posterior:
             ``priors``, ``seed``, ``sampler``, ``draws``, ``chains``, ``tune``, ``keep_effects``.
         """
         priors = changes.pop("priors", self.priors)
-        settings = replace(self.settings, **changes)
-        check_settings(settings)
+        settings = checked(replace(self.settings, **changes))
         if self.sampler["sampler"] == "nuts on rows":
             from .hierarchical import sample_rows
 
             moments = container.moments_from(self.data["moments"])
             return sample_rows(self.model, self.rows or moments, priors, settings)
         target = self.target_of(self.model, priors)
-        tree = finish(target, draw(target, settings), settings, priors, None)
+        tree = finish(target, draw(target, settings), settings, priors, self.rows)
         return Posterior(tree, self.model, priors, settings, self.rows).warn()
 
     @property

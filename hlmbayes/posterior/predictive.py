@@ -9,9 +9,11 @@ import numpy as np
 from ..errors import SamplingError
 from ..likelihood.criterion import LOG_2PI
 from ..posterior import container
-from .conditional import Draws, coefficients, unit_log_likelihood
+from .conditional import Draws, coefficients, draw_effects, unit_log_likelihood
 from .coordinates import correlation_factor
 from .prior_density import correlation_shapes
+
+MOST_BYTES = 4 << 30  # of new outcomes by row
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +39,7 @@ def with_log_likelihood(posterior: Posterior, by: Literal["unit", "row"]) -> Pos
     else:
         rows = _rows(posterior)
         known = {"row": rows.row}
+        posterior.draws("b")  # says so where they were not kept
         b = container.flat(posterior.data, "b")
         level1 = posterior.parameter_draws
         values = np.empty((len(b), len(rows.y)))
@@ -54,7 +57,6 @@ def _rows(posterior: Posterior) -> Rows:
 
     if posterior.rows is None:
         raise SamplingError("this needs the level-1 rows, and the posterior was made from moments or a file")
-    posterior.draws("b")  # says so where they were not kept
     return rows_of(posterior.target.design, posterior.rows)
 
 
@@ -78,18 +80,30 @@ def with_predictive(posterior: Posterior, seed: int | None, draws: int) -> Poste
     ``unit_mean`` and ``unit_sd``: mean and sd of a new set of outcomes of the same units, u as drawn,
     with the predictors they have. ``y``: the new outcome of every row, where there are rows.
     """
-    rng = np.random.default_rng([posterior.settings.seed if seed is None else seed, 4])
-    b = posterior.draws("b")
-    keep = np.unique(np.linspace(0, b.shape[1] - 1, min(draws, b.shape[1])).astype(int))
-    chains = b.shape[0]
-    kept = (np.arange(chains)[:, None] * b.shape[1] + keep).ravel()
+    from .sampling import whole
+
+    settings, target = posterior.settings, posterior.target
+    rng = np.random.default_rng([settings.seed if seed is None else whole("seed", seed, 0), 4])
+    keep = np.linspace(0, settings.draws - 1, min(whole("draws", draws, 1), settings.draws)).astype(int)
+    chains = settings.chains
+    kept = (np.arange(chains)[:, None] * settings.draws + keep).ravel()
     level1 = posterior.parameter_draws.take(kept)
-    known: dict[str, Any] = container.coords(posterior.target.design)
-    b = b[:, keep].reshape(-1, *b.shape[2:])
+    b = coefficients(target, level1.gamma)
+    if container.has(posterior.data, "u"):
+        u = container.flat(posterior.data, "u")[kept]
+    else:  # not kept: drawn again, which is exact
+        u = draw_effects(target, level1, rng, keep=True).draws
+    b[:, :, target.design.random] += u
+    known: dict[str, Any] = container.coords(target.design)
     if posterior.rows is None:
-        values = _new_unit_means(posterior.target, b, level1, rng)
+        values = _new_unit_means(target, b, level1, rng)
     else:
         rows = _rows(posterior)
+        if 8 * len(b) * len(rows.y) > MOST_BYTES:
+            raise SamplingError(
+                f"{len(b)} new outcomes of each of {len(rows.y)} rows do not fit into memory: ask for fewer "
+                f"with draws=, now {draws} of each chain, or take unit means from a posterior of moments"
+            )
         values = _new_rows(rows, b, level1, rng)
         known["row"] = rows.row
     values = {name: v.reshape(chains, len(keep), -1) for name, v in values.items()}
@@ -114,7 +128,7 @@ def _new_rows(rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator)
     """Draw a new outcome of every row, and each unit's mean and sd of them, b (B, J, p)."""
     B, J, _ = b.shape
     n = np.bincount(rows.unit, minlength=J)
-    y = np.empty((B, len(rows.y)), dtype=np.float32)
+    y = np.empty((B, len(rows.y)))
     mean, sd = np.empty((B, J)), np.full((B, J), np.nan)
     for i in range(B):
         log_sigma2 = _log_sigma2(rows, draws.sigma[i], None if draws.alpha is None else draws.alpha[i])
@@ -123,7 +137,7 @@ def _new_rows(rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator)
         y[i] = new
         mean[i] = np.bincount(rows.unit, new, minlength=J) / n
         square = np.bincount(rows.unit, (new - mean[i, rows.unit]) ** 2, minlength=J)
-        sd[i] = np.sqrt(square / np.maximum(n - 1, 1))
+        sd[i, n > 1] = np.sqrt(square[n > 1] / (n[n > 1] - 1))
     return {"y": y, "unit_mean": mean, "unit_sd": sd}
 
 
@@ -151,13 +165,13 @@ def prior_predictive(
     SamplingError
         A prior is flat: there is nothing to draw from.
     """
-    from .sampling import observed, posterior_values, target_for
+    from .sampling import observed, posterior_values, target_for, whole
 
     target = target_for(model, data, priors)
     resolved, q = target.priors, target.n_random
     if not resolved.proper:
         raise SamplingError("a flat prior cannot be drawn from: give every fixed effect a normal prior")
-    rng = np.random.default_rng([seed, 5])
+    rng, draws = np.random.default_rng([whole("seed", seed, 0), 5]), whole("draws", draws, 1)
     gamma = resolved.gamma_mean + rng.standard_normal((draws, target.design.n_fixed)) / np.sqrt(
         resolved.gamma_precision
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.special import gammaln, multigammaln
 
@@ -9,6 +11,9 @@ from ..likelihood.criterion import LOG_2PI
 from .coordinates import chain, unpack
 from .distributions import InverseWishart
 from .target import Target
+
+if TYPE_CHECKING:
+    from .conditional import Draws
 
 
 def correlation_shapes(q: int, eta: float) -> np.ndarray:
@@ -89,3 +94,17 @@ def prior_slope(target: Target, phi: np.ndarray) -> np.ndarray:
         slope[k] = prior.curve().slope(abs(s)) * np.sign(s) * target.reference[k]
     slope[target.partials] = -2.0 * correlation_shapes(q, priors.eta) * tanh
     return slope
+
+
+def full_log_prior(target: Target, draws: Draws) -> np.ndarray:
+    """Give the log prior density of every draw, fixed effects included; flat ones count nothing.
+
+    It is the density of standard deviations, partial correlations, sigma and gamma themselves: a
+    power of a density depends on the scale it is a density on.
+    """
+    jacobian = -2.0 * log_cosh(draws.phi[:, target.partials]).sum(axis=1)
+    if target.grouped is None:
+        jacobian += draws.phi[:, -1]
+    precision = target.priors.gamma_precision
+    squares = (draws.gamma - target.priors.gamma_mean) ** 2 @ precision
+    return np.asarray(log_prior(target, draws.phi) - jacobian - 0.5 * squares)

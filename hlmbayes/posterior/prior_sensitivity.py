@@ -5,7 +5,7 @@ Not named `sensitivity`: a public function must not have the name of a module.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import SamplingError
 from .conditional import Draws
-from .prior_density import log_cosh, log_prior
+from .prior_density import full_log_prior
 from .summaries import bounds, interval, scalars
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ class Sensitivity:
 
     posteriors: Mapping[str, Posterior]
 
-    def frame(self, parameters: tuple[str, ...] = (), ci_prob: float = 0.95) -> pd.DataFrame:
+    def frame(self, parameters: str | Sequence[str] = (), ci_prob: float = 0.95) -> pd.DataFrame:
         """Tabulate mean, median, sd and interval of each parameter under each prior.
 
         Parameters
         ----------
-        parameters : tuple of str
+        parameters : str or tuple of str
             Names as in `Posterior.summary`; all of them by default.
         ci_prob : float
             Probability of the equal-tailed interval.
@@ -59,7 +59,8 @@ class Sensitivity:
         import pandas as pd
 
         rows = []
-        for name in parameters or tuple(scalars(self.first)):
+        asked = [parameters] if isinstance(parameters, str) else parameters
+        for name in asked or tuple(scalars(self.first)):
             base = self.first[name]
             for prior, posterior in self.posteriors.items():
                 draws = posterior[name]
@@ -135,7 +136,10 @@ def power_scale(posterior: Posterior) -> pd.DataFrame:
 
     draws = posterior.parameter_draws
     shape = (posterior.settings.chains, posterior.settings.draws)
-    parts = {"prior": full_log_prior(posterior, draws), "likelihood": _log_likelihood(posterior, draws)}
+    parts = {
+        "prior": full_log_prior(posterior.target, draws),
+        "likelihood": _log_likelihood(posterior, draws),
+    }
     weights = {part: _scaled(log.reshape(shape)) for part, log in parts.items()}
     rows = {}
     for name, values in scalars(posterior).items():
@@ -155,21 +159,6 @@ def _scaled(log: np.ndarray) -> list[np.ndarray]:
         weight = np.exp((power - 1.0) * (log - log.max()))
         result.append(weight / weight.sum())
     return result
-
-
-def full_log_prior(posterior: Posterior, draws: Draws) -> np.ndarray:
-    """Give the log prior density of every draw, fixed effects included; flat ones count nothing.
-
-    It is the density of standard deviations, partial correlations, sigma and gamma themselves: a
-    power of a density depends on the scale it is a density on.
-    """
-    target = posterior.target
-    jacobian = -2.0 * log_cosh(draws.phi[:, target.partials]).sum(axis=1)
-    if target.grouped is None:
-        jacobian += draws.phi[:, -1]
-    precision = target.priors.gamma_precision
-    squares = (draws.gamma - target.priors.gamma_mean) ** 2 @ precision
-    return np.asarray(log_prior(target, draws.phi) - jacobian - 0.5 * squares)
 
 
 def _log_likelihood(posterior: Posterior, draws: Draws) -> np.ndarray:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..equations.model import Model
-from ..errors import HLMWarning, SamplingError
+from ..errors import SamplingError, warn
 from ..estimation.estimate import check_size, moments_for
 from ..estimation.heterogeneous import Groups, groups_of
 from ..likelihood.design import build_design
@@ -21,6 +20,7 @@ from .batch import Batch
 from .conditional import Draws, Effects, coefficients, complete, draw_effects
 from .coordinates import unpack
 from .direct import KHAT_LIMIT, find_proposal, matched, resample, weigh
+from .prior_density import full_log_prior
 from .priors import Priors, resolve
 from .target import Target, build_target
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("direct", "nuts")
 KEEP_BYTES = 1 << 29  # draws of u and b beyond this are not kept, only their means and sds
+DIRECT_UP_TO = 4  # random coefficients
 TRIES = 3  # proposals, before the direct sampler gives up
 MANY_UNITS = 20_000  # beyond, points are dear and the posterior is near normal: as many are drawn as are kept
 
@@ -58,8 +59,20 @@ class VarianceDraws(NamedTuple):
     batch: Batch | None = None  # of all draws, chains run together, where it is known
 
 
-def check_settings(settings: Settings) -> None:
-    """Refuse settings that cannot be meant.
+def whole(what: str, value: Any, least: int) -> int:
+    """Give a whole number of at least ``least`` as an int.
+
+    Raises
+    ------
+    SamplingError
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise SamplingError(f"{what} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def checked(settings: Settings) -> Settings:
+    """Give settings with plain numbers; refuse those that cannot be meant.
 
     Raises
     ------
@@ -69,13 +82,17 @@ def check_settings(settings: Settings) -> None:
         raise SamplingError(
             f'sampler {settings.sampler!r} is not known: use "direct" or "nuts", or leave it out'
         )
-    for name, least in (("draws", 4), ("chains", 1), ("tune", 0), ("seed", 0)):
-        value = getattr(settings, name)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise SamplingError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    total = settings.draws * settings.chains
+    found = replace(
+        settings,
+        draws=whole("draws", settings.draws, 4),
+        chains=whole("chains", settings.chains, 1),
+        tune=whole("tune", settings.tune, 0),
+        seed=whole("seed", settings.seed, 0),
+    )
+    total = found.draws * found.chains
     if total < FEWEST:
         raise SamplingError(f"draws times chains must be at least {FEWEST}, got {total}: fewer say nothing")
+    return found
 
 
 def target_for(model: Model, data: Any, priors: Priors | None, *, groups: Groups | None = None) -> Target:
@@ -100,17 +117,20 @@ def target_for(model: Model, data: Any, priors: Priors | None, *, groups: Groups
 
 
 def draw(target: Target, settings: Settings) -> VarianceDraws:
-    """Draw the variance parameters by the sampler asked for, or by the direct one if it passes its check."""
-    if settings.sampler != "nuts":
+    """Draw the variance parameters by the sampler asked for, or by the direct one if it passes its check.
+
+    With many random coefficients a proposal covers the posterior badly, and has a density for every
+    combination of signs: NUTS is the faster one then.
+    """
+    default = "direct" if target.n_random <= DIRECT_UP_TO else "nuts"
+    if (settings.sampler or default) == "direct":
         drawn = draw_direct(target, settings)
         khat = drawn.says["khat"]
         if khat <= KHAT_LIMIT:
             return drawn
-        warnings.warn(
+        warn(
             f"the direct sampler's own check failed (k-hat {khat:.2f}, limit {KHAT_LIMIT}): "
-            "NUTS is used instead",
-            HLMWarning,
-            stacklevel=3,
+            "NUTS is used instead"
         )
     from .nuts import draw_nuts
 
@@ -196,6 +216,7 @@ def arrange(
         "observed_data": observed(target, known, data),
         "constant_data": constant(target, effects, known),
         "moments": container.moments_dataset(target.design.moments),
+        "log_prior": container.dataset({"parameters": by_chain(full_log_prior(target, draws))}, {}),
     }
     if target.grouped is not None:
         groups["variance_groups"] = container.groups_dataset(target.grouped.groups)
@@ -207,6 +228,8 @@ def posterior_values(target: Target, draws: Draws) -> dict[str, np.ndarray]:
     sd = np.sqrt(np.einsum("bqq->bq", draws.tau))
     with np.errstate(divide="ignore", invalid="ignore"):
         corr = draws.tau / (sd[:, :, None] * sd[:, None, :])
+    index = np.arange(corr.shape[1])
+    corr[:, index, index] = 1.0
     level1 = (
         {"sigma": draws.sigma, "sigma2": draws.sigma**2} if draws.alpha is None else {"alpha": draws.alpha}
     )
@@ -224,7 +247,7 @@ def parameter_names(target: Target) -> list[str]:
     names = target.priors.random_names
     pairs = [f"{names[i]},{names[j]}" for i in range(len(names)) for j in range(i)]
     level1 = ["log sigma"] if target.grouped is None else list(target.priors.alpha_names)
-    return [f"sd({n})/ref" for n in names] + [f"atanh partial corr({p})" for p in pairs] + level1
+    return [f"sd[{n}]/ref" for n in names] + [f"atanh partial corr[{p}]" for p in pairs] + level1
 
 
 def observed(target: Target, known: Mapping[str, Any], data: Any) -> Any:

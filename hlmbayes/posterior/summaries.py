@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -101,6 +102,8 @@ def compare(posterior: Posterior, fit: Fit, ci_prob: float) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from ..inference.compare import refuse_different_data
+
     estimates = fit_scalars(fit)
     known = scalars(posterior)
     missing = [name for name in estimates if name not in known]
@@ -109,6 +112,7 @@ def compare(posterior: Posterior, fit: Fit, ci_prob: float) -> pd.DataFrame:
             "the fit and the posterior are not of the same model: the posterior lacks "
             f"{missing or fit.model.outcome}"
         )
+    refuse_different_data(fit, posterior.target)
     method = f"{fit.method.lower()}_{fit.algorithm}"
     low_name, high_name = bounds(ci_prob, "eti")
     rows = []
@@ -182,25 +186,28 @@ def icc(posterior: Posterior) -> np.ndarray:
     return tau / (tau + container.values(posterior.data, "sigma2"))
 
 
-def plausible_range(posterior: Posterior, name: str, share: float) -> pd.DataFrame:
-    """Give the ends of the range that holds ``share`` of the units' coefficients.
+def plausible_range(
+    posterior: Posterior, coefficient: str, level: float, at: Mapping[str, float] | None
+) -> pd.DataFrame:
+    """Give the ends of the range that holds ``level`` of the units' coefficients.
 
-    The range is W gamma, averaged over units, plus and minus z sd (Raudenbush & Bryk 2002, p. 78);
-    the rows are its low end, middle and high end, the columns their posterior median and interval.
+    Its rows are the range's low end, middle and high end (mean +- z sd over units with the level-2 values
+    ``at``; Raudenbush & Bryk 2002, ch. 4), the columns their posterior median and 95 % interval.
+
+    Raises
+    ------
+    HypothesisError
+        What `Fit.plausible_range` refuses.
     """
     import pandas as pd
     from scipy.special import ndtri
 
-    names = posterior.model.coefficient_names
-    if name.lower() not in posterior.model.random:
-        raise SamplingError(
-            f"{name!r} is not a random coefficient: there are {', '.join(posterior.model.random)}"
-        )
-    at = names.index(name.lower())
-    design = posterior.target.design
-    draws = posterior.parameter_draws.gamma
-    middle = draws[:, design.columns[at]] @ design.w[at].mean(axis=0)
-    reach = ndtri(0.5 + share / 2) * posterior[f"sd[{name.lower()}]"].ravel()
-    rows = {"low": middle - reach, "middle": middle, "high": middle + reach}
+    from ..inference.variance_explained import check_level, middle_of
+
+    check_level(level)
+    weights, _ = middle_of(posterior.model, posterior.target.design, coefficient, at)
+    middle = sum(weight * posterior[name].ravel() for name, weight in weights.items())
+    reach = ndtri(0.5 + level / 2) * posterior[f"sd[{coefficient.strip().lower()}]"].ravel()
+    rows = {"low": middle - reach, "middle": middle + 0.0 * reach, "high": middle + reach}
     table = {k: [float(np.median(v)), *interval(v, 0.95, "eti")] for k, v in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index", columns=["median", *bounds(0.95, "eti")])

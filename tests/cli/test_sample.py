@@ -24,3 +24,12 @@ def test_what_belongs_to_a_fit_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     assert "left out: mlf:y: the estimates beside the posterior are by restricted" in err
     assert main(["sample", str(tmp_path / "f.hlm"), *data]) == 2
     assert "fixsigma2:36.0 cannot be sampled" in capsys.readouterr().err
+
+
+def test_what_is_not_done_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (MODELS / "model1_unconditional.hlm").read_text(encoding="utf-8")
+    (tmp_path / "m.hlm").write_text(text + "\nprintvariance-covariance:A\n", encoding="utf-8")
+    data = ["--level1", *map(str, datasets.hsb_paths()[:1]), "--id", "id", "--no-progress"]
+    assert main(["sample", str(tmp_path / "m.hlm"), *data, "--draws", "200", "--seed", "1"]) == 0
+    assert "left out: m.hlm, line" in (said := capsys.readouterr().err)
+    assert "the files of covariance matrices were not written" in said

@@ -604,5 +604,21 @@ def test_bayesian_methods_hand_the_model_on(monkeypatch: pytest.MonkeyPatch) -> 
     engine = SimpleNamespace(build=lambda *a, **k: ("build", a, k), sample=lambda *a, **k: ("sample", a, k))
     monkeypatch.setitem(sys.modules, "hlmbayes.posterior.posterior", engine)
     model = Model(MODEL4)
-    assert model.pymc("data", "priors", x=1) == ("build", (model, "data", "priors"), {"x": 1})
-    assert model.sample("data", seed=1) == ("sample", (model, "data"), {"seed": 1})
+    assert model.pymc("data", "priors") == ("build", (model, "data", "priors"), {"marginal": True})
+    name, handed, options = model.sample("data", seed=1, draws=500)
+    assert (name, handed) == ("sample", (model, "data"))
+    assert options["seed"] == 1
+    assert options["draws"] == 500
+
+
+def test_sampling_says_what_it_can_be_asked() -> None:
+    """`Model.sample` and `hlmbayes.sample` take the same options with the same defaults."""
+    from inspect import signature
+
+    from hlmbayes.posterior.posterior import sample
+
+    mine, engine = (
+        {p.name: p.default for p in signature(f).parameters.values() if p.kind is p.KEYWORD_ONLY}
+        for f in (Model.sample, sample)
+    )
+    assert mine == engine

@@ -7,6 +7,7 @@ uniform if prior, likelihood and sampler are what they are said to be.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,10 +19,11 @@ from hlmbayes.errors import HLMWarning
 SETS, DRAWS, KEPT = 200, 250, 99
 EQUATIONS = "y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1"
 EQUAL, UNEQUAL = hlm.Model(EQUATIONS), hlm.Model(f"{EQUATIONS}\nlog(sigma2) = a0 + a1*d")
-PRIORS = hlm.Priors(
-    gamma=hlm.Normal(0.0, 1.0), sd=hlm.HalfNormal(1.0), sigma=hlm.HalfNormal(1.5), corr=hlm.LKJ(2.0),
-    alpha=hlm.Normal(0.3, 0.8),
-)  # fmt: skip
+SHARED_PRIORS = hlm.Priors(gamma=hlm.Normal(0.0, 1.0), sd=hlm.HalfNormal(1.0), corr=hlm.LKJ(2.0))
+PRIORS = {
+    EQUAL: replace(SHARED_PRIORS, sigma=hlm.HalfNormal(1.5)),
+    UNEQUAL: replace(SHARED_PRIORS, alpha=hlm.Normal(0.3, 0.8)),
+}
 SHARED = ("g00", "g01", "g10", "sd[b0]", "sd[b1]", "corr[b1,b0]")
 NAMES = {EQUAL: (*SHARED, "sigma"), UNEQUAL: (*SHARED, "a0", "a1")}
 
@@ -57,7 +59,7 @@ def ranks(request):
         truth, data = draw_set(rng, model)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HLMWarning)  # a set that is hard to sample counts like any other
-            post = model.sample(data, priors=PRIORS, seed=k, draws=DRAWS, chains=2)
+            post = model.sample(data, priors=PRIORS[model], seed=k, draws=DRAWS, chains=2)
         draws = [*(post[name] for name in names), post.draws("u")[:, :, 0, 0]]
         kept = rng.choice(2 * DRAWS, size=KEPT, replace=False)
         result[k] = [np.sum(v.ravel()[kept] < true) for true, v in zip(truth, draws, strict=True)]

@@ -42,7 +42,7 @@ def test_posterior_is_near_rubins_rules(pooled, sets):
     for name in MODEL.gamma_names:
         assert table.loc[name, "mean"] == pytest.approx(rubin.loc[name, "coefficient"], abs=0.15)
         assert table.loc[name, "sd"] == pytest.approx(rubin.loc[name, "se"], rel=0.15)
-        assert table.loc[name, "low"] < rubin.loc[name, "coefficient"] < table.loc[name, "high"]
+        assert table.loc[name, "eti95_low"] < rubin.loc[name, "coefficient"] < table.loc[name, "eti95_high"]
         assert 0 <= table.loc[name, "between"] < 0.2
 
 

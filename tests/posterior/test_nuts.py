@@ -102,3 +102,20 @@ def test_no_divergences_over_five_seeds(seed, hsb, model4):
     verdict = model4.sample(hsb, seed=seed, sampler="nuts").convergence
     assert verdict.divergences == 0
     assert verdict.max_r_hat < 1.01
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_compiled_code_is_kept_where_there_is_a_place(monkeypatch, writable):
+    """Neither the package nor the home may be writable: on a cluster, in a container."""
+    from hlmbayes.posterior import kernel
+
+    def njit(signature, *, cache):
+        def decorate(function):
+            if cache and not writable:
+                raise RuntimeError("cannot cache function: no locator available")
+            return function
+
+        return decorate
+
+    monkeypatch.setattr(kernel, "njit", njit)
+    assert kernel._has_a_place() is writable

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.errors import HLMError, HLMWarning, SamplingError
+from hlmbayes.errors import HLMError, HLMWarning, HypothesisError, SamplingError
 
 MODELS = {
     "1": "mathach = b0 + r\nb0 = g00 + u0",
@@ -169,7 +170,7 @@ def test_icc_and_plausible_range(hsb):
     assert table["median"].to_numpy() == pytest.approx(
         [fit.gamma[0] - reach, fit.gamma[0], fit.gamma[0] + reach], abs=0.3
     )
-    with pytest.raises(SamplingError, match="not a random coefficient"):
+    with pytest.raises(HypothesisError, match="b1 is not in the model"):
         post.plausible_range("b1")
 
 
@@ -204,3 +205,89 @@ def test_import_is_light():
         "assert not {'pymc', 'arviz', 'arviz_stats', 'xarray', 'numba', 'nutpie'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_compare_refuses_other_data(post4, model4, hsb):
+    """A fit of half of the units beside a posterior of all would look like a disagreement."""
+    first = hsb.unit < 80
+    half = hlm.TwoLevelData(
+        hsb.id_name, hsb.unit_ids[:80], hsb.unit[first], {k: v[first] for k, v in hsb.level1.items()},
+        {k: v[:80] for k, v in hsb.level2.items()},
+    )  # fmt: skip
+    with pytest.raises(HypothesisError, match=r"different rows \(3670 rows in 80 units"):
+        post4.compare(model4.fit(half))
+
+
+def test_the_plausible_range_is_that_of_the_fit(post4, model4, hsb):
+    fit = model4.fit(hsb)
+    for at in (None, {"sector": 1.0, "meanses": 0.5}):
+        mine, theirs = (
+            post4.plausible_range("b0", level=0.8, at=at),
+            fit.plausible_range("b0", level=0.8, at=at),
+        )
+        assert mine["median"].to_numpy() == pytest.approx([theirs.low, theirs.center, theirs.high], abs=0.15)
+
+
+def test_without_random_effects(hsb):
+    post = hlm.Model("mathach = b0 + b1*ses + r\nb0 = g00\nb1 = g10").sample(hsb, seed=1)
+    assert post.convergence.ok
+    assert post.draws("u").shape == (4, 1000, 160, 0)
+    assert post.with_predictive(draws=20).loo().n_data_points == 160
+
+
+def test_settings_of_numpys_kind_are_saved(hsb, model4, tmp_path):
+    post = model4.sample(hsb, seed=np.int64(3), draws=np.int32(400), chains=np.int16(2))
+    assert hlm.load_posterior(post.save(tmp_path / "post.nc")).settings == post.settings
+
+
+def test_a_rerun_has_the_rows(post4):
+    again = post4.rerun(seed=5, draws=400)
+    assert again.with_predictive(draws=5).data["posterior_predictive"]["y"].sizes["row"] == 7185
+
+
+def test_the_log_prior_is_kept(post4):
+    from hlmbayes.posterior.prior_density import full_log_prior
+
+    kept = post4.data["log_prior"]["parameters"].values
+    assert kept.ravel() == pytest.approx(full_log_prior(post4.target, post4.parameter_draws))
+    corr = post4.data["posterior"]["tau_corr"].values
+    assert (corr[..., [0, 1], [0, 1]] == 1.0).all()
+
+
+def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
+    from types import SimpleNamespace
+
+    from hlmbayes.posterior import sampling
+
+    asked = []
+
+    def direct(target, settings):
+        asked.append("direct")
+        return SimpleNamespace(says={"khat": 0.1})
+
+    monkeypatch.setattr(sampling, "draw_direct", direct)
+    monkeypatch.setattr("hlmbayes.posterior.nuts.draw_nuts", lambda *_: asked.append("nuts"))
+    few, many = (SimpleNamespace(n_random=q) for q in (4, 5))
+    settings = sampling.Settings(None, 1, 10, 4, 10, None, False)
+    for target, s in ((few, settings), (many, settings), (many, replace(settings, sampler="direct"))):
+        sampling.draw(target, s)
+    assert asked == ["direct", "nuts", "direct"]
+
+
+def test_chance_between_independent_draws_is_not_a_lack_of_convergence(post4, monkeypatch):
+    """R-hat of independent draws is above 1.01 now and then; that of a chain says it has not arrived."""
+    from hlmbayes.posterior import convergence as module
+
+    found = module.diagnostics
+    monkeypatch.setattr(module, "diagnostics", lambda values: {**found(values), "r_hat": 1.02})
+    assert post4.convergence.ok
+    stepwise = post4.data.copy()
+    stepwise.attrs["sampler"] = json.dumps({"sampler": "nuts"})
+    (problem,) = module.convergence(replace(post4, data=stepwise)).problems
+    assert "the chains do not agree" in problem
+
+
+def test_a_warning_points_at_the_line_that_led_to_it(hsb, model4):
+    with pytest.warns(HLMWarning, match="DO NOT USE") as caught:
+        model4.sample(hsb, seed=1, draws=25)
+    assert caught[0].filename == __file__

@@ -100,3 +100,45 @@ def test_prior_predictive(hsb, model4):
     assert np.std(means.mean(axis=-1)) > 6.9
     with pytest.raises(SamplingError, match="flat prior cannot be drawn from"):
         hlm.prior_predictive(model4, hsb, hlm.Priors(gamma=hlm.Flat()))
+
+
+def test_predictions_do_not_need_the_draws_of_the_effects(make_small):
+    """Not kept, effects are drawn again given the parameters: the same distribution."""
+    data = make_small(n_units=30)
+    model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
+    kept, not_kept = (model.sample(data, seed=1, keep_effects=k) for k in (True, False))
+    groups = [p.with_predictive(draws=500).data["posterior_predictive"] for p in (kept, not_kept)]
+    means = [g["y"].values.reshape(-1, data.n_rows) for g in groups]
+    error = means[0].std(axis=0) / np.sqrt(len(means[0]))
+    assert np.abs((means[0].mean(axis=0) - means[1].mean(axis=0)) / error).max() < 6
+    alone = np.bincount(data.unit) == 1
+    assert alone.any()
+    sd = groups[0]["unit_sd"].values
+    assert np.isnan(sd[..., alone]).all()
+    assert np.isfinite(sd[..., ~alone]).all()
+
+
+def test_predictions_keep_the_digits_of_a_large_outcome(make_small):
+    data = make_small()
+    far = hlm.TwoLevelData(
+        "id", data.unit_ids, data.unit, {**data.level1, "y": data.level1["y"] + 1e9}, data.level2
+    )
+    model = hlm.Model("y = b0 + r\nb0 = g00 + u0")
+    new = model.sample(far, seed=1).with_predictive(draws=50).data["posterior_predictive"]["y"].values
+    near = model.sample(data, seed=1).with_predictive(draws=50).data["posterior_predictive"]["y"].values
+    assert new.std() == pytest.approx(near.std(), rel=0.02)
+
+
+def test_predictions_that_do_not_fit_into_memory_are_refused(hsb, post4, monkeypatch):
+    monkeypatch.setattr("hlmbayes.posterior.predictive.MOST_BYTES", 1 << 20)
+    with pytest.raises(SamplingError, match="do not fit into memory: ask for fewer with draws="):
+        post4.with_predictive()
+
+
+def test_an_effect_names_its_coefficient_and_no_factor_overflows(hsb, post4, make_small):
+    assert post4.variance_is_zero("u1").equals(post4.variance_is_zero("b1"))
+    data = make_small(n_units=200)
+    data.level1["y"][:] += 1e3 * data.unit
+    strong = hlm.Model("y = b0 + r\nb0 = g00 + u0").sample(data, seed=1).variance_is_zero("b0")
+    assert strong["log_bayes_factor"] < -800
+    assert strong["probability_zero"] == 0.0

@@ -114,3 +114,16 @@ def test_rows_are_needed(hsb, model4):
     moments = moments_for(model4, hsb)
     with pytest.raises(SamplingError, match="needs the level-1 rows"):
         model4.pymc(moments, marginal=False)
+
+
+def test_the_direct_sampler_is_not_for_rows(make_small):
+    with pytest.raises(SamplingError, match="is sampled by NUTS"):
+        MODEL.sample(make_small(), marginal=False, sampler="direct")
+
+
+@pytest.mark.slow
+def test_the_model_on_rows_keeps_its_remarks_to_the_verdict(make_small, caplog):
+    with pytest.warns(hlm.HLMWarning, match="DO NOT USE"):
+        post = MODEL.sample(make_small(), marginal=False, seed=1, draws=25, tune=50, keep_effects=False)
+    assert caplog.records == []
+    assert not {"u", "b"} & set(post.data["posterior"].data_vars)

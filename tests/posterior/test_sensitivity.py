@@ -39,7 +39,7 @@ def test_power_scaling_agrees_with_the_direction_of_refits(result):
 
 def test_power_scaling_weights_the_whole_prior(make_small):
     """Weighted by p(theta)^(a - 1), the mean moves as it does under the prior raised to that power."""
-    from hlmbayes.posterior.prior_sensitivity import full_log_prior
+    from hlmbayes.posterior.prior_density import full_log_prior
 
     model = hlm.Model("y = b0 + r\nb0 = g00 + u0")
     priors = hlm.Priors(gamma=hlm.Normal(48.0, 0.7), sd=hlm.HalfNormal(1.0), sigma=hlm.HalfNormal(1.0))
@@ -50,7 +50,7 @@ def test_power_scaling_weights_the_whole_prior(make_small):
     )
     data = make_small(n_units=30)
     post, refit = (model.sample(data, priors=p, seed=1, draws=4000) for p in (priors, squared))
-    log = full_log_prior(post, post.parameter_draws)
+    log = full_log_prior(post.target, post.parameter_draws)
     weight = np.exp(log - log.max())
     mean = np.average(post["g00"].ravel(), weights=weight)
     assert mean == pytest.approx(refit["g00"].mean(), abs=0.2 * refit["g00"].std())
@@ -106,3 +106,7 @@ def test_command_refuses_in_one_line(arguments, words, capsys):
     err = capsys.readouterr().err
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_one_parameter_needs_no_tuple(result):
+    assert result.frame("g00").equals(result.frame(("g00",)))

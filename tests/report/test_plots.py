@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib
@@ -40,12 +40,6 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "influence": hlm.plots.influence,
     "influence_on_effects": hlm.plots.influence_on_effects,
 }
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")
