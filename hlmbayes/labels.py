@@ -61,8 +61,8 @@ class NamedArray(np.ndarray):
         if values.shape != (len(self.names),) * values.ndim or not values.ndim:
             return repr(values)  # a view that the names do not fit
         if values.ndim == 1:
-            return ", ".join(f"{name} {v:.6g}" for name, v in zip(self.names, values.tolist(), strict=True))
-        cells = [["", *self.names], *([n, *(f"{v:.6g}" for v in r)] for n, r in self.items())]
+            return ", ".join(f"{name} {v:.8g}" for name, v in zip(self.names, values.tolist(), strict=True))
+        cells = [["", *self.names], *([n, *(f"{v:.8g}" for v in r)] for n, r in self.items())]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         return "\n".join("  ".join(c.rjust(w) for c, w in zip(r, widths, strict=True)) for r in cells)
 

@@ -20,7 +20,7 @@ EXACT = [
     "hypothesis of 2 rows, F, Kenward-Roger",
     "hypothesis of 2 rows, F, CR2 (HTZ)",
     "interval of the intraclass correlation",
-    "profile interval of sd(b0)",
+    "profile interval of sd[b0]",
     "profile interval of sigma2",
     "chi-square of the slope variance (HLM's table)",
     "homogeneity of level-1 variance, Bartlett",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..equations.model import Model
-from ..errors import EstimationError
+from ..errors import DataError, EstimationError
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design, build_design
 from ..likelihood.evaluate import Evaluation, System, standardise
@@ -104,6 +104,11 @@ def moments_for(model: Model, data: TwoLevelData | Moments) -> Moments:
     """Take the moments of a model's level-1 columns, or check that given moments have them."""
     if isinstance(data, Moments):
         return data
+    if not hasattr(data, "level1_columns"):
+        raise DataError(
+            f"a model wants data that hlmbayes.read has read, got {type(data).__name__}: "
+            'hlmbayes.read(frame, id="school") takes data frames too, level-2 variables in it or in another'
+        )
     level1, level2 = columns_for(model, data)
     return moments_of(data, level1, level2=level2)
 

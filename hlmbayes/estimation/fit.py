@@ -15,6 +15,7 @@ from ..likelihood.criterion import expected_information
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System
 from .hlm_path import Iteration, Start, to_standard
+from .weights import refuse_weighted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,6 +187,20 @@ class Fit:
         return q * (q + 1) // 2 + n_level1 + (self.design.n_fixed if self.method == "ML" else 0)
 
     @property
+    def aic(self) -> float:
+        """Akaike's criterion, deviance + 2 k; k counts the gammas under REML too, as lme4 does."""
+        return self.deviance + 2.0 * self._all_parameters("AIC")
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, deviance + k ln(N), N the level-1 rows and k as for `aic`: lme4's."""
+        return self.deviance + self._all_parameters("BIC") * float(np.log(self.n_rows))
+
+    def _all_parameters(self, what: str) -> int:
+        refuse_weighted(self, what, "sampling")
+        return self.n_parameters + (self.design.n_fixed if self.method == "REML" else 0)
+
+    @property
     def n_rows(self) -> int:
         """Level-1 rows analysed, N."""
         return self.design.n_rows
@@ -287,12 +302,15 @@ class Fit:
         Fixed effects: t intervals with the degrees of freedom ``df`` ("hlm", "satterthwaite",
         "kenward-roger"). Standard deviations, elements of tau, correlations and sigma2: from the
         profile likelihood, around its optimum. With sampling weights the fixed effects' are robust; these
-        and known level-1 variances have no profile intervals.
+        and known level-1 variances have no profile intervals. Where log(sigma2) depends on variables its
+        coefficients have normal intervals, and there are no profile intervals either.
         """
-        from ..inference.profile import fixed_intervals, intervals
+        from ..inference.profile import alpha_intervals, fixed_intervals, intervals
 
         found = fixed_intervals(self, level=level, df=df)
-        if self.weighted_kind not in ("sampling", "variance known"):
+        if self.variance_model is not None:
+            found += alpha_intervals(self.variance_model, level=level)
+        elif self.weighted_kind not in ("sampling", "variance known"):
             found += intervals(self, level=level)
         return _table(found, "parameter", "parameter", ["estimate", "low", "high", "method"])
 
@@ -404,8 +422,8 @@ class Fit:
             f"Fit of {self.model.outcome}: {self.method}, algorithm {self.algorithm!r}, {state} after "
             f"{self.iterations} iterations; {self.n_rows} rows in {self.n_units} units",
             f"gamma  {self.gamma}",
-            "tau    " + "; ".join(" ".join(f"{v:.6g}" for v in row) for row in self.components.tau),
-            f"sigma2 {self.sigma2:.6g}, deviance {self.deviance:.6f}, {self.n_parameters} parameters",
+            "tau    " + "; ".join(" ".join(f"{v:.8g}" for v in row) for row in self.components.tau),
+            f"sigma2 {self.sigma2:.8g}, deviance {self.deviance:.6f}, {self.n_parameters} parameters",
         ]
         return "\n".join([*lines, *self.warnings])
 

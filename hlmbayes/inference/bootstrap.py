@@ -86,10 +86,7 @@ class Bootstrap(Sentence):
         gamma, tau, sigma2 = self.estimates
         names = [*self.gamma_names]
         names += [
-            f"tau({self.random_names[a]})"
-            if a == b
-            else f"tau({self.random_names[a]},{self.random_names[b]})"
-            for a, b in zip(rows, cols, strict=True)
+            f"tau[{self.random_names[a]},{self.random_names[b]}]" for a, b in zip(rows, cols, strict=True)
         ]
         draws = np.column_stack([self.gamma, self.tau[:, rows, cols], self.sigma2])
         values = [*gamma, *tau[rows, cols], sigma2]

@@ -22,6 +22,7 @@ from .hypotheses import p_text
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
+    from ..posterior.target import Target
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -202,8 +203,8 @@ def _count(n: int) -> str:
 # --- what may be compared ------------------------------------------------------------------------
 
 
-def refuse_different_data(fit: Fit, other: Fit) -> None:
-    """Raise where two fits were not made from the same rows of the same outcome."""
+def refuse_different_data(fit: Fit | Target, other: Fit | Target) -> None:
+    """Raise where two fits (or a posterior's target) were not made from the same rows of the same outcome."""
     a, b = fit.design, other.design
     if a.model.outcome.lower() != b.model.outcome.lower():
         raise HypothesisError(

@@ -221,7 +221,7 @@ def reliability(fit: Fit) -> np.ndarray:
     ok = fit.design.full_rank
     variance = fit.components.sigma2 * np.einsum("jaa->ja", unit_ols(fit.design)[1][ok])
     tau = np.diag(fit.components.tau)
-    if not ok.any():
+    if not ok.any() or not len(tau):
         return np.full(len(tau), np.nan)
     weight = fit.design.moments.unit_weight
     return np.average(tau / (tau + variance), axis=0, weights=None if weight is None else weight[ok])

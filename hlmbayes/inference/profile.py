@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import chdtri, stdtrit
+from scipy.special import chdtri, ndtri, stdtrit
 
 from ..estimation.newton import Minimum, Point, minimise
 from ..estimation.weights import refuse_weighted
@@ -27,6 +27,7 @@ from .variance_explained import check_level, refuse_heterogeneous
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
+    from ..estimation.heterogeneous import VarianceModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ def intervals(fit: Fit, *, level: float = 0.95) -> tuple[Interval, ...]:
         low, high = _limits(p, sd, (0.0, np.inf), _sd_chart, (a,))
         unit = e / scale[a]
         sd, low, high = (float(v * unit) for v in (sd, low, high))
-        found.append(Interval(f"sd({names[a]})", sd, low, high, "profile"))
-        found.append(Interval(f"tau({names[a]})", sd**2, low**2, high**2, "profile"))
+        found.append(Interval(f"sd[{names[a]}]", sd, low, high, "profile"))
+        found.append(Interval(f"tau[{names[a]},{names[a]}]", sd**2, low**2, high**2, "profile"))
     for a in range(q):
         for b in range(a):
             found += _pair(p, (b, a), f"{names[a]},{names[b]}", e**2 / (scale[a] * scale[b]))
@@ -96,21 +97,29 @@ def intervals(fit: Fit, *, level: float = 0.95) -> tuple[Interval, ...]:
     return tuple(found)
 
 
+def alpha_intervals(found: VarianceModel, *, level: float) -> tuple[Interval, ...]:
+    """Give normal intervals of the coefficients of log(sigma2), from their standard errors."""
+    check_level(level)
+    reach = float(ndtri(0.5 + level / 2.0)) * found.se
+    values = zip(found.names, found.alpha.tolist(), reach.tolist(), strict=True)
+    return tuple(Interval(name, a, a - h, a + h, "normal") for name, a, h in values)
+
+
 def _pair(p: Profile, pair: tuple[int, int], name: str, unit: float) -> list[Interval]:
     a, b = pair
     covariance, product = float(p.tau[a, b]), float(p.tau[a, a] * p.tau[b, b])
     low, high = _limits(p, covariance, (-np.inf, np.inf), _covariance_chart, pair)
-    found = [Interval(f"tau({name})", covariance * unit, low * unit, high * unit, "profile")]
+    found = [Interval(f"tau[{name}]", covariance * unit, low * unit, high * unit, "profile")]
     if product > 0:
         corr = float(np.clip(covariance / np.sqrt(product), -1.0, 1.0))
         found.append(
             Interval(
-                f"corr({name})", corr, *_limits(p, corr, (-1.0, 1.0), _correlation_chart, pair), "profile"
+                f"corr[{name}]", corr, *_limits(p, corr, (-1.0, 1.0), _correlation_chart, pair), "profile"
             )
         )
     else:  # a variance of zero has no correlation with anything
         nan = float("nan")
-        found.append(Interval(f"corr({name})", nan, nan, nan, "not available"))
+        found.append(Interval(f"corr[{name}]", nan, nan, nan, "not available"))
     return found
 
 

@@ -20,7 +20,9 @@ from .compare import refuse_different_data
 from .hlm_tables import components_covariance
 
 if TYPE_CHECKING:
+    from ..equations.model import Model
     from ..estimation.fit import Fit
+    from ..likelihood.design import Design
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -200,33 +202,13 @@ def plausible_range(
         No such coefficient, one without a random effect, or a predictor it does not have.
     """
     check_level(level)
+    weights, used = middle_of(fit.model, fit.design, coefficient, at)
     name = coefficient.strip().lower()
-    if name not in fit.random_names:
-        kind = "does not vary at random" if name in fit.model.coefficient_names else "is not in the model"
-        raise HypothesisError(
-            f"{coefficient} {kind}; coefficients that do, and so have a plausible range: "
-            f"{', '.join(fit.random_names) or 'none'}"
-        )
     k = fit.random_names.index(name)
-    own = fit.model.coefficients[fit.design.random[k]]
-    values = {str(key).lower(): float(value) for key, value in (at or {}).items()}
-    center, used = 0.0, {}
-    for gamma in own.gammas:
-        variable = gamma.predictor.variable
-        if variable is None:
-            center += float(fit.gamma[gamma.name])
-            continue
-        middle = (
-            fit.design.centers.get(variable.lower(), 0.0) if gamma.predictor.centering == "grand" else 0.0
-        )
-        used[variable] = values.pop(variable.lower(), middle)
-        center += float(fit.gamma[gamma.name]) * (used[variable] - middle)
-    if values:
-        raise HypothesisError(
-            f"{', '.join(values)}: not a level-2 predictor of {name} ({', '.join(used) or 'it has none'})"
-        )
+    center = sum((float(fit.gamma[gamma]) * weight for gamma, weight in weights.items()), 0.0)
     sd = float(np.sqrt(fit.components.tau[k, k]))
     z = float(ndtri(0.5 + level / 2.0))
+    own = fit.model.coefficients[fit.design.random[k]]
     mean = " + ".join(
         g.name if g.predictor.variable is None else f"{g.name}*{g.predictor.variable}" for g in own.gammas
     )
@@ -235,6 +217,42 @@ def plausible_range(
         name, center, sd, center - z * sd, center + z * sd, level, used,
         f"{mean or '0'} +- {z:.2f} sqrt(tau[{name}])", notes,
     )  # fmt: skip
+
+
+def middle_of(
+    model: Model, design: Design, coefficient: str, at: Mapping[str, float] | None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Give what each gamma counts in the mean of a coefficient, and the level-2 values that is at.
+
+    Raises
+    ------
+    HypothesisError
+        No such coefficient, one without a random effect, or a predictor it does not have.
+    """
+    name = coefficient.strip().lower()
+    random = [model.coefficients[r] for r in design.random]
+    own = next((c for c in random if c.name == name), None)
+    if own is None:
+        kind = "does not vary at random" if name in model.coefficient_names else "is not in the model"
+        raise HypothesisError(
+            f"{coefficient} {kind}; coefficients that do, and so have a plausible range: "
+            f"{', '.join(c.name for c in random) or 'none'}"
+        )
+    values = {str(key).lower(): float(value) for key, value in (at or {}).items()}
+    weights, used = {}, {}
+    for gamma in own.gammas:
+        variable = gamma.predictor.variable
+        if variable is None:
+            weights[gamma.name] = 1.0
+            continue
+        middle = design.centers.get(variable.lower(), 0.0) if gamma.predictor.centering == "grand" else 0.0
+        used[variable] = values.pop(variable.lower(), middle)
+        weights[gamma.name] = used[variable] - middle
+    if values:
+        raise HypothesisError(
+            f"{', '.join(values)}: not a level-2 predictor of {name} ({', '.join(used) or 'it has none'})"
+        )
+    return weights, used
 
 
 def variance_explained(fit: Fit, base: Fit) -> VarianceExplained:

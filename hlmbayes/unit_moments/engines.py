@@ -81,7 +81,7 @@ def moments(
     >>> model.fit(moments)
     """
     level1 = _names(columns, (model.outcome, *model.level1_variables) if model else ())
-    second = _names(level2, model.level2_variables if model else ())
+    second = _names(level2, _level2_of(model) if model else ())
     if not level1:
         raise DataError("which columns? Give model=, or columns=[...] with the outcome among them")
     frame = open_source(source, engine)
@@ -91,6 +91,12 @@ def moments(
     inside = () if level2_source is not None else second
     taken = aggregate(frame, id, level1, inside)
     return taken if level2_source is None else _join_level2(taken, level2_source, id, second)
+
+
+def _level2_of(model: Model) -> list[str]:
+    """List the level-2 variables of a model; those of log(sigma2) must be of level 2 for moments to do."""
+    of_variance = model.log_sigma2.variables if model.log_sigma2 else ()
+    return [*model.level2_variables, *of_variance]
 
 
 def _names(asked: Sequence[str] | None, needed: Sequence[str]) -> tuple[str, ...]:

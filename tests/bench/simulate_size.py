@@ -110,7 +110,7 @@ def interval_tests(fit: Fit) -> Iterator[tuple[str, float]]:
     p, scale, e = _prepare(fit, 0.95)
     ratio = np.sqrt(TAU[0, 0] / SIGMA2) * scale[0]
     yield "interval of the intraclass correlation", rises(p, _ratio_chart, [0, 1], ratio)
-    yield "profile interval of sd(b0)", rises(p, _sd_chart, [0, 1], scale[0] / e)
+    yield "profile interval of sd[b0]", rises(p, _sd_chart, [0, 1], scale[0] / e)
     yield "profile interval of sigma2", rises(p, _sigma_chart, [0, 1], np.log(SIGMA2 / e**2))
 
 

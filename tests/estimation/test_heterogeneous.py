@@ -199,3 +199,13 @@ def test_moments_alone_cannot_tell_a_level1_covariate() -> None:
     assert level2.fit(moments_for(level2, data)).deviance == pytest.approx(
         level2.fit(data).deviance, abs=1e-9
     )
+
+
+def test_intervals_of_the_coefficients_of_log_sigma2() -> None:
+    fit = Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*d").fit(small(26).data())
+    table = fit.confint()
+    found = fit.variance_model
+    assert list(table.index[-2:]) == ["a0", "a1"]
+    np.testing.assert_allclose(table["low"][-2:], found.alpha - 1.959964 * found.se, rtol=1e-6)
+    np.testing.assert_allclose(table["high"][-2:], found.alpha + 1.959964 * found.se, rtol=1e-6)
+    assert set(table["method"][-2:]) == {"normal"}

@@ -75,7 +75,7 @@ def test_seeded_and_with_progress() -> None:
     assert (a.n, a.seed, a.n_failed) == (20, 7, 0)
     text = str(a)
     assert "20 data sets (seed 7)" in text
-    assert "tau(b1,b0)" in text
+    assert "tau[b1,b0]" in text
 
 
 def test_balanced_data_have_the_standard_errors_of_theory() -> None:

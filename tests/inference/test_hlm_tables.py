@@ -80,3 +80,8 @@ def test_the_table_says_which_standard_errors_and_degrees_of_freedom_it_has() ->
         basis = fit.fixed_effects(robust, df=df).attrs
         assert errors in basis["standard_errors"]
         assert basis["df"].startswith(degrees)
+
+
+def test_reliability_without_random_effects_is_empty() -> None:
+    fit = Model("y = b0 + b1*x + r\nb0 = g00\nb1 = g10").fit(small(14).data())
+    assert fit.reliability().shape == (0,)

@@ -19,7 +19,7 @@ from tests.small import MODELS, model, small
 
 FILE = Path(__file__).parents[1] / "oracles" / "profile.json"
 CASES: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))["cases"]
-NAMES = {"tau00": "tau(b0)", "tau10": "tau(b1,b0)", "tau11": "tau(b1)", "sigma2": "sigma2"}
+NAMES = {"tau00": "tau[b0,b0]", "tau10": "tau[b1,b0]", "tau11": "tau[b1,b1]", "sigma2": "sigma2"}
 
 
 def by_name(found: tuple[Interval, ...]) -> dict[str, Interval]:
@@ -45,11 +45,11 @@ def test_intervals_equal_the_dense_ones(name: str, method: str) -> None:
     if method == "ML":
         printed = case["lme4_confint_ML"]
         lme4 = dict(zip(printed["names"], zip(printed["lower"], printed["upper"], strict=True), strict=True))
-        for key, mine in (("sd_z1|id", "sd(b0)"), ("sd_z2|id", "sd(b1)"), ("sigma", "sigma")):
+        for key, mine in (("sd_z1|id", "sd[b0]"), ("sd_z2|id", "sd[b1]"), ("sigma", "sigma")):
             if key in lme4:
                 assert [found[mine].low, found[mine].high] == pytest.approx(lme4[key], rel=1e-4)
     if (name, method) == ("model3_random_coefficients", "ML"):
-        mine = found["corr(b1,b0)"]
+        mine = found["corr[b1,b0]"]
         assert [mine.low, mine.high] == pytest.approx(lme4["cor_z2.z1|id"], abs=1e-4)
 
 
@@ -76,7 +76,7 @@ def test_a_correlation_limit_is_where_the_dense_profile_says() -> None:
     level2 = {"w": np.array([table["w"][unit == j][0] for j in range(unit.max() + 1)])}
     rows = dense(m, {"y": table["y"], "x": table["x"]}, unit, level2)
     fit = m.fit(case_data("small"), method="ML")
-    low = by_name(intervals(fit))["corr(b1,b0)"].low
+    low = by_name(intervals(fit))["corr[b1,b0]"].low
     cut = fit.deviance + 3.841458820694124
     assert deviance_at_correlation(rows, low, False) == pytest.approx(cut, abs=1e-4)
     assert deviance_at_correlation(rows, -0.6, False) > cut
@@ -106,7 +106,7 @@ def test_three_random_coefficients_by_brute_force() -> None:
             x = optimize.minimize(objective, x, method="BFGS", options={"gtol": 1e-5}).x
         return objective(x)
 
-    for (a, b), name in (((0, 0), "tau(b0)"), ((2, 0), "tau(b2,b0)")):
+    for (a, b), name in (((0, 0), "tau[b0,b0]"), ((2, 0), "tau[b2,b0]")):
         for value in (found[name].low, found[name].high):
             assert held(a, b, value) == pytest.approx(cut, abs=5e-3)
 
@@ -131,7 +131,7 @@ def test_the_table_has_fixed_effects_first() -> None:
     effects = fit.fixed_effects(df="satterthwaite")
     half = stats.t.ppf(0.95, effects["df"]["g01"]) * effects["se"]["g01"]
     assert table["high"]["g01"] == pytest.approx(effects["coefficient"]["g01"] + half)
-    assert list(table.index[:5]) == ["g00", "g01", "g10", "g11", "sd(b0)"]
+    assert list(table.index[:5]) == ["g00", "g01", "g10", "g11", "sd[b0]"]
     assert table["method"]["g01"] == "t, satterthwaite d.f."
     assert table["low"]["sigma2"] == pytest.approx(table["low"]["sigma"] ** 2)
     wider = fit.confint(0.99)
@@ -150,7 +150,8 @@ def test_intervals_follow_the_units_of_the_data() -> None:
     first = by_name(intervals(m.fit(source.data())))
     source.columns["y"] = 1e5 + 100 * source.columns["y"]
     second = by_name(intervals(m.fit(source.data())))
-    for name, power in (("sd(b0)", 1), ("tau(b1)", 2), ("corr(b1,b0)", 0), ("sigma2", 2), ("tau(b1,b0)", 2)):
+    powers = {"sd[b0]": 1, "tau[b1,b1]": 2, "corr[b1,b0]": 0, "sigma2": 2, "tau[b1,b0]": 2}
+    for name, power in powers.items():
         expected = np.array([first[name].low, first[name].high]) * 100.0**power
         np.testing.assert_allclose([second[name].low, second[name].high], expected, rtol=1e-5, atol=1e-6)
 

@@ -246,3 +246,11 @@ def test_what_is_asked_wrongly_is_refused_in_words(tmp_path, monkeypatch) -> Non
         hlm.moments("rows*.parquet", columns=["y"])
     frame_of().to_parquet(tmp_path / "rows.parquet")
     assert hlm.moments(tmp_path / "rows.parquet", columns=["y"]).n_units == 13
+
+
+def test_level2_variables_of_log_sigma2_are_taken_too() -> None:
+    frame = frame_of()
+    m = hlm.Model("y = b0 + r\nb0 = g00 + u0\nlog(sigma2) = a0 + a1*v")
+    taken = hlm.moments(frame, model=m)
+    assert list(taken.level2) == ["v"]
+    assert m.fit(taken).deviance == pytest.approx(m.fit(hlm.read(frame, id="id")).deviance, abs=1e-9)
