@@ -50,7 +50,7 @@ def fit(
     algorithm : "exact" or "hlm"
         The optimum of the likelihood, or HLM 6.08's iterations, which stop before it.
     weights : Weights, optional
-        Sampling weights; see `hlmbayes.weights`.
+        Sampling weights; see `hlmbayes.estimation.weights`.
     frequency : Frequencies, optional
         How many identical rows and units each record stands for.
     precision : str, optional

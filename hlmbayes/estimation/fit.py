@@ -274,7 +274,7 @@ class Fit:
     # --- residuals ---
 
     def residuals(self, level: int = 2, extra: str | Sequence[str] = ()) -> pd.DataFrame:
-        """Return the level-2 or level-1 residual file under HLM's names; see `residual_frames.residuals`.
+        """Return the level-2 or level-1 residual file in HLM's names; see `hlmbayes.residuals.frames`.
 
         ``extra`` names variables to add ("all": all of that level).
         """

@@ -46,7 +46,7 @@ def fit_imputed(
     ----------
     model : Model
     data : sequence of TwoLevelData, or one where ``outcomes`` are given
-        See `imputed_data.read_imputed`. With ``outcomes`` and several data sets, one outcome each.
+        See `hlmbayes.read_imputed`. With ``outcomes`` and several data sets, one outcome each.
     outcomes : sequence of str
         Plausible values of the outcome: each takes the place of the model's outcome in turn.
     workers : int, optional

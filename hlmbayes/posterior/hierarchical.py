@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def sample_rows(model: Model, data: Any, priors: Priors, settings: Settings) -> Posterior:
-    """Sample the non-centred model on rows; see `hlmbayes.posterior.sample`.
+    """Sample the non-centred model on rows; see `hlmbayes.posterior.posterior.sample`.
 
     Raises
     ------

@@ -99,11 +99,11 @@ def sample_imputed(
     ----------
     model : Model
     data, outcomes
-        As `hlmbayes.imputation.fit_imputed`.
+        As `hlmbayes.fit_imputed`.
     seed : int, optional
         The data sets get seeds that follow from it.
     **options
-        As `hlmbayes.posterior.sample`.
+        As `hlmbayes.posterior.posterior.sample`.
 
     Raises
     ------

@@ -318,7 +318,7 @@ def _log_prior(phi, reference, curves, shapes, gradient):  # type: ignore[no-unt
 
 @njit(**INSIDE)
 def _correlations(phi, c):  # type: ignore[no-untyped-def]
-    """Write C (q, q); see `marginal.correlation_factor`."""
+    """Write C (q, q); see `coordinates.correlation_factor`."""
     q = c.shape[0]
     at = q
     for i in range(q):

@@ -47,7 +47,7 @@ def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bo
     Returns
     -------
     pymc.Model
-        Variables gamma, sd, corr, tau, sigma (or alpha), and u where ``marginal`` is False.
+        Variables gamma, sd, tau_corr, tau, sigma (or alpha), and u where ``marginal`` is False.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _signed(name: str, prior: SdPrior) -> Any:
 
 
 def _factor(priors: ResolvedPriors) -> Any:
-    """Give a square root of tau (q, q); adds sd, corr and tau to the model at hand."""
+    """Give a square root of tau (q, q); adds sd, tau_corr and tau to the model at hand."""
     q = len(priors.random_names)
     if not q:
         return pt.zeros((0, 0))

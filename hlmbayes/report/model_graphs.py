@@ -34,7 +34,7 @@ def predicted(
     """Draw the predicted outcome over a variable, a line for each value of up to two others.
 
     ``predicted(fit, "ses", by={"sector": "all", "meanses": "quartiles"})``: colours for the values of the
-    first variable, dashes for those of the second. See `hlmbayes.predictions.predict`.
+    first variable, dashes for those of the second. See `hlmbayes.diagnostics.predictions.predict`.
 
     Raises
     ------

@@ -263,3 +263,20 @@ def test_importing_the_package_stays_light() -> None:
     code = f"import sys, hlmbayes; print(sorted(set(sys.modules) & {heavy}))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+@pytest.mark.parametrize("name", ["model1_unconditional", "model4_intercepts_slopes"])
+def test_information_criteria_are_those_of_lme4(hsb, name: str, method: str) -> None:
+    case = LME4[name]
+    fit = Model("\n".join(case["equations"])).fit(hsb, method=method)
+    best = case[method]["lme4"]["best_of_optimisers"]
+    assert fit.aic == pytest.approx(best["AIC"], abs=1e-6)
+    assert fit.bic == pytest.approx(best["BIC"], abs=1e-6)
+
+
+def test_a_data_frame_that_was_not_read_is_refused_in_words() -> None:
+    import pandas as pd
+
+    with pytest.raises(DataError, match=r"hlmbayes\.read\(frame, id="):
+        model("means").fit(pd.DataFrame({"id": [1, 1, 2], "y": [1.0, 2.0, 3.0]}))

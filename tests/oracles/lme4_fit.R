@@ -25,7 +25,7 @@ one <- function(reml) {
     fval <- devfun(theta)
     m <- mkMerMod(environment(devfun), list(par = theta, fval = fval, conv = 0), lf$reTrms, fr = lf$fr)
     v <- VarCorr(m)[[1]]
-    list(criterion = unbox(fval), logLik = unbox(as.numeric(logLik(m))), gamma = unname(fixef(m)), vcov = unname(as.matrix(vcov(m))),
+    list(criterion = unbox(fval), logLik = unbox(as.numeric(logLik(m))), AIC = unbox(AIC(m)), BIC = unbox(BIC(m)), gamma = unname(fixef(m)), vcov = unname(as.matrix(vcov(m))),
          tau = matrix(as.numeric(v), nrow(v)), sigma2 = unbox(sigma(m)^2), theta = theta)
   }
   best <- tries[[which.min(sapply(tries, function(o) o$fval))]]
