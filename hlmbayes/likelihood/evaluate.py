@@ -5,9 +5,9 @@ tau is an ordinary point. With A = Z'Z and D the level-1 columns,
 
     Z'V^-1[Z D e] = (I + A Theta)^-1 Z'[Z D e]                                  (times 1 / sigma2)
 
-In closed form for one and two random coefficients (adjugates: every term is a sum of positive ones);
-beyond, with Theta = L L' and I + L'AL = C C', as Z'[Z D e] - S_z'S, S = C^-1 L'Z'[Z D e] (Bates &
-Pinheiro 1998; Lindstrom & Bates 1988 for the profile).
+In closed form for one and two random coefficients (adjugates: sums of positive terms); beyond, with
+Theta = L L' and I + L'AL = C C', as Z'[Z D e] - S_z'S, S = C^-1 L'Z'[Z D e] (Bates & Pinheiro 1998;
+Lindstrom & Bates 1988 for the profile). The other columns D of any model are D'[D e] - S'S.
 
 The level-2 predictors enter last: X_j = D_j W_j, and W_j is linear in the few level-2 columns U. So
 sums over units are sums of (planes of D'V^-1D) by (products of level-2 columns), and the fixed effects,
@@ -136,77 +136,93 @@ def weigh(system: System, theta: np.ndarray, factor: np.ndarray) -> Weighed:
     lay, q, p, J = system.layout, system.n_random, system.p, system.n_units
     e, r = np.empty((p * (p + 1) // 2, J)), np.empty((p, J))
     by_pairs, by_level2 = np.zeros((len(e), len(lay.pairs_u[0]))), np.zeros((p, len(system.level2)))
+    apply = _in_closed_form if q <= 2 else _by_cholesky
     logdet = quadratic = 0.0
     for block in blocks(J):
-        logdet += _weigh_random(system, theta, factor, block, e[: lay.nk, block], r[:q, block])
+        det, s = apply(system, theta, factor, block, e[: lay.nk, block], r[:q, block])
+        logdet, quadratic = logdet + det, quadratic + float(np.sum(s[:, -1] ** 2))
         if p > q:
-            _weigh_others(system, theta, block, e[:, block], r[:, block])
+            _weigh_others(system, block, s, e[:, block], r[:, block])
         by_pairs += e[:, block] @ system.level2_pairs(block).T
         by_level2 += r[:, block] @ system.level2[:, block].T
-        t = system.products[:, p, block]
-        quadratic += float(np.sum(theta * (t @ r[:q, block].T)))
     return Weighed(e, r, by_pairs, by_level2, logdet, quadratic)
 
 
-def _weigh_random(
+def _in_closed_form(
     system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
-) -> float:
-    """Write Z'V^-1D (its distinct planes) into k and Z'V^-1e into v, (q, J); give log|V|."""
+) -> tuple[float, np.ndarray]:
+    """Write Z'V^-1D (its distinct planes) and Z'V^-1e for at most two random coefficients.
+
+    Gives log|V| and S = C^-1 L'Z'[D e] without Z's columns.
+    """
     q, products = system.n_random, system.products[:, :, block]
-    if q == 0:
-        return 0.0
-    if q == 1:
-        inverse = 1.0 / (1.0 + theta[0, 0] * products[0, 0])
-        np.multiply(products[0, :-1], inverse, out=k)
-        np.multiply(products[0, -1:], inverse, out=v)
-        return -float(np.log(inverse).sum())
     if q == 2:
-        root = factor[0, 0] * factor[1, 1] - factor[0, 1] * factor[1, 0]
-        return _weigh_two(system, theta, float(root) ** 2, block, k, v)
-    c, s = _factor_and_solve(products, factor)
-    m, n = q * (q + 1) // 2, len(v[0])
-    for a in range(q):
-        row = slice(a * (a + 1) // 2, (a + 1) * (a + 2) // 2)
-        np.subtract(products[a, : a + 1], np.einsum("cj,cbj->bj", s[:, a], s[:, : a + 1]), out=k[row])
-    rest = products[:, q:] - np.einsum("caj,cbj->abj", s[:, :q], s[:, q:])
-    if len(k) > m:
-        k[m:] = rest[:, :-1].reshape(len(k) - m, n)
-    v[:] = rest[:, -1]
-    return 2.0 * float(np.log(np.prod([c[a, a] for a in range(q)], axis=0)).sum())
+        return _two(system, theta, factor, block, k, v)
+    if q == 0:
+        return 0.0, products
+    inverse = 1.0 / (1.0 + theta[0, 0] * products[0, 0])
+    np.multiply(products[0, :-1], inverse, out=k)
+    np.multiply(products[0, -1:], inverse, out=v)
+    return -float(np.log(inverse).sum()), np.sqrt(theta[0, 0] * inverse) * products[:, 1:]
 
 
-def _weigh_two(
-    system: System, theta: np.ndarray, det: float, block: slice, k: np.ndarray, v: np.ndarray
-) -> float:
-    """Do it for q = 2: (I + A Theta)^-1 = (I + adj(Theta) adj(A)) / (1 + tr(A Theta) + |A| |Theta|)."""
-    table, turned = system.adjugate
+def _two(
+    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Do it for q = 2: (I + A Theta)^-1 = (I + adj(Theta) adj(A)) / |R|, R = I + G'G, G = (root of A)'L.
+
+    |R| = 1 + |G|^2 + det(G)^2: a sum of squares, as R_00 is.
+    """
+    table, turned, root = (part[..., block] for part in system.adjugate)
     (a, b), (_, d) = theta.tolist()
-    adjugate = np.array([[d, -b], [-b, a]])
-    numerators = np.array(
-        [[1.0, a, 2 * b, d, det], [0, 1, 0, 0, d], [0, 0, 1, 0, -b], [0, 0, 0, 1, a]]
-    ) @ table[:, block]  # fmt: skip
-    inverse = 1.0 / numerators[0]
-    np.multiply(numerators[1:], inverse, out=k[:3])
-    rest = turned[:, :, block]
-    part = np.tensordot(adjugate, rest, axes=1)
-    part += system.products[:, 2:, block]
+    upper, lower = factor.T @ root[:2], np.multiply.outer(factor[1], root[2])
+    r00, r11 = upper[0] ** 2 + lower[0] ** 2, upper[1] ** 2 + lower[1] ** 2
+    det = float(factor[0, 0] * factor[1, 1] - factor[0, 1] * factor[1, 0]) ** 2
+    inverse = 1.0 / (1.0 + r00 + r11 + det * table[3])
+    numerators = np.array([[1, 0, 0, d], [0, 1, 0, -b], [0, 0, 1, a]]) @ table
+    np.multiply(numerators, inverse, out=k[:3])
+    rest = system.products[:, 2:, block]
+    part = np.tensordot(np.array([[d, -b], [-b, a]]), turned, axes=1)
+    part += rest
     part *= inverse
     if len(k) > 3:
         k[3:] = part[:, :-1].reshape(len(k) - 3, -1)
     v[:] = part[:, -1]
-    return -float(np.log(inverse).sum())
+    r00 += 1.0
+    s = np.tensordot(factor.T, rest, axes=1)
+    s[1] -= (upper[0] * upper[1] + lower[0] * lower[1]) / r00 * s[0]
+    s[1] *= np.sqrt(r00 * inverse)
+    s[0] /= np.sqrt(r00)
+    return -float(np.log(inverse).sum()), s
 
 
-def _weigh_others(system: System, theta: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray) -> None:
-    """Write the planes of the columns that are not random: D'D - B'Theta K and D'e - B'Theta v."""
-    lay, q = system.layout, system.n_random
-    rows, cols = np.tril_indices(system.p - q)
-    b, others = system.products[:, q:-1, block], system.others[:, :, block]
-    e[lay.nk :], r[q:] = others[rows, cols], others[:, -1]
-    if q:
-        shrunk = np.tensordot(theta, e[lay.k[:, q:]], axes=1)
-        e[lay.nk :] -= np.einsum("amj,amj->mj", b[:, rows], shrunk[:, cols])
-        r[q:] -= np.einsum("amj,aj->mj", b, theta @ r[:q])
+def _by_cholesky(
+    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Do it for any number of random coefficients: Z'V^-1[D e] = Z'[D e] - S_z'S."""
+    q, products = system.n_random, system.products[:, :, block]
+    c, s = _factor_and_solve(products, factor)
+    for a in range(q):
+        row = slice(a * (a + 1) // 2, (a + 1) * (a + 2) // 2)
+        np.subtract(products[a, : a + 1], np.einsum("cj,cbj->bj", s[:, a], s[:, : a + 1]), out=k[row])
+    rest = products[:, q:] - np.einsum("caj,cbj->abj", s[:, :q], s[:, q:])
+    m = q * (q + 1) // 2
+    k[m:] = rest[:, :-1].reshape(len(k) - m, products.shape[2])
+    v[:] = rest[:, -1]
+    return 2.0 * float(np.log(np.prod([c[a, a] for a in range(q)], axis=0)).sum()), s[:, q:]
+
+
+def _weigh_others(system: System, block: slice, s: np.ndarray, e: np.ndarray, r: np.ndarray) -> None:
+    """Write the planes of the columns that are not random: D'D - S'S and D'e - S'S_e.
+
+    Squares of S, and not Theta times the small differences Z'V^-1D, keep their digits where tau is large
+    beside sigma2.
+    """
+    nk, others = system.layout.nk, system.others[:, :, block]
+    rows, cols = np.tril_indices(system.p - system.n_random)
+    left = s[:, :-1]
+    e[nk:] = others[rows, cols] - np.einsum("cmj,cmj->mj", left[:, rows], left[:, cols])
+    r[system.n_random :] = others[:, -1] - np.einsum("cmj,cj->mj", left, s[:, -1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

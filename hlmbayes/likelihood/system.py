@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtri
 
 from ..errors import EstimationError
-from .design import Design, x_sums
+from .design import Design
 from .planes import Layout, layout
 
 LARGEST_TABLE = 1 << 23  # numbers: products of level-2 columns are kept up to here, else made block by block
@@ -47,6 +46,8 @@ class System:
         A with Z = Z* A^-1: tau = A Theta* A' times sigma2 of the data.
     gamma_scale : ndarray, shape (F,)
     e_scale : float
+    det : ndarray, shape (J,), optional
+        |Z*'Z*| where Z has two columns.
     unit_weight : ndarray, shape (J,), optional
         Sampling weights of the units: sums over units, ``xx``, ``xe``, ``ee``, ``n`` among them, have them.
     """
@@ -66,6 +67,7 @@ class System:
     to_tau: np.ndarray
     gamma_scale: np.ndarray
     e_scale: float
+    det: np.ndarray | None = None
     unit_weight: np.ndarray | None = None
 
     @property
@@ -104,12 +106,18 @@ class System:
         return self.level2[rows, block] * self.level2[cols, block]
 
     @cached_property
-    def adjugate(self) -> tuple[np.ndarray, np.ndarray]:
-        """What two random coefficients need: [1, A_00, A_10, A_11, |A|] (5, J) and adj(A) [B t], A = Z'Z."""
+    def adjugate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What two random coefficients need of A = Z'Z and [B t], the other products.
+
+        [A_00, A_10, A_11, |A|] (4, J), adj(A) [B t], and the lower triangle by rows of A's root (3, J).
+        """
         a, rest = self.products[:, :2], self.products[:, 2:]
-        table = np.stack([np.ones(self.n_units), a[0, 0], a[1, 0], a[1, 1], a[0, 0] * a[1, 1] - a[1, 0] ** 2])
+        inverse = 1.0 / np.where(a[0, 0] > 0, a[0, 0], 1.0)
+        assert self.det is not None  # the unit's second column beside the first, without squares that cancel
+        left = np.where(a[0, 0] > 0, self.det * inverse, a[1, 1])
+        table = np.stack([a[0, 0], a[1, 0], a[1, 1], self.det])
         turned = np.stack([a[1, 1] * rest[0] - a[1, 0] * rest[1], a[0, 0] * rest[1] - a[1, 0] * rest[0]])
-        return table, turned
+        return table, turned, np.stack([np.sqrt(a[0, 0]), a[1, 0] * np.sqrt(inverse), np.sqrt(left)])
 
     @cached_property
     def columns(self) -> tuple[np.ndarray, ...]:
@@ -138,61 +146,19 @@ def standardise(design: Design) -> System:
 
 def scale_design(design: Design) -> System:
     """Do `standardise` whatever the weights of the units."""
-    q, p, J = design.n_random, design.n_coefficients, design.n_units
+    q, bases = design.n_random, design.bases
     n = float(design.n.sum())
-    order = design.order
     ee = float(design.ee.sum())
     e_scale = (ee / n) ** 0.5
     if not e_scale > 0:
         raise EstimationError(
             "the fixed effects fit every row exactly: there is no variance left to estimate"
         )
-    dd, de = design.dd.transpose(1, 2, 0), design.de.T
-    if not np.array_equal(order, np.arange(p)):
-        dd, de = dd[order[:, None], order], de[order]
-    basis = _orthonormal_basis(dd.sum(axis=2) / n, q)
-    turn = np.ascontiguousarray(basis.T)
-    dd = np.matmul(turn, (turn @ dd.reshape(p, p * J)).reshape(p, p, J))
-    products = np.concatenate([dd, ((turn / e_scale) @ de)[:, None]], axis=1)
-    loading = _upper_inverse(basis) @ design.loading[:, order]
-    xx, xe = x_sums(products, design.level2, loading)
-    gamma_scale = np.sqrt(n / np.diag(xx))
-    loading *= gamma_scale[:, None, None]
-    xx *= gamma_scale[:, None] * gamma_scale
-    xe *= gamma_scale
-    whitener = _whitener(xx / n)
-    white = whitener @ loading.reshape(len(xe), p * len(design.level2))
+    de = (bases.basis.T / e_scale) @ design.de.T[design.order]
+    products = np.concatenate([bases.dd, de[:, None]], axis=1)
+    xe = bases.loading.reshape(design.n_fixed, len(bases.sums)) @ (de @ design.level2.T).reshape(-1)
+    xx = bases.xx
     return System(
-        products[:q], products[q:, q:], design.level2, loading, white,
-        whitener, xx, xe, xx, xe, n * 1.0, n, basis[:q, :q] * e_scale, gamma_scale * e_scale, e_scale,
+        products[:q], products[q:, q:], design.level2, bases.loading, bases.white, bases.whitener,
+        xx, xe, xx, xe, n * 1.0, n, design.z_basis * e_scale, bases.scale * e_scale, e_scale, bases.det,
     )  # fmt: skip
-
-
-def _orthonormal_basis(dd: np.ndarray, q: int) -> np.ndarray:
-    """Give B, upper triangular, with (D B) of unit mean square and its first q columns orthogonal."""
-    scale = np.sqrt(dd.diagonal())
-    scale[scale == 0] = 1.0
-    basis = np.diag(1.0 / scale)
-    if q:
-        chol, failed = dpotrf(dd[:q, :q] / np.outer(scale[:q], scale[:q]), lower=1)
-        if failed or chol.diagonal().min() < 1e-7:
-            raise EstimationError(
-                "the random coefficients are collinear in the data, so their variances cannot be told apart: "
-                "make one of them nonrandom"
-            )
-        basis[:q, :q] = basis[:q, :q] @ dtrtri(chol, lower=1)[0].T
-    return basis
-
-
-def _upper_inverse(basis: np.ndarray) -> np.ndarray:
-    return dtrtri(basis)[0] if len(basis) else basis
-
-
-def _whitener(xx: np.ndarray) -> np.ndarray:
-    """Give R^-1 with X'X / n = R R', lower triangular."""
-    if not len(xx):
-        return xx
-    chol, failed = dpotrf(xx, lower=1)
-    if failed:
-        raise EstimationError("the fixed effects are collinear in the data: take one out")
-    return dtrtri(chol, lower=1)[0]

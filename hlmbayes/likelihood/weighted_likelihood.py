@@ -23,17 +23,17 @@ def weighted_system(design: Design) -> System:
     weight = design.moments.unit_weight
     system = scale_design(with_unit_weights(design))
     own = {"products": system.products / weight, "others": system.others / weight}
-    return replace(system, **own, unit_weight=weight)
+    return replace(system, **own, unit_weight=weight, det=None)
 
 
 def with_unit_weights(design: Design) -> Design:
     """Multiply every unit's cross-products by the unit's weight, as sums over units want them."""
     weight = design.moments.unit_weight
     assert weight is not None
-    row = weight[:, None]
     return replace(
-        design, n=weight * design.n, dd=row[:, None] * design.dd, de=row * design.de, ee=weight * design.ee
-    )
+        design, n=weight * design.n, products=design.products.weighted(weight),
+        de=weight[:, None] * design.de, ee=weight * design.ee,
+    )  # fmt: skip
 
 
 def evaluate_weighted(system: System, factor: np.ndarray) -> Evaluation:

@@ -92,7 +92,7 @@ def _new_unit_means(
     target: Target, b: np.ndarray, sigma: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     design = target.design
-    expected = np.einsum("cdjp,jp->cdj", b, design.level1_mean)
+    expected = np.einsum("cdjp,pj->cdj", b, design.products.mean)
     noise = rng.standard_normal(expected.shape) / np.sqrt(design.n)
     return {"unit_mean": expected + sigma[..., None] * noise}
 

@@ -11,7 +11,7 @@ from hlmbayes.equations.model import Model
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood import evaluate as likelihood
 from hlmbayes.likelihood import planes, system
-from hlmbayes.likelihood.design import build_design, scatter_x, scatter_xx
+from hlmbayes.likelihood.design import build_design, scatter_x
 from hlmbayes.likelihood.evaluate import Evaluation, evaluate, expand_x, reduce_products, standardise
 from tests.small import MODELS, model, small
 
@@ -37,15 +37,7 @@ def test_closed_forms_equal_cholesky(monkeypatch, name: str) -> None:
     s = made(name)
     closed = evaluate(s, root(s.n_random))
 
-    def by_cholesky(system, theta, factor, block, k, v):
-        logdet, _, reduced = reduce_products(system.products[:, :, block], factor)
-        for a in range(system.n_random):
-            for c in range(system.p):
-                k[system.layout.k[a, c]] = reduced[a, c]
-        v[:] = reduced[:, -1]
-        return float(logdet.sum())
-
-    monkeypatch.setattr(likelihood, "_weigh_random", by_cholesky)
+    monkeypatch.setattr(likelihood, "_in_closed_form", likelihood._by_cholesky)
     assert_same(closed, evaluate(s, root(s.n_random)))
 
 
@@ -96,7 +88,8 @@ def test_the_systems_x_is_the_designs(name: str) -> None:
     m = model(name)
     design = build_design(m, moments_for(m, small(3, n_units=30).data()))
     s = standardise(design)
-    xx = scatter_xx(design.dd, design.w, design.columns, design.n_fixed)
+    x = design.x_blocks()
+    xx = np.einsum("jaf,jab,jbg->fg", x, design.dd, x)
     scale = s.gamma_scale / s.e_scale
     np.testing.assert_allclose(s.xx, xx * np.outer(scale, scale), rtol=1e-10, atol=1e-9)
     np.testing.assert_allclose(np.diag(s.xx), design.n.sum(), rtol=1e-12)
