@@ -25,6 +25,7 @@ ZERO = 1e-7  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) bel
 GROWS = 1e-7  # a gradient below minus this, relative to its natural size, asks a direction to grow
 DIFFERENT = 1e-5  # between the criterion at two optima: a smaller difference may be rounding
 NEAR = 4.0  # above an optimum found: up to here another search may be seen to go there too
+AGREES = 0.2  # relative, between what the criterion is above an optimum and what its expansion says
 NO_RESIDUAL = 1e-9  # level-1 variance relative to the OLS residual's: below it rounding takes over
 HARDLY_A_RESIDUAL = 1e-5  # the same where a search did not come to an end
 
@@ -132,7 +133,7 @@ def _joins(
             return False
         away = evaluation(point).theta - floor.theta
         expected = np.sum(c.gradient * away) + 0.5 * np.einsum("ab,abcd,cd", away, c.hessian, away)
-        return bool(abs(rise - expected) < 0.5 * abs(rise) + 1e-6)
+        return bool(abs(rise - expected) < AGREES * abs(rise) + 1e-6)
 
     return joins
 

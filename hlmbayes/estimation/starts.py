@@ -56,9 +56,12 @@ def other_starts(system: System, reml: bool, sigma2: float | None) -> Iterator[n
         found = scoring_start(system, reml, sigma2, size)
         if found is not None:
             yield found
-    if system.n_units <= FEW_UNITS:
-        for size in (0.01, 1.0, 100.0, 1e4):
-            yield np.sqrt(size) * np.eye(q)
+    if system.n_units > FEW_UNITS:
+        return
+    for size in (0.01, 1.0, 100.0, 1e4):
+        yield np.sqrt(size) * np.eye(q)
+    for k in range(q if q > 1 else 0):  # one coefficient varies, the others hardly
+        yield np.diag(np.where(np.arange(q) == k, 10.0, 0.1))
 
 
 def scoring_start(system: System, reml: bool, sigma2: float | None, size: float) -> np.ndarray | None:

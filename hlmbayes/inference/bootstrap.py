@@ -167,7 +167,7 @@ def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float,
     from ..estimation.zero_variance import describe_boundary
 
     system = standardise(design)
-    at = evaluation(optimum(system, reml).point)
+    at = evaluation(optimum(system, reml, thorough=False).point)
     boundary = describe_boundary(design, system, at)
     s2 = profiled_sigma2(system, at, reml)
     tau, sigma2 = to_data(system, at.theta * s2, s2)
@@ -278,4 +278,4 @@ def _deviance(design: Design, reml: bool) -> float:
     from ..estimation.optimum import optimum
 
     system = standardise(design)
-    return optimum(system, reml).point.value + data_scale(system, reml)
+    return optimum(system, reml, thorough=False).point.value + data_scale(system, reml)
