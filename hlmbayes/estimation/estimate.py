@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance
 from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
 from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
 from .newton import Minimum
-from .optimum import HARDLY_A_RESIDUAL, NO_RESIDUAL, evaluation, optimum
+from .optimum import evaluation, has_level1_variance, optimum
 from .zero_variance import describe_boundary
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     """Find the optimum of a design's likelihood; ``rows`` are the data it came from."""
     found = optimum(system, reml)
     at = evaluation(found.point)
-    _refuse_no_level1_variance(design, found, at.rss / system.n)
+    if not has_level1_variance(system, found):
+        _refuse_no_level1_variance(design)
     if reml:
         refuse_without_information(design, system, at)
     log = _log(design, system, found, reml)
@@ -183,10 +184,7 @@ def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     )  # fmt: skip
 
 
-def _refuse_no_level1_variance(design: Design, found: Minimum, share: float) -> None:
-    """Raise where a search ended, or broke off on its way to, a level-1 variance of zero."""
-    if share > (NO_RESIDUAL if found.converged else HARDLY_A_RESIDUAL):
-        return
+def _refuse_no_level1_variance(design: Design) -> NoReturn:
     if np.all(design.n <= design.n_random):
         raise EstimationError(
             f"no unit has more rows than random coefficients ({design.n_random}), and the likelihood is "

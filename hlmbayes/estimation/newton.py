@@ -16,6 +16,7 @@ import numpy as np
 FLAT = 1e-7  # curvature relative to the largest, below which a direction may be flat
 
 NOISE = 1e-11  # relative rounding of the objective: a smaller loss or gain says nothing about a step
+OPTIMUM = "no smaller value nearby: the optimum"
 JOINED = "the search joins another"
 ROUNDING = 1e-5  # absolute, in the objective: what steps that promise nothing may appear to change
 
@@ -82,7 +83,7 @@ def minimise(
             # a step along a direction that is flat but for rounding can lose what the others gained
             if tried.gradient @ tried.gradient > point.gradient @ point.gradient:
                 tried = point
-            return Minimum(tried, (*path, tried), count, True, "no smaller value nearby: the optimum")
+            return Minimum(tried, (*path, tried), count, True, OPTIMUM)
         ratio = (gain + noise) / (promised + noise) if np.isfinite(gain) else -1.0
         length = float(np.linalg.norm(step))
         if ratio < 0.25:

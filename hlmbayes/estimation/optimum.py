@@ -18,7 +18,7 @@ import numpy as np
 
 from ..likelihood.criterion import Criterion, criterion, trace_tensor
 from ..likelihood.evaluate import Evaluation, System, evaluate
-from .newton import JOINED, Minimum, Point, minimise
+from .newton import JOINED, OPTIMUM, Minimum, Point, minimise
 from .starts import FEW_UNITS, moment_start, other_starts
 
 ZERO = 1e-7  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is tried as zero
@@ -27,7 +27,7 @@ DIFFERENT = 1e-5  # between the criterion at two optima: a smaller difference ma
 NEAR = 4.0  # above an optimum found: up to here another search may be seen to go there too
 AGREES = 0.2  # relative, between what the criterion is above an optimum and what its expansion says
 NO_RESIDUAL = 1e-9  # level-1 variance relative to the OLS residual's: below it rounding takes over
-HARDLY_A_RESIDUAL = 1e-5  # the same where a search did not come to an end
+HARDLY_A_RESIDUAL = 1e-5  # the same where a search did not end at an optimum in all its digits
 
 
 def optimum(
@@ -110,9 +110,14 @@ def _is_lower(one: Minimum, other: Minimum) -> bool:
 
 
 def is_minimum(system: System, found: Minimum) -> bool:
-    """Say whether a search ended at a minimum, and not on its way to a level-1 variance of zero."""
-    finite = found.converged and bool(np.isfinite(found.point.value))
-    return finite and evaluation(found.point).rss > NO_RESIDUAL * system.n
+    """Say whether a search ended at a minimum, and did not break off on its way to no level-1 variance."""
+    return found.converged and bool(np.isfinite(found.point.value)) and has_level1_variance(system, found)
+
+
+def has_level1_variance(system: System, found: Minimum) -> bool:
+    """Say whether a search ended with a level-1 variance, profiled out, that is more than rounding."""
+    least = NO_RESIDUAL if found.reason == OPTIMUM else HARDLY_A_RESIDUAL
+    return evaluation(found.point).rss > least * system.n
 
 
 def _joins(

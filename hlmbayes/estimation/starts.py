@@ -44,7 +44,8 @@ def moment_start(system: System, reml: bool, sigma2: float | None) -> np.ndarray
     if sigma2 is None and share > 0.2:  # else hardly a row is left for sigma2
         inside = variance - float(np.sum(tt.diagonal() / s.diagonal()))
         variance = max(inside / share, SMALLEST_SHARE * variance)
-    return well_conditioned((tt / variance - n * np.eye(q)) / s)
+    # two dummies that no unit has both have no products: nothing is known of their covariance
+    return well_conditioned((tt / variance - n * np.eye(q)) / np.where(s > 0, s, np.inf))
 
 
 def other_starts(system: System, reml: bool, sigma2: float | None) -> Iterator[np.ndarray]:
