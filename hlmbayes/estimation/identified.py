@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import EstimationError
-from ..likelihood.criterion import expected_information, trace_tensor
+from ..likelihood.criterion import expected_information, symmetric_basis, trace_tensor
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System
 
@@ -46,11 +46,21 @@ def refuse_without_information(design: Design, system: System, at: Evaluation) -
 
 
 def cannot_tell_apart(system: System, at: Evaluation, sigma2: float, reml: bool) -> bool:
-    """Say whether the information about (tau, sigma2) is singular."""
-    if not system.n_random:
+    """Say whether the information about (tau, sigma2) is singular.
+
+    tau is measured in the directions that make Z'V^-1Z the identity: one with little information, because
+    tau is large there, is no direction without.
+    """
+    q = system.n_random
+    if not q:
         return False
-    information = expected_information(system, at, sigma2, reml)
+    values, vectors = np.linalg.eigh(at.h)
+    root = vectors / np.sqrt(np.maximum(values, 1e-300))
+    rows, cols = np.tril_indices(q)
+    turn = np.eye(len(rows) + 1)
+    turn[:-1, :-1] = (root @ symmetric_basis(q) @ root.T)[:, rows, cols]
+    information = turn @ expected_information(system, at, sigma2, reml) @ turn.T
     if not np.all(information.diagonal() > 0):
-        return True
+        return False  # rounding: tau is so large beside sigma2 that they are told apart
     scale = np.sqrt(information.diagonal())
-    return bool(np.linalg.eigvalsh(information / np.outer(scale, scale))[0] < FLAT)
+    return bool(abs(np.linalg.eigvalsh(information / np.outer(scale, scale))[0]) < FLAT)

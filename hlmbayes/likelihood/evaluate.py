@@ -5,9 +5,12 @@ tau is an ordinary point. With A = Z'Z and D the level-1 columns,
 
     Z'V^-1[Z D e] = (I + A Theta)^-1 Z'[Z D e]                                  (times 1 / sigma2)
 
-In closed form for one and two random coefficients (adjugates: sums of positive terms); beyond, with
-Theta = L L' and I + L'AL = C C', as Z'[Z D e] - S_z'S, S = C^-1 L'Z'[Z D e] (Bates & Pinheiro 1998;
-Lindstrom & Bates 1988 for the profile). The other columns D of any model are D'[D e] - S'S.
+With the triangular factor of each unit's [Z D e], [C' B T] in the rows of Z, and K K' = I + C'Theta C,
+
+    W = K^-1 [C' B T],   D'V^-1D = W_d'W_d + what Z leaves of D'D,   Z'V^-1e = W_z'W_e, ...
+
+so that everything is a sum of products of like size, however large tau is beside sigma2 and however
+little a unit's columns differ (Bates & Pinheiro 1998; Lindstrom & Bates 1988 for the profile).
 
 The level-2 predictors enter last: X_j = D_j W_j, and W_j is linear in the few level-2 columns U. So
 sums over units are sums of (planes of D'V^-1D) by (products of level-2 columns), and the fixed effects,
@@ -96,9 +99,9 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
 
         return evaluate_weighted(system, factor)
     theta = factor @ factor.T
-    weighed = weigh(system, theta, factor)
+    weighed = weigh(system, factor)
     solved = solve_fixed(system, weighed)
-    sums, outer, kk, kv = _second_pass(system, weighed, solved)
+    rss, sums, outer, kk, kv = _second_pass(system, weighed, solved)
     lay = system.layout
     m = len(lay.pairs_q[0])
     h, p, vv = sums.reshape(3, m).take(lay.h, axis=1)
@@ -106,8 +109,8 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     delta = system.whitener.T @ solved.delta
     return Evaluation(
         theta, weighed.logdet, solved.logdet, delta, system.whitener.T @ solved.vg @ system.whitener,
-        system.ee - weighed.quadratic - solved.explained, h, p, vv, hh, hp, hv, kk.take(lay.kk),
-        kv.take(lay.kv), solved.vk, system.loading.reshape(len(delta), lay.t.shape[0]),
+        rss + _added(system, delta), h, p, vv, hh, hp, hv, kk.take(lay.kk), kv.take(lay.kv), solved.vk,
+        system.loading.reshape(len(delta), lay.t.shape[0]),
     )  # fmt: skip
 
 
@@ -118,117 +121,86 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
 class Weighed:
     """What V^-1 makes of the products: planes (J,), and their sums over units.
 
-    ``e`` holds the distinct planes of D'V^-1D (order: see `planes.Layout`), ``r`` (p, J) D'V^-1e;
-    ``by_pairs`` and ``by_level2`` their sums by products of level-2 columns and by level-2 columns;
-    ``logdet`` is log|V|, ``quadratic`` e'e - e'V^-1e.
+    ``w`` (q, p + 1, J) is W, ``e`` the distinct planes of D'V^-1D (order: see `planes.Layout`);
+    ``by_pairs`` their sums by products of level-2 columns, ``by_level2`` those of D'V^-1e by level-2
+    columns; ``logdet`` is log|V|.
     """
 
+    w: np.ndarray
     e: np.ndarray
-    r: np.ndarray
     by_pairs: np.ndarray
     by_level2: np.ndarray
     logdet: float
-    quadratic: float
 
 
-def weigh(system: System, theta: np.ndarray, factor: np.ndarray) -> Weighed:
-    """Apply V^-1 = I - Z Theta (I + A Theta)^-1 Z' to every unit's products."""
+def weigh(system: System, factor: np.ndarray) -> Weighed:
+    """Apply V^-1, Theta = factor factor', to every unit's products."""
     lay, q, p, J = system.layout, system.n_random, system.p, system.n_units
-    e, r = np.empty((p * (p + 1) // 2, J)), np.empty((p, J))
+    e, w = np.empty((p * (p + 1) // 2, J)), np.empty((q, p + 1, J))
     by_pairs, by_level2 = np.zeros((len(e), len(lay.pairs_u[0]))), np.zeros((p, len(system.level2)))
-    apply = _in_closed_form if q <= 2 else _by_cholesky
-    logdet = quadratic = 0.0
+    logdet = 0.0
     for block in blocks(J):
-        det, s = apply(system, theta, factor, block, e[: lay.nk, block], r[:q, block])
-        logdet, quadratic = logdet + det, quadratic + float(np.sum(s[:, -1] ** 2))
-        if p > q:
-            _weigh_others(system, block, s, e[:, block], r[:, block])
+        det, w[:, :, block] = _shrink(system.root[:, :, block], factor)
+        logdet += det
+        r = _squares(system, block, w[:, :, block], e[:, block])
         by_pairs += e[:, block] @ system.level2_pairs(block).T
-        by_level2 += r[:, block] @ system.level2[:, block].T
-    return Weighed(e, r, by_pairs, by_level2, logdet, quadratic)
+        by_level2 += r @ system.level2[:, block].T
+    return Weighed(w, e, by_pairs, by_level2, logdet)
 
 
-def _in_closed_form(
-    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """Write Z'V^-1D (its distinct planes) and Z'V^-1e for at most two random coefficients.
+def _shrink(root: np.ndarray, factor: np.ndarray) -> tuple[float, np.ndarray]:
+    """Give log|V| and W = K^-1 [C' B T], (q, p + 1, J), with K K' = I + C'Theta C.
 
-    Gives log|V| and S = C^-1 L'Z'[D e] without Z's columns.
+    Two columns are done by hand: |K K'| = 1 + |C'L|^2 + det(C'L)^2, a sum of squares.
     """
-    q, products = system.n_random, system.products[:, :, block]
-    if q == 2:
-        return _two(system, theta, factor, block, k, v)
+    q = len(factor)
     if q == 0:
-        return 0.0, products
-    inverse = 1.0 / (1.0 + theta[0, 0] * products[0, 0])
-    np.multiply(products[0, :-1], inverse, out=k)
-    np.multiply(products[0, -1:], inverse, out=v)
-    return -float(np.log(inverse).sum()), np.sqrt(theta[0, 0] * inverse) * products[:, 1:]
+        return 0.0, root
+    g = np.tensordot(factor.T, root[:, :q], axes=(1, 1))  # [f, c]: L'C
+    if q == 1:
+        square = 1.0 + g[0, 0] ** 2
+        return float(np.log(square).sum()), root / np.sqrt(square)
+    if q == 2:
+        first, second = 1.0 + g[0, 0] ** 2 + g[1, 0] ** 2, g[0, 1] ** 2 + g[1, 1] ** 2
+        det = first + second + (g[0, 0] * g[1, 1] - g[0, 1] * g[1, 0]) ** 2
+        w = np.empty_like(root)
+        np.divide(root[0], np.sqrt(first), out=w[0])
+        np.multiply(root[0], (g[0, 0] * g[0, 1] + g[1, 0] * g[1, 1]) / first, out=w[1])
+        np.subtract(root[1], w[1], out=w[1])
+        w[1] *= np.sqrt(first / det)
+        return float(np.log(det).sum()), w
+    k = np.einsum("faj,fbj->abj", g, g)
+    for c in range(q):
+        k[c, c] += 1.0
+    k = cholesky_planes(k)
+    return 2.0 * float(np.log(np.prod([k[c, c] for c in range(q)], axis=0)).sum()), solve_planes(k, root)
 
 
-def _two(
-    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """Do it for q = 2: (I + A Theta)^-1 = (I + adj(Theta) adj(A)) / |R|, R = I + G'G, G = (root of A)'L.
+def _squares(system: System, block: slice, w: np.ndarray, e: np.ndarray) -> np.ndarray:
+    """Write D'V^-1D (its distinct planes) into e and give D'V^-1e, (p, J).
 
-    |R| = 1 + |G|^2 + det(G)^2: a sum of squares, as R_00 is.
+    They are products of W and, of columns that are not in Z, what Z leaves of them.
     """
-    table, turned, root = (part[..., block] for part in system.adjugate)
-    (a, b), (_, d) = theta.tolist()
-    upper, lower = factor.T @ root[:2], np.multiply.outer(factor[1], root[2])
-    r00, r11 = upper[0] ** 2 + lower[0] ** 2, upper[1] ** 2 + lower[1] ** 2
-    det = float(factor[0, 0] * factor[1, 1] - factor[0, 1] * factor[1, 0]) ** 2
-    inverse = 1.0 / (1.0 + r00 + r11 + det * table[3])
-    numerators = np.array([[1, 0, 0, d], [0, 1, 0, -b], [0, 0, 1, a]]) @ table
-    np.multiply(numerators, inverse, out=k[:3])
-    rest = system.products[:, 2:, block]
-    part = np.tensordot(np.array([[d, -b], [-b, a]]), turned, axes=1)
-    part += rest
-    part *= inverse
-    if len(k) > 3:
-        k[3:] = part[:, :-1].reshape(len(k) - 3, -1)
-    v[:] = part[:, -1]
-    r00 += 1.0
-    s = np.tensordot(factor.T, rest, axes=1)
-    s[1] -= (upper[0] * upper[1] + lower[0] * lower[1]) / r00 * s[0]
-    s[1] *= np.sqrt(r00 * inverse)
-    s[0] /= np.sqrt(r00)
-    return -float(np.log(inverse).sum()), s
-
-
-def _by_cholesky(
-    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """Do it for any number of random coefficients: Z'V^-1[D e] = Z'[D e] - S_z'S."""
-    q, products = system.n_random, system.products[:, :, block]
-    c, s = _factor_and_solve(products, factor)
+    q, nk = system.n_random, system.layout.nk
+    r = np.empty((system.p, w.shape[2]))
+    z, others = w[:, :q], w[:, q:]
     for a in range(q):
-        row = slice(a * (a + 1) // 2, (a + 1) * (a + 2) // 2)
-        np.subtract(products[a, : a + 1], np.einsum("cj,cbj->bj", s[:, a], s[:, : a + 1]), out=k[row])
-    rest = products[:, q:] - np.einsum("caj,cbj->abj", s[:, :q], s[:, q:])
-    m = q * (q + 1) // 2
-    k[m:] = rest[:, :-1].reshape(len(k) - m, products.shape[2])
-    v[:] = rest[:, -1]
-    return 2.0 * float(np.log(np.prod([c[a, a] for a in range(q)], axis=0)).sum()), s[:, q:]
-
-
-def _weigh_others(system: System, block: slice, s: np.ndarray, e: np.ndarray, r: np.ndarray) -> None:
-    """Write the planes of the columns that are not random: D'D - S'S and D'e - S'S_e.
-
-    Squares of S, and not Theta times the small differences Z'V^-1D, keep their digits where tau is large
-    beside sigma2.
-    """
-    nk, others = system.layout.nk, system.others[:, :, block]
-    rows, cols = np.tril_indices(system.p - system.n_random)
-    left = s[:, :-1]
-    e[nk:] = others[rows, cols] - np.einsum("cmj,cmj->mj", left[:, rows], left[:, cols])
-    r[system.n_random :] = others[:, -1] - np.einsum("cmj,cj->mj", left, s[:, -1])
+        np.einsum("cj,cbj->bj", z[:, a], z[:, : a + 1], out=e[a * (a + 1) // 2 : (a + 1) * (a + 2) // 2])
+    mixed = np.einsum("caj,cbj->abj", z, others)
+    e[q * (q + 1) // 2 : nk] = mixed[:, :-1].reshape(-1, w.shape[2])
+    r[:q] = mixed[:, -1]
+    if system.p > q:
+        rows, cols = np.tril_indices(system.p - q)
+        rest = system.rest[:, :, block]
+        e[nk:] = rest[rows, cols] + np.einsum("cmj,cmj->mj", others[:, rows], others[:, cols])
+        r[q:] = rest[:, -1] + np.einsum("cmj,cj->mj", others[:, :-1], others[:, -1])
+    return r
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solved:
     """GLS in the whitened basis: ``delta`` (F,), ``vg`` (F, F), ``vk`` (p u, p u) and ``dk`` (p, u) the
-    same two by level-2 columns; log|X'V^-1X| of the standardised X; what delta explains.
+    same two by level-2 columns; log|X'V^-1X| of the standardised X.
     """
 
     delta: np.ndarray
@@ -236,7 +208,6 @@ class Solved:
     vk: np.ndarray
     dk: np.ndarray
     logdet: float
-    explained: float
 
 
 def solve_fixed(system: System, weighed: Weighed) -> Solved:
@@ -248,7 +219,7 @@ def solve_fixed(system: System, weighed: Weighed) -> Solved:
         xvx += whitener @ (system.xx - system.own_xx) @ whitener.T
         xve += whitener @ (system.xe - system.own_xe)
     if not len(xve):
-        return Solved(xve, xvx, np.zeros((shape[0] * shape[1],) * 2), np.zeros(shape), 0.0, 0.0)
+        return Solved(xve, xvx, np.zeros((shape[0] * shape[1],) * 2), np.zeros(shape), 0.0)
     chol, failed = dpotrf(xvx, lower=1)
     if failed:
         raise EstimationError(
@@ -259,7 +230,16 @@ def solve_fixed(system: System, weighed: Weighed) -> Solved:
     delta = vg @ xve
     half = root @ white
     logdet = 2.0 * float(np.log(chol.diagonal()).sum() - np.log(whitener.diagonal()).sum())
-    return Solved(delta, vg, half.T @ half, (delta @ white).reshape(shape), logdet, float(delta @ xve))
+    return Solved(delta, vg, half.T @ half, (delta @ white).reshape(shape), logdet)
+
+
+def _added(system: System, delta: np.ndarray) -> float:
+    """Give what a caller's own squares, a prior's say, add to the residual sum of squares."""
+    if system.xx is system.own_xx:
+        return 0.0
+    constant = system.ee - system.n  # e has unit mean square
+    away = (system.xx - system.own_xx) @ delta - 2.0 * (system.xe - system.own_xe)
+    return float(constant + delta @ away)
 
 
 # --- second pass: score and curvature --------------------------------------------------------------
@@ -267,10 +247,11 @@ def solve_fixed(system: System, weighed: Weighed) -> Solved:
 
 def _second_pass(
     system: System, weighed: Weighed, solved: Solved
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Sum over units: (H, P, vv); H by (H, P, vv); K K by pairs of level-2 columns; v K by level-2 columns.
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sum over units: (y - X gamma)'V^-1(y - X gamma) and what its derivatives are made of.
 
-    The distinct planes only: (3 m,), (m, 3 m), (pairs of nk, pairs of u), (q nk, u).
+    (H, P, vv); H by (H, P, vv); K K by pairs of level-2 columns; v K by level-2 columns; of the distinct
+    planes only: (3 m,), (m, 3 m), (pairs of nk, pairs of u), (q nk, u).
     """
     lay, q = system.layout, system.n_random
     m = len(lay.pairs_q[0])
@@ -279,21 +260,35 @@ def _second_pass(
         np.zeros((lay.nk * (lay.nk + 1) // 2, len(lay.pairs_u[0]))),
         np.zeros((q * lay.nk, len(system.level2))),
     )
-    if not q:
-        return sums, outer, kk, kv
+    rss = system.n - system.own
     flat = solved.vk.reshape(-1)
     fold = flat.take(lay.g_one) + lay.g_weight * flat.take(lay.g_two)
     for block in blocks(system.n_units):
         level2, pairs = system.level2[:, block], system.level2_pairs(block)
+        d, w = solved.dk @ level2, weighed.w[:, :, block]
+        left = w[:, -1] - np.einsum("cpj,pj->cj", w[:, :-1], d)
+        rss += float(np.sum(left**2)) + _rest_squares(system, block, d[q:])
+        if not q:
+            continue
         k = weighed.e[: lay.nk, block]
         full = k[lay.k]
-        v = weighed.r[:q, block] - np.einsum("apj,pj->aj", full, solved.dk @ level2)
-        planes = np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), _squares(v, lay.pairs_q)])
+        v = np.einsum("caj,cj->aj", w[:, :q], left)
+        squares = v[lay.pairs_q[0]] * v[lay.pairs_q[1]]
+        planes = np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), squares])
         sums += planes.sum(axis=1)
         outer += k[:m] @ planes.T
         kk += _products(k) @ pairs.T
         kv += (v[:, None] * k).reshape(len(kv), -1) @ level2.T
-    return sums, outer, kk, kv
+    return rss, sums, outer, kk, kv
+
+
+def _rest_squares(system: System, block: slice, d: np.ndarray) -> float:
+    """Give what the coefficients d (p - q, J) of columns not in Z make of what Z leaves of e'e."""
+    if not len(d):
+        return 0.0
+    rest = system.rest[:, :, block]
+    product = np.einsum("mnj,nj->mj", rest[:, :-1], d) - 2.0 * rest[:, -1]
+    return float(np.sum(d * product))
 
 
 def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarray:
@@ -310,10 +305,6 @@ def _products(planes: np.ndarray) -> np.ndarray:
         np.multiply(planes[a], planes[a:], out=result[at : at + n - a])
         at += n - a
     return result
-
-
-def _squares(v: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    return v[pairs[0]] * v[pairs[1]]
 
 
 # --- matrices per unit, for other modules -----------------------------------------------------------

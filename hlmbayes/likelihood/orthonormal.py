@@ -67,11 +67,32 @@ class Products:
         cross = np.matmul(turn, (turn @ cross.reshape(p, p * J)).reshape(p, p, J))
         return Products(self.mass, turn @ mean, cross)
 
-    def det_of_two(self) -> np.ndarray:
-        """Give the determinant of the first two columns' products, (J,), with no squares that cancel."""
-        x, m = self.cross, self.mean
-        level = m[0] ** 2 * x[1, 1] - 2.0 * m[0] * m[1] * x[0, 1] + m[1] ** 2 * x[0, 0]
-        return np.maximum(x[0, 0] * x[1, 1] - x[0, 1] ** 2 + self.mass * level, 0.0)
+    def triangular(self, q: int) -> tuple[np.ndarray, np.ndarray]:
+        """Factor every unit's D'D in its first q columns.
+
+        The products about the means are factored first and the means rotated in after, so that a column
+        which varies little about a large mean keeps its digits beside an intercept.
+
+        Returns
+        -------
+        root : ndarray, shape (q, p, J)
+            The first q rows of the triangular factor; zero where a column adds nothing.
+        rest : ndarray, shape (p - q, p - q, J)
+            What they leave of the other columns' products.
+        """
+        left, root = self.cross.copy(), np.zeros((q, *self.mean.shape))
+        for k in range(q):
+            pivot = left[k, k]
+            ok = pivot > COLLINEAR * self.cross[k, k]
+            root[k, k:] = np.where(ok, left[k, k:] / np.sqrt(np.where(ok, pivot, 1.0)), 0.0)
+            left[k:, k:] -= root[k, k:, None] * root[k, k:]
+        level = np.sqrt(self.mass) * self.mean
+        for k in range(q):
+            length = np.hypot(root[k, k], level[k])
+            safe = np.where(length > 0, length, 1.0)
+            c, s = np.where(length > 0, root[k, k] / safe, 1.0), level[k] / safe
+            root[k], level = c * root[k] + s * level, c * level - s * root[k]
+        return root, left[q:, q:] + level[q:, None] * level[q:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +105,10 @@ class Orthonormal:
         B, upper triangular. Columns that add nothing to those before them are only scaled.
     dd : ndarray, shape (p, p, J)
         D*'D*.
-    det : ndarray, shape (J,), or None
-        |Z*'Z*| where Z has two columns.
+    root : ndarray, shape (q, p, J)
+        Rows of Z* in the triangular factor of every unit's D*'D*.
+    rest : ndarray, shape (p - q, p - q, J)
+        What they leave of the other columns' products.
     sums : ndarray, shape (p u, p u)
         Sums over units of D*'D* by products of two level-2 columns: X'X is ``loading sums loading'``.
     loading : ndarray, shape (F, p, u)
@@ -102,7 +125,8 @@ class Orthonormal:
 
     basis: np.ndarray
     dd: np.ndarray
-    det: np.ndarray | None
+    root: np.ndarray
+    rest: np.ndarray
     sums: np.ndarray
     loading: np.ndarray
     xx: np.ndarray
@@ -165,8 +189,9 @@ def orthonormal(
         if step is None or (again and np.abs(step - np.eye(len(step))).max(initial=0.0) > SETTLED):
             raise CollinearError(_null_columns(xx))
         whitener, white = step @ whitener, step @ white
-    det = turned.det_of_two() if q == 2 else None
-    return Orthonormal(basis, dd, det, sums, flat.reshape(loading.shape), xx, scale, whitener, white)
+    return Orthonormal(
+        basis, dd, *turned.triangular(q), sums, flat.reshape(loading.shape), xx, scale, whitener, white
+    )
 
 
 def level2_sums(dd: np.ndarray, level2: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import EstimationError
 from .design import Design
+from .orthonormal import Orthonormal
 from .planes import Layout, layout
 
 LARGEST_TABLE = 1 << 23  # numbers: products of level-2 columns are kept up to here, else made block by block
@@ -28,6 +29,12 @@ class System:
         Z'[D* e]: D* are the columns of Z, then the other columns of D.
     others : ndarray, shape (p - q, p - q + 1, J)
         The same products of those other columns with themselves and e.
+    root : ndarray, shape (q, p + 1, J)
+        [C' B T], the rows of Z* in the triangular factor of [D* e]: C C' = Z*'Z*.
+    rest : ndarray, shape (p - q, p - q + 1, J)
+        What they leave of ``others``.
+    own : float
+        What each unit's own Z* explains of e'e, altogether.
     level2 : ndarray, shape (u, J)
         Level-2 columns: ones, then each variable centred and scaled.
     loading : ndarray, shape (F, p, u)
@@ -46,14 +53,15 @@ class System:
         A with Z = Z* A^-1: tau = A Theta* A' times sigma2 of the data.
     gamma_scale : ndarray, shape (F,)
     e_scale : float
-    det : ndarray, shape (J,), optional
-        |Z*'Z*| where Z has two columns.
     unit_weight : ndarray, shape (J,), optional
         Sampling weights of the units: sums over units, ``xx``, ``xe``, ``ee``, ``n`` among them, have them.
     """
 
     products: np.ndarray
     others: np.ndarray
+    root: np.ndarray
+    rest: np.ndarray
+    own: float
     level2: np.ndarray
     loading: np.ndarray
     white: np.ndarray
@@ -67,7 +75,6 @@ class System:
     to_tau: np.ndarray
     gamma_scale: np.ndarray
     e_scale: float
-    det: np.ndarray | None = None
     unit_weight: np.ndarray | None = None
 
     @property
@@ -106,20 +113,6 @@ class System:
         return self.level2[rows, block] * self.level2[cols, block]
 
     @cached_property
-    def adjugate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What two random coefficients need of A = Z'Z and [B t], the other products.
-
-        [A_00, A_10, A_11, |A|] (4, J), adj(A) [B t], and the lower triangle by rows of A's root (3, J).
-        """
-        a, rest = self.products[:, :2], self.products[:, 2:]
-        inverse = 1.0 / np.where(a[0, 0] > 0, a[0, 0], 1.0)
-        assert self.det is not None  # the unit's second column beside the first, without squares that cancel
-        left = np.where(a[0, 0] > 0, self.det * inverse, a[1, 1])
-        table = np.stack([a[0, 0], a[1, 0], a[1, 1], self.det])
-        turned = np.stack([a[1, 1] * rest[0] - a[1, 0] * rest[1], a[0, 0] * rest[1] - a[1, 0] * rest[0]])
-        return table, turned, np.stack([np.sqrt(a[0, 0]), a[1, 0] * np.sqrt(inverse), np.sqrt(left)])
-
-    @cached_property
     def columns(self) -> tuple[np.ndarray, ...]:
         """The fixed effects each column of D* has, p arrays (F_c,)."""
         return tuple(np.flatnonzero(np.any(self.loading[:, c] != 0, axis=1)) for c in range(self.p))
@@ -156,9 +149,25 @@ def scale_design(design: Design) -> System:
         )
     de = (bases.basis.T / e_scale) @ design.de.T[design.order]
     products = np.concatenate([bases.dd, de[:, None]], axis=1)
+    root, rest = _with_outcome(bases, de, q)
+    own = float(np.sum(root[:, -1] ** 2))
     xe = bases.loading.reshape(design.n_fixed, len(bases.sums)) @ (de @ design.level2.T).reshape(-1)
     xx = bases.xx
     return System(
-        products[:q], products[q:, q:], design.level2, bases.loading, bases.white, bases.whitener,
-        xx, xe, xx, xe, n * 1.0, n, design.z_basis * e_scale, bases.scale * e_scale, e_scale, bases.det,
+        products[:q], products[q:, q:], root, rest, own, design.level2, bases.loading, bases.white, bases.whitener,
+        xx, xe, xx, xe, n * 1.0, n, design.z_basis * e_scale, bases.scale * e_scale, e_scale,
     )  # fmt: skip
+
+
+def _with_outcome(bases: Orthonormal, de: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
+    """Add e to the triangular factors of the units' D*: its rows of Z*, and D*'e without them."""
+    t = np.empty((q, de.shape[1]))
+    for k in range(q):
+        pivot = bases.root[k, k]
+        left = de[k] - np.einsum("cj,cj->j", bases.root[:k, k], t[:k])
+        t[k] = np.where(pivot > 0, left / np.where(pivot > 0, pivot, 1.0), 0.0)
+    rest = de[q:] - np.einsum("cmj,cj->mj", bases.root[:, q:], t)
+    return (
+        np.concatenate([bases.root, t[:, None]], axis=1),
+        np.concatenate([bases.rest, rest[:, None]], axis=1),
+    )

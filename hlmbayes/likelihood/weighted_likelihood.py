@@ -21,9 +21,10 @@ from .system import System, scale_design
 def weighted_system(design: Design) -> System:
     """Standardise a design whose units have weights: sums over units weighted, products per unit not."""
     weight = design.moments.unit_weight
+    assert weight is not None
     system = scale_design(with_unit_weights(design))
-    own = {"products": system.products / weight, "others": system.others / weight}
-    return replace(system, **own, unit_weight=weight, det=None)
+    own = {name: getattr(system, name) / weight for name in ("products", "others", "rest")}
+    return replace(system, **own, root=system.root / np.sqrt(weight), unit_weight=weight)
 
 
 def with_unit_weights(design: Design) -> Design:
