@@ -173,7 +173,7 @@ def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     log = _log(design, system, found, reml)
     last = log[-1]
     notes = [GROWS_BEYOND] if found.lower_elsewhere else []
-    if cannot_tell_apart(system, at, profiled_sigma2(system, at, reml), reml):
+    if cannot_tell_apart(system, at, reml):
         notes.append(CANNOT_TELL)
     components = Components(last.tau, last.sigma2)
     return Fit(

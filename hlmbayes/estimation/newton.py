@@ -17,7 +17,6 @@ FLAT = 1e-7  # curvature relative to the largest, below which a direction may be
 
 NOISE = 1e-11  # relative rounding of the objective: a smaller loss or gain says nothing about a step
 OPTIMUM = "no smaller value nearby: the optimum"
-JOINED = "the search joins another"
 ROUNDING = 1e-5  # absolute, in the objective: what steps that promise nothing may appear to change
 
 
@@ -52,7 +51,7 @@ def minimise(
     *,
     tolerance: float = 1e-9,
     limit: int = 300,
-    enough: Callable[[Point], bool] | None = None,
+    enough: Callable[[Point], str] | None = None,
 ) -> Minimum:
     """Minimise a smooth function.
 
@@ -67,13 +66,13 @@ def minimise(
     limit : int
         Evaluations at most.
     enough : callable, optional
-        Point -> bool; the search ends, with ``JOINED`` as its reason, at a point where this is true.
+        Point -> str; the search ends at a point where this is not empty, with that as its reason.
     """
     point, radius, path = objective(start), 1.0, []
     for count in range(2, limit + 1):
         path.append(point)
-        if enough is not None and enough(point):
-            return Minimum(point, tuple(path), count - 1, True, JOINED)
+        if enough is not None and (why := enough(point)):
+            return Minimum(point, tuple(path), count - 1, False, why)
         values, vectors = np.linalg.eigh(point.hessian)
         step, promised = _step(values, vectors, point.gradient, radius, tolerance)
         tried = objective(point.x + step)

@@ -18,13 +18,18 @@ import numpy as np
 
 from ..likelihood.criterion import Criterion, criterion, trace_tensor
 from ..likelihood.evaluate import Evaluation, System, evaluate
-from .newton import JOINED, OPTIMUM, Minimum, Point, minimise
+from .newton import OPTIMUM, Minimum, Point, minimise
 from .starts import FEW_UNITS, moment_start, other_starts
 
 ZERO = 1e-7  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is tried as zero
 GROWS = 1e-7  # a gradient below minus this, relative to its natural size, asks a direction to grow
 DIFFERENT = 1e-5  # between the criterion at two optima: a smaller difference may be rounding
 NEAR = 4.0  # above an optimum found: up to here another search may be seen to go there too
+LARGE = 1e5  # Theta: from here columns of Z are sought in which it is not
+JOINED = "the search joins another"
+TOO_LARGE = "tau is large beside sigma2"
+LIMIT = 100  # evaluations of a search in the same columns
+ROUNDS = 5  # how often columns are sought anew
 AGREES = 0.2  # relative, between what the criterion is above an optimum and what its expansion says
 NO_RESIDUAL = 1e-9  # level-1 variance relative to the OLS residual's: below it rounding takes over
 HARDLY_A_RESIDUAL = 1e-5  # the same where a search did not end at an optimum in all its digits
@@ -186,24 +191,86 @@ def on_face(
     sigma2: float | None,
     joins: Callable[[Point], bool] | None = None,
 ) -> Minimum:
-    """Minimise over F of the rank (number of columns) that ``factor`` has."""
-    q, r = factor.shape
-    free = layout(q, r)
+    """Minimise over F of the rank (number of columns) that ``factor`` has.
+
+    Where Theta is large the search is made in columns of Z in which it is not: sums over units of fourth
+    powers of Z would lose what is small in them.
+    """
+    found = _minimise_on_face(system, reml, factor, sigma2, joins)
+    for _ in range(ROUNDS):
+        theta = evaluation(found.point).theta
+        if found.reason == JOINED or np.trace(theta) < (LARGE if found.converged else 0.01 * LARGE):
+            break
+        before = found
+        m = np.linalg.cholesky(theta + np.eye(len(theta)))
+        turned = system.turned(m)
+        start = trapezoid(np.linalg.solve(m, free_factor(found.point, factor.shape)))
+        then = _minimise_on_face(turned, reml, start, sigma2, None)
+        found = _after(before, _turned_back(system, reml, then, m, factor.shape, sigma2))
+        if found.converged:
+            break
+    return found
+
+
+def free_factor(point: Point, shape: tuple[int, int]) -> np.ndarray:
+    """Give F, lower trapezoidal, from its free elements."""
+    f = np.zeros(shape)
+    f[layout(*shape).place] = point.x
+    return f
+
+
+def _turned_back(
+    system: System, reml: bool, found: Minimum, m: np.ndarray, shape: tuple[int, int], sigma2: float | None
+) -> Minimum:
+    """Say what a search found in the columns Z M in the columns Z."""
+
+    def back(point: Point) -> Point:
+        f = trapezoid(m @ free_factor(point, shape))
+        return _point(system, reml, f, sigma2)
+
+    *path, last = [back(point) for point in (*found.path, found.point)]
+    return replace(found, point=last, path=tuple(path))
+
+
+def _minimise_on_face(
+    system: System,
+    reml: bool,
+    factor: np.ndarray,
+    sigma2: float | None,
+    joins: Callable[[Point], bool] | None,
+) -> Minimum:
+    free = layout(*factor.shape)
 
     def objective(x: np.ndarray) -> Point:
-        f = np.zeros((q, q))
+        f = np.zeros(factor.shape)
         f[free.place] = x
-        at = evaluate(system, f)
-        if sigma2 is None and at.rss < 0.1 * NO_RESIDUAL * system.n:
-            return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), at)
-        c = criterion(system, at, reml, sigma2=sigma2)
-        jacobian = (x @ free.slopes).reshape(len(x), q * q)
-        hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
-        hessian += free.curvature * c.gradient.take(free.same_column)
-        slope = 2.0 * (c.gradient @ f)[free.place]
-        return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), at)
+        return _point(system, reml, f, sigma2)
 
-    return minimise(objective, factor[free.place], enough=joins)
+    def enough(point: Point) -> str:
+        if joins is not None and joins(point):
+            return JOINED
+        return TOO_LARGE if np.trace(evaluation(point).theta) > 10.0 * LARGE else ""
+
+    return minimise(objective, factor[free.place], enough=enough, limit=LIMIT)
+
+
+def _point(system: System, reml: bool, factor: np.ndarray, sigma2: float | None) -> Point:
+    """Evaluate the criterion at F (q, r), with its derivatives in F's free elements."""
+    q, r = factor.shape
+    free = layout(q, r)
+    x = factor[free.place]
+    f = np.zeros((q, q))
+    f[:, :r] = factor
+    at = evaluate(system, f)
+
+    if sigma2 is None and at.rss < 0.1 * NO_RESIDUAL * system.n:
+        return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), at)
+    c = criterion(system, at, reml, sigma2=sigma2)
+    jacobian = (x @ free.slopes).reshape(len(x), q * q)
+    hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
+    hessian += free.curvature * c.gradient.take(free.same_column)
+    slope = 2.0 * (c.gradient @ f)[free.place]
+    return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), at)
 
 
 def evaluation(point: Point) -> Evaluation:

@@ -6,7 +6,7 @@ square, so that neither tolerances nor rounding depend on the units of the data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -92,6 +92,20 @@ class System:
         """Number of units, J."""
         return self.level2.shape[1]
 
+    def turned(self, m: np.ndarray) -> System:
+        """Give the same system in the columns Z* M instead of Z*, M (q, q)."""
+        q = self.n_random
+        products, root = np.tensordot(m.T, self.products, axes=1), self.root.copy()
+        products[:, :q] = np.tensordot(products[:, :q], m, axes=(1, 0)).transpose(0, 2, 1)
+        root[:, :q] = np.tensordot(root[:, :q], m, axes=(1, 0)).transpose(0, 2, 1)
+        loading, white = self.loading.copy(), self.white.reshape(self.loading.shape).copy()
+        for part in (loading, white):
+            part[:, :q] = np.linalg.solve(m, part[:, :q])
+        return replace(
+            self, products=products, root=root, loading=loading, white=white.reshape(self.white.shape),
+            to_tau=self.to_tau @ m,
+        )  # fmt: skip
+
     @cached_property
     def layout(self) -> Layout:
         """Where the planes of a model of this size are."""
@@ -154,8 +168,9 @@ def scale_design(design: Design) -> System:
     xe = bases.loading.reshape(design.n_fixed, len(bases.sums)) @ (de @ design.level2.T).reshape(-1)
     xx = bases.xx
     return System(
-        products[:q], products[q:, q:], root, rest, own, design.level2, bases.loading, bases.white, bases.whitener,
-        xx, xe, xx, xe, n * 1.0, n, design.z_basis * e_scale, bases.scale * e_scale, e_scale,
+        products[:q], products[q:, q:], root, rest, own, design.level2, bases.loading,
+        bases.white, bases.whitener, xx, xe, xx, xe, n * 1.0, n,
+        design.z_basis * e_scale, bases.scale * e_scale, e_scale,
     )  # fmt: skip
 
 

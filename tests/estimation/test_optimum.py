@@ -12,6 +12,7 @@ from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.estimation.optimum import optimum
 from hlmbayes.likelihood.design import build_design
 from hlmbayes.likelihood.evaluate import standardise
+from tests import exact
 from tests.dense import dense
 
 MEANS = "y = b0 + r\nb0 = g00 + u0"
@@ -120,3 +121,42 @@ def test_rows_that_units_fit_exactly_are_refused_or_said() -> None:
     two = x < 2
     with pytest.raises(EstimationError, match="no unit has more rows than random coefficients"):
         Model(SLOPES).fit(data_of({"y": (line * x)[two], "x": x[two]}, unit[two]))
+
+
+def test_a_random_slope_of_a_level2_dummy_is_said_to_be_ambiguous() -> None:
+    rng = np.random.default_rng(7)
+    unit = np.repeat(np.arange(40), 6)
+    urban = (np.arange(40) % 2).astype(float)[unit]
+    y = rng.normal(size=40)[unit] * (1 + urban) + rng.normal(size=240)
+    fit = Model(SLOPES).fit(data_of({"y": y, "x": urban}, unit))
+    # two variances between units, of urban and of rural ones, for three elements of tau
+    assert any("cannot tell the variances tau and sigma2 apart" in w for w in fit.warnings)
+    wanted = Model(MEANS.replace("b0 + r", "b0 + b1*x + r") + "\nb1 = g10").fit(
+        data_of({"y": y, "x": urban}, unit)
+    )
+    assert not wanted.warnings
+
+
+@pytest.mark.parametrize("ratio", [1e4, 1e6, 1e7])
+def test_a_singular_tau_that_is_very_large_beside_sigma2_is_found(ratio: float) -> None:
+    rng = np.random.default_rng(8)
+    unit = np.repeat(np.arange(50), 6)
+    columns = {"x": rng.normal(size=300), "z": 1e3 * rng.normal(size=300) + 1e4}
+    u = rng.normal(size=(50, 2)) @ [[1.0, 0.4, -0.5], [0.0, 0.8, 0.3]] * np.sqrt(ratio)
+    columns["y"] = u[unit, 0] + u[unit, 1] * columns["x"] + u[unit, 2] * columns["z"] / 1e3
+    columns["y"] = columns["y"] + rng.normal(size=300)
+    fit = Model("y = b0 + b1*x + b2*z + r\nb0 = g00 + u0\nb1 = g10 + u1\nb2 = g20 + u2").fit(
+        data_of(columns, unit)
+    )
+    assert fit.converged
+    assert fit.stop_reason.startswith("no smaller value nearby")
+    assert fit.sigma2 == pytest.approx(1.0, rel=0.2)
+    assert fit.tau["b1", "b1"] == pytest.approx(np.mean(u[:, 1] ** 2), rel=0.1)
+    exact_deviance = exact.deviance(
+        columns["y"], fit_x(columns), fit_x(columns), unit, fit.components.tau, fit.sigma2, True
+    )
+    assert fit.deviance == pytest.approx(exact_deviance, abs=1e-11 * ratio)  # tau's own digits
+
+
+def fit_x(columns: dict[str, np.ndarray]) -> np.ndarray:
+    return np.column_stack([np.ones(len(columns["x"])), columns["x"], columns["z"]])
