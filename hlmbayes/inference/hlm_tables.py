@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..estimation.fit import Fit
 
 
+ROUNDING = 1e-8  # of a robust standard error, relative to the model-based one
+
+
 @dataclass(frozen=True, slots=True)
 class FixedEffect:
     """A line of the table of fixed effects."""
@@ -68,8 +71,10 @@ def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None
     rows = []
     for k, name in enumerate(fit.model.gamma_names):
         value, se = float(fit.gamma[k]), float(np.sqrt(variance[k]))
-        p = float(2.0 * stdtr(min(dfs[k], 1e15), -abs(value / se)))
-        rows.append(FixedEffect(name, value, se, value / se, float(dfs[k]), p))
+        # all units may have the same score: there is then no robust standard error, but rounding
+        ratio = value / se if se > ROUNDING * np.sqrt(fit.vcov[k, k]) else float("nan")
+        p = float(2.0 * stdtr(min(dfs[k], 1e15), -abs(ratio)))
+        rows.append(FixedEffect(name, value, se, ratio, float(dfs[k]), p))
     return tuple(rows)
 
 
