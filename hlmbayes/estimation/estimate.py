@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
 
 from ..equations.model import Model
 from ..errors import DataError, EstimationError
@@ -15,8 +17,9 @@ from .fit import Components, Fit
 from .heterogeneous import groups_of, variance_columns
 from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance_model
 from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
+from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
 from .newton import Minimum
-from .optimum import NO_RESIDUAL, evaluation, optimum
+from .optimum import evaluation, has_level1_variance, optimum
 from .zero_variance import describe_boundary
 
 if TYPE_CHECKING:
@@ -173,20 +176,34 @@ def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     """Find the optimum of a design's likelihood; ``rows`` are the data it came from."""
     found = optimum(system, reml)
     at = evaluation(found.point)
-    if profiled_sigma2(system, at, reml) < NO_RESIDUAL:
-        raise EstimationError(
-            "the rows inside the units fit exactly, so the level-1 variance is zero and the likelihood "
-            "has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
-        )
+    if not has_level1_variance(system, found):
+        _refuse_no_level1_variance(design)
+    if reml:
+        refuse_without_information(design, system, at)
     log = _log(design, system, found, reml)
     last = log[-1]
+    notes = [GROWS_BEYOND] if found.lower_elsewhere else []
+    if cannot_tell_apart(system, at, reml):
+        notes.append(CANNOT_TELL)
     components = Components(last.tau, last.sigma2)
     return Fit(
         model=design.model, design=design, system=system, at=at, method="REML" if reml else "ML",
         algorithm="exact", gamma_free=last.gamma, components=components, entering=components,
         loglik=last.loglik, iterations=len(log), converged=found.converged, stop_reason=found.reason,
-        boundary=describe_boundary(design, system, at), start=None, log=log, data=rows,
+        boundary=describe_boundary(design, system, at), start=None, log=log, data=rows, notes=tuple(notes),
     )  # fmt: skip
+
+
+def _refuse_no_level1_variance(design: Design) -> NoReturn:
+    if np.all(design.n <= design.n_random):
+        raise EstimationError(
+            f"no unit has more rows than random coefficients ({design.n_random}), and the likelihood is "
+            "largest with a level-1 variance of zero: make some of the coefficients nonrandom"
+        )
+    raise EstimationError(
+        "the rows inside the units fit exactly, so the level-1 variance is zero and the likelihood "
+        "has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
+    )
 
 
 def _log(design: Design, system: System, found: Minimum, reml: bool) -> tuple[Iteration, ...]:

@@ -16,8 +16,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from ..errors import EstimationError
-from ..likelihood.design import Design
+from ..likelihood.design import Design, with_products
 from ..likelihood.evaluate import Evaluation, System
+from ..likelihood.orthonormal import Products
 from ..unit_moments.record import Moments, unit_moments
 
 if TYPE_CHECKING:
@@ -34,16 +35,23 @@ class Groups:
     n : ndarray, shape (G,)
     covariates : ndarray, shape (G, K)
         1 and the variables of log(sigma2).
-    dd, de, ee : ndarray, shape (G, p, p), (G, p), (G,)
-        D'D, D'e, e'e of the group's rows, e as in the Design.
+    products : Products
+        D'D of the group's rows.
+    de, ee : ndarray, shape (G, p), (G,)
+        D'e and e'e, e as in the Design.
     """
 
     unit: np.ndarray
     n: np.ndarray
     covariates: np.ndarray
-    dd: np.ndarray
+    products: Products
     de: np.ndarray
     ee: np.ndarray
+
+    @property
+    def dd(self) -> np.ndarray:
+        """D'D, shape (G, p, p)."""
+        return self.products.dd.transpose(2, 0, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,8 +163,8 @@ def _refuse_collinear(covariates: np.ndarray, n: np.ndarray, variables: Sequence
 
 def group_products(
     design: Design, moments: Moments, unit: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give D'D, D'e and e'e of each group, D centred as the design centres it."""
+) -> tuple[Products, np.ndarray, np.ndarray]:
+    """Give D'D, D'e (G, p) and e'e (G,) of each group, D centred as the design centres it."""
     names = [c.lower() for c in moments.columns]
     G, p = len(unit), len(design.model.coefficients)
     mean, at = np.ones((G, p)), []
@@ -182,18 +190,23 @@ def group_products(
     cross_b = np.einsum("gab,gb->ga", cross, b)
     inside = moments.sscp[:, y, y] - 2 * np.sum(b * cross_y, axis=1) + np.sum(b * cross_b, axis=1)
     n = moments.n
-    dd = cross + n[:, None, None] * mean[:, :, None] * mean[:, None, :]
     de = cross_y - cross_b + (n * e_mean)[:, None] * mean
-    return dd, de, np.maximum(inside, 0.0) + n * e_mean**2
+    products = Products(n, np.ascontiguousarray(mean.T), np.ascontiguousarray(cross.transpose(1, 2, 0)))
+    return products, de, np.maximum(inside, 0.0) + n * e_mean**2
 
 
 def weighted_design(design: Design, groups: Groups, alpha: np.ndarray) -> Design:
     """Give the design in which rows are divided by their sigma: its level-1 variance is 1."""
+    return with_products(design, *weighted_rows(groups, alpha))
+
+
+def weighted_rows(groups: Groups, alpha: np.ndarray) -> tuple[Products, np.ndarray, np.ndarray]:
+    """Give D'D, D'e (J, p) and e'e (J,) of the units, their rows divided by their sigma."""
     weight = np.exp(-groups.covariates @ alpha)
     starts = np.flatnonzero(np.diff(groups.unit, prepend=-1))
-    dd = np.add.reduceat(weight[:, None, None] * groups.dd, starts, axis=0)
     de = np.add.reduceat(weight[:, None] * groups.de, starts, axis=0)
-    return replace(design, dd=dd, de=de, ee=np.add.reduceat(weight * groups.ee, starts))
+    ee = np.add.reduceat(weight * groups.ee, starts)
+    return groups.products.weighted(weight).merged(groups.unit), de, ee
 
 
 def unit_variance(system: System) -> float:

@@ -100,10 +100,9 @@ def unit_ols(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     df : ndarray, shape (J,)
         n_j - q.
     """
-    ok, r = design.full_rank, design.random
-    inverse = np.full((design.n_units, len(r), len(r)), np.nan)
-    inverse[ok] = np.linalg.inv(design.dd[ok][:, r[:, None], r])
-    b = np.einsum("jab,jb->ja", inverse, design.de[:, r])
+    r, basis = design.random, design.z_basis
+    inverse = basis @ design.zz_inverse @ basis.T
+    b = design.own_coefficients(design.de[:, r])
     rss = np.maximum(design.ee - np.einsum("ja,ja->j", b, design.de[:, r]), 0.0)
     return b, inverse, rss, design.n - len(r)
 

@@ -19,7 +19,7 @@ import numpy as np
 from ..equations.model import Model
 from ..errors import EstimationError
 from ..likelihood.criterion import criterion
-from ..likelihood.design import Design, build_design
+from ..likelihood.design import Design, build_design, with_products
 from ..likelihood.evaluate import Evaluation, System, standardise
 from ..unit_moments.record import Moments, moments_of, unit_moments
 from .estimate import check_size, columns_for, exact_fit, moments_for
@@ -111,8 +111,8 @@ def _weighted_design(model: Model, data: Any, name: str, kind: str) -> tuple[Des
     design = build_design(model, plain)
     _, total, mean, sscp = unit_moments(kept.unit, kept.n_units, kept.level1_columns(plain.columns), weight)
     rows = replace(plain, n=total, weight=total, mean=mean, sscp=sscp)
-    dd, de, ee = group_products(design, rows, np.arange(plain.n_units))
+    products, de, ee = group_products(design, rows, np.arange(plain.n_units))
     weighting = Weighting(
         "variance known" if known else "precision", found, log_weights=float(np.log(weight).sum())
     )
-    return replace(design, dd=dd, de=de, ee=ee), weighting
+    return with_products(design, products, de, ee), weighting

@@ -16,6 +16,7 @@ import numpy as np
 FLAT = 1e-7  # curvature relative to the largest, below which a direction may be flat
 
 NOISE = 1e-11  # relative rounding of the objective: a smaller loss or gain says nothing about a step
+OPTIMUM = "no smaller value nearby: the optimum"
 ROUNDING = 1e-5  # absolute, in the objective: what steps that promise nothing may appear to change
 
 
@@ -31,17 +32,26 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Minimum:
-    """The last point, every accepted point before it, and why the search ended."""
+    """The last point, every accepted point before it, and why the search ended.
+
+    ``lower_elsewhere``: another search found smaller values where there is no minimum to be had.
+    """
 
     point: Point
     path: tuple[Point, ...]
     evaluations: int
     converged: bool
     reason: str
+    lower_elsewhere: bool = False
 
 
 def minimise(
-    objective: Callable[[np.ndarray], Point], start: np.ndarray, *, tolerance: float = 1e-9, limit: int = 100
+    objective: Callable[[np.ndarray], Point],
+    start: np.ndarray,
+    *,
+    tolerance: float = 1e-9,
+    limit: int = 300,
+    enough: Callable[[Point], str] | None = None,
 ) -> Minimum:
     """Minimise a smooth function.
 
@@ -55,10 +65,14 @@ def minimise(
         step is then taken, which squares what is left.
     limit : int
         Evaluations at most.
+    enough : callable, optional
+        Point -> str; the search ends at a point where this is not empty, with that as its reason.
     """
     point, radius, path = objective(start), 1.0, []
     for count in range(2, limit + 1):
         path.append(point)
+        if enough is not None and (why := enough(point)):
+            return Minimum(point, tuple(path), count - 1, False, why)
         values, vectors = np.linalg.eigh(point.hessian)
         step, promised = _step(values, vectors, point.gradient, radius, tolerance)
         tried = objective(point.x + step)
@@ -68,7 +82,7 @@ def minimise(
             # a step along a direction that is flat but for rounding can lose what the others gained
             if tried.gradient @ tried.gradient > point.gradient @ point.gradient:
                 tried = point
-            return Minimum(tried, (*path, tried), count, True, "no smaller value nearby: the optimum")
+            return Minimum(tried, (*path, tried), count, True, OPTIMUM)
         ratio = (gain + noise) / (promised + noise) if np.isfinite(gain) else -1.0
         length = float(np.linalg.norm(step))
         if ratio < 0.25:

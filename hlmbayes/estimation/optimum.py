@@ -9,27 +9,44 @@ there is negative: Karush, Kuhn and Tucker's condition), and if so start again f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from ..likelihood.criterion import Criterion, criterion, degrees_of_freedom, trace_tensor
+from ..likelihood.criterion import Criterion, criterion, trace_tensor
 from ..likelihood.evaluate import Evaluation, System, evaluate
-from .newton import Minimum, Point, minimise
+from .newton import OPTIMUM, Minimum, Point, minimise
+from .starts import FEW_UNITS, moment_start, other_starts
 
 ZERO = 1e-7  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is tried as zero
 GROWS = 1e-7  # a gradient below minus this, relative to its natural size, asks a direction to grow
-SMALLEST_SHARE = 0.05  # of the OLS residual variance, for the sigma2 of the starting values
-FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
+DIFFERENT = 1e-5  # between the criterion at two optima: a smaller difference may be rounding
+NEAR = 4.0  # above an optimum found: up to here another search may be seen to go there too
+LARGE = 1e5  # Theta: from here columns of Z are sought in which it is not
+JOINED = "the search joins another"
+TOO_LARGE = "tau is large beside sigma2"
+LIMIT = 100  # evaluations of a search in the same columns
+ROUNDS = 5  # how often columns are sought anew
+AGREES = 0.2  # relative, between what the criterion is above an optimum and what its expansion says
 NO_RESIDUAL = 1e-9  # level-1 variance relative to the OLS residual's: below it rounding takes over
+HARDLY_A_RESIDUAL = 1e-5  # the same where a search did not end at an optimum in all its digits
 
 
 def optimum(
-    system: System, reml: bool, *, sigma2: float | None = None, start: np.ndarray | None = None
+    system: System,
+    reml: bool,
+    *,
+    sigma2: float | None = None,
+    start: np.ndarray | None = None,
+    thorough: bool = True,
 ) -> Minimum:
     """Minimise the criterion over Theta, positive semidefinite.
+
+    The likelihood may have several maxima: searches go out from several places, and each of them ends
+    as soon as it is seen to join one made before.
 
     Parameters
     ----------
@@ -38,14 +55,37 @@ def optimum(
     sigma2 : float, optional
         Level-1 variance held fixed (standardised units); profiled out by default.
     start : ndarray, shape (q, q), optional
-        Lower triangular F to start from.
+        Lower triangular F to start from, there only.
+    thorough : bool
+        Whether to start from other places than the first, too.
 
     Returns
     -------
     Minimum
         ``point.extra`` is the Evaluation there; vanished directions of its Theta are exactly zero.
     """
-    found = on_face(system, reml, _start(system, reml, sigma2) if start is None else start, sigma2)
+    if start is not None:
+        return _search(system, reml, start, sigma2)
+    found = _search(system, reml, moment_start(system, reml, sigma2), sigma2)
+    for other in other_starts(system, reml, sigma2) if thorough else ():
+        then = _search(system, reml, other, sigma2, _joins(system, reml, found, sigma2))
+        found = _better(system, found, then)
+        if then.reason == JOINED and then.evaluations == 1 and system.n_units > FEW_UNITS:
+            break  # the weighting of the units makes no difference
+    return found
+
+
+def _search(
+    system: System,
+    reml: bool,
+    start: np.ndarray,
+    sigma2: float | None,
+    joins: Callable[[Point], bool] | None = None,
+) -> Minimum:
+    """Go from one place to the optimum that is reached from there."""
+    found = on_face(system, reml, start, sigma2, joins)
+    if found.reason == JOINED:
+        return found
     for _ in range(system.n_random + 1):
         found = _after(found, _drop_zero_directions(system, reml, found, sigma2))
         away = _direction_to_grow(system, reml, found.point, sigma2)
@@ -53,6 +93,59 @@ def optimum(
             break
         found = _after(found, on_face(system, reml, away, sigma2))
     return found
+
+
+def _better(system: System, first: Minimum, then: Minimum) -> Minimum:
+    """Keep the search that ended lower, but one that ended at a minimum rather than one that did not."""
+    evaluations = first.evaluations + then.evaluations
+    if then.reason == JOINED:
+        return replace(first, evaluations=evaluations)
+    proper, lower = is_minimum(system, then), _is_lower(then, first)
+    if proper == is_minimum(system, first):
+        best, other = (then, first) if lower else (first, then)
+    else:
+        best, other = (then, first) if proper else (first, then)
+    elsewhere = first.lower_elsewhere or (not is_minimum(system, other) and _is_lower(other, best))
+    return replace(best, evaluations=evaluations, lower_elsewhere=elsewhere)
+
+
+def _is_lower(one: Minimum, other: Minimum) -> bool:
+    margin = DIFFERENT * (1.0 + 1e-5 * abs(other.point.value))
+    return bool(one.point.value < other.point.value - margin)
+
+
+def is_minimum(system: System, found: Minimum) -> bool:
+    """Say whether a search ended at a minimum, and did not break off on its way to no level-1 variance."""
+    return found.converged and bool(np.isfinite(found.point.value)) and has_level1_variance(system, found)
+
+
+def has_level1_variance(system: System, found: Minimum) -> bool:
+    """Say whether a search ended with a level-1 variance, profiled out, that is more than rounding."""
+    least = NO_RESIDUAL if found.reason == OPTIMUM else HARDLY_A_RESIDUAL
+    return evaluation(found.point).rss > least * system.n
+
+
+def _joins(
+    system: System, reml: bool, found: Minimum, sigma2: float | None
+) -> Callable[[Point], bool] | None:
+    """Give what tells whether a point of a new search lies in the valley whose floor was found.
+
+    So it does where the criterion is what its second-order expansion about the floor says.
+    """
+    if not (found.converged and np.isfinite(found.point.value)):
+        return None
+    floor = evaluation(found.point)
+    c = criterion(system, floor, reml, sigma2=sigma2)
+
+    def joins(point: Point) -> bool:
+        rise = point.value - found.point.value
+        if not abs(rise) < NEAR:
+            return False
+        away = evaluation(point).theta - floor.theta
+        expected = np.sum(c.gradient * away) + 0.5 * np.einsum("ab,abcd,cd", away, c.hessian, away)
+        return bool(abs(rise - expected) < AGREES * abs(rise) + 1e-6)
+
+    return joins
 
 
 def _after(first: Minimum, then: Minimum) -> Minimum:
@@ -91,25 +184,93 @@ def layout(q: int, r: int) -> Layout:
     return Layout(place, slopes.reshape(m, m * q * q), same, rows[:, None] * q + rows)
 
 
-def on_face(system: System, reml: bool, factor: np.ndarray, sigma2: float | None) -> Minimum:
-    """Minimise over F of the rank (number of columns) that ``factor`` has."""
-    q, r = factor.shape
-    free = layout(q, r)
+def on_face(
+    system: System,
+    reml: bool,
+    factor: np.ndarray,
+    sigma2: float | None,
+    joins: Callable[[Point], bool] | None = None,
+) -> Minimum:
+    """Minimise over F of the rank (number of columns) that ``factor`` has.
+
+    Where Theta is large the search is made in columns of Z in which it is not: sums over units of fourth
+    powers of Z would lose what is small in them.
+    """
+    found = _minimise_on_face(system, reml, factor, sigma2, joins)
+    for _ in range(ROUNDS):
+        theta = evaluation(found.point).theta
+        if found.reason == JOINED or np.trace(theta) < (LARGE if found.converged else 0.01 * LARGE):
+            break
+        before = found
+        m = np.linalg.cholesky(theta + np.eye(len(theta)))
+        turned = system.turned(m)
+        start = trapezoid(np.linalg.solve(m, free_factor(found.point, factor.shape)))
+        then = _minimise_on_face(turned, reml, start, sigma2, None)
+        found = _after(before, _turned_back(system, reml, then, m, factor.shape, sigma2))
+        if found.converged:
+            break
+    return found
+
+
+def free_factor(point: Point, shape: tuple[int, int]) -> np.ndarray:
+    """Give F, lower trapezoidal, from its free elements."""
+    f = np.zeros(shape)
+    f[layout(*shape).place] = point.x
+    return f
+
+
+def _turned_back(
+    system: System, reml: bool, found: Minimum, m: np.ndarray, shape: tuple[int, int], sigma2: float | None
+) -> Minimum:
+    """Say what a search found in the columns Z M in the columns Z."""
+
+    def back(point: Point) -> Point:
+        f = trapezoid(m @ free_factor(point, shape))
+        return _point(system, reml, f, sigma2)
+
+    *path, last = [back(point) for point in (*found.path, found.point)]
+    return replace(found, point=last, path=tuple(path))
+
+
+def _minimise_on_face(
+    system: System,
+    reml: bool,
+    factor: np.ndarray,
+    sigma2: float | None,
+    joins: Callable[[Point], bool] | None,
+) -> Minimum:
+    free = layout(*factor.shape)
 
     def objective(x: np.ndarray) -> Point:
-        f = np.zeros((q, q))
+        f = np.zeros(factor.shape)
         f[free.place] = x
-        at = evaluate(system, f)
-        if sigma2 is None and at.rss < 0.1 * NO_RESIDUAL * system.n:
-            return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), at)
-        c = criterion(system, at, reml, sigma2=sigma2)
-        jacobian = (x @ free.slopes).reshape(len(x), q * q)
-        hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
-        hessian += free.curvature * c.gradient.take(free.same_column)
-        slope = 2.0 * (c.gradient @ f)[free.place]
-        return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), at)
+        return _point(system, reml, f, sigma2)
 
-    return minimise(objective, factor[free.place])
+    def enough(point: Point) -> str:
+        if joins is not None and joins(point):
+            return JOINED
+        return TOO_LARGE if np.trace(evaluation(point).theta) > 10.0 * LARGE else ""
+
+    return minimise(objective, factor[free.place], enough=enough, limit=LIMIT)
+
+
+def _point(system: System, reml: bool, factor: np.ndarray, sigma2: float | None) -> Point:
+    """Evaluate the criterion at F (q, r), with its derivatives in F's free elements."""
+    q, r = factor.shape
+    free = layout(q, r)
+    x = factor[free.place]
+    f = np.zeros((q, q))
+    f[:, :r] = factor
+    at = evaluate(system, f)
+
+    if sigma2 is None and at.rss < 0.1 * NO_RESIDUAL * system.n:
+        return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), at)
+    c = criterion(system, at, reml, sigma2=sigma2)
+    jacobian = (x @ free.slopes).reshape(len(x), q * q)
+    hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
+    hessian += free.curvature * c.gradient.take(free.same_column)
+    slope = 2.0 * (c.gradient @ f)[free.place]
+    return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), at)
 
 
 def evaluation(point: Point) -> Evaluation:
@@ -175,28 +336,3 @@ def _value(system: System, reml: bool, factor: np.ndarray, sigma2: float | None)
         return float("inf")
     c: Criterion = criterion(system, at, reml, sigma2=sigma2)
     return c.value
-
-
-def _start(system: System, reml: bool, sigma2: float | None) -> np.ndarray:
-    """Start from MINQUE(0): sums of squares at Theta = 0 set equal to their expectations.
-
-    The sums are of t_a t_b, t = Z'e, and e'e; their expectations, were the units' Z'Z diagonal, are
-    tau_ab S_ab + sigma2 n [a = b] and n (sum tau_aa + sigma2), with S_ab the sum of (Z'Z)_aa (Z'Z)_bb
-    over units (Z'Z/n is I over all rows). Made well conditioned.
-    """
-    q, n = system.n_random, system.n
-    if not q:
-        return np.zeros((0, 0))
-    t, squares = system.products[:, -1], system.products[np.arange(q), np.arange(q)]
-    if system.unit_weight is not None:
-        t, squares = t * np.sqrt(system.unit_weight), squares * np.sqrt(system.unit_weight)
-    s, tt = squares @ squares.T, t @ t.T
-    variance = system.ee / degrees_of_freedom(system, reml) if sigma2 is None else sigma2
-    share = 1.0 - n * float(np.sum(1.0 / s.diagonal()))
-    if sigma2 is None and share > 0.2:  # else hardly a row is left for sigma2
-        inside = variance - float(np.sum(tt.diagonal() / s.diagonal()))
-        variance = max(inside / share, SMALLEST_SHARE * variance)
-    theta = (tt / variance - n * np.eye(q)) / s
-    values, vectors = np.linalg.eigh(theta)
-    floor = max(FLOOR * float(values[-1]), 1e-3)
-    return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)

@@ -65,11 +65,13 @@ def fit_weighted(
     if weights is not None or isinstance(data, Moments):
         if method is not None and reml:
             notes = (NO_REML, *notes)
-        return replace(_sampling(model, data, weights), notes=notes)
+        fitted = _sampling(model, data, weights)
+        return replace(fitted, notes=(*notes, *fitted.notes))
     if frequency is not None:
         return _frequencies(model, data, frequency, reml, algorithm, **limits)
     if precision is not None:
-        return replace(fit_precision(model, data, precision, reml), notes=notes)
+        fitted = fit_precision(model, data, precision, reml)
+        return replace(fitted, notes=(*notes, *fitted.notes))
     assert variance_known is not None
     return replace(fit_known_variance(model, data, variance_known, reml), notes=notes)
 

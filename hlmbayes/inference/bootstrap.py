@@ -19,7 +19,7 @@ from ..estimation.hlm_path import data_scale, to_data
 from ..estimation.weights import refuse_weighted
 from ..labels import NamedArray, Sentence
 from ..likelihood.criterion import profiled_sigma2
-from ..likelihood.design import Design, scatter_x, scatter_xx
+from ..likelihood.design import Design, scatter_x
 from ..likelihood.evaluate import standardise
 from .profile import Interval
 from .variance_explained import check_level, refuse_heterogeneous
@@ -164,7 +164,7 @@ def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float,
     from ..estimation.zero_variance import describe_boundary
 
     system = standardise(design)
-    at = evaluation(optimum(system, reml).point)
+    at = evaluation(optimum(system, reml, thorough=False).point)
     boundary = describe_boundary(design, system, at)
     s2 = profiled_sigma2(system, at, reml)
     tau, sigma2 = to_data(system, at.theta * s2, s2)
@@ -213,7 +213,8 @@ class Simulator:
 
 def xx_inverse(design: Design) -> np.ndarray:
     """Give (X'X)^-1, shape (F, F)."""
-    return np.linalg.pinv(scatter_xx(design.dd, design.w, design.columns, design.n_fixed), hermitian=True)
+    root = design.bases.whitener * design.bases.scale
+    return root.T @ root / design.n.sum()
 
 
 def about_ols(
@@ -222,7 +223,7 @@ def about_ols(
     """Give the design whose outcome is X gamma + e, from D'e and e'e: e is taken about its OLS fit."""
     delta = xx_inverse @ scatter_x(de, design.w, design.columns, design.n_fixed).sum(axis=0)
     b = design.level1_coefficients(delta)
-    moved = de - np.einsum("jab,jb->ja", design.dd, b)
+    moved = de - design.dd_times(b)
     ee = np.maximum(ee - np.einsum("ja,ja->j", b, de + moved), 0.0)
     return replace(design, de=moved, ee=ee, gamma_ols=gamma + delta)
 
@@ -274,4 +275,4 @@ def _deviance(design: Design, reml: bool) -> float:
     from ..estimation.optimum import optimum
 
     system = standardise(design)
-    return optimum(system, reml).point.value + data_scale(system, reml)
+    return optimum(system, reml, thorough=False).point.value + data_scale(system, reml)

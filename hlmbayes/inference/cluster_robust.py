@@ -62,7 +62,7 @@ def _cr2(fit: Fit) -> BiasReduced:
     b = half @ (v - x @ fit.vcov_free @ x.transpose(0, 2, 1)) @ half
     adjustment = half @ _roots(b)[1] @ half
     loads = adjustment @ np.linalg.solve(v, x)
-    residual = (design.de - np.einsum("jab,jb->ja", design.dd, _moved(fit))) / scale
+    residual = (design.de - design.dd_times(_moved(fit))) / scale
     e = np.einsum("jab,jb->ja", inverse_root, residual)
     scores = np.einsum("jaf,ja->jf", loads, e)
     return BiasReduced(fit.vcov_free @ (scores.T @ scores) @ fit.vcov_free, fit.vcov_free, loads, x, v)

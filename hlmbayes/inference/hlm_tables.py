@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..estimation.fit import Fit
 
 
+ROUNDING = 1e-8  # of a robust standard error, relative to the model-based one
+
+
 @dataclass(frozen=True, slots=True)
 class FixedEffect:
     """A line of the table of fixed effects."""
@@ -68,8 +71,10 @@ def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None
     rows = []
     for k, name in enumerate(fit.model.gamma_names):
         value, se = float(fit.gamma[k]), float(np.sqrt(variance[k]))
-        p = float(2.0 * stdtr(min(dfs[k], 1e15), -abs(value / se)))
-        rows.append(FixedEffect(name, value, se, value / se, float(dfs[k]), p))
+        # all units may have the same score: there is then no robust standard error, but rounding
+        ratio = value / se if se > ROUNDING * np.sqrt(fit.vcov[k, k]) else float("nan")
+        p = float(2.0 * stdtr(min(dfs[k], 1e15), -abs(ratio)))
+        rows.append(FixedEffect(name, value, se, ratio, float(dfs[k]), p))
     return tuple(rows)
 
 
@@ -113,8 +118,9 @@ def unit_scores(fit: Fit) -> np.ndarray:
     """
     design = fit.design
     of_u = fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u
-    fitted = np.einsum("jab,jb->ja", design.dd[:, :, design.random], _residuals_u(fit, of_u))
-    left = _residual_products(fit, fit.gamma_free) - fitted
+    b = np.zeros((design.n_units, design.n_coefficients))
+    b[:, design.random] = residuals_u(fit, _residual_products(fit, of_u))
+    left = _residual_products(fit, fit.gamma_free) - design.dd_times(b)
     return scatter_x(left / fit.entering.sigma2, design.w, design.columns, design.n_fixed)
 
 
@@ -122,15 +128,17 @@ def _residual_products(fit: Fit, gamma: np.ndarray) -> np.ndarray:
     """Give D_j'(y_j - X_j gamma), shape (J, p)."""
     design = fit.design
     moved = design.level1_coefficients(gamma - design.gamma_ols)
-    return design.de - np.einsum("jab,jb->ja", design.dd, moved)
+    return design.de - design.dd_times(moved)
 
 
-def _residuals_u(fit: Fit, gamma: np.ndarray) -> np.ndarray:
-    """Give u*_j = tau Z'V^-1(y_j - X_j gamma), (J, q), at the values that enter the last iteration."""
-    r, theta = fit.design.random, fit.entering.tau / fit.entering.sigma2
-    zz = fit.design.dd[:, r[:, None], r]
-    products = _residual_products(fit, gamma)[:, r, None]
-    return (theta @ np.linalg.solve(np.eye(len(r)) + zz @ theta, products))[:, :, 0]
+def residuals_u(fit: Fit, products: np.ndarray) -> np.ndarray:
+    """Give u*_j = tau Z'V^-1(y_j - X_j gamma), (J, q), at the values that enter the last iteration.
+
+    ``products``, (J, p), are D_j'(y_j - X_j gamma).
+    """
+    basis, theta = fit.design.z_basis, to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
+    own = products[:, fit.design.random] @ basis
+    return np.einsum("jab,jb->ja", fit.design.shrinkage(theta), own) @ basis.T
 
 
 def _moved(fit: Fit) -> np.ndarray:
@@ -270,6 +278,5 @@ def ols_shift(fit: Fit) -> np.ndarray:
     With d = W(gamma - gamma_OLS) (J, p), e - X(gamma - gamma_OLS) has OLS coefficients
     b - d_Z - (Z'Z)^-1 Z'D_f d_f: this is the last two terms, shape (J, q).
     """
-    design, r = fit.design, fit.design.random
-    inverse = unit_ols(design)[1]
-    return np.einsum("jab,jb->ja", inverse @ design.dd[:, r, :], _moved(fit))
+    design = fit.design
+    return design.own_coefficients(design.dd_times(_moved(fit))[:, design.random])

@@ -105,7 +105,7 @@ def unit_residuals(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     design, r = fit.design, fit.design.random
     b, _, _, df = unit_ols(design)
     moved = design.level1_coefficients(fit.gamma_free - design.gamma_ols)
-    de = design.de - np.einsum("jab,jb->ja", design.dd, moved)
+    de = design.de - design.dd_times(moved)
     ee = design.ee - np.einsum("ja,ja->j", moved, design.de + de)
     own = b - ols_shift(fit)
     explained = np.einsum("ja,ja->j", np.where(np.isfinite(own), own, 0.0), de[:, r])

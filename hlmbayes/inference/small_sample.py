@@ -304,13 +304,23 @@ def kenward_roger(fit: Fit) -> Adjusted:
 
 
 def kenward_roger_df(parts: Adjusted, contrast: np.ndarray) -> tuple[float, float]:
-    """Give the factor of Wald / r and the denominator degrees of freedom of a contrast (r, F)."""
+    """Give the factor of Wald / r and the denominator degrees of freedom of a contrast (r, F).
+
+    For one row the equations of Kenward & Roger (1997, sec. 3) come down to 1 and 2 / A2.
+
+    Raises
+    ------
+    HypothesisError
+        Several rows and so few units that the approximation has no degrees of freedom above 2.
+    """
     r, phi = len(contrast), parts.covariance
     theta = contrast.T @ np.linalg.solve(contrast @ phi @ contrast.T, contrast)
     products = np.einsum("fg,gh,khi,ij->kfj", theta, phi, parts.p, phi, optimize=True)
     traces = np.einsum("kff->k", products)
     a1 = float(traces @ parts.w @ traces)
     a2 = float(np.einsum("kl,kfg,lgf->", parts.w, products, products, optimize=True))
+    if r == 1:
+        return 1.0, 2.0 / a2 if a2 > 0 else float("inf")
     b = (a1 + 6.0 * a2) / (2.0 * r)
     g = ((r + 1) * a1 - (r + 4) * a2) / ((r + 2) * a2)
     c = 3.0 * r + 2.0 * (1.0 - g)
@@ -318,7 +328,12 @@ def kenward_roger_df(parts: Adjusted, contrast: np.ndarray) -> tuple[float, floa
     v0 = 0.0 if abs(v0) < 1e-10 else v0
     ratio = (1.0 - a2 / r) / v1 if abs(v1) > 1e-14 else 1.0
     rho = ratio**2 * v0 / v2 / r
-    if r * rho <= 1.0 + 1e-12:  # F is as concentrated as with infinitely many d.f.
+    if abs(r * rho - 1.0) < 1e-12:  # F is as concentrated as with infinitely many d.f.
         return 1.0 - a2 / r, float("inf")
     df = 4.0 + (r + 2.0) / (r * rho - 1.0)
+    if not df > 2.0:
+        raise HypothesisError(
+            "Kenward and Roger's approximation breaks down for this hypothesis: too few units for so many "
+            'rows. Test fewer rows at once, or use df="satterthwaite"'
+        )
     return (1.0 if abs(df - 2.0) < 1e-2 else df * (1.0 - a2 / r) / (df - 2.0)), df

@@ -12,7 +12,7 @@ squares then measure what is left to explain, not the outcome's level.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,10 +20,11 @@ import numpy as np
 from ..equations.model import Coefficient, Model
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
+from .orthonormal import CollinearError, Orthonormal, Products, orthonormal
 
 HUGE = 1e300  # sums of squares above this leave no room for products of two columns
 EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below this no digit of it is left
-RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's own sum of squares
+RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's sum of squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +38,10 @@ class Design:
     n : ndarray, shape (J,)
         Rows of each unit (the sum of weights where rows are weighted).
     n_rows : int
-    level1_mean : ndarray, shape (J, p)
-        Unit means of the columns of D.
-    dd : ndarray, shape (J, p, p)
-        D'D.
+    products : Products
+        D'D, as means and products about them.
+    bases : Orthonormal
+        The bases that the likelihood is evaluated in.
     de : ndarray, shape (J, p)
         D'e, with e = y - X ``gamma_ols``.
     ee : ndarray, shape (J,)
@@ -70,8 +71,8 @@ class Design:
     unit_ids: np.ndarray
     n: np.ndarray
     n_rows: int
-    level1_mean: np.ndarray
-    dd: np.ndarray
+    products: Products
+    bases: Orthonormal
     de: np.ndarray
     ee: np.ndarray
     level2: np.ndarray
@@ -106,9 +107,47 @@ class Design:
     @property
     def order(self) -> np.ndarray:
         """Columns of D, those with a random coefficient first, shape (p,)."""
-        random = self.random.tolist()
-        fixed = [p for p in range(self.n_coefficients) if p not in random]
-        return np.array(random + fixed, dtype=np.intp)
+        return random_first(self.random, self.n_coefficients)
+
+    @cached_property
+    def dd(self) -> np.ndarray:
+        """D'D, shape (J, p, p)."""
+        return self.products.dd.transpose(2, 0, 1)
+
+    @cached_property
+    def zz(self) -> np.ndarray:
+        """Z*'Z* of every unit, shape (q, q, J): Z* = Z ``z_basis`` is orthonormal over all rows."""
+        zz = self.bases.dd[: self.n_random, : self.n_random]
+        weight = self.moments.unit_weight
+        return zz if weight is None else zz / weight
+
+    @property
+    def z_basis(self) -> np.ndarray:
+        """Upper triangular matrix that makes Z orthonormal over all rows, shape (q, q)."""
+        return self.bases.basis[: self.n_random, : self.n_random]
+
+    @cached_property
+    def zz_inverse(self) -> np.ndarray:
+        """(Z*'Z*)^-1 of every unit, shape (J, q, q); nan where it lacks full rank."""
+        inverse = np.full((self.n_units, self.n_random, self.n_random), np.nan)
+        inverse[self.full_rank] = np.linalg.inv(self.zz.transpose(2, 0, 1)[self.full_rank])
+        return inverse
+
+    def own_coefficients(self, zv: np.ndarray) -> np.ndarray:
+        """Give each unit's OLS coefficients (J, q) of v on its Z from Z'v (J, q); nan without full rank."""
+        return np.einsum("jab,jb->ja", self.zz_inverse, zv @ self.z_basis) @ self.z_basis.T
+
+    def shrinkage(self, theta: np.ndarray) -> np.ndarray:
+        """Give K = Theta (I + Z*'Z* Theta)^-1, (J, q, q), for the Theta (q, q) of Z* = Z ``z_basis``.
+
+        With B = ``z_basis``, u* = B K B'Z'(y - X gamma) and the posterior variance is sigma2 B K B'.
+        """
+        k = theta @ np.linalg.inv(np.eye(self.n_random) + self.zz.transpose(2, 0, 1) @ theta)
+        return 0.5 * (k + k.transpose(0, 2, 1))
+
+    def dd_times(self, b: np.ndarray) -> np.ndarray:
+        """Give D'D b, shape (J, p), for level-1 coefficients b of that shape."""
+        return self.products.times(b.T).T
 
     @cached_property
     def w(self) -> tuple[np.ndarray, ...]:
@@ -128,8 +167,7 @@ class Design:
     @cached_property
     def full_rank(self) -> np.ndarray:
         """Units whose Z'Z has full rank, bool, shape (J,)."""
-        r = self.random
-        return full_rank_units(self.dd[:, r[:, None], r], self.n, self.dd.sum(axis=0)[r, r])
+        return full_rank_units(self.zz, self.products.mass)
 
     def x_blocks(self) -> np.ndarray:
         """Give W as one array, shape (J, p, F): b_j = W_j gamma."""
@@ -165,25 +203,23 @@ def build_design(model: Model, moments: Moments) -> Design:
     centers: dict[str, float] = {}
     weight = moments.weight
     mean, cross, cross_y = _level1_planes(model.coefficients, moments, centers, y)
-    weighted_mean = weight * mean
-    dd = cross + weighted_mean[:, None] * mean
+    products = Products(weight, mean, cross)
     free, n_free = free_gammas(model)
     level2, loading, columns = _level2_planes(model, moments, free, n_free, centers)
-    products = np.concatenate([dd, (cross_y + weighted_mean * y_mean)[:, None]], axis=1)
-    if moments.unit_weight is not None:
-        products = products * moments.unit_weight
-    gamma = _ols(model, free, *x_sums(products, level2, loading))
+    random = np.array([p for p, c in enumerate(model.coefficients) if c.random], dtype=np.intp)
+    bases = _bases(model, free, products, level2, loading, random, moments.unit_weight)
+    order = random_first(random, len(mean))
+    gamma = _ols(bases, (cross_y + weight * mean * y_mean)[order], level2, moments)
     b = np.tensordot(gamma, loading, axes=1) @ level2
     e_mean = y_mean - np.einsum("pj,pj->j", mean, b)
     cross_b = np.einsum("abj,bj->aj", cross, b)
-    de = cross_y - cross_b + weighted_mean * e_mean
+    de = cross_y - cross_b + weight * mean * e_mean
     inside = yy - np.einsum("pj,pj->j", b, 2.0 * cross_y - cross_b)
     ee = np.maximum(inside, 0.0) + weight * e_mean**2
     _refuse_exact_fit(moments, y, float(ee.sum()))
-    random = np.array([p for p, c in enumerate(model.coefficients) if c.random], dtype=np.intp)
     return Design(
-        model, moments.unit_ids, weight, moments.n_rows, mean.T, dd.transpose(2, 0, 1), de.T, ee, level2,
-        loading, columns, random, gamma, free, centers, moments,
+        model, moments.unit_ids, weight, moments.n_rows, products, bases, de.T, ee, level2, loading,
+        columns, random, gamma, free, centers, moments,
     )  # fmt: skip
 
 
@@ -202,6 +238,12 @@ def _refuse_huge(model: Model, moments: Moments) -> None:
             f"{', '.join(huge)}: there are values too large to be squared. Is this how a missing value is "
             "stored? Set such values to missing, or rescale the variable"
         )
+
+
+def random_first(random: np.ndarray, p: int) -> np.ndarray:
+    """Number p columns of D, those with a random coefficient first."""
+    first = random.tolist()
+    return np.array(first + [k for k in range(p) if k not in first], dtype=np.intp)
 
 
 def _refuse_exact_fit(moments: Moments, y: int, ee: float) -> None:
@@ -305,30 +347,6 @@ def _centred(values: np.ndarray, rows: list[np.ndarray], weight: np.ndarray | No
     return center, scale
 
 
-def x_sums(products: np.ndarray, level2: np.ndarray, loading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give X'X (F, F) and X'e (F,) from D'[D e], (p, p + 1, J), and X = D W."""
-    f, p, u = loading.shape
-    flat = loading.reshape(f, p * u)
-    sums = np.empty((u, u, p * p))
-    planes = products[:, :p].reshape(p * p, -1)
-    for k in range(u):  # a level-2 column at a time: all products at once may not fit in memory
-        sums[k, : k + 1] = (level2[k] * level2[: k + 1]) @ planes.T
-        sums[: k + 1, k] = sums[k, : k + 1]
-    full = sums.reshape(u, u, p, p).transpose(2, 0, 3, 1).reshape(p * u, p * u)
-    return flat @ full @ flat.T, flat @ (products[:, p] @ level2.T).reshape(p * u)
-
-
-def scatter_xx(
-    products: np.ndarray, w: Sequence[np.ndarray], columns: Sequence[np.ndarray], n_fixed: int
-) -> np.ndarray:
-    """Give sum_j W_j' A_j W_j, shape (F, F), for A of shape (J, p, p)."""
-    total = np.zeros((n_fixed, n_fixed))
-    for a, (wa, ca) in enumerate(zip(w, columns, strict=True)):
-        for b, (wb, cb) in enumerate(zip(w, columns, strict=True)):
-            np.add.at(total, (ca[:, None], cb[None, :]), (wa * products[:, a, b, None]).T @ wb)
-    return total
-
-
 def scatter_x(
     vectors: np.ndarray, w: Sequence[np.ndarray], columns: Sequence[np.ndarray], n_fixed: int
 ) -> np.ndarray:
@@ -340,19 +358,27 @@ def scatter_x(
     return result
 
 
-def _ols(model: Model, free: np.ndarray, xx: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """Fit all rows by ordinary least squares, after scaling every column of X to unit length."""
-    if not len(xy):
-        return np.zeros(0)
-    scale = np.sqrt(np.diag(xx))
-    if not scale.all():
-        name = _effect_names(model, free)[np.flatnonzero(scale == 0)[0]]
+def _bases(
+    model: Model, free: np.ndarray, products: Products, level2: np.ndarray, loading: np.ndarray,
+    random: np.ndarray, unit_weight: np.ndarray | None,
+) -> Orthonormal:  # fmt: skip
+    """Find the orthonormal bases; where there are none, name the fixed effects that are to blame."""
+    own = products if unit_weight is None else products.weighted(unit_weight)
+    order = random_first(random, len(model.coefficients))
+    try:
+        return orthonormal(own, level2, loading, order, len(random), float(own.mass.sum()))
+    except CollinearError as error:
+        effects = _effect_names(model, free)
+        names = [effects[f] for f in error.columns]
+        if error.zero:
+            raise EstimationError(
+                f"the column of {names[0]} is zero in every row, so its effect cannot be estimated: "
+                "take it out"
+            ) from None
         raise EstimationError(
-            f"the column of {name} is zero in every row, so its effect cannot be estimated: take it out"
-        )
-    correlation = xx / np.outer(scale, scale)
-    _refuse_collinear(correlation, model, free)
-    return np.linalg.solve(correlation, xy / scale) / scale
+            f"the fixed effects {', '.join(names)} cannot be told apart: their columns are collinear. "
+            "Take one of them out"
+        ) from None
 
 
 def _effect_names(model: Model, free: np.ndarray) -> list[str]:
@@ -365,33 +391,33 @@ def _effect_names(model: Model, free: np.ndarray) -> list[str]:
     return [full[int(np.flatnonzero(free == f)[0])] for f in range(int(free.max()) + 1)]
 
 
-def _refuse_collinear(correlation: np.ndarray, model: Model, free: np.ndarray) -> None:
-    """Raise where X'X, scaled to a unit diagonal, is singular; name the effects involved."""
-    values, vectors = np.linalg.eigh(correlation)
-    if values[0] > RANK_TOLERANCE:
-        return
-    names = _effect_names(model, free)
-    null = np.abs(vectors[:, 0])
-    involved = [name for name, size in zip(names, null, strict=True) if size > 1e-4 * null.max()]
-    raise EstimationError(
-        f"the fixed effects {', '.join(involved)} cannot be told apart: their columns are collinear. "
-        "Take one of them out"
-    )
+def _ols(bases: Orthonormal, dy: np.ndarray, level2: np.ndarray, moments: Moments) -> np.ndarray:
+    """Fit all rows by ordinary least squares, (F,), from D'y, (p, J) in the order of the bases."""
+    own = dy if moments.unit_weight is None else dy * moments.unit_weight
+    n = float(moments.total_weight.sum())
+    turned = bases.basis.T @ (own @ level2.T)
+    return bases.scale * (bases.whitener.T @ (bases.white @ turned.reshape(-1))) / n
 
 
-def full_rank_units(zz: np.ndarray, n: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Say which units' Z'Z (J, q, q) has full rank, by the pivots of its Cholesky factor.
+def with_products(design: Design, products: Products, de: np.ndarray, ee: np.ndarray) -> Design:
+    """Give the design with its rows weighted: other D'D, D'e (J, p) and e'e (J,), the same n."""
+    q, n = design.n_random, float(design.n.sum())
+    bases = orthonormal(products, design.level2, design.loading, design.order, q, n)
+    return replace(design, products=products, bases=bases, de=de, ee=ee)
 
-    A pivot counts as zero relative to the column's mean square over all rows (``total`` is
-    the pooled diagonal), so that rounding in a constant column is not taken for variation.
+
+def full_rank_units(zz: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Say which units' Z'Z (q, q, J) has full rank, by the pivots of its Cholesky factor.
+
+    Z is orthonormal over all rows: a pivot counts as zero relative to the column's mean square there, so
+    that rounding in a constant column is not taken for variation.
     """
-    J, q = zz.shape[:2]
+    q, J = zz.shape[1:]
     remaining = zz.copy()
     ok = np.ones(J, dtype=bool)
-    threshold = n[:, None] * (total / n.sum())[None, :] * RANK_TOLERANCE
     for k in range(q):
-        pivot = remaining[:, k, k]
-        ok &= pivot > np.maximum(threshold[:, k], RANK_TOLERANCE * zz[:, k, k])
-        column = remaining[:, :, k] / np.where(ok, pivot, 1.0)[:, None]
-        remaining = remaining - column[:, :, None] * remaining[:, k, None, :]
+        pivot = remaining[k, k]
+        ok &= pivot > RANK_TOLERANCE * np.maximum(n, zz[k, k])
+        column = remaining[:, k] / np.where(ok, pivot, 1.0)
+        remaining = remaining - column[:, None] * remaining[k]
     return ok

@@ -5,9 +5,12 @@ tau is an ordinary point. With A = Z'Z and D the level-1 columns,
 
     Z'V^-1[Z D e] = (I + A Theta)^-1 Z'[Z D e]                                  (times 1 / sigma2)
 
-In closed form for one and two random coefficients (adjugates: every term is a sum of positive ones);
-beyond, with Theta = L L' and I + L'AL = C C', as Z'[Z D e] - S_z'S, S = C^-1 L'Z'[Z D e] (Bates &
-Pinheiro 1998; Lindstrom & Bates 1988 for the profile).
+With the triangular factor of each unit's [Z D e], [C' B T] in the rows of Z, and K K' = I + C'Theta C,
+
+    W = K^-1 [C' B T],   D'V^-1D = W_d'W_d + what Z leaves of D'D,   Z'V^-1e = W_z'W_e, ...
+
+so that everything is a sum of products of like size, however large tau is beside sigma2 and however
+little a unit's columns differ (Bates & Pinheiro 1998; Lindstrom & Bates 1988 for the profile).
 
 The level-2 predictors enter last: X_j = D_j W_j, and W_j is linear in the few level-2 columns U. So
 sums over units are sums of (planes of D'V^-1D) by (products of level-2 columns), and the fixed effects,
@@ -17,7 +20,6 @@ however many, are algebra on those sums. Nothing is looped over units: see `plan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
@@ -97,9 +99,9 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
 
         return evaluate_weighted(system, factor)
     theta = factor @ factor.T
-    weighed = weigh(system, theta, factor)
+    weighed = weigh(system, factor)
     solved = solve_fixed(system, weighed)
-    sums, outer, kk, kv = _second_pass(system, weighed, solved)
+    rss, sums, outer, kk, kv = _second_pass(system, weighed, solved)
     lay = system.layout
     m = len(lay.pairs_q[0])
     h, p, vv = sums.reshape(3, m).take(lay.h, axis=1)
@@ -107,8 +109,8 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     delta = system.whitener.T @ solved.delta
     return Evaluation(
         theta, weighed.logdet, solved.logdet, delta, system.whitener.T @ solved.vg @ system.whitener,
-        system.ee - weighed.quadratic - solved.explained, h, p, vv, hh, hp, hv, kk.take(lay.kk),
-        kv.take(lay.kv), solved.vk, system.loading.reshape(len(delta), lay.t.shape[0]),
+        rss + _added(system, delta), h, p, vv, hh, hp, hv, kk.take(lay.kk), kv.take(lay.kv), solved.vk,
+        system.loading.reshape(len(delta), lay.t.shape[0]),
     )  # fmt: skip
 
 
@@ -119,133 +121,86 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
 class Weighed:
     """What V^-1 makes of the products: planes (J,), and their sums over units.
 
-    ``e`` holds the distinct planes of D'V^-1D (order: see `planes.Layout`), ``r`` (p, J) D'V^-1e;
-    ``by_pairs`` and ``by_level2`` their sums by products of level-2 columns and by level-2 columns;
-    ``logdet`` is log|V|, ``quadratic`` e'e - e'V^-1e.
+    ``w`` (q, p + 1, J) is W, ``e`` the distinct planes of D'V^-1D (order: see `planes.Layout`);
+    ``by_pairs`` their sums by products of level-2 columns, ``by_level2`` those of D'V^-1e by level-2
+    columns; ``logdet`` is log|V|.
     """
 
+    w: np.ndarray
     e: np.ndarray
-    r: np.ndarray
     by_pairs: np.ndarray
     by_level2: np.ndarray
     logdet: float
-    quadratic: float
 
 
-def weigh(system: System, theta: np.ndarray, factor: np.ndarray) -> Weighed:
-    """Apply V^-1 = I - Z Theta (I + A Theta)^-1 Z' to every unit's products."""
+def weigh(system: System, factor: np.ndarray) -> Weighed:
+    """Apply V^-1, Theta = factor factor', to every unit's products."""
     lay, q, p, J = system.layout, system.n_random, system.p, system.n_units
-    e, r = np.empty((p * (p + 1) // 2, J)), np.empty((p, J))
+    e, w = np.empty((p * (p + 1) // 2, J)), np.empty((q, p + 1, J))
     by_pairs, by_level2 = np.zeros((len(e), len(lay.pairs_u[0]))), np.zeros((p, len(system.level2)))
-    logdet = quadratic = 0.0
+    logdet = 0.0
     for block in blocks(J):
-        logdet += weigh_block(system, theta, factor, block, e[:, block], r[:, block])
+        det, w[:, :, block] = _shrink(system.root[:, :, block], factor)
+        logdet += det
+        r = _squares(system, block, w[:, :, block], e[:, block])
         by_pairs += e[:, block] @ system.level2_pairs(block).T
-        by_level2 += r[:, block] @ system.level2[:, block].T
-        t = system.products[:, p, block]
-        quadratic += float(np.sum(theta * (t @ r[:q, block].T)))
-    return Weighed(e, r, by_pairs, by_level2, logdet, quadratic)
+        by_level2 += r @ system.level2[:, block].T
+    return Weighed(w, e, by_pairs, by_level2, logdet)
 
 
-def weigh_block(
-    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray
-) -> float:
-    """Write the distinct planes of D'V^-1D into e and those of D'V^-1e into r; give log|V|.
+def _shrink(root: np.ndarray, factor: np.ndarray) -> tuple[float, np.ndarray]:
+    """Give log|V| and W = K^-1 [C' B T], (q, p + 1, J), with K K' = I + C'Theta C.
 
-    Up to two random coefficients there may be many points at once: theta and factor (B, q, q), e and r
-    with a leading axis B, log|V| (B,).
+    Two columns are done by hand: |K K'| = 1 + |C'L|^2 + det(C'L)^2, a sum of squares.
+    """
+    q = len(factor)
+    if q == 0:
+        return 0.0, root
+    g = np.tensordot(factor.T, root[:, :q], axes=(1, 1))  # [f, c]: L'C
+    if q == 1:
+        square = 1.0 + g[0, 0] ** 2
+        return float(np.log(square).sum()), root / np.sqrt(square)
+    if q == 2:
+        first, second = 1.0 + g[0, 0] ** 2 + g[1, 0] ** 2, g[0, 1] ** 2 + g[1, 1] ** 2
+        det = first + second + (g[0, 0] * g[1, 1] - g[0, 1] * g[1, 0]) ** 2
+        w = np.empty_like(root)
+        np.divide(root[0], np.sqrt(first), out=w[0])
+        np.multiply(root[0], (g[0, 0] * g[0, 1] + g[1, 0] * g[1, 1]) / first, out=w[1])
+        np.subtract(root[1], w[1], out=w[1])
+        w[1] *= np.sqrt(first / det)
+        return float(np.log(det).sum()), w
+    k = np.einsum("faj,fbj->abj", g, g)
+    for c in range(q):
+        k[c, c] += 1.0
+    k = cholesky_planes(k)
+    return 2.0 * float(np.log(np.prod([k[c, c] for c in range(q)], axis=0)).sum()), solve_planes(k, root)
+
+
+def _squares(system: System, block: slice, w: np.ndarray, e: np.ndarray) -> np.ndarray:
+    """Write D'V^-1D (its distinct planes) into e and give D'V^-1e, (p, J).
+
+    They are products of W and, of columns that are not in Z, what Z leaves of them.
     """
     q, nk = system.n_random, system.layout.nk
-    logdet = _weigh_random(system, theta, factor, block, e[..., :nk, :], r[..., :q, :])
-    if system.p > q:
-        weigh_others(system, theta, system.products[:, q:-1, block], system.others[:, :, block], e, r)
-    return logdet
-
-
-def _weigh_random(
-    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
-) -> Any:
-    """Write Z'V^-1D (its distinct planes) into k and Z'V^-1e into v; give log|V|."""
-    if system.n_random == 0:
-        return np.zeros(theta.shape[:-2])[()]
-    if system.n_random == 1:
-        return _weigh_one(system, theta, block, k, v)
-    if system.n_random == 2:
-        return _weigh_two(system, theta, factor, block, k, v)
-    return _weigh_many(system, factor, block, k, v)
-
-
-def _weigh_one(system: System, theta: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray) -> Any:
-    """Do it for one random coefficient: (1 + A Theta)^-1 is a number a unit."""
-    products = system.products[0, :, block]
-    inverse = 1.0 / (1.0 + theta[..., 0] * products[0])
-    np.multiply(products[:-1], inverse[..., None, :], out=k)
-    np.multiply(products[-1:], inverse[..., None, :], out=v)
-    return -np.log(inverse).sum(axis=-1)
-
-
-def _weigh_two(
-    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
-) -> Any:
-    """Do it for q = 2: (I + A Theta)^-1 = (I + adj(Theta) adj(A)) / (1 + tr(A Theta) + |A| |Theta|)."""
-    table, turned = system.adjugate
-    lead, (a, b, d) = theta.shape[:-2], (theta[..., 0, 0], theta[..., 0, 1], theta[..., 1, 1])
-    adjugate, rows = np.empty((*lead, 2, 2)), np.zeros((*lead, 4, 5))
-    adjugate[..., 0, 0], adjugate[..., 1, 1] = d, a
-    adjugate[..., 0, 1] = adjugate[..., 1, 0] = -b
-    rows[..., 0, 0] = rows[..., 1, 1] = rows[..., 2, 2] = rows[..., 3, 3] = 1.0
-    rows[..., 0, 1] = rows[..., 3, 4] = a
-    rows[..., 0, 2], rows[..., 2, 4] = 2.0 * b, -b
-    rows[..., 0, 3] = rows[..., 1, 4] = d
-    rows[..., 0, 4] = (factor[..., 0, 0] * factor[..., 1, 1] - factor[..., 0, 1] * factor[..., 1, 0]) ** 2
-    numerators = (rows.reshape(-1, 5) @ table[:, block]).reshape(*lead, 4, -1)
-    inverse = 1.0 / numerators[..., 0, :]
-    np.multiply(numerators[..., 1:, :], inverse[..., None, :], out=k[..., :3, :])
-    rest = turned[:, :, block]
-    part = (adjugate @ rest.reshape(2, -1)).reshape(*lead, *rest.shape)
-    part += system.products[:, 2:, block]
-    part *= inverse[..., None, None, :]
-    if k.shape[-2] > 3:
-        k[..., 3:, :] = part[..., :-1, :].reshape(*lead, k.shape[-2] - 3, -1)
-    v[:] = part[..., -1, :]
-    return -np.log(inverse).sum(axis=-1)
-
-
-def _weigh_many(system: System, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray) -> Any:
-    """Do it for any q, at one point."""
-    q, products = system.n_random, system.products[:, :, block]
-    c, s = _factor_and_solve(products, factor)
-    m, n = q * (q + 1) // 2, len(v[0])
+    r = np.empty((system.p, w.shape[2]))
+    z, others = w[:, :q], w[:, q:]
     for a in range(q):
-        row = slice(a * (a + 1) // 2, (a + 1) * (a + 2) // 2)
-        np.subtract(products[a, : a + 1], np.einsum("cj,cbj->bj", s[:, a], s[:, : a + 1]), out=k[row])
-    rest = products[:, q:] - np.einsum("caj,cbj->abj", s[:, :q], s[:, q:])
-    if len(k) > m:
-        k[m:] = rest[:, :-1].reshape(len(k) - m, n)
-    v[:] = rest[:, -1]
-    return 2.0 * float(np.log(np.prod([c[a, a] for a in range(q)], axis=0)).sum())
-
-
-def weigh_others(
-    system: System, theta: np.ndarray, b: np.ndarray, others: np.ndarray, e: np.ndarray, r: np.ndarray
-) -> None:
-    """Write the planes of the columns that are not random: D'D - B'Theta K and D'e - B'Theta v.
-
-    ``b`` is Z'D and ``others`` D'[D e] of those columns; all may have a leading axis of points.
-    """
-    lay, q = system.layout, system.n_random
-    rows, cols = np.tril_indices(system.p - q)
-    e[..., lay.nk :, :], r[..., q:, :] = others[..., rows, cols, :], others[..., -1, :]
-    if q:
-        shrunk = np.einsum("...ab,...bmj->...amj", theta, e[..., lay.k[:, q:], :])
-        e[..., lay.nk :, :] -= np.einsum("...amj,...amj->...mj", b[..., rows, :], shrunk[..., cols, :])
-        r[..., q:, :] -= np.einsum("...amj,...aj->...mj", b, theta @ r[..., :q, :])
+        np.einsum("cj,cbj->bj", z[:, a], z[:, : a + 1], out=e[a * (a + 1) // 2 : (a + 1) * (a + 2) // 2])
+    mixed = np.einsum("caj,cbj->abj", z, others)
+    e[q * (q + 1) // 2 : nk] = mixed[:, :-1].reshape(-1, w.shape[2])
+    r[:q] = mixed[:, -1]
+    if system.p > q:
+        rows, cols = np.tril_indices(system.p - q)
+        rest = system.rest[:, :, block]
+        e[nk:] = rest[rows, cols] + np.einsum("cmj,cmj->mj", others[:, rows], others[:, cols])
+        r[q:] = rest[:, -1] + np.einsum("cmj,cj->mj", others[:, :-1], others[:, -1])
+    return r
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solved:
     """GLS in the whitened basis: ``delta`` (F,), ``vg`` (F, F), ``vk`` (p u, p u) and ``dk`` (p, u) the
-    same two by level-2 columns; log|X'V^-1X| of the standardised X; what delta explains.
+    same two by level-2 columns; log|X'V^-1X| of the standardised X.
     """
 
     delta: np.ndarray
@@ -253,7 +208,6 @@ class Solved:
     vk: np.ndarray
     dk: np.ndarray
     logdet: float
-    explained: float
 
 
 def solve_fixed(system: System, weighed: Weighed) -> Solved:
@@ -265,7 +219,7 @@ def solve_fixed(system: System, weighed: Weighed) -> Solved:
         xvx += whitener @ (system.xx - system.own_xx) @ whitener.T
         xve += whitener @ (system.xe - system.own_xe)
     if not len(xve):
-        return Solved(xve, xvx, np.zeros((shape[0] * shape[1],) * 2), np.zeros(shape), 0.0, 0.0)
+        return Solved(xve, xvx, np.zeros((shape[0] * shape[1],) * 2), np.zeros(shape), 0.0)
     chol, failed = dpotrf(xvx, lower=1)
     if failed:
         raise EstimationError(
@@ -276,7 +230,16 @@ def solve_fixed(system: System, weighed: Weighed) -> Solved:
     delta = vg @ xve
     half = root @ white
     logdet = 2.0 * float(np.log(chol.diagonal()).sum() - np.log(whitener.diagonal()).sum())
-    return Solved(delta, vg, half.T @ half, (delta @ white).reshape(shape), logdet, float(delta @ xve))
+    return Solved(delta, vg, half.T @ half, (delta @ white).reshape(shape), logdet)
+
+
+def _added(system: System, delta: np.ndarray) -> float:
+    """Give what a caller's own squares, a prior's say, add to the residual sum of squares."""
+    if system.xx is system.own_xx:
+        return 0.0
+    constant = system.ee - system.own_ee
+    away = (system.xx - system.own_xx) @ delta - 2.0 * (system.xe - system.own_xe)
+    return float(constant + delta @ away)
 
 
 # --- second pass: score and curvature --------------------------------------------------------------
@@ -284,10 +247,11 @@ def solve_fixed(system: System, weighed: Weighed) -> Solved:
 
 def _second_pass(
     system: System, weighed: Weighed, solved: Solved
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Sum over units: (H, P, vv); H by (H, P, vv); K K by pairs of level-2 columns; v K by level-2 columns.
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sum over units: (y - X gamma)'V^-1(y - X gamma) and what its derivatives are made of.
 
-    The distinct planes only: (3 m,), (m, 3 m), (pairs of nk, pairs of u), (q nk, u).
+    (H, P, vv); H by (H, P, vv); K K by pairs of level-2 columns; v K by level-2 columns; of the distinct
+    planes only: (3 m,), (m, 3 m), (pairs of nk, pairs of u), (q nk, u).
     """
     lay, q = system.layout, system.n_random
     m = len(lay.pairs_q[0])
@@ -296,21 +260,35 @@ def _second_pass(
         np.zeros((lay.nk * (lay.nk + 1) // 2, len(lay.pairs_u[0]))),
         np.zeros((q * lay.nk, len(system.level2))),
     )
-    if not q:
-        return sums, outer, kk, kv
+    rss = system.own_ee - system.own
     flat = solved.vk.reshape(-1)
     fold = flat.take(lay.g_one) + lay.g_weight * flat.take(lay.g_two)
     for block in blocks(system.n_units):
         level2, pairs = system.level2[:, block], system.level2_pairs(block)
+        d, w = solved.dk @ level2, weighed.w[:, :, block]
+        left = w[:, -1] - np.einsum("cpj,pj->cj", w[:, :-1], d)
+        rss += float(np.sum(left**2)) + _rest_squares(system, block, d[q:])
+        if not q:
+            continue
         k = weighed.e[: lay.nk, block]
         full = k[lay.k]
-        v = weighed.r[:q, block] - np.einsum("apj,pj->aj", full, solved.dk @ level2)
-        planes = np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), _squares(v, lay.pairs_q)])
+        v = np.einsum("caj,cj->aj", w[:, :q], left)
+        squares = v[lay.pairs_q[0]] * v[lay.pairs_q[1]]
+        planes = np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), squares])
         sums += planes.sum(axis=1)
         outer += k[:m] @ planes.T
         kk += _products(k) @ pairs.T
         kv += (v[:, None] * k).reshape(len(kv), -1) @ level2.T
-    return sums, outer, kk, kv
+    return rss, sums, outer, kk, kv
+
+
+def _rest_squares(system: System, block: slice, d: np.ndarray) -> float:
+    """Give what the coefficients d (p - q, J) of columns not in Z make of what Z leaves of e'e."""
+    if not len(d):
+        return 0.0
+    rest = system.rest[:, :, block]
+    product = np.einsum("mnj,nj->mj", rest[:, :-1], d) - 2.0 * rest[:, -1]
+    return float(np.sum(d * product))
 
 
 def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarray:
@@ -327,10 +305,6 @@ def _products(planes: np.ndarray) -> np.ndarray:
         np.multiply(planes[a], planes[a:], out=result[at : at + n - a])
         at += n - a
     return result
-
-
-def _squares(v: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    return v[pairs[0]] * v[pairs[1]]
 
 
 # --- matrices per unit, for other modules -----------------------------------------------------------

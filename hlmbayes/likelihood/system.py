@@ -6,14 +6,14 @@ square, so that neither tolerances nor rounding depend on the units of the data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtri
 
 from ..errors import EstimationError
-from .design import Design, x_sums
+from .design import Design
+from .orthonormal import Products, level2_sums
 from .planes import Layout, layout
 
 LARGEST_TABLE = 1 << 23  # numbers: products of level-2 columns are kept up to here, else made block by block
@@ -29,6 +29,12 @@ class System:
         Z'[D* e]: D* are the columns of Z, then the other columns of D.
     others : ndarray, shape (p - q, p - q + 1, J)
         The same products of those other columns with themselves and e.
+    root : ndarray, shape (q, p + 1, J)
+        [C' B T], the rows of Z* in the triangular factor of [D* e]: C C' = Z*'Z*.
+    rest : ndarray, shape (p - q, p - q + 1, J)
+        What they leave of ``others``.
+    own : float
+        What each unit's own Z* explains of e'e, altogether.
     level2 : ndarray, shape (u, J)
         Level-2 columns: ones, then each variable centred and scaled.
     loading : ndarray, shape (F, p, u)
@@ -37,10 +43,10 @@ class System:
         The same for fixed effects that are orthonormal over all rows; ``whitener`` (F, F) times
         ``loading``.
     whitener : ndarray, shape (F, F)
-    own_xx, own_xe : ndarray (F, F), ndarray (F,)
-        X'X and X'e as they follow from the products.
+    own_xx, own_xe, own_ee : ndarray (F, F), ndarray (F,), float
+        X'X, X'e and e'e of the rows.
     xx, xe, ee : ndarray (F, F), ndarray (F,), float
-        X'X, X'e and e'e over all rows; a caller may add a prior's to them.
+        The same; a caller may add a prior's to them.
     n : float
         Rows (or sum of weights).
     to_tau : ndarray, shape (q, q)
@@ -53,12 +59,16 @@ class System:
 
     products: np.ndarray
     others: np.ndarray
+    root: np.ndarray
+    rest: np.ndarray
+    own: float
     level2: np.ndarray
     loading: np.ndarray
     white: np.ndarray
     whitener: np.ndarray
     own_xx: np.ndarray
     own_xe: np.ndarray
+    own_ee: float
     xx: np.ndarray
     xe: np.ndarray
     ee: float
@@ -83,6 +93,20 @@ class System:
         """Number of units, J."""
         return self.level2.shape[1]
 
+    def turned(self, m: np.ndarray) -> System:
+        """Give the same system in the columns Z* M instead of Z*, M (q, q)."""
+        q = self.n_random
+        products, root = np.tensordot(m.T, self.products, axes=1), self.root.copy()
+        products[:, :q] = np.tensordot(products[:, :q], m, axes=(1, 0)).transpose(0, 2, 1)
+        root[:, :q] = np.tensordot(root[:, :q], m, axes=(1, 0)).transpose(0, 2, 1)
+        loading, white = self.loading.copy(), self.white.reshape(self.loading.shape).copy()
+        for part in (loading, white):
+            part[:, :q] = np.linalg.solve(m, part[:, :q])
+        return replace(
+            self, products=products, root=root, loading=loading, white=white.reshape(self.white.shape),
+            to_tau=self.to_tau @ m,
+        )  # fmt: skip
+
     @cached_property
     def layout(self) -> Layout:
         """Where the planes of a model of this size are."""
@@ -102,14 +126,6 @@ class System:
             return self.pairs[:, block]
         rows, cols = self.layout.pairs_u
         return self.level2[rows, block] * self.level2[cols, block]
-
-    @cached_property
-    def adjugate(self) -> tuple[np.ndarray, np.ndarray]:
-        """What two random coefficients need: [1, A_00, A_10, A_11, |A|] (5, J) and adj(A) [B t], A = Z'Z."""
-        a, rest = self.products[:, :2], self.products[:, 2:]
-        table = np.stack([np.ones(self.n_units), a[0, 0], a[1, 0], a[1, 1], a[0, 0] * a[1, 1] - a[1, 0] ** 2])
-        turned = np.stack([a[1, 1] * rest[0] - a[1, 0] * rest[1], a[0, 0] * rest[1] - a[1, 0] * rest[0]])
-        return table, turned
 
     @cached_property
     def columns(self) -> tuple[np.ndarray, ...]:
@@ -138,61 +154,66 @@ def standardise(design: Design) -> System:
 
 def scale_design(design: Design) -> System:
     """Do `standardise` whatever the weights of the units."""
-    q, p, J = design.n_random, design.n_coefficients, design.n_units
+    q, bases = design.n_random, design.bases
     n = float(design.n.sum())
-    order = design.order
     ee = float(design.ee.sum())
     e_scale = (ee / n) ** 0.5
     if not e_scale > 0:
         raise EstimationError(
             "the fixed effects fit every row exactly: there is no variance left to estimate"
         )
-    dd, de = design.dd.transpose(1, 2, 0), design.de.T
-    if not np.array_equal(order, np.arange(p)):
-        dd, de = dd[order[:, None], order], de[order]
-    basis = _orthonormal_basis(dd.sum(axis=2) / n, q)
-    turn = np.ascontiguousarray(basis.T)
-    dd = np.matmul(turn, (turn @ dd.reshape(p, p * J)).reshape(p, p, J))
-    products = np.concatenate([dd, ((turn / e_scale) @ de)[:, None]], axis=1)
-    loading = _upper_inverse(basis) @ design.loading[:, order]
-    xx, xe = x_sums(products, design.level2, loading)
-    gamma_scale = np.sqrt(n / np.diag(xx))
-    loading *= gamma_scale[:, None, None]
-    xx *= gamma_scale[:, None] * gamma_scale
-    xe *= gamma_scale
-    whitener = _whitener(xx / n)
-    white = whitener @ loading.reshape(len(xe), p * len(design.level2))
+    de = standard_outcome(design, design.de, e_scale)
+    products = np.concatenate([bases.dd, de[:, None]], axis=1)
+    root, rest = _with_outcome(bases.root, bases.rest, de)
+    own = float(np.sum(root[:, -1] ** 2))
+    xe = bases.loading.reshape(design.n_fixed, len(bases.sums)) @ (de @ design.level2.T).reshape(-1)
+    xx = bases.xx
     return System(
-        products[:q], products[q:, q:], design.level2, loading, white,
-        whitener, xx, xe, xx, xe, n * 1.0, n, basis[:q, :q] * e_scale, gamma_scale * e_scale, e_scale,
+        products[:q], products[q:, q:], root, rest, own, design.level2, bases.loading,
+        bases.white, bases.whitener, xx, xe, n, xx, xe, n, n,
+        design.z_basis * e_scale, bases.scale * e_scale, e_scale,
     )  # fmt: skip
 
 
-def _orthonormal_basis(dd: np.ndarray, q: int) -> np.ndarray:
-    """Give B, upper triangular, with (D B) of unit mean square and its first q columns orthogonal."""
-    scale = np.sqrt(dd.diagonal())
-    scale[scale == 0] = 1.0
-    basis = np.diag(1.0 / scale)
-    if q:
-        chol, failed = dpotrf(dd[:q, :q] / np.outer(scale[:q], scale[:q]), lower=1)
-        if failed or chol.diagonal().min() < 1e-7:
-            raise EstimationError(
-                "the random coefficients are collinear in the data, so their variances cannot be told apart: "
-                "make one of them nonrandom"
-            )
-        basis[:q, :q] = basis[:q, :q] @ dtrtri(chol, lower=1)[0].T
-    return basis
+def standard_outcome(design: Design, de: np.ndarray, e_scale: float) -> np.ndarray:
+    """Give D*'e (p, ...) from D'e (..., p), e in units of ``e_scale``."""
+    return np.asarray((design.bases.basis.T / e_scale) @ de.T[design.order])
 
 
-def _upper_inverse(basis: np.ndarray) -> np.ndarray:
-    return dtrtri(basis)[0] if len(basis) else basis
+def with_rows(system: System, design: Design, products: Products, de: np.ndarray, ee: float) -> System:
+    """Give the system of other rows of the same units (weighted, say), in the same columns D* and X.
+
+    Parameters
+    ----------
+    system : System
+        Of ``design``.
+    design : Design
+    products : Products
+        D'D of the units, the columns as the model has them.
+    de : ndarray, shape (J, p)
+    ee : float
+        e'e over all rows.
+    """
+    q, bases = system.n_random, design.bases
+    turned, right = products.turned(bases.basis, design.order), standard_outcome(design, de, system.e_scale)
+    planes = np.concatenate([turned.dd, right[:, None]], axis=1)
+    root, rest = _with_outcome(*turned.triangular(q), right)
+    flat = system.loading.reshape(system.n_fixed, len(bases.sums))
+    xx = flat @ level2_sums(turned.dd, system.level2) @ flat.T
+    xe, ee = flat @ (right @ system.level2.T).reshape(-1), ee / system.e_scale**2
+    return replace(
+        system, products=planes[:q], others=planes[q:, q:], root=root, rest=rest,
+        own=float(np.sum(root[:, -1] ** 2)), own_xx=xx, own_xe=xe, own_ee=ee, xx=xx, xe=xe, ee=ee,
+    )  # fmt: skip
 
 
-def _whitener(xx: np.ndarray) -> np.ndarray:
-    """Give R^-1 with X'X / n = R R', lower triangular."""
-    if not len(xx):
-        return xx
-    chol, failed = dpotrf(xx, lower=1)
-    if failed:
-        raise EstimationError("the fixed effects are collinear in the data: take one out")
-    return dtrtri(chol, lower=1)[0]
+def _with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Add e to the triangular factors of the units' D*: its rows of Z*, and D*'e without them."""
+    q = len(factor)
+    t = np.empty((q, de.shape[1]))
+    for k in range(q):
+        pivot = factor[k, k]
+        left = de[k] - np.einsum("cj,cj->j", factor[:k, k], t[:k])
+        t[k] = np.where(pivot > 0, left / np.where(pivot > 0, pivot, 1.0), 0.0)
+    rest = de[q:] - np.einsum("cmj,cj->mj", factor[:, q:], t)
+    return np.concatenate([factor, t[:, None]], axis=1), np.concatenate([others, rest[:, None]], axis=1)

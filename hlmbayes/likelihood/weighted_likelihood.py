@@ -21,19 +21,20 @@ from .system import System, scale_design
 def weighted_system(design: Design) -> System:
     """Standardise a design whose units have weights: sums over units weighted, products per unit not."""
     weight = design.moments.unit_weight
+    assert weight is not None
     system = scale_design(with_unit_weights(design))
-    own = {"products": system.products / weight, "others": system.others / weight}
-    return replace(system, **own, unit_weight=weight)
+    own = {name: getattr(system, name) / weight for name in ("products", "others", "rest")}
+    return replace(system, **own, root=system.root / np.sqrt(weight), unit_weight=weight)
 
 
 def with_unit_weights(design: Design) -> Design:
     """Multiply every unit's cross-products by the unit's weight, as sums over units want them."""
     weight = design.moments.unit_weight
     assert weight is not None
-    row = weight[:, None]
     return replace(
-        design, n=weight * design.n, dd=row[:, None] * design.dd, de=row * design.de, ee=weight * design.ee
-    )
+        design, n=weight * design.n, products=design.products.weighted(weight),
+        de=weight[:, None] * design.de, ee=weight * design.ee,
+    )  # fmt: skip
 
 
 def evaluate_weighted(system: System, factor: np.ndarray) -> Evaluation:

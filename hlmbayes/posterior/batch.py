@@ -1,6 +1,6 @@
 """The marginal density at many points at once: what importance sampling and exact draws need.
 
-The formulas of `likelihood.evaluate` with one more axis for the points. Units are taken in blocks and
+The sums of `likelihood.evaluate` with one more axis for the points. Units are taken in blocks and
 points in runs, so that the working planes (points by units) stay in the cache.
 """
 
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..likelihood.evaluate import weigh_block, weigh_others
 from ..likelihood.planes import blocks, cholesky_planes, solve_planes
 from ..likelihood.system import System
 from .coordinates import to_standard_factor, unpack
@@ -168,11 +167,14 @@ def _flat_product(planes: np.ndarray, columns: np.ndarray) -> np.ndarray:
 def _weigh(
     target: Target, factor: np.ndarray, alpha: np.ndarray | None, block: slice, e: np.ndarray, r: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Do `likelihood.evaluate.weigh_block` at many points; give log|V| and e'Z Theta Z'V^-1e, both (B,)."""
+    """Write the distinct planes of D'V^-1D into e (B, ., J) and those of D'V^-1e into r (B, p, J).
+
+    Gives log|V| and e'Z Theta Z'V^-1e, both (B,).
+    """
     system, q = target.system, target.n_random
     theta = factor @ factor.transpose(0, 2, 1)
     if alpha is None and q <= 2:
-        logdet = weigh_block(system, theta, factor, block, e, r)
+        logdet = _weigh_few(system, theta, factor, block, e, r)
         t = _flat_product(r, system.products[:, -1, block].T)[:, :q]
         return np.asarray(logdet), np.einsum("bac,bac->b", theta, t)
     if alpha is None or target.grouped is None:
@@ -188,11 +190,81 @@ def _weigh(
         cross = products[:, q:-1]
         if alpha is not None:  # every point has its own: points before planes
             cross, others = np.moveaxis(cross, 2, 0), np.moveaxis(others, 2, 0)
-        weigh_others(system, theta, cross, others, e, r)
+        _weigh_others(system, theta, cross, others, e, r)
     diagonal = np.ones(e.shape[::2])
     for k in range(q):
         diagonal *= c[k, k]
     return 2.0 * np.log(diagonal).sum(axis=1), _dot(s[:, -1], s[:, -1]).sum(axis=1) if q else np.zeros(len(e))
+
+
+def _weigh_few(
+    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, e: np.ndarray, r: np.ndarray
+) -> np.ndarray:
+    """Do it for up to two random coefficients; give log|V|."""
+    q, nk = system.n_random, system.layout.nk
+    logdet = np.zeros(len(theta))
+    if q == 1:
+        logdet = _weigh_one(system, theta, block, e[:, :nk], r[:, :q])
+    elif q == 2:
+        logdet = _weigh_two(system, theta, factor, block, e[:, :nk], r[:, :q])
+    if system.p > q:
+        _weigh_others(system, theta, system.products[:, q:-1, block], system.others[:, :, block], e, r)
+    return logdet
+
+
+def _weigh_one(system: System, theta: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Write Z'V^-1D into k, Z'V^-1e into v: (1 + A Theta)^-1 is a number a unit."""
+    products = system.products[0, :, block]
+    inverse = 1.0 / (1.0 + theta[:, 0] * products[0])
+    np.multiply(products[:-1], inverse[:, None], out=k)
+    np.multiply(products[-1:], inverse[:, None], out=v)
+    return -np.log(inverse).sum(axis=1)
+
+
+def _weigh_two(
+    system: System, theta: np.ndarray, factor: np.ndarray, block: slice, k: np.ndarray, v: np.ndarray
+) -> np.ndarray:
+    """Do it for q = 2: (I + A Theta)^-1 = (I + adj(Theta) adj(A)) / (1 + tr(A Theta) + |A| |Theta|)."""
+    products, pivots = system.products[:, :, block], system.root[:, :, block]
+    a00, a10, a11 = products[0, 0], products[1, 0], products[1, 1]
+    table = np.stack([np.ones(len(a00)), a00, a10, a11, (pivots[0, 0] * pivots[1, 1]) ** 2])
+    rest = products[:, 2:]
+    turned = np.stack([a11 * rest[0] - a10 * rest[1], a00 * rest[1] - a10 * rest[0]])
+    a, b, d = theta[:, 0, 0], theta[:, 0, 1], theta[:, 1, 1]
+    adjugate, rows = np.empty((len(theta), 2, 2)), np.zeros((len(theta), 4, 5))
+    adjugate[:, 0, 0], adjugate[:, 1, 1] = d, a
+    adjugate[:, 0, 1] = adjugate[:, 1, 0] = -b
+    rows[:, 0, 0] = rows[:, 1, 1] = rows[:, 2, 2] = rows[:, 3, 3] = 1.0
+    rows[:, 0, 1] = rows[:, 3, 4] = a
+    rows[:, 0, 2], rows[:, 2, 4] = 2.0 * b, -b
+    rows[:, 0, 3] = rows[:, 1, 4] = d
+    rows[:, 0, 4] = (factor[:, 0, 0] * factor[:, 1, 1] - factor[:, 0, 1] * factor[:, 1, 0]) ** 2
+    numerators = (rows.reshape(-1, 5) @ table).reshape(len(theta), 4, -1)
+    inverse = 1.0 / numerators[:, 0]
+    np.multiply(numerators[:, 1:], inverse[:, None], out=k[:, :3])
+    part = (adjugate @ turned.reshape(2, -1)).reshape(len(theta), *turned.shape)
+    part += rest
+    part *= inverse[:, None, None]
+    if k.shape[1] > 3:
+        k[:, 3:] = part[:, :, :-1].reshape(len(theta), k.shape[1] - 3, -1)
+    v[:] = part[:, :, -1]
+    return -np.log(inverse).sum(axis=1)
+
+
+def _weigh_others(
+    system: System, theta: np.ndarray, b: np.ndarray, others: np.ndarray, e: np.ndarray, r: np.ndarray
+) -> None:
+    """Write the planes of the columns that are not random: D'D - B'Theta K and D'e - B'Theta v.
+
+    ``b`` is Z'D and ``others`` D'[D e] of those columns, of all points or with a leading axis of points.
+    """
+    lay, q = system.layout, system.n_random
+    rows, cols = np.tril_indices(system.p - q)
+    e[:, lay.nk :], r[:, q:] = others[..., rows, cols, :], others[..., -1, :]
+    if q:
+        shrunk = np.einsum("...ab,...bmj->...amj", theta, e[:, lay.k[:, q:]])
+        e[:, lay.nk :] -= np.einsum("...amj,...amj->...mj", b[..., rows, :], shrunk[..., cols, :])
+        r[:, q:] -= np.einsum("...amj,...aj->...mj", b, theta @ r[:, :q])
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import SamplingError
 from ..estimation.heterogeneous import Groups
+from ..likelihood.orthonormal import Products
 from ..unit_moments.record import Moments
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ DIMS: dict[str, tuple[str, ...]] = {
     "phi": ("parameter",),
 }
 FORMAT = "hlmbayes posterior 1"
-GROUP_ARRAYS = ("n", "covariates", "dd", "de", "ee")
 
 
 def text_or_numbers(values: Any) -> np.ndarray:
@@ -175,19 +175,26 @@ def moments_dataset(moments: Moments) -> xr.Dataset:
 
 def groups_dataset(groups: Groups) -> xr.Dataset:
     """Give groups of rows with one variance as a dataset a file can hold."""
-    values = {"unit_index": groups.unit, **{name: getattr(groups, name) for name in GROUP_ARRAYS}}
+    products = groups.products
+    values = {
+        "unit_index": groups.unit, "n": groups.n, "covariates": groups.covariates,
+        "mean": products.mean.T, "sscp": products.cross.transpose(2, 0, 1), "de": groups.de, "ee": groups.ee,
+    }  # fmt: skip
     column = ("group", "column")
     dims: dict[str, Sequence[str]] = dict.fromkeys(("unit_index", "n", "ee"), ("group",))
-    dims |= {"covariates": ("group", "log_sigma2"), "dd": (*column, "column_bis"), "de": column}
-    return dataset(values, {}, (), dims)
+    dims |= {"covariates": ("group", "log_sigma2"), "sscp": (*column, "column_bis")}
+    return dataset(values, {}, (), dims | dict.fromkeys(("mean", "de"), column))
 
 
 def groups_from(data: xr.DataTree) -> Groups | None:
     """Read back what `groups_dataset` gave; None where log(sigma2) does not depend on variables."""
     if "variance_groups" not in data.children:
         return None
-    held = data["variance_groups"]
-    return Groups(*(np.asarray(held[name].values) for name in ("unit_index", *GROUP_ARRAYS)))
+    held = {str(name): np.asarray(array.values) for name, array in data["variance_groups"].data_vars.items()}
+    products = Products(
+        held["n"], np.ascontiguousarray(held["mean"].T), np.ascontiguousarray(held["sscp"].transpose(1, 2, 0))
+    )
+    return Groups(held["unit_index"], held["n"], held["covariates"], products, held["de"], held["ee"])
 
 
 def moments_from(dataset: Any) -> Moments:

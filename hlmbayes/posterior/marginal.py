@@ -16,7 +16,7 @@ from ..likelihood.evaluate import System, evaluate
 from .coordinates import chain, to_standard_factor, unpack
 from .prior_density import log_prior, prior_slope
 from .target import Target
-from .unequal import alpha_slope, log_sigma2_sums, system_at
+from .unequal import alpha_slope, log_sigma2_sums, weighted_at
 
 
 def with_prior(target: Target, system: System, s2: float) -> System:
@@ -24,7 +24,7 @@ def with_prior(target: Target, system: System, s2: float) -> System:
     system, p0, d0 = copy(system), target.p0, target.d0  # what it has tabulated is shared
     object.__setattr__(system, "xx", system.own_xx + s2 * np.diag(p0))
     object.__setattr__(system, "xe", system.own_xe + s2 * p0 * d0)
-    object.__setattr__(system, "ee", system.ee + s2 * float(d0 @ (p0 * d0)))
+    object.__setattr__(system, "ee", system.own_ee + s2 * float(d0 @ (p0 * d0)))
     return system
 
 
@@ -42,7 +42,9 @@ def value_and_gradient(target: Target, phi: np.ndarray) -> tuple[float, np.ndarr
     factor = to_standard_factor(target, parts)[0]
     sigma = float(parts.sigma[0])
     s2 = (sigma / target.system.e_scale) ** 2
-    system = target.system if grouped is None else system_at(target.system, grouped, phi[target.level1])
+    design, system = target.design, target.system
+    if grouped is not None:
+        design, system = weighted_at(design, system, grouped, phi[target.level1])
     at = evaluate(with_prior(target, system, s2), factor)
     dof = system.n - system.n_fixed
     deviance = at.logdet_v + at.logdet_xvx + dof * np.log(s2) + at.rss / s2 + constant(target)
@@ -60,7 +62,7 @@ def value_and_gradient(target: Target, phi: np.ndarray) -> tuple[float, np.ndarr
     else:
         alpha = phi[target.level1]
         deviance += log_sigma2_sums(grouped, alpha[None])[0]
-        gradient[target.level1] += alpha_slope(target.design, system, at, grouped, alpha)
+        gradient[target.level1] += alpha_slope(design, system, at, grouped, alpha)
     return float(log_prior(target, phi[None])[0] - 0.5 * deviance), gradient
 
 

@@ -116,7 +116,7 @@ def _new_unit_means(
 ) -> dict[str, np.ndarray]:
     """Draw the mean of a new set of outcomes of every unit, b (B, J, p)."""
     design = target.design
-    expected = np.einsum("bjp,jp->bj", b, design.level1_mean)
+    expected = np.einsum("bjp,pj->bj", b, design.products.mean)
     if draws.alpha is None or target.grouped is None:
         variance = draws.sigma[:, None] ** 2 * design.n
     else:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import SamplingError
 from ..estimation.heterogeneous import Groups
-from ..likelihood.design import Design, x_sums
+from ..likelihood.design import Design
 from .distributions import (
     FAMILIES,
     LKJ,
@@ -277,13 +277,12 @@ def data_scales(design: Design) -> Scales:
     y = [c.lower() for c in moments.columns].index(design.model.outcome.lower())
     y_mean = float(n @ moments.mean[:, y]) / total
     y_ss = float(moments.sscp[:, y, y].sum() + n @ (moments.mean[:, y] - y_mean) ** 2)
-    products = np.concatenate([design.dd.transpose(1, 2, 0), design.de.T[:, None]], axis=1)
-    xx = x_sums(products, design.level2, design.loading)[0] / total
-    by_level2 = (n * design.level1_mean.T) @ design.level2.T / total
+    xx = design.bases.xx / (np.outer(design.bases.scale, design.bases.scale) * total)
+    by_level2 = (n * design.products.mean) @ design.level2.T / total
     mean = np.einsum("fpu,pu->f", design.loading, by_level2)
     z = design.random
     z_square = np.einsum("jaa->a", design.dd)[z] / total
-    z_mean = n @ design.level1_mean[:, z] / total
+    z_mean = design.products.mean[z] @ n / total
     spread, constant = _spread(np.diag(xx), mean)
     return Scales(
         y_mean, float(np.sqrt(y_ss / total)), mean, spread, constant, _level(xx, mean, spread, constant),

@@ -69,7 +69,7 @@ def build_target(design: Design, priors: ResolvedPriors, groups: Groups | None =
     return Target(
         design, system, priors, _reference(design), priors.gamma_precision * scale**2,
         (priors.gamma_mean - design.gamma_ols) / scale,
-        None if groups is None else grouped_rows(design, groups),
+        None if groups is None else grouped_rows(design, system, groups),
     )  # fmt: skip
 
 

@@ -7,25 +7,27 @@ ordinary one whose cross-products are weighted sums over groups of rows with the
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups, alpha_score, expected_squares, weighted_design
+from ..estimation.heterogeneous import Groups, alpha_score, expected_squares, weighted_rows
 from ..likelihood.design import Design
-from ..likelihood.evaluate import Evaluation, System, standardise
+from ..likelihood.evaluate import Evaluation, System
+from ..likelihood.system import standard_outcome, with_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupedRows:
-    """Rows of a unit with the same variance, as a system whose "units" are the G groups.
+    """Rows of a unit with the same variance, in the basis of the system of the units.
 
     Attributes
     ----------
     groups : Groups
-    system : System
-        In the same basis as the system of the units: sums over all rows are the same.
+    own_products : ndarray, shape (q, p + 1, G)
+        Z*'[D* e] of each of the G groups.
+    own_others : ndarray, shape (p - q, p - q + 1, G)
+        The same products of the columns that are not random.
     ee : ndarray, shape (G,)
         e'e of each group, standardised.
     starts : ndarray of int, shape (J,)
@@ -33,7 +35,8 @@ class GroupedRows:
     """
 
     groups: Groups
-    system: System
+    own_products: np.ndarray
+    own_others: np.ndarray
     ee: np.ndarray
     starts: np.ndarray
 
@@ -52,11 +55,11 @@ class GroupedRows:
 
     def products(self, alpha: np.ndarray) -> np.ndarray:
         """Give Z'[Z D e] of the weighted rows at points (B, K), shape (q, m, B, J)."""
-        return self._weighted(self.system.products, self.weights(alpha))
+        return self._weighted(self.own_products, self.weights(alpha))
 
     def others(self, alpha: np.ndarray) -> np.ndarray:
         """Give the same products of the columns that are not random, shape (o, o + 1, B, J)."""
-        return self._weighted(self.system.others, self.weights(alpha))
+        return self._weighted(self.own_others, self.weights(alpha))
 
     def _weighted(self, products: np.ndarray, weights: np.ndarray) -> np.ndarray:
         q, m, _ = products.shape
@@ -67,14 +70,14 @@ class GroupedRows:
         return result
 
 
-def grouped_rows(design: Design, groups: Groups) -> GroupedRows:
-    """Bring the products of groups of rows to the units in which the likelihood is evaluated."""
-    as_units = replace(
-        design, n=groups.n, dd=groups.dd, de=groups.de, ee=groups.ee, level2=design.level2[:, groups.unit]
-    )
-    system = standardise(as_units)
+def grouped_rows(design: Design, system: System, groups: Groups) -> GroupedRows:
+    """Bring the products of groups of rows to the columns in which the likelihood is evaluated."""
+    q = design.n_random
+    dd = groups.products.turned(design.bases.basis, design.order).dd
+    de = standard_outcome(design, groups.de, system.e_scale)
+    planes = np.concatenate([dd, de[:, None]], axis=1)
     starts = np.flatnonzero(np.diff(groups.unit, prepend=-1))
-    return GroupedRows(groups, system, groups.ee / system.e_scale**2, starts)
+    return GroupedRows(groups, planes[:q], planes[q:, q:], groups.ee / system.e_scale**2, starts)
 
 
 def log_sigma2_sums(grouped: GroupedRows, alpha: np.ndarray) -> np.ndarray:
@@ -82,18 +85,13 @@ def log_sigma2_sums(grouped: GroupedRows, alpha: np.ndarray) -> np.ndarray:
     return alpha @ (grouped.groups.n @ grouped.groups.covariates)
 
 
-def system_at(system: System, grouped: GroupedRows, alpha: np.ndarray) -> System:
-    """Give the units' system of the rows weighted as alpha (K,) says."""
-    result = copy(system)
-    result.__dict__.pop("adjugate", None)  # of other products
-    weighted = {
-        "products": grouped.products(alpha[None])[:, :, 0],
-        "others": grouped.others(alpha[None])[:, :, 0],
-        "ee": float(grouped.weights(alpha[None])[0] @ grouped.ee),
-    }
-    for name, value in weighted.items():
-        object.__setattr__(result, name, value)
-    return result
+def weighted_at(
+    design: Design, system: System, grouped: GroupedRows, alpha: np.ndarray
+) -> tuple[Design, System]:
+    """Give the design (but for its bases) and the system of the rows weighted as alpha (K,) says."""
+    products, de, ee = weighted_rows(grouped.groups, alpha)
+    weighted = replace(design, products=products, de=de, ee=ee)
+    return weighted, with_rows(system, design, products, de, float(ee.sum()))
 
 
 def alpha_slope(
@@ -101,9 +99,8 @@ def alpha_slope(
 ) -> np.ndarray:
     """Give the derivative of log p(y), u and gamma integrated out, in alpha (K,).
 
-    That of the likelihood given u and gamma, on average over their posterior; ``system`` and ``at`` are
-    those of the weighted rows, gamma's prior included.
+    That of the likelihood given u and gamma, on average over their posterior; ``design``, ``system`` and
+    ``at`` are those of the weighted rows, gamma's prior included.
     """
-    weighted = weighted_design(design, grouped.groups, alpha)
-    squares, _ = expected_squares(weighted, system, at, grouped.groups, True)
+    squares, _ = expected_squares(design, system, at, grouped.groups, True)
     return alpha_score(grouped.groups, alpha, squares)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OutputError
+from ..inference.hlm_tables import residuals_u
 from ..likelihood.design import scatter_x
 from .quantities import refuse_repeated, remaining, shrinkage
 
@@ -83,11 +84,12 @@ def leave_one_out(fit: Fit) -> Influence:
 
 def _scores(fit: Fit) -> np.ndarray:
     """Give s_j = X_j'V_j^-1(y_j - X_j gamma), shape (J, F): all at one gamma, tau and sigma2."""
-    design, r = fit.design, fit.design.random
-    de = remaining(design, fit.gamma_free)
-    u = np.einsum("jab,jb->ja", shrinkage(fit), de[:, r])
-    left = (de - np.einsum("jab,jb->ja", design.dd[:, :, r], u)) / fit.entering.sigma2
-    return scatter_x(left, design.w, design.columns, design.n_fixed)
+    design = fit.design
+    de, b = remaining(design, fit.gamma_free), np.zeros((design.n_units, design.n_coefficients))
+    b[:, design.random] = residuals_u(fit, de)
+    return scatter_x(
+        (de - design.dd_times(b)) / fit.entering.sigma2, design.w, design.columns, design.n_fixed
+    )
 
 
 def _information(fit: Fit, root: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:

@@ -15,7 +15,8 @@ import numpy as np
 from scipy.special import chdtri
 
 from ..errors import OutputError
-from ..estimation.hlm_path import to_standard, unit_ols
+from ..estimation.hlm_path import to_standard
+from ..inference.hlm_tables import residuals_u
 from ..likelihood.design import RANK_TOLERANCE, Design, build_design
 
 if TYPE_CHECKING:
@@ -105,17 +106,16 @@ def unit_residuals(fit: Fit) -> UnitResiduals:
             '(such as "b0 = g00 + u0") to the model'
         )
     gamma, r = fit.gamma_free, design.random
-    de = remaining(design, gamma)[:, r]
-    k = shrinkage(fit)
+    de = remaining(design, gamma)
     plain = unweighted(fit)
     de_plain = remaining(plain, gamma)
-    mdist, rank = mahalanobis(fit, de)
+    mdist, rank = mahalanobis(fit, de[:, r])
     fitted = design.level1_coefficients(gamma)
     inside = within_products(design, fitted)
     ols, rss, df = _own_regression(plain, de_plain, fitted)
     n, total = design.moments.n, outcome_squares(design)
     return UnitResiduals(
-        n=n, eb=np.einsum("jab,jb->ja", k, de), pv=fit.entering.sigma2 * k, ols=ols, fitted=fitted,
+        n=n, eb=residuals_u(fit, de), pv=fit.entering.sigma2 * shrinkage(fit), ols=ols, fitted=fitted,
         mdist=mdist, chipct=expected_chi2(mdist, rank), lntotvar=log_sd(total, n - 1.0, 0.0),
         olsrsvar=log_sd(rss, df, plain.ee), mdrsvar=log_sd(inside, n - 1.0, total), rank=rank,
     )  # fmt: skip
@@ -143,7 +143,7 @@ def refuse_repeated(fit: Fit) -> None:
 def remaining(design: Design, gamma: np.ndarray) -> np.ndarray:
     """Give D'(y - X gamma), shape (J, p)."""
     moved = design.level1_coefficients(gamma - design.gamma_ols)
-    return design.de - np.einsum("jab,jb->ja", design.dd, moved)
+    return design.de - design.dd_times(moved)
 
 
 def shrinkage(fit: Fit) -> np.ndarray:
@@ -151,10 +151,8 @@ def shrinkage(fit: Fit) -> np.ndarray:
 
     Shape (J, q, q); defined for singular tau and for units of any rank.
     """
-    design, r = fit.design, fit.design.random
-    theta = fit.entering.tau / fit.entering.sigma2
-    k = theta @ np.linalg.inv(np.eye(len(r)) + design.dd[:, r[:, None], r] @ theta)
-    return 0.5 * (k + k.transpose(0, 2, 1))
+    basis, theta = fit.design.z_basis, to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
+    return basis @ fit.design.shrinkage(theta) @ basis.T
 
 
 def unweighted(fit: Fit) -> Design:
@@ -238,8 +236,7 @@ def _own_regression(
     """Give the coefficients (J, q), residual sum of squares and d.f. of each unit's regression of e on Z."""
     r = design.random
     moved = fitted - design.level1_coefficients(design.gamma_ols)
-    _, inverse, _, df = unit_ols(design)
-    b = np.einsum("jab,jb->ja", inverse, de[:, r])
+    b, df = design.own_coefficients(de[:, r]), design.n - len(r)
     ee = design.ee - np.einsum("ja,ja->j", moved, design.de + de)
     rss = ee - np.einsum("ja,ja->j", b, de[:, r])
     return b, np.maximum(rss, 0.0), df
@@ -292,8 +289,7 @@ def eb_coefficients(fit: Fit) -> np.ndarray:
     design = fit.design
     b = design.level1_coefficients(fit.gamma_free)
     if design.n_random:
-        de = remaining(design, fit.gamma_free)[:, design.random]
-        b[:, design.random] += np.einsum("jab,jb->ja", shrinkage(fit), de)
+        b[:, design.random] += residuals_u(fit, remaining(design, fit.gamma_free))
     return b
 
 

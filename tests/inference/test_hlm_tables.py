@@ -85,3 +85,15 @@ def test_the_table_says_which_standard_errors_and_degrees_of_freedom_it_has() ->
 def test_reliability_without_random_effects_is_empty() -> None:
     fit = Model("y = b0 + b1*x + r\nb0 = g00\nb1 = g10").fit(small(14).data())
     assert fit.reliability().shape == (0,)
+
+
+def test_where_all_units_have_one_score_there_is_no_robust_standard_error() -> None:
+    # every unit has the doses 1, 2, 4: the unit means are equal, and so are the scores, all of them 0
+    unit, y = np.repeat(np.arange(10), 3), np.tile([1.0, 2.0, 4.0], 10)
+    fit = Model("y = b0 + r\nb0 = g00 + u0").fit(read({"id": unit, "y": y}, id="id"))
+    for kind in (True, "CR1", "CR2"):
+        row = fit.fixed_effects(kind).loc["g00"]
+        assert row["se"] < 1e-12
+        assert np.isnan(row["t_ratio"])
+        assert np.isnan(row["p_value"])
+    assert "n/a" in fit.listing()

@@ -278,3 +278,28 @@ def test_a_likelihood_that_is_not_curved_is_said(n_null: int) -> None:
         information[1, 1] = -1.0
     with pytest.raises(HypothesisError, match="curved downwards"):
         _inverse_information(information, n_null)
+
+
+@pytest.mark.parametrize("n_units", [3, 4, 5, 6, 12])
+def test_in_balanced_data_kenward_roger_has_the_d_f_of_the_analysis_of_variance(n_units: int) -> None:
+    # the mean of J unit means has J - 1 d.f.; with few units the general formula passes through infinity
+    rng = np.random.default_rng(n_units)
+    unit = np.repeat(np.arange(n_units), 8)
+    y = 3 * rng.normal(size=n_units)[unit] + rng.normal(size=len(unit))
+    fit = Model("y = b0 + r\nb0 = g00 + u0").fit(read({"id": unit, "y": y}, id="id"))
+    table = fit.fixed_effects(df="kenward-roger")
+    assert table["df"]["g00"] == pytest.approx(n_units - 1, rel=1e-7)
+    assert table["se"]["g00"] == pytest.approx(np.bincount(unit, y).std(ddof=1) / 8 / n_units**0.5, rel=1e-7)
+
+
+def test_kenward_roger_says_where_there_are_too_few_units_for_several_rows() -> None:
+    rng = np.random.default_rng(2)
+    unit = np.repeat(np.arange(3), 10)
+    x = rng.normal(size=30)
+    u = 4 * rng.normal(size=(3, 2))
+    y = u[unit, 0] + u[unit, 1] * x + rng.normal(size=30)
+    fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(
+        read({"id": unit, "y": y, "x": x}, id="id")
+    )
+    with pytest.raises(HypothesisError, match="too few units for so many rows"):
+        fit.wald({"g00": [1, 0], "g10": [0, 1]}, df="kenward-roger")

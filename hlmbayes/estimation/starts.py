@@ -1,0 +1,98 @@
+"""Where to start the search for the optimum; more than one place, for a likelihood may have several maxima.
+
+Unbalanced, heavy-tailed or few units can give the likelihood one maximum where the units differ little
+and another where they differ much. The sums of squares that the first kind of start is made of weigh
+large units most; those of the second, taken where tau is large beside sigma2, weigh all units alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..likelihood.criterion import (
+    degrees_of_freedom,
+    expected_information,
+    profiled_sigma2,
+    symmetric_basis,
+)
+from ..likelihood.evaluate import System, evaluate
+
+SMALLEST_SHARE = 0.05  # of the residual variance, for the sigma2 of the starting values
+FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
+FEW_UNITS = 60  # up to here maxima other than the best are frequent, and searches take a moment
+SIZES = (1e5, 30.0, 1.0)  # of Theta, Z'Z/n = I, from which a step of scoring leads to a start
+
+
+def moment_start(system: System, reml: bool, sigma2: float | None) -> np.ndarray:
+    """Start from MINQUE(0): sums of squares at Theta = 0 set equal to their expectations.
+
+    The sums are of t_a t_b, t = Z'e, and e'e; their expectations, were the units' Z'Z diagonal, are
+    tau_ab S_ab + sigma2 n [a = b] and n (sum tau_aa + sigma2), with S_ab the sum of (Z'Z)_aa (Z'Z)_bb
+    over units (Z'Z/n is I over all rows). Made well conditioned.
+    """
+    q, n = system.n_random, system.n
+    if not q:
+        return np.zeros((0, 0))
+    t, squares = system.products[:, -1], system.products[np.arange(q), np.arange(q)]
+    if system.unit_weight is not None:
+        t, squares = t * np.sqrt(system.unit_weight), squares * np.sqrt(system.unit_weight)
+    s, tt = squares @ squares.T, t @ t.T
+    variance = system.ee / degrees_of_freedom(system, reml) if sigma2 is None else sigma2
+    share = 1.0 - n * float(np.sum(1.0 / s.diagonal()))
+    if sigma2 is None and share > 0.2:  # else hardly a row is left for sigma2
+        inside = variance - float(np.sum(tt.diagonal() / s.diagonal()))
+        variance = max(inside / share, SMALLEST_SHARE * variance)
+    # two dummies that no unit has both have no products: nothing is known of their covariance
+    return well_conditioned((tt / variance - n * np.eye(q)) / np.where(s > 0, s, np.inf))
+
+
+def other_starts(system: System, reml: bool, sigma2: float | None) -> Iterator[np.ndarray]:
+    """Give more places to start from, the most different first; many where there are few units."""
+    q = system.n_random
+    if not q:
+        return
+    for size in SIZES:
+        found = scoring_start(system, reml, sigma2, size)
+        if found is not None:
+            yield found
+    if system.n_units > FEW_UNITS:
+        return
+    for size in (0.01, 1.0, 100.0, 1e4):
+        yield np.sqrt(size) * np.eye(q)
+    for k in range(q if q > 1 else 0):  # one coefficient varies, the others hardly
+        yield np.diag(np.where(np.arange(q) == k, 10.0, 0.1))
+
+
+def scoring_start(system: System, reml: bool, sigma2: float | None, size: float) -> np.ndarray | None:
+    """Take one step of Fisher scoring from Theta = ``size`` I; None where that has no information.
+
+    It solves the equations of MINQUE there (Searle, Casella & McCulloch 1992, sec. 11.3).
+    """
+    q = system.n_random
+    at = evaluate(system, np.sqrt(size) * np.eye(q))
+    s2 = profiled_sigma2(system, at, reml) if sigma2 is None else sigma2
+    if not s2 > 0:
+        return None
+    basis, first = symmetric_basis(q), at.h - reml * at.p
+    score = np.einsum("kab,ab->k", basis, at.vv / s2 - first)
+    trace = degrees_of_freedom(system, reml) - np.sum(at.theta * first)
+    score = np.append(score, (at.rss - np.sum(at.theta * at.vv)) / s2 - trace) / (2.0 * s2)
+    information = expected_information(system, at, s2, reml)
+    if sigma2 is not None:
+        information, score = information[:-1, :-1], score[:-1]
+    if not np.all(information.diagonal() > 0):
+        return None
+    scale = 1.0 / np.sqrt(information.diagonal())
+    step = scale * np.linalg.lstsq(information * np.outer(scale, scale), scale * score, rcond=1e-10)[0]
+    tau = at.theta * s2 + np.einsum("k,kab->ab", step[: len(basis)], basis)
+    variance = s2 if sigma2 is not None else max(s2 + float(step[-1]), SMALLEST_SHARE * s2)
+    return well_conditioned(tau / variance)
+
+
+def well_conditioned(theta: np.ndarray) -> np.ndarray:
+    """Give the lower triangular root of a matrix after its small eigenvalues were raised."""
+    values, vectors = np.linalg.eigh(theta)
+    floor = max(FLOOR * float(values[-1]), 1e-3)
+    return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)

@@ -1,0 +1,261 @@
+"""Level-1 columns as means and products about them, and orthonormal bases of D and X over all rows.
+
+A column such as a year varies by little about a large level, and two columns may hardly differ. D'D in
+the columns as they are would lose the square of what they have in common to rounding, so it is formed
+once in the columns of D B, B upper triangular, orthonormal over all rows, from unit means that were
+carried there first. Both bases are found in two rounds of Cholesky's method: the second starts from
+products that are nearly the identity and makes good what the first lost (Yamamoto, Nakatsukasa,
+Yanagisawa & Fukaya 2015, CholeskyQR2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dtrtri
+
+from ..errors import EstimationError
+
+COLLINEAR = 1e-13  # what is left of a column's sum of squares beside the others: below it is rounding
+SETTLED = 0.5  # of the second round's products about the identity: else the first found rounding only
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """D'D of every unit: its mass (J,), the means of D's columns (p, J), products about them (p, p, J).
+
+    ``mass`` is the number of rows, or the sum of their weights. Products of unit j are
+    ``cross + mass mean mean'``.
+    """
+
+    mass: np.ndarray
+    mean: np.ndarray
+    cross: np.ndarray
+
+    @cached_property
+    def dd(self) -> np.ndarray:
+        """D'D, shape (p, p, J)."""
+        return self.cross + (self.mass * self.mean)[:, None] * self.mean
+
+    def times(self, b: np.ndarray) -> np.ndarray:
+        """Give D'D b, shape (p, J), for b of the same shape."""
+        level = self.mass * np.einsum("pj,pj->j", self.mean, b)
+        return np.einsum("abj,bj->aj", self.cross, b) + level * self.mean
+
+    def weighted(self, weight: np.ndarray) -> Products:
+        """Multiply every unit's products by its weight, (J,)."""
+        return Products(weight * self.mass, self.mean, weight * self.cross)
+
+    def merged(self, unit: np.ndarray) -> Products:
+        """Add up the products of rows of the same unit; ``unit`` is 0, 0, 0, 1, 1, ... up to J - 1."""
+        starts = np.flatnonzero(np.diff(unit, prepend=-1))
+        mass = np.add.reduceat(self.mass, starts)
+        mean = np.add.reduceat(self.mass * self.mean, starts, axis=1) / mass
+        away = self.mean - mean[:, unit]
+        cross = self.cross + (self.mass * away)[:, None] * away
+        return Products(mass, mean, np.add.reduceat(cross, starts, axis=2))
+
+    def turned(self, basis: np.ndarray, order: np.ndarray) -> Products:
+        """Give the products of D[:, order] @ basis."""
+        p, J = self.mean.shape
+        turn = np.ascontiguousarray(basis.T)
+        mean, cross = self.mean, self.cross
+        if not np.array_equal(order, np.arange(p)):
+            mean, cross = mean[order], cross[order[:, None], order]
+        cross = np.matmul(turn, (turn @ cross.reshape(p, p * J)).reshape(p, p, J))
+        return Products(self.mass, turn @ mean, cross)
+
+    def triangular(self, q: int) -> tuple[np.ndarray, np.ndarray]:
+        """Factor every unit's D'D in its first q columns.
+
+        The products about the means are factored first and the means rotated in after, so that a column
+        which varies little about a large mean keeps its digits beside an intercept.
+
+        Returns
+        -------
+        root : ndarray, shape (q, p, J)
+            The first q rows of the triangular factor; zero where a column adds nothing.
+        rest : ndarray, shape (p - q, p - q, J)
+            What they leave of the other columns' products.
+        """
+        left, root = self.cross.copy(), np.zeros((q, *self.mean.shape))
+        for k in range(q):
+            pivot = left[k, k]
+            ok = pivot > COLLINEAR * self.cross[k, k]
+            root[k, k:] = np.where(ok, left[k, k:] / np.sqrt(np.where(ok, pivot, 1.0)), 0.0)
+            left[k:, k:] -= root[k, k:, None] * root[k, k:]
+        level = np.sqrt(self.mass) * self.mean
+        for k in range(q):
+            length = np.hypot(root[k, k], level[k])
+            safe = np.where(length > 0, length, 1.0)
+            c, s = np.where(length > 0, root[k, k] / safe, 1.0), level[k] / safe
+            root[k], level = c * root[k] + s * level, c * level - s * root[k]
+        return root, left[q:, q:] + level[q:, None] * level[q:]
+
+
+@dataclass(frozen=True, eq=False)
+class Orthonormal:
+    """D* = D[:, order] B and X in orthonormal bases.
+
+    Attributes
+    ----------
+    basis : ndarray, shape (p, p)
+        B, upper triangular. Columns that add nothing to those before them are only scaled.
+    dd : ndarray, shape (p, p, J)
+        D*'D*.
+    root : ndarray, shape (q, p, J)
+        Rows of Z* in the triangular factor of every unit's D*'D*.
+    rest : ndarray, shape (p - q, p - q, J)
+        What they leave of the other columns' products.
+    sums : ndarray, shape (p u, p u)
+        Sums over units of D*'D* by products of two level-2 columns: X'X is ``loading sums loading'``.
+    loading : ndarray, shape (F, p, u)
+        X = D* W* with W*_cf = sum_u loading[f, c, u] level2[u]; X's columns of unit mean square.
+    xx : ndarray, shape (F, F)
+        X'X of those columns.
+    scale : ndarray, shape (F,)
+        X's columns as the model has them, times this, have unit mean square.
+    whitener : ndarray, shape (F, F)
+        R^-1 with X'X / n = R R'.
+    white : ndarray, shape (F, p u)
+        ``whitener`` times ``loading``.
+    """
+
+    basis: np.ndarray
+    dd: np.ndarray
+    root: np.ndarray
+    rest: np.ndarray
+    sums: np.ndarray
+    loading: np.ndarray
+    xx: np.ndarray
+    scale: np.ndarray
+    whitener: np.ndarray
+    white: np.ndarray
+
+
+class CollinearError(EstimationError):
+    """X'X is singular: ``columns`` are the fixed effects involved; ``zero``: one whose column is zero."""
+
+    def __init__(self, columns: np.ndarray, *, zero: bool = False) -> None:
+        super().__init__("the fixed effects are collinear in the data: take one out")
+        self.columns, self.zero = columns, zero
+
+
+def orthonormal(
+    products: Products, level2: np.ndarray, loading: np.ndarray, order: np.ndarray, q: int, n: float
+) -> Orthonormal:
+    """Find the bases.
+
+    Parameters
+    ----------
+    products : Products
+        Of D, its columns as the model has them.
+    level2 : ndarray, shape (u, J)
+    loading : ndarray, shape (F, p, u)
+        Of X on D and the level-2 columns.
+    order : ndarray of int, shape (p,)
+        The columns of D, those of Z first.
+    q : int
+        Number of columns of Z.
+    n : float
+        Number of rows (sum of weights).
+
+    Raises
+    ------
+    EstimationError
+        The columns of Z are collinear over all rows.
+    CollinearError
+        Those of X are.
+    """
+    basis = _level1_basis(products, order, q, n)
+    turned = products.turned(basis, order)
+    dd = turned.dd
+    sums = level2_sums(dd, level2)
+    inverse = dtrtri(basis)[0] if len(basis) else basis
+    loading = inverse @ loading[:, order]
+    flat = loading.reshape(len(loading), len(sums))
+    square = np.diag(flat @ sums @ flat.T)
+    zero = np.flatnonzero(square <= COLLINEAR * (flat**2 @ sums.diagonal()))
+    if len(zero):
+        raise CollinearError(zero, zero=True)
+    scale = np.sqrt(n / square)
+    flat = flat * scale[:, None]
+    xx = flat @ sums @ flat.T
+    whitener, white = np.eye(len(flat)), flat
+    for again in (False, True):
+        step = _inverse_root(white @ sums @ white.T / n)
+        if step is None or (again and np.abs(step - np.eye(len(step))).max(initial=0.0) > SETTLED):
+            raise CollinearError(_null_columns(xx))
+        whitener, white = step @ whitener, step @ white
+    return Orthonormal(
+        basis, dd, *turned.triangular(q), sums, flat.reshape(loading.shape), xx, scale, whitener, white
+    )
+
+
+def level2_sums(dd: np.ndarray, level2: np.ndarray) -> np.ndarray:
+    """Give sums over units of D'D (p, p, J) by products of two level-2 columns (u, J): (p u, p u)."""
+    p, u = len(dd), len(level2)
+    sums = np.empty((u, u, p * p))
+    planes = dd.reshape(p * p, -1)
+    for k in range(u):  # a level-2 column at a time: all products at once may not fit in memory
+        sums[k, : k + 1] = (level2[k] * level2[: k + 1]) @ planes.T
+        sums[: k + 1, k] = sums[k, : k + 1]
+    return sums.reshape(u, u, p, p).transpose(2, 0, 3, 1).reshape(p * u, p * u)
+
+
+def _inverse_root(xx: np.ndarray) -> np.ndarray | None:
+    """Give R^-1 with X'X = R R', lower triangular; None where X'X is singular."""
+    if not len(xx):
+        return xx
+    chol, failed = dpotrf(xx, lower=1)
+    if failed or chol.diagonal().min() ** 2 < COLLINEAR:
+        return None
+    return np.asarray(dtrtri(chol, lower=1)[0])
+
+
+def _null_columns(xx: np.ndarray) -> np.ndarray:
+    """Say which columns X'X, of unit diagonal but for a factor, is singular in."""
+    null = np.abs(np.linalg.eigh(xx)[1][:, 0])
+    return np.flatnonzero(null > 1e-4 * null.max())
+
+
+def _level1_basis(products: Products, order: np.ndarray, q: int, n: float) -> np.ndarray:
+    """Give B, upper triangular, with D B orthonormal over all rows, its first q columns a basis of Z."""
+    mean, within = products.mean[order], products.cross.sum(axis=2)[order[:, None], order]
+    basis = np.eye(len(order))
+    for again in (False, True):
+        turned = basis.T @ mean
+        total = basis.T @ within @ basis + (products.mass * turned) @ turned.T
+        step = _gram_schmidt(total / n, q)
+        if again and np.any(np.abs(step.diagonal() - 1.0)[:q] > SETTLED):
+            _refuse_random()
+        basis = basis @ step
+    return basis
+
+
+def _gram_schmidt(gram: np.ndarray, q: int) -> np.ndarray:
+    """Give the step that makes columns with these products orthonormal, each of those before it.
+
+    A column beyond the first q that the others determine is scaled and not turned.
+    """
+    p = len(gram)
+    root, ok = np.zeros((p, p)), np.ones(p, dtype=bool)
+    for k in range(p):
+        for i in np.flatnonzero(ok[:k]):
+            root[i, k] = (gram[i, k] - root[:i, i] @ root[:i, k]) / root[i, i]
+        pivot = gram[k, k] - root[:k, k] @ root[:k, k]
+        if not pivot > COLLINEAR * gram[k, k]:
+            if k < q:
+                _refuse_random()
+            ok[k], root[:k, k], pivot = False, 0.0, gram[k, k] or 1.0
+        root[k, k] = np.sqrt(pivot)
+    return dtrtri(root)[0] if p else root
+
+
+def _refuse_random() -> None:
+    raise EstimationError(
+        "the random coefficients are collinear in the data, so their variances cannot be told apart: "
+        "make one of them nonrandom"
+    )

@@ -1,0 +1,162 @@
+"""The optimum, where the likelihood has several maxima, none, or tells nothing of a variance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hlmbayes.data.two_level import TwoLevelData, read
+from hlmbayes.equations.model import Model
+from hlmbayes.errors import EstimationError
+from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.optimum import optimum
+from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.evaluate import standardise
+from tests import exact
+from tests.dense import dense
+
+MEANS = "y = b0 + r\nb0 = g00 + u0"
+SLOPES = "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1"
+
+
+def one_large_unit(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """A unit of 60 rows, six of 1 to 12: most rows lie near one mean, most units do not."""
+    rng = np.random.default_rng(seed)
+    n = np.array([60, 12, 2, 2, 3, 1, 1])
+    unit = np.repeat(np.arange(7), n)
+    u = rng.standard_t(2, 7) * np.array([0.02, 0.1, 1, 1, 1, 1, 1])
+    x = rng.normal(size=len(unit))
+    return {"y": u[unit] + rng.normal(size=len(unit)), "x": x}, unit
+
+
+def data_of(columns: dict[str, np.ndarray], unit: np.ndarray) -> TwoLevelData:
+    return read({"id": unit, **columns}, id="id")
+
+
+@pytest.mark.parametrize("seed", [317, 325, 343, 355, 373, 378])
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_of_two_maxima_the_higher_is_found(seed: int, method: str) -> None:
+    columns, unit = one_large_unit(seed)
+    fit = Model(MEANS).fit(data_of(columns, unit), method=method)
+    grid = [profile(columns["y"], unit, theta, method == "REML") for theta in np.geomspace(1e-6, 1e4, 400)]
+    assert fit.converged
+    assert fit.deviance < min(grid) + 1e-9
+
+
+def profile(y: np.ndarray, unit: np.ndarray, theta: float, reml: bool) -> float:
+    """The deviance of MEANS at tau / sigma2, from the units' sizes and means (a textbook formula)."""
+    n = np.bincount(unit)
+    mean = np.bincount(unit, y) / n
+    weight = n / (1 + n * theta)
+    gamma = weight @ mean / weight.sum()
+    rss = np.sum((y - mean[unit]) ** 2) + weight @ (mean - gamma) ** 2
+    df = len(y) - reml
+    value = np.log(1 + n * theta).sum() + df * (np.log(2 * np.pi * rss / df) + 1)
+    # log det X'V^-1X with the sigma2 it is divided by
+    return float(value + (np.log(weight.sum()) if reml else 0.0))
+
+
+def test_one_search_ends_at_the_lower_maximum() -> None:
+    # what makes the test above one of several searches
+    system = standardise(build_design(Model(MEANS), moments_for(Model(MEANS), data_of(*one_large_unit(317)))))
+    alone, all_of_them = optimum(system, False, thorough=False), optimum(system, False)
+    assert alone.point.value > all_of_them.point.value + 20
+
+
+@pytest.mark.parametrize(("seed", "method"), [(325, "REML"), (317, "ML")])
+def test_of_several_maxima_with_slopes_none_is_higher(seed: int, method: str) -> None:
+    columns, unit = one_large_unit(seed)
+    fit = Model(SLOPES).fit(data_of(columns, unit), method=method)
+    d = dense(Model(SLOPES), columns, unit, {})
+    assert fit.deviance < d.optimum(method == "REML", start_sd=1.0)[0] + 1e-6
+
+
+def test_where_the_weighting_of_units_makes_no_difference_a_second_search_ends_at_once() -> None:
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(200), 5)
+    x, u = rng.normal(size=1000), rng.normal(size=(200, 2))[unit]
+    columns = {"y": u[:, 0] + u[:, 1] * x + rng.normal(size=1000), "x": x}
+    system = standardise(build_design(Model(SLOPES), moments_for(Model(SLOPES), data_of(columns, unit))))
+    alone, more = optimum(system, True, thorough=False), optimum(system, True)
+    assert more.evaluations <= alone.evaluations + 4
+    assert more.point.value == alone.point.value
+
+
+def test_an_equation_with_as_many_effects_as_units_leaves_no_variance() -> None:
+    rng = np.random.default_rng(3)
+    unit = np.repeat(np.arange(4), 10)
+    level2 = {"id": np.arange(4), **{f"d{k}": (np.arange(4) == k) * 1.0 for k in (1, 2, 3)}}
+    rows = {"id": unit, "y": rng.normal(size=40) + unit, "x": rng.normal(size=40)}
+    data = read(rows, level2, id="id")
+    means = "y = b0 + r\nb0 = g00 + g01*d1 + g02*d2 + g03*d3 + u0"
+    with pytest.raises(EstimationError, match="explain b0 in every unit, so nothing is left"):
+        Model(means).fit(data)
+    slopes = "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + g11*d1 + g12*d2 + g13*d3 + u1"
+    with pytest.raises(EstimationError, match=r"explain b1 in every unit.*or its u1"):
+        Model(slopes).fit(data)
+    # full likelihood has the information, and says that the variance is zero
+    assert "variance of u0 is estimated as zero" in Model(means).fit(data, method="ML").boundary[0]
+
+
+def test_pairs_that_a_slope_and_an_intercept_explain_are_said_to_be_ambiguous() -> None:
+    rng = np.random.default_rng(5)
+    unit, x = np.repeat(np.arange(60), 2), np.tile([0.0, 1.0], 60)
+    u = rng.normal(size=(60, 2)) @ [[1.0, 0.5], [0.0, 1.0]]
+    y = u[unit, 0] + u[unit, 1] * x + 0.5 * rng.normal(size=120)
+    fit = Model(SLOPES).fit(data_of({"y": y, "x": x}, unit), method="ML")
+    # three elements of the pairs' covariance matrix for four variance parameters: all of them fit it
+    wide = y.reshape(60, 2)
+    expected = 60 * (2 * np.log(2 * np.pi) + 2 + np.linalg.slogdet(np.cov(wide.T, bias=True))[1])
+    assert fit.deviance == pytest.approx(expected, abs=1e-6)
+    assert any("cannot tell the variances tau and sigma2 apart" in w for w in fit.warnings)
+
+
+def test_rows_that_units_fit_exactly_are_refused_or_said() -> None:
+    rng = np.random.default_rng(6)
+    unit, x = np.repeat(np.arange(30), 3), np.tile([0.0, 1.0, 2.0], 30)
+    line = (10 * rng.normal(size=30))[unit] + (rng.normal(size=30))[unit] * x
+    with pytest.raises(EstimationError, match="inside the units fit exactly"):
+        Model(SLOPES).fit(data_of({"y": line, "x": x}, unit))
+    # two rows a unit, the first of them always 0
+    two = x < 2
+    with pytest.raises(EstimationError, match="no unit has more rows than random coefficients"):
+        Model(SLOPES).fit(data_of({"y": (line * x)[two], "x": x[two]}, unit[two]))
+
+
+def test_a_random_slope_of_a_level2_dummy_is_said_to_be_ambiguous() -> None:
+    rng = np.random.default_rng(7)
+    unit = np.repeat(np.arange(40), 6)
+    urban = (np.arange(40) % 2).astype(float)[unit]
+    y = rng.normal(size=40)[unit] * (1 + urban) + rng.normal(size=240)
+    fit = Model(SLOPES).fit(data_of({"y": y, "x": urban}, unit))
+    # two variances between units, of urban and of rural ones, for three elements of tau
+    assert any("cannot tell the variances tau and sigma2 apart" in w for w in fit.warnings)
+    wanted = Model(MEANS.replace("b0 + r", "b0 + b1*x + r") + "\nb1 = g10").fit(
+        data_of({"y": y, "x": urban}, unit)
+    )
+    assert not wanted.warnings
+
+
+@pytest.mark.parametrize("ratio", [1e4, 1e6, 1e7])
+def test_a_singular_tau_that_is_very_large_beside_sigma2_is_found(ratio: float) -> None:
+    rng = np.random.default_rng(8)
+    unit = np.repeat(np.arange(50), 6)
+    columns = {"x": rng.normal(size=300), "z": 1e3 * rng.normal(size=300) + 1e4}
+    u = rng.normal(size=(50, 2)) @ [[1.0, 0.4, -0.5], [0.0, 0.8, 0.3]] * np.sqrt(ratio)
+    columns["y"] = u[unit, 0] + u[unit, 1] * columns["x"] + u[unit, 2] * columns["z"] / 1e3
+    columns["y"] = columns["y"] + rng.normal(size=300)
+    fit = Model("y = b0 + b1*x + b2*z + r\nb0 = g00 + u0\nb1 = g10 + u1\nb2 = g20 + u2").fit(
+        data_of(columns, unit)
+    )
+    assert fit.converged
+    assert fit.stop_reason.startswith("no smaller value nearby")
+    assert fit.sigma2 == pytest.approx(1.0, rel=0.2)
+    assert fit.tau["b1", "b1"] == pytest.approx(np.mean(u[:, 1] ** 2), rel=0.1)
+    exact_deviance = exact.deviance(
+        columns["y"], fit_x(columns), fit_x(columns), unit, fit.components.tau, fit.sigma2, True
+    )
+    assert fit.deviance == pytest.approx(exact_deviance, abs=1e-11 * ratio)  # tau's own digits
+
+
+def fit_x(columns: dict[str, np.ndarray]) -> np.ndarray:
+    return np.column_stack([np.ones(len(columns["x"])), columns["x"], columns["z"]])
