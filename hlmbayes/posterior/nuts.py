@@ -97,8 +97,8 @@ def _python_model(target: Target, mode: Mode, start: Start) -> Any:
     def whitened(zeta: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
         try:
             value, gradient = value_and_gradient(target, mode.phi + mode.root @ zeta)
-        except (EstimationError, np.linalg.LinAlgError) as error:
-            raise ValueError(f"no density at this point: {error}") from error
+        except (EstimationError, np.linalg.LinAlgError):
+            return -np.inf, np.zeros(d)  # a step too far: nutpie turns back, where an exception would end it
         return value, mode.root.T @ gradient
 
     return from_pyfunc(

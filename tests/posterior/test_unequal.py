@@ -8,7 +8,7 @@ from scipy.stats import ks_2samp, multivariate_normal, norm
 
 import hlmbayes as hlm
 from hlmbayes.data.two_level import TwoLevelData
-from hlmbayes.errors import SamplingError
+from hlmbayes.errors import EstimationError, HLMWarning, SamplingError
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.posterior.batch import evaluate_batch
 from hlmbayes.posterior.conditional import Draws, complete, draw_effects, unit_log_likelihood
@@ -253,6 +253,20 @@ def test_moments_do_where_only_level2_variables_matter():
     np.testing.assert_allclose(from_moments.draws("alpha"), from_rows.draws("alpha"), rtol=1e-8)
     with pytest.raises(hlm.HLMError, match="which only the level-1 rows tell"):
         made(1, "group").sample(moments_for(made(1, "group"), rows()), seed=3)
+
+
+def test_a_step_to_where_there_is_no_density_is_a_divergence(monkeypatch):
+    def beyond(target, phi):
+        if phi[-1] > far:
+            raise EstimationError("the fixed effects' information matrix is singular")
+        return value_and_gradient(target, phi)
+
+    data, model = rows(), made(1, "group")
+    far = float(np.quantile(model.sample(data, seed=4)["a1"], 0.9))
+    monkeypatch.setattr("hlmbayes.posterior.nuts.value_and_gradient", beyond)
+    with pytest.warns(HLMWarning, match="divergen"):
+        cut = model.sample(data, sampler="nuts", draws=100, tune=100, chains=1, seed=4)
+    assert cut["a1"].max() <= far + 1e-12
 
 
 @pytest.mark.slow
