@@ -19,7 +19,7 @@ from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance
 from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
 from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
 from .newton import Minimum
-from .optimum import evaluation, has_level1_variance, optimum
+from .optimum import evaluation, has_level1_variance, is_curved, optimum
 from .zero_variance import describe_boundary
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     log = _log(design, system, found, reml)
     last = log[-1]
     notes = [GROWS_BEYOND] if found.lower_elsewhere else []
-    if cannot_tell_apart(system, at, reml):
+    if not is_curved(found) and cannot_tell_apart(system, at, reml):
         notes.append(CANNOT_TELL)
     components = Components(last.tau, last.sigma2)
     return Fit(

@@ -19,7 +19,7 @@ import numpy as np
 from ..likelihood.criterion import Criterion, criterion, trace_tensor
 from ..likelihood.evaluate import Evaluation, System, evaluate
 from .newton import OPTIMUM, Minimum, Point, minimise
-from .starts import FEW_UNITS, moment_start, other_starts
+from .starts import FEW_UNITS, alike_start, moment_start, other_starts
 
 ZERO = 1e-7  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is tried as zero
 GROWS = 1e-7  # a gradient below minus this, relative to its natural size, asks a direction to grow
@@ -31,6 +31,7 @@ TOO_LARGE = "tau is large beside sigma2"
 LIMIT = 100  # evaluations of a search in the same columns
 ROUNDS = 5  # how often columns are sought anew
 AGREES = 0.2  # relative, between what the criterion is above an optimum and what its expansion says
+CURVED = 1e-4  # smallest eigenvalue of the Hessian, scaled to a unit diagonal
 NO_RESIDUAL = 1e-9  # level-1 variance relative to the OLS residual's: below it rounding takes over
 HARDLY_A_RESIDUAL = 1e-5  # the same where a search did not end at an optimum in all its digits
 
@@ -67,12 +68,32 @@ def optimum(
     if start is not None:
         return _search(system, reml, start, sigma2)
     found = _search(system, reml, moment_start(system, reml, sigma2), sigma2)
-    for other in other_starts(system, reml, sigma2) if thorough else ():
+    if not thorough or _weighting_makes_no_difference(system, reml, found, sigma2):
+        return found
+    for other in other_starts(system, reml, sigma2):
         then = _search(system, reml, other, sigma2, _joins(system, reml, found, sigma2))
         found = _better(system, found, then)
         if then.reason == JOINED and then.evaluations == 1 and system.n_units > FEW_UNITS:
-            break  # the weighting of the units makes no difference
+            break
     return found
+
+
+def _weighting_makes_no_difference(system: System, reml: bool, found: Minimum, sigma2: float | None) -> bool:
+    """Say whether many units, weighed alike, have a Theta about as likely as the optimum found.
+
+    The start of the first search weighs large units most. Other maxima were found (3,900 simulated data
+    sets of 61 to 250 units, heavy-tailed and unbalanced; 14 had one that is higher) only where the
+    criterion's expansion about the first rose by more than 11 to the Theta of units weighed alike.
+    """
+    if not system.n_random:
+        return True
+    if system.n_units <= FEW_UNITS or not is_minimum(system, found):
+        return False
+    factor = alike_start(system, sigma2)
+    if factor is None:
+        return False
+    rise = _expansion(system, reml, evaluation(found.point), sigma2)(factor @ factor.T)
+    return 0.0 <= rise < NEAR
 
 
 def _search(
@@ -87,6 +108,8 @@ def _search(
     if found.reason == JOINED:
         return found
     for _ in range(system.n_random + 1):
+        if not zero_directions(evaluation(found.point).theta)[0].size:
+            break
         found = _after(found, _drop_zero_directions(system, reml, found, sigma2))
         away = _direction_to_grow(system, reml, found.point, sigma2)
         if away is None:
@@ -119,6 +142,16 @@ def is_minimum(system: System, found: Minimum) -> bool:
     return found.converged and bool(np.isfinite(found.point.value)) and has_level1_variance(system, found)
 
 
+def is_curved(found: Minimum) -> bool:
+    """Say whether a search ended at a minimum inside, and the criterion bends up in all directions there."""
+    at, hessian = evaluation(found.point), found.point.hessian
+    q = len(at.theta)
+    if not found.converged or len(hessian) < q * (q + 1) // 2 or not np.all(hessian.diagonal() > 0):
+        return False
+    scale = 1.0 / np.sqrt(hessian.diagonal())
+    return bool(np.linalg.eigvalsh(hessian * np.outer(scale, scale)).min(initial=1.0) > CURVED)
+
+
 def has_level1_variance(system: System, found: Minimum) -> bool:
     """Say whether a search ended with a level-1 variance, profiled out, that is more than rounding."""
     least = NO_RESIDUAL if found.reason == OPTIMUM else HARDLY_A_RESIDUAL
@@ -134,18 +167,29 @@ def _joins(
     """
     if not (found.converged and np.isfinite(found.point.value)):
         return None
-    floor = evaluation(found.point)
-    c = criterion(system, floor, reml, sigma2=sigma2)
+    expected = _expansion(system, reml, evaluation(found.point), sigma2)
 
     def joins(point: Point) -> bool:
         rise = point.value - found.point.value
         if not abs(rise) < NEAR:
             return False
-        away = evaluation(point).theta - floor.theta
-        expected = np.sum(c.gradient * away) + 0.5 * np.einsum("ab,abcd,cd", away, c.hessian, away)
-        return bool(abs(rise - expected) < AGREES * abs(rise) + 1e-6)
+        return bool(abs(rise - expected(evaluation(point).theta)) < AGREES * abs(rise) + 1e-6)
 
     return joins
+
+
+def _expansion(
+    system: System, reml: bool, at: Evaluation, sigma2: float | None
+) -> Callable[[np.ndarray], float]:
+    """Give the criterion's second-order expansion about a point, less its value there: Theta -> float."""
+    c = criterion(system, at, reml, sigma2=sigma2)
+    slope, curvature = c.gradient.reshape(-1), c.hessian.reshape(c.gradient.size, -1)
+
+    def expansion(theta: np.ndarray) -> float:
+        away = (theta - at.theta).reshape(-1)
+        return float(slope @ away + 0.5 * (away @ curvature @ away))
+
+    return expansion
 
 
 def _after(first: Minimum, then: Minimum) -> Minimum:

@@ -22,6 +22,7 @@ from ..likelihood.evaluate import System, evaluate
 SMALLEST_SHARE = 0.05  # of the residual variance, for the sigma2 of the starting values
 FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
 FEW_UNITS = 60  # up to here maxima other than the best are frequent, and searches take a moment
+OWN_ROWS = 0.5  # Z'Z of a unit, where Z'Z/n = I over all rows, from which it has coefficients of its own
 SIZES = (1e5, 30.0, 1.0)  # of Theta, Z'Z/n = I, from which a step of scoring leads to a start
 
 
@@ -46,6 +47,30 @@ def moment_start(system: System, reml: bool, sigma2: float | None) -> np.ndarray
         variance = max(inside / share, SMALLEST_SHARE * variance)
     # two dummies that no unit has both have no products: nothing is known of their covariance
     return well_conditioned((tt / variance - n * np.eye(q)) / np.where(s > 0, s, np.inf))
+
+
+def alike_start(system: System, sigma2: float | None) -> np.ndarray | None:
+    """Start from the units' own OLS coefficients u, all weighed alike: mean u u' less its sampling part.
+
+    Of units with the rows for it; None where these are few, hardly a row is left for sigma2, or units have
+    sampling weights.
+    """
+    q = system.n_random
+    if system.unit_weight is not None:
+        return None
+    root = system.root.transpose(2, 0, 1)
+    root = root[(root.diagonal(axis1=1, axis2=2) > OWN_ROWS**0.5).all(axis=1)]
+    if len(root) <= FEW_UNITS:
+        return None
+    if sigma2 is None:
+        left = system.n - q * system.n_units
+        if left < 0.2 * system.n:
+            return None
+        sigma2 = (system.own_ee - system.own) / left
+    inverse = np.linalg.inv(root[:, :, :q])
+    u = np.einsum("jab,jb->aj", inverse, root[:, :, -1])
+    flat = inverse.transpose(1, 0, 2).reshape(q, -1)
+    return well_conditioned((u @ u.T / sigma2 - flat @ flat.T) / len(root))
 
 
 def other_starts(system: System, reml: bool, sigma2: float | None) -> Iterator[np.ndarray]:

@@ -13,6 +13,7 @@ parameterisation's derivatives. With P = V^-1 - V^-1 X (X'V^-1X)^-1 X'V^-1 and V
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -89,6 +90,7 @@ def quadratic_tensor(at: Evaluation) -> np.ndarray:
     return quadratic
 
 
+@lru_cache(maxsize=16)
 def symmetric_basis(q: int) -> np.ndarray:
     """Give the directions of the distinct elements of a symmetric matrix, shape (m, q, q), rows first.
 
@@ -97,6 +99,7 @@ def symmetric_basis(q: int) -> np.ndarray:
     rows, cols = np.tril_indices(q)
     basis = np.zeros((len(rows), q, q))
     basis[np.arange(len(rows)), rows, cols] = basis[np.arange(len(rows)), cols, rows] = 1.0
+    basis.flags.writeable = False
     return basis
 
 

@@ -210,7 +210,7 @@ def build_design(model: Model, moments: Moments) -> Design:
     bases = _bases(model, free, products, level2, loading, random, moments.unit_weight)
     order = random_first(random, len(mean))
     gamma = _ols(bases, (cross_y + weight * mean * y_mean)[order], level2, moments)
-    b = np.tensordot(gamma, loading, axes=1) @ level2
+    b = (gamma @ loading.reshape(n_free, mean.shape[0] * len(level2))).reshape(len(mean), -1) @ level2
     e_mean = y_mean - np.einsum("pj,pj->j", mean, b)
     cross_b = np.einsum("abj,bj->aj", cross, b)
     de = cross_y - cross_b + weight * mean * e_mean

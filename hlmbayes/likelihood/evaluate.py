@@ -156,20 +156,21 @@ def _shrink(root: np.ndarray, factor: np.ndarray) -> tuple[float, np.ndarray]:
     q = len(factor)
     if q == 0:
         return 0.0, root
-    g = np.tensordot(factor.T, root[:, :q], axes=(1, 1))  # [f, c]: L'C
+    g = np.matmul(factor.T, root[:, :q])  # [c, f]: L'C
     if q == 1:
         square = 1.0 + g[0, 0] ** 2
         return float(np.log(square).sum()), root / np.sqrt(square)
     if q == 2:
-        first, second = 1.0 + g[0, 0] ** 2 + g[1, 0] ** 2, g[0, 1] ** 2 + g[1, 1] ** 2
-        det = first + second + (g[0, 0] * g[1, 1] - g[0, 1] * g[1, 0]) ** 2
+        (a, b), (c, d) = g
+        first = 1.0 + (a * a + b * b)
+        det = first + (c * c + d * d) + (a * d - b * c) ** 2
         w = np.empty_like(root)
         np.divide(root[0], np.sqrt(first), out=w[0])
-        np.multiply(root[0], (g[0, 0] * g[0, 1] + g[1, 0] * g[1, 1]) / first, out=w[1])
+        np.multiply(root[0], (a * c + b * d) / first, out=w[1])
         np.subtract(root[1], w[1], out=w[1])
         w[1] *= np.sqrt(first / det)
         return float(np.log(det).sum()), w
-    k = np.einsum("faj,fbj->abj", g, g)
+    k = np.einsum("afj,bfj->abj", g, g)
     for c in range(q):
         k[c, c] += 1.0
     k = cholesky_planes(k)
@@ -267,7 +268,7 @@ def _second_pass(
         level2, pairs = system.level2[:, block], system.level2_pairs(block)
         d, w = solved.dk @ level2, weighed.w[:, :, block]
         left = w[:, -1] - np.einsum("cpj,pj->cj", w[:, :-1], d)
-        rss += float(np.sum(left**2)) + _rest_squares(system, block, d[q:])
+        rss += float(np.vdot(left, left)) + _rest_squares(system, block, d[q:])
         if not q:
             continue
         k = weighed.e[: lay.nk, block]
@@ -294,7 +295,8 @@ def _rest_squares(system: System, block: slice, d: np.ndarray) -> float:
 def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarray:
     """Give the distinct planes of K G K', K (q, p, J) and G's distinct planes."""
     through = np.einsum("cdj,bdj->bcj", middle[system.layout.g], full)
-    return np.concatenate([np.einsum("cj,bcj->bj", full[a], through[: a + 1]) for a in range(len(full))])
+    rows, cols = system.layout.pairs_q
+    return np.einsum("mcj,mcj->mj", full[rows], through[cols])
 
 
 def _products(planes: np.ndarray) -> np.ndarray:

@@ -82,15 +82,20 @@ class Products:
         """
         left, root = self.cross.copy(), np.zeros((q, *self.mean.shape))
         for k in range(q):
-            pivot = left[k, k]
-            ok = pivot > COLLINEAR * self.cross[k, k]
-            root[k, k:] = np.where(ok, left[k, k:] / np.sqrt(np.where(ok, pivot, 1.0)), 0.0)
-            left[k:, k:] -= root[k, k:, None] * root[k, k:]
+            scale = np.zeros_like(self.mass)
+            ok = left[k, k] > COLLINEAR * self.cross[k, k]
+            np.sqrt(left[k, k], out=scale, where=ok)
+            np.divide(1.0, scale, out=scale, where=ok)
+            np.multiply(left[k, k:], scale, out=root[k, k:])
+            left[k + 1 :, k + 1 :] -= root[k, k + 1 :, None] * root[k, k + 1 :]
         level = np.sqrt(self.mass) * self.mean
         for k in range(q):
+            if not level[k].any():  # centred in every unit: there is nothing to rotate in
+                continue
             length = np.hypot(root[k, k], level[k])
-            safe = np.where(length > 0, length, 1.0)
-            c, s = np.where(length > 0, root[k, k] / safe, 1.0), level[k] / safe
+            c, s = np.ones_like(length), np.zeros_like(length)
+            np.divide(root[k, k], length, out=c, where=length > 0)
+            np.divide(level[k], length, out=s, where=length > 0)
             root[k], level = c * root[k] + s * level, c * level - s * root[k]
         return root, left[q:, q:] + level[q:, None] * level[q:]
 
@@ -241,6 +246,11 @@ def _gram_schmidt(gram: np.ndarray, q: int) -> np.ndarray:
     A column beyond the first q that the others determine is scaled and not turned.
     """
     p = len(gram)
+    if not p:
+        return gram
+    chol, failed = dpotrf(gram)
+    if not failed and np.all(chol.diagonal() ** 2 > COLLINEAR * gram.diagonal()):
+        return np.asarray(dtrtri(chol)[0])
     root, ok = np.zeros((p, p)), np.ones(p, dtype=bool)
     for k in range(p):
         for i in np.flatnonzero(ok[:k]):
@@ -251,7 +261,7 @@ def _gram_schmidt(gram: np.ndarray, q: int) -> np.ndarray:
                 _refuse_random()
             ok[k], root[:k, k], pivot = False, 0.0, gram[k, k] or 1.0
         root[k, k] = np.sqrt(pivot)
-    return dtrtri(root)[0] if p else root
+    return np.asarray(dtrtri(root)[0])
 
 
 def _refuse_random() -> None:

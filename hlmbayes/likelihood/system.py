@@ -210,10 +210,9 @@ def with_rows(system: System, design: Design, products: Products, de: np.ndarray
 def _with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Add e to the triangular factors of the units' D*: its rows of Z*, and D*'e without them."""
     q = len(factor)
-    t = np.empty((q, de.shape[1]))
+    t = np.zeros((q, de.shape[1]))
     for k in range(q):
-        pivot = factor[k, k]
-        left = de[k] - np.einsum("cj,cj->j", factor[:k, k], t[:k])
-        t[k] = np.where(pivot > 0, left / np.where(pivot > 0, pivot, 1.0), 0.0)
+        left = de[k] - np.einsum("cj,cj->j", factor[:k, k], t[:k]) if k else de[k]
+        np.divide(left, factor[k, k], out=t[k], where=factor[k, k] > 0)
     rest = de[q:] - np.einsum("cmj,cj->mj", factor[:, q:], t)
     return np.concatenate([factor, t[:, None]], axis=1), np.concatenate([others, rest[:, None]], axis=1)
