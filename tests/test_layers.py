@@ -13,9 +13,9 @@ import hlmbayes
 
 ROOT = Path(hlmbayes.__file__).parent
 FLOW = (
-    "errors", "labels", "data", "equations", "hlm_files", "unit_moments", "datasets", "likelihood",
-    "estimation", "inference", "imputation", "residuals", "posterior", "diagnostics", "report", "cli",
-    "__main__",
+    "errors", "arguments", "labels", "data", "equations", "hlm_files", "unit_moments", "datasets",
+    "likelihood", "estimation", "inference", "imputation", "residuals", "posterior", "diagnostics", "report",
+    "cli", "__main__",
 )  # fmt: skip
 # the numerical core: everything up to the residuals, and what the two samplers rest on
 CORE = (

@@ -293,6 +293,8 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
         File or id column not found, ids missing, an id without a level-2 record, a duplicate
         level-2 record, fewer than two units.
     """
+    if not isinstance(id, str) and not (isinstance(id, tuple | list) and len(id) == 2):
+        raise DataError(f"id= wants the name of the id column, or two names (level 1, level 2), got {id!r}")
     id1, id2 = (id, id) if isinstance(id, str) else id
     first = read_table(level1, "the level-1 data" if level2 is not None else "the data")
     id1 = _id_column(id1, first, level1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from ..arguments import not_negative, whole
 from ..equations.model import Model
 from ..errors import DataError, EstimationError
 from ..likelihood.criterion import profiled_sigma2
@@ -69,10 +70,12 @@ def fit(
     ------
     DataError, EquationError, EstimationError
     """
-    reml = _choose("method", (method or "REML").upper(), ("REML", "ML")) == "REML"
+    wanted = method.upper() if isinstance(method, str) else method
+    reml = _choose("method", "REML" if wanted is None else wanted, ("REML", "ML")) == "REML"
     _choose("algorithm", algorithm, ("exact", "hlm"))
-    if max_iterations < 1:
-        raise EstimationError(f"max_iterations={max_iterations}: wanted at least one iteration")
+    max_iterations = whole("max_iterations", max_iterations, 1, EstimationError)
+    stopval = not_negative("stopval", stopval, EstimationError)
+    accel = whole("accel", accel, 0, EstimationError)
     weighting = (weights, frequency, precision, variance_known, sigma2)
     if any(w is not None for w in weighting) or (isinstance(data, Moments) and data.weighted):
         from .weighted_fit import fit_weighted
@@ -97,10 +100,10 @@ def fit(
     return replace(_hlm_heterogeneous(fitted, data, **limits), notes=notes) if model.log_sigma2 else fitted
 
 
-def _choose(what: str, got: str, allowed: tuple[str, ...]) -> str:
+def _choose(what: str, got: Any, allowed: tuple[str, ...]) -> str:
     if got not in allowed:
         raise EstimationError(f"{what} {got!r} is not known: use {' or '.join(allowed)}")
-    return got
+    return str(got)
 
 
 def moments_for(model: Model, data: TwoLevelData | Moments) -> Moments:
@@ -253,11 +256,6 @@ def hlm_fit(
     design: Design, system: System, reml: bool, rows: Any, *, max_iterations: int, stopval: float, accel: int
 ) -> Fit:
     """Go HLM's way; ``rows`` are the data the design came from."""
-    if not design.full_rank.any():
-        raise EstimationError(
-            "no unit has enough rows for a regression of its own, which HLM's starting values need: "
-            'use algorithm="exact"'
-        )
     path = run_path(design, system, reml=reml, max_iterations=max_iterations, stopval=stopval, accel=accel)
     last = path.log[-1]
     return Fit(

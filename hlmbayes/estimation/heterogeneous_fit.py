@@ -21,7 +21,7 @@ from .heterogeneous import (
     unit_variance,
     weighted_design,
 )
-from .hlm_path import Iteration, at_gamma, data_scale, hlm_loglik, to_data, to_standard
+from .hlm_path import Iteration, at_gamma, data_scale, hlm_loglik, root_of, to_data, to_standard
 from .newton import Minimum, Point, minimise
 
 LARGEST_LOG_RANGE = 50.0  # of log(sigma2) between rows: beyond it the weights leave double precision
@@ -240,7 +240,7 @@ def joint_step(
 
 def _at(system: System, tau: np.ndarray) -> Evaluation:
     theta = to_standard(system, tau, 1.0)[0]
-    return evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
+    return evaluate(system, root_of(theta))
 
 
 def _micro(

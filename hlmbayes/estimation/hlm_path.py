@@ -7,9 +7,11 @@ exact reproduce HLM's printed digits; the REML accelerator is the best single ru
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
 
+from ..errors import EstimationError
 from ..likelihood.criterion import criterion, em_step, expected_information, symmetric_basis
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, evaluate
@@ -63,12 +65,26 @@ def starting_values(design: Design, reml: bool) -> Start:
     their OLS coefficients about W_j gamma_OLS, minus sigma2(0) times the mean of (Z'Z)^-1. REML divides
     by J' - S - 1 and J'; ML divides both sums by J, the units without full rank included. Where a
     diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`).
+
+    Raises
+    ------
+    EstimationError
+        Too few units, or rows in them, for these sums.
     """
     ok, q = design.full_rank, design.n_random
+    if not ok.any():
+        _refuse_start("no unit has enough rows for a regression of its own")
     b, inverse, rss, df = unit_ols(design)
+    if not df[ok].sum() > 0:
+        _refuse_start("no unit has more rows than random coefficients")
     sigma2 = float(rss[ok].sum() / df[ok].sum())
+    if not sigma2 > 0:
+        _refuse_start("the units' own regressions fit every row exactly")
     divisor = np.array([ok.sum() - len(design.columns[r]) for r in design.random], dtype=float)
     n_units = float(ok.sum())
+    if reml and q and divisor.min() <= 0:
+        most = max(len(design.columns[r]) for r in design.random)
+        _refuse_start(f"{ok.sum()} units have a regression of their own, an equation {most} level-2 effects")
     if not reml:
         divisor, n_units = np.full(q, float(design.n_units)), float(design.n_units)
     dispersion = b[ok].T @ b[ok] / np.sqrt(np.multiply.outer(divisor, divisor))
@@ -77,6 +93,10 @@ def starting_values(design: Design, reml: bool) -> Start:
     bad = np.flatnonzero(np.diag(raw) <= 0)
     tau[bad, bad] = FIX_UP_SHARE * np.diag(dispersion)[bad]
     return Start(positive_definite(tau, dispersion).reshape(q, q), raw, sigma2)
+
+
+def _refuse_start(why: str) -> NoReturn:
+    raise EstimationError(f'{why}, so HLM\'s starting values cannot be had: use algorithm="exact"')
 
 
 def positive_definite(tau: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
@@ -135,7 +155,7 @@ def run_path(
             history[-1] = moved
         entering = history[-1]
         theta, s2 = to_standard(system, *entering)
-        at = evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
+        at = evaluate(system, root_of(theta))
         seen = at if reml else at_gamma(at, delta)
         gamma_of_u, delta = seen.delta * system.gamma_scale + design.gamma_ols, at.delta
         loglik = hlm_loglik(system, seen, s2, reml)
@@ -156,6 +176,23 @@ def run_path(
         else "Iterations stopped: the maximum number of iterations was reached"
     )
     return Path(start, tuple(log), entering, gamma_of_u, at, converged, reason)
+
+
+def root_of(theta: np.ndarray) -> np.ndarray:
+    """Give the Cholesky factor of a Theta on HLM's path.
+
+    Raises
+    ------
+    EstimationError
+        Theta is not positive definite: HLM's formulas end there.
+    """
+    try:
+        return np.linalg.cholesky(theta) if len(theta) else theta
+    except np.linalg.LinAlgError:
+        raise EstimationError(
+            "HLM's iterations have come to a tau that is singular in all digits, where its formulas end: "
+            'use algorithm="exact", or make a random coefficient nonrandom'
+        ) from None
 
 
 def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import seed_or_none, whole
 from ..errors import EstimationError, HypothesisError
 from ..estimation.hlm_path import data_scale, to_data
 from ..estimation.weights import refuse_weighted
@@ -129,7 +130,7 @@ def bootstrap(
         n < 2, a level-1 variance that depends on variables, row weights, or no data set could be estimated.
     """
     _check(fit, n)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed_or_none(seed, HypothesisError))
     simulate = Simulator(fit.design, fit.components.tau, fit.components.sigma2)
     results, boundary = [], 0
     for done in range(1, n + 1):
@@ -154,8 +155,7 @@ def bootstrap(
 def _check(fit: Fit, n: int) -> None:
     refuse_heterogeneous(fit, "the parametric bootstrap")
     refuse_weighted(fit, "the parametric bootstrap", "sampling", "precision", "variance known")
-    if n < 2:
-        raise HypothesisError(f"got n={n}: a bootstrap needs at least 2 data sets, better 1000")
+    whole("n, the number of data sets (better 1000),", n, 2, HypothesisError)
 
 
 def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
@@ -244,7 +244,7 @@ def deviance_p_value(
         simple.components.tau,
         simple.components.sigma2,
     )
-    rng, count, done_well = np.random.default_rng(seed), 0, 0
+    rng, count, done_well = np.random.default_rng(seed_or_none(seed, HypothesisError)), 0, 0
     designs = [(f.design, xx_inverse(f.design), np.zeros(f.design.n_fixed)) for f in (simple, general)]
     for done in range(1, n + 1):
         de, ee = simulate.errors(rng)

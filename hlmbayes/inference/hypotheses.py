@@ -134,7 +134,7 @@ def _test(fit: Fit, contrast: np.ndarray, robust: bool | str | None, df: str | N
 
 def covariance_kind(robust: bool | str) -> str:
     """Turn the argument ``robust`` into a key of COVARIANCES."""
-    kind = {True: "CR0", False: "model"}[robust] if isinstance(robust, bool) else robust.upper()
+    kind = {True: "CR0", False: "model"}[robust] if isinstance(robust, bool) else str(robust).upper()
     if kind not in ("model", "CR0", "CR1", "CR2"):
         raise HypothesisError(f"robust={robust!r} is not known: use True (as HLM), False, 'CR1' or 'CR2'")
     return kind

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..estimation.hlm_path import HLM_LOG_2PI, to_standard, unit_ols
+from ..estimation.hlm_path import HLM_LOG_2PI, root_of, to_standard, unit_ols
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design, build_design
 from ..likelihood.evaluate import System, evaluate, standardise
@@ -78,7 +78,7 @@ def starting_effects(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError("only the hlm algorithm has starting values of its own")
     design, system = unweighted(fit)
     theta, s2 = to_standard(system, fit.start.tau, fit.start.sigma2)
-    at = evaluate(system, np.linalg.cholesky(theta) if len(theta) else theta)
+    at = evaluate(system, root_of(theta))
     scale, free = system.gamma_scale, design.free
     gamma = at.delta * scale + design.gamma_ols
     return gamma[free], (np.sqrt(s2 * np.diag(at.vg)) * scale)[free]

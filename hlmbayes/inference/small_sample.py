@@ -103,7 +103,7 @@ def f_test(fit: Fit, contrast: np.ndarray, kind: str, df: str) -> FTest:
 def method_name(df: str) -> str:
     """Give the method's proper name."""
     try:
-        return METHODS[df.lower()]
+        return METHODS[str(df).lower()]
     except KeyError:
         raise HypothesisError(f'df={df!r} is not known: use "satterthwaite" or "kenward-roger"') from None
 
@@ -246,12 +246,13 @@ def variance_parameters(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
 
 def _inverse_information(information: np.ndarray, n_null: int) -> np.ndarray:
     """Invert an information matrix that has ``n_null`` directions without information."""
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(information), 1e-300))
+    diagonal = np.diag(information)
     if not n_null:
-        values = np.linalg.eigvalsh(information * np.outer(scale, scale))
-        if np.all(np.diag(information) > 0) and values[0] > 1e-12:
-            return np.linalg.inv(information * np.outer(scale, scale)) * np.outer(scale, scale)
-    else:
+        if np.all(diagonal > 0):
+            scale = np.outer(diagonal, diagonal) ** -0.5
+            if np.linalg.eigvalsh(information * scale)[0] > 1e-12:
+                return np.linalg.inv(information * scale) * scale
+    elif np.all(np.isfinite(information)):
         values, vectors = np.linalg.eigh(information)
         if values[n_null] > 1e-10 * values[-1]:
             kept = vectors[:, n_null:]
@@ -286,9 +287,9 @@ def kenward_roger(fit: Fit) -> Adjusted:
     system, s2 = fit.system, _standard_sigma2(fit)
     basis = symmetric_basis(system.n_random)
     information = expected_information(system, fit.at, s2, True)
-    scale = 1.0 / np.sqrt(np.diag(information))
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(information), 1e-200))
     correlation = information * np.outer(scale, scale)
-    if not np.linalg.eigvalsh(correlation)[0] > 1e-12:
+    if not np.all(np.isfinite(correlation)) or not np.linalg.eigvalsh(correlation)[0] > 1e-12:
         raise HypothesisError(
             "the variance parameters cannot be told apart in these data: no Kenward-Roger d.f."
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..arguments import whole
 from ..errors import SamplingError
 from ..likelihood.criterion import LOG_2PI
 from ..posterior import container
@@ -80,11 +81,11 @@ def with_predictive(posterior: Posterior, seed: int | None, draws: int) -> Poste
     ``unit_mean`` and ``unit_sd``: mean and sd of a new set of outcomes of the same units, u as drawn,
     with the predictors they have. ``y``: the new outcome of every row, where there are rows.
     """
-    from .sampling import whole
 
     settings, target = posterior.settings, posterior.target
-    rng = np.random.default_rng([settings.seed if seed is None else whole("seed", seed, 0), 4])
-    keep = np.linspace(0, settings.draws - 1, min(whole("draws", draws, 1), settings.draws)).astype(int)
+    rng = np.random.default_rng([settings.seed if seed is None else whole("seed", seed, 0, SamplingError), 4])
+    draws = min(whole("draws", draws, 1, SamplingError), settings.draws)
+    keep = np.linspace(0, settings.draws - 1, draws).astype(int)
     chains = settings.chains
     kept = (np.arange(chains)[:, None] * settings.draws + keep).ravel()
     level1 = posterior.parameter_draws.take(kept)
@@ -165,13 +166,14 @@ def prior_predictive(
     SamplingError
         A prior is flat: there is nothing to draw from.
     """
-    from .sampling import observed, posterior_values, target_for, whole
+    from .sampling import observed, posterior_values, target_for
 
     target = target_for(model, data, priors)
     resolved, q = target.priors, target.n_random
     if not resolved.proper:
         raise SamplingError("a flat prior cannot be drawn from: give every fixed effect a normal prior")
-    rng, draws = np.random.default_rng([whole("seed", seed, 0), 5]), whole("draws", draws, 1)
+    rng = np.random.default_rng([whole("seed", seed, 0, SamplingError), 5])
+    draws = whole("draws", draws, 1, SamplingError)
     gamma = resolved.gamma_mean + rng.standard_normal((draws, target.design.n_fixed)) / np.sqrt(
         resolved.gamma_precision
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..arguments import whole
 from ..equations.model import Model
 from ..errors import SamplingError, warn
 from ..estimation.estimate import check_size, moments_for
@@ -59,18 +60,6 @@ class VarianceDraws(NamedTuple):
     batch: Batch | None = None  # of all draws, chains run together, where it is known
 
 
-def whole(what: str, value: Any, least: int) -> int:
-    """Give a whole number of at least ``least`` as an int.
-
-    Raises
-    ------
-    SamplingError
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise SamplingError(f"{what} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
-
-
 def checked(settings: Settings) -> Settings:
     """Give settings with plain numbers; refuse those that cannot be meant.
 
@@ -84,10 +73,10 @@ def checked(settings: Settings) -> Settings:
         )
     found = replace(
         settings,
-        draws=whole("draws", settings.draws, 4),
-        chains=whole("chains", settings.chains, 1),
-        tune=whole("tune", settings.tune, 0),
-        seed=whole("seed", settings.seed, 0),
+        draws=whole("draws", settings.draws, 4, SamplingError),
+        chains=whole("chains", settings.chains, 1, SamplingError),
+        tune=whole("tune", settings.tune, 0, SamplingError),
+        seed=whole("seed", settings.seed, 0, SamplingError),
     )
     total = found.draws * found.chains
     if total < FEWEST:

@@ -159,3 +159,23 @@ def test_without_any_full_rank_unit_hlm_has_no_start() -> None:
     m = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1")
     with pytest.raises(EstimationError, match="exact"):
         m.fit(data, algorithm="hlm")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "equations", "why"),
+    [
+        ([2] * 12, "b0 = g00 + u0\nb1 = g10 + u1", "no unit has more rows than random coefficients"),
+        ([1] * 9 + [5] * 3, "b0 = g00 + g01*v + g02*w + u0\nb1 = g10 + u1", "3 units have a regression"),
+    ],
+)
+def test_starting_values_that_hlm_cannot_have_are_said_not_to_be(
+    sizes: list[int], equations: str, why: str
+) -> None:
+    rng = np.random.default_rng(5)
+    unit = np.repeat(np.arange(12), sizes)
+    level1 = {"id": unit, "y": rng.normal(size=len(unit)), "x": rng.normal(size=len(unit))}
+    level2 = {"id": np.arange(12), "v": rng.normal(size=12), "w": rng.normal(size=12)}
+    m = Model(f"y = b0 + b1*x + r\n{equations}")
+    with pytest.raises(EstimationError, match=why) as refused:
+        m.fit(hlm.read(level1, level2, id="id"), algorithm="hlm")
+    assert 'use algorithm="exact"' in str(refused.value)

@@ -1,0 +1,28 @@
+"""Checks of what callers give: in words, with what was got."""
+
+from __future__ import annotations
+
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any
+
+from .errors import HLMError
+
+
+def whole(what: str, got: Any, least: int, error: type[HLMError]) -> int:
+    """Give a whole number of at least ``least`` as an int; raise ``error`` where it is none."""
+    if isinstance(got, bool) or not isinstance(got, Integral) or got < least:
+        raise error(f"{what} must be a whole number of at least {least}, got {got!r}")
+    return int(got)
+
+
+def seed_or_none(got: Any, error: type[HLMError]) -> int | None:
+    """Give a seed, or None for another one every time; raise ``error`` where it is neither."""
+    return None if got is None else whole("seed", got, 0, error)
+
+
+def not_negative(what: str, got: Any, error: type[HLMError]) -> float:
+    """Give a finite number of at least 0 as a float; raise ``error`` where it is none."""
+    if isinstance(got, bool) or not isinstance(got, Real) or not isfinite(got) or got < 0:
+        raise error(f"{what} must be a number of at least 0, got {got!r}")
+    return float(got)
