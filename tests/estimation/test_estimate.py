@@ -206,7 +206,7 @@ def test_options_that_do_not_exist_are_refused() -> None:
     with pytest.raises(EstimationError, match="exact or hlm"):
         model("means").fit(small(1).data(), algorithm="em")
     for most in (0, -3):
-        with pytest.raises(EstimationError, match="wanted at least one iteration"):
+        with pytest.raises(EstimationError, match="max_iterations must be a whole number of at least 1"):
             model("means").fit(small(1).data(), algorithm="hlm", max_iterations=most)
 
 
