@@ -1,6 +1,7 @@
 """The likelihood of a model from its units' moments.
 
-`design` (Model and Moments to matrices in the units of the data), `system` (the same, standardised),
-`planes` (algebra over units), `evaluate` (sums over units at one tau / sigma2), `weighted` (its twin for
-weighted units), `criterion` (deviance, score, Hessian, information, EM step).
+`design` (Model and Moments to matrices in the units of the data), `orthonormal` (columns in which no digits
+are lost), `system` (the design standardised), `planes` (algebra over units), `evaluate` (sums over units at
+one tau / sigma2), `weighted_likelihood` (its twin for weighted units), `criterion` (deviance, score, Hessian,
+information, EM step).
 """
