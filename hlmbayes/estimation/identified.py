@@ -8,6 +8,7 @@ from ..errors import EstimationError
 from ..likelihood.criterion import expected_information, symmetric_basis, trace_tensor
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, evaluate
+from .starts import own_rows
 
 NOTHING = 1e-10  # information about a variance under REML, relative to ML: the fixed effects took it
 LARGE = 1e3  # trace of Theta
@@ -38,7 +39,9 @@ def refuse_without_information(design: Design, system: System, at: Evaluation) -
 
     So it is where an equation of level 2 has as many fixed effects as there are units.
     """
-    if not system.n_random or design.n_fixed < design.full_rank.sum():
+    few = design.n_fixed
+    # the second count takes a moment longer, and is no smaller
+    if not system.n_random or few < np.count_nonzero(own_rows(system)) or few < design.full_rank.sum():
         return
     at = moderate(system, at)
     own = np.linalg.inv(design.z_basis)  # the columns of Z in the orthonormal ones

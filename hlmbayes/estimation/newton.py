@@ -84,7 +84,7 @@ def minimise(
                 tried = point
             return Minimum(tried, (*path, tried), count, True, OPTIMUM)
         ratio = (gain + noise) / (promised + noise) if np.isfinite(gain) else -1.0
-        length = float(np.linalg.norm(step))
+        length = float(step @ step) ** 0.5
         if ratio < 0.25:
             radius = 0.25 * length
         elif ratio > 0.75 and length > 0.8 * radius:
@@ -114,8 +114,8 @@ def _step(
         return gradient, 0.0
     g = vectors.T @ gradient
     largest = max(-float(values[0]), float(values[-1]))
-    flat = (np.abs(values) < FLAT * largest) & (g**2 < 2.0 * tolerance * np.abs(values))
-    if flat.any():
+    if values[0] < FLAT * largest:
+        flat = (np.abs(values) < FLAT * largest) & (g**2 < 2.0 * tolerance * np.abs(values))
         g[flat], values = 0.0, np.where(flat, largest, values)
     tiny = 1e-12 * max(1.0, largest)
     if values.min() > tiny:

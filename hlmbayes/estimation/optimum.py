@@ -293,7 +293,7 @@ def _minimise_on_face(
     def enough(point: Point) -> str:
         if joins is not None and joins(point):
             return JOINED
-        return TOO_LARGE if np.trace(evaluation(point).theta) > 10.0 * LARGE else ""
+        return TOO_LARGE if point.x @ point.x > 10.0 * LARGE else ""  # the trace of F F'
 
     return minimise(objective, factor[free.place], enough=enough, limit=LIMIT)
 
@@ -303,10 +303,11 @@ def _point(system: System, reml: bool, factor: np.ndarray, sigma2: float | None)
     q, r = factor.shape
     free = layout(q, r)
     x = factor[free.place]
-    f = np.zeros((q, q))
-    f[:, :r] = factor
+    f = factor
+    if r < q:
+        f = np.zeros((q, q))
+        f[:, :r] = factor
     at = evaluate(system, f)
-
     if sigma2 is None and at.rss < 0.1 * NO_RESIDUAL * system.n:
         return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), at)
     c = criterion(system, at, reml, sigma2=sigma2)

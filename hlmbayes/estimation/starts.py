@@ -17,7 +17,7 @@ from ..likelihood.criterion import (
     profiled_sigma2,
     symmetric_basis,
 )
-from ..likelihood.evaluate import System, evaluate
+from ..likelihood.evaluate import System, evaluate, solve_planes
 
 SMALLEST_SHARE = 0.05  # of the residual variance, for the sigma2 of the starting values
 FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
@@ -58,19 +58,26 @@ def alike_start(system: System, sigma2: float | None) -> np.ndarray | None:
     q = system.n_random
     if system.unit_weight is not None:
         return None
-    root = system.root.transpose(2, 0, 1)
-    root = root[(root.diagonal(axis1=1, axis2=2) > OWN_ROWS**0.5).all(axis=1)]
-    if len(root) <= FEW_UNITS:
+    root = system.root[:, :, own_rows(system)]
+    n_units = root.shape[2]
+    if n_units <= FEW_UNITS:
         return None
     if sigma2 is None:
         left = system.n - q * system.n_units
         if left < 0.2 * system.n:
             return None
         sigma2 = (system.own_ee - system.own) / left
-    inverse = np.linalg.inv(root[:, :, :q])
-    u = np.einsum("jab,jb->aj", inverse, root[:, :, -1])
-    flat = inverse.transpose(1, 0, 2).reshape(q, -1)
-    return well_conditioned((u @ u.T / sigma2 - flat @ flat.T) / len(root))
+    identity = np.broadcast_to(np.eye(q)[:, :, None], (q, q, n_units))
+    inverse = solve_planes(root[:, :q].transpose(1, 0, 2), identity)
+    u = np.einsum("caj,cj->aj", inverse, root[:, -1])
+    sampling = np.einsum("caj,cbj->ab", inverse, inverse)
+    return well_conditioned((u @ u.T / sigma2 - sampling) / n_units)
+
+
+def own_rows(system: System) -> np.ndarray:
+    """Say which units have the rows for coefficients of their own, bool (J,)."""
+    q = system.n_random
+    return np.asarray((system.root[np.arange(q), np.arange(q)] > OWN_ROWS**0.5).all(axis=0))
 
 
 def other_starts(system: System, reml: bool, sigma2: float | None) -> Iterator[np.ndarray]:

@@ -249,8 +249,8 @@ def random_first(random: np.ndarray, p: int) -> np.ndarray:
 def _refuse_exact_fit(moments: Moments, y: int, ee: float) -> None:
     """Raise where the fixed effects leave nothing but rounding of the outcome's own variation."""
     mean = moments.mean[:, y]
-    center = np.average(mean, weights=moments.weight)
-    total = moments.sscp[:, y, y].sum() + np.sum(moments.weight * (mean - center) ** 2)
+    center = moments.weight @ mean / moments.weight.sum()
+    total = moments.sscp[:, y, y].sum() + moments.weight @ (mean - center) ** 2
     if ee <= EXACT_FIT * total:
         raise EstimationError(
             f"the fixed effects fit {moments.columns[y]} exactly in every row: "
