@@ -35,7 +35,7 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
     Raises
     ------
     SamplingError
-        nutpie is not installed, or no starting point has a finite density.
+        nutpie is not installed, or gave up: no starting point has a finite density, say.
     """
     from .sampling import VarianceDraws
 
@@ -55,12 +55,18 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
     compiled = target.grouped is None and target.priors.tau is None
     model = _compiled_model(target, mode, start) if compiled else _python_model(target, mode, start)
     ready = time.perf_counter()
-    trace = nutpie.sample(
-        model, draws=settings.draws, tune=settings.tune, chains=settings.chains,
-        cores=settings.chains if compiled else 1,  # Python lets one thread run at a time
-        target_accept=_acceptance(target), save_warmup=False, progress_bar=settings.progressbar,
-        seed=int(np.random.SeedSequence([settings.seed, 3]).generate_state(1)[0]),
-    )  # fmt: skip
+    try:
+        trace = nutpie.sample(
+            model, draws=settings.draws, tune=settings.tune, chains=settings.chains,
+            cores=settings.chains if compiled else 1,  # Python lets one thread run at a time
+            target_accept=_acceptance(target), save_warmup=False, progress_bar=settings.progressbar,
+            seed=int(np.random.SeedSequence([settings.seed, 3]).generate_state(1)[0]),
+        )  # fmt: skip
+    except RuntimeError as error:
+        raise SamplingError(
+            f"NUTS gave up: {str(error).partition(chr(10))[0]}. Try another seed, narrower priors or a "
+            'simpler model, or sampler="direct"'
+        ) from error
     zeta = np.asarray(trace["posterior"]["zeta"].values)
     phi = mode.phi + zeta @ mode.root.T
     folded = fold(target, phi.reshape(-1, target.size)).reshape(phi.shape)

@@ -269,6 +269,15 @@ def test_a_step_to_where_there_is_no_density_is_a_divergence(monkeypatch):
     assert cut["a1"].max() <= far + 1e-12
 
 
+def test_a_sampler_that_finds_no_place_to_start_says_so(monkeypatch):
+    def nowhere(target, phi):
+        raise EstimationError("the fixed effects' information matrix is singular")
+
+    monkeypatch.setattr("hlmbayes.posterior.nuts.value_and_gradient", nowhere)
+    with pytest.raises(SamplingError, match="NUTS gave up: All initialization points failed"):
+        made(1, "group").sample(rows(), sampler="nuts", draws=20, tune=20, chains=1)
+
+
 @pytest.mark.slow
 def test_the_model_on_rows_gives_it_too():
     data, model = rows(40), made(2, "row")
