@@ -275,7 +275,7 @@ def test_a_sampler_that_finds_no_place_to_start_says_so(monkeypatch):
 
     monkeypatch.setattr("hlmbayes.posterior.nuts.value_and_gradient", nowhere)
     with pytest.raises(SamplingError, match="NUTS gave up: All initialization points failed"):
-        made(1, "group").sample(rows(), sampler="nuts", draws=20, tune=20, chains=1)
+        made(1, "group").sample(rows(), sampler="nuts", draws=50, tune=20, chains=1)
 
 
 @pytest.mark.slow
