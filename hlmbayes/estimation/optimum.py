@@ -19,7 +19,7 @@ import numpy as np
 from ..likelihood.criterion import Criterion, criterion, trace_tensor
 from ..likelihood.evaluate import Evaluation, System, evaluate
 from .newton import OPTIMUM, Minimum, Point, minimise
-from .starts import FEW_UNITS, alike_start, moment_start, other_starts
+from .starts import FEW_UNITS, alike_theta, moment_start, other_starts
 
 ZERO = 1e-7  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is tried as zero
 GROWS = 1e-7  # a gradient below minus this, relative to its natural size, asks a direction to grow
@@ -81,18 +81,18 @@ def optimum(
 def _weighting_makes_no_difference(system: System, reml: bool, found: Minimum, sigma2: float | None) -> bool:
     """Say whether many units, weighed alike, have a Theta about as likely as the optimum found.
 
-    The start of the first search weighs large units most. Other maxima were found (3,900 simulated data
-    sets of 61 to 250 units, heavy-tailed and unbalanced; 14 had one that is higher) only where the
-    criterion's expansion about the first rose by more than 11 to the Theta of units weighed alike.
+    The start of the first search weighs large units most. Of 7,400 data sets simulated as in
+    tests/estimation/test_optimum.py, heavy-tailed and unbalanced, 20 had a higher maximum elsewhere; this is
+    said of 2,791 of them, and of none of the 20.
     """
     if not system.n_random:
         return True
     if system.n_units <= FEW_UNITS or not is_minimum(system, found):
         return False
-    factor = alike_start(system, sigma2)
-    if factor is None:
+    theta = alike_theta(system, sigma2)
+    if theta is None:
         return False
-    rise = _expansion(system, reml, evaluation(found.point), sigma2)(factor @ factor.T)
+    rise = _expansion(system, reml, evaluation(found.point), sigma2)(theta)
     return 0.0 <= rise < NEAR
 
 

@@ -22,7 +22,7 @@ from ..likelihood.evaluate import System, evaluate, solve_planes
 SMALLEST_SHARE = 0.05  # of the residual variance, for the sigma2 of the starting values
 FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
 FEW_UNITS = 60  # up to here maxima other than the best are frequent, and searches take a moment
-OWN_ROWS = 0.5  # Z'Z of a unit, where Z'Z/n = I over all rows, from which it has coefficients of its own
+OWN_ROWS = 2.0  # Z'Z of a unit, where Z'Z/n = I over all rows, from which it has coefficients of its own
 SIZES = (1e5, 30.0, 1.0)  # of Theta, Z'Z/n = I, from which a step of scoring leads to a start
 
 
@@ -49,8 +49,8 @@ def moment_start(system: System, reml: bool, sigma2: float | None) -> np.ndarray
     return well_conditioned((tt / variance - n * np.eye(q)) / np.where(s > 0, s, np.inf))
 
 
-def alike_start(system: System, sigma2: float | None) -> np.ndarray | None:
-    """Start from the units' own OLS coefficients u, all weighed alike: mean u u' less its sampling part.
+def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
+    """Estimate Theta from units weighed alike: the mean u u' of OLS coefficients, less its sampling part.
 
     Of units with the rows for it; None where these are few, hardly a row is left for sigma2, or units have
     sampling weights.
@@ -71,7 +71,8 @@ def alike_start(system: System, sigma2: float | None) -> np.ndarray | None:
     inverse = solve_planes(root[:, :q].transpose(1, 0, 2), identity)
     u = np.einsum("caj,cj->aj", inverse, root[:, -1])
     sampling = np.einsum("caj,cbj->ab", inverse, inverse)
-    return well_conditioned((u @ u.T / sigma2 - sampling) / n_units)
+    values, vectors = np.linalg.eigh((u @ u.T / sigma2 - sampling) / n_units)
+    return np.asarray(vectors * np.maximum(values, 0.0) @ vectors.T)
 
 
 def own_rows(system: System) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 from hlmbayes.data.two_level import TwoLevelData, read
 from hlmbayes.equations.model import Model
 from hlmbayes.errors import EstimationError
+from hlmbayes.estimation import optimum as module
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.estimation.optimum import optimum
 from hlmbayes.likelihood.design import build_design
@@ -80,6 +81,38 @@ def test_where_the_weighting_of_units_makes_no_difference_a_second_search_ends_a
     alone, more = optimum(system, True, thorough=False), optimum(system, True)
     assert more.evaluations <= alone.evaluations + 4
     assert more.point.value == alone.point.value
+
+
+@pytest.mark.slow
+def test_many_units_that_need_no_second_search_have_no_higher_maximum(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng, said, higher = np.random.default_rng(7), 0, 0
+    for k in range(1500):
+        sizes = heavy_sizes(rng, k)
+        unit = np.repeat(np.arange(len(sizes)), sizes)
+        df, x = (1.0, 1.5, 2.5)[k % 3], rng.normal(size=len(unit))
+        u = rng.standard_t(df, (len(sizes), 2)) * rng.choice([0.02, 0.1, 0.5, 2.0], 2)
+        y = u[unit, 0] + u[unit, 1] * x + rng.standard_t(3, len(unit))
+        data = data_of({"y": y, "x": x}, unit)
+        system = standardise(build_design(Model(SLOPES), moments_for(Model(SLOPES), data)))
+        alone = optimum(system, True, thorough=False)
+        no_difference = module._weighting_makes_no_difference(system, True, alone, None)
+        with monkeypatch.context() as always:
+            always.setattr(module, "_weighting_makes_no_difference", lambda *_: False)
+            gain = alone.point.value - optimum(system, True).point.value
+        said, higher = said + no_difference, higher + (gain > 1e-5)
+        assert not (no_difference and gain > 1e-5)
+    assert said > 300
+    assert higher > 0
+
+
+def heavy_sizes(rng: np.random.Generator, k: int) -> np.ndarray:
+    """61 to 120 units: of 1 to 59 rows, or most of them of a few rows and some of hundreds."""
+    J = int(rng.integers(61, 120))
+    if k % 2:
+        return rng.integers(1, 60, J)
+    return np.clip((rng.pareto(1.0, J) * 6).astype(int), 2, 500)
 
 
 def test_an_equation_with_as_many_effects_as_units_leaves_no_variance() -> None:
