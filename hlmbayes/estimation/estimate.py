@@ -12,12 +12,12 @@ from ..equations.model import Model
 from ..errors import DataError, EstimationError
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design, build_design
-from ..likelihood.evaluate import Evaluation, System, standardise
+from ..likelihood.evaluate import System, standardise
 from ..unit_moments.record import Moments, moments_of
 from .fit import Components, Fit
 from .heterogeneous import groups_of, variance_columns
 from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance_model
-from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, to_data
+from .hlm_path import Iteration, Start, data_scale, run_path, starting_values
 from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
 from .newton import Minimum
 from .optimum import evaluation, has_level1_variance, is_curved, optimum
@@ -211,20 +211,14 @@ def _refuse_no_level1_variance(design: Design) -> NoReturn:
 
 def _log(design: Design, system: System, found: Minimum, reml: bool) -> tuple[Iteration, ...]:
     """Give the search's accepted points in the units of the data."""
-    constant = data_scale(system, reml)
-    return tuple(
-        _iteration(design, system, evaluation(point), reml, k, point.value + constant)
-        for k, point in enumerate(found.path, 1)
-    )
-
-
-def _iteration(
-    design: Design, system: System, at: Evaluation, reml: bool, number: int, deviance: float
-) -> Iteration:
-    s2 = profiled_sigma2(system, at, reml)
-    tau, sigma2 = to_data(system, at.theta * s2, s2)
-    gamma = at.delta * system.gamma_scale + design.gamma_ols
-    return Iteration(number, -0.5 * deviance, gamma, tau, sigma2)
+    points = [evaluation(point) for point in found.path]
+    s2 = np.array([profiled_sigma2(system, at, reml) for at in points])
+    tau = system.to_tau @ (np.stack([at.theta for at in points]) * s2[:, None, None]) @ system.to_tau.T
+    tau = 0.5 * (tau + tau.transpose(0, 2, 1))
+    gamma = np.stack([at.delta for at in points]) * system.gamma_scale + design.gamma_ols
+    loglik = -0.5 * (np.array([point.value for point in found.path]) + data_scale(system, reml))
+    rows = zip(loglik.tolist(), gamma, tau, (s2 * system.e_scale**2).tolist(), strict=True)
+    return tuple(Iteration(k, *row) for k, row in enumerate(rows, 1))
 
 
 def _exact_heterogeneous(fit: Fit, data: Any) -> Fit:

@@ -226,8 +226,7 @@ def build_design(model: Model, moments: Moments) -> Design:
 def _refuse_huge(model: Model, moments: Moments) -> None:
     """Raise where sums of squares overflow: some programs leave such numbers where a value is missing."""
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.einsum("jkk->k", moments.sscp)
-        squares += np.einsum("j,jk,jk->k", moments.weight, moments.mean, moments.mean)
+        squares = np.einsum("jkk->k", moments.sscp) + moments.weight @ moments.mean**2
     huge = [name for name, total in zip(moments.columns, squares, strict=True) if not total < HUGE]
     used = {name.lower() for name in model.level2_variables}
     for name, values in moments.level2.items():

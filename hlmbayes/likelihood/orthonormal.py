@@ -5,7 +5,7 @@ the columns as they are would lose the square of what they have in common to rou
 once in the columns of D B, B upper triangular, orthonormal over all rows, from unit means that were
 carried there first. Both bases are found in two rounds of Cholesky's method: the second starts from
 products that are nearly the identity and makes good what the first lost (Yamamoto, Nakatsukasa,
-Yanagisawa & Fukaya 2015, CholeskyQR2).
+Yanagisawa & Fukaya 2015, CholeskyQR2). Where it lost next to nothing there is no second.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 from ..errors import EstimationError
 
 COLLINEAR = 1e-13  # what is left of a column's sum of squares beside the others: below it is rounding
+EASY = (
+    1e3  # a column's sum of squares over what is left of it: up to here one round loses three digits at most
+)
 SETTLED = 0.5  # of the second round's products about the identity: else the first found rounding only
 
 
@@ -194,6 +197,8 @@ def orthonormal(
         if step is None or (again and np.abs(step - np.eye(len(step))).max(initial=0.0) > SETTLED):
             raise CollinearError(_null_columns(xx))
         whitener, white = step @ whitener, step @ white
+        if np.all(step.diagonal() ** 2 < EASY):
+            break
     return Orthonormal(
         basis, dd, *turned.triangular(q), sums, flat.reshape(loading.shape), xx, scale, whitener, white
     )
@@ -237,6 +242,8 @@ def _level1_basis(products: Products, order: np.ndarray, q: int, n: float) -> np
         if again and np.any(np.abs(step.diagonal() - 1.0)[:q] > SETTLED):
             _refuse_random()
         basis = basis @ step
+        if np.all(step.diagonal() ** 2 * total.diagonal() < EASY * n):
+            break
     return basis
 
 
