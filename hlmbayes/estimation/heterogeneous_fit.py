@@ -72,11 +72,15 @@ def joint_optimum(
         return state
 
     def objective(x: np.ndarray) -> Point:
+        too_far = Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), None)
         if np.ptp(groups.covariates @ (basis @ x)) > LARGEST_LOG_RANGE:
-            return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), None)
-        state = state_at(x)
+            return too_far
+        try:
+            state = state_at(x)
+            ahead = [-2.0 * basis.T @ state_at(x + DIFFERENCE * e).score for e in np.eye(len(x))]
+        except (EstimationError, np.linalg.LinAlgError):
+            return too_far  # some rows weigh next to nothing
         gradient = -2.0 * basis.T @ state.score
-        ahead = [-2.0 * basis.T @ state_at(x + DIFFERENCE * e).score for e in np.eye(len(x))]
         hessian = (np.array(ahead) - gradient) / DIFFERENCE
         return Point(x, state.deviance, gradient, 0.5 * (hessian + hessian.T), state)
 
@@ -147,7 +151,8 @@ def variance_model(
     vcov_tau = np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at))
     rows, cols = np.tril_indices(design.n_random)
     se_tau = np.full((design.n_random, design.n_random), np.nan)
-    se_tau[rows, cols] = se_tau[cols, rows] = np.sqrt(np.diag(vcov_tau))
+    variance = np.diag(vcov_tau)  # rounding, where tau is singular
+    se_tau[rows, cols] = se_tau[cols, rows] = np.sqrt(np.where(variance > 0, variance, np.nan))
     return VarianceModel(
         spec.names,
         spec.variables,

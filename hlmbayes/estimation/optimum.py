@@ -246,7 +246,8 @@ def on_face(
         if found.reason == JOINED or np.trace(theta) < (LARGE if found.converged else 0.01 * LARGE):
             break
         before = found
-        m = np.linalg.cholesky(theta + np.eye(len(theta)))
+        # the size of tau is wanted, not its digits: what is rounding beside its largest part is raised
+        m = np.linalg.cholesky(theta + (1.0 + 1e-12 * np.trace(theta)) * np.eye(len(theta)))
         turned = system.turned(m)
         start = trapezoid(np.linalg.solve(m, free_factor(found.point, factor.shape)))
         then = _minimise_on_face(turned, reml, start, sigma2, None)
