@@ -151,18 +151,22 @@ def variance_model(
     vcov_tau = np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at))
     rows, cols = np.tril_indices(design.n_random)
     se_tau = np.full((design.n_random, design.n_random), np.nan)
-    variance = np.diag(vcov_tau)  # rounding, where tau is singular
-    se_tau[rows, cols] = se_tau[cols, rows] = np.sqrt(np.where(variance > 0, variance, np.nan))
+    se_tau[rows, cols] = se_tau[cols, rows] = _roots(np.diag(vcov_tau))
     return VarianceModel(
         spec.names,
         spec.variables,
         alpha,
-        np.sqrt(np.diag(vcov)),
+        _roots(np.diag(vcov)),
         vcov,
         se_tau,
         *homogeneous,
         macro_iterations=macro,
     )
+
+
+def _roots(variance: np.ndarray) -> np.ndarray:
+    """Give the roots; nan where a variance is rounding, of an information that is singular."""
+    return np.sqrt(np.where(variance > 0, variance, np.nan))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

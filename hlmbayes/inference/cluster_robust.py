@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..estimation.fit import Fit
 
 TOLERANCE = 1e-10  # of an eigenvalue, relative to the unit's largest
+ROUNDING = 1e-13  # of what is left of a variance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +85,7 @@ def hotelling_df(parts: BiasReduced, contrast: np.ndarray) -> float:
     One row: Satterthwaite's (Pustejovsky & Tipton 2018, eq. 11). More: eta of the approximate Hotelling
     test HTZ (Tipton & Pustejovsky 2015, eq. 17). The residual covariances
     g_i'Var(e)g_j = [i = j] b_i'V_i b_i - a_i'M a_j are summed without ever being written out, a_j = X_j'b_j.
+    nan where the fixed effects leave the units' residuals no variance in this direction.
     """
     directions = parts.vcov @ contrast.T
     b = parts.loads @ directions  # (J, p, r)
@@ -92,6 +94,8 @@ def hotelling_df(parts: BiasReduced, contrast: np.ndarray) -> float:
     between = np.einsum("jfs,fg,jgt->jst", a, parts.vcov, a, optimize=True)
     mean = (within - between).sum(axis=0)
     values, vectors = np.linalg.eigh(mean)
+    if not values[0] > ROUNDING * np.einsum("jss->", within):
+        return float("nan")
     turn = vectors / np.sqrt(values) @ vectors.T
     b_within, b_between = turn @ within @ turn, turn @ between @ turn
     a = a @ turn

@@ -89,7 +89,7 @@ def f_test(fit: Fit, contrast: np.ndarray, kind: str, df: str) -> FTest:
         eta = hotelling_df(cr2(fit), contrast)
         denominator = eta - len(contrast) + 1.0
         f_ratio = denominator / eta * chi2 / len(contrast)
-        if denominator <= 0:
+        if not denominator > 0:
             raise HypothesisError(
                 f"too few units for a CR2 test of {len(contrast)} rows at once: test fewer rows"
             )
