@@ -169,9 +169,8 @@ def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
     except np.linalg.LinAlgError:
         return se, float("nan")
     variances = np.diag(covariance)
-    variances = np.where(
-        variances > 0, variances, np.nan
-    )  # of an information that is singular but for rounding
+    # a negative one is rounding, of an information that is singular; a known variance has none
+    variances = np.where(variances >= 0, variances, np.nan)
     rows, cols = np.tril_indices(q)
     if not fit.boundary:
         se[rows, cols] = se[cols, rows] = np.sqrt(variances[:-1])
