@@ -108,9 +108,10 @@ def _search(
     if found.reason == JOINED:
         return found
     for _ in range(system.n_random + 1):
-        if not zero_directions(evaluation(found.point).theta)[0].size:
+        null, root = zero_directions(evaluation(found.point).theta)
+        if not null.size:
             break
-        found = _after(found, _drop_zero_directions(system, reml, found, sigma2))
+        found = _after(found, _drop_zero_directions(system, reml, found, root, sigma2))
         away = _direction_to_grow(system, reml, found.point, sigma2)
         if away is None:
             break
@@ -338,12 +339,10 @@ def zero_directions(theta: np.ndarray, tolerance: float = ZERO) -> tuple[np.ndar
     return vectors[:, zero], vectors[:, ~zero] * np.sqrt(values[~zero])
 
 
-def _drop_zero_directions(system: System, reml: bool, found: Minimum, sigma2: float | None) -> Minimum:
-    """Go on with the rank that is left; keep the larger one where it is better after all."""
-    at = evaluation(found.point)
-    null, root = zero_directions(at.theta)
-    if not null.shape[1]:
-        return found
+def _drop_zero_directions(
+    system: System, reml: bool, found: Minimum, root: np.ndarray, sigma2: float | None
+) -> Minimum:
+    """Go on with the rank that is left, from its root; keep the larger one where it is better after all."""
     smaller = on_face(system, reml, trapezoid(root), sigma2)
     lost = smaller.point.value - found.point.value
     if smaller.converged and lost > 1e-9 * (1.0 + abs(found.point.value)):
