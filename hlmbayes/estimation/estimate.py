@@ -10,7 +10,7 @@ import numpy as np
 from ..arguments import not_negative, whole
 from ..equations.model import Model
 from ..errors import DataError, EstimationError
-from ..likelihood.criterion import profiled_sigma2
+from ..likelihood.criterion import degrees_of_freedom
 from ..likelihood.design import Design, build_design
 from ..likelihood.evaluate import System, standardise
 from ..unit_moments.record import Moments, moments_of
@@ -212,10 +212,10 @@ def _refuse_no_level1_variance(design: Design) -> NoReturn:
 def _log(design: Design, system: System, found: Minimum, reml: bool) -> tuple[Iteration, ...]:
     """Give the search's accepted points in the units of the data."""
     points = [evaluation(point) for point in found.path]
-    s2 = np.array([profiled_sigma2(system, at, reml) for at in points])
-    tau = system.to_tau @ (np.stack([at.theta for at in points]) * s2[:, None, None]) @ system.to_tau.T
+    s2 = np.array([at.rss for at in points]) / degrees_of_freedom(system, reml)
+    tau = system.to_tau @ (np.array([at.theta for at in points]) * s2[:, None, None]) @ system.to_tau.T
     tau = 0.5 * (tau + tau.transpose(0, 2, 1))
-    gamma = np.stack([at.delta for at in points]) * system.gamma_scale + design.gamma_ols
+    gamma = np.array([at.delta for at in points]) * system.gamma_scale + design.gamma_ols
     loglik = -0.5 * (np.array([point.value for point in found.path]) + data_scale(system, reml))
     rows = zip(loglik.tolist(), gamma, tau, (s2 * system.e_scale**2).tolist(), strict=True)
     return tuple(Iteration(k, *row) for k, row in enumerate(rows, 1))
@@ -225,7 +225,7 @@ def _exact_heterogeneous(fit: Fit, data: Any) -> Fit:
     """Go on from the homogeneous optimum to the joint optimum of tau and alpha."""
     reml = fit.method == "REML"
     groups = groups_of(fit.design, data)
-    state, found = joint_optimum(fit.design, groups, reml, fit.sigma2, optimum)
+    state, found = joint_optimum(fit.design, groups, reml, fit.sigma2)
     log = tuple(_heterogeneous_iteration(point.extra, k) for k, point in enumerate(found.path, 1))
     components = Components(tau_of(state), 1.0)
     homogeneous = (fit.deviance, fit.n_parameters)

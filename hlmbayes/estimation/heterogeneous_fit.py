@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +22,7 @@ from .heterogeneous import (
 )
 from .hlm_path import Iteration, at_gamma, data_scale, hlm_loglik, root_of, to_data, to_standard
 from .newton import Minimum, Point, minimise
+from .optimum import evaluation, optimum
 
 LARGEST_LOG_RANGE = 50.0  # of log(sigma2) between rows: beyond it the weights leave double precision
 DIFFERENCE = 1e-5  # step of the forward difference of the analytic score in alpha
@@ -47,27 +47,19 @@ def tau_of(state: State) -> np.ndarray:
     return to_data(state.system, state.at.theta * unit_variance(state.system), 1.0)[0]
 
 
-def joint_optimum(
-    design: Design,
-    groups: Groups,
-    reml: bool,
-    sigma2: float,
-    inner: Callable[..., Minimum],
-) -> tuple[State, Minimum]:
+def joint_optimum(design: Design, groups: Groups, reml: bool, sigma2: float) -> tuple[State, Minimum]:
     """Maximise over tau and alpha: Newton steps in alpha, tau and gamma at their optimum for each.
 
     Parameters
     ----------
     sigma2 : float
         Of the homogeneous fit: where alpha starts.
-    inner : callable
-        ``estimate.optimum``.
     """
     basis = _whiten(groups)
     warm: list[np.ndarray | None] = [None]
 
     def state_at(x: np.ndarray) -> State:
-        state = _solve(design, groups, basis @ x, reml, inner, warm[0])
+        state = _solve(design, groups, basis @ x, reml, warm[0])
         warm[0] = state.factor
         return state
 
@@ -103,15 +95,13 @@ def _solve(
     groups: Groups,
     alpha: np.ndarray,
     reml: bool,
-    inner: Callable[..., Minimum],
     warm: np.ndarray | None,
 ) -> State:
     weighted = weighted_design(design, groups, alpha)
     system = standardise(weighted)
     s2 = unit_variance(system)
-    found = inner(system, reml, sigma2=s2, start=None if warm is None else _carry(system, warm))
-    at: Evaluation = found.point.extra  # type: ignore[assignment]
-    return _state(weighted, groups, alpha, reml, at, system)
+    found = optimum(system, reml, sigma2=s2, start=None if warm is None else _carry(system, warm))
+    return _state(weighted, groups, alpha, reml, evaluation(found.point), system)
 
 
 def _carry(system: System, factor: np.ndarray) -> np.ndarray:

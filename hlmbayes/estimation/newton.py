@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..likelihood.symmetric import eigh
+
 FLAT = 1e-7  # curvature relative to the largest, below which a direction may be flat
 
 NOISE = 1e-11  # relative rounding of the objective: a smaller loss or gain says nothing about a step
@@ -73,7 +75,7 @@ def minimise(
         path.append(point)
         if enough is not None and (why := enough(point)):
             return Minimum(point, tuple(path), count - 1, False, why)
-        values, vectors = np.linalg.eigh(point.hessian)
+        values, vectors = eigh(point.hessian)
         step, promised = _step(values, vectors, point.gradient, radius, tolerance)
         tried = objective(point.x + step)
         noise = NOISE * (1.0 + abs(point.value))

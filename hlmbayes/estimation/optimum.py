@@ -18,6 +18,7 @@ import numpy as np
 
 from ..likelihood.criterion import Criterion, criterion, trace_tensor
 from ..likelihood.evaluate import Evaluation, System, evaluate
+from ..likelihood.symmetric import all_above, eigh
 from .newton import OPTIMUM, Minimum, Point, minimise
 from .starts import FEW_UNITS, alike_theta, moment_start, other_starts
 
@@ -63,7 +64,7 @@ def optimum(
     Returns
     -------
     Minimum
-        ``point.extra`` is the Evaluation there; vanished directions of its Theta are exactly zero.
+        ``evaluation(point)`` is the likelihood there; vanished directions of its Theta are exactly zero.
     """
     if start is not None:
         return _search(system, reml, start, sigma2)
@@ -71,7 +72,7 @@ def optimum(
     if not thorough or _weighting_makes_no_difference(system, reml, found, sigma2):
         return found
     for other in other_starts(system, reml, sigma2):
-        then = _search(system, reml, other, sigma2, _joins(system, reml, found, sigma2))
+        then = _search(system, reml, other, sigma2, _joins(found))
         found = _better(system, found, then)
         if then.reason == JOINED and then.evaluations == 1 and system.n_units > FEW_UNITS:
             break
@@ -92,8 +93,7 @@ def _weighting_makes_no_difference(system: System, reml: bool, found: Minimum, s
     theta = alike_theta(system, sigma2)
     if theta is None:
         return False
-    rise = _expansion(system, reml, evaluation(found.point), sigma2)(theta)
-    return 0.0 <= rise < NEAR
+    return 0.0 <= _expansion(found.point)(theta) < NEAR
 
 
 def _search(
@@ -150,7 +150,7 @@ def is_curved(found: Minimum) -> bool:
     if not found.converged or len(hessian) < q * (q + 1) // 2 or not np.all(hessian.diagonal() > 0):
         return False
     scale = 1.0 / np.sqrt(hessian.diagonal())
-    return bool(np.linalg.eigvalsh(hessian * np.outer(scale, scale)).min(initial=1.0) > CURVED)
+    return all_above(hessian * np.multiply.outer(scale, scale), CURVED)
 
 
 def has_level1_variance(system: System, found: Minimum) -> bool:
@@ -159,16 +159,14 @@ def has_level1_variance(system: System, found: Minimum) -> bool:
     return evaluation(found.point).rss > least * system.n
 
 
-def _joins(
-    system: System, reml: bool, found: Minimum, sigma2: float | None
-) -> Callable[[Point], bool] | None:
+def _joins(found: Minimum) -> Callable[[Point], bool] | None:
     """Give what tells whether a point of a new search lies in the valley whose floor was found.
 
     So it does where the criterion is what its second-order expansion about the floor says.
     """
     if not (found.converged and np.isfinite(found.point.value)):
         return None
-    expected = _expansion(system, reml, evaluation(found.point), sigma2)
+    expected = _expansion(found.point)
 
     def joins(point: Point) -> bool:
         rise = point.value - found.point.value
@@ -179,11 +177,10 @@ def _joins(
     return joins
 
 
-def _expansion(
-    system: System, reml: bool, at: Evaluation, sigma2: float | None
-) -> Callable[[np.ndarray], float]:
+def _expansion(point: Point) -> Callable[[np.ndarray], float]:
     """Give the criterion's second-order expansion about a point, less its value there: Theta -> float."""
-    c = criterion(system, at, reml, sigma2=sigma2)
+    at, c = _place(point)
+    assert c is not None  # the value is finite
     slope, curvature = c.gradient.reshape(-1), c.hessian.reshape(c.gradient.size, -1)
 
     def expansion(theta: np.ndarray) -> float:
@@ -311,20 +308,31 @@ def _point(system: System, reml: bool, factor: np.ndarray, sigma2: float | None)
         f[:, :r] = factor
     at = evaluate(system, f)
     if sigma2 is None and at.rss < 0.1 * NO_RESIDUAL * system.n:
-        return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), at)
+        return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), Place(at, None))
     c = criterion(system, at, reml, sigma2=sigma2)
     jacobian = (x @ free.slopes).reshape(len(x), q * q)
     hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
     hessian += free.curvature * c.gradient.take(free.same_column)
     slope = 2.0 * (c.gradient @ f)[free.place]
-    return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), at)
+    return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), Place(at, c))
+
+
+class Place(NamedTuple):
+    """What a point of a search carries: the likelihood, and its criterion where that is finite."""
+
+    at: Evaluation
+    criterion: Criterion | None
+
+
+def _place(point: Point) -> Place:
+    place = point.extra
+    assert isinstance(place, Place)  # every objective of this module leaves one
+    return place
 
 
 def evaluation(point: Point) -> Evaluation:
-    """Give the Evaluation a point carries."""
-    at = point.extra
-    assert isinstance(at, Evaluation)  # every objective of this module leaves one
-    return at
+    """Give the likelihood at a point of a search for the optimum."""
+    return _place(point).at
 
 
 def trapezoid(root: np.ndarray) -> np.ndarray:
@@ -334,8 +342,8 @@ def trapezoid(root: np.ndarray) -> np.ndarray:
 
 def zero_directions(theta: np.ndarray, tolerance: float = ZERO) -> tuple[np.ndarray, np.ndarray]:
     """Give orthonormal bases of the vanished directions (q, z) and a root of the others (q, q - z)."""
-    values, vectors = np.linalg.eigh(theta)
-    zero = values < tolerance * max(1.0, float(values.max(initial=0.0)))
+    values, vectors = eigh(theta)
+    zero = values < tolerance * np.maximum(1.0, values[-1:])
     return vectors[:, zero], vectors[:, ~zero] * np.sqrt(values[~zero])
 
 
@@ -352,12 +360,11 @@ def _drop_zero_directions(
 
 def _direction_to_grow(system: System, reml: bool, point: Point, sigma2: float | None) -> np.ndarray | None:
     """Give a better start of higher rank where the gradient asks a vanished direction to grow."""
-    at = evaluation(point)
+    at, c = _place(point)
     null, root = zero_directions(at.theta)
-    if not null.shape[1] or not np.isfinite(point.value):
+    if not null.shape[1] or c is None or not np.isfinite(point.value):
         return None
-    c = criterion(system, at, reml, sigma2=sigma2)
-    values, vectors = np.linalg.eigh(null.T @ c.gradient @ null)
+    values, vectors = eigh(null.T @ c.gradient @ null)
     direction = null @ vectors[:, 0]
     # the curvature's natural size: the gradient of a sum of J chi-squares has this standard deviation
     trace = trace_tensor(at, reml)

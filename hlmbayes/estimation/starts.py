@@ -18,6 +18,7 @@ from ..likelihood.criterion import (
     symmetric_basis,
 )
 from ..likelihood.evaluate import System, evaluate, solve_planes
+from ..likelihood.symmetric import eigh
 
 SMALLEST_SHARE = 0.05  # of the residual variance, for the sigma2 of the starting values
 FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
@@ -71,7 +72,7 @@ def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
     inverse = solve_planes(root[:, :q].transpose(1, 0, 2), identity)
     u = np.einsum("caj,cj->aj", inverse, root[:, -1])
     sampling = np.einsum("caj,cbj->ab", inverse, inverse)
-    values, vectors = np.linalg.eigh((u @ u.T / sigma2 - sampling) / n_units)
+    values, vectors = eigh((u @ u.T / sigma2 - sampling) / n_units)
     return np.asarray(vectors * np.maximum(values, 0.0) @ vectors.T)
 
 
@@ -126,6 +127,6 @@ def scoring_start(system: System, reml: bool, sigma2: float | None, size: float)
 
 def well_conditioned(theta: np.ndarray) -> np.ndarray:
     """Give the lower triangular root of a matrix after its small eigenvalues were raised."""
-    values, vectors = np.linalg.eigh(theta)
+    values, vectors = eigh(theta)
     floor = max(FLOOR * float(values[-1]), 1e-3)
     return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)

@@ -134,7 +134,7 @@ def first_sums(fit: Fit, directions: np.ndarray) -> np.ndarray:
     """Give P_k for each direction of tau (m, q, q) and for sigma2 last: (m + 1, F, F), standardised."""
     at, s2 = fit.at, _standard_sigma2(fit)
     p = np.einsum("kab,abfg->kfg", directions, at.kk) / s2**2
-    xvx = np.linalg.inv(at.vg) if len(at.vg) else at.vg
+    xvx = np.linalg.inv(at.vg) if len(at.delta) else at.vg
     last = (xvx - np.einsum("ab,abfg->fg", at.theta, at.kk)) / s2**2
     return np.concatenate([0.5 * (p + p.transpose(0, 2, 1)), 0.5 * (last + last.T)[None]])
 

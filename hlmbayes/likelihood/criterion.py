@@ -60,18 +60,18 @@ def criterion(system: System, at: Evaluation, reml: bool, *, sigma2: float | Non
     profiled = sigma2 is None
     s2 = at.rss / df if sigma2 is None else sigma2
     value = at.logdet_v + reml * at.logdet_xvx + df * (np.log(s2) + LOG_2PI) + at.rss / s2
-    gradient = at.h - reml * at.p - at.vv / s2
-    hessian = 2.0 * quadratic_tensor(at) / s2 - trace_tensor(at, reml)
+    gradient = (at.h - at.p if reml else at.h) - at.vv / s2
+    hessian = (2.0 / s2) * quadratic_tensor(at) - trace_tensor(at, reml)
     if profiled:
-        hessian -= np.multiply.outer(at.vv, at.vv) / (s2 * at.rss)
+        hessian -= np.multiply.outer(at.vv / (s2 * at.rss), at.vv)
     return Criterion(float(value), gradient, hessian)
 
 
 def trace_tensor(at: Evaluation, reml: bool) -> np.ndarray:
     """Give tr(P V_ab P V_cd), or with V^-1 for P under ML; sigma2 = 1."""
-    trace = at.hh.transpose(3, 0, 1, 2).copy()  # [a, b, c, d] <- H_bc H_da
-    if reml and len(at.vg):
-        trace -= at.hp.transpose(3, 0, 1, 2) + at.hp.transpose(1, 2, 3, 0)
+    trace = at.hh.transpose(3, 0, 1, 2)  # [a, b, c, d] <- H_bc H_da
+    if reml and len(at.delta):
+        trace = trace - at.hp.transpose(3, 0, 1, 2) - at.hp.transpose(1, 2, 3, 0)
         q, k = len(at.theta), len(at.vg_level2)
         weighted = at.kk_level2 @ at.vg_level2
         flat = weighted.reshape(q * q, k * k)
@@ -82,11 +82,11 @@ def trace_tensor(at: Evaluation, reml: bool) -> np.ndarray:
 
 def quadratic_tensor(at: Evaluation) -> np.ndarray:
     """Give y'P V_ab P V_cd P y; sigma2 = 1."""
-    quadratic = at.hv.transpose(2, 0, 1, 3).copy()  # [a, b, c, d] <- H_bc v_a v_d
-    if len(at.vg):
+    quadratic = at.hv.transpose(2, 0, 1, 3)  # [a, b, c, d] <- H_bc v_a v_d
+    if len(at.delta):
         q, k = len(at.theta), len(at.vg_level2)
         kv = at.kv_level2.reshape(q * q, k)
-        quadratic -= ((kv @ at.vg_level2) @ kv.T).reshape(q, q, q, q).transpose(1, 0, 2, 3)
+        quadratic = quadratic - ((kv @ at.vg_level2) @ kv.T).reshape(q, q, q, q).transpose(1, 0, 2, 3)
     return quadratic
 
 

@@ -11,12 +11,13 @@ squares then measure what is left to explain, not the outcome's level.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from ..data.reading import some
 from ..equations.model import Coefficient, Model
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
@@ -195,7 +196,7 @@ def build_design(model: Model, moments: Moments) -> Design:
     EstimationError
         The fixed effects, or the random coefficients, are collinear.
     """
-    _refuse_huge(model, moments)
+    _refuse_huge(moments)
     y = _column(moments, model.outcome, "the outcome")
     y_mean, yy = moments.mean[:, y], moments.sscp[:, y, y]
     if not np.any(yy > 0) and np.ptp(y_mean) == 0:
@@ -223,15 +224,15 @@ def build_design(model: Model, moments: Moments) -> Design:
     )  # fmt: skip
 
 
-def _refuse_huge(model: Model, moments: Moments) -> None:
+def _refuse_huge(moments: Moments) -> None:
     """Raise where sums of squares overflow: some programs leave such numbers where a value is missing."""
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("jkk->k", moments.sscp) + moments.weight @ moments.mean**2
-    huge = [name for name, total in zip(moments.columns, squares, strict=True) if not total < HUGE]
-    used = {name.lower() for name in model.level2_variables}
-    for name, values in moments.level2.items():
-        if name.lower() in used and np.nanmax(np.abs(values), initial=0.0) >= np.sqrt(HUGE):
-            huge.append(name)
+    _refuse_above(HUGE, moments.columns, squares.tolist())
+
+
+def _refuse_above(limit: float, names: Iterable[str], sizes: Iterable[float]) -> None:
+    huge = [name for name, size in zip(names, sizes, strict=True) if not size < limit]
     if huge:
         raise DataError(
             f"{', '.join(huge)}: there are values too large to be squared. Is this how a missing value is "
@@ -293,12 +294,15 @@ def _level1_planes(
 
 def free_gammas(model: Model) -> tuple[np.ndarray, int]:
     """Number the free fixed effects: gammas held equal share the number of the first of them."""
-    leader = {name: name for name in model.gamma_names}
+    names = model.gamma_names
+    if not model.constraints:
+        return np.arange(len(names)), len(names)
+    leader = {name: name for name in names}
     for group in model.constraints:
-        first = min(group, key=model.gamma_names.index)
+        first = min(group, key=names.index)
         leader.update(dict.fromkeys(group, first))
-    order = [name for name in model.gamma_names if leader[name] == name]
-    return np.array([order.index(leader[name]) for name in model.gamma_names], dtype=np.intp), len(order)
+    order = [name for name in names if leader[name] == name]
+    return np.array([order.index(leader[name]) for name in names], dtype=np.intp), len(order)
 
 
 def _level2_planes(
@@ -306,44 +310,54 @@ def _level2_planes(
 ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
     """Give the level-2 columns (u, J), W's loading on them (F, p, u) and each coefficient's effects."""
     names = {name.lower(): name for name in moments.level2}
-    rows = [np.ones(moments.n_units)]
-    known: dict[str, tuple[int, float, float]] = {}
-    entries: list[tuple[int, int, int, float]] = []
+    for gamma in model.gammas:
+        if gamma.predictor.variable is not None and gamma.predictor.variable.lower() not in names:
+            raise EquationError(
+                f"{gamma.where}: {gamma.predictor.variable} is not a level-2 variable of these data"
+            )
+    used = [variable.lower() for variable in model.level2_variables]
+    level2, center, scale = _centred(moments, [names[key] for key in used])
+    loading = np.zeros((n_free, len(model.coefficients), len(level2)))
     columns, at = [], 0
     for c, coefficient in enumerate(model.coefficients):
         own = free[at : at + len(coefficient.gammas)]
         at += len(coefficient.gammas)
         columns.append(own)
         for f, gamma in zip(own.tolist(), coefficient.gammas, strict=True):
-            variable = gamma.predictor.variable
-            if variable is None:
-                entries.append((f, c, 0, 1.0))
+            if gamma.predictor.variable is None:
+                loading[f, c, 0] += 1.0
                 continue
-            key = variable.lower()
-            if key not in names:
-                raise EquationError(f"{gamma.where}: {variable} is not a level-2 variable of these data")
-            if key not in known:
-                known[key] = (len(rows), *_centred(moments.level2[names[key]], rows, moments.unit_weight))
-            row, center, scale = known[key]
-            entries.append((f, c, row, scale))
+            key = gamma.predictor.variable.lower()
+            k = used.index(key)
+            loading[f, c, k + 1] += scale[k]
             if gamma.predictor.centering == "grand":
-                centers[key] = center
+                centers[key] = center[k]
             else:
-                entries.append((f, c, 0, center))
-    loading = np.zeros((n_free, len(model.coefficients), len(rows)))
-    for f, c, row, value in entries:
-        loading[f, c, row] += value
-    return np.stack(rows), loading, tuple(columns)
+                loading[f, c, 0] += center[k]
+    return level2, loading, tuple(columns)
 
 
-def _centred(values: np.ndarray, rows: list[np.ndarray], weight: np.ndarray | None) -> tuple[float, float]:
-    """Append a level-2 variable, centred and scaled, to the rows; give its (weighted) mean and its scale."""
-    numbers = np.asarray(values, dtype=float)
-    center = float(np.average(numbers, weights=weight))
-    away = numbers - center
-    scale = float(away @ away / len(away)) ** 0.5 or 1.0
-    rows.append(away / scale)
-    return center, scale
+def _centred(moments: Moments, names: Sequence[str]) -> tuple[np.ndarray, list[float], list[float]]:
+    """Give ones and the level-2 variables centred and scaled, (u, J), their (weighted) means and scales."""
+    level2, weight = np.ones((len(names) + 1, moments.n_units)), moments.unit_weight
+    own = level2[1:]
+    for k, name in enumerate(names):
+        own[k] = moments.level2[name]
+    largest = np.abs(own).max(axis=1, initial=0.0)
+    if np.isnan(largest).any():
+        k = int(np.flatnonzero(np.isnan(largest))[0])
+        gone = np.isnan(own[k])
+        raise DataError(
+            f"the level-2 variable {names[k]} is missing in {gone.sum()} of {len(gone)} units, "
+            f"{some(moments.unit_ids[gone])}: complete it, or leave these units out"
+        )
+    _refuse_above(HUGE**0.5, names, largest.tolist())
+    center = own.mean(axis=1) if weight is None else own @ weight / weight.sum()
+    own -= center[:, None]
+    scale = np.sqrt(np.einsum("vj,vj->v", own, own) / moments.n_units)
+    scale[scale == 0] = 1.0
+    own /= scale[:, None]
+    return level2, center.tolist(), scale.tolist()
 
 
 def scatter_x(

@@ -49,14 +49,15 @@ class Evaluation:
     their outer products (q, q, q, q), index order [a, b, c, d] of H_ab M_cd. With
     K = Z'V^-1D by level-2 columns, (q, p u) a unit: ``kk_level2`` is sum_j K_a' K_b as
     (q, q, p u, p u), ``kv_level2`` sum_j v_b K_a as (q, q, p u), and ``vg_level2`` (p u, p u) is Vg in
-    that basis; ``loading`` (F, p u) leads from it to the fixed effects.
+    that basis; ``loading`` (F, p u) leads from it to the fixed effects, ``whitener`` (F, F) from those of
+    ``vg_white`` (F, F), where X is orthonormal over all rows.
     """
 
     theta: np.ndarray
     logdet_v: float
     logdet_xvx: float
     delta: np.ndarray
-    vg: np.ndarray
+    vg_white: np.ndarray
     rss: float
     h: np.ndarray
     p: np.ndarray
@@ -68,6 +69,12 @@ class Evaluation:
     kv_level2: np.ndarray
     vg_level2: np.ndarray
     loading: np.ndarray
+    whitener: np.ndarray
+
+    @property
+    def vg(self) -> np.ndarray:
+        """(X'V^-1X)^-1, shape (F, F)."""
+        return self.whitener.T @ self.vg_white @ self.whitener
 
     @property
     def kk(self) -> np.ndarray:
@@ -108,9 +115,9 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     hh, hp, hv = outer.take(lay.curve)
     delta = system.whitener.T @ solved.delta
     return Evaluation(
-        theta, weighed.logdet, solved.logdet, delta, system.whitener.T @ solved.vg @ system.whitener,
+        theta, weighed.logdet, solved.logdet, delta, solved.vg,
         rss + _added(system, delta), h, p, vv, hh, hp, hv, kk.take(lay.kk), kv.take(lay.kv), solved.vk,
-        system.loading.reshape(len(delta), lay.t.shape[0]),
+        system.loading.reshape(len(delta), lay.t.shape[0]), system.whitener,
     )  # fmt: skip
 
 
@@ -135,46 +142,50 @@ class Weighed:
 
 def weigh(system: System, factor: np.ndarray) -> Weighed:
     """Apply V^-1, Theta = factor factor', to every unit's products."""
-    lay, q, p, J = system.layout, system.n_random, system.p, system.n_units
+    q, p, J = system.n_random, system.p, system.n_units
     e, w = np.empty((p * (p + 1) // 2, J)), np.empty((q, p + 1, J))
-    by_pairs, by_level2 = np.zeros((len(e), len(lay.pairs_u[0]))), np.zeros((p, len(system.level2)))
-    logdet = 0.0
+    logdet, by_pairs, by_level2 = 0.0, [], []
     for block in blocks(J):
-        det, w[:, :, block] = _shrink(system.root[:, :, block], factor)
-        logdet += det
+        logdet += _shrink(system.root[:, :, block], factor, w[:, :, block])
         r = _squares(system, block, w[:, :, block], e[:, block])
-        by_pairs += e[:, block] @ system.level2_pairs(block).T
-        by_level2 += r @ system.level2[:, block].T
-    return Weighed(w, e, by_pairs, by_level2, logdet)
+        by_pairs.append(e[:, block] @ system.level2_pairs(block).T)
+        by_level2.append(r @ system.level2[:, block].T)
+    return Weighed(w, e, _total(by_pairs), _total(by_level2), logdet)
 
 
-def _shrink(root: np.ndarray, factor: np.ndarray) -> tuple[float, np.ndarray]:
-    """Give log|V| and W = K^-1 [C' B T], (q, p + 1, J), with K K' = I + C'Theta C.
+def _total(parts: list[np.ndarray]) -> np.ndarray:
+    """Add up what the blocks of units give."""
+    return parts[0] if len(parts) == 1 else np.sum(parts, axis=0)
+
+
+def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> float:
+    """Write W = K^-1 [C' B T], (q, p + 1, J), with K K' = I + C'Theta C, and give log|V|.
 
     Two columns are done by hand: |K K'| = 1 + |C'L|^2 + det(C'L)^2, a sum of squares.
     """
     q = len(factor)
     if q == 0:
-        return 0.0, root
+        return 0.0
     g = np.matmul(factor.T, root[:, :q])  # [c, f]: L'C
     if q == 1:
         square = 1.0 + g[0, 0] ** 2
-        return float(np.log(square).sum()), root / np.sqrt(square)
+        np.divide(root, np.sqrt(square), out=w)
+        return float(np.log(square).sum())
     if q == 2:
         (a, b), (c, d) = g
         first = 1.0 + (a * a + b * b)
         det = first + (c * c + d * d) + (a * d - b * c) ** 2
-        w = np.empty_like(root)
         np.divide(root[0], np.sqrt(first), out=w[0])
         np.multiply(root[0], (a * c + b * d) / first, out=w[1])
         np.subtract(root[1], w[1], out=w[1])
         w[1] *= np.sqrt(first / det)
-        return float(np.log(det).sum()), w
+        return float(np.log(det).sum())
     k = np.einsum("afj,bfj->abj", g, g)
     for c in range(q):
         k[c, c] += 1.0
     k = cholesky_planes(k)
-    return 2.0 * float(np.log(np.prod([k[c, c] for c in range(q)], axis=0)).sum()), solve_planes(k, root)
+    w[...] = solve_planes(k, root)
+    return 2.0 * float(np.log(np.prod([k[c, c] for c in range(q)], axis=0)).sum())
 
 
 def _squares(system: System, block: slice, w: np.ndarray, e: np.ndarray) -> np.ndarray:
@@ -230,7 +241,7 @@ def solve_fixed(system: System, weighed: Weighed) -> Solved:
     vg = root.T @ root
     delta = vg @ xve
     half = root @ white
-    logdet = 2.0 * float(np.log(chol.diagonal()).sum() - np.log(whitener.diagonal()).sum())
+    logdet = 2.0 * float(np.log(chol.diagonal() / whitener.diagonal()).sum())
     return Solved(delta, vg, half.T @ half, (delta @ white).reshape(shape), logdet)
 
 
@@ -256,11 +267,7 @@ def _second_pass(
     """
     lay, q = system.layout, system.n_random
     m = len(lay.pairs_q[0])
-    sums, outer = np.zeros(3 * m), np.zeros((m, 3 * m))
-    kk, kv = (
-        np.zeros((lay.nk * (lay.nk + 1) // 2, len(lay.pairs_u[0]))),
-        np.zeros((q * lay.nk, len(system.level2))),
-    )
+    sums, outer, kk, kv = [], [], [], []
     rss = system.own_ee - system.own
     flat = solved.vk.reshape(-1)
     fold = flat.take(lay.g_one) + lay.g_weight * flat.take(lay.g_two)
@@ -269,18 +276,16 @@ def _second_pass(
         d, w = solved.dk @ level2, weighed.w[:, :, block]
         left = w[:, -1] - np.einsum("cpj,pj->cj", w[:, :-1], d)
         rss += float(np.vdot(left, left)) + _rest_squares(system, block, d[q:])
-        if not q:
-            continue
         k = weighed.e[: lay.nk, block]
         full = k[lay.k]
         v = np.einsum("caj,cj->aj", w[:, :q], left)
         squares = v[lay.pairs_q[0]] * v[lay.pairs_q[1]]
         planes = np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), squares])
-        sums += planes.sum(axis=1)
-        outer += k[:m] @ planes.T
-        kk += _products(k) @ pairs.T
-        kv += (v[:, None] * k).reshape(len(kv), -1) @ level2.T
-    return rss, sums, outer, kk, kv
+        sums.append(planes.sum(axis=1))
+        outer.append(k[:m] @ planes.T)
+        kk.append(_products(k) @ pairs.T)
+        kv.append((v[:, None] * k).reshape(q * lay.nk, w.shape[2]) @ level2.T)
+    return rss, _total(sums), _total(outer), _total(kk), _total(kv)
 
 
 def _rest_squares(system: System, block: slice, d: np.ndarray) -> float:

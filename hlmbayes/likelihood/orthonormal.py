@@ -17,6 +17,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
 
 from ..errors import EstimationError
+from .planes import LARGEST_TABLE
 
 COLLINEAR = 1e-13  # what is left of a column's sum of squares beside the others: below it is rounding
 EASY = (
@@ -65,7 +66,7 @@ class Products:
         p, J = self.mean.shape
         turn = np.ascontiguousarray(basis.T)
         mean, cross = self.mean, self.cross
-        if not np.array_equal(order, np.arange(p)):
+        if order.tolist() != list(range(p)):
             mean, cross = mean[order], cross[order[:, None], order]
         cross = np.matmul(turn, (turn @ cross.reshape(p, p * J)).reshape(p, p, J))
         return Products(self.mass, turn @ mean, cross)
@@ -184,21 +185,22 @@ def orthonormal(
     inverse = dtrtri(basis)[0] if len(basis) else basis
     loading = inverse @ loading[:, order]
     flat = loading.reshape(len(loading), len(sums))
-    square = np.diag(flat @ sums @ flat.T)
-    zero = np.flatnonzero(square <= COLLINEAR * (flat**2 @ sums.diagonal()))
-    if len(zero):
-        raise CollinearError(zero, zero=True)
-    scale = np.sqrt(n / square)
-    flat = flat * scale[:, None]
     xx = flat @ sums @ flat.T
-    whitener, white = np.eye(len(flat)), flat
-    for again in (False, True):
+    square = xx.diagonal()
+    zero = square <= COLLINEAR * (flat**2 @ sums.diagonal())
+    if zero.any():
+        raise CollinearError(np.flatnonzero(zero), zero=True)
+    scale = np.sqrt(n / square)
+    flat, xx = flat * scale[:, None], scale[:, None] * xx * scale
+    whitener = _inverse_root(xx / n)
+    if whitener is None:
+        raise CollinearError(_null_columns(xx))
+    white = whitener @ flat
+    if not (whitener.diagonal() ** 2 < EASY).all():
         step = _inverse_root(white @ sums @ white.T / n)
-        if step is None or (again and np.abs(step - np.eye(len(step))).max(initial=0.0) > SETTLED):
+        if step is None or np.abs(step - np.eye(len(step))).max(initial=0.0) > SETTLED:
             raise CollinearError(_null_columns(xx))
         whitener, white = step @ whitener, step @ white
-        if np.all(step.diagonal() ** 2 < EASY):
-            break
     return Orthonormal(
         basis, dd, *turned.triangular(q), sums, flat.reshape(loading.shape), xx, scale, whitener, white
     )
@@ -206,12 +208,12 @@ def orthonormal(
 
 def level2_sums(dd: np.ndarray, level2: np.ndarray) -> np.ndarray:
     """Give sums over units of D'D (p, p, J) by products of two level-2 columns (u, J): (p u, p u)."""
-    p, u = len(dd), len(level2)
-    sums = np.empty((u, u, p * p))
-    planes = dd.reshape(p * p, -1)
-    for k in range(u):  # a level-2 column at a time: all products at once may not fit in memory
-        sums[k, : k + 1] = (level2[k] * level2[: k + 1]) @ planes.T
-        sums[: k + 1, k] = sums[k, : k + 1]
+    p, (u, J) = len(dd), level2.shape
+    planes = dd.reshape(p * p, J)
+    if u * u * J <= LARGEST_TABLE:
+        sums = (level2[:, None] * level2).reshape(u * u, J) @ planes.T
+    else:  # a level-2 column at a time
+        sums = np.stack([(level2[k] * level2) @ planes.T for k in range(u)])
     return sums.reshape(u, u, p, p).transpose(2, 0, 3, 1).reshape(p * u, p * u)
 
 
@@ -234,16 +236,15 @@ def _null_columns(xx: np.ndarray) -> np.ndarray:
 def _level1_basis(products: Products, order: np.ndarray, q: int, n: float) -> np.ndarray:
     """Give B, upper triangular, with D B orthonormal over all rows, its first q columns a basis of Z."""
     mean, within = products.mean[order], products.cross.sum(axis=2)[order[:, None], order]
-    basis = np.eye(len(order))
-    for again in (False, True):
+    total = within + (products.mass * mean) @ mean.T
+    basis = _gram_schmidt(total / n, q)
+    if not (basis.diagonal() ** 2 * total.diagonal() < EASY * n).all():
         turned = basis.T @ mean
         total = basis.T @ within @ basis + (products.mass * turned) @ turned.T
         step = _gram_schmidt(total / n, q)
-        if again and np.any(np.abs(step.diagonal() - 1.0)[:q] > SETTLED):
+        if np.any(np.abs(step.diagonal() - 1.0)[:q] > SETTLED):
             _refuse_random()
         basis = basis @ step
-        if np.all(step.diagonal() ** 2 * total.diagonal() < EASY * n):
-            break
     return basis
 
 
@@ -256,7 +257,7 @@ def _gram_schmidt(gram: np.ndarray, q: int) -> np.ndarray:
     if not p:
         return gram
     chol, failed = dpotrf(gram)
-    if not failed and np.all(chol.diagonal() ** 2 > COLLINEAR * gram.diagonal()):
+    if not failed and (chol.diagonal() ** 2 > COLLINEAR * gram.diagonal()).all():
         return np.asarray(dtrtri(chol)[0])
     root, ok = np.zeros((p, p)), np.ones(p, dtype=bool)
     for k in range(p):

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 BLOCK = 4096  # units at a time: the planes of a block stay in the processor's cache
+LARGEST_TABLE = 1 << 23  # numbers: products of level-2 columns are kept up to here, else made block by block
 
 
 def blocks(n_units: int) -> list[slice]:

@@ -14,9 +14,7 @@ import numpy as np
 from ..errors import EstimationError
 from .design import Design
 from .orthonormal import Products, level2_sums
-from .planes import Layout, layout
-
-LARGEST_TABLE = 1 << 23  # numbers: products of level-2 columns are kept up to here, else made block by block
+from .planes import LARGEST_TABLE, Layout, layout
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,7 @@ def evaluate_weighted(system: System, factor: np.ndarray) -> Evaluation:
         factor @ factor.T, float(weight @ logdet), logdet_xvx, delta, vg, rss,
         sums[0][unpack], sums[1][unpack], sums[2][unpack], hh, hp, hv,
         (flat @ flat.T).reshape(q, f, q, f).transpose(0, 2, 1, 3),
-        (flat @ v.T).reshape(q, f, q).transpose(0, 2, 1), vg, np.eye(f),
+        (flat @ v.T).reshape(q, f, q).transpose(0, 2, 1), vg, np.eye(f), np.eye(f),
     )  # fmt: skip
 
 

@@ -15,11 +15,10 @@ import numpy as np
 from scipy.special import gammaln, logsumexp, polygamma
 
 from ..errors import EstimationError
-from ..estimation.estimate import optimum
 from ..estimation.hlm_path import to_data
 from ..estimation.newton import Point, minimise
+from ..estimation.optimum import evaluation, optimum
 from ..likelihood.criterion import profiled_sigma2
-from ..likelihood.evaluate import Evaluation
 from .batch import Batch, evaluate_batch
 from .coordinates import fold, pack
 from .marginal import value_and_gradient
@@ -129,7 +128,7 @@ def find_mode(target: Target) -> Mode:
 
 def _start(target: Target) -> np.ndarray:
     system = target.system
-    found: Evaluation = optimum(system, True).point.extra  # type: ignore[assignment]
+    found = evaluation(optimum(system, True).point)
     s2 = profiled_sigma2(system, found, True)
     tau, sigma2 = to_data(system, found.theta * s2, s2)
     return pack(target, tau, sigma2**0.5, floor=0.3)

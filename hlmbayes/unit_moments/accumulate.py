@@ -31,6 +31,7 @@ class Sums:
     second: np.ndarray
 
 
+@np.errstate(over="ignore", invalid="ignore")  # sums that overflow are refused where a model is fitted
 def unit_moments(
     unit: np.ndarray,
     n_units: int,

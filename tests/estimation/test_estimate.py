@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,7 +211,6 @@ def test_options_that_do_not_exist_are_refused() -> None:
             model("means").fit(small(1).data(), algorithm="hlm", max_iterations=most)
 
 
-@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 @pytest.mark.parametrize("value", [-1.797e308, 1e160])
 @pytest.mark.parametrize("name", ["y", "x", "w"])
 def test_values_too_large_to_be_squared_are_refused(name: str, value: float) -> None:
@@ -220,6 +220,15 @@ def test_values_too_large_to_be_squared_are_refused(name: str, value: float) -> 
     columns[name][unit == 3] = value
     with pytest.raises(DataError, match=f"^{name}: there are values too large to be squared"):
         Model("y = b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10").fit(read({"id": unit, **columns}))
+
+
+def test_a_level2_variable_missing_in_moments_is_refused_with_its_units() -> None:
+    moments = hlm.moments(small(1).data(), model=model("slopes"))
+    moments = replace(moments, level2={"w": np.where(moments.level2["w"] > 0, moments.level2["w"], np.nan)})
+    with pytest.raises(
+        DataError, match=r"the level-2 variable w is missing in \d+ of \d+ units, .*: complete it"
+    ):
+        model("slopes").fit(moments)
 
 
 def test_collinear_and_empty_columns_are_named_with_their_variables() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hlmbayes.equations.model import Model
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood import evaluate as likelihood
-from hlmbayes.likelihood import planes, system
+from hlmbayes.likelihood import orthonormal, planes, system
 from hlmbayes.likelihood.design import build_design, scatter_x
 from hlmbayes.likelihood.evaluate import Evaluation, evaluate, expand_x, reduce_products, standardise
 from tests.small import MODELS, model, small
@@ -57,6 +57,15 @@ def test_blocks_of_units_and_tables_made_again_change_nothing(monkeypatch, name:
     again = replace(s)
     assert again.pairs is None
     assert_same(evaluate(again, root(s.n_random)), whole)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_sums_made_a_level2_column_at_a_time_are_the_same(monkeypatch, name: str) -> None:
+    s = made(name)
+    dd = np.random.default_rng(1).standard_normal((3, 3, s.n_units))
+    whole = orthonormal.level2_sums(dd, s.level2)
+    monkeypatch.setattr(orthonormal, "LARGEST_TABLE", 1)
+    np.testing.assert_allclose(orthonormal.level2_sums(dd, s.level2), whole, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", list(MODELS))

@@ -1,0 +1,23 @@
+"""Symmetric matrices of a few rows: LAPACK itself, as NumPy takes longer to call it than it takes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dsyevd
+
+
+def eigh(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the eigenvalues, ascending, and the eigenvectors in columns, as `numpy.linalg.eigh`."""
+    values, vectors, failed = dsyevd(a, lower=1)
+    if failed:
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+    return values, vectors
+
+
+def all_above(a: np.ndarray, bound: float) -> bool:
+    """Say whether every eigenvalue of a symmetric matrix is above a bound, by a Cholesky factorisation."""
+    if not len(a):
+        return True
+    left = a.copy()
+    left.reshape(-1)[:: len(a) + 1] -= bound
+    return not dpotrf(left, lower=1)[1]
