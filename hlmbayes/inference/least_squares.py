@@ -13,9 +13,8 @@ import numpy as np
 
 from ..estimation.hlm_path import HLM_LOG_2PI, root_of, to_standard, unit_ols
 from ..likelihood.criterion import LOG_2PI
-from ..likelihood.design import Design, build_design
+from ..likelihood.design import Design, build_design, with_unit_weights
 from ..likelihood.evaluate import System, evaluate, standardise
-from ..likelihood.weighted_likelihood import with_unit_weights
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit

@@ -19,7 +19,7 @@ from ..errors import HypothesisError
 from ..estimation.hlm_path import to_standard
 from ..estimation.weights import refuse_weighted
 from ..likelihood.criterion import expected_information, observed_information, symmetric_basis
-from ..likelihood.evaluate import System, expand_x, reduce_products
+from ..likelihood.evaluate import System, expand_x, weigh
 from .hypotheses import free_covariance, wald_chi2
 from .variance_explained import refuse_heterogeneous
 
@@ -159,8 +159,8 @@ def second_sums(fit: Fit, directions: np.ndarray, p: np.ndarray) -> np.ndarray:
 def _triple_sums(system: System, factor: np.ndarray) -> np.ndarray:
     """Give sum_j K_a' H_bc K_d, shape (q, q, q, q, F, F) [a, b, c, d], for sigma2 = 1."""
     q, f = system.n_random, system.n_fixed
-    reduced = reduce_products(system.products, factor)[2]
-    h, k = reduced[:, :q], expand_x(system, reduced[:, :-1])
+    planes = weigh(system, factor).e
+    h, k = planes[system.layout.h], expand_x(system, planes[system.layout.k])
     flat = k.reshape(q * f, system.products.shape[2])
     result = np.empty((q, q, q, q, f, f))
     for b in range(q):

@@ -419,6 +419,16 @@ def with_products(design: Design, products: Products, de: np.ndarray, ee: np.nda
     return replace(design, products=products, bases=bases, de=de, ee=ee)
 
 
+def with_unit_weights(design: Design) -> Design:
+    """Multiply every unit's cross-products by the unit's sampling weight, as sums over units want them."""
+    weight = design.moments.unit_weight
+    assert weight is not None
+    return replace(
+        design, n=weight * design.n, products=design.products.weighted(weight),
+        de=weight[:, None] * design.de, ee=weight * design.ee,
+    )  # fmt: skip
+
+
 def full_rank_units(zz: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Say which units' Z'Z (q, q, J) has full rank, by the pivots of its Cholesky factor.
 

@@ -34,7 +34,6 @@ __all__ = [
     "cholesky_planes",
     "evaluate",
     "expand_x",
-    "reduce_products",
     "solve_planes",
     "standardise",
 ]
@@ -101,10 +100,6 @@ def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     EstimationError
         X'V^-1X is not positive definite.
     """
-    if system.unit_weight is not None:
-        from .weighted_likelihood import evaluate_weighted
-
-        return evaluate_weighted(system, factor)
     theta = factor @ factor.T
     weighed = weigh(system, factor)
     solved = solve_fixed(system, weighed)
@@ -146,10 +141,11 @@ def weigh(system: System, factor: np.ndarray) -> Weighed:
     e, w = np.empty((p * (p + 1) // 2, J)), np.empty((q, p + 1, J))
     logdet, by_pairs, by_level2 = 0.0, [], []
     for block in blocks(J):
-        logdet += _shrink(system.root[:, :, block], factor, w[:, :, block])
+        logs = _shrink(system.root[:, :, block], factor, w[:, :, block])
+        logdet += float(system.counted(logs, block).sum())
         r = _squares(system, block, w[:, :, block], e[:, block])
-        by_pairs.append(e[:, block] @ system.level2_pairs(block).T)
-        by_level2.append(r @ system.level2[:, block].T)
+        by_pairs.append(e[:, block] @ system.counted(system.level2_pairs(block), block).T)
+        by_level2.append(r @ system.counted(system.level2[:, block], block).T)
     return Weighed(w, e, _total(by_pairs), _total(by_level2), logdet)
 
 
@@ -158,19 +154,19 @@ def _total(parts: list[np.ndarray]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.sum(parts, axis=0)
 
 
-def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> float:
-    """Write W = K^-1 [C' B T], (q, p + 1, J), with K K' = I + C'Theta C, and give log|V|.
+def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Write W = K^-1 [C' B T], (q, p + 1, J), with K K' = I + C'Theta C, and give log|V|, (J,).
 
     Two columns are done by hand: |K K'| = 1 + |C'L|^2 + det(C'L)^2, a sum of squares.
     """
     q = len(factor)
     if q == 0:
-        return 0.0
+        return np.zeros(root.shape[2])
     g = np.matmul(factor.T, root[:, :q])  # [c, f]: L'C
     if q == 1:
         square = 1.0 + g[0, 0] ** 2
         np.divide(root, np.sqrt(square), out=w)
-        return float(np.log(square).sum())
+        return np.log(square)
     if q == 2:
         (a, b), (c, d) = g
         first = 1.0 + (a * a + b * b)
@@ -179,13 +175,13 @@ def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> float:
         np.multiply(root[0], (a * c + b * d) / first, out=w[1])
         np.subtract(root[1], w[1], out=w[1])
         w[1] *= np.sqrt(first / det)
-        return float(np.log(det).sum())
+        return np.log(det)
     k = np.einsum("afj,bfj->abj", g, g)
     for c in range(q):
         k[c, c] += 1.0
     k = cholesky_planes(k)
     w[...] = solve_planes(k, root)
-    return 2.0 * float(np.log(np.prod([k[c, c] for c in range(q)], axis=0)).sum())
+    return 2.0 * np.log(np.prod([k[c, c] for c in range(q)], axis=0))
 
 
 def _squares(system: System, block: slice, w: np.ndarray, e: np.ndarray) -> np.ndarray:
@@ -275,16 +271,18 @@ def _second_pass(
         level2, pairs = system.level2[:, block], system.level2_pairs(block)
         d, w = solved.dk @ level2, weighed.w[:, :, block]
         left = w[:, -1] - np.einsum("cpj,pj->cj", w[:, :-1], d)
-        rss += float(np.vdot(left, left)) + _rest_squares(system, block, d[q:])
+        rss += float(np.vdot(system.counted(left, block), left)) + _rest_squares(system, block, d[q:])
         k = weighed.e[: lay.nk, block]
         full = k[lay.k]
         v = np.einsum("caj,cj->aj", w[:, :q], left)
         squares = v[lay.pairs_q[0]] * v[lay.pairs_q[1]]
-        planes = np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), squares])
+        planes = system.counted(
+            np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), squares]), block
+        )
         sums.append(planes.sum(axis=1))
         outer.append(k[:m] @ planes.T)
-        kk.append(_products(k) @ pairs.T)
-        kv.append((v[:, None] * k).reshape(q * lay.nk, w.shape[2]) @ level2.T)
+        kk.append(_products(k) @ system.counted(pairs, block).T)
+        kv.append((v[:, None] * k).reshape(q * lay.nk, w.shape[2]) @ system.counted(level2, block).T)
     return rss, _total(sums), _total(outer), _total(kk), _total(kv)
 
 
@@ -294,7 +292,7 @@ def _rest_squares(system: System, block: slice, d: np.ndarray) -> float:
         return 0.0
     rest = system.rest[:, :, block]
     product = np.einsum("mnj,nj->mj", rest[:, :-1], d) - 2.0 * rest[:, -1]
-    return float(np.sum(d * product))
+    return float(np.sum(system.counted(d, block) * product))
 
 
 def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarray:
@@ -315,28 +313,6 @@ def _products(planes: np.ndarray) -> np.ndarray:
 
 
 # --- matrices per unit, for other modules -----------------------------------------------------------
-
-
-def reduce_products(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give log|R_j| (J,), S = C^-1 L' products and products - S_z' S, both (q, m, J)."""
-    q, _, J = products.shape
-    c, s = _factor_and_solve(products, factor)
-    reduced = products.copy()
-    for a in range(q):
-        reduced -= s[a, :q, None, :] * s[a, None, :, :]
-    logdet = 2.0 * np.log(np.prod([c[k, k] for k in range(q)], axis=0)) if q else np.zeros(J)
-    return logdet, s, reduced
-
-
-def _factor_and_solve(products: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give C (q, q, J) with C C' = I + L'AL, and S = C^-1 L' products (q, m, J)."""
-    q = len(products)
-    lp = np.tensordot(factor.T, products, axes=1)
-    r = np.matmul(factor.T, lp[:, :q])
-    for k in range(q):
-        r[k, k] += 1.0
-    c = cholesky_planes(r)
-    return c, solve_planes(c, lp)
 
 
 def expand_x(system: System, planes: np.ndarray) -> np.ndarray:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..errors import EstimationError
-from .design import Design
+from .design import Design, with_unit_weights
 from .orthonormal import Products, level2_sums
 from .planes import LARGEST_TABLE, Layout, layout
 
@@ -52,7 +53,8 @@ class System:
     gamma_scale : ndarray, shape (F,)
     e_scale : float
     unit_weight : ndarray, shape (J,), optional
-        Sampling weights of the units: sums over units, ``xx``, ``xe``, ``ee``, ``n`` among them, have them.
+        Sampling weights of the units: sums over units, ``own``, ``xx``, ``xe``, ``ee``, ``n`` among them,
+        have them, arrays over units do not.
     """
 
     products: np.ndarray
@@ -118,6 +120,10 @@ class System:
             return None
         return self.level2[rows] * self.level2[cols]
 
+    def counted(self, planes: np.ndarray, block: slice) -> np.ndarray:
+        """Give planes (..., J) of a block of units times the units' sampling weights: what sums add up."""
+        return planes if self.unit_weight is None else planes * self.unit_weight[block]
+
     def level2_pairs(self, block: slice) -> np.ndarray:
         """Give the products of two level-2 columns for a block of units."""
         if self.pairs is not None:
@@ -142,40 +148,48 @@ class System:
 
 
 def standardise(design: Design) -> System:
-    """Scale a design so that neither tolerances nor rounding depend on the units of the data."""
-    if design.moments.unit_weight is not None:
-        from .weighted_likelihood import weighted_system
+    """Scale a design so that neither tolerances nor rounding depend on the units of the data.
 
-        return weighted_system(design)
-    return scale_design(design)
+    Where units have sampling weights, every sum over units has them: the log pseudo-likelihood is
+    sum_j w_j log of the integral over u of prod_i f(y_ij | u)^(w_i|j) phi(u) (Rabe-Hesketh & Skrondal 2006;
+    Asparouhov 2006), and the level-1 weights w_i|j are in the units' moments already.
 
-
-def scale_design(design: Design) -> System:
-    """Do `standardise` whatever the weights of the units."""
-    q, bases = design.n_random, design.bases
-    n = float(design.n.sum())
-    ee = float(design.ee.sum())
+    Raises
+    ------
+    EstimationError
+        The fixed effects fit every row.
+    """
+    weight = design.moments.unit_weight
+    if weight is not None:
+        design = with_unit_weights(design)
+    bases, n, ee = design.bases, float(design.n.sum()), float(design.ee.sum())
     e_scale = (ee / n) ** 0.5
     if not e_scale > 0:
         raise EstimationError(
             "the fixed effects fit every row exactly: there is no variance left to estimate"
         )
     de = standard_outcome(design, design.de, e_scale)
-    products = np.concatenate([bases.dd, de[:, None]], axis=1)
-    root, rest = _with_outcome(bases.root, bases.rest, de)
-    own = float(np.sum(root[:, -1] ** 2))
-    xe = bases.loading.reshape(design.n_fixed, len(bases.sums)) @ (de @ design.level2.T).reshape(-1)
-    xx = bases.xx
-    return System(
-        products[:q], products[q:, q:], root, rest, own, design.level2, bases.loading,
-        bases.white, bases.whitener, xx, xe, n, xx, xe, n, n,
-        design.z_basis * e_scale, bases.scale * e_scale, e_scale,
+    rows = _of_rows(bases.dd, (bases.root, bases.rest), de, design.level2, bases.loading)
+    system = System(
+        level2=design.level2, loading=bases.loading, white=bases.white, whitener=bases.whitener,
+        own_xx=bases.xx, own_ee=n, xx=bases.xx, ee=n, n=n,
+        to_tau=design.z_basis * e_scale, gamma_scale=bases.scale * e_scale, e_scale=e_scale, **rows,
     )  # fmt: skip
+    if weight is None:
+        return system
+    per_unit = {name: rows[name] / weight for name in ("products", "others", "rest")}
+    return replace(system, **per_unit, root=rows["root"] / np.sqrt(weight), unit_weight=weight)
 
 
 def standard_outcome(design: Design, de: np.ndarray, e_scale: float) -> np.ndarray:
     """Give D*'e (p, ...) from D'e (..., p), e in units of ``e_scale``."""
     return np.asarray((design.bases.basis.T / e_scale) @ de.T[design.order])
+
+
+def split_products(dd: np.ndarray, de: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give Z'[D e] (q, p + 1, J) from D'D and D'e, and the same of the columns that are not in Z."""
+    planes = np.concatenate([dd, de[:, None]], axis=1)
+    return planes[:q], planes[q:, q:]
 
 
 def with_rows(system: System, design: Design, products: Products, de: np.ndarray, ee: float) -> System:
@@ -192,17 +206,31 @@ def with_rows(system: System, design: Design, products: Products, de: np.ndarray
     ee : float
         e'e over all rows.
     """
-    q, bases = system.n_random, design.bases
-    turned, right = products.turned(bases.basis, design.order), standard_outcome(design, de, system.e_scale)
-    planes = np.concatenate([turned.dd, right[:, None]], axis=1)
-    root, rest = _with_outcome(*turned.triangular(q), right)
-    flat = system.loading.reshape(system.n_fixed, len(bases.sums))
+    turned = products.turned(design.bases.basis, design.order)
+    right = standard_outcome(design, de, system.e_scale)
+    flat = system.loading.reshape(system.n_fixed, system.white.shape[1])
+    ee = ee / system.e_scale**2
     xx = flat @ level2_sums(turned.dd, system.level2) @ flat.T
-    xe, ee = flat @ (right @ system.level2.T).reshape(-1), ee / system.e_scale**2
-    return replace(
-        system, products=planes[:q], others=planes[q:, q:], root=root, rest=rest,
-        own=float(np.sum(root[:, -1] ** 2)), own_xx=xx, own_xe=xe, own_ee=ee, xx=xx, xe=xe, ee=ee,
-    )  # fmt: skip
+    rows = _of_rows(turned.dd, turned.triangular(system.n_random), right, system.level2, system.loading)
+    return replace(system, own_xx=xx, own_ee=ee, xx=xx, ee=ee, **rows)
+
+
+def _of_rows(
+    dd: np.ndarray,
+    factor: tuple[np.ndarray, np.ndarray],
+    de: np.ndarray,
+    level2: np.ndarray,
+    loading: np.ndarray,
+) -> dict[str, Any]:
+    """Put e beside D*'D* and its triangular factors: a System's arrays over units, and X'e."""
+    products, others = split_products(dd, de, len(factor[0]))
+    root, rest = _with_outcome(*factor, de)
+    xe = loading.reshape(len(loading), len(de) * len(level2)) @ (de @ level2.T).reshape(-1)
+    own = float(np.sum(root[:, -1] ** 2))
+    return {
+        "products": products, "others": others, "root": root, "rest": rest, "own": own,
+        "own_xe": xe, "xe": xe,
+    }  # fmt: skip
 
 
 def _with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

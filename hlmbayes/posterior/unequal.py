@@ -14,7 +14,7 @@ import numpy as np
 from ..estimation.heterogeneous import Groups, alpha_score, expected_squares, weighted_rows
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System
-from ..likelihood.system import standard_outcome, with_rows
+from ..likelihood.system import split_products, standard_outcome, with_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,12 +72,11 @@ class GroupedRows:
 
 def grouped_rows(design: Design, system: System, groups: Groups) -> GroupedRows:
     """Bring the products of groups of rows to the columns in which the likelihood is evaluated."""
-    q = design.n_random
     dd = groups.products.turned(design.bases.basis, design.order).dd
     de = standard_outcome(design, groups.de, system.e_scale)
-    planes = np.concatenate([dd, de[:, None]], axis=1)
     starts = np.flatnonzero(np.diff(groups.unit, prepend=-1))
-    return GroupedRows(groups, planes[:q], planes[q:, q:], groups.ee / system.e_scale**2, starts)
+    ee = groups.ee / system.e_scale**2
+    return GroupedRows(groups, *split_products(dd, de, design.n_random), ee, starts)
 
 
 def log_sigma2_sums(grouped: GroupedRows, alpha: np.ndarray) -> np.ndarray:

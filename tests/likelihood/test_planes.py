@@ -12,7 +12,7 @@ from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood import evaluate as likelihood
 from hlmbayes.likelihood import orthonormal, planes, system
 from hlmbayes.likelihood.design import build_design, scatter_x
-from hlmbayes.likelihood.evaluate import Evaluation, evaluate, expand_x, reduce_products, standardise
+from hlmbayes.likelihood.evaluate import Evaluation, evaluate, expand_x, standardise
 from tests.small import MODELS, model, small
 
 
@@ -26,6 +26,13 @@ def root(q: int) -> np.ndarray:
     return np.tril(rng.normal(size=(q, q))) + np.eye(q)
 
 
+def reduced(s: system.System, factor: np.ndarray) -> np.ndarray:
+    """Z'V^-1[D e] of every unit, (q, p + 1, J), by a linear system each: (I + Z'Z Theta)^-1 Z'[D e]."""
+    products = s.products.transpose(2, 0, 1)
+    zz = products[:, :, : s.n_random]
+    return np.linalg.solve(np.eye(s.n_random) + zz @ factor @ factor.T, products).transpose(1, 2, 0)
+
+
 def assert_same(a: Evaluation, b: Evaluation, rtol: float = 1e-10) -> None:
     for field in fields(Evaluation):
         x, y = getattr(a, field.name), getattr(b, field.name)
@@ -37,13 +44,14 @@ def test_sums_of_products_equal_differences(name: str) -> None:
     s = made(name)
     factor = root(s.n_random)
     weighed = likelihood.weigh(s, factor)
-    logdet, _, reduced = reduce_products(s.products, factor)
+    solved, q = reduced(s, factor), s.n_random
+    zz = s.products[:, :q].transpose(2, 0, 1)
+    logdet = np.linalg.slogdet(np.eye(q) + zz @ factor @ factor.T)[1]
     assert weighed.logdet == pytest.approx(logdet.sum(), rel=1e-12)
-    q = s.n_random
     for a in range(q):
         for c in range(s.p):
-            np.testing.assert_allclose(weighed.e[s.layout.k[a, c]], reduced[a, c], rtol=1e-8, atol=1e-11)
-    np.testing.assert_allclose(weighed.by_level2[:q], reduced[:, -1] @ s.level2.T, rtol=1e-8, atol=1e-10)
+            np.testing.assert_allclose(weighed.e[s.layout.k[a, c]], solved[a, c], rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose(weighed.by_level2[:q], solved[:, -1] @ s.level2.T, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -92,8 +100,7 @@ def test_information_of_a_caller_is_added_to_the_data(name: str) -> None:
 def test_sums_in_the_fixed_effects_equal_sums_over_units(name: str) -> None:
     s = made(name)
     at = evaluate(s, root(s.n_random))
-    reduced = reduce_products(s.products, root(s.n_random))[2]
-    k = expand_x(s, reduced[:, :-1])
+    k = expand_x(s, reduced(s, root(s.n_random))[:, :-1])
     np.testing.assert_allclose(at.kk, np.einsum("afj,bgj->abfg", k, k), rtol=1e-9, atol=1e-9)
 
 
