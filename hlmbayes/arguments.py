@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
 from .errors import HLMError
+
+
+def one_or_several(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Give names as a tuple; one name may stand alone."""
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def whole(what: str, got: Any, least: int, error: type[HLMError]) -> int:
@@ -19,6 +26,11 @@ def whole(what: str, got: Any, least: int, error: type[HLMError]) -> int:
 def seed_or_none(got: Any, error: type[HLMError]) -> int | None:
     """Give a seed, or None for another one every time; raise ``error`` where it is neither."""
     return None if got is None else whole("seed", got, 0, error)
+
+
+def seed_or_new(got: Any, error: type[HLMError]) -> int:
+    """Give a seed, a new one where there is None: what is drawn with it can be drawn again."""
+    return secrets.randbits(32) if got is None else whole("seed", got, 0, error)
 
 
 def not_negative(what: str, got: Any, error: type[HLMError]) -> float:

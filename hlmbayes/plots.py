@@ -1,7 +1,9 @@
 """Every figure of the package: ``hlm.plots.caterpillar(fit)``.
 
 Each function takes a Fit, a Posterior or (diagnostic plots) the DataTree of `hlmbayes.diagnostics.tree`,
-draws on the axes given as ``ax`` or on new ones, and returns the axes; none of them shows a window.
+draws on the axes given as ``ax`` or on new ones, and returns the axes; none of them shows a window. Those
+of draws (`ranks`, `tau_pair`, `gamma_forest`, `predictive_by_unit`) take a Posterior; `ranks` and `tau_pair`
+have several panels and return the figure.
 ``hlm.plots.caterpillar(fit).figure.savefig("caterpillar.png")`` writes a file.
 """
 
@@ -14,12 +16,14 @@ from .report.level1_plots import (
 )
 from .report.level2_plots import caterpillar, chi2_qq, effect_against, log_sd_histogram, log_sd_qq, shrinkage
 from .report.model_graphs import boxes_by_unit, level1_equations, predicted
+from .report.posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
 
 __all__ = [
     "boxes_by_unit",
     "caterpillar",
     "chi2_qq",
     "effect_against",
+    "gamma_forest",
     "influence",
     "influence_on_effects",
     "level1_equations",
@@ -27,7 +31,10 @@ __all__ = [
     "log_sd_histogram",
     "log_sd_qq",
     "predicted",
+    "predictive_by_unit",
+    "ranks",
     "residual_against_fitted",
     "residuals_by_unit",
     "shrinkage",
+    "tau_pair",
 ]

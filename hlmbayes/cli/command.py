@@ -100,7 +100,9 @@ def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
 
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
-    job, algorithm = _job(args)
+    from .jobs import job_asked
+
+    job, algorithm = job_asked(args)
     if job.options.plausible_values:
         if args.residuals1 or args.residuals2:
             raise CommandFileError(
@@ -116,9 +118,9 @@ def run(args: argparse.Namespace) -> int:
 def plot(args: argparse.Namespace) -> int:
     """Run a command file or equations and draw the figures."""
     from ..report.remarks import fit_warnings
-    from .jobs import with_method
+    from .jobs import job_asked, with_method
 
-    job, algorithm = _job(args)
+    job, algorithm = job_asked(args)
     job = with_method(job, args.method)
     if job.options.plausible_values:
         raise CommandFileError(
@@ -141,23 +143,6 @@ def plot(args: argparse.Namespace) -> int:
     print(f"{len(paths)} figures in {args.out}:")
     print("\n".join(f"  {path.name}" for path in paths))
     return DONE
-
-
-def _job(args: argparse.Namespace) -> tuple[Job, str]:
-    """Give the job of a command file or equations, and the algorithm such a one gets by default."""
-    from .jobs import job_from_equations, job_from_file
-
-    if (args.file is None) == (args.equations is None):
-        raise CommandFileError(
-            "got "
-            + ("neither a file nor" if args.file is None else "both a file and")
-            + " --equations: give one of them (hlmbayes run --help shows examples)"
-        )
-    where = {"level1": args.level1, "level2": args.level2, "id": args.id}
-    if args.file is None:
-        return job_from_equations(args.equations, **where), "exact"
-    job = job_from_file(args.file, **where)
-    return job, "exact" if job.folder is None else "hlm"
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -197,9 +182,11 @@ def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
     files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
     check_places(outputs_of(args, OUTPUTS) | files, inputs_of(args, job))
     fit, messages = _estimated(job, args, algorithm)
-    for sentence in write_residual_files(fit, requests):
+    demanded = [level for level, path in ((1, args.residuals1), (2, args.residuals2)) if path is not None]
+    said, failed = write_residual_files(fit, requests, demanded)
+    for sentence in said:
         complain("wrote", sentence)
-    tables = job_tables(job, fit, output=args.output, warnings=messages)
+    tables = job_tables(job, fit, output=args.output, warnings=(*messages, *failed))
     for group in tables.notes:
         for sentence in group.sentences if group.warning else ():
             complain("warning", sentence)
@@ -226,7 +213,7 @@ def write_pooled(args: argparse.Namespace, job: Job, algorithm: str) -> None:
     pooled = fit_pooled(job, args.algorithm or algorithm)
     for warning in (*job.warnings, *job.not_done, *pooled.warnings):
         complain("warning", warning)
-    text = pooled_listing(job, pooled)
+    text = pooled_listing(job, pooled, output=args.output)
     if args.json is not None:
         put(args.json, pooled.to_json())
     if args.html is not None:

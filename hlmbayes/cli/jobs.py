@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,6 +39,21 @@ class Job:
     warnings: tuple[str, ...] = ()
     folder: Path | None = None
     not_done: tuple[str, ...] = ()
+
+
+def job_asked(args: argparse.Namespace) -> tuple[Job, str]:
+    """Give the job of a command file or equations, and the algorithm such a one gets by default."""
+    if (args.file is None) == (args.equations is None):
+        raise CommandFileError(
+            "got "
+            + ("neither a file nor" if args.file is None else "both a file and")
+            + " --equations: give one of them (hlmbayes run --help shows examples)"
+        )
+    where = {"level1": args.level1, "level2": args.level2, "id": args.id}
+    if args.file is None:
+        return job_from_equations(args.equations, **where), "exact"
+    job = job_from_file(args.file, **where)
+    return job, "exact" if job.folder is None else "hlm"
 
 
 def job_from_file(
@@ -160,8 +176,7 @@ def fit_pooled(job: Job, algorithm: str = "hlm") -> PooledFit:
     """Estimate the job's model for its plausible values, or in its imputed data sets (.mdm), and pool."""
     from ..imputation.pooled_fit import fit_imputed
 
-    names = job.options.plausible_values
-    files = [name for name in names if name.lower().endswith(".mdm")]
+    names, files = job.options.plausible_values, _mdm_files(job.options)
     if files and len(files) < len(names):
         raise CommandFileError(
             f"plausvals: names files ({', '.join(files)}) and variables together: wanted one kind, plausible "
@@ -172,6 +187,11 @@ def fit_pooled(job: Job, algorithm: str = "hlm") -> PooledFit:
         return fit_imputed(job.model, [read_data(each) for each in _imputed_jobs(job, files)], **options)
     first = [] if job.model.outcome.lower() in (name.lower() for name in names) else [job.model.outcome]
     return fit_imputed(job.model, read_data(job), outcomes=[*first, *names], **options)
+
+
+def _mdm_files(options: Options) -> list[str]:
+    """Give the .mdm files of imputed data that plausvals: names."""
+    return [name for name in options.plausible_values if name.lower().endswith(".mdm")]
 
 
 def _imputed_jobs(job: Job, files: list[str]) -> list[Job]:
@@ -190,14 +210,16 @@ def _imputed_jobs(job: Job, files: list[str]) -> list[Job]:
     return jobs
 
 
-def pooled_listing(job: Job, pooled: PooledFit) -> str:
+def pooled_listing(job: Job, pooled: PooledFit, *, output: str | None = None) -> str:
     """Return the listing of every data set, the pooled tables, and the command file's hypotheses by D1."""
-    options = job.options
+    options, files = job.options, _mdm_files(job.options)
     text = pooled.listing(
         each=True,
         title=options.title or "no title",
         data_source=job.source.mdm,
+        data_sources=[each.source.mdm for each in _imputed_jobs(job, files)] if files else (),
         command_file=job.name,
+        output_file=output or options.output,
         max_iterations=options.max_iterations,
         full_output=options.full_output,
         ols_units=options.lev1ols,

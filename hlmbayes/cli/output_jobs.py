@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OutputError
+from ..errors import HLMError, OutputError
 from ..hlm_files.command_options import Options, ResidualFile
 
 if TYPE_CHECKING:
@@ -121,25 +121,35 @@ def check_folder(folder: str) -> None:
         raise OutputError(f"the folder {folder} cannot be made: there is no folder {place.parent}")
 
 
-def write_residual_files(fit: Fit, requests: Mapping[int, tuple[Path, ResidualFile]]) -> tuple[str, ...]:
-    """Write the residual files and say what is where, a sentence each.
+def write_residual_files(
+    fit: Fit, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write the residual files; say what is where, and which could not be had, a sentence each.
+
+    ``demanded`` are the levels that must be had: those that the command line asks for.
 
     Raises
     ------
     OutputError
-        An unknown variable, no rows or random effects, a file that cannot be written.
+        Of those: an unknown variable, no rows or random effects, a file that cannot be written.
     """
-    said = []
-    for level, (target, file) in sorted(requests.items()):
-        from ..residuals.files import write_residuals
-        from ..residuals.frames import residuals
+    from ..residuals.files import write_residuals
+    from ..residuals.frames import residuals
 
-        frame = residuals(fit, level, file.variables)
-        path = write_residuals(frame, target, file.type or None)
+    said, failed = [], []
+    for level, (target, file) in sorted(requests.items()):
+        try:
+            frame = residuals(fit, level, file.variables)
+            path = write_residuals(frame, target, file.type or None)
+        except HLMError as error:
+            if level in demanded:
+                raise
+            failed.append(f"the level-{level} residual file (resfil{level}:) was not written: {error}")
+            continue
         said.append(
             f"level-{level} residual file {path}: {len(frame):,} records of {frame.shape[1]} variables"
         )
-    return tuple(said)
+    return tuple(said), tuple(failed)
 
 
 def write_figures(fit: Fit, folder: str, say: Callable[[str], None] | None = None) -> tuple[Path, ...]:

@@ -58,7 +58,10 @@ Print the descriptive statistics HLM prints when it makes its data file, of ever
 
 DEMO = """\
 Analyse the High School and Beyond data (7,185 students in 160 schools), which come with the program: math
-achievement explained by the student's socio-economic status, the school's mean of it, and its sector."""
+achievement explained by the student's socio-economic status, the school's mean of it, and its sector.
+
+  hlmbayes demo
+  hlmbayes demo --algorithm exact --html demo.html"""
 
 
 class Parser(argparse.ArgumentParser):

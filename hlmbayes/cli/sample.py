@@ -33,7 +33,10 @@ stands beside that of restricted maximum likelihood.
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `sample` has of its own; where the data are is added by the caller."""
-    parser.add_argument("file", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)")
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)"
+    )
+    parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
     group = parser.add_argument_group("sampling")
     group.add_argument("--seed", type=int, default=None, help="same seed, same draws")
     group.add_argument("--draws", type=int, default=1000, help="draws of each chain (1000)")
@@ -43,6 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--width", type=float, default=1.0, help="multiply the scales of the priors (1)")
     group.add_argument("--no-progress", action="store_true", help="no progress bar")
     results = parser.add_argument_group("results")
+    results.add_argument("--output", metavar="FILE", help="write the text to FILE, not to the screen")
     results.add_argument("--json", metavar="FILE", help="write the results as JSON; - for the screen")
     results.add_argument("--html", metavar="FILE", help="write the results and figures as an HTML page")
     results.add_argument("--figures", metavar="FOLDER", help="write the figures as PNG files")
@@ -53,11 +57,11 @@ def sample(args: argparse.Namespace) -> int:
     """Draw and write what is asked for."""
     from ..posterior.priors import Priors
     from ..report.posterior_report import as_json, as_text, page
-    from .jobs import job_from_file, read_data
+    from .jobs import job_asked, read_data
 
-    job = job_from_file(args.file, level1=args.level1, level2=args.level2, id=args.id)
+    job, _ = job_asked(args)
     _refuse_weights(job)
-    check_places(outputs_of(args, ("json", "html", "save")), inputs_of(args, job))
+    check_places(outputs_of(args, ("output", "json", "html", "save")), inputs_of(args, job))
     if args.figures is not None:
         check_folder(args.figures)
     data = read_data(job)
@@ -87,8 +91,8 @@ def sample(args: argparse.Namespace) -> int:
             (folder / f"{name}.png").write_bytes(image)
     if args.html is not None:
         put(args.html, page(posterior, fit, drawn))
-    if args.json != "-" and args.html != "-":
-        put("-", as_text(posterior, fit))
+    if args.output is not None or "-" not in (args.json, args.html):
+        put(args.output or "-", as_text(posterior, fit))
     return DONE
 
 

@@ -11,25 +11,6 @@ from ..errors import DataError
 from .reading import nearest, some
 
 
-def check_outcome(values: np.ndarray, name: str) -> None:
-    """Refuse an outcome without variation: `values` (n,) are the rows that are analysed.
-
-    Raises
-    ------
-    DataError
-        No rows, or the same value in all of them.
-    """
-    if len(values) == 0:
-        raise DataError(
-            f"No row has a value of the outcome {name!r} and of every predictor; nothing to analyse."
-        )
-    if np.all(values == values[0]):
-        raise DataError(
-            f"The outcome {name!r} is {values[0]:g} in all {len(values)} rows that are analysed; "
-            "an outcome that does not vary cannot be modelled."
-        )
-
-
 def scan(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray | None:
     """Return (n,) bool of the missing values of a numeric column, None if there are none; one pass if clean.
 

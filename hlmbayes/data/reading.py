@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..errors import DataError
 
 NUMBERS = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
 CSV_MISSING = ["", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null"]
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class Columns(Mapping[str, np.ndarray]):
@@ -63,11 +64,25 @@ class Table:
     labels: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     encode: Callable[[str], tuple[np.ndarray, np.ndarray] | None] | None = None
+    written: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None
 
     def ids(self, name: str) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Return a column, (n_rows,); a frame's text as (codes, distinct), which is far cheaper."""
+        """Return a column, (n_rows,); a frame's text as (codes, distinct), which is far cheaper.
+
+        A file of text has no types. Where two ids are written differently and read as the same number (06 and
+        6, 1.1 and 1.10) they are taken as they are written.
+        """
         encoded = self.encode(name) if self.encode else None
-        return self.columns[name] if encoded is None else encoded
+        if encoded is not None:
+            return encoded
+        values = self.columns[name]
+        if self.written is not None and values.dtype.kind in "iuf":
+            codes, texts = self.written(name)
+            number = np.empty(len(texts), dtype=values.dtype)
+            number[codes] = values
+            if len(np.unique(number)) < len({text.strip() for text in texts if text is not None}):
+                return codes, texts
+        return values
 
 
 def read_table(source: Any, name: str) -> Table:
@@ -160,16 +175,44 @@ def _read_csv(path: Path) -> Table:
     text = _sample(path, encoding)
     delimiter, decimal = _dialect(text, path.suffix.lower())
     _check_header(path.name, text.partition("\n")[0], delimiter)
+    options = {
+        "read_options": csv.ReadOptions(encoding=encoding),
+        "parse_options": csv.ParseOptions(delimiter=delimiter),
+    }
+    missing: dict[str, Any] = {"null_values": CSV_MISSING, "strings_can_be_null": True}
     frame = csv.read_csv(
-        path,
-        read_options=csv.ReadOptions(encoding=encoding),
-        parse_options=csv.ParseOptions(delimiter=delimiter),
-        convert_options=csv.ConvertOptions(
-            null_values=CSV_MISSING, strings_can_be_null=True, decimal_point=decimal
-        ),
+        path, **options, convert_options=csv.ConvertOptions(**missing, decimal_point=decimal)
     )
+    spelled = {name.strip(' \t"\ufeff'): name for name in frame.column_names}
     names = [name.strip(' \t"\ufeff') for name in frame.column_names]
-    return _from_frame(frame.rename_columns(names), path.name)
+
+    def written(name: str) -> tuple[np.ndarray, np.ndarray]:
+        import pyarrow as pa
+
+        only = csv.ConvertOptions(
+            **missing, include_columns=[spelled[name]], column_types={spelled[name]: pa.string()}
+        )
+        return _dictionary(csv.read_csv(path, **options, convert_options=only).column(0))
+
+    table = _from_frame(frame.rename_columns(names), path.name)
+    columns = Columns(table.columns, lambda name: _padded_numbers(table.columns[name], decimal))
+    return replace(table, columns=columns, written=written)
+
+
+def _padded_numbers(values: np.ndarray, decimal: str) -> np.ndarray:
+    """Turn text that is numbers, and blanks for missing ones, into floats; leave other columns alone."""
+    if values.dtype.kind != "O":
+        return values
+    number: dict[Any, float] = {None: np.nan}
+    for text in set(values.tolist()) - {None}:
+        stripped = str(text).strip()
+        if stripped in CSV_MISSING:
+            number[text] = np.nan
+        elif NUMBER.fullmatch(stripped.replace(decimal, ".")):
+            number[text] = float(stripped.replace(decimal, "."))
+        else:
+            return values
+    return np.array([number[value] for value in values.tolist()])
 
 
 def _sample(path: Path, encoding: str) -> str:
@@ -291,9 +334,13 @@ def _encode_text(frame: Any, names: Mapping[str, Any], name: str) -> tuple[np.nd
     series = frame.get_column(names[name])
     if series.dtype != nw.String or len(series) == 0:
         return None
+    return _dictionary(series.to_arrow())
+
+
+def _dictionary(arrow: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return (codes, distinct) of an Arrow column."""
     import pyarrow as pa
 
-    arrow = series.to_arrow()
     arrow = arrow if isinstance(arrow, pa.ChunkedArray) else pa.chunked_array([arrow])
     chunks = arrow.dictionary_encode(null_encoding="encode").unify_dictionaries().chunks
     codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks])

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError
-from .columns import at, check_outcome, find_column, numeric, scan, suggest
-from .reading import Columns, Table, read_table, some
+from .columns import at, find_column, numeric, scan, suggest
+from .reading import NUMBER, Columns, Table, read_table, some
 from .units import index_rows, match_units
 
 if TYPE_CHECKING:
     from ..estimation.weights import Weights
     from .describe import Description
 
-__all__ = ["TwoLevelData", "check_outcome", "read"]
+__all__ = ["TwoLevelData", "read"]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -139,13 +139,6 @@ class TwoLevelData:
     def level1_columns(self, names: Sequence[str], where: Mapping[str, str] = NOTHING) -> list[np.ndarray]:
         """Return `level1_column` of each name; `where` gives a name's place in the model for messages."""
         return [self.level1_column(name, where.get(name, "")) for name in names]
-
-    def level1_matrix(self, names: Sequence[str], where: Mapping[str, str] = NOTHING) -> np.ndarray:
-        """Return the columns side by side, (N, k) float64 (a copy), missing values as nan."""
-        matrix = np.empty((self.n_rows, len(names)))
-        for k, values in enumerate(self.level1_columns(names, where)):
-            matrix[:, k] = values
-        return matrix
 
     def level2_column(self, name: str, where: str = "") -> np.ndarray:
         """Return one level-2 variable, (J,) float64 in the order of `unit_ids`.
@@ -293,12 +286,12 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
         File or id column not found, ids missing, an id without a level-2 record, a duplicate
         level-2 record, fewer than two units.
     """
-    if not isinstance(id, str) and not (isinstance(id, tuple | list) and len(id) == 2):
-        raise DataError(f"id= wants the name of the id column, or two names (level 1, level 2), got {id!r}")
-    id1, id2 = (id, id) if isinstance(id, str) else id
+    id1, id2 = id_names(id)
     first = read_table(level1, "the level-1 data" if level2 is not None else "the data")
     id1 = _id_column(id1, first, level1)
-    rows, ids = index_rows(first.ids(id1), id1, first.name)
+    raw = first.ids(id1)
+    rows, ids = index_rows(raw, id1, first.name)
+    notes = _as_written(first, id1, raw)
     if len(ids) < 2:
         raise DataError(
             f"Column {id1!r} of {first.name} is {ids[0]} in every row: there is one unit, and a two-level "
@@ -307,15 +300,40 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
     level1_columns = _without(first.columns, id1)
     if level2 is None or _same(level1, level2):
         return TwoLevelData(
-            id1, ids, rows, level1_columns, NOTHING, *_labels(first), (), (first.name, first.name), True
+            id1, ids, rows, level1_columns, NOTHING, *_labels(first), notes, (first.name, first.name), True
         )
     second = read_table(level2, "the level-2 data")
     id2 = _id_column(id2, second, level2)
     rows2, ids2 = index_rows(second.ids(id2), id2, second.name)
-    record, notes = match_units(ids, (rows2, ids2), (first.name, second.name))
+    record, unmatched = match_units(ids, (rows2, ids2), (first.name, second.name))
+    notes += unmatched
     columns2 = _rows(_without(second.columns, id2), record)
     labels = _labels(first, second)
     return TwoLevelData(id1, ids, rows, level1_columns, columns2, *labels, notes, (first.name, second.name))
+
+
+def _as_written(table: Table, name: str, ids: Any) -> tuple[str, ...]:
+    """Say that ids which are the same number are different units, where a file writes them differently."""
+    if isinstance(ids, np.ndarray) or table.columns[name].dtype.kind not in "iuf":
+        return ()
+    same: dict[float, list[str]] = {}
+    for text in ids[1]:
+        if text is not None and NUMBER.fullmatch(text.strip()):
+            same.setdefault(float(text), []).append(str(text))
+    pairs = [" and ".join(texts) for texts in same.values() if len(texts) > 1]
+    return (
+        f"ids of {table.name} that are the same number, but written differently, are different units: "
+        f"{some(pairs, 3)}",
+    )
+
+
+def id_names(id: str | tuple[str, str]) -> tuple[str, str]:
+    """Give the names of the id column at level 1 and at level 2."""
+    if isinstance(id, str):
+        return id, id
+    if isinstance(id, tuple | list) and len(id) == 2 and all(isinstance(name, str) for name in id):
+        return id[0], id[1]
+    raise DataError(f"id= wants the name of the id column, or two names (level 1, level 2), got {id!r}")
 
 
 def _rows(columns: Mapping[str, np.ndarray], index: np.ndarray) -> Columns:

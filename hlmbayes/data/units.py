@@ -7,17 +7,20 @@ or as text with blanks around it; the same unit may be 1224, 1224.0, "1224 " and
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
-from .reading import NUMBERS, some
+from .reading import NUMBER, NUMBERS, some
 
 HASH_ABOVE = 200_000  # ids above which importing pandas for its hash table is cheaper than a sort
 Ids = np.ndarray | tuple[np.ndarray, np.ndarray]
 EXACT = 2.0**53  # integers up to here are exact in float64
+WHOLE = re.compile(r"([-+]?[0-9]{1,18})(\.0*)?")  # is taken as an integer: a float has 16 digits
 
 
 def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray]:
@@ -204,6 +207,8 @@ def _clean_object(value: Any) -> Any:
     if value is None or type(value).__name__ == "NAType" or value != value:
         return None
     if isinstance(value, NUMBERS):
+        if not math.isfinite(value):
+            return None
         return str(int(value)) if value == int(value) else str(value)
     return value
 
@@ -214,14 +219,13 @@ def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> 
     if text1 == text2:
         return ids1, ids2
     text, source = (ids1, sources[0]) if text1 else (ids2, sources[1])
-    try:
-        keys = np.array([float(value) for value in text])
-    except ValueError:
-        odd = [value for value in text if not _is_number(value)]
+    odd = [value for value in text if not NUMBER.fullmatch(value)]
+    if odd:
         raise DataError(
             f"The ids are text in {source} and numbers in {sources[1] if text1 else sources[0]}, and "
             f"{len(odd)} of the texts are not numbers: {some(odd)}. Store the ids the same way in both."
-        ) from None
+        )
+    keys = np.array([int(whole[1]) if (whole := WHOLE.fullmatch(value)) else float(value) for value in text])
     distinct, count = np.unique(keys, return_counts=True)
     if (count > 1).any():
         doubles = text[np.isin(keys, distinct[count > 1])]
@@ -230,11 +234,3 @@ def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> 
             f"texts are the same number: {some(doubles)}. Store the ids the same way in both."
         )
     return (keys, ids2) if text1 else (ids1, keys)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

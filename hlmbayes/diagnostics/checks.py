@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import chdtrc, ndtr
 
 from ..errors import OutputError
+from ..inference.homogeneity import compare_variances
 from . import diagnostic_tree
 from .diagnostic_tree import is_tree, level1, level2, tree
 
@@ -191,37 +192,33 @@ def outliers(source: Any, most: int = 10) -> Check:
 
 
 def homogeneity(source: Any) -> Check:
-    """Ask whether units differ in level-1 spread: Raudenbush & Bryk's chi-square on ln s.d. (2002, p. 264).
+    """Ask whether units differ in level-1 spread, by Bartlett's test of their own regressions' residuals.
 
-    d_j = (ln S_j - mean) sqrt(2 f_j) with S_j the s.d. about the unit's own regression (olsrsvar).
+    Rows are divided by their sigma first where the model says that it differs between them. (HLM's
+    chi-square, `Fit.homogeneity`, rejects too often where units are small.)
     """
     data = level2(source)
-    q = data.sizes["coef"]
-    log_sd, f = data["olsrsvar"].values, data["n"].values - q
-    used = np.isfinite(log_sd) & (f > 0)
+    rss, f = data["own_rss"].values, data["own_df"].values
+    used = np.isfinite(rss)
     if used.sum() < 2:
         verdict = "too few units have a residual spread of their own to compare."
         return Check("equal level-1 variances", True, verdict, _frame({"n_units": [int(used.sum())]}))
-    log_sd, f = log_sd[used], f[used]
-    d = (log_sd - np.average(log_sd, weights=f)) * np.sqrt(2.0 * f)
-    chi2, df = float(np.sum(d**2)), int(used.sum()) - 1
-    p = float(chdtrc(df, chi2))
-    unlike = np.flatnonzero(used)[np.argsort(-np.abs(d), kind="stable")[:3]]
-    small = float(np.median(f)) < 10
-    ok = p >= ALPHA or small
-    names = ", ".join(str(u) for u in data["unit"].values[unlike])
+    found = compare_variances(rss[used], f[used])
+    df = int(used.sum()) - 1
+    p = float(chdtrc(df, found.bartlett))
+    unlike = np.flatnonzero(used)[np.argsort(-np.abs(found.d), kind="stable")[:3]]
+    ok = p >= ALPHA
     verdict = (
-        f"the units' residual variances {'do not differ' if p >= ALPHA else 'differ'} more than by chance "
-        f"(chi-square {chi2:.1f}, {df} d.f., p {_p(p)})."
+        f"the units' residual variances {'do not differ' if ok else 'differ'} more than by chance "
+        f"(Bartlett's chi-square {found.bartlett:.1f}, {df} d.f., p {_p(p)})."
     )
-    if p < ALPHA:
+    if not ok:
+        names = ", ".join(str(u) for u in data["unit"].values[unlike])
         verdict += (
-            " With units this small the test cries wolf: do not rely on it."
-            if small
-            else f" Most unlike the rest: {names}. A left-out level-1 predictor or a slope that varies "
-            "does this; see plots.log_sd_histogram and an equation for log(sigma2)."
+            f" Most unlike the rest: {names}. A left-out level-1 predictor, a slope that varies or tails "
+            "heavier than normal do this; see plots.log_sd_histogram and an equation for log(sigma2)."
         )
-    table = _frame({"n_units": [int(used.sum())], "chi2": [chi2], "df": [df], "p_value": [p]})
+    table = _frame({"n_units": [int(used.sum())], "chi2": [found.bartlett], "df": [df], "p_value": [p]})
     return Check("equal level-1 variances", ok, verdict, table)
 
 

@@ -20,6 +20,7 @@ from scipy.special import ndtri
 
 from ..errors import OutputError
 from ..estimation.heterogeneous import weighted_design
+from ..inference.homogeneity import unit_residuals as own_residuals
 from ..likelihood.evaluate import standardise
 from ..posterior import container
 from ..residuals.frames import SUMMARIES, level2_names, level2_values
@@ -128,7 +129,7 @@ def _posterior_point(posterior: Any) -> Point:
     return Point(
         posterior.model, design, system, gamma.mean(axis=0), components,
         np.cov(gamma.T).reshape(design.n_fixed, design.n_fixed), posterior.rows, gamma, draws,
-        mean.reshape(-1, q), sd.reshape(-1, q), variances,
+        mean.reshape(design.n_units, q), sd.reshape(design.n_units, q), variances,
     )  # fmt: skip
 
 
@@ -161,6 +162,9 @@ def level2(source: Any, prob: float = PROB) -> xr.Dataset:
         "fitted": (("unit", "coefficient"), values.fitted, {"long_name": "Fitted value"}),
         "b": (("unit", "coefficient"), b, {"long_name": "Level-1 coefficient"}),
     }
+    rss, df = own_residuals(point)
+    data["own_rss"] = (unit, rss, {"long_name": "Residual sum of squares of the unit's own regression"})
+    data["own_df"] = (unit, df, {"long_name": "Its degrees of freedom"})
     data |= {
         name: (unit, getattr(values, name), {"long_name": label})
         for name, label in SUMMARIES.items()

@@ -160,6 +160,16 @@ def choose(variable: Variable, wanted: Values) -> np.ndarray:
     return values
 
 
+def _one(variable: Variable, wanted: Values) -> float:
+    """Give the one value to hold a variable at."""
+    values = choose(variable, wanted)
+    if len(values) != 1:
+        raise OutputError(
+            f"{variable.name} can be held at one value, got {wanted!r}: by= draws a line for each of several"
+        )
+    return float(values[0])
+
+
 def design_rows(
     point: Any, known: Mapping[str, Variable], at: Mapping[str, np.ndarray], n: int
 ) -> np.ndarray:
@@ -217,10 +227,9 @@ def predict(
     point = point_of(source)
     over = find_variable(known, x)
     by = {find_variable(known, name).name.lower(): values for name, values in (by or {}).items()}
-    held = {
-        find_variable(known, k).name.lower(): float(choose(known[k.lower()], v)[0])
-        for k, v in (at or {}).items()
-    }
+    if robust and isinstance(point, Point):
+        raise OutputError("robust=True is of a fit's standard errors; a posterior's bands are quantiles")
+    held = {find_variable(known, k).name.lower(): _one(known[k.lower()], v) for k, v in (at or {}).items()}
     if over.name.lower() in by or over.name.lower() in held:
         raise OutputError(f"{x} cannot be both the x axis and held at a value")
     grid = np.linspace(over.values.min(), over.values.max(), POINTS)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
     from ..estimation.fit import Fit
+    from ..estimation.weights import Frequencies, Weights
     from ..posterior.posterior import Posterior
     from ..posterior.priors import Priors
 
@@ -208,11 +209,47 @@ class Model:
     def __repr__(self) -> str:
         return f'Model("""\n{self.equations()}\n""")'
 
-    def fit(self, data: Any, *, method: str | None = None, algorithm: str = "exact", **options: Any) -> Fit:
-        """Estimate by REML (the default) or ML; see `hlmbayes.estimation.estimate.fit` for the options."""
+    def fit(
+        self,
+        data: Any,
+        *,
+        method: str | None = None,
+        algorithm: str = "exact",
+        weights: Weights | None = None,
+        frequency: Frequencies | None = None,
+        precision: str | None = None,
+        variance_known: str | None = None,
+        sigma2: float | None = None,
+        max_iterations: int = 100,
+        stopval: float = 1e-6,
+        accel: int = 5,
+    ) -> Fit:
+        """Estimate by REML (the default) or ML; see `hlmbayes.estimation.estimate.fit`.
+
+        Parameters
+        ----------
+        data : TwoLevelData or Moments
+        method : "REML" or "ML", optional
+        algorithm : "exact" or "hlm"
+            The optimum of the likelihood, or HLM 6.08's iterations, which stop before it.
+        weights : Weights, optional
+            Sampling weights.
+        frequency : Frequencies, optional
+            How many identical rows and units each record stands for.
+        precision, variance_known : str, optional
+            Level-1 variable w where the level-1 variance is sigma2 / w; or the variable that is it.
+        sigma2 : float, optional
+            Hold the level-1 variance at this value.
+        max_iterations, stopval, accel
+            HLM's `numit`, `stopval` (per cent) and `accel`; "hlm" only.
+        """
         from ..estimation.estimate import fit
 
-        return fit(self, data, method=method, algorithm=algorithm, **options)
+        return fit(
+            self, data, method=method, algorithm=algorithm, weights=weights, frequency=frequency,
+            precision=precision, variance_known=variance_known, sigma2=sigma2, max_iterations=max_iterations,
+            stopval=stopval, accel=accel,
+        )  # fmt: skip
 
     def pymc(self, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
         """The model as a PyMC model; see `hlmbayes.posterior.pymc_model.build`.

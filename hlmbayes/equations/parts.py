@@ -244,14 +244,19 @@ def resolve_gamma(symbol: str, known: Sequence[str]) -> str:
     EquationError
         No fixed effect of the model has that name, or two have.
     """
-    digits = re.fullmatch(r"(?:gamma|g|γ)_?([0-9]+(?:_[0-9]+)?)", symbol.strip(), flags=re.IGNORECASE)
-    wanted = digits[1] if digits else None
-    matches = [name for name in known if wanted in (name[1:], name[1:].replace("_", ""), "_".join(name[1:]))]
+    matches = matching_gammas(symbol, known)
     if len(matches) == 1:
         return matches[0]
     if matches:
         fail("", f"{symbol} could be {' or '.join(matches)}; write it with the underscore")
     fail("", f"{symbol!r} is not a fixed effect of this model; it has {', '.join(known) or 'none'}")
+
+
+def matching_gammas(symbol: str, known: Sequence[str]) -> list[str]:
+    """Give the fixed effects that `symbol` may stand for: one, as a rule."""
+    digits = re.fullmatch(r"(?:gamma|g|γ)_?([0-9]+(?:_[0-9]+)?)", symbol.strip(), flags=re.IGNORECASE)
+    wanted = digits[1] if digits else None
+    return [name for name in known if wanted in (name[1:], name[1:].replace("_", ""), "_".join(name[1:]))]
 
 
 def check_constraints(sets: Iterable[Sequence[str]], known: Sequence[str]) -> tuple[tuple[str, ...], ...]:

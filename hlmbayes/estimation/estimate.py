@@ -17,7 +17,7 @@ from ..unit_moments.record import Moments, moments_of
 from .fit import Components, Fit
 from .heterogeneous import groups_of, variance_columns
 from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance_model
-from .hlm_path import Iteration, Start, data_scale, run_path, starting_values
+from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, stop_line
 from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
 from .newton import Minimum
 from .optimum import evaluation, has_level1_variance, is_curved, optimum
@@ -265,12 +265,12 @@ def _hlm_heterogeneous(fit: Fit, data: Any, *, max_iterations: int, stopval: flo
     """Go on from HLM's homogeneous fit with its macro and micro iterations."""
     groups = groups_of(fit.design, data)
     end = macro_iterations(fit.design, groups, fit.log[-1], max_iterations=max_iterations, stopval=stopval)
-    last = end.log[-1]
+    last, converged = end.log[-1], end.converged and fit.converged
     homogeneous = (fit.deviance, fit.n_parameters)
     return replace(
         fit, design=end.design, system=end.system, at=end.at, gamma_free=last.gamma,
         components=Components(last.tau, 1.0), entering=Components(end.entering, 1.0), loglik=last.loglik,
-        iterations=last.number, converged=end.converged and fit.converged, log=end.log,
+        iterations=last.number, converged=converged, stop_reason=stop_line(converged), log=end.log,
         gamma_of_u=end.gamma_of_u,
         variance_model=variance_model(end.design, groups, end.alpha, end.spread, homogeneous, end.count),
     )  # fmt: skip

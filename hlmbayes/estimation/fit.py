@@ -11,7 +11,6 @@ import numpy as np
 
 from ..equations.model import Model
 from ..labels import NamedArray
-from ..likelihood.criterion import expected_information
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System
 from .hlm_path import Iteration, Start, to_standard
@@ -37,6 +36,9 @@ class Components:
 
     tau: np.ndarray
     sigma2: float
+
+    def __post_init__(self) -> None:
+        self.tau.flags.writeable = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,6 +108,9 @@ class Fit:
     gamma_of_u: np.ndarray | None = None
     weighting: Weighting | None = None
 
+    def __post_init__(self) -> None:
+        self.gamma_free.flags.writeable = False
+
     # --- estimates ---
 
     @property
@@ -118,7 +123,9 @@ class Fit:
         """Model-based covariance matrix (X'V^-1X)^-1 of the free fixed effects at ``entering``, (F, F)."""
         s2 = to_standard(self.system, self.entering.tau, self.entering.sigma2)[1]
         scale = self.system.gamma_scale
-        return s2 * self.at.vg * np.outer(scale, scale)
+        vcov = s2 * self.at.vg * np.outer(scale, scale)
+        vcov.flags.writeable = False
+        return vcov
 
     @cached_property
     def vcov_printed(self) -> np.ndarray:
@@ -249,17 +256,19 @@ class Fit:
             Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
             "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
         """
-        from ..inference.hlm_tables import basis_of, fixed_effects
+        from ..inference.hlm_tables import basis_of, default_robust, fixed_effects
 
-        if robust is None:
-            robust = self.weighted_kind == "sampling" and df is None
+        robust = default_robust(self, robust, df)
         rows = fixed_effects(self, robust=robust, df=df)
         table = _table(rows, "gamma", "name", ["coefficient", "se", "t_ratio", "df", "p_value"])
         table.attrs.update(basis_of(robust, df))
         return table
 
     def variance_components(self) -> pd.DataFrame:
-        """Tabulate the variance components: sd, variance, df, chi2, p_value; index = u0, ..., r."""
+        """Tabulate the variance components: sd, variance, df, chi2, p_value; index = u0, ..., r.
+
+        There is no r where log(sigma2) depends on variables.
+        """
         from ..inference.hlm_tables import variance_components
 
         rows = variance_components(self)
@@ -296,18 +305,20 @@ class Fit:
 
     # --- intervals ---
 
-    def confint(self, level: float = 0.95, *, df: str | None = None) -> pd.DataFrame:
+    def confint(
+        self, level: float = 0.95, *, robust: bool | str | None = None, df: str | None = None
+    ) -> pd.DataFrame:
         """Tabulate confidence intervals: estimate, low, high, method; index = parameter.
 
-        Fixed effects: t intervals with the degrees of freedom ``df`` ("hlm", "satterthwaite",
-        "kenward-roger"). Standard deviations, elements of tau, correlations and sigma2: from the
-        profile likelihood, around its optimum. With sampling weights the fixed effects' are robust; these
+        Fixed effects: t intervals with the standard errors and degrees of freedom of `fixed_effects`,
+        ``robust`` and ``df`` as there. Standard deviations, elements of tau, correlations and sigma2: from
+        the profile likelihood, around its optimum. With sampling weights the fixed effects' are robust; these
         and known level-1 variances have no profile intervals. Where log(sigma2) depends on variables its
         coefficients have normal intervals, and there are no profile intervals either.
         """
         from ..inference.profile import alpha_intervals, fixed_intervals, intervals
 
-        found = fixed_intervals(self, level=level, df=df)
+        found = fixed_intervals(self, level=level, robust=robust, df=df)
         if self.variance_model is not None:
             found += alpha_intervals(self.variance_model, level=level)
         elif self.weighted_kind not in ("sampling", "variance known"):
@@ -416,6 +427,12 @@ class Fit:
 
         return variance_explained(self, base)
 
+    def _level1_variance(self) -> str:
+        if self.variance_model is None:
+            return f"sigma2 {self.sigma2:.8g}"
+        pairs = zip(self.variance_model.names, self.variance_model.alpha, strict=True)
+        return "log(sigma2): " + ", ".join(f"{name} {value:.8g}" for name, value in pairs)
+
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT CONVERGED"
         lines = [
@@ -423,7 +440,7 @@ class Fit:
             f"{self.iterations} iterations; {self.n_rows} rows in {self.n_units} units",
             f"gamma  {self.gamma}",
             "tau    " + "; ".join(" ".join(f"{v:.8g}" for v in row) for row in self.components.tau),
-            f"sigma2 {self.sigma2:.8g}, deviance {self.deviance:.6f}, {self.n_parameters} parameters",
+            f"{self._level1_variance()}, deviance {self.deviance:.6f}, {self.n_parameters} parameters",
         ]
         return "\n".join([*lines, *self.warnings])
 
@@ -434,6 +451,3 @@ def _table(rows: Sequence[Any], index_name: str, key: str, columns: list[str]) -
 
     index = pd.Index([getattr(row, key) for row in rows], name=index_name)
     return pd.DataFrame([[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns)
-
-
-__all__ = ["Components", "Fit", "Iteration", "Mapping", "Sequence", "Start", "expected_information"]

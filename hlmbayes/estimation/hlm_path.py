@@ -170,12 +170,14 @@ def run_path(
             converged = True
             break
         previous = loglik
-    reason = (
-        "Iterations stopped due to small change in likelihood function"
-        if converged
-        else "Iterations stopped: the maximum number of iterations was reached"
-    )
-    return Path(start, tuple(log), entering, gamma_of_u, at, converged, reason)
+    return Path(start, tuple(log), entering, gamma_of_u, at, converged, stop_line(converged))
+
+
+def stop_line(converged: bool) -> str:
+    """Say why HLM's iterations ended, as its listing does."""
+    if converged:
+        return "Iterations stopped due to small change in likelihood function"
+    return "Iterations stopped: the maximum number of iterations was reached"
 
 
 def root_of(theta: np.ndarray) -> np.ndarray:

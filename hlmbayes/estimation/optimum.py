@@ -69,7 +69,7 @@ def optimum(
     if start is not None:
         return _search(system, reml, start, sigma2)
     found = _search(system, reml, moment_start(system, reml, sigma2), sigma2)
-    if not thorough or _weighting_makes_no_difference(system, reml, found, sigma2):
+    if not thorough or _weighting_makes_no_difference(system, found, sigma2):
         return found
     for other in other_starts(system, reml, sigma2):
         then = _search(system, reml, other, sigma2, _joins(found))
@@ -79,7 +79,7 @@ def optimum(
     return found
 
 
-def _weighting_makes_no_difference(system: System, reml: bool, found: Minimum, sigma2: float | None) -> bool:
+def _weighting_makes_no_difference(system: System, found: Minimum, sigma2: float | None) -> bool:
     """Say whether many units, weighed alike, have a Theta about as likely as the optimum found.
 
     The start of the first search weighs large units most. Of 7,400 data sets simulated as in

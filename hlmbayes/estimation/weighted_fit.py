@@ -106,7 +106,8 @@ def _sampling(model: Model, data: Any, weights: Weights | None) -> Fit:
         moments, weighting = weighted_moments(data, level1, level2, weights)
     design = build_design(model, moments)
     check_size(design)
-    return replace(exact_fit(design, standardise(design), False, data), weighting=weighting)
+    rows = None if isinstance(data, Moments) else data
+    return replace(exact_fit(design, standardise(design), False, rows), weighting=weighting)
 
 
 def _frequencies(

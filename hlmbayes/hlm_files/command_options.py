@@ -199,10 +199,9 @@ def parse_options(lines: list[Line]) -> Found:
     values["residuals1"] = _residual_file(residuals, "resfil1")
     values["residuals2"] = _residual_file(residuals, "resfil2")
     options = Options(**values)
-    if hypoth is not None and not is_off(hypoth.value) and not gammas:
-        warnings.append(
-            f"{hypoth.where}: hypoth:{hypoth.value} without gamma1: lines; no hypothesis is tested"
-        )
+    if hypoth is not None and not is_off(hypoth.value) and not values["hypotheses"]:
+        what = "with nothing but zeros in its gamma1: lines" if gammas else "without gamma1: lines"
+        warnings.append(f"{hypoth.where}: hypoth:{hypoth.value} {what}; no hypothesis is tested")
     _unused(options, places, warnings, not_done)
     return Found(options, tuple(warnings), tuple(not_done))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import one_or_several
 from ..data.imputed import check_same, named
 from ..data.two_level import TwoLevelData
 from ..equations.model import Model
@@ -19,7 +20,14 @@ from ..estimation.fit import Fit
 from ..estimation.hlm_path import data_scale, to_standard
 from ..estimation.weights import refuse_weighted
 from ..inference.hlm_tables import fixed_df
-from ..inference.hypotheses import contrast_matrix, covariance_kind, describe, free_contrast, free_covariance
+from ..inference.hypotheses import (
+    contrast_matrix,
+    covariance_kind,
+    describe,
+    free_contrast,
+    free_covariance,
+    refuse_singular,
+)
 from ..labels import NamedArray
 from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
@@ -36,7 +44,7 @@ def fit_imputed(
     model: Model,
     data: TwoLevelData | Sequence[TwoLevelData],
     *,
-    outcomes: Sequence[str] = (),
+    outcomes: str | Sequence[str] = (),
     workers: int | None = None,
     **options: Any,
 ) -> PooledFit:
@@ -62,7 +70,7 @@ def fit_imputed(
     """
     if model.log_sigma2:
         raise EstimationError("an equation for log(sigma2) cannot be pooled over imputed data: take it out")
-    pairs = _pairs(model, data, tuple(outcomes))
+    pairs = model_and_data(model, data, one_or_several(outcomes))
 
     def run(k: int) -> Fit:
         name, each, sets = pairs[k]
@@ -81,10 +89,10 @@ def fit_imputed(
     return PooledFit(fits, tuple(name for name, _, _ in pairs))
 
 
-def _pairs(
+def model_and_data(
     model: Model, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...]
 ) -> list[tuple[str, Model, TwoLevelData]]:
-    """Pair each data set with its model."""
+    """Give the name, the model and the data of each fit."""
     if isinstance(data, TwoLevelData):
         if len(outcomes) < 2:
             raise DataError(
@@ -235,11 +243,18 @@ class PooledFit:
         """Test a hypothesis about several fixed effects by D1 (Li, Raghunathan & Rubin 1991).
 
         By default with the robust covariances, as `Fit.wald`.
+
+        Raises
+        ------
+        HypothesisError
+            Not such a hypothesis, or a covariance matrix that is singular.
         """
         contrast = contrast_matrix(self.fits[0], hypothesis)
         free = free_contrast(self.fits[0], contrast)
         estimates = np.array([free @ f.gamma_free for f in self.fits])
         covariances = free @ self._covariances(True if robust is None else robust) @ free.T
+        for covariance in covariances:
+            refuse_singular(covariance)
         return d1(estimates, covariances, describe(self.fits[0], contrast))
 
     def compare(self, other: PooledFit) -> PooledTest:
@@ -252,13 +267,14 @@ class PooledFit:
         """
         return _compare(self, other)
 
-    def listing(self, *, each: bool = False, **run: Any) -> str:
-        """Return the pooled listing; ``each``: after the listings of every data set."""
+    def listing(self, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any) -> str:
+        """Return the pooled listing; ``each``: after those of every data set, by ``data_sources`` in turn."""
         from ..report.pooled import pooled_listing
 
         parts = []
-        for name, fit in zip(self.names, self.fits, strict=True) if each else ():
-            parts += [f" DATA SET {name}", "", fit.listing(**run), ""]
+        for k, (name, fit) in enumerate(zip(self.names, self.fits, strict=True)) if each else ():
+            own = {"data_source": data_sources[k]} if data_sources else {}
+            parts += [f" DATA SET {name}", "", fit.listing(**(run | own)), ""]
         return "\n".join([*parts, pooled_listing(self)])
 
     def to_json(self) -> str:

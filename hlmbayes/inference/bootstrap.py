@@ -237,7 +237,8 @@ def deviance_p_value(
     (1 + count) / (1 + n), Davison & Hinkley (1997, eq. 4.11); and the number of data sets that count.
     Both models are estimated at their optimum. The general model must contain the simpler one.
     """
-    _check(simple, n)
+    for each in (simple, general):
+        _check(each, n)
     at = _places(simple, general)
     simulate = Simulator(
         replace(general.design, random=at[simple.design.random]),

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..estimation.weights import refuse_weighted
-from .hlm_tables import _moved
 from .variance_explained import refuse_heterogeneous
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _cr2(fit: Fit) -> BiasReduced:
     b = half @ (v - x @ fit.vcov_free @ x.transpose(0, 2, 1)) @ half
     adjustment = half @ _roots(b)[1] @ half
     loads = adjustment @ np.linalg.solve(v, x)
-    residual = (design.de - design.dd_times(_moved(fit))) / scale
+    residual = design.remaining(fit.gamma_free) / scale
     e = np.einsum("jab,jb->ja", inverse_root, residual)
     scores = np.einsum("jaf,ja->jf", loads, e)
     return BiasReduced(fit.vcov_free @ (scores.T @ scores) @ fit.vcov_free, fit.vcov_free, loads, x, v)

@@ -19,6 +19,7 @@ from ..estimation.weights import refuse_weighted
 from ..labels import Sentence
 from .boundary import boundary_p_value
 from .hypotheses import p_text
+from .least_squares import loglik_on_hlms_constant
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
@@ -123,6 +124,8 @@ def compare(
     missing = _not_nested(simple, general)
     if missing:
         notes.append(missing)
+        if bootstrap:
+            notes.append("There is no bootstrap: it simulates from the simpler model, within the other.")
     else:
         p_boundary, note = boundary_p_value(simple, general, max(chi2, 0.0), df)
         notes += [note] if note else []
@@ -137,10 +140,13 @@ def compare(
     )  # fmt: skip
 
 
-def compare_stored(fit: Fit, deviance: float, n_parameters: int) -> DevianceTest:
+def compare_stored(
+    fit: Fit, deviance: float, n_parameters: int, *, hlms_constant: bool = False
+) -> DevianceTest:
     """Compare with a deviance and a number of parameters from elsewhere (HLM's ``deviance:`` and ``df:``).
 
-    Nothing can be checked; the result says so.
+    Nothing can be checked; the result says so. ``hlms_constant``: HLM printed the stored deviance, so this
+    fit's is taken on HLM's constant too.
 
     Raises
     ------
@@ -153,7 +159,8 @@ def compare_stored(fit: Fit, deviance: float, n_parameters: int) -> DevianceTest
             f"a stored model needs its deviance and its number of parameters, got {deviance!r} "
             f"and {n_parameters!r}"
         )
-    here, there = (fit.deviance, fit.n_parameters), (float(deviance), int(n_parameters))
+    own = -2.0 * loglik_on_hlms_constant(fit) if hlms_constant else fit.deviance
+    here, there = (own, fit.n_parameters), (float(deviance), int(n_parameters))
     simple, general = sorted((here, there), key=lambda pair: pair[1])
     df = general[1] - simple[1]
     if df == 0:
@@ -165,7 +172,11 @@ def compare_stored(fit: Fit, deviance: float, n_parameters: int) -> DevianceTest
         f"({fit.method}), be nested with this one"
         + (", and have the same fixed effects." if fit.method == "REML" else ".")
     ]
-    if fit.algorithm == "exact" and (fit.n_rows - fit.design.n_fixed * (fit.method == "REML")) % 2:
+    if (
+        not hlms_constant
+        and fit.algorithm == "exact"
+        and (fit.n_rows - fit.design.n_fixed * (fit.method == "REML")) % 2
+    ):
         notes.append(
             "Deviances that HLM 6 printed for data of this size are 1.838 below the true ones: compare with "
             'those under algorithm="hlm" only.'

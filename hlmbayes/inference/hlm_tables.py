@@ -48,6 +48,11 @@ class VarianceComponent:
     p_value: float
 
 
+def default_robust(fit: Fit, robust: bool | str | None, df: str | None) -> bool | str:
+    """Settle standard errors nobody asked for: with sampling weights model-based ones are not valid."""
+    return fit.weighted_kind == "sampling" and df is None if robust is None else robust
+
+
 def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None) -> tuple[FixedEffect, ...]:
     """Give the fixed-effects table, one line a gamma.
 
@@ -61,7 +66,7 @@ def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None
     """
     from .hypotheses import free_covariance
 
-    kind, df = _kind_and_df(robust, df)
+    kind, df = kind_and_df(robust, df)
     if df == "hlm":
         variance, dfs = np.diag(free_covariance(fit, kind))[fit.design.free], np.array(fixed_df(fit))
     else:
@@ -78,7 +83,7 @@ def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None
     return tuple(rows)
 
 
-def _kind_and_df(robust: bool | str, df: str | None) -> tuple[str, str]:
+def kind_and_df(robust: bool | str, df: str | None) -> tuple[str, str]:
     """Settle the covariance's kind and the method of the degrees of freedom."""
     from .hypotheses import covariance_kind
 
@@ -90,7 +95,7 @@ def basis_of(robust: bool | str, df: str | None) -> dict[str, str]:
     """Say in words which standard errors and degrees of freedom a fixed-effects table has."""
     from .hypotheses import COVARIANCES
 
-    kind, df = _kind_and_df(robust, df)
+    kind, df = kind_and_df(robust, df)
     if df == "hlm":
         return {"standard_errors": COVARIANCES[kind], "df": "HLM's: J - S - 1, or N - F where not random"}
     from .small_sample import method_name
@@ -116,19 +121,16 @@ def unit_scores(fit: Fit) -> np.ndarray:
 
     That is X_j'V_j^-1(y_j - X_j gamma) where u* was taken from the same gamma.
     """
+    return scores_given(fit, fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u)
+
+
+def scores_given(fit: Fit, gamma_of_u: np.ndarray) -> np.ndarray:
+    """Give the same for u* taken from a gamma (F,)."""
     design = fit.design
-    of_u = fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u
     b = np.zeros((design.n_units, design.n_coefficients))
-    b[:, design.random] = residuals_u(fit, _residual_products(fit, of_u))
-    left = _residual_products(fit, fit.gamma_free) - design.dd_times(b)
+    b[:, design.random] = residuals_u(fit, design.remaining(gamma_of_u))
+    left = design.remaining(fit.gamma_free) - design.dd_times(b)
     return scatter_x(left / fit.entering.sigma2, design.w, design.columns, design.n_fixed)
-
-
-def _residual_products(fit: Fit, gamma: np.ndarray) -> np.ndarray:
-    """Give D_j'(y_j - X_j gamma), shape (J, p)."""
-    design = fit.design
-    moved = design.level1_coefficients(gamma - design.gamma_ols)
-    return design.de - design.dd_times(moved)
 
 
 def residuals_u(fit: Fit, products: np.ndarray) -> np.ndarray:

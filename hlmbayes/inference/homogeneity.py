@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc
@@ -17,6 +17,8 @@ from .hypotheses import p_text
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
+
+EXACT = 1e-12  # a unit's residual sum of squares, relative to that of y - X gamma: below it is rounding
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,13 +71,12 @@ def homogeneity(fit: Fit) -> HomogeneityTest:
     refuse_weighted(fit, "the test of homogeneity of level-1 variance", "sampling", "variance known")
     rss, f = unit_residuals(fit)
     estimable = fit.design.full_rank & (f > 0)
-    exact = estimable & (rss <= 1e-12 * fit.design.ee)
-    used = estimable & ~exact
+    used = np.isfinite(rss)
     left_out = [
         f"{count} unit{'s' if count > 1 else ''} left out: {reason}."
         for count, reason in (
             (int((~estimable).sum()), "too few rows for a regression of its own"),
-            (int(exact.sum()), "its own regression fits exactly"),
+            (int((estimable & ~used).sum()), "its own regression fits exactly"),
         )
         if count
     ]
@@ -85,28 +86,42 @@ def homogeneity(fit: Fit) -> HomogeneityTest:
         raise HypothesisError(
             "fewer than two units have a residual variance of their own: homogeneity cannot be tested"
         )
-    f, log_s2 = f[used], np.log(rss[used] / f[used])
+    found = compare_variances(rss[used], f[used])
     df = int(used.sum()) - 1
+    chi2 = float(found.d @ found.d)
+    p_value, bartlett_p = float(chdtrc(df, chi2)), float(chdtrc(df, found.bartlett))
+    return HomogeneityTest(chi2, df, p_value, found.bartlett, bartlett_p, df + 1, tuple(left_out))
+
+
+class Compared(NamedTuple):
+    """How unlike units' variances are: ``d`` (J,), about standard normal, and Bartlett's chi-square."""
+
+    d: np.ndarray
+    bartlett: float
+
+
+def compare_variances(rss: np.ndarray, f: np.ndarray) -> Compared:
+    """Compare residual sums of squares (J,) on f d.f. each: d_j as in `homogeneity`, and Bartlett (1937)."""
+    log_s2 = np.log(rss / f)
     d = (log_s2 - np.average(log_s2, weights=f)) * np.sqrt(f / 2.0)
-    chi2 = float(np.sum(d**2))
-    pooled = np.log(rss[used].sum() / f.sum())
-    correction = 1.0 + (np.sum(1.0 / f) - 1.0 / f.sum()) / (3.0 * df)
-    bartlett = float(np.sum(f * (pooled - log_s2)) / correction)
-    return HomogeneityTest(
-        chi2, df, float(chdtrc(df, chi2)), bartlett, float(chdtrc(df, bartlett)), df + 1, tuple(left_out)
-    )
+    correction = 1.0 + (np.sum(1.0 / f) - 1.0 / f.sum()) / (3.0 * (len(f) - 1))
+    return Compared(d, float(np.sum(f * (np.log(rss.sum() / f.sum()) - log_s2)) / correction))
 
 
 def unit_residuals(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """Give every unit's residual sum of squares about its own regression on Z, and n_j - q; both (J,).
 
-    The part of the fixed effects whose level-1 variable is not random is taken out of y first.
+    The part of the fixed effects whose level-1 variable is not random is taken out of y first. Rows are
+    divided by their sigma where that differs between them. nan where a unit has too few rows for a
+    regression of its own, or where that fits exactly.
     """
     design, r = fit.design, fit.design.random
     b, _, _, df = unit_ols(design)
     moved = design.level1_coefficients(fit.gamma_free - design.gamma_ols)
-    de = design.de - design.dd_times(moved)
+    de = design.remaining(fit.gamma_free)
     ee = design.ee - np.einsum("ja,ja->j", moved, design.de + de)
     own = b - ols_shift(fit)
     explained = np.einsum("ja,ja->j", np.where(np.isfinite(own), own, 0.0), de[:, r])
-    return np.maximum(ee - explained, 0.0), df
+    rss = ee - explained
+    used = design.full_rank & (df > 0) & (rss > EXACT * design.ee)
+    return np.where(used, rss, np.nan), df

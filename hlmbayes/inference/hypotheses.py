@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import chdtrc, fdtrc
 
+from ..equations.parts import matching_gammas
 from ..errors import HypothesisError
 from ..labels import Sentence
 
@@ -156,12 +157,19 @@ def free_covariance(fit: Fit, kind: str) -> np.ndarray:
 
 def wald_chi2(estimate: np.ndarray, covariance: np.ndarray) -> float:
     """Give estimate' covariance^-1 estimate; refuse a singular covariance."""
+    refuse_singular(covariance)
+    scale = np.sqrt(np.diag(covariance))
+    z = estimate / scale
+    return float(z @ np.linalg.solve(covariance / np.outer(scale, scale), z))
+
+
+def refuse_singular(covariance: np.ndarray) -> None:
+    """Raise where a covariance matrix of tested combinations is singular but for rounding."""
     scale = np.sqrt(np.diag(covariance))
     if np.all(scale > 0):
         correlation = covariance / np.outer(scale, scale)
         if np.linalg.eigvalsh(correlation)[0] > RANK_TOLERANCE:
-            z = estimate / scale
-            return float(z @ np.linalg.solve(correlation, z))
+            return
     raise HypothesisError(
         "the covariance matrix of the tested combinations is singular (too few units for that many rows?): "
         "test fewer rows at once, or use robust=False"
@@ -194,10 +202,17 @@ def contrast_matrix(fit: Fit, hypothesis: Mapping[str, Any] | Sequence[Any] | np
 def _from_mapping(names: Sequence[str], hypothesis: Mapping[str, Any]) -> np.ndarray:
     columns: dict[str, np.ndarray] = {}
     for name, value in hypothesis.items():
-        key = str(name).strip().lower()
-        if key not in names:
+        matches = matching_gammas(str(name), names)
+        if len(matches) != 1:
             raise HypothesisError(
                 f"{name!r} is not a fixed effect of this model: {', '.join(names) or 'it has none'}"
+                if not matches
+                else f"{name} could be {' or '.join(matches)}: write it with the underscore"
+            )
+        key = matches[0]
+        if key in columns:
+            raise HypothesisError(
+                f"{key} is in the hypothesis twice: give it once, with a number for each row"
             )
         try:
             columns[key] = np.atleast_1d(np.asarray(value, dtype=float))

@@ -84,14 +84,19 @@ def starting_effects(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unweighted(fit: Fit) -> tuple[Design, System]:
-    """Give the design and system of the rows as they are.
+    """Give the design and system of the rows as they are: see `unweighted_design`."""
+    design = unweighted_design(fit)
+    return design, fit.system if design is fit.design else standardise(design)
 
-    Where the level-1 variance differs between rows, the fit's own are of rows divided by their sigma.
+
+def unweighted_design(fit: Fit) -> Design:
+    """Give the design of the rows as they are.
+
+    Where the level-1 variance differs between rows, the fit's own is of rows divided by their sigma.
     """
     if fit.variance_model is None and fit.weighted_kind not in ("precision", "variance known"):
-        return fit.design, fit.system
-    design = build_design(fit.model, fit.design.moments)
-    return design, standardise(design)
+        return fit.design
+    return build_design(fit.model, fit.design.moments)
 
 
 def loglik_on_hlms_constant(fit: Fit) -> float:

@@ -132,15 +132,20 @@ def ratio_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
     return (low / float(scale[k])) ** 2, (high / float(scale[k])) ** 2
 
 
-def fixed_intervals(fit: Fit, *, level: float = 0.95, df: str | None = None) -> tuple[Interval, ...]:
-    """Give t intervals of the fixed effects, with the degrees of freedom and standard errors of ``df``."""
-    from .hlm_tables import fixed_effects
+def fixed_intervals(
+    fit: Fit, *, level: float = 0.95, robust: bool | str | None = None, df: str | None = None
+) -> tuple[Interval, ...]:
+    """Give t intervals of the fixed effects, with the standard errors and d.f. of `fixed_effects`."""
+    from .hlm_tables import default_robust, fixed_effects, kind_and_df
 
     check_level(level)
-    rows = fixed_effects(fit, robust=fit.weighted_kind == "sampling" and df is None, df=df)
+    robust = default_robust(fit, robust, df)
+    rows, (kind, df) = fixed_effects(fit, robust=robust, df=df), kind_and_df(robust, df)
+    errors = {"model": "", "CR0": ", robust s.e."}.get(kind, f", {kind} s.e.")
+    method = f"t, {df} d.f.{errors}"
     reach = [float(stdtrit(min(row.df, 1e15), 0.5 + level / 2.0)) * row.se for row in rows]
     return tuple(
-        Interval(r.name, r.coefficient, r.coefficient - h, r.coefficient + h, f"t, {df or 'hlm'} d.f.")
+        Interval(r.name, r.coefficient, r.coefficient - h, r.coefficient + h, method)
         for r, h in zip(rows, reach, strict=True)
     )
 

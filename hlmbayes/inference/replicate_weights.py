@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import stdtr
 
+from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
 from ..equations.model import Model
 from ..errors import DataError, EstimationError, HLMError
@@ -50,7 +51,7 @@ def fit_replicates(
     model: Model,
     data: TwoLevelData,
     weights: Weights,
-    replicates: Sequence[str],
+    replicates: str | Sequence[str],
     *,
     method: str = "brr",
     fay: float = 0.5,
@@ -83,7 +84,7 @@ def fit_replicates(
     EstimationError
         An unknown method, or a replicate that cannot be estimated.
     """
-    names = [data.find(name) for name in replicates]
+    names = [data.find(name) for name in one_or_several(replicates)]
     multiplier = _factor(method, len(names), fay) if factor is None else factor
     full = model.fit(data, weights=weights)
     sample = _sample(model, data, weights)

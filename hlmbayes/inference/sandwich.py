@@ -39,7 +39,7 @@ def unit_pieces(fit: Fit) -> Pieces:
     """Apply V^-1 of every unit to its residuals and predictors."""
     design, r = fit.design, fit.design.random
     shift = design.level1_coefficients(fit.gamma_free - design.gamma_ols)
-    residual = design.de - design.dd_times(shift)
+    residual = design.remaining(fit.gamma_free)
     solved = _weigh(fit, residual)
     rr = (
         design.ee - 2 * np.sum(shift * design.de, axis=1) + np.einsum("ja,jab,jb->j", shift, design.dd, shift)

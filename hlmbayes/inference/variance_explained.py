@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from ..errors import HypothesisError
 from ..estimation.weights import refuse_weighted
 from ..labels import Sentence
-from .compare import refuse_different_data
+from .compare import random_keys, refuse_different_data
 from .hlm_tables import components_covariance
 
 if TYPE_CHECKING:
@@ -258,28 +258,33 @@ def middle_of(
 def variance_explained(fit: Fit, base: Fit) -> VarianceExplained:
     """Give the proportional reduction of every variance against a base model.
 
-    (base - fit) / base for sigma2 and for tau_qq of each coefficient random in both: Raudenbush & Bryk (2002,
-    ch. 4). The base is the model with fewer predictors; its level-1 predictors should be the
-    same where level-2 variances are compared.
+    (base - fit) / base for sigma2 and for tau_qq of each coefficient random in both, under the name it has in
+    ``fit``: Raudenbush & Bryk (2002, ch. 4). The same coefficient is that of the same level-1 predictor,
+    centred alike. The base is the model with fewer predictors; its level-1 predictors should be the same
+    where level-2 variances are compared.
 
     Raises
     ------
     HypothesisError
-        The fits use different rows, or share no random coefficient and no level-1 variance.
+        The fits use different rows, or have no one level-1 variance.
     """
     refuse_different_data(fit, base)
     refuse_heterogeneous(fit, "the variance explained")
     refuse_heterogeneous(base, "the variance explained")
-    shared = [name for name in fit.random_names if name in base.random_names]
-    own = {c.name: c.predictor for c in fit.model.coefficients}
-    theirs = {c.name: c.predictor for c in base.model.coefficients}
-    shared = [n for n in shared if (own[n].variable or "").lower() == (theirs[n].variable or "").lower()]
-    level2 = {}
-    for name in shared:
-        before, after = float(base.tau[name, name]), float(fit.tau[name, name])
+    theirs, level2, alone = random_keys(base), {}, []
+    for k, (name, key) in enumerate(zip(fit.random_names, random_keys(fit), strict=True)):
+        if key not in theirs:
+            alone.append(name)
+            continue
+        before = float(base.components.tau.diagonal()[theirs.index(key)])
+        after = float(fit.components.tau.diagonal()[k])
         level2[name] = (before - after) / before if before > 0 else float("nan")
     level1 = (base.sigma2 - fit.sigma2) / base.sigma2
     notes = ["No confidence interval: no standard method exists."]
+    if alone:
+        notes.append(
+            f"{', '.join(alone)}: not random in the base model with the same predictor and centring."
+        )
     negative = [n for n, v in {"sigma2": level1, **level2}.items() if v < 0]
     if negative:
         notes.append(

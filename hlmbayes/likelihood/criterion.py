@@ -151,12 +151,7 @@ def em_step(system: System, at: Evaluation, sigma2: float, reml: bool) -> tuple[
     """
     theta = at.theta
     spread = sigma2 * (at.h - reml * at.p) - at.vv
-    tau = sigma2 * theta - theta @ spread @ theta / system_units(system)
+    tau = sigma2 * theta - theta @ spread @ theta / system.n_units
     trace = degrees_of_freedom(system, reml) - np.sum(theta * (at.h - reml * at.p))
     residual = at.rss - np.sum(theta * at.vv) + sigma2 * (system.n - trace)
     return tau, float(residual / system.n)
-
-
-def system_units(system: System) -> int:
-    """Give the number of units, J."""
-    return system.n_units

@@ -150,6 +150,10 @@ class Design:
         """Give D'D b, shape (J, p), for level-1 coefficients b of that shape."""
         return self.products.times(b.T).T
 
+    def remaining(self, gamma: np.ndarray) -> np.ndarray:
+        """Give D'(y - X gamma), shape (J, p), for free fixed effects gamma (F,)."""
+        return self.de - self.dd_times(self.level1_coefficients(gamma - self.gamma_ols))
+
     @cached_property
     def w(self) -> tuple[np.ndarray, ...]:
         """Level-2 predictors of each level-1 coefficient as the model has them, p ndarrays (J, F_p)."""

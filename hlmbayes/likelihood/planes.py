@@ -52,7 +52,7 @@ class Layout:
     k : (q, p) plane of Z'V^-1D
     e : (p, p) plane of D'V^-1D
     pairs_u : (rows, cols) of the products of two level-2 columns
-    pairs_p, g : the same and (p, p) index for symmetric (p, p) planes
+    g : (p, p) number of each plane of a symmetric (p, p) matrix
     t : (p u, p u) flat index into sums of (D'V^-1D planes) by (products of level-2 columns)
     g_one, g_two : flat indices into a (p u, p u) matrix; their sum folds it to (p-pairs, u-pairs)
     g_weight : 1 where the second counts
@@ -67,7 +67,6 @@ class Layout:
     k: np.ndarray
     e: np.ndarray
     pairs_u: tuple[np.ndarray, np.ndarray]
-    pairs_p: tuple[np.ndarray, np.ndarray]
     g: np.ndarray
     t: np.ndarray
     g_one: np.ndarray
@@ -101,7 +100,7 @@ def layout(q: int, p: int, u: int) -> Layout:
     left, right = rows_p[:, None] * u, cols_p[:, None] * u
     return Layout(
         q=q, nk=nk, pairs_q=(rows_q, cols_q), h=h, k=k, e=e, pairs_u=(rows_u, cols_u),
-        pairs_p=(rows_p, cols_p), g=g, t=t.reshape(pu, pu),
+        g=g, t=t.reshape(pu, pu),
         g_one=(left + rows_u) * pu + right + cols_u, g_two=(left + cols_u) * pu + right + rows_u,
         g_weight=np.where(rows_u == cols_u, 0.0, 1.0),
         kk=kk.reshape(q, q, pu, pu), kv=kv.reshape(q, q, pu), curve=curve,

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.imputed import check_same
-from ..errors import DataError
-from ..imputation.pooled_fit import with_outcome
+from ..arguments import one_or_several, seed_or_none
+from ..data.imputed import named
+from ..errors import SamplingError
+from ..imputation.pooled_fit import model_and_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +91,7 @@ def sample_imputed(
     model: Model,
     data: TwoLevelData | Sequence[TwoLevelData],
     *,
-    outcomes: Sequence[str] = (),
+    outcomes: str | Sequence[str] = (),
     seed: int | None = None,
     **options: Any,
 ) -> PooledPosterior:
@@ -110,17 +112,10 @@ def sample_imputed(
     DataError
         Data sets that differ in variables, units or rows; fewer than two.
     """
-    sets = list(data) if isinstance(data, Sequence) else [data] * len(outcomes)
-    if isinstance(data, Sequence):
-        check_same(sets)
-    if len(sets) < 2 or (outcomes and len(outcomes) != len(sets)):
-        raise DataError(
-            f"got {len(sets)} data sets and {len(outcomes)} outcomes: wanted a list of imputed data sets, or "
-            "one data set and outcomes=, the names of at least two plausible values"
-        )
-    models = [with_outcome(model, outcome) for outcome in outcomes] or [model] * len(sets)
-    seeds = np.random.SeedSequence(seed).generate_state(len(sets))
+    runs = model_and_data(model, data, one_or_several(outcomes))
+    seeds = np.random.SeedSequence(seed_or_none(seed, SamplingError)).generate_state(len(runs))
     posteriors = tuple(
-        each.sample(one, seed=int(s), **options) for each, one, s in zip(models, sets, seeds, strict=True)
+        named(name, partial(each.sample, one, seed=int(own), **options))
+        for (name, each, one), own in zip(runs, seeds, strict=True)
     )
-    return PooledPosterior(posteriors, tuple(outcomes) or tuple(str(k + 1) for k in range(len(sets))))
+    return PooledPosterior(posteriors, tuple(name for name, _, _ in runs))

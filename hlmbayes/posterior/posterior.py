@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..arguments import seed_or_new
 from ..equations.model import Model
 from ..errors import SamplingError, warn
 from ..posterior import container
@@ -79,7 +80,7 @@ def sample(
     HLMWarning
         The draws should not be used, or the direct sampler gave way to NUTS.
     """
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    seed = seed_or_new(seed, SamplingError)
     settings = checked(Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar))
     priors = Priors() if priors is None else priors
     if not marginal:
@@ -287,9 +288,16 @@ class Posterior:
         Parameters
         ----------
         **changes
-            ``priors``, ``seed``, ``sampler``, ``draws``, ``chains``, ``tune``, ``keep_effects``.
+            ``priors``, ``seed`` (None: another one), ``sampler``, ``draws``, ``chains``, ``tune``,
+            ``keep_effects``.
         """
         priors = changes.pop("priors", self.priors)
+        known = [field.name for field in fields(self.settings)]
+        odd = [name for name in changes if name not in known]
+        if odd:
+            raise SamplingError(f"{', '.join(odd)}: rerun can change priors, {', '.join(known)}")
+        if "seed" in changes:
+            changes["seed"] = seed_or_new(changes["seed"], SamplingError)
         settings = checked(replace(self.settings, **changes))
         if self.sampler["sampler"] == "nuts on rows":
             from .hierarchical import sample_rows

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..arguments import whole
+from ..arguments import seed_or_new, whole
 from ..errors import SamplingError
 from ..likelihood.criterion import LOG_2PI
 from ..posterior import container
@@ -143,7 +143,7 @@ def _new_rows(rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator)
 
 
 def prior_predictive(
-    model: Model, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int = 0
+    model: Model, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int | None = None
 ) -> xr.DataTree:
     """Draw parameters and the units' means from the prior, before the data are seen.
 
@@ -154,7 +154,8 @@ def prior_predictive(
         Their predictors are used, and the scales of default priors come from them.
     priors : Priors, optional
     draws : int
-    seed : int
+    seed : int, optional
+        Same seed, same draws.
 
     Returns
     -------
@@ -172,7 +173,7 @@ def prior_predictive(
     resolved, q = target.priors, target.n_random
     if not resolved.proper:
         raise SamplingError("a flat prior cannot be drawn from: give every fixed effect a normal prior")
-    rng = np.random.default_rng([whole("seed", seed, 0, SamplingError), 5])
+    rng = np.random.default_rng([seed_or_new(seed, SamplingError), 5])
     draws = whole("draws", draws, 1, SamplingError)
     gamma = resolved.gamma_mean + rng.standard_normal((draws, target.design.n_fixed)) / np.sqrt(
         resolved.gamma_precision

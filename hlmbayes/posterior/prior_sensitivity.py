@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import seed_or_new
 from ..errors import SamplingError
 from .conditional import Draws
 from .prior_density import full_log_prior
@@ -102,7 +103,7 @@ def sensitivity(model: Model, data: Any, priors: Mapping[str, Priors], **options
     priors : mapping of name to Priors
         The first is the one the others are compared with.
     **options
-        As for `Model.sample`: seed, draws, chains, sampler.
+        As for `Model.sample`: seed, draws, chains, sampler. All have the same seed.
 
     Raises
     ------
@@ -113,7 +114,9 @@ def sensitivity(model: Model, data: Any, priors: Mapping[str, Priors], **options
         raise SamplingError(
             f'sensitivity wants {{"a name": Priors(...), "another": Priors(...)}}, got {priors!r}'
         )
-    seed = options.pop("seed", 0)
+    seed = seed_or_new(
+        options.pop("seed", None), SamplingError
+    )  # the same for all: they differ by their priors
     drawn = {name: model.sample(data, priors=p, seed=seed, **options) for name, p in priors.items()}
     return Sensitivity(drawn)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..equations.parts import matching_gammas
 from ..errors import SamplingError
 from ..estimation.heterogeneous import Groups
 from ..likelihood.design import Design
@@ -391,7 +392,9 @@ def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, 
         reach = np.sum((scales.x_mean * sd)[~carries] ** 2)
         sd = np.where(carries, np.sqrt(sd**2 + reach * scales.level**2), sd)
     precision = sd**-2.0
-    aliases = [(name,) for name in design.model.gamma_names]
+    names = design.model.gamma_names
+    written = list(priors.gamma) if isinstance(priors.gamma, Mapping) else []
+    aliases = [(name, *(w for w in written if matching_gammas(w, names) == [name])) for name in names]
     asked = _by_name("gamma", "fixed effect", priors.gamma, aliases)
     seen: dict[int, tuple[str, GammaPrior]] = {}
     for name, prior, f in zip(design.model.gamma_names, asked, design.free, strict=True):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import HLMError
+from ..inference.compare import compare_stored
+from ..inference.hypotheses import p_text as p_words
 from ..inference.least_squares import loglik_on_hlms_constant
 from .collect import chi_square, shown
 from .tables import ChiSquare, Hypothesis, NoteGroup
@@ -76,16 +78,21 @@ def hypothesis(fit: Fit, rows: Sequence[Sequence[float]], sentences: list[str]) 
 
 def compared(fit: Fit, options: Options, sentences: list[str], warnings: list[str]) -> ChiSquare:
     """Compare with the model whose deviance and number of parameters the command file has."""
-    test = fit.compare(deviance=options.deviance, n_parameters=options.df)
+    stored, count = float(options.deviance or 0.0), int(options.df or 0)
+    test = compare_stored(fit, stored, count, hlms_constant=True)
     sentences += [f"Comparison with the stored model: {note}" for note in test.notes]
     hlms = -2.0 * loglik_on_hlms_constant(fit)
     if abs(hlms - fit.deviance) > 0.01:
-        more = 1 if test.n_parameters[1] == fit.n_parameters else -1  # is this model the more general one?
-        chi2 = more * (float(options.deviance or 0.0) - hlms)
+        full = compare_stored(fit, stored, count)
         warnings.append(
-            "the comparison (deviance:, df:) takes the stored deviance as one with the full constant, as "
-            f"lme4, SAS and --algorithm exact print it. If HLM printed it, compare with {hlms:.6f}, this "
-            f"model's deviance on HLM's constant: chi-square {chi2:.5f}"
+            "the comparison (deviance:, df:) takes the stored deviance as one that HLM printed, and this "
+            f"model's on HLM's constant, {hlms:.6f}. If it has the full constant, as lme4, SAS and "
+            f"--algorithm exact print it, chi-square is {full.chi2:.5f}, {p_words(full.p_value)}"
+        )
+    if test.chi2 < 0:
+        warnings.append(
+            "the comparison (deviance:, df:) means nothing: the model with more parameters has the larger "
+            "deviance, so the two are not nested or are not of the same data and method"
         )
     return chi_square(float(test.chi2), float(test.df), fit)
 

@@ -12,7 +12,7 @@ import numpy as np
 from .. import plots
 from ..diagnostics.predictions import Variable, variables_of
 from ..errors import OutputError
-from ..residuals.files import whole
+from ..residuals.files import write_whole
 from ..residuals.frames import level2_names
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def draw_all(
         try:
             figure = draw().figure.figure
             target = folder / f"{name}.png"
-            whole(target, partial(figure.savefig, format="png"))
+            write_whole(target, partial(figure.savefig, format="png"))
             paths.append(target)
         except OutputError as error:
             if "cannot be written" in str(error):

@@ -145,7 +145,7 @@ def _tau(tables: Tables) -> list[str]:
         for c, value in zip(tables.header.random, tables.reliability, strict=True)
     ]
     head = ["Random level-1 coefficient", "Reliability estimate"]
-    note = _fewer_units(tables, "Reliability estimates")
+    note = _fewer_units(tables, "Reliability estimates") if tables.units_left_out else ""
     return [*parts, table("Reliability of the units’ own estimates", head, rows, note=note)]
 
 
@@ -160,8 +160,6 @@ def _matrix(tables: Tables, caption: str, values: Matrix, decimals: int = 5) -> 
 
 
 def _fewer_units(tables: Tables, what: str) -> str:
-    if not tables.units_left_out:
-        return ""
     return (
         f"{what} are based on only {tables.n_units_full_rank} of {tables.header.n_units} units that had "
         "sufficient data for computation. Fixed effects and variance components are based on all the data."
@@ -203,7 +201,7 @@ def _variance_components(tables: Tables) -> str:
         ]
         for r in tables.variance_components
     ]
-    note = _fewer_units(tables, "Chi-square statistics")
+    note = _fewer_units(tables, "Chi-square statistics") if tables.tested_on_fewer_units else ""
     return table("Final estimation of variance components", head, rows, note=note) if rows else ""
 
 

@@ -9,6 +9,7 @@ from .tables import NoteGroup, Optimum, Tables
 BAR = " " + "=" * 77
 HEADING = " Notes by hlmbayes (not part of HLM's listing)"
 SAME_DEVIANCE = 5e-6
+ANOTHER_CONSTANT = 0.1  # between deviances: more than the digits of pi that HLM has make
 OPTIMUM_HEADING = "HLM's answer and the optimum"
 
 
@@ -42,16 +43,21 @@ def optimum_sentences(tables: Tables) -> tuple[str, ...]:
         "HLM leaves ln(2 pi) = 1.837877 out of it where the number of observations (under REML, less the "
         "number of fixed effects) is odd."
     )
-    closing = () if abs(optimum.true_deviance - optimum.deviance_optimum) < 1e-6 else (others,)
+    same = abs(optimum.true_deviance - optimum.deviance_optimum) < ANOTHER_CONSTANT
+    closing = () if same else (others,)
     if gain < SAME_DEVIANCE:
         return (
             f"The iterations reached the {method} optimum: no tau and sigma squared fit better.",
             *closing,
         )
+    why = (
+        "HLM stops when the likelihood hardly changes any more, which here is"
+        if tables.converged
+        else "The iterations were stopped at their limit, which is"
+    )
     return (
-        f"HLM stops when the likelihood hardly changes any more, which here is before the {method} optimum: "
-        f"at the optimum the deviance is {gain:.6f} lower. Above are HLM's numbers; below, both. "
-        "--algorithm exact prints the whole listing at the optimum.",
+        f"{why} before the {method} optimum: at the optimum the deviance is {gain:.6f} lower. "
+        "Above are HLM's numbers; below, both. --algorithm exact prints the whole listing at the optimum.",
         *closing,
     )
 

@@ -94,11 +94,12 @@ def _some(ids: np.ndarray) -> str:
 
 def _estimation(fit: Fit) -> tuple[str, ...]:
     if fit.start is None and fit.weighted_kind not in ("", "frequency"):
-        return (f"Algorithm: exact. The tables are at the optimum of the {fit.method} (pseudo-)likelihood.",)
+        pseudo = "pseudo-" if fit.weighted_kind == "sampling" else ""
+        return (f"Algorithm: exact. The tables are at the optimum of the {fit.method} {pseudo}likelihood.",)
     if fit.start is None:
         return (
             f"Algorithm: exact. The tables are at the optimum of the {fit.method} likelihood, as in lme4, "
-            "SAS and Stata. HLM 6.08 stops earlier: --algorithm hlm follows it.",
+            "SAS and Stata. HLM 6.08 may stop earlier: --algorithm hlm follows it.",
         )
     start = fit.start
     names = [c.predictor.variable or "INTRCPT1" for c in fit.model.coefficients if c.random]
@@ -109,15 +110,17 @@ def _estimation(fit: Fit) -> tuple[str, ...]:
         "Algorithm: hlm, the steps of HLM 6.08. Started from sigma squared "
         f"{start.sigma2:.5f}" + (f"; {values}." if values else ".")
     ]
-    repaired = [
-        f"{name} ({value:.5f})"
-        for name, value, new in zip(names, np.diag(start.tau_raw), np.diag(start.tau), strict=True)
-        if value != new
-    ]
-    if repaired:
+    raw = np.diag(start.tau_raw)
+    negative = [f"{name} ({value:.5f})" for name, value in zip(names, raw, strict=True) if value <= 0]
+    if negative:
         sentences.append(
-            f"The first estimate of tau was not usable for {', '.join(repaired)}; as HLM does, a small "
+            f"The first estimate of tau was not usable for {', '.join(negative)}; as HLM does, a small "
             "positive value took its place."
+        )
+    if np.any((raw > 0) & (raw != np.diag(start.tau))):
+        sentences.append(
+            "The first estimate of tau was not positive definite; as HLM does, a small diagonal took its "
+            "place."
         )
     return tuple(sentences)
 
@@ -150,8 +153,9 @@ def odd_p_values(
     if not odd:
         return ()
     sentences = (
-        "HLM computes p-values by approximations that can be off by 0.001 in print; the tables above have "
-        f"HLM's. Accurately: {'; '.join(odd)}.",
+        "HLM computes p-values by approximations that can be off by 0.001 in print, those of chi-squares "
+        "with 1 or 2 d.f. by up to 0.016; the tables above have HLM's. Accurately: "
+        f"{'; '.join(odd)}.",
         "The JSON output and --algorithm exact have accurate p-values throughout.",
     )
     return (NoteGroup("p-values", sentences),)

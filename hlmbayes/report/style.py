@@ -47,10 +47,7 @@ CSS = """
 .hlmbayes :focus-visible { outline: 2px solid var(--info); outline-offset: 2px }
 @media print {
   .hlmbayes { max-width: none; padding: 0; font-size: 10pt }
-  .hlmbayes ul { margin: .4rem 0; padding-left: 1.4rem }
-.hlmbayes .figure { max-width: none; margin: 1rem 0 }
-.hlmbayes img { max-width: 100%; background: #fff }
-.hlmbayes details { display: none }
+  .hlmbayes details { display: none }
   .hlmbayes .scroll { overflow: visible }
   .hlmbayes table, .hlmbayes aside, .hlmbayes .equations { break-inside: avoid }
   .hlmbayes h2 { break-after: avoid }

@@ -118,13 +118,12 @@ class VarianceRow:
 
 @dataclass(frozen=True, slots=True)
 class ChiSquare:
-    """A chi-square test; `note` is a sentence for the notes (for example a boundary-corrected p-value)."""
+    """A chi-square test."""
 
     chi2: float
     df: float
     p: float
     p_text: str
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +267,12 @@ class Tables:
     def units_left_out(self) -> bool:
         """Whether reliabilities and chi-squares rest on fewer units than the rest."""
         return self.n_units_full_rank is not None and self.n_units_full_rank < self.header.n_units
+
+    @property
+    def tested_on_fewer_units(self) -> bool:
+        """Whether there are chi-squares of variances that rest on fewer units than the rest."""
+        tested = any(row.chi2 is not None and row.chi2 == row.chi2 for row in self.variance_components)
+        return tested and self.units_left_out
 
 
 def p_text(p: float, *, chi_square: bool = False) -> str:

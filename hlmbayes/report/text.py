@@ -174,13 +174,11 @@ def _reliabilities(tables: Tables) -> list[str]:
         *rows,
         rule,
         "",
-        *_fewer_units(tables, "reliability estimates"),
+        *(_fewer_units(tables, "reliability estimates") if tables.units_left_out else []),
     ]
 
 
 def _fewer_units(tables: Tables, what: str) -> list[str]:
-    if not tables.units_left_out:
-        return []
     return [
         f"Note: The {what} reported above are based on only "
         f"{tables.n_units_full_rank} of {tables.header.n_units}",
@@ -311,7 +309,8 @@ def _variance_components(tables: Tables) -> list[str]:
         if row.df is not None:
             line += f"{count(row.df, 6)}{number(row.chi2, 14, 5)}{row.p_text:>9}"
         lines.append(line)
-    return [*lines, rule, "", *_fewer_units(tables, "chi-square statistics")]
+    fewer = _fewer_units(tables, "chi-square statistics") if tables.tested_on_fewer_units else []
+    return [*lines, rule, "", *fewer]
 
 
 def _effect_name(name: str, width: int) -> str:

@@ -50,7 +50,7 @@ def write_residuals(frame: pd.DataFrame, path: str | os.PathLike[str], kind: str
     labels = {name: str(label) for name, label in frame.attrs.get("labels", {}).items()}
     plain = frame.reset_index(drop=True)
     plain.attrs = {}
-    whole(target, lambda temporary: _WRITERS[suffix](plain, temporary, labels))
+    write_whole(target, lambda temporary: _WRITERS[suffix](plain, temporary, labels))
     return target
 
 
@@ -79,7 +79,7 @@ def _target(path: Path, kind: str | None) -> tuple[Path, str]:
     )
 
 
-def whole(target: Path, write: Callable[[Path], None]) -> None:
+def write_whole(target: Path, write: Callable[[Path], None]) -> None:
     """Call ``write`` with a temporary name beside ``target``, then rename; nothing is left on failure.
 
     Raises

@@ -104,6 +104,9 @@ def level1_frame(fit: Fit, extra: Sequence[str] = ()) -> pd.DataFrame:
         found = find_column(name, data.level1, data.sources[0])
         values = level2_values(fit, name)[rows.unit] if found is None else data.level1[found][rows.row]
         columns.add(name.lower(), values, columns.label(name))
+    for name in fit.model.level2_variables if not data.one_source else ():
+        if name.lower() in level1:  # a level-1 variable has the same name
+            columns.add(name.lower(), level2_values(fit, name)[rows.unit], f"{name} of level 2")
     return columns.frame(rows.row, "row")
 
 

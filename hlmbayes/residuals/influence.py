@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OutputError
-from ..inference.hlm_tables import residuals_u
-from ..likelihood.design import scatter_x
-from .quantities import refuse_repeated, remaining, shrinkage
+from ..inference.hlm_tables import scores_given
+from .quantities import refuse_repeated, shrinkage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +63,7 @@ def leave_one_out(fit: Fit) -> Influence:
     if not F:
         raise OutputError("the model has no fixed effects that a unit could influence")
     root = np.linalg.cholesky(fit.vcov_free)  # standardised: information I, so A_j has eigenvalues in [0, 1]
-    scores = _scores(fit) @ root
+    scores = scores_given(fit, fit.gamma_free) @ root  # all at one gamma, tau and sigma2
     change, cook, leverage = np.empty((J, F)), np.empty(J), np.empty(J)
     step = max(1, CHUNK // (F * max(F, len(fit.design.w))))
     k = shrinkage(fit) / fit.entering.sigma2
@@ -80,16 +79,6 @@ def leave_one_out(fit: Fit) -> Influence:
         cook[part] = np.where(alone, np.inf, np.einsum("jf,jf->j", moved, moved) / F)
         change[part] = moved @ root.T
     return Influence(change, cook, leverage)
-
-
-def _scores(fit: Fit) -> np.ndarray:
-    """Give s_j = X_j'V_j^-1(y_j - X_j gamma), shape (J, F): all at one gamma, tau and sigma2."""
-    design = fit.design
-    de, b = remaining(design, fit.gamma_free), np.zeros((design.n_units, design.n_coefficients))
-    b[:, design.random] = residuals_u(fit, de)
-    return scatter_x(
-        (de - design.dd_times(b)) / fit.entering.sigma2, design.w, design.columns, design.n_fixed
-    )
 
 
 def _information(fit: Fit, root: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:

@@ -17,7 +17,8 @@ from scipy.special import chdtri
 from ..errors import OutputError
 from ..estimation.hlm_path import to_standard
 from ..inference.hlm_tables import residuals_u
-from ..likelihood.design import RANK_TOLERANCE, Design, build_design
+from ..inference.least_squares import unweighted_design
+from ..likelihood.design import RANK_TOLERANCE, Design
 
 if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
@@ -40,7 +41,8 @@ class UnitResiduals:
     pv : ndarray, shape (J, q, q)
         Posterior variance of u, tau - tau Z'V^-1 Z tau: gamma taken as known (lme4's condVar).
     ols : ndarray, shape (J, q)
-        OLS residuals (Z'Z)^-1 Z'e; nan where Z'Z of the unit lacks full rank.
+        OLS residuals (Z'Z)^-1 Z'e; nan where Z'Z of the unit lacks full rank. Where precision weights
+        or known variances are given, of rows times the roots of their precision.
     fitted : ndarray, shape (J, p)
         W gamma, the part of each level-1 coefficient the fixed effects explain.
     mdist : ndarray, shape (J,)
@@ -49,8 +51,8 @@ class UnitResiduals:
         Chi-square quantile expected at the unit's rank in mdist, see `expected_chi2`.
     lntotvar, olsrsvar, mdrsvar : ndarray, shape (J,)
         ln of a standard deviation in the unit, outcome's units: of the outcome (n - 1 d.f.); about the
-        unit's own regression on Z (n - q d.f.); of e about its unit mean (n - 1 d.f.). nan where
-        there are no d.f. or no variation.
+        unit's own regression on Z (n - q d.f.; of the rows that ``ols`` is of); of e about its unit mean
+        (n - 1 d.f.). nan where there are no d.f. or no variation.
     rank : int
         Of tau: the d.f. of mdist.
     """
@@ -106,9 +108,9 @@ def unit_residuals(fit: Fit) -> UnitResiduals:
             '(such as "b0 = g00 + u0") to the model'
         )
     gamma, r = fit.gamma_free, design.random
-    de = remaining(design, gamma)
-    plain = unweighted(fit)
-    de_plain = remaining(plain, gamma)
+    de = design.remaining(gamma)
+    plain = design if fit.variance_model is None else unweighted_design(fit)
+    de_plain = plain.remaining(gamma)
     mdist, rank = mahalanobis(fit, de[:, r])
     fitted = design.level1_coefficients(gamma)
     inside = within_products(design, fitted)
@@ -140,12 +142,6 @@ def refuse_repeated(fit: Fit) -> None:
         )
 
 
-def remaining(design: Design, gamma: np.ndarray) -> np.ndarray:
-    """Give D'(y - X gamma), shape (J, p)."""
-    moved = design.level1_coefficients(gamma - design.gamma_ols)
-    return design.de - design.dd_times(moved)
-
-
 def shrinkage(fit: Fit) -> np.ndarray:
     """Give K = Theta (I + Z'Z Theta)^-1, Theta = tau / sigma2: u* = K Z'e, posterior variance sigma2 K.
 
@@ -153,13 +149,6 @@ def shrinkage(fit: Fit) -> np.ndarray:
     """
     basis, theta = fit.design.z_basis, to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
     return basis @ fit.design.shrinkage(theta) @ basis.T
-
-
-def unweighted(fit: Fit) -> Design:
-    """Give the design with every row counted once: another one where sigma2 differs between rows."""
-    if fit.variance_model is None:
-        return fit.design
-    return build_design(fit.model, fit.design.moments)
 
 
 def mahalanobis(fit: Fit, de: np.ndarray) -> tuple[np.ndarray, int]:
@@ -289,7 +278,7 @@ def eb_coefficients(fit: Fit) -> np.ndarray:
     design = fit.design
     b = design.level1_coefficients(fit.gamma_free)
     if design.n_random:
-        b[:, design.random] += residuals_u(fit, remaining(design, fit.gamma_free))
+        b[:, design.random] += residuals_u(fit, design.remaining(fit.gamma_free))
     return b
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..errors import DataError, HLMError
 
 PACKAGES = {"duckdb": "duckdb", "polars": "polars", "dask": "dask", "spark": "pyspark"}
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".gz")
@@ -21,7 +22,7 @@ def open_source(source: Any, engine: str | None) -> Any:
     paths = _paths(source)
     if paths is None:
         return _lazy(source)
-    many = len(paths) > 1 or any(c in paths[0] for c in "*?[")
+    many = len(paths) > 1 or any(c in paths[0] for c in "*?[") or os.path.isdir(paths[0])
     if engine is None:
         if not (many or paths[0].lower().endswith(PARQUET)):
             return None
@@ -32,7 +33,25 @@ def open_source(source: Any, engine: str | None) -> Any:
             raise DataError(_install("duckdb", "To read many files"))
     if find_spec(PACKAGES[engine]) is None:
         raise DataError(_install(PACKAGES[engine], f"For engine={engine!r}"))
-    return _narwhals(READERS[engine](paths, _format(paths))).lazy()
+    with engine_errors(source):
+        return _narwhals(READERS[engine](paths, _format(paths))).lazy()
+
+
+@contextmanager
+def engine_errors(source: Any) -> Iterator[None]:
+    """Say in words what an engine says in exceptions of its own: of files that cannot be read, say.
+
+    An engine is lazy: it may look for its files when the aggregation runs.
+    """
+    try:
+        yield
+    except (HLMError, AssertionError, AttributeError, LookupError, NameError, TypeError):
+        raise  # said already, or a mistake of ours
+    except Exception as error:
+        paths = _paths(source)
+        what = ", ".join(paths) if paths else f"the {type(source).__name__}"
+        words = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(f"{what} cannot be read: {words}") from error
 
 
 def _narwhals(frame: Any) -> Any:
@@ -91,10 +110,7 @@ def _duckdb(paths: list[str], parquet: bool) -> Any:
     connection = duckdb.connect()
     connection.execute("SET preserve_insertion_order = false")  # lets it stream in any order
     files = [os.path.join(path, "**", "*.parquet") if os.path.isdir(path) else path for path in paths]
-    try:
-        return connection.read_parquet(files) if parquet else connection.read_csv(files)
-    except duckdb.Error as error:
-        raise DataError(f"DuckDB cannot read {', '.join(paths)}: {error}") from None
+    return connection.read_parquet(files) if parquet else connection.read_csv(files)
 
 
 def _polars(paths: list[str], parquet: bool) -> Any:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import one_or_several
 from ..data.columns import find_column, suggest
 from ..data.reading import some
-from ..data.two_level import TwoLevelData, read
+from ..data.two_level import TwoLevelData, id_names, read
 from ..data.units import index_rows
 from ..errors import DataError
 from .accumulate import combine
-from .engine_sources import open_source
+from .engine_sources import engine_errors, open_source
 from .record import Moments, moments_of
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ def moments(
     source: Any,
     level2_source: Any = None,
     *,
-    id: str = "id",
+    id: str | tuple[str, str] | None = None,
     model: Model | None = None,
-    columns: Sequence[str] | None = None,
-    level2: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
+    level2: str | Sequence[str] | None = None,
     engine: str | None = None,
 ) -> Moments:
     """Take the moments of rows: of a frame, of a file, or of files larger than memory.
@@ -53,13 +54,13 @@ def moments(
     level2_source : the same as `read` reads, optional
         One record a unit. Without it level-2 variables are columns of ``source`` that are constant
         inside every unit.
-    id : str
-        Name of the id column.
+    id : str or (str, str), optional
+        Name of the id column, or its names in ``source`` and ``level2_source``; "id" by default.
     model : Model, optional
         Take the columns this model needs.
-    columns : sequence of str, optional
+    columns : str or sequence of str, optional
         Level-1 columns, the outcome among them; more than ``model`` needs, or instead of it.
-    level2 : sequence of str, optional
+    level2 : str or sequence of str, optional
         Level-2 variables, likewise.
     engine : "duckdb", "polars", "dask" or "spark", optional
         What reads files. By default DuckDB or Polars, whichever is installed, reads Parquet files and
@@ -72,8 +73,8 @@ def moments(
     Raises
     ------
     DataError
-        An unknown or non-numeric column, a missing id, infinite values, or a level-2 variable that is
-        missing or varies inside a unit.
+        A file that cannot be read, an unknown or non-numeric column, a missing id, infinite values, or a
+        level-2 variable that is missing or varies inside a unit.
 
     Examples
     --------
@@ -84,13 +85,22 @@ def moments(
     second = _names(level2, _level2_of(model) if model else ())
     if not level1:
         raise DataError("which columns? Give model=, or columns=[...] with the outcome among them")
+    if isinstance(source, TwoLevelData):
+        if level2_source is not None or id is not None:
+            raise DataError(
+                "these data have been read already, with their id and level-2 variables: leave "
+                f"{'level2_source' if level2_source is not None else 'id='} out, or give moments() the files"
+            )
+        return moments_of(source, level1, level2=second)
     frame = open_source(source, engine)
+    id = "id" if id is None else id
     if frame is None:
-        data = source if isinstance(source, TwoLevelData) else read(source, level2_source, id=id)
-        return moments_of(data, level1, level2=second)
-    inside = () if level2_source is not None else second
-    taken = aggregate(frame, id, level1, inside)
-    return taken if level2_source is None else _join_level2(taken, level2_source, id, second)
+        return moments_of(read(source, level2_source, id=id), level1, level2=second)
+    id1, id2 = id_names(id)
+    with engine_errors(source):
+        if level2_source is None:
+            return aggregate(frame, id1, level1, second)
+        return _join_level2(aggregate(frame, id1, level1, ()), level2_source, (id1, id2), second)
 
 
 def _level2_of(model: Model) -> list[str]:
@@ -99,10 +109,10 @@ def _level2_of(model: Model) -> list[str]:
     return [*model.level2_variables, *of_variance]
 
 
-def _names(asked: Sequence[str] | None, needed: Sequence[str]) -> tuple[str, ...]:
+def _names(asked: str | Sequence[str] | None, needed: Sequence[str]) -> tuple[str, ...]:
     """List the names once each, in any case, in order."""
     names: dict[str, str] = {}
-    for name in [*needed, *(asked or ())]:
+    for name in [*needed, *one_or_several(asked or ())]:
         names.setdefault(name.lower(), name)
     return tuple(names.values())
 
@@ -130,7 +140,7 @@ def aggregate(frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[
     values = _level2_values(sums, constant, keys)
     with np.errstate(invalid="ignore"):  # infinite values are refused next
         mean, sscp = _about_means(sums, n, center, p)
-    _refuse_infinite(sums, names, mean, sscp)
+    _refuse_infinite(names, mean, sscp)
     if _far_apart(n, mean, sscp, center):
         mean, sscp = _about_unit_means(frame, sums, mean, p)
     present = n > 0
@@ -309,9 +319,7 @@ def _about_means(
     return (center[:, None] + offset).T, sscp.transpose(2, 0, 1)
 
 
-def _refuse_infinite(
-    sums: Mapping[str, np.ndarray], names: Sequence[str], mean: np.ndarray, sscp: np.ndarray
-) -> None:
+def _refuse_infinite(names: Sequence[str], mean: np.ndarray, sscp: np.ndarray) -> None:
     for k, name in enumerate(names):
         if not (np.isfinite(mean[:, k]).all() and np.isfinite(sscp[:, k, k]).all()):
             raise DataError(
@@ -349,8 +357,8 @@ def _about_unit_means(
     return np.where(rows[:, None] < 0, mean, own[rows]), products[rows]
 
 
-def _join_level2(taken: Moments, source: Any, id_name: str, names: Sequence[str]) -> Moments:
+def _join_level2(taken: Moments, source: Any, ids: tuple[str, str], names: Sequence[str]) -> Moments:
     """Give moments the level-2 variables of a source with one record a unit."""
-    units = read({id_name: taken.unit_ids}, source, id=id_name)
+    units = read({ids[0]: taken.unit_ids}, source, id=ids)
     values = {units.find(name): units.level2_column(name) for name in names}
     return replace(taken, level2=values, notes=(*taken.notes, *units.notes))

@@ -68,6 +68,11 @@ class Moments:
     notes: tuple[str, ...] = ()
     unit_weight: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        for values in (self.unit_ids, self.n, self.weight, self.mean, self.sscp, self.unit_weight):
+            if values is not None:
+                values.flags.writeable = False
+
     def __repr__(self) -> str:
         weights = ", weighted" if self.weighted else ""
         return (

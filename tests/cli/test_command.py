@@ -389,7 +389,7 @@ def test_a_folder_for_figures_that_is_a_file_is_refused_before_anything_is_compu
 
 
 def test_a_wrong_option_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
-    for args in (["run", "--method", "x"], ["walk"], ["run", "a.hlm", "b.hlm"], ["sample"]):
+    for args in (["run", "--method", "x"], ["walk"], ["run", "a.hlm", "b.hlm"], ["sample", "--draws", "x"]):
         with pytest.raises(SystemExit) as stop:
             run(*args)
         assert stop.value.code == 2

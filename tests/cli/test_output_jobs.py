@@ -68,7 +68,7 @@ def test_demo_writes_them_too(tmp_path: Path) -> None:
     [
         (None, ["--residuals2", "{tmp}/nowhere/a.sav"], "nowhere does not exist"),
         (None, ["--residuals1", "{tmp}/a.xls"], "a.xls: a residual file is written as .sav"),
-        (("PRACAD", "PRACAT"), [], "no such variable. Did you mean 'pracad'?"),
+        (("PRACAD", "PRACAT"), ["--residuals2", "{tmp}/a.sav"], "no such variable. Did you mean 'pracad'?"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(
@@ -84,6 +84,19 @@ def test_mistakes_are_one_line_and_leave_nothing(
     errors = [line for line in said.err.splitlines() if line.startswith("hlmbayes: error")]
     assert len(errors) == 1
     assert message in errors[0]
+    assert not (tmp_path / "level2.sav").exists()
+
+
+def test_a_residual_file_of_the_command_file_that_cannot_be_had_is_a_warning(
+    command_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command_file.write_text(command_file.read_text().replace("PRACAD", "PRACAT"))
+    assert cli.main(["run", str(command_file), *DATA]) == 0
+    said = capsys.readouterr()
+    assert "Final estimation of fixed effects" in said.out
+    assert "WARNING" in said.out
+    assert "warning: the level-2 residual file (resfil2:) was not written: " in said.err
+    assert "Did you mean 'pracad'?" in said.err
     assert not (tmp_path / "level2.sav").exists()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import hlmbayes as hlm
 from hlmbayes.data import units
-from hlmbayes.data.two_level import check_outcome, read
+from hlmbayes.data.two_level import read
 from hlmbayes.errors import DataError
 
 
@@ -35,7 +35,14 @@ def test_two_sources():
     assert data.unit.dtype == np.intp
     assert data.level2_column("w").tolist() == [0.1, 0.2, 0.3]
     assert (list(data.level1), list(data.level2)) == (["Y", "x"], ["W"])
-    assert data.level1_matrix(["x", "y"]).tolist() == [[0, 1], [1, 2], [0, 3], [1, 4], [1, 5], [0, 6]]
+    assert np.stack(data.level1_columns(["x", "y"]), 1).tolist() == [
+        [0, 1],
+        [1, 2],
+        [0, 3],
+        [1, 4],
+        [1, 5],
+        [0, 6],
+    ]
     assert repr(data) == "TwoLevelData(6 rows in 3 units of id; level 1: Y, x; level 2: W)"
 
 
@@ -436,14 +443,6 @@ def test_one_source_level2_variables_must_be_constant_and_complete():
         data.level2_column("m")
     with pytest.raises(DataError, match="no column 'vv'"):
         data.level2_column("vv")
-
-
-def test_check_outcome():
-    check_outcome(np.array([1.0, 1.0, 2.0]), "y")
-    with pytest.raises(DataError, match=r"outcome 'y' is 3 in all 4 rows"):
-        check_outcome(np.full(4, 3.0), "y")
-    with pytest.raises(DataError, match=r"No row has a value of the outcome 'y'"):
-        check_outcome(np.empty(0), "y")
 
 
 def test_data_can_be_pickled():

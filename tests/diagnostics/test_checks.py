@@ -113,12 +113,12 @@ def test_the_printed_list_has_every_verdict(fit: Any) -> None:
         checks["nothing"]
 
 
-def test_homogeneity_is_the_test_of_the_listing(fit: Any) -> None:
+def test_homogeneity_is_bartletts_test(fit: Any) -> None:
     table = diagnostics.homogeneity(fit).table
     test = fit.homogeneity()
-    assert table["chi2"].iloc[0] == pytest.approx(test.chi2, rel=1e-10)
+    assert table["chi2"].iloc[0] == pytest.approx(test.bartlett_chi2, rel=1e-10)
     assert table["df"].iloc[0] == test.df
-    assert table["p_value"].iloc[0] == pytest.approx(test.p_value, rel=1e-8)
+    assert table["p_value"].iloc[0] == pytest.approx(test.bartlett_p_value, rel=1e-8)
 
 
 def test_cramer_von_mises_against_scipy() -> None:
@@ -193,11 +193,26 @@ def test_a_unit_that_carries_an_effect_alone_and_tiny_units() -> None:
     assert not checks["influence of single units"].ok
 
 
-def test_small_units_do_not_raise_the_alarm_about_variances() -> None:
-    u, e = good(n=4, n_units=300)
-    checks = made(u, e * np.exp(np.linspace(-1, 1, 300))[:, None]).check()
-    assert checks["equal level-1 variances"].ok
-    assert "cries wolf" in checks["equal level-1 variances"].verdict
+@pytest.mark.parametrize(("n", "n_units"), [(4, 300), (20, 3000)])
+def test_equal_variances_raise_no_alarm_and_unequal_ones_do_in_small_and_many_units(n, n_units) -> None:
+    u, e = good(n=n, n_units=n_units)
+    assert made(u, e).check()["equal level-1 variances"].ok
+    unlike = made(u, e * np.exp(np.linspace(-1, 1, n_units))[:, None]).check()["equal level-1 variances"]
+    assert not unlike.ok
+    assert "differ more than by chance" in unlike.verdict
+
+
+def test_a_model_of_the_variances_is_not_told_to_have_one() -> None:
+    rng = np.random.default_rng(8)
+    unit, female = np.repeat(np.arange(80), 25), rng.integers(0, 2, 2000)
+    rate = rng.random(80)  # units differ in how many are female, so in their spread
+    female = (rng.random(2000) < rate[unit]).astype(float)
+    y = rng.normal(size=80)[unit] + np.exp(0.7 * female) * rng.normal(size=2000)
+    data = hlm.read({"id": unit, "y": y, "female": female})
+    equations = "y = b0 + r\nb0 = g00 + u0"
+    assert not hlm.Model(equations).fit(data).check()["equal level-1 variances"].ok
+    noisy = hlm.Model(equations + "\nlog(sigma2) = a0 + a1*female").fit(data)
+    assert noisy.check()["equal level-1 variances"].ok
 
 
 def test_units_too_small_to_compare() -> None:

@@ -83,15 +83,23 @@ def odd_rows() -> Fit:
 
 
 @pytest.mark.parametrize("simpler", [True, False])
-def test_the_exact_algorithm_warns_of_deviances_that_hlm_printed(simpler: bool) -> None:
+def test_a_stored_deviance_is_taken_as_one_that_hlm_printed(simpler: bool) -> None:
     result = odd_rows()
     hlms = result.deviance - np.log(2 * np.pi)
     sign = 1 if simpler else -1  # the stored model is simpler, or more general
     asked = asked_tests(result, Options(deviance=hlms + sign * 4.0, df=result.n_parameters - sign * 2))
-    assert "chi-square 4.00000" in asked.warnings[0]
-    stated = re.search(r"compare with ([\d.]+),", asked.warnings[0])
+    assert asked.comparison is not None
+    assert asked.comparison.chi2 == pytest.approx(4.0, abs=1e-5)  # HLM's pi has nine digits
+    stated = re.search(r"on HLM's constant, ([\d.]+)\. .* chi-square is ([\d.]+),", asked.warnings[0])
     assert stated is not None
-    assert float(stated[1]) == pytest.approx(hlms, abs=1e-5)  # HLM's pi has nine digits
+    assert float(stated[1]) == pytest.approx(hlms, abs=1e-5)
+    assert float(stated[2]) == pytest.approx(4.0 - sign * np.log(2 * np.pi), abs=1e-4)
+
+
+def test_a_comparison_the_wrong_way_round_is_warned_of() -> None:
+    result = fitted()
+    asked = asked_tests(result, Options(deviance=result.deviance - 5.0, df=result.n_parameters - 2))
+    assert "means nothing: the model with more parameters has the larger deviance" in asked.warnings[-1]
 
 
 @pytest.mark.parametrize("options", [{"deviance": 400.0}, {"df": 3}])

@@ -235,7 +235,7 @@ def test_what_is_asked_wrongly_is_refused_in_words(tmp_path, monkeypatch) -> Non
     with pytest.raises(DataError, match="engines read Parquet or CSV"):
         hlm.moments("a.sav", columns=["y"], engine="duckdb")
     need("duckdb")
-    with pytest.raises(DataError, match="DuckDB cannot read"):
+    with pytest.raises(DataError, match="cannot be read: "):
         hlm.moments(tmp_path / "no*.parquet", columns=["y"], engine="duckdb")
     with pytest.raises(DataError, match=r"cannot read a builtins\.int"):
         hlm.moments(3, columns=["y"])
