@@ -107,6 +107,12 @@ def check_same(sets: Sequence[TwoLevelData]) -> None:
     """Raise DataError unless imputed data sets have the same variables, units and rows of each unit."""
     if len(sets) < 2:
         raise DataError(f"got {len(sets)} data set: multiple imputation needs at least two")
+    others = [type(data).__name__ for data in sets if not hasattr(data, "level1_columns")]
+    if others:
+        raise DataError(
+            f"imputed data sets are what hlmbayes.read gives, got {others[0]}: hlmbayes.read_imputed reads "
+            "several at once"
+        )
     first = sets[0]
     names = {name.lower() for name in (*first.level1, *first.level2)}
     rows = np.bincount(first.unit, minlength=first.n_units)

@@ -23,6 +23,7 @@ from ..errors import DataError
 
 NUMBERS = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
 CSV_MISSING = ["", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null"]
+EXACT = 2**53  # whole numbers up to here are exact in float64
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -348,18 +349,27 @@ def _dictionary(arrow: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tidy(values: np.ndarray) -> np.ndarray:
-    """Turn a column of Python objects that are all numbers or missing into floats; leave others alone."""
+    """Turn a column of Python objects that are all numbers or missing into numbers; leave others alone.
+
+    Whole numbers that a float does not hold (long ids) stay what they are.
+    """
     if values.dtype.kind != "O":
         return values
     types = set(map(type, values))
     missing = {t for t in types if t is type(None) or t.__name__ in ("NAType", "NaTType")}
     if not all(issubclass(t, NUMBERS) for t in types - missing):
         return values
+    if any(isinstance(v, (int, Decimal)) and _too_long(v) for v in values.tolist()):
+        return values
     if missing - {type(None)}:
         gone = np.fromiter((type(value) in missing for value in values), dtype=bool, count=len(values))
         values = values.copy()
         values[gone] = None
     return values.astype(np.float64)
+
+
+def _too_long(value: int | Decimal) -> bool:
+    return abs(int(value)) > EXACT and value == int(value) and int(float(value)) != value
 
 
 # --- words for messages --------------------------------------------------------------------------

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .reading import NUMBER, NUMBERS, some
+from .reading import EXACT, NUMBER, NUMBERS, some
 
 HASH_ABOVE = 200_000  # ids above which importing pandas for its hash table is cheaper than a sort
 Ids = np.ndarray | tuple[np.ndarray, np.ndarray]
-EXACT = 2.0**53  # integers up to here are exact in float64
 WHOLE = re.compile(r"([-+]?[0-9]{1,18})(\.0*)?")  # is taken as an integer: a float has 16 digits
 
 

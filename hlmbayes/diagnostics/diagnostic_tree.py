@@ -347,9 +347,19 @@ def effect_titles(model: Model) -> list[str]:
     return titles
 
 
-def lower_first(text: str) -> str:
-    """Make the first letter small for the middle of a sentence, unless the word is an acronym."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+def in_sentence(label: str, name: str) -> str:
+    """Make a label's first letter small for the middle of a sentence, unless it is a name or an acronym."""
+    return label[:1].lower() + label[1:] if label != name and label[1:2].islower() else label
+
+
+def outcome_of(data: xr.Dataset) -> str:
+    """Give the outcome's label for the middle of a sentence."""
+    return in_sentence(str(data.attrs["outcome_label"]), str(data.attrs["outcome"]))
+
+
+def kind_of_effects(engine: str) -> str:
+    """Say what the units' effects are, "EB" or "posterior mean", for a source's ``engine``."""
+    return "posterior mean" if engine == "posterior" else "EB"
 
 
 def _titles(point: Any) -> tuple[list[str], list[str]]:

@@ -180,7 +180,7 @@ def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     found = optimum(system, reml)
     at = evaluation(found.point)
     if not has_level1_variance(system, found):
-        _refuse_no_level1_variance(design)
+        refuse_no_level1_variance(design)
     if reml:
         refuse_without_information(design, system, at)
     log = _log(design, system, found, reml)
@@ -197,7 +197,8 @@ def exact_fit(design: Design, system: System, reml: bool, rows: Any) -> Fit:
     )  # fmt: skip
 
 
-def _refuse_no_level1_variance(design: Design) -> NoReturn:
+def refuse_no_level1_variance(design: Design) -> NoReturn:
+    """Say why the likelihood grows without bound as the level-1 variance goes to zero."""
     if np.all(design.n <= design.n_random):
         raise EstimationError(
             f"no unit has more rows than random coefficients ({design.n_random}), and the likelihood is "

@@ -119,6 +119,11 @@ class Fit:
         return NamedArray(self.gamma_free[self.design.free], self.model.gamma_names)
 
     @cached_property
+    def vcov_white(self) -> np.ndarray:
+        """The same matrix of delta, (F, F): see `Design.to_gamma`."""
+        return self.entering.sigma2 * self.at.vg_white
+
+    @cached_property
     def vcov_free(self) -> np.ndarray:
         """Model-based covariance matrix (X'V^-1X)^-1 of the free fixed effects at ``entering``, (F, F)."""
         s2 = to_standard(self.system, self.entering.tau, self.entering.sigma2)[1]

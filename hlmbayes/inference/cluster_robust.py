@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..estimation.hlm_path import to_standard
 from ..estimation.weights import refuse_weighted
 from .variance_explained import refuse_heterogeneous
 
@@ -25,13 +26,16 @@ ROUNDING = 1e-13  # of what is left of a variance
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BiasReduced:
-    """CR2 and what its degrees of freedom need, units of the data.
+    """CR2 and what its degrees of freedom need.
 
-    ``covariance``, ``vcov`` (F, F): CR2 and the model-based matrix; ``loads`` (J, p, F): A_j V_j^-1
-    X_j in the basis U_j; ``x`` (J, p, F): X_j there; ``v`` (J, p, p): V_j there.
+    ``covariance`` (F, F): CR2's of gamma, units of the data. The rest is of X in columns that are orthonormal
+    over all rows: ``to_gamma`` (F, F) leads from its coefficients to gamma, ``vcov`` (F, F) is their
+    model-based covariance matrix; ``loads`` (J, p, F): A_j V_j^-1 X_j in the basis U_j; ``x`` (J, p, F): X_j
+    there; ``v`` (J, p, p): V_j there.
     """
 
     covariance: np.ndarray
+    to_gamma: np.ndarray
     vcov: np.ndarray
     loads: np.ndarray
     x: np.ndarray
@@ -50,22 +54,19 @@ def cr2(fit: Fit) -> BiasReduced:
 def _cr2(fit: Fit) -> BiasReduced:
     refuse_heterogeneous(fit, "CR2")
     refuse_weighted(fit, "CR2", "sampling")
-    design, r = fit.design, fit.design.random
-    scale = np.sqrt(np.einsum("jaa->a", design.dd) / design.n.sum())
-    scale = np.where(scale > 0, scale, 1.0)
-    root, inverse_root = _roots(design.dd / np.outer(scale, scale))
-    root = root * scale  # columns of U'D
-    x = root @ design.x_blocks()
-    z = root[:, :, r]
-    v = z @ fit.entering.tau @ z.transpose(0, 2, 1) + fit.entering.sigma2 * np.eye(len(scale))
+    design, q = fit.design, fit.design.n_random
+    root, inverse_root = _roots(design.standard_dd.transpose(2, 0, 1))
+    x = root @ design.standard_x()
+    z = root[:, :, :q]
+    theta = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
+    v = fit.entering.sigma2 * (z @ theta @ z.transpose(0, 2, 1) + np.eye(len(design.columns)))
     half = _roots(v)[0]
-    b = half @ (v - x @ fit.vcov_free @ x.transpose(0, 2, 1)) @ half
+    b = half @ (v - x @ fit.vcov_white @ x.transpose(0, 2, 1)) @ half
     adjustment = half @ _roots(b)[1] @ half
     loads = adjustment @ np.linalg.solve(v, x)
-    residual = design.remaining(fit.gamma_free) / scale
-    e = np.einsum("jab,jb->ja", inverse_root, residual)
-    scores = np.einsum("jaf,ja->jf", loads, e)
-    return BiasReduced(fit.vcov_free @ (scores.T @ scores) @ fit.vcov_free, fit.vcov_free, loads, x, v)
+    e = np.einsum("jab,jb->ja", inverse_root, design.standard_residual(fit.gamma_free)[0])
+    turned = np.einsum("jaf,ja->jf", loads, e) @ fit.vcov_white @ design.to_gamma.T
+    return BiasReduced(turned.T @ turned, design.to_gamma, fit.vcov_white, loads, x, v)
 
 
 def _roots(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +87,7 @@ def hotelling_df(parts: BiasReduced, contrast: np.ndarray) -> float:
     g_i'Var(e)g_j = [i = j] b_i'V_i b_i - a_i'M a_j are summed without ever being written out, a_j = X_j'b_j.
     nan where the fixed effects leave the units' residuals no variance in this direction.
     """
-    directions = parts.vcov @ contrast.T
+    directions = parts.vcov @ (contrast @ parts.to_gamma).T
     b = parts.loads @ directions  # (J, p, r)
     within = b.transpose(0, 2, 1) @ parts.v @ b  # b_s'V b_t per unit
     a = parts.x.transpose(0, 2, 1) @ b  # (J, F, r)

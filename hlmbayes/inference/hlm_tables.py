@@ -14,7 +14,6 @@ from scipy.special import chdtrc, stdtr
 
 from ..estimation.hlm_path import to_standard, unit_ols
 from ..likelihood.criterion import expected_information, symmetric_basis
-from ..likelihood.design import scatter_x
 from ..likelihood.evaluate import System, evaluate
 
 if TYPE_CHECKING:
@@ -116,31 +115,32 @@ def fixed_df(fit: Fit) -> list[float]:
     return result
 
 
-def unit_scores(fit: Fit) -> np.ndarray:
-    """Give X_j'(y_j - X_j gamma - Z_j u*_j) / s2, shape (J, F), free fixed effects, units of the data.
+def unit_scores(fit: Fit, gamma_of_u: np.ndarray | None = None) -> np.ndarray:
+    """Give X_j'(y_j - X_j gamma - Z_j u*_j) / s2, shape (J, F), X in orthonormal columns (`Design.to_gamma`).
 
-    That is X_j'V_j^-1(y_j - X_j gamma) where u* was taken from the same gamma.
+    That is X_j'V_j^-1(y_j - X_j gamma) where u* was taken from the same gamma; ``gamma_of_u`` (F,) is the
+    one it was taken from, the fit's own by default.
     """
-    return scores_given(fit, fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u)
+    design, q = fit.design, fit.design.n_random
+    if gamma_of_u is None:
+        gamma_of_u = fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u
+    u = standard_u(fit, design.standard_residual(gamma_of_u)[0])
+    left = design.standard_residual(fit.gamma_free)[0] - np.einsum("paj,ja->jp", design.standard_dd[:, :q], u)
+    return np.einsum("jpf,jp->jf", design.standard_x(), left / fit.entering.sigma2)
 
 
-def scores_given(fit: Fit, gamma_of_u: np.ndarray) -> np.ndarray:
-    """Give the same for u* taken from a gamma (F,)."""
-    design = fit.design
-    b = np.zeros((design.n_units, design.n_coefficients))
-    b[:, design.random] = residuals_u(fit, design.remaining(gamma_of_u))
-    left = design.remaining(fit.gamma_free) - design.dd_times(b)
-    return scatter_x(left / fit.entering.sigma2, design.w, design.columns, design.n_fixed)
+def standard_u(fit: Fit, products: np.ndarray) -> np.ndarray:
+    """Give u*_j = tau Z'V^-1(y_j - X_j gamma) in the columns Z*, (J, q), at the values that enter.
+
+    ``products``, (J, p), are D*_j'(y_j - X_j gamma): see `Design.standard_residual`.
+    """
+    theta = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
+    return np.einsum("jab,jb->ja", fit.design.shrinkage(theta), products[:, : fit.design.n_random])
 
 
 def residuals_u(fit: Fit, products: np.ndarray) -> np.ndarray:
-    """Give u*_j = tau Z'V^-1(y_j - X_j gamma), (J, q), at the values that enter the last iteration.
-
-    ``products``, (J, p), are D_j'(y_j - X_j gamma).
-    """
-    basis, theta = fit.design.z_basis, to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
-    own = products[:, fit.design.random] @ basis
-    return np.einsum("jab,jb->ja", fit.design.shrinkage(theta), own) @ basis.T
+    """Give u*_j, (J, q), of the columns of Z as the model has them."""
+    return standard_u(fit, products) @ fit.design.z_basis.T
 
 
 def _moved(fit: Fit) -> np.ndarray:
@@ -153,7 +153,8 @@ def robust_covariance(fit: Fit) -> np.ndarray:
     scores = unit_scores(fit)
     if fit.design.moments.unit_weight is not None:
         scores = scores * fit.design.moments.unit_weight[:, None]
-    return fit.vcov_free @ (scores.T @ scores) @ fit.vcov_free
+    turned = scores @ fit.vcov_white @ fit.design.to_gamma.T
+    return np.asarray(turned.T @ turned)
 
 
 def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
@@ -186,34 +187,36 @@ def components_covariance(fit: Fit) -> np.ndarray:
 
         return sandwich(fit)[fit.design.n_fixed :, fit.design.n_fixed :]
     information = components_information(fit)
+    covariance = np.zeros_like(information)
     if fit.weighted_kind == "variance known":  # sigma2 = 1 is no estimate: it has no error
-        covariance = np.zeros_like(information)
         covariance[:-1, :-1] = np.linalg.inv(information[:-1, :-1])
-        return covariance
-    return np.linalg.inv(information)
+    else:
+        covariance = np.linalg.inv(information)
+    jacobian = to_data_jacobian(fit.system)
+    return np.asarray(jacobian @ covariance @ jacobian.T)
 
 
 def components_information(fit: Fit) -> np.ndarray:
-    """Give the expected information of (lower triangle of tau by rows, sigma2), units of the data."""
+    """Give the expected information of (lower triangle of tau by rows, sigma2), standardised units."""
     reml = fit.method == "REML"
     if fit.entering is fit.components:  # the likelihood has been evaluated there
-        s2 = fit.components.sigma2 / fit.system.e_scale**2
-        return _in_data_units(fit.system, expected_information(fit.system, fit.at, s2, reml))
-    return information_at(fit.system, fit.components.tau, fit.components.sigma2, reml)
+        return expected_information(fit.system, fit.at, fit.components.sigma2 / fit.system.e_scale**2, reml)
+    return standard_information(fit.system, fit.components.tau, fit.components.sigma2, reml)
 
 
 def information_at(system: System, tau: np.ndarray, sigma2: float, reml: bool) -> np.ndarray:
-    """Give the expected information at any (tau, sigma2) of the data, singular tau included."""
+    """Give the expected information at any (tau, sigma2) of the data, in its units, singular tau included."""
+    inverse = np.linalg.inv(to_data_jacobian(system))
+    return np.asarray(inverse.T @ standard_information(system, tau, sigma2, reml) @ inverse)
+
+
+def standard_information(system: System, tau: np.ndarray, sigma2: float, reml: bool) -> np.ndarray:
+    """Give the same in standardised units."""
     theta, s2 = to_standard(system, tau, sigma2)
     values, vectors = np.linalg.eigh(theta)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     at = evaluate(system, np.linalg.qr(root.T, mode="r").T if len(tau) else root)
-    return _in_data_units(system, expected_information(system, at, s2, reml))
-
-
-def _in_data_units(system: System, information: np.ndarray) -> np.ndarray:
-    inverse = np.linalg.inv(to_data_jacobian(system))
-    return inverse.T @ information @ inverse
+    return expected_information(system, at, s2, reml)
 
 
 def to_data_jacobian(system: System) -> np.ndarray:

@@ -9,10 +9,8 @@ import numpy as np
 from scipy.special import chdtrc
 
 from ..errors import HypothesisError
-from ..estimation.hlm_path import unit_ols
 from ..estimation.weights import refuse_weighted
 from ..labels import Sentence
-from .hlm_tables import ols_shift
 from .hypotheses import p_text
 
 if TYPE_CHECKING:
@@ -115,13 +113,10 @@ def unit_residuals(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     divided by their sigma where that differs between them. nan where a unit has too few rows for a
     regression of its own, or where that fits exactly.
     """
-    design, r = fit.design, fit.design.random
-    b, _, _, df = unit_ols(design)
-    moved = design.level1_coefficients(fit.gamma_free - design.gamma_ols)
-    de = design.remaining(fit.gamma_free)
-    ee = design.ee - np.einsum("ja,ja->j", moved, design.de + de)
-    own = b - ols_shift(fit)
-    explained = np.einsum("ja,ja->j", np.where(np.isfinite(own), own, 0.0), de[:, r])
-    rss = ee - explained
-    used = design.full_rank & (df > 0) & (rss > EXACT * design.ee)
+    design, q = fit.design, fit.design.n_random
+    de, ee = design.standard_residual(fit.gamma_free)
+    own = np.einsum("jab,jb->ja", design.zz_inverse, de[:, :q])
+    rss, df = ee - np.einsum("ja,ja->j", own, de[:, :q]), design.n - q
+    with np.errstate(invalid="ignore"):
+        used = design.full_rank & (df > 0) & (rss > EXACT * design.ee)
     return np.where(used, rss, np.nan), df

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..estimation.hlm_path import to_standard
 from ..likelihood.criterion import symmetric_basis
-from ..likelihood.design import scatter_x
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
-    """Per unit, data units: v (J, q), h (J, q, q), k (J, q, F), score of gamma (J, F), r'V^-1 r (J,)."""
+    """What the derivatives are made of, with X and Z in columns that are orthonormal over all rows.
 
+    ``tau`` (q, q) is that of Z*; per unit: v (J, q), h (J, q, q), k (J, q, F), score of delta (J, F),
+    r'V^-1 r (J,).
+    """
+
+    tau: np.ndarray
     v: np.ndarray
     h: np.ndarray
     k: np.ndarray
@@ -37,34 +42,35 @@ class Pieces:
 
 def unit_pieces(fit: Fit) -> Pieces:
     """Apply V^-1 of every unit to its residuals and predictors."""
-    design, r = fit.design, fit.design.random
-    shift = design.level1_coefficients(fit.gamma_free - design.gamma_ols)
-    residual = design.remaining(fit.gamma_free)
-    solved = _weigh(fit, residual)
-    rr = (
-        design.ee - 2 * np.sum(shift * design.de, axis=1) + np.einsum("ja,jab,jb->j", shift, design.dd, shift)
-    )
-    columns = np.stack([_weigh(fit, design.dd[:, :, c]) for c in range(design.dd.shape[2])], axis=2)
-    tau, sigma2 = fit.entering.tau, fit.entering.sigma2
-    # r'V^-1 r = (r'r - r'Z tau Z'V^-1 r) / sigma2
-    quadratic = (rr - np.einsum("ja,ab,jb->j", residual[:, r], tau, solved[:, r])) / sigma2
-    k = columns[:, r, :] @ design.x_blocks()
-    score = scatter_x(solved, design.w, design.columns, design.n_fixed)
-    return Pieces(solved[:, r], columns[:, r[:, None], r], k, score, quadratic)
-
-
-def _weigh(fit: Fit, products: np.ndarray) -> np.ndarray:
-    """Turn D'a per unit, (J, p), into D'V^-1 a."""
-    design, theta, r = fit.design, fit.entering.tau / fit.entering.sigma2, fit.design.random
-    zz = design.dd[:, r[:, None], r]
+    design, q, sigma2 = fit.design, fit.design.n_random, fit.entering.sigma2
+    theta = to_standard(fit.system, fit.entering.tau, sigma2)[0]
+    dd, x = design.standard_dd.transpose(2, 0, 1), design.standard_x()
+    residual, rr = design.standard_residual(fit.gamma_free)
+    right = np.concatenate([dd, residual[:, :, None]], axis=2)
     # Z'V^-1 = (I + Z'Z Theta)^-1 Z' / s2, and D'V^-1 = (D' - D'Z Theta (I + Z'Z Theta)^-1 Z') / s2
-    inner = np.linalg.solve(np.eye(len(r)) + zz @ theta, products[:, r, None])
-    return (products - (design.dd[:, :, r] @ theta @ inner)[:, :, 0]) / fit.entering.sigma2
+    inner = np.linalg.solve(np.eye(q) + dd[:, :q, :q] @ theta, right[:, :q])
+    solved = (right - dd[:, :, :q] @ theta @ inner) / sigma2
+    quadratic = (rr - np.einsum("ja,ab,jb->j", residual[:, :q], theta, inner[:, :, -1])) / sigma2
+    v, h = solved[:, :q, -1], solved[:, :q, :q]
+    score = np.einsum("jpf,jp->jf", x, solved[:, :, -1])
+    return Pieces(sigma2 * theta, v, h, solved[:, :q, :-1] @ x, score, quadratic)
+
+
+def to_data(fit: Fit) -> np.ndarray:
+    """Give d(gamma, tau by rows, sigma2) / d(delta, tau of Z*, sigma2), shape (F + m + 1, F + m + 1)."""
+    design, f = fit.design, fit.design.n_fixed
+    basis = symmetric_basis(design.n_random)
+    rows, cols = np.tril_indices(design.n_random)
+    jacobian = np.eye(f + len(rows) + 1)
+    jacobian[:f, :f] = design.to_gamma
+    images = design.z_basis @ basis @ design.z_basis.T
+    jacobian[f:-1, f:-1] = images[:, rows, cols].T
+    return jacobian
 
 
 def unit_scores_all(fit: Fit, pieces: Pieces) -> np.ndarray:
-    """Give the derivatives of each unit's log-likelihood in (gamma, tau by rows, sigma2), (J, F + m + 1)."""
-    tau, sigma2 = fit.entering.tau, fit.entering.sigma2
+    """Give the derivatives of each unit's log-likelihood in (delta, tau of Z*, sigma2), (J, F + m + 1)."""
+    tau, sigma2 = pieces.tau, fit.entering.sigma2
     basis = symmetric_basis(len(tau))
     spread = pieces.v[:, :, None] * pieces.v[:, None, :] - pieces.h
     in_tau = 0.5 * np.einsum("kab,jab->jk", basis, spread)
@@ -75,7 +81,7 @@ def unit_scores_all(fit: Fit, pieces: Pieces) -> np.ndarray:
 
 def observed_information_all(fit: Fit, pieces: Pieces, weight: np.ndarray) -> np.ndarray:
     """Give minus the second derivatives of the log pseudo-likelihood, shape (F + m + 1, F + m + 1)."""
-    tau, sigma2 = fit.entering.tau, fit.entering.sigma2
+    tau, sigma2 = pieces.tau, fit.entering.sigma2
     f, basis = fit.design.n_fixed, symmetric_basis(len(tau))
     m = len(basis)
     total = np.zeros((f + m + 1, f + m + 1))
@@ -86,7 +92,7 @@ def observed_information_all(fit: Fit, pieces: Pieces, weight: np.ndarray) -> np
     total[f:-1, f:-1] = np.einsum("j,jkab,jlba->kl", weight, hb, hb, optimize=True) / 2
     total[f:-1, f:-1] -= np.einsum("jka,jab,jlb->kl", root * be, h, root * be, optimize=True)
     total[:f, f:-1] = -np.einsum("j,jaf,jka->fk", weight, pieces.k, be, optimize=True)
-    total[:f, :f] = -np.linalg.inv(fit.vcov_free) if f else 0.0
+    total[:f, :f] = -np.linalg.inv(fit.vcov_white) if f else 0.0
     first = weight @ unit_scores_all(fit, pieces)
     along = np.array([tau[row, col] for row, col in zip(*np.tril_indices(len(tau)), strict=True)])
     vv = np.einsum("j,ja,jb->ab", weight, v, v)
@@ -116,7 +122,8 @@ def sandwich(fit: Fit) -> np.ndarray:
     if fit.boundary:
         f = fit.design.n_fixed
         covariance = np.full((scores.shape[1],) * 2, np.nan)
-        covariance[:f, :f] = fit.vcov_free @ (scores[:, :f].T @ scores[:, :f]) @ fit.vcov_free
+        turned = scores[:, :f] @ fit.vcov_white @ fit.design.to_gamma.T
+        covariance[:f, :f] = turned.T @ turned
         return covariance
-    bread = np.linalg.inv(observed_information_all(fit, pieces, weight))
-    return bread @ (scores.T @ scores) @ bread
+    turned = scores @ np.linalg.inv(observed_information_all(fit, pieces, weight)) @ to_data(fit).T
+    return np.asarray(turned.T @ turned)

@@ -19,7 +19,7 @@ from ..errors import HypothesisError
 from ..estimation.hlm_path import to_standard
 from ..estimation.weights import refuse_weighted
 from ..likelihood.criterion import expected_information, observed_information, symmetric_basis
-from ..likelihood.evaluate import System, expand_x, weigh
+from ..likelihood.evaluate import System, weigh
 from .hypotheses import free_covariance, wald_chi2
 from .variance_explained import refuse_heterogeneous
 
@@ -42,14 +42,17 @@ class FTest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adjusted:
-    """Kenward-Roger's ingredients, units of the data for gamma.
+    """Kenward-Roger's ingredients.
 
-    ``covariance`` and ``adjusted`` (F, F): Phi and Phi_A; ``w`` (K, K): covariance matrix of the
-    variance parameters; ``p`` (K, F, F): P_k.
+    ``adjusted`` (F, F): Phi_A, gamma's covariance matrix, units of the data. The rest is of X in columns that
+    are orthonormal over all rows: ``to_gamma`` (F, F) leads from its coefficients, standardised, to gamma;
+    ``covariance`` (F, F): their Phi; ``w`` (K, K): covariance matrix of the variance parameters; ``p`` (K, F,
+    F): P_k.
     """
 
-    covariance: np.ndarray
     adjusted: np.ndarray
+    to_gamma: np.ndarray
+    covariance: np.ndarray
     w: np.ndarray
     p: np.ndarray
 
@@ -131,12 +134,25 @@ def coefficient_df(fit: Fit, kind: str, df: str) -> tuple[np.ndarray, np.ndarray
 
 
 def first_sums(fit: Fit, directions: np.ndarray) -> np.ndarray:
-    """Give P_k for each direction of tau (m, q, q) and for sigma2 last: (m + 1, F, F), standardised."""
-    at, s2 = fit.at, _standard_sigma2(fit)
-    p = np.einsum("kab,abfg->kfg", directions, at.kk) / s2**2
-    xvx = np.linalg.inv(at.vg) if len(at.delta) else at.vg
-    last = (xvx - np.einsum("ab,abfg->fg", at.theta, at.kk)) / s2**2
+    """Give P_k for each direction of tau (m, q, q) and for sigma2 last: (m + 1, F, F), standardised.
+
+    Here and below of X in orthonormal columns: see `_to_gamma`.
+    """
+    at, s2, kk = fit.at, _standard_sigma2(fit), _white_kk(fit)
+    p = np.einsum("kab,abfg->kfg", directions, kk) / s2**2
+    xvx = np.linalg.inv(at.vg_white) if len(at.delta) else at.vg_white
+    last = (xvx - np.einsum("ab,abfg->fg", at.theta, kk)) / s2**2
     return np.concatenate([0.5 * (p + p.transpose(0, 2, 1)), 0.5 * (last + last.T)[None]])
+
+
+def _white_kk(fit: Fit) -> np.ndarray:
+    """Give sum_j K_a' K_b with K = Z'V^-1X, shape (q, q, F, F)."""
+    return np.asarray(fit.system.white @ fit.at.kk_level2 @ fit.system.white.T)
+
+
+def _to_gamma(fit: Fit) -> np.ndarray:
+    """Give the map from the coefficients of X in orthonormal columns, standardised, to gamma, (F, F)."""
+    return np.asarray(fit.system.gamma_scale[:, None] * fit.system.whitener.T)
 
 
 def second_sums(fit: Fit, directions: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -146,7 +162,7 @@ def second_sums(fit: Fit, directions: np.ndarray, p: np.ndarray) -> np.ndarray:
     extended = np.concatenate([directions, s2 * fit.at.theta[None]])
     tensor = _triple_sums(fit.system, _root(fit.at.theta))
     q = np.einsum("kab,lcd,abcdfg->klfg", extended, extended, tensor, optimize=True) / s2**3
-    p_tau = np.einsum("ab,abfg->fg", fit.at.theta, fit.at.kk) / s2
+    p_tau = np.einsum("ab,abfg->fg", fit.at.theta, _white_kk(fit)) / s2
     p_tau = 0.5 * (p_tau + p_tau.T)
     with_s2 = (p[:m] - q[:m, m]) / s2
     tau_s2 = (p_tau - q[m, m]) / s2
@@ -158,9 +174,10 @@ def second_sums(fit: Fit, directions: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 def _triple_sums(system: System, factor: np.ndarray) -> np.ndarray:
     """Give sum_j K_a' H_bc K_d, shape (q, q, q, q, F, F) [a, b, c, d], for sigma2 = 1."""
-    q, f = system.n_random, system.n_fixed
+    q, f, p = system.n_random, system.n_fixed, system.p
     planes = weigh(system, factor).e
-    h, k = planes[system.layout.h], expand_x(system, planes[system.layout.k])
+    x = (system.white.reshape(f * p, len(system.level2)) @ system.level2).reshape(f, p, system.n_units)
+    h, k = planes[system.layout.h], np.einsum("apj,fpj->afj", planes[system.layout.k], x)
     flat = k.reshape(q * f, system.products.shape[2])
     result = np.empty((q, q, q, q, f, f))
     for b in range(q):
@@ -198,11 +215,9 @@ def satterthwaite_df(fit: Fit, contrast: np.ndarray) -> float:
     refuse_heterogeneous(fit, "Satterthwaite's method")
     refuse_weighted(fit, "Satterthwaite's method", "sampling", "variance known")
     directions, a = variance_parameters(fit)
-    phi = _standard_sigma2(fit) * fit.at.vg
-    values, vectors = np.linalg.eigh(
-        (contrast * fit.system.gamma_scale) @ phi @ (contrast * fit.system.gamma_scale).T
-    )
-    rows = vectors.T @ (contrast * fit.system.gamma_scale) @ phi  # L Phi of the uncorrelated combinations
+    phi, turned = _standard_sigma2(fit) * fit.at.vg_white, contrast @ _to_gamma(fit)
+    values, vectors = np.linalg.eigh(turned @ phi @ turned.T)
+    rows = vectors.T @ turned @ phi  # L Phi of the uncorrelated combinations
     gradients = np.einsum("rf,kfg,rg->rk", rows, first_sums(fit, directions), rows)
     nu = 2.0 * values**2 / np.einsum("rk,kl,rl->r", gradients, a, gradients)
     if len(nu) == 1 or np.ptp(nu) < 1e-8:
@@ -294,12 +309,12 @@ def kenward_roger(fit: Fit) -> Adjusted:
             "the variance parameters cannot be told apart in these data: no Kenward-Roger d.f."
         )
     w = np.linalg.inv(correlation) * np.outer(scale, scale)
-    phi, p = s2 * fit.at.vg, first_sums(fit, basis)
+    phi, p = s2 * fit.at.vg_white, first_sums(fit, basis)
     u = np.einsum("kl,klfg->fg", w, second_sums(fit, basis, p))
     u -= np.einsum("kl,kfg,gh,lhi->fi", w, p, phi, p, optimize=True)
     adjusted = phi + phi @ (u + u.T) @ phi
-    scales = np.outer(system.gamma_scale, system.gamma_scale)
-    parts = Adjusted(phi * scales, adjusted * scales, w, p / scales)
+    to_gamma = _to_gamma(fit)
+    parts = Adjusted(to_gamma @ adjusted @ to_gamma.T, to_gamma, phi, w, p)
     fit.__dict__["_kenward_roger"] = parts
     return parts
 
@@ -314,7 +329,7 @@ def kenward_roger_df(parts: Adjusted, contrast: np.ndarray) -> tuple[float, floa
     HypothesisError
         Several rows and so few units that the approximation has no degrees of freedom above 2.
     """
-    r, phi = len(contrast), parts.covariance
+    r, phi, contrast = len(contrast), parts.covariance, contrast @ parts.to_gamma
     theta = contrast.T @ np.linalg.solve(contrast @ phi @ contrast.T, contrast)
     products = np.einsum("fg,gh,khi,ij->kfj", theta, phi, parts.p, phi, optimize=True)
     traces = np.einsum("kff->k", products)

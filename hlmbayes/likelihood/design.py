@@ -118,14 +118,40 @@ class Design:
     @cached_property
     def zz(self) -> np.ndarray:
         """Z*'Z* of every unit, shape (q, q, J): Z* = Z ``z_basis`` is orthonormal over all rows."""
-        zz = self.bases.dd[: self.n_random, : self.n_random]
-        weight = self.moments.unit_weight
-        return zz if weight is None else zz / weight
+        return self.standard_dd[: self.n_random, : self.n_random]
 
     @property
     def z_basis(self) -> np.ndarray:
         """Upper triangular matrix that makes Z orthonormal over all rows, shape (q, q)."""
         return self.bases.basis[: self.n_random, : self.n_random]
+
+    # --- in columns that are orthonormal over all rows: no digits are lost there
+
+    @cached_property
+    def to_gamma(self) -> np.ndarray:
+        """T of gamma = OLS + T delta, delta the coefficients of X in columns orthonormal over all rows."""
+        return self.bases.scale[:, None] * self.bases.whitener.T
+
+    @cached_property
+    def standard_dd(self) -> np.ndarray:
+        """D*'D* of every unit, shape (p, p, J): D* = D[:, order] B, the columns of ``bases``."""
+        weight = self.moments.unit_weight
+        return self.bases.dd if weight is None else self.bases.dd / weight
+
+    def standard_x(self) -> np.ndarray:
+        """Give X in orthonormal columns as D* times this, shape (J, p, F)."""
+        f, p = self.n_fixed, self.n_coefficients
+        full = self.bases.white.reshape(f * p, len(self.level2)) @ self.level2
+        return full.reshape(f, p, self.n_units).transpose(2, 1, 0)
+
+    def standard_residual(self, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give D*'e (J, p) and e'e (J,) of e = y - X gamma, for free fixed effects gamma (F,)."""
+        delta = np.linalg.solve(self.to_gamma, gamma - self.gamma_ols)
+        level2 = (delta @ self.bases.white).reshape(self.n_coefficients, len(self.level2))
+        b = level2 @ self.level2
+        de = self.bases.basis.T @ self.de.T[self.order]
+        left = de - np.einsum("abj,bj->aj", self.standard_dd, b)
+        return left.T, self.ee - np.einsum("pj,pj->j", b, de + left)
 
     @cached_property
     def zz_inverse(self) -> np.ndarray:
@@ -149,10 +175,6 @@ class Design:
     def dd_times(self, b: np.ndarray) -> np.ndarray:
         """Give D'D b, shape (J, p), for level-1 coefficients b of that shape."""
         return self.products.times(b.T).T
-
-    def remaining(self, gamma: np.ndarray) -> np.ndarray:
-        """Give D'(y - X gamma), shape (J, p), for free fixed effects gamma (F,)."""
-        return self.de - self.dd_times(self.level1_coefficients(gamma - self.gamma_ols))
 
     @cached_property
     def w(self) -> tuple[np.ndarray, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import SamplingError
+from ..errors import OutputError, SamplingError
 from ..estimation.heterogeneous import Groups
 from ..likelihood.orthonormal import Products
 from ..unit_moments.record import Moments
@@ -134,7 +134,8 @@ def values(data: xr.DataTree, name: str, group: str = "posterior") -> np.ndarray
         The tree has no such variable.
     """
     if not has(data, name, group):
-        raise SamplingError(f"this posterior has no {name} in its group {group}")
+        there = ", ".join(str(v) for v in data[group].data_vars) if group in data.children else "nothing"
+        raise SamplingError(f"this posterior has no {name} in its group {group}; it has {there}")
     return np.asarray(data[group][name].values)
 
 
@@ -214,8 +215,18 @@ def moments_from(dataset: Any) -> Moments:
 
 
 def write(data: xr.DataTree, path: str | Path) -> Path:
-    """Write a tree as netCDF, or as zarr where the name ends in .zarr."""
+    """Write a tree as netCDF, or as zarr where the name ends in .zarr.
+
+    Raises
+    ------
+    OutputError
+        There is no such folder, or a folder of that name.
+    """
     path = Path(path)
+    if path.is_dir() and path.suffix != ".zarr":
+        raise OutputError(f"{path} is a folder; give the name of a file in it")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}")
     if path.suffix == ".zarr":
         data.to_zarr(path, mode="w", consolidated=False)
     else:

@@ -15,9 +15,10 @@ import numpy as np
 from scipy.special import gammaln, logsumexp, polygamma
 
 from ..errors import EstimationError
+from ..estimation.estimate import refuse_no_level1_variance
 from ..estimation.hlm_path import to_data
 from ..estimation.newton import Point, minimise
-from ..estimation.optimum import evaluation, optimum
+from ..estimation.optimum import evaluation, has_level1_variance, optimum
 from ..likelihood.criterion import profiled_sigma2
 from .batch import Batch, evaluate_batch
 from .coordinates import fold, pack
@@ -128,7 +129,10 @@ def find_mode(target: Target) -> Mode:
 
 def _start(target: Target) -> np.ndarray:
     system = target.system
-    found = evaluation(optimum(system, True).point)
+    best = optimum(system, True)
+    if not has_level1_variance(system, best):
+        refuse_no_level1_variance(target.design)
+    found = evaluation(best.point)
     s2 = profiled_sigma2(system, found, True)
     tau, sigma2 = to_data(system, found.theta * s2, s2)
     return pack(target, tau, sigma2**0.5, floor=0.3)

@@ -257,7 +257,8 @@ class InverseWishart:
         except (TypeError, ValueError):
             raise SamplingError(f"InverseWishart: scale must be a matrix, got {self.scale!r}") from None
         q = len(scale)
-        if scale.shape != (q, q) or not np.allclose(scale, scale.T) or np.linalg.eigvalsh(scale)[0] <= 0:
+        fine = scale.shape == (q, q) and np.isfinite(scale).all() and np.allclose(scale, scale.T)
+        if not fine or np.linalg.eigvalsh(scale)[0] <= 0:
             raise SamplingError(
                 f"InverseWishart: scale must be a symmetric positive definite matrix, got {self.scale!r}"
             )

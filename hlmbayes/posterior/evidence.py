@@ -51,7 +51,9 @@ def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
     import pandas as pd
 
     model = posterior.model
-    name = {c.effect: c.name for c in model.coefficients if c.random}.get(name.lower(), name.lower())
+    name = {c.effect: c.name for c in model.coefficients if c.random}.get(
+        str(name).lower(), str(name).lower()
+    )
     if name not in model.random:
         raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(model.random)}")
     if posterior.priors.tau is not None:

@@ -62,7 +62,9 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
             target_accept=_acceptance(target), save_warmup=False, progress_bar=settings.progressbar,
             seed=int(np.random.SeedSequence([settings.seed, 3]).generate_state(1)[0]),
         )  # fmt: skip
-    except RuntimeError as error:
+    except BaseException as error:  # a panic of nutpie is no Exception
+        if not isinstance(error, RuntimeError) and type(error).__name__ != "PanicException":
+            raise
         raise SamplingError(
             f"NUTS gave up: {str(error).partition(chr(10))[0]}. Try another seed, narrower priors or a "
             'simpler model, or sampler="direct"'

@@ -78,7 +78,8 @@ def sample(
     Warns
     -----
     HLMWarning
-        The draws should not be used, or the direct sampler gave way to NUTS.
+        The draws should not be used, the direct sampler gave way to NUTS, or a predictor is centred so that
+        the priors say much about its slope's variance.
     """
     seed = seed_or_new(seed, SamplingError)
     settings = checked(Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar))
@@ -139,10 +140,10 @@ class Posterior:
         """Give the draws of one scalar of the summary: post["g01"], post["tau[b1,b1]"], (chain, draw)."""
         from .summaries import scalars
 
-        known = scalars(self)
-        if name.lower() not in known:
+        known, wanted = scalars(self), str(name).lower().replace(" ", "")
+        if wanted not in known:
             raise SamplingError(f"no parameter {name!r}; there are {', '.join(known)}")
-        return known[name.lower()]
+        return known[wanted]
 
     @cached_property
     def target(self) -> Target:
@@ -236,7 +237,9 @@ class Posterior:
         return check(self)
 
     def warn(self) -> Posterior:
-        """Issue a warning if the draws should not be used; give the posterior itself."""
+        """Issue a warning of what should be known of priors or draws; give the posterior itself."""
+        for caution in self.target.priors.cautions:
+            warn(caution)
         if not self.convergence.ok:
             warn(str(self.convergence))
         return self
@@ -291,7 +294,7 @@ class Posterior:
             ``priors``, ``seed`` (None: another one), ``sampler``, ``draws``, ``chains``, ``tune``,
             ``keep_effects``.
         """
-        priors = changes.pop("priors", self.priors)
+        priors = changes.pop("priors", self.priors) or Priors()
         known = [field.name for field in fields(self.settings)]
         odd = [name for name in changes if name not in known]
         if odd:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..arguments import seed_or_new, whole
-from ..errors import SamplingError
+from ..errors import SamplingError, warn
 from ..likelihood.criterion import LOG_2PI
 from ..posterior import container
 from .conditional import Draws, coefficients, draw_effects, unit_log_likelihood
@@ -166,13 +166,34 @@ def prior_predictive(
     ------
     SamplingError
         A prior is flat: there is nothing to draw from.
+
+    Warns
+    -----
+    HLMWarning
+        Some draws are too large for a number.
     """
-    from .sampling import observed, posterior_values, target_for
+    from .sampling import target_for
 
     target = target_for(model, data, priors)
-    resolved, q = target.priors, target.n_random
-    if not resolved.proper:
+    if not target.priors.proper:
         raise SamplingError("a flat prior cannot be drawn from: give every fixed effect a normal prior")
+    with np.errstate(over="ignore", invalid="ignore"):  # some priors have draws that no number holds
+        tree = _prior_predictive(target, model, data, draws, seed)
+    values = tree["prior"]["tau"].values
+    lost = float(np.mean(~np.isfinite(values).all(axis=(-1, -2)))) if values.size else 0.0
+    if lost:
+        warn(
+            f"{100 * lost:.0f} % of the draws from this prior are no finite numbers: it lets the variances "
+            "be as large as you like"
+        )
+    return tree
+
+
+def _prior_predictive(target: Target, model: Model, data: Any, draws: int, seed: int | None) -> xr.DataTree:
+    """Draw them, for a target that is known to have proper priors."""
+    from .sampling import observed, posterior_values
+
+    resolved, q = target.priors, target.n_random
     rng = np.random.default_rng([seed_or_new(seed, SamplingError), 5])
     draws = whole("draws", draws, 1, SamplingError)
     gamma = resolved.gamma_mean + rng.standard_normal((draws, target.design.n_fixed)) / np.sqrt(

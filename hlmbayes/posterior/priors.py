@@ -39,6 +39,7 @@ from .distributions import (
 
 ALPHA_SCALE = 1.0  # prior sd of an effect on log(sigma2), for one sd of its variable
 GAMMA_SCALE = 2.5  # prior sd of a fixed effect, in units of outcome sd / predictor sd
+FAR = 3.0  # sds between a predictor's mean and its zero: beyond, priors at that zero say much about its slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +202,8 @@ class ResolvedPriors:
         Where given, ``sd`` and ``eta`` are not used.
     alpha_names, alpha_mean, alpha_sd : tuple of str, ndarray (K,), ndarray (K,)
         Coefficients of log(sigma2), where the model has that equation; ``sigma`` is then not used.
+    cautions : tuple of str
+        What should be known of them, in words.
     """
 
     gamma_names: tuple[str, ...]
@@ -214,6 +217,7 @@ class ResolvedPriors:
     alpha_names: tuple[str, ...] = ()
     alpha_mean: np.ndarray = field(default_factory=lambda: np.zeros(0))
     alpha_sd: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    cautions: tuple[str, ...] = ()
 
     @property
     def proper(self) -> bool:
@@ -239,7 +243,7 @@ class ResolvedPriors:
             lines.append(f"{name} of log(sigma2): {Normal(float(mean), float(sd)).words()}")
         if not self.alpha_names:
             lines.append(f"sigma: {self.sigma.words()}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.cautions])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -350,8 +354,33 @@ def resolve(priors: Priors | None, design: Design, groups: Groups | None = None)
     sigma = with_scale(priors.sigma or HalfT(), priors.width * scales.y_sd)
     return ResolvedPriors(
         tuple(names), mean, precision, tuple(c.name for c in random), sd, sigma, priors.corr.eta, priors.tau,
-        *_alpha(priors, design, scales, groups),
+        *_alpha(priors, design, scales, groups), _far_zeros(design),
     )  # fmt: skip
+
+
+def _far_zeros(design: Design) -> tuple[str, ...]:
+    """Name the random slopes whose predictor has its zero far from its values, beside a random level.
+
+    Units whose slopes differ then differ in level by far more at that zero than among the rows, with a
+    correlation near -1 or 1. Priors of sds and correlations there hardly allow that, unless slopes are alike.
+    """
+    z, total = design.random, float(design.n.sum())
+    mean = design.products.mean[z] @ design.n / total
+    zz = design.products.dd.sum(axis=2)[z[:, None], z] / total
+    spread, constant = _spread(np.diag(zz), mean)
+    if not constant.any():
+        return ()
+    found = []
+    for r, m, s in zip(z[~constant], mean[~constant], spread[~constant], strict=True):
+        coefficient = design.model.coefficients[r]
+        if abs(m) > FAR * s:
+            name = coefficient.predictor.variable
+            found.append(
+                f"{name} has its zero {abs(m) / s:.1f} standard deviations from its mean, and priors of "
+                "standard deviations and correlations at that zero speak against a variance of "
+                f"{coefficient.name}: centre it, grand({name}) or group({name})."
+            )
+    return tuple(found)
 
 
 def _alpha(

@@ -75,7 +75,7 @@ def checked(settings: Settings) -> Settings:
         settings,
         draws=whole("draws", settings.draws, 4, SamplingError),
         chains=whole("chains", settings.chains, 1, SamplingError),
-        tune=whole("tune", settings.tune, 0, SamplingError),
+        tune=whole("tune", settings.tune, 1, SamplingError),
         seed=whole("seed", settings.seed, 0, SamplingError),
     )
     total = found.draws * found.chains

@@ -104,14 +104,8 @@ def compare(posterior: Posterior, fit: Fit, ci_prob: float) -> pd.DataFrame:
 
     from ..inference.compare import refuse_different_data
 
-    estimates = fit_scalars(fit)
-    known = scalars(posterior)
-    missing = [name for name in estimates if name not in known]
-    if missing or fit.model.outcome.lower() != posterior.model.outcome.lower():
-        raise SamplingError(
-            "the fit and the posterior are not of the same model: the posterior lacks "
-            f"{missing or fit.model.outcome}"
-        )
+    refuse_other_model(posterior, fit)
+    estimates, known = fit_scalars(fit), scalars(posterior)
     refuse_different_data(fit, posterior.target)
     method = f"{fit.method.lower()}_{fit.algorithm}"
     low_name, high_name = bounds(ci_prob, "eti")
@@ -128,6 +122,17 @@ def compare(posterior: Posterior, fit: Fit, ci_prob: float) -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows, index=pd.Index(estimates, name="parameter"))
+
+
+def refuse_other_model(posterior: Posterior, fit: Fit) -> None:
+    """Raise where a fit is none, or not of the posterior's model: its parameters mean something else then."""
+    if not hasattr(fit, "gamma_free"):
+        raise SamplingError(f"a Fit is wanted beside the posterior, got {type(fit).__name__}")
+    own, other = (model.equations().lower() for model in (posterior.model, fit.model))
+    if own != other:
+        raise SamplingError(
+            f"the fit and the posterior are not of the same model; the fit's is\n{fit.model.equations()}"
+        )
 
 
 def fit_scalars(fit: Fit) -> dict[str, tuple[float, float]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..diagnostics.diagnostic_tree import influence as influence_of
-from ..diagnostics.diagnostic_tree import level1, lower_first
+from ..diagnostics.diagnostic_tree import kind_of_effects, level1, outcome_of
 from ..errors import OutputError
 from .level2_plots import _units, normal_qq
 from .plot_style import (
@@ -44,10 +44,8 @@ def residual_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
     ax.scatter(x, y, s=8, color=BLUE, alpha=_alpha(len(x)), linewidth=0)
     ax.plot(*smooth(x, y), color=VERMILLION, linewidth=2.2, label="smooth (local lines)")
     legend(ax, loc="upper right")
-    return finish(
-        ax, "Level-1 residuals against fitted values",
-        f"Fitted {lower_first(data.attrs['outcome_label'])} (EB coefficients)", _residual_label(data),
-    )  # fmt: skip
+    fitted = f"Fitted {outcome_of(data)} ({kind_of_effects(data.attrs['engine'])} coefficients)"
+    return finish(ax, "Level-1 residuals against fitted values", fitted, _residual_label(data))
 
 
 def level1_qq(source: Any, ax: Axes | None = None) -> Axes:
@@ -60,7 +58,7 @@ def level1_qq(source: Any, ax: Axes | None = None) -> Axes:
     normal_qq(ax, z)
     return finish(
         ax, "Are the level-1 residuals normal? Normal Q–Q plot", "Expected normal quantile",
-        f"Standardised level-1 residual of {lower_first(data.attrs['outcome_label'])}",
+        f"Standardised level-1 residual of {outcome_of(data)}",
     )  # fmt: skip
 
 
@@ -139,7 +137,7 @@ def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     word = _units(data)
     title = f"Influence of each {word[:-1]} on the fixed effects"
     finish(ax, title, f"{word.capitalize()} in order of id", "Cook's distance without the unit")
-    legend(ax, loc="upper right", title=f"4 / J = {number(rule)} (dashed)")
+    legend(ax, outside=True, title=f"4 / J = {number(rule)} (dashed)")
     worst = np.argsort(-np.nan_to_num(shown), kind="stable")[:label]
     texts = [id_text(unit) for unit in data["unit"].values[worst]]
     label_points(
@@ -185,7 +183,7 @@ def influence_on_effects(source: Any, ax: Axes | None = None) -> Axes:
 
 
 def _residual_label(data: xr.Dataset) -> str:
-    return f"Level-1 residual of {lower_first(data.attrs['outcome_label'])}"
+    return f"Level-1 residual of {outcome_of(data)}"
 
 
 def _alpha(n: int) -> float:

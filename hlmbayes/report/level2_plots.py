@@ -13,10 +13,11 @@ from scipy.special import betaincinv, chdtri, ndtri
 
 from ..diagnostics.diagnostic_tree import (
     is_tree,
+    kind_of_effects,
     level2,
     level2_variable,
     level2_variables,
-    lower_first,
+    outcome_of,
     point_of,
 )
 from ..errors import OutputError
@@ -201,7 +202,7 @@ def _finite(data: xr.Dataset, variable: str) -> np.ndarray:
 
 def _log_sd_label(data: xr.Dataset, variable: str) -> str:
     what = {"lntotvar": "total", "olsrsvar": "OLS residual", "mdrsvar": "residual"}[variable]
-    return f"ln of the {what} s.d. of {lower_first(data.attrs['outcome_label'])} ({variable})"
+    return f"ln of the {what} s.d. of {outcome_of(data)} ({variable})"
 
 
 def _short(data: xr.Dataset, k: int) -> str:
@@ -366,14 +367,17 @@ def shrinkage(source: Any, ax: Axes | None = None, *, coefficients: tuple[str, .
         ols[:, 0], ols[:, 1], s=20, facecolor="white", edgecolor=ORANGE, linewidth=1.2, zorder=3,
         label="OLS, the unit alone",
     )  # fmt: skip
-    ax.scatter(eb[:, 0], eb[:, 1], s=20, color=BLUE, linewidth=0, label="EB, all units together", zorder=4)
+    kind = kind_of_effects(data.attrs["engine"])
+    ax.scatter(
+        eb[:, 0], eb[:, 1], s=20, color=BLUE, linewidth=0, label=f"{kind}, all units together", zorder=4
+    )
     legend(ax, loc="best")
     titles = [str(data["coefficient_title"].values[c]) for c in columns]
     x, y = (
         f"{title[:1].upper()}{title[1:]} ({names[c]}){_label(data, 'coefficient', c)}"
         for title, c in zip(titles, columns, strict=True)
     )
-    return finish(ax, "Shrinkage: each unit's own estimate and its EB estimate", x, y)
+    return finish(ax, f"Shrinkage: each unit's own estimate and its {kind} estimate", x, y)
 
 
 def _shrinkage_one(ax: Axes, data: xr.Dataset, k: int, ok: np.ndarray) -> Axes:

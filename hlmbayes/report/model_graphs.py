@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import Point, label_of, lower_first, point_of
+from ..diagnostics.diagnostic_tree import Point, in_sentence, kind_of_effects, label_of, point_of
 from ..diagnostics.predictions import Line, Values, Variable, as_used, find_variable, predict, variables_of
 from ..errors import DataError, OutputError
 from ..residuals.frames import level2_values
@@ -69,7 +69,12 @@ def predicted(
     bands = f", {100 * prob:g} % bands" if band else ""
     *most, last = [over.name.lower(), *(known[name.lower()].name.lower() for name in by)]
     names = f"{', '.join(most)} and {last}" if most else last
-    finish(ax, f"{outcome} by {names}{bands}", axis_name(over), f"Predicted {lower_first(outcome)}")
+    finish(
+        ax,
+        f"{outcome} by {names}{bands}",
+        axis_name(over),
+        f"Predicted {in_sentence(outcome, point.model.outcome)}",
+    )
     if by:
         title = " × ".join(known[name.lower()].label for name in by)
         legend(ax, outside=len(lines) > 3, title=title)
@@ -161,7 +166,12 @@ def level1_equations(
     outcome = label_of(point, point.model.outcome)
     word = unit_word(label_of(point, point.design.moments.id_name), point.design.moments.id_name)
     heading = f"Level-1 equations of {len(shown)} {word}"
-    return finish(ax, heading, axis_name(over), f"Predicted {lower_first(outcome)} (EB)")
+    return finish(
+        ax,
+        heading,
+        axis_name(over),
+        f"Predicted {in_sentence(outcome, point.model.outcome)} ({kind_of_effects(point.method)})",
+    )
 
 
 def _ranges(point: Any, over: Variable) -> tuple[np.ndarray, np.ndarray]:

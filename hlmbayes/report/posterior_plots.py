@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import SamplingError
+from ..arguments import one_or_several
+from ..errors import OutputError, SamplingError
 from ..posterior import container
-from ..posterior.summaries import fit_scalars, interval, scalars
+from ..posterior.summaries import fit_scalars, interval, refuse_other_model, scalars
 from .plot_style import (  # fmt: skip
     BLUE,
     CYCLE,
@@ -43,6 +45,13 @@ def main_parameters(posterior: Posterior) -> tuple[str, ...]:
     return tuple(n for n in scalars(posterior) if not n.startswith("tau[") and n != "sigma2")
 
 
+def _refuse_no_posterior(source: Any) -> None:
+    if not hasattr(source, "parameter_draws"):
+        raise OutputError(
+            f"a Posterior is wanted here, got {type(source).__name__}: post = model.sample(data)"
+        )
+
+
 def _grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[Axes]]:
     """Lay out panels, three beside each other."""
     import matplotlib.pyplot as plt
@@ -60,18 +69,24 @@ def _grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[
 
 def ranks(posterior: Posterior, parameters: Sequence[str] = ()) -> Figure:
     """Draw the ranks of each chain's draws among all draws: bars of equal height where chains agree."""
-    names = tuple(parameters) or main_parameters(posterior)
+    _refuse_no_posterior(posterior)
+    names = one_or_several(parameters) or main_parameters(posterior)
     figure, panels = _grid(len(names))
+    highest = 2.0
     for ax, name in zip(panels, names, strict=True):
         values = posterior[name]
         rank = np.argsort(np.argsort(values.ravel())).reshape(values.shape)
         edges = np.linspace(0, values.size, BINS + 1)
         for chain in range(len(values)):
             counts = np.histogram(rank[chain], edges)[0] * BINS / values.shape[1]
+            highest = max(highest, 1.05 * float(counts.max()))
             ax.stairs(counts, edges / values.size, color=CYCLE[chain % len(CYCLE)], linewidth=1.3)
         ax.axhline(1.0, color=GREY, linewidth=0.9, linestyle="--")
-        ax.set(ylim=(0, 2), yticks=[0, 1, 2], xticks=[0, 0.5, 1])
+        ax.set(xticks=[0, 0.5, 1])
         ax.set_title(name, loc="left", fontsize=11)
+    for ax in panels:
+        ax.set_ylim(0, highest)
+        ax.set_yticks([0, 1, 2] if highest == 2.0 else [0, 1, round(highest)])
     figure.suptitle("Ranks of the draws by chain: level lines mean the chains agree", fontweight="bold")
     figure.supxlabel("Rank of a draw among all chains (0 lowest, 1 highest)")
     figure.supylabel("Share of the draws, relative")
@@ -80,6 +95,9 @@ def ranks(posterior: Posterior, parameters: Sequence[str] = ()) -> Figure:
 
 def tau_pair(posterior: Posterior, fit: Fit | None = None) -> Figure:
     """Draw standard deviations and correlation of the first two random coefficients against each other."""
+    _refuse_no_posterior(posterior)
+    if fit is not None:
+        refuse_other_model(posterior, fit)
     names = posterior.model.random
     if len(names) < 2:
         raise SamplingError("a pair plot of tau needs two random coefficients, and the model has fewer")
@@ -110,6 +128,7 @@ def _fitted_sd(fit: Fit) -> dict[str, float]:
     names, tau = fit.random_names, np.asarray(fit.tau)
     sd = np.sqrt(np.diag(tau))
     known = {f"sd[{name}]": float(s) for name, s in zip(names, sd, strict=True)}
+    known["sigma"] = fit.sigma2**0.5
     for i, name in enumerate(names):
         for j in range(i):
             scale = sd[i] * sd[j]
@@ -119,6 +138,9 @@ def _fitted_sd(fit: Fit) -> dict[str, float]:
 
 def gamma_forest(posterior: Posterior, fit: Fit | None = None, ax: Axes | None = None) -> Axes:
     """Draw posterior medians and 50 and 95 per cent intervals of the fixed effects, a fit's beside them."""
+    _refuse_no_posterior(posterior)
+    if fit is not None:
+        refuse_other_model(posterior, fit)
     names = posterior.model.gamma_names
     ax = axes(ax, (SIZE[0], 1.6 + 0.55 * len(names)))
     place = np.arange(len(names))[::-1].astype(float)
@@ -153,6 +175,7 @@ def _bars(ax: Axes, draws: np.ndarray, at: float, color: str, label: str | None 
 
 def predictive_by_unit(posterior: Posterior, ax: Axes | None = None) -> Axes:
     """Draw each unit's observed mean over what the posterior predicts, units in order of prediction."""
+    _refuse_no_posterior(posterior)
     if not container.has(posterior.data, "unit_mean", "posterior_predictive"):
         posterior = posterior.with_predictive()
     ax = axes(ax)
@@ -208,25 +231,27 @@ def sensitivity_forest(
 ) -> Figure:
     """Draw one panel a parameter, one row a prior; lines at the estimates of one or more fits."""
     first = result.first
-    names = tuple(parameters) or tuple(f"sd[{n}]" for n in first.model.random)
+    names = one_or_several(parameters) or tuple(f"sd[{n}]" for n in first.model.random) or ("sigma",)
     priors = list(result.posteriors)
-    figure, panels = _grid(len(names), height=0.55 + 0.33 * len(priors), wide=1 if len(names) < 3 else 2)
-    place = np.arange(len(priors))[::-1].astype(float)
+    labels = ["\n".join(textwrap.wrap(prior, 18)) for prior in priors]
+    lines = max(label.count("\n") + 1 for label in labels)
     fits = [] if fit is None else list(fit) if isinstance(fit, list | tuple) else [fit]
+    height = 0.55 + 0.2 * len(fits) + (0.2 + 0.13 * lines) * len(priors)
+    figure, panels = _grid(len(names), height=height, wide=1 if len(names) < 3 else 2)
+    place = np.arange(len(priors))[::-1].astype(float)
     for ax, name in zip(panels, names, strict=True):
         for at, prior in zip(place, priors, strict=True):
             _bars(ax, result.posteriors[prior][name], at, BLUE)
-        lines = []
+        title = [name]
         for k, one in enumerate(fits):
             value = {**_fitted_sd(one), **{n: v for n, (v, _) in fit_scalars(one).items()}}.get(name)
             if value is not None:
                 color, style = (VERMILLION, GREY)[k % 2], ("-", "--")[k % 2]
                 ax.axvline(value, color=color, linewidth=1.4, linestyle=style, zorder=0.6)
-                lines.append(f"{_fit_name(one)} {number(value)} ({('solid', 'dashed')[k % 2]})")
-        ax.set_yticks(place, priors)
+                title.append(f"{_fit_name(one)} {number(value)} ({('solid', 'dashed')[k % 2]})")
+        ax.set_yticks(place, labels)
         ax.set_ylim(-0.7, len(priors) - 0.3)
-        ax.set_title(name, loc="left", fontsize=11.5)
-        ax.set_title("; ".join(lines), loc="right", fontsize=9.5, color=INK)
+        ax.set_title("\n".join(title), loc="left", fontsize=10.5)
     figure.suptitle("The same data under different priors", fontweight="bold")
     figure.supxlabel("Posterior median, 50 % and 95 % intervals", fontsize=11.5)
     if path is not None:

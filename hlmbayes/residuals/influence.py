@@ -11,13 +11,14 @@ Analysis, ch. 3; the identity is that of deleting rows from weighted least squar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import OutputError
-from ..inference.hlm_tables import scores_given
-from .quantities import refuse_repeated, shrinkage
+from ..estimation.hlm_path import to_standard
+from ..inference.hlm_tables import unit_scores
+from .quantities import refuse_repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,14 +63,16 @@ def leave_one_out(fit: Fit) -> Influence:
     J, F = fit.design.n_units, fit.design.n_fixed
     if not F:
         raise OutputError("the model has no fixed effects that a unit could influence")
-    root = np.linalg.cholesky(fit.vcov_free)  # standardised: information I, so A_j has eigenvalues in [0, 1]
-    scores = scores_given(fit, fit.gamma_free) @ root  # all at one gamma, tau and sigma2
+    root = np.linalg.cholesky(_white_covariance(fit))  # information I, so A_j has eigenvalues in [0, 1]
+    scores = unit_scores(fit, fit.gamma_free) @ root  # all at one gamma, tau and sigma2
+    to_gamma = fit.design.to_gamma @ root
     change, cook, leverage = np.empty((J, F)), np.empty(J), np.empty(J)
     step = max(1, CHUNK // (F * max(F, len(fit.design.w))))
-    k = shrinkage(fit) / fit.entering.sigma2
+    theta = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
+    k, x = fit.design.shrinkage(theta), fit.design.standard_x()
     for start in range(0, J, step):
         part = slice(start, start + step)
-        own = _information(fit, root, k[part], part)
+        own = _information(fit, x[part] @ root, k[part], part)
         leverage[part] = np.einsum("jff->j", own)
         left = np.eye(F) - own
         alone = np.linalg.eigvalsh(left)[:, 0] < CARRIED
@@ -77,20 +80,24 @@ def leave_one_out(fit: Fit) -> Influence:
         moved = -np.linalg.solve(left, scores[part, :, None])[:, :, 0]
         moved[alone] = np.nan
         cook[part] = np.where(alone, np.inf, np.einsum("jf,jf->j", moved, moved) / F)
-        change[part] = moved @ root.T
+        change[part] = moved @ to_gamma.T
     return Influence(change, cook, leverage)
 
 
-def _information(fit: Fit, root: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:
-    """Give root' A_j root, A_j = W_j'(D'V^-1 D)W_j, shape (units, F, F)."""
-    design, r = fit.design, fit.design.random
-    dd = design.dd[part]
-    zd = dd[:, r, :]
-    dvd = dd / fit.entering.sigma2 - zd.transpose(0, 2, 1) @ k @ zd
-    x = np.zeros((len(dd), len(design.w), design.n_fixed))
-    for p, (w, columns) in enumerate(zip(design.w, design.columns, strict=True)):
-        x[:, p] = w[part] @ root[columns]
-    return x.transpose(0, 2, 1) @ dvd @ x
+def _white_covariance(fit: Any) -> np.ndarray:
+    """Give the covariance matrix of delta (see `Design.to_gamma`), of a fit or of a posterior's `Point`."""
+    if hasattr(fit, "vcov_white"):
+        return np.asarray(fit.vcov_white)
+    inverse = np.linalg.inv(fit.design.to_gamma)
+    return np.asarray(inverse @ fit.vcov_free @ inverse.T)
+
+
+def _information(fit: Fit, x: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:
+    """Give x'(D*'V^-1 D*)x, shape (units, F, F), for x (units, p, F) and K (units, q, q)."""
+    dd = fit.design.standard_dd[:, :, part].transpose(2, 0, 1)
+    zd = dd[:, : fit.design.n_random]
+    dvd = (dd - zd.transpose(0, 2, 1) @ k @ zd) / fit.entering.sigma2
+    return np.asarray(x.transpose(0, 2, 1) @ dvd @ x)
 
 
 def influence(fit: Fit) -> pd.DataFrame:

@@ -107,14 +107,13 @@ def unit_residuals(fit: Fit) -> UnitResiduals:
             "the model has no random coefficient, so there are no level-2 residuals: add a random effect "
             '(such as "b0 = g00 + u0") to the model'
         )
-    gamma, r = fit.gamma_free, design.random
-    de = design.remaining(gamma)
+    gamma, q = fit.gamma_free, design.n_random
+    de, _ = design.standard_residual(gamma)
     plain = design if fit.variance_model is None else unweighted_design(fit)
-    de_plain = plain.remaining(gamma)
-    mdist, rank = mahalanobis(fit, de[:, r])
+    mdist, rank = mahalanobis(fit, de[:, :q])
     fitted = design.level1_coefficients(gamma)
     inside = within_products(design, fitted)
-    ols, rss, df = _own_regression(plain, de_plain, fitted)
+    ols, rss, df = _own_regression(plain, gamma)
     n, total = design.moments.n, outcome_squares(design)
     return UnitResiduals(
         n=n, eb=residuals_u(fit, de), pv=fit.entering.sigma2 * shrinkage(fit), ols=ols, fitted=fitted,
@@ -163,16 +162,16 @@ def mahalanobis(fit: Fit, de: np.ndarray) -> tuple[np.ndarray, int]:
     ----------
     fit : Fit
     de : ndarray, shape (J, q)
-        Z'(y - X gamma).
+        Z*'(y - X gamma), Z* = Z B, B the `z_basis` of the design.
     """
-    design, r = fit.design, fit.design.random
+    design = fit.design
     theta, _ = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)
     values, vectors = np.linalg.eigh(theta)
     kept = values > SINGULAR * max(1.0, float(values[-1]))
     if not kept.any():
         return np.zeros(design.n_units), 0
-    to_range = fit.system.to_tau / fit.system.e_scale @ vectors[:, kept]
-    g, turn = np.linalg.eigh(to_range.T @ design.dd[:, r[:, None], r] @ to_range)
+    to_range = vectors[:, kept]
+    g, turn = np.linalg.eigh(to_range.T @ design.zz.transpose(2, 0, 1) @ to_range)
     empty = g <= RANK_TOLERANCE * design.n[:, None]  # Z has unit mean square here
     g = np.where(empty, 1.0, g)
     b = np.where(empty, 0.0, np.einsum("jab,ja->jb", turn, de @ to_range) / g)
@@ -219,16 +218,13 @@ def within_products(design: Design, b: np.ndarray) -> np.ndarray:
     return np.maximum(np.einsum("ja,jab,jb->j", v, design.moments.sscp, v, optimize=True), 0.0)
 
 
-def _own_regression(
-    design: Design, de: np.ndarray, fitted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the coefficients (J, q), residual sum of squares and d.f. of each unit's regression of e on Z."""
-    r = design.random
-    moved = fitted - design.level1_coefficients(design.gamma_ols)
-    b, df = design.own_coefficients(de[:, r]), design.n - len(r)
-    ee = design.ee - np.einsum("ja,ja->j", moved, design.de + de)
-    rss = ee - np.einsum("ja,ja->j", b, de[:, r])
-    return b, np.maximum(rss, 0.0), df
+def _own_regression(design: Design, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Regress y - X gamma on Z in each unit: coefficients (J, q), residual sums of squares and d.f."""
+    de, ee = design.standard_residual(gamma)
+    zv = de[:, : design.n_random]
+    own = np.einsum("jab,jb->ja", design.zz_inverse, zv)
+    rss = np.maximum(ee - np.einsum("ja,ja->j", own, zv), 0.0)
+    return own @ design.z_basis.T, rss, design.n - design.n_random
 
 
 def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np.ndarray:
@@ -278,7 +274,7 @@ def eb_coefficients(fit: Fit) -> np.ndarray:
     design = fit.design
     b = design.level1_coefficients(fit.gamma_free)
     if design.n_random:
-        b[:, design.random] += residuals_u(fit, design.remaining(fit.gamma_free))
+        b[:, design.random] += residuals_u(fit, design.standard_residual(fit.gamma_free)[0])
     return b
 
 

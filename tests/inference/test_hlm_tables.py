@@ -9,7 +9,12 @@ import pytest
 
 from hlmbayes.data.two_level import read
 from hlmbayes.equations.model import Model
-from hlmbayes.inference.hlm_tables import components_information, unit_scores
+from hlmbayes.inference.hlm_tables import (
+    components_covariance,
+    components_information,
+    to_data_jacobian,
+    unit_scores,
+)
 from tests.dense import dense
 from tests.small import MODELS, model, small
 
@@ -23,7 +28,9 @@ def test_robust_covariance_equals_dense(name: str) -> None:
     residual = np.linalg.solve(v, rows.y - rows.X @ fit.gamma_free)
     scores = np.array([rows.X[rows.unit == j].T @ residual[rows.unit == j] for j in range(rows.n_units)])
     bread = np.linalg.inv(rows.X.T @ np.linalg.solve(v, rows.X))
-    np.testing.assert_allclose(unit_scores(fit), scores, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(
+        unit_scores(fit), scores @ fit.design.to_gamma, rtol=1e-7, atol=1e-7 * np.abs(unit_scores(fit)).max()
+    )
     sandwich = bread @ scores.T @ scores @ bread
     free = fit.design.free
     np.testing.assert_allclose(fit.vcov_robust, sandwich[np.ix_(free, free)], rtol=1e-7, atol=1e-12)
@@ -46,7 +53,10 @@ def test_information_of_the_variances_is_in_the_units_of_the_data(name: str, met
             derivatives.append(same * (rows.Z @ d @ rows.Z.T))
     derivatives.append(np.eye(len(p)))
     expected = np.array([[0.5 * np.trace(p @ a @ p @ b) for b in derivatives] for a in derivatives])
-    np.testing.assert_allclose(components_information(fit), expected, rtol=1e-6, atol=1e-8)
+    jacobian = to_data_jacobian(fit.system)
+    got, wanted = components_information(fit), jacobian.T @ expected @ jacobian
+    np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-8 * np.abs(wanted).max())
+    np.testing.assert_allclose(components_covariance(fit), np.linalg.inv(expected), rtol=1e-6, atol=1e-8)
 
 
 def test_degrees_of_freedom_follow_what_is_random() -> None:

@@ -138,7 +138,7 @@ def test_predictions_that_do_not_fit_into_memory_are_refused(hsb, post4, monkeyp
 def test_an_effect_names_its_coefficient_and_no_factor_overflows(hsb, post4, make_small):
     assert post4.variance_is_zero("u1").equals(post4.variance_is_zero("b1"))
     data = make_small(n_units=200)
-    data.level1["y"][:] += 1e3 * data.unit
+    data.level1["y"][:] += 1e2 * data.unit
     strong = hlm.Model("y = b0 + r\nb0 = g00 + u0").sample(data, seed=1).variance_is_zero("b0")
     assert strong["log_bayes_factor"] < -800
     assert strong["probability_zero"] == 0.0

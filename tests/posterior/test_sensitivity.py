@@ -65,7 +65,7 @@ def test_figures_have_panels_and_labels(result, hsb, model4):
     assert len(drawn["ranks"].axes) >= 10
     assert [t.get_text() for t in drawn["gamma"].axes[0].get_yticklabels()] == list(model4.gamma_names)
     forest = result.plot(("sd[b1]", "tau[b1,b1]"), fit=fit)
-    assert "REML, the optimum 0.318" in forest.axes[0].get_title(loc="right")
+    assert "REML, the optimum 0.318" in forest.axes[0].get_title(loc="left")
     plt.close("all")
     with pytest.raises(SamplingError, match="not a random coefficient"):
         plots.effects(post, "b7")
