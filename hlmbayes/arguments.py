@@ -16,6 +16,13 @@ def one_or_several(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
+def name_or_none(what: str, got: Any, error: type[HLMError]) -> str | None:
+    """Give a name, or None where there is none; raise ``error`` where it is neither."""
+    if got is not None and (not isinstance(got, str) or not got.strip()):
+        raise error(f"{what} wants the name of a variable, got {got!r}")
+    return got
+
+
 def whole(what: str, got: Any, least: int, error: type[HLMError]) -> int:
     """Give a whole number of at least ``least`` as an int; raise ``error`` where it is none."""
     if isinstance(got, bool) or not isinstance(got, Integral) or got < least:

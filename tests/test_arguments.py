@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.arguments import not_negative, seed_or_none, whole
+from hlmbayes.arguments import not_negative, one_or_several, seed_or_new, seed_or_none, whole
 from hlmbayes.datasets import hsb
 from hlmbayes.errors import EstimationError, HLMError, HypothesisError
 
@@ -65,3 +65,74 @@ def test_options_of_tests(call: Callable[[hlm.Fit], object], data: hlm.TwoLevelD
 def test_the_id_is_one_name_or_two(name: Any) -> None:
     with pytest.raises(HLMError, match="id= wants the name of the id column"):
         hlm.read({"id": [1, 2], "y": [1.0, 2.0]}, id=name)
+
+
+SLOPES = hlm.Model("mathach = b0 + b1*group(ses) + r\nb0 = g00 + g01*sector + u0\nb1 = g10 + u1")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda d, f: hlm.Model.from_formula("y ~ id + (1|id)", data=d),
+        lambda d, f: hlm.Model.from_formula("mathach ~ ses + (1|id)", data=3),
+        lambda d, f: hlm.Model.from_formula("mathach ~ ses + (1|id)", level2=3),
+        lambda d, f: hlm.read({"id": np.array([[1], [2], None], dtype=object)[:2], "y": [1.0, 2.0]}, id="id"),
+        lambda d, f: SLOPES.fit(d, precision=3),
+        lambda d, f: SLOPES.fit(d, variance_known=["ses"]),
+        lambda d, f: SLOPES.fit(d, sigma2=True),
+        lambda d, f: hlm.Weights(1),
+        lambda d, f: hlm.Weights(["ses"]),
+        lambda d, f: hlm.Frequencies(3),
+        lambda d, f: f.wald(3),
+        lambda d, f: f.wald(None),
+        lambda d, f: f.wald({}),
+        lambda d, f: f.wald({"g00": []}),
+        lambda d, f: f.wald({"g01": 1, "gamma01": 2}),
+        lambda d, f: f.test_variable(3),
+        lambda d, f: f.test_variable([]),
+        lambda d, f: f.compare(3),
+        lambda d, f: f.compare(deviance="a", n_parameters=1),
+        lambda d, f: f.variance_explained(3),
+        lambda d, f: f.residuals(True),
+        lambda d, f: f.residuals(2, extra=3),
+        lambda d, f: f.residuals(2, extra=[3]),
+        lambda d, f: f.plausible_range(3),
+        lambda d, f: f.plausible_range(at=3),
+        lambda d, f: f.plausible_range(at={"sector": "a"}),
+        lambda d, f: f.plausible_range(at={"sector": np.nan}),
+        lambda d, f: f.confint("95"),
+        lambda d, f: hlm.moments(d, "schools.csv", model=SLOPES),
+        lambda d, f: hlm.moments(d, id="school", model=SLOPES),
+        lambda d, f: hlm.sample_imputed(SLOPES, [3, 4]),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_words(
+    call: Callable[[hlm.TwoLevelData, hlm.Fit], object], data: hlm.TwoLevelData
+) -> None:
+    with pytest.raises(HLMError):
+        call(data, SLOPES.fit(data))
+
+
+def test_one_name_may_stand_for_a_list(data: hlm.TwoLevelData) -> None:
+    assert hlm.moments(data, columns="mathach", level2="sector").columns == ("mathach",)
+    assert one_or_several("a") == one_or_several(["a"]) == ("a",)
+
+
+def test_a_new_seed_is_a_seed() -> None:
+    assert seed_or_new(3, EstimationError) == 3
+    assert whole("seed", seed_or_new(None, EstimationError), 0, EstimationError) >= 0
+
+
+def test_results_cannot_be_overwritten(data: hlm.TwoLevelData) -> None:
+    fit = SLOPES.fit(data)
+    for values in (fit.gamma_free, fit.tau, fit.vcov_free, fit.components.tau, fit.design.moments.mean):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 1.0
+
+
+def test_fixed_effects_go_by_every_spelling_of_their_names(data: hlm.TwoLevelData) -> None:
+    fit = SLOPES.fit(data)
+    for name in ("gamma01", "G01", "g0_1"):
+        assert fit.wald({name: 1}).chi2 == fit.wald("g01").chi2
+    post = SLOPES.sample(data, priors=hlm.Priors(gamma={"gamma01": hlm.Normal(0, 1)}), seed=1)
+    assert post.target.priors.gamma_precision[1] == 1.0

@@ -168,7 +168,11 @@ def _by_table(ids: np.ndarray, low: int, size: int) -> tuple[np.ndarray, np.ndar
 
 
 def _by_dict(ids: list[Any]) -> tuple[np.ndarray, np.ndarray]:
-    index = {key: code for code, key in enumerate(dict.fromkeys(ids))}
+    try:
+        index = {key: code for code, key in enumerate(dict.fromkeys(ids))}
+    except TypeError:
+        odd = next(value for value in ids if isinstance(value, list | dict | set | np.ndarray))
+        raise DataError(f"Ids must be whole numbers or text, got {odd!r} ({type(odd).__name__}).") from None
     codes = np.fromiter(map(index.__getitem__, ids), dtype=np.intp, count=len(ids))
     distinct = np.empty(len(index), dtype=object)
     distinct[:] = list(index)

@@ -128,11 +128,14 @@ def normality_level2(source: Any) -> Check:
     mdist = data["mdist"].values
     statistic = cramer_von_mises(chdtrc(df, mdist))
     p = cramer_von_mises_p(statistic)
-    correlation = float(np.corrcoef(np.sort(mdist), np.sort(data["chipct"].values))[0, 1])
+    ranked, expected = np.sort(mdist), np.sort(data["chipct"].values)
+    flat = np.ptp(ranked) == 0 or np.ptp(expected) == 0
+    correlation = float("nan") if flat else float(np.corrcoef(ranked, expected)[0, 1])
     ok = p >= ALPHA
     verdict = (
         f"the units' distances (mdist) {'follow' if ok else 'do not follow'} the chi-square distribution "
-        f"that normal random effects give (p {_p(p)}; Q\u2013Q correlation {correlation:.3f})."
+        f"that normal random effects give (p {_p(p)}"
+        + (")." if flat else f"; Q\u2013Q correlation {correlation:.3f}).")
         + ("" if ok else " See plots.chi2_qq; robust standard errors are the safer ones.")
     )
     table = _frame(

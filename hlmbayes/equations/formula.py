@@ -37,8 +37,13 @@ def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> tuple[s
     where = f'formula "{" ".join(text.split())}"'
     reader = _Reader(where, _tokens(where, text))
     outcome, fixed, random = reader.formula()
+    if data is not None and not (hasattr(data, "id_name") and hasattr(data, "is_level2")):
+        fail("", f"data= wants what hlmbayes.read gives, got {type(data).__name__}")
     if data is not None and not same_name(random.group, data.id_name):
         fail(where, f"the data's units are {data.id_name}, got (... | {random.group})")
+    used = [str(p.variable) for product in (*fixed, *random.products) for p in product]
+    if any(same_name(name, random.group) for name in used):
+        fail(where, f"{random.group} identifies the units: it cannot be a predictor")
     known = _level2_names(where, outcome, fixed, random.products, level2, data)
     return outcome, numbered(_terms(where, fixed, random.products, known))
 
@@ -230,7 +235,7 @@ def _level2_names(
     """Names (casefolded) of the level-2 variables: as said, as the data say, or as the formula implies."""
     variables = {str(p.variable).casefold(): str(p.variable) for q in (*fixed, *random) for p in q}
     if level2 is not None:
-        names = [] if isinstance(level2, str) else list(level2)
+        names = list(level2) if isinstance(level2, Iterable) and not isinstance(level2, str) else [level2]
         if isinstance(level2, str) or not all(isinstance(name, str) for name in names):
             fail("", 'level2 is a list of names, such as level2=["sector", "meanses"]')
         missing = ", ".join(name for name in names if name.casefold() not in variables)

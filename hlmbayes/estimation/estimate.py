@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..arguments import not_negative, whole
+from ..arguments import name_or_none, not_negative, whole
 from ..equations.model import Model
 from ..errors import DataError, EstimationError
 from ..likelihood.criterion import degrees_of_freedom
@@ -76,6 +76,8 @@ def fit(
     max_iterations = whole("max_iterations", max_iterations, 1, EstimationError)
     stopval = not_negative("stopval", stopval, EstimationError)
     accel = whole("accel", accel, 0, EstimationError)
+    name_or_none("precision=", precision, EstimationError)
+    name_or_none("variance_known=", variance_known, EstimationError)
     weighting = (weights, frequency, precision, variance_known, sigma2)
     if any(w is not None for w in weighting) or (isinstance(data, Moments) and data.weighted):
         from .weighted_fit import fit_weighted

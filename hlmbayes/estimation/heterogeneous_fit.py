@@ -22,7 +22,7 @@ from .heterogeneous import (
 )
 from .hlm_path import Iteration, at_gamma, data_scale, hlm_loglik, root_of, to_data, to_standard
 from .newton import Minimum, Point, minimise
-from .optimum import evaluation, optimum
+from .optimum import NO_RESIDUAL, evaluation, optimum
 
 LARGEST_LOG_RANGE = 50.0  # of log(sigma2) between rows: beyond it the weights leave double precision
 DIFFERENCE = 1e-5  # step of the forward difference of the analytic score in alpha
@@ -81,6 +81,12 @@ def joint_optimum(design: Design, groups: Groups, reml: bool, sigma2: float) -> 
     state = found.point.extra
     if not isinstance(state, State):
         raise EstimationError("log(sigma2) has no optimum: a variable's effect on it grows without bound")
+    if np.min(groups.covariates @ state.alpha) < np.log(sigma2) + np.log(NO_RESIDUAL):
+        raise EstimationError(
+            "log(sigma2) has no optimum: some rows can be fitted exactly, and the likelihood grows without "
+            "bound as their level-1 variance goes to zero. Is the outcome constant in them, or a copy of a "
+            "predictor?"
+        )
     return state, found
 
 

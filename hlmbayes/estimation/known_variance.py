@@ -55,7 +55,8 @@ def fit_fixed_sigma2(model: Model, data: Any, sigma2: float, reml: bool) -> Fit:
     EstimationError
         A value that is no variance.
     """
-    if not (isinstance(sigma2, int | float | np.number) and 0 < float(sigma2) < np.inf):
+    number = isinstance(sigma2, int | float | np.number) and not isinstance(sigma2, bool)
+    if not (number and 0 < float(sigma2) < np.inf):
         raise EstimationError(f"sigma2= wants the level-1 variance, a number above 0, got {sigma2!r}")
     design = build_design(model, moments_for(model, data))
     rows = None if isinstance(data, Moments) else data

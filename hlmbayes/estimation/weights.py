@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..arguments import name_or_none
 from ..errors import DataError, HypothesisError
 from ..unit_moments.record import Moments, moments_of, unit_moments
 
@@ -74,6 +75,8 @@ class Weights:
     level1_is: Literal["conditional", "total"] = "conditional"
 
     def __post_init__(self) -> None:
+        for what in ("level1", "level2"):
+            name_or_none(f"Weights: {what}=", getattr(self, what), DataError)
         if self.level1 is None and self.level2 is None:
             raise DataError(
                 "Weights() names no variable: wanted level1=, level2= or both; for an unweighted fit leave "
@@ -100,6 +103,8 @@ class Frequencies:
     level2: str | None = None
 
     def __post_init__(self) -> None:
+        for what in ("level1", "level2"):
+            name_or_none(f"Frequencies: {what}=", getattr(self, what), DataError)
         if self.level1 is None and self.level2 is None:
             raise DataError("Frequencies() names no variable: wanted level1=, level2= or both")
 

@@ -19,11 +19,13 @@ from ..estimation.weights import refuse_weighted
 from ..labels import Sentence
 from .boundary import boundary_p_value
 from .hypotheses import p_text
-from .least_squares import loglik_on_hlms_constant
+from .least_squares import loglik_on_hlms_constant, unweighted_design
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
     from ..posterior.target import Target
+
+SAME_COLUMNS = 1e-6  # between the log-determinants of the same columns of X
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -154,7 +156,8 @@ def compare_stored(
         As many parameters in both, or numbers that cannot be a deviance and a count.
     """
     refuse_weighted(fit, "a test of deviances", "sampling")
-    if not np.isfinite(deviance) or n_parameters != int(n_parameters) or n_parameters < 1:
+    numbers = all(isinstance(v, int | float | np.number) for v in (deviance, n_parameters))
+    if not numbers or not np.isfinite(deviance) or n_parameters != int(n_parameters) or n_parameters < 1:
         raise HypothesisError(
             f"a stored model needs its deviance and its number of parameters, got {deviance!r} "
             f"and {n_parameters!r}"
@@ -216,6 +219,9 @@ def _count(n: int) -> str:
 
 def refuse_different_data(fit: Fit | Target, other: Fit | Target) -> None:
     """Raise where two fits (or a posterior's target) were not made from the same rows of the same outcome."""
+    for each in (fit, other):
+        if not hasattr(each, "design"):
+            raise HypothesisError(f"a Fit is wanted to compare with, got {type(each).__name__}")
     a, b = fit.design, other.design
     if a.model.outcome.lower() != b.model.outcome.lower():
         raise HypothesisError(
@@ -257,6 +263,17 @@ def _refuse_different_likelihood(fit: Fit, other: Fit) -> None:
             "the models differ in their fixed effects and were fitted by REML: such deviances belong to "
             'different likelihoods. Fit both with method="ML" to compare them'
         )
+    if fit.method == "REML" and abs(_log_xx(fit) - _log_xx(other)) > SAME_COLUMNS:
+        raise HypothesisError(
+            "the predictors of the fixed effects have other values in the one fit than in the other (another "
+            "scale?), and REML deviances depend on them. Fit both to the same columns"
+        )
+
+
+def _log_xx(fit: Fit) -> float:
+    """Give log|X'X|, which does not depend on the order of the columns."""
+    bases = unweighted_design(fit).bases
+    return float(-2.0 * (np.log(bases.whitener.diagonal()).sum() + np.log(bases.scale).sum()))
 
 
 Term = tuple[tuple[str | None, str], tuple[str | None, str]]

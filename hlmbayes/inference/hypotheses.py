@@ -184,9 +184,14 @@ def contrast_matrix(fit: Fit, hypothesis: Mapping[str, Any] | Sequence[Any] | np
     names = fit.model.gamma_names
     if isinstance(hypothesis, str):
         hypothesis = {hypothesis: 1.0}
-    if isinstance(hypothesis, Mapping):
+    if isinstance(hypothesis, Mapping) and hypothesis:
         return _from_mapping(names, hypothesis)
-    if len(hypothesis) and all(isinstance(item, str) for item in hypothesis):
+    if not isinstance(hypothesis, Sequence | np.ndarray) or not len(hypothesis):
+        raise HypothesisError(
+            'a hypothesis names fixed effects with numbers, {"g01": [1, 0], "g11": [0, 1]}, or has rows of a '
+            f"number for each of them; got {hypothesis!r}"
+        )
+    if all(isinstance(item, str) for item in hypothesis):
         return _from_mapping(names, dict(zip(hypothesis, np.eye(len(hypothesis)), strict=True)))
     try:
         matrix = np.atleast_2d(np.asarray(hypothesis, dtype=float))
@@ -219,7 +224,7 @@ def _from_mapping(names: Sequence[str], hypothesis: Mapping[str, Any]) -> np.nda
         except (TypeError, ValueError):
             raise HypothesisError(f"{name}: a number or a list of numbers is wanted, got {value!r}") from None
     lengths = {len(column) for column in columns.values() if column.ndim == 1}
-    if len(lengths) != 1 or any(column.ndim != 1 for column in columns.values()):
+    if len(lengths) != 1 or lengths == {0} or any(column.ndim != 1 for column in columns.values()):
         raise HypothesisError(
             "every gamma of a hypothesis needs one number per row of it; got "
             + ", ".join(f"{name}: {column.size}" for name, column in columns.items())
@@ -291,7 +296,9 @@ def variable_test(
     HypothesisError
         The model has no such variable, or no fixed effect of it.
     """
-    wanted = [name] if isinstance(name, str) else list(name)
+    wanted = [name] if isinstance(name, str) else list(name) if isinstance(name, Sequence) else []
+    if not wanted or not all(isinstance(one, str) for one in wanted):
+        raise HypothesisError(f"the name of a variable, or several, is wanted, got {name!r}")
     variables = {v for one in wanted for v in _variables(fit, one)}
     rows = []
     index = 0

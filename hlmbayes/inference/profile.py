@@ -13,12 +13,13 @@ stands in its first rows:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import chdtri, ndtri, stdtrit
 
+from ..errors import EstimationError
 from ..estimation.newton import Minimum, Point, minimise
 from ..estimation.weights import refuse_weighted
 from ..likelihood.criterion import criterion, observed_information, profiled_sigma2
@@ -28,6 +29,9 @@ from .variance_explained import check_level, refuse_heterogeneous
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
     from ..estimation.heterogeneous import VarianceModel
+
+
+MISSED = "not available"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def intervals(fit: Fit, *, level: float = 0.95) -> tuple[Interval, ...]:
     names, q = fit.random_names, len(scale)
     found: list[Interval] = []
     for a in range(q):
-        sd = float(np.sqrt(p.tau[a, a]))
+        sd = float(np.sqrt(max(p.tau[a, a], 0.0)))
         low, high = _limits(p, sd, (0.0, np.inf), _sd_chart, (a,))
         unit = e / scale[a]
         sd, low, high = (float(v * unit) for v in (sd, low, high))
@@ -94,7 +98,7 @@ def intervals(fit: Fit, *, level: float = 0.95) -> tuple[Interval, ...]:
     sigma, low, high = (float(np.exp(0.5 * v)) * e for v in (np.log(p.sigma2), low, high))
     found.append(Interval("sigma", sigma, low, high, "profile"))
     found.append(Interval("sigma2", sigma**2, low**2, high**2, "profile"))
-    return tuple(found)
+    return tuple(i if i.low == i.low and i.high == i.high else replace(i, method=MISSED) for i in found)
 
 
 def alpha_intervals(found: VarianceModel, *, level: float) -> tuple[Interval, ...]:
@@ -181,8 +185,15 @@ def _limits(
     chart: Callable[..., Chart],
     pair: tuple[int, ...],
 ) -> tuple[float, float]:
-    """Find where the profile deviance reaches the cut, on both sides of the estimate."""
-    return _limit(p, estimate, bounds[0], chart, pair), _limit(p, estimate, bounds[1], chart, pair)
+    """Find where the profile deviance reaches the cut, on both sides of the estimate; nan where it fails."""
+
+    def limit(bound: float) -> float:
+        try:
+            return _limit(p, estimate, bound, chart, pair)
+        except (EstimationError, np.linalg.LinAlgError):  # columns so scaled that the search is lost
+            return float("nan")
+
+    return limit(bounds[0]), limit(bounds[1])
 
 
 def _limit(
@@ -194,6 +205,7 @@ def _limit(
     start = _first_free(p, order, chart)
     known: dict[float, tuple[float, np.ndarray]] = {}
 
+    @np.errstate(all="ignore")  # a search may leave the numbers there are: its limit is then not available
     def rise(c: float) -> float:
         if c not in known:
             nearest = min(known, key=lambda k: abs(k - c), default=None)
@@ -217,6 +229,8 @@ def _limit(
     if reach == 0 or (outside >= 0.999 * reach and rise(bound) <= 0):
         return bound
     outside = reach if outside >= 0.999 * reach else outside
+    if rise(estimate + side * inside) >= 0:  # the constrained search misses even the optimum itself
+        return float("nan")
     tolerance = 1e-9 * max(outside, 1e-6)
     root = brentq(lambda d: rise(estimate + side * d), inside, outside, xtol=tolerance, rtol=1e-9)
     return estimate + side * float(root)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -229,7 +230,7 @@ def middle_of(
     HypothesisError
         No such coefficient, one without a random effect, or a predictor it does not have.
     """
-    name = coefficient.strip().lower()
+    name = str(coefficient).strip().lower()
     random = [model.coefficients[r] for r in design.random]
     own = next((c for c in random if c.name == name), None)
     if own is None:
@@ -238,7 +239,13 @@ def middle_of(
             f"{coefficient} {kind}; coefficients that do, and so have a plausible range: "
             f"{', '.join(c.name for c in random) or 'none'}"
         )
-    values = {str(key).lower(): float(value) for key, value in (at or {}).items()}
+    if at is not None and not isinstance(at, Mapping):
+        raise HypothesisError(f'at= wants values of level-2 predictors, {{"sector": 1}}, got {at!r}')
+    values: dict[str, float] = {}
+    for key, value in (at or {}).items():
+        if not isinstance(value, Real) or not np.isfinite(value):
+            raise HypothesisError(f"at={key!r}: a number is wanted, got {value!r}")
+        values[str(key).lower()] = float(value)
     weights, used = {}, {}
     for gamma in own.gammas:
         variable = gamma.predictor.variable
@@ -313,5 +320,5 @@ def refuse_heterogeneous(fit: Fit, what: str) -> None:
 
 def check_level(level: float) -> None:
     """Raise unless a confidence level is a share between 0 and 1."""
-    if not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise HypothesisError(f"level={level!r}: a share between 0 and 1 is wanted, for example 0.95")

@@ -416,7 +416,7 @@ def _bases(
             ) from None
         raise EstimationError(
             f"the fixed effects {', '.join(names)} cannot be told apart: their columns are collinear. "
-            "Take one of them out"
+            "Take one of them out, or centre variables that vary little about a large mean, grand(x)"
         ) from None
 
 

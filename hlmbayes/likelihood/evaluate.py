@@ -33,7 +33,6 @@ __all__ = [
     "System",
     "cholesky_planes",
     "evaluate",
-    "expand_x",
     "solve_planes",
     "standardise",
 ]
@@ -309,17 +308,4 @@ def _products(planes: np.ndarray) -> np.ndarray:
     for a in range(n):
         np.multiply(planes[a], planes[a:], out=result[at : at + n - a])
         at += n - a
-    return result
-
-
-# --- matrices per unit, for other modules -----------------------------------------------------------
-
-
-def expand_x(system: System, planes: np.ndarray) -> np.ndarray:
-    """Carry (q, p, J) in the basis of D to (q, F, J) in the fixed effects: times W_j."""
-    q, _, J = planes.shape
-    result = np.zeros((q, system.n_fixed, J))
-    for c, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
-        if len(columns):
-            result[:, columns] += planes[:, c, None, :] * w
     return result

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import one_or_several
 from ..data.columns import find_column, suggest
 from ..errors import OutputError
 from .quantities import row_residuals, rows_of, unit_residuals
@@ -53,9 +54,12 @@ def residuals(fit: Fit, level: int, extra: str | Sequence[str] = ()) -> pd.DataF
     OutputError
         An unknown level or variable; no random coefficient; level 1 of a fit made from moments.
     """
-    if level not in (1, 2):
+    if isinstance(level, bool) or level not in (1, 2):
         raise OutputError(f"residuals exist at level 1 and level 2, got level={level!r}")
-    names = [extra] if isinstance(extra, str) else list(extra)
+    names = one_or_several(extra) if isinstance(extra, Iterable) else (extra,)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        raise OutputError(f"extra= wants names of variables, got {odd[0]!r}")
     return level2_frame(fit, names) if level == 2 else level1_frame(fit, names)
 
 

@@ -34,7 +34,10 @@ def open_source(source: Any, engine: str | None) -> Any:
     if find_spec(PACKAGES[engine]) is None:
         raise DataError(_install(PACKAGES[engine], f"For engine={engine!r}"))
     with engine_errors(source):
-        return _narwhals(READERS[engine](paths, _format(paths))).lazy()
+        frame = _narwhals(READERS[engine](paths, _format(paths))).lazy()
+        if not frame.collect_schema().names():
+            raise DataError(f"{', '.join(paths)} cannot be read: there is no such file, or no column in it")
+    return frame
 
 
 @contextmanager

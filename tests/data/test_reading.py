@@ -374,3 +374,62 @@ def test_parquet_of_arrow_with_text_ids_in_several_chunks(tmp_path):
     joined = hlm.read(pa.concat_tables([table.slice(0, 1), table.slice(2)]))
     assert joined.unit_ids.tolist() == ["a", "b"]
     assert joined.unit.tolist() == [1, 0, 0]
+
+
+def test_ids_of_a_csv_that_are_one_number_written_in_two_ways_are_two_units(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f'"{u}",{k}.5,{k}' for u in ("1.1", "1.10", "6", "06", " 7") for k in range(3)]
+    path.write_text("ID,X,Y\n" + "\n".join(rows) + "\n")
+    data = hlm.read(path, id="id")
+    assert list(data.unit_ids) == ["06", "1.1", "1.10", "6", "7"]
+    assert data.notes == (
+        "ids of a.csv that are the same number, but written differently, are different units: "
+        "1.1 and 1.10, 6 and 06",
+    )
+
+
+def test_ids_of_a_csv_that_are_numbers_stay_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("ID,Y\n" + "".join(f"{u:03d},{k}\n" for u in (1, 2, 10) for k in range(2)))
+    data = hlm.read(path, id="id")
+    assert list(data.unit_ids) == [1, 2, 10]
+    assert data.notes == ()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_blanks_in_a_csv_are_missing_values(tmp_path: Path, delimiter: str) -> None:
+    path, comma = tmp_path / "a.csv", "," if delimiter == ";" else "."
+    rows = [(1, f"0{comma}5", 1), (1, " ", 2), (1, ".", 3), (2, f" 2{comma}25 ", 4), (2, "", 5)]
+    path.write_text(
+        "ID;X;Y\n".replace(";", delimiter) + "".join(delimiter.join(map(str, row)) + "\n" for row in rows)
+    )
+    x = hlm.read(path, id="id").level1_column("x")
+    np.testing.assert_array_equal(x, [0.5, np.nan, np.nan, 2.25, np.nan])
+    path.write_text(f"ID{delimiter}X\n1{delimiter} \n1{delimiter}a5\n2{delimiter}1\n")
+    with pytest.raises(DataError, match="1 of 3 values are not numbers, for example 'a5' in row 2"):
+        hlm.read(path, id="id").level1_column("x")
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+def test_long_ids_are_not_rounded(step: int) -> None:
+    ids = [12345678901234567890 + step * (k // 4) for k in range(20)]
+    columns = {"id": np.array(ids, dtype=object), "y": np.arange(20.0)}
+    assert hlm.read(columns, id="id").n_units == 5
+    assert hlm.read(pd.DataFrame(columns), id="id").n_units == 5
+    decimal = [Decimal(i) for i in ids]
+    assert hlm.read({"id": np.array(decimal, dtype=object), "y": np.arange(20.0)}, id="id").n_units == 5
+
+
+def test_text_ids_meet_numbers_digit_by_digit() -> None:
+    text = np.array(["9007199254740993"] * 2 + ["2.0"] * 2 + [" 007"] * 2, dtype=object)
+    units = {"id": np.array([9007199254740992, 9007199254740993, 2, 7]), "w": np.arange(4.0)}
+    data = hlm.read({"id": text, "y": np.arange(6.0)}, units, id="id")
+    np.testing.assert_array_equal(data.level2_column("w")[data.unit], [1, 1, 2, 2, 3, 3])
+    for odd in ("1_0", "inf", "nan", "0x1"):
+        with pytest.raises(DataError, match="are not numbers"):
+            hlm.read({"id": np.array([odd, "2"], dtype=object), "y": [1.0, 2.0]}, units, id="id")
+
+
+def test_an_infinite_id_is_missing() -> None:
+    with pytest.raises(DataError, match="missing"):
+        hlm.read({"id": np.array([1, np.inf, 2], dtype=object), "y": [1.0, 2.0, 3.0]}, id="id")

@@ -129,3 +129,11 @@ def test_a_variable_that_is_raw_in_one_equation_and_centred_in_another() -> None
     )
     (held,) = predict(fit, "x")
     np.testing.assert_allclose(held.y, g["g00"] + mean * g["g01"] + g["g10"] * held.x)
+
+
+def test_a_variable_is_held_at_one_value() -> None:
+    fit = hlm.Model("y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10").fit(small(3).data())
+    for values in ([-1, 1], "quartiles"):
+        with pytest.raises(OutputError, match="can be held at one value"):
+            predict(fit, "x", at={"w": values})
+    assert len(predict(fit, "x", at={"w": [1]})) == 1

@@ -209,3 +209,31 @@ def test_intervals_of_the_coefficients_of_log_sigma2() -> None:
     np.testing.assert_allclose(table["low"][-2:], found.alpha - 1.959964 * found.se, rtol=1e-6)
     np.testing.assert_allclose(table["high"][-2:], found.alpha + 1.959964 * found.se, rtol=1e-6)
     assert set(table["method"][-2:]) == {"normal"}
+
+
+def test_rows_that_are_fitted_exactly_leave_no_optimum() -> None:
+    rng = np.random.default_rng(0)
+    unit, early = np.repeat(np.arange(20), 8), np.tile(np.arange(8) < 2, 20)
+    level = rng.normal(size=20)[unit]
+    y = np.where(early, level, level + rng.normal(size=160))
+    data = hlm.read({"id": unit, "y": y, "early": early.astype(float)})
+    with pytest.raises(EstimationError, match="the likelihood grows without bound"):
+        Model("y = b0 + r\nb0 = g00 + u0\nlog(sigma2) = a0 + a1*early").fit(data)
+
+
+def test_the_reason_for_stopping_is_that_of_the_macro_iterations() -> None:
+    data = small(53, n_units=15, sd=1.5).data()
+    m = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10\nlog(sigma2) = a0 + a1*d")
+    stopped = m.fit(data, algorithm="hlm", method="ML", max_iterations=2)
+    assert not stopped.converged
+    assert "maximum number of iterations was reached" in stopped.stop_reason
+    assert m.fit(data, algorithm="hlm", method="ML").stop_reason.endswith(
+        "small change in likelihood function"
+    )
+
+
+def test_a_model_of_the_variances_prints_its_coefficients() -> None:
+    data = small(53, n_units=15, sd=1.5).data()
+    fit = Model("y = b0 + r\nb0 = g00 + u0\nlog(sigma2) = a0 + a1*d").fit(data)
+    assert f"log(sigma2): a0 {fit.variance_model.alpha[0]:.8g}, a1 " in repr(fit)
+    assert "sigma2 nan" not in repr(fit)

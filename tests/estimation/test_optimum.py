@@ -97,7 +97,7 @@ def test_many_units_that_need_no_second_search_have_no_higher_maximum(
         data = data_of({"y": y, "x": x}, unit)
         system = standardise(build_design(Model(SLOPES), moments_for(Model(SLOPES), data)))
         alone = optimum(system, True, thorough=False)
-        no_difference = module._weighting_makes_no_difference(system, True, alone, None)
+        no_difference = module._weighting_makes_no_difference(system, alone, None)
         with monkeypatch.context() as always:
             always.setattr(module, "_weighting_makes_no_difference", lambda *_: False)
             gain = alone.point.value - optimum(system, True).point.value

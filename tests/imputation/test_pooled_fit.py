@@ -381,3 +381,29 @@ def test_pooling_is_refused_where_one_data_set_is_needed(frame, tmp_path, capsys
     file.write_text(COMMANDS + "plausvals:PV2\n")
     assert main(["plot", str(file), *where, "--out", str(tmp_path)]) == 2
     assert "no figures of pooled data sets" in capsys.readouterr().err
+
+
+def test_a_singular_covariance_is_refused_as_by_a_fit():
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(3), 6)
+    sets = [
+        hlm.read(
+            {
+                "id": unit,
+                "x": (x := rng.normal(size=18)),
+                "z": rng.normal(size=18),
+                "y": x + rng.normal(size=18) + unit,
+            },
+            id="id",
+        )
+        for _ in range(2)
+    ]
+    model = hlm.Model("y = b0 + b1*x + b2*z + r\nb0 = g00 + u0\nb1 = g10\nb2 = g20")
+    pooled = hlm.fit_imputed(model, sets)
+    with pytest.raises(HypothesisError, match="singular"):
+        pooled.wald(np.eye(3))
+
+
+def test_one_outcome_alone_is_too_few(sets):
+    with pytest.raises(DataError, match="1 outcome"):
+        hlm.fit_imputed(MODEL, sets[0], outcomes="y")

@@ -324,3 +324,33 @@ def test_failed_data_sets_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_deviance", never)
     with pytest.raises(HypothesisError, match="none of the simulated data sets"):
         simple.compare(general, bootstrap=5, seed=1)
+
+
+def test_no_bootstrap_of_a_level1_variance_that_varies() -> None:
+    source = small(53, n_units=15, sd=1.5)
+    plain, noisy = (
+        Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10" + more).fit(source.data(), method="ML")
+        for more in ("", "\nlog(sigma2) = a0 + a1*d")
+    )
+    with pytest.raises(HypothesisError, match="needs one level-1 variance"):
+        plain.compare(noisy, bootstrap=10, seed=1)
+
+
+def test_a_bootstrap_that_is_not_done_is_said() -> None:
+    data = small(5, n_units=20).data()
+    one = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10").fit(data, method="ML")
+    two = Model("y = b0 + b1*z + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(data, method="ML")
+    test = one.compare(two, bootstrap=10, seed=1)
+    assert test.p_bootstrap is None
+    assert "There is no bootstrap" in str(test)
+
+
+def test_reml_deviances_of_other_values_of_a_predictor_are_not_compared() -> None:
+    here, there = small(5, n_units=20), small(5, n_units=20)
+    there.columns["x"] = 1000.0 * there.columns["x"]
+    text = "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10"
+    a, b = Model(text + " + u1").fit(here.data()), Model(text).fit(there.data())
+    with pytest.raises(HypothesisError, match="other values in the one fit than in the other"):
+        a.compare(b)
+    a, b = (Model(t).fit(s.data(), method="ML") for t, s in ((text + " + u1", here), (text, there)))
+    assert a.compare(b).df == 2

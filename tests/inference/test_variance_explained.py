@@ -200,3 +200,15 @@ def test_sampling_weights_have_the_interval_of_the_sandwich() -> None:
     assert fit.boundary
     assert np.isnan(fit.icc().low)
     assert "No interval" in str(fit.icc())
+
+
+def test_the_same_coefficient_is_that_of_the_same_predictor() -> None:
+    data = small(6, n_units=25, sd=1.5).data()
+    base = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(data)
+    model = Model("y = b0 + b1*z + b2*x + r\nb0 = g00 + g01*w + u0\nb1 = g10\nb2 = g20 + u2").fit(data)
+    found = model.variance_explained(base)
+    assert found.level2["b2"] == pytest.approx(1.0 - model.tau["b2", "b2"] / base.tau["b1", "b1"])
+    assert set(found.level2) == {"b0", "b2"}
+    other = Model("y = b0 + b1*group(x) + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(data)
+    assert set(other.variance_explained(base).level2) == {"b0"}
+    assert "b1: not random in the base model" in str(other.variance_explained(base))

@@ -12,7 +12,7 @@ from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood import evaluate as likelihood
 from hlmbayes.likelihood import orthonormal, planes, system
 from hlmbayes.likelihood.design import build_design, scatter_x
-from hlmbayes.likelihood.evaluate import Evaluation, evaluate, expand_x, standardise
+from hlmbayes.likelihood.evaluate import Evaluation, evaluate, standardise
 from tests.small import MODELS, model, small
 
 
@@ -100,7 +100,9 @@ def test_information_of_a_caller_is_added_to_the_data(name: str) -> None:
 def test_sums_in_the_fixed_effects_equal_sums_over_units(name: str) -> None:
     s = made(name)
     at = evaluate(s, root(s.n_random))
-    k = expand_x(s, reduced(s, root(s.n_random))[:, :-1])
+    k = reduced(s, root(s.n_random))[:, :-1]
+    x = np.einsum("fpu,uj->fpj", s.loading, s.level2)
+    k = np.einsum("apj,fpj->afj", k, x)
     np.testing.assert_allclose(at.kk, np.einsum("afj,bgj->abfg", k, k), rtol=1e-9, atol=1e-9)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import HLMError, HLMWarning, HypothesisError, SamplingError
+from tests.posterior.conftest import EQUATIONS
 
 MODELS = {
     "1": "mathach = b0 + r\nb0 = g00 + u0",
@@ -291,3 +292,66 @@ def test_a_warning_points_at_the_line_that_led_to_it(hsb, model4):
     with pytest.warns(HLMWarning, match="DO NOT USE") as caught:
         model4.sample(hsb, seed=1, draws=25)
     assert caught[0].filename == __file__
+
+
+def test_a_predictor_far_from_its_zero_is_warned_of(make_small):
+    data = make_small(n_units=40)
+    data.level1["x1"][:] += 20.0
+    model = hlm.Model(EQUATIONS[2].replace("; ", "\n"))
+    with pytest.warns(HLMWarning, match=r"x1 has its zero .* centre it, grand\(x1\) or group\(x1\)"):
+        post = model.sample(data, seed=1)
+    assert "centre it" in post.target.priors.describe()
+    centred = hlm.Model(EQUATIONS[2].replace("; ", "\n").replace("b1*x1", "b1*grand(x1)"))
+    assert centred.sample(data, seed=1).target.priors.cautions == ()
+
+
+def test_what_cannot_be_sampled_or_shown_is_said(make_small):
+    data = make_small(n_units=20)
+    means = hlm.Model("y = b0 + r\nb0 = g00 + u0")
+    with pytest.raises(SamplingError, match="tune must be a whole number of at least 1"):
+        means.sample(data, seed=1, sampler="nuts", tune=0)
+    post = means.sample(data, seed=1)
+    for call in (
+        lambda: post[3], lambda: post.variance_is_zero(1), lambda: post.compare(3), lambda: post.draws("foo"),
+        lambda: post.rerun(marginal=False), lambda: post.rerun(foo=1), lambda: post.plausible_range(0),
+        lambda: hlm.plots.ranks(means.fit(data)), lambda: hlm.plots.gamma_forest(3),
+        lambda: hlm.plots.predictive_by_unit(3), lambda: post.save("/nowhere/at/all.nc"),
+        lambda: hlm.InverseWishart(4, [[np.inf, 0], [0, 1]]),
+    ):  # fmt: skip
+        with pytest.raises(HLMError):
+            call()
+    assert post.rerun(priors=None).priors.gamma is None
+    assert post.rerun(seed=None).settings.seed != post.settings.seed
+    data.level1["y"][:] = data.unit
+    with pytest.raises(HLMError, match="the rows inside the units fit exactly"):
+        means.sample(data, seed=1)
+
+
+def test_only_a_fit_of_the_same_model_stands_beside_a_posterior(make_small):
+    data = make_small(n_units=25)
+    model = hlm.Model(EQUATIONS[2].replace("; ", "\n"))
+    post = model.sample(data, seed=1)
+    post.compare(model.fit(data, algorithm="hlm"))
+    for other in ("b1*group(x1)", "b1*grand(x1)"):
+        fit = hlm.Model(model.equations().replace("b1*x1", other)).fit(data)
+        for call in (
+            post.compare,
+            lambda f: hlm.plots.tau_pair(post, f),
+            lambda f: hlm.plots.gamma_forest(post, f),
+        ):
+            with pytest.raises(SamplingError, match="not of the same model"):
+                call(fit)
+
+
+def test_a_posterior_without_random_effects_is_checked_and_drawn(make_small):
+    post = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00\nb1 = g10").sample(make_small(), seed=1)
+    assert "normality of level-1 residuals" in [c.name for c in post.check()]
+    hlm.plots.predicted(post, "x1")
+    hlm.plots.level1_qq(post)
+    hlm.sensitivity(post.model, make_small(), {"a": hlm.Priors()}, seed=1).plot()
+
+
+def test_a_prior_without_bounds_says_so(make_small):
+    wide = hlm.Priors(sd=hlm.InverseGamma(0.001, 0.001))
+    with pytest.warns(HLMWarning, match="no finite numbers"):
+        hlm.prior_predictive(hlm.Model("y = b0 + r\nb0 = g00 + u0"), make_small(), wide, seed=1)

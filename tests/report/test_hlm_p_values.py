@@ -44,3 +44,9 @@ def test_they_are_close_to_the_truth(t: float) -> None:
     assert z_p_value(t) == pytest.approx(2 * ndtr(-abs(t)), abs=5.1e-4)
     assert t_p_value(t, 50) == pytest.approx(2 * stdtr(50, -abs(t)), abs=1e-3)
     assert chi2_p_value(10 + t, 10) == pytest.approx(chdtrc(10, 10 + t), abs=2e-3)
+
+
+@pytest.mark.parametrize("df", [2, 5, 22, 99])
+@pytest.mark.parametrize("t", [0.3, 2.0, 6.0])
+def test_where_degrees_of_freedom_are_few_a_t_ratio_has_its_accurate_p_value(df: int, t: float) -> None:
+    assert t_p_value(t, df) == pytest.approx(2.0 * stdtr(df, -t), rel=1e-12)

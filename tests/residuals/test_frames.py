@@ -118,3 +118,15 @@ def test_extra_level2_variables_may_have_missing_values() -> None:
     frame = model("slopes").fit(raw.data()).residuals(extra="v")
     assert np.isnan(frame["v"].iloc[2])
     assert frame["v"].notna().sum() == 15
+
+
+def test_a_level2_predictor_of_the_name_of_a_level1_variable_is_there_too() -> None:
+    rng = np.random.default_rng(2)
+    unit = np.repeat(np.arange(12), 5)
+    units = {"id": np.arange(12), "x": rng.normal(size=12)}
+    rows = {"id": unit, "x": rng.normal(size=60), "y": rng.normal(size=60) + rng.normal(size=12)[unit]}
+    fit = hlm.Model("y = b0 + r\nb0 = g00 + g01*x + u0").fit(hlm.read(rows, units, id="id"))
+    frame = fit.residuals(1, extra="x")
+    np.testing.assert_array_equal(frame["x"], rows["x"])
+    np.testing.assert_array_equal(frame["x2"], units["x"][unit])
+    assert frame.attrs["labels"]["x2"] == "x of level 2"

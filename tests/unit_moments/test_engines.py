@@ -254,3 +254,22 @@ def test_level2_variables_of_log_sigma2_are_taken_too() -> None:
     taken = hlm.moments(frame, model=m)
     assert list(taken.level2) == ["v"]
     assert m.fit(taken).deviance == pytest.approx(m.fit(hlm.read(frame, id="id")).deviance, abs=1e-9)
+
+
+def test_folders_pairs_of_names_and_missing_files(tmp_path) -> None:
+    need("duckdb")
+    source, m = small(4), model("slopes")
+    rows = pd.DataFrame({"pupil_of": source.unit, **source.columns})
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    rows.iloc[::2].to_parquet(folder / "a.parquet")
+    rows.iloc[1::2].to_parquet(folder / "b.parquet")
+    units = pd.DataFrame({"school": np.arange(len(source.level2["w"])), **source.level2})
+    taken = hlm.moments(folder, units, id=("pupil_of", "school"), model=m)
+    whole = hlm.moments(rows, units, id=("pupil_of", "school"), model=m)
+    assert m.fit(taken).deviance == pytest.approx(m.fit(whole).deviance, rel=1e-10)
+    for engine in ("duckdb", "polars", "dask"):
+        need(engine)
+        for path in ("nowhere.parquet", "no*.parquet"):
+            with pytest.raises(DataError, match=r"no.*\.parquet cannot be read: "):
+                hlm.moments(tmp_path / path, columns=["y"], engine=engine)
