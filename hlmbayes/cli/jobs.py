@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..data.reading import READERS
 from ..errors import CommandFileError
 from ..hlm_files.command_options import Options
 from ..hlm_files.mdm_template import DataSource
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 EQUATION_FILES = (".txt", ".eq")
 ENOUGH_ITERATIONS = 100_000  # numit:100,y has no limit; HLM's stop rule ends far earlier
-DATA_FILES = (".sav", ".zsav", ".dta", ".sas7bdat", ".xpt", ".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _refuse_other_files(file: Path) -> None:
         raise CommandFileError(
             f"{file.name} says what the data are, not what to do; name the command file, .hlm"
         )
-    if suffix in DATA_FILES:
+    if suffix in READERS:
         raise CommandFileError(
             f"{file.name} is a data file; name a command file (.hlm) or equations (.txt), and the data with "
             f"--level1 {file.name}, or see what is in it: hlmbayes describe {file.name}"

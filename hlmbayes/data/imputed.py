@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, HLMError
-from .reading import read_table
+from .reading import read_table, some
 from .two_level import TwoLevelData, read
 
 
@@ -128,17 +128,12 @@ def check_same(sets: Sequence[TwoLevelData]) -> None:
             odd = np.setxor1d(first.unit_ids, other.unit_ids)
             raise DataError(
                 f"imputed data sets 1 and {k} have different units; in one of them only, {first.id_name}: "
-                f"{_some(odd)}"
+                f"{some(odd, 5)}"
             )
         counts = np.bincount(other.unit, minlength=other.n_units)
         if not np.array_equal(rows, counts):
             odd = first.unit_ids[rows != counts]
             raise DataError(
                 f"imputed data sets 1 and {k} have different numbers of rows ({first.n_rows} and "
-                f"{other.n_rows}) in {first.id_name}: {_some(odd)}. Imputed data differ in values only"
+                f"{other.n_rows}) in {first.id_name}: {some(odd, 5)}. Imputed data differ in values only"
             )
-
-
-def _some(ids: np.ndarray, most: int = 5) -> str:
-    more = f" and {len(ids) - most} more" if len(ids) > most else ""
-    return ", ".join(str(i) for i in ids[:most]) + more

@@ -379,9 +379,9 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate most like `name`, whatever its case, or None if none is like it."""
     import difflib
 
-    by_lower = {candidate.lower(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return by_lower[close[0]] if close else None
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else None
 
 
 def some(values: Iterable[Any], limit: int = 8) -> str:

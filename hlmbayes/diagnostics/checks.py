@@ -15,6 +15,7 @@ from scipy.special import chdtrc, ndtr
 
 from ..errors import OutputError
 from ..inference.homogeneity import compare_variances
+from ..inference.hypotheses import p_text
 from . import diagnostic_tree
 from .diagnostic_tree import is_tree, level1, level2, tree
 
@@ -134,7 +135,7 @@ def normality_level2(source: Any) -> Check:
     ok = p >= ALPHA
     verdict = (
         f"the units' distances (mdist) {'follow' if ok else 'do not follow'} the chi-square distribution "
-        f"that normal random effects give (p {_p(p)}"
+        f"that normal random effects give ({p_text(p)}"
         + (")." if flat else f"; Q\u2013Q correlation {correlation:.3f}).")
         + ("" if ok else " See plots.chi2_qq; robust standard errors are the safer ones.")
     )
@@ -185,7 +186,7 @@ def outliers(source: Any, most: int = 10) -> Check:
     n = int((p < ALPHA).sum())
     verdict = (
         f"no unit is farther from the others than chance allows; the farthest is {units[worst[0]]} "
-        f"(mdist {mdist[worst[0]]:.2f}, corrected p {_p(float(p[worst[0]]))})."
+        f"(mdist {mdist[worst[0]]:.2f}, corrected {p_text(float(p[worst[0]]))})."
         if not n
         else f"{n} unit{'s are' if n > 1 else ' is'} farther out than chance allows: {', '.join(far[:5])}"
         + (f" and {n - 5} more" if n > 5 else "")
@@ -213,7 +214,7 @@ def homogeneity(source: Any) -> Check:
     ok = p >= ALPHA
     verdict = (
         f"the units' residual variances {'do not differ' if ok else 'differ'} more than by chance "
-        f"(Bartlett's chi-square {found.bartlett:.1f}, {df} d.f., p {_p(p)})."
+        f"(Bartlett's chi-square {found.bartlett:.1f}, {df} d.f., {p_text(p)})."
     )
     if not ok:
         names = ", ".join(str(u) for u in data["unit"].values[unlike])
@@ -279,10 +280,6 @@ def influence(source: Any, most: int = 10) -> Check:
             )
         )
     return Check("influence of single units", not bad.any(), verdict, table)
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import EstimationError
 from ..likelihood.criterion import criterion, em_step, symmetric_basis
 from ..likelihood.design import Design
-from ..likelihood.evaluate import Evaluation, System, evaluate, standardise
+from ..likelihood.evaluate import Evaluation, System, at_gamma, evaluate, standardise
 from .heterogeneous import (
     Groups,
     VarianceModel,
@@ -20,7 +20,7 @@ from .heterogeneous import (
     unit_variance,
     weighted_design,
 )
-from .hlm_path import Iteration, at_gamma, data_scale, hlm_loglik, root_of, to_data, to_standard
+from .hlm_path import Iteration, data_scale, hlm_loglik, root_of, to_data, to_standard
 from .newton import Minimum, Point, minimise
 from .optimum import NO_RESIDUAL, evaluation, optimum
 

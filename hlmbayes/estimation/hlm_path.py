@@ -6,15 +6,15 @@ exact reproduce HLM's printed digits; the REML accelerator is the best single ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
 
 from ..errors import EstimationError
-from ..likelihood.criterion import criterion, em_step, expected_information, symmetric_basis
+from ..likelihood.criterion import criterion, em_step, expected_information, score, symmetric_basis
 from ..likelihood.design import Design
-from ..likelihood.evaluate import Evaluation, System, evaluate
+from ..likelihood.evaluate import Evaluation, System, at_gamma, evaluate
 
 HLM_LOG_2PI = float(np.log(2.0 * 3.14159265))  # HLM's pi has nine digits, and its last decimals show it
 FIX_UP_SHARE = 0.2  # of D_qq, where a starting variance is not positive
@@ -197,18 +197,6 @@ def root_of(theta: np.ndarray) -> np.ndarray:
         ) from None
 
 
-def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:
-    """Give the likelihood's sums with the residuals taken from another gamma than the GLS one.
-
-    HLM's ML iterations use the gamma of the iteration before in everything but gamma itself.
-    """
-    moved = at.delta - delta
-    cross = at.kv @ moved
-    vv = at.vv + cross + cross.T + at.kk @ moved @ moved
-    rss = at.rss + moved @ np.linalg.solve(at.vg, moved) if len(moved) else at.rss
-    return replace(at, delta=delta, vv=vv, rss=float(rss))
-
-
 def to_standard(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
     """Carry (tau, sigma2) of the data to (Theta, sigma2) in standardised units."""
     s2 = sigma2 / system.e_scale**2
@@ -261,12 +249,8 @@ def _extrapolate(history: list[tuple[np.ndarray, float]]) -> tuple[np.ndarray, f
 
 def _fisher_step(system: System, at: Evaluation, s2: float) -> tuple[np.ndarray, float] | None:
     """Take a Fisher-scoring step of ML in (tau, sigma2); None if it leaves the parameter space."""
-    q = system.n_random
-    basis = symmetric_basis(q)
-    score_tau = np.einsum("kab,ab->k", basis, at.vv / s2 - at.h) / (2.0 * s2)
-    trace_v = system.n - np.sum(at.theta * at.h)
-    score_s2 = ((at.rss - np.sum(at.theta * at.vv)) / s2 - trace_v) / (2.0 * s2)
-    step = np.linalg.solve(expected_information(system, at, s2, False), np.append(score_tau, score_s2))
+    q, basis = system.n_random, symmetric_basis(system.n_random)
+    step = np.linalg.solve(expected_information(system, at, s2, False), score(system, at, s2, False))
     tau = at.theta * s2 + np.einsum("k,kab->ab", step[:-1], basis)
     if s2 + step[-1] <= 0 or (q and np.linalg.eigvalsh(tau)[0] <= 0):
         return None

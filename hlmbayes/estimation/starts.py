@@ -15,6 +15,7 @@ from ..likelihood.criterion import (
     degrees_of_freedom,
     expected_information,
     profiled_sigma2,
+    score,
     symmetric_basis,
 )
 from ..likelihood.evaluate import System, evaluate, solve_planes
@@ -109,17 +110,14 @@ def scoring_start(system: System, reml: bool, sigma2: float | None, size: float)
     s2 = profiled_sigma2(system, at, reml) if sigma2 is None else sigma2
     if not s2 > 0:
         return None
-    basis, first = symmetric_basis(q), at.h - reml * at.p
-    score = np.einsum("kab,ab->k", basis, at.vv / s2 - first)
-    trace = degrees_of_freedom(system, reml) - np.sum(at.theta * first)
-    score = np.append(score, (at.rss - np.sum(at.theta * at.vv)) / s2 - trace) / (2.0 * s2)
+    basis, slope = symmetric_basis(q), score(system, at, s2, reml)
     information = expected_information(system, at, s2, reml)
     if sigma2 is not None:
-        information, score = information[:-1, :-1], score[:-1]
+        information, slope = information[:-1, :-1], slope[:-1]
     if not np.all(information.diagonal() > 0):
         return None
     scale = 1.0 / np.sqrt(information.diagonal())
-    step = scale * np.linalg.lstsq(information * np.outer(scale, scale), scale * score, rcond=1e-10)[0]
+    step = scale * np.linalg.lstsq(information * np.outer(scale, scale), scale * slope, rcond=1e-10)[0]
     tau = at.theta * s2 + np.einsum("k,kab->ab", step[: len(basis)], basis)
     variance = s2 if sigma2 is not None else max(s2 + float(step[-1]), SMALLEST_SHARE * s2)
     return well_conditioned(tau / variance)

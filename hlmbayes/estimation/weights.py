@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..arguments import name_or_none
+from ..data.reading import some
 from ..errors import DataError, HypothesisError
 from ..unit_moments.record import Moments, moments_of, unit_moments
 
@@ -258,9 +259,7 @@ def _faults(values: np.ndarray) -> list[tuple[np.ndarray, str, str]]:
 
 
 def _ids(id_name: str, ids: np.ndarray) -> str:
-    shown = ", ".join(str(i) for i in ids[:SHOWN])
-    more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-    return f"{len(ids)} unit{'s' if len(ids) > 1 else ''} ({id_name}: {shown}{more})"
+    return f"{len(ids)} unit{'s' if len(ids) > 1 else ''} ({id_name}: {some(ids, SHOWN)})"
 
 
 def _with_row_weights(data: TwoLevelData, plain: Moments, row: np.ndarray) -> Moments:

@@ -20,9 +20,8 @@ def describe_boundary(design: Design, system: System, at: Evaluation) -> tuple[s
     names = [design.model.coefficients[r].effect for r in design.random]
     if z == q:
         return tuple(f"the variance of {name} is estimated as zero" for name in names)
-    scale = np.sqrt(np.einsum("jaa->a", design.dd)[design.random] / design.n.sum())
     directions = np.linalg.solve(system.to_tau.T, null)
-    weights = np.linalg.qr(directions / scale[:, None])[0]
+    weights = np.linalg.qr(directions / design.rms[design.random, None])[0]
     share = np.einsum("az,az->a", weights, weights)
     alone = [k for k in range(q) if share[k] > 1 - 1e-8]
     messages = [f"the variance of {names[k]} is estimated as zero" for k in alone]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from ..data.reading import READERS
+from ..data.reading import READERS, nearest
 from ..errors import CommandFileError
 
 _KEYWORDS = {
@@ -112,15 +112,6 @@ def missing_file(path: Path, wanted: str = "") -> NoReturn:
     hint = nearest(Path(path).name, _names_in(folder))
     suggestion = f"; did you mean {folder / hint}?" if hint else "; check the name and the folder"
     raise CommandFileError(f"there is no file {path}{wanted}{suggestion}")
-
-
-def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice most like `name`, case aside; None where none is like it."""
-    from difflib import get_close_matches
-
-    folded = {choice.casefold(): choice for choice in choices}
-    found = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
 
 
 def own_name(path: str) -> str:

@@ -31,6 +31,7 @@ from ..inference.hypotheses import (
 from ..labels import NamedArray
 from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
+from ..likelihood.symmetric import semidefinite_root
 from .rubin import Pooled, PooledTest, d1, d3, pool, pooled_covariance
 
 if TYPE_CHECKING:
@@ -335,10 +336,8 @@ def deviance_at(fit: Fit, gamma: np.ndarray, tau: np.ndarray, sigma2: float) -> 
     """Give -2 log-likelihood (ML) of a fit's data at any parameters, ``gamma`` the free fixed effects."""
     system, design = fit.system, fit.design
     theta, s2 = to_standard(system, tau, sigma2)
-    values, vectors = np.linalg.eigh(theta)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    at = evaluate(system, np.linalg.qr(root.T, mode="r").T if len(theta) else theta)
+    at = evaluate(system, semidefinite_root(theta))
     best = criterion(system, at, False, sigma2=s2).value + data_scale(system, False)
     away = (gamma - design.gamma_ols) / system.gamma_scale - at.delta
     log_weights = 0.0 if fit.weighting is None else fit.weighting.log_weights
-    return float(best + away @ np.linalg.solve(at.vg, away) / s2 - log_weights)
+    return float(best + away @ at.information_times(away) / s2 - log_weights)

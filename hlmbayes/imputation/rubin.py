@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc, stdtr
 
+from ..inference.hypotheses import p_text
 from ..labels import Sentence
 
 
@@ -113,9 +114,9 @@ class PooledTest(Sentence):
 
     def __str__(self) -> str:
         what = f"Test that {self.hypothesis}: " if self.hypothesis else ""
-        p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
         first = (
-            f"{what}{self.name}: F = {self.f_ratio:.5f} on {self.df} and {self.df_denominator:.2f} d.f., {p}"
+            f"{what}{self.name}: F = {self.f_ratio:.5f} on {self.df} and {self.df_denominator:.2f} d.f., "
+            f"{p_text(self.p_value)}"
         )
         return "\n".join([first, *self.notes])
 

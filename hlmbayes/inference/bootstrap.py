@@ -20,8 +20,9 @@ from ..estimation.hlm_path import data_scale, to_data
 from ..estimation.weights import refuse_weighted
 from ..labels import NamedArray, Sentence
 from ..likelihood.criterion import profiled_sigma2
-from ..likelihood.design import Design, scatter_x
+from ..likelihood.design import Design
 from ..likelihood.evaluate import standardise
+from ..likelihood.symmetric import semidefinite_root
 from .profile import Interval
 from .variance_explained import check_level, refuse_heterogeneous
 
@@ -174,58 +175,55 @@ def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float,
 class Simulator:
     """Draws designs whose outcome is simulated from (tau, sigma2); what does not change is kept.
 
+    Everything is in the columns D* that are orthonormal over all rows.
+
     Parameters
     ----------
     design : Design
     tau : ndarray, shape (q, q)
     sigma2 : float
+    random : ndarray of int, shape (q,), optional
+        Which columns of D the effects are of; those of the design by default.
     """
 
-    def __init__(self, design: Design, tau: np.ndarray, sigma2: float) -> None:
+    def __init__(
+        self, design: Design, tau: np.ndarray, sigma2: float, random: np.ndarray | None = None
+    ) -> None:
         if not np.array_equal(design.n, design.moments.n):
             raise HypothesisError("rows with weights cannot be simulated: the weights' meaning is not known")
         self.design, self.sigma = design, float(np.sqrt(sigma2))
-        values, vectors = np.linalg.eigh(tau)
-        self.tau_root = vectors * np.sqrt(np.maximum(values, 0.0))
-        scale = np.sqrt(np.einsum("jaa->a", design.dd) / design.n.sum())
-        scale = np.where(scale > 0, scale, 1.0)
-        values, vectors = np.linalg.eigh(design.dd / np.outer(scale, scale))
+        place = np.argsort(design.order)[design.random if random is None else random]
+        inverse = np.linalg.inv(design.bases.basis)[:, place]
+        self.effects_root = semidefinite_root(inverse @ tau @ inverse.T)
+        self.dd = design.standard_dd.transpose(2, 0, 1)
+        values, vectors = np.linalg.eigh(self.dd)
         self.kept = values > RANK * np.maximum(values[:, -1:], 0.0)
-        self.root = scale[:, None] * vectors * np.sqrt(np.where(self.kept, values, 0.0))[:, None, :]
+        self.root = vectors * np.sqrt(np.where(self.kept, values, 0.0))[:, None, :]
         self.df = design.n - self.kept.sum(axis=1)
-        self.xx_inverse = xx_inverse(design)
 
     def draw(self, rng: np.random.Generator, gamma: np.ndarray) -> Design:
         """Give a design with simulated cross-products; e is again the residual about its own OLS fit."""
-        return about_ols(self.design, self.xx_inverse, *self.errors(rng), gamma)
+        return about_ols(self.design, *self.errors(rng), gamma)
 
     def errors(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Give D'e (J, p) and e'e (J,) of simulated errors e = Z u + r."""
-        design, r = self.design, self.design.random
-        u = rng.normal(size=(design.n_units, len(r))) @ self.tau_root.T
+        b = rng.normal(size=(len(self.dd), self.effects_root.shape[1])) @ self.effects_root.T
         z = rng.normal(size=self.kept.shape) * self.kept * self.sigma
         rest = self.sigma**2 * 2.0 * rng.standard_gamma(self.df / 2.0)
-        zu = np.einsum("jab,jb->ja", design.dd[:, :, r], u)
-        dr = np.einsum("jab,jb->ja", self.root, z)
-        ee = np.einsum("ja,ja->j", u, (zu + 2.0 * dr)[:, r]) + np.einsum("ja,ja->j", z, z) + rest
-        return zu + dr, ee
+        zu, dr = np.einsum("jab,jb->ja", self.dd, b), np.einsum("jab,jb->ja", self.root, z)
+        ee = np.einsum("ja,ja->j", b, zu + 2.0 * dr) + np.einsum("ja,ja->j", z, z) + rest
+        return self.design.as_given(zu + dr), ee
 
 
-def xx_inverse(design: Design) -> np.ndarray:
-    """Give (X'X)^-1, shape (F, F)."""
-    root = design.bases.whitener * design.bases.scale
-    return root.T @ root / design.n.sum()
-
-
-def about_ols(
-    design: Design, xx_inverse: np.ndarray, de: np.ndarray, ee: np.ndarray, gamma: np.ndarray
-) -> Design:
+def about_ols(design: Design, de: np.ndarray, ee: np.ndarray, gamma: np.ndarray) -> Design:
     """Give the design whose outcome is X gamma + e, from D'e and e'e: e is taken about its OLS fit."""
-    delta = xx_inverse @ scatter_x(de, design.w, design.columns, design.n_fixed).sum(axis=0)
-    b = design.level1_coefficients(delta)
-    moved = de - design.dd_times(b)
-    ee = np.maximum(ee - np.einsum("ja,ja->j", b, de + moved), 0.0)
-    return replace(design, de=moved, ee=ee, gamma_ols=gamma + delta)
+    bases = design.bases
+    own = bases.basis.T @ de.T[design.order]
+    delta = bases.white @ (own @ design.level2.T).reshape(-1) / design.n.sum()
+    b = (delta @ bases.white).reshape(len(own), len(design.level2)) @ design.level2
+    moved = own - np.einsum("abj,bj->aj", design.standard_dd, b)
+    ee = np.maximum(ee - np.einsum("pj,pj->j", b, own + moved), 0.0)
+    return replace(design, de=design.as_given(moved.T), ee=ee, gamma_ols=gamma + design.to_gamma @ delta)
 
 
 def deviance_p_value(
@@ -241,18 +239,16 @@ def deviance_p_value(
         _check(each, n)
     at = _places(simple, general)
     simulate = Simulator(
-        replace(general.design, random=at[simple.design.random]),
-        simple.components.tau,
-        simple.components.sigma2,
+        general.design, simple.components.tau, simple.components.sigma2, at[simple.design.random]
     )
     rng, count, done_well = np.random.default_rng(seed_or_none(seed, HypothesisError)), 0, 0
-    designs = [(f.design, xx_inverse(f.design), np.zeros(f.design.n_fixed)) for f in (simple, general)]
+    designs = [(f.design, np.zeros(f.design.n_fixed)) for f in (simple, general)]
     for done in range(1, n + 1):
         de, ee = simulate.errors(rng)
         try:
             low, high = (
-                _deviance(about_ols(design, inverse, products, ee, zero), simple.method == "REML")
-                for (design, inverse, zero), products in zip(designs, (de[:, at], de), strict=True)
+                _deviance(about_ols(design, products, ee, zero), simple.method == "REML")
+                for (design, zero), products in zip(designs, (de[:, at], de), strict=True)
             )
             count += low - high >= chi2 - 1e-8
             done_well += 1

@@ -15,6 +15,7 @@ from scipy.special import chdtrc, stdtr
 from ..estimation.hlm_path import to_standard, unit_ols
 from ..likelihood.criterion import expected_information, symmetric_basis
 from ..likelihood.evaluate import System, evaluate
+from ..likelihood.symmetric import semidefinite_root
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
@@ -213,9 +214,7 @@ def information_at(system: System, tau: np.ndarray, sigma2: float, reml: bool) -
 def standard_information(system: System, tau: np.ndarray, sigma2: float, reml: bool) -> np.ndarray:
     """Give the same in standardised units."""
     theta, s2 = to_standard(system, tau, sigma2)
-    values, vectors = np.linalg.eigh(theta)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    at = evaluate(system, np.linalg.qr(root.T, mode="r").T if len(tau) else root)
+    at = evaluate(system, semidefinite_root(theta))
     return expected_information(system, at, s2, reml)
 
 

@@ -161,7 +161,7 @@ def _prepare(fit: Fit, level: float) -> tuple[Profile, np.ndarray, float]:
     design, system, reml = fit.design, fit.system, fit.method == "REML"
     r = design.random
     at = evaluation(optimum(system, reml).point)
-    scale = np.sqrt(np.einsum("jaa->a", design.dd)[r] / design.n.sum())
+    scale = design.rms[r]
     to_standard = np.linalg.solve(system.to_tau, np.diag(1.0 / scale)) * system.e_scale
     sigma2 = profiled_sigma2(system, at, reml)
     inverse = np.linalg.inv(to_standard) if len(r) else to_standard

@@ -20,6 +20,7 @@ from ..estimation.hlm_path import to_standard
 from ..estimation.weights import refuse_weighted
 from ..likelihood.criterion import expected_information, observed_information, symmetric_basis
 from ..likelihood.evaluate import System, weigh
+from ..likelihood.symmetric import semidefinite_root
 from .hypotheses import free_covariance, wald_chi2
 from .variance_explained import refuse_heterogeneous
 
@@ -160,7 +161,7 @@ def second_sums(fit: Fit, directions: np.ndarray, p: np.ndarray) -> np.ndarray:
     s2, m = _standard_sigma2(fit), len(directions)
     # the last "direction" is tau itself: from it and V V^-1 = I follow the entries of sigma2
     extended = np.concatenate([directions, s2 * fit.at.theta[None]])
-    tensor = _triple_sums(fit.system, _root(fit.at.theta))
+    tensor = _triple_sums(fit.system, semidefinite_root(fit.at.theta))
     q = np.einsum("kab,lcd,abcdfg->klfg", extended, extended, tensor, optimize=True) / s2**3
     p_tau = np.einsum("ab,abfg->fg", fit.at.theta, _white_kk(fit)) / s2
     p_tau = 0.5 * (p_tau + p_tau.T)
@@ -185,11 +186,6 @@ def _triple_sums(system: System, factor: np.ndarray) -> np.ndarray:
             blocks = (flat * h[b, c]) @ flat.T
             result[:, b, c] = blocks.reshape(q, f, q, f).transpose(0, 2, 1, 3)
     return result
-
-
-def _root(theta: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(theta)
-    return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
 def _standard_sigma2(fit: Fit) -> float:

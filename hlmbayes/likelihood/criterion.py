@@ -103,6 +103,18 @@ def symmetric_basis(q: int) -> np.ndarray:
     return basis
 
 
+def score(system: System, at: Evaluation, sigma2: float, reml: bool) -> np.ndarray:
+    """Give the derivatives of the log-likelihood in (distinct elements of tau, sigma2), shape (m + 1,).
+
+    Standardised units; in the order of ``expected_information``.
+    """
+    first = at.h - reml * at.p
+    of_tau = np.einsum("kab,ab->k", symmetric_basis(len(at.theta)), at.vv / sigma2 - first)
+    trace = degrees_of_freedom(system, reml) - np.sum(at.theta * first)
+    of_sigma2 = (at.rss - np.sum(at.theta * at.vv)) / sigma2 - trace
+    return np.append(of_tau, of_sigma2) / (2.0 * sigma2)
+
+
 def expected_information(system: System, at: Evaluation, sigma2: float, reml: bool) -> np.ndarray:
     """Give the expected information of (distinct elements of tau, sigma2), shape (m + 1, m + 1).
 

@@ -144,6 +144,12 @@ class Design:
         full = self.bases.white.reshape(f * p, len(self.level2)) @ self.level2
         return full.reshape(f, p, self.n_units).transpose(2, 1, 0)
 
+    def as_given(self, products: np.ndarray) -> np.ndarray:
+        """Turn D*'v (J, p) into D'v, the columns as the model has them."""
+        given = np.empty_like(products)
+        given[:, self.order] = np.linalg.solve(self.bases.basis.T, products.T).T
+        return given
+
     def standard_residual(self, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give D*'e (J, p) and e'e (J,) of e = y - X gamma, for free fixed effects gamma (F,)."""
         delta = np.linalg.solve(self.to_gamma, gamma - self.gamma_ols)
@@ -171,6 +177,11 @@ class Design:
         """
         k = theta @ np.linalg.inv(np.eye(self.n_random) + self.zz.transpose(2, 0, 1) @ theta)
         return 0.5 * (k + k.transpose(0, 2, 1))
+
+    @cached_property
+    def rms(self) -> np.ndarray:
+        """Root mean squares of D's columns over all rows, shape (p,)."""
+        return np.sqrt(np.einsum("jaa->a", self.dd) / self.n.sum())
 
     def dd_times(self, b: np.ndarray) -> np.ndarray:
         """Give D'D b, shape (J, p), for level-1 coefficients b of that shape."""

@@ -19,7 +19,7 @@ however many, are algebra on those sums. Nothing is looped over units: see `plan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
@@ -31,6 +31,7 @@ from .system import System, standardise
 __all__ = [
     "Evaluation",
     "System",
+    "at_gamma",
     "cholesky_planes",
     "evaluate",
     "solve_planes",
@@ -74,6 +75,11 @@ class Evaluation:
         """(X'V^-1X)^-1, shape (F, F)."""
         return self.whitener.T @ self.vg_white @ self.whitener
 
+    def information_times(self, d: np.ndarray) -> np.ndarray:
+        """Give X'V^-1X d, shape (F,)."""
+        inner = np.linalg.solve(self.vg_white, np.linalg.solve(self.whitener.T, d))
+        return np.asarray(np.linalg.solve(self.whitener, inner))
+
     @property
     def kk(self) -> np.ndarray:
         """sum_j K_a' K_b with K = Z'V^-1X, shape (q, q, F, F)."""
@@ -83,6 +89,17 @@ class Evaluation:
     def kv(self) -> np.ndarray:
         """sum_j v_b K_a with K = Z'V^-1X, shape (q, q, F)."""
         return self.kv_level2 @ self.loading.T
+
+
+def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:
+    """Give the likelihood's sums with the residuals taken from another gamma than the GLS one.
+
+    HLM's ML iterations use the gamma of the iteration before in everything but gamma itself.
+    """
+    moved = at.delta - delta
+    cross = at.kv @ moved
+    vv = at.vv + cross + cross.T + at.kk @ moved @ moved
+    return replace(at, delta=delta, vv=vv, rss=at.rss + float(moved @ at.information_times(moved)))
 
 
 def evaluate(system: System, factor: np.ndarray) -> Evaluation:

@@ -14,6 +14,12 @@ def eigh(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, vectors
 
 
+def semidefinite_root(a: np.ndarray) -> np.ndarray:
+    """Give a root M of a positive semidefinite matrix, M M' = a but for rounding below zero."""
+    values, vectors = eigh(a)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
 def all_above(a: np.ndarray, bound: float) -> bool:
     """Say whether every eigenvalue of a symmetric matrix is above a bound, by a Cholesky factorisation."""
     if not len(a):

@@ -12,7 +12,7 @@ from copy import copy
 import numpy as np
 
 from ..likelihood.criterion import LOG_2PI
-from ..likelihood.evaluate import System, evaluate
+from ..likelihood.evaluate import System, at_gamma, evaluate
 from .coordinates import chain, to_standard_factor, unpack
 from .prior_density import log_prior, prior_slope
 from .target import Target
@@ -95,13 +95,9 @@ def fixed_gamma(
     s2 = ratio**-2.0
     standard = np.linalg.solve(system.to_tau, factor) * ratio if target.n_random else factor
     at = evaluate(system, standard)
-    d = (gamma - target.design.gamma_ols) / system.gamma_scale - at.delta
-    xvx = np.linalg.inv(at.vg)
-    moved = xvx @ d
-    rss = at.rss + float(d @ moved)
-    cross = (at.kv_level2 @ at.loading.T) @ d  # [a, b]: sum_j v_b K_a d
-    vv = at.vv - cross - cross.T + np.einsum("abfg,f,g->ab", at.kk, d, d)
-    n = system.n
+    delta = (gamma - target.design.gamma_ols) / system.gamma_scale
+    here, moved = at_gamma(at, delta), at.information_times(delta - at.delta)
+    rss, vv, n = here.rss, here.vv, system.n
     value = -0.5 * (at.logdet_v + n * (LOG_2PI + 2.0 * np.log(sigma)) + rss / s2)
     by_standard = -(at.h - vv / s2) @ standard
     by_factor = np.linalg.solve(system.to_tau.T, by_standard) * ratio if target.n_random else factor

@@ -1,6 +1,10 @@
 """Results as a listing, a page, or JSON: `tables.Tables` holds what is printed, the rest prints it.
 
-The functions here are what `Fit.listing`, `Fit.to_json`, `Fit.to_html` and a notebook call.
+The functions here are what `Fit.listing`, `Fit.to_json`, `Fit.to_html` and a notebook call. `collect` and
+`asked` fill the tables (`specification`, `remarks`, `hlm_p_values`); `text` (`layout`, `notes`), `html`
+(`html_parts`, `style`, `symbols`) and `json_text` print them; `pooled` is for imputed data,
+`posterior_report` for draws. Figures: `level1_plots`, `level2_plots`, `model_graphs`, `posterior_plots` in
+one `plot_style`; `figure_set` draws all of a fit.
 """
 
 from __future__ import annotations

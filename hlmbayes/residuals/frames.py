@@ -14,7 +14,7 @@ import numpy as np
 from ..arguments import one_or_several
 from ..data.columns import find_column, suggest
 from ..errors import OutputError
-from .quantities import row_residuals, rows_of, unit_residuals
+from .quantities import data_of, row_residuals, unit_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ def level2_frame(fit: Fit, extra: Sequence[str] = ()) -> pd.DataFrame:
 
 def level1_frame(fit: Fit, extra: Sequence[str] = ()) -> pd.DataFrame:
     """Return the level-1 residual file, see `residuals`."""
-    data, rows = rows_of(fit), row_residuals(fit)
+    data, rows = data_of(fit), row_residuals(fit)
     columns = _Columns(fit)
     columns.add(data.id_name, fit.design.unit_ids[rows.unit], columns.label(data.id_name))
     columns.add("l1resid", rows.residual, "Level-1 residual: observed - fitted")

@@ -253,7 +253,7 @@ def row_residuals(fit: Fit, b: np.ndarray | None = None) -> RowResiduals:
         The fit was made from moments, so there are no rows.
     """
     refuse_repeated(fit)
-    data, design = rows_of(fit), fit.design
+    data, design = data_of(fit), fit.design
     names = design.moments.columns
     if fit.weighting is not None and fit.weighting.level1 is not None:
         names = (*names, fit.weighting.level1)
@@ -278,7 +278,7 @@ def eb_coefficients(fit: Fit) -> np.ndarray:
     return b
 
 
-def rows_of(fit: Fit) -> TwoLevelData:
+def data_of(fit: Fit) -> TwoLevelData:
     """Give the rows a fit was made from.
 
     Raises

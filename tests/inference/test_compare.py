@@ -262,12 +262,11 @@ def test_bootstrap_of_a_deviance_refits_both_models() -> None:
     test = general.compare(simple, bootstrap=n, seed=3)
     # the same seed by hand: rows are not needed, designs are drawn for the general model's columns
     from hlmbayes.estimation.hlm_path import hlm_loglik, to_standard
-    from hlmbayes.inference.bootstrap import Simulator, about_ols, estimate, xx_inverse
+    from hlmbayes.inference.bootstrap import Simulator, about_ols, estimate
     from hlmbayes.likelihood.evaluate import evaluate, standardise
 
-    design = replace(general.design, random=simple.design.random)
     simulate, rng, above = (
-        Simulator(design, simple.components.tau, simple.sigma2),
+        Simulator(general.design, simple.components.tau, simple.sigma2, simple.design.random),
         np.random.default_rng(3),
         0,
     )
@@ -275,7 +274,7 @@ def test_bootstrap_of_a_deviance_refits_both_models() -> None:
         de, ee = simulate.errors(rng)
         values = []
         for f in (simple, general):
-            drawn = about_ols(f.design, xx_inverse(f.design), de, ee, np.zeros(2))
+            drawn = about_ols(f.design, de, ee, np.zeros(2))
             _, tau, sigma2, _ = estimate(drawn, True)
             system = standardise(drawn)
             theta, s2 = to_standard(system, tau, sigma2)
