@@ -248,11 +248,11 @@ def _band(point: Any, x: np.ndarray, prob: float, robust: bool) -> tuple[np.ndar
         draws = point.gamma_draws @ x.T
         low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
         return draws.mean(axis=0), low, high
-    vcov = point.vcov_free
+    vcov = point.vcov_white
     if robust or point.weighted_kind == "sampling":  # the model-based one is not valid with such weights
-        from ..inference.hlm_tables import robust_covariance
+        from ..inference.hlm_tables import robust_white
 
-        vcov = robust_covariance(point)
-    y = x @ point.gamma_free
-    half = float(-ndtri(tail)) * np.sqrt(np.maximum(np.einsum("nf,fg,ng->n", x, vcov, x), 0.0))
+        vcov = robust_white(point)
+    y, white = x @ point.gamma_free, x @ point.design.to_gamma
+    half = float(-ndtri(tail)) * np.sqrt(np.maximum(np.einsum("nf,fg,ng->n", white, vcov, white), 0.0))
     return y, y - half, y + half

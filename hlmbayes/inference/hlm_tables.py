@@ -151,10 +151,16 @@ def _moved(fit: Fit) -> np.ndarray:
 
 def robust_covariance(fit: Fit) -> np.ndarray:
     """Give Vg (sum_j s_j s_j') Vg of the free fixed effects; no small-sample factor."""
+    to_gamma = fit.design.to_gamma
+    return np.asarray(to_gamma @ robust_white(fit) @ to_gamma.T)
+
+
+def robust_white(fit: Fit) -> np.ndarray:
+    """Give the same of X in orthonormal columns (`Design.to_gamma`)."""
     scores = unit_scores(fit)
     if fit.design.moments.unit_weight is not None:
         scores = scores * fit.design.moments.unit_weight[:, None]
-    turned = scores @ fit.vcov_white @ fit.design.to_gamma.T
+    turned = scores @ fit.vcov_white
     return np.asarray(turned.T @ turned)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes.diagnostics.predictions import predict
 from hlmbayes.estimation.fit import Fit
 
 RNG = np.random.default_rng(0)
@@ -84,3 +85,11 @@ def test_simulated_data_are_the_same(shift: dict) -> None:
     np.testing.assert_allclose(there.gamma[:, g11], here.gamma[:, g11], rtol=1e-5)
     np.testing.assert_allclose(there.tau[:, 1, 1], here.tau[:, 1, 1], rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(there.sigma2, here.sigma2, rtol=1e-7)
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_prediction_bands_are_the_same(robust: bool) -> None:
+    widths = [
+        line.high - line.low for at in (0.0, 2000.0) for line in predict(made(YEAR, t=at), "w", robust=robust)
+    ]
+    np.testing.assert_allclose(widths[1], widths[0], rtol=1e-7)
