@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from .data.imputed import read_imputed as read_imputed
     from .data.two_level import TwoLevelData as TwoLevelData
     from .data.two_level import read as read
+    from .data.weights import Frequencies as Frequencies
+    from .data.weights import Weights as Weights
     from .equations.model import Model as Model
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
     from .estimation.fit import Fit as Fit
-    from .estimation.weights import Frequencies as Frequencies
-    from .estimation.weights import Weights as Weights
     from .imputation.pooled_fit import fit_imputed as fit_imputed
     from .inference.replicate_weights import fit_replicates as fit_replicates
     from .posterior.imputed_posterior import sample_imputed as sample_imputed
@@ -48,12 +48,12 @@ PUBLIC = {
     "load_moments": "unit_moments.moments_file",
     "moments": "unit_moments.engines",
     "Fit": "estimation.fit",
-    "Weights": "estimation.weights",
+    "Weights": "data.weights",
     "fit_imputed": "imputation.pooled_fit",
     "fit_replicates": "inference.replicate_weights",
     "read_imputed": "data.imputed",
     "sample_imputed": "posterior.imputed_posterior",
-    "Frequencies": "estimation.weights",
+    "Frequencies": "data.weights",
     "Posterior": "posterior.posterior",
     "load_posterior": "posterior.posterior",
     "Priors": "posterior.priors",

@@ -165,7 +165,7 @@ def describe(args: argparse.Namespace) -> int:
 
     weights = None
     if args.level1_weight or args.level2_weight:
-        from ..estimation.weights import Weights
+        from ..data.weights import Weights
 
         weights = Weights(args.level1_weight, args.level2_weight)
     print(read(args.data, args.level2, id=args.id).describe(weights))

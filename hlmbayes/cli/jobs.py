@@ -162,7 +162,7 @@ def fit_options(options: Options) -> dict[str, Any]:
         "accel": options.accel,
     }
     if options.level1_weight or options.level2_weight:
-        from ..estimation.weights import Weights
+        from ..data.weights import Weights
 
         found["weights"] = Weights(options.level1_weight, options.level2_weight)
     if options.variance_known:

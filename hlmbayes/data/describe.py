@@ -13,7 +13,7 @@ from .reading import some
 from .two_level import TwoLevelData
 
 if TYPE_CHECKING:
-    from ..estimation.weights import Weights
+    from .weights import Weights
 
 HUGE = 1e150
 
@@ -108,7 +108,7 @@ def _weights(data: TwoLevelData, weights: Weights | None) -> tuple[np.ndarray | 
     """Give the total weights of rows (N,), the weights of units (J,), and what they are."""
     if weights is None:
         return None, None, ""
-    from ..estimation.weights import row_weights, unit_weights
+    from .weights import row_weights, unit_weights
 
     row, unit, own = np.ones(data.n_rows), None, []
     if weights.level1 is not None:

@@ -23,8 +23,8 @@ from .reading import NUMBER, Columns, Table, read_table, some
 from .units import index_rows, match_units
 
 if TYPE_CHECKING:
-    from ..estimation.weights import Weights
     from .describe import Description
+    from .weights import Weights
 
 __all__ = ["TwoLevelData", "read"]
 

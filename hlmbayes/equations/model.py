@@ -37,8 +37,8 @@ from .parts import (
 if TYPE_CHECKING:
     import pymc as pm
 
+    from ..data.weights import Frequencies, Weights
     from ..estimation.fit import Fit
-    from ..estimation.weights import Frequencies, Weights
     from ..posterior.posterior import Posterior
     from ..posterior.priors import Priors
 

@@ -25,7 +25,7 @@ from .zero_variance import describe_boundary
 
 if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
-    from .weights import Frequencies, Weights
+    from ..data.weights import Frequencies, Weights
 
 
 def fit(
@@ -54,7 +54,7 @@ def fit(
     algorithm : "exact" or "hlm"
         The optimum of the likelihood, or HLM 6.08's iterations, which stop before it.
     weights : Weights, optional
-        Sampling weights; see `hlmbayes.estimation.weights`.
+        Sampling weights; see `hlmbayes.data.weights`.
     frequency : Frequencies, optional
         How many identical rows and units each record stands for.
     precision : str, optional

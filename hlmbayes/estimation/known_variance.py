@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.weights import row_weights
 from ..equations.model import Model
 from ..errors import EstimationError
 from ..likelihood.criterion import criterion
@@ -27,7 +28,7 @@ from .fit import Components, Fit
 from .heterogeneous import group_products
 from .hlm_path import Iteration, data_scale, to_data
 from .optimum import evaluation, optimum
-from .weights import Weighting, row_weights
+from .weights import Weighting
 from .zero_variance import describe_boundary
 
 

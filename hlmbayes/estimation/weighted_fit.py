@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..data.weights import Frequencies, Weights
 from ..equations.model import Model
 from ..errors import DataError, EstimationError
 from ..likelihood.design import build_design
@@ -13,7 +14,7 @@ from ..unit_moments.record import Moments
 from .estimate import check_size, columns_for, exact_fit, hlm_fit
 from .fit import Fit
 from .known_variance import fit_fixed_sigma2, fit_known_variance, fit_precision
-from .weights import Frequencies, Weighting, Weights, weighted_moments
+from .weights import Weighting, weighted_moments
 
 if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData

@@ -30,13 +30,13 @@ from scipy.special import stdtr
 
 from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
+from ..data.weights import Weights, scaled
+from ..data.weights import row_weights as checked_rows
+from ..data.weights import unit_weights as checked_units
 from ..equations.model import Model
 from ..errors import DataError, EstimationError, HLMError
 from ..estimation.estimate import check_size, columns_for, exact_fit
 from ..estimation.fit import Fit
-from ..estimation.weights import Weights, scaled
-from ..estimation.weights import row_weights as checked_rows
-from ..estimation.weights import unit_weights as checked_units
 from ..likelihood.design import build_design
 from ..likelihood.evaluate import standardise
 from ..unit_moments.record import Moments, moments_of, unit_moments

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
+from hlmbayes.data.weights import SCALINGS, Weights, scaled
 from hlmbayes.errors import DataError, EstimationError, HypothesisError, OutputError, SamplingError
-from hlmbayes.estimation.weights import SCALINGS, Weights, scaled
 from hlmbayes.inference.profile import intervals
 from hlmbayes.inference.sandwich import (
     observed_information_all,

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes.data.weights import Weights
 from hlmbayes.errors import DataError, EstimationError
-from hlmbayes.estimation.weights import Weights
 
 MODEL = hlm.Model("y = b0 + b1*x + r; b0 = g00 + g01*w + u0; b1 = g10")
 

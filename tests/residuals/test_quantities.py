@@ -264,7 +264,7 @@ def test_known_precision_agrees_with_a_dense_computation(kind: str) -> None:
 
 
 def test_sampling_weights_and_frequencies_are_refused() -> None:
-    from hlmbayes.estimation.weights import Frequencies, Weights
+    from hlmbayes.data.weights import Frequencies, Weights
 
     raw = small(n_units=24)
     raw.columns["p"] = np.random.default_rng(1).integers(1, 4, len(raw.unit)).astype(float)
