@@ -33,3 +33,16 @@ def test_what_is_not_done_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["sample", str(tmp_path / "m.hlm"), *data, "--draws", "200", "--seed", "1"]) == 0
     assert "left out: m.hlm, line" in (said := capsys.readouterr().err)
     assert "the files of covariance matrices were not written" in said
+
+
+def test_equations_and_output_as_with_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "posterior.txt"
+    data = ["--level1", *map(str, datasets.hsb_paths()[:1]), "--id", "id", "--no-progress", "--seed", "1"]
+    equations = "mathach = b0 + r; b0 = g00 + u0"
+    assert main(["sample", "--equations", equations, *data, "--output", str(place)]) == 0
+    assert capsys.readouterr().out == ""
+    assert "Can the draws be used?" in place.read_text(encoding="utf-8")
+    assert main(["sample", *data]) == 2
+    assert "neither a file nor --equations" in capsys.readouterr().err
+    assert main(["sample", "m.hlm", "--equations", equations, *data]) == 2
+    assert "both a file and --equations" in capsys.readouterr().err
