@@ -9,7 +9,7 @@ that nearly any small value will do. This shows all three, and what the posterio
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import matplotlib
@@ -19,7 +19,6 @@ matplotlib.use("Agg")
 import pandas as pd
 
 import hlmbayes as hlm
-from hlmbayes.report.posterior_plots import tau_pair
 
 PRIORS = {
     "default: half-t(3), scale 10.4": hlm.Priors(),
@@ -56,7 +55,7 @@ def main(folder: Path) -> None:
     print(table.to_string(float_format="{:.4g}".format))
     table.to_csv(folder / "sensitivity.csv")
     result.plot(("sd[b1]", "tau[b1,b1]"), fit=[optimum, early], path=folder / "sensitivity.png")
-    tau_pair(post, optimum).savefig(folder / "tau.png")
+    hlm.plots.tau_pair(post, optimum).savefig(folder / "tau.png")
 
     print("\nDoes the slope vary at all?\n")
     names = [name for name, prior in PRIORS.items() if prior.tau is None]
@@ -72,4 +71,8 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "bayesian_sensitivity"))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("bayesian_sensitivity"))
+    main(parser.parse_args().folder)

@@ -8,8 +8,8 @@ the residual files, and what is looked at in them. The same functions draw a pos
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,4 +73,8 @@ def main(folder: str = "figures") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", default="figures")
+    main(parser.parse_args().folder)
