@@ -206,16 +206,17 @@ def _estimated(job: Job, args: argparse.Namespace, algorithm: str) -> tuple[Fit,
 
 def write_pooled(args: argparse.Namespace, job: Job, algorithm: str) -> None:
     """Fit every plausible value or imputed data set; write their listings and the pooled results."""
-    from .jobs import fit_pooled, pooled_listing, with_method
+    from .jobs import fit_pooled, not_pooled, pooled_listing, pooled_tests, with_method
 
     job = with_method(job, args.method)
     check_places(outputs_of(args, OUTPUTS), inputs_of(args, job))
     pooled = fit_pooled(job, args.algorithm or algorithm)
-    for warning in (*job.warnings, *job.not_done, *pooled.warnings):
+    missed = not_pooled(job)
+    for warning in (*job.warnings, *job.not_done, *pooled.warnings, *missed):
         complain("warning", warning)
     text = pooled_listing(job, pooled, output=args.output)
     if args.json is not None:
-        put(args.json, pooled.to_json())
+        put(args.json, pooled.to_json(pooled_tests(job, pooled), missed))
     if args.html is not None:
         from html import escape
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..equations.model import Model
     from ..estimation.fit import Fit
     from ..imputation.pooled_fit import PooledFit
+    from ..imputation.rubin import PooledTest
     from ..report.tables import NoteGroup, Tables
 
 EQUATION_FILES = (".txt", ".eq")
@@ -47,7 +48,7 @@ def job_asked(args: argparse.Namespace) -> tuple[Job, str]:
         raise CommandFileError(
             "got "
             + ("neither a file nor" if args.file is None else "both a file and")
-            + " --equations: give one of them (hlmbayes run --help shows examples)"
+            + " --equations: give one of them (--help shows examples)"
         )
     where = {"level1": args.level1, "level2": args.level2, "id": args.id}
     if args.file is None:
@@ -226,14 +227,25 @@ def pooled_listing(job: Job, pooled: PooledFit, *, output: str | None = None) ->
         warnings=job.warnings,
         not_done=job.not_done,
     )
-    tests = [f" {pooled.wald(rows)}" for rows in options.hypotheses]
+    lines = [f" {test}" for test in pooled_tests(job, pooled)] + [f" {why}" for why in not_pooled(job)]
+    return "\n".join([text, *lines]) + ("\n" if lines else "")
+
+
+def pooled_tests(job: Job, pooled: PooledFit) -> list[PooledTest]:
+    """Do the command file's hypotheses by D1, with the robust covariances as HLM."""
+    return [pooled.wald(rows) for rows in job.options.hypotheses]
+
+
+def not_pooled(job: Job) -> list[str]:
+    """Say what a command file asks for that cannot be had of pooled data sets."""
+    options, sentences = job.options, []
     if options.deviance is not None:
-        tests.append(" deviance: pooled data sets have no one deviance, so models are not compared")
+        sentences.append("deviance: pooled data sets have no one deviance, so models are not compared")
     if options.residuals1 or options.residuals2:
-        tests.append(" resfil1, resfil2: residual files of pooled data sets were not written")
+        sentences.append("resfil1, resfil2: residual files of pooled data sets were not written")
     if options.homogeneity:
-        tests.append(" homvar: the test of homogeneity cannot be pooled and was not done")
-    return "\n".join([text, *tests]) + ("\n" if tests else "")
+        sentences.append("homvar: the test of homogeneity cannot be pooled and was not done")
+    return sentences
 
 
 def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:

@@ -114,6 +114,8 @@ def check_folder(folder: str) -> None:
     ------
     OutputError
     """
+    if not folder.strip():
+        raise OutputError("the name of the folder is empty")
     place = Path(folder).absolute()
     if place.exists() and not place.is_dir():
         raise OutputError(f"the folder {folder} cannot be made: there is a file of that name")

@@ -81,8 +81,6 @@ def sample(args: argparse.Namespace) -> int:
         complain("left out", sentence)
     if args.json is not None:
         put(args.json, as_json(posterior, fit))
-    if args.save is not None:
-        posterior.save(args.save)
     drawn = _figures(posterior, fit) if args.html or args.figures else {}
     if args.figures is not None:
         folder = Path(args.figures)
@@ -93,6 +91,8 @@ def sample(args: argparse.Namespace) -> int:
         put(args.html, page(posterior, fit, drawn))
     if args.output is not None or "-" not in (args.json, args.html):
         put(args.output or "-", as_text(posterior, fit))
+    if args.save is not None:
+        posterior.save(args.save)
     return DONE
 
 

@@ -20,7 +20,7 @@ from .heterogeneous_fit import joint_optimum, macro_iterations, tau_of, variance
 from .hlm_path import Iteration, Start, data_scale, run_path, starting_values, stop_line
 from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
 from .newton import Minimum
-from .optimum import evaluation, has_level1_variance, is_curved, optimum
+from .optimum import NO_RESIDUAL, evaluation, has_level1_variance, is_curved, optimum
 from .zero_variance import describe_boundary
 
 if TYPE_CHECKING:
@@ -207,8 +207,8 @@ def refuse_no_level1_variance(design: Design) -> NoReturn:
             "largest with a level-1 variance of zero: make some of the coefficients nonrandom"
         )
     raise EstimationError(
-        "the rows inside the units fit exactly, so the level-1 variance is zero and the likelihood "
-        "has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
+        "the rows inside the units fit exactly, or but for rounding, so the level-1 variance is zero and the "
+        "likelihood has no maximum. Is the outcome a level-2 variable, or a predictor a copy of it?"
     )
 
 
@@ -255,6 +255,8 @@ def hlm_fit(
     """Go HLM's way; ``rows`` are the data the design came from."""
     path = run_path(design, system, reml=reml, max_iterations=max_iterations, stopval=stopval, accel=accel)
     last = path.log[-1]
+    if not last.sigma2 > NO_RESIDUAL * system.e_scale**2:
+        refuse_no_level1_variance(design)
     return Fit(
         model=design.model, design=design, system=system, at=path.at, method="REML" if reml else "ML",
         algorithm="hlm", gamma_free=last.gamma, components=Components(last.tau, last.sigma2),

@@ -278,11 +278,14 @@ class PooledFit:
             parts += [f" DATA SET {name}", "", fit.listing(**(run | own)), ""]
         return "\n".join([*parts, pooled_listing(self)])
 
-    def to_json(self) -> str:
-        """Return the pooled results and the estimates of every data set as JSON text."""
+    def to_json(self, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
+        """Return the pooled results and the estimates of every data set as JSON text.
+
+        ``tests`` and ``warnings`` are put in with the rest.
+        """
         from ..report.pooled import pooled_json
 
-        return pooled_json(self)
+        return pooled_json(self, tests, warnings)
 
     def __repr__(self) -> str:
         gamma = ", ".join(f"{name} {value:.6g}" for name, value in self.gamma.items())

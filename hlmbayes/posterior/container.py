@@ -227,10 +227,13 @@ def write(data: xr.DataTree, path: str | Path) -> Path:
         raise OutputError(f"{path} is a folder; give the name of a file in it")
     if not path.absolute().parent.is_dir():
         raise OutputError(f"{path} cannot be written: there is no folder {path.parent}")
-    if path.suffix == ".zarr":
-        data.to_zarr(path, mode="w", consolidated=False)
-    else:
-        data.to_netcdf(path, engine="h5netcdf")
+    try:
+        if path.suffix == ".zarr":
+            data.to_zarr(path, mode="w", consolidated=False)
+        else:
+            data.to_netcdf(path, engine="h5netcdf")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or 'the folder refuses it'}") from error
     return path
 
 

@@ -113,11 +113,27 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         homogeneity=run.homogeneity,
         notes=(
             *remarks(fit, rows, run.warnings, run.not_done),
-            *odd_p_values(rows, robust, components),
+            *odd_p_values(rows, robust, components, _tests(fit, run)),
             *run.notes,
         ),
         optimum=None if optimum is None else _optimum(fit, optimum),
     )
+
+
+def _tests(fit: Fit, run: Run) -> dict[str, ChiSquare | AlphaRow]:
+    """Name the tests that follow the tables of estimates."""
+    found: dict[str, ChiSquare | AlphaRow] = {
+        f"hypothesis test {k}": hypothesis.test for k, hypothesis in enumerate(run.hypotheses, 1)
+    }
+    if run.comparison is not None:
+        found["model comparison test"] = run.comparison
+    if run.homogeneity is not None:
+        found["test of homogeneity"] = run.homogeneity
+    varying = _heterogeneity(fit)
+    if varying is not None:
+        found |= {alpha.alpha: alpha for alpha in varying.alphas}
+        found["homogeneous against heterogeneous sigma squared"] = varying.comparison
+    return found
 
 
 def level1_terms(model: Model) -> tuple[Level1Term, ...]:

@@ -46,8 +46,8 @@ def document(tables: Tables) -> dict[str, Any]:
         "warnings": [s for group in note_groups(tables) if group.warning for s in group.sentences],
         "notes": [s for group in note_groups(tables) if not group.warning for s in group.sentences],
     }
-    plain: dict[str, Any] = _plain(results)
-    return plain
+    tidy: dict[str, Any] = plain(results)
+    return tidy
 
 
 def text(tables: Tables) -> str:
@@ -131,10 +131,10 @@ def _heterogeneity(results: Heterogeneity) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return `value` with tuples as lists and numbers that do not exist as None."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -84,7 +84,7 @@ def residuals_by_unit(source: Any, ax: Axes | None = None) -> Axes:
     legend(ax, loc="upper left", ncols=3)
     low, high = q[order, 0].min(), q[order, 4].max()
     ax.set_ylim(low - 0.04 * (high - low), high + 0.16 * (high - low))
-    return finish(ax, f"Level-1 residuals by {word[:-1]}", shown, _residual_label(data))
+    return finish(ax, f"Level-1 residuals by {word[:-1]}", shown, _residual_label(data), counts="x")
 
 
 def slim_boxes(ax: Axes, place: np.ndarray, q: np.ndarray, colour: str = BLUE) -> None:
@@ -136,7 +136,7 @@ def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     ax.set(ylim=(0, top), xlim=(-0.02 * len(cook) - 0.5, 1.02 * len(cook)))
     word = _units(data)
     title = f"Influence of each {word[:-1]} on the fixed effects"
-    finish(ax, title, f"{word.capitalize()} in order of id", "Cook's distance without the unit")
+    finish(ax, title, f"{word.capitalize()} in order of id", "Cook's distance without the unit", counts="x")
     legend(ax, outside=True, title=f"4 / J = {number(rule)} (dashed)")
     worst = np.argsort(-np.nan_to_num(shown), kind="stable")[:label]
     texts = [id_text(unit) for unit in data["unit"].values[worst]]

@@ -119,7 +119,7 @@ def chi2_qq(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
         "Squared Mahalanobis distance of the unit's residuals (mdist)",
         f"Expected chi-square quantile, {df} d.f. (chipct)",
     )  # fmt: skip
-    legend(ax, loc="upper left")
+    legend(ax, loc="lower right")
     _label_extremes(ax, data, x, y, np.argsort(-x)[:label])
     return ax
 
@@ -151,7 +151,7 @@ def log_sd_histogram(source: Any, ax: Axes | None = None, *, variable: str = "md
     ax.set_ylim(top=ax.get_ylim()[1] * 1.08)
     return finish(
         ax, f"Do the {_units(data)} differ in their level-1 spread?", _log_sd_label(data, variable),
-        f"Number of {_units(data)}",
+        f"Number of {_units(data)}", counts="y",
     )  # fmt: skip
 
 

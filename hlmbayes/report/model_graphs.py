@@ -67,7 +67,7 @@ def predicted(
     _category_ticks(ax, source, over)
     outcome = label_of(point, point.model.outcome)
     bands = f", {100 * prob:g} % bands" if band else ""
-    *most, last = [over.name.lower(), *(known[name.lower()].name.lower() for name in by)]
+    *most, last = [over.name, *(known[name.lower()].name for name in by)]
     names = f"{', '.join(most)} and {last}" if most else last
     finish(
         ax,
@@ -294,7 +294,8 @@ def boxes_by_unit(source: Any, variable: str, ax: Axes | None = None, *, colour:
     word = unit_word(data.labels.get(data.id_name.lower(), ""), data.id_name)
     shown = "" if len(order) == len(owners) else f" ({len(order)} of {len(owners):,})"
     heading = f"{label} by {word[:-1]}: median, middle half, 5th to 95th percentile"
-    return finish(ax, heading, f"{word.capitalize()} in order of the median{shown}", named(label, variable))
+    shown = f"{word.capitalize()} in order of the median{shown}"
+    return finish(ax, heading, shown, named(label, variable), counts="x")
 
 
 __all__ = ["boxes_by_unit", "level1_equations", "predicted"]

@@ -19,6 +19,7 @@ BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, INK, GREY, PALE = "#CC79A7", "#56B4E9", "#222222", "#767676", "#D9D9D9"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK)
 DASHES = ("-", "--", ":", "-.")
+LONGEST_ID = 20  # letters of an id in a figure
 SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels at 100 dots an inch
 SMALL = 9.5
 STYLE: dict[str, Any] = {
@@ -51,8 +52,15 @@ def axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
         return plt.subplots(figsize=size, layout="constrained")[1]
 
 
-def finish(ax: Axes, title: str, x: str, y: str) -> Axes:
-    """Write title and axis labels, broken into lines where they are long."""
+def finish(ax: Axes, title: str, x: str, y: str, *, counts: str = "") -> Axes:
+    """Write title and axis labels, broken into lines where they are long.
+
+    ``counts`` names the axes ("x", "y") that count units: they have ticks at whole numbers only.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    for axis in counts:
+        getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator("auto", integer=True))
     ax.set_title(wrapped(title, 62), loc="left", fontsize=13, fontweight="bold", pad=10)
     ax.set_xlabel(wrapped(x, 66))
     ax.set_ylabel(wrapped(y, 44))
@@ -213,10 +221,11 @@ _PLACES = [
 
 
 def id_text(value: Any) -> str:
-    """Write a unit's id without a needless ".0"."""
-    return (
-        f"{value:g}" if isinstance(value, float | np.floating) and float(value).is_integer() else str(value)
-    )
+    """Write a unit's id without a needless ".0", the middle of a long one left out."""
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    text = f"{value:.0f}" if whole else str(value)
+    half = LONGEST_ID // 2
+    return text if len(text) <= LONGEST_ID else f"{text[:half]}\u2026{text[-half:]}"
 
 
 def number(value: float) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .json_text import plain
 from .tables import p_text
 
 if TYPE_CHECKING:
     from ..imputation.pooled_fit import PooledFit
-    from ..imputation.rubin import Pooled
+    from ..imputation.rubin import Pooled, PooledTest
 
 RULE = " " + "-" * 86
 
@@ -83,7 +85,7 @@ def _components(pooled: PooledFit) -> list[str]:
     return [*head, *(_component(name, k, table) for k, name in enumerate(names)), RULE, ""]
 
 
-def pooled_json(pooled: PooledFit) -> str:
+def pooled_json(pooled: PooledFit, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
     """Return the pooled results, and gamma, tau, sigma2 and deviance of every data set, as JSON text."""
     fixed = {
         label: json.loads(pooled.fixed_effects(robust).to_json(orient="index", double_precision=15))
@@ -105,9 +107,17 @@ def pooled_json(pooled: PooledFit) -> str:
         "method": pooled.method,
         **fixed,
         "variance_components": components,
+        "tests": [
+            {
+                "name": test.name, "hypothesis": test.hypothesis, "f_ratio": test.f_ratio, "df": test.df,
+                "df_denominator": test.df_denominator, "p_value": test.p_value, "notes": list(test.notes),
+            }
+            for test in tests
+        ],
         "each": each,
-    }
-    return json.dumps({**result, "warnings": list(pooled.warnings)}, indent=2) + "\n"
+    }  # fmt: skip
+    result = plain({**result, "warnings": [*pooled.warnings, *warnings]})
+    return json.dumps(result, indent=2, allow_nan=False) + "\n"
 
 
 def _component(name: str, k: int, table: Pooled) -> str:

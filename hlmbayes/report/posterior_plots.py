@@ -186,7 +186,7 @@ def predictive_by_unit(posterior: Posterior, ax: Axes | None = None) -> Axes:
     low, high = np.quantile(new[:, order], [0.025, 0.975], axis=0)
     place = np.arange(len(order))
     inside = (seen[order] >= low) & (seen[order] <= high)
-    ax.vlines(place, low, high, color=PALE, linewidth=max(1.0, 250 / len(order)))
+    ax.vlines(place, low, high, color=PALE, linewidth=max(1.0, 250 / len(order)), label="95 % interval")
     ax.plot(place, middle[order], "-", color=GREY, linewidth=1.2, label="predicted median")
     ax.plot(place[inside], seen[order][inside], "o", color=BLUE, markersize=3.5, label="observed mean")
     if not inside.all():
@@ -196,7 +196,8 @@ def predictive_by_unit(posterior: Posterior, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     legend(ax, loc="upper left")
     outcome = posterior.model.outcome
-    return finish(ax, f"Means of {outcome}: observed and predicted", "Units, in order of prediction", outcome)
+    title = f"Means of {outcome}: observed and predicted"
+    return finish(ax, title, "Units, in order of prediction", outcome, counts="x")
 
 
 def effects(posterior: Posterior, name: str | None = None, ax: Axes | None = None) -> Axes:
@@ -223,7 +224,8 @@ def effects(posterior: Posterior, name: str | None = None, ax: Axes | None = Non
         )  # fmt: skip
     ax.margins(y=0.08)
     legend(ax, loc="upper left")
-    return finish(ax, f"Random effects {effect} of the units", "Units, in order", f"{effect}: mean ± 1.96 sd")
+    title, height = f"Random effects {effect} of the units", f"{effect}: mean ± 1.96 sd"
+    return finish(ax, title, "Units, in order", height, counts="x")
 
 
 def sensitivity_forest(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .tables import FixedRow, NoteGroup, VarianceRow, p_text
+from .tables import AlphaRow, ChiSquare, FixedRow, NoteGroup, VarianceRow, p_text
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
@@ -68,8 +68,7 @@ def _data(fit: Fit) -> tuple[str, ...]:
     design, moments = fit.design, fit.design.moments
     n = moments.n
     sentences = [
-        f"{fit.n_rows:.0f} level-1 records in {fit.n_units} level-2 units were analysed, "
-        f"{n.min():.0f} to {n.max():.0f} a unit."
+        f"{fit.n_rows:.0f} level-1 records in {fit.n_units} level-2 units were analysed, {_range(n)} a unit."
     ]
     if moments.n_dropped:
         sentences.append(
@@ -79,12 +78,17 @@ def _data(fit: Fit) -> tuple[str, ...]:
     sentences += [_sentence(note) for note in moments.notes]
     left_out = design.unit_ids[~design.full_rank]
     if len(left_out) and design.n_random:
+        units = f"{len(left_out)} unit{'s' if len(left_out) > 1 else ''}"
         sentences.append(
-            f"{len(left_out)} units cannot give a regression of their own (too few rows, or a predictor that "
+            f"{units} cannot give a regression of their own (too few rows, or a predictor that "
             f"does not vary in them): {_some(left_out)}. They count in the estimation; reliabilities, "
             "chi-squares, OLS listings and HLM's starting values leave them out."
         )
     return tuple(sentences)
+
+
+def _range(n: np.ndarray) -> str:
+    return f"{n.min():.0f}" if n.min() == n.max() else f"{n.min():.0f} to {n.max():.0f}"
 
 
 def _some(ids: np.ndarray) -> str:
@@ -111,11 +115,15 @@ def _estimation(fit: Fit) -> tuple[str, ...]:
         f"{start.sigma2:.5f}" + (f"; {values}." if values else ".")
     ]
     raw = np.diag(start.tau_raw)
-    negative = [f"{name} ({value:.5f})" for name, value in zip(names, raw, strict=True) if value <= 0]
-    if negative:
+    mended = [
+        f"{name} ({value:.5f}; {new:.5f} took its place)"
+        for name, value, new in zip(names, raw, np.diag(start.tau), strict=True)
+        if value <= 0
+    ]
+    if mended:
         sentences.append(
-            f"The first estimate of tau was not usable for {', '.join(negative)}; as HLM does, a small "
-            "positive value took its place."
+            f"The first estimate of tau was not usable for {', '.join(mended)}: as HLM does, a fifth of the "
+            "spread of the units' own coefficients."
         )
     if np.any((raw > 0) & (raw != np.diag(start.tau))):
         sentences.append(
@@ -139,16 +147,23 @@ def _small_numbers(fit: Fit, rows: tuple[FixedRow, ...]) -> NoteGroup | None:
 
 
 def odd_p_values(
-    fixed: tuple[FixedRow, ...], robust: tuple[FixedRow, ...], components: tuple[VarianceRow, ...]
+    fixed: tuple[FixedRow, ...],
+    robust: tuple[FixedRow, ...],
+    components: tuple[VarianceRow, ...],
+    tests: Mapping[str, ChiSquare | AlphaRow],
 ) -> tuple[NoteGroup, ...]:
-    """Name the p-values that HLM's approximations print differently from the accurate ones."""
+    """Name the p-values that HLM's approximations print differently from the accurate ones.
+
+    ``tests`` are those that follow the tables, by name; those of hypotheses are printed with six decimals.
+    """
     pairs = [(row.gamma, row.p, row.p_text, False) for row in fixed]
     pairs += [(f"{row.gamma} with robust standard error", row.p, row.p_text, False) for row in robust]
     pairs += [(row.effect, row.p, row.p_text or "", True) for row in components if row.p is not None]
+    pairs += [(name, test.p, test.p_text, True) for name, test in tests.items()]
     odd = [
-        f"{name}: {p:.5f}, printed {text}"
+        f"{name}: {p:.6f}, printed {text}" if len(text) > len("0.000") else f"{name}: {p:.5f}, printed {text}"
         for name, p, text, chi2 in pairs
-        if text != p_text(p, chi_square=chi2)
+        if text != (f"{p:.6f}" if len(text) > len("0.000") else p_text(p, chi_square=chi2))
     ]
     if not odd:
         return ()

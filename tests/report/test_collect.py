@@ -227,7 +227,7 @@ def test_dropped_rows_and_units_without_rows_are_told() -> None:
 
 def test_units_without_a_regression_of_their_own_are_named() -> None:
     text = sentences(report_tables(fitted("slopes")).notes)
-    assert "units cannot give a regression of their own" in text
+    assert "unit cannot give a regression of their own" in text
     assert "100" in text
 
 
@@ -268,7 +268,7 @@ def test_repaired_starting_values_are_told() -> None:
     assert (diagonal <= 0).any()
     text = sentences(report_tables(result).notes)
     assert "was not usable for" in text
-    assert f"({diagonal[diagonal <= 0][0]:.5f})" in text
+    assert f"({diagonal[diagonal <= 0][0]:.5f}; " in text
     assert "New Tau(0)" in listing(result, full_output=True)
 
 
