@@ -222,29 +222,37 @@ def log_sigma2_sum(groups: Groups, alpha: np.ndarray) -> float:
 def expected_squares(
     design: Design, system: System, at: Evaluation, groups: Groups, reml: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give E[sum r^2 | y] of each group, shape (G,), and the posterior covariance of u, (J, q, q).
+    """Give E[sum r^2 | y] of each group, shape (G,), and the posterior covariance of u*, (J, q, q).
 
     ``design`` is the weighted one; ``at`` the likelihood at tau. Under REML the uncertainty of
-    gamma is part of the expectation.
+    gamma is part of the expectation. All in columns that are orthonormal over all rows: u = B u*, B
+    the design's z_basis; the level-1 variance is 1, so that tau* is the theta of ``at``.
     """
-    r = design.random
-    tau = system.to_tau @ at.theta @ system.to_tau.T * unit_variance(system)
-    zd = design.dd[:, r, :]
-    m = tau @ np.linalg.inv(np.eye(len(r)) + zd[:, :, r] @ tau)
-    delta = design.level1_coefficients(at.delta * system.gamma_scale)
-    b = delta.copy()
-    b[:, r] += np.einsum("jab,jb->ja", m, design.de[:, r] - np.einsum("jab,jb->ja", zd, delta))
-    spread = np.zeros_like(design.dd)
-    spread[:, r[:, None], r] = m
+    q, bases = design.n_random, design.bases
+    dd, de = _standard(design, design.products, design.de)
+    zd = dd[:, :q, :]
+    m = at.theta @ np.linalg.inv(np.eye(q) + zd[:, :, :q] @ at.theta)
+    delta = np.linalg.solve(system.whitener.T, at.delta) * system.e_scale
+    fixed = ((delta @ bases.white).reshape(dd.shape[1], len(design.level2)) @ design.level2).T
+    b = fixed.copy()
+    b[:, :q] += np.einsum("jab,jb->ja", m, de[:, :q] - np.einsum("jab,jb->ja", zd, fixed))
+    spread = np.zeros_like(dd)
+    spread[:, :q, :q] = m
     if reml:
-        x = design.x_blocks()
-        x[:, r, :] -= m @ (zd @ x)
-        scale = system.gamma_scale * np.sqrt(unit_variance(system))
-        spread += x @ (at.vg * np.outer(scale, scale)) @ x.transpose(0, 2, 1)
+        x = design.standard_x()
+        x[:, :q, :] -= m @ (zd @ x)
+        spread += x @ at.vg_white @ x.transpose(0, 2, 1)
     b, spread = b[groups.unit], spread[groups.unit]
-    squares = groups.ee - 2 * np.sum(b * groups.de, axis=1)
-    squares += np.einsum("ga,gab,gb->g", b, groups.dd, b) + np.einsum("gab,gba->g", groups.dd, spread)
+    dd, de = _standard(design, groups.products, groups.de)
+    squares = groups.ee - 2 * np.sum(b * de, axis=1)
+    squares += np.einsum("ga,gab,gb->g", b, dd, b) + np.einsum("gab,gba->g", dd, spread)
     return squares, m
+
+
+def _standard(design: Design, products: Products, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give D*'D* (G, p, p) and D*'e (G, p) of D*, the columns that are orthonormal over all rows."""
+    basis, order = design.bases.basis, design.order
+    return products.turned(basis, order).dd.transpose(2, 0, 1), de[:, order] @ basis
 
 
 def alpha_score(groups: Groups, alpha: np.ndarray, squares: np.ndarray) -> np.ndarray:
@@ -256,15 +264,16 @@ def alpha_score(groups: Groups, alpha: np.ndarray, squares: np.ndarray) -> np.nd
 def information(
     design: Design, groups: Groups, alpha: np.ndarray, m: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the expected information (ML) of alpha, of (alpha, tau) and of tau; elements of tau by rows.
+    """Give the expected information (ML) of alpha, of (alpha, tau*) and of tau*; elements of tau* by rows.
 
-    I_kl = tr(V^-1 V_k V^-1 V_l) / 2 with V_k = diag(sigma2 c_k) or Z E Z'; V^-1 = S - S Z M Z' S,
-    S the inverse variances, M (J, q, q) the posterior covariance of u.
+    I_kl = tr(V^-1 V_k V^-1 V_l) / 2 with V_k = diag(sigma2 c_k) or Z* E Z*'; V^-1 = S - S Z* M Z*' S,
+    S the inverse variances, M (J, q, q) the posterior covariance of u*. tau = B tau* B', B
+    the design's z_basis.
     """
-    r, c = design.random, groups.covariates
-    q = len(r)
+    q, c = design.n_random, groups.covariates
     starts = np.flatnonzero(np.diff(groups.unit, prepend=-1))
-    zz = np.exp(-c @ alpha)[:, None, None] * groups.dd[:, r[:, None], r]
+    dd = _standard(design, groups.products, groups.de)[0]
+    zz = np.exp(-c @ alpha)[:, None, None] * dd[:, :q, :q]
     leverage = np.einsum("gab,gba->g", zz, m[groups.unit])
     aa = (c * (groups.n - 2 * leverage)[:, None]).T @ c
     parts = np.stack([np.add.reduceat(ck[:, None, None] * zz, starts, axis=0) for ck in c.T])

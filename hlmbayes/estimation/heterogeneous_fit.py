@@ -144,8 +144,10 @@ def variance_model(
     assert spec is not None  # groups exist only where the model has the equation
     aa, at, tt = information(design, groups, alpha, spread)
     vcov = np.linalg.inv(aa - at @ np.linalg.pinv(tt) @ at.T)
-    vcov_tau = np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at))
     rows, cols = np.tril_indices(design.n_random)
+    turned = design.z_basis @ symmetric_basis(design.n_random) @ design.z_basis.T
+    to_tau = turned[:, rows, cols]  # of the elements of tau*, those of tau
+    vcov_tau = to_tau.T @ np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at)) @ to_tau
     se_tau = np.full((design.n_random, design.n_random), np.nan)
     se_tau[rows, cols] = se_tau[cols, rows] = _roots(np.diag(vcov_tau))
     return VarianceModel(
@@ -227,20 +229,18 @@ def joint_step(
     if not weighted.n_random:
         return None
     system, basis = standardise(weighted), symmetric_basis(weighted.n_random)
-    s2 = unit_variance(system)
     at = at_gamma(_at(system, last.tau), (last.gamma - weighted.gamma_ols) / system.gamma_scale)
     squares, spread = expected_squares(weighted, system, at, groups, False)
     aa, cross, tt = information(weighted, groups, alpha, spread)
-    inverse = np.linalg.inv(system.to_tau)
-    slope = inverse.T @ (at.vv / s2 - at.h) @ inverse / (2.0 * s2)
+    slope = 0.5 * (at.vv / unit_variance(system) - at.h)
     gradient = np.append(alpha_score(groups, alpha, squares), np.einsum("kab,ab->k", basis, slope))
     joint = np.block([[aa, cross], [cross.T, tt]])
     scale = np.sqrt(np.diag(joint))
     step = np.linalg.lstsq(joint / np.outer(scale, scale), gradient / scale, rcond=None)[0] / scale
-    tau = last.tau + np.einsum("k,kab->ab", step[len(alpha) :], basis)
+    tau = at.theta + np.einsum("k,kab->ab", step[len(alpha) :], basis)  # tau*: see `expected_squares`
     if np.linalg.eigvalsh(tau)[0] <= 0:
         return None
-    return alpha + step[: len(alpha)], tau
+    return alpha + step[: len(alpha)], weighted.z_basis @ tau @ weighted.z_basis.T
 
 
 def _at(system: System, tau: np.ndarray) -> Evaluation:

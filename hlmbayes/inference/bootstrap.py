@@ -22,7 +22,6 @@ from ..labels import NamedArray, Sentence
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design
 from ..likelihood.evaluate import standardise
-from ..likelihood.symmetric import semidefinite_root
 from .profile import Interval
 from .variance_explained import check_level, refuse_heterogeneous
 
@@ -194,12 +193,17 @@ class Simulator:
         self.design, self.sigma = design, float(np.sqrt(sigma2))
         place = np.argsort(design.order)[design.random if random is None else random]
         inverse = np.linalg.inv(design.bases.basis)[:, place]
-        self.effects_root = semidefinite_root(inverse @ tau @ inverse.T)
+        # symmetric roots: the signs of eigenvectors, and their directions where values are equal, are
+        # settled by rounding, so that draws from other roots would depend on the order of the rows
+        values, vectors = np.linalg.eigh(inverse @ tau @ inverse.T)
+        self.effects_root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
         self.dd = design.standard_dd.transpose(2, 0, 1)
         values, vectors = np.linalg.eigh(self.dd)
-        self.kept = values > RANK * np.maximum(values[:, -1:], 0.0)
-        self.root = vectors * np.sqrt(np.where(self.kept, values, 0.0))[:, None, :]
-        self.df = design.n - self.kept.sum(axis=1)
+        kept = values > RANK * np.maximum(values[:, -1:], 0.0)
+        transposed = vectors.transpose(0, 2, 1)
+        self.kept = (vectors * kept[:, None, :]) @ transposed
+        self.root = (vectors * np.sqrt(np.where(kept, values, 0.0))[:, None, :]) @ transposed
+        self.df = design.n - kept.sum(axis=1)
 
     def draw(self, rng: np.random.Generator, gamma: np.ndarray) -> Design:
         """Give a design with simulated cross-products; e is again the residual about its own OLS fit."""
@@ -208,7 +212,7 @@ class Simulator:
     def errors(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Give D'e (J, p) and e'e (J,) of simulated errors e = Z u + r."""
         b = rng.normal(size=(len(self.dd), self.effects_root.shape[1])) @ self.effects_root.T
-        z = rng.normal(size=self.kept.shape) * self.kept * self.sigma
+        z = np.einsum("jab,jb->ja", self.kept, rng.normal(size=self.kept.shape[:2])) * self.sigma
         rest = self.sigma**2 * 2.0 * rng.standard_gamma(self.df / 2.0)
         zu, dr = np.einsum("jab,jb->ja", self.dd, b), np.einsum("jab,jb->ja", self.root, z)
         ee = np.einsum("ja,ja->j", b, zu + 2.0 * dr) + np.einsum("ja,ja->j", z, z) + rest

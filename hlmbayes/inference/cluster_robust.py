@@ -28,18 +28,23 @@ ROUNDING = 1e-13  # of what is left of a variance
 class BiasReduced:
     """CR2 and what its degrees of freedom need.
 
-    ``covariance`` (F, F): CR2's of gamma, units of the data. The rest is of X in columns that are orthonormal
-    over all rows: ``to_gamma`` (F, F) leads from its coefficients to gamma, ``vcov`` (F, F) is their
-    model-based covariance matrix; ``loads`` (J, p, F): A_j V_j^-1 X_j in the basis U_j; ``x`` (J, p, F): X_j
-    there; ``v`` (J, p, p): V_j there.
+    All of X in columns that are orthonormal over all rows: ``white`` (F, F): CR2's covariance matrix of its
+    coefficients; ``to_gamma`` (F, F) leads from those to gamma; ``vcov`` (F, F): their model-based covariance
+    matrix; ``loads`` (J, p, F): A_j V_j^-1 X_j in the basis U_j; ``x`` (J, p, F): X_j there; ``v`` (J, p, p):
+    V_j there.
     """
 
-    covariance: np.ndarray
+    white: np.ndarray
     to_gamma: np.ndarray
     vcov: np.ndarray
     loads: np.ndarray
     x: np.ndarray
     v: np.ndarray
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """CR2's covariance matrix of gamma, (F, F), units of the data."""
+        return self.to_gamma @ self.white @ self.to_gamma.T
 
 
 def cr2(fit: Fit) -> BiasReduced:
@@ -65,7 +70,7 @@ def _cr2(fit: Fit) -> BiasReduced:
     adjustment = half @ _roots(b)[1] @ half
     loads = adjustment @ np.linalg.solve(v, x)
     e = np.einsum("jab,jb->ja", inverse_root, design.standard_residual(fit.gamma_free)[0])
-    turned = np.einsum("jaf,ja->jf", loads, e) @ fit.vcov_white @ design.to_gamma.T
+    turned = np.einsum("jaf,ja->jf", loads, e) @ fit.vcov_white
     return BiasReduced(turned.T @ turned, design.to_gamma, fit.vcov_white, loads, x, v)
 
 

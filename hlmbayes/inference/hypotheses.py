@@ -128,7 +128,8 @@ def _test(fit: Fit, contrast: np.ndarray, robust: bool | str | None, df: str | N
             COVARIANCES[f.kind] + f"; {f.method} d.f.", describe(fit, contrast), contrast, estimate,
             f.f_ratio, f.df_denominator,
         )  # fmt: skip
-    chi2 = wald_chi2(estimate, free @ free_covariance(fit, kind) @ free.T)
+    white = free @ fit.design.to_gamma
+    chi2 = wald_chi2(estimate, white @ white_covariance(fit, kind) @ white.T)
     p = float(chdtrc(len(free), chi2))
     return WaldTest(chi2, len(free), p, COVARIANCES[kind], describe(fit, contrast), contrast, estimate)
 
@@ -143,16 +144,22 @@ def covariance_kind(robust: bool | str) -> str:
 
 def free_covariance(fit: Fit, kind: str) -> np.ndarray:
     """Give the covariance matrix of the free fixed effects, shape (F, F), of a kind in COVARIANCES."""
+    to_gamma = fit.design.to_gamma
+    return np.asarray(to_gamma @ white_covariance(fit, kind) @ to_gamma.T)
+
+
+def white_covariance(fit: Fit, kind: str) -> np.ndarray:
+    """Give the same of X in orthonormal columns (`Design.to_gamma`), where combinations lose no digits."""
     if kind == "model":
-        return fit.vcov_printed
+        return fit.vcov_white * (fit.components.sigma2 / fit.entering.sigma2)
     if kind == "CR2":
         from .cluster_robust import cr2
 
-        return cr2(fit).covariance
-    from .hlm_tables import robust_covariance
+        return cr2(fit).white
+    from .hlm_tables import robust_white
 
     units = fit.n_units
-    return robust_covariance(fit) * (units / (units - 1) if kind == "CR1" else 1.0)
+    return robust_white(fit) * (units / (units - 1) if kind == "CR1" else 1.0)
 
 
 def wald_chi2(estimate: np.ndarray, covariance: np.ndarray) -> float:

@@ -19,6 +19,8 @@ from ..likelihood.evaluate import System, evaluate, standardise
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
 
+ROUNDING = 1e-8  # of a robust standard error, relative to the model-based one
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeastSquaresFit:
@@ -41,21 +43,24 @@ def least_squares(fit: Fit) -> LeastSquaresFit:
     design = unweighted(fit)[0]
     if design.moments.unit_weight is not None:
         design = with_unit_weights(design)
-    x = design.x_blocks()
-    xx = np.einsum("jpf,jpk,jkg->fg", x, design.dd, x, optimize=True)
-    inverse = np.linalg.inv(xx)
-    scores = np.einsum("jpf,jp->jf", x, design.de)
+    x, to_gamma, free = design.standard_x(), design.to_gamma, design.free
+    dd = design.bases.dd.transpose(2, 0, 1)  # the units' sampling weights are in it
+    xx = np.einsum("jpf,jpk,jkg->fg", x, dd, x, optimize=True)
+    root = to_gamma @ np.linalg.inv(np.linalg.cholesky(xx)).T
+    scores = np.einsum("jpf,jp->jf", x, design.de[:, design.order] @ design.bases.basis)
+    turned = scores @ np.linalg.inv(xx) @ to_gamma.T
     df = float(design.n_rows - design.n_fixed)
     rss = float(design.ee.sum())
-    robust = inverse @ (scores.T @ scores) @ inverse
-    free = design.free
+    se, robust = np.sqrt(rss / df) * np.linalg.norm(root, axis=1), np.linalg.norm(turned, axis=0)
+    robust[robust < ROUNDING * se] = 0.0
+    logdet = -2.0 * float(np.linalg.slogdet(root)[1])
     return LeastSquaresFit(
         gamma=design.gamma_ols[free],
-        se=np.sqrt(rss / df * np.diag(inverse))[free],
-        se_robust=np.sqrt(np.diag(robust))[free],
+        se=se[free],
+        se_robust=robust[free],
         sigma2=rss / df,
         df=df,
-        loglik=_loglik(design, rss, float(np.linalg.slogdet(xx)[1]), fit.method == "REML"),
+        loglik=_loglik(design, rss, logdet, fit.method == "REML"),
     )
 
 

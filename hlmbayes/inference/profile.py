@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 
 MISSED = "not available"
+STARTS = 8  # of a search for another branch of the likelihood
+FEW_UNITS = 200  # up to here it is made at every limit,
+NEARLY_SINGULAR = 0.05  # beyond, where an eigenvalue of tau's correlations is below this
+MOST_BRANCHES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +235,68 @@ def _limit(
     outside = reach if outside >= 0.999 * reach else outside
     if rise(estimate + side * inside) >= 0:  # the constrained search misses even the optimum itself
         return float("nan")
-    tolerance = 1e-9 * max(outside, 1e-6)
-    root = brentq(lambda d: rise(estimate + side * d), inside, outside, xtol=tolerance, rtol=1e-9)
-    return estimate + side * float(root)
+
+    def crossing(inside: float, outside: float) -> float:
+        tolerance = 1e-9 * max(outside, 1e-6)
+        found = brentq(lambda d: rise(estimate + side * d), inside, outside, xtol=tolerance, rtol=1e-9)
+        return float(found)
+
+    @np.errstate(all="ignore")
+    def lower(c: float) -> Point | None:
+        rise(c)
+        return _lower_branch(p, order, chart, c, known[c][1], start)
+
+    root = crossing(inside, outside)
+    for _ in range(MOST_BRANCHES):
+        c = estimate + side * root
+        found = lower(c)
+        if found is None:
+            break
+        known = {c: (float(np.sqrt(max(found.value - p.minimum, 0.0)) - np.sqrt(p.cut)), found.x)}
+        if known[c][0] > 0:  # the minimum itself was missed by a little
+            break
+        inside, outside = root, root
+        for _ in range(40):
+            outside = min(outside + max(0.2 * root, _first_step(p, chart, estimate)), reach)
+            if outside == reach or rise(estimate + side * outside) > 0:
+                break
+            inside = outside
+        else:
+            return bound
+        if outside == reach and rise(bound) <= 0:
+            return bound
+        root = crossing(inside, outside)
+    return estimate + side * root
+
+
+def _lower_branch(
+    p: Profile, order: list[int], chart: Callable[..., Chart], c: float, x: np.ndarray, start: np.ndarray
+) -> Point | None:
+    """Look from elsewhere for a lower deviance at c than at the minimum x; None if there is none.
+
+    The search that follows the parameter may end on a branch of its own where units are few, or tau is
+    singular or nearly so.
+    """
+    if len(order) < 2:
+        return None
+    here = _minimise_at(p, order, chart, c, x).point
+    has_sigma = chart not in (_sigma_chart, _ratio_chart)  # the last of the free numbers is log sigma2
+    root = chart(c, here.x[:-1] if has_sigma else here.x, len(order)).root
+    length = np.linalg.norm(root, axis=1)
+    regular = length.all() and np.linalg.svd(root / length[:, None])[1][-1] ** 2 > NEARLY_SINGULAR
+    if regular and p.system.n_units > FEW_UNITS:
+        return None
+    rng = np.random.default_rng(0)
+    best = here
+    for k in range(STARTS):
+        at = start if k == 0 else (0.5, 1.5)[k % 2] * rng.normal(size=len(start))
+        try:
+            found = _minimise_at(p, order, chart, c, at).point
+        except (EstimationError, np.linalg.LinAlgError):
+            continue
+        if found.value < best.value - 1e-6:
+            best = found
+    return None if best is here else best
 
 
 def _first_step(p: Profile, chart: Callable[..., Chart], estimate: float) -> float:

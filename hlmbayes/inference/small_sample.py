@@ -45,17 +45,21 @@ class FTest:
 class Adjusted:
     """Kenward-Roger's ingredients.
 
-    ``adjusted`` (F, F): Phi_A, gamma's covariance matrix, units of the data. The rest is of X in columns that
-    are orthonormal over all rows: ``to_gamma`` (F, F) leads from its coefficients, standardised, to gamma;
-    ``covariance`` (F, F): their Phi; ``w`` (K, K): covariance matrix of the variance parameters; ``p`` (K, F,
-    F): P_k.
+    All of X in columns that are orthonormal over all rows: ``white`` (F, F): Phi_A of its coefficients,
+    standardised; ``to_gamma`` (F, F) leads from those to gamma; ``covariance`` (F, F): their Phi; ``w`` (K,
+    K): covariance matrix of the variance parameters; ``p`` (K, F, F): P_k.
     """
 
-    adjusted: np.ndarray
+    white: np.ndarray
     to_gamma: np.ndarray
     covariance: np.ndarray
     w: np.ndarray
     p: np.ndarray
+
+    @property
+    def adjusted(self) -> np.ndarray:
+        """Phi_A, gamma's covariance matrix, (F, F), units of the data."""
+        return self.to_gamma @ self.white @ self.to_gamma.T
 
 
 def f_test(fit: Fit, contrast: np.ndarray, kind: str, df: str) -> FTest:
@@ -83,14 +87,15 @@ def f_test(fit: Fit, contrast: np.ndarray, kind: str, df: str) -> FTest:
                 "Kenward-Roger adjusts the model-based covariance: leave robust out with it"
             )
         parts = kenward_roger(fit)
-        chi2 = wald_chi2(estimate, contrast @ parts.adjusted @ contrast.T)
+        chi2 = _chi2(estimate, contrast @ parts.to_gamma, parts.white)
         scaling, denominator = kenward_roger_df(parts, contrast)
         return FTest(chi2, scaling * chi2 / len(contrast), denominator, "KR", method)
     if kind == "CR2":
         from .cluster_robust import cr2, hotelling_df
 
-        chi2 = wald_chi2(estimate, contrast @ cr2(fit).covariance @ contrast.T)
-        eta = hotelling_df(cr2(fit), contrast)
+        bias_reduced = cr2(fit)
+        chi2 = _chi2(estimate, contrast @ bias_reduced.to_gamma, bias_reduced.white)
+        eta = hotelling_df(bias_reduced, contrast)
         denominator = eta - len(contrast) + 1.0
         f_ratio = denominator / eta * chi2 / len(contrast)
         if not denominator > 0:
@@ -100,8 +105,12 @@ def f_test(fit: Fit, contrast: np.ndarray, kind: str, df: str) -> FTest:
         return FTest(chi2, f_ratio, denominator, kind, "Satterthwaite (approximate Hotelling)")
     if kind != "model":
         raise HypothesisError(f'there are no Satterthwaite d.f. for {kind}: use robust="CR2" or robust=False')
-    chi2 = wald_chi2(estimate, contrast @ fit.vcov_free @ contrast.T)
+    chi2 = _chi2(estimate, contrast @ fit.design.to_gamma, fit.vcov_white)
     return FTest(chi2, chi2 / len(contrast), satterthwaite_df(fit, contrast), "model", method)
+
+
+def _chi2(estimate: np.ndarray, contrast: np.ndarray, covariance: np.ndarray) -> float:
+    return wald_chi2(estimate, contrast @ covariance @ contrast.T)
 
 
 def method_name(df: str) -> str:
@@ -308,9 +317,7 @@ def kenward_roger(fit: Fit) -> Adjusted:
     phi, p = s2 * fit.at.vg_white, first_sums(fit, basis)
     u = np.einsum("kl,klfg->fg", w, second_sums(fit, basis, p))
     u -= np.einsum("kl,kfg,gh,lhi->fi", w, p, phi, p, optimize=True)
-    adjusted = phi + phi @ (u + u.T) @ phi
-    to_gamma = _to_gamma(fit)
-    parts = Adjusted(to_gamma @ adjusted @ to_gamma.T, to_gamma, phi, w, p)
+    parts = Adjusted(phi + phi @ (u + u.T) @ phi, _to_gamma(fit), phi, w, p)
     fit.__dict__["_kenward_roger"] = parts
     return parts
 

@@ -243,7 +243,7 @@ def _rows_of(fit: Fit, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tu
     rows = []
     for name, coefficient, term, constrained in shown(fit.model):
         k = position[name]
-        t = float(gamma[k] / se[k])
+        t = float(gamma[k] / se[k]) if se[k] > 0 else float("nan")  # all units may have the same score
         p = float(2.0 * stdtr(df[k], -abs(t)))
         rows.append(
             FixedRow(

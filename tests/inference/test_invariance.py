@@ -8,6 +8,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.diagnostics.predictions import predict
 from hlmbayes.estimation.fit import Fit
+from hlmbayes.inference.least_squares import least_squares
 
 RNG = np.random.default_rng(0)
 J, N = 20, 8
@@ -93,3 +94,34 @@ def test_prediction_bands_are_the_same(robust: bool) -> None:
         line.high - line.low for at in (0.0, 2000.0) for line in predict(made(YEAR, t=at), "w", robust=robust)
     ]
     np.testing.assert_allclose(widths[1], widths[0], rtol=1e-7)
+
+
+@pytest.mark.parametrize("shift", [{"x": 2000.0}, {"x": 300.0, "w": 300.0}])
+def test_nor_where_the_level1_variance_depends_on_variables(shift: dict) -> None:
+    found = []
+    for at in ({}, shift):
+        fit = made(SLOPE + "\nlog(sigma2) = a0 + a1*t", **at)
+        found.append([fit.se_tau[1, 1], fit.tau[1, 1], *fit.variance_model.alpha, *fit.variance_model.se])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+
+
+def test_nor_do_tests_of_combinations_and_ols() -> None:
+    here, there = made(SLOPE), made(SLOPE, x=1000.0, w=1000.0)
+    at = {"g00": 1.0, "g01": 1e3, "g10": 1e3, "g11": 1e6}
+    for options in ({}, {"robust": False}, {"robust": "CR2"}, {"df": "kenward-roger"}):
+        assert there.wald(at, **options).chi2 == pytest.approx(here.wald("g00", **options).chi2, rel=1e-6)
+    ols, moved = least_squares(here), least_squares(there)
+    np.testing.assert_allclose(moved.se[3], ols.se[3], rtol=1e-8)
+    np.testing.assert_allclose(moved.se_robust[3], ols.se_robust[3], rtol=1e-8)
+    assert moved.loglik == pytest.approx(ols.loglik, abs=1e-7)
+
+
+def test_bootstrap_draws_do_not_depend_on_the_order_of_rows() -> None:
+    rows = {"id": UNIT, "y": Y, "t": T * 1.0, "x": X}
+    order = np.random.default_rng(3).permutation(len(Y))
+    model = hlm.Model("y = b1*t + b2*x + r\nb1 = g10 + u1\nb2 = g20 + u2")
+    se = [
+        np.asarray(model.fit(hlm.read(data, id="id")).bootstrap(20, seed=4).se_gamma)
+        for data in (rows, {name: column[order] for name, column in rows.items()})
+    ]
+    np.testing.assert_allclose(se[1], se[0], rtol=1e-6)
