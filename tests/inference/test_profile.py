@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+import hlmbayes as hlm
 from hlmbayes.equations.model import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.profile import Interval, intervals
@@ -160,3 +161,22 @@ def test_what_has_no_profile_is_refused() -> None:
     fit = model("slopes").fit(small(75, n_units=15).data())
     with pytest.raises(HypothesisError, match="level=2"):
         fit.confint(2)
+
+
+def test_a_limit_is_not_that_of_an_upper_branch() -> None:
+    """Twelve units, three random effects: lme4's deviance at sd[b1] = 2.891852 is 2.863 above its minimum."""
+    rng = np.random.default_rng(5)
+    n = rng.integers(2, 5, 12)
+    n[:4] = 1
+    unit, rows = np.repeat(np.arange(12), n), int(n.sum())
+    w, _ = rng.normal(size=12), rng.normal(size=12)
+    x, z = rng.normal(size=rows) + rng.normal(size=12)[unit], rng.normal(size=rows)
+    rng.integers(0, 2, rows)
+    u0 = rng.normal(size=12)
+    rng.normal(size=12)
+    y = 2 + w[unit] + u0[unit] + x + 0.3 * z + rng.normal(size=rows) * 1.3
+    data = hlm.read({"id": unit, "y": y, "x": x, "z": z}, {"id": np.arange(12), "w": w}, id="id")
+    model = "y = b0 + b1*group(x) + b2*z + r; b0 = g00 + g01*grand(w) + u0; b1 = g10 + u1; b2 = g20 + u2"
+    fit = hlm.Model(model).fit(data)
+    assert fit.deviance == pytest.approx(95.0945, abs=1e-4)  # the same data
+    assert fit.confint().loc["sd[b1]", "high"] > 3.0
