@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import OutputError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -43,8 +45,13 @@ STYLE: dict[str, Any] = {
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
-    """Return the axes given, or those of a new figure in the house style."""
+    """Return the axes given, or those of a new figure in the house style; refuse what is not axes."""
     if ax is not None:
+        if not hasattr(ax, "set_title"):
+            raise OutputError(
+                f"ax={ax!r} is not matplotlib axes: leave it out for a new figure, and name other arguments "
+                '(coefficient="b1")'
+            )
         return ax
     import matplotlib.pyplot as plt
 

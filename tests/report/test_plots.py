@@ -316,3 +316,8 @@ def test_importing_the_package_imports_no_plotting() -> None:
 
     code = "import sys, hlmbayes as h; h.diagnostics; h.plots; print('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_what_is_not_axes_is_refused(fit: Any) -> None:
+    with pytest.raises(OutputError, match="'b1' is not matplotlib axes"):
+        hlm.plots.chi2_qq(fit, "b1")
