@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from hlmbayes.equations.model import Model
+from hlmbayes.likelihood.design import Design
 
 
 @dataclass
@@ -113,3 +114,12 @@ def dense(
         np.column_stack(z) if z else np.zeros((n, 0)),
         unit,
     )
+
+
+def x_blocks(design: Design) -> np.ndarray:
+    """W of every unit as one array, (J, p, F): b_j = W_j gamma."""
+    full = np.zeros((design.n_units, len(design.w), design.n_fixed))
+    for p, (w, columns) in enumerate(zip(design.w, design.columns, strict=True)):
+        for k, column in enumerate(columns):
+            full[:, p, column] += w[:, k]
+    return full

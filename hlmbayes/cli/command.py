@@ -214,9 +214,10 @@ def write_pooled(args: argparse.Namespace, job: Job, algorithm: str) -> None:
     missed = not_pooled(job)
     for warning in (*job.warnings, *job.not_done, *pooled.warnings, *missed):
         complain("warning", warning)
-    text = pooled_listing(job, pooled, output=args.output)
+    tests = pooled_tests(job, pooled)
+    text = pooled_listing(job, pooled, tests, missed, output=args.output)
     if args.json is not None:
-        put(args.json, pooled.to_json(pooled_tests(job, pooled), missed))
+        put(args.json, pooled.to_json(tests, missed))
     if args.html is not None:
         from html import escape
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -211,8 +212,15 @@ def _imputed_jobs(job: Job, files: list[str]) -> list[Job]:
     return jobs
 
 
-def pooled_listing(job: Job, pooled: PooledFit, *, output: str | None = None) -> str:
-    """Return the listing of every data set, the pooled tables, and the command file's hypotheses by D1."""
+def pooled_listing(
+    job: Job,
+    pooled: PooledFit,
+    tests: Sequence[PooledTest],
+    missed: Sequence[str],
+    *,
+    output: str | None = None,
+) -> str:
+    """Return the listing of every data set, the pooled tables, their ``tests`` and what could not be done."""
     options, files = job.options, _mdm_files(job.options)
     text = pooled.listing(
         each=True,
@@ -227,7 +235,7 @@ def pooled_listing(job: Job, pooled: PooledFit, *, output: str | None = None) ->
         warnings=job.warnings,
         not_done=job.not_done,
     )
-    lines = [f" {test}" for test in pooled_tests(job, pooled)] + [f" {why}" for why in not_pooled(job)]
+    lines = [f" {line}" for line in (*tests, *missed)]
     return "\n".join([text, *lines]) + ("\n" if lines else "")
 
 

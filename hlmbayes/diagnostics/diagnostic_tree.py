@@ -77,6 +77,12 @@ class Point:
         """Names of the random effects."""
         return tuple(self.model.coefficients[r].effect for r in self.design.random)
 
+    @property
+    def vcov_white(self) -> np.ndarray:
+        """``vcov_free`` of X in orthonormal columns, as a Fit has it, (F, F)."""
+        inverse = np.linalg.inv(self.design.to_gamma)
+        return inverse @ self.vcov_free @ inverse.T
+
 
 def is_tree(source: Any) -> bool:
     """Say whether a source is a tree already."""

@@ -120,7 +120,7 @@ class Fit:
 
     @cached_property
     def vcov_white(self) -> np.ndarray:
-        """The same matrix of delta, (F, F): see `Design.to_gamma`."""
+        """(X'V^-1X)^-1, (F, F), at ``entering``, of X in orthonormal columns: see `Design.to_gamma`."""
         return self.entering.sigma2 * self.at.vg_white
 
     @cached_property
@@ -152,9 +152,9 @@ class Fit:
     @cached_property
     def vcov_robust(self) -> np.ndarray:
         """Robust (sandwich) covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
-        from ..inference.hlm_tables import robust_covariance
+        from ..inference.hypotheses import free_covariance
 
-        return robust_covariance(self)[np.ix_(self.design.free, self.design.free)]
+        return free_covariance(self, "CR0")[np.ix_(self.design.free, self.design.free)]
 
     @property
     def tau(self) -> NamedArray:

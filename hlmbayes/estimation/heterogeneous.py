@@ -228,12 +228,12 @@ def expected_squares(
     gamma is part of the expectation. All in columns that are orthonormal over all rows: u = B u*, B
     the design's z_basis; the level-1 variance is 1, so that tau* is the theta of ``at``.
     """
-    q, bases = design.n_random, design.bases
-    dd, de = _standard(design, design.products, design.de)
+    q, de = design.n_random, design.as_standard(design.de)
+    dd = _standard_dd(design, design.products)
     zd = dd[:, :q, :]
     m = at.theta @ np.linalg.inv(np.eye(q) + zd[:, :, :q] @ at.theta)
     delta = np.linalg.solve(system.whitener.T, at.delta) * system.e_scale
-    fixed = ((delta @ bases.white).reshape(dd.shape[1], len(design.level2)) @ design.level2).T
+    fixed = design.standard_fixed(delta).T
     b = fixed.copy()
     b[:, :q] += np.einsum("jab,jb->ja", m, de[:, :q] - np.einsum("jab,jb->ja", zd, fixed))
     spread = np.zeros_like(dd)
@@ -243,16 +243,15 @@ def expected_squares(
         x[:, :q, :] -= m @ (zd @ x)
         spread += x @ at.vg_white @ x.transpose(0, 2, 1)
     b, spread = b[groups.unit], spread[groups.unit]
-    dd, de = _standard(design, groups.products, groups.de)
+    dd, de = _standard_dd(design, groups.products), design.as_standard(groups.de)
     squares = groups.ee - 2 * np.sum(b * de, axis=1)
     squares += np.einsum("ga,gab,gb->g", b, dd, b) + np.einsum("gab,gba->g", dd, spread)
     return squares, m
 
 
-def _standard(design: Design, products: Products, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give D*'D* (G, p, p) and D*'e (G, p) of D*, the columns that are orthonormal over all rows."""
-    basis, order = design.bases.basis, design.order
-    return products.turned(basis, order).dd.transpose(2, 0, 1), de[:, order] @ basis
+def _standard_dd(design: Design, products: Products) -> np.ndarray:
+    """Give D*'D*, shape (G, p, p), of D*, the columns that are orthonormal over all rows."""
+    return products.turned(design.bases.basis, design.order).dd.transpose(2, 0, 1)
 
 
 def alpha_score(groups: Groups, alpha: np.ndarray, squares: np.ndarray) -> np.ndarray:
@@ -272,8 +271,7 @@ def information(
     """
     q, c = design.n_random, groups.covariates
     starts = np.flatnonzero(np.diff(groups.unit, prepend=-1))
-    dd = _standard(design, groups.products, groups.de)[0]
-    zz = np.exp(-c @ alpha)[:, None, None] * dd[:, :q, :q]
+    zz = np.exp(-c @ alpha)[:, None, None] * _standard_dd(design, groups.products)[:, :q, :q]
     leverage = np.einsum("gab,gba->g", zz, m[groups.unit])
     aa = (c * (groups.n - 2 * leverage)[:, None]).T @ c
     parts = np.stack([np.add.reduceat(ck[:, None, None] * zz, starts, axis=0) for ck in c.T])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import EstimationError
-from ..likelihood.criterion import criterion, em_step, symmetric_basis
+from ..likelihood.criterion import criterion, em_step, symmetric_basis, symmetric_map
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, at_gamma, evaluate, standardise
 from .heterogeneous import (
@@ -145,9 +145,8 @@ def variance_model(
     aa, at, tt = information(design, groups, alpha, spread)
     vcov = np.linalg.inv(aa - at @ np.linalg.pinv(tt) @ at.T)
     rows, cols = np.tril_indices(design.n_random)
-    turned = design.z_basis @ symmetric_basis(design.n_random) @ design.z_basis.T
-    to_tau = turned[:, rows, cols]  # of the elements of tau*, those of tau
-    vcov_tau = to_tau.T @ np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at)) @ to_tau
+    to_tau = symmetric_map(design.z_basis)
+    vcov_tau = to_tau @ np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at)) @ to_tau.T
     se_tau = np.full((design.n_random, design.n_random), np.nan)
     se_tau[rows, cols] = se_tau[cols, rows] = _roots(np.diag(vcov_tau))
     return VarianceModel(

@@ -221,13 +221,12 @@ class Simulator:
 
 def about_ols(design: Design, de: np.ndarray, ee: np.ndarray, gamma: np.ndarray) -> Design:
     """Give the design whose outcome is X gamma + e, from D'e and e'e: e is taken about its OLS fit."""
-    bases = design.bases
-    own = bases.basis.T @ de.T[design.order]
-    delta = bases.white @ (own @ design.level2.T).reshape(-1) / design.n.sum()
-    b = (delta @ bases.white).reshape(len(own), len(design.level2)) @ design.level2
-    moved = own - np.einsum("abj,bj->aj", design.standard_dd, b)
-    ee = np.maximum(ee - np.einsum("pj,pj->j", b, own + moved), 0.0)
-    return replace(design, de=design.as_given(moved.T), ee=ee, gamma_ols=gamma + design.to_gamma @ delta)
+    own = design.as_standard(de)
+    delta = design.bases.white @ (own.T @ design.level2.T).reshape(-1) / design.n.sum()
+    left, ee = design.less_fixed(own, ee, design.standard_fixed(delta))
+    return replace(
+        design, de=design.as_given(left), ee=np.maximum(ee, 0.0), gamma_ols=gamma + design.to_gamma @ delta
+    )
 
 
 def deviance_p_value(

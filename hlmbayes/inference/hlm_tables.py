@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import chdtrc, stdtr
 
 from ..estimation.hlm_path import to_standard, unit_ols
-from ..likelihood.criterion import expected_information, symmetric_basis
+from ..likelihood.criterion import expected_information, symmetric_map
 from ..likelihood.evaluate import System, evaluate
 from ..likelihood.symmetric import semidefinite_root
 
@@ -149,14 +149,11 @@ def _moved(fit: Fit) -> np.ndarray:
     return fit.design.level1_coefficients(fit.gamma_free - fit.design.gamma_ols)
 
 
-def robust_covariance(fit: Fit) -> np.ndarray:
-    """Give Vg (sum_j s_j s_j') Vg of the free fixed effects; no small-sample factor."""
-    to_gamma = fit.design.to_gamma
-    return np.asarray(to_gamma @ robust_white(fit) @ to_gamma.T)
-
-
 def robust_white(fit: Fit) -> np.ndarray:
-    """Give the same of X in orthonormal columns (`Design.to_gamma`)."""
+    """Give Vg (sum_j s_j s_j') Vg, (F, F), X in orthonormal columns (`Design.to_gamma`).
+
+    There is no small-sample factor.
+    """
     scores = unit_scores(fit)
     if fit.design.moments.unit_weight is not None:
         scores = scores * fit.design.moments.unit_weight[:, None]
@@ -226,13 +223,9 @@ def standard_information(system: System, tau: np.ndarray, sigma2: float, reml: b
 
 def to_data_jacobian(system: System) -> np.ndarray:
     """Give d(data elements) / d(standardised elements) of (lower triangle of tau, sigma2)."""
-    q = len(system.to_tau)
-    rows, cols = np.tril_indices(q)
-    m = len(rows)
-    jacobian = np.zeros((m + 1, m + 1))
-    images = system.to_tau @ symmetric_basis(q) @ system.to_tau.T
-    jacobian[:m, :m] = images[:, rows, cols].T
-    jacobian[m, m] = system.e_scale**2
+    of_tau = symmetric_map(system.to_tau)
+    jacobian = np.zeros((len(of_tau) + 1, len(of_tau) + 1))
+    jacobian[:-1, :-1], jacobian[-1, -1] = of_tau, system.e_scale**2
     return jacobian
 
 

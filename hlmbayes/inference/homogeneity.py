@@ -113,10 +113,8 @@ def unit_residuals(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     divided by their sigma where that differs between them. nan where a unit has too few rows for a
     regression of its own, or where that fits exactly.
     """
-    design, q = fit.design, fit.design.n_random
-    de, ee = design.standard_residual(fit.gamma_free)
-    own = np.einsum("jab,jb->ja", design.zz_inverse, de[:, :q])
-    rss, df = ee - np.einsum("ja,ja->j", own, de[:, :q]), design.n - q
+    design = fit.design
+    _, rss, df = design.own_regressions(fit.gamma_free)
     with np.errstate(invalid="ignore"):
         used = design.full_rank & (df > 0) & (rss > EXACT * design.ee)
     return np.where(used, rss, np.nan), df

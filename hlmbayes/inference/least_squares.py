@@ -15,11 +15,10 @@ from ..estimation.hlm_path import HLM_LOG_2PI, root_of, to_standard, unit_ols
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design, build_design, with_unit_weights
 from ..likelihood.evaluate import System, evaluate, standardise
+from .hlm_tables import ROUNDING
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
-
-ROUNDING = 1e-8  # of a robust standard error, relative to the model-based one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +42,10 @@ def least_squares(fit: Fit) -> LeastSquaresFit:
     design = unweighted(fit)[0]
     if design.moments.unit_weight is not None:
         design = with_unit_weights(design)
-    x, to_gamma, free = design.standard_x(), design.to_gamma, design.free
-    dd = design.bases.dd.transpose(2, 0, 1)  # the units' sampling weights are in it
-    xx = np.einsum("jpf,jpk,jkg->fg", x, dd, x, optimize=True)
-    root = to_gamma @ np.linalg.inv(np.linalg.cholesky(xx)).T
-    scores = np.einsum("jpf,jp->jf", x, design.de[:, design.order] @ design.bases.basis)
-    turned = scores @ np.linalg.inv(xx) @ to_gamma.T
+    free, n = design.free, float(design.n.sum())
+    root = design.to_gamma / np.sqrt(n)  # X'X of orthonormal columns is n I
+    scores = np.einsum("jpf,jp->jf", design.standard_x(), design.as_standard(design.de))
+    turned = scores @ design.to_gamma.T / n
     df = float(design.n_rows - design.n_fixed)
     rss = float(design.ee.sum())
     se, robust = np.sqrt(rss / df) * np.linalg.norm(root, axis=1), np.linalg.norm(turned, axis=0)

@@ -127,7 +127,7 @@ def _pair(p: Profile, pair: tuple[int, int], name: str, unit: float) -> list[Int
         )
     else:  # a variance of zero has no correlation with anything
         nan = float("nan")
-        found.append(Interval(f"corr[{name}]", nan, nan, nan, "not available"))
+        found.append(Interval(f"corr[{name}]", nan, nan, nan, MISSED))
     return found
 
 
@@ -207,18 +207,19 @@ def _limit(
 
     order = [*pair, *(k for k in range(len(p.tau)) if k not in pair)]
     start = _first_free(p, order, chart)
-    known: dict[float, tuple[float, np.ndarray]] = {}
+    known: dict[float, Point] = {}
 
     @np.errstate(all="ignore")  # a search may leave the numbers there are: its limit is then not available
     def rise(c: float) -> float:
         if c not in known:
             nearest = min(known, key=lambda k: abs(k - c), default=None)
-            starts = [start] if nearest is None else [known[nearest][1]]
+            starts = [start] if nearest is None else [known[nearest].x]
             if chart is _correlation_chart and nearest is not None:
                 starts.append(start)  # where a variance has gone to zero the correlation leads nowhere
-            best = min((_minimise_at(p, order, chart, c, x).point for x in starts), key=lambda at: at.value)
-            known[c] = (float(np.sqrt(max(best.value - p.minimum, 0.0)) - np.sqrt(p.cut)), best.x)
-        return known[c][0]
+            known[c] = min(
+                (_minimise_at(p, order, chart, c, x).point for x in starts), key=lambda at: at.value
+            )
+        return float(np.sqrt(max(known[c].value - p.minimum, 0.0)) - np.sqrt(p.cut))
 
     side = 1.0 if bound > estimate else -1.0
     reach = abs(bound - estimate)
@@ -241,19 +242,15 @@ def _limit(
         found = brentq(lambda d: rise(estimate + side * d), inside, outside, xtol=tolerance, rtol=1e-9)
         return float(found)
 
-    @np.errstate(all="ignore")
-    def lower(c: float) -> Point | None:
-        rise(c)
-        return _lower_branch(p, order, chart, c, known[c][1], start)
-
     root = crossing(inside, outside)
     for _ in range(MOST_BRANCHES):
         c = estimate + side * root
-        found = lower(c)
+        rise(c)
+        found = _lower_branch(p, order, chart, c, known[c], start)
         if found is None:
             break
-        known = {c: (float(np.sqrt(max(found.value - p.minimum, 0.0)) - np.sqrt(p.cut)), found.x)}
-        if known[c][0] > 0:  # the minimum itself was missed by a little
+        known = {c: found}
+        if rise(c) > 0:  # the minimum itself was missed by a little
             break
         inside, outside = root, root
         for _ in range(40):
@@ -269,17 +266,17 @@ def _limit(
     return estimate + side * root
 
 
+@np.errstate(all="ignore")
 def _lower_branch(
-    p: Profile, order: list[int], chart: Callable[..., Chart], c: float, x: np.ndarray, start: np.ndarray
+    p: Profile, order: list[int], chart: Callable[..., Chart], c: float, here: Point, start: np.ndarray
 ) -> Point | None:
-    """Look from elsewhere for a lower deviance at c than at the minimum x; None if there is none.
+    """Look from elsewhere for a lower deviance at c than that of the minimum here; None if there is none.
 
     The search that follows the parameter may end on a branch of its own where units are few, or tau is
     singular or nearly so.
     """
     if len(order) < 2:
         return None
-    here = _minimise_at(p, order, chart, c, x).point
     has_sigma = chart not in (_sigma_chart, _ratio_chart)  # the last of the free numbers is log sigma2
     root = chart(c, here.x[:-1] if has_sigma else here.x, len(order)).root
     length = np.linalg.norm(root, axis=1)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..estimation.hlm_path import to_standard
-from ..likelihood.criterion import symmetric_basis
+from ..likelihood.criterion import symmetric_basis, symmetric_map
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
@@ -59,12 +59,9 @@ def unit_pieces(fit: Fit) -> Pieces:
 def to_data(fit: Fit) -> np.ndarray:
     """Give d(gamma, tau by rows, sigma2) / d(delta, tau of Z*, sigma2), shape (F + m + 1, F + m + 1)."""
     design, f = fit.design, fit.design.n_fixed
-    basis = symmetric_basis(design.n_random)
-    rows, cols = np.tril_indices(design.n_random)
-    jacobian = np.eye(f + len(rows) + 1)
-    jacobian[:f, :f] = design.to_gamma
-    images = design.z_basis @ basis @ design.z_basis.T
-    jacobian[f:-1, f:-1] = images[:, rows, cols].T
+    of_tau = symmetric_map(design.z_basis)
+    jacobian = np.eye(f + len(of_tau) + 1)
+    jacobian[:f, :f], jacobian[f:-1, f:-1] = design.to_gamma, of_tau
     return jacobian
 
 

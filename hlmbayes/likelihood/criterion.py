@@ -103,6 +103,12 @@ def symmetric_basis(q: int) -> np.ndarray:
     return basis
 
 
+def symmetric_map(m: np.ndarray) -> np.ndarray:
+    """Give d(distinct elements of M tau M') / d(those of tau), in the order of `symmetric_basis`."""
+    rows, cols = np.tril_indices(len(m))
+    return np.asarray((m @ symmetric_basis(len(m)) @ m.T)[:, rows, cols].T)
+
+
 def score(system: System, at: Evaluation, sigma2: float, reml: bool) -> np.ndarray:
     """Give the derivatives of the log-likelihood in (distinct elements of tau, sigma2), shape (m + 1,).
 

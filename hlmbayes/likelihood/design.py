@@ -144,6 +144,15 @@ class Design:
         full = self.bases.white.reshape(f * p, len(self.level2)) @ self.level2
         return full.reshape(f, p, self.n_units).transpose(2, 1, 0)
 
+    def standard_fixed(self, delta: np.ndarray) -> np.ndarray:
+        """Give the level-1 coefficients of D*, (p, J), that fixed effects delta (F,) make: see `to_gamma`."""
+        level2 = (delta @ self.bases.white).reshape(self.n_coefficients, len(self.level2))
+        return level2 @ self.level2
+
+    def as_standard(self, products: np.ndarray) -> np.ndarray:
+        """Turn D'v (J, p), the columns as the model has them, into D*'v."""
+        return products[:, self.order] @ self.bases.basis
+
     def as_given(self, products: np.ndarray) -> np.ndarray:
         """Turn D*'v (J, p) into D'v, the columns as the model has them."""
         given = np.empty_like(products)
@@ -152,12 +161,31 @@ class Design:
 
     def standard_residual(self, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give D*'e (J, p) and e'e (J,) of e = y - X gamma, for free fixed effects gamma (F,)."""
-        delta = np.linalg.solve(self.to_gamma, gamma - self.gamma_ols)
-        level2 = (delta @ self.bases.white).reshape(self.n_coefficients, len(self.level2))
-        b = level2 @ self.level2
-        de = self.bases.basis.T @ self.de.T[self.order]
-        left = de - np.einsum("abj,bj->aj", self.standard_dd, b)
-        return left.T, self.ee - np.einsum("pj,pj->j", b, de + left)
+        b = self.standard_fixed(np.linalg.solve(self.to_gamma, gamma - self.gamma_ols))
+        return self.less_fixed(self.as_standard(self.de), self.ee, b)
+
+    def less_fixed(self, de: np.ndarray, ee: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Take D* b, b (p, J), out of rows e: D*'e (J, p) and e'e (J,) before and after."""
+        left = de - np.einsum("abj,bj->ja", self.standard_dd, b)
+        return left, ee - np.einsum("pj,jp->j", b, de + left)
+
+    def own_regressions(self, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Regress y - X gamma on Z* in each unit.
+
+        Returns
+        -------
+        b : ndarray, shape (J, q)
+            Coefficients; nan where the unit lacks full rank.
+        rss : ndarray, shape (J,)
+            Residual sums of squares; nan there too.
+        df : ndarray, shape (J,)
+            n_j - q.
+        """
+        de, ee = self.standard_residual(gamma)
+        zv = de[:, : self.n_random]
+        b = np.einsum("jab,jb->ja", self.zz_inverse, zv)
+        rss = np.maximum(ee - np.einsum("ja,ja->j", b, zv), 0.0)
+        return b, rss, self.n - self.n_random
 
     @cached_property
     def zz_inverse(self) -> np.ndarray:
@@ -206,14 +234,6 @@ class Design:
     def full_rank(self) -> np.ndarray:
         """Units whose Z'Z has full rank, bool, shape (J,)."""
         return full_rank_units(self.zz, self.products.mass)
-
-    def x_blocks(self) -> np.ndarray:
-        """Give W as one array, shape (J, p, F): b_j = W_j gamma."""
-        full = np.zeros((self.n_units, len(self.w), self.n_fixed))
-        for p, (w, columns) in enumerate(zip(self.w, self.columns, strict=True)):
-            for k, column in enumerate(columns):
-                full[:, p, column] += w[:, k]
-        return full
 
     def level1_coefficients(self, gamma: np.ndarray) -> np.ndarray:
         """Give W_j gamma, the fixed part of each unit's level-1 coefficients, shape (J, p)."""
@@ -395,17 +415,6 @@ def _centred(moments: Moments, names: Sequence[str]) -> tuple[np.ndarray, list[f
     scale[scale == 0] = 1.0
     own /= scale[:, None]
     return level2, center.tolist(), scale.tolist()
-
-
-def scatter_x(
-    vectors: np.ndarray, w: Sequence[np.ndarray], columns: Sequence[np.ndarray], n_fixed: int
-) -> np.ndarray:
-    """Give W_j' a_j per unit, shape (J, F), for a of shape (J, p)."""
-    result = np.zeros((len(vectors), n_fixed))
-    for p, (block, c) in enumerate(zip(w, columns, strict=True)):
-        for k, column in enumerate(c):
-            result[:, column] += block[:, k] * vectors[:, p]
-    return result
 
 
 def _bases(

@@ -81,7 +81,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
     run = run or Run()
     rows, robust = _fixed(fit, robust=False), _fixed(fit, robust=True)
     components = _variance_components(fit)
-    q = fit.design.n_random
+    q, varying = fit.design.n_random, _heterogeneity(fit)
     return Tables(
         header=header_of(fit, run),
         stop_line=_stop_line(fit),
@@ -107,20 +107,20 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         start=_start(fit, rows),
         log=tuple(IterationRow(i.number, float(i.loglik), float(i.sigma2), _matrix(i.tau)) for i in fit.log),
         full_output=run.full_output,
-        heterogeneity=_heterogeneity(fit),
+        heterogeneity=varying,
         comparison=run.comparison,
         hypotheses=run.hypotheses,
         homogeneity=run.homogeneity,
         notes=(
             *remarks(fit, rows, run.warnings, run.not_done),
-            *odd_p_values(rows, robust, components, _tests(fit, run)),
+            *odd_p_values(rows, robust, components, _tests(run, varying)),
             *run.notes,
         ),
         optimum=None if optimum is None else _optimum(fit, optimum),
     )
 
 
-def _tests(fit: Fit, run: Run) -> dict[str, ChiSquare | AlphaRow]:
+def _tests(run: Run, varying: Heterogeneity | None) -> dict[str, ChiSquare | AlphaRow]:
     """Name the tests that follow the tables of estimates."""
     found: dict[str, ChiSquare | AlphaRow] = {
         f"hypothesis test {k}": hypothesis.test for k, hypothesis in enumerate(run.hypotheses, 1)
@@ -129,7 +129,6 @@ def _tests(fit: Fit, run: Run) -> dict[str, ChiSquare | AlphaRow]:
         found["model comparison test"] = run.comparison
     if run.homogeneity is not None:
         found["test of homogeneity"] = run.homogeneity
-    varying = _heterogeneity(fit)
     if varying is not None:
         found |= {alpha.alpha: alpha for alpha in varying.alphas}
         found["homogeneous against heterogeneous sigma squared"] = varying.comparison

@@ -160,11 +160,11 @@ def odd_p_values(
     pairs += [(f"{row.gamma} with robust standard error", row.p, row.p_text, False) for row in robust]
     pairs += [(row.effect, row.p, row.p_text or "", True) for row in components if row.p is not None]
     pairs += [(name, test.p, test.p_text, True) for name, test in tests.items()]
-    odd = [
-        f"{name}: {p:.6f}, printed {text}" if len(text) > len("0.000") else f"{name}: {p:.5f}, printed {text}"
-        for name, p, text, chi2 in pairs
-        if text != (f"{p:.6f}" if len(text) > len("0.000") else p_text(p, chi_square=chi2))
-    ]
+    odd = []
+    for name, p, text, chi2 in pairs:
+        six = len(text) > len("0.000")
+        if text != (f"{p:.6f}" if six else p_text(p, chi_square=chi2)):
+            odd.append(f"{name}: {p:.{6 if six else 5}f}, printed {text}")
     if not odd:
         return ()
     sentences = (

@@ -11,7 +11,7 @@ Analysis, ch. 3; the identity is that of deleting rows from weighted least squar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def leave_one_out(fit: Fit) -> Influence:
     J, F = fit.design.n_units, fit.design.n_fixed
     if not F:
         raise OutputError("the model has no fixed effects that a unit could influence")
-    root = np.linalg.cholesky(_white_covariance(fit))  # information I, so A_j has eigenvalues in [0, 1]
+    root = np.linalg.cholesky(fit.vcov_white)  # information I, so A_j has eigenvalues in [0, 1]
     scores = unit_scores(fit, fit.gamma_free) @ root  # all at one gamma, tau and sigma2
     to_gamma = fit.design.to_gamma @ root
     change, cook, leverage = np.empty((J, F)), np.empty(J), np.empty(J)
@@ -82,14 +82,6 @@ def leave_one_out(fit: Fit) -> Influence:
         cook[part] = np.where(alone, np.inf, np.einsum("jf,jf->j", moved, moved) / F)
         change[part] = moved @ to_gamma.T
     return Influence(change, cook, leverage)
-
-
-def _white_covariance(fit: Any) -> np.ndarray:
-    """Give the covariance matrix of delta (see `Design.to_gamma`), of a fit or of a posterior's `Point`."""
-    if hasattr(fit, "vcov_white"):
-        return np.asarray(fit.vcov_white)
-    inverse = np.linalg.inv(fit.design.to_gamma)
-    return np.asarray(inverse @ fit.vcov_free @ inverse.T)
 
 
 def _information(fit: Fit, x: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:

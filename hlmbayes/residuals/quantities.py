@@ -113,7 +113,8 @@ def unit_residuals(fit: Fit) -> UnitResiduals:
     mdist, rank = mahalanobis(fit, de[:, :q])
     fitted = design.level1_coefficients(gamma)
     inside = within_products(design, fitted)
-    ols, rss, df = _own_regression(plain, gamma)
+    own, rss, df = plain.own_regressions(gamma)
+    ols = own @ plain.z_basis.T
     n, total = design.moments.n, outcome_squares(design)
     return UnitResiduals(
         n=n, eb=residuals_u(fit, de), pv=fit.entering.sigma2 * shrinkage(fit), ols=ols, fitted=fitted,
@@ -216,15 +217,6 @@ def within_products(design: Design, b: np.ndarray) -> np.ndarray:
         if coefficient.predictor.variable is not None:
             v[:, _column(design, coefficient.predictor.variable)] -= b[:, k]
     return np.maximum(np.einsum("ja,jab,jb->j", v, design.moments.sscp, v, optimize=True), 0.0)
-
-
-def _own_regression(design: Design, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Regress y - X gamma on Z in each unit: coefficients (J, q), residual sums of squares and d.f."""
-    de, ee = design.standard_residual(gamma)
-    zv = de[:, : design.n_random]
-    own = np.einsum("jab,jb->ja", design.zz_inverse, zv)
-    rss = np.maximum(ee - np.einsum("ja,ja->j", own, zv), 0.0)
-    return own @ design.z_basis.T, rss, design.n - design.n_random
 
 
 def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np.ndarray:

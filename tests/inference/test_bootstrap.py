@@ -11,7 +11,7 @@ from hlmbayes.data.two_level import read
 from hlmbayes.equations.model import Model
 from hlmbayes.errors import EstimationError, HypothesisError
 from hlmbayes.inference.bootstrap import Simulator, bootstrap, estimate
-from tests.dense import dense
+from tests.dense import dense, x_blocks
 from tests.small import MODELS, model, small
 
 
@@ -21,7 +21,7 @@ def test_simulated_moments_are_possible_moments(name: str) -> None:
     fit = model(name).fit(small(81, n_units=14).data())
     simulate = Simulator(fit.design, fit.components.tau, fit.sigma2)
     drawn = simulate.draw(np.random.default_rng(1), fit.gamma_free)
-    x = drawn.x_blocks()
+    x = x_blocks(drawn)
     np.testing.assert_allclose(np.einsum("jpf,jp->f", x, drawn.de), 0.0, atol=1e-9)
     explained = np.einsum("ja,jab,jb->j", drawn.de, np.linalg.pinv(drawn.dd, hermitian=True), drawn.de)
     assert np.all(drawn.ee >= explained - 1e-9)

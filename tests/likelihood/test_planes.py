@@ -11,8 +11,9 @@ from hlmbayes.equations.model import Model
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood import evaluate as likelihood
 from hlmbayes.likelihood import orthonormal, planes, system
-from hlmbayes.likelihood.design import build_design, scatter_x
+from hlmbayes.likelihood.design import build_design
 from hlmbayes.likelihood.evaluate import Evaluation, evaluate, standardise
+from tests.dense import x_blocks
 from tests.small import MODELS, model, small
 
 
@@ -111,7 +112,7 @@ def test_the_systems_x_is_the_designs(name: str) -> None:
     m = model(name)
     design = build_design(m, moments_for(m, small(3, n_units=30).data()))
     s = standardise(design)
-    x = design.x_blocks()
+    x = x_blocks(design)
     xx = np.einsum("jaf,jab,jbg->fg", x, design.dd, x)
     scale = s.gamma_scale / s.e_scale
     np.testing.assert_allclose(s.xx, xx * np.outer(scale, scale), rtol=1e-10, atol=1e-9)
@@ -119,7 +120,7 @@ def test_the_systems_x_is_the_designs(name: str) -> None:
     whitened = s.whitener @ s.xx @ s.whitener.T
     np.testing.assert_allclose(whitened, design.n.sum() * np.eye(design.n_fixed), rtol=1e-9, atol=1e-7)
     # X'e of the OLS residual is nothing
-    x_e = scatter_x(design.de, design.w, design.columns, design.n_fixed).sum(axis=0)
+    x_e = np.einsum("jaf,ja->f", x, design.de)
     assert np.max(np.abs(x_e * scale)) < 1e-9 * design.n.sum() * s.e_scale
 
 
