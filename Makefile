@@ -25,4 +25,14 @@ bench:
 	@$(PY) -m tests.bench.bench_posterior
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .coverage figures
+	rm -rf .venv .venv-oldest dist .pytest_cache .mypy_cache .ruff_cache .coverage figures
+
+# The oldest releases pyproject.toml allows, on the parts that lean on them; and what a user installs.
+.PHONY: test-oldest wheel
+test-oldest:
+	@scripts/venv.sh dev,engines
+	@scripts/oldest.sh
+
+wheel:
+	@scripts/venv.sh dev,engines
+	@scripts/wheel.sh
