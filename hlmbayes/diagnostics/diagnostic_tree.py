@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
+from .. import container
 from ..errors import OutputError
 from ..estimation.heterogeneous import weighted_design
 from ..inference.homogeneity import unit_residuals as own_residuals
 from ..likelihood.evaluate import standardise
-from ..posterior import container
 from ..residuals.frames import SUMMARIES, level2_names, level2_values
 from ..residuals.influence import leave_one_out
 from ..residuals.quantities import eb_coefficients, row_residuals, unit_residuals

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..equations import formula
-from ..equations import text as equation_text
+from . import formula
+from . import text as equation_text
 from .parser import ModelParts, parse
 from .parts import (
     Centering,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..data.weights import Frequencies, Weights
     from ..estimation.fit import Fit
     from ..posterior.posterior import Posterior
-    from ..posterior.priors import Priors
+    from ..priors.priors import Priors
 
 __all__ = ["Centering", "Coefficient", "Gamma", "LogSigma2", "Model", "Predictor", "gamma_name", "same_name"]
 
@@ -252,7 +252,7 @@ class Model:
         )  # fmt: skip
 
     def pymc(self, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
-        """The model as a PyMC model; see `hlmbayes.posterior.pymc_model.build`.
+        """The model as a PyMC model; see `hlmbayes.sampling.pymc_model.build`.
 
         Parameters
         ----------

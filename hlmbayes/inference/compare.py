@@ -22,8 +22,8 @@ from .hypotheses import p_text
 from .least_squares import loglik_on_hlms_constant, unweighted_design
 
 if TYPE_CHECKING:
+    from ..density.target import Target
     from ..estimation.fit import Fit
-    from ..posterior.target import Target
 
 SAME_COLUMNS = 1e-6  # between the log-determinants of the same columns of X
 

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .. import container
 from ..arguments import seed_or_new
 from ..equations.model import Model
 from ..errors import SamplingError, warn
-from ..posterior import container
-from .priors import Priors
-from .sampling import Settings, checked, draw, finish, target_for
+from ..priors.priors import Priors
+from ..sampling.sampling import Settings, checked, draw, finish, target_for
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from ..density.conditional import Draws
+    from ..density.target import Target
     from ..diagnostics.checks import Checks
     from ..estimation.fit import Fit
-    from .conditional import Draws
     from .convergence import Convergence
-    from .target import Target
 
 CI_PROB = 0.95
 CI_KIND: Literal["eti"] = "eti"  # equal-tailed: the same whatever the scale
@@ -85,7 +85,7 @@ def sample(
     settings = checked(Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar))
     priors = Priors() if priors is None else priors
     if not marginal:
-        from .hierarchical import sample_rows
+        from ..sampling.hierarchical import sample_rows
 
         return sample_rows(model, data, priors, settings)
     target = target_for(model, data, priors)
@@ -96,8 +96,8 @@ def sample(
 
 
 def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> Any:
-    """Give the model as a `pymc.Model`; see `hlmbayes.posterior.pymc_model.build`."""
-    from .pymc_model import build as build_pymc
+    """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`."""
+    from ..sampling.pymc_model import build as build_pymc
 
     return build_pymc(model, data, priors, marginal=marginal)
 
@@ -109,7 +109,7 @@ class Posterior:
     Attributes
     ----------
     data : xarray.DataTree
-        An ArviZ container; the layout is in `hlmbayes.posterior.container`.
+        An ArviZ container; the layout is in `hlmbayes.container`.
     model : Model
     priors : Priors
     settings : Settings
@@ -158,7 +158,7 @@ class Posterior:
     @cached_property
     def parameter_draws(self) -> Draws:
         """Draws of everything but the random effects, chains run together."""
-        from .conditional import Draws
+        from ..density.conditional import Draws
 
         gamma = container.flat(self.data, "gamma")
         first = [
@@ -246,7 +246,7 @@ class Posterior:
 
     def variance_is_zero(self, name: str) -> pd.Series:
         """Weigh the model against the one in which coefficient ``name`` ("b1" or "u1") does not vary."""
-        from .evidence import variance_is_zero
+        from ..sampling.evidence import variance_is_zero
 
         return variance_is_zero(self, name)
 
@@ -303,7 +303,7 @@ class Posterior:
             changes["seed"] = seed_or_new(changes["seed"], SamplingError)
         settings = checked(replace(self.settings, **changes))
         if self.sampler["sampler"] == "nuts on rows":
-            from .hierarchical import sample_rows
+            from ..sampling.hierarchical import sample_rows
 
             moments = container.moments_from(self.data["moments"])
             return sample_rows(self.model, self.rows or moments, priors, settings)

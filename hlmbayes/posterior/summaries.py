@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from .. import container
 from ..errors import SamplingError
-from ..posterior import container
 
 if TYPE_CHECKING:
     import pandas as pd

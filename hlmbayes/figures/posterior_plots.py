@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import container
 from ..arguments import one_or_several
 from ..errors import OutputError, SamplingError
-from ..posterior import container
 from ..posterior.summaries import fit_scalars, interval, refuse_other_model, scalars
-from .plot_style import (  # fmt: skip
+from .plot_style import (
     BLUE,
     CYCLE,
     GREY,

@@ -170,6 +170,6 @@ def write_figures(fit: Fit, folder: str, say: Callable[[str], None] | None = Non
         place.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"the folder {folder} cannot be made: {error.strerror or error}") from None
-    from ..report.figure_set import draw_all
+    from ..figures.figure_set import draw_all
 
     return draw_all(fit, place, say=say)

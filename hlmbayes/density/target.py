@@ -9,7 +9,7 @@ import numpy as np
 from ..estimation.heterogeneous import Groups
 from ..likelihood.design import Design
 from ..likelihood.evaluate import System, standardise
-from .priors import ResolvedPriors
+from ..priors.priors import ResolvedPriors
 from .unequal import GroupedRows, grouped_rows
 
 

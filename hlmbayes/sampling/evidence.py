@@ -11,14 +11,14 @@ from scipy.special import expit
 
 from ..equations.model import Model
 from ..errors import SamplingError
+from ..priors.priors import Priors
 from .direct import KHAT_LIMIT, Weighted, find_proposal, weigh
-from .priors import Priors
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .posterior import Posterior
-    from .target import Target
+    from ..density.target import Target
+    from ..posterior.posterior import Posterior
 
 POINTS = 8000
 

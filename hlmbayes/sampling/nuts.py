@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..density.coordinates import fold
+from ..density.marginal import value_and_gradient
+from ..density.target import Target
 from ..errors import EstimationError, SamplingError
-from .coordinates import fold
 from .direct import Mode, find_mode
-from .marginal import value_and_gradient
-from .target import Target
 
 if TYPE_CHECKING:
     from .sampling import Settings, VarianceDraws
@@ -84,8 +84,8 @@ def _compiled_model(target: Target, mode: Mode, start: Start) -> Any:
     """Make by hand what nutpie makes of a PyMC model: two C functions and the data they read."""
     from nutpie.compile_pymc import CompiledPyMCModel
 
-    from .kernel import density, same  # compiles, once for a machine
-    from .kernel_tables import flatten
+    from ..density.kernel import density, same
+    from ..density.kernel_tables import flatten
 
     d = target.size
     return CompiledPyMCModel(

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..density.conditional import Effects
+from ..density.coordinates import pack_many
 from ..errors import SamplingError
 from ..unit_moments.record import Moments
-from .conditional import Effects
-from .coordinates import pack_many
 from .sampling import Settings, VarianceDraws, arrange, keeps_effects, target_for
 
 if TYPE_CHECKING:
     from ..equations.model import Model
-    from .posterior import Posterior
-    from .priors import Priors
+    from ..posterior.posterior import Posterior
+    from ..priors.priors import Priors
 
 
 def sample_rows(model: Model, data: Any, priors: Priors, settings: Settings) -> Posterior:
@@ -39,7 +39,7 @@ def sample_rows(model: Model, data: Any, priors: Priors, settings: Settings) -> 
         )
     import pymc as pm
 
-    from .posterior import Posterior
+    from ..posterior.posterior import Posterior
     from .pymc_model import build
 
     begun = time.perf_counter()

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import OutputError, SamplingError
-from ..estimation.heterogeneous import Groups
-from ..likelihood.orthonormal import Products
-from ..unit_moments.record import Moments
+from .errors import OutputError, SamplingError
+from .estimation.heterogeneous import Groups
+from .likelihood.orthonormal import Products
+from .unit_moments.record import Moments
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..likelihood.design import Design
+    from .likelihood.design import Design
 
 CHAIN = ("chain", "draw")
 DIMS: dict[str, tuple[str, ...]] = {

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
     from ..equations.model import Model
     from ..estimation.fit import Fit
-    from ..imputation.pooled_fit import PooledFit
-    from ..imputation.rubin import PooledTest
+    from ..many_fits.pooled_fit import PooledFit
+    from ..many_fits.rubin import PooledTest
     from ..report.tables import NoteGroup, Tables
 
 EQUATION_FILES = (".txt", ".eq")
@@ -176,7 +176,7 @@ def fit_options(options: Options) -> dict[str, Any]:
 
 def fit_pooled(job: Job, algorithm: str = "hlm") -> PooledFit:
     """Estimate the job's model for its plausible values, or in its imputed data sets (.mdm), and pool."""
-    from ..imputation.pooled_fit import fit_imputed
+    from ..many_fits.pooled_fit import fit_imputed
 
     names, files = job.options.plausible_values, _mdm_files(job.options)
     if files and len(files) < len(names):
@@ -259,7 +259,7 @@ def not_pooled(job: Job) -> list[str]:
 def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:
     """Return the tables of a fitted job, its tests included."""
     from ..report import report_tables
-    from ..report.asked import asked_tests
+    from .asked import asked_tests
 
     options = job.options
     asked = asked_tests(fit, options)

@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import gammaln, logsumexp, polygamma
 
+from ..density.batch import Batch, evaluate_batch
+from ..density.coordinates import fold, pack
+from ..density.marginal import value_and_gradient
+from ..density.prior_density import correlation_shapes
+from ..density.target import Target
 from ..errors import EstimationError
 from ..estimation.estimate import refuse_no_level1_variance
 from ..estimation.hlm_path import to_data
 from ..estimation.newton import Point, minimise
 from ..estimation.optimum import evaluation, has_level1_variance, optimum
 from ..likelihood.criterion import profiled_sigma2
-from .batch import Batch, evaluate_batch
-from .coordinates import fold, pack
-from .marginal import value_and_gradient
-from .prior_density import correlation_shapes
-from .target import Target
 
 KHAT_LIMIT = 0.5
 DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units

@@ -13,8 +13,8 @@ from ..errors import HLMError
 from ..inference.compare import compare_stored
 from ..inference.hypotheses import p_text as p_words
 from ..inference.least_squares import loglik_on_hlms_constant
-from .collect import chi_square, shown
-from .tables import ChiSquare, Hypothesis, NoteGroup
+from ..report.collect import chi_square, shown
+from ..report.tables import ChiSquare, Hypothesis, NoteGroup
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit

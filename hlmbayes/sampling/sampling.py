@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from .. import container
 from ..arguments import whole
+from ..density.batch import Batch
+from ..density.conditional import Draws, Effects, coefficients, complete, draw_effects
+from ..density.coordinates import unpack
+from ..density.prior_density import full_log_prior
+from ..density.target import Target, build_target
 from ..equations.model import Model
 from ..errors import SamplingError, warn
 from ..estimation.estimate import check_size, moments_for
 from ..estimation.heterogeneous import Groups, groups_of
 from ..likelihood.design import build_design
-from ..posterior import container
+from ..priors.priors import Priors, resolve
 from ..unit_moments.record import Moments
-from .batch import Batch
-from .conditional import Draws, Effects, coefficients, complete, draw_effects
-from .coordinates import unpack
 from .direct import KHAT_LIMIT, find_proposal, matched, resample, weigh
-from .prior_density import full_log_prior
-from .priors import Priors, resolve
-from .target import Target, build_target
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -105,7 +105,7 @@ class Priors:
     def describe(self, model: Any = None, data: Any = None) -> str:
         """Say the priors in words; with a model and data, every one with its numbers."""
         if model is not None and data is not None:
-            from .sampling import target_for
+            from ..sampling.sampling import target_for
 
             return target_for(model, data, self).priors.describe()
         lines = [

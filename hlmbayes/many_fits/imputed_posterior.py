@@ -17,14 +17,14 @@ import numpy as np
 from ..arguments import one_or_several, seed_or_none
 from ..data.imputed import named
 from ..errors import SamplingError
-from ..imputation.pooled_fit import model_and_data
+from .pooled_fit import model_and_data
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..data.two_level import TwoLevelData
     from ..equations.model import Model
-    from .posterior import Posterior
+    from ..posterior.posterior import Posterior
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +57,7 @@ class PooledPosterior:
         """
         import pandas as pd
 
-        from .summaries import bounds, interval
+        from ..posterior.summaries import bounds, interval
 
         names = list(self.posteriors[0].summary().index)
         rows = []

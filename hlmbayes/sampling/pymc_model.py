@@ -18,19 +18,19 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
 
+from .. import container
+from ..density.marginal import fixed_gamma
+from ..density.prior_density import correlation_shapes
+from ..density.target import Target, build_target
 from ..equations.model import Model
 from ..errors import SamplingError
 from ..estimation.estimate import check_size, moments_for
 from ..estimation.heterogeneous import groups_of
 from ..likelihood.design import build_design
-from ..posterior import container
+from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseGamma, SdPrior
+from ..priors.priors import Priors, ResolvedPriors, resolve
 from ..residuals.rows import Rows, rows_of
 from ..unit_moments.record import Moments
-from .distributions import Exponential, HalfNormal, HalfT, InverseGamma, SdPrior
-from .marginal import fixed_gamma
-from .prior_density import correlation_shapes
-from .priors import Priors, ResolvedPriors, resolve
-from .target import Target, build_target
 
 
 def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import gammaln, multigammaln
 
 from ..likelihood.criterion import LOG_2PI
+from ..priors.distributions import InverseWishart
 from .coordinates import chain, unpack
-from .distributions import InverseWishart
 from .target import Target
 
 if TYPE_CHECKING:

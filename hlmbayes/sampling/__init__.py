@@ -1,0 +1,1 @@
+"""Drawing from the posterior: `direct`, `nuts`, `evidence`, `sampling`; `pymc_model`, `hierarchical` (PyMC)."""
