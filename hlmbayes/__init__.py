@@ -2,7 +2,7 @@
 
 >>> import hlmbayes as hlm
 >>> data = hlm.datasets.hsb()
->>> fit = hlm.Model("mathach = b0 + r; b0 = g00 + u0").fit(data)
+>>> fit = hlm.TwoLevelModel("mathach = b0 + r; b0 = g00 + u0").fit(data)
 >>> print(fit.listing())
 
 Importing the package imports nothing else: public names are found when they are first used.
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from .data.two_level import read as read
     from .data.weights import Frequencies as Frequencies
     from .data.weights import Weights as Weights
-    from .equations.model import Model as Model
+    from .front.model import Model as Model
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
-    from .estimation.fit import Fit as Fit
+    from .front.fit import Fit as Fit
     from .many_fits.imputed_posterior import sample_imputed as sample_imputed
     from .many_fits.pooled_fit import fit_imputed as fit_imputed
     from .many_fits.replicate_weights import fit_replicates as fit_replicates
@@ -43,11 +43,11 @@ SUBMODULES = ("datasets", "diagnostics", "errors", "plots")
 PUBLIC = {
     "read": "data.two_level",
     "TwoLevelData": "data.two_level",
-    "Model": "equations.model",
+    "Model": "front.model",
     "Moments": "unit_moments.record",
     "load_moments": "unit_moments.moments_file",
     "moments": "unit_moments.engines",
-    "Fit": "estimation.fit",
+    "Fit": "front.fit",
     "Weights": "data.weights",
     "fit_imputed": "many_fits.pooled_fit",
     "fit_replicates": "many_fits.replicate_weights",

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design
+from ..likelihood.row_groups import Groups
 from .batch import Batch, chunks, evaluate_batch, planes_width, reduce_batch
 from .coordinates import to_standard_factor, unpack
 from .target import Target

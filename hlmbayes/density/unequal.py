@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups, alpha_score, expected_squares, weighted_rows
+from ..estimation.heterogeneous import alpha_score, expected_squares
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System
+from ..likelihood.row_groups import Groups, weighted_rows
 from ..likelihood.system import split_products, standard_outcome, with_rows
 
 

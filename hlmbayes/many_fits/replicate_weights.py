@@ -33,11 +33,13 @@ from ..data.two_level import TwoLevelData
 from ..data.weights import Weights, scaled
 from ..data.weights import row_weights as checked_rows
 from ..data.weights import unit_weights as checked_units
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError, HLMError
-from ..estimation.estimate import check_size, columns_for, exact_fit
-from ..estimation.fit import Fit
-from ..likelihood.design import build_design
+from ..estimation.estimate import check_size
+from ..estimation.prepare import columns_for
+from ..estimation.exact import exact_fit
+from ..estimation.estimates import Estimates
+from ..likelihood.build_design import build_design
 from ..likelihood.evaluate import standardise
 from ..unit_moments.record import Moments, moments_of, unit_moments
 
@@ -48,7 +50,7 @@ METHODS = ("brr", "fay", "jackknife", "jk2")
 
 
 def fit_replicates(
-    model: Model,
+    model: TwoLevelModel,
     data: TwoLevelData,
     weights: Weights,
     replicates: str | Sequence[str],
@@ -62,7 +64,7 @@ def fit_replicates(
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData
     weights : Weights
         The full-sample weights.
@@ -120,7 +122,7 @@ class Sample:
     unit: np.ndarray
 
 
-def _sample(model: Model, data: TwoLevelData, weights: Weights) -> Sample:
+def _sample(model: TwoLevelModel, data: TwoLevelData, weights: Weights) -> Sample:
     level1, level2 = columns_for(model, data)
     kept = data.drop_incomplete([data.find(name) for name in level1])
     plain = moments_of(kept, level1, level2=level2)
@@ -130,7 +132,7 @@ def _sample(model: Model, data: TwoLevelData, weights: Weights) -> Sample:
     return Sample(kept, plain, row, unit)
 
 
-def _named(name: str, full: Fit, sample: Sample, weights: Weights) -> Fit:
+def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> Estimates:
     try:
         design = build_design(full.model, replicate_moments(name, sample, weights))
         check_size(design)
@@ -193,7 +195,7 @@ class ReplicateFit:
 
     Attributes
     ----------
-    fit : Fit
+    fit : Estimates
         With the full-sample weights.
     names : tuple of R str
         Columns of the replicate weights.
@@ -205,7 +207,7 @@ class ReplicateFit:
     factor, df : float
     """
 
-    fit: Fit
+    fit: Estimates
     names: tuple[str, ...]
     gammas: np.ndarray
     thetas: np.ndarray

@@ -20,11 +20,11 @@ from ..density.marginal import value_and_gradient
 from ..density.prior_density import correlation_shapes
 from ..density.target import Target
 from ..errors import EstimationError
-from ..estimation.estimate import refuse_no_level1_variance
-from ..estimation.hlm_path import to_data
+from ..estimation.exact import refuse_no_level1_variance
 from ..estimation.newton import Point, minimise
 from ..estimation.optimum import evaluation, has_level1_variance, optimum
 from ..likelihood.criterion import profiled_sigma2
+from ..likelihood.system import to_data
 
 KHAT_LIMIT = 0.5
 DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units

@@ -12,7 +12,7 @@ from hlmbayes.density.kernel_tables import flatten
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.target import build_target
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.priors.priors import resolve
 
 OLS = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w\nb1 = g10")

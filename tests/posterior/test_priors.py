@@ -9,7 +9,7 @@ from scipy import integrate, stats
 import hlmbayes as hlm
 from hlmbayes.errors import SamplingError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.priors.distributions import (
     LKJ,
     Exponential,
