@@ -18,7 +18,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # files, no windows
 
 import hlmbayes as hlm
 from hlmbayes import plots
-from hlmbayes.report.figure_set import draw_all
+from hlmbayes.figures.figure_set import draw_all
 from hlmbayes.residuals.files import write_residuals
 
 MODEL4 = """

@@ -2,7 +2,7 @@
 
 >>> import hlmbayes as hlm
 >>> data = hlm.datasets.hsb()
->>> fit = hlm.Model("mathach = b0 + r; b0 = g00 + u0").fit(data)
+>>> fit = hlm.TwoLevelModel("mathach = b0 + r; b0 = g00 + u0").fit(data)
 >>> print(fit.listing())
 
 Importing the package imports nothing else: public names are found when they are first used.
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from .data.two_level import read as read
     from .data.weights import Frequencies as Frequencies
     from .data.weights import Weights as Weights
-    from .equations.model import Model as Model
+    from .front.model import Model as Model
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
-    from .estimation.fit import Fit as Fit
-    from .imputation.pooled_fit import fit_imputed as fit_imputed
-    from .inference.replicate_weights import fit_replicates as fit_replicates
-    from .posterior.imputed_posterior import sample_imputed as sample_imputed
+    from .front.fit import Fit as Fit
+    from .many_fits.imputed_posterior import sample_imputed as sample_imputed
+    from .many_fits.pooled_fit import fit_imputed as fit_imputed
+    from .many_fits.replicate_weights import fit_replicates as fit_replicates
     from .unit_moments.engines import moments as moments
     from .unit_moments.moments_file import load_moments as load_moments
     from .unit_moments.record import Moments as Moments
@@ -43,27 +43,27 @@ SUBMODULES = ("datasets", "diagnostics", "errors", "plots")
 PUBLIC = {
     "read": "data.two_level",
     "TwoLevelData": "data.two_level",
-    "Model": "equations.model",
+    "Model": "front.model",
     "Moments": "unit_moments.record",
     "load_moments": "unit_moments.moments_file",
     "moments": "unit_moments.engines",
-    "Fit": "estimation.fit",
+    "Fit": "front.fit",
     "Weights": "data.weights",
-    "fit_imputed": "imputation.pooled_fit",
-    "fit_replicates": "inference.replicate_weights",
+    "fit_imputed": "many_fits.pooled_fit",
+    "fit_replicates": "many_fits.replicate_weights",
     "read_imputed": "data.imputed",
-    "sample_imputed": "posterior.imputed_posterior",
+    "sample_imputed": "many_fits.imputed_posterior",
     "Frequencies": "data.weights",
     "Posterior": "posterior.posterior",
     "load_posterior": "posterior.posterior",
-    "Priors": "posterior.priors",
+    "Priors": "priors.priors",
     "prior_predictive": "posterior.predictive",
     "sensitivity": "posterior.prior_sensitivity",
     "power_scale": "posterior.prior_sensitivity",
     **dict.fromkeys(
-        ("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "posterior.distributions"
+        ("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "priors.distributions"
     ),
-    **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "posterior.distributions"),
+    **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "priors.distributions"),
     "read_command_file": "hlm_files.command_file",
     "HLMError": "errors",
     "HLMWarning": "errors",

@@ -7,16 +7,16 @@ have several panels and return the figure.
 ``hlm.plots.caterpillar(fit).figure.savefig("caterpillar.png")`` writes a file.
 """
 
-from .report.level1_plots import (
+from .figures.level1_plots import (
     influence,
     influence_on_effects,
     level1_qq,
     residual_against_fitted,
     residuals_by_unit,
 )
-from .report.level2_plots import caterpillar, chi2_qq, effect_against, log_sd_histogram, log_sd_qq, shrinkage
-from .report.model_graphs import boxes_by_unit, level1_equations, predicted
-from .report.posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
+from .figures.level2_plots import caterpillar, chi2_qq, effect_against, log_sd_histogram, log_sd_qq, shrinkage
+from .figures.model_graphs import boxes_by_unit, level1_equations, predicted
+from .figures.posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
 
 __all__ = [
     "boxes_by_unit",

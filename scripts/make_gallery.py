@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 import hlmbayes as hlm
-from hlmbayes.report.figure_set import draw_all
+from hlmbayes.figures.figure_set import draw_all
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = (

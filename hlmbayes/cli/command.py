@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CommandFileError, HLMError, HLMWarning
-from .console import BUG, DONE, INTERRUPTED, WRONG_INPUT, complain, put
-from .output_jobs import (
+from ..runs.outputs import (
     check_folder,
     check_places,
     inputs_of,
@@ -27,12 +26,13 @@ from .output_jobs import (
     write_figures,
     write_residual_files,
 )
+from .console import BUG, DONE, INTERRUPTED, WRONG_INPUT, complain, put
 from .parsers import build_parser
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from ..report.tables import Tables
-    from .jobs import Job
+    from ..runs.jobs import Job
 
 OUTPUTS = ("output", "json", "html")  # options that name a file
 ISSUES = "the project's issue list"
@@ -100,7 +100,7 @@ def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
 
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
-    from .jobs import job_asked
+    from ..runs.jobs import job_asked
 
     job, algorithm = job_asked(args)
     if job.options.plausible_values:
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
 def plot(args: argparse.Namespace) -> int:
     """Run a command file or equations and draw the figures."""
     from ..report.remarks import fit_warnings
-    from .jobs import job_asked, with_method
+    from ..runs.jobs import job_asked, with_method
 
     job, algorithm = job_asked(args)
     job = with_method(job, args.method)
@@ -148,7 +148,7 @@ def plot(args: argparse.Namespace) -> int:
 def demo(args: argparse.Namespace) -> int:
     """Analyse the packaged data."""
     from ..datasets import hsb_paths
-    from .jobs import job_from_equations
+    from ..runs.jobs import job_from_equations
 
     level1, level2 = map(str, hsb_paths())
     job = job_from_equations(DEMO_MODEL, "hlmbayes demo", level1=level1, level2=level2, id="id")
@@ -174,7 +174,7 @@ def describe(args: argparse.Namespace) -> int:
 
 def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
     """Read the data, fit, and return the tables; warnings go to stderr and into the notes."""
-    from .jobs import job_tables, with_method
+    from ..runs.jobs import job_tables, with_method
 
     job = with_method(job, args.method)
     folder = Path(getattr(args, "file", None) or "").parent
@@ -193,9 +193,9 @@ def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
     return tables
 
 
-def _estimated(job: Job, args: argparse.Namespace, algorithm: str) -> tuple[Fit, tuple[str, ...]]:
+def _estimated(job: Job, args: argparse.Namespace, algorithm: str) -> tuple[Estimates, tuple[str, ...]]:
     """Read the data and fit; give the fit and what was warned of meanwhile."""
-    from .jobs import fit_job, read_data
+    from ..runs.jobs import fit_job, read_data
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HLMWarning)
@@ -206,7 +206,7 @@ def _estimated(job: Job, args: argparse.Namespace, algorithm: str) -> tuple[Fit,
 
 def write_pooled(args: argparse.Namespace, job: Job, algorithm: str) -> None:
     """Fit every plausible value or imputed data set; write their listings and the pooled results."""
-    from .jobs import fit_pooled, not_pooled, pooled_listing, pooled_tests, with_method
+    from ..runs.jobs import fit_pooled, not_pooled, pooled_listing, pooled_tests, with_method
 
     job = with_method(job, args.method)
     check_places(outputs_of(args, OUTPUTS), inputs_of(args, job))

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CommandFileError, HLMWarning
+from ..runs.outputs import check_folder, check_places, inputs_of, outputs_of
 from .console import DONE, complain, put
-from .output_jobs import check_folder, check_places, inputs_of, outputs_of
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from ..hlm_files.command_options import Options
     from ..posterior.posterior import Posterior
-    from .jobs import Job
+    from ..runs.jobs import Job
 
 TEXT = """\
 Draw from the posterior distribution of the model in an HLM command file (or in a text file of equations).
@@ -55,9 +55,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def sample(args: argparse.Namespace) -> int:
     """Draw and write what is asked for."""
-    from ..posterior.priors import Priors
+    from ..priors.priors import Priors
     from ..report.posterior_report import as_json, as_text, page
-    from .jobs import job_asked, read_data
+    from ..runs.jobs import job_asked, read_data
 
     job, _ = job_asked(args)
     _refuse_weights(job)
@@ -130,14 +130,14 @@ def _left_out(options: Options) -> list[str]:
     return sentences
 
 
-def _figures(posterior: Posterior, fit: Fit) -> dict[str, bytes]:
+def _figures(posterior: Posterior, fit: Estimates) -> dict[str, bytes]:
     """Draw the figures off screen, as PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from ..report.posterior_plots import figures
+    from ..figures.posterior_plots import figures
 
     result = {}
     for name, figure in figures(posterior, fit).items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ..errors import EstimationError
 from .design import Design, with_unit_weights
 from .orthonormal import Products, level2_sums
 from .planes import LARGEST_TABLE, Layout, layout
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,3 +245,28 @@ def _with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tup
         np.divide(left, factor[k, k], out=t[k], where=factor[k, k] > 0)
     rest = de[q:] - np.einsum("cmj,cj->mj", factor[:, q:], t)
     return np.concatenate([factor, t[:, None]], axis=1), np.concatenate([others, rest[:, None]], axis=1)
+
+
+def unit_variance(system: System) -> float:
+    """Give the level-1 variance 1 in a system's standardised units."""
+    return 1.0 / system.e_scale**2
+
+
+def to_standard(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
+    """Carry (tau, sigma2) of the data to (Theta, sigma2) in standardised units."""
+    s2 = sigma2 / system.e_scale**2
+    half = np.linalg.solve(system.to_tau, tau)
+    return np.linalg.solve(system.to_tau, half.T) / s2, s2
+
+
+def to_data(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
+    """Carry standardised (tau, sigma2) to the units of the data."""
+    scaled = system.to_tau @ tau @ system.to_tau.T
+    return 0.5 * (scaled + scaled.T), sigma2 * system.e_scale**2
+
+
+def data_scale(system: System, reml: bool) -> float:
+    """Give what standardising the data takes off -2 log-likelihood."""
+    value = 2.0 * system.n * np.log(system.e_scale)
+    # gamma_scale is e_scale / (scale of X's columns)
+    return float(value - 2.0 * reml * np.log(system.gamma_scale).sum())

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import container
 from ..labels import Sentence
-from ..posterior import container
-from .direct import KHAT_LIMIT
+from ..sampling.direct import KHAT_LIMIT
 from .summaries import diagnostics, scalars
 
 if TYPE_CHECKING:

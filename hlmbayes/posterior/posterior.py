@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .. import container
 from ..arguments import seed_or_new
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
-from ..posterior import container
-from .priors import Priors
-from .sampling import Settings, checked, draw, finish, target_for
+from ..priors.priors import Priors
+from ..sampling.sampling import Settings, checked, draw, finish, target_for
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from ..density.conditional import Draws
+    from ..density.target import Target
     from ..diagnostics.checks import Checks
-    from ..estimation.fit import Fit
-    from .conditional import Draws
+    from ..estimation.estimates import Estimates
     from .convergence import Convergence
-    from .target import Target
 
 CI_PROB = 0.95
 CI_KIND: Literal["eti"] = "eti"  # equal-tailed: the same whatever the scale
 
 
 def sample(
-    model: Model,
+    model: TwoLevelModel,
     data: Any,
     *,
     priors: Priors | None = None,
@@ -50,7 +50,7 @@ def sample(
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
     priors : Priors, optional
         Weakly informative defaults where left out; `Priors.describe` says them in words.
@@ -85,7 +85,7 @@ def sample(
     settings = checked(Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar))
     priors = Priors() if priors is None else priors
     if not marginal:
-        from .hierarchical import sample_rows
+        from ..sampling.hierarchical import sample_rows
 
         return sample_rows(model, data, priors, settings)
     target = target_for(model, data, priors)
@@ -95,9 +95,9 @@ def sample(
     return posterior.warn()
 
 
-def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> Any:
-    """Give the model as a `pymc.Model`; see `hlmbayes.posterior.pymc_model.build`."""
-    from .pymc_model import build as build_pymc
+def build(model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> Any:
+    """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`."""
+    from ..sampling.pymc_model import build as build_pymc
 
     return build_pymc(model, data, priors, marginal=marginal)
 
@@ -109,8 +109,8 @@ class Posterior:
     Attributes
     ----------
     data : xarray.DataTree
-        An ArviZ container; the layout is in `hlmbayes.posterior.container`.
-    model : Model
+        An ArviZ container; the layout is in `hlmbayes.container`.
+    model : TwoLevelModel
     priors : Priors
     settings : Settings
         Sampler, seed, draws, chains.
@@ -119,7 +119,7 @@ class Posterior:
     """
 
     data: xr.DataTree
-    model: Model
+    model: TwoLevelModel
     priors: Priors
     settings: Settings
     rows: Any = None
@@ -150,7 +150,7 @@ class Posterior:
         """The density that was sampled, rebuilt from the moments where this came from a file."""
         return self.target_of(self.model, self.priors)
 
-    def target_of(self, model: Model, priors: Priors) -> Target:
+    def target_of(self, model: TwoLevelModel, priors: Priors) -> Target:
         """Give the density of a model on the moments this posterior carries."""
         moments = container.moments_from(self.data["moments"])
         return target_for(model, moments, priors, groups=container.groups_from(self.data))
@@ -158,7 +158,7 @@ class Posterior:
     @cached_property
     def parameter_draws(self) -> Draws:
         """Draws of everything but the random effects, chains run together."""
-        from .conditional import Draws
+        from ..density.conditional import Draws
 
         gamma = container.flat(self.data, "gamma")
         first = [
@@ -192,7 +192,7 @@ class Posterior:
 
         return summary(self, ci_prob, ci_kind)
 
-    def compare(self, fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
+    def compare(self, fit: Estimates, ci_prob: float = CI_PROB) -> pd.DataFrame:
         """Tabulate a fit beside the posterior: estimate, se, mean, median, sd, interval, shift, overlap."""
         from .summaries import compare
 
@@ -246,7 +246,7 @@ class Posterior:
 
     def variance_is_zero(self, name: str) -> pd.Series:
         """Weigh the model against the one in which coefficient ``name`` ("b1" or "u1") does not vary."""
-        from .evidence import variance_is_zero
+        from ..sampling.evidence import variance_is_zero
 
         return variance_is_zero(self, name)
 
@@ -283,7 +283,7 @@ class Posterior:
         """Read what `save` wrote."""
         data = container.read(path)
         settings = Settings(**json.loads(data.attrs["settings"]))
-        return cls(data, Model(data.attrs["model"]), Priors.from_json(data.attrs["priors"]), settings)
+        return cls(data, TwoLevelModel(data.attrs["model"]), Priors.from_json(data.attrs["priors"]), settings)
 
     def rerun(self, **changes: Any) -> Posterior:
         """Draw again from the moments the posterior carries: the same draws, or with changed settings.
@@ -303,7 +303,7 @@ class Posterior:
             changes["seed"] = seed_or_new(changes["seed"], SamplingError)
         settings = checked(replace(self.settings, **changes))
         if self.sampler["sampler"] == "nuts on rows":
-            from .hierarchical import sample_rows
+            from ..sampling.hierarchical import sample_rows
 
             moments = container.moments_from(self.data["moments"])
             return sample_rows(self.model, self.rows or moments, priors, settings)

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .. import container
 from ..arguments import seed_or_new, whole
+from ..density.conditional import Draws, coefficients, draw_effects, unit_log_likelihood
+from ..density.coordinates import correlation_factor
+from ..density.prior_density import correlation_shapes
 from ..errors import SamplingError, warn
 from ..likelihood.criterion import LOG_2PI
-from ..posterior import container
-from .conditional import Draws, coefficients, draw_effects, unit_log_likelihood
-from .coordinates import correlation_factor
-from .prior_density import correlation_shapes
 
 MOST_BYTES = 4 << 30  # of new outcomes by row
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..equations.model import Model
-    from ..residuals.rows import Rows
+    from ..density.target import Target
+    from ..equations.model import TwoLevelModel
+    from ..likelihood.rows import Rows
+    from ..priors.priors import Priors
     from .posterior import Posterior
-    from .priors import Priors
-    from .target import Target
 
 
 def with_log_likelihood(posterior: Posterior, by: Literal["unit", "row"]) -> Posterior:
@@ -54,7 +54,7 @@ def with_log_likelihood(posterior: Posterior, by: Literal["unit", "row"]) -> Pos
 
 
 def _rows(posterior: Posterior) -> Rows:
-    from ..residuals.rows import rows_of
+    from ..likelihood.rows import rows_of
 
     if posterior.rows is None:
         raise SamplingError("this needs the level-1 rows, and the posterior was made from moments or a file")
@@ -143,13 +143,13 @@ def _new_rows(rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator)
 
 
 def prior_predictive(
-    model: Model, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int | None = None
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int | None = None
 ) -> xr.DataTree:
     """Draw parameters and the units' means from the prior, before the data are seen.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
         Their predictors are used, and the scales of default priors come from them.
     priors : Priors, optional
@@ -172,7 +172,7 @@ def prior_predictive(
     HLMWarning
         Some draws are too large for a number.
     """
-    from .sampling import target_for
+    from ..sampling.sampling import target_for
 
     target = target_for(model, data, priors)
     if not target.priors.proper:
@@ -189,9 +189,9 @@ def prior_predictive(
     return tree
 
 
-def _prior_predictive(target: Target, model: Model, data: Any, draws: int, seed: int | None) -> xr.DataTree:
+def _prior_predictive(target: Target, model: TwoLevelModel, data: Any, draws: int, seed: int | None) -> xr.DataTree:
     """Draw them, for a target that is known to have proper priors."""
-    from .sampling import observed, posterior_values
+    from ..sampling.sampling import observed, posterior_values
 
     resolved, q = target.priors, target.n_random
     rng = np.random.default_rng([seed_or_new(seed, SamplingError), 5])

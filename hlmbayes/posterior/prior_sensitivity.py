@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import seed_or_new
+from ..density.conditional import Draws
+from ..density.prior_density import full_log_prior
 from ..errors import SamplingError
-from .conditional import Draws
-from .prior_density import full_log_prior
 from .summaries import bounds, interval, scalars
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..equations.model import Model
+    from ..equations.model import TwoLevelModel
+    from ..priors.priors import Priors
     from .posterior import Posterior
-    from .priors import Priors
 
 ALPHA = 0.99, 1.01  # powers of prior and likelihood: the derivative at 1 (Kallioinen et al. 2024)
 SENSITIVE = 0.05
@@ -84,7 +84,7 @@ class Sensitivity:
         -------
         matplotlib.figure.Figure
         """
-        from ..report.posterior_plots import sensitivity_forest
+        from ..figures.posterior_plots import sensitivity_forest
 
         return sensitivity_forest(self, parameters, fit, path)
 
@@ -93,12 +93,12 @@ class Sensitivity:
         return f"Sensitivity to {len(self.posteriors)} priors\n{table}"
 
 
-def sensitivity(model: Model, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
+def sensitivity(model: TwoLevelModel, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
     """Draw from the posterior under each of several priors.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
     priors : mapping of name to Priors
         The first is the one the others are compared with.
@@ -165,7 +165,7 @@ def _scaled(log: np.ndarray) -> list[np.ndarray]:
 
 
 def _log_likelihood(posterior: Posterior, draws: Draws) -> np.ndarray:
-    from .conditional import unit_log_likelihood
+    from ..density.conditional import unit_log_likelihood
 
     return unit_log_likelihood(posterior.target, draws).sum(axis=1)
 

@@ -13,8 +13,8 @@ from .json_text import plain
 from .tables import p_text
 
 if TYPE_CHECKING:
-    from ..imputation.pooled_fit import PooledFit
-    from ..imputation.rubin import Pooled, PooledTest
+    from ..many_fits.pooled_fit import PooledFit
+    from ..many_fits.rubin import Pooled, PooledTest
 
 RULE = " " + "-" * 86
 

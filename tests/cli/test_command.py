@@ -279,8 +279,8 @@ def test_warnings_raised_on_the_way_are_told(
 ) -> None:
     import warnings
 
-    from hlmbayes.cli import jobs
     from hlmbayes.errors import HLMWarning
+    from hlmbayes.runs import jobs
 
     read_data = jobs.read_data
 

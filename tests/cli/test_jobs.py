@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hlmbayes import datasets
-from hlmbayes.cli.jobs import fit_job, job_from_equations, job_from_file, job_tables, read_data, with_method
 from hlmbayes.errors import CommandFileError, DataError
+from hlmbayes.runs.jobs import fit_job, job_from_equations, job_from_file, job_tables, read_data, with_method
 
 HSB1, HSB2 = map(str, datasets.hsb_paths())
 MODEL1 = "mathach = b0 + r\nb0 = g00 + u0"

@@ -132,7 +132,7 @@ def test_figures_with_nothing_to_draw_are_left_out_and_no_window_stays_open(tmp_
     import matplotlib.pyplot as plt
 
     from hlmbayes.errors import OutputError
-    from hlmbayes.report.figure_set import draw_all
+    from hlmbayes.figures.figure_set import draw_all
 
     def nothing() -> Any:
         plt.figure()

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes import container
 from hlmbayes.diagnostics import diagnostic_tree
 from hlmbayes.diagnostics.predictions import predict
-from hlmbayes.posterior import container
 from tests.report.figures import check_legible, points
 from tests.small import model, small
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hlmbayes.equations.model import Coefficient, Gamma, LogSigma2, Model, Predictor
+from hlmbayes import Model
+from hlmbayes.equations.model import Coefficient, Gamma, LogSigma2, Predictor
 from hlmbayes.errors import EquationError
 
 TABLES = json.loads((Path(__file__).parents[1] / "oracles" / "hlm608_tables.json").read_text())

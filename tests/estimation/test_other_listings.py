@@ -24,8 +24,8 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.estimation.fit import Fit
-from hlmbayes.estimation.hlm_path import unit_ols
+from hlmbayes import Fit
+from hlmbayes.likelihood.own_regressions import unit_ols
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 PRINTED = json.loads((ORACLES / "hlm_listings.json").read_text())

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
 from hlmbayes.errors import DataError, EstimationError, HypothesisError
-from hlmbayes.imputation.pooled_fit import PooledFit, deviance_at
-from hlmbayes.imputation.rubin import d3, pool, reference_df
+from hlmbayes.many_fits.pooled_fit import PooledFit, deviance_at
+from hlmbayes.many_fits.rubin import d3, pool, reference_df
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 ORACLE = json.loads((ORACLES / "mi.json").read_text())
@@ -170,7 +170,7 @@ def test_plausible_values(frame, sets):
 
 def test_large_data_are_fitted_in_threads(sets, monkeypatch):
     alone = hlm.fit_imputed(MODEL, sets, workers=1)
-    monkeypatch.setattr("hlmbayes.imputation.pooled_fit.LARGE", 10)
+    monkeypatch.setattr("hlmbayes.many_fits.pooled_fit.LARGE", 10)
     assert np.array_equal(hlm.fit_imputed(MODEL, sets).gamma, alone.gamma)
 
 

@@ -7,9 +7,9 @@ import contextlib
 import numpy as np
 import pytest
 
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import HLMError
-from hlmbayes.estimation.fit import Fit
+from hlmbayes import Fit
 from tests.small import small
 
 TEXTS = {

@@ -8,7 +8,7 @@ from scipy import stats
 
 from hlmbayes import datasets
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.homogeneity import unit_residuals
 from tests.dense import dense

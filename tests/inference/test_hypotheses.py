@@ -11,9 +11,9 @@ from scipy import stats
 
 from hlmbayes import datasets
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
-from hlmbayes.estimation.fit import Fit
+from hlmbayes import Fit
 from hlmbayes.inference.hypotheses import contrast_matrix, p_text
 from tests.dense import dense
 from tests.small import Small, model, small

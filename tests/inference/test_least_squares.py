@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hlmbayes import datasets
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.estimation.estimate import fit
 from hlmbayes.inference.least_squares import (
     least_squares,

@@ -11,7 +11,7 @@ import pytest
 from scipy import optimize, stats
 
 import hlmbayes as hlm
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.profile import Interval, intervals
 from tests.dense import dense

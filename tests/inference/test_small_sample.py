@@ -13,9 +13,9 @@ from scipy import optimize
 
 from hlmbayes import datasets
 from hlmbayes.data.two_level import TwoLevelData, read
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
-from hlmbayes.estimation.fit import Fit
+from hlmbayes import Fit
 from hlmbayes.inference.small_sample import (
     _inverse_information,
     kenward_roger,

@@ -11,9 +11,9 @@ from scipy import optimize
 
 from hlmbayes import datasets
 from hlmbayes.data.weights import Weights
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
-from hlmbayes.estimation.fit import Fit
+from hlmbayes import Fit
 from hlmbayes.inference.hlm_tables import components_covariance
 from tests.dense import dense
 from tests.small import model, small

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.estimation.fit import Fit
-from hlmbayes.likelihood.design import build_design
+from hlmbayes import Fit
+from hlmbayes.likelihood.build_design import build_design
 from tests import exact
 from tests.small import MODELS, model, small
 

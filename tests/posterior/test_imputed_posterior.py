@@ -7,7 +7,7 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import DataError, HLMWarning
-from hlmbayes.posterior.imputed_posterior import PooledPosterior
+from hlmbayes.many_fits.imputed_posterior import PooledPosterior
 
 FILE = Path(__file__).parents[1] / "oracles" / "data" / "mi.csv"
 MODEL = hlm.Model(

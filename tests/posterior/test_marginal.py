@@ -10,16 +10,16 @@ from scipy import integrate
 from scipy.stats import beta, invwishart, multivariate_normal
 
 import hlmbayes as hlm
+from hlmbayes.density.batch import evaluate_batch
+from hlmbayes.density.conditional import complete, draw_effects, unit_log_likelihood
+from hlmbayes.density.coordinates import fold, pack, unpack
+from hlmbayes.density.marginal import fixed_gamma, value_and_gradient
+from hlmbayes.density.prior_density import log_prior
+from hlmbayes.density.target import build_target
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.design import build_design
-from hlmbayes.posterior.batch import evaluate_batch
-from hlmbayes.posterior.conditional import complete, draw_effects, unit_log_likelihood
-from hlmbayes.posterior.coordinates import fold, pack, unpack
-from hlmbayes.posterior.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
-from hlmbayes.posterior.marginal import fixed_gamma, value_and_gradient
-from hlmbayes.posterior.prior_density import log_prior
-from hlmbayes.posterior.priors import Priors, resolve
-from hlmbayes.posterior.target import build_target
+from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.priors.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
+from hlmbayes.priors.priors import Priors, resolve
 
 PRIORS = {
     "default": Priors(),

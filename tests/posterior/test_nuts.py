@@ -7,13 +7,13 @@ import pytest
 from scipy.stats import ks_2samp
 
 import hlmbayes as hlm
+from hlmbayes.density.kernel import BLOCK, evaluate
+from hlmbayes.density.kernel_tables import flatten
+from hlmbayes.density.marginal import value_and_gradient
+from hlmbayes.density.target import build_target
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.design import build_design
-from hlmbayes.posterior.kernel import BLOCK, evaluate
-from hlmbayes.posterior.kernel_tables import flatten
-from hlmbayes.posterior.marginal import value_and_gradient
-from hlmbayes.posterior.priors import resolve
-from hlmbayes.posterior.target import build_target
+from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.priors.priors import resolve
 
 OLS = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w\nb1 = g10")
 PRIORS = [
@@ -107,7 +107,7 @@ def test_no_divergences_over_five_seeds(seed, hsb, model4):
 @pytest.mark.parametrize("writable", [True, False])
 def test_compiled_code_is_kept_where_there_is_a_place(monkeypatch, writable):
     """Neither the package nor the home may be writable: on a cluster, in a container."""
-    from hlmbayes.posterior import kernel
+    from hlmbayes.density import kernel
 
     def njit(signature, *, cache):
         def decorate(function):

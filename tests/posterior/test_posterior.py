@@ -55,7 +55,7 @@ def test_gamma_is_that_of_bambi(name, hsb, oracles):
 
 def test_one_variance_agrees_with_integration_on_a_grid(make_small):
     """q = 1: quantiles of sd and sigma from the joint density on a fine grid."""
-    from hlmbayes.posterior.batch import evaluate_batch
+    from hlmbayes.density.batch import evaluate_batch
 
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     post = model.sample(make_small(), seed=5, draws=4000)
@@ -192,7 +192,7 @@ def test_one_unit_is_refused():
 
 
 def test_a_direct_sampler_that_fails_its_check_says_so(hsb, model4, monkeypatch):
-    import hlmbayes.posterior.sampling as sampling
+    import hlmbayes.sampling.sampling as sampling
 
     monkeypatch.setattr(sampling, "KHAT_LIMIT", -9.0)
     with pytest.warns(HLMWarning, match="NUTS is used instead"):
@@ -247,7 +247,7 @@ def test_a_rerun_has_the_rows(post4):
 
 
 def test_the_log_prior_is_kept(post4):
-    from hlmbayes.posterior.prior_density import full_log_prior
+    from hlmbayes.density.prior_density import full_log_prior
 
     kept = post4.data["log_prior"]["parameters"].values
     assert kept.ravel() == pytest.approx(full_log_prior(post4.target, post4.parameter_draws))
@@ -258,7 +258,7 @@ def test_the_log_prior_is_kept(post4):
 def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
     from types import SimpleNamespace
 
-    from hlmbayes.posterior import sampling
+    from hlmbayes.sampling import sampling
 
     asked = []
 
@@ -267,7 +267,7 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
         return SimpleNamespace(says={"khat": 0.1})
 
     monkeypatch.setattr(sampling, "draw_direct", direct)
-    monkeypatch.setattr("hlmbayes.posterior.nuts.draw_nuts", lambda *_: asked.append("nuts"))
+    monkeypatch.setattr("hlmbayes.sampling.nuts.draw_nuts", lambda *_: asked.append("nuts"))
     few, many = (SimpleNamespace(n_random=q) for q in (4, 5))
     settings = sampling.Settings(None, 1, 10, 4, 10, None, False)
     for target, s in ((few, settings), (many, settings), (many, replace(settings, sampler="direct"))):

@@ -77,7 +77,7 @@ def test_a_variance_that_is_zero_and_one_that_is_not(hsb, model4, post4):
 
 def test_evidence_agrees_with_savage_and_dickey(make_small):
     """q = 1: the Bayes factor of sd = 0 is the posterior over the prior density there."""
-    from hlmbayes.posterior.batch import evaluate_batch
+    from hlmbayes.density.batch import evaluate_batch
 
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     post = model.sample(make_small(), seed=3, priors=hlm.Priors(sd=hlm.HalfNormal(1.0)))

@@ -9,8 +9,8 @@ from scipy import integrate, stats
 import hlmbayes as hlm
 from hlmbayes.errors import SamplingError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.design import build_design
-from hlmbayes.posterior.distributions import (
+from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.priors.distributions import (
     LKJ,
     Exponential,
     Flat,
@@ -21,7 +21,7 @@ from hlmbayes.posterior.distributions import (
     InverseWishart,
     Normal,
 )
-from hlmbayes.posterior.priors import Priors, data_scales, resolve
+from hlmbayes.priors.priors import Priors, data_scales, resolve
 
 FAMILIES = {
     "half-normal": (HalfNormal(2.0), stats.halfnorm(scale=2.0)),

@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import ks_2samp
 
 import hlmbayes as hlm
+from hlmbayes.density.marginal import fixed_gamma
 from hlmbayes.errors import SamplingError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.posterior.marginal import fixed_gamma
 
 MODEL = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
 
@@ -37,7 +37,7 @@ def test_density_and_gradient_are_those_of_the_kernel(make_small):
         model.replace_rvs_by_values(wanted), inputs=model.value_vars, on_unused_input="ignore"
     )
     gamma, sigma, tau, value = fn(point)
-    from hlmbayes.posterior.sampling import target_for
+    from hlmbayes.sampling.sampling import target_for
 
     target = target_for(MODEL, data, None)
     expected = fixed_gamma(target, gamma, np.linalg.cholesky(tau), float(sigma))[0]

@@ -10,7 +10,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
 from hlmbayes.errors import SamplingError
-from hlmbayes.report import posterior_plots as plots
+from hlmbayes.figures import posterior_plots as plots
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_power_scaling_agrees_with_the_direction_of_refits(result):
 
 def test_power_scaling_weights_the_whole_prior(make_small):
     """Weighted by p(theta)^(a - 1), the mean moves as it does under the prior raised to that power."""
-    from hlmbayes.posterior.prior_density import full_log_prior
+    from hlmbayes.density.prior_density import full_log_prior
 
     model = hlm.Model("y = b0 + r\nb0 = g00 + u0")
     priors = hlm.Priors(gamma=hlm.Normal(48.0, 0.7), sd=hlm.HalfNormal(1.0), sigma=hlm.HalfNormal(1.0))

@@ -8,14 +8,14 @@ from scipy.stats import ks_2samp, multivariate_normal, norm
 
 import hlmbayes as hlm
 from hlmbayes.data.two_level import TwoLevelData
+from hlmbayes.density.batch import evaluate_batch
+from hlmbayes.density.conditional import Draws, complete, draw_effects, unit_log_likelihood
+from hlmbayes.density.coordinates import unpack
+from hlmbayes.density.marginal import value_and_gradient
+from hlmbayes.density.prior_density import log_prior
 from hlmbayes.errors import EstimationError, HLMWarning, SamplingError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.posterior.batch import evaluate_batch
-from hlmbayes.posterior.conditional import Draws, complete, draw_effects, unit_log_likelihood
-from hlmbayes.posterior.coordinates import unpack
-from hlmbayes.posterior.marginal import value_and_gradient
-from hlmbayes.posterior.prior_density import log_prior
-from hlmbayes.posterior.sampling import target_for
+from hlmbayes.sampling.sampling import target_for
 
 EQUATIONS = {
     0: "b0 = g00 + g01*w; b1 = g10; b2 = g20",
@@ -263,7 +263,7 @@ def test_a_step_to_where_there_is_no_density_is_a_divergence(monkeypatch):
 
     data, model = rows(), made(1, "group")
     far = float(np.quantile(model.sample(data, seed=4)["a1"], 0.9))
-    monkeypatch.setattr("hlmbayes.posterior.nuts.value_and_gradient", beyond)
+    monkeypatch.setattr("hlmbayes.sampling.nuts.value_and_gradient", beyond)
     with pytest.warns(HLMWarning, match="divergen"):
         cut = model.sample(data, sampler="nuts", draws=100, tune=100, chains=1, seed=4)
     assert cut["a1"].max() <= far + 1e-12
@@ -273,7 +273,7 @@ def test_a_sampler_that_finds_no_place_to_start_says_so(monkeypatch):
     def nowhere(target, phi):
         raise EstimationError("the fixed effects' information matrix is singular")
 
-    monkeypatch.setattr("hlmbayes.posterior.nuts.value_and_gradient", nowhere)
+    monkeypatch.setattr("hlmbayes.sampling.nuts.value_and_gradient", nowhere)
     with pytest.raises(SamplingError, match="NUTS gave up: All initialization points failed"):
         made(1, "group").sample(rows(), sampler="nuts", draws=50, tune=20, chains=1)
 

@@ -10,10 +10,10 @@ import pytest
 from scipy.special import chdtrc
 
 from hlmbayes.estimation.estimate import fit
-from hlmbayes.estimation.fit import Fit
+from hlmbayes import Fit
 from hlmbayes.hlm_files.command_options import Options
-from hlmbayes.report.asked import asked_tests
 from hlmbayes.report.hlm_p_values import chi2_p_value
+from hlmbayes.runs.asked import asked_tests
 from tests.small import model, small
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import hlmbayes as hlm
-from hlmbayes.report.figure_set import figures
-from hlmbayes.report.plot_style import number
+from hlmbayes.figures.figure_set import figures
+from hlmbayes.figures.plot_style import number
 from hlmbayes.unit_moments.record import moments_of
 from tests.small import model, small
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
-from hlmbayes.report import plot_style
+from hlmbayes.figures import plot_style
 from tests.small import model, small
 
 from .figures import OKABE_ITO, check_legible, colours, legend_texts, notes, points
@@ -106,7 +106,7 @@ def test_chi2_qq_holds_the_residual_file_and_a_diagonal(fit: Any, frame: Any) ->
 
 
 def test_the_band_is_that_of_order_statistics() -> None:
-    from hlmbayes.report.level2_plots import order_band
+    from hlmbayes.figures.level2_plots import order_band
 
     low, high = order_band(7)
     i = np.arange(1, 8)
@@ -213,7 +213,7 @@ def test_level1_figures_hold_the_level1_file(fit: Any) -> None:
 
 
 def test_quantiles_of_all_units_at_once() -> None:
-    from hlmbayes.report.level1_plots import unit_quantiles
+    from hlmbayes.figures.level1_plots import unit_quantiles
 
     rng = np.random.default_rng(1)
     unit = rng.permutation(np.repeat([0, 1, 3], [1, 6, 11]))

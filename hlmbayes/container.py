@@ -1,0 +1,262 @@
+"""The layout of a posterior as an ArviZ DataTree: every name of a group, variable and dimension is here.
+
+Dimensions: chain, draw, fixed_effect (g00, g01, ...), coef and coef_bis (random level-1 coefficients
+b0, b1, ...), coefficient (all level-1 coefficients), unit (the ids), row. Groups: posterior (gamma,
+sigma, sigma2, tau, sd, tau_corr, u, b), variance_parameters (the sampler's own coordinates),
+sample_stats, log_prior, log_likelihood, posterior_predictive, prior_predictive, observed_data, constant_data,
+moments and, where log(sigma2) depends on variables, variance_groups (what a rerun needs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import OutputError, SamplingError
+from .likelihood.orthonormal import Products
+from .likelihood.row_groups import Groups
+from .unit_moments.record import Moments
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from .likelihood.design import Design
+
+CHAIN = ("chain", "draw")
+DIMS: dict[str, tuple[str, ...]] = {
+    "gamma": ("fixed_effect",),
+    "sigma": (),
+    "sigma2": (),
+    "alpha": ("log_sigma2",),
+    "tau": ("coef", "coef_bis"),
+    "sd": ("coef",),
+    "tau_corr": ("coef", "coef_bis"),
+    "u": ("unit", "coef"),
+    "b": ("unit", "coefficient"),
+    "phi": ("parameter",),
+}
+FORMAT = "hlmbayes posterior 1"
+
+
+def text_or_numbers(values: Any) -> np.ndarray:
+    """Give ids as an array a file can hold: numbers stay numbers, everything else becomes text."""
+    values = np.asarray(values)
+    return values if values.dtype.kind in "iuf" else values.astype(str)
+
+
+def coords(design: Design) -> dict[str, Any]:
+    """Give the coordinates of a model's parameters."""
+    model = design.model
+    random = [model.coefficients[r].name for r in design.random]
+    return {
+        "fixed_effect": list(model.gamma_names),
+        "coef": random,
+        "coef_bis": random,
+        "coefficient": list(model.coefficient_names),
+        "unit": text_or_numbers(design.unit_ids),
+    }
+
+
+def dataset(
+    values: Mapping[str, np.ndarray], known: Mapping[str, Any], leading: Sequence[str] = CHAIN,
+    dims: Mapping[str, Sequence[str]] | None = None,
+) -> xr.Dataset:  # fmt: skip
+    """Label arrays: leading dimensions, then those of the variable's name."""
+    import xarray as xr
+
+    names = {**DIMS, **(dims or {})}
+    variables: dict[str, Any] = {}
+    sizes: dict[Any, int] = {}
+    for name, value in values.items():
+        array, dimensions = np.asarray(value), (*leading, *names.get(name, ()))
+        variables[name] = xr.Variable(dimensions, array, fastpath=True)
+        sizes |= variables[name].sizes
+    numbered = {dim: np.arange(sizes[dim]) for dim in CHAIN if dim in sizes}
+    used = {dim: value for dim, value in known.items() if dim in sizes}
+    return xr.Dataset(variables, coords=_coordinates({**used, **numbered}))
+
+
+def _coordinates(known: Mapping[str, Any]) -> xr.Coordinates:
+    """Make index coordinates by hand: left to guess what they are, xarray first imports dask and sparse."""
+    import pandas as pd
+    import xarray as xr
+    from xarray.indexes import PandasIndex
+
+    indexes = {}
+    for dim, value in known.items():
+        array = np.asarray(value)
+        index = pd.Index(array, dtype=object if array.dtype.kind == "U" else None, name=dim)
+        indexes[dim] = PandasIndex(index, dim, coord_dtype=array.dtype)
+    variables = {dim: index.create_variables()[dim] for dim, index in indexes.items()}
+    return xr.Coordinates(variables, indexes=indexes)
+
+
+def labelled(variables: Mapping[str, Any], known: Mapping[str, Any], attrs: Mapping[str, Any]) -> xr.Dataset:
+    """Label arrays that bring their dimensions, and perhaps attributes: name -> (dims, array, attributes).
+
+    ``known`` has coordinates by dimension, and those along another one as (dimension, values); what no
+    variable uses is left out.
+    """
+    import xarray as xr
+
+    used = {dim for value in variables.values() for dim in value[0]}
+    coords = {k: v for k, v in known.items() if (v[0] if isinstance(v, tuple) else k) in used}
+    return xr.Dataset(dict(variables), coords=coords, attrs=dict(attrs))
+
+
+def tree(groups: Mapping[str, Any], attrs: Mapping[str, Any]) -> xr.DataTree:
+    """Join datasets to a DataTree."""
+    import xarray as xr
+
+    result = xr.DataTree.from_dict(dict(groups))
+    result.attrs.update(attrs)
+    return result
+
+
+def with_group(data: xr.DataTree, name: str, values: xr.Dataset) -> xr.DataTree:
+    """Give a copy of a tree with one more group; the arrays are shared."""
+    import xarray as xr
+
+    result = data.copy()
+    result[name] = xr.DataTree(values)
+    return result
+
+
+def values(data: xr.DataTree, name: str, group: str = "posterior") -> np.ndarray:
+    """Give an array of a group, shape (chain, draw, ...).
+
+    Raises
+    ------
+    SamplingError
+        The tree has no such variable.
+    """
+    if not has(data, name, group):
+        there = ", ".join(str(v) for v in data[group].data_vars) if group in data.children else "nothing"
+        raise SamplingError(f"this posterior has no {name} in its group {group}; it has {there}")
+    return np.asarray(data[group][name].values)
+
+
+def has(data: xr.DataTree, name: str, group: str = "posterior") -> bool:
+    """Say whether a tree has a variable."""
+    return group in data.children and name in data[group].data_vars
+
+
+def flat(data: xr.DataTree, name: str, group: str = "posterior") -> np.ndarray:
+    """Give an array with chain and draw run together, shape (chain * draw, ...)."""
+    array = values(data, name, group)
+    return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])  # also of no random effects
+
+
+def moments_dataset(moments: Moments) -> xr.Dataset:
+    """Give moments as a dataset a file can hold."""
+    unit, column = ("unit",), ("unit", "column")
+    level2 = np.array([np.asarray(v, dtype=float) for v in moments.level2.values()])
+    values = {
+        "n": moments.n,
+        "weight": moments.weight,
+        "mean": moments.mean,
+        "sscp": moments.sscp,
+        "level2": level2.reshape(len(moments.level2), moments.n_units),
+    }
+    known = {
+        "unit": text_or_numbers(moments.unit_ids),
+        "column": list(moments.columns),
+        "level2_variable": np.array(list(moments.level2), dtype=str),
+    }
+    dims = {
+        "n": unit, "weight": unit, "mean": column, "sscp": (*column, "column_bis"),
+        "level2": ("level2_variable", "unit"),
+    }  # fmt: skip
+    attrs = {"id_name": moments.id_name, "n_dropped": moments.n_dropped, "notes": "\n".join(moments.notes)}
+    return dataset(values, known, (), dims).assign_attrs(attrs)
+
+
+def groups_dataset(groups: Groups) -> xr.Dataset:
+    """Give groups of rows with one variance as a dataset a file can hold."""
+    products = groups.products
+    values = {
+        "unit_index": groups.unit, "n": groups.n, "covariates": groups.covariates,
+        "mean": products.mean.T, "sscp": products.cross.transpose(2, 0, 1), "de": groups.de, "ee": groups.ee,
+    }  # fmt: skip
+    column = ("group", "column")
+    dims: dict[str, Sequence[str]] = dict.fromkeys(("unit_index", "n", "ee"), ("group",))
+    dims |= {"covariates": ("group", "log_sigma2"), "sscp": (*column, "column_bis")}
+    return dataset(values, {}, (), dims | dict.fromkeys(("mean", "de"), column))
+
+
+def groups_from(data: xr.DataTree) -> Groups | None:
+    """Read back what `groups_dataset` gave; None where log(sigma2) does not depend on variables."""
+    if "variance_groups" not in data.children:
+        return None
+    held = {str(name): np.asarray(array.values) for name, array in data["variance_groups"].data_vars.items()}
+    products = Products(
+        held["n"], np.ascontiguousarray(held["mean"].T), np.ascontiguousarray(held["sscp"].transpose(1, 2, 0))
+    )
+    return Groups(held["unit_index"], held["n"], held["covariates"], products, held["de"], held["ee"])
+
+
+def moments_from(dataset: Any) -> Moments:
+    """Read back what `moments_dataset` gave."""
+    level2 = {
+        str(name): np.asarray(column)
+        for name, column in zip(dataset["level2_variable"].values, dataset["level2"].values, strict=True)
+    }
+    notes = str(dataset.attrs["notes"])
+    return Moments(
+        str(dataset.attrs["id_name"]), np.asarray(dataset["unit"].values),
+        tuple(str(c) for c in dataset["column"].values), np.asarray(dataset["n"].values),
+        np.asarray(dataset["weight"].values), np.asarray(dataset["mean"].values),
+        np.asarray(dataset["sscp"].values), level2, int(dataset.attrs["n_dropped"]),
+        tuple(notes.split("\n")) if notes else (),
+    )  # fmt: skip
+
+
+def write(data: xr.DataTree, path: str | Path) -> Path:
+    """Write a tree as netCDF, or as zarr where the name ends in .zarr.
+
+    Raises
+    ------
+    OutputError
+        There is no such folder, or a folder of that name.
+    """
+    path = Path(path)
+    if path.is_dir() and path.suffix != ".zarr":
+        raise OutputError(f"{path} is a folder; give the name of a file in it")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}")
+    try:
+        if path.suffix == ".zarr":
+            data.to_zarr(path, mode="w", consolidated=False)
+        else:
+            data.to_netcdf(path, engine="h5netcdf")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or 'the folder refuses it'}") from error
+    return path
+
+
+def read(path: str | Path) -> xr.DataTree:
+    """Read a tree into memory.
+
+    Raises
+    ------
+    SamplingError
+        No such file, or not a posterior of this package.
+    """
+    import xarray as xr
+
+    path = Path(path)
+    if not path.exists():
+        raise SamplingError(f"{path}: no such file; wanted a posterior written by Posterior.save")
+    try:
+        zarr = path.suffix == ".zarr"
+        options: dict[str, Any] = {"consolidated": False} if zarr else {}
+        with xr.open_datatree(path, engine="zarr" if zarr else "h5netcdf", **options) as opened:
+            data = opened.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise SamplingError(f"{path}: not a netCDF or zarr file ({error})") from error
+    if data.attrs.get("format") != FORMAT:
+        raise SamplingError(f"{path}: not a posterior written by Posterior.save of this version")
+    return data

@@ -1,0 +1,179 @@
+"""What is exact once the variances are drawn: gamma, the random effects, each unit's likelihood.
+
+Given tau and sigma2 everything left is normal. With S = C^-1 L' Z'[Z D e] of `marginal`,
+
+    u = A L C^-T (S_e - S_D W delta + sigma eps),  eps standard normal,
+
+has mean Theta Z'V^-1(e - X delta) and covariance sigma2 L (I + L' Z'Z L)^-1 L', singular tau included
+(Raudenbush & Bryk 2002, p. 47-49, in the square-root form of `likelihood`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..likelihood.criterion import LOG_2PI
+from ..likelihood.design import Design
+from ..likelihood.row_groups import Groups
+from .batch import Batch, chunks, evaluate_batch, planes_width, reduce_batch
+from .coordinates import to_standard_factor, unpack
+from .target import Target
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Draws of everything but the random effects, in the units of the data.
+
+    ``phi`` (B, d) folded; free ``gamma`` (B, F); ``tau`` (B, q, q); ``sigma`` (B,), or ``alpha`` (B, K)
+    where log(sigma2) depends on variables (``sigma`` is then 1, that of the weighted rows).
+    """
+
+    phi: np.ndarray
+    gamma: np.ndarray
+    tau: np.ndarray
+    sigma: np.ndarray
+    alpha: np.ndarray | None = None
+
+    def take(self, index: np.ndarray) -> Draws:
+        """Give the draws of an index."""
+        alpha = None if self.alpha is None else self.alpha[index]
+        return Draws(self.phi[index], self.gamma[index], self.tau[index], self.sigma[index], alpha)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effects:
+    """Random effects: ``draws`` (B, J, q) where they are kept, and their mean and sd (J, q)."""
+
+    draws: np.ndarray | None
+    mean: np.ndarray
+    sd: np.ndarray
+
+
+def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: Batch | None = None) -> Draws:
+    """Draw gamma given the variance parameters ``phi`` (B, d) and give all in the units of the data.
+
+    ``batch`` is what `evaluate_batch` says of the points, where that is known already.
+    """
+    batch = evaluate_batch(target, phi) if batch is None else batch
+    delta = batch.delta(target.system, rng.standard_normal(batch.half.shape))
+    parts = unpack(target, phi)
+    gamma = target.design.gamma_ols + delta * target.system.gamma_scale
+    return Draws(phi, gamma, parts.tau, parts.sigma, parts.alpha)
+
+
+def draw_effects(
+    target: Target, draws: Draws, rng: np.random.Generator, *, keep: bool, dtype: type = np.float64
+) -> Effects:
+    """Draw u_j from its conditional normal, once for every draw.
+
+    Parameters
+    ----------
+    target : Target
+    draws : Draws
+    rng : Generator
+    keep : bool
+        Keep the draws; otherwise only their mean and sd, for which 400 of the draws do.
+    dtype : type
+        Of the kept draws.
+    """
+    J, q, B = target.design.n_units, target.n_random, len(draws.phi)
+    used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
+    kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
+    total, square = np.zeros((J, q)), np.zeros((J, q))
+    for rows in chunks(len(used), planes_width(target)):
+        index = used[rows]
+        u = _effects(target, draws.phi[index], draws.gamma[index], rng)
+        total += u.sum(axis=0)
+        square += np.einsum("bjq,bjq->jq", u, u)
+        if kept is not None:
+            kept[index] = u
+    mean = total / len(used)
+    return Effects(kept, mean, np.sqrt(np.maximum(square / len(used) - mean**2, 0.0)))
+
+
+def _whitened(
+    target: Target, phi: np.ndarray, gamma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give L (B, q, q), C (q, q, B, J) and S_e - S_D W delta (q, B, J)."""
+    system = target.system
+    parts = unpack(target, phi)
+    factor = to_standard_factor(target, parts)
+    products = system.products
+    if target.grouped is not None and parts.alpha is not None:
+        products = target.grouped.products(parts.alpha)
+    c, s = reduce_batch(products, factor)
+    delta = (gamma - target.design.gamma_ols) / system.gamma_scale
+    left = s[:, -1].copy()
+    for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
+        if len(columns):
+            left -= s[:, a] * (delta[:, columns] @ w)
+    return factor, c, left
+
+
+def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give u (B, J, q)."""
+    q = target.n_random
+    if not q:
+        return np.zeros((len(phi), target.design.n_units, 0))
+    factor, c, left = _whitened(target, phi, gamma)
+    sigma = unpack(target, phi).sigma / target.system.e_scale
+    left += sigma[:, None] * rng.standard_normal(left.shape)
+    for i in range(q - 1, -1, -1):  # C' x = left, from the last row up
+        for k in range(i + 1, q):
+            left[i] -= c[k, i] * left[k]
+        left[i] /= c[i, i]
+    to_data = target.system.to_tau @ factor
+    return np.einsum("baq,qbj->bja", to_data, left)
+
+
+def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
+    """Give log p(y_j | gamma, tau, sigma), u_j integrated out, shape (B, J), units of the data.
+
+    What leave-one-unit-out cross-validation needs.
+    """
+    design = target.design
+    values = np.empty((len(draws.phi), design.n_units))
+    for rows in chunks(len(draws.phi), planes_width(target)):
+        b = coefficients(target, draws.gamma[rows], moved=True)
+        sigma = draws.sigma[rows, None]
+        deviance = design.n * LOG_2PI + _level1_deviance(target, draws, rows, b)
+        if target.n_random:
+            _, c, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
+            explained = np.einsum("qbj,qbj->bj", left, left) * target.system.e_scale**2
+            deviance += 2.0 * sum(np.log(c[k, k]) for k in range(target.n_random)) - explained / sigma**2
+        values[rows] = -0.5 * deviance
+    return values
+
+
+def _level1_deviance(target: Target, draws: Draws, rows: slice, b: np.ndarray) -> np.ndarray:
+    """Give sum log sigma2 + (y - X gamma)^2 / sigma2 of every unit's rows, (B, J); b (B, J, p) as `moved`."""
+    design, grouped = target.design, target.grouped
+    if grouped is None or draws.alpha is None:
+        sigma = draws.sigma[rows, None]
+        return 2.0 * design.n * np.log(sigma) + _squares(design, b) / sigma**2
+    groups, log_sigma2 = grouped.groups, draws.alpha[rows] @ grouped.groups.covariates.T
+    squares = _squares(groups, b[:, groups.unit])
+    return grouped.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
+
+
+def _squares(rows: Design | Groups, b: np.ndarray) -> np.ndarray:
+    """Give the sum of squares about D b of units or groups of rows, b (B, J, p), shape (B, J)."""
+    squares = rows.ee - 2.0 * np.einsum("bjp,jp->bj", b, rows.de)
+    squares += np.einsum("bjp,jpr,bjr->bj", b, rows.dd, b, optimize=True)
+    return squares
+
+
+def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> np.ndarray:
+    """Give W_j gamma, the fixed part of every level-1 coefficient, shape (B, J, p).
+
+    ``moved``: of gamma minus the pooled OLS fit, about which the design's products are taken.
+    """
+    design = target.design
+    if moved:
+        gamma = gamma - design.gamma_ols
+    result = np.empty((len(gamma), design.n_units, len(design.w)))
+    for k, (w, columns) in enumerate(zip(design.w, design.columns, strict=True)):
+        result[:, :, k] = gamma[:, columns] @ w.T
+    return result

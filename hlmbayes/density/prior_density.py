@@ -1,0 +1,110 @@
+"""The prior density of the variance parameters in the samplers' coordinates, and its gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammaln, multigammaln
+
+from ..likelihood.criterion import LOG_2PI
+from ..priors.distributions import InverseWishart
+from .coordinates import chain, unpack
+from .target import Target
+
+if TYPE_CHECKING:
+    from .conditional import Draws
+
+
+def correlation_shapes(q: int, eta: float) -> np.ndarray:
+    """Give b of every partial correlation: under LKJ(eta), (1 + tanh y) / 2 is Beta(b, b)."""
+    columns = np.tril_indices(q, -1)[1]
+    return eta + 0.5 * (q - 2 - columns)
+
+
+def log_cosh(y: np.ndarray) -> np.ndarray:
+    """Give log cosh(y), also where cosh overflows."""
+    size = np.abs(y)
+    return size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
+
+
+def log_prior(target: Target, phi: np.ndarray) -> np.ndarray:
+    """Give the log prior density of points (B, d) with respect to phi, normalised; shape (B,)."""
+    q, priors = target.n_random, target.priors
+    sd = np.abs(phi[:, :q]) * target.reference
+    value = _log_level1(target, phi[:, target.level1]) + np.log(target.reference).sum() - q * np.log(2.0)
+    if priors.tau is not None:
+        return value + _log_inverse_wishart(target, phi, priors.tau)
+    for k, prior in enumerate(priors.sd):
+        value = value + prior.curve().log_density(sd[:, k])
+    b = correlation_shapes(q, priors.eta)
+    # Beta(b, b) of (1 + z) / 2, and dz / dy = 1 - z^2 = cosh(y)^-2
+    constant = gammaln(2.0 * b) - 2.0 * gammaln(b) - (2.0 * b - 1.0) * np.log(2.0)
+    return value + np.sum(constant - 2.0 * b * log_cosh(phi[:, target.partials]), axis=1)
+
+
+def _log_level1(target: Target, level1: np.ndarray) -> np.ndarray:
+    """Give the log prior density of log sigma (B, 1) or of alpha (B, K), shape (B,)."""
+    priors = target.priors
+    if target.grouped is None:
+        return np.asarray(priors.sigma.curve().log_density(np.exp(level1[:, 0])) + level1[:, 0])
+    away = (level1 - priors.alpha_mean) / priors.alpha_sd
+    return -0.5 * np.sum(away**2 + LOG_2PI, axis=1) - np.log(priors.alpha_sd).sum()
+
+
+def _log_inverse_wishart(target: Target, phi: np.ndarray, prior: InverseWishart) -> np.ndarray:
+    """Give the log density of tau times d tau / d (sd, y)."""
+    q = target.n_random
+    parts = unpack(target, phi)
+    s = np.abs(parts.s)
+    with np.errstate(divide="ignore"):
+        log_sd = np.log(s).sum(axis=1)
+    log_det = 2.0 * (log_sd + np.log(np.einsum("baa->ba", parts.corr_factor)).sum(axis=1))
+    half = np.linalg.solve(parts.factor, np.broadcast_to(np.linalg.cholesky(prior.scale), parts.factor.shape))
+    df = prior.df
+    constant = 0.5 * df * np.linalg.slogdet(prior.scale)[1] - 0.5 * df * q * np.log(2.0)
+    density = constant - multigammaln(0.5 * df, q) - 0.5 * (df + q + 1) * log_det
+    jacobian = q * np.log(2.0) + q * log_sd  # tau to (sd, correlations)
+    to_y = np.sum(-2.0 * correlation_shapes(q, 1.0) * log_cosh(phi[:, target.partials]), axis=1)
+    return density - 0.5 * np.sum(half**2, axis=(1, 2)) + jacobian + to_y
+
+
+def prior_slope(target: Target, phi: np.ndarray) -> np.ndarray:
+    """Give the gradient of `log_prior` at one point, shape (d,)."""
+    q, priors = target.n_random, target.priors
+    slope = np.zeros(target.size)
+    if target.grouped is None:
+        sigma = np.exp(phi[-1])
+        slope[-1] = priors.sigma.curve().slope(sigma) * sigma + 1.0
+    else:
+        slope[target.level1] = (priors.alpha_mean - phi[target.level1]) / priors.alpha_sd**2
+    tanh = np.tanh(phi[target.partials])
+    if priors.tau is not None:
+        parts = unpack(target, phi[None])
+        inverse = np.linalg.inv(parts.factor[0])
+        inner = inverse @ priors.tau.scale @ inverse.T
+        # d/dL of -(df + q + 1) log|L| - tr(L^-1 S L^-T) / 2
+        by_factor = inverse.T @ (inner - (priors.tau.df + q + 1) * np.eye(q))
+        slope[:q], slope[target.partials] = chain(target, phi, parts, by_factor)
+        slope[:q] += q / phi[:q]
+        slope[target.partials] -= 2.0 * correlation_shapes(q, 1.0) * tanh
+        return slope
+    for k, prior in enumerate(priors.sd):
+        s = phi[k] * target.reference[k]
+        slope[k] = prior.curve().slope(abs(s)) * np.sign(s) * target.reference[k]
+    slope[target.partials] = -2.0 * correlation_shapes(q, priors.eta) * tanh
+    return slope
+
+
+def full_log_prior(target: Target, draws: Draws) -> np.ndarray:
+    """Give the log prior density of every draw, fixed effects included; flat ones count nothing.
+
+    It is the density of standard deviations, partial correlations, sigma and gamma themselves: a
+    power of a density depends on the scale it is a density on.
+    """
+    jacobian = -2.0 * log_cosh(draws.phi[:, target.partials]).sum(axis=1)
+    if target.grouped is None:
+        jacobian += draws.phi[:, -1]
+    precision = target.priors.gamma_precision
+    squares = (draws.gamma - target.priors.gamma_mean) ** 2 @ precision
+    return np.asarray(log_prior(target, draws.phi) - jacobian - 0.5 * squares)

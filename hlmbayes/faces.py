@@ -1,0 +1,28 @@
+"""What users hold: a frozen record of results below, a face with methods on top."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Face:
+    """A frozen record and the methods on it, which call downwards; the record is not for users.
+
+    Parameters
+    ----------
+    record : object
+        What the core computed. Core functions take the record, `record_of` finds it.
+    """
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Any) -> None:
+        object.__setattr__(self, "_record", record)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
+
+
+def record_of(source: Any) -> Any:
+    """Give the record under a face; what is no face is given back as it is."""
+    return source._record if isinstance(source, Face) else source

@@ -1,0 +1,273 @@
+"""Figures of a posterior: ranks, pairs of tau, forests beside REML, predictions by unit, effects, priors."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import container
+from ..arguments import one_or_several
+from ..errors import OutputError, SamplingError
+from ..posterior.summaries import fit_scalars, interval, refuse_other_model, scalars
+from .plot_style import (
+    BLUE,
+    CYCLE,
+    GREY,
+    INK,
+    PALE,
+    SIZE,
+    STYLE,
+    VERMILLION,
+    axes,
+    finish,
+    id_text,
+    legend,
+    number,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..estimation.estimates import Estimates
+    from ..posterior.posterior import Posterior
+    from ..posterior.prior_sensitivity import Sensitivity
+
+BINS = 20
+
+
+def main_parameters(posterior: Posterior) -> tuple[str, ...]:
+    """Name what is worth a panel: gammas, standard deviations, correlations, sigma."""
+    return tuple(n for n in scalars(posterior) if not n.startswith("tau[") and n != "sigma2")
+
+
+def _refuse_no_posterior(source: Any) -> None:
+    if not hasattr(source, "parameter_draws"):
+        raise OutputError(
+            f"a Posterior is wanted here, got {type(source).__name__}: post = model.sample(data)"
+        )
+
+
+def _grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[Axes]]:
+    """Lay out panels, three beside each other."""
+    import matplotlib.pyplot as plt
+
+    columns = min(wide, count)
+    rows = -(-count // columns)
+    with plt.rc_context(STYLE):  # type: ignore[arg-type]
+        figure, panels = plt.subplots(
+            rows, columns, figsize=(SIZE[0], 0.7 + height * rows), layout="constrained", squeeze=False
+        )
+    for unused in panels.flat[count:]:
+        unused.axis("off")
+    return figure, list(panels.flat[:count])
+
+
+def ranks(posterior: Posterior, parameters: Sequence[str] = ()) -> Figure:
+    """Draw the ranks of each chain's draws among all draws: bars of equal height where chains agree."""
+    _refuse_no_posterior(posterior)
+    names = one_or_several(parameters) or main_parameters(posterior)
+    figure, panels = _grid(len(names))
+    highest = 2.0
+    for ax, name in zip(panels, names, strict=True):
+        values = posterior[name]
+        rank = np.argsort(np.argsort(values.ravel())).reshape(values.shape)
+        edges = np.linspace(0, values.size, BINS + 1)
+        for chain in range(len(values)):
+            counts = np.histogram(rank[chain], edges)[0] * BINS / values.shape[1]
+            highest = max(highest, 1.05 * float(counts.max()))
+            ax.stairs(counts, edges / values.size, color=CYCLE[chain % len(CYCLE)], linewidth=1.3)
+        ax.axhline(1.0, color=GREY, linewidth=0.9, linestyle="--")
+        ax.set(xticks=[0, 0.5, 1])
+        ax.set_title(name, loc="left", fontsize=11)
+    for ax in panels:
+        ax.set_ylim(0, highest)
+        ax.set_yticks([0, 1, 2] if highest == 2.0 else [0, 1, round(highest)])
+    figure.suptitle("Ranks of the draws by chain: level lines mean the chains agree", fontweight="bold")
+    figure.supxlabel("Rank of a draw among all chains (0 lowest, 1 highest)")
+    figure.supylabel("Share of the draws, relative")
+    return figure
+
+
+def tau_pair(posterior: Posterior, fit: Estimates | None = None) -> Figure:
+    """Draw standard deviations and correlation of the first two random coefficients against each other."""
+    _refuse_no_posterior(posterior)
+    if fit is not None:
+        refuse_other_model(posterior, fit)
+    names = posterior.model.random
+    if len(names) < 2:
+        raise SamplingError("a pair plot of tau needs two random coefficients, and the model has fewer")
+    first, second = f"sd[{names[0]}]", f"sd[{names[1]}]"
+    pairs = [(first, second), (second, f"corr[{names[1]},{names[0]}]")]
+    figure, panels = _grid(2, height=3.6, wide=2)
+    for ax, (x, y) in zip(panels, pairs, strict=True):
+        ax.plot(
+            posterior[x].ravel(), posterior[y].ravel(), ".", color=BLUE, markersize=3, alpha=0.25, mew=0,
+        )  # fmt: skip
+        ax.set(xlabel=x, ylabel=y)
+        ax.set_xlim(left=0)
+        if fit is not None:
+            known = _fitted_sd(fit)
+            ax.plot(known[x], known[y], "D", color=VERMILLION, markersize=8, label=_fit_name(fit))
+            legend(ax, loc="best")
+    panels[0].set_ylim(bottom=0)
+    figure.suptitle("Draws of the standard deviations and their correlation", fontweight="bold")
+    return figure
+
+
+def _fit_name(fit: Estimates) -> str:
+    return f"{fit.method}, " + ("the optimum" if fit.algorithm == "exact" else "HLM's stop")
+
+
+def _fitted_sd(fit: Estimates) -> dict[str, float]:
+    """Give standard deviations and correlations of a fit by the names of the summary."""
+    names, tau = fit.random_names, np.asarray(fit.tau)
+    sd = np.sqrt(np.diag(tau))
+    known = {f"sd[{name}]": float(s) for name, s in zip(names, sd, strict=True)}
+    known["sigma"] = fit.sigma2**0.5
+    for i, name in enumerate(names):
+        for j in range(i):
+            scale = sd[i] * sd[j]
+            known[f"corr[{name},{names[j]}]"] = float(tau[i, j] / scale) if scale > 0 else float("nan")
+    return known
+
+
+def gamma_forest(posterior: Posterior, fit: Estimates | None = None, ax: Axes | None = None) -> Axes:
+    """Draw posterior medians and 50 and 95 per cent intervals of the fixed effects, a fit's beside them."""
+    _refuse_no_posterior(posterior)
+    if fit is not None:
+        refuse_other_model(posterior, fit)
+    names = posterior.model.gamma_names
+    ax = axes(ax, (SIZE[0], 1.6 + 0.55 * len(names)))
+    place = np.arange(len(names))[::-1].astype(float)
+    for at, name in zip(place, names, strict=True):
+        draws = posterior[name]
+        _bars(
+            ax,
+            draws,
+            at + (0.13 if fit is not None else 0.0),
+            BLUE,
+            "posterior" if name == names[0] else None,
+        )
+        if fit is not None:
+            estimate, se = fit_scalars(fit)[name]
+            ax.errorbar(
+                estimate, at - 0.13, xerr=1.96 * se, fmt="D", color=VERMILLION, markersize=5, linewidth=1.4,
+                label=f"{_fit_name(fit)}, ± 1.96 se" if name == names[0] else None,
+            )  # fmt: skip
+    ax.set_yticks(place, names)
+    ax.set_ylim(-0.7, len(names) - 0.3)
+    ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
+    legend(ax, outside=False, loc="best")
+    return finish(ax, "Fixed effects", "Posterior median, 50 % and 95 % intervals", "")
+
+
+def _bars(ax: Axes, draws: np.ndarray, at: float, color: str, label: str | None = None) -> None:
+    """Draw a median with its 50 and 95 per cent intervals."""
+    for prob, width in ((0.95, 1.4), (0.5, 4.0)):
+        ax.plot(interval(draws, prob, "eti"), [at, at], color=color, linewidth=width, solid_capstyle="butt")
+    ax.plot(np.median(draws), at, "o", color=color, markersize=6, label=label)
+
+
+def predictive_by_unit(posterior: Posterior, ax: Axes | None = None) -> Axes:
+    """Draw each unit's observed mean over what the posterior predicts, units in order of prediction."""
+    _refuse_no_posterior(posterior)
+    if not container.has(posterior.data, "unit_mean", "posterior_predictive"):
+        posterior = posterior.with_predictive()
+    ax = axes(ax)
+    new = container.flat(posterior.data, "unit_mean", "posterior_predictive")
+    seen = np.asarray(posterior.data["observed_data"]["unit_mean"].values)
+    middle = np.median(new, axis=0)
+    order = np.argsort(middle)
+    low, high = np.quantile(new[:, order], [0.025, 0.975], axis=0)
+    place = np.arange(len(order))
+    inside = (seen[order] >= low) & (seen[order] <= high)
+    ax.vlines(place, low, high, color=PALE, linewidth=max(1.0, 250 / len(order)), label="95 % interval")
+    ax.plot(place, middle[order], "-", color=GREY, linewidth=1.2, label="predicted median")
+    ax.plot(place[inside], seen[order][inside], "o", color=BLUE, markersize=3.5, label="observed mean")
+    if not inside.all():
+        ax.plot(
+            place[~inside], seen[order][~inside], "D", color=VERMILLION, markersize=5,
+            label=f"observed, outside its 95 % interval ({(~inside).sum()})",
+        )  # fmt: skip
+    legend(ax, loc="upper left")
+    outcome = posterior.model.outcome
+    title = f"Means of {outcome}: observed and predicted"
+    return finish(ax, title, "Units, in order of prediction", outcome, counts="x")
+
+
+def effects(posterior: Posterior, name: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw posterior mean and about 95 per cent of every unit's random effect, in order (a caterpillar)."""
+    names = posterior.model.random
+    name = names[0] if name is None else name.lower()
+    if name not in names:
+        raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(names) or 'none'}")
+    effect = f"u{name[1:]}"
+    table = posterior.effects().sort_values(f"{effect}_mean")
+    mean, sd = table[f"{effect}_mean"].to_numpy(), table[f"{effect}_sd"].to_numpy()
+    ax = axes(ax)
+    place = np.arange(len(mean))
+    clear = np.abs(mean) > 1.96 * sd
+    for which, color, label in ((~clear, GREY, "may be zero"), (clear, BLUE, "two sds or more from zero")):
+        if which.any():
+            ax.vlines(place[which], (mean - 1.96 * sd)[which], (mean + 1.96 * sd)[which], color=color, lw=1.0)
+            ax.plot(place[which], mean[which], "o", color=color, markersize=3.5, label=label)
+    ax.axhline(0.0, color=INK, linewidth=0.9)
+    for k, side, va in ((0, -1.0, "top"), (len(mean) - 1, 1.0, "bottom")):
+        ax.annotate(
+            id_text(table.index[k]), (k, mean[k] + side * 1.96 * sd[k]), xytext=(0, 4 * side), fontsize=9.5,
+            textcoords="offset points", ha="center", va=va,
+        )  # fmt: skip
+    ax.margins(y=0.08)
+    legend(ax, loc="upper left")
+    title, height = f"Random effects {effect} of the units", f"{effect}: mean ± 1.96 sd"
+    return finish(ax, title, "Units, in order", height, counts="x")
+
+
+def sensitivity_forest(
+    result: Sensitivity, parameters: Sequence[str] = (), fit: Any = None, path: str | Path | None = None
+) -> Figure:
+    """Draw one panel a parameter, one row a prior; lines at the estimates of one or more fits."""
+    first = result.first
+    names = one_or_several(parameters) or tuple(f"sd[{n}]" for n in first.model.random) or ("sigma",)
+    priors = list(result.posteriors)
+    labels = ["\n".join(textwrap.wrap(prior, 18)) for prior in priors]
+    lines = max(label.count("\n") + 1 for label in labels)
+    fits = [] if fit is None else list(fit) if isinstance(fit, list | tuple) else [fit]
+    height = 0.55 + 0.2 * len(fits) + (0.2 + 0.13 * lines) * len(priors)
+    figure, panels = _grid(len(names), height=height, wide=1 if len(names) < 3 else 2)
+    place = np.arange(len(priors))[::-1].astype(float)
+    for ax, name in zip(panels, names, strict=True):
+        for at, prior in zip(place, priors, strict=True):
+            _bars(ax, result.posteriors[prior][name], at, BLUE)
+        title = [name]
+        for k, one in enumerate(fits):
+            value = {**_fitted_sd(one), **{n: v for n, (v, _) in fit_scalars(one).items()}}.get(name)
+            if value is not None:
+                color, style = (VERMILLION, GREY)[k % 2], ("-", "--")[k % 2]
+                ax.axvline(value, color=color, linewidth=1.4, linestyle=style, zorder=0.6)
+                title.append(f"{_fit_name(one)} {number(value)} ({('solid', 'dashed')[k % 2]})")
+        ax.set_yticks(place, labels)
+        ax.set_ylim(-0.7, len(priors) - 0.3)
+        ax.set_title("\n".join(title), loc="left", fontsize=10.5)
+    figure.suptitle("The same data under different priors", fontweight="bold")
+    figure.supxlabel("Posterior median, 50 % and 95 % intervals", fontsize=11.5)
+    if path is not None:
+        figure.savefig(path)
+    return figure
+
+
+def figures(posterior: Posterior, fit: Estimates | None = None) -> dict[str, Figure]:
+    """Draw all figures that suit the model, by name."""
+    drawn: dict[str, Any] = {"ranks": ranks(posterior), "gamma": gamma_forest(posterior, fit).figure}
+    if len(posterior.model.random) > 1:
+        drawn["tau"] = tau_pair(posterior, fit)
+    if container.has(posterior.data, "b"):
+        drawn["predictive"] = predictive_by_unit(posterior).figure
+    for name in posterior.model.random:
+        drawn[f"effects_u{name[1:]}"] = effects(posterior, name).figure
+    return drawn

@@ -1,0 +1,1 @@
+"""Results from several fits: `rubin` and `pooled_fit`, `imputed_posterior`, `replicate_weights`."""

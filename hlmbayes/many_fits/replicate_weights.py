@@ -1,0 +1,262 @@
+"""Standard errors from replicate weights: balanced repeated replication and jackknife.
+
+A survey's replicate weights are columns like its full weight; the model is fitted with each, and the
+variance of an estimate is a factor times the sum of squared differences from the full-sample estimate
+(Wolter 2007, ch. 3-4; Fay's method: Judkins 1990):
+
+=========== ============================================ =======================
+method      replicates                                   factor, R replicates
+=========== ============================================ =======================
+"brr"       half samples                                 1 / R
+"fay"       half samples perturbed by ``fay`` (PISA 0.5) 1 / (R (1 - fay)^2)
+"jackknife" one group of units left out (JK1)            (R - 1) / R
+"jk2"       one of a pair left out (TIMSS, NAEP)         1
+=========== ============================================ =======================
+
+What a replicate does to a whole unit belongs to the unit's weight: level-1 weights are scaled within
+units, so that a change of all weights of a unit would be scaled away. Therefore the ratio of the unit's
+replicate weights to its full weights multiplies its level-2 weight. Rows and units of weight zero are
+left out of that replicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import stdtr
+
+from ..arguments import one_or_several
+from ..data.two_level import TwoLevelData
+from ..data.weights import Weights, scaled
+from ..data.weights import row_weights as checked_rows
+from ..data.weights import unit_weights as checked_units
+from ..equations.model import TwoLevelModel
+from ..errors import DataError, EstimationError, HLMError
+from ..estimation.estimate import check_size
+from ..estimation.prepare import columns_for
+from ..estimation.exact import exact_fit
+from ..estimation.estimates import Estimates
+from ..likelihood.build_design import build_design
+from ..likelihood.evaluate import standardise
+from ..unit_moments.record import Moments, moments_of, unit_moments
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHODS = ("brr", "fay", "jackknife", "jk2")
+
+
+def fit_replicates(
+    model: TwoLevelModel,
+    data: TwoLevelData,
+    weights: Weights,
+    replicates: str | Sequence[str],
+    *,
+    method: str = "brr",
+    fay: float = 0.5,
+    factor: float | None = None,
+    df: float | None = None,
+) -> ReplicateFit:
+    """Fit with the full weights and with each replicate's.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data : TwoLevelData
+    weights : Weights
+        The full-sample weights.
+    replicates : sequence of str
+        Columns that take the place of the level-1 weight or, where they are level-2 variables or there is
+        no level-1 weight, of the level-2 weight.
+    method : "brr", "fay", "jackknife" or "jk2"
+    fay : float
+        Fay's factor, 0 to 1; method "fay".
+    factor : float, optional
+        Of the sum of squares, instead of the method's.
+    df : float, optional
+        Degrees of freedom of t-ratios; R, for "jackknife" R - 1, by default.
+
+    Raises
+    ------
+    DataError
+        Fewer than two replicates, weights that are missing or negative.
+    EstimationError
+        An unknown method, or a replicate that cannot be estimated.
+    """
+    names = [data.find(name) for name in one_or_several(replicates)]
+    multiplier = _factor(method, len(names), fay) if factor is None else factor
+    full = model.fit(data, weights=weights)
+    sample = _sample(model, data, weights)
+    gammas, thetas = [], []
+    for name in names:
+        fit = _named(name, full, sample, weights)
+        rows, cols = np.tril_indices(fit.design.n_random)
+        gammas.append(fit.gamma_free)
+        thetas.append(np.append(fit.components.tau[rows, cols], fit.sigma2))
+    freedom = float(len(names) - (method == "jackknife")) if df is None else df
+    return ReplicateFit(full, tuple(names), np.array(gammas), np.array(thetas), method, multiplier, freedom)
+
+
+def _factor(method: str, n: int, fay: float) -> float:
+    if method not in METHODS:
+        raise EstimationError(f"method {method!r} is not known: use {', '.join(METHODS)}")
+    if n < 2:
+        raise DataError(f"got {n} replicate weights: at least two are needed")
+    if method == "fay" and not 0 <= fay < 1:
+        raise EstimationError(f"fay={fay!r}: Fay's factor is from 0 to below 1; PISA's is 0.5")
+    return {"brr": 1.0 / n, "fay": 1.0 / (n * (1.0 - fay) ** 2), "jackknife": (n - 1.0) / n, "jk2": 1.0}[
+        method
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """The complete rows, their unweighted moments, and the full weights of rows and units."""
+
+    data: TwoLevelData
+    plain: Moments
+    row: np.ndarray
+    unit: np.ndarray
+
+
+def _sample(model: TwoLevelModel, data: TwoLevelData, weights: Weights) -> Sample:
+    level1, level2 = columns_for(model, data)
+    kept = data.drop_incomplete([data.find(name) for name in level1])
+    plain = moments_of(kept, level1, level2=level2)
+    one, many = np.ones(kept.n_units), np.ones(kept.n_rows)
+    row = many if weights.level1 is None else checked_rows(kept, weights.level1, "level-1 weight")
+    unit = one if weights.level2 is None else checked_units(kept, weights.level2, "level-2 weight")
+    return Sample(kept, plain, row, unit)
+
+
+def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> Estimates:
+    try:
+        design = build_design(full.model, replicate_moments(name, sample, weights))
+        check_size(design)
+        fit = exact_fit(design, standardise(design), False, None)
+    except HLMError as error:
+        raise type(error)(f"replicate weight {name}: {error}") from error
+    if not fit.converged:
+        raise EstimationError(f"replicate weight {name}: the estimation did not converge: {fit.stop_reason}")
+    return fit
+
+
+def replicate_moments(name: str, sample: Sample, weights: Weights) -> Moments:
+    """Take the moments with one replicate's weights."""
+    data, row, unit = sample.data, sample.row, sample.unit
+    if weights.level1 is None or (not data.one_source and data.is_level2(name)):
+        unit = _no_faults(name, data.level2_column(name))
+    else:
+        own = _no_faults(name, np.asarray(data.level1_column(name), dtype=float))
+        totals = (np.bincount(data.unit, weights=w, minlength=data.n_units) for w in (own, row))
+        ratio = np.divide(*totals)
+        row = own / np.where(ratio > 0, ratio, 1.0)[data.unit]
+        if weights.level1_is == "total":
+            row = row / unit[data.unit]
+        unit = unit * ratio
+    return _weighted(sample, row, unit, weights.scaling)
+
+
+def _no_faults(name: str, values: np.ndarray) -> np.ndarray:
+    if np.isnan(values).any() or np.any(values < 0):
+        word = "missing" if np.isnan(values).any() else "negative"
+        raise DataError(f"replicate weight {name!r} has {word} values: a replicate weight is zero or above")
+    return values
+
+
+def _weighted(sample: Sample, row: np.ndarray, unit: np.ndarray, scaling: str) -> Moments:
+    data, plain = sample.data, sample.plain
+    there = (unit > 0) & (np.bincount(data.unit, weights=row, minlength=data.n_units) > 0)
+    new = np.cumsum(there) - 1
+    rows = there[data.unit] & (row > 0)
+    index = new[data.unit[rows]]
+    row, unit = scaled(index, row[rows], unit[there], scaling)
+    arrays = [np.asarray(column)[rows] for column in data.level1_columns(plain.columns)]
+    n, weight, mean, sscp = unit_moments(index, int(there.sum()), arrays, row)
+    level2 = {name: values[there] for name, values in plain.level2.items()}
+    return replace(
+        plain,
+        unit_ids=plain.unit_ids[there],
+        n=n,
+        weight=weight,
+        mean=mean,
+        sscp=sscp,
+        level2=level2,
+        unit_weight=unit,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReplicateFit:
+    """A weighted fit with standard errors from replicate weights.
+
+    Attributes
+    ----------
+    fit : Estimates
+        With the full-sample weights.
+    names : tuple of R str
+        Columns of the replicate weights.
+    gammas : ndarray, shape (R, F)
+        Free fixed effects with each replicate's weights.
+    thetas : ndarray, shape (R, m + 1)
+        Lower triangle of tau by rows and sigma2.
+    method : str
+    factor, df : float
+    """
+
+    fit: Estimates
+    names: tuple[str, ...]
+    gammas: np.ndarray
+    thetas: np.ndarray
+    method: str
+    factor: float
+    df: float
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """Covariance matrix of all fixed effects."""
+        away = self.gammas - self.fit.gamma_free
+        free = self.fit.design.free
+        return self.factor * (away.T @ away)[np.ix_(free, free)]
+
+    @property
+    def vcov_components(self) -> np.ndarray:
+        """Covariance matrix of (lower triangle of tau by rows, sigma2)."""
+        away = self.thetas - self._components()
+        return self.factor * (away.T @ away)
+
+    def _components(self) -> np.ndarray:
+        rows, cols = np.tril_indices(self.fit.design.n_random)
+        return np.append(self.fit.components.tau[rows, cols], self.fit.sigma2)
+
+    def fixed_effects(self) -> pd.DataFrame:
+        """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value."""
+        import pandas as pd
+
+        estimate, se = np.asarray(self.fit.gamma), np.sqrt(np.diag(self.vcov))
+        t = estimate / se
+        columns: dict[str, Any] = {
+            "coefficient": estimate, "se": se, "t_ratio": t, "df": self.df,
+            "p_value": 2.0 * stdtr(self.df, -np.abs(t)),
+        }  # fmt: skip
+        return pd.DataFrame(columns, index=pd.Index(self.fit.model.gamma_names, name="gamma"))
+
+    def variance_components(self) -> pd.DataFrame:
+        """Tabulate tau and sigma2 ("r") with their standard errors."""
+        import pandas as pd
+
+        names = self.fit.effect_names
+        rows, cols = np.tril_indices(len(names))
+        labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
+        columns = {"variance": self._components(), "se": np.sqrt(np.diag(self.vcov_components))}
+        return pd.DataFrame(columns, index=pd.Index([*labels, "r"], name="effect"))
+
+    def __repr__(self) -> str:
+        table = self.fixed_effects().to_string(float_format="{:.6g}".format)
+        return (
+            f"{self.fit!r}\nStandard errors from {len(self.names)} replicate weights ({self.method}, factor "
+            f"{self.factor:.6g}, {self.df:g} d.f.)\n{table}"
+        )

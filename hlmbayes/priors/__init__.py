@@ -1,0 +1,1 @@
+"""Prior distributions: `distributions` and what a model's priors are (`priors`)."""

@@ -1,0 +1,109 @@
+"""The tests a command file asks for, as the listing prints them; one that cannot be had becomes a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import HLMError
+from ..inference.compare import compare_stored
+from ..inference.hypotheses import p_text as p_words
+from ..inference.least_squares import loglik_on_hlms_constant
+from ..report.collect import chi_square, shown
+from ..report.tables import ChiSquare, Hypothesis, NoteGroup
+
+if TYPE_CHECKING:
+    from ..estimation.estimates import Estimates
+    from ..hlm_files.command_options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Results for the fields of `Run` of the same names, and what to warn of."""
+
+    hypotheses: tuple[Hypothesis, ...] = ()
+    comparison: ChiSquare | None = None
+    homogeneity: ChiSquare | None = None
+    notes: tuple[NoteGroup, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def asked_tests(fit: Estimates, options: Options) -> Asked:
+    """Do the tests of ``hypoth:``/``gammaN:``, ``deviance:``/``df:`` and ``homvar:``."""
+    sentences: list[str] = []
+    warnings: list[str] = []
+
+    def attempt(what: str, test: Callable[[], Any]) -> Any:
+        try:
+            return test()
+        except HLMError as error:
+            warnings.append(f"{what} was not done: {error}")
+            return None
+
+    hypotheses = []
+    for k, rows in enumerate(options.hypotheses, 1):
+        found = attempt(f"hypothesis {k} (gamma{k}:)", partial(hypothesis, fit, rows, sentences))
+        hypotheses += [] if found is None else [found]
+    comparison = homogeneous = None
+    if options.deviance is not None and options.df is not None:
+        comparison = attempt(
+            "the comparison (deviance:, df:)", partial(compared, fit, options, sentences, warnings)
+        )
+    if options.homogeneity:
+        homogeneous = attempt(
+            "the test of homogeneity of level-1 variance (homvar:)", partial(homogeneity, fit, sentences)
+        )
+    notes = (NoteGroup("Tests", tuple(sentences)),) if sentences else ()
+    return Asked(tuple(hypotheses), comparison, homogeneous, notes, tuple(warnings))
+
+
+def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[str]) -> Hypothesis:
+    """Test one hypothesis, each row of which has one number for every gamma of the model."""
+    matrix = np.array(rows, dtype=float)
+    test = fit.wald(matrix, robust=True)
+    names = list(fit.model.gamma_names)
+    held = {name: names_of_set for names_of_set in fit.model.constraints for name in names_of_set}
+    columns = {name: [names.index(n) for n in held.get(name, (name,))] for name, *_ in shown(fit.model)}
+    summed = {name.upper(): matrix[:, k].sum(axis=1).tolist() for name, k in columns.items()}
+    contrasts = tuple((name, tuple(values)) for name, values in summed.items())
+    sentences.append(f"The general linear hypothesis that {test.hypothesis} uses the {test.covariance}.")
+    return Hypothesis(
+        contrasts, chi_square(float(test.chi2), float(test.df), fit, decimals=6), test.covariance
+    )
+
+
+def compared(fit: Estimates, options: Options, sentences: list[str], warnings: list[str]) -> ChiSquare:
+    """Compare with the model whose deviance and number of parameters the command file has."""
+    stored, count = float(options.deviance or 0.0), int(options.df or 0)
+    test = compare_stored(fit, stored, count, hlms_constant=True)
+    sentences += [f"Comparison with the stored model: {note}" for note in test.notes]
+    hlms = -2.0 * loglik_on_hlms_constant(fit)
+    if abs(hlms - fit.deviance) > 0.01:
+        full = compare_stored(fit, stored, count)
+        warnings.append(
+            "the comparison (deviance:, df:) takes the stored deviance as one that HLM printed, and this "
+            f"model's on HLM's constant, {hlms:.6f}. If it has the full constant, as lme4, SAS and "
+            f"--algorithm exact print it, chi-square is {full.chi2:.5f}, {p_words(full.p_value)}"
+        )
+    if test.chi2 < 0:
+        warnings.append(
+            "the comparison (deviance:, df:) means nothing: the model with more parameters has the larger "
+            "deviance, so the two are not nested or are not of the same data and method"
+        )
+    return chi_square(float(test.chi2), float(test.df), fit)
+
+
+def homogeneity(fit: Estimates, sentences: list[str]) -> ChiSquare:
+    """Test that all units have one level-1 variance."""
+    test = fit.homogeneity()
+    sentences.append(
+        f"Homogeneity of level-1 variance: {test.n_units} units took part. Bartlett's test, which keeps its "
+        f"level in small units too: chi-square {test.bartlett_chi2:.5f} on {test.df} d.f., "
+        f"p-value {test.bartlett_p_value:.3f}."
+    )
+    sentences += test.notes
+    return chi_square(float(test.chi2), float(test.df), fit)

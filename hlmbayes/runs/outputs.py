@@ -1,0 +1,175 @@
+"""The files a run leaves beside its listing: residual files and figures, from keywords or options."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import HLMError, OutputError
+from ..hlm_files.command_options import Options, ResidualFile
+
+if TYPE_CHECKING:
+    from ..estimation.estimates import Estimates
+    from .jobs import Job
+
+
+def residual_requests(
+    options: Options, folder: Path, given: Mapping[int, str | None]
+) -> dict[int, tuple[Path, ResidualFile]]:
+    """Say which residual files are wanted and where they will be, by level.
+
+    Parameters
+    ----------
+    options : Options
+        A command file's resfil1:, resfil2:, their names, extra variables and type.
+    folder : Path
+        Where the command file is: its residual files go beside it.
+    given : mapping of level to path
+        What the command line says instead; it keeps the extra variables of the command file.
+
+    Raises
+    ------
+    OutputError
+        A folder that does not exist, before anything is computed.
+    """
+    found = {}
+    for level, asked in ((1, options.residuals1), (2, options.residuals2)):
+        path = given.get(level)
+        if path is not None:
+            variables = asked.variables if asked else ()
+            found[level] = (Path(path), ResidualFile(path, "", variables))
+        elif asked is not None:
+            found[level] = (folder / asked.name, asked)
+    if found:
+        from ..residuals.files import check_target
+
+        found = {level: (check_target(path, f.type or None)[0], f) for level, (path, f) in found.items()}
+    return found
+
+
+def outputs_of(args: argparse.Namespace, options: Sequence[str]) -> dict[str, Path]:
+    """Give the files that options name.
+
+    Raises
+    ------
+    OutputError
+        Two of them are for the screen.
+    """
+    given = {f"--{option}": getattr(args, option) for option in options}
+    screen = [option for option, place in given.items() if place == "-"]
+    if len(screen) > 1:
+        raise OutputError(f"{' and '.join(screen)} both go to the screen: name a file for one of them")
+    return {option: Path(place) for option, place in given.items() if place not in (None, "-")}
+
+
+def inputs_of(args: argparse.Namespace, job: Job) -> list[Path]:
+    """Give the files that a command reads."""
+    command = getattr(args, "file", None)
+    template = (job.folder or Path()) / job.source.template if job.source.template else None
+    files = (command, template, job.source.level1, job.source.level2)
+    return [Path(file) for file in files if file is not None]
+
+
+def check_places(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
+    """Refuse, before anything is computed, places that cannot be written to or that this run reads.
+
+    Parameters
+    ----------
+    outputs : mapping of what asks for a file (``--html``) to the file
+    inputs : iterable of paths
+        The command file and the data.
+
+    Raises
+    ------
+    OutputError
+    """
+    read = [path for path in inputs if path.exists()]
+    taken: list[tuple[str, Path]] = []
+    for what, place in outputs.items():
+        if place.is_dir():
+            raise OutputError(f"{what}: {place} is a folder; give the name of a file in it")
+        if not place.absolute().parent.is_dir():
+            raise OutputError(f"{what}: {place} cannot be written: there is no folder {place.parent}")
+        if any(_same(place, path) for path in read):
+            raise OutputError(f"{what}: {place} is read here and would be lost; name another file")
+        for other, path in taken:
+            if _same(place, path):
+                raise OutputError(f"{what} and {other} name the same file, {place}; name two")
+        taken.append((what, place))
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def check_folder(folder: str) -> None:
+    """Refuse, before anything is computed, the name of a folder that cannot be made.
+
+    Raises
+    ------
+    OutputError
+    """
+    if not folder.strip():
+        raise OutputError("the name of the folder is empty")
+    place = Path(folder).absolute()
+    if place.exists() and not place.is_dir():
+        raise OutputError(f"the folder {folder} cannot be made: there is a file of that name")
+    if not place.parent.is_dir():
+        raise OutputError(f"the folder {folder} cannot be made: there is no folder {place.parent}")
+
+
+def write_residual_files(
+    fit: Estimates, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write the residual files; say what is where, and which could not be had, a sentence each.
+
+    ``demanded`` are the levels that must be had: those that the command line asks for.
+
+    Raises
+    ------
+    OutputError
+        Of those: an unknown variable, no rows or random effects, a file that cannot be written.
+    """
+    from ..residuals.files import write_residuals
+    from ..residuals.frames import residuals
+
+    said, failed = [], []
+    for level, (target, file) in sorted(requests.items()):
+        try:
+            frame = residuals(fit, level, file.variables)
+            path = write_residuals(frame, target, file.type or None)
+        except HLMError as error:
+            if level in demanded:
+                raise
+            failed.append(f"the level-{level} residual file (resfil{level}:) was not written: {error}")
+            continue
+        said.append(
+            f"level-{level} residual file {path}: {len(frame):,} records of {frame.shape[1]} variables"
+        )
+    return tuple(said), tuple(failed)
+
+
+def write_figures(fit: Estimates, folder: str, say: Callable[[str], None] | None = None) -> tuple[Path, ...]:
+    """Draw every figure that fits the model into a folder, which is made if need be.
+
+    ``say`` is told which are left out, and why.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be made or written to.
+    """
+    os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
+    place = Path(folder)
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} cannot be made: {error.strerror or error}") from None
+    from ..figures.figure_set import draw_all
+
+    return draw_all(fit, place, say=say)

@@ -1,0 +1,235 @@
+"""The direct sampler: independent draws of the variance parameters by importance sampling.
+
+With u and gamma integrated out a few variance parameters are left. Their posterior is covered by a
+Student-t distribution at its mode, folded as the posterior is; draws from it are weighted, the
+weights Pareto-smoothed (Vehtari, Simpson, Gelman, Yao & Gabry 2024, J. Machine Learning Research 25,
+72) and resampled. The method's own check is k-hat, the tail index of the weights.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import gammaln, logsumexp, polygamma
+
+from ..density.batch import Batch, evaluate_batch
+from ..density.coordinates import fold, pack
+from ..density.marginal import value_and_gradient
+from ..density.prior_density import correlation_shapes
+from ..density.target import Target
+from ..errors import EstimationError
+from ..estimation.exact import refuse_no_level1_variance
+from ..estimation.newton import Point, minimise
+from ..estimation.optimum import evaluation, has_level1_variance, optimum
+from ..likelihood.criterion import profiled_sigma2
+from ..likelihood.system import to_data
+
+KHAT_LIMIT = 0.5
+DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units
+WIDE, WIDE_SHARE, FREE_SHARE = 2.5, 0.1, 0.15  # of the proposal's defensive components
+PILOT, PILOT_PER_PARAMETER = 1000, 250  # points a trial of the proposal takes, at least
+PILOT_KHAT = 0.4  # k-hat of a trial is a noisy figure: it should be clear of the limit
+ROUNDS = 5  # trials at most
+GOOD_SHARE = 0.6  # of the points that count, at which a proposal is not improved any further
+STEP = 1e-4  # of finite differences of the gradient
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mode:
+    """The density's mode phi (d,), the negative Hessian's inverse root there, and its log density."""
+
+    phi: np.ndarray
+    root: np.ndarray
+    log_density: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighted:
+    """Importance-sampled points.
+
+    ``phi`` (B, d), folded; smoothed, normalised ``log_weight`` (B,); ``khat``; the share of the
+    points that count, Kish's effective number over B; ``log_evidence``, log p(y) when all priors
+    are proper; what ``batch`` says of gamma at each point.
+    """
+
+    phi: np.ndarray
+    log_weight: np.ndarray
+    khat: float
+    share: float
+    log_evidence: float
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """A mixture of Student-t distributions folded to non-negative standard deviations.
+
+    The first component follows the posterior. The others bound the weights (a defensive mixture:
+    Hesterberg 1995, Technometrics 37, 185): one is wider; in one the standard deviations are wider
+    and the correlations about as wide as their prior, which they are where an sd is near zero.
+    """
+
+    mean: np.ndarray
+    root: np.ndarray
+    correlation_sd: np.ndarray
+    partials: slice
+
+    def components(self) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        """Give the share, mean (d,) and root (d, d) of each component."""
+        wide = (WIDE_SHARE, self.mean, WIDE * self.root)
+        m = len(self.correlation_sd)
+        if not m:
+            return [(1.0 - WIDE_SHARE, self.mean, self.root), wide]
+        at = np.arange(self.partials.start, self.partials.stop)
+        mean, covariance = self.mean.copy(), self.root @ self.root.T
+        covariance[: at[0]] *= WIDE
+        covariance[:, : at[0]] *= WIDE
+        mean[at] = 0.0
+        covariance[at, :] = covariance[:, at] = 0.0
+        covariance[at, at] = self.correlation_sd**2
+        free = (FREE_SHARE, mean, np.linalg.cholesky(covariance))
+        return [(1.0 - WIDE_SHARE - FREE_SHARE, self.mean, self.root), wide, free]
+
+    def draw(self, target: Target, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Draw points, shape (size, d)."""
+        parts = self.components()
+        which = rng.choice(len(parts), size=size, p=[share for share, _, _ in parts])
+        normal = rng.standard_normal((size, len(self.mean)))
+        normal *= np.sqrt(DF / rng.chisquare(DF, size=size))[:, None]
+        phi = np.empty_like(normal)
+        for k, (_, mean, root) in enumerate(parts):
+            phi[which == k] = mean + normal[which == k] @ root.T
+        return fold(target, phi)
+
+    def log_density(self, target: Target, phi: np.ndarray) -> np.ndarray:
+        """Give the log density at folded points (B, d): the sum over the 2^q points folded into one."""
+        d = len(self.mean)
+        constant = gammaln(0.5 * (DF + d)) - gammaln(0.5 * DF) - 0.5 * d * np.log(DF * np.pi)
+        parts = [(np.log(share), mean, np.linalg.inv(root)) for share, mean, root in self.components()]
+        terms = []
+        for signs in itertools.product((1.0, -1.0), repeat=target.n_random):
+            image = fold(target, phi, np.array(signs))
+            for log_share, mean, inverse in parts:
+                square = np.sum((inverse @ (image - mean).T) ** 2, axis=0)
+                log_root = np.linalg.slogdet(inverse)[1]
+                terms.append(log_share + log_root - 0.5 * (DF + d) * np.log1p(square / DF))
+        return np.asarray(logsumexp(np.array(terms), axis=0) + constant)
+
+
+def find_mode(target: Target) -> Mode:
+    """Maximise the density from the REML optimum, by Newton steps on differences of the exact gradient."""
+    found = minimise(lambda phi: _point(target, phi), _start(target), tolerance=1e-6, limit=60)
+    values, vectors = np.linalg.eigh(found.point.hessian)
+    # a direction the data say nothing about is as wide as its prior, never wider than a few units
+    root = vectors / np.sqrt(np.maximum(values, 0.1))
+    return Mode(found.point.x, root, -found.point.value)
+
+
+def _start(target: Target) -> np.ndarray:
+    system = target.system
+    best = optimum(system, True)
+    if not has_level1_variance(system, best):
+        refuse_no_level1_variance(target.design)
+    found = evaluation(best.point)
+    s2 = profiled_sigma2(system, found, True)
+    tau, sigma2 = to_data(system, found.theta * s2, s2)
+    return pack(target, tau, sigma2**0.5, floor=0.3)
+
+
+def _point(target: Target, phi: np.ndarray) -> Point:
+    d = len(phi)
+    try:
+        value, gradient = value_and_gradient(target, phi)
+        hessian = hessian_at(target, phi)
+    except (EstimationError, np.linalg.LinAlgError):
+        return Point(phi, np.inf, np.zeros(d), np.eye(d), None)
+    if not np.isfinite(value) or not np.isfinite(hessian).all():
+        return Point(phi, np.inf, np.zeros(d), np.eye(d), None)
+    return Point(phi, -value, -gradient, hessian, None)
+
+
+def hessian_at(target: Target, phi: np.ndarray) -> np.ndarray:
+    """Give minus the second derivatives of the log density, by central differences of the gradient."""
+    d = len(phi)
+    steps = STEP * np.eye(d)
+    rows = [
+        (value_and_gradient(target, phi - h)[1] - value_and_gradient(target, phi + h)[1]) / (2.0 * STEP)
+        for h in steps
+    ]
+    hessian = np.array(rows)
+    return 0.5 * (hessian + hessian.T)
+
+
+def weigh(target: Target, proposal: Proposal, phi: np.ndarray) -> Weighted:
+    """Weight points drawn from a proposal; the largest weights are Pareto-smoothed."""
+    from arviz_stats.base import array_stats
+
+    batch = evaluate_batch(target, phi)
+    # the folded density is the sum of 2^q equal ones
+    log_ratio = batch.log_density + target.n_random * np.log(2.0) - proposal.log_density(target, phi)
+    smoothed, khat = array_stats.psislw(-log_ratio)  # it wants the log-likelihood left out
+    smoothed = smoothed - logsumexp(smoothed)
+    share = float(np.exp(-logsumexp(2.0 * smoothed)) / len(phi))
+    evidence = float(logsumexp(log_ratio) - np.log(len(phi)))
+    return Weighted(phi, smoothed, float(khat), share, evidence, batch)
+
+
+def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, float]:
+    """Start from the mode; while few points count, move to the weighted mean and covariance found.
+
+    Returns
+    -------
+    proposal : Proposal
+    share : float
+        Of its points, how many count.
+    """
+    mode = find_mode(target)
+    mean = fold(target, mode.phi[None])[0]
+    proposal = Proposal(mean, mode.root, correlation_spread(target), target.partials)
+    best, best_score, best_share = proposal, -np.inf, 0.0
+    for _ in range(ROUNDS):
+        size = max(PILOT, PILOT_PER_PARAMETER * target.size)
+        trial = weigh(target, proposal, proposal.draw(target, rng, size))
+        good_tail = bool(trial.khat < PILOT_KHAT)
+        score = trial.share + good_tail
+        if score > best_score:
+            best, best_score, best_share = proposal, score, trial.share
+        if (good_tail and trial.share > GOOD_SHARE) or score < best_score - 0.1:
+            break
+        proposal = matched(trial, proposal)
+    return best, best_share
+
+
+def correlation_spread(target: Target) -> np.ndarray:
+    """Give the prior sds of atanh partial correlations: tanh of them is Beta, so half a log F each."""
+    eta = 1.0 if target.priors.tau is not None else target.priors.eta
+    return np.sqrt(0.5 * polygamma(1, correlation_shapes(target.n_random, eta)))
+
+
+def matched(trial: Weighted, proposal: Proposal) -> Proposal:
+    """Give a proposal with the weighted mean and covariance of points drawn from another."""
+    weight = np.exp(trial.log_weight)
+    mean = weight @ trial.phi
+    centred = trial.phi - mean
+    covariance = (centred * weight[:, None]).T @ centred
+    ridge = 1e-8 * np.trace(covariance) / len(mean) * np.eye(len(mean))
+    return replace(proposal, mean=mean, root=np.linalg.cholesky(0.8 * covariance + ridge))
+
+
+def resample(log_weight: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Resample systematically and in order, so that a repeated point shows as autocorrelation.
+
+    Parameters
+    ----------
+    log_weight : ndarray, shape (B,)
+    draws : int
+
+    Returns
+    -------
+    ndarray of int, shape (draws,)
+    """
+    cumulative = np.cumsum(np.exp(log_weight - log_weight.max()))
+    positions = (rng.random() + np.arange(draws)) / draws * cumulative[-1]
+    return np.minimum(np.searchsorted(cumulative, positions), len(cumulative) - 1)

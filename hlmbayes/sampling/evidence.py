@@ -1,0 +1,115 @@
+"""Is a variance zero? The two models' marginal likelihoods, and the posterior near zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit
+
+from ..equations.model import TwoLevelModel
+from ..errors import SamplingError
+from ..priors.priors import Priors
+from .direct import KHAT_LIMIT, Weighted, find_proposal, weigh
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..density.target import Target
+    from ..posterior.posterior import Posterior
+
+POINTS = 8000
+
+
+def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
+    """Weigh the model against the one in which a coefficient does not vary between units.
+
+    The marginal likelihoods of both are importance-sampling averages, gamma and u integrated out
+    exactly, with the same priors of what they share. The Bayes factor depends on the prior of the
+    standard deviation: a wider one favours zero (Lindley 1957); `sensitivity` shows by how much.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    name : str
+        A random coefficient, "b1", or its effect, "u1".
+
+    Returns
+    -------
+    Series
+        ``log_bayes_factor`` of zero against not zero, ``probability_zero`` with even prior odds,
+        ``sd_median`` and ``prior_sd_median``, ``probability_below`` (that the sd is less than a tenth of
+        its prior median), and in ``verdict`` what that says.
+
+    Raises
+    ------
+    SamplingError
+        Not a random coefficient, an inverse-Wishart prior, or importance sampling fails its check.
+    """
+    import pandas as pd
+
+    model = posterior.model
+    name = {c.effect: c.name for c in model.coefficients if c.random}.get(
+        str(name).lower(), str(name).lower()
+    )
+    if name not in model.random:
+        raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(model.random)}")
+    if posterior.priors.tau is not None:
+        raise SamplingError("an inverse-Wishart prior forbids a zero variance: use a prior of the sd")
+    simpler, priors = without(model, posterior.priors, name)
+    target = posterior.target_of(simpler, priors)
+    evidence = [_evidence(t, posterior.settings.seed) for t in (target, posterior.target)]
+    log_factor = evidence[0].log_evidence - evidence[1].log_evidence
+    sd = posterior[f"sd[{name}]"]
+    scale = _median(posterior.target, name)
+    return pd.Series(
+        {
+            "log_bayes_factor": log_factor,
+            "probability_zero": float(expit(log_factor)),
+            "sd_median": float(np.median(sd)),
+            "prior_sd_median": scale,
+            "probability_below": float(np.mean(sd < 0.1 * scale)),
+            "verdict": verdict(log_factor, name),
+        },
+        name=f"variance of {name}",
+    )
+
+
+def verdict(log_factor: float, name: str) -> str:
+    """Say a log Bayes factor in words (the grades of Kass & Raftery 1995, p. 777)."""
+    size = 2.0 * abs(log_factor)
+    grades = (("hardly any", 2.0), ("positive", 6.0), ("strong", 10.0), ("very strong", np.inf))
+    grade = next(word for word, limit in grades if size < limit)
+    way = "for" if log_factor > 0 else "against"
+    return f"{grade} evidence {way} a zero variance of {name}"
+
+
+def without(model: TwoLevelModel, priors: Priors, name: str) -> tuple[TwoLevelModel, Priors]:
+    """Give the model in which a coefficient does not vary, and the priors of what is left."""
+    coefficients = [
+        replace(c, random=False) if c.name == name else c
+        for c in model.coefficients
+        if c.name != name or c.gammas
+    ]
+    simpler = TwoLevelModel.from_parts(model.outcome, coefficients, model.log_sigma2, model.constraints)
+    if not isinstance(priors.sd, Mapping):
+        return simpler, priors
+    left = {k: v for k, v in priors.sd.items() if k not in (name, f"u{name[1:]}")}
+    return simpler, replace(priors, sd=left)
+
+
+def _evidence(target: Target, seed: int) -> Weighted:
+    rng = np.random.default_rng([seed, 6])
+    proposal, _ = find_proposal(target, rng)
+    weighted = weigh(target, proposal, proposal.draw(target, rng, POINTS))
+    if weighted.khat > KHAT_LIMIT:
+        raise SamplingError(f"the marginal likelihood is too uncertain (k-hat {weighted.khat:.2f})")
+    return weighted
+
+
+def _median(target: Target, name: str) -> float:
+    """Give the prior median of a standard deviation."""
+    prior = target.priors.sd[target.priors.random_names.index(name)]
+    return float(np.median(prior.draw(np.random.default_rng(0), 20_000)))

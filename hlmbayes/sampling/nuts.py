@@ -1,0 +1,126 @@
+"""The No-U-Turn sampler on the marginal density: nutpie on the compiled kernel, or PyMC.
+
+The sampler works in zeta, phi = mode + root zeta with root the inverse root of the Hessian there: about
+independent and of unit scale, so that little has to be adapted. Draws are folded afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..density.coordinates import fold
+from ..density.marginal import value_and_gradient
+from ..density.target import Target
+from ..errors import EstimationError, SamplingError
+from .direct import Mode, find_mode
+
+if TYPE_CHECKING:
+    from .sampling import Settings, VarianceDraws
+
+STATS = {
+    "diverging": "diverging", "energy": "energy", "tree_depth": "depth", "n_steps": "n_steps",
+    "step_size": "step_size", "lp": "logp",
+}  # fmt: skip
+Start = Callable[[int], np.ndarray]
+OVERDISPERSION = 2.0  # of the chains' starting points, in posterior sds, so that R-hat can tell
+
+
+def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
+    """Draw the variance parameters.
+
+    Raises
+    ------
+    SamplingError
+        nutpie is not installed, or gave up: no starting point has a finite density, say.
+    """
+    from .sampling import VarianceDraws
+
+    try:
+        import nutpie
+    except ImportError as error:
+        raise SamplingError(
+            'sampler="nuts" needs the package nutpie: install it, or take sampler="direct"'
+        ) from error
+    begun = time.perf_counter()
+    mode = find_mode(target)
+
+    def start(seed: int) -> np.ndarray:
+        rng = np.random.default_rng([settings.seed, seed % 2**32])
+        return OVERDISPERSION * rng.standard_normal(target.size)
+
+    compiled = target.grouped is None and target.priors.tau is None
+    model = _compiled_model(target, mode, start) if compiled else _python_model(target, mode, start)
+    ready = time.perf_counter()
+    try:
+        trace = nutpie.sample(
+            model, draws=settings.draws, tune=settings.tune, chains=settings.chains,
+            cores=settings.chains if compiled else 1,  # Python lets one thread run at a time
+            target_accept=_acceptance(target), save_warmup=False, progress_bar=settings.progressbar,
+            seed=int(np.random.SeedSequence([settings.seed, 3]).generate_state(1)[0]),
+        )  # fmt: skip
+    except BaseException as error:  # a panic of nutpie is no Exception
+        if not isinstance(error, RuntimeError) and type(error).__name__ != "PanicException":
+            raise
+        raise SamplingError(
+            f"NUTS gave up: {str(error).partition(chr(10))[0]}. Try another seed, narrower priors or a "
+            'simpler model, or sampler="direct"'
+        ) from error
+    zeta = np.asarray(trace["posterior"]["zeta"].values)
+    phi = mode.phi + zeta @ mode.root.T
+    folded = fold(target, phi.reshape(-1, target.size)).reshape(phi.shape)
+    says = {
+        "sampler": "nuts",
+        "seconds_before_sampling": ready - begun,
+        "seconds_sampling": time.perf_counter() - ready,
+    }
+    return VarianceDraws(folded, _statistics(trace["sample_stats"]), says)
+
+
+def _compiled_model(target: Target, mode: Mode, start: Start) -> Any:
+    """Make by hand what nutpie makes of a PyMC model: two C functions and the data they read."""
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    from ..density.kernel import density, same
+    from ..density.kernel_tables import flatten
+
+    d = target.size
+    return CompiledPyMCModel(
+        dims={}, compiled_logp_func=density, compiled_expand_func=same, initial_point_func=start,
+        shared_data={}, shared_var_keys={}, user_data=flatten(target, mode.phi, mode.root), n_expanded=d,
+        shape_info=(["zeta"], [slice(0, d)], [(d,)]), logp_func=None, expand_func=None, _n_dim=d,
+        _shapes={"zeta": (d,)}, _coords={}, reparameterized_names=[],
+    )  # fmt: skip
+
+
+def _python_model(target: Target, mode: Mode, start: Start) -> Any:
+    """Give nutpie the density in NumPy: unequal level-1 variances and priors of tau are not compiled."""
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    d = target.size
+
+    def whitened(zeta: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
+        try:
+            value, gradient = value_and_gradient(target, mode.phi + mode.root @ zeta)
+        except (EstimationError, np.linalg.LinAlgError):
+            return -np.inf, np.zeros(d)  # a step too far: nutpie turns back, where an exception would end it
+        return value, mode.root.T @ gradient
+
+    return from_pyfunc(
+        d, lambda: whitened, lambda seed1, seed2, chain: lambda zeta, **_: {"zeta": zeta},
+        [np.dtype("float64")], [(d,)], ["zeta"], make_initial_point_fn=start,
+    )  # fmt: skip
+
+
+def _acceptance(target: Target) -> float:
+    """Step carefully where the prior forbids a zero sd: the density then has a wall there."""
+    walled = any(prior.curve().f or prior.curve().g for prior in target.priors.sd)
+    return 0.98 if target.priors.tau is not None or walled else 0.9
+
+
+def _statistics(stats: Any) -> dict[str, np.ndarray]:
+    """Give the sampler's statistics by ArviZ's names."""
+    return {ours: np.asarray(stats[theirs].values) for ours, theirs in STATS.items() if theirs in stats}

@@ -1,0 +1,215 @@
+"""The model as a `pymc.Model`, with named coordinates, to look at, sample or extend.
+
+Two forms. ``marginal=True``: gamma, the standard deviations, correlations and sigma are parameters; u is
+integrated out and the likelihood comes from the moments, as an Op with its analytic gradient.
+``marginal=False``: the textbook model, u_j = diag(sd) C z_j with z_j standard normal, on the rows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType, disconnected_type
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
+
+from .. import container
+from ..density.marginal import fixed_gamma
+from ..density.prior_density import correlation_shapes
+from ..density.target import Target, build_target
+from ..equations.model import TwoLevelModel
+from ..errors import SamplingError
+from ..estimation.estimate import check_size, moments_for
+from ..likelihood.build_design import build_design
+from ..likelihood.row_groups import groups_of
+from ..likelihood.rows import Rows, rows_of
+from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseGamma, SdPrior
+from ..priors.priors import Priors, ResolvedPriors, resolve
+from ..unit_moments.record import Moments
+
+
+def build(model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
+    """Give the model as a PyMC model.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data : TwoLevelData or Moments
+    priors : Priors, optional
+    marginal : bool
+        True: u integrated out, the data enter as moments. False: the textbook model on the rows.
+
+    Returns
+    -------
+    pymc.Model
+        Variables gamma, sd, tau_corr, tau, sigma (or alpha), and u where ``marginal`` is False.
+
+    Raises
+    ------
+    SamplingError
+        Rows are needed and there are none, or log(sigma2) depends on variables and ``marginal``.
+    """
+    design = build_design(model, moments_for(model, data))
+    check_size(design)
+    rows = None if isinstance(data, Moments) else rows_of(design, data)
+    groups = None if model.log_sigma2 is None else groups_of(design, data)
+    resolved = resolve(priors, design, groups)
+    known = container.coords(design)
+    if marginal:
+        if model.log_sigma2 is not None:
+            raise SamplingError("log(sigma2) depends on variables: the PyMC model needs marginal=False")
+        target = build_target(design, resolved)
+        with pm.TwoLevelModel(coords=known) as result:
+            gamma, factor = _gamma(resolved, design.free), _factor(resolved)
+            sigma = _sd("sigma", resolved.sigma)
+            pm.Potential("likelihood", MarginalLikelihood(target)(gamma, factor, sigma)[0])
+        return result
+    if rows is None:
+        raise SamplingError("marginal=False needs the level-1 rows, and these are moments")
+    with pm.TwoLevelModel(coords={**known, "row": np.arange(len(rows.y))}) as result:
+        _on_rows(rows, resolved, design.free)
+    return result
+
+
+def _on_rows(rows: Rows, priors: ResolvedPriors, free: np.ndarray) -> None:
+    """Add gamma, u and the outcome of every row to the model at hand."""
+    gamma, factor = _gamma(priors, free), _factor(priors)
+    expected = pt.dot(pt.as_tensor(rows.x), gamma)
+    if len(priors.random_names):
+        z = pm.Normal("z", dims=("unit", "coef"))
+        u = pm.Deterministic("u", pt.dot(z, factor.T), dims=("unit", "coef"))
+        expected = expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
+    if rows.covariates is None:
+        sigma = _sd("sigma", priors.sigma)
+    else:
+        alpha = pm.Normal("alpha", priors.alpha_mean, priors.alpha_sd, shape=len(priors.alpha_mean))
+        sigma = pt.exp(0.5 * pt.dot(pt.as_tensor(rows.covariates), alpha))
+    pm.Normal("y", expected, sigma, observed=rows.y, dims="row")
+
+
+def _gamma(priors: ResolvedPriors, free: np.ndarray) -> Any:
+    """Give the free fixed effects (F,); "gamma" has all of them, those held equal repeated."""
+    proper = priors.gamma_precision > 0
+    sd = np.where(proper, priors.gamma_precision, 1.0) ** -0.5
+    f = len(sd)
+    if proper.all():
+        values = pm.Normal("gamma_free", priors.gamma_mean, sd, shape=f)
+    else:
+        values = pm.Flat("gamma_free", shape=f)
+        if proper.any():
+            prior = pm.logp(pm.Normal.dist(priors.gamma_mean[proper], sd[proper]), values[proper])
+            pm.Potential("gamma_prior", prior.sum())
+    pm.Deterministic("gamma", values[free], dims="fixed_effect")
+    return values
+
+
+def _sd(name: str, prior: SdPrior) -> Any:
+    """Give a positive standard deviation."""
+    if isinstance(prior, HalfNormal):
+        return pm.HalfNormal(name, prior.scale)
+    if isinstance(prior, HalfT):
+        return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
+    if isinstance(prior, Exponential):
+        return pm.Exponential(name, scale=prior.scale)
+    return _inverse_gamma(name, prior)
+
+
+def _inverse_gamma(name: str, prior: InverseGamma) -> Any:
+    if prior.of == "sd":
+        return pm.InverseGamma(name, alpha=prior.shape, beta=prior.scale)
+    variance = pm.InverseGamma(f"{name}_squared", alpha=prior.shape, beta=prior.scale)
+    return pm.Deterministic(name, pt.sqrt(variance))
+
+
+def _signed(name: str, prior: SdPrior) -> Any:
+    """Give a standard deviation with a sign, so that zero is no wall; walled priors have no sign."""
+    if isinstance(prior, HalfNormal):
+        return pm.Normal(name, 0.0, prior.scale)
+    if isinstance(prior, HalfT):
+        return pm.StudentT(name, nu=prior.df, mu=0.0, sigma=prior.scale)
+    if isinstance(prior, Exponential):
+        return pm.Laplace(name, 0.0, prior.scale)
+    return _inverse_gamma(name, prior)
+
+
+def _factor(priors: ResolvedPriors) -> Any:
+    """Give a square root of tau (q, q); adds sd, tau_corr and tau to the model at hand."""
+    q = len(priors.random_names)
+    if not q:
+        return pt.zeros((0, 0))
+    factor = _wishart_factor(priors, q) if priors.tau is not None else _signed_factor(priors, q)
+    tau = pm.Deterministic("tau", pt.dot(factor, factor.T), dims=("coef", "coef_bis"))
+    sd = pm.Deterministic("sd", pt.sqrt(pt.diagonal(tau)), dims="coef")
+    pm.Deterministic("tau_corr", tau / pt.outer(sd, sd), dims=("coef", "coef_bis"))
+    return factor
+
+
+def _signed_factor(priors: ResolvedPriors, q: int) -> Any:
+    scale = [_signed(f"s_{name}", p) for name, p in zip(priors.random_names, priors.sd, strict=True)]
+    shapes = correlation_shapes(q, priors.eta)
+    partial = (
+        2.0 * pm.Beta("partial_corr01", shapes, shapes, shape=len(shapes)) - 1.0 if q > 1 else pt.zeros(0)
+    )
+    rows, at = [], 0
+    for i in range(q):
+        left, row = pt.as_tensor(1.0), []
+        for _ in range(i):
+            row.append(partial[at] * left)
+            left = left * pt.sqrt(1.0 - partial[at] ** 2)
+            at += 1
+        rows.append(pt.stack([*row, left, *[pt.as_tensor(0.0)] * (q - 1 - i)]) * scale[i])
+    return pt.stack(rows)
+
+
+def _wishart_factor(priors: ResolvedPriors, q: int) -> Any:
+    """Give a root of tau whose inverse is Wishart, by Bartlett's decomposition."""
+    prior = priors.tau
+    if prior is None:
+        raise SamplingError("there is no inverse-Wishart prior")
+    root = np.linalg.cholesky(np.linalg.inv(prior.scale))
+    diagonal = pt.sqrt(pm.ChiSquared("wishart_diagonal", prior.df - np.arange(q), shape=q))
+    a = pt.diag(diagonal)
+    if q > 1:
+        rows, cols = np.tril_indices(q, -1)
+        a = pt.set_subtensor(a[rows, cols], pm.Normal("wishart_below", shape=len(rows)))
+    return pt.linalg.inv(pt.dot(pt.as_tensor(root), a)).T
+
+
+class MarginalLikelihood(Op):
+    """log p(y | gamma, tau, sigma) and its gradients in gamma (F,), a root of tau (q, q) and sigma."""
+
+    __props__ = ("target",)
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def make_node(self, gamma: Any, factor: Any, sigma: Any) -> Apply:
+        """Take tensors, give the value and three gradients."""
+        inputs = [pt.as_tensor(gamma), pt.as_tensor(factor), pt.as_tensor(sigma)]
+        outputs = [pt.dscalar(), pt.dvector(), pt.dmatrix(), pt.dscalar()]
+        return Apply(self, inputs, outputs)
+
+    def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
+        """Evaluate in NumPy."""
+        gamma, factor, sigma = (np.asarray(x, dtype=float) for x in inputs)
+        for store, value in zip(outputs, fixed_gamma(self.target, gamma, factor, float(sigma)), strict=True):
+            store[0] = np.asarray(value, dtype=float)
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        """The gradients are outputs; they have none of their own."""
+        if isinstance(cotangents[0].type, DisconnectedType):
+            return [disconnected_type() for _ in inputs]
+        return [cotangents[0] * gradient for gradient in outputs[1:]]
+
+
+@numba_funcify.register(MarginalLikelihood)
+def _in_object_mode(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
+    """Let compiled graphs call `perform`; PyTensor would do the same with a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return generate_fallback_impl(op, node, **kwargs)
