@@ -221,4 +221,4 @@ def _ols(bases: Orthonormal, dy: np.ndarray, level2: np.ndarray, moments: Moment
     own = dy if moments.unit_weight is None else dy * moments.unit_weight
     n = float(moments.total_weight.sum())
     turned = bases.basis.T @ (own @ level2.T)
-    return bases.scale * (bases.whitener.T @ (bases.white @ turned.reshape(-1))) / n
+    return np.asarray(bases.scale * (bases.whitener.T @ (bases.white @ turned.reshape(-1))) / n)

@@ -125,7 +125,7 @@ class Design:
     @cached_property
     def to_gamma(self) -> np.ndarray:
         """T of gamma = OLS + T delta, delta the coefficients of X in columns orthonormal over all rows."""
-        return self.bases.scale[:, None] * self.bases.whitener.T
+        return np.asarray(self.bases.scale[:, None] * self.bases.whitener.T)
 
     @cached_property
     def standard_dd(self) -> np.ndarray:
@@ -137,16 +137,16 @@ class Design:
         """Give X in orthonormal columns as D* times this, shape (J, p, F)."""
         f, p = self.n_fixed, self.n_coefficients
         full = self.bases.white.reshape(f * p, len(self.level2)) @ self.level2
-        return full.reshape(f, p, self.n_units).transpose(2, 1, 0)
+        return np.asarray(full.reshape(f, p, self.n_units).transpose(2, 1, 0))
 
     def standard_fixed(self, delta: np.ndarray) -> np.ndarray:
         """Give the level-1 coefficients of D*, (p, J), that fixed effects delta (F,) make: see `to_gamma`."""
         level2 = (delta @ self.bases.white).reshape(self.n_coefficients, len(self.level2))
-        return level2 @ self.level2
+        return np.asarray(level2 @ self.level2)
 
     def as_standard(self, products: np.ndarray) -> np.ndarray:
         """Turn D'v (J, p), the columns as the model has them, into D*'v."""
-        return products[:, self.order] @ self.bases.basis
+        return np.asarray(products[:, self.order] @ self.bases.basis)
 
     def as_given(self, products: np.ndarray) -> np.ndarray:
         """Turn D*'v (J, p) into D'v, the columns as the model has them."""
@@ -191,7 +191,7 @@ class Design:
 
     def own_coefficients(self, zv: np.ndarray) -> np.ndarray:
         """Give each unit's OLS coefficients (J, q) of v on its Z from Z'v (J, q); nan without full rank."""
-        return np.einsum("jab,jb->ja", self.zz_inverse, zv @ self.z_basis) @ self.z_basis.T
+        return np.asarray(np.einsum("jab,jb->ja", self.zz_inverse, zv @ self.z_basis) @ self.z_basis.T)
 
     def shrinkage(self, theta: np.ndarray) -> np.ndarray:
         """Give K = Theta (I + Z*'Z* Theta)^-1, (J, q, q), for the Theta (q, q) of Z* = Z ``z_basis``.
@@ -199,12 +199,12 @@ class Design:
         With B = ``z_basis``, u* = B K B'Z'(y - X gamma) and the posterior variance is sigma2 B K B'.
         """
         k = theta @ np.linalg.inv(np.eye(self.n_random) + self.zz.transpose(2, 0, 1) @ theta)
-        return 0.5 * (k + k.transpose(0, 2, 1))
+        return np.asarray(0.5 * (k + k.transpose(0, 2, 1)))
 
     @cached_property
     def rms(self) -> np.ndarray:
         """Root mean squares of D's columns over all rows, shape (p,)."""
-        return np.sqrt(np.einsum("jaa->a", self.dd) / self.n.sum())
+        return np.asarray(np.sqrt(np.einsum("jaa->a", self.dd) / self.n.sum()))
 
     def dd_times(self, b: np.ndarray) -> np.ndarray:
         """Give D'D b, shape (J, p), for level-1 coefficients b of that shape."""

@@ -56,7 +56,7 @@ def analysed_rows(
 
 def outcome_values(design: Design, data: TwoLevelData, row: np.ndarray) -> np.ndarray:
     """Give the outcome on the given rows, (N,)."""
-    return np.asarray(data.level1_column(design.model.outcome), dtype=float)[row]
+    return np.asarray(np.asarray(data.level1_column(design.model.outcome), dtype=float)[row])
 
 
 def rows_of(design: Design, data: TwoLevelData) -> Rows:
@@ -81,10 +81,10 @@ def level1_values(
         return np.ones(len(row))
     x = np.asarray(data.level1_column(predictor.variable), dtype=float)[row]
     if predictor.centering == "group":
-        return x - design.moments.mean[unit, design.moments.column(predictor.variable)]
+        return np.asarray(x - design.moments.mean[unit, design.moments.column(predictor.variable)])
     if predictor.centering == "grand":
-        return x - design.centers[predictor.variable.lower()]
-    return x
+        return np.asarray(x - design.centers[predictor.variable.lower()])
+    return np.asarray(x)
 
 
 def rows_covariates(

@@ -89,12 +89,12 @@ class System:
     @property
     def n_random(self) -> int:
         """Number of random coefficients, q."""
-        return self.products.shape[0]
+        return int(self.products.shape[0])
 
     @property
     def n_units(self) -> int:
         """Number of units, J."""
-        return self.level2.shape[1]
+        return int(self.level2.shape[1])
 
     def turned(self, m: np.ndarray) -> System:
         """Give the same system in the columns Z* M instead of Z*, M (q, q)."""
@@ -121,7 +121,7 @@ class System:
         rows, cols = self.layout.pairs_u
         if len(rows) * self.n_units > LARGEST_TABLE:
             return None
-        return self.level2[rows] * self.level2[cols]
+        return np.asarray(self.level2[rows] * self.level2[cols])
 
     def counted(self, planes: np.ndarray, block: slice) -> np.ndarray:
         """Give planes (..., J) of a block of units times the units' sampling weights: what sums add up."""
@@ -132,7 +132,7 @@ class System:
         if self.pairs is not None:
             return self.pairs[:, block]
         rows, cols = self.layout.pairs_u
-        return self.level2[rows, block] * self.level2[cols, block]
+        return np.asarray(self.level2[rows, block] * self.level2[cols, block])
 
     @cached_property
     def columns(self) -> tuple[np.ndarray, ...]:
@@ -147,7 +147,7 @@ class System:
     @property
     def p(self) -> int:
         """Number of level-1 columns."""
-        return self.loading.shape[1]
+        return int(self.loading.shape[1])
 
 
 def standardise(design: Design) -> System:
