@@ -75,7 +75,7 @@ class EstimatedLogLinear(LogLinear):
     @property
     def z_ratio(self) -> np.ndarray:
         """Alpha divided by its standard error, (K,)."""
-        return self.alpha / self.se
+        return np.asarray(self.alpha / self.se)
 
     @property
     def p_value(self) -> np.ndarray:
@@ -94,4 +94,4 @@ class EstimatedLogLinear(LogLinear):
         self, design: Design, data: TwoLevelData, row: np.ndarray, unit: np.ndarray, sigma2: float
     ) -> np.ndarray:
         """Give exp(c'alpha / 2), (N,)."""
-        return np.exp(0.5 * rows_covariates(design, data, row, unit, self.variables) @ self.alpha)
+        return np.asarray(np.exp(0.5 * rows_covariates(design, data, row, unit, self.variables) @ self.alpha))

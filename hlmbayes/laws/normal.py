@@ -143,7 +143,7 @@ class Precision(Law):
     ) -> np.ndarray:
         """Give sqrt(sigma2 / w), (N,)."""
         values = np.asarray(data.level1_column(self.variable), dtype=float)[row]
-        return np.sqrt(sigma2) / np.sqrt(self.precision(values))
+        return np.asarray(np.sqrt(sigma2) / np.sqrt(self.precision(values)))
 
     @property
     def sentence(self) -> str:
