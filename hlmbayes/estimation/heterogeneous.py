@@ -48,7 +48,7 @@ def _standard_dd(design: Design, products: Products) -> np.ndarray:
 def alpha_score(groups: Groups, alpha: np.ndarray, squares: np.ndarray) -> np.ndarray:
     """Give the derivative of the log-likelihood in alpha, shape (K,)."""
     weight = np.exp(-groups.covariates @ alpha)
-    return 0.5 * groups.covariates.T @ (weight * squares - groups.n)
+    return np.asarray(0.5 * groups.covariates.T @ (weight * squares - groups.n))
 
 
 def information(
