@@ -159,7 +159,7 @@ def hessian_at(target: Target, phi: np.ndarray) -> np.ndarray:
         for h in steps
     ]
     hessian = np.array(rows)
-    return 0.5 * (hessian + hessian.T)
+    return np.asarray(0.5 * (hessian + hessian.T))
 
 
 def weigh(target: Target, proposal: Proposal, phi: np.ndarray) -> Weighted:
@@ -232,4 +232,4 @@ def resample(log_weight: np.ndarray, draws: int, rng: np.random.Generator) -> np
     """
     cumulative = np.cumsum(np.exp(log_weight - log_weight.max()))
     positions = (rng.random() + np.arange(draws)) / draws * cumulative[-1]
-    return np.minimum(np.searchsorted(cumulative, positions), len(cumulative) - 1)
+    return np.asarray(np.minimum(np.searchsorted(cumulative, positions), len(cumulative) - 1))
