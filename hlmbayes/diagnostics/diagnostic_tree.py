@@ -81,7 +81,7 @@ class Point:
     def vcov_white(self) -> np.ndarray:
         """``vcov_free`` of X in orthonormal columns, as a Fit has it, (F, F)."""
         inverse = np.linalg.inv(self.design.to_gamma)
-        return inverse @ self.vcov_free @ inverse.T
+        return np.asarray(inverse @ self.vcov_free @ inverse.T)
 
 
 def is_tree(source: Any) -> bool:

@@ -143,7 +143,7 @@ def shrinkage(fit: Estimates) -> np.ndarray:
     Shape (J, q, q); defined for singular tau and for units of any rank.
     """
     basis, theta = fit.design.z_basis, to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
-    return basis @ fit.design.shrinkage(theta) @ basis.T
+    return np.asarray(basis @ fit.design.shrinkage(theta) @ basis.T)
 
 
 def mahalanobis(fit: Estimates, de: np.ndarray) -> tuple[np.ndarray, int]:
@@ -207,7 +207,7 @@ def within_products(design: Design, b: np.ndarray) -> np.ndarray:
     for k, coefficient in enumerate(design.model.coefficients):
         if coefficient.predictor.variable is not None:
             v[:, design.moments.column(coefficient.predictor.variable)] -= b[:, k]
-    return np.maximum(np.einsum("ja,jab,jb->j", v, design.moments.sscp, v, optimize=True), 0.0)
+    return np.asarray(np.maximum(np.einsum("ja,jab,jb->j", v, design.moments.sscp, v, optimize=True), 0.0))
 
 
 def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np.ndarray:
@@ -271,4 +271,3 @@ def data_of(fit: Estimates) -> TwoLevelData:
             "themselves to get level-1 residuals"
         )
     return fit.data
-
