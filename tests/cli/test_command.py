@@ -16,6 +16,7 @@ import pytest
 
 from hlmbayes import __version__, datasets
 from hlmbayes.cli import command as cli
+from hlmbayes.cli.console import put
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
@@ -553,7 +554,7 @@ def test_names_with_any_letters_can_be_printed_anywhere(tmp_path: Path, output: 
 def test_put_writes_text_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(sys, "stdout", screen)
-    cli.put("-", "β\n")
+    put("-", "β\n")
     assert screen.getvalue() == "β\n"
-    cli.put(str(tmp_path / "x"), "β\n")
+    put(str(tmp_path / "x"), "β\n")
     assert (tmp_path / "x").read_bytes() == "β\n".encode()

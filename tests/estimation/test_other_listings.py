@@ -82,7 +82,7 @@ def wages() -> hlm.TwoLevelData:
 
 def alcohol() -> hlm.TwoLevelData:
     squares = csv("alcohol")
-    return waves(np.sqrt(squares).assign(id=squares["id"]), [0.0, 1.0, 2.0], ("age_14", "alcuse"))
+    return waves(squares.apply(np.sqrt).assign(id=squares["id"]), [0.0, 1.0, 2.0], ("age_14", "alcuse"))
 
 
 DATA = {

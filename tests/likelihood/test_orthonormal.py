@@ -37,9 +37,8 @@ def test_the_deviance_is_exact_however_large_tau_is(spread: float, method: str, 
     source.columns = columns
     fit = Model(text).fit(source.data(), method=method)
     assert fit.converged
-    expected = exact.deviance(
-        *rows_of(fit, columns, unit), unit, fit.components.tau, fit.sigma2, method == "REML"
-    )
+    y, x, z = rows_of(fit, columns, unit)
+    expected = exact.deviance(y, x, z, unit, fit.components.tau, fit.sigma2, method == "REML")
     assert fit.deviance == pytest.approx(expected, abs=1e-6)
 
 

@@ -278,8 +278,8 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
 def test_chance_between_independent_draws_is_not_a_lack_of_convergence(post4, monkeypatch):
     """R-hat of independent draws is above 1.01 now and then; that of a chain says it has not arrived."""
     from hlmbayes.posterior import convergence as module
+    from hlmbayes.posterior.summaries import diagnostics as found
 
-    found = module.diagnostics
     monkeypatch.setattr(module, "diagnostics", lambda values: {**found(values), "r_hat": 1.02})
     assert post4.convergence.ok
     stepwise = post4.data.copy()
