@@ -125,7 +125,7 @@ def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.
             left[i] -= c[k, i] * left[k]
         left[i] /= c[i, i]
     to_data = target.system.to_tau @ factor
-    return np.asarray(np.einsum("baq,qbj->bja", to_data, left))
+    return np.einsum("baq,qbj->bja", to_data, left)
 
 
 def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
@@ -152,7 +152,7 @@ def _level1_deviance(target: Target, draws: Draws, rows: slice, b: np.ndarray) -
     design, grouped = target.design, target.grouped
     if grouped is None or draws.alpha is None:
         sigma = draws.sigma[rows, None]
-        return np.asarray(2.0 * design.n * np.log(sigma) + _squares(design, b) / sigma**2)
+        return 2.0 * design.n * np.log(sigma) + _squares(design, b) / sigma**2
     groups, log_sigma2 = grouped.groups, draws.alpha[rows] @ grouped.groups.covariates.T
     squares = _squares(groups, b[:, groups.unit])
     return grouped.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
@@ -162,7 +162,7 @@ def _squares(rows: Design | Groups, b: np.ndarray) -> np.ndarray:
     """Give the sum of squares about D b of units or groups of rows, b (B, J, p), shape (B, J)."""
     squares = rows.ee - 2.0 * np.einsum("bjp,jp->bj", b, rows.de)
     squares += np.einsum("bjp,jpr,bjr->bj", b, rows.dd, b, optimize=True)
-    return np.asarray(squares)
+    return squares
 
 
 def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> np.ndarray:

@@ -44,11 +44,11 @@ class GroupedRows:
     @property
     def n_alpha(self) -> int:
         """Number of coefficients of log(sigma2), K."""
-        return int(self.groups.covariates.shape[1])
+        return self.groups.covariates.shape[1]
 
     def weights(self, alpha: np.ndarray) -> np.ndarray:
         """Give the precision of every group's rows at points (B, K), shape (B, G)."""
-        return np.asarray(np.exp(-alpha @ self.groups.covariates.T))
+        return np.exp(-alpha @ self.groups.covariates.T)
 
     def per_unit(self, values: np.ndarray) -> np.ndarray:
         """Add up values of groups (..., G) to units (..., J)."""
@@ -82,7 +82,7 @@ def grouped_rows(design: Design, system: System, groups: Groups) -> GroupedRows:
 
 def log_sigma2_sums(grouped: GroupedRows, alpha: np.ndarray) -> np.ndarray:
     """Give the sum over rows of log(sigma2) at points (B, K), shape (B,)."""
-    return np.asarray(alpha @ (grouped.groups.n @ grouped.groups.covariates))
+    return alpha @ (grouped.groups.n @ grouped.groups.covariates)
 
 
 def weighted_at(

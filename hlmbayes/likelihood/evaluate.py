@@ -73,7 +73,7 @@ class Evaluation:
     @property
     def vg(self) -> np.ndarray:
         """(X'V^-1X)^-1, shape (F, F)."""
-        return np.asarray(self.whitener.T @ self.vg_white @ self.whitener)
+        return self.whitener.T @ self.vg_white @ self.whitener
 
     def information_times(self, d: np.ndarray) -> np.ndarray:
         """Give X'V^-1X d, shape (F,)."""
@@ -83,12 +83,12 @@ class Evaluation:
     @property
     def kk(self) -> np.ndarray:
         """sum_j K_a' K_b with K = Z'V^-1X, shape (q, q, F, F)."""
-        return np.asarray(self.loading @ self.kk_level2 @ self.loading.T)
+        return self.loading @ self.kk_level2 @ self.loading.T
 
     @property
     def kv(self) -> np.ndarray:
         """sum_j v_b K_a with K = Z'V^-1X, shape (q, q, F)."""
-        return np.asarray(self.kv_level2 @ self.loading.T)
+        return self.kv_level2 @ self.loading.T
 
 
 def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:
@@ -182,7 +182,7 @@ def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
     if q == 1:
         square = 1.0 + g[0, 0] ** 2
         np.divide(root, np.sqrt(square), out=w)
-        return np.asarray(np.log(square))
+        return np.log(square)
     if q == 2:
         (a, b), (c, d) = g
         first = 1.0 + (a * a + b * b)
@@ -191,7 +191,7 @@ def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
         np.multiply(root[0], (a * c + b * d) / first, out=w[1])
         np.subtract(root[1], w[1], out=w[1])
         w[1] *= np.sqrt(first / det)
-        return np.asarray(np.log(det))
+        return np.log(det)
     k = np.einsum("afj,bfj->abj", g, g)
     for c in range(q):
         k[c, c] += 1.0
@@ -315,7 +315,7 @@ def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarra
     """Give the distinct planes of K G K', K (q, p, J) and G's distinct planes."""
     through = np.einsum("cdj,bdj->bcj", middle[system.layout.g], full)
     rows, cols = system.layout.pairs_q
-    return np.asarray(np.einsum("mcj,mcj->mj", full[rows], through[cols]))
+    return np.einsum("mcj,mcj->mj", full[rows], through[cols])
 
 
 def _products(planes: np.ndarray) -> np.ndarray:

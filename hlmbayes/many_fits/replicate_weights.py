@@ -220,13 +220,13 @@ class ReplicateFit:
         """Covariance matrix of all fixed effects."""
         away = self.gammas - self.fit.gamma_free
         free = self.fit.design.free
-        return np.asarray(self.factor * (away.T @ away)[np.ix_(free, free)])
+        return self.factor * (away.T @ away)[np.ix_(free, free)]
 
     @property
     def vcov_components(self) -> np.ndarray:
         """Covariance matrix of (lower triangle of tau by rows, sigma2)."""
         away = self.thetas - self._components()
-        return np.asarray(self.factor * (away.T @ away))
+        return self.factor * (away.T @ away)
 
     def _components(self) -> np.ndarray:
         rows, cols = np.tril_indices(self.fit.design.n_random)
