@@ -1,0 +1,2 @@
+"""Stub until merged."""
+from ..posterior.posterior import Posterior, build, sample, load_posterior
