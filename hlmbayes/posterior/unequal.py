@@ -55,7 +55,7 @@ class GroupedRows:
         return np.add.reduceat(values, self.starts, axis=-1)
 
     def triangular(self, alpha: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give a System's ``root`` and ``rest`` of the weighted rows at points (B, K), and what is left of e'e.
+        """Give a System's ``root`` and ``rest`` of rows weighted at points (B, K), and what is left of e'e.
 
         Shapes (q, p + 1, B, J), (p - q, p - q + 1, B, J) and (B,).
         """

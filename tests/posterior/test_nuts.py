@@ -9,11 +9,12 @@ from scipy.stats import ks_2samp
 import hlmbayes as hlm
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood.design import build_design
-from hlmbayes.posterior.kernel import BLOCK, evaluate
+from hlmbayes.posterior.kernel import BLOCK
 from hlmbayes.posterior.kernel_tables import flatten
 from hlmbayes.posterior.marginal import value_and_gradient
 from hlmbayes.posterior.priors import resolve
 from hlmbayes.posterior.target import build_target
+from tests.compiled import evaluate
 
 OLS = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w\nb1 = g10")
 PRIORS = [
