@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from .data.two_level import read as read
     from .data.weights import Frequencies as Frequencies
     from .data.weights import Weights as Weights
-    from .front.model import Model as Model
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
     from .front.fit import Fit as Fit
+    from .front.model import Model as Model
+    from .front.replicates import fit_replicates as fit_replicates
     from .many_fits.imputed_posterior import sample_imputed as sample_imputed
     from .many_fits.pooled_fit import fit_imputed as fit_imputed
-    from .many_fits.replicate_weights import fit_replicates as fit_replicates
     from .unit_moments.engines import moments as moments
     from .unit_moments.moments_file import load_moments as load_moments
     from .unit_moments.record import Moments as Moments
@@ -50,7 +50,7 @@ PUBLIC = {
     "Fit": "front.fit",
     "Weights": "data.weights",
     "fit_imputed": "many_fits.pooled_fit",
-    "fit_replicates": "many_fits.replicate_weights",
+    "fit_replicates": "front.replicates",
     "read_imputed": "data.imputed",
     "sample_imputed": "many_fits.imputed_posterior",
     "Frequencies": "data.weights",

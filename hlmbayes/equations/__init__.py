@@ -6,4 +6,4 @@
 
 from .model import TwoLevelModel
 
-__all__ = ["Model"]
+__all__ = ["TwoLevelModel"]

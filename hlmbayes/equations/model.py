@@ -47,27 +47,7 @@ __all__ = [
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class TwoLevelModel:
-    """A two-level hierarchical linear model.
-
-    Parameters
-    ----------
-    text : str
-        The equations, one a line; ``#`` starts a comment, a line that ends in ``+`` goes on.
-
-        - Level 1: ``y = b0 + b1*group(x1) + b2*grand(x2) + b3*x3 + r``. Without ``b0`` there is
-          no intercept. ``r`` may be left out: every model has it.
-        - Level 2, one for every b: ``b1 = g10 + g11*w + g12*grand(v) + u1``; without ``u1``
-          the slope varies nonrandomly, ``b1 = u1`` is random only.
-        - ``log(sigma2) = a0 + a1*female``: level-1 variance that depends on variables.
-        - ``g02 = g12``: fixed effects held equal (more than two: ``g01 = g11 = g21``).
-
-        Case does not count in any name. ``beta0``, ``gamma00``, ``B0``, ``G00`` are read as b0, g00.
-        A variable whose name has odd characters, or looks like b1, g10, u1 or r, goes in backticks.
-
-    Raises
-    ------
-    EquationError
-        With the line, what was got and what to write.
+    """A two-level hierarchical linear model as equations; `hlmbayes.Model` says what may be written.
 
     Attributes
     ----------

@@ -39,12 +39,15 @@ class Prepared:
         How rows and units count.
     source : TwoLevelData or Moments
         The data it came from.
+    complete : TwoLevelData or Moments
+        The same without incomplete rows, where weights or the law needed the rows.
     """
 
     design: Design
     law: Law
     counting: Counting
     source: TwoLevelData | Moments
+    complete: TwoLevelData | Moments
 
     @cached_property
     def system(self) -> System:
@@ -89,10 +92,10 @@ def prepare(
     law = law_of(model) if law is None else law
     if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
         raise EstimationError(f"weights cannot be combined with {law.alone}: take one of them out")
-    moments, counting, source = _moments(model, data, law, weights)
-    design, law = law.weighed(build_design(model, moments), source)
+    moments, counting, complete = _moments(model, data, law, weights)
+    design, law = law.weighed(build_design(model, moments), complete)
     law.check(design)
-    return Prepared(design, law, counting, data)
+    return Prepared(design, law, counting, data, complete)
 
 
 def _moments(

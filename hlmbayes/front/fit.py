@@ -10,7 +10,7 @@ import numpy as np
 from ..diagnostics.checks import Checks, check
 from ..equations.model import TwoLevelModel
 from ..estimation.estimates import Estimates
-from ..faces import Face, record_of
+from ..faces import Face, record_of, shown
 from ..inference.bootstrap import Bootstrap, bootstrap
 from ..inference.compare import DevianceTest, compare_any
 from ..inference.hlm_tables import (
@@ -42,11 +42,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def _shown(name: str, says: str) -> property:
-    """Give a property that shows one of the record's."""
-    return property(lambda self: getattr(self._record, name), doc=says)
-
-
 class Fit(Face):
     """A fitted two-level model: what `Model.fit` returns.
 
@@ -58,32 +53,32 @@ class Fit(Face):
 
     # --- estimates ---
 
-    model: TwoLevelModel = _shown("model", "The model.")
-    method: str = _shown("method", '"REML" or "ML".')
-    algorithm: str = _shown("algorithm", '"exact", the optimum, or "hlm", where HLM stops.')
-    gamma: NamedArray = _shown("gamma", "All fixed effects by name, constrained ones repeated, (n_gamma,).")
-    vcov: np.ndarray = _shown("vcov", "Model-based covariance matrix of all fixed effects.")
-    tau: NamedArray = _shown("tau", "Covariance matrix of the random effects, by coefficient name, (q, q).")
-    tau_corr: NamedArray = _shown("tau_corr", "Tau as correlations; nan where a variance is zero.")
-    sigma2: float = _shown("sigma2", "Level-1 variance; nan where it depends on variables (`log_sigma2`).")
-    loglik: float = _shown("loglik", "Log-likelihood; HLM's constant under algorithm 'hlm'.")
-    deviance: float = _shown("deviance", "-2 log-likelihood.")
-    aic: float = _shown("aic", "Akaike's criterion; gammas count under REML too, as in lme4.")
-    bic: float = _shown("bic", "Schwarz's criterion, with ln of the level-1 rows, as in lme4.")
-    n_parameters: int = _shown("n_parameters", "Parameters as HLM counts: no gammas under REML.")
-    n_rows: int = _shown("n_rows", "Level-1 rows analysed, N.")
-    n_units: int = _shown("n_units", "Level-2 units analysed, J.")
-    iterations: int = _shown("iterations", "Number of iterations.")
-    converged: bool = _shown("converged", "Whether the estimation converged.")
-    stop_reason: str = _shown("stop_reason", "Why it ended, in words.")
-    boundary: tuple[str, ...] = _shown("boundary", "Which variances are estimated as zero, in words.")
-    warnings: tuple[str, ...] = _shown("warnings", "What to know before the numbers are used, in words.")
-    notes: tuple[str, ...] = _shown("notes", "What was done differently from what was asked, in words.")
-    log: tuple[Any, ...] = _shown("log", "The iterations: number, loglik, gamma, tau, sigma2.")
-    start: Any = _shown("start", "HLM's starting values; None at the optimum.")
-    data: Any = _shown("data", "The rows it came from; None where it came from moments.")
-    random_names: tuple[str, ...] = _shown("random_names", "Names of the random coefficients, b0, b1, ...")
-    effect_names: tuple[str, ...] = _shown("effect_names", "Names of the random effects, u0, u1, ...")
+    model: TwoLevelModel = shown("model", "The model.")
+    method: str = shown("method", '"REML" or "ML".')
+    algorithm: str = shown("algorithm", '"exact", the optimum, or "hlm", where HLM stops.')
+    gamma: NamedArray = shown("gamma", "All fixed effects by name, constrained ones repeated, (n_gamma,).")
+    vcov: np.ndarray = shown("vcov", "Model-based covariance matrix of all fixed effects.")
+    tau: NamedArray = shown("tau", "Covariance matrix of the random effects, by coefficient name, (q, q).")
+    tau_corr: NamedArray = shown("tau_corr", "Tau as correlations; nan where a variance is zero.")
+    sigma2: float = shown("sigma2", "Level-1 variance; nan where it depends on variables (`log_sigma2`).")
+    loglik: float = shown("loglik", "Log-likelihood; HLM's constant under algorithm 'hlm'.")
+    deviance: float = shown("deviance", "-2 log-likelihood.")
+    aic: float = shown("aic", "Akaike's criterion; gammas count under REML too, as in lme4.")
+    bic: float = shown("bic", "Schwarz's criterion, with ln of the level-1 rows, as in lme4.")
+    n_parameters: int = shown("n_parameters", "Parameters as HLM counts: no gammas under REML.")
+    n_rows: int = shown("n_rows", "Level-1 rows analysed, N.")
+    n_units: int = shown("n_units", "Level-2 units analysed, J.")
+    iterations: int = shown("iterations", "Number of iterations.")
+    converged: bool = shown("converged", "Whether the estimation converged.")
+    stop_reason: str = shown("stop_reason", "Why it ended, in words.")
+    boundary: tuple[str, ...] = shown("boundary", "Which variances are estimated as zero, in words.")
+    warnings: tuple[str, ...] = shown("warnings", "What to know before the numbers are used, in words.")
+    notes: tuple[str, ...] = shown("notes", "What was done differently from what was asked, in words.")
+    log: tuple[Any, ...] = shown("log", "The iterations: number, loglik, gamma, tau, sigma2.")
+    start: Any = shown("start", "HLM's starting values; None at the optimum.")
+    data: Any = shown("data", "The rows it came from; None where it came from moments.")
+    random_names: tuple[str, ...] = shown("random_names", "Names of the random coefficients, b0, b1, ...")
+    effect_names: tuple[str, ...] = shown("effect_names", "Names of the random effects, u0, u1, ...")
 
     @property
     def vcov_robust(self) -> np.ndarray:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ..data.reading import some
-from ..equations.model import Coefficient
-from ..equations.model import TwoLevelModel
+from ..equations.model import Coefficient, TwoLevelModel
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
 from .design import Design, random_first

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes import Model
+from hlmbayes import Fit, Model
 from hlmbayes.errors import EstimationError
-from hlmbayes import Fit
 from hlmbayes.estimation.hlm_path import positive_definite, starting_values
 from hlmbayes.likelihood.own_regressions import unit_ols
 from tests.dense import dense

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hlmbayes.data.two_level import TwoLevelData, read
 from hlmbayes import Model
+from hlmbayes.data.two_level import TwoLevelData, read
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation import optimum as module
 from hlmbayes.estimation.estimate import moments_for

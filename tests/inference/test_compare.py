@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hlmbayes import datasets
-from hlmbayes import Model
+from hlmbayes import Fit, Model, datasets
 from hlmbayes.errors import HypothesisError
-from hlmbayes import Fit
 from hlmbayes.inference.boundary import boundary_p_value, cone_lengths, tail
 from tests.small import Small, small
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hlmbayes import datasets
+from hlmbayes import Model, datasets
 from hlmbayes.data.two_level import read
-from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.homogeneity import unit_residuals
 from tests.dense import dense

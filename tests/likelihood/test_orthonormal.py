@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hlmbayes import Fit, Model
 from hlmbayes.data.two_level import read
-from hlmbayes import Model
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes import Fit
 from hlmbayes.likelihood.build_design import build_design
 from tests import exact
 from tests.small import MODELS, model, small
