@@ -533,7 +533,7 @@ def test_running_a_model_takes_less_than_a_second() -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
-    assert min(seconds() for _ in range(5)) < 1.0
+    assert any(seconds() < 1.0 for _ in range(5))
 
 
 @pytest.mark.parametrize("output", [[], ["--json", "-"]])
