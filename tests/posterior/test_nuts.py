@@ -82,7 +82,7 @@ def test_nuts_and_direct_give_one_posterior(hsb, model4):
 
 @pytest.mark.parametrize("length", [
     pytest.param({"draws": 500, "tune": 200, "chains": 1}, id="short"),
-    pytest.param({}, id="long", marks=pytest.mark.slow),
+    pytest.param({"draws": 1000, "tune": 300, "chains": 2}, id="long", marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_inverse_wishart_is_sampled_by_both(length, make_small):
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")

@@ -175,7 +175,7 @@ def posterior():
 
 @pytest.mark.parametrize("length", [
     pytest.param({"draws": 500, "tune": 200, "chains": 1}, id="short"),
-    pytest.param({"draws": 1500, "tune": 500, "chains": 2}, id="long", marks=pytest.mark.slow),
+    pytest.param({"draws": 1000, "tune": 300, "chains": 2}, id="long", marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_direct_and_nuts_give_one_posterior(length, posterior):
     nuts = made(2, "group").sample(rows(40), seed=2, sampler="nuts", **length)
