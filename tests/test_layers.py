@@ -13,7 +13,7 @@ import hlmbayes
 
 ROOT = Path(hlmbayes.__file__).parent
 FLOW = (
-    "errors", "arguments", "labels", "data", "equations", "hlm_files", "unit_moments", "datasets",
+    "errors", "words", "arguments", "labels", "data", "equations", "hlm_files", "unit_moments", "datasets",
     "likelihood", "estimation", "inference", "imputation", "residuals", "posterior", "diagnostics", "report",
     "cli", "__main__",
 )  # fmt: skip

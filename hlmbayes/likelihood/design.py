@@ -17,10 +17,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ..data.reading import some
 from ..equations.model import Coefficient, Model
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
+from ..words import some
 from .orthonormal import CollinearError, Orthonormal, Products, orthonormal
 
 HUGE = 1e300  # sums of squares above this leave no room for products of two columns
