@@ -8,7 +8,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
-from .errors import HLMError
+from .errors import HLMError, HypothesisError
 
 
 def one_or_several(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -45,3 +45,9 @@ def not_negative(what: str, got: Any, error: type[HLMError]) -> float:
     if isinstance(got, bool) or not isinstance(got, Real) or not isfinite(got) or got < 0:
         raise error(f"{what} must be a number of at least 0, got {got!r}")
     return float(got)
+
+
+def check_level(level: float) -> None:
+    """Raise unless a confidence level is a share between 0 and 1."""
+    if not isinstance(level, Real) or not 0 < level < 1:
+        raise HypothesisError(f"level={level!r}: a share between 0 and 1 is wanted, for example 0.95")

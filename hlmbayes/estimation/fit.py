@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ..inference.compare import DevianceTest
     from ..inference.homogeneity import HomogeneityTest
     from ..inference.hypotheses import WaldTest
-    from ..inference.variance_explained import IntraclassCorrelation, PlausibleRange, VarianceExplained
+    from ..inference.plausible import PlausibleRange
+    from ..inference.variance_explained import IntraclassCorrelation, VarianceExplained
     from .heterogeneous import VarianceModel
     from .weights import Weighting
 
@@ -152,9 +153,9 @@ class Fit:
     @cached_property
     def vcov_robust(self) -> np.ndarray:
         """Robust (sandwich) covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
-        from ..inference.hypotheses import free_covariance
+        from ..inference.covariances import CR0
 
-        return free_covariance(self, "CR0")[np.ix_(self.design.free, self.design.free)]
+        return CR0().matrix(self)[np.ix_(self.design.free, self.design.free)]
 
     @property
     def tau(self) -> NamedArray:
@@ -224,7 +225,7 @@ class Fit:
 
     @cached_property
     def _standard_errors(self) -> tuple[np.ndarray, float]:
-        from ..inference.hlm_tables import variance_standard_errors
+        from ..inference.component_errors import variance_standard_errors
 
         return variance_standard_errors(self)
 
@@ -261,12 +262,13 @@ class Fit:
             Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
             "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
         """
-        from ..inference.hlm_tables import basis_of, default_robust, fixed_effects
+        from ..inference.covariances import table_kind
+        from ..inference.hlm_tables import fixed_effects
 
-        robust = default_robust(self, robust, df)
-        rows = fixed_effects(self, robust=robust, df=df)
+        kind = table_kind(self, robust, df)
+        rows = fixed_effects(self, kind)
         table = _table(rows, "gamma", "name", ["coefficient", "se", "t_ratio", "df", "p_value"])
-        table.attrs.update(basis_of(robust, df))
+        table.attrs.update(kind.basis())
         return table
 
     def variance_components(self) -> pd.DataFrame:
@@ -321,7 +323,8 @@ class Fit:
         and known level-1 variances have no profile intervals. Where log(sigma2) depends on variables its
         coefficients have normal intervals, and there are no profile intervals either.
         """
-        from ..inference.profile import alpha_intervals, fixed_intervals, intervals
+        from ..inference.intervals import alpha_intervals, fixed_intervals
+        from ..inference.profile import intervals
 
         found = fixed_intervals(self, level=level, robust=robust, df=df)
         if self.variance_model is not None:
@@ -422,7 +425,7 @@ class Fit:
         self, coefficient: str = "b0", *, level: float = 0.95, at: Mapping[str, float] | None = None
     ) -> PlausibleRange:
         """Give the range that holds 95 % of the units' values of a level-1 coefficient."""
-        from ..inference.variance_explained import plausible_range
+        from ..inference.plausible import plausible_range
 
         return plausible_range(self, coefficient, level=level, at=at)
 

@@ -19,15 +19,9 @@ from ..estimation.estimate import fit as fit_one
 from ..estimation.fit import Fit
 from ..estimation.hlm_path import data_scale, to_standard
 from ..estimation.weights import refuse_weighted
+from ..inference.covariances import covariance_kind, refuse_singular
 from ..inference.hlm_tables import fixed_df
-from ..inference.hypotheses import (
-    contrast_matrix,
-    covariance_kind,
-    describe,
-    free_contrast,
-    free_covariance,
-    refuse_singular,
-)
+from ..inference.hypotheses import contrast_matrix, describe, free_contrast
 from ..labels import NamedArray
 from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
@@ -184,7 +178,7 @@ class PooledFit:
     def _covariances(self, robust: bool | str | None) -> np.ndarray:
         """Give the covariance matrices of the free fixed effects, (m, F, F)."""
         kind = covariance_kind(self._robust(robust))
-        return np.array([free_covariance(f, kind) for f in self.fits])
+        return np.array([kind.matrix(f) for f in self.fits])
 
     def _covariance(self, robust: bool | str | None) -> np.ndarray:
         free = self.fits[0].design.free

@@ -9,16 +9,13 @@ Shapiro 1988). m = 1: an equal mixture of two chi-squares; m > 1: simulated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.special import chdtrc
 
+from ..estimation.fit import Fit
 from ..likelihood.criterion import symmetric_basis
-from .hlm_tables import information_at
-
-if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+from .component_errors import information_at
+from .same_data import random_keys
 
 DRAWS = 4000
 SEED = 1988  # a p-value must not change from one call to the next
@@ -26,8 +23,6 @@ SEED = 1988  # a p-value must not change from one call to the next
 
 def boundary_p_value(simple: Fit, general: Fit, chi2: float, df: int) -> tuple[float | None, str]:
     """Give the tail of the mixture beyond ``chi2`` and a note; None where it is not available."""
-    from .compare import random_keys
-
     keys, before = random_keys(general), set(random_keys(simple))
     added = [k for k, key in enumerate(keys) if key not in before]
     m = len(added)
@@ -69,8 +64,6 @@ def _metric(simple: Fit, general: Fit, added: list[int]) -> np.ndarray:
     Evaluated at the simpler model's estimates in the general model. Elements are scaled to
     orthonormal coordinates of symmetric matrices (off-diagonal times sqrt 2).
     """
-    from .compare import random_keys
-
     q = general.design.n_random
     tau = np.zeros((q, q))
     at = [random_keys(general).index(key) for key in random_keys(simple)]

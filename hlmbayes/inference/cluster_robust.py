@@ -9,16 +9,14 @@ D_j = U_j G^1/2 with U_j orthonormal and G = D'D.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..estimation.fit import Fit
 from ..estimation.hlm_path import to_standard
+from ..estimation.refusals import refuse_heterogeneous
 from ..estimation.weights import refuse_weighted
-from .variance_explained import refuse_heterogeneous
-
-if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+from .kept import once_per_fit
 
 TOLERANCE = 1e-10  # of an eigenvalue, relative to the unit's largest
 ROUNDING = 1e-13  # of what is left of a variance
@@ -41,22 +39,10 @@ class BiasReduced:
     x: np.ndarray
     v: np.ndarray
 
-    @property
-    def covariance(self) -> np.ndarray:
-        """CR2's covariance matrix of gamma, (F, F), units of the data."""
-        return self.to_gamma @ self.white @ self.to_gamma.T
 
-
+@once_per_fit
 def cr2(fit: Fit) -> BiasReduced:
-    """Give the CR2 covariance matrix of the free fixed effects; computed once per fit."""
-    cached: BiasReduced | None = fit.__dict__.get("_cr2")
-    if cached is None:
-        cached = _cr2(fit)
-        fit.__dict__["_cr2"] = cached
-    return cached
-
-
-def _cr2(fit: Fit) -> BiasReduced:
+    """Give the CR2 covariance matrix of the free fixed effects."""
     refuse_heterogeneous(fit, "CR2")
     refuse_weighted(fit, "CR2", "sampling")
     design, q = fit.design, fit.design.n_random

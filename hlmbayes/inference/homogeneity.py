@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc
 
 from ..errors import HypothesisError
+from ..estimation.fit import Fit
 from ..estimation.weights import refuse_weighted
 from ..labels import Sentence
-from .hypotheses import p_text
-
-if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+from ..words import p_text
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to that of y - X gamma: below it is rounding
 

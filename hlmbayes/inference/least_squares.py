@@ -7,18 +7,15 @@ variable is not random (as in the chi-square tests of HLM 6.08's listing).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..estimation.fit import Fit
 from ..estimation.hlm_path import HLM_LOG_2PI, root_of, to_standard, unit_ols
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design, build_design, with_unit_weights
 from ..likelihood.evaluate import System, evaluate, standardise
-from .hlm_tables import ROUNDING
-
-if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+from .scores import ROUNDING
 
 
 @dataclass(frozen=True, slots=True, eq=False)

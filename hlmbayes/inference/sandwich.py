@@ -13,15 +13,12 @@ Skrondal 2006). Stata multiplies it by J / (J - 1); nothing here does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..estimation.fit import Fit
 from ..estimation.hlm_path import to_standard
 from ..likelihood.criterion import symmetric_basis, symmetric_map
-
-if TYPE_CHECKING:
-    from ..estimation.fit import Fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)

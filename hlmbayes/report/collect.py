@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
+from ..inference.covariances import CR0, Covariance, ModelBased
 from ..inference.hlm_tables import fixed_df, fixed_effects, variance_components
 from ..inference.least_squares import (
     least_squares,
@@ -79,7 +80,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         The exact fit of the same model to the same data by the same method: it is compared with `fit`.
     """
     run = run or Run()
-    rows, robust = _fixed(fit, robust=False), _fixed(fit, robust=True)
+    rows, robust = _fixed(fit, ModelBased()), _fixed(fit, CR0())
     components = _variance_components(fit)
     q, varying = fit.design.n_random, _heterogeneity(fit)
     return Tables(
@@ -216,8 +217,8 @@ def shown(model: Model) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
     )
 
 
-def _fixed(fit: Fit, *, robust: bool) -> tuple[FixedRow, ...]:
-    rows = {row.name: row for row in fixed_effects(fit, robust=robust)}
+def _fixed(fit: Fit, kind: Covariance) -> tuple[FixedRow, ...]:
+    rows = {row.name: row for row in fixed_effects(fit, kind)}
     return tuple(
         FixedRow(
             coef=coefficient.symbol,

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import OutputError
 from ..estimation.hlm_path import to_standard
-from ..inference.hlm_tables import unit_scores
+from ..inference.scores import unit_scores
 from .quantities import refuse_repeated
 
 if TYPE_CHECKING:

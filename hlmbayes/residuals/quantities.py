@@ -16,8 +16,8 @@ from scipy.special import chdtri
 
 from ..errors import OutputError
 from ..estimation.hlm_path import to_standard
-from ..inference.hlm_tables import residuals_u
 from ..inference.least_squares import unweighted_design
+from ..inference.scores import residuals_u
 from ..likelihood.design import RANK_TOLERANCE, Design
 
 if TYPE_CHECKING:
