@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
-from .reading import some
+from ..words import some
 from .two_level import TwoLevelData
 
 if TYPE_CHECKING:

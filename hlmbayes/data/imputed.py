@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, HLMError
-from .reading import read_table, some
+from ..words import some
+from .reading import read_table
 from .two_level import TwoLevelData, read
 
 

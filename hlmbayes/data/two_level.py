@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError
+from ..words import some
 from .columns import at, find_column, numeric, scan, suggest
-from .reading import NUMBER, Columns, Table, read_table, some
+from .reading import NUMBER, Columns, Table, read_table
 from .units import index_rows, match_units
 
 if TYPE_CHECKING:

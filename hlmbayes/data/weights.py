@@ -34,7 +34,7 @@ import numpy as np
 
 from ..arguments import name_or_none
 from ..errors import DataError
-from .reading import some
+from ..words import some
 
 if TYPE_CHECKING:
     from .two_level import TwoLevelData

@@ -17,17 +17,11 @@ from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError, HypothesisError
 from ..estimation.estimate import fit as fit_one
 from ..estimation.estimates import Estimates
-from ..estimation.weights import refuse_weighted
+from ..inference.covariances import covariance_kind, refuse_singular
 from ..inference.hlm_tables import fixed_df
-from ..inference.hypotheses import (
-    contrast_matrix,
-    covariance_kind,
-    describe,
-    free_contrast,
-    free_covariance,
-    refuse_singular,
-)
+from ..inference.hypotheses import contrast_matrix, describe, free_contrast
 from ..labels import NamedArray
+from ..laws.law import Need
 from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
 from ..likelihood.symmetric import semidefinite_root
@@ -184,7 +178,7 @@ class PooledFit:
     def _covariances(self, robust: bool | str | None) -> np.ndarray:
         """Give the covariance matrices of the free fixed effects, (m, F, F)."""
         kind = covariance_kind(self._robust(robust))
-        return np.array([free_covariance(f, kind) for f in self.fits])
+        return np.array([kind.matrix(f) for f in self.fits])
 
     def _covariance(self, robust: bool | str | None) -> np.ndarray:
         free = self.fits[0].design.free
@@ -317,7 +311,7 @@ def _compare(one: PooledFit, other: PooledFit) -> PooledTest:
     if one.names != other.names:
         raise HypothesisError(f"the models were fitted to different data sets: {one.names} and {other.names}")
     for a, b in zip(one.fits, other.fits, strict=True):
-        refuse_weighted(a, "a test of deviances", "sampling")
+        a.require("a test of deviances", Need.LIKELIHOOD)
         if "REML" in (a.method, b.method):
             raise HypothesisError('D3 compares full likelihoods: fit both models with method="ML"')
         a.compare(b)  # refuses what cannot be compared

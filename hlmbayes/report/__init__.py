@@ -13,8 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..errors import EstimationError
     from ..estimation.estimates import Estimates
-    from .tables import Tables
+from ..estimation.estimate import fit as estimate
+from ..laws.counting import ONCE
+from .tables import Tables
 
 
 def report_tables(fit: Estimates, **run: Any) -> Tables:
@@ -33,12 +36,9 @@ def report_tables(fit: Estimates, **run: Any) -> Tables:
 
 def companion(fit: Estimates) -> Estimates | None:
     """Return the exact fit of the same model and data; None where `fit` is exact or it cannot be had."""
-    from ..errors import EstimationError
-    from ..estimation.estimate import fit as estimate
-
     if fit.algorithm == "exact":
         return None
-    data = fit.design.moments if fit.weighting is not None or fit.data is None else fit.data
+    data = fit.design.moments if fit.data is None or fit.counting != ONCE else fit.data
     try:
         return estimate(fit.model, data, method=fit.method)
     except EstimationError:

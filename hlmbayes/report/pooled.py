@@ -30,7 +30,7 @@ def pooled_listing(pooled: PooledFit) -> str:
         f"  {first.n_rows} level-1 records in {first.n_units} level-2 units in each of them",
         "",
     ]
-    if first.weighted_kind != "sampling":
+    if not first.counting.pseudo:
         lines += _fixed(pooled, False, "Final estimation of fixed effects, averaged:")
     lines += _fixed(
         pooled, True, "Final estimation of fixed effects, averaged (with robust standard errors):"

@@ -39,10 +39,8 @@ def _warnings(heading: str, texts: Iterable[str]) -> NoteGroup | None:
 
 
 def _weights(fit: Estimates) -> NoteGroup | None:
-    if fit.weighting is None:
-        return None
-    heading = "Weights" if fit.weighting.fixed is None else "Level-1 variance"
-    return NoteGroup(heading, (fit.weighting.sentence,))
+    said = [part for part in (fit.counting, fit.law) if part.sentence]
+    return NoteGroup(said[0].heading, tuple(part.sentence for part in said)) if said else None
 
 
 def fit_warnings(fit: Estimates) -> tuple[str, ...]:
@@ -50,7 +48,7 @@ def fit_warnings(fit: Estimates) -> tuple[str, ...]:
     if fit.converged:
         return tuple(fit.warnings)
     # with unequal level-1 variances the count is of the last round only
-    after = "" if fit.variance_model is not None else f" after {fit.iterations} iterations"
+    after = f" after {fit.iterations} iterations" if fit.law.one_sigma2 else ""
     advice = (
         f"The estimation has not converged{after}: the tables are those of the "
         "last iteration, not of a solution. Allow more iterations (numit: in the command file) or use "
@@ -97,8 +95,8 @@ def _some(ids: np.ndarray) -> str:
 
 
 def _estimation(fit: Estimates) -> tuple[str, ...]:
-    if fit.start is None and fit.weighted_kind not in ("", "frequency"):
-        pseudo = "pseudo-" if fit.weighted_kind == "sampling" else ""
+    if fit.start is None and (fit.law.without_path(0) or fit.counting.without_path(0)):
+        pseudo = "pseudo-" if fit.counting.pseudo else ""
         return (f"Algorithm: exact. The tables are at the optimum of the {fit.method} {pseudo}likelihood.",)
     if fit.start is None:
         return (

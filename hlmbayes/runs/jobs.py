@@ -256,7 +256,9 @@ def not_pooled(job: Job) -> list[str]:
     return sentences
 
 
-def job_tables(job: Job, fit: Estimates, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:
+def job_tables(
+    job: Job, fit: Estimates, *, output: str | None = None, warnings: tuple[str, ...] = ()
+) -> Tables:
     """Return the tables of a fitted job, its tests included."""
     from ..report import report_tables
     from .asked import asked_tests

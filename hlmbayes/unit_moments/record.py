@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data.reading import some
 from ..errors import DataError
+from ..words import some
 from .accumulate import combine, unit_moments
 
 __all__ = ["Moments", "merge", "moments_of", "unit_moments"]
