@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from .many_fits.pooled_fit import fit_imputed as fit_imputed
     from .many_fits.replicate_weights import fit_replicates as fit_replicates
     from .unit_moments.engines import moments as moments
-    from .unit_moments.moments_file import load_moments as load_moments
     from .unit_moments.record import Moments as Moments
+    from .unit_moments.record import load_moments as load_moments
 
 __version__ = "0.1.0"
 
@@ -45,7 +45,7 @@ PUBLIC = {
     "TwoLevelData": "data.two_level",
     "Model": "equations.model",
     "Moments": "unit_moments.record",
-    "load_moments": "unit_moments.moments_file",
+    "load_moments": "unit_moments.record",
     "moments": "unit_moments.engines",
     "Fit": "estimation.fit",
     "Weights": "data.weights",
