@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from . import datasets as datasets
     from . import diagnostics as diagnostics
@@ -27,14 +29,12 @@ if TYPE_CHECKING:
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
     from .estimation.fit import Fit as Fit
+    from .front.pooled import fit_imputed as fit_imputed
     from .many_fits.imputed_posterior import sample_imputed as sample_imputed
-    from .many_fits.pooled_fit import fit_imputed as fit_imputed
     from .many_fits.replicate_weights import fit_replicates as fit_replicates
     from .unit_moments.engines import moments as moments
     from .unit_moments.record import Moments as Moments
     from .unit_moments.record import load_moments as load_moments
-
-__version__ = "0.1.0"
 
 # A public name must not be the name of a module of the package: whoever imports hlmbayes.x binds the
 # attribute x of the package to the module, so which of the two a user gets would depend on the order of
@@ -49,7 +49,7 @@ PUBLIC = {
     "moments": "unit_moments.engines",
     "Fit": "estimation.fit",
     "Weights": "data.weights",
-    "fit_imputed": "many_fits.pooled_fit",
+    "fit_imputed": "front.pooled",
     "fit_replicates": "many_fits.replicate_weights",
     "read_imputed": "data.imputed",
     "sample_imputed": "many_fits.imputed_posterior",
