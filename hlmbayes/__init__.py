@@ -2,7 +2,7 @@
 
 >>> import hlmbayes as hlm
 >>> data = hlm.datasets.hsb()
->>> fit = hlm.Model("mathach = b0 + r; b0 = g00 + u0").fit(data)
+>>> fit = hlm.TwoLevelModel("mathach = b0 + r; b0 = g00 + u0").fit(data)
 >>> print(fit.listing())
 
 Importing the package imports nothing else: public names are found when they are first used.
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from .data.two_level import read as read
     from .data.weights import Frequencies as Frequencies
     from .data.weights import Weights as Weights
-    from .equations.model import Model as Model
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
-    from .estimation.fit import Fit as Fit
+    from .front.command_files import read_command_file as read_command_file
+    from .front.fit import Fit as Fit
+    from .front.model import Model as Model
     from .front.pooled import fit_imputed as fit_imputed
+    from .front.replicates import fit_replicates as fit_replicates
     from .many_fits.imputed_posterior import sample_imputed as sample_imputed
-    from .many_fits.replicate_weights import fit_replicates as fit_replicates
     from .unit_moments.engines import moments as moments
     from .unit_moments.record import Moments as Moments
     from .unit_moments.record import load_moments as load_moments
@@ -43,14 +44,14 @@ SUBMODULES = ("datasets", "diagnostics", "errors", "plots")
 PUBLIC = {
     "read": "data.two_level",
     "TwoLevelData": "data.two_level",
-    "Model": "equations.model",
+    "Model": "front.model",
     "Moments": "unit_moments.record",
     "load_moments": "unit_moments.record",
     "moments": "unit_moments.engines",
-    "Fit": "estimation.fit",
+    "Fit": "front.fit",
     "Weights": "data.weights",
     "fit_imputed": "front.pooled",
-    "fit_replicates": "many_fits.replicate_weights",
+    "fit_replicates": "front.replicates",
     "read_imputed": "data.imputed",
     "sample_imputed": "many_fits.imputed_posterior",
     "Frequencies": "data.weights",
@@ -64,7 +65,7 @@ PUBLIC = {
         ("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "priors.distributions"
     ),
     **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "priors.distributions"),
-    "read_command_file": "hlm_files.command_file",
+    "read_command_file": "front.command_files",
     "HLMError": "errors",
     "HLMWarning": "errors",
 }

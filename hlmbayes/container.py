@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import OutputError, SamplingError
-from .estimation.heterogeneous import Groups
 from .likelihood.orthonormal import Products
+from .likelihood.row_groups import Groups
 from .unit_moments.record import Moments
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ FORMAT = "hlmbayes posterior 1"
 def text_or_numbers(values: Any) -> np.ndarray:
     """Give ids as an array a file can hold: numbers stay numbers, everything else becomes text."""
     values = np.asarray(values)
-    return values if values.dtype.kind in "iuf" else values.astype(str)
+    return np.asarray(values if values.dtype.kind in "iuf" else values.astype(str))
 
 
 def coords(design: Design) -> dict[str, Any]:

@@ -250,4 +250,4 @@ def take_rows(columns: Mapping[str, np.ndarray], index: np.ndarray) -> Columns:
 
 
 def _take(columns: Mapping[str, np.ndarray], index: np.ndarray, name: str) -> np.ndarray:
-    return columns[name][index]
+    return np.asarray(columns[name][index])

@@ -1,8 +1,9 @@
 """What is exact once the variances are drawn: gamma, the random effects, each unit's likelihood.
 
-Given tau and sigma2 everything left is normal. With S = C^-1 L' Z'[Z D e] of `marginal`,
+Given tau and sigma2 everything left is normal. With the unit's triangular factor [C' B T] of
+`likelihood.evaluate`, G = C'L and M M' = I + G'G,
 
-    u = A L C^-T (S_e - S_D W delta + sigma eps),  eps standard normal,
+    u = A L M^-T (M^-1 G'(T - [C' B] W delta) + sigma eps),  eps standard normal,
 
 has mean Theta Z'V^-1(e - X delta) and covariance sigma2 L (I + L' Z'Z L)^-1 L', singular tau included
 (Raudenbush & Bryk 2002, p. 47-49, in the square-root form of `likelihood`).
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design
-from .batch import Batch, chunks, evaluate_batch, planes_width, reduce_batch
+from ..likelihood.evaluate import times_factor
+from ..likelihood.planes import cholesky_planes, solve_planes
+from ..likelihood.row_groups import Groups
+from .batch import Batch, chunks, evaluate_batch, planes_width
 from .coordinates import to_standard_factor, unpack
 from .target import Target
 
@@ -96,20 +99,25 @@ def draw_effects(
 def _whitened(
     target: Target, phi: np.ndarray, gamma: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give L (B, q, q), C (q, q, B, J) and S_e - S_D W delta (q, B, J)."""
-    system = target.system
+    """Give L (B, q, q), M (q, q, B, J) and M^-1 G'(T - [C' B] W delta) (q, B, J)."""
+    system, q = target.system, target.n_random
     parts = unpack(target, phi)
     factor = to_standard_factor(target, parts)
-    products = system.products
+    root = system.root
     if target.grouped is not None and parts.alpha is not None:
-        products = target.grouped.products(parts.alpha)
-    c, s = reduce_batch(products, factor)
+        root = target.grouped.triangular(parts.alpha, q)[0]
+    g = times_factor(root, factor)
+    root = root if root.ndim == g.ndim else root[:, :, None]
     delta = (gamma - target.design.gamma_ols) / system.gamma_scale
-    left = s[:, -1].copy()
+    left = np.empty(g.shape[1:])
+    left[...] = root[:, -1]
     for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
         if len(columns):
-            left -= s[:, a] * (delta[:, columns] @ w)
-    return factor, c, left
+            left -= root[:, a] * (delta[:, columns] @ w)
+    square = np.einsum("ra...,rb...->ab...", g, g)
+    square[range(q), range(q)] += 1.0
+    m = cholesky_planes(square)
+    return factor, m, solve_planes(m, np.einsum("ra...,r...->a...", g, left)[:, None])[:, 0]
 
 
 def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -117,13 +125,13 @@ def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.
     q = target.n_random
     if not q:
         return np.zeros((len(phi), target.design.n_units, 0))
-    factor, c, left = _whitened(target, phi, gamma)
+    factor, m, left = _whitened(target, phi, gamma)
     sigma = unpack(target, phi).sigma / target.system.e_scale
     left += sigma[:, None] * rng.standard_normal(left.shape)
-    for i in range(q - 1, -1, -1):  # C' x = left, from the last row up
+    for i in range(q - 1, -1, -1):  # M' x = left, from the last row up
         for k in range(i + 1, q):
-            left[i] -= c[k, i] * left[k]
-        left[i] /= c[i, i]
+            left[i] -= m[k, i] * left[k]
+        left[i] /= m[i, i]
     to_data = target.system.to_tau @ factor
     return np.einsum("baq,qbj->bja", to_data, left)
 
@@ -140,9 +148,9 @@ def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
         sigma = draws.sigma[rows, None]
         deviance = design.n * LOG_2PI + _level1_deviance(target, draws, rows, b)
         if target.n_random:
-            _, c, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
+            _, m, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
             explained = np.einsum("qbj,qbj->bj", left, left) * target.system.e_scale**2
-            deviance += 2.0 * sum(np.log(c[k, k]) for k in range(target.n_random)) - explained / sigma**2
+            deviance += 2.0 * sum(np.log(m[k, k]) for k in range(target.n_random)) - explained / sigma**2
         values[rows] = -0.5 * deviance
     return values
 

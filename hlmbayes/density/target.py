@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups
 from ..likelihood.design import Design
 from ..likelihood.evaluate import System, standardise
+from ..likelihood.row_groups import Groups
 from ..priors.priors import ResolvedPriors
 from .unequal import GroupedRows, grouped_rows
 

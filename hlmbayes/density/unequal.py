@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups, alpha_score, expected_squares, weighted_rows
+from ..estimation.heterogeneous import alpha_score, expected_squares
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System
-from ..likelihood.system import split_products, standard_outcome, with_rows
+from ..likelihood.orthonormal import Products
+from ..likelihood.row_groups import Groups, weighted_rows
+from ..likelihood.system import standard_outcome, with_outcome, with_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,10 +26,10 @@ class GroupedRows:
     Attributes
     ----------
     groups : Groups
-    own_products : ndarray, shape (q, p + 1, G)
-        Z*'[D* e] of each of the G groups.
-    own_others : ndarray, shape (p - q, p - q + 1, G)
-        The same products of the columns that are not random.
+    products : Products
+        D*'D* of each of the G groups.
+    de : ndarray, shape (p, G)
+        D*'e of each group, standardised.
     ee : ndarray, shape (G,)
         e'e of each group, standardised.
     starts : ndarray of int, shape (J,)
@@ -35,8 +37,8 @@ class GroupedRows:
     """
 
     groups: Groups
-    own_products: np.ndarray
-    own_others: np.ndarray
+    products: Products
+    de: np.ndarray
     ee: np.ndarray
     starts: np.ndarray
 
@@ -53,30 +55,27 @@ class GroupedRows:
         """Add up values of groups (..., G) to units (..., J)."""
         return np.add.reduceat(values, self.starts, axis=-1)
 
-    def products(self, alpha: np.ndarray) -> np.ndarray:
-        """Give Z'[Z D e] of the weighted rows at points (B, K), shape (q, m, B, J)."""
-        return self._weighted(self.own_products, self.weights(alpha))
+    def triangular(self, alpha: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give a System's ``root`` and ``rest`` of rows weighted at points (B, K), and what is left of e'e.
 
-    def others(self, alpha: np.ndarray) -> np.ndarray:
-        """Give the same products of the columns that are not random, shape (o, o + 1, B, J)."""
-        return self._weighted(self.own_others, self.weights(alpha))
-
-    def _weighted(self, products: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        q, m, _ = products.shape
-        result = np.empty((q, m, len(weights), len(self.starts)))
-        for a in range(q):
-            for b in range(m):
-                result[a, b] = self.per_unit(products[a, b] * weights)
-        return result
+        Shapes (q, p + 1, B, J), (p - q, p - q + 1, B, J) and (B,).
+        """
+        B, J, weights = len(alpha), len(self.starts), self.weights(alpha)
+        parts = (self.products.mass, self.products.mean, self.products.cross)
+        tiled = Products(*(np.tile(part, B) for part in parts)).weighted(weights.reshape(-1))
+        unit = (J * np.arange(B)[:, None] + self.groups.unit).reshape(-1)
+        de = self.per_unit(self.de[:, None] * weights).reshape(-1, B * J)
+        root, rest = with_outcome(*tiled.merged(unit).triangular(q), de)
+        root, rest = root.reshape(*root.shape[:2], B, J), rest.reshape(*rest.shape[:2], B, J)
+        return root, rest, weights @ self.ee - np.einsum("qbj,qbj->b", root[:, -1], root[:, -1])
 
 
 def grouped_rows(design: Design, system: System, groups: Groups) -> GroupedRows:
     """Bring the products of groups of rows to the columns in which the likelihood is evaluated."""
-    dd = groups.products.turned(design.bases.basis, design.order).dd
+    products = groups.products.turned(design.bases.basis, design.order)
     de = standard_outcome(design, groups.de, system.e_scale)
     starts = np.flatnonzero(np.diff(groups.unit, prepend=-1))
-    ee = groups.ee / system.e_scale**2
-    return GroupedRows(groups, *split_products(dd, de, design.n_random), ee, starts)
+    return GroupedRows(groups, products, de, groups.ee / system.e_scale**2, starts)
 
 
 def log_sigma2_sums(grouped: GroupedRows, alpha: np.ndarray) -> np.ndarray:

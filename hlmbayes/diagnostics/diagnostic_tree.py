@@ -20,9 +20,9 @@ from scipy.special import ndtri
 
 from .. import container
 from ..errors import OutputError
-from ..estimation.heterogeneous import weighted_design
 from ..inference.homogeneity import unit_residuals as own_residuals
 from ..likelihood.evaluate import standardise
+from ..likelihood.row_groups import weighted_design
 from ..residuals.frames import SUMMARIES, level2_names, level2_values
 from ..residuals.influence import leave_one_out
 from ..residuals.quantities import eb_coefficients, row_residuals, unit_residuals
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ..data.two_level import TwoLevelData
-    from ..equations.model import Model
-    from ..estimation.fit import Components
+    from ..equations.model import TwoLevelModel
+    from ..estimation.estimates import Components
     from ..likelihood.design import Design
     from ..likelihood.evaluate import System
 
@@ -56,7 +56,7 @@ class Point:
     ``u_sd`` (J, q).
     """
 
-    model: Model
+    model: TwoLevelModel
     design: Design
     system: System
     gamma_free: np.ndarray
@@ -81,7 +81,7 @@ class Point:
     def vcov_white(self) -> np.ndarray:
         """``vcov_free`` of X in orthonormal columns, as a Fit has it, (F, F)."""
         inverse = np.linalg.inv(self.design.to_gamma)
-        return inverse @ self.vcov_free @ inverse.T
+        return np.asarray(inverse @ self.vcov_free @ inverse.T)
 
 
 def is_tree(source: Any) -> bool:
@@ -110,7 +110,7 @@ def point_of(source: Any) -> Any:
 
 
 def _posterior_point(posterior: Any) -> Point:
-    from ..estimation.fit import Components
+    from ..estimation.estimates import Components
 
     target, data = posterior.target, posterior.data
     design, system, variances = target.design, target.system, None
@@ -343,7 +343,7 @@ def _dataset(
     return container.labelled(variables, known, attrs)
 
 
-def effect_titles(model: Model) -> list[str]:
+def effect_titles(model: TwoLevelModel) -> list[str]:
     """Give each fixed effect's name in variables: "intercept", "sector", "ses", "ses × sector"."""
     titles = []
     for coefficient in model.coefficients:

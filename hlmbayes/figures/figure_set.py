@@ -23,7 +23,7 @@ from .wording import FEW
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 Figures = dict[str, Callable[[], "Axes"]]
 MOST_VARIABLES = 12
@@ -37,7 +37,7 @@ class Drawn:
     left_out: dict[str, str]
 
 
-def figures(fit: Fit) -> Figures:
+def figures(fit: Estimates) -> Figures:
     """Give the figures of a fit by name, each a function that draws it.
 
     A figure has the name of its function in `hlmbayes.plots`, followed by the variable and the coefficient it
@@ -54,14 +54,14 @@ def figures(fit: Fit) -> Figures:
     return found | _model_graphs(fit)
 
 
-def _figure(draw: Callable[..., Axes], fit: Fit, *variable: str, **options: Any) -> Figures:
+def _figure(draw: Callable[..., Axes], fit: Estimates, *variable: str, **options: Any) -> Figures:
     """Give one figure by its name."""
     coefficient = [options["coefficient"]] if "coefficient" in options else []
     name = "_".join([draw.__name__, *variable, *coefficient]).lower()
     return {name: partial(draw, fit, *variable, **options)}
 
 
-def _level2_figures(fit: Fit) -> Figures:
+def _level2_figures(fit: Estimates) -> Figures:
     found: Figures = {}
     for draw in (chi2_qq, log_sd_histogram, log_sd_qq, shrinkage):
         found |= _figure(draw, fit)
@@ -75,7 +75,7 @@ def _level2_figures(fit: Fit) -> Figures:
     return found
 
 
-def _model_graphs(fit: Fit) -> Figures:
+def _model_graphs(fit: Estimates) -> Figures:
     """Give a graph of each predictor, with lines for up to two level-2 predictors of its slope."""
     found: Figures = {}
     known = variables_of(fit)
@@ -98,7 +98,7 @@ def _values(variable: Variable) -> Any:
     return "all" if len(np.unique(variable.values)) <= FEW else "quartiles"
 
 
-def draw_all(fit: Fit, folder: Path, chosen: Figures | None = None) -> Drawn:
+def draw_all(fit: Estimates, folder: Path, chosen: Figures | None = None) -> Drawn:
     """Draw figures as PNG files, 800 pixels wide; those the data leave nothing to draw for are left out.
 
     Raises

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from ..posterior.posterior import Posterior
     from ..posterior.prior_sensitivity import Sensitivity
 
@@ -93,7 +93,7 @@ def ranks(posterior: Posterior, parameters: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def tau_pair(posterior: Posterior, fit: Fit | None = None) -> Figure:
+def tau_pair(posterior: Posterior, fit: Estimates | None = None) -> Figure:
     """Draw standard deviations and correlation of the first two random coefficients against each other."""
     _refuse_no_posterior(posterior)
     if fit is not None:
@@ -119,11 +119,11 @@ def tau_pair(posterior: Posterior, fit: Fit | None = None) -> Figure:
     return figure
 
 
-def _fit_name(fit: Fit) -> str:
+def _fit_name(fit: Estimates) -> str:
     return f"{fit.method}, " + ("the optimum" if fit.algorithm == "exact" else "HLM's stop")
 
 
-def _fitted_sd(fit: Fit) -> dict[str, float]:
+def _fitted_sd(fit: Estimates) -> dict[str, float]:
     """Give standard deviations and correlations of a fit by the names of the summary."""
     names, tau = fit.random_names, np.asarray(fit.tau)
     sd = np.sqrt(np.diag(tau))
@@ -136,7 +136,7 @@ def _fitted_sd(fit: Fit) -> dict[str, float]:
     return known
 
 
-def gamma_forest(posterior: Posterior, fit: Fit | None = None, ax: Axes | None = None) -> Axes:
+def gamma_forest(posterior: Posterior, fit: Estimates | None = None, ax: Axes | None = None) -> Axes:
     """Draw posterior medians and 50 and 95 per cent intervals of the fixed effects, a fit's beside them."""
     _refuse_no_posterior(posterior)
     if fit is not None:
@@ -261,7 +261,7 @@ def sensitivity_forest(
     return figure
 
 
-def figures(posterior: Posterior, fit: Fit | None = None) -> dict[str, Figure]:
+def figures(posterior: Posterior, fit: Estimates | None = None) -> dict[str, Figure]:
     """Draw all figures that suit the model, by name."""
     drawn: dict[str, Any] = {"ranks": ranks(posterior), "gamma": gamma_forest(posterior, fit).figure}
     if len(posterior.model.random) > 1:

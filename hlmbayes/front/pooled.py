@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..faces import Face, record_of, shown
 from ..labels import NamedArray
 from ..many_fits.pooled_fit import (
@@ -23,6 +23,7 @@ from ..many_fits.pooled_fit import (
 )
 from ..many_fits.rubin import PooledTest
 from ..report.pooled import columns_of, pooled_json, pooled_listing
+from .fit import Fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,10 +35,9 @@ class PooledFit(Face):
     __slots__ = ()
     _record: PooledEstimates
 
-    fits: tuple[Any, ...] = shown("fits", "The m fits.")
     names: tuple[str, ...] = shown("names", "Numbers of the data sets, or names of the plausible values.")
     m: int = shown("m", "Number of data sets.")
-    model: Model = shown("model", "The model (of the first plausible value).")
+    model: TwoLevelModel = shown("model", "The model (of the first plausible value).")
     method: str = shown("method", '"REML" or "ML".')
     gamma: NamedArray = shown("gamma", "Fixed effects, averaged.")
     tau: NamedArray = shown("tau", "Covariance matrix of the random effects, averaged.")
@@ -46,6 +46,11 @@ class PooledFit(Face):
     warnings: tuple[str, ...] = shown(
         "warnings", "Warnings of the data sets, with the data sets they are of."
     )
+
+    @property
+    def fits(self) -> tuple[Fit, ...]:
+        """The m fits."""
+        return tuple(Fit(each) for each in self._record.fits)
 
     def fixed_effects(self, robust: bool | str | None = None, *, df: str = "rubin") -> pd.DataFrame:
         """Tabulate the pooled fixed effects: coefficient, se, t_ratio, df, p_value, fmi, riv.
@@ -116,7 +121,7 @@ class PooledFit(Face):
 
 
 def fit_imputed(
-    model: Model,
+    model: TwoLevelModel,
     data: TwoLevelData | Sequence[TwoLevelData],
     *,
     outcomes: str | Sequence[str] = (),
@@ -127,7 +132,7 @@ def fit_imputed(
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : sequence of TwoLevelData, or one where ``outcomes`` are given
         See `hlmbayes.read_imputed`. With ``outcomes`` and several data sets, one outcome each.
     outcomes : sequence of str

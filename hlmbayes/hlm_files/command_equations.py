@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..equations.parts import LogSigma2, Predictor, Term, check_constraints, numbered
 from ..errors import CommandFileError, EquationError
 from .keyword_values import Line
@@ -27,7 +27,7 @@ def read_model(
     sigma: Sequence[Line],
     constraints: Sequence[Line],
     source: DataSource | None,
-) -> tuple[Model, list[str]]:
+) -> tuple[TwoLevelModel, list[str]]:
     """The model of the level1:, level2:, heterol1var: and constrain: lines, and notes on them."""
     level1 = [line for line in equations if line.keyword == "level1"]
     level2 = [line for line in equations if line.keyword == "level2"]
@@ -42,7 +42,7 @@ def read_model(
         known = [gamma.name for c in coefficients for gamma in c.gammas]
         log_sigma2 = _log_sigma2(sigma, source)
         sets = _constraints(constraints, known)
-        return Model.from_parts(outcome, coefficients, log_sigma2, sets), notes
+        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets), notes
     except EquationError as error:
         raise CommandFileError(str(error)) from None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
 from .command_equations import read_model
 from .command_options import NOT_ACTED_ON, Options, ResidualFile, parse_options
@@ -55,7 +55,7 @@ class CommandFile:
         The file as given, for the listing.
     mdm : str
         The data source the first line names ("hsb.mdm"), "" where it names none.
-    model : Model
+    model : TwoLevelModel
     options : Options
     source : DataSource or None
         None only where the data were not looked for.
@@ -68,7 +68,7 @@ class CommandFile:
 
     name: str
     mdm: str
-    model: Model
+    model: TwoLevelModel
     options: Options
     source: DataSource | None
     warnings: tuple[str, ...]

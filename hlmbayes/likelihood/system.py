@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ..errors import EstimationError
 from .design import Design, with_unit_weights
 from .orthonormal import Products, level2_sums
 from .planes import LARGEST_TABLE, Layout, layout
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +29,10 @@ class System:
     ----------
     products : ndarray, shape (q, p + 1, J)
         Z'[D* e]: D* are the columns of Z, then the other columns of D.
-    others : ndarray, shape (p - q, p - q + 1, J)
-        The same products of those other columns with themselves and e.
     root : ndarray, shape (q, p + 1, J)
         [C' B T], the rows of Z* in the triangular factor of [D* e]: C C' = Z*'Z*.
     rest : ndarray, shape (p - q, p - q + 1, J)
-        What they leave of ``others``.
+        What they leave of the products of those other columns with themselves and e.
     own : float
         What each unit's own Z* explains of e'e, altogether.
     level2 : ndarray, shape (u, J)
@@ -58,7 +59,6 @@ class System:
     """
 
     products: np.ndarray
-    others: np.ndarray
     root: np.ndarray
     rest: np.ndarray
     own: float
@@ -86,12 +86,12 @@ class System:
     @property
     def n_random(self) -> int:
         """Number of random coefficients, q."""
-        return self.products.shape[0]
+        return int(self.products.shape[0])
 
     @property
     def n_units(self) -> int:
         """Number of units, J."""
-        return self.level2.shape[1]
+        return int(self.level2.shape[1])
 
     def turned(self, m: np.ndarray) -> System:
         """Give the same system in the columns Z* M instead of Z*, M (q, q)."""
@@ -118,7 +118,7 @@ class System:
         rows, cols = self.layout.pairs_u
         if len(rows) * self.n_units > LARGEST_TABLE:
             return None
-        return self.level2[rows] * self.level2[cols]
+        return np.asarray(self.level2[rows] * self.level2[cols])
 
     def counted(self, planes: np.ndarray, block: slice) -> np.ndarray:
         """Give planes (..., J) of a block of units times the units' sampling weights: what sums add up."""
@@ -129,7 +129,7 @@ class System:
         if self.pairs is not None:
             return self.pairs[:, block]
         rows, cols = self.layout.pairs_u
-        return self.level2[rows, block] * self.level2[cols, block]
+        return np.asarray(self.level2[rows, block] * self.level2[cols, block])
 
     @cached_property
     def columns(self) -> tuple[np.ndarray, ...]:
@@ -144,7 +144,7 @@ class System:
     @property
     def p(self) -> int:
         """Number of level-1 columns."""
-        return self.loading.shape[1]
+        return int(self.loading.shape[1])
 
 
 def standardise(design: Design) -> System:
@@ -177,19 +177,13 @@ def standardise(design: Design) -> System:
     )  # fmt: skip
     if weight is None:
         return system
-    per_unit = {name: rows[name] / weight for name in ("products", "others", "rest")}
+    per_unit = {name: rows[name] / weight for name in ("products", "rest")}
     return replace(system, **per_unit, root=rows["root"] / np.sqrt(weight), unit_weight=weight)
 
 
 def standard_outcome(design: Design, de: np.ndarray, e_scale: float) -> np.ndarray:
     """Give D*'e (p, ...) from D'e (..., p), e in units of ``e_scale``."""
     return np.asarray((design.bases.basis.T / e_scale) @ de.T[design.order])
-
-
-def split_products(dd: np.ndarray, de: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give Z'[D e] (q, p + 1, J) from D'D and D'e, and the same of the columns that are not in Z."""
-    planes = np.concatenate([dd, de[:, None]], axis=1)
-    return planes[:q], planes[q:, q:]
 
 
 def with_rows(system: System, design: Design, products: Products, de: np.ndarray, ee: float) -> System:
@@ -223,17 +217,15 @@ def _of_rows(
     loading: np.ndarray,
 ) -> dict[str, Any]:
     """Put e beside D*'D* and its triangular factors: a System's arrays over units, and X'e."""
-    products, others = split_products(dd, de, len(factor[0]))
-    root, rest = _with_outcome(*factor, de)
+    q = len(factor[0])
+    root, rest = with_outcome(*factor, de)
     xe = loading.reshape(len(loading), len(de) * len(level2)) @ (de @ level2.T).reshape(-1)
     own = float(np.sum(root[:, -1] ** 2))
-    return {
-        "products": products, "others": others, "root": root, "rest": rest, "own": own,
-        "own_xe": xe, "xe": xe,
-    }  # fmt: skip
+    products = np.concatenate([dd[:q], de[:q, None]], axis=1)
+    return {"products": products, "root": root, "rest": rest, "own": own, "own_xe": xe, "xe": xe}
 
 
-def _with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Add e to the triangular factors of the units' D*: its rows of Z*, and D*'e without them."""
     q = len(factor)
     t = np.zeros((q, de.shape[1]))
@@ -242,3 +234,28 @@ def _with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tup
         np.divide(left, factor[k, k], out=t[k], where=factor[k, k] > 0)
     rest = de[q:] - np.einsum("cmj,cj->mj", factor[:, q:], t)
     return np.concatenate([factor, t[:, None]], axis=1), np.concatenate([others, rest[:, None]], axis=1)
+
+
+def unit_variance(system: System) -> float:
+    """Give the level-1 variance 1 in a system's standardised units."""
+    return 1.0 / system.e_scale**2
+
+
+def to_standard(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
+    """Carry (tau, sigma2) of the data to (Theta, sigma2) in standardised units."""
+    s2 = sigma2 / system.e_scale**2
+    half = np.linalg.solve(system.to_tau, tau)
+    return np.linalg.solve(system.to_tau, half.T) / s2, s2
+
+
+def to_data(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
+    """Carry standardised (tau, sigma2) to the units of the data."""
+    scaled = system.to_tau @ tau @ system.to_tau.T
+    return 0.5 * (scaled + scaled.T), sigma2 * system.e_scale**2
+
+
+def data_scale(system: System, reml: bool) -> float:
+    """Give what standardising the data takes off -2 log-likelihood."""
+    value = 2.0 * system.n * np.log(system.e_scale)
+    # gamma_scale is e_scale / (scale of X's columns)
+    return float(value - 2.0 * reml * np.log(system.gamma_scale).sum())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..data.two_level import TwoLevelData
-    from ..equations.model import Model
+    from ..equations.model import TwoLevelModel
     from ..posterior.posterior import Posterior
 
 
@@ -88,7 +88,7 @@ class PooledPosterior:
 
 
 def sample_imputed(
-    model: Model,
+    model: TwoLevelModel,
     data: TwoLevelData | Sequence[TwoLevelData],
     *,
     outcomes: str | Sequence[str] = (),
@@ -99,7 +99,7 @@ def sample_imputed(
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data, outcomes
         As `hlmbayes.fit_imputed`.
     seed : int, optional

@@ -12,12 +12,10 @@ import numpy as np
 
 from ..data.imputed import check_same, named
 from ..data.two_level import TwoLevelData
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError, HypothesisError
 from ..estimation.estimate import fit as fit_one
-from ..estimation.fit import Fit
-from ..estimation.hlm_path import data_scale, to_standard
-from ..estimation.weights import refuse_weighted
+from ..estimation.estimates import Estimates
 from ..inference.compare import compare
 from ..inference.hlm_tables import fixed_df, variance_standard_errors
 from ..inference.hypotheses import (
@@ -29,24 +27,26 @@ from ..inference.hypotheses import (
     refuse_singular,
 )
 from ..labels import NamedArray
+from ..laws.law import Need
 from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
 from ..likelihood.symmetric import semidefinite_root
+from ..likelihood.system import data_scale, to_standard
 from .rubin import Pooled, PooledTest, d1, d3, pool, pooled_covariance
 
 LARGE = 500_000  # rows of all data sets together, from which threads are faster
 
 
 def fit_each(
-    pairs: Sequence[tuple[str, Model, TwoLevelData]], workers: int | None = None, **options: Any
+    pairs: Sequence[tuple[str, TwoLevelModel, TwoLevelData]], workers: int | None = None, **options: Any
 ) -> PooledEstimates:
     """Fit the model of every data set of `model_and_data`; see `hlmbayes.fit_imputed`."""
     if pairs[0][1].log_sigma2:
         raise EstimationError("an equation for log(sigma2) cannot be pooled over imputed data: take it out")
 
-    def run(k: int) -> Fit:
+    def run(k: int) -> Estimates:
         name, each, sets = pairs[k]
-        fitted: Fit = named(name, lambda: fit_one(each, sets, **options))
+        fitted: Estimates = named(name, lambda: fit_one(each, sets, **options))
         return fitted
 
     if workers is None:
@@ -62,8 +62,8 @@ def fit_each(
 
 
 def model_and_data(
-    model: Model, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...]
-) -> list[tuple[str, Model, TwoLevelData]]:
+    model: TwoLevelModel, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...]
+) -> list[tuple[str, TwoLevelModel, TwoLevelData]]:
     """Give the name, the model and the data of each fit."""
     if isinstance(data, TwoLevelData):
         if len(outcomes) < 2:
@@ -82,12 +82,12 @@ def model_and_data(
     return list(zip(names, models, sets, strict=True))
 
 
-def with_outcome(model: Model, outcome: str) -> Model:
+def with_outcome(model: TwoLevelModel, outcome: str) -> TwoLevelModel:
     """Return the model with another outcome."""
-    return Model.from_parts(outcome, model.coefficients, model.log_sigma2, model.constraints)
+    return model.from_parts(outcome, model.coefficients, model.log_sigma2, model.constraints)
 
 
-def _check_rows(fits: Sequence[Fit]) -> None:
+def _check_rows(fits: Sequence[Estimates]) -> None:
     """Raise where missing values that are left make the data sets differ."""
     first = fits[0].design.moments
     for k, fit in enumerate(fits[1:], 2):
@@ -106,12 +106,12 @@ class PooledEstimates:
 
     Attributes
     ----------
-    fits : tuple of m Fit
+    fits : tuple of m Estimates
     names : tuple of m str
         Numbers of the data sets, or names of the plausible values.
     """
 
-    fits: tuple[Fit, ...]
+    fits: tuple[Estimates, ...]
     names: tuple[str, ...]
 
     @property
@@ -120,7 +120,7 @@ class PooledEstimates:
         return len(self.fits)
 
     @property
-    def model(self) -> Model:
+    def model(self) -> TwoLevelModel:
         """The model (of the first plausible value)."""
         return self.fits[0].model
 
@@ -166,7 +166,7 @@ class PooledEstimates:
 
 def covariances(pooled: PooledEstimates, robust: bool | str | None) -> np.ndarray:
     """Give the covariance matrices of the free fixed effects, (m, F, F); by default robust with weights."""
-    kind = covariance_kind(pooled.fits[0].weighted_kind == "sampling" if robust is None else robust)
+    kind = covariance_kind(pooled.fits[0].counting.pseudo if robust is None else robust)
     return np.array([free_covariance(f, kind) for f in pooled.fits])
 
 
@@ -209,7 +209,7 @@ def pooled_comparison(one: PooledEstimates, other: PooledEstimates) -> PooledTes
     if one.names != other.names:
         raise HypothesisError(f"the models were fitted to different data sets: {one.names} and {other.names}")
     for a, b in zip(one.fits, other.fits, strict=True):
-        refuse_weighted(a, "a test of deviances", "sampling")
+        a.require("a test of deviances", Need.LIKELIHOOD)
         if "REML" in (a.method, b.method):
             raise HypothesisError('D3 compares full likelihoods: fit both models with method="ML"')
         compare(a, b)  # refuses what cannot be compared
@@ -227,12 +227,11 @@ def _deviances_at_pooled(pooled: PooledEstimates) -> np.ndarray:
     return np.array([deviance_at(fit, gamma, tau, sigma2) for fit in pooled.fits])
 
 
-def deviance_at(fit: Fit, gamma: np.ndarray, tau: np.ndarray, sigma2: float) -> float:
+def deviance_at(fit: Estimates, gamma: np.ndarray, tau: np.ndarray, sigma2: float) -> float:
     """Give -2 log-likelihood (ML) of a fit's data at any parameters, ``gamma`` the free fixed effects."""
     system, design = fit.system, fit.design
     theta, s2 = to_standard(system, tau, sigma2)
     at = evaluate(system, semidefinite_root(theta))
     best = criterion(system, at, False, sigma2=s2).value + data_scale(system, False)
     away = (gamma - design.gamma_ols) / system.gamma_scale - at.delta
-    log_weights = 0.0 if fit.weighting is None else fit.weighting.log_weights
-    return float(best + away @ at.information_times(away) / s2 - log_weights)
+    return float(best + away @ at.information_times(away) / s2 - fit.law.log_precision)

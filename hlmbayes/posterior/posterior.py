@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import container
 from ..arguments import seed_or_new
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
 from ..priors.priors import Priors
 from ..sampling.sampling import Settings, checked, draw, finish, target_for
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..density.conditional import Draws
     from ..density.target import Target
     from ..diagnostics.checks import Checks
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from .convergence import Convergence
 
 CI_PROB = 0.95
@@ -33,7 +33,7 @@ CI_KIND: Literal["eti"] = "eti"  # equal-tailed: the same whatever the scale
 
 
 def sample(
-    model: Model,
+    model: TwoLevelModel,
     data: Any,
     *,
     priors: Priors | None = None,
@@ -50,7 +50,7 @@ def sample(
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
     priors : Priors, optional
         Weakly informative defaults where left out; `Priors.describe` says them in words.
@@ -95,7 +95,7 @@ def sample(
     return posterior.warn()
 
 
-def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> Any:
+def build(model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> Any:
     """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`."""
     from ..sampling.pymc_model import build as build_pymc
 
@@ -110,7 +110,7 @@ class Posterior:
     ----------
     data : xarray.DataTree
         An ArviZ container; the layout is in `hlmbayes.container`.
-    model : Model
+    model : TwoLevelModel
     priors : Priors
     settings : Settings
         Sampler, seed, draws, chains.
@@ -119,7 +119,7 @@ class Posterior:
     """
 
     data: xr.DataTree
-    model: Model
+    model: TwoLevelModel
     priors: Priors
     settings: Settings
     rows: Any = None
@@ -150,7 +150,7 @@ class Posterior:
         """The density that was sampled, rebuilt from the moments where this came from a file."""
         return self.target_of(self.model, self.priors)
 
-    def target_of(self, model: Model, priors: Priors) -> Target:
+    def target_of(self, model: TwoLevelModel, priors: Priors) -> Target:
         """Give the density of a model on the moments this posterior carries."""
         moments = container.moments_from(self.data["moments"])
         return target_for(model, moments, priors, groups=container.groups_from(self.data))
@@ -192,7 +192,7 @@ class Posterior:
 
         return summary(self, ci_prob, ci_kind)
 
-    def compare(self, fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
+    def compare(self, fit: Estimates, ci_prob: float = CI_PROB) -> pd.DataFrame:
         """Tabulate a fit beside the posterior: estimate, se, mean, median, sd, interval, shift, overlap."""
         from .summaries import compare
 
@@ -283,7 +283,7 @@ class Posterior:
         """Read what `save` wrote."""
         data = container.read(path)
         settings = Settings(**json.loads(data.attrs["settings"]))
-        return cls(data, Model(data.attrs["model"]), Priors.from_json(data.attrs["priors"]), settings)
+        return cls(data, TwoLevelModel(data.attrs["model"]), Priors.from_json(data.attrs["priors"]), settings)
 
     def rerun(self, **changes: Any) -> Posterior:
         """Draw again from the moments the posterior carries: the same draws, or with changed settings.

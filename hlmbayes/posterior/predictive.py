@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ..density.target import Target
-    from ..equations.model import Model
+    from ..equations.model import TwoLevelModel
+    from ..likelihood.rows import Rows
     from ..priors.priors import Priors
-    from ..residuals.rows import Rows
     from .posterior import Posterior
 
 
@@ -54,7 +54,7 @@ def with_log_likelihood(posterior: Posterior, by: Literal["unit", "row"]) -> Pos
 
 
 def _rows(posterior: Posterior) -> Rows:
-    from ..residuals.rows import rows_of
+    from ..likelihood.rows import rows_of
 
     if posterior.rows is None:
         raise SamplingError("this needs the level-1 rows, and the posterior was made from moments or a file")
@@ -143,13 +143,13 @@ def _new_rows(rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator)
 
 
 def prior_predictive(
-    model: Model, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int | None = None
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int | None = None
 ) -> xr.DataTree:
     """Draw parameters and the units' means from the prior, before the data are seen.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
         Their predictors are used, and the scales of default priors come from them.
     priors : Priors, optional
@@ -189,7 +189,7 @@ def prior_predictive(
     return tree
 
 
-def _prior_predictive(target: Target, model: Model, data: Any, draws: int, seed: int | None) -> xr.DataTree:
+def _prior_predictive(target: Target, model: TwoLevelModel, data: Any, draws: int, seed: int | None) -> xr.DataTree:
     """Draw them, for a target that is known to have proper priors."""
     from ..sampling.sampling import observed, posterior_values
 

@@ -21,7 +21,7 @@ from .summaries import bounds, interval, scalars
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..equations.model import Model
+    from ..equations.model import TwoLevelModel
     from ..priors.priors import Priors
     from .posterior import Posterior
 
@@ -93,12 +93,12 @@ class Sensitivity:
         return f"Sensitivity to {len(self.posteriors)} priors\n{table}"
 
 
-def sensitivity(model: Model, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
+def sensitivity(model: TwoLevelModel, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
     """Draw from the posterior under each of several priors.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
     priors : mapping of name to Priors
         The first is the one the others are compared with.

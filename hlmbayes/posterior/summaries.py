@@ -13,7 +13,7 @@ from ..errors import SamplingError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from .posterior import Posterior
 
 
@@ -94,7 +94,7 @@ def diagnostics(values: np.ndarray) -> dict[str, float]:
     }
 
 
-def compare(posterior: Posterior, fit: Fit, ci_prob: float) -> pd.DataFrame:
+def compare(posterior: Posterior, fit: Estimates, ci_prob: float) -> pd.DataFrame:
     """Tabulate a fit beside the posterior; see `Posterior.compare`.
 
     ``shift``: posterior median minus estimate, in posterior sds. ``overlap``: area common to the
@@ -124,7 +124,7 @@ def compare(posterior: Posterior, fit: Fit, ci_prob: float) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index(estimates, name="parameter"))
 
 
-def refuse_other_model(posterior: Posterior, fit: Fit) -> None:
+def refuse_other_model(posterior: Posterior, fit: Estimates) -> None:
     """Raise where a fit is none, or not of the posterior's model: its parameters mean something else then."""
     if not hasattr(fit, "gamma_free"):
         raise SamplingError(f"a Fit is wanted beside the posterior, got {type(fit).__name__}")
@@ -135,7 +135,7 @@ def refuse_other_model(posterior: Posterior, fit: Fit) -> None:
         )
 
 
-def fit_scalars(fit: Fit) -> dict[str, tuple[float, float]]:
+def fit_scalars(fit: Estimates) -> dict[str, tuple[float, float]]:
     """Give estimate and standard error of a fit's parameters, by the names of `scalars`."""
     se = np.sqrt(np.diag(fit.vcov))
     result = {name: (float(v), float(s)) for (name, v), s in zip(fit.gamma.items(), se, strict=True)}

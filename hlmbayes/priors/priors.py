@@ -18,8 +18,8 @@ import numpy as np
 
 from ..equations.parts import matching_gammas
 from ..errors import SamplingError
-from ..estimation.heterogeneous import Groups
 from ..likelihood.design import Design
+from ..likelihood.row_groups import Groups
 from .distributions import (
     FAMILIES,
     LKJ,

@@ -9,51 +9,50 @@ the tables (`specification`, `remarks`, `hlm_p_values`); `text` (`layout`, `note
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import EstimationError
 from ..estimation.estimate import fit as estimate
+from ..estimation.estimates import Estimates
+from ..laws.counting import ONCE
 from . import collect, html, json_text, text
 from .tables import Tables
 
-if TYPE_CHECKING:
-    from ..estimation.fit import Fit
 
-
-def report_tables(fit: Fit, **run: Any) -> Tables:
+def report_tables(fit: Estimates, **run: Any) -> Tables:
     """Return the values a report of `fit` prints, the exact optimum beside HLM's answer.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     **run
         Fields of `hlmbayes.report.collect.Run`: title, full_output, ...
     """
     return collect.tables(fit, replace(collect.Run(), **run), companion(fit))
 
 
-def companion(fit: Fit) -> Fit | None:
+def companion(fit: Estimates) -> Estimates | None:
     """Return the exact fit of the same model and data; None where `fit` is exact or it cannot be had."""
     if fit.algorithm == "exact":
         return None
-    data = fit.design.moments if fit.weighting is not None or fit.data is None else fit.data
+    data = fit.design.moments if fit.data is None or fit.counting != ONCE else fit.data
     try:
         return estimate(fit.model, data, method=fit.method)
     except EstimationError:
         return None
 
 
-def listing(fit: Fit, **run: Any) -> str:
+def listing(fit: Estimates, **run: Any) -> str:
     """Return HLM's listing as text."""
     return text.listing(report_tables(fit, **run))
 
 
-def to_json(fit: Fit, **run: Any) -> str:
+def to_json(fit: Estimates, **run: Any) -> str:
     """Return the results as JSON text."""
     return json_text.text(report_tables(fit, **run))
 
 
-def to_html(fit: Fit, *, whole_page: bool = True, **run: Any) -> str:
+def to_html(fit: Estimates, *, whole_page: bool = True, **run: Any) -> str:
     """Return the results as an HTML page, or as the part of one that a notebook shows."""
     found = report_tables(fit, **run)
     return html.page(found) if whole_page else html.fragment(found)

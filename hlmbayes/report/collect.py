@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
-from ..inference.hlm_tables import fixed_df, fixed_effects, variance_components
+from ..inference.hlm_tables import (
+    fixed_df,
+    fixed_effects,
+    reliability,
+    variance_components,
+    variance_standard_errors,
+)
 from ..inference.least_squares import (
     least_squares,
     loglik_on_hlms_constant,
@@ -16,6 +22,7 @@ from ..inference.least_squares import (
     unit_regressions,
     unweighted,
 )
+from ..laws.log_linear import EstimatedLogLinear
 from .hlm_p_values import chi2_p_value, t_p_value, z_p_value
 from .remarks import odd_p_values, remarks
 from .tables import (
@@ -43,8 +50,8 @@ from .tables import (
 )
 
 if TYPE_CHECKING:
-    from ..equations.model import Coefficient, Model
-    from ..estimation.fit import Fit
+    from ..equations.model import Coefficient, TwoLevelModel
+    from ..estimation.estimates import Estimates
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +74,22 @@ class Run:
     notes: tuple[NoteGroup, ...] = field(default=())
 
 
-def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tables:
+def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = None) -> Tables:
     """Return everything a listing of `fit` prints.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     run : Run, optional
         Names of files, title, tests and warnings of the run.
-    optimum : Fit, optional
+    optimum : Estimates, optional
         The exact fit of the same model to the same data by the same method: it is compared with `fit`.
     """
     run = run or Run()
     rows, robust = _fixed(fit, robust=False), _fixed(fit, robust=True)
     components = _variance_components(fit)
     q, varying = fit.design.n_random, _heterogeneity(fit)
+    se_tau, se_sigma2 = variance_standard_errors(fit)
     return Tables(
         header=header_of(fit, run),
         stop_line=_stop_line(fit),
@@ -89,7 +97,7 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         sigma2=float(fit.sigma2),
         tau=_matrix(fit.components.tau),
         tau_corr=_matrix(np.asarray(fit.tau_corr)),
-        reliability=tuple(float(v) for v in fit.reliability()),
+        reliability=tuple(float(v) for v in reliability(fit)),
         loglik=float(fit.loglik),
         fixed=rows,
         fixed_robust=robust,
@@ -98,8 +106,8 @@ def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tabl
         n_parameters=fit.n_parameters,
         algorithm=cast(Literal["hlm", "exact"], fit.algorithm),
         converged=fit.converged,
-        se_sigma2=None if fit.weighted_kind == "variance known" else float(fit.se_sigma2),
-        se_tau=_matrix(np.asarray(fit.se_tau)) if q else None,
+        se_sigma2=None if fit.law.n_parameters == 0 else float(se_sigma2),
+        se_tau=_matrix(se_tau) if q else None,
         n_units_full_rank=int(fit.design.full_rank.sum()),
         unit_regressions=_unit_regressions(fit, run.ols_units),
         average_ols=_average_ols(fit),
@@ -135,7 +143,7 @@ def _tests(run: Run, varying: Heterogeneity | None) -> dict[str, ChiSquare | Alp
     return found
 
 
-def level1_terms(model: Model) -> tuple[Level1Term, ...]:
+def level1_terms(model: TwoLevelModel) -> tuple[Level1Term, ...]:
     """Return the model's coefficients under HLM's names."""
     return tuple(_level1_term(c) for c in model.coefficients)
 
@@ -155,7 +163,7 @@ def _level1_term(coefficient: Coefficient) -> Level1Term:
     )
 
 
-def header_of(fit: Fit, run: Run) -> Header:
+def header_of(fit: Estimates, run: Run) -> Header:
     """Return what a report says of the model and the run."""
     model, n_dropped = fit.model, fit.design.moments.n_dropped
     return Header(
@@ -171,30 +179,25 @@ def header_of(fit: Fit, run: Run) -> Header:
         command_file=run.command_file,
         output_file=run.output_file,
         constraints=tuple(tuple(name.upper() for name in names) for names in model.constraints),
-        sigma2_variables=model.log_sigma2.variables if model.log_sigma2 else (),
-        heterogeneous=fit.variance_model is not None,
+        sigma2_variables=model.variance_variables,
+        heterogeneous=not fit.law.one_sigma2,
         equations=tuple(model.equations().splitlines()),
         mixed=model.mixed(),
         weights=_weights(fit) if run.weights == NO_WEIGHTS else run.weights,
     )
 
 
-def _weights(fit: Fit) -> tuple[Weight, ...]:
+def _weights(fit: Estimates) -> tuple[Weight, ...]:
     """Return HLM's table of weights: design weights of both levels, and the known level-1 variance."""
-    weighting = fit.weighting
-    if weighting is None:
-        return NO_WEIGHTS
-    if weighting.kind in ("precision", "variance known"):
-        return (Weight("Level 1"), Weight("Level 2"), Weight("Precision", weighting.level1))
-    normalized = weighting.scaling in ("hlm", "size")
+    counting, (first, second) = fit.counting, fit.counting.normalized
     return (
-        Weight("Level 1", weighting.level1, normalized),
-        Weight("Level 2", weighting.level2, weighting.scaling == "hlm"),
-        Weight("Precision"),
+        Weight("Level 1", counting.level1, first),
+        Weight("Level 2", counting.level2, second),
+        Weight("Precision", next(iter(fit.law.columns), None)),
     )
 
 
-def _stop_line(fit: Fit) -> str:
+def _stop_line(fit: Estimates) -> str:
     reason = fit.stop_reason
     return reason if reason.startswith("Iterations") else f"Iterations stopped ({reason})"
 
@@ -203,7 +206,7 @@ def _matrix(values: np.ndarray) -> Matrix:
     return tuple(tuple(float(v) for v in row) for row in np.asarray(values))
 
 
-def shown(model: Model) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
+def shown(model: TwoLevelModel) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
     """Return the gammas HLM lists (of a constrained set the first) with whether they are constrained."""
     order = {name: k for k, name in enumerate(model.gamma_names)}
     firsts = {min(names, key=order.__getitem__) for names in model.constraints}
@@ -216,7 +219,7 @@ def shown(model: Model) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
     )
 
 
-def _fixed(fit: Fit, *, robust: bool) -> tuple[FixedRow, ...]:
+def _fixed(fit: Estimates, *, robust: bool) -> tuple[FixedRow, ...]:
     rows = {row.name: row for row in fixed_effects(fit, robust=robust)}
     return tuple(
         FixedRow(
@@ -236,7 +239,7 @@ def _fixed(fit: Fit, *, robust: bool) -> tuple[FixedRow, ...]:
     )
 
 
-def _rows_of(fit: Fit, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tuple[FixedRow, ...]:
+def _rows_of(fit: Estimates, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tuple[FixedRow, ...]:
     """Return a table of fixed effects for estimates that are not the final ones."""
     position = {name: k for k, name in enumerate(fit.model.gamma_names)}
     rows = []
@@ -262,7 +265,7 @@ def _rows_of(fit: Fit, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tu
     return tuple(rows)
 
 
-def _least_squares(fit: Fit) -> LeastSquares:
+def _least_squares(fit: Estimates) -> LeastSquares:
     ols = least_squares(fit)
     df = [ols.df] * len(ols.gamma)
     n_parameters = 1 + (fit.design.n_fixed if fit.method == "ML" else 0)
@@ -275,7 +278,7 @@ def _least_squares(fit: Fit) -> LeastSquares:
     )
 
 
-def _start(fit: Fit, rows: tuple[FixedRow, ...]) -> StartingValues | None:
+def _start(fit: Estimates, rows: tuple[FixedRow, ...]) -> StartingValues | None:
     if fit.start is None:
         return None
     tau, raw = fit.start.tau, fit.start.tau_raw
@@ -289,7 +292,7 @@ def _start(fit: Fit, rows: tuple[FixedRow, ...]) -> StartingValues | None:
     )
 
 
-def _variance_components(fit: Fit) -> tuple[VarianceRow, ...]:
+def _variance_components(fit: Estimates) -> tuple[VarianceRow, ...]:
     terms = [term for term in level1_terms(fit.model) if term.random]
     found = variance_components(fit)
     rows = [
@@ -309,9 +312,9 @@ def _variance_components(fit: Fit) -> tuple[VarianceRow, ...]:
     return tuple(rows)
 
 
-def _heterogeneity(fit: Fit) -> Heterogeneity | None:
-    found = fit.variance_model
-    if found is None:
+def _heterogeneity(fit: Estimates) -> Heterogeneity | None:
+    found = fit.law
+    if not isinstance(found, EstimatedLogLinear):
         return None
     names = ("INTRCPT1", *found.variables)
     alphas = tuple(
@@ -339,20 +342,20 @@ def _heterogeneity(fit: Fit) -> Heterogeneity | None:
 FAR_OUT = 1e-6
 
 
-def _approximate(fit: Fit, p: float) -> bool:
+def _approximate(fit: Estimates, p: float) -> bool:
     """Tell whether the listing prints HLM's own approximation instead of the accurate p-value."""
     return fit.algorithm == "hlm" and p >= FAR_OUT  # not where p is nan
 
 
-def _t_text(fit: Fit, t: float, df: float, p: float) -> str:
+def _t_text(fit: Estimates, t: float, df: float, p: float) -> str:
     return p_text(t_p_value(t, df) if _approximate(fit, p) else p)
 
 
-def _z_text(fit: Fit, z: float, p: float) -> str:
+def _z_text(fit: Estimates, z: float, p: float) -> str:
     return p_text(z_p_value(z) if _approximate(fit, p) else p)
 
 
-def chi_square(chi2: float, df: float, fit: Fit, decimals: int | None = None) -> ChiSquare:
+def chi_square(chi2: float, df: float, fit: Estimates, decimals: int | None = None) -> ChiSquare:
     """Return a chi-square test; a negative chi-square (deviances in the wrong order) has p = 1.
 
     `decimals` of the printed p-value are those of a hypothesis test; None: HLM's usual form.
@@ -364,7 +367,7 @@ def chi_square(chi2: float, df: float, fit: Fit, decimals: int | None = None) ->
     return ChiSquare(chi2, df, p, text)
 
 
-def _unit_regressions(fit: Fit, most: int) -> tuple[UnitRegression, ...]:
+def _unit_regressions(fit: Estimates, most: int) -> tuple[UnitRegression, ...]:
     """Return the OLS regressions of the first `most` units, those without full rank left out, as HLM does."""
     if most <= 0 or not fit.design.n_random:
         return ()
@@ -383,21 +386,20 @@ def _unit_name(unit: object) -> str:
     return str(unit)
 
 
-def _average_ols(fit: Fit) -> tuple[float, ...]:
+def _average_ols(fit: Estimates) -> tuple[float, ...]:
     ok = fit.design.full_rank
     if not fit.design.n_random or not ok.any():
         return ()
     return tuple(float(v) for v in unit_regressions(unweighted(fit)[0])[ok].mean(axis=0))
 
 
-def _optimum(fit: Fit, exact: Fit) -> Optimum:
+def _optimum(fit: Estimates, exact: Estimates) -> Optimum:
     deviance = -2.0 * loglik_on_hlms_constant(exact)
     rows = [OptimumRow("Deviance", float(fit.deviance), deviance)]
-    if fit.variance_model is None or exact.variance_model is None:
+    if fit.law.one_sigma2:
         rows.append(OptimumRow("Sigma_squared", float(fit.sigma2), float(exact.sigma2)))
-    else:
-        pairs = zip(fit.variance_model.alpha, exact.variance_model.alpha, strict=True)
-        rows += [OptimumRow(f"alpha{k}", float(a), float(b)) for k, (a, b) in enumerate(pairs)]
+    pairs = zip(fit.law.alphas, exact.law.alphas, strict=True)
+    rows += [OptimumRow(f"alpha{k}", a.estimate, b.estimate) for k, (a, b) in enumerate(pairs)]
     names = [term.variable for term in level1_terms(fit.model) if term.random]
     for a, first in enumerate(names):
         for b, second in enumerate(names[: a + 1]):

@@ -41,7 +41,7 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
         f"  {first.n_rows} level-1 records in {first.n_units} level-2 units in each of them",
         "",
     ]
-    if first.weighted_kind != "sampling":
+    if not first.counting.pseudo:
         lines += _fixed(pooled, False, "Final estimation of fixed effects, averaged:")
     lines += _fixed(
         pooled, True, "Final estimation of fixed effects, averaged (with robust standard errors):"

@@ -16,7 +16,7 @@ from .tables import NoteGroup
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from ..posterior.posterior import Posterior
 
 HEADS = {
@@ -50,7 +50,7 @@ def _heading(posterior: Posterior) -> str:
     return f"The posterior: {chains}{settings.draws} draws, sampler {sampler}, seed {settings.seed}"
 
 
-def _compared(posterior: Posterior, fit: Fit) -> pd.DataFrame:
+def _compared(posterior: Posterior, fit: Estimates) -> pd.DataFrame:
     return posterior.compare(fit).drop(columns=["mean"])  # it stands in the summary
 
 
@@ -78,7 +78,7 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
 # ----------------------------------------------------------------------------- text
 
 
-def as_text(posterior: Posterior, fit: Fit) -> str:
+def as_text(posterior: Posterior, fit: Estimates) -> str:
     """Return the report as text."""
     parts = {
         MODEL: posterior.model.equations(),
@@ -109,7 +109,7 @@ def _text_table(frame: pd.DataFrame) -> str:
 # ----------------------------------------------------------------------------- JSON
 
 
-def as_json(posterior: Posterior, fit: Fit) -> str:
+def as_json(posterior: Posterior, fit: Estimates) -> str:
     """Return summary, comparison, priors and settings as JSON; nan as null."""
     result: dict[str, Any] = {
         "model": posterior.model.equations(),
@@ -127,7 +127,7 @@ def as_json(posterior: Posterior, fit: Fit) -> str:
 # ----------------------------------------------------------------------------- page
 
 
-def page(posterior: Posterior, fit: Fit, figures: Mapping[str, bytes]) -> str:
+def page(posterior: Posterior, fit: Estimates, figures: Mapping[str, bytes]) -> str:
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
     from .collect import Run, header_of
 

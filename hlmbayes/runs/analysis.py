@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import CommandFileError
-from ..estimation.fit import Fit
+from ..estimation.estimates import Estimates
 from ..hlm_files.command_options import Options
 from ..report import html, json_text, report_tables, text
 from ..report.remarks import fit_warnings
@@ -30,7 +30,7 @@ from .outputs import (
 class Analysis:
     """A fitted job: its estimates, the tables of a report, and what to say besides."""
 
-    fit: Fit
+    fit: Estimates
     tables: Tables
     said: tuple[Said, ...]
 
@@ -76,7 +76,7 @@ def analyse(
     return Analysis(fit, tables, said)
 
 
-def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:
+def job_tables(job: Job, fit: Estimates, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:
     """Return the tables of a fitted job, its tests included."""
     asked = asked_tests(fit, job.options)
     return report_tables(
@@ -91,7 +91,7 @@ def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple
     )
 
 
-def _went_on(options: Options, fit: Fit) -> tuple[NoteGroup, ...]:
+def _went_on(options: Options, fit: Estimates) -> tuple[NoteGroup, ...]:
     """Say that there were more iterations than the header has for their maximum."""
     limit = options.max_iterations
     if not options.keep_going or fit.iterations <= limit or fit.algorithm != "hlm":

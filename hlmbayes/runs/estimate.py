@@ -10,7 +10,7 @@ from ..data.two_level import TwoLevelData, read
 from ..data.weights import Weights
 from ..errors import HLMWarning
 from ..estimation.estimate import fit
-from ..estimation.fit import Fit
+from ..estimation.estimates import Estimates
 from ..hlm_files.command_options import Options
 from ..hlm_files.short_names import with_short_names
 from .jobs import Job
@@ -44,7 +44,7 @@ def _with_short_names(job: Job, data: TwoLevelData) -> TwoLevelData:
     return with_short_names(data, level1, level2)
 
 
-def fit_job(job: Job, data: TwoLevelData) -> Fit:
+def fit_job(job: Job, data: TwoLevelData) -> Estimates:
     """Estimate the job's model as its options say."""
     return fit(job.model, data, algorithm=job.algorithm, **fit_options(job.options))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..data.reading import READERS
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
 from ..hlm_files.command_file import has_equations_of_hlm, read_command_file
 from ..hlm_files.command_options import Options
@@ -25,7 +25,7 @@ class Job:
     is what was read; ``folder`` is that of a command file, None for equations.
     """
 
-    model: Model
+    model: TwoLevelModel
     options: Options
     source: DataSource
     name: str
@@ -86,7 +86,7 @@ def job_from_equations(
     id: str | None = None,
 ) -> Job:
     """Make a job of equations and data files."""
-    model = Model(text)
+    model = TwoLevelModel(text)
     if level1 is None:
         raise CommandFileError(
             "equations do not say where the data are: add --level1 FILE, --level2 FILE if the level-2 "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..errors import HLMError, OutputError
-from ..estimation.fit import Fit
+from ..estimation.estimates import Estimates
 from ..figures.figure_set import Drawn, draw_all
 from ..hlm_files.command_options import Options, ResidualFile
 from ..residuals.files import check_target, write_residuals
@@ -105,7 +105,7 @@ def check_folder(folder: str) -> None:
 
 
 def write_residual_files(
-    fit: Fit, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
+    fit: Estimates, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the residual files; say what is where, and which could not be had, a sentence each.
 
@@ -132,7 +132,7 @@ def write_residual_files(
     return tuple(said), tuple(failed)
 
 
-def write_figures(fit: Fit, folder: str) -> Drawn:
+def write_figures(fit: Estimates, folder: str) -> Drawn:
     """Draw every figure that fits the model into a folder, which is made if need be.
 
     Raises

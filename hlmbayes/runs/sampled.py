@@ -13,9 +13,10 @@ from typing import Any
 
 from ..errors import CommandFileError
 from ..estimation.estimate import fit
-from ..estimation.fit import Fit
+from ..estimation.estimates import Estimates
+from ..faces import record_of
+from ..front.posterior import Posterior, sample
 from ..hlm_files.command_options import Options
-from ..posterior.posterior import Posterior
 from ..priors.priors import Priors
 from ..report.posterior_report import as_json, as_text, page
 from .estimate import heard, read_data
@@ -28,7 +29,7 @@ class Sampled:
     """A job's posterior, its REML fit, and what to say besides."""
 
     posterior: Posterior
-    fit: Fit
+    fit: Estimates
     said: tuple[Said, ...]
 
     @cached_property
@@ -40,7 +41,7 @@ class Sampled:
         from ..figures.posterior_plots import figures
 
         drawn = {}
-        for name, figure in figures(self.posterior, self.fit).items():
+        for name, figure in figures(record_of(self.posterior), self.fit).items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png")
             plt.close(figure)
@@ -55,15 +56,15 @@ class Sampled:
 
     def text(self) -> str:
         """Return priors, summary, verdict and comparison as text."""
-        return as_text(self.posterior, self.fit)
+        return as_text(record_of(self.posterior), self.fit)
 
     def json(self) -> str:
         """Return the results as JSON."""
-        return as_json(self.posterior, self.fit)
+        return as_json(record_of(self.posterior), self.fit)
 
     def html(self) -> str:
         """Return the results and the figures as a page."""
-        return page(self.posterior, self.fit, self.figures)
+        return page(record_of(self.posterior), self.fit, self.figures)
 
 
 def sample_job(
@@ -96,7 +97,7 @@ def sample_job(
     # PyMC's remarks are for its users; what matters of them is in the verdict
     logging.getLogger("pymc").addFilter(lambda record: record.levelno >= logging.ERROR)
     (estimates, posterior), messages = heard(
-        lambda: (fit(job.model, data), job.model.sample(data, priors=priors, **settings))
+        lambda: (fit(job.model, data), sample(job.model, data, priors=priors, **settings))
     )
     warned, left_out = (*job.warnings, *messages), (*job.not_done, *_left_out(job.options))
     said = (*(Said("warning", s) for s in warned), *(Said("left out", s) for s in left_out))

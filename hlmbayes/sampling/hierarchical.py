@@ -18,12 +18,12 @@ from ..unit_moments.record import Moments
 from .sampling import Settings, VarianceDraws, arrange, keeps_effects, target_for
 
 if TYPE_CHECKING:
-    from ..equations.model import Model
+    from ..equations.model import TwoLevelModel
     from ..posterior.posterior import Posterior
     from ..priors.priors import Priors
 
 
-def sample_rows(model: Model, data: Any, priors: Priors, settings: Settings) -> Posterior:
+def sample_rows(model: TwoLevelModel, data: Any, priors: Priors, settings: Settings) -> Posterior:
     """Sample the non-centred model on rows; see `hlmbayes.posterior.posterior.sample`.
 
     Raises

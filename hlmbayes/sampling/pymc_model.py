@@ -22,23 +22,23 @@ from .. import container
 from ..density.marginal import fixed_gamma
 from ..density.prior_density import correlation_shapes
 from ..density.target import Target, build_target
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..estimation.estimate import check_size, moments_for
-from ..estimation.heterogeneous import groups_of
-from ..likelihood.design import build_design
+from ..likelihood.build_design import build_design
+from ..likelihood.row_groups import groups_of
+from ..likelihood.rows import Rows, rows_of
 from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseGamma, SdPrior
 from ..priors.priors import Priors, ResolvedPriors, resolve
-from ..residuals.rows import Rows, rows_of
 from ..unit_moments.record import Moments
 
 
-def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
+def build(model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
     """Give the model as a PyMC model.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
     priors : Priors, optional
     marginal : bool
@@ -64,14 +64,14 @@ def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bo
         if model.log_sigma2 is not None:
             raise SamplingError("log(sigma2) depends on variables: the PyMC model needs marginal=False")
         target = build_target(design, resolved)
-        with pm.Model(coords=known) as result:
+        with pm.TwoLevelModel(coords=known) as result:
             gamma, factor = _gamma(resolved, design.free), _factor(resolved)
             sigma = _sd("sigma", resolved.sigma)
             pm.Potential("likelihood", MarginalLikelihood(target)(gamma, factor, sigma)[0])
         return result
     if rows is None:
         raise SamplingError("marginal=False needs the level-1 rows, and these are moments")
-    with pm.Model(coords={**known, "row": np.arange(len(rows.y))}) as result:
+    with pm.TwoLevelModel(coords={**known, "row": np.arange(len(rows.y))}) as result:
         _on_rows(rows, resolved, design.free)
     return result
 
@@ -180,7 +180,7 @@ def _wishart_factor(priors: ResolvedPriors, q: int) -> Any:
     return pt.linalg.inv(pt.dot(pt.as_tensor(root), a)).T
 
 
-class MarginalLikelihood(Op):
+class MarginalLikelihood(Op):  # type: ignore[misc]
     """log p(y | gamma, tau, sigma) and its gradients in gamma (F,), a root of tau (q, q) and sigma."""
 
     __props__ = ("target",)
@@ -207,7 +207,7 @@ class MarginalLikelihood(Op):
         return [cotangents[0] * gradient for gradient in outputs[1:]]
 
 
-@numba_funcify.register(MarginalLikelihood)
+@numba_funcify.register(MarginalLikelihood)  # type: ignore[untyped-decorator]
 def _in_object_mode(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
     """Let compiled graphs call `perform`; PyTensor would do the same with a warning."""
     with warnings.catch_warnings():

@@ -16,11 +16,11 @@ from ..density.conditional import Draws, Effects, coefficients, complete, draw_e
 from ..density.coordinates import unpack
 from ..density.prior_density import full_log_prior
 from ..density.target import Target, build_target
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
 from ..estimation.estimate import check_size, moments_for
-from ..estimation.heterogeneous import Groups, groups_of
-from ..likelihood.design import build_design
+from ..likelihood.build_design import build_design
+from ..likelihood.row_groups import Groups, groups_of
 from ..priors.priors import Priors, resolve
 from ..unit_moments.record import Moments
 from .direct import KHAT_LIMIT, find_proposal, matched, resample, weigh
@@ -84,7 +84,7 @@ def checked(settings: Settings) -> Settings:
     return found
 
 
-def target_for(model: Model, data: Any, priors: Priors | None, *, groups: Groups | None = None) -> Target:
+def target_for(model: TwoLevelModel, data: Any, priors: Priors | None, *, groups: Groups | None = None) -> Target:
     """Join model, data and priors; ``groups`` of rows where data are moments and log(sigma2) varies in units.
 
     Raises
