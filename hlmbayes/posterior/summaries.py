@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .. import container
-from ..arguments import check_level
+from ..arguments import check_prob
 from ..errors import SamplingError
 from ..inference.plausible import middle_of
 from ..inference.same_data import refuse_different_rows
@@ -208,7 +208,7 @@ def plausible_range(
     import pandas as pd
     from scipy.special import ndtri
 
-    check_level(level)
+    check_prob(level)
     weights, _ = middle_of(posterior.model, posterior.target.design, coefficient, at)
     middle = sum(weight * posterior[name].ravel() for name, weight in weights.items())
     reach = ndtri(0.5 + level / 2) * posterior[f"sd[{coefficient.strip().lower()}]"].ravel()

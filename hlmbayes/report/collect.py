@@ -18,7 +18,6 @@ from ..inference.least_squares import (
     unit_regressions,
     unweighted,
 )
-from ..laws.law import Need
 from ..laws.log_linear import EstimatedLogLinear
 from .hlm_p_values import chi2_p_value, t_p_value, z_p_value
 from .remarks import odd_p_values, remarks
@@ -103,7 +102,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         n_parameters=fit.n_parameters,
         algorithm=cast(Literal["hlm", "exact"], fit.algorithm),
         converged=fit.converged,
-        se_sigma2=se_sigma2 if fit.has(Need.ESTIMATED_SIGMA2) else None,
+        se_sigma2=None if fit.law.n_parameters == 0 else float(se_sigma2),
         se_tau=_matrix(se_tau) if q else None,
         n_units_full_rank=int(fit.design.full_rank.sum()),
         unit_regressions=_unit_regressions(fit, run.ols_units),
@@ -186,11 +185,11 @@ def header_of(fit: Estimates, run: Run) -> Header:
 
 def _weights(fit: Estimates) -> tuple[Weight, ...]:
     """Return HLM's table of weights: design weights of both levels, and the known level-1 variance."""
-    counting = fit.counting
+    counting, (first, second) = fit.counting, fit.counting.normalized
     return (
-        Weight("Level 1", counting.level1, counting.normalized[0]),
-        Weight("Level 2", counting.level2, counting.normalized[1]),
-        Weight("Precision", *fit.law.columns[:1]),
+        Weight("Level 1", counting.level1, first),
+        Weight("Level 2", counting.level2, second),
+        Weight("Precision", next(iter(fit.law.columns), None)),
     )
 
 

@@ -26,7 +26,7 @@ def remarks(
         _warnings("read this before using the numbers", (*fit_warnings(fit), *warnings)),
         _warnings("asked for and not done", not_done),
         NoteGroup("Data", _data(fit)),
-        _weights(fit),
+        *(NoteGroup(p.heading, (p.sentence,)) for p in (fit.law, fit.counting) if p.sentence),
         NoteGroup("Estimation", _estimation(fit)),
         _small_numbers(fit, rows),
     ]
@@ -36,11 +36,6 @@ def remarks(
 def _warnings(heading: str, texts: Iterable[str]) -> NoteGroup | None:
     sentences = tuple(_sentence(text) for text in texts)
     return NoteGroup(heading, sentences, warning=True) if sentences else None
-
-
-def _weights(fit: Estimates) -> NoteGroup | None:
-    said = [part for part in (fit.counting, fit.law) if part.sentence]
-    return NoteGroup(said[0].heading, tuple(part.sentence for part in said)) if said else None
 
 
 def fit_warnings(fit: Estimates) -> tuple[str, ...]:
@@ -95,7 +90,7 @@ def _some(ids: np.ndarray) -> str:
 
 
 def _estimation(fit: Estimates) -> tuple[str, ...]:
-    if fit.start is None and (fit.law.without_path(0) or fit.counting.without_path(0)):
+    if fit.start is None and (fit.law.without_path(fit.n_rows) or fit.counting.without_path(fit.n_rows)):
         pseudo = "pseudo-" if fit.counting.pseudo else ""
         return (f"Algorithm: exact. The tables are at the optimum of the {fit.method} {pseudo}likelihood.",)
     if fit.start is None:
