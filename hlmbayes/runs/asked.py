@@ -15,7 +15,8 @@ from ..inference.compare import compare_stored
 from ..inference.hypotheses import p_text as p_words
 from ..inference.hypotheses import wald
 from ..inference.least_squares import loglik_on_hlms_constant
-from ..report.collect import chi_square, shown
+from ..report.collect import chi_square
+from ..report.header import shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
 
 if TYPE_CHECKING:
