@@ -129,7 +129,7 @@ def as_json(posterior: Posterior, fit: Estimates) -> str:
 
 def page(posterior: Posterior, fit: Estimates, figures: Mapping[str, bytes]) -> str:
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
-    from .collect import Run, header_of
+    from .header import Run, header_of
 
     priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
     title = _title(posterior)
