@@ -15,6 +15,7 @@ from hlmbayes.estimation.hlm_path import positive_definite, starting_values
 from hlmbayes.likelihood.own_regressions import unit_ols
 from tests.dense import dense
 from tests.small import model, small
+from hlmbayes.faces import record_of
 
 TABLES = json.loads((Path(__file__).parents[1] / "oracles" / "hlm608_tables.json").read_text())
 REML = [name for name, table in TABLES.items() if table["method"] == "REML"]
@@ -76,7 +77,7 @@ def test_model_based_standard_errors_have_the_sigma2_that_leaves(printed_fit) ->
     expected = {row["gamma"].lower(): row["se"] for row in printed["fixed"]}
     se = se.loc[~se.index.duplicated() & se.index.isin(list(expected))]
     assert dict(se.round(6)) == expected
-    np.testing.assert_allclose(fit.vcov_printed, fit.vcov_free * fit.sigma2 / fit.entering.sigma2, rtol=1e-12)
+    np.testing.assert_allclose(record_of(fit).vcov_printed, record_of(fit).vcov_free * fit.sigma2 / record_of(fit).entering.sigma2, rtol=1e-12)
 
 
 def test_variance_components(printed_fit) -> None:
@@ -92,7 +93,7 @@ def test_variance_components(printed_fit) -> None:
 
 
 def test_starting_values_of_model_4() -> None:
-    start = starting_values(fitted("model4_intercepts_slopes").design, reml=True)
+    start = starting_values(record_of(fitted("model4_intercepts_slopes")).design, reml=True)
     np.testing.assert_allclose([start.tau_raw[0, 0], start.tau_raw[1, 0], start.tau_raw[1, 1]],
                                [2.56964, 0.28026, -0.01614], atol=1e-5)  # fmt: skip
     assert start.tau[1, 1] == pytest.approx(0.43223, abs=1e-5)
@@ -109,7 +110,7 @@ def test_the_first_likelihoods_of_model_4() -> None:
 
 def test_units_without_full_rank_are_kept_but_not_counted() -> None:
     fit = fitted("random_only")
-    assert fit.design.full_rank.sum() == 123
+    assert record_of(fit).design.full_rank.sum() == 123
     assert fit.n_units == 160
     table = fit.variance_components()
     np.testing.assert_array_equal(table["df"].iloc[:3], [120, 123, 120])
@@ -120,12 +121,12 @@ def test_unit_ols_equals_a_regression_in_each_unit(name: str) -> None:
     source, m = small(11), model(name)
     fit = m.fit(source.data(), method="ML")
     rows = dense(m, source.columns, source.unit, source.level2)
-    e = rows.y - rows.X @ fit.design.gamma_ols
-    b, inverse, rss, df = unit_ols(fit.design)
+    e = rows.y - rows.X @ record_of(fit).design.gamma_ols
+    b, inverse, rss, df = unit_ols(record_of(fit).design)
     for j in range(rows.n_units):
         z = rows.Z[rows.unit == j]
-        assert fit.design.full_rank[j] == (np.linalg.matrix_rank(z) == z.shape[1])
-        if fit.design.full_rank[j]:
+        assert record_of(fit).design.full_rank[j] == (np.linalg.matrix_rank(z) == z.shape[1])
+        if record_of(fit).design.full_rank[j]:
             expected = np.linalg.lstsq(z, e[rows.unit == j])[0]
             np.testing.assert_allclose(b[j], expected, atol=1e-9)
             np.testing.assert_allclose(inverse[j], np.linalg.inv(z.T @ z), rtol=1e-8, atol=1e-12)

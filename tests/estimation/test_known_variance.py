@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
 from hlmbayes.errors import DataError, EstimationError, HypothesisError
+from hlmbayes.faces import record_of
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 CASES = json.loads((ORACLES / "metafor.json").read_text())["cases"]
@@ -214,7 +215,7 @@ def test_what_known_variances_cannot_give_is_refused():
             hlm.read(frame.assign(v=frame["v"].where(frame.index != 2, 0.0)), id="study"), variance_known="v"
         )
     with pytest.raises(DataError, match="weights need the rows"):
-        model.fit(fit.design.moments, variance_known="v")
+        model.fit(record_of(fit).design.moments, variance_known="v")
     with pytest.raises(EstimationError, match="fit effect exactly"):
         case("bcg_ablat")[0].fit(hlm.read(frame.iloc[:2], id="study"), variance_known="v")
     with pytest.raises(EstimationError, match="single row"):

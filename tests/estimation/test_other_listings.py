@@ -26,6 +26,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes import Fit
 from hlmbayes.likelihood.own_regressions import unit_ols
+from hlmbayes.faces import record_of
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 PRINTED = json.loads((ORACLES / "hlm_listings.json").read_text())
@@ -109,7 +110,7 @@ def test_iterations_likelihood_and_counts(case) -> None:
     _, printed, fit = case
     assert fit.converged
     counts = {"iteration": fit.iterations, "n_parameters": fit.n_parameters}
-    counts["full_rank"] = int(fit.design.full_rank.sum())
+    counts["full_rank"] = int(record_of(fit).design.full_rank.sum())
     assert {k: counts[k] for k in counts if k in printed} == {k: printed[k] for k in counts if k in printed}
     for key in ("loglik", "deviance"):
         assert key not in printed or agrees(getattr(fit, key), printed[key])
@@ -170,8 +171,8 @@ def test_ols_of_units_with_four_coefficients() -> None:
     printed = PRINTED["level1_ols"]
     model = hlm.Model("\n".join(printed["equations"]))
     fit = model.fit(hlm.datasets.hsb(), algorithm="hlm", max_iterations=1)
-    b = unit_ols(fit.design)[0] + fit.design.level1_coefficients(fit.design.gamma_ols)
-    at = {str(unit): k for k, unit in enumerate(fit.design.moments.unit_ids)}
+    b = unit_ols(record_of(fit).design)[0] + record_of(fit).design.level1_coefficients(record_of(fit).design.gamma_ols)
+    at = {str(unit): k for k, unit in enumerate(record_of(fit).design.moments.unit_ids)}
     for unit, row in printed["units"].items():
         assert all(agrees(v, p) for v, p in zip(b[at[unit]], row, strict=True))
 

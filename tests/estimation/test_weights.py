@@ -22,6 +22,7 @@ from hlmbayes.inference.sandwich import (
     unit_pieces,
     unit_scores_all,
 )
+from hlmbayes.faces import record_of
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 ORACLE = json.loads((ORACLES / "weights.json").read_text())
@@ -85,7 +86,7 @@ def test_each_scaling_is_the_maximum_of_the_weighted_likelihood(data, name):
     assert fit.sigma2 == pytest.approx(wanted["sigma2"], abs=1e-9)
     assert fit.vcov == pytest.approx(np.array(wanted["model_vcov_gamma"]), abs=1e-9)
     assert fit.vcov_robust == pytest.approx(np.array(wanted["robust_vcov_gamma_tau_known"]), abs=1e-9)
-    assert sandwich(fit) == pytest.approx(np.array(wanted["sandwich_all"]), rel=1e-6, abs=1e-8)
+    assert sandwich(record_of(fit)) == pytest.approx(np.array(wanted["sandwich_all"]), rel=1e-6, abs=1e-8)
 
 
 def test_standard_errors_of_the_variances_are_the_sandwichs(data):
@@ -105,13 +106,13 @@ def test_singular_tau(data):
     assert np.asarray(fit.tau) == pytest.approx(np.array(wanted["tau"]), abs=1e-6)
     assert fit.vcov_robust == pytest.approx(np.array(wanted["robust_vcov_gamma_tau_known"]), rel=1e-5)
     assert np.isnan(np.asarray(fit.se_tau)).all()
-    f = fit.design.n_fixed
-    assert sandwich(fit)[:f, :f] == pytest.approx(fit.vcov_robust)
+    f = record_of(fit).design.n_fixed
+    assert sandwich(record_of(fit))[:f, :f] == pytest.approx(fit.vcov_robust)
 
 
 def loglik_at(fit, parameters):
     """Log pseudo-likelihood of every unit at (gamma, tau00, tau10, tau11, sigma2), dense, unit by unit."""
-    data, f = fit.data, fit.design.n_fixed
+    data, f = fit.data, record_of(fit).design.n_fixed
     t00, t10, t11, s2 = parameters[f:]
     w, _ = scaled(data.unit, data.level1_column("w1"), data.level2_column("w2"), "size")
     total = []
@@ -131,12 +132,12 @@ def loglik_at(fit, parameters):
 
 def test_scores_and_information_are_the_derivatives_of_the_dense_likelihood(data):
     fit = MODEL.fit(data, weights=Weights("w1", "w2", "size"))
-    pieces, weight = unit_pieces(fit), fit.design.moments.unit_weight
-    at = np.concatenate([fit.gamma_free, np.asarray(fit.tau)[np.tril_indices(2)], [fit.sigma2]])
+    pieces, weight = unit_pieces(record_of(fit)), record_of(fit).design.moments.unit_weight
+    at = np.concatenate([record_of(fit).gamma_free, np.asarray(fit.tau)[np.tril_indices(2)], [fit.sigma2]])
     steps = np.eye(len(at)) * 1e-4
     numeric = np.column_stack([(loglik_at(fit, at + h) - loglik_at(fit, at - h)) / 2e-4 for h in steps])
-    inverse = np.linalg.inv(to_data(fit))
-    assert unit_scores_all(fit, pieces) @ inverse == pytest.approx(numeric, abs=1e-5)
+    inverse = np.linalg.inv(to_data(record_of(fit)))
+    assert unit_scores_all(record_of(fit), pieces) @ inverse == pytest.approx(numeric, abs=1e-5)
     hessian = np.array(
         [
             [
@@ -153,7 +154,7 @@ def test_scores_and_information_are_the_derivatives_of_the_dense_likelihood(data
             for a in steps * 10
         ]
     )
-    information = inverse.T @ observed_information_all(fit, pieces, weight) @ inverse
+    information = inverse.T @ observed_information_all(record_of(fit), pieces, weight) @ inverse
     assert information == pytest.approx(-hessian, rel=1e-3, abs=1e-3)
 
 
@@ -224,7 +225,7 @@ def test_multiplying_all_level2_weights_changes_the_deviance_only(frame, data, s
     assert moved.deviance == pytest.approx(factor * fit.deviance)
     assert np.asarray(moved.tau) == pytest.approx(np.asarray(fit.tau))
     assert moved.vcov_robust == pytest.approx(fit.vcov_robust)
-    assert sandwich(moved) == pytest.approx(sandwich(fit))
+    assert sandwich(record_of(moved)) == pytest.approx(sandwich(record_of(fit)))
 
 
 def test_total_weights_are_divided_by_the_level2_weight(frame, data):
@@ -244,21 +245,21 @@ def test_scaling_is_over_the_rows_analysed(frame, data):
     more = pd.concat([frame, frame.assign(y=np.nan)], ignore_index=True)
     fit = MODEL.fit(hlm.read(more, id="id"), weights=Weights("w1", "w2"))
     assert_same(fit, MODEL.fit(data, weights=Weights("w1", "w2")))
-    assert fit.design.moments.n_dropped == len(frame)
+    assert record_of(fit).design.moments.n_dropped == len(frame)
 
 
 def test_weights_in_moments_are_not_forgotten(data):
     fit = MODEL.fit(data, weights=Weights("w1", "w2"))
-    again = MODEL.fit(fit.design.moments, method="REML")
+    again = MODEL.fit(record_of(fit).design.moments, method="REML")
     assert again.method == "ML"
     assert_same(again, fit, 1e-12)
     assert again.se_sigma2 == pytest.approx(fit.se_sigma2)
     assert again.fixed_effects()["se"].to_numpy() == pytest.approx(fit.fixed_effects(robust=True)["se"])
     assert "REML was asked for" in again.warnings[0]
     rows_only = MODEL.fit(data, weights=Weights("w1", scaling="none"))
-    moments = dataclasses.replace(rows_only.design.moments, unit_weight=None)
+    moments = dataclasses.replace(record_of(rows_only).design.moments, unit_weight=None)
     assert_same(MODEL.fit(moments), rows_only, 1e-9)
-    assert MODEL.fit(moments).weighted_kind == "sampling"
+    assert record_of(MODEL.fit(moments)).weighted_kind == "sampling"
     with pytest.raises(SamplingError, match="no posterior"):
         MODEL.sample(moments)
 
@@ -299,7 +300,7 @@ def test_what_a_pseudo_likelihood_cannot_give_is_refused(data):
         lambda: fit.fixed_effects(robust="CR2"),
         lambda: fit.fixed_effects(df="satterthwaite"),
         fit.homogeneity,
-        lambda: intervals(fit),
+        lambda: intervals(record_of(fit)),
         lambda: fit.bootstrap(10),
     ):
         with pytest.raises(HypothesisError, match="not available for this fit: with sampling weights"):

@@ -13,14 +13,15 @@ from hlmbayes.errors import EstimationError, HypothesisError
 from hlmbayes.inference.bootstrap import Simulator, bootstrap, estimate
 from tests.dense import dense, x_blocks
 from tests.small import MODELS, model, small
+from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("name", ["slopes", "random only", "no intercept", "constrained"])
 def test_simulated_moments_are_possible_moments(name: str) -> None:
     # e is the OLS residual again: X'e = 0 and every unit's e'e is at least what D explains of it
     fit = model(name).fit(small(81, n_units=14).data())
-    simulate = Simulator(fit.design, fit.components.tau, fit.sigma2)
-    drawn = simulate.draw(np.random.default_rng(1), fit.gamma_free)
+    simulate = Simulator(record_of(fit).design, record_of(fit).components.tau, fit.sigma2)
+    drawn = simulate.draw(np.random.default_rng(1), record_of(fit).gamma_free)
     x = x_blocks(drawn)
     np.testing.assert_allclose(np.einsum("jpf,jp->f", x, drawn.de), 0.0, atol=1e-9)
     explained = np.einsum("ja,jab,jb->j", drawn.de, np.linalg.pinv(drawn.dd, hermitian=True), drawn.de)
@@ -34,11 +35,11 @@ def test_simulated_moments_have_the_mean_and_covariance_of_simulated_rows() -> N
     fit = m.fit(source.data())
     rows = dense(m, source.columns, source.unit, source.level2)
     tau, sigma2 = np.array([[2.0, 0.5], [0.5, 1.0]]), 1.5
-    simulate = Simulator(fit.design, tau, sigma2)
+    simulate = Simulator(record_of(fit).design, tau, sigma2)
     rng = np.random.default_rng(2)
     n = 6_000
     draws = np.array(
-        [np.append(d.de.ravel(), d.ee) for d in (simulate.draw(rng, fit.gamma_free) for _ in range(n))]
+        [np.append(d.de.ravel(), d.ee) for d in (simulate.draw(rng, record_of(fit).gamma_free) for _ in range(n))]
     )
     # rows: e = (I - H) N(0, V), H the OLS projection; then D'e and e'e by unit
     hat = np.eye(len(rows.y)) - rows.X @ np.linalg.pinv(rows.X)
@@ -56,9 +57,9 @@ def test_simulated_moments_have_the_mean_and_covariance_of_simulated_rows() -> N
 
 def test_the_estimates_are_those_of_the_simulated_design() -> None:
     fit = model("slopes").fit(small(83, n_units=14, sd=1.5).data())
-    gamma, tau, sigma2, singular = estimate(fit.design, True)
-    np.testing.assert_allclose(gamma, fit.gamma_free, rtol=1e-9)
-    np.testing.assert_allclose(tau, fit.components.tau, rtol=1e-9)
+    gamma, tau, sigma2, singular = estimate(record_of(fit).design, True)
+    np.testing.assert_allclose(gamma, record_of(fit).gamma_free, rtol=1e-9)
+    np.testing.assert_allclose(tau, record_of(fit).components.tau, rtol=1e-9)
     assert sigma2 == pytest.approx(fit.sigma2)
     assert singular == bool(fit.boundary)
 
@@ -120,7 +121,7 @@ def test_failures_are_counted_and_no_result_is_said(monkeypatch: pytest.MonkeyPa
         return original(design, reml)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "estimate", sometimes)
-    found = bootstrap(fit, 9, seed=1)
+    found = bootstrap(record_of(fit), 9, seed=1)
     assert (found.n, found.n_failed) == (6, 3)
     assert "3 further ones could not be estimated" in str(found)
 
@@ -129,14 +130,14 @@ def test_failures_are_counted_and_no_result_is_said(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(module, "estimate", never)
     with pytest.raises(HypothesisError, match="none of the simulated data sets"):
-        bootstrap(fit, 3, seed=1)
+        bootstrap(record_of(fit), 3, seed=1)
 
 
 def test_what_cannot_be_simulated_is_refused() -> None:
     fit = model("means").fit(small(86).data())
     with pytest.raises(HypothesisError, match="at least 2, got 1"):
         fit.bootstrap(1)
-    weighted = replace(fit, design=replace(fit.design, n=fit.design.n * 1.5))
+    weighted = replace(fit, design=replace(record_of(fit).design, n=record_of(fit).design.n * 1.5))
     with pytest.raises(HypothesisError, match="weights"):
         weighted.bootstrap(5)
     noisy = replace(fit, model=Model(str(fit.model) + "\nlog(sigma2) = a0 + a1*d"))

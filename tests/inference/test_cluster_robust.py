@@ -17,6 +17,7 @@ from hlmbayes.inference.covariances import CR2
 from tests.dense import Dense, dense
 from tests.inference.test_small_sample import ORACLES, case_data
 from tests.small import MODELS, model, small
+from hlmbayes.faces import record_of
 
 CASES: dict[str, Any] = json.loads((Path(ORACLES) / "clubsandwich.json").read_text(encoding="utf-8"))["cases"]
 
@@ -52,7 +53,7 @@ def power(a: np.ndarray) -> np.ndarray:
 
 def dense_cr2(rows: Dense, fit: Fit) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]:
     """CR2 covariance, A_j V_j^-1 X_j, (I - H) Var (I - H)', M from the definition."""
-    v = rows.v(fit.components.tau, fit.sigma2)
+    v = rows.v(record_of(fit).components.tau, fit.sigma2)
     vi = np.linalg.inv(v)
     m = np.linalg.inv(rows.X.T @ vi @ rows.X)
     residual = rows.y - rows.X @ (m @ rows.X.T @ vi @ rows.y)
@@ -76,7 +77,7 @@ def test_cr2_equals_its_definition(name: str) -> None:
     fit = m.fit(source.data())
     rows = dense(m, source.columns, source.unit, source.level2)
     expected, loads, covariance, bread = dense_cr2(rows, fit)
-    parts = cr2(fit)
+    parts = cr2(record_of(fit))
     np.testing.assert_allclose(CR2().matrix(fit), expected, rtol=1e-6, atol=1e-9)
     assert cr2(fit) is parts
     for f in range(len(bread)):
@@ -107,7 +108,7 @@ def test_hotelling_df_equals_brute_force_and_ignores_the_choice_of_rows() -> Non
         for s in range(2)
         for t in range(2)
     )
-    assert hotelling_df(cr2(fit), contrast) == pytest.approx(6.0 / total, rel=1e-6)
+    assert hotelling_df(record_of(cr2(reco)rd_of(fit)), contrast) == pytest.approx(6.0 / total, rel=1e-6)
     turned = np.array([[2.0, 1.0], [-1.0, 3.0]]) @ contrast
     assert hotelling_df(cr2(fit), turned) == pytest.approx(6.0 / total, rel=1e-6)
 

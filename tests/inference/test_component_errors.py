@@ -16,6 +16,7 @@ from hlmbayes.inference.component_errors import (
 )
 from tests.dense import dense
 from tests.small import model, small
+from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("method", ["REML", "ML"])
@@ -24,7 +25,7 @@ def test_information_of_the_variances_is_in_the_units_of_the_data(name: str, met
     source, m = small(13, n_units=25, sd=2.0), model(name)
     fit = m.fit(source.data(), method=method)
     rows = dense(m, source.columns, source.unit, source.level2)
-    p = rows.p_matrix(fit.components.tau, fit.sigma2, method == "REML")
+    p = rows.p_matrix(record_of(fit).components.tau, fit.sigma2, method == "REML")
     same, q = np.equal.outer(rows.unit, rows.unit), rows.Z.shape[1]
     derivatives = []
     for a in range(q):
@@ -34,10 +35,10 @@ def test_information_of_the_variances_is_in_the_units_of_the_data(name: str, met
             derivatives.append(same * (rows.Z @ d @ rows.Z.T))
     derivatives.append(np.eye(len(p)))
     expected = np.array([[0.5 * np.trace(p @ a @ p @ b) for b in derivatives] for a in derivatives])
-    jacobian = to_data_jacobian(fit.system)
-    got, wanted = components_information(fit), jacobian.T @ expected @ jacobian
+    jacobian = to_data_jacobian(record_of(fit).system)
+    got, wanted = components_information(record_of(fit)), jacobian.T @ expected @ jacobian
     np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-8 * np.abs(wanted).max())
-    np.testing.assert_allclose(components_covariance(fit), np.linalg.inv(expected), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(components_covariance(record_of(fit)), np.linalg.inv(expected), rtol=1e-6, atol=1e-8)
 
 
 def test_on_the_boundary_there_is_no_standard_error_of_tau() -> None:

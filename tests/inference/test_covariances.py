@@ -11,6 +11,7 @@ from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.covariances import CR0, CR1, CR2, ModelBased, covariance_kind, table_kind
 from hlmbayes.inference.kept import once_per_fit
 from tests.small import model, small
+from hlmbayes.faces import record_of
 
 
 def test_the_table_says_which_standard_errors_and_degrees_of_freedom_it_has() -> None:
@@ -53,7 +54,7 @@ def test_what_users_write_becomes_a_kind() -> None:
     assert covariance_kind("CR1") == CR1()
     assert covariance_kind("CR2") == CR2(small=True)
     fit = model("slopes").fit(small(16, n_units=20, sd=1.5).data())
-    assert table_kind(fit, None, None) == table_kind(fit, False, "hlm") == ModelBased()
+    assert table_kind(record_of(fit), None, None) == table_kind(record_of(fit), False, "hlm") == ModelBased()
     assert table_kind(fit, "CR2", "hlm") == CR2(small=False)
     units = fit.n_units
     np.testing.assert_allclose(CR1().matrix(fit), CR0().matrix(fit) * units / (units - 1), rtol=1e-13)

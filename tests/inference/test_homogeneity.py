@@ -12,6 +12,7 @@ from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.homogeneity import unit_residuals
 from tests.dense import dense
 from tests.small import MODELS, model, small
+from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -19,13 +20,13 @@ def test_unit_residuals_equal_row_by_row_regressions(name: str) -> None:
     source, m = small(51, n_units=15, sd=1.5), model(name)
     fit = m.fit(source.data())
     rows = dense(m, source.columns, source.unit, source.level2)
-    rss, f = unit_residuals(fit)
+    rss, f = unit_residuals(record_of(fit))
     assert np.isfinite(rss).sum() > 5
     for j in range(fit.n_units):
         at = rows.unit == j
-        r = rows.y[at] - rows.X[at] @ fit.gamma_free
+        r = rows.y[at] - rows.X[at] @ record_of(fit).gamma_free
         r = r - rows.Z[at] @ np.linalg.lstsq(rows.Z[at], r)[0]
-        assert np.isfinite(rss[j]) == (fit.design.full_rank[j] and f[j] > 0)
+        assert np.isfinite(rss[j]) == (record_of(fit).design.full_rank[j] and f[j] > 0)
         if np.isfinite(rss[j]):
             assert rss[j] == pytest.approx(r @ r, rel=1e-7)
         assert f[j] == at.sum() - rows.Z.shape[1]
@@ -99,10 +100,10 @@ def test_a_model_of_the_variances_is_taken_out_first() -> None:
         for more in ("", "\nlog(sigma2) = a0 + a1*d")
     )
     assert "divided by the level-1 standard deviations" in str(noisy.homogeneity())
-    rss, f = unit_residuals(noisy)
+    rss, f = unit_residuals(record_of(noisy))
     rows = dense(noisy.model, source.columns, source.unit, source.level2)
     sigma = np.exp(
-        0.5 * (noisy.variance_model.alpha[0] + noisy.variance_model.alpha[1] * source.columns["d"])
+        0.5 * (record_of(noisy).variance_model.alpha[0] + record_of(noisy).variance_model.alpha[1] * source.columns["d"])
     )
     for j in np.flatnonzero(np.isfinite(rss)):
         at = rows.unit == j

@@ -15,6 +15,7 @@ from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.hypotheses import contrast_matrix
 from tests.dense import dense
 from tests.small import Small, model, small
+from hlmbayes.faces import record_of
 
 SOURCE = small(3, n_units=16, sd=1.5)
 
@@ -30,7 +31,7 @@ def test_wald_equals_dense(name: str, robust: bool) -> None:
     m = model(name)
     fit = m.fit(SOURCE.data())
     rows = dense(m, SOURCE.columns, SOURCE.unit, SOURCE.level2)
-    vi = np.linalg.inv(rows.v(fit.components.tau, fit.sigma2))
+    vi = np.linalg.inv(rows.v(record_of(fit).components.tau, fit.sigma2))
     covariance = np.linalg.inv(rows.X.T @ vi @ rows.X)
     gamma = covariance @ rows.X.T @ vi @ rows.y
     if robust:
@@ -40,7 +41,7 @@ def test_wald_equals_dense(name: str, robust: bool) -> None:
     free = np.random.default_rng(2).normal(size=(2, len(gamma)))
     # a constrained effect's weight may sit on any one of the gammas that share it
     contrast = np.zeros((2, len(m.gamma_names)))
-    contrast[:, [list(fit.design.free).index(f) for f in range(len(gamma))]] = free
+    contrast[:, [list(record_of(fit).design.free).index(f) for f in range(len(gamma))]] = free
     expected = free @ gamma @ np.linalg.solve(free @ covariance @ free.T, free @ gamma)
     test = fit.wald(contrast, robust=robust)
     assert test.chi2 == pytest.approx(expected, rel=1e-7)

@@ -9,6 +9,7 @@ import hlmbayes as hlm
 from hlmbayes import Fit
 from hlmbayes.diagnostics.predictions import predict
 from hlmbayes.inference.least_squares import least_squares
+from hlmbayes.faces import record_of
 
 RNG = np.random.default_rng(0)
 J, N = 20, 8
@@ -101,7 +102,7 @@ def test_nor_where_the_level1_variance_depends_on_variables(shift: dict) -> None
     found = []
     for at in ({}, shift):
         fit = made(SLOPE + "\nlog(sigma2) = a0 + a1*t", **at)
-        found.append([fit.se_tau[1, 1], fit.tau[1, 1], *fit.variance_model.alpha, *fit.variance_model.se])
+        found.append([fit.se_tau[1, 1], fit.tau[1, 1], *record_of(fit).variance_model.alpha, *record_of(fit).variance_model.se])
     np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
 
 
@@ -110,7 +111,7 @@ def test_nor_do_tests_of_combinations_and_ols() -> None:
     at = {"g00": 1.0, "g01": 1e3, "g10": 1e3, "g11": 1e6}
     for options in ({}, {"robust": False}, {"robust": "CR2"}, {"df": "kenward-roger"}):
         assert there.wald(at, **options).chi2 == pytest.approx(here.wald("g00", **options).chi2, rel=1e-6)
-    ols, moved = least_squares(here), least_squares(there)
+    ols, moved = least_squares(record_of(here)), least_squares(record_of(there))
     np.testing.assert_allclose(moved.se[3], ols.se[3], rtol=1e-8)
     np.testing.assert_allclose(moved.se_robust[3], ols.se_robust[3], rtol=1e-8)
     assert moved.loglik == pytest.approx(ols.loglik, abs=1e-7)

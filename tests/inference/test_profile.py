@@ -18,6 +18,7 @@ from hlmbayes.inference.profile import intervals
 from tests.dense import dense
 from tests.inference.test_small_sample import case_data
 from tests.small import MODELS, model, small
+from hlmbayes.faces import record_of
 
 FILE = Path(__file__).parents[1] / "oracles" / "profile.json"
 CASES: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))["cases"]
@@ -35,7 +36,7 @@ def test_intervals_equal_the_dense_ones(name: str, method: str) -> None:
     fit = Model("\n".join(case["equations"])).fit(
         case_data("small" if "small" in name else name), method=method
     )
-    found = by_name(intervals(fit))
+    found = by_name(intervals(record_of(fit)))
     for key, expected in case[method]["intervals"].items():
         mine = found[NAMES[key]]
         np.testing.assert_allclose(
@@ -78,7 +79,7 @@ def test_a_correlation_limit_is_where_the_dense_profile_says() -> None:
     level2 = {"w": np.array([table["w"][unit == j][0] for j in range(unit.max() + 1)])}
     rows = dense(m, {"y": table["y"], "x": table["x"]}, unit, level2)
     fit = m.fit(case_data("small"), method="ML")
-    low = by_name(intervals(fit))["corr[b1,b0]"].low
+    low = by_name(intervals(record_of(fit)))["corr[b1,b0]"].low
     cut = fit.deviance + 3.841458820694124
     assert deviance_at_correlation(rows, low, False) == pytest.approx(cut, abs=1e-4)
     assert deviance_at_correlation(rows, -0.6, False) > cut
@@ -117,7 +118,7 @@ def test_three_random_coefficients_by_brute_force() -> None:
 @pytest.mark.parametrize("name", list(MODELS))
 def test_intervals_hold_their_estimates_on_the_boundary_too(name: str, seed: int) -> None:
     fit = model(name).fit(small(seed, n_units=20, sd=0.0).data())
-    for i in intervals(fit):
+    for i in intervals(record_of(fit)):
         if i.method == "not available":
             assert np.isnan(i.estimate)
             continue
@@ -129,16 +130,16 @@ def test_intervals_hold_their_estimates_on_the_boundary_too(name: str, seed: int
 
 def test_hlm_path_has_the_intervals_of_its_likelihood() -> None:
     data = small(73, n_units=40, sd=1.5).data()
-    a, b = (intervals(model("slopes").fit(data, algorithm=name)) for name in ("exact", "hlm"))
+    a, b = (intervals(record_of(model("slopes").fit(data, algorithm=name))) for name in ("exact", "hlm"))
     for x, y in zip(a, b, strict=True):
         assert [x.low, x.high] == pytest.approx([y.low, y.high], rel=1e-5, abs=1e-7)
 
 
 def test_intervals_follow_the_units_of_the_data() -> None:
     source, m = small(74, n_units=25, sd=1.5), model("slopes")
-    first = by_name(intervals(m.fit(source.data())))
+    first = by_name(intervals(record_of(m.fit(source.data()))))
     source.columns["y"] = 1e5 + 100 * source.columns["y"]
-    second = by_name(intervals(m.fit(source.data())))
+    second = by_name(intervals(record_of(m.fit(source.data()))))
     powers = {"sd[b0]": 1, "tau[b1,b1]": 2, "corr[b1,b0]": 0, "sigma2": 2, "tau[b1,b0]": 2}
     for name, power in powers.items():
         expected = np.array([first[name].low, first[name].high]) * 100.0**power

@@ -18,6 +18,7 @@ from hlmbayes.inference.profile_charts import (
     Sigma2Chart,
 )
 from tests.small import model, small
+from hlmbayes.faces import record_of
 
 CHARTS: list[tuple[type[Chart], tuple[int, ...]]] = [
     (SdChart, (1,)), (RatioChart, (2,)), (CovarianceChart, (0, 2)), (CorrelationChart, (1, 2)),
@@ -32,7 +33,7 @@ def three(method: str) -> Fit:
 
 @pytest.mark.parametrize(("kind", "of"), CHARTS[:-1])
 def test_the_parameter_is_held(kind: type[Chart], of: tuple[int, ...]) -> None:
-    p, _, _ = _prepare(three("REML"), 0.95)
+    p, _, _ = _prepare(record_of(three("REML")), 0.95)
     chart = kind(p, of)
     root = chart.root(0.3, chart.start).value
     tau = root @ root.T
@@ -49,7 +50,7 @@ def test_the_parameter_is_held(kind: type[Chart], of: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("method", ["REML", "ML"])
 @pytest.mark.parametrize(("kind", "of"), CHARTS)
 def test_derivatives_equal_finite_differences(kind: type[Chart], of: tuple[int, ...], method: str) -> None:
-    p, _, _ = _prepare(three(method), 0.95)
+    p, _, _ = _prepare(record_of(three(method)), 0.95)
     chart = kind(p, of)
     c = chart.estimate + 0.4 * chart.first_step
     x = chart.start + 0.05 * np.random.default_rng(1).normal(size=len(chart.start))

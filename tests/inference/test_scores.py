@@ -10,6 +10,7 @@ from hlmbayes.data.two_level import read
 from hlmbayes.inference.scores import unit_scores
 from tests.dense import dense
 from tests.small import MODELS, model, small
+from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -17,15 +18,15 @@ def test_robust_covariance_equals_dense(name: str) -> None:
     source, m = small(12, n_units=18), model(name)
     fit = m.fit(source.data())
     rows = dense(m, source.columns, source.unit, source.level2)
-    v = rows.v(fit.components.tau, fit.sigma2)
-    residual = np.linalg.solve(v, rows.y - rows.X @ fit.gamma_free)
+    v = rows.v(record_of(fit).components.tau, fit.sigma2)
+    residual = np.linalg.solve(v, rows.y - rows.X @ record_of(fit).gamma_free)
     scores = np.array([rows.X[rows.unit == j].T @ residual[rows.unit == j] for j in range(rows.n_units)])
     bread = np.linalg.inv(rows.X.T @ np.linalg.solve(v, rows.X))
     np.testing.assert_allclose(
-        unit_scores(fit), scores @ fit.design.to_gamma, rtol=1e-7, atol=1e-7 * np.abs(unit_scores(fit)).max()
+        unit_scores(record_of(fit)), scores @ record_of(fit).design.to_gamma, rtol=1e-7, atol=1e-7 * np.abs(unit_scores(record_of(fit))).max()
     )
     sandwich = bread @ scores.T @ scores @ bread
-    free = fit.design.free
+    free = record_of(fit).design.free
     np.testing.assert_allclose(fit.vcov_robust, sandwich[np.ix_(free, free)], rtol=1e-7, atol=1e-12)
     np.testing.assert_allclose(fit.vcov, bread[np.ix_(free, free)], rtol=1e-8)
 

@@ -24,6 +24,7 @@ from hlmbayes.inference.small_sample import (
 )
 from tests.dense import Dense, dense
 from tests.small import MODELS, model, small
+from hlmbayes.faces import record_of
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 CASES: dict[str, Any] = json.loads((ORACLES / "lmertest.json").read_text(encoding="utf-8"))["cases"]
@@ -98,8 +99,8 @@ def derivative_matrices(rows: Dense) -> list[np.ndarray]:
 
 def dense_kenward_roger(rows: Dense, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Phi_A, W, P_k from n x n matrices (Kenward & Roger 1997)."""
-    v = rows.v(fit.components.tau, fit.sigma2)
-    vi, p = np.linalg.inv(v), rows.p_matrix(fit.components.tau, fit.sigma2, True)
+    v = rows.v(record_of(fit).components.tau, fit.sigma2)
+    vi, p = np.linalg.inv(v), rows.p_matrix(record_of(fit).components.tau, fit.sigma2, True)
     ds = derivative_matrices(rows)
     w = np.linalg.inv([[0.5 * np.trace(p @ a @ p @ b) for b in ds] for a in ds])
     phi = np.linalg.inv(rows.X.T @ vi @ rows.X)
@@ -120,7 +121,7 @@ def test_kenward_roger_equals_dense(name: str) -> None:
     if name == "four":  # many variances, few units: a singular tau, on which W is ill conditioned
         assert fit.boundary
     adjusted, w, ps = dense_kenward_roger(rows, fit)
-    parts = kenward_roger(fit)
+    parts = kenward_roger(record_of(fit))
     np.testing.assert_allclose(KenwardRoger().matrix(fit), adjusted, rtol=1e-5, atol=1e-8)
     # W and P are in standardised directions: what they make together is not
     inverse = np.linalg.inv(parts.to_gamma)
@@ -148,9 +149,9 @@ def test_satterthwaite_equals_finite_differences_on_dense_matrices(name: str, me
         tau[low] = tau.T[low] = x[:-1]
         return tau, float(x[-1])
 
-    x = np.append(fit.components.tau[low], fit.sigma2)
+    x = np.append(record_of(fit).components.tau[low], fit.sigma2)
     step = 2e-3 * np.sqrt(
-        np.append(np.outer(*(2 * [np.diag(fit.components.tau)]))[low] ** 0.5, fit.sigma2) ** 2
+        np.append(np.outer(*(2 * [np.diag(record_of(fit).components.tau)]))[low] ** 0.5, fit.sigma2) ** 2
     )
 
     def dev(x: np.ndarray) -> float:
@@ -163,14 +164,14 @@ def test_satterthwaite_equals_finite_differences_on_dense_matrices(name: str, me
             corners = [dev(x + s * eye[a] + t * eye[b]) * s * t for s in (1, -1) for t in (1, -1)]
             hessian[a, b] = hessian[b, a] = sum(corners) / (4 * step[a] * step[b])
     covariance = 2.0 * np.linalg.inv(hessian)
-    for row in np.eye(fit.design.n_fixed)[[0, -1]]:
+    for row in np.eye(record_of(fit).design.n_fixed)[[0, -1]]:
 
         def variance(x: np.ndarray, row: np.ndarray = row) -> float:
             return float(row @ np.linalg.solve(rows.gls(*unpack(x))[1], row))
 
         g = optimize.approx_fprime(x, variance, 1e-5 * step)
         expected = 2.0 * variance(x) ** 2 / (g @ covariance @ g)
-        assert satterthwaite_df(fit, row[None]) == pytest.approx(expected, rel=2e-3)
+        assert satterthwaite_df(record_of(fit), row[None]) == pytest.approx(expected, rel=2e-3)
 
 
 def test_without_random_effects_the_degrees_of_freedom_are_those_of_regression() -> None:
@@ -204,7 +205,7 @@ def test_on_the_boundary_the_null_directions_are_left_out() -> None:
     # tau = 0 at the optimum: what remains is sigma2, and the regression's degrees of freedom
     fit = Model("y = b0 + r\nb0 = g00 + g01*w + u0").fit(balanced(seed=11, sd=0.0))
     assert fit.boundary
-    directions, covariance = variance_parameters(fit)
+    directions, covariance = variance_parameters(record_of(fit))
     assert len(directions) == 0
     assert covariance.shape == (1, 1)
     np.testing.assert_allclose(fit.fixed_effects(df="satterthwaite")["df"], 58.0, rtol=1e-8)
@@ -244,7 +245,7 @@ def test_degrees_of_freedom_do_not_depend_on_the_units_of_the_data() -> None:
 
 def test_a_scaling_with_infinite_degrees_of_freedom_is_a_chi_square() -> None:
     fit = model("slopes").fit(small(26, n_units=20, sd=1.5).data())
-    parts = kenward_roger(fit)
+    parts = kenward_roger(record_of(fit))
     certain = replace(parts, w=1e-20 * parts.w)
     scaling, df = kenward_roger_df(certain, np.eye(4)[:2])
     assert scaling == pytest.approx(1.0)

@@ -15,6 +15,7 @@ from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.component_errors import components_covariance
 from tests.dense import dense
 from tests.small import model, small
+from hlmbayes.faces import record_of
 
 TEXTS = {
     "model1_unconditional": "mathach = b0 + r\nb0 = g00 + u0",
@@ -161,7 +162,7 @@ def test_sampling_weights_have_the_interval_of_the_sandwich() -> None:
     fit = m.fit(source.data(), weights=Weights(level2="weight"), method="ML")
     found = fit.icc()
     tau, sigma2 = fit.tau["b0", "b0"], fit.sigma2
-    covariance = components_covariance(fit)
+    covariance = components_covariance(record_of(fit))
     variance = (
         covariance[0, 0] / tau**2 - 2 * covariance[0, 1] / (tau * sigma2) + covariance[1, 1] / sigma2**2
     )

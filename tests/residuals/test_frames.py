@@ -11,6 +11,7 @@ import hlmbayes as hlm
 from hlmbayes.errors import OutputError
 from hlmbayes.residuals.frames import residuals, unique_name
 from tests.small import model, small
+from hlmbayes.faces import record_of
 
 MODEL4 = """mathach = b0 + b1*group(ses) + r
     b0 = g00 + g01*sector + g02*meanses + u0
@@ -36,7 +37,7 @@ def test_hlms_names_in_hlms_order(model4: Any) -> None:
 
 def test_every_column_has_a_label(model4: Any) -> None:
     for level in (1, 2):
-        frame = residuals(model4, level, "all")
+        frame = residuals(record_of(model4), level, "all")
         assert list(frame.attrs["labels"]) == list(frame)
         assert all(frame.attrs["labels"].values())
     assert frame.attrs["labels"]["ebses"] == "EB residual: SES slope"
@@ -50,7 +51,7 @@ def test_level1_file(model4: Any) -> None:
     ]  # fmt: skip
     assert len(frame) == 7185
     assert frame.index.name == "row"
-    assert "mathach" in residuals(model4, 1, "all")
+    assert "mathach" in residuals(record_of(model4), 1, "all")
 
 
 def test_a_nonrandom_coefficient_has_a_fitted_value_and_no_residual() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hlmbayes.residuals.influence import leave_one_out
 from hlmbayes.residuals.quantities import row_residuals, unit_residuals
 from tests.small import Small, model, small
+from hlmbayes.faces import record_of
 
 NAMES = st.sampled_from(["means", "slopes", "random only", "no intercept"])
 SEEDS = st.integers(0, 10_000)
@@ -27,26 +28,26 @@ def test_order_of_rows_and_names_of_units_do_not_matter(name: str, seed: int) ->
         {k: v[back] for k, v in raw.level2.items()},
     )  # fmt: skip
     one, two = model(name).fit(raw.data()), model(name).fit(moved.data())
-    a, b = unit_residuals(one), unit_residuals(two)
+    a, b = unit_residuals(record_of(one)), unit_residuals(record_of(two))
     scale = max(1.0, float(np.abs(a.eb).max()))
     for key in ("eb", "pv", "mdist", "chipct", "mdrsvar", "olsrsvar"):
         np.testing.assert_allclose(
             getattr(b, key)[new], getattr(a, key), rtol=2e-4, atol=2e-5 * scale, err_msg=key
         )
     np.testing.assert_allclose(
-        row_residuals(two).residual, row_residuals(one).residual[order], rtol=1e-4, atol=1e-4 * scale
+        row_residuals(record_of(two)).residual, row_residuals(record_of(one)).residual[order], rtol=1e-4, atol=1e-4 * scale
     )
-    np.testing.assert_allclose(leave_one_out(two).cook[new], leave_one_out(one).cook, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(leave_one_out(record_of(two)).cook[new], leave_one_out(record_of(one)).cook, rtol=1e-3, atol=1e-6)
 
 
 @settings(max_examples=12, deadline=None)
 @given(NAMES, SEEDS, st.floats(-4, 4))
 def test_the_outcomes_unit_only_scales(name: str, seed: int, exponent: float) -> None:
     raw = small(seed=seed, n_units=15)
-    one = unit_residuals(model(name).fit(raw.data()))
+    one = unit_residuals(record_of(model(name).fit(raw.data())))
     factor = 10.0**exponent
     raw.columns["y"] = factor * raw.columns["y"]
-    two = unit_residuals(model(name).fit(raw.data()))
+    two = unit_residuals(record_of(model(name).fit(raw.data())))
     scale = max(1.0, float(np.abs(one.eb).max()))
     np.testing.assert_allclose(two.eb / factor, one.eb, rtol=2e-4, atol=2e-5 * scale)
     np.testing.assert_allclose(two.pv / factor**2, one.pv, rtol=2e-4, atol=2e-5 * scale**2)
@@ -58,7 +59,7 @@ def test_the_outcomes_unit_only_scales(name: str, seed: int, exponent: float) ->
 @given(NAMES, SEEDS)
 def test_eb_lies_in_the_range_of_tau_and_shrinks_the_distance(name: str, seed: int) -> None:
     fit = model(name).fit(small(seed=seed, n_units=15).data())
-    got = unit_residuals(fit)
+    got = unit_residuals(record_of(fit))
     assert np.all(got.mdist >= 0)
     assert np.all(np.linalg.eigvalsh(got.pv) >= -1e-9 * max(1.0, np.trace(fit.tau)))
     prior = np.linalg.eigvalsh(np.asarray(fit.tau) - got.pv)

@@ -16,6 +16,7 @@ from hlmbayes.residuals.quantities import expected_chi2, row_residuals, unit_res
 from hlmbayes.unit_moments.record import moments_of
 from tests.dense import Dense, dense
 from tests.small import MODELS, Small, model, small
+from hlmbayes.faces import record_of
 
 MODEL4 = """mathach = b0 + b1*group(ses) + r
     b0 = g00 + g01*sector + g02*meanses + u0
@@ -24,8 +25,8 @@ MODEL4 = """mathach = b0 + b1*group(ses) + r
 
 def own_way(rows: Dense, raw: Small, fit: Any) -> dict[str, np.ndarray]:
     """Every level-2 quantity unit by unit from rows: no moments, no shared algebra."""
-    tau, sigma2 = fit.entering.tau, fit.entering.sigma2
-    e = rows.y - rows.X @ fit.gamma_free
+    tau, sigma2 = record_of(fit).entering.tau, record_of(fit).entering.sigma2
+    e = rows.y - rows.X @ record_of(fit).gamma_free
     out: dict[str, list[Any]] = {
         k: [] for k in ("eb", "pv", "ols", "mdist", "lntotvar", "olsrsvar", "mdrsvar")
     }
@@ -55,7 +56,7 @@ def own_way(rows: Dense, raw: Small, fit: Any) -> dict[str, np.ndarray]:
 def test_every_quantity_agrees_with_a_dense_computation(name: str, algorithm: str) -> None:
     raw = small(n_units=16)
     fit = model(name).fit(raw.data(), algorithm=algorithm)
-    got = unit_residuals(fit)
+    got = unit_residuals(record_of(fit))
     wanted = own_way(dense(fit.model, raw.columns, raw.unit, raw.level2), raw, fit)
     for key, value in wanted.items():
         np.testing.assert_allclose(getattr(got, key), value, rtol=1e-7, atol=1e-9, err_msg=key)
@@ -66,7 +67,7 @@ def test_singular_tau_and_singular_units(name: str) -> None:
     raw = small(seed=4, n_units=14, sd=0.05)  # hardly any variance between units: tau is singular
     fit = model(name).fit(raw.data())
     assert fit.boundary, "the data should put tau on the boundary"
-    got = unit_residuals(fit)
+    got = unit_residuals(record_of(fit))
     wanted = own_way(dense(fit.model, raw.columns, raw.unit, raw.level2), raw, fit)
     assert got.rank == np.linalg.matrix_rank(fit.tau, tol=1e-8 * max(1.0, np.trace(fit.tau)))
     np.testing.assert_allclose(got.mdist, wanted["mdist"], rtol=1e-6, atol=1e-9)
@@ -88,7 +89,7 @@ def test_lme4s_ranef_and_condvar(case: str, oracles: Path) -> None:
         name = "small.csv" if case == "small" else f"{case}.csv"
         data = hlm.read(oracles / "data" / name, id="id")
     fit = hlm.Model("\n".join(oracle["equations"])).fit(data)
-    got = unit_residuals(fit)
+    got = unit_residuals(record_of(fit))
     # the recorded optima are SciPy's; u moves with tau, which is flat where it is nearly singular
     tight: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-4 * max(1.0, float(np.sqrt(np.trace(fit.tau))))}
     for key, value in (("u", got.eb), ("condvar", got.pv), ("mdist_gamma_known", got.mdist)):
@@ -101,7 +102,7 @@ def test_lme4s_ranef_and_condvar(case: str, oracles: Path) -> None:
 
 def test_chipct_is_the_quantile_of_the_rank() -> None:
     fit = hlm.Model(MODEL4).fit(hlm.datasets.hsb())
-    got = unit_residuals(fit)
+    got = unit_residuals(record_of(fit))
     rank = stats.rankdata(got.mdist)
     np.testing.assert_allclose(got.chipct, stats.chi2.ppf((rank - 0.5) / 160, 2), rtol=1e-10)
     assert abs(np.mean(got.mdist) / got.rank - 1) < 0.1  # chi-square has mean q
@@ -134,7 +135,7 @@ def test_a_large_outcome_keeps_its_digits() -> None:
     moved = model("slopes").fit(raw.data())
     for key in ("eb", "pv", "ols", "mdist", "lntotvar", "olsrsvar", "mdrsvar"):
         np.testing.assert_allclose(
-            getattr(unit_residuals(moved), key), getattr(unit_residuals(fit), key), rtol=1e-4, atol=1e-5
+            getattr(unit_residuals(record_of(moved)), key), getattr(unit_residuals(record_of(fit)), key), rtol=1e-4, atol=1e-5
         )
 
 
@@ -143,7 +144,7 @@ def test_rescaling_the_variables_moves_no_distance() -> None:
     fit = model("slopes").fit(raw.data())
     raw.columns["y"], raw.columns["x"] = 1e-6 * raw.columns["y"], 1e5 * raw.columns["x"]
     moved = model("slopes").fit(raw.data())
-    a, b = unit_residuals(fit), unit_residuals(moved)
+    a, b = unit_residuals(record_of(fit)), unit_residuals(record_of(moved))
     np.testing.assert_allclose(b.mdist, a.mdist, rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(b.mdrsvar - np.log(1e-6), a.mdrsvar, rtol=1e-7)
     np.testing.assert_allclose(b.eb / a.eb, np.broadcast_to([1e-6, 1e-11], a.eb.shape), rtol=1e-4)
@@ -152,7 +153,7 @@ def test_rescaling_the_variables_moves_no_distance() -> None:
 def test_units_without_variation_have_missing_logs_not_infinite_ones() -> None:
     raw = small(n_units=12)
     raw.columns["y"][raw.unit == 3] = 1.5
-    got = unit_residuals(model("means").fit(raw.data()))
+    got = unit_residuals(record_of(model("means").fit(raw.data())))
     assert np.isnan([got.lntotvar[3], got.olsrsvar[3], got.mdrsvar[3]]).all()
     assert np.isnan(got.lntotvar[0])  # one row
     assert np.isfinite(np.delete(got.lntotvar, [0, 3])).all()
@@ -176,12 +177,12 @@ def test_level1_residuals_agree_with_a_dense_computation(name: str) -> None:
     fit = model(name).fit(raw.data(order))
     rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
     u = own_way(rows, raw, fit)["eb"]
-    fitted = rows.X @ fit.gamma_free + np.sum(rows.Z * u[raw.unit], axis=1)
-    got = row_residuals(fit)
+    fitted = rows.X @ record_of(fit).gamma_free + np.sum(rows.Z * u[raw.unit], axis=1)
+    got = row_residuals(record_of(fit))
     np.testing.assert_allclose(got.fitted, fitted[order], atol=1e-9)
     np.testing.assert_allclose(got.residual, (rows.y - fitted)[order], atol=1e-9)
     np.testing.assert_allclose(got.sigma, np.sqrt(fit.sigma2))
-    assert np.array_equal(fit.design.unit_ids[got.unit], raw.unit[order] + 100)
+    assert np.array_equal(record_of(fit).design.unit_ids[got.unit], raw.unit[order] + 100)
 
 
 def test_rows_with_missing_values_are_left_out_and_units_still_match() -> None:
@@ -219,7 +220,7 @@ def test_a_model_of_log_sigma2_agrees_with_a_dense_computation(algorithm: str) -
     raw = small(seed=8, n_units=24)
     fit = hlm.Model(MODELS["slopes"] + "\nlog(sigma2) = a0 + a1*d").fit(raw.data(), algorithm=algorithm)
     rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
-    assert fit.variance_model is not None
+    assert record_of(fit).variance_model is not None
     sigma = np.exp(0.5 * (fit.variance_model.alpha[0] + fit.variance_model.alpha[1] * raw.columns["d"]))
     weighted = Dense(rows.y / sigma, rows.X / sigma[:, None], rows.Z / sigma[:, None], rows.unit)
     # EB, posterior variances and distances are those of rows divided by sigma; spreads those of the rows
@@ -238,7 +239,7 @@ def test_a_model_of_log_sigma2_agrees_with_a_dense_computation(algorithm: str) -
 def test_sigma_by_a_level2_variable() -> None:
     raw = small(seed=8, n_units=24)
     fit = hlm.Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*w").fit(raw.data())
-    assert fit.variance_model is not None
+    assert record_of(fit).variance_model is not None
     wanted = np.exp(0.5 * (fit.variance_model.alpha[0] + fit.variance_model.alpha[1] * raw.level2["w"]))
     np.testing.assert_allclose(row_residuals(fit).sigma, wanted[raw.unit])
 
@@ -256,11 +257,11 @@ def test_known_precision_agrees_with_a_dense_computation(kind: str) -> None:
     rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
     weighted = Dense(rows.y * root, rows.X * root[:, None], rows.Z * root[:, None], rows.unit)
     wanted = own_way(weighted, raw, fit)
-    got = unit_residuals(fit)
+    got = unit_residuals(record_of(fit))
     for key in ("eb", "pv", "mdist", "ols"):
         np.testing.assert_allclose(getattr(got, key), wanted[key], rtol=1e-6, atol=1e-8, err_msg=key)
-    sigma = np.sqrt(fit.entering.sigma2) / root
-    np.testing.assert_allclose(row_residuals(fit).sigma, sigma)
+    sigma = np.sqrt(record_of(fit).entering.sigma2) / root
+    np.testing.assert_allclose(row_residuals(record_of(fit)).sigma, sigma)
 
 
 def test_sampling_weights_and_frequencies_are_refused() -> None:
