@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,6 +21,16 @@ class Said(NamedTuple):
 
     kind: Literal["warning", "wrote", "left out"]
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a job gives: text, JSON and an HTML page, made when they are asked for, and what to say besides."""
+
+    said: tuple[Said, ...]
+    text: Callable[[], str]
+    json: Callable[[], str]
+    html: Callable[[], str]
 
 
 def residual_requests(
