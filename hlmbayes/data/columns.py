@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .reading import nearest, some
+from ..words import nearest, some
 
 
 def scan(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray | None:

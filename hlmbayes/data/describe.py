@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DataError
-from .reading import some
+from ..words import some
 from .rows import Rows
 from .weights import Weights, row_weights, unit_weights
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, HLMError
+from ..words import some
 from .columns import find_column
-from .reading import read_table, some
+from .reading import read_table
 from .two_level import TwoLevelData, read
 
 

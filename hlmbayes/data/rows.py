@@ -15,8 +15,9 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import DataError
+from ..words import some
 from .columns import at, find_column, numeric, scan, suggest
-from .reading import Columns, some
+from .reading import Columns
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

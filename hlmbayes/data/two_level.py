@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..words import some
 from .columns import find_column, suggest
 from .describe import Description, describe
-from .reading import NUMBER, Columns, Table, read_table, some
+from .reading import NUMBER, Columns, Table, read_table
 from .rows import NOTHING, Rows, take_rows
 from .units import index_rows, match_units
 from .weights import Weights

@@ -34,7 +34,7 @@ import numpy as np
 
 from ..arguments import name_or_none
 from ..errors import DataError
-from .reading import some
+from ..words import some
 from .rows import Rows
 
 SCALINGS = {

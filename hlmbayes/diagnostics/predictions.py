@@ -16,6 +16,7 @@ from scipy.special import ndtri
 
 from ..data.columns import suggest
 from ..errors import OutputError
+from ..inference.scores import robust_white
 from ..residuals.frames import level2_values
 from .diagnostic_tree import Point, is_tree, label_of, point_of
 
@@ -251,8 +252,6 @@ def _band(point: Any, x: np.ndarray, prob: float, robust: bool) -> tuple[np.ndar
         return draws.mean(axis=0), low, high
     vcov = point.vcov_white
     if robust or point.weighted_kind == "sampling":  # the model-based one is not valid with such weights
-        from ..inference.hlm_tables import robust_white
-
         vcov = robust_white(point)
     y, white = x @ point.gamma_free, x @ point.design.to_gamma
     half = float(-ndtri(tail)) * np.sqrt(np.maximum(np.einsum("nf,fg,ng->n", white, vcov, white), 0.0))

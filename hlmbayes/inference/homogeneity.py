@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc
 
 from ..errors import HypothesisError
-from ..estimation.weights import refuse_weighted
+from ..estimation.estimates import Estimates
 from ..labels import Sentence
-from .hypotheses import p_text
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
+from ..laws.law import Need
+from ..words import p_text
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to that of y - X gamma: below it is rounding
 
@@ -66,7 +64,7 @@ def homogeneity(fit: Estimates) -> HomogeneityTest:
     HypothesisError
         Fewer than two units are left.
     """
-    refuse_weighted(fit, "the test of homogeneity of level-1 variance", "sampling", "variance known")
+    fit.require("the test of homogeneity of level-1 variance", Need.LIKELIHOOD, Need.ESTIMATED_SIGMA2)
     rss, f = unit_residuals(fit)
     estimable = fit.design.full_rank & (f > 0)
     used = np.isfinite(rss)
@@ -78,7 +76,7 @@ def homogeneity(fit: Estimates) -> HomogeneityTest:
         )
         if count
     ]
-    if fit.variance_model is not None:
+    if fit.law.weighs_rows:
         left_out.append("Residuals were first divided by the level-1 standard deviations of the model.")
     if used.sum() < 2:
         raise HypothesisError(

@@ -27,7 +27,7 @@ class LogLinear(Law):
     one_sigma2 = False
     alone = "an equation for log(sigma2)"
     lacks: ClassVar[Mapping[Need, str]] = dict.fromkeys(
-        (Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2, Need.ROWS_ALIKE),
+        (Need.ONE_SIGMA2, Need.ROWS_ALIKE),
         "it needs one level-1 variance; in this model it depends on variables",
     )
 
@@ -53,6 +53,7 @@ class EstimatedLogLinear(LogLinear):
         Updates of alpha.
     """
 
+    weighs_rows = True
     alpha: np.ndarray = field(kw_only=True)
     se: np.ndarray = field(kw_only=True)
     vcov: np.ndarray = field(kw_only=True)

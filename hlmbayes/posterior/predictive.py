@@ -143,7 +143,12 @@ def _new_rows(rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator)
 
 
 def prior_predictive(
-    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int | None = None
+    model: TwoLevelModel,
+    data: Any,
+    priors: Priors | None = None,
+    *,
+    draws: int = 500,
+    seed: int | None = None,
 ) -> xr.DataTree:
     """Draw parameters and the units' means from the prior, before the data are seen.
 
@@ -189,7 +194,9 @@ def prior_predictive(
     return tree
 
 
-def _prior_predictive(target: Target, model: TwoLevelModel, data: Any, draws: int, seed: int | None) -> xr.DataTree:
+def _prior_predictive(
+    target: Target, model: TwoLevelModel, data: Any, draws: int, seed: int | None
+) -> xr.DataTree:
     """Draw them, for a target that is known to have proper priors."""
     from ..sampling.sampling import observed, posterior_values
 

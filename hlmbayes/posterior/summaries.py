@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .. import container
+from ..arguments import check_prob
 from ..errors import SamplingError
+from ..inference.plausible import middle_of
+from ..inference.same_data import refuse_different_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,11 +105,9 @@ def compare(posterior: Posterior, fit: Estimates, ci_prob: float) -> pd.DataFram
     """
     import pandas as pd
 
-    from ..inference.compare import refuse_different_data
-
     refuse_other_model(posterior, fit)
     estimates, known = fit_scalars(fit), scalars(posterior)
-    refuse_different_data(fit, posterior.target)
+    refuse_different_rows(fit.design, posterior.target.design)
     method = f"{fit.method.lower()}_{fit.algorithm}"
     low_name, high_name = bounds(ci_prob, "eti")
     rows = []
@@ -207,9 +208,7 @@ def plausible_range(
     import pandas as pd
     from scipy.special import ndtri
 
-    from ..inference.variance_explained import check_level, middle_of
-
-    check_level(level)
+    check_prob(level)
     weights, _ = middle_of(posterior.model, posterior.target.design, coefficient, at)
     middle = sum(weight * posterior[name].ravel() for name, weight in weights.items())
     reach = ndtri(0.5 + level / 2) * posterior[f"sd[{coefficient.strip().lower()}]"].ravel()

@@ -8,13 +8,9 @@ import numpy as np
 from scipy.special import chdtrc, stdtr
 
 from ..estimation.estimates import Estimates
-from ..inference.hlm_tables import (
-    fixed_df,
-    fixed_effects,
-    reliability,
-    variance_components,
-    variance_standard_errors,
-)
+from ..inference.component_errors import variance_standard_errors
+from ..inference.covariances import CR0, Covariance, ModelBased
+from ..inference.hlm_tables import fixed_df, fixed_effects, reliability, variance_components
 from ..inference.least_squares import (
     least_squares,
     loglik_on_hlms_constant,
@@ -56,7 +52,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         The exact fit of the same model to the same data by the same method: it is compared with `fit`.
     """
     run = run or Run()
-    rows, robust = _fixed(fit, robust=False), _fixed(fit, robust=True)
+    rows, robust = _fixed(fit, ModelBased()), _fixed(fit, CR0())
     components = _variance_components(fit)
     q, varying = fit.design.n_random, _heterogeneity(fit)
     se_tau, se_sigma2 = variance_standard_errors(fit)
@@ -122,8 +118,8 @@ def _matrix(values: np.ndarray) -> Matrix:
     return tuple(tuple(float(v) for v in row) for row in np.asarray(values))
 
 
-def _fixed(fit: Estimates, *, robust: bool) -> tuple[FixedRow, ...]:
-    rows = {row.name: row for row in fixed_effects(fit, robust=robust)}
+def _fixed(fit: Estimates, kind: Covariance) -> tuple[FixedRow, ...]:
+    rows = {row.name: row for row in fixed_effects(fit, kind)}
     return tuple(
         FixedRow(
             coef=coefficient.symbol,
@@ -219,13 +215,13 @@ def _heterogeneity(fit: Estimates) -> Heterogeneity | None:
     found = fit.law
     if not isinstance(found, EstimatedLogLinear):
         return None
-    names = ("INTRCPT1", *found.variables)
     alphas = tuple(
-        AlphaRow(name, f"alpha{k}", float(a), float(se), float(z), float(p), _z_text(fit, float(z), float(p)))
-        for k, (name, a, se, z, p) in enumerate(
-            zip(names, found.alpha, found.se, found.z_ratio, found.p_value, strict=True)
+        AlphaRow(
+            alpha.variable or "INTRCPT1", f"alpha{k}", alpha.estimate, alpha.se, float(z), float(p),
+            _z_text(fit, float(z), float(p)),
         )
-    )
+        for k, (alpha, z, p) in enumerate(zip(found.alphas, found.z_ratio, found.p_value, strict=True))
+    )  # fmt: skip
     return Heterogeneity(
         macro_iteration=found.macro_iterations,
         alphas=alphas,

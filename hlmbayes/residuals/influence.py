@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OutputError
-from ..inference.hlm_tables import unit_scores
+from ..inference.scores import unit_scores
 from ..likelihood.system import to_standard
 from .quantities import refuse_repeated
 

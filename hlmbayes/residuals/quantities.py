@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from ..errors import OutputError
-from ..inference.hlm_tables import residuals_u
+from ..inference.scores import residuals_u
 from ..laws.law import Need, refuse
 from ..likelihood.design import RANK_TOLERANCE, Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values

@@ -12,12 +12,12 @@ import numpy as np
 from ..errors import HLMError
 from ..inference import homogeneity
 from ..inference.compare import compare_stored
-from ..inference.hypotheses import p_text as p_words
 from ..inference.hypotheses import wald
 from ..inference.least_squares import loglik_on_hlms_constant
 from ..report.collect import chi_square
 from ..report.header import shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
+from ..words import p_text
 
 if TYPE_CHECKING:
     from ..estimation.estimates import Estimates
@@ -90,7 +90,7 @@ def compared(fit: Estimates, options: Options, sentences: list[str], warnings: l
         warnings.append(
             "the comparison (deviance:, df:) takes the stored deviance as one that HLM printed, and this "
             f"model's on HLM's constant, {hlms:.6f}. If it has the full constant, as lme4, SAS and "
-            f"--algorithm exact print it, chi-square is {full.chi2:.5f}, {p_words(full.p_value)}"
+            f"--algorithm exact print it, chi-square is {full.chi2:.5f}, {p_text(full.p_value)}"
         )
     if test.chi2 < 0:
         warnings.append(

@@ -25,7 +25,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a job gives: text, JSON and an HTML page, made when they are asked for, and what to say besides."""
+    """What a job gives: text, JSON and an HTML page, each made when called, and what to say besides."""
 
     said: tuple[Said, ...]
     text: Callable[[], str]

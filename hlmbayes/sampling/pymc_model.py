@@ -33,7 +33,9 @@ from ..priors.priors import Priors, ResolvedPriors, resolve
 from ..unit_moments.record import Moments
 
 
-def build(model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
+def build(
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True
+) -> pm.Model:
     """Give the model as a PyMC model.
 
     Parameters

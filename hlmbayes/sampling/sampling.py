@@ -84,7 +84,9 @@ def checked(settings: Settings) -> Settings:
     return found
 
 
-def target_for(model: TwoLevelModel, data: Any, priors: Priors | None, *, groups: Groups | None = None) -> Target:
+def target_for(
+    model: TwoLevelModel, data: Any, priors: Priors | None, *, groups: Groups | None = None
+) -> Target:
     """Join model, data and priors; ``groups`` of rows where data are moments and log(sigma2) varies in units.
 
     Raises

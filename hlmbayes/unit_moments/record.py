@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..data.reading import some
 from ..data.two_level import TwoLevelData
 from ..errors import DataError
+from ..words import some
 from .accumulate import combine, unit_moments
 from .moments_file import read_moments, write_moments
 
