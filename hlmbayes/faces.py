@@ -15,6 +15,7 @@ class Face:
     """
 
     __slots__ = ("_record",)
+    _record: Any
 
     def __init__(self, record: Any) -> None:
         object.__setattr__(self, "_record", record)
