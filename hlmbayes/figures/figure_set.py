@@ -98,7 +98,7 @@ def _values(variable: Variable) -> Any:
     return "all" if len(np.unique(variable.values)) <= FEW else "quartiles"
 
 
-def draw_all(fit: Estimates, folder: Path, chosen: Figures | None = None) -> Drawn:
+def draw_all(chosen: Figures, folder: Path) -> Drawn:
     """Draw figures as PNG files, 800 pixels wide; those the data leave nothing to draw for are left out.
 
     Raises
@@ -109,7 +109,7 @@ def draw_all(fit: Estimates, folder: Path, chosen: Figures | None = None) -> Dra
     import matplotlib.pyplot as plt
 
     paths, left_out = [], {}
-    for name, draw in (figures(fit) if chosen is None else chosen).items():
+    for name, draw in chosen.items():
         before = set(plt.get_fignums())
         try:
             figure = draw().figure.figure

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
-from ..figures.figure_set import Drawn, draw_all
+from ..figures.figure_set import Drawn, draw_all, figures
 from ..hlm_files.command_options import Options, ResidualFile
 from ..residuals.files import check_target, write_residuals
 from ..residuals.frames import residuals
@@ -152,7 +152,7 @@ def write_figures(fit: Estimates, folder: str) -> Drawn:
         The folder cannot be made or written to.
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
-    return draw_all(fit, made_folder(folder))
+    return draw_all(figures(fit), made_folder(folder))
 
 
 def made_folder(folder: str) -> Path:
