@@ -14,10 +14,11 @@ from ..diagnostics.predictions import Variable, variables_of
 from ..errors import OutputError
 from ..residuals.files import write_whole
 from ..residuals.frames import level2_names
-from .level1_plots import influence, influence_on_effects, residuals_against_fitted, residuals_by_unit
+from .level1_plots import influence, influence_on_effects, residuals_against_fitted
 from .level2_plots import caterpillar, effect_against, shrinkage
-from .model_graphs import boxes_by_unit, level1_equations, predicted
+from .model_graphs import level1_equations, predicted
 from .normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
+from .unit_boxes import boxes_by_unit, residuals_by_unit
 from .wording import FEW
 
 if TYPE_CHECKING:
