@@ -96,7 +96,8 @@ def _colours(data: Rows, colour: str | None, units: np.ndarray) -> tuple[np.ndar
 
 def evenly_shown(order: np.ndarray, most: int = SHOWN_UNITS) -> np.ndarray:
     """Give at most so many units, every so-many-th of those in order."""
-    return order[np.unique(np.linspace(0, len(order) - 1, min(len(order), most)).astype(int))]
+    places = np.linspace(0, len(order) - 1, min(len(order), most)).astype(int)
+    return np.asarray(order[np.unique(places)])
 
 
 def _fitted_in(ax: Axes, q: np.ndarray, n_units: int, room: float, words: str) -> str:
