@@ -67,7 +67,7 @@ def main(folder: str = "figures") -> None:
     fit = hlm.Model(MODEL4).fit(hlm.datasets.hsb(), algorithm="hlm")
     for level in (1, 2):
         write_residuals(fit.residuals(level=level, extra="all"), place / f"resfil{level}.sav")
-    drawn = draw_all(fit, place, seminar_figures(fit))
+    drawn = draw_all(seminar_figures(fit), place)
     print(f"{len(drawn.paths)} figures and two residual files in {place}\n")
     print(fit.check())
 

@@ -7,11 +7,12 @@ have several panels and return the figure.
 ``hlm.plots.caterpillar(fit).figure.savefig("caterpillar.png")`` writes a file.
 """
 
-from .figures.level1_plots import influence, influence_on_effects, residuals_against_fitted, residuals_by_unit
+from .figures.level1_plots import influence, influence_on_effects, residuals_against_fitted
 from .figures.level2_plots import caterpillar, effect_against, shrinkage
-from .figures.model_graphs import boxes_by_unit, level1_equations, predicted
+from .figures.model_graphs import level1_equations, predicted
 from .figures.normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
 from .figures.posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
+from .figures.unit_boxes import boxes_by_unit, residuals_by_unit
 
 __all__ = [
     "boxes_by_unit",

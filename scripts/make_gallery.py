@@ -30,7 +30,7 @@ def main() -> None:
     gallery = ROOT / "docs" / "gallery"
     gallery.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for path in draw_all(fit, Path(folder), {name: every[name] for name in SHOWN}).paths:
+        for path in draw_all({name: every[name] for name in SHOWN}, Path(folder)).paths:
             with Image.open(path) as image:
                 small = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
                 small.save(gallery / path.name, optimize=True)

@@ -84,7 +84,7 @@ def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
     from ..runs.jobs import asked_otherwise
-    from ..runs.results import results_of
+    from ..runs.pooled import results_of
     from .options import job_of, outputs_of, residuals_of
 
     job = asked_otherwise(job_of(args), method=args.method, algorithm=args.algorithm)
@@ -111,7 +111,7 @@ def demo(args: argparse.Namespace) -> int:
     """Analyse the packaged data."""
     from ..datasets import hsb_paths
     from ..runs.jobs import asked_otherwise, job_from_equations
-    from ..runs.results import results_of
+    from ..runs.pooled import results_of
     from .options import outputs_of, residuals_of
 
     level1, level2 = map(str, hsb_paths())

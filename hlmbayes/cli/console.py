@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import CommandFileError
 
 if TYPE_CHECKING:
-    from ..runs.results import Results
+    from ..runs.outputs import Results
 
 DONE, WRONG_INPUT, BUG, INTERRUPTED = 0, 2, 3, 130  # exit status
 

@@ -42,13 +42,9 @@ def sample(args: argparse.Namespace) -> int:
     from .options import FILES, job_of, outputs_of
 
     results = sample_job(
-        job_of(args), outputs_of(args, (*FILES, "save")), args.figures, width=args.width, seed=args.seed,
-        draws=args.draws, chains=args.chains, tune=args.tune, sampler=args.sampler,
-        progressbar=not args.no_progress,
+        job_of(args), outputs_of(args, (*FILES, "save")), figures=args.figures, save=args.save,
+        width=args.width, seed=args.seed, draws=args.draws, chains=args.chains, tune=args.tune,
+        sampler=args.sampler, progressbar=not args.no_progress,
     )  # fmt: skip
-    if args.figures is not None:
-        results.write_figures(args.figures)
     write(args, results)
-    if args.save is not None:
-        results.posterior.save(args.save)
     return DONE

@@ -4,7 +4,7 @@ Three things are called weights and are three arguments here. *Sampling (design)
 are inverse probabilities of selection: estimation is by pseudo-maximum likelihood, inference by the
 sandwich. *Frequencies*, `Frequencies`, say how many identical rows or units a record stands for: all
 results are those of the data written out in full. *Precision weights* (`precision=`,
-`variance_known=`, see `estimation.known_variance`) say how well each row's outcome is known.
+`variance_known=`, see `hlmbayes.laws.normal`) say how well each row's outcome is known.
 
 Scaling of level-1 weights w_i|j (n_j rows in unit j, W_j the unit's own weight):
 

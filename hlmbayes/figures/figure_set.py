@@ -14,10 +14,11 @@ from ..diagnostics.predictions import Variable, variables_of
 from ..errors import OutputError
 from ..residuals.files import write_whole
 from ..residuals.frames import level2_names
-from .level1_plots import influence, influence_on_effects, residuals_against_fitted, residuals_by_unit
+from .level1_plots import influence, influence_on_effects, residuals_against_fitted
 from .level2_plots import caterpillar, effect_against, shrinkage
-from .model_graphs import boxes_by_unit, level1_equations, predicted
+from .model_graphs import level1_equations, predicted
 from .normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
+from .unit_boxes import boxes_by_unit, residuals_by_unit
 from .wording import FEW
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _values(variable: Variable) -> Any:
     return "all" if len(np.unique(variable.values)) <= FEW else "quartiles"
 
 
-def draw_all(fit: Estimates, folder: Path, chosen: Figures | None = None) -> Drawn:
+def draw_all(chosen: Figures, folder: Path) -> Drawn:
     """Draw figures as PNG files, 800 pixels wide; those the data leave nothing to draw for are left out.
 
     Raises
@@ -109,7 +110,7 @@ def draw_all(fit: Estimates, folder: Path, chosen: Figures | None = None) -> Dra
     import matplotlib.pyplot as plt
 
     paths, left_out = [], {}
-    for name, draw in (figures(fit) if chosen is None else chosen).items():
+    for name, draw in chosen.items():
         before = set(plt.get_fignums())
         try:
             figure = draw().figure.figure

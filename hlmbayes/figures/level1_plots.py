@@ -12,7 +12,6 @@ from ..errors import OutputError
 from .plot_style import (
     BLUE,
     GREY,
-    PALE,
     VERMILLION,
     axes,
     evenly,
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-SHOWN_UNITS = 200
-
 
 def residuals_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
     """Draw level-1 residuals against fitted values, with a smooth: a curve or a funnel is misfit."""
@@ -46,55 +43,6 @@ def residuals_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
     legend(ax, loc="upper right")
     fitted = f"Fitted {outcome_of(data)} ({kind_of_effects(data.attrs['engine'])} coefficients)"
     return finish(ax, "Level-1 residuals against fitted values", fitted, _residual_label(data))
-
-
-def residuals_by_unit(source: Any, ax: Axes | None = None) -> Axes:
-    """Draw the level-1 residuals of each unit as a slim box plot, units in order of their spread.
-
-    Dot: median; thick line: middle half; thin line: 5th to 95th percentile. Of more than 200 units
-    every so-many-th is drawn.
-    """
-    data = level1(source)
-    q, units = unit_quantiles(data["residual"].values, data["unit_index"].values)
-    order = np.argsort(q[:, 3] - q[:, 1], kind="stable")
-    if len(order) > SHOWN_UNITS:
-        order = order[np.unique(np.linspace(0, len(order) - 1, SHOWN_UNITS).astype(int))]
-    ax = axes(ax)
-    zero_line(ax)
-    slim_boxes(ax, np.arange(len(order)), q[order])
-    ax.set_xlim(-0.02 * len(order), 1.02 * len(order))
-    word = units_word(data)
-    shown = f"{word.capitalize()} in order of spread"
-    if len(order) < len(units):
-        shown += f" ({len(order)} of {len(units):,})"
-    legend(ax, loc="upper left", ncols=3)
-    low, high = q[order, 0].min(), q[order, 4].max()
-    ax.set_ylim(low - 0.04 * (high - low), high + 0.16 * (high - low))
-    return finish(ax, f"Level-1 residuals by {word[:-1]}", shown, _residual_label(data), counts="x")
-
-
-def slim_boxes(ax: Axes, place: np.ndarray, q: np.ndarray, colour: str = BLUE) -> None:
-    """Draw quantiles (k, 5), 5th 25th 50th 75th 95th percentiles, as slim boxes at ``place`` (k,)."""
-    width = 5.0 if len(place) <= 60 else 2.4
-    ax.vlines(place, q[:, 0], q[:, 4], color=PALE, linewidth=width / 2.4, label="5th to 95th percentile")
-    ax.vlines(place, q[:, 1], q[:, 3], color=colour, alpha=0.55, linewidth=width, label="middle half")
-    ax.scatter(place, q[:, 2], s=3.2 * width, color="black", zorder=3, linewidth=0, label="median")
-
-
-def unit_quantiles(values: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the 5th, 25th, 50th, 75th and 95th percentiles of each unit, (J, 5), and the units' indices.
-
-    Linear interpolation between order statistics; all units at once, by one sort.
-    """
-    order = np.lexsort((values, unit))
-    ordered, owner = values[order], unit[order]
-    units, start, n = np.unique(owner, return_index=True, return_counts=True)
-    at = (n[:, None] - 1) * np.array([0.05, 0.25, 0.5, 0.75, 0.95])
-    below = np.floor(at).astype(int)
-    above = np.minimum(below + 1, n[:, None] - 1)
-    share = at - below
-    low, high = ordered[start[:, None] + below], ordered[start[:, None] + above]
-    return low + share * (high - low), units
 
 
 def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:

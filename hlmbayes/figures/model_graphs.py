@@ -1,4 +1,4 @@
-"""Model graphs as HLM draws them: predicted lines with bands, each unit's own line, box plots by unit."""
+"""Model graphs as HLM draws them: predicted lines with bands, each unit's own line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.rows import Rows
 from ..diagnostics.diagnostic_tree import Point, in_sentence, kind_of_effects, label_of, point_of
 from ..diagnostics.predictions import Line, Values, Variable, as_used, find_variable, predict, variables_of
-from ..errors import DataError, OutputError
+from ..errors import OutputError
 from ..residuals.frames import level2_values
 from ..residuals.quantities import eb_coefficients
-from .level1_plots import SHOWN_UNITS, slim_boxes, unit_quantiles
 from .plot_style import CYCLE, DASHES, axes, finish, legend, named, number
+from .unit_boxes import SHOWN_UNITS, evenly_shown
 from .wording import FEW, unit_word, value_text
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ def level1_equations(
     ends = np.stack([_outcome(point, known, b, over, end) for end in (low, high)], axis=1)
     segments = np.stack([np.stack([low, high], axis=1), ends], axis=2)
     ax = axes(ax)
-    shown = np.unique(np.linspace(0, len(b) - 1, min(len(b), units or SHOWN_UNITS)).astype(int))
+    shown = evenly_shown(np.arange(len(b)), units or SHOWN_UNITS)
     kinds, names, title = _kinds(source, colour, len(b))
     for k, name in enumerate(names):
         mine = shown[kinds[shown] == k]
@@ -228,72 +227,3 @@ def _kinds(source: Any, colour: str | None, n_units: int) -> tuple[np.ndarray, l
         f"above {edges[2]}",
     ]
     return np.where(np.isfinite(values), np.searchsorted(cuts, values), -1), names, f"{title}, quarters"
-
-
-def boxes_by_unit(source: Any, variable: str, ax: Axes | None = None, *, colour: str | None = None) -> Axes:
-    """Draw slim box plots of a level-1 variable, one a unit, in order of the medians.
-
-    Parameters
-    ----------
-    source : Fit, Posterior or TwoLevelData
-    variable : str
-        Any numeric level-1 variable of the data.
-    ax : Axes, optional
-    colour : str, optional
-        A level-2 variable with few values.
-
-    Raises
-    ------
-    OutputError
-        No rows, or no such variable.
-    """
-    data = source if isinstance(source, Rows) else point_of(source).data
-    if data is None:
-        raise OutputError("box plots need the rows, and this fit was made from moments")
-    try:
-        x = np.asarray(data.level1_column(variable), dtype=float)
-    except DataError as error:
-        raise OutputError(str(error)) from None
-    kept = np.isfinite(x)
-    q, owners = unit_quantiles(x[kept], data.unit[kept])
-    order = np.argsort(q[:, 2], kind="stable")
-    if len(order) > SHOWN_UNITS:
-        order = order[np.unique(np.linspace(0, len(order) - 1, SHOWN_UNITS).astype(int))]
-    ax = axes(ax)
-    kinds = np.zeros(len(owners), dtype=int)
-    names = [""]
-    title = ""
-    if colour is not None:
-        values = np.asarray(data.level2_column(colour), dtype=float)[owners]
-        distinct = np.unique(values)
-        if len(distinct) > FEW:
-            raise OutputError(
-                f"{colour} has {len(distinct)} different values: colours tell at most {FEW} apart"
-            )
-        kinds, title = np.searchsorted(distinct, values), data.labels.get(colour.lower(), colour)
-        labels = data.value_labels.get(colour.lower(), {})
-        names = [str(labels.get(v, number(float(v)))) for v in distinct]
-    place = np.arange(len(order))
-    for k, name in enumerate(names):
-        mine = kinds[order] == k
-        slim_boxes(ax, place[mine], q[order][mine], CYCLE[k])
-        if name:
-            ax.plot([], [], color=CYCLE[k], linewidth=4, alpha=0.55, label=name)
-    handles, texts = ax.get_legend_handles_labels()
-    if colour is not None:
-        pick = [k for k, text in enumerate(texts) if text in names]
-        legend(
-            ax, handles=[handles[k] for k in pick], labels=[texts[k] for k in pick], loc="upper left",
-            title=title, ncols=len(pick),
-        )  # fmt: skip
-    else:
-        legend(ax, loc="upper left", ncols=3)
-    low, high = q[order, 0].min(), q[order, 4].max()
-    ax.set_ylim(low - 0.04 * (high - low), high + 0.2 * (high - low))
-    ax.set_xlim(-0.02 * len(order), 1.02 * len(order))
-    label = data.labels.get(variable.lower()) or variable
-    word = unit_word(data.labels.get(data.id_name.lower(), ""), data.id_name)
-    shown = "" if len(order) == len(owners) else f" ({len(order)} of {len(owners):,})"
-    heading = f"{label} by {word[:-1]}: median, middle half, 5th to 95th percentile"
-    shown = f"{word.capitalize()} in order of the median{shown}"
-    return finish(ax, heading, shown, named(label, variable), counts="x")

@@ -1,14 +1,20 @@
-"""`read_command_file`: HLM's command file as users hold it, with a model that can be estimated."""
+"""HLM's command files as users hold them: with a model that can be estimated."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..hlm_files import command_file
-from ..hlm_files.command_file import CommandFile
 from .model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFile(command_file.CommandFile):
+    """A command file as read; the attributes are those of `hlmbayes.hlm_files.command_file.CommandFile`."""
+
+    model: Model
 
 
 def read_command_file(path: str | Path, **where: Any) -> CommandFile:
@@ -17,6 +23,7 @@ def read_command_file(path: str | Path, **where: Any) -> CommandFile:
     ``where``: ``level1``, ``level2``, ``id``, ``find_data``.
     """
     found = command_file.read_command_file(path, **where)
+    values = {field.name: getattr(found, field.name) for field in fields(found)}
     parts = found.model
     model = Model.from_parts(parts.outcome, parts.coefficients, parts.log_sigma2, parts.constraints)
-    return replace(found, model=model)
+    return CommandFile(**values | {"model": model})

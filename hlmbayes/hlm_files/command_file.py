@@ -1,7 +1,7 @@
-"""HLM's command files (.hlm): read into a Model, options and the place of the data, and written.
+"""HLM's command files (.hlm): read into a model, options and the place of the data.
 
 The equations are in `command_equations`, the other keywords in `command_options`, the MDM template in
-`mdm_template`.
+`mdm_template`; `command_writer` writes command files.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import NoReturn
 from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
 from .command_equations import read_model
-from .command_options import NOT_ACTED_ON, Options, ResidualFile, parse_options
-from .command_writer import to_text, write
+from .command_options import Options, parse_options
 from .keyword_values import Line, hypothesis_rows, is_hypothesis
 from .mdm_template import (
     DataSource,
@@ -28,18 +27,6 @@ from .mdm_template import (
     read_text,
     stem,
 )
-
-__all__ = [
-    "NOT_ACTED_ON",
-    "CommandFile",
-    "DataSource",
-    "Options",
-    "ResidualFile",
-    "parse",
-    "read_command_file",
-    "to_text",
-    "write",
-]
 
 _HEADER = re.compile(r"#\s*W?HLM\s+CMD\s+FILE\s+FOR\s*(.*)", re.IGNORECASE)
 _EQUATIONS = ("level1", "level2")

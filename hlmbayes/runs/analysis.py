@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import CommandFileError
@@ -17,6 +17,7 @@ from .asked import asked_tests
 from .estimate import fit_job, heard, read_data
 from .jobs import Job, run_of
 from .outputs import (
+    Results,
     Said,
     check_folder,
     check_places,
@@ -26,33 +27,9 @@ from .outputs import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """A fitted job: its estimates, the tables of a report, and what to say besides."""
-
-    fit: Estimates
-    tables: Tables
-    said: tuple[Said, ...]
-
-    def text(self) -> str:
-        """Return HLM's listing."""
-        return text.listing(self.tables)
-
-    def json(self) -> str:
-        """Return the results as JSON."""
-        return json_text.text(self.tables)
-
-    def html(self) -> str:
-        """Return the results as a page."""
-        return html.page(self.tables)
-
-
 def analyse(
-    job: Job,
-    outputs: Mapping[str, Path],
-    residuals: Mapping[int, str],
-    output: str | None = None,
-) -> Analysis:
+    job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
+) -> Results:
     """Read the data, fit, write the residual files and fill the tables.
 
     Parameters
@@ -73,7 +50,9 @@ def analyse(
     tables = job_tables(job, fit, output=output, warnings=(*messages, *failed))
     warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
     said = (*(Said("wrote", sentence) for sentence in wrote), *(Said("warning", s) for s in warned))
-    return Analysis(fit, tables, said)
+    return Results(
+        said, partial(text.listing, tables), partial(json_text.text, tables), partial(html.page, tables)
+    )
 
 
 def job_tables(

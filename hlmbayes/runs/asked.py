@@ -67,7 +67,7 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
 def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[str]) -> Hypothesis:
     """Test one hypothesis, each row of which has one number for every gamma of the model."""
     matrix = np.array(rows, dtype=float)
-    test = wald(fit, matrix, robust=True)
+    test: Any = wald(fit, matrix, robust=True)  # one hypothesis, one test
     names = list(fit.model.gamma_names)
     held = {name: names_of_set for names_of_set in fit.model.constraints for name in names_of_set}
     columns = {name: [names.index(n) for n in held.get(name, (name,))] for name, *_ in shown(fit.model)}

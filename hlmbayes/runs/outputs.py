@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
-from ..figures.figure_set import Drawn, draw_all
+from ..figures.figure_set import Drawn, draw_all, figures
 from ..hlm_files.command_options import Options, ResidualFile
 from ..residuals.files import check_target, write_residuals
 from ..residuals.frames import residuals
@@ -20,6 +21,16 @@ class Said(NamedTuple):
 
     kind: Literal["warning", "wrote", "left out"]
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a job gives: text, JSON and an HTML page, each made when called, and what to say besides."""
+
+    said: tuple[Said, ...]
+    text: Callable[[], str]
+    json: Callable[[], str]
+    html: Callable[[], str]
 
 
 def residual_requests(
@@ -141,7 +152,7 @@ def write_figures(fit: Estimates, folder: str) -> Drawn:
         The folder cannot be made or written to.
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
-    return draw_all(fit, made_folder(folder))
+    return draw_all(figures(fit), made_folder(folder))
 
 
 def made_folder(folder: str) -> Path:

@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..errors import CommandFileError
 from ..hlm_files.command_options import Options
 from ..hlm_files.mdm_template import find_template, own_name, read_template
 from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, pooled_wald
-from ..many_fits.rubin import PooledTest
 from ..report.pooled import pooled_json, pooled_listing, pooled_page
+from .analysis import analyse
 from .estimate import fit_options, read_data
 from .jobs import Job, run_of
-from .outputs import Said, check_places
+from .outputs import Results, Said, check_places
 
 
-@dataclass(frozen=True, slots=True)
-class PooledAnalysis:
-    """A job's fits pooled, its tests, what could not be done, the listing, and what to say besides."""
-
-    pooled: PooledEstimates
-    tests: tuple[PooledTest, ...]
-    missed: tuple[str, ...]
-    listing: str
-    said: tuple[Said, ...]
-
-    def text(self) -> str:
-        """Return the listings of the data sets and the pooled tables."""
-        return self.listing
-
-    def json(self) -> str:
-        """Return the results as JSON."""
-        return pooled_json(self.pooled, self.tests, self.missed)
-
-    def html(self) -> str:
-        """Return the listing as a page."""
-        return pooled_page(self.pooled, self.listing)
+def results_of(
+    job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
+) -> Results:
+    """Do what a job asks: one analysis, or several that are pooled; see `analyse`."""
+    do = analyse_pooled if job.options.plausible_values else analyse
+    return do(job, outputs, residuals, output)
 
 
 def analyse_pooled(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
-) -> PooledAnalysis:
+) -> Results:
     """Fit every plausible value or imputed data set and pool; the parameters are those of `analyse`.
 
     The command file's hypotheses are done by D1, with the robust covariances as HLM.
@@ -73,7 +59,12 @@ def analyse_pooled(
     lines = [f" {line}" for line in (*tests, *missed)]
     text = "\n".join([text, *lines]) + ("\n" if lines else "")
     warned = (*job.warnings, *job.not_done, *pooled.warnings, *missed)
-    return PooledAnalysis(pooled, tests, missed, text, tuple(Said("warning", s) for s in warned))
+    return Results(
+        tuple(Said("warning", s) for s in warned),
+        lambda: text,
+        partial(pooled_json, pooled, tests, missed),
+        partial(pooled_page, pooled, text),
+    )
 
 
 def _imputed_jobs(job: Job) -> list[Job]:

@@ -6,8 +6,7 @@ import io
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,61 +14,25 @@ from ..errors import CommandFileError
 from ..estimation.estimate import fit
 from ..estimation.estimates import Estimates
 from ..faces import record_of
-from ..front.posterior import Posterior, sample
+from ..figures.posterior_plots import figures as all_figures
+from ..front.posterior import sample
 from ..hlm_files.command_options import Options
 from ..priors.priors import Priors
 from ..report.posterior_report import as_json, as_text, page
 from .estimate import heard, read_data
 from .jobs import Job
-from .outputs import Said, check_folder, check_places, made_folder
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """A job's posterior, its REML fit, and what to say besides."""
-
-    posterior: Posterior
-    fit: Estimates
-    said: tuple[Said, ...]
-
-    @cached_property
-    def figures(self) -> dict[str, bytes]:
-        """The figures by name, PNG images, drawn off screen."""
-        os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
-        import matplotlib.pyplot as plt
-
-        from ..figures.posterior_plots import figures
-
-        drawn = {}
-        for name, figure in figures(record_of(self.posterior), self.fit).items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png")
-            plt.close(figure)
-            drawn[name] = buffer.getvalue()
-        return drawn
-
-    def write_figures(self, folder: str) -> None:
-        """Write the figures into a folder, which is made if need be."""
-        place = made_folder(folder)
-        for name, image in self.figures.items():
-            (place / f"{name}.png").write_bytes(image)
-
-    def text(self) -> str:
-        """Return priors, summary, verdict and comparison as text."""
-        return as_text(record_of(self.posterior), self.fit)
-
-    def json(self) -> str:
-        """Return the results as JSON."""
-        return as_json(record_of(self.posterior), self.fit)
-
-    def html(self) -> str:
-        """Return the results and the figures as a page."""
-        return page(record_of(self.posterior), self.fit, self.figures)
+from .outputs import Results, Said, check_folder, check_places, made_folder
 
 
 def sample_job(
-    job: Job, outputs: Mapping[str, Path], figures: str | None = None, *, width: float = 1.0, **settings: Any
-) -> Sampled:
+    job: Job,
+    outputs: Mapping[str, Path],
+    *,
+    figures: str | None = None,
+    save: str | None = None,
+    width: float = 1.0,
+    **settings: Any,
+) -> Results:
     """Draw from the posterior distribution of the job's model and estimate it by REML.
 
     Parameters
@@ -78,7 +41,9 @@ def sample_job(
     outputs : mapping of what asks for a file (``--html``) to the file
         They are written later; refused here, before anything is computed.
     figures : str, optional
-        The folder of the figures, of which the same is true.
+        The folder to draw the figures into.
+    save : str, optional
+        The file for all draws.
     width : float
         What the scales of the default priors are multiplied with.
     **settings
@@ -99,9 +64,31 @@ def sample_job(
     (estimates, posterior), messages = heard(
         lambda: (fit(job.model, data), sample(job.model, data, priors=priors, **settings))
     )
+    drawn = cache(lambda: _images(record_of(posterior), estimates))
+    if figures is not None:
+        place = made_folder(figures)
+        for name, image in drawn().items():
+            (place / f"{name}.png").write_bytes(image)
+    if save is not None:
+        posterior.save(save)
     warned, left_out = (*job.warnings, *messages), (*job.not_done, *_left_out(job.options))
     said = (*(Said("warning", s) for s in warned), *(Said("left out", s) for s in left_out))
-    return Sampled(posterior, estimates, said)
+    both = record_of(posterior), estimates
+    return Results(said, partial(as_text, *both), partial(as_json, *both), lambda: page(*both, drawn()))
+
+
+def _images(posterior: Any, estimates: Estimates) -> dict[str, bytes]:
+    """Draw the figures off screen, as PNG, by name."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
+    import matplotlib.pyplot as plt
+
+    drawn = {}
+    for name, figure in all_figures(posterior, estimates).items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        plt.close(figure)
+        drawn[name] = buffer.getvalue()
+    return drawn
 
 
 def _refuse_weights(job: Job) -> None:

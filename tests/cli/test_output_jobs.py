@@ -144,12 +144,12 @@ def test_figures_with_nothing_to_draw_are_left_out_and_no_window_stays_open(tmp_
 
     fit = hlm.Model("mathach = b0 + r\nb0 = g00 + u0").fit(hlm.datasets.hsb())
     chosen = {"a": nothing, "b": lambda: hlm.plots.chi2_qq(fit)}
-    drawn = draw_all(fit, tmp_path, chosen)
+    drawn = draw_all(chosen, tmp_path)
     assert [path.name for path in drawn.paths] == ["b.png"]
     assert drawn.left_out == {"a": "nothing to draw"}
     assert plt.get_fignums() == []
     with pytest.raises(OutputError, match="cannot be written"):
-        draw_all(fit, tmp_path / "nowhere", chosen)
+        draw_all(chosen, tmp_path / "nowhere")
     assert plt.get_fignums() == []
 
 

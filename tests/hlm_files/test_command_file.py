@@ -15,8 +15,10 @@ import hlmbayes
 from hlmbayes import Model
 from hlmbayes.errors import CommandFileError, HLMError
 from hlmbayes.hlm_files import command_file
-from hlmbayes.hlm_files.command_file import DataSource, Options, ResidualFile, parse, to_text
-from hlmbayes.hlm_files.mdm_template import read_template
+from hlmbayes.hlm_files.command_file import parse
+from hlmbayes.hlm_files.command_options import Options, ResidualFile
+from hlmbayes.hlm_files.command_writer import to_text, write
+from hlmbayes.hlm_files.mdm_template import DataSource, read_template
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
@@ -696,7 +698,7 @@ def test_models_read_back_as_written(equations: str) -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in MODELS.glob("*.hlm")))
 def test_models_of_the_seminar_read_back_as_written(name: str, tmp_path: Path) -> None:
     file = command_file.read_command_file(MODELS / f"{name}.hlm")
-    command_file.write(tmp_path / "x.hlm", file.model, file.options, file.mdm)
+    write(tmp_path / "x.hlm", file.model, file.options, file.mdm)
     again = command_file.read_command_file(tmp_path / "x.hlm", find_data=False)
     assert (again.model, again.options, again.mdm) == (file.model, file.options, file.mdm)
 
@@ -709,7 +711,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandFileError, match="residual files of two types"):
         to_text(MODEL4, two)
     with pytest.raises(CommandFileError, match="cannot be written"):
-        command_file.write(tmp_path / "no" / "x.hlm", MODEL4)
+        write(tmp_path / "no" / "x.hlm", MODEL4)
 
 
 # ---------------------------------------------------------------- any text

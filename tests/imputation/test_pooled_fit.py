@@ -184,7 +184,9 @@ def test_with_weights_too(frame):
     how = hlm.Weights(level2="w")
     pooled = hlm.fit_imputed(MODEL, sets, weights=how)
     fits = [MODEL.fit(s, weights=how) for s in sets]
-    robust = pool(np.array([f.gamma_free for f in fits]), np.array([np.diag(f.vcov_robust) for f in fits]))
+    robust = pool(
+        np.array([record_of(f).gamma_free for f in fits]), np.array([np.diag(f.vcov_robust) for f in fits])
+    )
     assert pooled.fixed_effects()["se"].to_numpy() == pytest.approx(robust.se)
     assert np.diag(pooled.vcov) == pytest.approx(robust.total)
     with pytest.raises(HypothesisError, match="sampling weights"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import hlmbayes as hlm
+from hlmbayes.faces import record_of
 from hlmbayes.figures.figure_set import figures
 from hlmbayes.figures.plot_style import number
 from hlmbayes.unit_moments.record import moments_of
@@ -19,7 +20,7 @@ MODEL4 = """mathach = b0 + b1*group(ses) + b2*female + r
 
 
 def test_every_part_of_the_model_has_its_figures() -> None:
-    names = set(figures(hlm.Model(MODEL4).fit(hlm.datasets.hsb())))
+    names = set(figures(record_of(hlm.Model(MODEL4).fit(hlm.datasets.hsb()))))
     assert {"chi2_qq", "caterpillar_b0", "caterpillar_b1", "shrinkage", "influence", "level1_qq"} <= names
     assert {
         f"effect_against_{w}_{b}" for b in ("b0", "b1") for w in ("sector", "meanses", "pracad", "size")
@@ -38,14 +39,14 @@ def test_every_part_of_the_model_has_its_figures() -> None:
 
 def test_without_rows_what_needs_rows_is_left_out() -> None:
     fit = hlm.Model(MODEL4).fit(moments_of(hlm.datasets.hsb(), ["mathach", "ses", "female"]))
-    names = set(figures(fit))
+    names = set(figures(record_of(fit)))
     assert {"chi2_qq", "predicted_ses", "influence"} <= names
     assert not {"level1_qq", "level1_equations_ses", "boxes_by_unit_mathach"} & names
 
 
 def test_a_model_of_a_category_alone_has_a_graph_of_it() -> None:
     fit = hlm.Model("mathach = b0 + r\nb0 = g00 + g01*sector + u0").fit(hlm.datasets.hsb())
-    ax = figures(fit)["predicted_sector"]()
+    ax = figures(record_of(fit))["predicted_sector"]()
     assert [t.get_text() for t in ax.get_xticklabels()] == ["public", "Catholic"]
     check_legible(ax)
 
@@ -53,10 +54,10 @@ def test_a_model_of_a_category_alone_has_a_graph_of_it() -> None:
 def test_no_fixed_effects_no_influence() -> None:
     raw = small(n_units=16)
     raw.columns["y"] = raw.columns["y"] - raw.columns["y"].mean()
-    names = set(figures(hlm.Model("y = b0 + r\nb0 = u0").fit(raw.data())))
+    names = set(figures(record_of(hlm.Model("y = b0 + r\nb0 = u0").fit(raw.data()))))
     assert "influence" not in names
     assert "caterpillar_b0" in names
-    assert "predicted_w" in figures(model("slopes").fit(small(n_units=16).data()))
+    assert "predicted_w" in figures(record_of(model("slopes").fit(small(n_units=16).data())))
 
 
 def test_numbers_of_labels() -> None:

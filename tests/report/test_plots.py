@@ -213,7 +213,7 @@ def test_level1_figures_hold_the_level1_file(fit: Any) -> None:
 
 
 def test_quantiles_of_all_units_at_once() -> None:
-    from hlmbayes.figures.level1_plots import unit_quantiles
+    from hlmbayes.figures.unit_boxes import unit_quantiles
 
     rng = np.random.default_rng(1)
     unit = rng.permutation(np.repeat([0, 1, 3], [1, 6, 11]))
