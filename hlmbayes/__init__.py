@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from . import datasets as datasets
     from . import diagnostics as diagnostics
@@ -27,14 +29,13 @@ if TYPE_CHECKING:
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
     from .estimation.fit import Fit as Fit
-    from .many_fits.imputed_posterior import sample_imputed as sample_imputed
+    from .front.pooled_posterior import sample_imputed as sample_imputed
+    from .front.posterior import Posterior as Posterior
     from .many_fits.pooled_fit import fit_imputed as fit_imputed
     from .many_fits.replicate_weights import fit_replicates as fit_replicates
     from .unit_moments.engines import moments as moments
     from .unit_moments.moments_file import load_moments as load_moments
     from .unit_moments.record import Moments as Moments
-
-__version__ = "0.1.0"
 
 # A public name must not be the name of a module of the package: whoever imports hlmbayes.x binds the
 # attribute x of the package to the module, so which of the two a user gets would depend on the order of
@@ -52,14 +53,11 @@ PUBLIC = {
     "fit_imputed": "many_fits.pooled_fit",
     "fit_replicates": "many_fits.replicate_weights",
     "read_imputed": "data.imputed",
-    "sample_imputed": "many_fits.imputed_posterior",
+    "sample_imputed": "front.pooled_posterior",
     "Frequencies": "data.weights",
-    "Posterior": "posterior.posterior",
-    "load_posterior": "posterior.posterior",
+    **dict.fromkeys(("Posterior", "load_posterior", "prior_predictive"), "front.posterior"),
+    **dict.fromkeys(("sensitivity", "power_scale"), "front.posterior"),
     "Priors": "priors.priors",
-    "prior_predictive": "posterior.predictive",
-    "sensitivity": "posterior.prior_sensitivity",
-    "power_scale": "posterior.prior_sensitivity",
     **dict.fromkeys(
         ("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "priors.distributions"
     ),

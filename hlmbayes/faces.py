@@ -15,12 +15,16 @@ class Face:
     """
 
     __slots__ = ("_record",)
+    _record: Any
 
     def __init__(self, record: Any) -> None:
         object.__setattr__(self, "_record", record)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self._record,))
 
 
 def record_of(source: Any) -> Any:

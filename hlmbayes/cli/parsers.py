@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-from .. import __version__
+from ..version import __version__
 from . import sample as cli_sample  # imports nothing heavy itself
 from .console import WRONG_INPUT, complain
 

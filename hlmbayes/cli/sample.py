@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CommandFileError, HLMWarning
+from ..faces import record_of
 from ..runs.outputs import check_folder, check_places, inputs_of, outputs_of
 from .console import DONE, complain, put
 
 if TYPE_CHECKING:
     from ..estimation.fit import Fit
     from ..hlm_files.command_options import Options
-    from ..posterior.posterior import Posterior
+    from ..posterior.record import PosteriorSample
     from ..runs.jobs import Job
 
 TEXT = """\
@@ -69,11 +70,12 @@ def sample(args: argparse.Namespace) -> int:
     logging.getLogger("pymc").addFilter(lambda record: record.levelno >= logging.ERROR)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HLMWarning)
-        fit = job.model.fit(data)
-        posterior = job.model.sample(
+        fit = record_of(job.model.fit(data))
+        post = job.model.sample(
             data, priors=Priors(width=args.width), seed=args.seed, draws=args.draws, chains=args.chains,
             tune=args.tune, sampler=args.sampler, progressbar=not args.no_progress,
         )  # fmt: skip
+    posterior = record_of(post)
     messages = [str(w.message) for w in caught if issubclass(w.category, HLMWarning)]
     for message in [*job.warnings, *messages]:
         complain("warning", message)
@@ -92,7 +94,7 @@ def sample(args: argparse.Namespace) -> int:
     if args.output is not None or "-" not in (args.json, args.html):
         put(args.output or "-", as_text(posterior, fit))
     if args.save is not None:
-        posterior.save(args.save)
+        post.save(args.save)
     return DONE
 
 
@@ -130,7 +132,7 @@ def _left_out(options: Options) -> list[str]:
     return sentences
 
 
-def _figures(posterior: Posterior, fit: Fit) -> dict[str, bytes]:
+def _figures(posterior: PosteriorSample, fit: Fit) -> dict[str, bytes]:
     """Draw the figures off screen, as PNG."""
     import matplotlib
 

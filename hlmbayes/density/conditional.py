@@ -14,10 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups
 from ..likelihood.criterion import LOG_2PI
-from ..likelihood.design import Design
-from .batch import Batch, chunks, evaluate_batch, planes_width, reduce_batch
+from .batch import Batch, chunks, evaluate_batch, reduce_batch
 from .coordinates import to_standard_factor, unpack
 from .target import Target
 
@@ -26,20 +24,16 @@ from .target import Target
 class Draws:
     """Draws of everything but the random effects, in the units of the data.
 
-    ``phi`` (B, d) folded; free ``gamma`` (B, F); ``tau`` (B, q, q); ``sigma`` (B,), or ``alpha`` (B, K)
-    where log(sigma2) depends on variables (``sigma`` is then 1, that of the weighted rows).
+    ``phi`` (B, d) folded, the parameters of level 1 among them; free ``gamma`` (B, F); ``tau`` (B, q, q).
     """
 
     phi: np.ndarray
     gamma: np.ndarray
     tau: np.ndarray
-    sigma: np.ndarray
-    alpha: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> Draws:
         """Give the draws of an index."""
-        alpha = None if self.alpha is None else self.alpha[index]
-        return Draws(self.phi[index], self.gamma[index], self.tau[index], self.sigma[index], alpha)
+        return Draws(self.phi[index], self.gamma[index], self.tau[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +52,8 @@ def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: B
     """
     batch = evaluate_batch(target, phi) if batch is None else batch
     delta = batch.delta(target.system, rng.standard_normal(batch.half.shape))
-    parts = unpack(target, phi)
     gamma = target.design.gamma_ols + delta * target.system.gamma_scale
-    return Draws(phi, gamma, parts.tau, parts.sigma, parts.alpha)
+    return Draws(phi, gamma, unpack(target, phi).tau)
 
 
 def draw_effects(
@@ -82,7 +75,7 @@ def draw_effects(
     used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
     kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
     total, square = np.zeros((J, q)), np.zeros((J, q))
-    for rows in chunks(len(used), planes_width(target)):
+    for rows in chunks(len(used), target.law.width):
         index = used[rows]
         u = _effects(target, draws.phi[index], draws.gamma[index], rng)
         total += u.sum(axis=0)
@@ -135,34 +128,17 @@ def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
     """
     design = target.design
     values = np.empty((len(draws.phi), design.n_units))
-    for rows in chunks(len(draws.phi), planes_width(target)):
+    for rows in chunks(len(draws.phi), target.law.width):
         b = coefficients(target, draws.gamma[rows], moved=True)
-        sigma = draws.sigma[rows, None]
-        deviance = design.n * LOG_2PI + _level1_deviance(target, draws, rows, b)
+        level1 = draws.phi[rows, target.level1]
+        sigma = target.law.sigma(level1)[:, None]
+        deviance = design.n * LOG_2PI + target.law.unit_deviance(level1, b)
         if target.n_random:
             _, c, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
             explained = np.einsum("qbj,qbj->bj", left, left) * target.system.e_scale**2
             deviance += 2.0 * sum(np.log(c[k, k]) for k in range(target.n_random)) - explained / sigma**2
         values[rows] = -0.5 * deviance
     return values
-
-
-def _level1_deviance(target: Target, draws: Draws, rows: slice, b: np.ndarray) -> np.ndarray:
-    """Give sum log sigma2 + (y - X gamma)^2 / sigma2 of every unit's rows, (B, J); b (B, J, p) as `moved`."""
-    design, grouped = target.design, target.grouped
-    if grouped is None or draws.alpha is None:
-        sigma = draws.sigma[rows, None]
-        return 2.0 * design.n * np.log(sigma) + _squares(design, b) / sigma**2
-    groups, log_sigma2 = grouped.groups, draws.alpha[rows] @ grouped.groups.covariates.T
-    squares = _squares(groups, b[:, groups.unit])
-    return grouped.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
-
-
-def _squares(rows: Design | Groups, b: np.ndarray) -> np.ndarray:
-    """Give the sum of squares about D b of units or groups of rows, b (B, J, p), shape (B, J)."""
-    squares = rows.ee - 2.0 * np.einsum("bjp,jp->bj", b, rows.de)
-    squares += np.einsum("bjp,jpr,bjr->bj", b, rows.dd, b, optimize=True)
-    return squares
 
 
 def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> np.ndarray:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from ..data.weights import Frequencies, Weights
     from ..estimation.fit import Fit
-    from ..posterior.posterior import Posterior
+    from ..front.posterior import Posterior
     from ..priors.priors import Priors
 
 __all__ = ["Centering", "Coefficient", "Gamma", "LogSigma2", "Model", "Predictor", "gamma_name", "same_name"]
@@ -261,7 +261,7 @@ class Model:
         marginal : bool
             True: random effects integrated out, the data enter as moments. False: the textbook model on rows.
         """
-        posterior = import_module("hlmbayes.posterior.posterior")
+        posterior = import_module("hlmbayes.front.posterior")
         model: pm.Model = posterior.build(self, data, priors, marginal=marginal)
         return model
 
@@ -279,7 +279,7 @@ class Model:
         keep_effects: bool | None = None,
         progressbar: bool = False,
     ) -> Posterior:
-        """Draw from the posterior distribution; see `hlmbayes.posterior.posterior.sample`.
+        """Draw from the posterior distribution; see `hlmbayes.front.posterior.sample`.
 
         Parameters
         ----------
@@ -297,7 +297,7 @@ class Model:
         progressbar : bool
             Of NUTS.
         """
-        posterior = import_module("hlmbayes.posterior.posterior")
+        posterior = import_module("hlmbayes.front.posterior")
         drawn: Posterior = posterior.sample(
             self, data, priors=priors, seed=seed, sampler=sampler, draws=draws, chains=chains, tune=tune,
             marginal=marginal, keep_effects=keep_effects, progressbar=progressbar,

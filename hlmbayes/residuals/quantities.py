@@ -22,7 +22,7 @@ from ..likelihood.design import RANK_TOLERANCE, Design
 
 if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
-    from ..estimation.fit import Fit
+    from ..estimation.point import Point
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to its outcome's: below it no digit is left
 SINGULAR = 1e-12  # a direction of tau / sigma2 (columns of Z of unit mean square) below this is zero
@@ -92,7 +92,7 @@ class RowResiduals:
     sigma: np.ndarray
 
 
-def unit_residuals(fit: Fit) -> UnitResiduals:
+def unit_residuals(fit: Point) -> UnitResiduals:
     """Compute the level-2 residual quantities of every unit, from the moments alone.
 
     Raises
@@ -123,7 +123,7 @@ def unit_residuals(fit: Fit) -> UnitResiduals:
     )  # fmt: skip
 
 
-def refuse_repeated(fit: Fit) -> None:
+def refuse_repeated(fit: Point) -> None:
     """Raise where a record stands for several: residuals, distances and influence are those of one.
 
     Precision weights and known variances are no such weights: they say how well an outcome is known.
@@ -142,7 +142,7 @@ def refuse_repeated(fit: Fit) -> None:
         )
 
 
-def shrinkage(fit: Fit) -> np.ndarray:
+def shrinkage(fit: Point) -> np.ndarray:
     """Give K = Theta (I + Z'Z Theta)^-1, Theta = tau / sigma2: u* = K Z'e, posterior variance sigma2 K.
 
     Shape (J, q, q); defined for singular tau and for units of any rank.
@@ -151,7 +151,7 @@ def shrinkage(fit: Fit) -> np.ndarray:
     return basis @ fit.design.shrinkage(theta) @ basis.T
 
 
-def mahalanobis(fit: Fit, de: np.ndarray) -> tuple[np.ndarray, int]:
+def mahalanobis(fit: Point, de: np.ndarray) -> tuple[np.ndarray, int]:
     """Give u*' D^- u*, shape (J,), with D = tau - posterior variance = tau Z'V^-1 Z tau, and the rank of tau.
 
     D is the dispersion of u* when gamma is known (Raudenbush & Bryk 2002, ch. 9). Where tau or the unit's
@@ -161,7 +161,7 @@ def mahalanobis(fit: Fit, de: np.ndarray) -> tuple[np.ndarray, int]:
 
     Parameters
     ----------
-    fit : Fit
+    fit : Point
     de : ndarray, shape (J, q)
         Z*'(y - X gamma), Z* = Z B, B the `z_basis` of the design.
     """
@@ -230,12 +230,12 @@ def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np
 # --- level 1 --------------------------------------------------------------------------------------
 
 
-def row_residuals(fit: Fit, b: np.ndarray | None = None) -> RowResiduals:
+def row_residuals(fit: Point, b: np.ndarray | None = None) -> RowResiduals:
     """Compute level-1 residuals r = y - D b*, b* the coefficients of the row's unit.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Point
     b : ndarray, shape (J, p), optional
         The level-1 coefficients; the EB coefficients by default.
 
@@ -261,7 +261,7 @@ def row_residuals(fit: Fit, b: np.ndarray | None = None) -> RowResiduals:
     return RowResiduals(row, unit, fitted, y - fitted, row_sigma(fit, data, row, unit))
 
 
-def eb_coefficients(fit: Fit) -> np.ndarray:
+def eb_coefficients(fit: Point) -> np.ndarray:
     """Give the EB level-1 coefficients W gamma + u*, shape (J, p); u* = 0 where a coefficient has no u."""
     design = fit.design
     b = design.level1_coefficients(fit.gamma_free)
@@ -270,7 +270,7 @@ def eb_coefficients(fit: Fit) -> np.ndarray:
     return b
 
 
-def data_of(fit: Fit) -> TwoLevelData:
+def data_of(fit: Point) -> TwoLevelData:
     """Give the rows a fit was made from.
 
     Raises
@@ -301,7 +301,7 @@ def level1_values(
     return x
 
 
-def row_sigma(fit: Fit, data: TwoLevelData, row: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def row_sigma(fit: Point, data: TwoLevelData, row: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """Give the level-1 standard deviation of each row: one number, exp(c'alpha / 2), or as known."""
     variance_model = fit.variance_model
     sigma = np.full(len(row), np.sqrt(fit.entering.sigma2))

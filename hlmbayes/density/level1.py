@@ -1,0 +1,322 @@
+"""What level 1 is to a posterior: its parameters, their priors, and what they do to the rows.
+
+Every class here is one law of level 1, with all that the samplers and the results ask of it; a further
+law is a further class. Where the level-1 variance differs between rows, these are divided by their sigma
+first, so that it is 1: only cross-products change from point to point.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, override
+
+import numpy as np
+
+from ..estimation.heterogeneous import Groups, weighted_design
+from ..likelihood.criterion import LOG_2PI
+from ..likelihood.design import Design
+from ..likelihood.evaluate import Evaluation, standardise
+from ..likelihood.system import System
+from ..priors.resolved import AlphaPrior, SigmaPrior
+from .unequal import GroupedRows, alpha_slope, log_sigma2_sums, weighted_at
+
+
+class MeanVariances(NamedTuple):
+    """The model of log(sigma2) at its posterior means: ``variables`` and ``alpha`` (K,)."""
+
+    variables: tuple[str, ...]
+    alpha: np.ndarray
+
+
+class RowsAtMeans(NamedTuple):
+    """Rows at the posterior means of the level-1 parameters, and their level-1 variance."""
+
+    design: Design
+    system: System
+    sigma2: float
+    variances: MeanVariances | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level1(ABC):
+    """A law of level 1; ``phi`` (B, K) are its coordinates at many points, ``point`` (K,) those at one.
+
+    Attributes
+    ----------
+    design : Design
+    system : System
+    variable : str
+        What its parameters are called in a DataTree and in a PyMC model.
+    compiled : bool
+        Whether the compiled density has it.
+    """
+
+    design: Design
+    system: System
+
+    variable: ClassVar[str]
+    compiled: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names of the K coordinates."""
+
+    @property
+    def coords(self) -> dict[str, list[str]]:
+        """Coordinates of the variable's own dimension, where it has one."""
+        return {}
+
+    @property
+    def groups(self) -> Groups | None:
+        """Rows by their variance, where the moments do not say it: a file must have them."""
+        return None
+
+    @property
+    def width(self) -> int:
+        """Numbers a point has in a working plane: units, or groups of rows where they are more."""
+        return self.system.n_units
+
+    @abstractmethod
+    def start(self, sigma: float) -> np.ndarray:
+        """Give the point (K,) at which every row's standard deviation is ``sigma``."""
+
+    def to_phi(self, values: np.ndarray) -> np.ndarray:
+        """Give the coordinates of draws of the variable, (B, ...) -> (B, K)."""
+        return values
+
+    def sigma(self, phi: np.ndarray) -> np.ndarray:
+        """Give the level-1 standard deviation of the rows, which is 1 where they are weighted, (B,)."""
+        return np.ones(len(phi))
+
+    @abstractmethod
+    def log_prior(self, phi: np.ndarray) -> np.ndarray:
+        """Give the log prior density with respect to phi, (B,)."""
+
+    @abstractmethod
+    def prior_slope(self, point: np.ndarray) -> np.ndarray:
+        """Give the gradient of `log_prior`, (K,)."""
+
+    def log_jacobian(self, phi: np.ndarray) -> np.ndarray:
+        """Give the log of what turns a density of the parameters themselves into one of phi, (B,)."""
+        return np.zeros(len(phi))
+
+    @abstractmethod
+    def draw_prior(self, rng: np.random.Generator, draws: int) -> np.ndarray:
+        """Draw coordinates from the prior, (draws, K)."""
+
+    def rows_at(self, point: np.ndarray) -> tuple[Design, System]:
+        """Give the design (but for its bases) and the system of the rows as they are weighted at a point."""
+        return self.design, self.system
+
+    def log_weights(self, phi: np.ndarray) -> np.ndarray:
+        """Give what the rows' weights add to -2 log p(y), (B,)."""
+        return np.zeros(len(phi))
+
+    @abstractmethod
+    def slope(
+        self, point: np.ndarray, rows: tuple[Design, System], at: Evaluation, by_log_sigma: float
+    ) -> np.ndarray:
+        """Give the derivative of log p(y), u and gamma integrated out, (K,).
+
+        ``rows`` are those of `rows_at`, ``at`` the likelihood there with gamma's prior, ``by_log_sigma`` the
+        derivative in the logarithm of the rows' `sigma`.
+        """
+
+    @abstractmethod
+    def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Give sum log sigma2 + (e - D b)^2 / sigma2 of every unit's rows, (B, J); b (B, J, p)."""
+
+    @abstractmethod
+    def noise(self, phi: np.ndarray) -> np.ndarray:
+        """Give the variance of the sum of r over every unit's rows, (B, J)."""
+
+    @abstractmethod
+    def log_sigma2(self, point: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
+        """Give log(sigma2) of rows with these covariates (N, K): (N,), or one number for all."""
+
+    @abstractmethod
+    def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
+        """Give what a DataTree has of it, leading axis B."""
+
+    @abstractmethod
+    def scalars(self, posterior: Any) -> dict[str, np.ndarray]:
+        """Give the reported parameters by name from a DataTree's draws, (chain, draw) each."""
+
+    @abstractmethod
+    def at_means(self, phi: np.ndarray) -> RowsAtMeans:
+        """Give the rows at the means over draws."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneSigma(Level1):
+    """One sigma for all rows; the coordinate is its logarithm."""
+
+    prior: SigmaPrior
+
+    variable: ClassVar[str] = "sigma"
+    compiled: ClassVar[bool] = True
+
+    @property
+    @override
+    def names(self) -> tuple[str, ...]:
+        return ("log sigma",)
+
+    @override
+    def start(self, sigma: float) -> np.ndarray:
+        return np.log([sigma])
+
+    @override
+    def to_phi(self, values: np.ndarray) -> np.ndarray:
+        return np.log(values)[:, None]
+
+    @override
+    def sigma(self, phi: np.ndarray) -> np.ndarray:
+        return np.exp(phi[:, 0])
+
+    @override
+    def log_prior(self, phi: np.ndarray) -> np.ndarray:
+        return np.asarray(self.prior.sigma.curve().log_density(self.sigma(phi)) + phi[:, 0])
+
+    @override
+    def prior_slope(self, point: np.ndarray) -> np.ndarray:
+        sigma = np.exp(point)
+        return np.asarray(self.prior.sigma.curve().slope(sigma) * sigma + 1.0)
+
+    @override
+    def log_jacobian(self, phi: np.ndarray) -> np.ndarray:
+        return phi[:, 0]
+
+    @override
+    def draw_prior(self, rng: np.random.Generator, draws: int) -> np.ndarray:
+        return np.log(self.prior.sigma.draw(rng, draws))[:, None]
+
+    @override
+    def slope(
+        self, point: np.ndarray, rows: tuple[Design, System], at: Evaluation, by_log_sigma: float
+    ) -> np.ndarray:
+        return np.array([by_log_sigma])
+
+    @override
+    def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
+        sigma = self.sigma(phi)[:, None]
+        return 2.0 * self.design.n * np.log(sigma) + _squares(self.design, b) / sigma**2
+
+    @override
+    def noise(self, phi: np.ndarray) -> np.ndarray:
+        return self.sigma(phi)[:, None] ** 2 * self.design.n
+
+    @override
+    def log_sigma2(self, point: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
+        return np.asarray(2.0 * point[0])
+
+    @override
+    def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
+        sigma = self.sigma(phi)
+        return {"sigma": sigma, "sigma2": sigma**2}
+
+    @override
+    def scalars(self, posterior: Any) -> dict[str, np.ndarray]:
+        return {name: np.asarray(posterior[name].values) for name in ("sigma", "sigma2")}
+
+    @override
+    def at_means(self, phi: np.ndarray) -> RowsAtMeans:
+        return RowsAtMeans(self.design, self.system, float(np.mean(self.sigma(phi) ** 2)), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogLinear(Level1):
+    """log(sigma2) linear in variables; the coordinates are its coefficients alpha."""
+
+    prior: AlphaPrior
+    rows: GroupedRows
+
+    variable: ClassVar[str] = "alpha"
+
+    @property
+    @override
+    def names(self) -> tuple[str, ...]:
+        return self.prior.names
+
+    @property
+    @override
+    def coords(self) -> dict[str, list[str]]:
+        return {"log_sigma2": list(self.names)}
+
+    @property
+    @override
+    def groups(self) -> Groups:
+        return self.rows.groups
+
+    @property
+    @override
+    def width(self) -> int:
+        return max(self.system.n_units, len(self.groups.n))
+
+    @override
+    def start(self, sigma: float) -> np.ndarray:
+        return np.array([2.0 * np.log(sigma), *np.zeros(len(self.names) - 1)])
+
+    @override
+    def log_prior(self, phi: np.ndarray) -> np.ndarray:
+        away = (phi - self.prior.mean) / self.prior.sd
+        return -0.5 * np.sum(away**2 + LOG_2PI, axis=1) - np.log(self.prior.sd).sum()
+
+    @override
+    def prior_slope(self, point: np.ndarray) -> np.ndarray:
+        return (self.prior.mean - point) / self.prior.sd**2
+
+    @override
+    def draw_prior(self, rng: np.random.Generator, draws: int) -> np.ndarray:
+        return self.prior.mean + self.prior.sd * rng.standard_normal((draws, len(self.names)))
+
+    @override
+    def rows_at(self, point: np.ndarray) -> tuple[Design, System]:
+        return weighted_at(self.design, self.system, self.rows, point)
+
+    @override
+    def log_weights(self, phi: np.ndarray) -> np.ndarray:
+        return log_sigma2_sums(self.rows, phi)
+
+    @override
+    def slope(
+        self, point: np.ndarray, rows: tuple[Design, System], at: Evaluation, by_log_sigma: float
+    ) -> np.ndarray:
+        return alpha_slope(*rows, at, self.rows, point)
+
+    @override
+    def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
+        groups, log_sigma2 = self.groups, phi @ self.groups.covariates.T
+        squares = _squares(groups, b[:, groups.unit])
+        return self.rows.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
+
+    @override
+    def noise(self, phi: np.ndarray) -> np.ndarray:
+        return self.rows.per_unit(self.groups.n / self.rows.weights(phi))
+
+    @override
+    def log_sigma2(self, point: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
+        return np.asarray(covariates @ point)
+
+    @override
+    def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
+        return {"alpha": phi}
+
+    @override
+    def scalars(self, posterior: Any) -> dict[str, np.ndarray]:
+        alpha = np.asarray(posterior["alpha"].values)
+        return {name: alpha[:, :, k] for k, name in enumerate(self.names)}
+
+    @override
+    def at_means(self, phi: np.ndarray) -> RowsAtMeans:
+        alpha = phi.mean(axis=0)
+        design = weighted_design(self.design, self.groups, alpha)
+        return RowsAtMeans(design, standardise(design), 1.0, MeanVariances(self.prior.variables, alpha))
+
+
+def _squares(rows: Design | Groups, b: np.ndarray) -> np.ndarray:
+    """Give the sum of squares about D b of units or groups of rows, b (B, J, p), shape (B, J)."""
+    squares = rows.ee - 2.0 * np.einsum("bjp,jp->bj", b, rows.de)
+    squares += np.einsum("bjp,jpr,bjr->bj", b, rows.dd, b, optimize=True)
+    return squares

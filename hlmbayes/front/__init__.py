@@ -1,0 +1,1 @@
+"""What users hold: faces, whose methods call downwards on the records they carry."""
