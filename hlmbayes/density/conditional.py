@@ -1,8 +1,9 @@
 """What is exact once the variances are drawn: gamma, the random effects, each unit's likelihood.
 
-Given tau and sigma2 everything left is normal. With S = C^-1 L' Z'[Z D e] of `marginal`,
+Given tau and sigma2 everything left is normal. With the unit's triangular factor [C' B T] of
+`likelihood.evaluate`, G = C'L and M M' = I + G'G,
 
-    u = A L C^-T (S_e - S_D W delta + sigma eps),  eps standard normal,
+    u = A L M^-T (M^-1 G'(T - [C' B] W delta) + sigma eps),  eps standard normal,
 
 has mean Theta Z'V^-1(e - X delta) and covariance sigma2 L (I + L' Z'Z L)^-1 L', singular tau included
 (Raudenbush & Bryk 2002, p. 47-49, in the square-root form of `likelihood`).
@@ -15,9 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..likelihood.criterion import LOG_2PI
-from .batch import Batch, chunks, evaluate_batch, reduce_batch
+from ..likelihood.evaluate import times_factor
+from ..likelihood.planes import cholesky_planes, solve_planes
+from .batch import Batch, chunks, evaluate_batch
 from .coordinates import to_standard_factor, unpack
 from .target import Target
+
+DRAWN_AT_ONCE = 1 << 15  # numbers in one plane of u: what a seed gives depends on it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +80,7 @@ def draw_effects(
     used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
     kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
     total, square = np.zeros((J, q)), np.zeros((J, q))
-    for rows in chunks(len(used), target.law.width):
+    for rows in chunks(len(used), target.law.width, DRAWN_AT_ONCE):
         index = used[rows]
         u = _effects(target, draws.phi[index], draws.gamma[index], rng)
         total += u.sum(axis=0)
@@ -89,20 +94,23 @@ def draw_effects(
 def _whitened(
     target: Target, phi: np.ndarray, gamma: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give L (B, q, q), C (q, q, B, J) and S_e - S_D W delta (q, B, J)."""
-    system = target.system
+    """Give L (B, q, q), M (q, q, B, J) and M^-1 G'(T - [C' B] W delta) (q, B, J)."""
+    system, q = target.system, target.n_random
     parts = unpack(target, phi)
     factor = to_standard_factor(target, parts)
-    products = system.products
-    if target.grouped is not None and parts.alpha is not None:
-        products = target.grouped.products(parts.alpha)
-    c, s = reduce_batch(products, factor)
+    root = target.law.triangular(phi[:, target.level1], slice(None))[0]
+    g = times_factor(root, factor)
+    root = root if root.ndim == g.ndim else root[:, :, None]
     delta = (gamma - target.design.gamma_ols) / system.gamma_scale
-    left = s[:, -1].copy()
+    left = np.empty(g.shape[1:])
+    left[...] = root[:, -1]
     for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
         if len(columns):
-            left -= s[:, a] * (delta[:, columns] @ w)
-    return factor, c, left
+            left -= root[:, a] * (delta[:, columns] @ w)
+    square = np.einsum("ra...,rb...->ab...", g, g)
+    square[range(q), range(q)] += 1.0
+    m = cholesky_planes(square)
+    return factor, m, solve_planes(m, np.einsum("ra...,r...->a...", g, left)[:, None])[:, 0]
 
 
 def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -110,13 +118,13 @@ def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.
     q = target.n_random
     if not q:
         return np.zeros((len(phi), target.design.n_units, 0))
-    factor, c, left = _whitened(target, phi, gamma)
+    factor, m, left = _whitened(target, phi, gamma)
     sigma = unpack(target, phi).sigma / target.system.e_scale
     left += sigma[:, None] * rng.standard_normal(left.shape)
-    for i in range(q - 1, -1, -1):  # C' x = left, from the last row up
+    for i in range(q - 1, -1, -1):  # M' x = left, from the last row up
         for k in range(i + 1, q):
-            left[i] -= c[k, i] * left[k]
-        left[i] /= c[i, i]
+            left[i] -= m[k, i] * left[k]
+        left[i] /= m[i, i]
     to_data = target.system.to_tau @ factor
     return np.einsum("baq,qbj->bja", to_data, left)
 
@@ -134,9 +142,9 @@ def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
         sigma = target.law.sigma(level1)[:, None]
         deviance = design.n * LOG_2PI + target.law.unit_deviance(level1, b)
         if target.n_random:
-            _, c, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
+            _, m, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
             explained = np.einsum("qbj,qbj->bj", left, left) * target.system.e_scale**2
-            deviance += 2.0 * sum(np.log(c[k, k]) for k in range(target.n_random)) - explained / sigma**2
+            deviance += 2.0 * sum(np.log(m[k, k]) for k in range(target.n_random)) - explained / sigma**2
         values[rows] = -0.5 * deviance
     return values
 

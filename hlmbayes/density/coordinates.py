@@ -27,7 +27,6 @@ class Parts:
     s: np.ndarray
     corr_factor: np.ndarray
     sigma: np.ndarray
-    alpha: np.ndarray | None = None  # TEMP
 
     @property
     def factor(self) -> np.ndarray:
@@ -45,9 +44,7 @@ def unpack(target: Target, phi: np.ndarray) -> Parts:
     """Carry points (B, d) to the parameters they stand for."""
     q = target.n_random
     s, factor = phi[:, :q] * target.reference, correlation_factor(np.tanh(phi[:, target.partials]), q)
-    return Parts(
-        s, factor, target.law.sigma(phi[:, target.level1]), phi[:, target.level1] if target.grouped else None
-    )
+    return Parts(s, factor, target.law.sigma(phi[:, target.level1]))
 
 
 def correlation_factor(partial: np.ndarray, q: int) -> np.ndarray:

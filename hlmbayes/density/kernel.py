@@ -2,11 +2,10 @@
 
 A gradient of a few hundred units takes NumPy half a millisecond, nearly all of it spent between array
 operations. Here every operation is a loop over a block of units, whose working arrays stay in the
-processor's cache whatever the number of units. The formulas are those of `likelihood.evaluate`, in the
-square-root form for any number of random coefficients; a test holds the two against each other.
-
-Everything is read from one array of floats (`kernel_tables`), so that a sampler written in another
-language can call `density`, a C function, without Python.
+processor's cache whatever the number of units. The formulas are those of `likelihood.evaluate`, with K from
+the rows of [C'L I] made orthogonal (Gram & Schmidt) for any number of random coefficients, so that every
+pivot is a sum of squares; a test holds the two against each other. Everything is read from one array of
+floats (`kernel_tables`), so that a sampler written in another language can call `density`, a C function.
 
 The compiler's time grows with the number of array types and of calls it sees: arrays are two-dimensional
 floats only, and allocated in one place. All is in one file, since the compiler notices changes of a file it
@@ -15,7 +14,6 @@ has compiled from, not of the files that one imports.
 
 from __future__ import annotations
 
-from ctypes import POINTER, c_double
 from math import exp, log, log1p, sqrt, tanh
 from typing import Any
 
@@ -24,20 +22,17 @@ from numba import carray, cfunc, njit, types
 
 BLOCK = 256  # units whose working arrays stay in the cache
 LARGE = 1e150  # a product of determinants up to here takes one more without overflow
-HEADER = 11
+HEADER = 10
+DOUBLES = types.CPointer(types.double)
 
 
 def _has_a_place() -> bool:
     """Say whether compiled code can be kept: not where neither the package nor the home can be written."""
     try:
-        njit("f8(f8)", cache=True)(_same)
+        njit("f8(f8)", cache=True)(lambda x: x)
     except RuntimeError:
         return False
     return True
-
-
-def _same(x):  # type: ignore[no-untyped-def]
-    return x
 
 
 FAST: dict[str, Any] = {
@@ -49,15 +44,12 @@ FAST: dict[str, Any] = {
 INSIDE: dict[str, Any] = {**FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-# --- small matrices --------------------------------------------------------------------------------
-
-
 @njit(**INSIDE)
-def _invert(a):  # type: ignore[no-untyped-def]
-    """Turn a positive definite matrix into its inverse, in place; give log|a|, or nan."""
-    f, logdet = a.shape[0], 0.0
-    for j in range(f):  # Cholesky factor C, in the lower triangle
-        for i in range(j, f):
+def _solve(a, rows):  # type: ignore[no-untyped-def]
+    """Turn a positive definite matrix into its factor C and every row b into C^-1 b; give log|a|, or nan."""
+    logdet = 0.0
+    for j in range(a.shape[0]):
+        for i in range(j, a.shape[0]):
             total = a[i, j]
             for k in range(j):
                 total -= a[i, k] * a[j, k]
@@ -68,88 +60,48 @@ def _invert(a):  # type: ignore[no-untyped-def]
                 logdet += log(total)
             else:
                 return np.nan
-    for j in range(f):  # C^-1
-        a[j, j] = 1.0 / a[j, j]
-        for i in range(j + 1, f):
-            total = 0.0
-            for k in range(j, i):
-                total -= a[i, k] * a[k, j]
-            a[i, j] = total / a[i, i]
-    for i in range(f):  # its square
-        for j in range(i + 1):
-            total = 0.0
-            for k in range(i, f):
-                total += a[k, i] * a[k, j]
-            a[i, j] = a[j, i] = total
+        for i in range(rows.shape[0]):
+            total = rows[i, j]
+            for k in range(j):
+                total -= a[j, k] * rows[i, k]
+            rows[i, j] = total / a[j, j]
     return logdet
 
 
-@njit(**INSIDE)
-def _sandwich(a, b, room, result):  # type: ignore[no-untyped-def]
-    """Write a b a' (n, n) for a (n, m) and symmetric b (m, m), room being (n, m)."""
-    n, m = a.shape
-    for i in range(n):
-        for k in range(m):
+@njit("void(f8[:,::1], f8[:,::1], f8[:,::1])", **INSIDE)
+def _product(a, b, result):  # type: ignore[no-untyped-def]
+    """Write a b' (n, m) for a (n, k) and b (m, k)."""
+    for i in range(a.shape[0]):
+        for j in range(b.shape[0]):
             total = 0.0
-            for h in range(m):
-                total += a[i, h] * b[h, k]
-            room[i, k] = total
-    for i in range(n):
-        for j in range(n):
-            total = 0.0
-            for k in range(m):
-                total += room[i, k] * a[j, k]
+            for k in range(a.shape[1]):
+                total += a[i, k] * b[j, k]
             result[i, j] = total
 
 
 # --- rows of arrays, over the units of a block ------------------------------------------------------
 
 
-@njit("void(f8[:,::1], i8, f8, f8[:,::1], i8, i8, i8)", **INSIDE)
-def _put(y, i, a, x, k, lo, n):  # type: ignore[no-untyped-def]
-    """Write y[i] = a x[k, lo:]."""
+@njit("void(f8[:,::1], i8, f8, f8, f8[:,::1], i8, i8, i8)", **INSIDE)
+def _add(y, i, kept, a, x, k, lo, n):  # type: ignore[no-untyped-def]
+    """Write y[i] = kept y[i] + a x[k, lo:]."""
     to, row = y[i, :n], x[k, lo : lo + n]
     for j in range(n):
-        to[j] = a * row[j]
+        to[j] = kept * to[j] + a * row[j]
 
 
-@njit("void(f8[:,::1], i8, f8, f8[:,::1], i8, i8, i8)", **INSIDE)
-def _add(y, i, a, x, k, lo, n):  # type: ignore[no-untyped-def]
-    """Write y[i] += a x[k, lo:]."""
-    to, row = y[i, :n], x[k, lo : lo + n]
-    for j in range(n):
-        to[j] += a * row[j]
-
-
-@njit("void(f8[:,::1], i8, f8, f8[:,::1], i8, f8[:,::1], i8, i8)", **INSIDE)
-def _add_times(y, i, a, x, k, z, h, n):  # type: ignore[no-untyped-def]
-    """Write y[i] += a x[k] z[h]."""
+@njit("void(f8[:,::1], i8, f8, f8, f8[:,::1], i8, f8[:,::1], i8, i8)", **INSIDE)
+def _add_times(y, i, kept, a, x, k, z, h, n):  # type: ignore[no-untyped-def]
+    """Write y[i] = kept y[i] + a x[k] z[h]."""
     to, one, two = y[i, :n], x[k, :n], z[h, :n]
     for j in range(n):
-        to[j] += a * one[j] * two[j]
+        to[j] = kept * to[j] + a * one[j] * two[j]
 
 
-@njit("void(f8[:,::1], i8, f8[:,::1], i8, i8)", **INSIDE)
-def _times(y, i, x, k, n):  # type: ignore[no-untyped-def]
-    """Write y[i] *= x[k]."""
-    to, row = y[i, :n], x[k, :n]
-    for j in range(n):
-        to[j] *= row[j]
-
-
-@njit("f8(f8[:,::1], i8, f8[:,::1], i8, i8, i8)", **INSIDE)
-def _dot(x, k, y, i, lo, n):  # type: ignore[no-untyped-def]
-    """Give sum x[k] y[i, lo:]."""
-    one, two, total = x[k, :n], y[i, lo : lo + n], 0.0
-    for j in range(n):
-        total += one[j] * two[j]
-    return total
-
-
-@njit("f8(f8[:,::1], i8, i8, f8[:,::1], i8, i8)", **INSIDE)
-def _dot_weighted(x, k, h, y, i, n):  # type: ignore[no-untyped-def]
-    """Give sum x[k] x[h] y[i]."""
-    one, two, weight, total = x[k, :n], x[h, :n], y[i, :n], 0.0
+@njit("f8(f8[:,::1], i8, i8, f8[:,::1], i8, i8, i8)", **INSIDE)
+def _dot(x, k, h, y, i, lo, n):  # type: ignore[no-untyped-def]
+    """Give sum x[k] x[h] y[i, lo:]."""
+    one, two, weight, total = x[k, :n], x[h, :n], y[i, lo : lo + n], 0.0
     for j in range(n):
         total += one[j] * two[j] * weight[j]
     return total
@@ -157,155 +109,129 @@ def _dot_weighted(x, k, h, y, i, n):  # type: ignore[no-untyped-def]
 
 @njit("f8(f8[:,::1], i8, i8)", **INSIDE)
 def _root(c, row, n):  # type: ignore[no-untyped-def]
-    """Turn c[row] into the reciprocals of its roots; give the sum of its logarithms."""
+    """Turn 1 + c[row] into the reciprocals of its roots; give the sum of its logarithms."""
     x, logdet, product = c[row, :n], 0.0, 1.0
     for j in range(n):
-        product *= x[j]
+        product *= 1.0 + x[j]
         if product > LARGE:  # few logarithms, and no overflow
             logdet += log(product)
             product = 1.0
     for j in range(n):
-        x[j] = 1.0 / sqrt(x[j])
+        x[j] = 1.0 / sqrt(1.0 + x[j])
     return logdet + log(product)
 
 
-# --- sums over units -------------------------------------------------------------------------------
-
-
 @njit(**INSIDE)
-def _whiten(products, lo, n, factor, s, c):  # type: ignore[no-untyped-def]
-    """Write S = C^-1 L'Z'[Z D e], C C' = I + L'Z'Z L, of n units from lo; give their sum of log|C C'|."""
+def _shrink(root, lo, n, factor, s, w, plane):  # type: ignore[no-untyped-def]
+    """Write W = K^-1 [C' B T], K K' = I + C'Theta C, of n units from lo; give their sum of log|K K'|.
+
+    A row of ``s`` by units: C'L, then what I has left of its diagonal. To take from each row of [C'L I] what
+    it has of those before it is to apply K^-1, but for the rows' lengths. ``plane`` has ones in its last row.
+    """
     q = factor.shape[0]
-    m = products.shape[0] // q
-    for k in range(q):
-        for col in range(m):
-            _put(s, k * m + col, factor[0, k], products, col, lo, n)
-            for a in range(1, q):
-                _add(s, k * m + col, factor[a, k], products, a * m + col, lo, n)
-    for k in range(q):
-        for i in range(k, q):
-            _put(c, i * q + k, factor[0, k], s, i * m, 0, n)
-            for a in range(1, q):
-                _add(c, i * q + k, factor[a, k], s, i * m + a, 0, n)
-        for j in range(n):
-            c[k * q + k, j] += 1.0
-    logdet = 0.0
-    for k in range(q):
-        for i in range(k, q):
-            for h in range(k):
-                _add_times(c, i * q + k, -1.0, c, i * q + h, c, k * q + h, n)
-            if i == k:
-                logdet += _root(c, k * q + k, n)  # the reciprocal from here on
-            else:
-                _times(c, i * q + k, c, k * q + k, n)
-        for col in range(m):
-            for h in range(k):
-                _add_times(s, k * m + col, -1.0, c, k * q + h, s, h * m + col, n)
-            _times(s, k * m + col, c, k * q + k, n)
+    m, logdet = root.shape[0] // q, 0.0
+    for i in range(q):
+        for k in range(q):
+            for a in range(i, q):
+                _add(s, 2 * i * q + k, 1.0 if a > i else 0.0, factor[a, k], root, i * m + a, lo, n)
+        for k in range(m):
+            _add(w, i * m + k, 0.0, 1.0, root, i * m + k, lo, n)
+    for h in range(q):
+        for k in range(q + h):
+            _add_times(plane, 0, 1.0 if k else 0.0, 1.0, s, 2 * h * q + k, s, 2 * h * q + k, n)
+        logdet += _root(plane, 0, n)  # one over the row's length from here on
+        for k in range(m):
+            _add_times(w, h * m + k, 0.0, 1.0, w, h * m + k, plane, 0, n)
+        for i in range(h + 1, q):
+            one = 2 * i * q + q + h
+            for k in range(q + h):
+                _add_times(s, one, 1.0 if k else 0.0, -1.0, s, 2 * i * q + k, s, 2 * h * q + k, n)
+            _add_times(s, one, 0.0, 1.0, s, one, plane, 0, n)
+            for k in range(m):
+                _add_times(w, i * m + k, 1.0, 1.0, s, one, w, h * m + k, n)
+            _add_times(s, one, 0.0, 1.0, s, one, plane, 0, n)
+            for k in range(q + h):
+                _add_times(s, 2 * i * q + k, 1.0, 1.0, s, one, s, 2 * h * q + k, n)
     return logdet
 
 
 @njit(**INSIDE)
-def _add_sums(s, q, level2, pairs, lo, n, plane, ss, se):  # type: ignore[no-untyped-def]
-    """Add a block's sums of S_D'S_D and S_D'S_e by level-2 columns; give its sum of S_e'S_e."""
-    u = level2.shape[0]
-    m = ss.shape[0] // u + 1
-    square = 0.0
-    for k in range(q):
-        square += _dot(s, k * m + m - 1, s, k * m + m - 1, 0, n)
-    for b in range(m - 1):
-        for a in range(b, m):
-            for k in range(q):
-                if k == 0:
-                    _put(plane, 0, 0.0, s, 0, 0, n)
-                _add_times(plane, 0, 1.0, s, k * m + a, s, k * m + b, n)
-            row = 0
+def _add_sums(w, q, u, pairs, lo, n, plane, sums):  # type: ignore[no-untyped-def]
+    """Add a block's sums of W_D'W_D by level-2 columns, blocks of the lower triangle, and W_e'W_D below."""
+    p = sums.shape[1] // u
+    for b in range(p):
+        for a in range(b, p + 1):
+            for i in range(q):
+                _add_times(plane, 0, 1.0 if i else 0.0, 1.0, w, i * (p + 1) + a, w, i * (p + 1) + b, n)
             for f in range(u):
-                if a == m - 1:
-                    se[0, b * u + f] += _dot(plane, 0, level2, f, lo, n)
-                    continue
+                for g in range(f + 1 if a < p else 1):
+                    total = _dot(plane, 0, 1, pairs, f * (f + 1) // 2 + g, lo, n)
+                    sums[a * u + g, b * u + f] += total
+                    if f > g and a < p:
+                        sums[a * u + f, b * u + g] += total
+
+
+@njit(**INSIDE)
+def _add_score(w, u, pairs, lo, n, gram, s2, reduced, plane, score):  # type: ignore[no-untyped-def]
+    """Add a block's sum of Z'V^-1Z - Z'V^-1X Vg X'V^-1Z - v v' / s2, sigma2 = 1, to the lower triangle.
+
+    Vg by level-2 columns is in the corner of ``gram``, delta in its last row. With W_left =
+    W_e - W_X delta, v = W_Z'W_left; gives the sum of W_left'W_left.
+    """
+    q, last = score.shape[0], gram.shape[0] - 1
+    m, square = w.shape[0] // q, 0.0
+    p = m - 1
+    for a in range(p):
+        for f in range(u):
+            _add(plane, 0, 1.0 if f else 0.0, gram[last, a * u + f], pairs, f * (f + 1) // 2, lo, n)
+        for i in range(q):
+            _add_times(w, i * m + p, 1.0, -1.0, w, i * m + a, plane, 0, n)
+    for k in range(q):
+        square += _dot(w, k * m + p, k * m + p, pairs, 0, lo, n)
+        for a in range(k):
+            _add(reduced, k * m + a, 0.0, 1.0, reduced, a * m + k, 0, n)
+        for a in range(k, m):
+            for i in range(q):
+                _add_times(reduced, k * m + a, 1.0 if i else 0.0, 1.0, w, i * m + k, w, i * m + a, n)
+        for h in range(k + 1):
+            score[k, h] += _dot(plane, 1, 1, reduced, k * m + h, 0, n)
+            score[k, h] -= _dot(reduced, k * m + p, h * m + p, pairs, 0, lo, n) / s2
+    for a in range(p):
+        for b in range(a + 1):
+            for f in range(u):
                 for g in range(f + 1):
-                    total = _dot(plane, 0, pairs, row, lo, n)
-                    row += 1
-                    ss[a * u + f, b * u + g] += total
-                    if f > g:
-                        ss[a * u + g, b * u + f] += total
+                    weight = gram[a * u + f, b * u + g] + (gram[a * u + g, b * u + f] if f > g else 0.0)
+                    _add(plane, 0, 1.0 if f else 0.0, weight, pairs, f * (f + 1) // 2 + g, lo, n)
+            for k in range(q):
+                for h in range(k + 1):
+                    score[k, h] -= _dot(reduced, k * m + a, h * m + b, plane, 0, 0, n)
+                    if a > b:
+                        score[k, h] -= _dot(reduced, k * m + b, h * m + a, plane, 0, 0, n)
     return square
 
 
 @njit(**INSIDE)
-def _add_score(products, s, level2, pairs, lo, n, vk, moved, s2, reduced, plane, score):  # type: ignore[no-untyped-def]
-    """Add a block's sum of Z'V^-1Z - Z'V^-1X Vg X'V^-1Z - v v' / s2, sigma2 = 1, to the lower triangle."""
-    q, u = score.shape[0], level2.shape[0]
-    m = products.shape[0] // q
-    p = m - 1
-    for k in range(q):
-        for col in range(m):
-            _put(reduced, k * m + col, 1.0, products, k * m + col, lo, n)
-            for a in range(q):
-                _add_times(reduced, k * m + col, -1.0, s, a * m + k, s, a * m + col, n)
-    for j in range(n):
-        plane[1, j] = 1.0
-    for a in range(p):
-        _put(plane, 0, moved[0, a * u], level2, 0, lo, n)
-        for f in range(1, u):
-            _add(plane, 0, moved[0, a * u + f], level2, f, lo, n)
-        for k in range(q):
-            _add_times(reduced, k * m + p, -1.0, reduced, k * m + a, plane, 0, n)
-    for k in range(q):
-        for h in range(k + 1):
-            score[k, h] += _dot(reduced, k * m + h, plane, 1, 0, n)
-            score[k, h] -= _dot(reduced, k * m + p, reduced, h * m + p, 0, n) / s2
-    for a in range(p):
-        for b in range(a + 1):
-            _put(plane, 0, vk[a * u, b * u], pairs, 0, lo, n)
-            row = 1
-            for f in range(1, u):
-                for g in range(f + 1):
-                    weight = vk[a * u + f, b * u + g]
-                    if f > g:
-                        weight += vk[a * u + g, b * u + f]
-                    _add(plane, 0, weight, pairs, row, lo, n)
-                    row += 1
-            for k in range(q):
-                for h in range(k + 1):
-                    score[k, h] -= _dot_weighted(reduced, k * m + a, h * m + b, plane, 0, n)
-                    if a > b:
-                        score[k, h] -= _dot_weighted(reduced, k * m + b, h * m + a, plane, 0, n)
-
-
-# --- priors ----------------------------------------------------------------------------------------
-
-
-@njit(**INSIDE)
-def _curve(c, row, x):  # type: ignore[no-untyped-def]
-    """Give a prior's log density, up to a constant, and its slope at x > 0; see `distributions.Curve`."""
-    a, b, d, e, f, g = c[row, 1], c[row, 2], c[row, 4], c[row, 5], c[row, 6], c[row, 7]
-    ratio = (x / c[row, 3]) ** 2
-    value = -b * log1p(ratio) - d * x - e * x * x
-    slope = -d - 2.0 * e * x
-    if x > 0.0:
-        slope -= 2.0 * b * ratio / (x * (1.0 + ratio))
-    if a != 0.0 or f != 0.0 or g != 0.0:
-        value += a * log(x) - f / x - g / (x * x)
-        slope += a / x + f / (x * x) + 2.0 * g / (x * x * x)
-    return value, slope
-
-
-@njit(**INSIDE)
 def _log_prior(phi, reference, curves, shapes, gradient):  # type: ignore[no-untyped-def]
-    """Write the gradient of the log prior; give its value up to a constant."""
-    q = reference.shape[1]
-    last = gradient.shape[1] - 1
-    sigma = exp(phi[0, last])
-    value, slope = _curve(curves, q, sigma)
-    value += phi[0, last]
-    gradient[0, last] = slope * sigma + 1.0
-    for k in range(q):
-        sign = -1.0 if phi[0, k] < 0.0 else 1.0
-        v, slope = _curve(curves, k, abs(phi[0, k]) * reference[0, k])
-        value += v
-        gradient[0, k] = slope * sign * reference[0, k]
+    """Write the gradient of the log prior; give its value up to a constant. See `distributions.Curve`."""
+    q, last = reference.shape[1], phi.shape[1] - 1
+    value = phi[0, last]
+    for k in range(q + 1):
+        to, x = last, exp(phi[0, last])
+        by_phi = x
+        if k < q:
+            by_phi = -reference[0, k] if phi[0, k] < 0.0 else reference[0, k]
+            to, x = k, phi[0, k] * by_phi
+        a, b, d, e, f, g = curves[k, 1], curves[k, 2], curves[k, 4], curves[k, 5], curves[k, 6], curves[k, 7]
+        ratio = (x / curves[k, 3]) ** 2
+        value -= b * log1p(ratio) + d * x + e * x * x
+        slope = -d - 2.0 * e * x
+        if x > 0.0:
+            slope -= 2.0 * b * ratio / (x * (1.0 + ratio))
+        if a != 0.0 or f != 0.0 or g != 0.0:
+            value += a * log(x) - f / x - g / (x * x)
+            slope += a / x + f / (x * x) + 2.0 * g / (x * x * x)
+        gradient[0, to] = slope * by_phi
+    gradient[0, last] += 1.0
     for i in range(shapes.shape[1]):
         size = abs(phi[0, q + i])
         value -= 2.0 * shapes[0, i] * (size + log1p(exp(-2.0 * size)))
@@ -313,14 +239,10 @@ def _log_prior(phi, reference, curves, shapes, gradient):  # type: ignore[no-unt
     return value
 
 
-# --- coordinates -----------------------------------------------------------------------------------
-
-
 @njit(**INSIDE)
 def _correlations(phi, c):  # type: ignore[no-untyped-def]
     """Write C (q, q); see `coordinates.correlation_factor`."""
-    q = c.shape[0]
-    at = q
+    q = at = c.shape[0]
     for i in range(q):
         left = 1.0
         for j in range(i):
@@ -334,8 +256,7 @@ def _correlations(phi, c):  # type: ignore[no-untyped-def]
 @njit(**INSIDE)
 def _chain(phi, reference, c, by_factor, gradient):  # type: ignore[no-untyped-def]
     """Add the gradient in (s / ref, y) that a gradient in diag(s) C (q, q) comes to."""
-    q = reference.shape[1]
-    at = q
+    q = at = reference.shape[1]
     for i in range(q):
         s = phi[0, i] * reference[0, i]
         for j in range(i + 1):
@@ -352,41 +273,6 @@ def _chain(phi, reference, c, by_factor, gradient):  # type: ignore[no-untyped-d
             at += 1
 
 
-# --- the fixed effects -----------------------------------------------------------------------------
-
-
-@njit(**INSIDE)
-def _solve_fixed(white, ss, se, xx, xe, prior, pull, s2, delta, room, taken):  # type: ignore[no-untyped-def]
-    """Turn xx, X'X + s2 P0 in the whitened basis, to Vg; write delta.
-
-    ``ss`` and ``se`` are S_D'S_D and S_D'S_e by level-2 columns, ``room`` and ``taken`` room. Gives
-    log|X'V^-1X|, what delta explains, and the derivative in s2 of the prior's part of the deviance, times s2.
-    """
-    F, pu = white.shape
-    _sandwich(white, ss, room, taken)
-    for i in range(F):
-        for j in range(F):
-            xx[i, j] += s2 * prior[i, j] - taken[i, j]
-        xe[0, i] += s2 * pull[0, i]
-        for k in range(pu):
-            xe[0, i] -= white[i, k] * se[0, k]
-    logdet, explained, away = _invert(xx), 0.0, 0.0
-    for i in range(F):
-        total = 0.0
-        for j in range(F):
-            total += xx[i, j] * xe[0, j]
-        delta[0, i] = total
-        explained += total * xe[0, i]
-    for i in range(F):
-        away -= 2.0 * delta[0, i] * pull[0, i]
-        for j in range(F):
-            away += prior[i, j] * (s2 * xx[i, j] + delta[0, i] * delta[0, j])
-    return logdet, explained, away
-
-
-# --- the density -----------------------------------------------------------------------------------
-
-
 @njit("Tuple((f8[:,::1], i8))(f8[::1], i8, i8, i8)", **INSIDE)
 def _matrix(t, at, rows, columns):  # type: ignore[no-untyped-def]
     """Give a matrix of the array of floats, and where the next one begins."""
@@ -394,13 +280,7 @@ def _matrix(t, at, rows, columns):  # type: ignore[no-untyped-def]
     return t[at:end].reshape((rows, columns)), end
 
 
-@cfunc(
-    types.int64(
-        types.uint64, types.CPointer(types.double), types.CPointer(types.double),
-        types.CPointer(types.double), types.voidptr,
-    ),
-    **FAST,
-)  # fmt: skip
+@cfunc(types.int64(types.uint64, DOUBLES, DOUBLES, DOUBLES, types.voidptr), **FAST)
 def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     """Write the log density at phi = centre + root zeta, up to a constant, and its gradient in zeta.
 
@@ -408,21 +288,19 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     `kernel_tables.flatten` gives. Returns 0, or 1 where the density is not finite.
     """
     header = carray(tables, (HEADER,), np.float64)
-    t = carray(tables, (int(header[10]),), np.float64)
+    t = carray(tables, (int(header[9]),), np.float64)
     d = int(size)
     zeta, out = carray(point, (d,)), carray(slope, (d,))
     q, m, J, u, F = int(t[0]), int(t[1]), int(t[2]), int(t[3]), int(t[4])
-    ee, n, e_scale, constant, squares = t[5], t[6], t[7], t[8], t[9]
+    rss, n, e_scale, constant = t[5], t[6], t[7], t[8]
     pu = (m - 1) * u
-    products, at = _matrix(t, HEADER, q * m, J)
-    level2, at = _matrix(t, at, u, J)
+    root, at = _matrix(t, HEADER, q * m, J)
     pairs, at = _matrix(t, at, u * (u + 1) // 2, J)
+    rest, at = _matrix(t, at, pu + 1, pu)
     white, at = _matrix(t, at, F, pu)
-    turned, at = _matrix(t, at, pu, F)
-    own_xx, at = _matrix(t, at, F, F)
-    own_xe, at = _matrix(t, at, 1, F)
+    right, at = _matrix(t, at, pu + F, F)
     prior, at = _matrix(t, at, F, F)
-    pull, at = _matrix(t, at, 1, F)
+    pull, at = _matrix(t, at, 2, F)
     to_factor, at = _matrix(t, at, q, q)
     reference, at = _matrix(t, at, 1, q)
     curves, at = _matrix(t, at, q + 1, 8)
@@ -430,33 +308,27 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     centre, at = _matrix(t, at, 1, d)
     turn, at = _matrix(t, at, d, d)
 
-    width = min(J, BLOCK)
-    rest = (2 * q * m + q * q + 2) * width + 2 * d + 4 * q * q
-    room = np.zeros(rest + pu * (pu + F + 2) + 2 * F * (F + 1))
-    s, at = _matrix(room, 0, q * m, width)
-    reduced, at = _matrix(room, at, q * m, width)
-    root, at = _matrix(room, at, q * q, width)
+    width, large = min(J, BLOCK), pu + F + 1
+    units = q * m * J + q * (m + max(2 * q, m)) * width + 2 * width
+    room = np.zeros(units + 2 * d + 4 * q * q + pu * (pu + 1 + F) + F * (F + large) + large**2)
+    work, at = _matrix(room, q * m * (J + width), q * max(2 * q, m), width)  # W before it, block by block
     plane, at = _matrix(room, at, 2, width)
     phi, at = _matrix(room, at, 1, d)
     gradient, at = _matrix(room, at, 1, d)
-    c, at = _matrix(room, at, q, q)
-    factor, at = _matrix(room, at, q, q)
-    by_factor, at = _matrix(room, at, q, q)
-    score, at = _matrix(room, at, q, q)
-    ss, at = _matrix(room, at, pu, pu)
-    room_fp, at = _matrix(room, at, F, pu)
-    se, at = _matrix(room, at, 1, pu)
-    moved, at = _matrix(room, at, 1, pu)
+    small, at = _matrix(room, at, 4 * q, q)
+    c, factor, by_factor, score = small[:q], small[q : 2 * q], small[2 * q : 3 * q], small[3 * q :]
+    sums, at = _matrix(room, at, pu + 1, pu)
+    half, at = _matrix(room, at, F, pu)
     xx, at = _matrix(room, at, F, F)
-    room_ff, at = _matrix(room, at, F, F)
-    xe, at = _matrix(room, at, 1, F)
-    delta, at = _matrix(room, at, 1, F)
+    solved, at = _matrix(room, at, large, F)
+    gram, at = _matrix(room, at, large, large)
 
+    for j in range(width):
+        plane[1, j] = 1.0
+    _product(_matrix(zeta, 0, 1, d)[0], turn, phi)
     for i in range(d):
-        phi[0, i] = centre[0, i]
-        for j in range(d):
-            phi[0, i] += turn[i, j] * zeta[j]
-    value = _log_prior(phi, reference, curves, shapes, gradient)
+        phi[0, i] += centre[0, i]
+    value, logdet = _log_prior(phi, reference, curves, shapes, gradient), 0.0
     _correlations(phi, c)
     sigma = exp(phi[0, d - 1])
     s2 = (sigma / e_scale) ** 2
@@ -465,35 +337,35 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
             for k in range(b, q):
                 factor[a, b] += to_factor[a, k] * phi[0, k] * reference[0, k] * c[k, b] / sigma
 
-    logdet, rss = 0.0, ee + s2 * squares
     if q:
         for lo in range(0, J, BLOCK):
-            size = min(BLOCK, J - lo)
-            logdet += _whiten(products, lo, size, factor, s, root)
-            rss -= _add_sums(s, q, level2, pairs, lo, size, plane, ss, se)
-    for i in range(pu):
-        for j in range(i):
-            if i // u > j // u:
-                ss[j, i] = ss[i, j]
+            w, size = _matrix(room, lo * q * m, q * m, width)[0], min(BLOCK, J - lo)
+            logdet += _shrink(root, lo, size, factor, work, w, plane)
+            _add_sums(w, q, u, pairs, lo, size, plane, sums)
+    for k in range(pu):
+        sums[pu, k] += rest[pu, k]
+        for i in range(k + 1):
+            sums[k, i] += rest[k, i]
+            sums[i, k] = sums[k, i]
+    _product(white, sums[:pu], half)
+    _product(half, white, xx)
+    _product(sums[pu:], white, solved[pu + F :])
     for i in range(F):
-        xe[0, i] = own_xe[0, i]
-        for j in range(F):
-            xx[i, j] = own_xx[i, j]
-    logdet_x, explained, away = _solve_fixed(white, ss, se, xx, xe, prior, pull, s2, delta, room_fp, room_ff)
-    rss -= explained
-    value -= 0.5 * (logdet + logdet_x + (n - F) * log(s2) + rss / s2 + constant)
-    gradient[0, d - 1] -= n - F - rss / s2 + away + squares
-
-    if q:
-        _sandwich(turned, xx, room_fp.reshape((pu, F)), ss)
+        solved[pu + F, i] += s2 * pull[0, i]
+        for k in range(pu + F):
+            solved[k, i] = right[k, i]
+        for k in range(F):
+            xx[i, k] += s2 * prior[i, k]
+    logdet += _solve(xx, solved)
+    _product(solved, solved, gram)
+    for i in range(pu):
+        rss -= 2.0 * gram[pu + F, i] * rest[pu, i]
         for k in range(pu):
-            for i in range(F):
-                moved[0, k] += turned[k, i] * delta[0, i]
+            rss += gram[pu + F, i] * rest[i, k] * gram[pu + F, k]
+    if q:
         for lo in range(0, J, BLOCK):
-            size = min(BLOCK, J - lo)
-            if J > BLOCK:  # else the last block is still there
-                _whiten(products, lo, size, factor, s, root)
-            _add_score(products, s, level2, pairs, lo, size, ss, moved, s2, reduced, plane, score)
+            w, size = _matrix(room, lo * q * m, q * m, width)[0], min(BLOCK, J - lo)
+            rss += _add_score(w, u, pairs, lo, size, gram, s2, work, plane, score)
         for a in range(q):
             for b in range(q):
                 by_standard = 0.0
@@ -503,34 +375,24 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
                 for i in range(q):
                     by_factor[i, b] += to_factor[a, i] * by_standard / sigma
         _chain(phi, reference, c, by_factor, gradient)
+    value -= 0.5 * (logdet + (n - F) * log(s2) + rss / s2 + constant)
+    gradient[0, d - 1] -= n - F - rss / s2
+    for k in range(pu, pu + F):
+        value -= 0.5 * (gram[pu + F, k] - pull[1, k - pu]) ** 2
+        gradient[0, d - 1] -= s2 * gram[k, k]
+    carray(value_, (1,))[0] = value
     for j in range(d):
         out[j] = 0.0
         for i in range(d):
             out[j] += turn[i, j] * gradient[0, i]
-    carray(value_, (1,))[0] = value
-    total = value
-    for i in range(d):
-        total += out[i]
-    return 0 if abs(total) < np.inf else 1
+        value += out[j]
+    return 0 if abs(value) < np.inf else 1
 
 
-@cfunc(
-    types.int64(
-        types.uint64, types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.voidptr
-    ),
-    **FAST,
-)
+@cfunc(types.int64(types.uint64, types.uint64, DOUBLES, DOUBLES, types.voidptr), **FAST)
 def same(size, kept, zeta, out, tables):  # type: ignore[no-untyped-def]
     """Keep a point as it is."""
     x, y = carray(zeta, (size,)), carray(out, (kept,))
     for i in range(size):
         y[i] = x[i]
     return 0
-
-
-def evaluate(zeta: np.ndarray, tables: np.ndarray) -> tuple[float, np.ndarray]:
-    """Call `density` from Python: the log density, up to a constant, and its gradient (d,) at zeta (d,)."""
-    point, gradient, value = np.array(zeta, dtype=float), np.empty(len(zeta)), np.empty(1)
-    pointers = (x.ctypes.data_as(POINTER(c_double)) for x in (point, gradient, value))
-    density.ctypes(len(point), *pointers, tables.ctypes.data)
-    return float(value[0]), gradient

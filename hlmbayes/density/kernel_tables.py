@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import SamplingError
+from ..likelihood.evaluate import squares
+from .level1 import OneSigma
 from .marginal import constant
 from .prior_density import correlation_shapes
 from .target import Target
@@ -21,27 +24,34 @@ def flatten(target: Target, centre: np.ndarray, root: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray
-        First the header: the sizes q, p + 1, J, u, F; e'e, n, the scale of e, a constant, the square of
-        gamma's prior means times their precisions, and the length of it all. Then, rows first:
-        Z'[Z D e], level-2 columns and their products of two; in the whitened basis of the fixed effects
-        the loading and its transpose, X'X, X'e, gamma's prior precision and that times its mean; the map
-        from diag(s) C to its standardised twin, the units of s, the priors' curves of the sds and of
-        sigma, the shapes of the partial correlations, centre and root.
+        First the header: the sizes q, p + 1, J, u, F; what the units' own columns of Z leave of e'e, n, the
+        scale of e, a constant and the length of it all. Then, rows first: [C' B T] of the units' triangular
+        factors, products of two level-2 columns; by level-2 columns the sums of what Z leaves of
+        D'D and D'e; in the whitened basis of the fixed effects the loading, its transpose with the roots of
+        gamma's prior precision below it, that precision, and that times its mean with its root times the
+        mean below it; the map from diag(s) C to its standardised twin, the units of s, the priors' curves
+        of the sds and of sigma, the shapes of the partial correlations, centre and root.
     """
-    system, priors, q = target.system, target.priors, target.n_random
+    system, priors, q, p = target.system, target.priors, target.n_random, target.system.p
+    if not isinstance(target.law, OneSigma):
+        raise SamplingError("the compiled density has one sigma for all rows: use the one in NumPy")
+    sigma = target.law.prior.sigma
     to_factor = np.linalg.inv(system.to_tau) * system.e_scale if q else np.zeros((0, 0))
-    turn, pull = system.whitener, target.p0 * target.d0
+    turn, half = system.whitener, np.sqrt(target.p0)
+    pairs, e = system.level2_pairs(slice(None)), np.empty((p * (p + 1) // 2, system.n_units))
+    rest_e = squares(np.zeros((q, p + 1, system.n_units)), system.rest, e) @ system.level2.T
     parts = [
-        system.products, system.level2, system.level2_pairs(slice(None)), system.white, system.white.T,
-        turn @ system.own_xx @ turn.T, turn @ system.own_xe, (turn * target.p0) @ turn.T, turn @ pull,
-        to_factor, target.reference, [prior.curve() for prior in (*priors.sd, priors.sigma)],
-        correlation_shapes(q, priors.eta), centre, root,
+        system.root, pairs, (e @ pairs.T).take(system.layout.t), rest_e, system.white,
+        system.white.T, (turn * half).T, (turn * target.p0) @ turn.T, turn @ (target.p0 * target.d0),
+        half * target.d0, to_factor, target.reference,
+        [prior.curve() for prior in (*priors.sd, sigma)], correlation_shapes(q, priors.eta), centre,
+        root,
     ]  # fmt: skip
     body = [np.asarray(part, dtype=float).reshape(-1) for part in parts]
     header = [
-        q, system.p + 1, system.n_units, len(system.level2), system.n_fixed, system.ee, system.n,
-        system.e_scale, constant(target) - 2.0 * np.log(turn.diagonal()).sum(), target.d0 @ pull, 0.0,
+        q, p + 1, system.n_units, len(system.level2), system.n_fixed, system.own_ee - system.own, system.n,
+        system.e_scale, constant(target) - 2.0 * np.log(turn.diagonal()).sum(), 0.0,
     ]  # fmt: skip
     flat = np.concatenate([np.array(header, dtype=float), *body])
-    flat[10] = len(flat)
+    flat[9] = len(flat)
     return flat

@@ -8,18 +8,26 @@ first, so that it is 1: only cross-products change from point to point.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, override
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups, weighted_design
+from ..estimation.heterogeneous import (
+    Groups,
+    alpha_score,
+    expected_squares,
+    weighted_design,
+    weighted_rows,
+)
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, standardise
-from ..likelihood.system import System
+from ..likelihood.planes import blocks
+from ..likelihood.system import System, with_rows
 from ..priors.resolved import AlphaPrior, SigmaPrior
-from .unequal import GroupedRows, alpha_slope, log_sigma2_sums, weighted_at
+from .unequal import GroupedRows
 
 
 class MeanVariances(NamedTuple):
@@ -48,15 +56,12 @@ class Level1(ABC):
     system : System
     variable : str
         What its parameters are called in a DataTree and in a PyMC model.
-    compiled : bool
-        Whether the compiled density has it.
     """
 
     design: Design
     system: System
 
     variable: ClassVar[str]
-    compiled: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -77,6 +82,11 @@ class Level1(ABC):
     def width(self) -> int:
         """Numbers a point has in a working plane: units, or groups of rows where they are more."""
         return self.system.n_units
+
+    def blocks(self) -> Iterator[tuple[slice, int]]:
+        """Cut units into blocks, each with the numbers a point has in its working planes."""
+        for block in blocks(self.system.n_units):
+            yield block, block.stop - block.start
 
     @abstractmethod
     def start(self, sigma: float) -> np.ndarray:
@@ -109,6 +119,14 @@ class Level1(ABC):
     def rows_at(self, point: np.ndarray) -> tuple[Design, System]:
         """Give the design (but for its bases) and the system of the rows as they are weighted at a point."""
         return self.design, self.system
+
+    def triangular(self, phi: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray | float]:
+        """Give a System's ``root`` and ``rest`` of a block's rows, and what all the units' leave of e'e.
+
+        Shapes (q, p + 1, J), (p - q, p - q + 1, J), or (..., B, J) where points have their own; (B,).
+        """
+        system = self.system
+        return system.root[:, :, block], system.rest[:, :, block], system.own_ee - system.own
 
     def log_weights(self, phi: np.ndarray) -> np.ndarray:
         """Give what the rows' weights add to -2 log p(y), (B,)."""
@@ -156,7 +174,6 @@ class OneSigma(Level1):
     prior: SigmaPrior
 
     variable: ClassVar[str] = "sigma"
-    compiled: ClassVar[bool] = True
 
     @property
     @override
@@ -272,18 +289,30 @@ class LogLinear(Level1):
         return self.prior.mean + self.prior.sd * rng.standard_normal((draws, len(self.names)))
 
     @override
+    def blocks(self) -> Iterator[tuple[slice, int]]:
+        yield slice(None), self.width  # rows regrouped at every point are taken for all units at once
+
+    @override
     def rows_at(self, point: np.ndarray) -> tuple[Design, System]:
-        return weighted_at(self.design, self.system, self.rows, point)
+        products, de, ee = weighted_rows(self.groups, point)
+        weighted = replace(self.design, products=products, de=de, ee=ee)
+        return weighted, with_rows(self.system, self.design, products, de, float(ee.sum()))
+
+    @override
+    def triangular(self, phi: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.rows.triangular(phi, self.system.n_random)
 
     @override
     def log_weights(self, phi: np.ndarray) -> np.ndarray:
-        return log_sigma2_sums(self.rows, phi)
+        return phi @ (self.groups.n @ self.groups.covariates)
 
     @override
     def slope(
         self, point: np.ndarray, rows: tuple[Design, System], at: Evaluation, by_log_sigma: float
     ) -> np.ndarray:
-        return alpha_slope(*rows, at, self.rows, point)
+        # that of the likelihood given u and gamma, on average over their posterior
+        squares, _ = expected_squares(*rows, at, self.groups, True)
+        return alpha_score(self.groups, point, squares)
 
     @override
     def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,9 +41,6 @@ class Target:
     p0: np.ndarray
     d0: np.ndarray
     law: Level1
-
-    # TEMP
-    grouped = property(lambda self: getattr(self.law, "rows", None))
 
     @property
     def n_random(self) -> int:
@@ -88,7 +85,7 @@ def build_target(design: Design, priors: ResolvedPriors, groups: Groups | None =
     if isinstance(prior, SigmaPrior):
         law = OneSigma(design, system, prior)
     else:
-        law = LogLinear(design, system, prior, grouped_rows(design, system, groups))
+        law = LogLinear(design, system, prior, grouped_rows(design, system, cast("Groups", groups)))
     return Target(
         design, system, priors, _reference(design), priors.gamma_precision * scale**2,
         (priors.gamma_mean - design.gamma_ols) / scale, law,

@@ -157,9 +157,9 @@ def weigh(system: System, factor: np.ndarray) -> Weighed:
     e, w = np.empty((p * (p + 1) // 2, J)), np.empty((q, p + 1, J))
     logdet, by_pairs, by_level2 = 0.0, [], []
     for block in blocks(J):
-        logs = _shrink(system.root[:, :, block], factor, w[:, :, block])
+        logs = shrink(system.root[:, :, block], factor, w[:, :, block])
         logdet += float(system.counted(logs, block).sum())
-        r = _squares(system, block, w[:, :, block], e[:, block])
+        r = squares(w[:, :, block], system.rest[:, :, block], e[:, block])
         by_pairs.append(e[:, block] @ system.counted(system.level2_pairs(block), block).T)
         by_level2.append(r @ system.counted(system.level2[:, block], block).T)
     return Weighed(w, e, _total(by_pairs), _total(by_level2), logdet)
@@ -170,15 +170,43 @@ def _total(parts: list[np.ndarray]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.sum(parts, axis=0)
 
 
-def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Write W = K^-1 [C' B T], (q, p + 1, J), with K K' = I + C'Theta C, and give log|V|, (J,).
+def times_factor(root: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Give C'L (q, q, J) of one L (q, q), (q, q, B, J) of many (B, q, q).
+
+    ``root`` is [C' B T] (q, ., J), or (q, ., B, J) where every point has its own.
+    """
+    q = len(root)
+    if root.ndim > 3:
+        return np.einsum("rabj,bac->rcbj", root[:, :q], factor)
+    columns = factor.T if factor.ndim == 2 else factor.transpose(2, 0, 1)
+    g = np.matmul(columns.reshape(-1, q), root[:, :q])
+    return g.reshape(q, *columns.shape[:-1], -1)
+
+
+def shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Write W = K^-1 [C' B T] with K K' = I + C'Theta C, and give log|V|.
 
     Two columns are done by hand: |K K'| = 1 + |C'L|^2 + det(C'L)^2, a sum of squares.
+
+    Parameters
+    ----------
+    root : ndarray, shape (q, p + 1, J)
+        [C' B T]; (q, p + 1, B, J) where every point has its own.
+    factor : ndarray, shape (q, q) or (B, q, q)
+        L; of many points.
+    w : ndarray, shape (q, p + 1, J) or (q, p + 1, B, J)
+        Room for W.
+
+    Returns
+    -------
+    ndarray, shape (J,) or (B, J)
     """
-    q = len(factor)
+    q = len(root)
     if q == 0:
-        return np.zeros(root.shape[2])
-    g = np.matmul(factor.T, root[:, :q])  # [c, f]: L'C
+        return np.zeros(w.shape[2:])
+    g = times_factor(root, factor)  # [row, column of L]
+    if root.ndim < w.ndim:
+        root = root[:, :, None]
     if q == 1:
         square = 1.0 + g[0, 0] ** 2
         np.divide(root, np.sqrt(square), out=w)
@@ -192,7 +220,7 @@ def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
         np.subtract(root[1], w[1], out=w[1])
         w[1] *= np.sqrt(first / det)
         return np.log(det)
-    k = np.einsum("afj,bfj->abj", g, g)
+    k = np.einsum("ac...,bc...->ab...", g, g)
     for c in range(q):
         k[c, c] += 1.0
     k = cholesky_planes(k)
@@ -200,24 +228,29 @@ def _shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
     return 2.0 * np.log(np.prod([k[c, c] for c in range(q)], axis=0))
 
 
-def _squares(system: System, block: slice, w: np.ndarray, e: np.ndarray) -> np.ndarray:
-    """Write D'V^-1D (its distinct planes) into e and give D'V^-1e, (p, J).
+def squares(w: np.ndarray, rest: np.ndarray, e: np.ndarray) -> np.ndarray:
+    """Write D'V^-1D (its distinct planes) into e and give D'V^-1e, (p, ..., J).
 
     They are products of W and, of columns that are not in Z, what Z leaves of them.
     """
-    q, nk = system.n_random, system.layout.nk
-    r = np.empty((system.p, w.shape[2]))
-    z, others = w[:, :q], w[:, q:]
+    q, p = len(w), w.shape[1] - 1
+    z, others, at = w[:, :q], w[:, q:], 0
+    r = np.empty((p, *w.shape[2:]))
     for a in range(q):
-        np.einsum("cj,cbj->bj", z[:, a], z[:, : a + 1], out=e[a * (a + 1) // 2 : (a + 1) * (a + 2) // 2])
-    mixed = np.einsum("caj,cbj->abj", z, others)
-    e[q * (q + 1) // 2 : nk] = mixed[:, :-1].reshape(-1, w.shape[2])
-    r[:q] = mixed[:, -1]
-    if system.p > q:
-        rows, cols = np.tril_indices(system.p - q)
-        rest = system.rest[:, :, block]
-        e[nk:] = rest[rows, cols] + np.einsum("cmj,cmj->mj", others[:, rows], others[:, cols])
-        r[q:] = rest[:, -1] + np.einsum("cmj,cj->mj", others[:, :-1], others[:, -1])
+        np.einsum("c...,cb...->b...", z[:, a], z[:, : a + 1], out=e[at : at + a + 1])
+        at += a + 1
+    for a in range(q):
+        mixed = np.einsum("c...,cb...->b...", z[:, a], others)
+        e[at : at + p - q], r[a] = mixed[:-1], mixed[-1]
+        at += p - q
+    if p > q:
+        if rest.ndim < w.ndim:
+            rest = rest[:, :, None]
+        for a in range(p - q):
+            np.einsum("c...,cb...->b...", others[:, a], others[:, : a + 1], out=e[at : at + a + 1])
+            e[at : at + a + 1] += rest[a, : a + 1]
+            at += a + 1
+        r[q:] = rest[:, -1] + np.einsum("cm...,c...->m...", others[:, :-1], others[:, -1])
     return r
 
 

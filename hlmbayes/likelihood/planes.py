@@ -108,24 +108,24 @@ def layout(q: int, p: int, u: int) -> Layout:
 
 
 def cholesky_planes(r: np.ndarray) -> np.ndarray:
-    """Factor symmetric positive definite R, (q, q, J), as C C': plane by plane; only the lower triangle."""
+    """Factor symmetric positive definite R, (q, q, ...), as C C': plane by plane; only the lower triangle."""
     q = r.shape[0]
     c = np.zeros_like(r)
     for j in range(q):
-        pivot = r[j, j] - np.einsum("kj,kj->j", c[j, :j], c[j, :j]) if j else r[j, j]
+        pivot = r[j, j] - np.einsum("k...,k...->...", c[j, :j], c[j, :j]) if j else r[j, j]
         c[j, j] = np.sqrt(pivot)
         for i in range(j + 1, q):
-            entry = r[i, j] - np.einsum("kj,kj->j", c[i, :j], c[j, :j]) if j else r[i, j]
+            entry = r[i, j] - np.einsum("k...,k...->...", c[i, :j], c[j, :j]) if j else r[i, j]
             c[i, j] = entry / c[j, j]
     return c
 
 
 def solve_planes(c: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Solve C S = B for lower C (q, q, J) and B (q, m, J)."""
-    s = np.empty_like(b)
+    """Solve C S = B for lower C (q, q, ...) and B (q, m, ...), whose planes may broadcast to those of C."""
+    s = np.empty((*b.shape[:2], *c.shape[2:]))
     for i in range(c.shape[0]):
         row = b[i]
         for k in range(i):
             row = row - c[i, k] * s[k]
-        s[i] = row / c[i, i]
+        np.divide(row, c[i, i], out=s[i])
     return s

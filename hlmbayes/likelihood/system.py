@@ -6,6 +6,7 @@ square, so that neither tolerances nor rounding depend on the units of the data.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -26,12 +27,10 @@ class System:
     ----------
     products : ndarray, shape (q, p + 1, J)
         Z'[D* e]: D* are the columns of Z, then the other columns of D.
-    others : ndarray, shape (p - q, p - q + 1, J)
-        The same products of those other columns with themselves and e.
     root : ndarray, shape (q, p + 1, J)
         [C' B T], the rows of Z* in the triangular factor of [D* e]: C C' = Z*'Z*.
     rest : ndarray, shape (p - q, p - q + 1, J)
-        What they leave of ``others``.
+        What they leave of the products of those other columns with themselves and e.
     own : float
         What each unit's own Z* explains of e'e, altogether.
     level2 : ndarray, shape (u, J)
@@ -58,7 +57,6 @@ class System:
     """
 
     products: np.ndarray
-    others: np.ndarray
     root: np.ndarray
     rest: np.ndarray
     own: float
@@ -106,6 +104,19 @@ class System:
             self, products=products, root=root, loading=loading, white=white.reshape(self.white.shape),
             to_tau=self.to_tau @ m,
         )  # fmt: skip
+
+    def with_prior(self, precision: np.ndarray, mean: np.ndarray, s2: float) -> System:
+        """Give the system whose X'X, X'e and e'e hold a normal prior of gamma as extra observations.
+
+        ``precision`` and ``mean`` (F,) in standardised units; ``s2`` is sigma2 there. What has been
+        tabulated is shared.
+        """
+        result = copy(self)
+        result.__dict__.update(
+            xx=self.own_xx + s2 * np.diag(precision), xe=self.own_xe + s2 * precision * mean,
+            ee=self.own_ee + s2 * float(mean @ (precision * mean)),
+        )  # fmt: skip
+        return result
 
     @cached_property
     def layout(self) -> Layout:
@@ -177,19 +188,13 @@ def standardise(design: Design) -> System:
     )  # fmt: skip
     if weight is None:
         return system
-    per_unit = {name: rows[name] / weight for name in ("products", "others", "rest")}
+    per_unit = {name: rows[name] / weight for name in ("products", "rest")}
     return replace(system, **per_unit, root=rows["root"] / np.sqrt(weight), unit_weight=weight)
 
 
 def standard_outcome(design: Design, de: np.ndarray, e_scale: float) -> np.ndarray:
     """Give D*'e (p, ...) from D'e (..., p), e in units of ``e_scale``."""
     return np.asarray((design.bases.basis.T / e_scale) @ de.T[design.order])
-
-
-def split_products(dd: np.ndarray, de: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give Z'[D e] (q, p + 1, J) from D'D and D'e, and the same of the columns that are not in Z."""
-    planes = np.concatenate([dd, de[:, None]], axis=1)
-    return planes[:q], planes[q:, q:]
 
 
 def with_rows(system: System, design: Design, products: Products, de: np.ndarray, ee: float) -> System:
@@ -223,17 +228,15 @@ def _of_rows(
     loading: np.ndarray,
 ) -> dict[str, Any]:
     """Put e beside D*'D* and its triangular factors: a System's arrays over units, and X'e."""
-    products, others = split_products(dd, de, len(factor[0]))
-    root, rest = _with_outcome(*factor, de)
+    q = len(factor[0])
+    root, rest = with_outcome(*factor, de)
     xe = loading.reshape(len(loading), len(de) * len(level2)) @ (de @ level2.T).reshape(-1)
     own = float(np.sum(root[:, -1] ** 2))
-    return {
-        "products": products, "others": others, "root": root, "rest": rest, "own": own,
-        "own_xe": xe, "xe": xe,
-    }  # fmt: skip
+    products = np.concatenate([dd[:q], de[:q, None]], axis=1)
+    return {"products": products, "root": root, "rest": rest, "own": own, "own_xe": xe, "xe": xe}
 
 
-def _with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Add e to the triangular factors of the units' D*: its rows of Z*, and D*'e without them."""
     q = len(factor)
     t = np.zeros((q, de.shape[1]))

@@ -79,8 +79,8 @@ def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
 
 
 def draw_pooled(
-    model: Model, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...], priors: Priors | None,
-    settings: Settings, *, marginal: bool = True,
+    model: Model, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...],
+    priors: Priors | None, settings: Settings, *, marginal: bool = True,
 ) -> PooledSample:  # fmt: skip
     """Draw from the posterior given every data set; see `hlmbayes.front.pooled_posterior.sample_imputed`."""
     runs, settings = model_and_data(model, data, outcomes), checked(settings)

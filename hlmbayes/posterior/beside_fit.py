@@ -54,7 +54,7 @@ class BesideFit(Sentence):
         row = self.table.loc[self.most_shifted]
         median, estimate, side = row["median"], row[self.method], "above" if self.shift > 0 else "below"
         return (
-            f"Farthest from the {self.method} estimates is {self.most_shifted}: posterior median {median:.4g}, "
+            f"Farthest from {self.method} is {self.most_shifted}: posterior median {median:.4g}, "
             f"{abs(self.shift):.2f} posterior sds {side} {estimate:.4g}\n"
             + self.table.to_string(float_format="{:.4g}".format)
         )

@@ -22,7 +22,7 @@ class SigmaPrior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AlphaPrior:
-    """The normal priors of the coefficients of log(sigma2), a0 and one a variable: ``mean`` and ``sd`` (K,)."""
+    """The normal priors of the coefficients of log(sigma2), a0 and one a variable; ``mean``, ``sd`` (K,)."""
 
     names: tuple[str, ...]
     variables: tuple[str, ...]
@@ -66,12 +66,6 @@ class ResolvedPriors:
     eta: float
     tau: InverseWishart | None
     cautions: tuple[str, ...] = ()
-
-    # TEMP
-    sigma = property(lambda self: getattr(self.level1, "sigma", None))
-    alpha_names = property(lambda self: getattr(self.level1, "names", ()))
-    alpha_mean = property(lambda self: self.level1.mean)
-    alpha_sd = property(lambda self: self.level1.sd)
 
     @property
     def proper(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..density.coordinates import fold
+from ..density.level1 import OneSigma
 from ..density.marginal import value_and_gradient
 from ..density.target import Target
 from ..errors import EstimationError, SamplingError
@@ -48,7 +49,7 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
         rng = np.random.default_rng([settings.seed, seed % 2**32])
         return OVERDISPERSION * rng.standard_normal(target.size)
 
-    compiled = target.law.compiled and target.priors.tau is None
+    compiled = isinstance(target.law, OneSigma) and target.priors.tau is None
     model = _compiled_model(target, mode, start) if compiled else _python_model(target, mode, start)
     ready = time.perf_counter()
     try:

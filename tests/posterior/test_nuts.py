@@ -7,13 +7,14 @@ import pytest
 from scipy.stats import ks_2samp
 
 import hlmbayes as hlm
-from hlmbayes.density.kernel import BLOCK, evaluate
+from hlmbayes.density.kernel import BLOCK
 from hlmbayes.density.kernel_tables import flatten
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.target import build_target
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood.design import build_design
 from hlmbayes.priors.priors import resolve
+from tests.compiled import evaluate
 
 OLS = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w\nb1 = g10")
 PRIORS = [
