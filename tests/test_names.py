@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hlmbayes.posterior.posterior import Posterior
 
 import hlmbayes
 from hlmbayes.estimation.fit import Fit
+from hlmbayes.front.posterior import Posterior
 from hlmbayes.unit_moments.record import Moments
 
 ROOT = Path(hlmbayes.__file__).parent

@@ -602,7 +602,7 @@ def test_bayesian_methods_hand_the_model_on(monkeypatch: pytest.MonkeyPatch) -> 
     import sys
 
     engine = SimpleNamespace(build=lambda *a, **k: ("build", a, k), sample=lambda *a, **k: ("sample", a, k))
-    monkeypatch.setitem(sys.modules, "hlmbayes.posterior.posterior", engine)
+    monkeypatch.setitem(sys.modules, "hlmbayes.front.posterior", engine)
     model = Model(MODEL4)
     assert model.pymc("data", "priors") == ("build", (model, "data", "priors"), {"marginal": True})
     name, handed, options = model.sample("data", seed=1, draws=500)
@@ -615,7 +615,7 @@ def test_sampling_says_what_it_can_be_asked() -> None:
     """`Model.sample` and `hlmbayes.sample` take the same options with the same defaults."""
     from inspect import signature
 
-    from hlmbayes.posterior.posterior import sample
+    from hlmbayes.front.posterior import sample
 
     mine, engine = (
         {p.name: p.default for p in signature(f).parameters.values() if p.kind is p.KEYWORD_ONLY}

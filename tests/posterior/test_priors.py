@@ -95,7 +95,7 @@ def test_intercept_may_follow_predictors_far_from_zero():
     model = hlm.Model("y = b0 + b1*year + r\nb0 = g00 + u0\nb1 = g10")
     post = model.sample(data, seed=1)
     fit = model.fit(data)
-    assert np.abs(post.compare(fit)["shift"][["g00", "g10"]]).max() < 0.1
+    assert np.abs(post.compare(fit).frame()["shift"][["g00", "g10"]]).max() < 0.1
 
 
 @pytest.mark.parametrize("level", [50_000.0, 140.0, -3.0])
@@ -106,7 +106,7 @@ def test_a_full_set_of_dummies_has_the_outcomes_level(level):
     y = level + 3.0 * f + 2.0 * rng.normal(size=30)[unit] + 5.0 * rng.normal(size=300)
     data = hlm.TwoLevelData("id", np.arange(30), unit, {"y": y, "f": f, "m": 1.0 - f}, {})
     model = hlm.Model("y = b1*f + b2*m + r\nb1 = g10 + u1\nb2 = g20 + u2")
-    table = model.sample(data, seed=1).compare(model.fit(data))
+    table = model.sample(data, seed=1).compare(model.fit(data)).frame()
     assert np.abs(table["shift"][["g10", "g20"]]).max() < 0.15
 
 
@@ -116,7 +116,7 @@ def test_a_regression_through_the_origin_has_the_outcomes_size():
     y = (500.0 + 3.0 * rng.normal(size=30)[unit]) * x + 5.0 * rng.normal(size=300)
     data = hlm.TwoLevelData("id", np.arange(30), unit, {"y": y, "x": x}, {})
     model = hlm.Model("y = b1*x + r\nb1 = g10 + u1")
-    assert abs(model.sample(data, seed=1).compare(model.fit(data)).loc["g10", "shift"]) < 0.15
+    assert abs(model.sample(data, seed=1).compare(model.fit(data)).frame().loc["g10", "shift"]) < 0.15
 
 
 def test_words_name_every_parameter_and_number(hsb, model4):

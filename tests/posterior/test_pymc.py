@@ -37,7 +37,7 @@ def test_density_and_gradient_are_those_of_the_kernel(make_small):
         model.replace_rvs_by_values(wanted), inputs=model.value_vars, on_unused_input="ignore"
     )
     gamma, sigma, tau, value = fn(point)
-    from hlmbayes.sampling.sampling import target_for
+    from hlmbayes.density.target import target_for
 
     target = target_for(MODEL, data, None)
     expected = fixed_gamma(target, gamma, np.linalg.cholesky(tau), float(sigma))[0]
@@ -126,4 +126,4 @@ def test_the_model_on_rows_keeps_its_remarks_to_the_verdict(make_small, caplog):
     with pytest.warns(hlm.HLMWarning, match="DO NOT USE"):
         post = MODEL.sample(make_small(), marginal=False, seed=1, draws=25, tune=50, keep_effects=False)
     assert caplog.records == []
-    assert not {"u", "b"} & set(post.data["posterior"].data_vars)
+    assert not {"u", "b"} & set(post.tree["posterior"].data_vars)

@@ -10,6 +10,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
 from hlmbayes.errors import SamplingError
+from hlmbayes.faces import record_of
 from hlmbayes.figures import posterior_plots as plots
 
 
@@ -50,7 +51,8 @@ def test_power_scaling_weights_the_whole_prior(make_small):
     )
     data = make_small(n_units=30)
     post, refit = (model.sample(data, priors=p, seed=1, draws=4000) for p in (priors, squared))
-    log = full_log_prior(post.target, post.parameter_draws)
+    record = record_of(post)
+    log = full_log_prior(record.target, record.parameter_draws)
     weight = np.exp(log - log.max())
     mean = np.average(post["g00"].ravel(), weights=weight)
     assert mean == pytest.approx(refit["g00"].mean(), abs=0.2 * refit["g00"].std())
