@@ -8,7 +8,7 @@ first, so that it is 1: only cross-products change from point to point.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, override
 
@@ -143,24 +143,25 @@ class Level1(ABC):
         """
 
     @abstractmethod
+    def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
+        """Give log(sigma2) of rows with these covariates (N, K): (B, N), or (B, 1) of them all."""
+
     def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Give sum log sigma2 + (e - D b)^2 / sigma2 of every unit's rows, (B, J); b (B, J, p)."""
+        log_sigma2 = self.log_sigma2(phi, None)
+        return self.design.n * log_sigma2 + _squares(self.design, b) * np.exp(-log_sigma2)
 
-    @abstractmethod
     def noise(self, phi: np.ndarray) -> np.ndarray:
         """Give the variance of the sum of r over every unit's rows, (B, J)."""
-
-    @abstractmethod
-    def log_sigma2(self, point: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
-        """Give log(sigma2) of rows with these covariates (N, K): (N,), or one number for all."""
+        return self.design.n * np.exp(self.log_sigma2(phi, None))
 
     @abstractmethod
     def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
         """Give what a DataTree has of it, leading axis B."""
 
     @abstractmethod
-    def scalars(self, posterior: Any) -> dict[str, np.ndarray]:
-        """Give the reported parameters by name from a DataTree's draws, (chain, draw) each."""
+    def scalars(self, quantities: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the reported parameters by name from such quantities (chain, draw, ...)."""
 
     @abstractmethod
     def at_means(self, phi: np.ndarray) -> RowsAtMeans:
@@ -216,17 +217,8 @@ class OneSigma(Level1):
         return np.array([by_log_sigma])
 
     @override
-    def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
-        sigma = self.sigma(phi)[:, None]
-        return 2.0 * self.design.n * np.log(sigma) + _squares(self.design, b) / sigma**2
-
-    @override
-    def noise(self, phi: np.ndarray) -> np.ndarray:
-        return self.sigma(phi)[:, None] ** 2 * self.design.n
-
-    @override
-    def log_sigma2(self, point: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
-        return np.asarray(2.0 * point[0])
+    def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
+        return 2.0 * phi
 
     @override
     def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
@@ -234,8 +226,8 @@ class OneSigma(Level1):
         return {"sigma": sigma, "sigma2": sigma**2}
 
     @override
-    def scalars(self, posterior: Any) -> dict[str, np.ndarray]:
-        return {name: np.asarray(posterior[name].values) for name in ("sigma", "sigma2")}
+    def scalars(self, quantities: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: quantities[name] for name in ("sigma", "sigma2")}
 
     @override
     def at_means(self, phi: np.ndarray) -> RowsAtMeans:
@@ -300,7 +292,7 @@ class LogLinear(Level1):
 
     @override
     def triangular(self, phi: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.rows.triangular(phi, self.system.n_random)
+        return self.rows.triangular(np.exp(-self.log_sigma2(phi, None)), self.system.n_random)
 
     @override
     def log_weights(self, phi: np.ndarray) -> np.ndarray:
@@ -315,27 +307,26 @@ class LogLinear(Level1):
         return alpha_score(self.groups, point, squares)
 
     @override
+    def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
+        return phi @ (self.groups.covariates if covariates is None else covariates).T
+
+    @override
     def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
-        groups, log_sigma2 = self.groups, phi @ self.groups.covariates.T
+        groups, log_sigma2 = self.groups, self.log_sigma2(phi, None)
         squares = _squares(groups, b[:, groups.unit])
         return self.rows.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
 
     @override
     def noise(self, phi: np.ndarray) -> np.ndarray:
-        return self.rows.per_unit(self.groups.n / self.rows.weights(phi))
-
-    @override
-    def log_sigma2(self, point: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
-        return np.asarray(covariates @ point)
+        return self.rows.per_unit(self.groups.n * np.exp(self.log_sigma2(phi, None)))
 
     @override
     def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
         return {"alpha": phi}
 
     @override
-    def scalars(self, posterior: Any) -> dict[str, np.ndarray]:
-        alpha = np.asarray(posterior["alpha"].values)
-        return {name: alpha[:, :, k] for k, name in enumerate(self.names)}
+    def scalars(self, quantities: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: quantities["alpha"][:, :, k] for k, name in enumerate(self.names)}
 
     @override
     def at_means(self, phi: np.ndarray) -> RowsAtMeans:

@@ -40,20 +40,16 @@ class GroupedRows:
     ee: np.ndarray
     starts: np.ndarray
 
-    def weights(self, alpha: np.ndarray) -> np.ndarray:
-        """Give the precision of every group's rows at points (B, K), shape (B, G)."""
-        return np.exp(-alpha @ self.groups.covariates.T)
-
     def per_unit(self, values: np.ndarray) -> np.ndarray:
         """Add up values of groups (..., G) to units (..., J)."""
         return np.add.reduceat(values, self.starts, axis=-1)
 
-    def triangular(self, alpha: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give a System's ``root`` and ``rest`` of rows weighted at points (B, K), and what is left of e'e.
+    def triangular(self, weights: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give a System's ``root`` and ``rest`` of rows with weights (B, G), and what is left of e'e.
 
         Shapes (q, p + 1, B, J), (p - q, p - q + 1, B, J) and (B,).
         """
-        B, J, weights = len(alpha), len(self.starts), self.weights(alpha)
+        B, J = len(weights), len(self.starts)
         parts = (self.products.mass, self.products.mean, self.products.cross)
         tiled = Products(*(np.tile(part, B) for part in parts)).weighted(weights.reshape(-1))
         unit = (J * np.arange(B)[:, None] + self.groups.unit).reshape(-1)

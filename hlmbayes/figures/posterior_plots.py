@@ -13,7 +13,7 @@ from ..arguments import one_or_several
 from ..errors import SamplingError
 from ..estimation.fit import Fit
 from ..posterior import summaries
-from ..posterior.beside_fit import fit_beside, fit_scalars
+from ..posterior.beside_fit import fit_beside, fit_of, fit_scalars
 from ..posterior.predictive import with_predictive
 from ..posterior.record import PosteriorSample, posterior_of
 from ..sampling import container
@@ -233,7 +233,7 @@ def sensitivity_forest(
     priors = list(posteriors)
     labels = ["\n".join(textwrap.wrap(prior, 18)) for prior in priors]
     lines = max(label.count("\n") + 1 for label in labels)
-    fits = [] if fit is None else list(fit) if isinstance(fit, list | tuple) else [fit]
+    fits = [] if fit is None else [fit_of(f) for f in (fit if isinstance(fit, list | tuple) else [fit])]
     height = 0.55 + 0.2 * len(fits) + (0.2 + 0.13 * lines) * len(priors)
     figure, panels = _grid(len(names), height=height, wide=1 if len(names) < 3 else 2)
     place = np.arange(len(priors))[::-1].astype(float)

@@ -100,14 +100,26 @@ def fit_beside(posterior: PosteriorSample, source: Any) -> Fit:
     SamplingError
         It is none, or not of that model: its parameters mean something else then.
     """
-    fit = record_of(source)
-    if not isinstance(fit, Fit):
-        raise SamplingError(f"a Fit is wanted beside the posterior, got {type(source).__name__}")
+    fit = fit_of(source)
     own, other = (model.equations().lower() for model in (posterior.model, fit.model))
     if own != other:
         raise SamplingError(
             f"the fit and the posterior are not of the same model; the fit's is\n{fit.model.equations()}"
         )
+    return fit
+
+
+def fit_of(source: Any) -> Fit:
+    """Give the record of a fit.
+
+    Raises
+    ------
+    SamplingError
+        It is none.
+    """
+    fit = record_of(source)
+    if not isinstance(fit, Fit):
+        raise SamplingError(f"a Fit is wanted beside the posterior, got {type(source).__name__}")
     return fit
 
 

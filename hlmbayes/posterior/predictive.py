@@ -53,7 +53,7 @@ def _row_log_likelihood(posterior: PosteriorSample, rows: Rows) -> np.ndarray:
     values = np.empty((len(b), len(rows.y)))
     for i in range(len(b)):
         residual = rows.y - np.einsum("np,np->n", rows.d, b[i, rows.unit])
-        log_sigma2 = law.log_sigma2(level1[i], rows.covariates)
+        log_sigma2 = law.log_sigma2(level1[i : i + 1], rows.covariates)[0]
         values[i] = -0.5 * (LOG_2PI + log_sigma2 + residual**2 * np.exp(-log_sigma2))
     return values
 
@@ -136,7 +136,7 @@ def _new_rows(
     y = np.empty((B, len(rows.y)))
     mean, sd = np.empty((B, J)), np.full((B, J), np.nan)
     for i in range(B):
-        log_sigma2 = target.law.log_sigma2(level1[i], rows.covariates)
+        log_sigma2 = target.law.log_sigma2(level1[i : i + 1], rows.covariates)[0]
         new = np.einsum("np,np->n", rows.d, b[i, rows.unit])
         new += np.exp(0.5 * log_sigma2) * rng.standard_normal(len(new))
         y[i] = new

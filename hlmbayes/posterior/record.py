@@ -89,7 +89,8 @@ class PosteriorSample:
         result |= {f"sd[{name}]": sd[:, :, i] for i, name in enumerate(names)}
         result |= {f"corr[{names[i]},{names[j]}]": corr[:, :, i, j] for i, j in below}
         result |= {f"tau[{names[i]},{names[j]}]": tau[:, :, i, j] for i, j in lower}
-        return result | self.target.law.scalars(self.tree["posterior"])
+        law = self.target.law.scalars(self.tree["posterior"])
+        return result | {name: np.asarray(values) for name, values in law.items()}
 
     @cached_property
     def parameter_draws(self) -> Draws:

@@ -123,7 +123,7 @@ def test_checks_of_a_posterior(posterior: Any) -> None:
     checks = posterior.check()
     assert len(checks.frame()) == 5
     assert repr(checks) == repr(hlm.diagnostics.check(posterior))
-    without_rows = replace(posterior, rows=None)
+    without_rows = hlm.Posterior(replace(record_of(posterior), data=None))
     assert "normality of level-1 residuals" not in [c.name for c in hlm.diagnostics.check(without_rows)]
 
 

@@ -76,8 +76,8 @@ def test_nuts_and_direct_give_one_posterior(hsb, model4):
     for name in ("g00", "g11", "sd[b0]", "sd[b1]", "corr[b1,b0]", "sigma"):
         a, b = (post[name][:, ::4].ravel() for post in (nuts, direct))
         assert ks_2samp(a, b).pvalue > 1e-3, name
-    assert set(nuts.data["posterior"].data_vars) == set(direct.data["posterior"].data_vars)
-    assert {"diverging", "energy", "tree_depth"} <= set(nuts.data["sample_stats"].data_vars)
+    assert set(nuts.tree["posterior"].data_vars) == set(direct.tree["posterior"].data_vars)
+    assert {"diverging", "energy", "tree_depth"} <= set(nuts.tree["sample_stats"].data_vars)
 
 
 def test_inverse_wishart_is_sampled_by_both(make_small):

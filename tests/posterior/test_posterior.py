@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -123,6 +124,42 @@ def test_summary_has_its_interval_in_its_name(post4):
     assert np.mean((post4["g00"] > low) & (post4["g00"] < high)) == pytest.approx(0.9, abs=0.01)
     with pytest.raises(SamplingError, match="probability"):
         post4.summary(prob=95)
+
+
+def test_variance_explained_is_that_of_the_fits(hsb):
+    base, more = (hlm.Model(MODELS[name]) for name in "12")
+    found = more.sample(hsb, seed=1).variance_explained(base.sample(hsb, seed=2, draws=500), prob=0.8)
+    expected = more.fit(hsb).variance_explained(base.fit(hsb))
+    assert found.level1 == pytest.approx(expected.level1, abs=0.005)
+    assert found.level2["b0"] == pytest.approx(expected.level2["b0"], abs=0.03)
+    assert found.draws["b0"].shape == (2000,)
+    assert found.frame().loc["b0"].to_numpy() == pytest.approx(
+        np.quantile(found.draws["b0"], [0.5, 0.1, 0.9])
+    )
+    assert str(found).startswith(f"Level-1 variance explained: {found.level1:.4f}")
+    with pytest.raises(HLMError, match="a Posterior is wanted"):
+        more.sample(hsb, seed=1).variance_explained(base.fit(hsb))
+
+
+def test_a_fit_beside_the_posterior_is_a_sentence_and_a_table(post4, model4, hsb):
+    found = post4.compare(model4.fit(hsb), prob=0.9)
+    table = found.frame()
+    assert list(table.columns[5:7]) == ["eti90_low", "eti90_high"]
+    assert found.most_shifted == table["shift"].abs().idxmax()
+    assert abs(found.shift) == table["shift"].abs().max()
+    assert str(found).startswith(f"Farthest from reml_exact is {found.most_shifted}: posterior median ")
+
+
+def test_a_posterior_is_frozen_and_pickles(post4):
+    with pytest.raises(AttributeError, match="Posterior is frozen: data cannot be set"):
+        post4.data = None
+    assert np.array_equal(pickle.loads(pickle.dumps(post4))["g01"], post4["g01"])
+    shown = {name for name in dir(post4) if not name.startswith("_")}
+    assert shown == {
+        "check", "compare", "convergence", "data", "draws", "effects", "icc", "loo", "model",
+        "plausible_range", "priors", "rerun", "sampler", "save", "settings", "summary", "tree",
+        "variance_explained", "variance_is_zero", "with_log_likelihood", "with_predictive",
+    }  # fmt: skip
 
 
 def test_compare_refuses_another_model(post4, hsb):
