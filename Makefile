@@ -1,13 +1,19 @@
 # Each target does all its own set-up: it finds a Python >= 3.12, makes .venv and installs.
 PY = .venv/bin/python
-.PHONY: demo test lint examples bench clean
+.PHONY: demo test test-slow lint examples bench clean
 
 demo:
 	@scripts/venv.sh
 	@$(PY) -m hlmbayes demo
 
+# Before each commit: lint, types and the fast tests, which cover the package on their own.
 test: lint
-	@OMP_NUM_THREADS=1 COVERAGE_CORE=sysmon $(PY) -m pytest -q -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@OMP_NUM_THREADS=1 COVERAGE_CORE=sysmon $(PY) -m pytest -q -m "not slow" -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=97
+
+# What only many simulated data sets, long chains or other programs can tell.
+test-slow:
+	@scripts/venv.sh dev,engines
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -m slow -n 2 --dist worksteal
 
 lint:
 	@scripts/venv.sh dev,engines
@@ -25,4 +31,14 @@ bench:
 	@$(PY) -m tests.bench.bench_posterior
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .coverage figures
+	rm -rf .venv .venv-oldest dist .pytest_cache .mypy_cache .ruff_cache .coverage figures
+
+# The oldest releases pyproject.toml allows, on the parts that lean on them; and what a user installs.
+.PHONY: test-oldest wheel
+test-oldest:
+	@scripts/venv.sh dev,engines
+	@scripts/oldest.sh
+
+wheel:
+	@scripts/venv.sh dev,engines
+	@scripts/wheel.sh

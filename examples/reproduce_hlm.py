@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hlmbayes.estimation.fit import Fit
+from hlmbayes import Fit
 from hlmbayes.report.hlm_p_values import chi2_p_value, t_p_value, z_p_value
 from hlmbayes.report.json_text import document
 from hlmbayes.runs.jobs import fit_job, job_from_file, job_tables, read_data

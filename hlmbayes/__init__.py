@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from .data.two_level import read as read
     from .data.weights import Frequencies as Frequencies
     from .data.weights import Weights as Weights
-    from .equations.model import Model as Model
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
-    from .estimation.fit import Fit as Fit
+    from .front.fit import Fit as Fit
+    from .front.model import Model as Model
     from .front.pooled_posterior import sample_imputed as sample_imputed
     from .front.posterior import Posterior as Posterior
+    from .front.replicates import fit_replicates as fit_replicates
     from .many_fits.pooled_fit import fit_imputed as fit_imputed
-    from .many_fits.replicate_weights import fit_replicates as fit_replicates
     from .unit_moments.engines import moments as moments
     from .unit_moments.moments_file import load_moments as load_moments
     from .unit_moments.record import Moments as Moments
@@ -44,14 +44,14 @@ SUBMODULES = ("datasets", "diagnostics", "errors", "plots")
 PUBLIC = {
     "read": "data.two_level",
     "TwoLevelData": "data.two_level",
-    "Model": "equations.model",
+    "Model": "front.model",
     "Moments": "unit_moments.record",
     "load_moments": "unit_moments.moments_file",
     "moments": "unit_moments.engines",
-    "Fit": "estimation.fit",
+    "Fit": "front.fit",
     "Weights": "data.weights",
     "fit_imputed": "many_fits.pooled_fit",
-    "fit_replicates": "many_fits.replicate_weights",
+    "fit_replicates": "front.replicates",
     "read_imputed": "data.imputed",
     "sample_imputed": "front.pooled_posterior",
     "Frequencies": "data.weights",

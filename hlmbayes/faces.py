@@ -30,3 +30,8 @@ class Face:
 def record_of(source: Any) -> Any:
     """Give the record under a face; what is no face is given back as it is."""
     return source._record if isinstance(source, Face) else source
+
+
+def shown(name: str, says: str) -> Any:
+    """Give a property of a face that shows one of its record's attributes; ``says`` documents it."""
+    return property(lambda self: getattr(self._record, name), doc=says)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.likelihood.design import Design
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hlmbayes import Model
 from hlmbayes.data.two_level import TwoLevelData, read
-from hlmbayes.equations.model import Model
 
 MODELS = {
     "means": "y = b0 + r\nb0 = g00 + u0",

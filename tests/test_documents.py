@@ -17,7 +17,10 @@ import hlmbayes as hlm
 from hlmbayes.cli import main
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^    (hlmbayes (?:run|plot|sample|describe) models/.*)$", re.MULTILINE)
 IMPUTED = 3
@@ -108,3 +111,11 @@ def test_links_between_the_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_public_word_is_in_the_glossary():
+    words = set(re.findall(r"`(\w+)", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")))
+    public = {name for name in dir(hlm) if not name.startswith("_")}
+    for face in (hlm.Fit, hlm.Posterior, hlm.Model, hlm.TwoLevelData, hlm.Moments):
+        public |= {name for name in dir(face) if not name.startswith("_")}
+    assert public <= words, f"not in the glossary: {sorted(public - words)}"

@@ -1,9 +1,9 @@
-"""The folder shows the flow: what a module needs to be imported lies in its own package or an earlier one."""
+"""The folder shows the flow: what a module imports, wherever in it, lies in its own package or an earlier one."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -13,42 +13,16 @@ import hlmbayes
 
 ROOT = Path(hlmbayes.__file__).parent
 FLOW = (
-    "errors", "arguments", "labels", "data", "equations", "hlm_files", "unit_moments", "datasets",
-    "likelihood", "estimation", "inference", "imputation", "residuals", "posterior", "diagnostics", "report",
-    "cli", "__main__",
+    "version", "words", "errors", "arguments", "labels", "faces", "labelled", "data", "equations", "hlm_files",
+    "unit_moments", "datasets", "likelihood", "laws", "estimation", "inference", "residuals", "priors", "density",
+    "sampling", "posterior", "many_fits", "diagnostics", "report", "figures", "front", "plots", "runs", "cli",
+    "__main__", "",
 )  # fmt: skip
-# the numerical core: everything up to the residuals, and what the two samplers rest on
-CORE = (
-    "data",
-    "equations",
-    "unit_moments",
-    "likelihood",
-    "estimation",
-    "inference",
-    "imputation",
-    "residuals",
-)
+# the numerical core: what estimates, tests and residuals rest on
+CORE = ("data", "equations", "unit_moments", "likelihood", "laws", "estimation", "inference", "residuals")
 LIGHT = {"numpy", "scipy"}
-MODULES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
-
-
-def at_import(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Give the imports that run when the module is imported: not those in functions or for type checkers."""
-    todo: list[ast.AST] = list(tree.body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            todo.extend(node.orelse)
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            todo.extend(ast.iter_child_nodes(node))
-
-
-def place(name: str) -> int:
-    """Give a module's place in the flow; hlmbayes.plots is the front door of the figures in report."""
-    first = name.split(".")[0]
-    return FLOW.index("report" if first == "plots" else first)
+MOST_LINES = 400  # of a file
+LARGEST_SHARE = 0.12  # of all lines in one package
 
 
 def name_of(path: Path) -> str:
@@ -56,41 +30,78 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path) -> tuple[set[str], set[str]]:
-    """Give the package's own modules a module imports, and other top-level packages."""
-    own, others = set(), set()
+MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def imports_of(tree: ast.Module, *, everywhere: bool) -> list[ast.Import | ast.ImportFrom]:
+    """Give the imports of a module: all, or those that run when it is imported."""
+    if everywhere:
+        return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    todo: list[ast.AST] = list(tree.body)
+    found = []
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            todo.extend(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            todo.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def own_imports(name: str) -> set[str]:
+    """Give the package's modules that a module imports, in functions and for type checkers too."""
+    path, found = MODULES[name], set()
     package = path.relative_to(ROOT).parent.parts
-    for node in at_import(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in imports_of(ast.parse(path.read_text(encoding="utf-8")), everywhere=True):
+        if isinstance(node, ast.Import):
+            modules = [alias.name.split(".")[1:] for alias in node.names if alias.name.startswith("hlmbayes")]
+            found |= {".".join(parts) for parts in modules}
+        elif node.level or str(node.module).startswith("hlmbayes"):
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            base = [part for part in (base if node.level else base[-len(base) :]) if part and part != "hlmbayes"]
+            for alias in node.names:
+                full = ".".join([*base, alias.name])
+                found.add(full if full in MODULES else ".".join(base))
+    return found - {name}
+
+
+GRAPH = {name: own_imports(name) for name in MODULES if name}
+
+
+@pytest.mark.parametrize("name", GRAPH)
+def test_imports_go_one_way(name):
+    places = {other: FLOW.index(other.split(".")[0]) for other in (name, *GRAPH[name])}
+    later = sorted(other for other in GRAPH[name] if places[other] > places[name])
+    assert not later, f"{name} imports from later in the flow: {later}"
+
+
+def test_no_module_needs_itself():
+    assert list(TopologicalSorter(GRAPH).static_order())
+
+
+@pytest.mark.parametrize("name", [name for name in GRAPH if name.split(".")[0] in CORE])
+def test_the_core_imports_only_numpy_and_scipy(name):
+    others = set()
+    for node in imports_of(ast.parse(MODULES[name].read_text(encoding="utf-8")), everywhere=False):
         if isinstance(node, ast.Import):
             others |= {alias.name.split(".")[0] for alias in node.names}
         elif not node.level:
             others.add(str(node.module).split(".")[0])
-        else:
-            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
-            base = [part for part in base if part]
-            names = [".".join([*base, alias.name]) for alias in node.names]
-            known = [n for n in names if (ROOT / n.replace(".", "/")).with_suffix(".py").exists()]
-            own |= set(known) if known else {".".join(base)}
-    return own, others
-
-
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_go_one_way(path):
-    own, _ = imported(path)
-    later = {name for name in own if name and place(name) > place(name_of(path))}
-    assert not later, f"{name_of(path)} imports from later in the flow: {sorted(later)}"
-
-
-def test_no_module_needs_itself():
-    graph = {name_of(path): imported(path)[0] - {""} for path in MODULES}
-    packages = {name_of(p) for p in MODULES if p.name == "__init__.py"}
-    graph = {k: v - packages for k, v in graph.items() if k not in packages}
-    assert list(TopologicalSorter(graph).static_order())
-
-
-@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).split(".")[0] in CORE], ids=name_of)
-def test_the_core_imports_only_numpy_and_scipy(path):
-    import sys
-
-    _, others = imported(path)
     assert others - LIGHT - set(sys.stdlib_module_names) == set()
+
+
+def test_no_room_is_too_large():
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
+    assert {name: n for name, n in lines.items() if n > MOST_LINES} == {}
+    packages: dict[str, int] = {}
+    for name, n in lines.items():
+        packages[name.split(".")[0]] = packages.get(name.split(".")[0], 0) + n
+    assert max(packages.values()) <= LARGEST_SHARE * sum(lines.values())
+
+
+def test_a_circle_is_found():
+    graph = {"a": {"b"}, "b": {"a"}}
+    with pytest.raises(ValueError, match="cycle"):
+        list(TopologicalSorter(graph).static_order())

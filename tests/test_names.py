@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hlmbayes
-from hlmbayes.estimation.fit import Fit
+from hlmbayes import Fit
 from hlmbayes.front.posterior import Posterior
 from hlmbayes.unit_moments.record import Moments
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hlmbayes.equations.model import Model
-from hlmbayes.likelihood.design import build_design
+from hlmbayes import Model
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.likelihood.evaluate import evaluate, standardise
 from hlmbayes.unit_moments.accumulate import unit_moments
 from hlmbayes.unit_moments.record import Moments

@@ -30,7 +30,7 @@ from .console import BUG, DONE, INTERRUPTED, WRONG_INPUT, complain, put
 from .parsers import build_parser
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from ..report.tables import Tables
     from ..runs.jobs import Job
 
@@ -193,7 +193,7 @@ def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
     return tables
 
 
-def _estimated(job: Job, args: argparse.Namespace, algorithm: str) -> tuple[Fit, tuple[str, ...]]:
+def _estimated(job: Job, args: argparse.Namespace, algorithm: str) -> tuple[Estimates, tuple[str, ...]]:
     """Read the data and fit; give the fit and what was warned of meanwhile."""
     from ..runs.jobs import fit_job, read_data
 

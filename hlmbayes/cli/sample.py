@@ -15,7 +15,7 @@ from ..runs.outputs import check_folder, check_places, inputs_of, outputs_of
 from .console import DONE, complain, put
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from ..hlm_files.command_options import Options
     from ..posterior.record import PosteriorSample
     from ..runs.jobs import Job
@@ -132,7 +132,7 @@ def _left_out(options: Options) -> list[str]:
     return sentences
 
 
-def _figures(posterior: PosteriorSample, fit: Fit) -> dict[str, bytes]:
+def _figures(posterior: PosteriorSample, fit: Estimates) -> dict[str, bytes]:
     """Draw the figures off screen, as PNG."""
     import matplotlib
 

@@ -341,7 +341,7 @@ def _rows(columns: Mapping[str, np.ndarray], index: np.ndarray) -> Columns:
 
 
 def _take(columns: Mapping[str, np.ndarray], index: np.ndarray, name: str) -> np.ndarray:
-    return columns[name][index]
+    return np.asarray(columns[name][index])
 
 
 def _without(columns: Mapping[str, np.ndarray], name: str) -> Columns:

@@ -14,36 +14,26 @@ from typing import Any, ClassVar, NamedTuple, override
 
 import numpy as np
 
-from ..estimation.heterogeneous import (
-    Groups,
-    alpha_score,
-    expected_squares,
-    weighted_design,
-    weighted_rows,
-)
+from ..estimation.heterogeneous import alpha_score, expected_squares
+from ..laws.law import Law
+from ..laws.log_linear import LogLinearAt
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, standardise
 from ..likelihood.planes import blocks
+from ..likelihood.row_groups import Groups, weighted_design, weighted_rows
 from ..likelihood.system import System, with_rows
 from ..priors.resolved import AlphaPrior, SigmaPrior
 from .unequal import GroupedRows
 
 
-class MeanVariances(NamedTuple):
-    """The model of log(sigma2) at its posterior means: ``variables`` and ``alpha`` (K,)."""
-
-    variables: tuple[str, ...]
-    alpha: np.ndarray
-
-
 class RowsAtMeans(NamedTuple):
-    """Rows at the posterior means of the level-1 parameters, and their level-1 variance."""
+    """Rows at the posterior means of the level-1 parameters, their level-1 variance, and its law."""
 
     design: Design
     system: System
     sigma2: float
-    variances: MeanVariances | None
+    law: Law
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,11 +221,11 @@ class OneSigma(Level1):
 
     @override
     def at_means(self, phi: np.ndarray) -> RowsAtMeans:
-        return RowsAtMeans(self.design, self.system, float(np.mean(self.sigma(phi) ** 2)), None)
+        return RowsAtMeans(self.design, self.system, float(np.mean(self.sigma(phi) ** 2)), Law())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LogLinear(Level1):
+class LogLinearSigma(Level1):
     """log(sigma2) linear in variables; the coordinates are its coefficients alpha."""
 
     prior: AlphaPrior
@@ -332,7 +322,8 @@ class LogLinear(Level1):
     def at_means(self, phi: np.ndarray) -> RowsAtMeans:
         alpha = phi.mean(axis=0)
         design = weighted_design(self.design, self.groups, alpha)
-        return RowsAtMeans(design, standardise(design), 1.0, MeanVariances(self.prior.variables, alpha))
+        law = LogLinearAt(self.names, self.prior.variables, alpha=alpha)
+        return RowsAtMeans(design, standardise(design), 1.0, law)
 
 
 def _squares(rows: Design | Groups, b: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..equations.model import Model
-from ..estimation.heterogeneous import Groups
+from ..equations.model import TwoLevelModel
 from ..likelihood.design import Design
 from ..likelihood.evaluate import System, standardise
+from ..likelihood.row_groups import Groups
 from ..priors.priors import Priors, posterior_design, resolve
 from ..priors.resolved import ResolvedPriors, SigmaPrior
-from .level1 import Level1, LogLinear, OneSigma
+from .level1 import Level1, LogLinearSigma, OneSigma
 from .unequal import grouped_rows
 
 
@@ -65,7 +65,9 @@ class Target:
         return slice(self.partials.stop, None)
 
 
-def target_for(model: Model, data: Any, priors: Priors | None, *, groups: Groups | None = None) -> Target:
+def target_for(
+    model: TwoLevelModel, data: Any, priors: Priors | None, *, groups: Groups | None = None
+) -> Target:
     """Join model, data and priors; ``groups`` of rows where data are moments and log(sigma2) varies in units.
 
     Raises
@@ -85,7 +87,7 @@ def build_target(design: Design, priors: ResolvedPriors, groups: Groups | None =
     if isinstance(prior, SigmaPrior):
         law = OneSigma(design, system, prior)
     else:
-        law = LogLinear(design, system, prior, grouped_rows(design, system, cast("Groups", groups)))
+        law = LogLinearSigma(design, system, prior, grouped_rows(design, system, cast("Groups", groups)))
     return Target(
         design, system, priors, _reference(design), priors.gamma_precision * scale**2,
         (priors.gamma_mean - design.gamma_ols) / scale, law,

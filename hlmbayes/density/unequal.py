@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..estimation.heterogeneous import Groups
 from ..likelihood.design import Design
 from ..likelihood.orthonormal import Products
+from ..likelihood.row_groups import Groups
 from ..likelihood.system import System, standard_outcome, with_outcome
 
 

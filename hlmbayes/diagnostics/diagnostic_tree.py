@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import OutputError
-from ..estimation.fit import Fit
+from ..estimation.estimates import Estimates
 from ..estimation.point import Point
 from ..faces import record_of
 from ..inference.homogeneity import unit_residuals as own_residuals
@@ -44,7 +44,7 @@ def is_tree(source: Any) -> bool:
     return isinstance(source, xr.DataTree)
 
 
-def point_of(source: Any) -> Fit | PosteriorPoint:
+def point_of(source: Any) -> Any:
     """Give what residuals are computed from: a fit's record, or a posterior at its means.
 
     Raises
@@ -54,9 +54,10 @@ def point_of(source: Any) -> Fit | PosteriorPoint:
     """
     record = record_of(source)
     if isinstance(record, PosteriorSample):
-        return record.point
-    if isinstance(record, Fit | PosteriorPoint):
-        return record
+        record = record.point
+    if isinstance(record, Estimates | PosteriorPoint):
+        found: Point = record
+        return found
     raise OutputError(
         f"a Fit or a Posterior is wanted here, got {type(source).__name__}: fit = model.fit(data), or "
         "post = model.sample(data)"
@@ -267,7 +268,7 @@ def _dataset(
     return labelled(variables, known, attrs)
 
 
-def effect_titles(model: Model) -> list[str]:
+def effect_titles(model: TwoLevelModel) -> list[str]:
     """Give each fixed effect's name in variables: "intercept", "sector", "ses", "ses × sector"."""
     titles = []
     for coefficient in model.coefficients:

@@ -105,7 +105,7 @@ def _level1(point: Any, name: str, centering: str) -> np.ndarray:
     if data is None:
         if centering == "group":  # two standard deviations either way: the range is all that is used
             spread = np.sqrt(moments.sscp[:, column, column].sum() / moments.n.sum())
-            return np.array([-2.0, 0.0, 2.0]) * spread
+            return np.asarray(np.array([-2.0, 0.0, 2.0]) * spread)
         return np.asarray(moments.mean[:, column])
     mask, _ = data.complete_rows(moments.columns)
     row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
@@ -113,7 +113,7 @@ def _level1(point: Any, name: str, centering: str) -> np.ndarray:
     if centering != "group":
         return x
     unit = np.searchsorted(point.design.unit_ids, data.unit_ids[data.unit[row]])
-    return x - moments.mean[unit, column]
+    return np.asarray(x - moments.mean[unit, column])
 
 
 def find_variable(known: Mapping[str, Variable], name: str) -> Variable:
@@ -181,7 +181,8 @@ def design_rows(
         if predictor.variable is None:
             return 1.0
         name = predictor.variable.lower()
-        return as_used(point, predictor, at.get(name, known[name].mean))
+        used: np.ndarray | float = as_used(point, predictor, at.get(name, known[name].mean))
+        return used
 
     x = np.zeros((n, point.design.n_fixed))
     column = iter(point.design.free)

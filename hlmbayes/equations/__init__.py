@@ -4,6 +4,6 @@
 `formula` (lme4's notation), `model` (`Model`).
 """
 
-from .model import Model
+from .model import TwoLevelModel
 
-__all__ = ["Model"]
+__all__ = ["TwoLevelModel"]

@@ -1,7 +1,7 @@
-"""From a likelihood to a `Fit`.
+"""From a model and data to estimates.
 
+`prepare` is the way in, `estimates` the records that come out, `estimate` chooses. `exact` is the optimum:
 `newton`, `optimum` (the search by faces), `starts` (where it begins), `zero_variance` and `identified` (the
-boundary, and what the data cannot tell, in words) are the algorithm "exact"; `hlm_path` is HLM's own path;
-`heterogeneous` and `heterogeneous_fit` have unequal level-1 variances; `weights`, `weighted_fit` and
-`known_variance` the other likelihoods; `estimate` chooses among them and `fit` holds the result.
+boundary, and what the data cannot tell, in words); `hlm_fit` and `hlm_path` go HLM's own way;
+`heterogeneous` and `heterogeneous_fit` estimate unequal level-1 variances.
 """

@@ -7,22 +7,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import EstimationError
+from ..laws.log_linear import EstimatedLogLinear, LogLinear
 from ..likelihood.criterion import criterion, em_step, symmetric_basis, symmetric_map
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, at_gamma, evaluate, standardise
-from .heterogeneous import (
-    Groups,
-    VarianceModel,
-    alpha_score,
-    expected_squares,
-    information,
-    log_sigma2_sum,
-    unit_variance,
-    weighted_design,
-)
-from .hlm_path import Iteration, data_scale, hlm_loglik, root_of, to_data, to_standard
+from ..likelihood.row_groups import Groups, log_sigma2_sum, weighted_design
+from ..likelihood.system import data_scale, to_data, to_standard, unit_variance
+from .estimates import Components, Estimates, Iteration
+from .heterogeneous import alpha_score, expected_squares, information
+from .hlm_fit import Limits
+from .hlm_path import hlm_loglik, root_of, stop_line
 from .newton import Minimum, Point, minimise
 from .optimum import NO_RESIDUAL, evaluation, optimum
+from .prepare import Prepared
+from .zero_variance import describe_boundary
 
 LARGEST_LOG_RANGE = 50.0  # of log(sigma2) between rows: beyond it the weights leave double precision
 DIFFERENCE = 1e-5  # step of the forward difference of the analytic score in alpha
@@ -131,17 +129,48 @@ def _state(
     )  # fmt: skip
 
 
-def variance_model(
-    design: Design,
-    groups: Groups,
-    alpha: np.ndarray,
-    spread: np.ndarray,
-    homogeneous: tuple[float, int],
-    macro: int,
-) -> VarianceModel:
+def exact_log_linear(law: LogLinear, prepared: Prepared, homogeneous: Estimates) -> Estimates:
+    """Go on from the homogeneous optimum to the joint optimum of tau and alpha."""
+    groups, reml = prepared.groups, homogeneous.method == "REML"
+    state, found = joint_optimum(prepared.design, groups, reml, homogeneous.sigma2)
+    states = [point.extra for point in found.path if isinstance(point.extra, State)]
+    log = tuple(_iteration(each, k) for k, each in enumerate(states, 1))
+    components = Components(tau_of(state), 1.0)
+    return replace(
+        homogeneous, design=state.design, system=state.system, at=state.at, gamma_free=log[-1].gamma,
+        components=components, entering=components, loglik=-0.5 * state.deviance,
+        converged=found.converged, stop_reason=found.reason, log=log,
+        boundary=describe_boundary(state.design, state.system, state.at),
+        law=estimated(law, state.design, groups, state.alpha, state.spread, homogeneous, len(log)),
+    )  # fmt: skip
+
+
+def _iteration(state: State, number: int) -> Iteration:
+    gamma = state.at.delta * state.system.gamma_scale + state.design.gamma_ols
+    return Iteration(number, -0.5 * state.deviance, gamma, tau_of(state), float("nan"))
+
+
+def hlm_log_linear(law: LogLinear, prepared: Prepared, homogeneous: Estimates, limits: Limits) -> Estimates:
+    """Go on from HLM's homogeneous fit with its macro and micro iterations."""
+    groups = prepared.groups
+    end = macro_iterations(
+        prepared.design, groups, homogeneous.log[-1], max_iterations=limits.max_iterations,
+        stopval=limits.stopval,
+    )  # fmt: skip
+    last, converged = end.log[-1], end.converged and homogeneous.converged
+    return replace(
+        homogeneous, design=end.design, system=end.system, at=end.at, gamma_free=last.gamma,
+        components=Components(last.tau, 1.0), entering=Components(end.entering, 1.0), loglik=last.loglik,
+        converged=converged, stop_reason=stop_line(converged), log=end.log, gamma_of_u=end.gamma_of_u,
+        law=estimated(law, end.design, groups, end.alpha, end.spread, homogeneous, end.count),
+    )  # fmt: skip
+
+
+def estimated(
+    law: LogLinear, design: Design, groups: Groups, alpha: np.ndarray, spread: np.ndarray,
+    homogeneous: Estimates, macro: int,
+) -> EstimatedLogLinear:  # fmt: skip
     """Put the estimates of log(sigma2) together; standard errors from the information of (alpha, tau)."""
-    spec = design.model.log_sigma2
-    assert spec is not None  # groups exist only where the model has the equation
     aa, at, tt = information(design, groups, alpha, spread)
     vcov = np.linalg.inv(aa - at @ np.linalg.pinv(tt) @ at.T)
     rows, cols = np.tril_indices(design.n_random)
@@ -149,16 +178,11 @@ def variance_model(
     vcov_tau = to_tau @ np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at)) @ to_tau.T
     se_tau = np.full((design.n_random, design.n_random), np.nan)
     se_tau[rows, cols] = se_tau[cols, rows] = _roots(np.diag(vcov_tau))
-    return VarianceModel(
-        spec.names,
-        spec.variables,
-        alpha,
-        _roots(np.diag(vcov)),
-        vcov,
-        se_tau,
-        *homogeneous,
+    return EstimatedLogLinear(
+        law.names, law.variables, alpha=alpha, se=_roots(np.diag(vcov)), vcov=vcov, se_tau=se_tau,
+        homogeneous_deviance=homogeneous.deviance, homogeneous_parameters=homogeneous.n_parameters,
         macro_iterations=macro,
-    )
+    )  # fmt: skip
 
 
 def _roots(variance: np.ndarray) -> np.ndarray:

@@ -15,31 +15,13 @@ from ..errors import EstimationError
 from ..likelihood.criterion import criterion, em_step, expected_information, score, symmetric_basis
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, at_gamma, evaluate
+from ..likelihood.own_regressions import unit_ols
+from ..likelihood.system import data_scale, to_data, to_standard
+from .estimates import Iteration, Start
 
 HLM_LOG_2PI = float(np.log(2.0 * 3.14159265))  # HLM's pi has nine digits, and its last decimals show it
 FIX_UP_SHARE = 0.2  # of D_qq, where a starting variance is not positive
 LARGEST_RATIO = 0.98  # of successive EM steps for an extrapolation to be made; see docs/hlm_numerics.md
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Start:
-    """Starting values: tau as used, tau before the fix-up, sigma2, in the units of the data."""
-
-    tau: np.ndarray
-    tau_raw: np.ndarray
-    sigma2: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Iteration:
-    """One iteration: what enters it (loglik, gamma) and what leaves it (tau, sigma2); data units."""
-
-    number: int
-    loglik: float
-    gamma: np.ndarray
-    tau: np.ndarray
-    sigma2: float
-    accelerated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,27 +86,6 @@ def positive_definite(tau: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
     if not len(tau) or np.linalg.eigvalsh(tau)[0] > 0:
         return tau
     return np.diag(FIX_UP_SHARE * np.diag(dispersion))
-
-
-def unit_ols(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Fit each unit by OLS on its own Z, to the residual about the pooled OLS fit.
-
-    Returns
-    -------
-    b : ndarray, shape (J, q)
-        Coefficients of e = y - X gamma_OLS; nan where Z'Z lacks full rank.
-    inverse : ndarray, shape (J, q, q)
-        (Z'Z)^-1; nan where singular.
-    rss : ndarray, shape (J,)
-        Residual sum of squares.
-    df : ndarray, shape (J,)
-        n_j - q.
-    """
-    r, basis = design.random, design.z_basis
-    inverse = basis @ design.zz_inverse @ basis.T
-    b = design.own_coefficients(design.de[:, r])
-    rss = np.maximum(design.ee - np.einsum("ja,ja->j", b, design.de[:, r]), 0.0)
-    return b, inverse, rss, design.n - len(r)
 
 
 def run_path(
@@ -197,32 +158,12 @@ def root_of(theta: np.ndarray) -> np.ndarray:
         ) from None
 
 
-def to_standard(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
-    """Carry (tau, sigma2) of the data to (Theta, sigma2) in standardised units."""
-    s2 = sigma2 / system.e_scale**2
-    half = np.linalg.solve(system.to_tau, tau)
-    return np.linalg.solve(system.to_tau, half.T) / s2, s2
-
-
-def to_data(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
-    """Carry standardised (tau, sigma2) to the units of the data."""
-    scaled = system.to_tau @ tau @ system.to_tau.T
-    return 0.5 * (scaled + scaled.T), sigma2 * system.e_scale**2
-
-
 def hlm_loglik(system: System, at: Evaluation, sigma2: float, reml: bool) -> float:
     """Give HLM's log-likelihood: its constant is -floor(n / 2) ln(2 pi), n = N - F or N."""
     value = criterion(system, at, reml, sigma2=sigma2).value
     n = system.n - system.n_fixed * reml
     value += data_scale(system, reml) - n * np.log(2.0 * np.pi) + 2.0 * (n // 2) * HLM_LOG_2PI
     return float(-0.5 * value)
-
-
-def data_scale(system: System, reml: bool) -> float:
-    """Give what standardising the data takes off -2 log-likelihood."""
-    value = 2.0 * system.n * np.log(system.e_scale)
-    # gamma_scale is e_scale / (scale of X's columns)
-    return float(value - 2.0 * reml * np.log(system.gamma_scale).sum())
 
 
 def _extrapolate(history: list[tuple[np.ndarray, float]]) -> tuple[np.ndarray, float] | None:

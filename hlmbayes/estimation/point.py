@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
+from ..laws.counting import Counting
+from ..laws.law import Law
 from ..likelihood.design import Design
 from ..likelihood.system import System
 
 if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
-    from .fit import Components
+    from .estimates import Components
 
 
 class Point(Protocol):
     """What the record of a fit and a posterior at its means have in common."""
 
     @property
-    def model(self) -> Model:
+    def model(self) -> TwoLevelModel:
         """The model."""
 
     @property
@@ -59,9 +61,9 @@ class Point(Protocol):
         """What it is of: "REML", "ML" or "posterior"."""
 
     @property
-    def variance_model(self) -> Any:
-        """log(sigma2), where that depends on variables."""
+    def law(self) -> Law:
+        """What level 1 is."""
 
     @property
-    def weighting(self) -> Any:
-        """How rows are weighted."""
+    def counting(self) -> Counting:
+        """How rows and units count."""

@@ -18,14 +18,14 @@ from ..residuals.frames import level2_names
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 Figures = dict[str, Callable[[], "Axes"]]
 FEW = 6
 MOST_VARIABLES = 12
 
 
-def figures(fit: Fit) -> Figures:
+def figures(fit: Estimates) -> Figures:
     """Give the figures of a fit by file name, each a function that draws it."""
     found: Figures = {}
     if fit.design.n_random:
@@ -42,7 +42,7 @@ def figures(fit: Fit) -> Figures:
     return found | _model_graphs(fit)
 
 
-def _level2_figures(fit: Fit) -> Figures:
+def _level2_figures(fit: Estimates) -> Figures:
     found: Figures = {
         "chi2_qq": partial(plots.chi2_qq, fit),
         "mdrsvar_histogram": partial(plots.log_sd_histogram, fit),
@@ -60,7 +60,7 @@ def _level2_figures(fit: Fit) -> Figures:
     return found
 
 
-def _model_graphs(fit: Fit) -> Figures:
+def _model_graphs(fit: Estimates) -> Figures:
     """Give a graph of each predictor, with lines for up to two level-2 predictors of its slope."""
     found: Figures = {}
     known = variables_of(fit)
@@ -86,7 +86,7 @@ def _values(variable: Variable) -> Any:
 
 
 def draw_all(
-    fit: Fit, folder: Path, chosen: Figures | None = None, say: Callable[[str], None] | None = None
+    fit: Estimates, folder: Path, chosen: Figures | None = None, say: Callable[[str], None] | None = None
 ) -> tuple[Path, ...]:
     """Draw figures as PNG files, 800 pixels wide, and return their paths.
 

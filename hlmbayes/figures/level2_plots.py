@@ -197,7 +197,7 @@ def _finite(data: xr.Dataset, variable: str) -> np.ndarray:
     values = values[np.isfinite(values)]
     if len(values) < 3 or np.ptp(values) == 0:
         raise OutputError(f"fewer than three units have a value of {variable}: there is nothing to draw")
-    return values
+    return np.asarray(values)
 
 
 def _log_sd_label(data: xr.Dataset, variable: str) -> str:

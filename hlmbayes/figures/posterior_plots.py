@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..errors import SamplingError
-from ..estimation.fit import Fit
+from ..estimation.estimates import Estimates
 from ..posterior import summaries
 from ..posterior.beside_fit import fit_beside, fit_of, fit_scalars
 from ..posterior.predictive import with_predictive
@@ -110,11 +110,11 @@ def tau_pair(source: Any, fit: Any = None) -> Figure:
     return figure
 
 
-def _fit_name(fit: Fit) -> str:
+def _fit_name(fit: Estimates) -> str:
     return f"{fit.method}, " + ("the optimum" if fit.algorithm == "exact" else "HLM's stop")
 
 
-def _fitted_sd(fit: Fit) -> dict[str, float]:
+def _fitted_sd(fit: Estimates) -> dict[str, float]:
     """Give standard deviations and correlations of a fit by the names of the summary."""
     names, tau = fit.random_names, np.asarray(fit.tau)
     sd = np.sqrt(np.diag(tau))

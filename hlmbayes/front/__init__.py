@@ -1,1 +1,1 @@
-"""What users hold: faces, whose methods call downwards on the records they carry."""
+"""What users hold, thin faces over frozen records: `model`, `fit`, `posterior`, `pooled`, `replicates`."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..arguments import one_or_several, seed_or_new
 from ..data.two_level import TwoLevelData
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
-from ..faces import Face
+from ..faces import Face, shown
 from ..many_fits.imputed_posterior import PooledSample, draw_pooled, pooled_summary
 from ..priors.priors import Priors
 from ..sampling.settings import Settings
@@ -32,15 +32,8 @@ class PooledPosterior(Face):
         """The posteriors given each data set."""
         return tuple(Posterior(sample) for sample in self._record.samples)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Numbers of the data sets, or names of the plausible values."""
-        return self._record.names
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the samplers of the data sets warn of, each with its data set."""
-        return self._record.warnings
+    names: tuple[str, ...] = shown("names", "Numbers of the data sets, or names of the plausible values.")
+    warnings: tuple[str, ...] = shown("warnings", "What the samplers warn of, each with its data set.")
 
     def draws(self, name: str) -> np.ndarray:
         """Give the draws of "gamma", "sigma", "tau", ... of all data sets, (m * chain, draw, ...)."""
@@ -64,7 +57,7 @@ class PooledPosterior(Face):
 
 
 def sample_imputed(
-    model: Model,
+    model: TwoLevelModel,
     data: TwoLevelData | Sequence[TwoLevelData],
     *,
     outcomes: str | Sequence[str] = (),
@@ -77,7 +70,7 @@ def sample_imputed(
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data, outcomes
         As `hlmbayes.fit_imputed`.
     seed : int, optional

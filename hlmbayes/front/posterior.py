@@ -10,9 +10,9 @@ import numpy as np
 
 from ..arguments import seed_or_new
 from ..diagnostics.checks import Checks, check
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
-from ..faces import Face, record_of
+from ..faces import Face, record_of, shown
 from ..figures.posterior_plots import sensitivity_forest
 from ..posterior import beside_fit, derived, draw, evidence, predictive, prior_sensitivity, summaries
 from ..posterior.convergence import Convergence
@@ -41,40 +41,13 @@ class Posterior(Face):
 
     # --- what it is ---
 
-    @property
-    def tree(self) -> xr.DataTree:
-        """Everything as an ArviZ DataTree; its layout is in `hlmbayes.sampling.container`."""
-        return self._record.tree
-
-    @property
-    def data(self) -> TwoLevelData | None:
-        """The rows, where it came from rows."""
-        return self._record.data
-
-    @property
-    def model(self) -> Model:
-        """The model."""
-        return self._record.model
-
-    @property
-    def priors(self) -> Priors:
-        """The priors as they were asked for."""
-        return self._record.priors
-
-    @property
-    def settings(self) -> Settings:
-        """Sampler, seed, draws, chains, ..."""
-        return self._record.settings
-
-    @property
-    def sampler(self) -> dict[str, Any]:
-        """What the sampler says of itself: its name, k-hat, seconds, ..."""
-        return self._record.sampler
-
-    @property
-    def convergence(self) -> Convergence:
-        """Whether the draws can be used, in words and figures."""
-        return self._record.convergence
+    tree: xr.DataTree = shown("tree", "An ArviZ DataTree; its layout is in `hlmbayes.sampling.container`.")
+    data: TwoLevelData | None = shown("data", "The rows it came from; None where it came from moments.")
+    model: TwoLevelModel = shown("model", "The model.")
+    priors: Priors = shown("priors", "The priors as they were asked for.")
+    settings: Settings = shown("settings", "Sampler, seed, draws, chains, ...")
+    sampler: dict[str, Any] = shown("sampler", "What the sampler says of itself: its name, k-hat, seconds.")
+    convergence: Convergence = shown("convergence", "Whether the draws can be used, in words and figures.")
 
     def draws(self, name: str) -> np.ndarray:
         """Give the draws of "gamma", "sigma", "tau", "sd", "tau_corr", "u" or "b", (chain, draw, ...)."""
@@ -225,7 +198,7 @@ class Sensitivity(Face):
 
 
 def sample(
-    model: Model,
+    model: TwoLevelModel,
     data: Any,
     *,
     priors: Priors | None = None,
@@ -242,7 +215,7 @@ def sample(
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
     priors : Priors, optional
         Weakly informative defaults where left out; `Priors.describe` says them in words.
@@ -278,7 +251,9 @@ def sample(
     return Posterior(draw.draw_posterior(model, record_of(data), priors, settings, marginal=marginal))
 
 
-def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
+def build(
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True
+) -> pm.Model:
     """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`."""
     from ..sampling.pymc_model import build as build_pymc
 
@@ -291,7 +266,12 @@ def load_posterior(path: str | Path) -> Posterior:
 
 
 def prior_predictive(
-    model: Model, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int | None = None
+    model: TwoLevelModel,
+    data: Any,
+    priors: Priors | None = None,
+    *,
+    draws: int = 500,
+    seed: int | None = None,
 ) -> xr.DataTree:
     """Draw parameters and the units' means from the prior; see `predictive.prior_predictive`."""
     return predictive.prior_predictive(model, record_of(data), priors, draws=draws, seed=seed)
@@ -302,12 +282,12 @@ def power_scale(posterior: Posterior) -> pd.DataFrame:
     return prior_sensitivity.power_scale(posterior_of(posterior))
 
 
-def sensitivity(model: Model, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
+def sensitivity(model: TwoLevelModel, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
     """Draw from the posterior under each of several priors.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
     priors : mapping of name to Priors
         The first is the one the others are compared with.

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..equations.parts import LogSigma2, Predictor, Term, check_constraints, numbered
 from ..errors import CommandFileError, EquationError
 from .command_options import NOT_ACTED_ON, Options, ResidualFile, parse_options
@@ -64,7 +64,7 @@ class CommandFile:
         The file as given, for the listing.
     mdm : str
         The data source the first line names ("hsb.mdm"), "" where it names none.
-    model : Model
+    model : TwoLevelModel
     options : Options
     source : DataSource or None
         None only where the data were not looked for.
@@ -77,7 +77,7 @@ class CommandFile:
 
     name: str
     mdm: str
-    model: Model
+    model: TwoLevelModel
     options: Options
     source: DataSource | None
     warnings: tuple[str, ...]
@@ -236,7 +236,7 @@ def _model(
     sigma: Sequence[Line],
     constraints: Sequence[Line],
     source: DataSource | None,
-) -> tuple[Model, list[str]]:
+) -> tuple[TwoLevelModel, list[str]]:
     level1 = [line for line in equations if line.keyword == "level1"]
     level2 = [line for line in equations if line.keyword == "level2"]
     if not level1:
@@ -250,7 +250,7 @@ def _model(
         known = [gamma.name for c in coefficients for gamma in c.gammas]
         log_sigma2 = _log_sigma2(sigma, source)
         sets = _constraints(constraints, known)
-        return Model.from_parts(outcome, coefficients, log_sigma2, sets), notes
+        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets), notes
     except EquationError as error:
         raise CommandFileError(str(error)) from None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..equations.parts import Predictor
 from ..errors import CommandFileError
 from .command_options import Options
 
 
-def to_text(model: Model, options: Options | None = None, mdm: str = "data.mdm") -> str:
+def to_text(model: TwoLevelModel, options: Options | None = None, mdm: str = "data.mdm") -> str:
     """The command file of a model: reads back to the same options and the same model.
 
     Coefficients are numbered anew (0 the intercept's, the others from 1), so a model whose
@@ -33,7 +33,7 @@ def to_text(model: Model, options: Options | None = None, mdm: str = "data.mdm")
     return "\n".join([*lines, *_option_lines(model, options)]) + "\n"
 
 
-def _option_lines(model: Model, o: Options) -> list[str]:
+def _option_lines(model: TwoLevelModel, o: Options) -> list[str]:
     lines = [f"fixtau:{o.fixtau}", f"lev1ols:{o.lev1ols}", f"accel:{o.accel}"]
     lines += [f"level1weight:{o.level1_weight or 'none'}", f"level2weight:{o.level2_weight or 'none'}"]
     lines += [f"varianceknown:{o.variance_known or 'none'}", f"hypoth:{'y' if o.hypotheses else 'n'}"]
@@ -64,12 +64,12 @@ def _one_line(text: str) -> str:
     return re.sub(r"[\r\n]+", " ", text).strip()
 
 
-def _constraint_lines(model: Model) -> list[str]:
+def _constraint_lines(model: TwoLevelModel) -> list[str]:
     marks = {name: i for i, names in enumerate(model.constraints, start=1) for name in names}
     return [f"constrain:{','.join(str(marks.get(name, 0)) for name in model.gamma_names) if marks else 'N'}"]
 
 
-def _sigma_names(model: Model) -> str:
+def _sigma_names(model: TwoLevelModel) -> str:
     if model.log_sigma2 is None:
         return "n"
     names = [_safe(name) for name in model.log_sigma2.variables]
@@ -88,7 +88,7 @@ def _safe(name: str) -> str:
     return name
 
 
-def write(path: str | Path, model: Model, options: Options | None = None, mdm: str = "data.mdm") -> None:
+def write(path: str | Path, model: TwoLevelModel, options: Options | None = None, mdm: str = "data.mdm") -> None:
     """Write the command file of a model to `path`.
 
     Raises

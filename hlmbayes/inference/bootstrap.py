@@ -16,17 +16,17 @@ import numpy as np
 
 from ..arguments import seed_or_none, whole
 from ..errors import EstimationError, HypothesisError
-from ..estimation.hlm_path import data_scale, to_data
 from ..estimation.weights import refuse_weighted
 from ..labels import NamedArray, Sentence
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design
 from ..likelihood.evaluate import standardise
+from ..likelihood.system import data_scale, to_data
 from .profile import Interval
 from .variance_explained import check_level, refuse_heterogeneous
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 RANK = 1e-10
 
@@ -110,13 +110,13 @@ class Bootstrap(Sentence):
 
 
 def bootstrap(
-    fit: Fit, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None
+    fit: Estimates, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None
 ) -> Bootstrap:
     """Simulate the fitted model n times and estimate each (algorithm "exact", the fit's method).
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     n : int
         Data sets.
     seed : int, optional
@@ -152,7 +152,7 @@ def bootstrap(
     )  # fmt: skip
 
 
-def _check(fit: Fit, n: int) -> None:
+def _check(fit: Estimates, n: int) -> None:
     refuse_heterogeneous(fit, "the parametric bootstrap")
     refuse_weighted(fit, "the parametric bootstrap", "sampling", "precision", "variance known")
     whole("n, the number of data sets (better 1000),", n, 2, HypothesisError)
@@ -230,7 +230,7 @@ def about_ols(design: Design, de: np.ndarray, ee: np.ndarray, gamma: np.ndarray)
 
 
 def deviance_p_value(
-    simple: Fit, general: Fit, chi2: float, n: int, seed: int | None,
+    simple: Estimates, general: Estimates, chi2: float, n: int, seed: int | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[float, int]:  # fmt: skip
     """Give the share of data sets simulated from the simpler model whose deviance difference reaches chi2.
@@ -264,7 +264,7 @@ def deviance_p_value(
     return (1.0 + count) / (1.0 + done_well), done_well
 
 
-def _places(simple: Fit, general: Fit) -> np.ndarray:
+def _places(simple: Estimates, general: Estimates) -> np.ndarray:
     """Find the simpler model's level-1 columns among those of the general one."""
     ours, theirs = ([c.predictor for c in f.model.coefficients] for f in (simple, general))
     keys = [((p.variable or "").lower(), p.centering) for p in theirs]

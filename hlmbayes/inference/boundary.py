@@ -18,13 +18,13 @@ from ..likelihood.criterion import symmetric_basis
 from .hlm_tables import information_at
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 DRAWS = 4000
 SEED = 1988  # a p-value must not change from one call to the next
 
 
-def boundary_p_value(simple: Fit, general: Fit, chi2: float, df: int) -> tuple[float | None, str]:
+def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int) -> tuple[float | None, str]:
     """Give the tail of the mixture beyond ``chi2`` and a note; None where it is not available."""
     from .compare import random_keys
 
@@ -63,7 +63,7 @@ def tail(x: float, df: int) -> float:
     return float(chdtrc(df, x)) if df > 0 else 0.0
 
 
-def _metric(simple: Fit, general: Fit, added: list[int]) -> np.ndarray:
+def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarray:
     """Give the information of the added covariance matrix's elements, all others eliminated.
 
     Evaluated at the simpler model's estimates in the general model. Elements are scaled to

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..estimation.hlm_path import to_standard
 from ..estimation.weights import refuse_weighted
+from ..likelihood.system import to_standard
 from .variance_explained import refuse_heterogeneous
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 TOLERANCE = 1e-10  # of an eigenvalue, relative to the unit's largest
 ROUNDING = 1e-13  # of what is left of a variance
@@ -47,7 +47,7 @@ class BiasReduced:
         return self.to_gamma @ self.white @ self.to_gamma.T
 
 
-def cr2(fit: Fit) -> BiasReduced:
+def cr2(fit: Estimates) -> BiasReduced:
     """Give the CR2 covariance matrix of the free fixed effects; computed once per fit."""
     cached: BiasReduced | None = fit.__dict__.get("_cr2")
     if cached is None:
@@ -56,7 +56,7 @@ def cr2(fit: Fit) -> BiasReduced:
     return cached
 
 
-def _cr2(fit: Fit) -> BiasReduced:
+def _cr2(fit: Estimates) -> BiasReduced:
     refuse_heterogeneous(fit, "CR2")
     refuse_weighted(fit, "CR2", "sampling")
     design, q = fit.design, fit.design.n_random

@@ -23,7 +23,7 @@ from .least_squares import loglik_on_hlms_constant, unweighted_design
 
 if TYPE_CHECKING:
     from ..density.target import Target
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 SAME_COLUMNS = 1e-6  # between the log-determinants of the same columns of X
 
@@ -76,8 +76,8 @@ class DevianceTest(Sentence):
 
 
 def compare(
-    fit: Fit,
-    other: Fit,
+    fit: Estimates,
+    other: Estimates,
     *,
     bootstrap: int = 0,
     seed: int | None = None,
@@ -87,7 +87,7 @@ def compare(
 
     Parameters
     ----------
-    fit, other : Fit
+    fit, other : Estimates
     bootstrap : int
         Data sets to simulate from the simpler model and to fit both models to, for a p-value that relies
         on no large sample; 0 for none. It is also there where the simpler model is on the boundary.
@@ -143,7 +143,7 @@ def compare(
 
 
 def compare_stored(
-    fit: Fit, deviance: float, n_parameters: int, *, hlms_constant: bool = False
+    fit: Estimates, deviance: float, n_parameters: int, *, hlms_constant: bool = False
 ) -> DevianceTest:
     """Compare with a deviance and a number of parameters from elsewhere (HLM's ``deviance:`` and ``df:``).
 
@@ -197,7 +197,7 @@ def compare_stored(
 
 
 def compare_any(
-    fit: Fit, other: Fit | None, deviance: float | None, n_parameters: int | None, **options: Any
+    fit: Estimates, other: Estimates | None, deviance: float | None, n_parameters: int | None, **options: Any
 ) -> DevianceTest:
     """Compare with a fit or with a stored deviance, whichever was given."""
     if other is not None and deviance is None and n_parameters is None:
@@ -217,7 +217,7 @@ def _count(n: int) -> str:
 # --- what may be compared ------------------------------------------------------------------------
 
 
-def refuse_different_data(fit: Fit | Target, other: Fit | Target) -> None:
+def refuse_different_data(fit: Estimates | Target, other: Estimates | Target) -> None:
     """Raise where two fits (or a posterior's target) were not made from the same rows of the same outcome."""
     for each in (fit, other):
         if not hasattr(each, "design"):
@@ -243,7 +243,7 @@ def refuse_different_data(fit: Fit | Target, other: Fit | Target) -> None:
         raise HypothesisError("the fits use different rows, though equally many: fit both to the same data")
 
 
-def _refuse_different_likelihood(fit: Fit, other: Fit) -> None:
+def _refuse_different_likelihood(fit: Estimates, other: Estimates) -> None:
     for each in (fit, other):
         refuse_weighted(each, "a test of deviances", "sampling")
     if fit.weighting != other.weighting:
@@ -270,7 +270,7 @@ def _refuse_different_likelihood(fit: Fit, other: Fit) -> None:
         )
 
 
-def _log_xx(fit: Fit) -> float:
+def _log_xx(fit: Estimates) -> float:
     """Give log|X'X|, which does not depend on the order of the columns."""
     bases = unweighted_design(fit).bases
     return float(-2.0 * (np.log(bases.whitener.diagonal()).sum() + np.log(bases.scale).sum()))
@@ -279,7 +279,7 @@ def _log_xx(fit: Fit) -> float:
 Term = tuple[tuple[str | None, str], tuple[str | None, str]]
 
 
-def _terms(fit: Fit) -> list[Term]:
+def _terms(fit: Estimates) -> list[Term]:
     """Name every gamma by its level-1 and its level-2 predictor, with centring."""
     return [
         (_key(c.predictor.variable, c.predictor.centering), _key(g.predictor.variable, g.predictor.centering))
@@ -292,7 +292,7 @@ def _key(variable: str | None, centering: str) -> tuple[str | None, str]:
     return (variable.lower() if variable else None, centering)
 
 
-def _fixed_columns(fit: Fit) -> frozenset[frozenset[Term]]:
+def _fixed_columns(fit: Estimates) -> frozenset[frozenset[Term]]:
     """Give the columns of X as sets of terms: a constrained set is one column."""
     groups: dict[int, set[Term]] = {}
     for free, term in zip(fit.design.free, _terms(fit), strict=True):
@@ -300,13 +300,13 @@ def _fixed_columns(fit: Fit) -> frozenset[frozenset[Term]]:
     return frozenset(frozenset(group) for group in groups.values())
 
 
-def random_keys(fit: Fit) -> list[tuple[str | None, str]]:
+def random_keys(fit: Estimates) -> list[tuple[str | None, str]]:
     """Name every random coefficient by its level-1 predictor and centring."""
     predictors = [fit.model.coefficients[r].predictor for r in fit.design.random]
     return [_key(p.variable, p.centering) for p in predictors]
 
 
-def _not_nested(simple: Fit, general: Fit) -> str:
+def _not_nested(simple: Estimates, general: Estimates) -> str:
     """Say why the simpler model is not a special case of the other as written; empty if it is."""
     terms = list({*_terms(simple), *_terms(general)})
     columns = [np.zeros((len(terms), f.design.n_fixed)) for f in (simple, general)]
@@ -324,6 +324,6 @@ def _not_nested(simple: Fit, general: Fit) -> str:
     )
 
 
-def _noise(fit: Fit) -> set[str]:
+def _noise(fit: Estimates) -> set[str]:
     log_sigma2 = fit.model.log_sigma2
     return {name.lower() for name in log_sigma2.variables} if log_sigma2 else set()

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
-from ..estimation.hlm_path import to_standard, unit_ols
 from ..likelihood.criterion import expected_information, symmetric_map
 from ..likelihood.evaluate import System, evaluate
+from ..likelihood.own_regressions import unit_ols
 from ..likelihood.symmetric import semidefinite_root
+from ..likelihood.system import to_standard
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 
 ROUNDING = 1e-8  # of a robust standard error, relative to the model-based one
@@ -48,17 +49,17 @@ class VarianceComponent:
     p_value: float
 
 
-def default_robust(fit: Fit, robust: bool | str | None, df: str | None) -> bool | str:
+def default_robust(fit: Estimates, robust: bool | str | None, df: str | None) -> bool | str:
     """Settle standard errors nobody asked for: with sampling weights model-based ones are not valid."""
     return fit.weighted_kind == "sampling" and df is None if robust is None else robust
 
 
-def fixed_effects(fit: Fit, *, robust: bool | str = False, df: str | None = None) -> tuple[FixedEffect, ...]:
+def fixed_effects(fit: Estimates, *, robust: bool | str = False, df: str | None = None) -> tuple[FixedEffect, ...]:
     """Give the fixed-effects table, one line a gamma.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     robust : bool or str
         False, True (HLM's robust standard errors), "CR1" or "CR2".
     df : "hlm", "satterthwaite" or "kenward-roger", optional
@@ -104,7 +105,7 @@ def basis_of(robust: bool | str, df: str | None) -> dict[str, str]:
     return {"standard_errors": COVARIANCES["KR" if name == "Kenward-Roger" else kind], "df": name}
 
 
-def fixed_df(fit: Fit) -> list[float]:
+def fixed_df(fit: Estimates) -> list[float]:
     """Give HLM's degrees of freedom of every gamma."""
     design, seen, result = fit.design, set[int](), []
     for coefficient, columns in zip(fit.model.coefficients, design.columns, strict=True):
@@ -116,7 +117,7 @@ def fixed_df(fit: Fit) -> list[float]:
     return result
 
 
-def unit_scores(fit: Fit, gamma_of_u: np.ndarray | None = None) -> np.ndarray:
+def unit_scores(fit: Estimates, gamma_of_u: np.ndarray | None = None) -> np.ndarray:
     """Give X_j'(y_j - X_j gamma - Z_j u*_j) / s2, shape (J, F), X in orthonormal columns (`Design.to_gamma`).
 
     That is X_j'V_j^-1(y_j - X_j gamma) where u* was taken from the same gamma; ``gamma_of_u`` (F,) is the
@@ -130,7 +131,7 @@ def unit_scores(fit: Fit, gamma_of_u: np.ndarray | None = None) -> np.ndarray:
     return np.einsum("jpf,jp->jf", design.standard_x(), left / fit.entering.sigma2)
 
 
-def standard_u(fit: Fit, products: np.ndarray) -> np.ndarray:
+def standard_u(fit: Estimates, products: np.ndarray) -> np.ndarray:
     """Give u*_j = tau Z'V^-1(y_j - X_j gamma) in the columns Z*, (J, q), at the values that enter.
 
     ``products``, (J, p), are D*_j'(y_j - X_j gamma): see `Design.standard_residual`.
@@ -139,17 +140,17 @@ def standard_u(fit: Fit, products: np.ndarray) -> np.ndarray:
     return np.einsum("jab,jb->ja", fit.design.shrinkage(theta), products[:, : fit.design.n_random])
 
 
-def residuals_u(fit: Fit, products: np.ndarray) -> np.ndarray:
+def residuals_u(fit: Estimates, products: np.ndarray) -> np.ndarray:
     """Give u*_j, (J, q), of the columns of Z as the model has them."""
     return standard_u(fit, products) @ fit.design.z_basis.T
 
 
-def _moved(fit: Fit) -> np.ndarray:
+def _moved(fit: Estimates) -> np.ndarray:
     """Give W_j (gamma - gamma_OLS), shape (J, p)."""
     return fit.design.level1_coefficients(fit.gamma_free - fit.design.gamma_ols)
 
 
-def robust_white(fit: Fit) -> np.ndarray:
+def robust_white(fit: Estimates) -> np.ndarray:
     """Give Vg (sum_j s_j s_j') Vg, (F, F), X in orthonormal columns (`Design.to_gamma`).
 
     There is no small-sample factor.
@@ -161,7 +162,7 @@ def robust_white(fit: Fit) -> np.ndarray:
     return np.asarray(turned.T @ turned)
 
 
-def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
+def variance_standard_errors(fit: Estimates) -> tuple[np.ndarray, float]:
     """Give standard errors of tau (q, q) and sigma2 from the expected information at the estimates.
 
     Under REML the information is that of the restricted likelihood. nan where tau is singular:
@@ -184,7 +185,7 @@ def variance_standard_errors(fit: Fit) -> tuple[np.ndarray, float]:
     return se, float(np.sqrt(variances[-1]))
 
 
-def components_covariance(fit: Fit) -> np.ndarray:
+def components_covariance(fit: Estimates) -> np.ndarray:
     """Give the covariance matrix of (lower triangle of tau by rows, sigma2), units of the data."""
     if fit.weighted_kind == "sampling":
         from .sandwich import sandwich
@@ -200,7 +201,7 @@ def components_covariance(fit: Fit) -> np.ndarray:
     return np.asarray(jacobian @ covariance @ jacobian.T)
 
 
-def components_information(fit: Fit) -> np.ndarray:
+def components_information(fit: Estimates) -> np.ndarray:
     """Give the expected information of (lower triangle of tau by rows, sigma2), standardised units."""
     reml = fit.method == "REML"
     if fit.entering is fit.components:  # the likelihood has been evaluated there
@@ -229,7 +230,7 @@ def to_data_jacobian(system: System) -> np.ndarray:
     return jacobian
 
 
-def reliability(fit: Fit) -> np.ndarray:
+def reliability(fit: Estimates) -> np.ndarray:
     """Give mean_j tau_qq / (tau_qq + s2 [(Z'Z)^-1]_qq) over full-rank units, shape (q,)."""
     ok = fit.design.full_rank
     variance = fit.components.sigma2 * np.einsum("jaa->ja", unit_ols(fit.design)[1][ok])
@@ -240,7 +241,7 @@ def reliability(fit: Fit) -> np.ndarray:
     return np.average(tau / (tau + variance), axis=0, weights=None if weight is None else weight[ok])
 
 
-def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
+def variance_components(fit: Estimates) -> tuple[VarianceComponent, ...]:
     """Give the table of variance components with HLM's chi-square tests, the level-1 line last.
 
     chi2_q = sum_j (b_qj - w_qj gamma)^2 / (s2 [(Z'Z)^-1]_qq) over full-rank units, b_j the unit's OLS
@@ -270,14 +271,14 @@ def variance_components(fit: Fit) -> tuple[VarianceComponent, ...]:
     return (*rows, VarianceComponent("r", fit.sigma2**0.5, fit.sigma2, nan, nan, nan))
 
 
-def _without_tau(fit: Fit) -> Fit:
+def _without_tau(fit: Estimates) -> Estimates:
     """Put the fixed effects at tau = 0 into the fit: with known variances chi2 is then Cochran's Q."""
     system, q = fit.system, fit.design.n_random
     at = evaluate(system, np.zeros((q, q)))
     return replace(fit, gamma_free=at.delta * system.gamma_scale + fit.design.gamma_ols)
 
 
-def ols_shift(fit: Fit) -> np.ndarray:
+def ols_shift(fit: Estimates) -> np.ndarray:
     """Give what takes the units' OLS coefficients of e = y - X gamma_OLS to deviations from W gamma.
 
     With d = W(gamma - gamma_OLS) (J, p), e - X(gamma - gamma_OLS) has OLS coefficients

@@ -14,7 +14,7 @@ from ..labels import Sentence
 from .hypotheses import p_text
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to that of y - X gamma: below it is rounding
 
@@ -53,7 +53,7 @@ class HomogeneityTest(Sentence):
         return "\n".join([*lines, *self.notes])
 
 
-def homogeneity(fit: Fit) -> HomogeneityTest:
+def homogeneity(fit: Estimates) -> HomogeneityTest:
     """Test that sigma2 is the same in all units.
 
     With S_j^2 the residual variance of unit j's own regression and f_j its d.f.,
@@ -106,7 +106,7 @@ def compare_variances(rss: np.ndarray, f: np.ndarray) -> Compared:
     return Compared(d, float(np.sum(f * (np.log(rss.sum() / f.sum()) - log_s2)) / correction))
 
 
-def unit_residuals(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+def unit_residuals(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:
     """Give every unit's residual sum of squares about its own regression on Z, and n_j - q; both (J,).
 
     The part of the fixed effects whose level-1 variable is not random is taken out of y first. Rows are

@@ -19,7 +19,7 @@ from ..errors import HypothesisError
 from ..labels import Sentence
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 RANK_TOLERANCE = 1e-10
 
@@ -81,7 +81,7 @@ def p_text(p: float) -> str:
 
 
 def wald(
-    fit: Fit,
+    fit: Estimates,
     *hypotheses: Mapping[str, Any] | Sequence[Any] | np.ndarray,
     robust: bool | str | None = None,
     df: str | None = None,
@@ -90,7 +90,7 @@ def wald(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     *hypotheses : mapping of gamma name to number or list, or array of shape (rows, n_gamma)
         ``{"g01": [1, 0], "g11": [0, 1]}`` has two rows: g01 = 0 and g11 = 0. HLM's columns of numbers.
     robust : bool or str, optional
@@ -115,7 +115,7 @@ def wald(
     return tests if len(tests) > 1 else tests[0]
 
 
-def _test(fit: Fit, contrast: np.ndarray, robust: bool | str | None, df: str | None) -> WaldTest:
+def _test(fit: Estimates, contrast: np.ndarray, robust: bool | str | None, df: str | None) -> WaldTest:
     kind = covariance_kind(df is None if robust is None else robust)
     free = free_contrast(fit, contrast)
     estimate = free @ fit.gamma_free
@@ -142,13 +142,13 @@ def covariance_kind(robust: bool | str) -> str:
     return kind
 
 
-def free_covariance(fit: Fit, kind: str) -> np.ndarray:
+def free_covariance(fit: Estimates, kind: str) -> np.ndarray:
     """Give the covariance matrix of the free fixed effects, shape (F, F), of a kind in COVARIANCES."""
     to_gamma = fit.design.to_gamma
     return np.asarray(to_gamma @ white_covariance(fit, kind) @ to_gamma.T)
 
 
-def white_covariance(fit: Fit, kind: str) -> np.ndarray:
+def white_covariance(fit: Estimates, kind: str) -> np.ndarray:
     """Give the same of X in orthonormal columns (`Design.to_gamma`), where combinations lose no digits."""
     if kind == "model":
         return fit.vcov_white * (fit.components.sigma2 / fit.entering.sigma2)
@@ -186,7 +186,7 @@ def refuse_singular(covariance: np.ndarray) -> None:
 # --- from what the user writes to a matrix -------------------------------------------------------
 
 
-def contrast_matrix(fit: Fit, hypothesis: Mapping[str, Any] | Sequence[Any] | np.ndarray) -> np.ndarray:
+def contrast_matrix(fit: Estimates, hypothesis: Mapping[str, Any] | Sequence[Any] | np.ndarray) -> np.ndarray:
     """Read a hypothesis into L, shape (rows, n_gamma)."""
     names = fit.model.gamma_names
     if isinstance(hypothesis, str):
@@ -242,7 +242,7 @@ def _from_mapping(names: Sequence[str], hypothesis: Mapping[str, Any]) -> np.nda
     return matrix
 
 
-def free_contrast(fit: Fit, contrast: np.ndarray) -> np.ndarray:
+def free_contrast(fit: Estimates, contrast: np.ndarray) -> np.ndarray:
     """Carry L to the free fixed effects, shape (rows, F); refuse rows that say nothing new."""
     if not np.all(np.isfinite(contrast)):
         raise HypothesisError("a hypothesis has a missing or infinite number in it")
@@ -263,7 +263,7 @@ def free_contrast(fit: Fit, contrast: np.ndarray) -> np.ndarray:
     return free
 
 
-def describe(fit: Fit, contrast: np.ndarray) -> str:
+def describe(fit: Estimates, contrast: np.ndarray) -> str:
     """Give the rows in words: "g01 = 0 and g11 - g12 = 0"."""
     return " and ".join(_row_text(fit.model.gamma_names, row) for row in contrast)
 
@@ -282,7 +282,7 @@ def _row_text(names: Sequence[str], row: np.ndarray) -> str:
 
 
 def variable_test(
-    fit: Fit, name: str | Sequence[str], *, robust: bool | str | None = None, df: str | None = None
+    fit: Estimates, name: str | Sequence[str], *, robust: bool | str | None = None, df: str | None = None
 ) -> WaldTest:
     """Test all fixed effects a variable takes part in, together.
 
@@ -292,7 +292,7 @@ def variable_test(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     name : str or sequence of str
         One name, or the names of a set of dummies.
     robust, df
@@ -324,13 +324,13 @@ def variable_test(
     return _test(fit, _without_repeats(fit, contrast), robust, df)
 
 
-def _without_repeats(fit: Fit, contrast: np.ndarray) -> np.ndarray:
+def _without_repeats(fit: Estimates, contrast: np.ndarray) -> np.ndarray:
     """Keep one row for each set of gammas that are held equal."""
     free = fit.design.free[np.argmax(contrast, axis=1)]
     return contrast[np.sort(np.unique(free, return_index=True)[1])]
 
 
-def _variables(fit: Fit, name: str) -> list[str]:
+def _variables(fit: Estimates, name: str) -> list[str]:
     """Find the variables of the model that a name means: itself, or the dummies made from it."""
     known = [v.lower() for v in (*fit.model.level1_variables, *fit.model.level2_variables)]
     key = name.strip().lower()

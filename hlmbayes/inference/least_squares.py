@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..estimation.hlm_path import HLM_LOG_2PI, root_of, to_standard, unit_ols
+from ..estimation.hlm_path import HLM_LOG_2PI, root_of
+from ..likelihood.build_design import build_design
 from ..likelihood.criterion import LOG_2PI
-from ..likelihood.design import Design, build_design, with_unit_weights
+from ..likelihood.design import Design, with_unit_weights
 from ..likelihood.evaluate import System, evaluate, standardise
+from ..likelihood.own_regressions import unit_ols
+from ..likelihood.system import to_standard
 from .hlm_tables import ROUNDING
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +40,7 @@ class LeastSquaresFit:
     loglik: float
 
 
-def least_squares(fit: Fit) -> LeastSquaresFit:
+def least_squares(fit: Estimates) -> LeastSquaresFit:
     """Give the OLS fit of all rows with both kinds of standard errors."""
     design = unweighted(fit)[0]
     if design.moments.unit_weight is not None:
@@ -73,7 +76,7 @@ def unit_regressions(design: Design) -> np.ndarray:
     return unit_ols(design)[0] + fixed_part
 
 
-def starting_effects(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+def starting_effects(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:
     """Give the fixed effects and their standard errors, (n_gamma,) each, by GLS at the starting values."""
     if fit.start is None:
         raise ValueError("only the hlm algorithm has starting values of its own")
@@ -85,13 +88,13 @@ def starting_effects(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     return gamma[free], (np.sqrt(s2 * np.diag(at.vg)) * scale)[free]
 
 
-def unweighted(fit: Fit) -> tuple[Design, System]:
+def unweighted(fit: Estimates) -> tuple[Design, System]:
     """Give the design and system of the rows as they are: see `unweighted_design`."""
     design = unweighted_design(fit)
     return design, fit.system if design is fit.design else standardise(design)
 
 
-def unweighted_design(fit: Fit) -> Design:
+def unweighted_design(fit: Estimates) -> Design:
     """Give the design of the rows as they are.
 
     Where the level-1 variance differs between rows, the fit's own is of rows divided by their sigma.
@@ -101,7 +104,7 @@ def unweighted_design(fit: Fit) -> Design:
     return build_design(fit.model, fit.design.moments)
 
 
-def loglik_on_hlms_constant(fit: Fit) -> float:
+def loglik_on_hlms_constant(fit: Estimates) -> float:
     """Give a fit's log-likelihood with HLM's constant -floor(n / 2) ln(2 pi), whichever algorithm made it."""
     if fit.algorithm == "hlm":
         return float(fit.loglik)

@@ -27,7 +27,7 @@ from ..likelihood.evaluate import System, evaluate
 from .variance_explained import check_level, refuse_heterogeneous
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from ..estimation.heterogeneous import VarianceModel
 
 
@@ -69,7 +69,7 @@ class Profile(NamedTuple):
     cut: float
 
 
-def intervals(fit: Fit, *, level: float = 0.95) -> tuple[Interval, ...]:
+def intervals(fit: Estimates, *, level: float = 0.95) -> tuple[Interval, ...]:
     """Give profile-likelihood intervals of all variance parameters.
 
     Order: sd and variance of each random coefficient, covariance and correlation of each pair, sigma2 and
@@ -131,7 +131,7 @@ def _pair(p: Profile, pair: tuple[int, int], name: str, unit: float) -> list[Int
     return found
 
 
-def ratio_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
+def ratio_limits(fit: Estimates, k: int, level: float) -> tuple[float, float]:
     """Give profile-likelihood limits of tau_kk / sigma2, k among the random coefficients."""
     check_level(level)
     p, scale, _ = _prepare(fit, level)
@@ -141,7 +141,7 @@ def ratio_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
 
 
 def fixed_intervals(
-    fit: Fit, *, level: float = 0.95, robust: bool | str | None = None, df: str | None = None
+    fit: Estimates, *, level: float = 0.95, robust: bool | str | None = None, df: str | None = None
 ) -> tuple[Interval, ...]:
     """Give t intervals of the fixed effects, with the standard errors and d.f. of `fixed_effects`."""
     from .hlm_tables import default_robust, fixed_effects, kind_and_df
@@ -158,7 +158,7 @@ def fixed_intervals(
     )
 
 
-def _prepare(fit: Fit, level: float) -> tuple[Profile, np.ndarray, float]:
+def _prepare(fit: Estimates, level: float) -> tuple[Profile, np.ndarray, float]:
     """Find the optimum, and tau there in units where every Z column and e have mean square one."""
     from ..estimation.optimum import evaluation, optimum
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..estimation.hlm_path import to_standard
 from ..likelihood.criterion import symmetric_basis, symmetric_map
+from ..likelihood.system import to_standard
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Pieces:
     quadratic: np.ndarray
 
 
-def unit_pieces(fit: Fit) -> Pieces:
+def unit_pieces(fit: Estimates) -> Pieces:
     """Apply V^-1 of every unit to its residuals and predictors."""
     design, q, sigma2 = fit.design, fit.design.n_random, fit.entering.sigma2
     theta = to_standard(fit.system, fit.entering.tau, sigma2)[0]
@@ -56,7 +56,7 @@ def unit_pieces(fit: Fit) -> Pieces:
     return Pieces(sigma2 * theta, v, h, solved[:, :q, :-1] @ x, score, quadratic)
 
 
-def to_data(fit: Fit) -> np.ndarray:
+def to_data(fit: Estimates) -> np.ndarray:
     """Give d(gamma, tau by rows, sigma2) / d(delta, tau of Z*, sigma2), shape (F + m + 1, F + m + 1)."""
     design, f = fit.design, fit.design.n_fixed
     of_tau = symmetric_map(design.z_basis)
@@ -65,7 +65,7 @@ def to_data(fit: Fit) -> np.ndarray:
     return jacobian
 
 
-def unit_scores_all(fit: Fit, pieces: Pieces) -> np.ndarray:
+def unit_scores_all(fit: Estimates, pieces: Pieces) -> np.ndarray:
     """Give the derivatives of each unit's log-likelihood in (delta, tau of Z*, sigma2), (J, F + m + 1)."""
     tau, sigma2 = pieces.tau, fit.entering.sigma2
     basis = symmetric_basis(len(tau))
@@ -76,7 +76,7 @@ def unit_scores_all(fit: Fit, pieces: Pieces) -> np.ndarray:
     return np.column_stack([pieces.score, in_tau, in_sigma2])
 
 
-def observed_information_all(fit: Fit, pieces: Pieces, weight: np.ndarray) -> np.ndarray:
+def observed_information_all(fit: Estimates, pieces: Pieces, weight: np.ndarray) -> np.ndarray:
     """Give minus the second derivatives of the log pseudo-likelihood, shape (F + m + 1, F + m + 1)."""
     tau, sigma2 = pieces.tau, fit.entering.sigma2
     f, basis = fit.design.n_fixed, symmetric_basis(len(tau))
@@ -103,7 +103,7 @@ def observed_information_all(fit: Fit, pieces: Pieces, weight: np.ndarray) -> np
     return -total
 
 
-def sandwich(fit: Fit) -> np.ndarray:
+def sandwich(fit: Estimates) -> np.ndarray:
     """Give the covariance matrix of (free gamma, lower triangle of tau by rows, sigma2) by the sandwich.
 
     Returns

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import HypothesisError
-from ..estimation.hlm_path import to_standard
 from ..estimation.weights import refuse_weighted
 from ..likelihood.criterion import expected_information, observed_information, symmetric_basis
 from ..likelihood.evaluate import System, weigh
 from ..likelihood.symmetric import semidefinite_root
+from ..likelihood.system import to_standard
 from .hypotheses import free_covariance, wald_chi2
 from .variance_explained import refuse_heterogeneous
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 METHODS = {"satterthwaite": "Satterthwaite", "kenward-roger": "Kenward-Roger"}
 
@@ -62,12 +62,12 @@ class Adjusted:
         return self.to_gamma @ self.white @ self.to_gamma.T
 
 
-def f_test(fit: Fit, contrast: np.ndarray, kind: str, df: str) -> FTest:
+def f_test(fit: Estimates, contrast: np.ndarray, kind: str, df: str) -> FTest:
     """Test contrast @ gamma_free = 0 with estimated denominator degrees of freedom.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     contrast : ndarray, shape (r, F)
         Independent rows, on the free fixed effects.
     kind : str
@@ -121,7 +121,7 @@ def method_name(df: str) -> str:
         raise HypothesisError(f'df={df!r} is not known: use "satterthwaite" or "kenward-roger"') from None
 
 
-def coefficient_df(fit: Fit, kind: str, df: str) -> tuple[np.ndarray, np.ndarray]:
+def coefficient_df(fit: Estimates, kind: str, df: str) -> tuple[np.ndarray, np.ndarray]:
     """Give the variances (F,) and degrees of freedom (F,) of the free fixed effects one by one."""
     rows = np.eye(fit.design.n_fixed)[:, None, :]
     if method_name(df) == "Kenward-Roger":
@@ -143,7 +143,7 @@ def coefficient_df(fit: Fit, kind: str, df: str) -> tuple[np.ndarray, np.ndarray
 # --- sums over units -----------------------------------------------------------------------------
 
 
-def first_sums(fit: Fit, directions: np.ndarray) -> np.ndarray:
+def first_sums(fit: Estimates, directions: np.ndarray) -> np.ndarray:
     """Give P_k for each direction of tau (m, q, q) and for sigma2 last: (m + 1, F, F), standardised.
 
     Here and below of X in orthonormal columns: see `_to_gamma`.
@@ -155,17 +155,17 @@ def first_sums(fit: Fit, directions: np.ndarray) -> np.ndarray:
     return np.concatenate([0.5 * (p + p.transpose(0, 2, 1)), 0.5 * (last + last.T)[None]])
 
 
-def _white_kk(fit: Fit) -> np.ndarray:
+def _white_kk(fit: Estimates) -> np.ndarray:
     """Give sum_j K_a' K_b with K = Z'V^-1X, shape (q, q, F, F)."""
     return np.asarray(fit.system.white @ fit.at.kk_level2 @ fit.system.white.T)
 
 
-def _to_gamma(fit: Fit) -> np.ndarray:
+def _to_gamma(fit: Estimates) -> np.ndarray:
     """Give the map from the coefficients of X in orthonormal columns, standardised, to gamma, (F, F)."""
     return np.asarray(fit.system.gamma_scale[:, None] * fit.system.whitener.T)
 
 
-def second_sums(fit: Fit, directions: np.ndarray, p: np.ndarray) -> np.ndarray:
+def second_sums(fit: Estimates, directions: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Give Q_kl, shape (m + 1, m + 1, F, F), standardised; ``p`` from `first_sums`."""
     s2, m = _standard_sigma2(fit), len(directions)
     # the last "direction" is tau itself: from it and V V^-1 = I follow the entries of sigma2
@@ -197,14 +197,14 @@ def _triple_sums(system: System, factor: np.ndarray) -> np.ndarray:
     return result
 
 
-def _standard_sigma2(fit: Fit) -> float:
+def _standard_sigma2(fit: Estimates) -> float:
     return to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[1]
 
 
 # --- Satterthwaite -------------------------------------------------------------------------------
 
 
-def satterthwaite_df(fit: Fit, contrast: np.ndarray) -> float:
+def satterthwaite_df(fit: Estimates, contrast: np.ndarray) -> float:
     """Give the denominator degrees of freedom of a contrast (r, F), as lmerTest does.
 
     One row: 2 (L Phi L')^2 / (g'A g), g the gradient of L Phi L' in the variance parameters and A their
@@ -233,7 +233,7 @@ def satterthwaite_df(fit: Fit, contrast: np.ndarray) -> float:
     return 2.0 * e / (e - len(nu))
 
 
-def variance_parameters(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+def variance_parameters(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:
     """Give directions of tau (m, q, q) and the covariance of steps along them, sigma2 last, (m + 1, m + 1).
 
     Inside the parameter space: the distinct elements of tau. On the boundary, tau = M M' with M (q, r): the
@@ -286,7 +286,7 @@ def _inverse_information(information: np.ndarray, n_null: int) -> np.ndarray:
 # --- Kenward-Roger -------------------------------------------------------------------------------
 
 
-def kenward_roger(fit: Fit) -> Adjusted:
+def kenward_roger(fit: Estimates) -> Adjusted:
     """Adjust the covariance matrix of the fixed effects: Phi + 2 Phi (sum W_kl (Q_kl - P_k Phi P_l)) Phi.
 
     W is the inverse of the expected restricted information of (tau, sigma2), taken over all of tau

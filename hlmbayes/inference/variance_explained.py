@@ -21,8 +21,8 @@ from .compare import random_keys, refuse_different_data
 from .hlm_tables import components_covariance
 
 if TYPE_CHECKING:
-    from ..equations.model import Model
-    from ..estimation.fit import Fit
+    from ..equations.model import TwoLevelModel
+    from ..estimation.estimates import Estimates
     from ..likelihood.design import Design
 
 
@@ -120,7 +120,7 @@ class VarianceExplained(Sentence):
         return "\n".join([*lines, f"({self.formula})", *self.notes])
 
 
-def icc(fit: Fit, *, level: float = 0.95) -> IntraclassCorrelation:
+def icc(fit: Estimates, *, level: float = 0.95) -> IntraclassCorrelation:
     """Give tau_00 / (tau_00 + sigma2).
 
     With predictors in the model it is the conditional one (Raudenbush & Bryk 2002, ch. 2 and 4).
@@ -161,13 +161,13 @@ def icc(fit: Fit, *, level: float = 0.95) -> IntraclassCorrelation:
     )
 
 
-def _profile_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
+def _profile_limits(fit: Estimates, k: int, level: float) -> tuple[float, float]:
     from .profile import ratio_limits
 
     return ratio_limits(fit, k, level)
 
 
-def _sandwich_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
+def _sandwich_limits(fit: Estimates, k: int, level: float) -> tuple[float, float]:
     """Give large-sample limits of tau_kk / sigma2 on the log scale; nan on the boundary."""
     tau, sigma2 = float(fit.components.tau[k, k]), fit.sigma2
     if fit.boundary or tau <= 0:
@@ -180,7 +180,7 @@ def _sandwich_limits(fit: Fit, k: int, level: float) -> tuple[float, float]:
 
 
 def plausible_range(
-    fit: Fit, coefficient: str = "b0", *, level: float = 0.95, at: Mapping[str, float] | None = None
+    fit: Estimates, coefficient: str = "b0", *, level: float = 0.95, at: Mapping[str, float] | None = None
 ) -> PlausibleRange:
     """Give the range of the units' values of a coefficient: mean +- 1.96 sqrt(tau_qq).
 
@@ -188,7 +188,7 @@ def plausible_range(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     coefficient : str
         "b0", "b1", ...
     level : float
@@ -221,7 +221,7 @@ def plausible_range(
 
 
 def middle_of(
-    model: Model, design: Design, coefficient: str, at: Mapping[str, float] | None
+    model: TwoLevelModel, design: Design, coefficient: str, at: Mapping[str, float] | None
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Give what each gamma counts in the mean of a coefficient, and the level-2 values that is at.
 
@@ -262,7 +262,7 @@ def middle_of(
     return weights, used
 
 
-def variance_explained(fit: Fit, base: Fit) -> VarianceExplained:
+def variance_explained(fit: Estimates, base: Estimates) -> VarianceExplained:
     """Give the proportional reduction of every variance against a base model.
 
     (base - fit) / base for sigma2 and for tau_qq of each coefficient random in both, under the name it has in
@@ -308,11 +308,11 @@ def variance_explained(fit: Fit, base: Fit) -> VarianceExplained:
     return VarianceExplained(level1, level2, "(base - model) / base", tuple(notes))
 
 
-def _level1_terms(fit: Fit) -> set[tuple[str, str]]:
+def _level1_terms(fit: Estimates) -> set[tuple[str, str]]:
     return {((c.predictor.variable or "").lower(), c.predictor.centering) for c in fit.model.coefficients}
 
 
-def refuse_heterogeneous(fit: Fit, what: str) -> None:
+def refuse_heterogeneous(fit: Estimates, what: str) -> None:
     """Raise where the level-1 variance is a function of variables, so that there is no one sigma2."""
     if fit.model.log_sigma2 is not None:
         raise HypothesisError(f"{what} needs one level-1 variance; in this model it depends on variables")

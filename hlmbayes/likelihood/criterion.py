@@ -157,7 +157,7 @@ def observed_information(system: System, at: Evaluation, sigma2: float, reml: bo
     m = len(basis)
     information = np.empty((m + 1, m + 1))
     information[:m, :m], information[:m, m], information[m, :m], information[m, m] = tt, ts, ts, ss
-    return information / sigma2**2 - expected_information(system, at, sigma2, reml)
+    return np.asarray(information / sigma2**2 - expected_information(system, at, sigma2, reml))
 
 
 def em_step(system: System, at: Evaluation, sigma2: float, reml: bool) -> tuple[np.ndarray, float]:

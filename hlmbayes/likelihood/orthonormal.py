@@ -41,12 +41,12 @@ class Products:
     @cached_property
     def dd(self) -> np.ndarray:
         """D'D, shape (p, p, J)."""
-        return self.cross + (self.mass * self.mean)[:, None] * self.mean
+        return np.asarray(self.cross + (self.mass * self.mean)[:, None] * self.mean)
 
     def times(self, b: np.ndarray) -> np.ndarray:
         """Give D'D b, shape (p, J), for b of the same shape."""
         level = self.mass * np.einsum("pj,pj->j", self.mean, b)
-        return np.einsum("abj,bj->aj", self.cross, b) + level * self.mean
+        return np.asarray(np.einsum("abj,bj->aj", self.cross, b) + level * self.mean)
 
     def weighted(self, weight: np.ndarray) -> Products:
         """Multiply every unit's products by its weight, (J,)."""
@@ -214,7 +214,7 @@ def level2_sums(dd: np.ndarray, level2: np.ndarray) -> np.ndarray:
         sums = (level2[:, None] * level2).reshape(u * u, J) @ planes.T
     else:  # a level-2 column at a time
         sums = np.stack([(level2[k] * level2) @ planes.T for k in range(u)])
-    return sums.reshape(u, u, p, p).transpose(2, 0, 3, 1).reshape(p * u, p * u)
+    return np.asarray(sums.reshape(u, u, p, p).transpose(2, 0, 3, 1).reshape(p * u, p * u))
 
 
 def _inverse_root(xx: np.ndarray) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from ..errors import EstimationError
 from .design import Design, with_unit_weights
 from .orthonormal import Products, level2_sums
 from .planes import LARGEST_TABLE, Layout, layout
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +87,12 @@ class System:
     @property
     def n_random(self) -> int:
         """Number of random coefficients, q."""
-        return self.products.shape[0]
+        return int(self.products.shape[0])
 
     @property
     def n_units(self) -> int:
         """Number of units, J."""
-        return self.level2.shape[1]
+        return int(self.level2.shape[1])
 
     def turned(self, m: np.ndarray) -> System:
         """Give the same system in the columns Z* M instead of Z*, M (q, q)."""
@@ -129,7 +132,7 @@ class System:
         rows, cols = self.layout.pairs_u
         if len(rows) * self.n_units > LARGEST_TABLE:
             return None
-        return self.level2[rows] * self.level2[cols]
+        return np.asarray(self.level2[rows] * self.level2[cols])
 
     def counted(self, planes: np.ndarray, block: slice) -> np.ndarray:
         """Give planes (..., J) of a block of units times the units' sampling weights: what sums add up."""
@@ -140,7 +143,7 @@ class System:
         if self.pairs is not None:
             return self.pairs[:, block]
         rows, cols = self.layout.pairs_u
-        return self.level2[rows, block] * self.level2[cols, block]
+        return np.asarray(self.level2[rows, block] * self.level2[cols, block])
 
     @cached_property
     def columns(self) -> tuple[np.ndarray, ...]:
@@ -155,7 +158,7 @@ class System:
     @property
     def p(self) -> int:
         """Number of level-1 columns."""
-        return self.loading.shape[1]
+        return int(self.loading.shape[1])
 
 
 def standardise(design: Design) -> System:
@@ -245,3 +248,28 @@ def with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tupl
         np.divide(left, factor[k, k], out=t[k], where=factor[k, k] > 0)
     rest = de[q:] - np.einsum("cmj,cj->mj", factor[:, q:], t)
     return np.concatenate([factor, t[:, None]], axis=1), np.concatenate([others, rest[:, None]], axis=1)
+
+
+def unit_variance(system: System) -> float:
+    """Give the level-1 variance 1 in a system's standardised units."""
+    return 1.0 / system.e_scale**2
+
+
+def to_standard(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
+    """Carry (tau, sigma2) of the data to (Theta, sigma2) in standardised units."""
+    s2 = sigma2 / system.e_scale**2
+    half = np.linalg.solve(system.to_tau, tau)
+    return np.linalg.solve(system.to_tau, half.T) / s2, s2
+
+
+def to_data(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
+    """Carry standardised (tau, sigma2) to the units of the data."""
+    scaled = system.to_tau @ tau @ system.to_tau.T
+    return 0.5 * (scaled + scaled.T), sigma2 * system.e_scale**2
+
+
+def data_scale(system: System, reml: bool) -> float:
+    """Give what standardising the data takes off -2 log-likelihood."""
+    value = 2.0 * system.n * np.log(system.e_scale)
+    # gamma_scale is e_scale / (scale of X's columns)
+    return float(value - 2.0 * reml * np.log(system.gamma_scale).sum())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data.imputed import named
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..posterior.draw import draw_posterior
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import bounds, interval
@@ -79,7 +79,7 @@ def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
 
 
 def draw_pooled(
-    model: Model, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...],
+    model: TwoLevelModel, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...],
     priors: Priors | None, settings: Settings, *, marginal: bool = True,
 ) -> PooledSample:  # fmt: skip
     """Draw from the posterior given every data set; see `hlmbayes.front.pooled_posterior.sample_imputed`."""

@@ -13,11 +13,10 @@ import numpy as np
 from ..arguments import one_or_several
 from ..data.imputed import check_same, named
 from ..data.two_level import TwoLevelData
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError, HypothesisError
 from ..estimation.estimate import fit as fit_one
-from ..estimation.fit import Fit
-from ..estimation.hlm_path import data_scale, to_standard
+from ..estimation.estimates import Estimates
 from ..estimation.weights import refuse_weighted
 from ..inference.hlm_tables import fixed_df
 from ..inference.hypotheses import (
@@ -32,6 +31,7 @@ from ..labels import NamedArray
 from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
 from ..likelihood.symmetric import semidefinite_root
+from ..likelihood.system import data_scale, to_standard
 from .rubin import Pooled, PooledTest, d1, d3, pool, pooled_covariance
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ LARGE = 500_000  # rows of all data sets together, from which threads are faster
 
 
 def fit_imputed(
-    model: Model,
+    model: TwoLevelModel,
     data: TwoLevelData | Sequence[TwoLevelData],
     *,
     outcomes: str | Sequence[str] = (),
@@ -53,7 +53,7 @@ def fit_imputed(
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : sequence of TwoLevelData, or one where ``outcomes`` are given
         See `hlmbayes.read_imputed`. With ``outcomes`` and several data sets, one outcome each.
     outcomes : sequence of str
@@ -73,9 +73,9 @@ def fit_imputed(
         raise EstimationError("an equation for log(sigma2) cannot be pooled over imputed data: take it out")
     pairs = model_and_data(model, data, one_or_several(outcomes))
 
-    def run(k: int) -> Fit:
+    def run(k: int) -> Estimates:
         name, each, sets = pairs[k]
-        fitted: Fit = named(name, lambda: fit_one(each, sets, **options))
+        fitted: Estimates = named(name, lambda: fit_one(each, sets, **options))
         return fitted
 
     if workers is None:
@@ -91,8 +91,8 @@ def fit_imputed(
 
 
 def model_and_data(
-    model: Model, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...]
-) -> list[tuple[str, Model, TwoLevelData]]:
+    model: TwoLevelModel, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...]
+) -> list[tuple[str, TwoLevelModel, TwoLevelData]]:
     """Give the name, the model and the data of each fit."""
     if isinstance(data, TwoLevelData):
         if len(outcomes) < 2:
@@ -111,12 +111,12 @@ def model_and_data(
     return list(zip(names, models, sets, strict=True))
 
 
-def with_outcome(model: Model, outcome: str) -> Model:
+def with_outcome(model: TwoLevelModel, outcome: str) -> TwoLevelModel:
     """Return the model with another outcome."""
-    return Model.from_parts(outcome, model.coefficients, model.log_sigma2, model.constraints)
+    return TwoLevelModel.from_parts(outcome, model.coefficients, model.log_sigma2, model.constraints)
 
 
-def _check_rows(fits: Sequence[Fit]) -> None:
+def _check_rows(fits: Sequence[Estimates]) -> None:
     """Raise where missing values that are left make the data sets differ."""
     first = fits[0].design.moments
     for k, fit in enumerate(fits[1:], 2):
@@ -140,7 +140,7 @@ class PooledFit:
         Numbers of the data sets, or names of the plausible values.
     """
 
-    fits: tuple[Fit, ...]
+    fits: tuple[Estimates, ...]
     names: tuple[str, ...]
 
     @property
@@ -149,7 +149,7 @@ class PooledFit:
         return len(self.fits)
 
     @property
-    def model(self) -> Model:
+    def model(self) -> TwoLevelModel:
         """The model (of the first plausible value)."""
         return self.fits[0].model
 
@@ -335,7 +335,7 @@ def _deviances_at_pooled(pooled: PooledFit) -> np.ndarray:
     return np.array([deviance_at(fit, gamma, tau, sigma2) for fit in pooled.fits])
 
 
-def deviance_at(fit: Fit, gamma: np.ndarray, tau: np.ndarray, sigma2: float) -> float:
+def deviance_at(fit: Estimates, gamma: np.ndarray, tau: np.ndarray, sigma2: float) -> float:
     """Give -2 log-likelihood (ML) of a fit's data at any parameters, ``gamma`` the free fixed effects."""
     system, design = fit.system, fit.design
     theta, s2 = to_standard(system, tau, sigma2)

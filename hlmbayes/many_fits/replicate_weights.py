@@ -23,32 +23,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import stdtr
 
 from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
-from ..data.weights import Weights, scaled
-from ..data.weights import row_weights as checked_rows
-from ..data.weights import unit_weights as checked_units
-from ..equations.model import Model
+from ..data.weights import Weights, row_weights, scaled, unit_weights
+from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError, HLMError
-from ..estimation.estimate import check_size, columns_for, exact_fit
-from ..estimation.fit import Fit
-from ..likelihood.design import build_design
-from ..likelihood.evaluate import standardise
-from ..unit_moments.record import Moments, moments_of, unit_moments
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ..estimation.estimate import estimate
+from ..estimation.estimates import Estimates
+from ..estimation.prepare import Prepared, prepare
+from ..unit_moments.record import Moments, unit_moments
 
 METHODS = ("brr", "fay", "jackknife", "jk2")
 
 
 def fit_replicates(
-    model: Model,
+    model: TwoLevelModel,
     data: TwoLevelData,
     weights: Weights,
     replicates: str | Sequence[str],
@@ -57,12 +49,12 @@ def fit_replicates(
     fay: float = 0.5,
     factor: float | None = None,
     df: float | None = None,
-) -> ReplicateFit:
+) -> Replicates:
     """Fit with the full weights and with each replicate's.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData
     weights : Weights
         The full-sample weights.
@@ -86,16 +78,21 @@ def fit_replicates(
     """
     names = [data.find(name) for name in one_or_several(replicates)]
     multiplier = _factor(method, len(names), fay) if factor is None else factor
-    full = model.fit(data, weights=weights)
-    sample = _sample(model, data, weights)
+    prepared = prepare(model, data, weights=weights)
+    full, sample = estimate(prepared), _sample(prepared, weights)
     gammas, thetas = [], []
     for name in names:
-        fit = _named(name, full, sample, weights)
-        rows, cols = np.tril_indices(fit.design.n_random)
-        gammas.append(fit.gamma_free)
-        thetas.append(np.append(fit.components.tau[rows, cols], fit.sigma2))
+        found = _named(name, full, sample, weights)
+        gammas.append(found.gamma_free)
+        thetas.append(_components(found))
     freedom = float(len(names) - (method == "jackknife")) if df is None else df
-    return ReplicateFit(full, tuple(names), np.array(gammas), np.array(thetas), method, multiplier, freedom)
+    return Replicates(full, tuple(names), np.array(gammas), np.array(thetas), method, multiplier, freedom)
+
+
+def _components(found: Estimates) -> np.ndarray:
+    """Give the lower triangle of tau by rows and sigma2, (m + 1,)."""
+    rows, cols = np.tril_indices(found.design.n_random)
+    return np.append(found.components.tau[rows, cols], found.sigma2)
 
 
 def _factor(method: str, n: int, fay: float) -> float:
@@ -112,34 +109,41 @@ def _factor(method: str, n: int, fay: float) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """The complete rows, their unweighted moments, and the full weights of rows and units."""
+    """The complete rows, their moments, and the full weights of rows and units."""
 
     data: TwoLevelData
-    plain: Moments
+    moments: Moments
     row: np.ndarray
     unit: np.ndarray
 
 
-def _sample(model: Model, data: TwoLevelData, weights: Weights) -> Sample:
-    level1, level2 = columns_for(model, data)
-    kept = data.drop_incomplete([data.find(name) for name in level1])
-    plain = moments_of(kept, level1, level2=level2)
-    one, many = np.ones(kept.n_units), np.ones(kept.n_rows)
-    row = many if weights.level1 is None else checked_rows(kept, weights.level1, "level-1 weight")
-    unit = one if weights.level2 is None else checked_units(kept, weights.level2, "level-2 weight")
-    return Sample(kept, plain, row, unit)
+def _sample(prepared: Prepared, weights: Weights) -> Sample:
+    kept = prepared.complete
+    if isinstance(kept, Moments):
+        raise DataError("replicate weights need the rows, and these data are moments: fit from the data")
+    row = (
+        np.ones(kept.n_rows)
+        if weights.level1 is None
+        else row_weights(kept, weights.level1, "level-1 weight")
+    )
+    unit = (
+        np.ones(kept.n_units)
+        if weights.level2 is None
+        else unit_weights(kept, weights.level2, "level-2 weight")
+    )
+    return Sample(kept, prepared.design.moments, row, unit)
 
 
-def _named(name: str, full: Fit, sample: Sample, weights: Weights) -> Fit:
+def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> Estimates:
     try:
-        design = build_design(full.model, replicate_moments(name, sample, weights))
-        check_size(design)
-        fit = exact_fit(design, standardise(design), False, None)
+        found = estimate(prepare(full.model, replicate_moments(name, sample, weights)))
     except HLMError as error:
         raise type(error)(f"replicate weight {name}: {error}") from error
-    if not fit.converged:
-        raise EstimationError(f"replicate weight {name}: the estimation did not converge: {fit.stop_reason}")
-    return fit
+    if not found.converged:
+        raise EstimationError(
+            f"replicate weight {name}: the estimation did not converge: {found.stop_reason}"
+        )
+    return found
 
 
 def replicate_moments(name: str, sample: Sample, weights: Weights) -> Moments:
@@ -166,34 +170,28 @@ def _no_faults(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _weighted(sample: Sample, row: np.ndarray, unit: np.ndarray, scaling: str) -> Moments:
-    data, plain = sample.data, sample.plain
+    data, full = sample.data, sample.moments
     there = (unit > 0) & (np.bincount(data.unit, weights=row, minlength=data.n_units) > 0)
     new = np.cumsum(there) - 1
     rows = there[data.unit] & (row > 0)
     index = new[data.unit[rows]]
     row, unit = scaled(index, row[rows], unit[there], scaling)
-    arrays = [np.asarray(column)[rows] for column in data.level1_columns(plain.columns)]
+    arrays = [np.asarray(column)[rows] for column in data.level1_columns(full.columns)]
     n, weight, mean, sscp = unit_moments(index, int(there.sum()), arrays, row)
-    level2 = {name: values[there] for name, values in plain.level2.items()}
+    level2 = {name: values[there] for name, values in full.level2.items()}
     return replace(
-        plain,
-        unit_ids=plain.unit_ids[there],
-        n=n,
-        weight=weight,
-        mean=mean,
-        sscp=sscp,
-        level2=level2,
+        full, unit_ids=full.unit_ids[there], n=n, weight=weight, mean=mean, sscp=sscp, level2=level2,
         unit_weight=unit,
-    )
+    )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ReplicateFit:
-    """A weighted fit with standard errors from replicate weights.
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """A weighted fit with estimates from replicate weights; `hlmbayes.ReplicateFit` is its face.
 
     Attributes
     ----------
-    fit : Fit
+    full : Estimates
         With the full-sample weights.
     names : tuple of R str
         Columns of the replicate weights.
@@ -205,7 +203,7 @@ class ReplicateFit:
     factor, df : float
     """
 
-    fit: Fit
+    full: Estimates
     names: tuple[str, ...]
     gammas: np.ndarray
     thetas: np.ndarray
@@ -214,47 +212,18 @@ class ReplicateFit:
     df: float
 
     @property
+    def components(self) -> np.ndarray:
+        """Lower triangle of tau by rows and sigma2, (m + 1,), with the full-sample weights."""
+        return _components(self.full)
+
+    @property
     def vcov(self) -> np.ndarray:
         """Covariance matrix of all fixed effects."""
-        away = self.gammas - self.fit.gamma_free
-        free = self.fit.design.free
+        away, free = self.gammas - self.full.gamma_free, self.full.design.free
         return self.factor * (away.T @ away)[np.ix_(free, free)]
 
     @property
     def vcov_components(self) -> np.ndarray:
         """Covariance matrix of (lower triangle of tau by rows, sigma2)."""
-        away = self.thetas - self._components()
+        away = self.thetas - self.components
         return self.factor * (away.T @ away)
-
-    def _components(self) -> np.ndarray:
-        rows, cols = np.tril_indices(self.fit.design.n_random)
-        return np.append(self.fit.components.tau[rows, cols], self.fit.sigma2)
-
-    def fixed_effects(self) -> pd.DataFrame:
-        """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value."""
-        import pandas as pd
-
-        estimate, se = np.asarray(self.fit.gamma), np.sqrt(np.diag(self.vcov))
-        t = estimate / se
-        columns: dict[str, Any] = {
-            "coefficient": estimate, "se": se, "t_ratio": t, "df": self.df,
-            "p_value": 2.0 * stdtr(self.df, -np.abs(t)),
-        }  # fmt: skip
-        return pd.DataFrame(columns, index=pd.Index(self.fit.model.gamma_names, name="gamma"))
-
-    def variance_components(self) -> pd.DataFrame:
-        """Tabulate tau and sigma2 ("r") with their standard errors."""
-        import pandas as pd
-
-        names = self.fit.effect_names
-        rows, cols = np.tril_indices(len(names))
-        labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
-        columns = {"variance": self._components(), "se": np.sqrt(np.diag(self.vcov_components))}
-        return pd.DataFrame(columns, index=pd.Index([*labels, "r"], name="effect"))
-
-    def __repr__(self) -> str:
-        table = self.fixed_effects().to_string(float_format="{:.6g}".format)
-        return (
-            f"{self.fit!r}\nStandard errors from {len(self.names)} replicate weights ({self.method}, factor "
-            f"{self.factor:.6g}, {self.df:g} d.f.)\n{table}"
-        )

@@ -49,12 +49,12 @@ class Pooled:
     @property
     def t_ratio(self) -> np.ndarray:
         """Estimate by standard error."""
-        return self.estimate / self.se
+        return np.asarray(self.estimate / self.se)
 
     @property
     def p_value(self) -> np.ndarray:
         """Two-sided, from the t distribution."""
-        return 2.0 * stdtr(np.minimum(self.df, 1e15), -np.abs(self.t_ratio))
+        return np.asarray(2.0 * stdtr(np.minimum(self.df, 1e15), -np.abs(self.t_ratio)))
 
 
 def pool(estimates: np.ndarray, variances: np.ndarray, df_complete: np.ndarray | None = None) -> Pooled:
@@ -86,7 +86,7 @@ def pooled_covariance(estimates: np.ndarray, covariances: np.ndarray) -> np.ndar
     """Give T = U + (1 + 1/m) B as a matrix (k, k) from estimates (m, k) and covariances (m, k, k)."""
     m, k = estimates.shape
     between = np.cov(estimates.T, ddof=1).reshape(k, k)
-    return covariances.mean(axis=0) + (1.0 + 1.0 / m) * between
+    return np.asarray(covariances.mean(axis=0) + (1.0 + 1.0 / m) * between)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

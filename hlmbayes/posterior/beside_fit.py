@@ -9,9 +9,10 @@ import numpy as np
 from scipy.special import ndtr
 
 from ..errors import SamplingError
-from ..estimation.fit import Fit
+from ..estimation.estimates import Estimates
 from ..faces import record_of
 from ..inference.compare import refuse_different_data
+from ..inference.hlm_tables import variance_standard_errors
 from ..labels import Sentence
 from .record import PosteriorSample
 from .summaries import bounds, interval
@@ -92,7 +93,7 @@ def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideF
     return BesideFit(method, table, most, float(table["shift"][most]), prob)
 
 
-def fit_beside(posterior: PosteriorSample, source: Any) -> Fit:
+def fit_beside(posterior: PosteriorSample, source: Any) -> Estimates:
     """Give the record of a fit of the posterior's model.
 
     Raises
@@ -109,7 +110,7 @@ def fit_beside(posterior: PosteriorSample, source: Any) -> Fit:
     return fit
 
 
-def fit_of(source: Any) -> Fit:
+def fit_of(source: Any) -> Estimates:
     """Give the record of a fit.
 
     Raises
@@ -118,25 +119,24 @@ def fit_of(source: Any) -> Fit:
         It is none.
     """
     fit = record_of(source)
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Estimates):
         raise SamplingError(f"a Fit is wanted beside the posterior, got {type(source).__name__}")
     return fit
 
 
-def fit_scalars(fit: Fit) -> dict[str, tuple[float, float]]:
+def fit_scalars(fit: Estimates) -> dict[str, tuple[float, float]]:
     """Give estimate and standard error of a fit's parameters, by the names of a posterior's scalars."""
     se = np.sqrt(np.diag(fit.vcov))
     result = {name: (float(v), float(s)) for (name, v), s in zip(fit.gamma.items(), se, strict=True)}
     names = fit.random_names
-    tau, se_tau = np.asarray(fit.tau), np.asarray(fit.se_tau)
+    tau = np.asarray(fit.tau)
+    se_tau, se_sigma2 = variance_standard_errors(fit)
     for i, name in enumerate(names):
         for j in range(i + 1):
             result[f"tau[{name},{names[j]}]"] = float(tau[i, j]), float(se_tau[i, j])
-    if fit.variance_model is not None:
-        found = fit.variance_model
-        pairs = zip(found.alpha.tolist(), found.se.tolist(), strict=True)
-        return result | dict(zip(found.names, pairs, strict=True))
-    return result | {"sigma2": (fit.sigma2, fit.se_sigma2)}
+    if fit.law.one_sigma2:
+        return result | {"sigma2": (fit.sigma2, se_sigma2)}
+    return result | {alpha.name: (alpha.estimate, alpha.se) for alpha in fit.law.alphas}
 
 
 def overlap(draws: np.ndarray, mean: float, sd: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..arguments import seed_or_new
 from ..density.target import target_for
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
 from ..priors.priors import Priors
 from ..sampling import container
@@ -22,7 +22,7 @@ from .record import PosteriorSample
 
 
 def draw_posterior(
-    model: Model, data: Any, priors: Priors | None, settings: Settings, *, marginal: bool = True
+    model: TwoLevelModel, data: Any, priors: Priors | None, settings: Settings, *, marginal: bool = True
 ) -> PosteriorSample:
     """Draw from the posterior distribution of a model; see `hlmbayes.front.posterior.sample`.
 
@@ -60,7 +60,7 @@ def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
 def read(path: str | Path) -> PosteriorSample:
     """Read what `Posterior.save` wrote."""
     tree = container.read(path)
-    model, priors = Model(tree.attrs["model"]), Priors.from_json(tree.attrs["priors"])
+    model, priors = TwoLevelModel(tree.attrs["model"]), Priors.from_json(tree.attrs["priors"])
     moments = container.moments_from(tree["moments"])
     target = target_for(model, moments, priors, groups=container.groups_from(tree))
     return PosteriorSample(tree, model, priors, Settings(**json.loads(tree.attrs["settings"])), target)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from ..density.target import Target
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..priors.priors import Priors
 from ..sampling.direct import KHAT_LIMIT, Weighted, find_proposal, weigh
@@ -85,14 +85,14 @@ def verdict(log_factor: float, name: str) -> str:
     return f"{grade} evidence {way} a zero variance of {name}"
 
 
-def without(model: Model, priors: Priors, name: str) -> tuple[Model, Priors]:
+def without(model: TwoLevelModel, priors: Priors, name: str) -> tuple[TwoLevelModel, Priors]:
     """Give the model in which a coefficient does not vary, and the priors of what is left."""
     coefficients = [
         replace(c, random=False) if c.name == name else c
         for c in model.coefficients
         if c.name != name or c.gammas
     ]
-    simpler = Model.from_parts(model.outcome, coefficients, model.log_sigma2, model.constraints)
+    simpler = TwoLevelModel.from_parts(model.outcome, coefficients, model.log_sigma2, model.constraints)
     if not isinstance(priors.sd, Mapping):
         return simpler, priors
     left = {k: v for k, v in priors.sd.items() if k not in (name, f"u{name[1:]}")}

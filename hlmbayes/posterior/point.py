@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..density.conditional import Draws
-from ..density.level1 import MeanVariances
 from ..density.target import Target
-from ..equations.model import Model
-from ..estimation.fit import Components
+from ..equations.model import TwoLevelModel
+from ..estimation.estimates import Components
+from ..laws.counting import ONCE, Counting
+from ..laws.law import Law
 from ..likelihood.design import Design
 from ..likelihood.system import System
 from ..sampling import container
@@ -31,7 +32,7 @@ class PosteriorPoint:
     ``u_sd`` (J, q).
     """
 
-    model: Model
+    model: TwoLevelModel
     design: Design
     system: System
     gamma_free: np.ndarray
@@ -42,8 +43,8 @@ class PosteriorPoint:
     u_draws: np.ndarray | None
     u_mean: np.ndarray
     u_sd: np.ndarray
-    variance_model: MeanVariances | None = None
-    weighting: None = None
+    law: Law
+    counting: Counting = ONCE
     method: str = "posterior"
 
     @property
@@ -80,5 +81,5 @@ def posterior_point(target: Target, tree: xr.DataTree, draws: Draws, data: Any) 
     return PosteriorPoint(
         model, rows.design, rows.system, gamma.mean(axis=0),
         Components(container.flat(tree, "tau").mean(axis=0), rows.sigma2), np.cov(gamma.T).reshape(F, F),
-        data, gamma, u, mean, sd, rows.variances,
+        data, gamma, u, mean, sd, rows.law,
     )  # fmt: skip

@@ -11,12 +11,12 @@ from ..density.conditional import Draws, coefficients, draw_effects, unit_log_li
 from ..density.coordinates import correlation_factor
 from ..density.prior_density import correlation_shapes
 from ..density.target import Target, target_for
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
 from ..labelled import tree
 from ..likelihood.criterion import LOG_2PI
+from ..likelihood.rows import Rows, rows_of
 from ..priors.priors import Priors
-from ..residuals.rows import Rows, rows_of
 from ..sampling import container
 from ..sampling.arrange import observed, posterior_values
 from .record import PosteriorSample
@@ -147,13 +147,18 @@ def _new_rows(
 
 
 def prior_predictive(
-    model: Model, data: Any, priors: Priors | None = None, *, draws: int = 500, seed: int | None = None
+    model: TwoLevelModel,
+    data: Any,
+    priors: Priors | None = None,
+    *,
+    draws: int = 500,
+    seed: int | None = None,
 ) -> xr.DataTree:
     """Draw parameters and the units' means from the prior, before the data are seen.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
         Their predictors are used, and the scales of default priors come from them.
     priors : Priors, optional

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..density.conditional import Draws
 from ..density.target import Target, target_for
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import OutputError, SamplingError
 from ..faces import record_of
 from ..priors.priors import Priors
@@ -35,7 +35,7 @@ class PosteriorSample:
     ----------
     tree : xarray.DataTree
         The layout is in `hlmbayes.sampling.container`.
-    model : Model
+    model : TwoLevelModel
     priors : Priors
     settings : Settings
     target : Target
@@ -45,7 +45,7 @@ class PosteriorSample:
     """
 
     tree: xr.DataTree
-    model: Model
+    model: TwoLevelModel
     priors: Priors
     settings: Settings
     target: Target
@@ -110,7 +110,7 @@ class PosteriorSample:
         """The posterior at its means, as residuals and checks want it."""
         return posterior_point(self.target, self.tree, self.parameter_draws, self.data)
 
-    def target_of(self, model: Model, priors: Priors) -> Target:
+    def target_of(self, model: TwoLevelModel, priors: Priors) -> Target:
         """Give the density of another model or of other priors on the same moments."""
         return target_for(model, self.target.design.moments, priors, groups=self.target.law.groups)
 

@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..equations.parts import matching_gammas
 from ..errors import SamplingError
-from ..estimation.estimate import check_size, moments_for
-from ..estimation.heterogeneous import Groups, groups_of
-from ..likelihood.design import Design, build_design
+from ..estimation.prepare import prepare
+from ..laws.law import Need
+from ..laws.log_linear import LogLinear
+from ..likelihood.design import Design
+from ..likelihood.row_groups import Groups
 from .distributions import (
     FAMILIES,
     LKJ,
@@ -182,7 +184,9 @@ def _decode(value: Any) -> Any:
 # --- with a design: every scale a number -----------------------------------------------------------
 
 
-def posterior_design(model: Model, data: Any, groups: Groups | None = None) -> tuple[Design, Groups | None]:
+def posterior_design(
+    model: TwoLevelModel, data: Any, groups: Groups | None = None
+) -> tuple[Design, Groups | None]:
     """Give the design, and groups of rows by their variance where log(sigma2) depends on variables.
 
     ``groups`` are those of moments, where log(sigma2) varies in units.
@@ -192,17 +196,15 @@ def posterior_design(model: Model, data: Any, groups: Groups | None = None) -> t
     HLMError
         Whatever `Model.fit` would refuse, or moments that carry sampling weights.
     """
-    moments = moments_for(model, data)
-    if moments.weighted:
+    prepared = prepare(model, data)
+    if Need.LIKELIHOOD in prepared.counting.lacks:
         raise SamplingError(
             "these moments carry sampling weights, with which there is a pseudo-likelihood and no posterior: "
             "sample from the data, or fit with weights=hlm.Weights(...)"
         )
-    design = build_design(model, moments)
-    check_size(design)
-    if model.log_sigma2 is not None and groups is None:
-        groups = groups_of(design, data)
-    return design, groups
+    if isinstance(prepared.law, LogLinear) and groups is None:
+        groups = prepared.groups
+    return prepared.design, groups
 
 
 def resolve(priors: Priors | None, design: Design, groups: Groups | None = None) -> ResolvedPriors:

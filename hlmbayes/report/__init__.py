@@ -13,16 +13,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from .tables import Tables
 
 
-def report_tables(fit: Fit, **run: Any) -> Tables:
+def report_tables(fit: Estimates, **run: Any) -> Tables:
     """Return the values a report of `fit` prints, the exact optimum beside HLM's answer.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     **run
         Fields of `hlmbayes.report.collect.Run`: title, full_output, ...
     """
@@ -31,7 +31,7 @@ def report_tables(fit: Fit, **run: Any) -> Tables:
     return tables(fit, replace(Run(), **run), companion(fit))
 
 
-def companion(fit: Fit) -> Fit | None:
+def companion(fit: Estimates) -> Estimates | None:
     """Return the exact fit of the same model and data; None where `fit` is exact or it cannot be had."""
     from ..errors import EstimationError
     from ..estimation.estimate import fit as estimate
@@ -45,21 +45,21 @@ def companion(fit: Fit) -> Fit | None:
         return None
 
 
-def listing(fit: Fit, **run: Any) -> str:
+def listing(fit: Estimates, **run: Any) -> str:
     """Return HLM's listing as text."""
     from .text import listing as text
 
     return text(report_tables(fit, **run))
 
 
-def to_json(fit: Fit, **run: Any) -> str:
+def to_json(fit: Estimates, **run: Any) -> str:
     """Return the results as JSON text."""
     from .json_text import text
 
     return text(report_tables(fit, **run))
 
 
-def to_html(fit: Fit, *, whole_page: bool = True, **run: Any) -> str:
+def to_html(fit: Estimates, *, whole_page: bool = True, **run: Any) -> str:
     """Return the results as an HTML page, or as the part of one that a notebook shows."""
     from .html import fragment, page
 

@@ -43,8 +43,8 @@ from .tables import (
 )
 
 if TYPE_CHECKING:
-    from ..equations.model import Coefficient, Model
-    from ..estimation.fit import Fit
+    from ..equations.model import Coefficient, TwoLevelModel
+    from ..estimation.estimates import Estimates
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,15 @@ class Run:
     notes: tuple[NoteGroup, ...] = field(default=())
 
 
-def tables(fit: Fit, run: Run | None = None, optimum: Fit | None = None) -> Tables:
+def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = None) -> Tables:
     """Return everything a listing of `fit` prints.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     run : Run, optional
         Names of files, title, tests and warnings of the run.
-    optimum : Fit, optional
+    optimum : Estimates, optional
         The exact fit of the same model to the same data by the same method: it is compared with `fit`.
     """
     run = run or Run()
@@ -135,7 +135,7 @@ def _tests(run: Run, varying: Heterogeneity | None) -> dict[str, ChiSquare | Alp
     return found
 
 
-def level1_terms(model: Model) -> tuple[Level1Term, ...]:
+def level1_terms(model: TwoLevelModel) -> tuple[Level1Term, ...]:
     """Return the model's coefficients under HLM's names."""
     return tuple(_level1_term(c) for c in model.coefficients)
 
@@ -155,7 +155,7 @@ def _level1_term(coefficient: Coefficient) -> Level1Term:
     )
 
 
-def header_of(fit: Fit, run: Run) -> Header:
+def header_of(fit: Estimates, run: Run) -> Header:
     """Return what a report says of the model and the run."""
     model, n_dropped = fit.model, fit.design.moments.n_dropped
     return Header(
@@ -179,7 +179,7 @@ def header_of(fit: Fit, run: Run) -> Header:
     )
 
 
-def _weights(fit: Fit) -> tuple[Weight, ...]:
+def _weights(fit: Estimates) -> tuple[Weight, ...]:
     """Return HLM's table of weights: design weights of both levels, and the known level-1 variance."""
     weighting = fit.weighting
     if weighting is None:
@@ -194,7 +194,7 @@ def _weights(fit: Fit) -> tuple[Weight, ...]:
     )
 
 
-def _stop_line(fit: Fit) -> str:
+def _stop_line(fit: Estimates) -> str:
     reason = fit.stop_reason
     return reason if reason.startswith("Iterations") else f"Iterations stopped ({reason})"
 
@@ -203,7 +203,7 @@ def _matrix(values: np.ndarray) -> Matrix:
     return tuple(tuple(float(v) for v in row) for row in np.asarray(values))
 
 
-def shown(model: Model) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
+def shown(model: TwoLevelModel) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
     """Return the gammas HLM lists (of a constrained set the first) with whether they are constrained."""
     order = {name: k for k, name in enumerate(model.gamma_names)}
     firsts = {min(names, key=order.__getitem__) for names in model.constraints}
@@ -216,7 +216,7 @@ def shown(model: Model) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
     )
 
 
-def _fixed(fit: Fit, *, robust: bool) -> tuple[FixedRow, ...]:
+def _fixed(fit: Estimates, *, robust: bool) -> tuple[FixedRow, ...]:
     rows = {row.name: row for row in fixed_effects(fit, robust=robust)}
     return tuple(
         FixedRow(
@@ -236,7 +236,7 @@ def _fixed(fit: Fit, *, robust: bool) -> tuple[FixedRow, ...]:
     )
 
 
-def _rows_of(fit: Fit, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tuple[FixedRow, ...]:
+def _rows_of(fit: Estimates, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tuple[FixedRow, ...]:
     """Return a table of fixed effects for estimates that are not the final ones."""
     position = {name: k for k, name in enumerate(fit.model.gamma_names)}
     rows = []
@@ -262,7 +262,7 @@ def _rows_of(fit: Fit, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tu
     return tuple(rows)
 
 
-def _least_squares(fit: Fit) -> LeastSquares:
+def _least_squares(fit: Estimates) -> LeastSquares:
     ols = least_squares(fit)
     df = [ols.df] * len(ols.gamma)
     n_parameters = 1 + (fit.design.n_fixed if fit.method == "ML" else 0)
@@ -275,7 +275,7 @@ def _least_squares(fit: Fit) -> LeastSquares:
     )
 
 
-def _start(fit: Fit, rows: tuple[FixedRow, ...]) -> StartingValues | None:
+def _start(fit: Estimates, rows: tuple[FixedRow, ...]) -> StartingValues | None:
     if fit.start is None:
         return None
     tau, raw = fit.start.tau, fit.start.tau_raw
@@ -289,7 +289,7 @@ def _start(fit: Fit, rows: tuple[FixedRow, ...]) -> StartingValues | None:
     )
 
 
-def _variance_components(fit: Fit) -> tuple[VarianceRow, ...]:
+def _variance_components(fit: Estimates) -> tuple[VarianceRow, ...]:
     terms = [term for term in level1_terms(fit.model) if term.random]
     found = variance_components(fit)
     rows = [
@@ -309,7 +309,7 @@ def _variance_components(fit: Fit) -> tuple[VarianceRow, ...]:
     return tuple(rows)
 
 
-def _heterogeneity(fit: Fit) -> Heterogeneity | None:
+def _heterogeneity(fit: Estimates) -> Heterogeneity | None:
     found = fit.variance_model
     if found is None:
         return None
@@ -339,20 +339,20 @@ def _heterogeneity(fit: Fit) -> Heterogeneity | None:
 FAR_OUT = 1e-6
 
 
-def _approximate(fit: Fit, p: float) -> bool:
+def _approximate(fit: Estimates, p: float) -> bool:
     """Tell whether the listing prints HLM's own approximation instead of the accurate p-value."""
     return fit.algorithm == "hlm" and p >= FAR_OUT  # not where p is nan
 
 
-def _t_text(fit: Fit, t: float, df: float, p: float) -> str:
+def _t_text(fit: Estimates, t: float, df: float, p: float) -> str:
     return p_text(t_p_value(t, df) if _approximate(fit, p) else p)
 
 
-def _z_text(fit: Fit, z: float, p: float) -> str:
+def _z_text(fit: Estimates, z: float, p: float) -> str:
     return p_text(z_p_value(z) if _approximate(fit, p) else p)
 
 
-def chi_square(chi2: float, df: float, fit: Fit, decimals: int | None = None) -> ChiSquare:
+def chi_square(chi2: float, df: float, fit: Estimates, decimals: int | None = None) -> ChiSquare:
     """Return a chi-square test; a negative chi-square (deviances in the wrong order) has p = 1.
 
     `decimals` of the printed p-value are those of a hypothesis test; None: HLM's usual form.
@@ -364,7 +364,7 @@ def chi_square(chi2: float, df: float, fit: Fit, decimals: int | None = None) ->
     return ChiSquare(chi2, df, p, text)
 
 
-def _unit_regressions(fit: Fit, most: int) -> tuple[UnitRegression, ...]:
+def _unit_regressions(fit: Estimates, most: int) -> tuple[UnitRegression, ...]:
     """Return the OLS regressions of the first `most` units, those without full rank left out, as HLM does."""
     if most <= 0 or not fit.design.n_random:
         return ()
@@ -383,14 +383,14 @@ def _unit_name(unit: object) -> str:
     return str(unit)
 
 
-def _average_ols(fit: Fit) -> tuple[float, ...]:
+def _average_ols(fit: Estimates) -> tuple[float, ...]:
     ok = fit.design.full_rank
     if not fit.design.n_random or not ok.any():
         return ()
     return tuple(float(v) for v in unit_regressions(unweighted(fit)[0])[ok].mean(axis=0))
 
 
-def _optimum(fit: Fit, exact: Fit) -> Optimum:
+def _optimum(fit: Estimates, exact: Estimates) -> Optimum:
     deviance = -2.0 * loglik_on_hlms_constant(exact)
     rows = [OptimumRow("Deviance", float(fit.deviance), deviance)]
     if fit.variance_model is None or exact.variance_model is None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ..estimation.fit import Fit
+from ..estimation.estimates import Estimates
 from ..posterior.beside_fit import compare
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import summary
@@ -53,7 +53,7 @@ def _heading(posterior: PosteriorSample) -> str:
     return f"The posterior: {chains}{settings.draws} draws, sampler {sampler}, seed {settings.seed}"
 
 
-def _compared(posterior: PosteriorSample, fit: Fit) -> pd.DataFrame:
+def _compared(posterior: PosteriorSample, fit: Estimates) -> pd.DataFrame:
     return compare(posterior, fit).frame().drop(columns=["mean"])  # it stands in the summary
 
 
@@ -81,7 +81,7 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
 # ----------------------------------------------------------------------------- text
 
 
-def as_text(posterior: PosteriorSample, fit: Fit) -> str:
+def as_text(posterior: PosteriorSample, fit: Estimates) -> str:
     """Return the report as text."""
     parts = {
         MODEL: posterior.model.equations(),
@@ -112,7 +112,7 @@ def _text_table(frame: pd.DataFrame) -> str:
 # ----------------------------------------------------------------------------- JSON
 
 
-def as_json(posterior: PosteriorSample, fit: Fit) -> str:
+def as_json(posterior: PosteriorSample, fit: Estimates) -> str:
     """Return summary, comparison, priors and settings as JSON; nan as null."""
     result: dict[str, Any] = {
         "model": posterior.model.equations(),
@@ -130,7 +130,7 @@ def as_json(posterior: PosteriorSample, fit: Fit) -> str:
 # ----------------------------------------------------------------------------- page
 
 
-def page(posterior: PosteriorSample, fit: Fit, figures: Mapping[str, bytes]) -> str:
+def page(posterior: PosteriorSample, fit: Estimates, figures: Mapping[str, bytes]) -> str:
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
     priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
     title = _title(posterior)

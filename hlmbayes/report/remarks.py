@@ -10,13 +10,13 @@ import numpy as np
 from .tables import AlphaRow, ChiSquare, FixedRow, NoteGroup, VarianceRow, p_text
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
 
 MOST_UNITS = 12
 
 
 def remarks(
-    fit: Fit, rows: tuple[FixedRow, ...], warnings: Iterable[str] = (), not_done: Iterable[str] = ()
+    fit: Estimates, rows: tuple[FixedRow, ...], warnings: Iterable[str] = (), not_done: Iterable[str] = ()
 ) -> tuple[NoteGroup, ...]:
     """Return the notes of a fit: warnings, data, estimation, numbers too small for their columns.
 
@@ -38,14 +38,14 @@ def _warnings(heading: str, texts: Iterable[str]) -> NoteGroup | None:
     return NoteGroup(heading, sentences, warning=True) if sentences else None
 
 
-def _weights(fit: Fit) -> NoteGroup | None:
+def _weights(fit: Estimates) -> NoteGroup | None:
     if fit.weighting is None:
         return None
     heading = "Weights" if fit.weighting.fixed is None else "Level-1 variance"
     return NoteGroup(heading, (fit.weighting.sentence,))
 
 
-def fit_warnings(fit: Fit) -> tuple[str, ...]:
+def fit_warnings(fit: Estimates) -> tuple[str, ...]:
     """Return the fit's warnings, the one about convergence with what to do."""
     if fit.converged:
         return tuple(fit.warnings)
@@ -64,7 +64,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-def _data(fit: Fit) -> tuple[str, ...]:
+def _data(fit: Estimates) -> tuple[str, ...]:
     design, moments = fit.design, fit.design.moments
     n = moments.n
     sentences = [
@@ -96,7 +96,7 @@ def _some(ids: np.ndarray) -> str:
     return text + (f" and {len(ids) - MOST_UNITS} more" if len(ids) > MOST_UNITS else "")
 
 
-def _estimation(fit: Fit) -> tuple[str, ...]:
+def _estimation(fit: Estimates) -> tuple[str, ...]:
     if fit.start is None and fit.weighted_kind not in ("", "frequency"):
         pseudo = "pseudo-" if fit.weighted_kind == "sampling" else ""
         return (f"Algorithm: exact. The tables are at the optimum of the {fit.method} {pseudo}likelihood.",)
@@ -133,7 +133,7 @@ def _estimation(fit: Fit) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _small_numbers(fit: Fit, rows: tuple[FixedRow, ...]) -> NoteGroup | None:
+def _small_numbers(fit: Estimates, rows: tuple[FixedRow, ...]) -> NoteGroup | None:
     """Name numbers that HLM's fixed decimals show with fewer than three figures."""
     small = [f"{row.gamma} {row.estimate:.6g} (s.e. {row.se:.6g})" for row in rows if 0 < row.se < 1e-4]
     tau = np.diag(fit.components.tau)

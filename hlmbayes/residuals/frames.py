@@ -19,8 +19,7 @@ from .quantities import data_of, row_residuals, unit_residuals
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..estimation.fit import Fit
-    from ..estimation.point import Point
+    from ..estimation.estimates import Estimates
 
 LONGEST = 8
 SUMMARIES = {
@@ -33,12 +32,12 @@ SUMMARIES = {
 }
 
 
-def residuals(fit: Fit, level: int, extra: str | Sequence[str] = ()) -> pd.DataFrame:
+def residuals(fit: Estimates, level: int, extra: str | Sequence[str] = ()) -> pd.DataFrame:
     """Return the level-2 or the level-1 residual file.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Estimates
     level : 1 or 2
     extra : str or sequence of str
         Variables to add, by name in any case: level-2 variables, and at level 1 level-1 variables too.
@@ -64,7 +63,7 @@ def residuals(fit: Fit, level: int, extra: str | Sequence[str] = ()) -> pd.DataF
     return level2_frame(fit, names) if level == 2 else level1_frame(fit, names)
 
 
-def level2_frame(fit: Fit, extra: Sequence[str] = ()) -> pd.DataFrame:
+def level2_frame(fit: Estimates, extra: Sequence[str] = ()) -> pd.DataFrame:
     """Return the level-2 residual file, see `residuals`; the columns are in HLM's order."""
     values, design = unit_residuals(fit), fit.design
     columns = _Columns(fit)
@@ -94,7 +93,7 @@ def level2_frame(fit: Fit, extra: Sequence[str] = ()) -> pd.DataFrame:
     return columns.frame()
 
 
-def level1_frame(fit: Fit, extra: Sequence[str] = ()) -> pd.DataFrame:
+def level1_frame(fit: Estimates, extra: Sequence[str] = ()) -> pd.DataFrame:
     """Return the level-1 residual file, see `residuals`."""
     data, rows = data_of(fit), row_residuals(fit)
     columns = _Columns(fit)
@@ -118,7 +117,7 @@ def level1_frame(fit: Fit, extra: Sequence[str] = ()) -> pd.DataFrame:
 class _Columns:
     """Columns under unique names of at most eight letters where they are HLM's, with their labels."""
 
-    def __init__(self, fit: Fit) -> None:
+    def __init__(self, fit: Estimates) -> None:
         self.labels_of_data = {} if fit.data is None else fit.data.labels
         self.columns: dict[str, np.ndarray] = {}
         self.labels: dict[str, str] = {}
@@ -149,13 +148,13 @@ def unique_name(name: str, taken: Iterable[str], longest: int | None = None) -> 
     return candidate
 
 
-def stem(fit: Fit, p: int) -> str:
+def stem(fit: Estimates, p: int) -> str:
     """Return six letters for level-1 coefficient p: "intrcp", or of its variable."""
     variable = fit.model.coefficients[p].predictor.variable
     return "intrcp" if variable is None else variable.lower()[: LONGEST - 2]
 
 
-def coefficient_title(fit: Fit, p: int) -> str:
+def coefficient_title(fit: Estimates, p: int) -> str:
     """Return what HLM calls level-1 coefficient p: "INTRCPT1" or "SES slope"."""
     variable = fit.model.coefficients[p].predictor.variable
     return "INTRCPT1" if variable is None else f"{variable.upper()} slope"
@@ -173,7 +172,7 @@ def _wanted(inside: Iterable[str], extra: Sequence[str], known: Sequence[str]) -
     return [spelled.get(name, name) for name in names]
 
 
-def level2_names(fit: Point) -> list[str]:
+def level2_names(fit: Estimates) -> list[str]:
     """Return the names of the level-2 variables at hand, those of one-source data included."""
     data = fit.data
     if data is None:
@@ -192,7 +191,7 @@ def _is_level2(data: Any, name: str) -> bool:
         return False
 
 
-def level2_values(fit: Point, name: str) -> np.ndarray:
+def level2_values(fit: Estimates, name: str) -> np.ndarray:
     """Return a level-2 variable, (J,), in the order of the fit's units; missing values stay missing.
 
     Raises

@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OutputError
-from ..estimation.hlm_path import to_standard
 from ..inference.hlm_tables import unit_scores
+from ..likelihood.system import to_standard
 from .quantities import refuse_repeated
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..estimation.fit import Fit
-    from ..estimation.point import Point
+    from ..estimation.estimates import Estimates
 
 CARRIED = (
     1e-9  # share of its information an effect keeps without the unit: below it the unit alone carries it
@@ -52,7 +51,7 @@ class Influence:
     leverage: np.ndarray
 
 
-def leave_one_out(fit: Point) -> Influence:
+def leave_one_out(fit: Estimates) -> Influence:
     """Compute the influence of every unit at the fit's tau and sigma2.
 
     Raises
@@ -85,7 +84,7 @@ def leave_one_out(fit: Point) -> Influence:
     return Influence(change, cook, leverage)
 
 
-def _information(fit: Point, x: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:
+def _information(fit: Estimates, x: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:
     """Give x'(D*'V^-1 D*)x, shape (units, F, F), for x (units, p, F) and K (units, q, q)."""
     dd = fit.design.standard_dd[:, :, part].transpose(2, 0, 1)
     zd = dd[:, : fit.design.n_random]
@@ -93,7 +92,7 @@ def _information(fit: Point, x: np.ndarray, k: np.ndarray, part: slice) -> np.nd
     return np.asarray(x.transpose(0, 2, 1) @ dvd @ x)
 
 
-def influence(fit: Fit) -> pd.DataFrame:
+def influence(fit: Estimates) -> pd.DataFrame:
     """Tabulate the influence of each unit; one row a unit, indexed by its id.
 
     Columns: nj; cook, Cook's distance; leverage; for every fixed effect its change when the unit is left

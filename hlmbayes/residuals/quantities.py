@@ -15,14 +15,15 @@ import numpy as np
 from scipy.special import chdtri
 
 from ..errors import OutputError
-from ..estimation.hlm_path import to_standard
 from ..inference.hlm_tables import residuals_u
-from ..inference.least_squares import unweighted_design
+from ..laws.law import Need, refuse
 from ..likelihood.design import RANK_TOLERANCE, Design
+from ..likelihood.rows import analysed_rows, level1_values, outcome_values
+from ..likelihood.system import to_standard
 
 if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
-    from ..estimation.point import Point
+    from ..estimation.estimates import Estimates
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to its outcome's: below it no digit is left
 SINGULAR = 1e-12  # a direction of tau / sigma2 (columns of Z of unit mean square) below this is zero
@@ -92,7 +93,7 @@ class RowResiduals:
     sigma: np.ndarray
 
 
-def unit_residuals(fit: Point) -> UnitResiduals:
+def unit_residuals(fit: Estimates) -> UnitResiduals:
     """Compute the level-2 residual quantities of every unit, from the moments alone.
 
     Raises
@@ -109,7 +110,7 @@ def unit_residuals(fit: Point) -> UnitResiduals:
         )
     gamma, q = fit.gamma_free, design.n_random
     de, _ = design.standard_residual(gamma)
-    plain = design if fit.variance_model is None else unweighted_design(fit)
+    plain = fit.law.of_own_regressions(design)
     mdist, rank = mahalanobis(fit, de[:, :q])
     fitted = design.level1_coefficients(gamma)
     inside = within_products(design, fitted)
@@ -123,7 +124,7 @@ def unit_residuals(fit: Point) -> UnitResiduals:
     )  # fmt: skip
 
 
-def refuse_repeated(fit: Point) -> None:
+def refuse_repeated(fit: Estimates) -> None:
     """Raise where a record stands for several: residuals, distances and influence are those of one.
 
     Precision weights and known variances are no such weights: they say how well an outcome is known.
@@ -133,25 +134,19 @@ def refuse_repeated(fit: Point) -> None:
     OutputError
         Sampling weights or frequencies.
     """
-    kind = "" if fit.weighting is None else fit.weighting.kind
-    if kind in ("sampling", "frequency"):
-        what = "sampling weights" if kind == "sampling" else "frequencies"
-        raise OutputError(
-            f"residual files, their figures and checks are not available for a fit with {what}: fit the "
-            "model without them to look at residuals"
-        )
+    refuse("a residual file, figure or check", fit.counting.lacks, Need.SINGLE_ROWS, error=OutputError)
 
 
-def shrinkage(fit: Point) -> np.ndarray:
+def shrinkage(fit: Estimates) -> np.ndarray:
     """Give K = Theta (I + Z'Z Theta)^-1, Theta = tau / sigma2: u* = K Z'e, posterior variance sigma2 K.
 
     Shape (J, q, q); defined for singular tau and for units of any rank.
     """
     basis, theta = fit.design.z_basis, to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
-    return basis @ fit.design.shrinkage(theta) @ basis.T
+    return np.asarray(basis @ fit.design.shrinkage(theta) @ basis.T)
 
 
-def mahalanobis(fit: Point, de: np.ndarray) -> tuple[np.ndarray, int]:
+def mahalanobis(fit: Estimates, de: np.ndarray) -> tuple[np.ndarray, int]:
     """Give u*' D^- u*, shape (J,), with D = tau - posterior variance = tau Z'V^-1 Z tau, and the rank of tau.
 
     D is the dispersion of u* when gamma is known (Raudenbush & Bryk 2002, ch. 9). Where tau or the unit's
@@ -161,7 +156,7 @@ def mahalanobis(fit: Point, de: np.ndarray) -> tuple[np.ndarray, int]:
 
     Parameters
     ----------
-    fit : Point
+    fit : Estimates
     de : ndarray, shape (J, q)
         Z*'(y - X gamma), Z* = Z B, B the `z_basis` of the design.
     """
@@ -199,24 +194,20 @@ def expected_chi2(mdist: np.ndarray, df: int) -> np.ndarray:
     return np.asarray(chdtri(df, 1.0 - (rank - 0.5) / len(mdist)))
 
 
-def _column(design: Design, variable: str) -> int:
-    return [name.lower() for name in design.moments.columns].index(variable.lower())
-
-
 def outcome_squares(design: Design) -> np.ndarray:
     """Give each unit's sum of squares of the outcome about its unit mean, shape (J,)."""
-    y = _column(design, design.model.outcome)
+    y = design.moments.column(design.model.outcome)
     return design.moments.sscp[:, y, y]
 
 
 def within_products(design: Design, b: np.ndarray) -> np.ndarray:
     """Give each unit's sum of squares of y - D b about its unit mean, (J,), for b of shape (J, p)."""
     v = np.zeros((design.n_units, len(design.moments.columns)))
-    v[:, _column(design, design.model.outcome)] = 1.0
+    v[:, design.moments.column(design.model.outcome)] = 1.0
     for k, coefficient in enumerate(design.model.coefficients):
         if coefficient.predictor.variable is not None:
-            v[:, _column(design, coefficient.predictor.variable)] -= b[:, k]
-    return np.maximum(np.einsum("ja,jab,jb->j", v, design.moments.sscp, v, optimize=True), 0.0)
+            v[:, design.moments.column(coefficient.predictor.variable)] -= b[:, k]
+    return np.asarray(np.maximum(np.einsum("ja,jab,jb->j", v, design.moments.sscp, v, optimize=True), 0.0))
 
 
 def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np.ndarray:
@@ -230,12 +221,12 @@ def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np
 # --- level 1 --------------------------------------------------------------------------------------
 
 
-def row_residuals(fit: Point, b: np.ndarray | None = None) -> RowResiduals:
+def row_residuals(fit: Estimates, b: np.ndarray | None = None) -> RowResiduals:
     """Compute level-1 residuals r = y - D b*, b* the coefficients of the row's unit.
 
     Parameters
     ----------
-    fit : Point
+    fit : Estimates
     b : ndarray, shape (J, p), optional
         The level-1 coefficients; the EB coefficients by default.
 
@@ -246,22 +237,18 @@ def row_residuals(fit: Point, b: np.ndarray | None = None) -> RowResiduals:
     """
     refuse_repeated(fit)
     data, design = data_of(fit), fit.design
-    names = design.moments.columns
-    if fit.weighting is not None and fit.weighting.level1 is not None:
-        names = (*names, fit.weighting.level1)
-    mask, _ = data.complete_rows(names)
-    row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
-    unit = np.searchsorted(design.unit_ids, data.unit_ids[data.unit[row]])
+    row, unit = analysed_rows(design, data, fit.law.columns)
     if b is None:
         b = eb_coefficients(fit)
     fitted = np.zeros(len(row))
     for k in range(len(design.model.coefficients)):
         fitted += b[unit, k] * level1_values(design, data, k, row, unit)
-    y = np.asarray(data.level1_column(design.model.outcome), dtype=float)[row]
-    return RowResiduals(row, unit, fitted, y - fitted, row_sigma(fit, data, row, unit))
+    y, sigma2 = outcome_values(design, data, row), fit.entering.sigma2
+    sigma = fit.law.row_sigma(design, data, row, unit, sigma2)
+    return RowResiduals(row, unit, fitted, y - fitted, sigma)
 
 
-def eb_coefficients(fit: Point) -> np.ndarray:
+def eb_coefficients(fit: Estimates) -> np.ndarray:
     """Give the EB level-1 coefficients W gamma + u*, shape (J, p); u* = 0 where a coefficient has no u."""
     design = fit.design
     b = design.level1_coefficients(fit.gamma_free)
@@ -270,7 +257,7 @@ def eb_coefficients(fit: Point) -> np.ndarray:
     return b
 
 
-def data_of(fit: Point) -> TwoLevelData:
+def data_of(fit: Estimates) -> TwoLevelData:
     """Give the rows a fit was made from.
 
     Raises
@@ -284,37 +271,3 @@ def data_of(fit: Point) -> TwoLevelData:
             "themselves to get level-1 residuals"
         )
     return fit.data
-
-
-def level1_values(
-    design: Design, data: TwoLevelData, k: int, row: np.ndarray, unit: np.ndarray
-) -> np.ndarray:
-    """Give column k of D, centred as the model says, on the given rows."""
-    predictor = design.model.coefficients[k].predictor
-    if predictor.variable is None:
-        return np.ones(len(row))
-    x = np.asarray(data.level1_column(predictor.variable), dtype=float)[row]
-    if predictor.centering == "group":
-        return x - design.moments.mean[unit, _column(design, predictor.variable)]
-    if predictor.centering == "grand":
-        return x - design.centers[predictor.variable.lower()]
-    return x
-
-
-def row_sigma(fit: Point, data: TwoLevelData, row: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Give the level-1 standard deviation of each row: one number, exp(c'alpha / 2), or as known."""
-    variance_model = fit.variance_model
-    sigma = np.full(len(row), np.sqrt(fit.entering.sigma2))
-    if fit.weighting is not None and fit.weighting.level1 is not None:
-        known = np.sqrt(np.asarray(data.level1_column(fit.weighting.level1), dtype=float)[row])
-        return sigma * known if fit.weighting.kind == "variance known" else sigma / known
-    if variance_model is None:
-        return sigma
-    log_variance = np.full(len(row), float(variance_model.alpha[0]))
-    for name, alpha in zip(variance_model.variables, variance_model.alpha[1:], strict=True):
-        if data.is_level2(name):
-            values = {k.lower(): v for k, v in fit.design.moments.level2.items()}[name.lower()][unit]
-        else:
-            values = np.asarray(data.level1_column(name), dtype=float)[row]
-        log_variance += alpha * values
-    return np.exp(0.5 * log_variance)

@@ -17,7 +17,7 @@ from ..report.collect import chi_square, shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from ..hlm_files.command_options import Options
 
 
@@ -32,7 +32,7 @@ class Asked:
     warnings: tuple[str, ...] = ()
 
 
-def asked_tests(fit: Fit, options: Options) -> Asked:
+def asked_tests(fit: Estimates, options: Options) -> Asked:
     """Do the tests of ``hypoth:``/``gammaN:``, ``deviance:``/``df:`` and ``homvar:``."""
     sentences: list[str] = []
     warnings: list[str] = []
@@ -61,7 +61,7 @@ def asked_tests(fit: Fit, options: Options) -> Asked:
     return Asked(tuple(hypotheses), comparison, homogeneous, notes, tuple(warnings))
 
 
-def hypothesis(fit: Fit, rows: Sequence[Sequence[float]], sentences: list[str]) -> Hypothesis:
+def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[str]) -> Hypothesis:
     """Test one hypothesis, each row of which has one number for every gamma of the model."""
     matrix = np.array(rows, dtype=float)
     test = fit.wald(matrix, robust=True)
@@ -76,7 +76,7 @@ def hypothesis(fit: Fit, rows: Sequence[Sequence[float]], sentences: list[str]) 
     )
 
 
-def compared(fit: Fit, options: Options, sentences: list[str], warnings: list[str]) -> ChiSquare:
+def compared(fit: Estimates, options: Options, sentences: list[str], warnings: list[str]) -> ChiSquare:
     """Compare with the model whose deviance and number of parameters the command file has."""
     stored, count = float(options.deviance or 0.0), int(options.df or 0)
     test = compare_stored(fit, stored, count, hlms_constant=True)
@@ -97,7 +97,7 @@ def compared(fit: Fit, options: Options, sentences: list[str], warnings: list[st
     return chi_square(float(test.chi2), float(test.df), fit)
 
 
-def homogeneity(fit: Fit, sentences: list[str]) -> ChiSquare:
+def homogeneity(fit: Estimates, sentences: list[str]) -> ChiSquare:
     """Test that all units have one level-1 variance."""
     test = fit.homogeneity()
     sentences.append(

@@ -15,8 +15,8 @@ from ..hlm_files.mdm_template import DataSource
 
 if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
-    from ..equations.model import Model
-    from ..estimation.fit import Fit
+    from ..equations.model import TwoLevelModel
+    from ..estimation.estimates import Estimates
     from ..many_fits.pooled_fit import PooledFit
     from ..many_fits.rubin import PooledTest
     from ..report.tables import NoteGroup, Tables
@@ -34,7 +34,7 @@ class Job:
     ``folder`` is that of the command file, None for equations.
     """
 
-    model: Model
+    model: TwoLevelModel
     options: Options
     source: DataSource
     name: str
@@ -104,9 +104,9 @@ def job_from_equations(
     id: str | None = None,
 ) -> Job:
     """Make a job of equations and data files."""
-    from ..equations.model import Model
+    from ..equations.model import TwoLevelModel
 
-    model = Model(text)
+    model = TwoLevelModel(text)
     if level1 is None:
         raise CommandFileError(
             "equations do not say where the data are: add --level1 FILE, --level2 FILE if the level-2 "
@@ -147,7 +147,7 @@ def _with_short_names(job: Job, data: TwoLevelData) -> TwoLevelData:
     return with_short_names(data, level1, level2)
 
 
-def fit_job(job: Job, data: TwoLevelData, algorithm: str = "hlm") -> Fit:
+def fit_job(job: Job, data: TwoLevelData, algorithm: str = "hlm") -> Estimates:
     """Estimate the job's model as its options say."""
     from ..estimation.estimate import fit
 
@@ -256,7 +256,9 @@ def not_pooled(job: Job) -> list[str]:
     return sentences
 
 
-def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple[str, ...] = ()) -> Tables:
+def job_tables(
+    job: Job, fit: Estimates, *, output: str | None = None, warnings: tuple[str, ...] = ()
+) -> Tables:
     """Return the tables of a fitted job, its tests included."""
     from ..report import report_tables
     from .asked import asked_tests
@@ -281,7 +283,7 @@ def job_tables(job: Job, fit: Fit, *, output: str | None = None, warnings: tuple
     )
 
 
-def _went_on(options: Options, fit: Fit) -> tuple[NoteGroup, ...]:
+def _went_on(options: Options, fit: Estimates) -> tuple[NoteGroup, ...]:
     """Say that there were more iterations than the header has for their maximum."""
     from ..report.tables import NoteGroup
 

@@ -12,7 +12,7 @@ from ..errors import HLMError, OutputError
 from ..hlm_files.command_options import Options, ResidualFile
 
 if TYPE_CHECKING:
-    from ..estimation.fit import Fit
+    from ..estimation.estimates import Estimates
     from .jobs import Job
 
 
@@ -124,7 +124,7 @@ def check_folder(folder: str) -> None:
 
 
 def write_residual_files(
-    fit: Fit, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
+    fit: Estimates, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the residual files; say what is where, and which could not be had, a sentence each.
 
@@ -154,7 +154,7 @@ def write_residual_files(
     return tuple(said), tuple(failed)
 
 
-def write_figures(fit: Fit, folder: str, say: Callable[[str], None] | None = None) -> tuple[Path, ...]:
+def write_figures(fit: Estimates, folder: str, say: Callable[[str], None] | None = None) -> tuple[Path, ...]:
     """Draw every figure that fits the model into a folder, which is made if need be.
 
     ``say`` is told which are left out, and why.

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import OutputError, SamplingError
-from ..estimation.heterogeneous import Groups
 from ..labelled import coordinates, text_or_numbers
 from ..likelihood.orthonormal import Products
+from ..likelihood.row_groups import Groups
 from ..unit_moments.record import Moments
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from ..density.marginal import value_and_gradient
 from ..density.prior_density import correlation_shapes
 from ..density.target import Target
 from ..errors import EstimationError
-from ..estimation.estimate import refuse_no_level1_variance
-from ..estimation.hlm_path import to_data
+from ..estimation.exact import refuse_no_level1_variance
 from ..estimation.newton import Point, minimise
 from ..estimation.optimum import evaluation, has_level1_variance, optimum
 from ..likelihood.criterion import profiled_sigma2
+from ..likelihood.system import to_data
 
 KHAT_LIMIT = 0.5
 DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units
@@ -159,7 +159,7 @@ def hessian_at(target: Target, phi: np.ndarray) -> np.ndarray:
         for h in steps
     ]
     hessian = np.array(rows)
-    return 0.5 * (hessian + hessian.T)
+    return np.asarray(0.5 * (hessian + hessian.T))
 
 
 def weigh(target: Target, proposal: Proposal, phi: np.ndarray) -> Weighted:
@@ -232,4 +232,4 @@ def resample(log_weight: np.ndarray, draws: int, rng: np.random.Generator) -> np
     """
     cumulative = np.cumsum(np.exp(log_weight - log_weight.max()))
     positions = (rng.random() + np.arange(draws)) / draws * cumulative[-1]
-    return np.minimum(np.searchsorted(cumulative, positions), len(cumulative) - 1)
+    return np.asarray(np.minimum(np.searchsorted(cumulative, positions), len(cumulative) - 1))

@@ -14,7 +14,7 @@ import numpy as np
 from ..density.conditional import Effects
 from ..density.coordinates import pack_many
 from ..density.target import Target, target_for
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..priors.priors import Priors
 from ..unit_moments.record import Moments
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 ON_ROWS = "nuts on rows"  # the sampler's name
 
 
-def sample_rows(model: Model, data: Any, priors: Priors, settings: Settings) -> tuple[Target, xr.DataTree]:
+def sample_rows(
+    model: TwoLevelModel, data: Any, priors: Priors, settings: Settings
+) -> tuple[Target, xr.DataTree]:
     """Sample the non-centred model on rows; give its density, u and gamma integrated out, and the draws.
 
     Raises

@@ -21,22 +21,24 @@ from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_fun
 from ..density.marginal import fixed_gamma
 from ..density.prior_density import correlation_shapes
 from ..density.target import Target, build_target
-from ..equations.model import Model
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
+from ..likelihood.rows import Rows, rows_of
 from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseGamma, SdPrior
 from ..priors.priors import Priors, posterior_design, resolve
 from ..priors.resolved import AlphaPrior, ResolvedPriors, SigmaPrior
-from ..residuals.rows import Rows, rows_of
 from ..unit_moments.record import Moments
 from .container import coords
 
 
-def build(model: Model, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
+def build(
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True
+) -> pm.Model:
     """Give the model as a PyMC model.
 
     Parameters
     ----------
-    model : Model
+    model : TwoLevelModel
     data : TwoLevelData or Moments
     priors : Priors, optional
     marginal : bool

@@ -28,7 +28,7 @@ from .engine_sources import engine_errors, open_source
 from .record import Moments, moments_of
 
 if TYPE_CHECKING:
-    from ..equations.model import Model
+    from ..equations.model import TwoLevelModel
 
 LARGEST_OFFSET = 1e3  # squared distance of a unit's mean from c, in units of the variance inside units
 SAMPLE = 1000  # rows whose mean is c
@@ -39,7 +39,7 @@ def moments(
     level2_source: Any = None,
     *,
     id: str | tuple[str, str] | None = None,
-    model: Model | None = None,
+    model: TwoLevelModel | None = None,
     columns: str | Sequence[str] | None = None,
     level2: str | Sequence[str] | None = None,
     engine: str | None = None,
@@ -56,7 +56,7 @@ def moments(
         inside every unit.
     id : str or (str, str), optional
         Name of the id column, or its names in ``source`` and ``level2_source``; "id" by default.
-    model : Model, optional
+    model : TwoLevelModel, optional
         Take the columns this model needs.
     columns : str or sequence of str, optional
         Level-1 columns, the outcome among them; more than ``model`` needs, or instead of it.
@@ -103,7 +103,7 @@ def moments(
         return _join_level2(aggregate(frame, id1, level1, ()), level2_source, (id1, id2), second)
 
 
-def _level2_of(model: Model) -> list[str]:
+def _level2_of(model: TwoLevelModel) -> list[str]:
     """List the level-2 variables of a model; those of log(sigma2) must be of level 2 for moments to do."""
     of_variance = model.log_sigma2.variables if model.log_sigma2 else ()
     return [*model.level2_variables, *of_variance]

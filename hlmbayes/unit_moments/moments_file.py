@@ -110,7 +110,7 @@ def _from_table(table: pa.Table, head: dict[str, Any]) -> Moments:
     def column(name: str) -> np.ndarray:
         if name not in table.column_names:
             raise KeyError(f"the column {name} is missing")
-        return table.column(name).to_numpy()
+        return np.asarray(table.column(name).to_numpy())
 
     columns = tuple(head["columns"])
     J, p = table.num_rows, len(columns)

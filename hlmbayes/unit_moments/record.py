@@ -85,6 +85,23 @@ class Moments:
         """Number of level-2 units, J."""
         return len(self.unit_ids)
 
+    def column(self, name: str, what: str = "the level-1 variable") -> int:
+        """Give the place of a level-1 column, whatever the case of its name.
+
+        Raises
+        ------
+        DataError
+            It is not among the columns; ``what`` says what it is to be.
+        """
+        for k, column in enumerate(self.columns):
+            if column.lower() == name.lower():
+                return k
+        raise DataError(f"{what} {name} is not among the level-1 columns: {', '.join(self.columns)}")
+
+    def level2_values(self, name: str) -> np.ndarray:
+        """Give a level-2 variable, (J,), whatever the case of its name."""
+        return self.level2[next(known for known in self.level2 if known.lower() == name.lower())]
+
     def __add__(self, other: object) -> Moments:
         """Merge with the moments of other rows: see `merge`."""
         return merge((self, other)) if isinstance(other, Moments) else NotImplemented

@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 
 import hlmbayes as hlm
-from hlmbayes.estimation.hlm_path import data_scale, to_standard
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.likelihood.criterion import criterion
-from hlmbayes.likelihood.design import build_design
 from hlmbayes.likelihood.evaluate import evaluate, standardise
+from hlmbayes.likelihood.system import data_scale, to_standard
 from tests.bench import cases
 
 HERE = Path(__file__).parent

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hlmbayes.equations.model import Model
-from hlmbayes.estimation.fit import Fit
+from hlmbayes import Fit, Model
 from hlmbayes.inference.hlm_tables import fixed_effects, variance_components
 from hlmbayes.inference.profile import (
     Chart,

@@ -16,6 +16,7 @@ import pytest
 
 from hlmbayes import __version__, datasets
 from hlmbayes.cli import command as cli
+from hlmbayes.cli.console import put
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
@@ -532,7 +533,7 @@ def test_running_a_model_takes_less_than_a_second() -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
-    assert min(seconds() for _ in range(5)) < 1.0
+    assert any(seconds() < 1.0 for _ in range(5))
 
 
 @pytest.mark.parametrize("output", [[], ["--json", "-"]])
@@ -553,7 +554,7 @@ def test_names_with_any_letters_can_be_printed_anywhere(tmp_path: Path, output: 
 def test_put_writes_text_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(sys, "stdout", screen)
-    cli.put("-", "β\n")
+    put("-", "β\n")
     assert screen.getvalue() == "β\n"
-    cli.put(str(tmp_path / "x"), "β\n")
+    put(str(tmp_path / "x"), "β\n")
     assert (tmp_path / "x").read_bytes() == "β\n".encode()

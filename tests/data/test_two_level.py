@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import numpy as np
 import pandas as pd
@@ -127,7 +128,7 @@ IDS = {
 @pytest.mark.parametrize("with_pandas", [True, False])
 def test_every_kind_of_id_gives_sorted_units(kind, times, with_pandas, monkeypatch):
     if not with_pandas:
-        monkeypatch.delitem(units.sys.modules, "pandas")
+        monkeypatch.delitem(sys.modules, "pandas")
     ids = np.repeat(np.asarray(IDS[kind]), times)
     unit, unit_ids = units.index_rows(ids, "id", "the data")
     assert unit.dtype == np.intp

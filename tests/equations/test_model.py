@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hlmbayes.equations.model import Coefficient, Gamma, LogSigma2, Model, Predictor
+from hlmbayes import Model
+from hlmbayes.equations.model import Coefficient, Gamma, LogSigma2, Predictor
 from hlmbayes.errors import EquationError
 
 TABLES = json.loads((Path(__file__).parents[1] / "oracles" / "hlm608_tables.json").read_text())
@@ -418,7 +419,7 @@ def models(draw: st.DrawFn) -> Model:
     predictors = [*([Predictor(None)] if draw(st.booleans()) else []), *slopes]
     coefficients = []
     for q, predictor in enumerate(predictors):
-        chosen = [None, *ws] if draw(st.booleans()) else draw(st.sampled_from([[], ws[:1], [None]]))
+        chosen: Any = [None, *ws] if draw(st.booleans()) else draw(st.sampled_from([[], ws[:1], [None]]))
         index = 0 if predictor.variable is None else q + 1
         gammas = [
             Gamma(
@@ -605,7 +606,8 @@ def test_bayesian_methods_hand_the_model_on(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "hlmbayes.front.posterior", engine)
     model = Model(MODEL4)
     assert model.pymc("data", "priors") == ("build", (model, "data", "priors"), {"marginal": True})
-    name, handed, options = model.sample("data", seed=1, draws=500)
+    drawn: Any = model.sample("data", seed=1, draws=500)
+    name, handed, options = drawn
     assert (name, handed) == ("sample", (model, "data"))
     assert options["seed"] == 1
     assert options["draws"] == 500

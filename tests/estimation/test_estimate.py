@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hlmbayes as hlm
+from hlmbayes import Model
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
 from hlmbayes.errors import DataError, EquationError, EstimationError
 from hlmbayes.estimation.estimate import moments_for
 from tests.dense import dense

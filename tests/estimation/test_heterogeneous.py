@@ -10,19 +10,15 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.estimation.heterogeneous import (
-    alpha_score,
-    expected_squares,
-    groups_of,
-    information,
-    weighted_design,
-)
+from hlmbayes.estimation.estimates import Iteration
+from hlmbayes.estimation.heterogeneous import alpha_score, expected_squares, information
 from hlmbayes.estimation.heterogeneous_fit import joint_step
-from hlmbayes.estimation.hlm_path import Iteration, to_standard
 from hlmbayes.likelihood.evaluate import evaluate, standardise
+from hlmbayes.likelihood.row_groups import groups_of, weighted_design
+from hlmbayes.likelihood.system import to_standard
 from tests.dense import dense
 from tests.small import MODELS, small
 
@@ -161,7 +157,7 @@ def test_the_score_of_alpha_equals_finite_differences(spec: str, reml: bool) -> 
 
 def _with(design, m: Model, data):
     """The homogeneous design under the model that has the variance equation."""
-    from hlmbayes.likelihood.design import build_design
+    from hlmbayes.likelihood.build_design import build_design
 
     return build_design(m, moments_for(m, data))
 

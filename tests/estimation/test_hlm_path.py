@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.equations.model import Model
+from hlmbayes import Fit, Model
 from hlmbayes.errors import EstimationError
-from hlmbayes.estimation.fit import Fit
-from hlmbayes.estimation.hlm_path import positive_definite, starting_values, unit_ols
+from hlmbayes.estimation.hlm_path import positive_definite, starting_values
+from hlmbayes.likelihood.own_regressions import unit_ols
 from tests.dense import dense
 from tests.small import model, small
 

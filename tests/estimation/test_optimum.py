@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hlmbayes import Model
 from hlmbayes.data.two_level import TwoLevelData, read
-from hlmbayes.equations.model import Model
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation import optimum as module
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.estimation.optimum import optimum
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.likelihood.evaluate import standardise
 from tests import exact
 from tests.dense import dense

@@ -24,8 +24,8 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.estimation.fit import Fit
-from hlmbayes.estimation.hlm_path import unit_ols
+from hlmbayes import Fit
+from hlmbayes.likelihood.own_regressions import unit_ols
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 PRINTED = json.loads((ORACLES / "hlm_listings.json").read_text())
@@ -82,7 +82,7 @@ def wages() -> hlm.TwoLevelData:
 
 def alcohol() -> hlm.TwoLevelData:
     squares = csv("alcohol")
-    return waves(np.sqrt(squares).assign(id=squares["id"]), [0.0, 1.0, 2.0], ("age_14", "alcuse"))
+    return waves(squares.apply(np.sqrt).assign(id=squares["id"]), [0.0, 1.0, 2.0], ("age_14", "alcuse"))
 
 
 DATA = {

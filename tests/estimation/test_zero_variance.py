@@ -8,7 +8,7 @@ import pytest
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.estimation.optimum import trapezoid
 from hlmbayes.estimation.zero_variance import describe_boundary
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.likelihood.evaluate import evaluate, standardise
 from tests.small import model, small
 

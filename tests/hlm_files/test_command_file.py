@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hlmbayes
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import CommandFileError, HLMError
 from hlmbayes.hlm_files import command_file
 from hlmbayes.hlm_files.command_file import DataSource, Options, ResidualFile, parse, to_text

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hlmbayes import Model
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
 from hlmbayes.errors import EstimationError, HypothesisError
 from hlmbayes.inference.bootstrap import Simulator, bootstrap, estimate
 from tests.dense import dense, x_blocks

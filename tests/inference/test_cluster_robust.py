@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from hlmbayes.equations.model import Model
+from hlmbayes import Fit, Model
 from hlmbayes.errors import HypothesisError
-from hlmbayes.estimation.fit import Fit
 from hlmbayes.inference.cluster_robust import cr2, hotelling_df
 from tests.dense import Dense, dense
 from tests.inference.test_small_sample import ORACLES, case_data

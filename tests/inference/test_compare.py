@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hlmbayes import datasets
-from hlmbayes.equations.model import Model
+from hlmbayes import Fit, Model, datasets
 from hlmbayes.errors import HypothesisError
-from hlmbayes.estimation.fit import Fit
 from hlmbayes.inference.boundary import boundary_p_value, cone_lengths, tail
 from tests.small import Small, small
 
@@ -261,9 +259,10 @@ def test_bootstrap_of_a_deviance_refits_both_models() -> None:
     n = 19
     test = general.compare(simple, bootstrap=n, seed=3)
     # the same seed by hand: rows are not needed, designs are drawn for the general model's columns
-    from hlmbayes.estimation.hlm_path import hlm_loglik, to_standard
+    from hlmbayes.estimation.hlm_path import hlm_loglik
     from hlmbayes.inference.bootstrap import Simulator, about_ols, estimate
     from hlmbayes.likelihood.evaluate import evaluate, standardise
+    from hlmbayes.likelihood.system import to_standard
 
     simulate, rng, above = (
         Simulator(general.design, simple.components.tau, simple.sigma2, simple.design.random),

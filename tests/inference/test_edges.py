@@ -7,9 +7,8 @@ import contextlib
 import numpy as np
 import pytest
 
-from hlmbayes.equations.model import Model
+from hlmbayes import Fit, Model
 from hlmbayes.errors import HLMError
-from hlmbayes.estimation.fit import Fit
 from tests.small import small
 
 TEXTS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hlmbayes import Model
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
 from hlmbayes.inference.hlm_tables import (
     components_covariance,
     components_information,

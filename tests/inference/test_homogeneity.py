@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hlmbayes import datasets
+from hlmbayes import Model, datasets
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.homogeneity import unit_residuals
 from tests.dense import dense
@@ -36,14 +35,14 @@ def test_statistics_equal_their_formulas() -> None:
     source, m = small(52, n_units=15, sd=1.5), model("slopes")
     fit = m.fit(source.data())
     rows = dense(m, source.columns, source.unit, source.level2)
-    s2, f = [], []
+    squares, freedom = [], []
     for j in range(15):
         at = rows.unit == j
         if at.sum() > 2:
             r = rows.y[at] - rows.Z[at] @ np.linalg.lstsq(rows.Z[at], rows.y[at])[0]
-            s2.append(r @ r / (at.sum() - 2))
-            f.append(at.sum() - 2.0)
-    s2, f = np.array(s2), np.array(f)
+            squares.append(r @ r / (at.sum() - 2))
+            freedom.append(at.sum() - 2.0)
+    s2, f = np.array(squares), np.array(freedom)
     middle = np.sum(f * np.log(s2)) / f.sum()
     expected = np.sum((np.log(s2) - middle) ** 2 / (2 / f))
     test = fit.homogeneity()

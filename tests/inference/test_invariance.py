@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes import Fit
 from hlmbayes.diagnostics.predictions import predict
-from hlmbayes.estimation.fit import Fit
 from hlmbayes.inference.least_squares import least_squares
 
 RNG = np.random.default_rng(0)

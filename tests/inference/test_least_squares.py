@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hlmbayes import datasets
-from hlmbayes.equations.model import Model
+from hlmbayes import Model, datasets
 from hlmbayes.estimation.estimate import fit
 from hlmbayes.inference.least_squares import (
     least_squares,

@@ -11,7 +11,7 @@ import pytest
 from scipy import optimize, stats
 
 import hlmbayes as hlm
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.inference.profile import Interval, intervals
 from tests.dense import dense
@@ -112,7 +112,7 @@ def test_three_random_coefficients_by_brute_force() -> None:
             assert held(a, b, value) == pytest.approx(cut, abs=5e-3)
 
 
-@pytest.mark.parametrize("seed", [40, 57])
+@pytest.mark.parametrize("seed", [40, pytest.param(57, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", list(MODELS))
 def test_intervals_hold_their_estimates_on_the_boundary_too(name: str, seed: int) -> None:
     fit = model(name).fit(small(seed, n_units=20, sd=0.0).data())

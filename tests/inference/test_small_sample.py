@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from hlmbayes import datasets
+from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.two_level import TwoLevelData, read
-from hlmbayes.equations.model import Model
 from hlmbayes.errors import HypothesisError
-from hlmbayes.estimation.fit import Fit
 from hlmbayes.inference.small_sample import (
     _inverse_information,
     kenward_roger,

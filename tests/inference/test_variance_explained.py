@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from hlmbayes import datasets
+from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.weights import Weights
-from hlmbayes.equations.model import Model
 from hlmbayes.errors import HypothesisError
-from hlmbayes.estimation.fit import Fit
 from hlmbayes.inference.hlm_tables import components_covariance
 from tests.dense import dense
 from tests.small import model, small

@@ -7,7 +7,7 @@ import pytest
 
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.estimation.hlm_path import data_scale, to_data, to_standard
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.likelihood.criterion import (
     criterion,
     em_step,
@@ -15,8 +15,9 @@ from hlmbayes.likelihood.criterion import (
     observed_information,
     symmetric_basis,
 )
-from hlmbayes.likelihood.design import Design, build_design
+from hlmbayes.likelihood.design import Design
 from hlmbayes.likelihood.evaluate import System, evaluate, standardise
+from hlmbayes.likelihood.system import data_scale, to_data, to_standard
 from tests.dense import Dense, dense
 from tests.small import MODELS, Small, model, small
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hlmbayes import Fit, Model
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.estimation.fit import Fit
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from tests import exact
 from tests.small import MODELS, model, small
 
@@ -37,9 +36,8 @@ def test_the_deviance_is_exact_however_large_tau_is(spread: float, method: str, 
     source.columns = columns
     fit = Model(text).fit(source.data(), method=method)
     assert fit.converged
-    expected = exact.deviance(
-        *rows_of(fit, columns, unit), unit, fit.components.tau, fit.sigma2, method == "REML"
-    )
+    y, x, z = rows_of(fit, columns, unit)
+    expected = exact.deviance(y, x, z, unit, fit.components.tau, fit.sigma2, method == "REML")
     assert fit.deviance == pytest.approx(expected, abs=1e-6)
 
 

@@ -7,11 +7,11 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from hlmbayes.equations.model import Model
+from hlmbayes import Model
 from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.likelihood import evaluate as likelihood
 from hlmbayes.likelihood import orthonormal, planes, system
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.likelihood.evaluate import Evaluation, evaluate, standardise
 from tests.dense import x_blocks
 from tests.small import MODELS, model, small

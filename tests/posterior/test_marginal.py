@@ -17,7 +17,7 @@ from hlmbayes.density.marginal import fixed_gamma, value_and_gradient
 from hlmbayes.density.prior_density import log_prior
 from hlmbayes.density.target import build_target
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.priors.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
 from hlmbayes.priors.priors import Priors, resolve
 

@@ -12,7 +12,7 @@ from hlmbayes.density.kernel_tables import flatten
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.target import build_target
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.priors.priors import resolve
 from tests.compiled import evaluate
 
@@ -80,10 +80,14 @@ def test_nuts_and_direct_give_one_posterior(hsb, model4):
     assert {"diverging", "energy", "tree_depth"} <= set(nuts.tree["sample_stats"].data_vars)
 
 
-def test_inverse_wishart_is_sampled_by_both(make_small):
+@pytest.mark.parametrize("length", [
+    pytest.param({"draws": 500, "tune": 200, "chains": 1}, id="short"),
+    pytest.param({"draws": 1000, "tune": 300, "chains": 2}, id="long", marks=pytest.mark.slow),
+])  # fmt: skip
+def test_inverse_wishart_is_sampled_by_both(length, make_small):
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
     priors = hlm.Priors(tau=hlm.InverseWishart(5.0, [[1.0, 0.1], [0.1, 0.5]]))
-    nuts = model.sample(make_small(n_units=40), seed=4, sampler="nuts", priors=priors)
+    nuts = model.sample(make_small(n_units=40), seed=4, sampler="nuts", priors=priors, **length)
     direct = model.sample(make_small(n_units=40), seed=5, sampler="direct", priors=priors)
     for name in ("g00", "tau[b0,b0]", "tau[b1,b0]", "tau[b1,b1]"):
         assert ks_2samp(nuts[name][:, ::4].ravel(), direct[name][:, ::4].ravel()).pvalue > 1e-3, name

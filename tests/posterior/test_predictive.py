@@ -83,7 +83,7 @@ def test_evidence_agrees_with_savage_and_dickey(make_small):
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     post = model.sample(make_small(), seed=3, priors=hlm.Priors(sd=hlm.HalfNormal(1.0)))
     target = record_of(post).target
-    s, log_sigma = np.linspace(0, 30, 1501), np.linspace(-2.0, 2.5, 400)
+    s, log_sigma = np.linspace(0, 30, 501), np.linspace(-2.0, 2.5, 100)
     grid = np.stack(np.meshgrid(s, log_sigma, indexing="ij"), -1).reshape(-1, 2)
     density = evaluate_batch(target, grid).log_density.reshape(len(s), -1)
     marginal = np.trapezoid(np.exp(density - density.max()), log_sigma, axis=1)

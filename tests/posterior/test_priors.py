@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -9,7 +11,7 @@ from scipy import integrate, stats
 import hlmbayes as hlm
 from hlmbayes.errors import SamplingError
 from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.design import build_design
+from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.priors.distributions import (
     LKJ,
     Exponential,
@@ -23,7 +25,7 @@ from hlmbayes.priors.distributions import (
 )
 from hlmbayes.priors.priors import Priors, data_scales, resolve
 
-FAMILIES = {
+FAMILIES: dict[str, Any] = {
     "half-normal": (HalfNormal(2.0), stats.halfnorm(scale=2.0)),
     "half-t": (HalfT(4.0, 2.0), None),
     "half-cauchy": (HalfCauchy(2.0), stats.halfcauchy(scale=2.0)),

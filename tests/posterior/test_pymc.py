@@ -12,6 +12,7 @@ from hlmbayes.density.marginal import fixed_gamma
 from hlmbayes.errors import SamplingError
 from hlmbayes.estimation.estimate import moments_for
 
+GRAPH = "FAST_COMPILE"  # what is tested is the graph: it need not be compiled, which takes seconds
 MODEL = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
 
 
@@ -34,7 +35,7 @@ def test_density_and_gradient_are_those_of_the_kernel(make_small):
     point = {name: np.asarray(value) + 0.1 for name, value in point.items()}
     wanted = [model["gamma_free"], model["sigma"], model["tau"], model.potentials[0]]
     fn = model.compile_fn(
-        model.replace_rvs_by_values(wanted), inputs=model.value_vars, on_unused_input="ignore"
+        model.replace_rvs_by_values(wanted), inputs=model.value_vars, on_unused_input="ignore", mode=GRAPH
     )
     gamma, sigma, tau, value = fn(point)
     from hlmbayes.density.target import target_for
@@ -42,7 +43,7 @@ def test_density_and_gradient_are_those_of_the_kernel(make_small):
     target = target_for(MODEL, data, None)
     expected = fixed_gamma(target, gamma, np.linalg.cholesky(tau), float(sigma))[0]
     assert float(value) == pytest.approx(expected)
-    logp, slope = model.compile_logp(), model.compile_dlogp()(point)
+    logp, slope = model.compile_logp(mode=GRAPH), model.compile_dlogp(mode=GRAPH)(point)
     names = [v.name for v in model.value_vars]
     at = 0
     for name in names:
@@ -63,7 +64,7 @@ def test_density_and_gradient_are_those_of_the_kernel(make_small):
 ])  # fmt: skip
 def test_every_prior_can_be_built(priors, make_small):
     model = MODEL.pymc(make_small(), priors)
-    assert np.isfinite(model.compile_logp()(model.initial_point()))
+    assert np.isfinite(model.compile_logp(mode=GRAPH)(model.initial_point()))
 
 
 def test_priors_are_those_described(make_small):
@@ -73,7 +74,8 @@ def test_priors_are_those_described(make_small):
         ours = hlm.prior_predictive(MODEL, data, priors, draws=4000, seed=1)
         with MODEL.pymc(data, priors, marginal=False):
             names = ["gamma", "sigma", "tau"]
-            theirs = pm.draw([pm.modelcontext(None)[name] for name in names], draws=4000, random_seed=2)
+            asked = [pm.modelcontext(None)[name] for name in names]
+            theirs = pm.draw(asked, draws=4000, random_seed=2, mode=GRAPH)
         for name, drawn in zip(names, theirs, strict=True):
             mine = ours["prior"][name].values[0].reshape(4000, -1)
             for k in range(mine.shape[1]):
@@ -121,7 +123,6 @@ def test_the_direct_sampler_is_not_for_rows(make_small):
         MODEL.sample(make_small(), marginal=False, sampler="direct")
 
 
-@pytest.mark.slow
 def test_the_model_on_rows_keeps_its_remarks_to_the_verdict(make_small, caplog):
     with pytest.warns(hlm.HLMWarning, match="DO NOT USE"):
         post = MODEL.sample(make_small(), marginal=False, seed=1, draws=25, tune=50, keep_effects=False)

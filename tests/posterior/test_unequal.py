@@ -176,8 +176,12 @@ def posterior():
     return made(2, "group").sample(rows(40), seed=1, draws=2000)
 
 
-def test_direct_and_nuts_give_one_posterior(posterior):
-    nuts = made(2, "group").sample(rows(40), seed=2, sampler="nuts", draws=1500, tune=500, chains=2)
+@pytest.mark.parametrize("length", [
+    pytest.param({"draws": 500, "tune": 200, "chains": 1}, id="short"),
+    pytest.param({"draws": 1000, "tune": 300, "chains": 2}, id="long", marks=pytest.mark.slow),
+])  # fmt: skip
+def test_direct_and_nuts_give_one_posterior(length, posterior):
+    nuts = made(2, "group").sample(rows(40), seed=2, sampler="nuts", **length)
     assert posterior.sampler["sampler"] == "direct"
     assert nuts.sampler["sampler"] == "nuts"
     for name in ("g00", "g10", "sd[b0]", "corr[b1,b0]", "a0", "a1"):

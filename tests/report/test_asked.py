@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import chdtrc
 
+from hlmbayes import Fit
 from hlmbayes.estimation.estimate import fit
-from hlmbayes.estimation.fit import Fit
 from hlmbayes.hlm_files.command_options import Options
 from hlmbayes.report.hlm_p_values import chi2_p_value
 from hlmbayes.runs.asked import asked_tests

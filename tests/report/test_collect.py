@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 from scipy.special import stdtr
 
-from hlmbayes import datasets
+from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.two_level import read
-from hlmbayes.equations.model import Model
 from hlmbayes.estimation.estimate import fit
-from hlmbayes.estimation.fit import Fit
 from hlmbayes.report import companion, listing, report_tables, to_html, to_json
 from hlmbayes.report.collect import Run, chi_square, tables
 from hlmbayes.report.tables import NoteGroup

@@ -18,6 +18,7 @@ import hlmbayes as hlm
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_every_figure_of_the_example_can_be_read() -> None:
     example = runpy.run_path(str(ROOT / "examples" / "diagnostic_plots.py"))
     fit = hlm.Model(example["MODEL4"]).fit(hlm.datasets.hsb(), algorithm="hlm")

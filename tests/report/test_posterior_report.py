@@ -31,7 +31,8 @@ def test_numbers_that_do_not_exist_are_left_out(boundary):
     assert "nan" not in text.lower()
     (row,) = re.findall(r"^tau\[b0,b0\].*", text.split("Beside restricted")[1], re.MULTILINE)
     assert row.split()[1] == "0.000"
-    html = page(*boundary, {})
+    post, fit = boundary
+    html = page(post, fit, {})
     assert "nan" not in re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL).lower()
     assert re.search(r"^g00 +1500 +1500 ", text, re.MULTILINE)
 

@@ -62,7 +62,7 @@ def test_a_nonrandom_coefficient_has_a_fitted_value_and_no_residual() -> None:
 
 def test_variance_names_follow_the_subscripts_of_tau() -> None:
     frame = model("random only").fit(small(n_units=16).data()).residuals()
-    assert [name for name in frame if name.startswith("pv")] == [
+    assert [name for name in map(str, frame) if name.startswith("pv")] == [
         "pv00",
         "pv10",
         "pv11",
@@ -71,7 +71,7 @@ def test_variance_names_follow_the_subscripts_of_tau() -> None:
         "pv22",
     ]
     frame = model("no intercept").fit(small(n_units=16).data()).residuals()
-    assert [name for name in frame if name.startswith("pv")] == ["pv11", "pv21", "pv22"]
+    assert [name for name in map(str, frame) if name.startswith("pv")] == ["pv11", "pv21", "pv22"]
 
 
 def test_names_stay_unique_in_eight_letters() -> None:

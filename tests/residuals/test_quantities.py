@@ -90,7 +90,7 @@ def test_lme4s_ranef_and_condvar(case: str, oracles: Path) -> None:
     fit = hlm.Model("\n".join(oracle["equations"])).fit(data)
     got = unit_residuals(fit)
     # the recorded optima are SciPy's; u moves with tau, which is flat where it is nearly singular
-    tight = {"rtol": 2e-4, "atol": 2e-4 * max(1.0, float(np.sqrt(np.trace(fit.tau))))}
+    tight: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-4 * max(1.0, float(np.sqrt(np.trace(fit.tau))))}
     for key, value in (("u", got.eb), ("condvar", got.pv), ("mdist_gamma_known", got.mdist)):
         first = np.array(oracle[key]["first"])
         np.testing.assert_allclose(value[: len(first)], first, **tight, err_msg=key)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def need(engine: str) -> None:
     """Skip with a reason where an engine is missing; in CI it must not be."""
     package = engine_sources.PACKAGES[engine]
     missing = None
-    if engine_sources.find_spec(package) is None:
+    if find_spec(package) is None:
         missing = f"{package} is not installed"
     elif engine == "spark" and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         missing = "Spark needs Java, which is not on this machine"

@@ -1,0 +1,243 @@
+"""What an estimation found: frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import HLMError, HypothesisError
+from ..labels import NamedArray
+from ..laws.counting import Counting
+from ..laws.law import Law, Need, refuse
+from ..likelihood.design import Design
+from ..likelihood.evaluate import Evaluation
+from ..likelihood.system import System, to_standard
+
+if TYPE_CHECKING:
+    from ..data.two_level import TwoLevelData
+    from ..equations.model import TwoLevelModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Starting values: tau as used, tau before the fix-up, sigma2, in the units of the data."""
+
+    tau: np.ndarray
+    tau_raw: np.ndarray
+    sigma2: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Iteration:
+    """One iteration: what enters it (loglik, gamma) and what leaves it (tau, sigma2); data units."""
+
+    number: int
+    loglik: float
+    gamma: np.ndarray
+    tau: np.ndarray
+    sigma2: float
+    accelerated: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Components:
+    """tau (q, q) and sigma2, in the units of the data."""
+
+    tau: np.ndarray
+    sigma2: float
+
+    def __post_init__(self) -> None:
+        self.tau.flags.writeable = False
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """A fitted two-level model: what `hlmbayes.Fit` is a face of.
+
+    HLM prints fixed effects, their standard errors and the log-likelihood at the values of tau and
+    sigma2 that ENTER the last iteration, everything else at the values that LEAVE it, the factor sigma2
+    of the model-based standard errors included. ``components`` are those that leave, ``entering`` those
+    that enter; `exact` has one and the same.
+
+    Attributes
+    ----------
+    design : Design
+        Of rows divided by their sigma, where the level-1 variance differs between rows.
+    system : System
+        The design's standardised cross-products.
+    at : Evaluation
+        The likelihood's ingredients at ``entering``.
+    law : Law
+        What level 1 is, with its estimates.
+    counting : Counting
+        How rows and units count.
+    method : "REML" or "ML"
+    algorithm : "exact" or "hlm"
+    gamma_free : ndarray, shape (F,)
+        Free fixed effects.
+    components, entering : Components
+        Of ``design``: the level-1 variance is 1 where rows are divided by their whole sigma.
+    loglik : float
+    converged : bool
+    stop_reason : str
+    log : tuple of Iteration
+    data : TwoLevelData or None
+        The rows, where the fit came from rows.
+    boundary : tuple of str
+        In words, which variances or combinations are estimated as zero.
+    start : Start or None
+        HLM's starting values (algorithm "hlm").
+    notes : tuple of str
+        What was done differently from what was asked, in words.
+    gamma_of_u : ndarray, shape (F,), or None
+        The gamma from which u* were taken, where it is not ``gamma_free``: HLM's ML uses the previous
+        iteration's, and its robust standard errors show it.
+    """
+
+    design: Design
+    system: System
+    at: Evaluation
+    law: Law
+    counting: Counting
+    method: str
+    algorithm: str
+    gamma_free: np.ndarray
+    components: Components
+    entering: Components
+    loglik: float
+    converged: bool
+    stop_reason: str
+    log: tuple[Iteration, ...]
+    data: TwoLevelData | None
+    boundary: tuple[str, ...] = ()
+    start: Start | None = None
+    notes: tuple[str, ...] = ()
+    gamma_of_u: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        self.gamma_free.flags.writeable = False
+
+    @property
+    def model(self) -> TwoLevelModel:
+        """The model."""
+        return self.design.model
+
+    @property
+    def iterations(self) -> int:
+        """Number of iterations; with unequal level-1 variances, of the last round."""
+        return self.log[-1].number
+
+    def has(self, *needs: Need) -> bool:
+        """Say whether neither the law nor the way of counting lacks what an analysis needs."""
+        return not any(need in part.lacks for part in (self.law, self.counting) for need in needs)
+
+    def require(self, what: str, *needs: Need, error: type[HLMError] = HypothesisError) -> None:
+        """Refuse an analysis that needs what the law or the way of counting lacks."""
+        for part in (self.law, self.counting):
+            refuse(what, part.lacks, *needs, error=error)
+
+    @property
+    def gamma(self) -> NamedArray:
+        """All fixed effects by name, constrained ones repeated, shape (n_gamma,)."""
+        return NamedArray(self.gamma_free[self.design.free], self.model.gamma_names)
+
+    @cached_property
+    def vcov_white(self) -> np.ndarray:
+        """(X'V^-1X)^-1, (F, F), at ``entering``, of X in orthonormal columns: see `Design.to_gamma`."""
+        return self.entering.sigma2 * self.at.vg_white
+
+    @cached_property
+    def vcov_free(self) -> np.ndarray:
+        """Model-based covariance matrix (X'V^-1X)^-1 of the free fixed effects at ``entering``, (F, F)."""
+        s2 = to_standard(self.system, self.entering.tau, self.entering.sigma2)[1]
+        scale = self.system.gamma_scale
+        vcov = s2 * self.at.vg * np.outer(scale, scale)
+        vcov.flags.writeable = False
+        return vcov
+
+    @cached_property
+    def vcov_printed(self) -> np.ndarray:
+        """``vcov_free`` as HLM prints its standard errors: with the sigma2 that leaves, (F, F)."""
+        if self.entering is self.components:
+            return self.vcov_free
+        return self.vcov_free * (self.components.sigma2 / self.entering.sigma2)
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """Model-based covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
+        return self.vcov_printed[np.ix_(self.design.free, self.design.free)]
+
+    @property
+    def tau(self) -> NamedArray:
+        """Covariance matrix of the random effects, by coefficient name, shape (q, q)."""
+        return NamedArray(self.components.tau, self.random_names)
+
+    @property
+    def sigma2(self) -> float:
+        """Level-1 variance; nan where it depends on variables (see ``law``)."""
+        return self.components.sigma2 if self.law.one_sigma2 else float("nan")
+
+    @property
+    def tau_corr(self) -> NamedArray:
+        """Tau as correlations; nan where a variance is zero."""
+        sd = np.sqrt(np.diag(self.components.tau))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            corr = self.components.tau / np.outer(sd, sd)
+        return NamedArray(corr, self.random_names)
+
+    @property
+    def random_names(self) -> tuple[str, ...]:
+        """Names of the random level-1 coefficients, b0, b1, ..."""
+        return tuple(self.model.coefficients[r].name for r in self.design.random)
+
+    @property
+    def effect_names(self) -> tuple[str, ...]:
+        """Names of the random effects, u0, u1, ..."""
+        return tuple(self.model.coefficients[r].effect for r in self.design.random)
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood; HLM's constant under ``algorithm="hlm"``, the true one under "exact"."""
+        return -2.0 * self.loglik
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of estimated parameters as HLM counts: variances under REML, gammas too under ML."""
+        q = self.design.n_random
+        return q * (q + 1) // 2 + self.law.n_parameters + (self.design.n_fixed if self.method == "ML" else 0)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, deviance + 2 k; k counts the gammas under REML too, as lme4 does."""
+        return self.deviance + 2.0 * self._all_parameters("AIC")
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, deviance + k ln(N), N the level-1 rows and k as for `aic`: lme4's."""
+        return self.deviance + self._all_parameters("BIC") * float(np.log(self.n_rows))
+
+    def _all_parameters(self, what: str) -> int:
+        self.require(what, Need.LIKELIHOOD)
+        return self.n_parameters + (self.design.n_fixed if self.method == "REML" else 0)
+
+    @property
+    def n_rows(self) -> int:
+        """Level-1 rows analysed, N."""
+        return self.design.n_rows
+
+    @property
+    def n_units(self) -> int:
+        """Level-2 units analysed, J."""
+        return self.design.n_units
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What should be known before the numbers are used, in words."""
+        messages = list(self.notes)
+        if not self.converged:
+            messages.append(f"The estimation did not converge: {self.stop_reason}.")
+        messages += [f"On the boundary: {message}." for message in self.boundary]
+        return tuple(messages)

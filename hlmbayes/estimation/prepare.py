@@ -1,0 +1,192 @@
+"""One way in: columns -> complete rows -> moments -> design -> checks -> standardised system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..data.two_level import TwoLevelData
+from ..data.weights import Frequencies, Weights
+from ..errors import DataError, EstimationError
+from ..laws.counting import ONCE, Counting, counted_moments, counting_in
+from ..laws.law import Law
+from ..laws.log_linear import LogLinear
+from ..laws.normal import FixedSigma2, KnownVariance, Precision
+from ..likelihood.build_design import build_design
+from ..likelihood.row_groups import Groups, groups_of, variance_columns
+from ..likelihood.system import standardise
+from ..unit_moments.record import Moments, moments_of
+
+if TYPE_CHECKING:
+    from ..equations.model import TwoLevelModel
+    from ..likelihood.design import Design
+    from ..likelihood.system import System
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A model joined with data: everything an estimation or a sampler starts from.
+
+    Attributes
+    ----------
+    design : Design
+        Rows divided by their sigma where the law gives it (up to one factor).
+    law : Law
+        What level 1 is.
+    counting : Counting
+        How rows and units count.
+    source : TwoLevelData or Moments
+        The data it came from.
+    complete : TwoLevelData or Moments
+        The same without incomplete rows, where weights or the law needed the rows.
+    """
+
+    design: Design
+    law: Law
+    counting: Counting
+    source: TwoLevelData | Moments
+    complete: TwoLevelData | Moments
+
+    @cached_property
+    def system(self) -> System:
+        """The design standardised."""
+        return standardise(self.design)
+
+    @property
+    def rows(self) -> TwoLevelData | None:
+        """The rows, where it came from rows."""
+        return None if isinstance(self.source, Moments) else self.source
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Rows of equal variance, where log(sigma2) depends on variables."""
+        return groups_of(self.design, self.source)
+
+
+def prepare(
+    model: TwoLevelModel,
+    data: TwoLevelData | Moments,
+    *,
+    law: Law | None = None,
+    weights: Weights | Frequencies | None = None,
+) -> Prepared:
+    """Join a model with data.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data : TwoLevelData or Moments
+        Moments that carry sampling weights are weighted.
+    law : Law, optional
+        What level 1 is; by default what the model says.
+    weights : Weights or Frequencies, optional
+        How rows and units count; once by default.
+
+    Raises
+    ------
+    DataError, EquationError, EstimationError
+        What is missing in the data, collinear, or has nothing to be estimated from.
+    """
+    law = law_of(model) if law is None else law
+    if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
+        raise EstimationError(f"weights cannot be combined with {law.alone}: take one of them out")
+    moments, counting, complete = _moments(model, data, law, weights)
+    design, law = law.weighed(build_design(model, moments), complete)
+    law.check(design)
+    return Prepared(design, law, counting, data, complete)
+
+
+def _moments(
+    model: TwoLevelModel, data: TwoLevelData | Moments, law: Law, weights: Weights | Frequencies | None
+) -> tuple[Moments, Counting, TwoLevelData | Moments]:
+    """Give the moments of the complete rows, how they count, and those rows (or the moments)."""
+    if isinstance(data, Moments):
+        if weights is not None or law.columns:
+            raise DataError("weights need the rows, and these data are moments: fit from the data instead")
+        return data, counting_in(data), data
+    if not isinstance(data, TwoLevelData):
+        raise DataError(
+            f"a model wants data that hlmbayes.read has read, got {type(data).__name__}: "
+            'hlmbayes.read(frame, id="school") takes data frames too, level-2 variables in it or in another'
+        )
+    level1, level2 = columns_for(model, data)
+    if weights is None and not law.columns:
+        return moments_of(data, level1, level2=level2), ONCE, data
+    kept = data.drop_incomplete([data.find(name) for name in level1])
+    if weights is None:
+        moments, counting = moments_of(kept, level1, level2=level2), ONCE
+    else:
+        moments, counting = counted_moments(kept, level1, level2, weights)
+    return replace(moments, n_dropped=data.n_rows - kept.n_rows), counting, kept
+
+
+def law_of(
+    model: TwoLevelModel,
+    *,
+    precision: str | None = None,
+    variance_known: str | None = None,
+    sigma2: float | None = None,
+) -> Law:
+    """Give the law of level 1 that a model and arguments ask for.
+
+    Raises
+    ------
+    EstimationError
+        Two laws at once.
+    """
+    asked: dict[str, Law] = {}
+    if model.log_sigma2 is not None:
+        asked["an equation for log(sigma2)"] = LogLinear(model.log_sigma2.names, model.log_sigma2.variables)
+    if precision is not None:
+        asked["precision"] = Precision(precision)
+    if variance_known is not None:
+        asked["variance_known"] = KnownVariance(variance_known)
+    if sigma2 is not None:
+        asked["sigma2"] = FixedSigma2(sigma2)
+    refuse_two(tuple(asked))
+    return next(iter(asked.values()), Law())
+
+
+def refuse_two(names: Sequence[str]) -> None:
+    """Raise where more than one kind of weights or of level-1 variances is given."""
+    if len(names) > 1:
+        raise EstimationError(
+            f"{' and '.join(names)} were given, which are different kinds of weights or variances and cannot "
+            "be combined: take all but one of them out"
+        )
+
+
+def columns_for(model: TwoLevelModel, data: TwoLevelData) -> tuple[list[str], list[str]]:
+    """Name the level-1 columns, the outcome first, and the level-2 variables a model needs of its data.
+
+    Raises
+    ------
+    DataError
+        A variable the data do not have at that level, with the line of the model that uses it.
+    """
+    _check_names(model, data)
+    more1, more2 = variance_columns(model.variance_variables, data)
+    level1 = [model.outcome, *model.level1_variables, *more1]
+    return _unique(level1), _unique([*model.level2_variables, *more2])
+
+
+def _check_names(model: TwoLevelModel, data: TwoLevelData) -> None:
+    level1, level2 = ({name.lower() for name in columns} for columns in (data.level1, data.level2))
+    for coefficient in model.coefficients:
+        variable = coefficient.predictor.variable
+        if variable is not None and variable.lower() not in level1:
+            data.level1_column(variable, coefficient.where)  # raises: it has the words for what is wrong
+        for gamma in coefficient.gammas:
+            variable = gamma.predictor.variable
+            if variable is not None and not data.one_source and variable.lower() not in level2:
+                data.level2_column(variable, gamma.where)
+            elif variable is not None:
+                data.find(variable, gamma.where)
+    if model.outcome.lower() not in level1:
+        data.level1_column(model.outcome, model.coefficients[0].where)
+
+
+def _unique(names: list[str]) -> list[str]:
+    return list({name.lower(): name for name in reversed(names)}.values())[::-1]

@@ -1,0 +1,269 @@
+"""`Fit`: the result of an estimation as users hold it, every table a method away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..diagnostics.checks import Checks, check
+from ..equations.model import TwoLevelModel
+from ..estimation.estimates import Estimates
+from ..faces import Face, record_of, shown
+from ..inference.bootstrap import Bootstrap, bootstrap
+from ..inference.compare import DevianceTest, compare_any
+from ..inference.hlm_tables import (
+    basis_of,
+    default_robust,
+    fixed_effects,
+    reliability,
+    variance_components,
+    variance_standard_errors,
+)
+from ..inference.homogeneity import HomogeneityTest, homogeneity
+from ..inference.hypotheses import WaldTest, free_covariance, variable_test, wald
+from ..inference.profile import alpha_intervals, fixed_intervals, intervals
+from ..inference.variance_explained import (
+    IntraclassCorrelation,
+    PlausibleRange,
+    VarianceExplained,
+    icc,
+    plausible_range,
+    variance_explained,
+)
+from ..labels import NamedArray
+from ..laws.law import Need
+from ..report import listing, to_html, to_json
+from ..residuals.frames import residuals
+from ..residuals.influence import influence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Fit(Face):
+    """A fitted two-level model: what `Model.fit` returns.
+
+    Estimates are attributes, tables and tests are methods; `print(fit.listing())` is HLM's listing.
+    """
+
+    __slots__ = ()
+    _record: Estimates
+
+    # --- estimates ---
+
+    model: TwoLevelModel = shown("model", "The model.")
+    method: str = shown("method", '"REML" or "ML".')
+    algorithm: str = shown("algorithm", '"exact", the optimum, or "hlm", where HLM stops.')
+    gamma: NamedArray = shown("gamma", "All fixed effects by name, constrained ones repeated, (n_gamma,).")
+    vcov: np.ndarray = shown("vcov", "Model-based covariance matrix of all fixed effects.")
+    tau: NamedArray = shown("tau", "Covariance matrix of the random effects, by coefficient name, (q, q).")
+    tau_corr: NamedArray = shown("tau_corr", "Tau as correlations; nan where a variance is zero.")
+    sigma2: float = shown("sigma2", "Level-1 variance; nan where it depends on variables (`log_sigma2`).")
+    loglik: float = shown("loglik", "Log-likelihood; HLM's constant under algorithm 'hlm'.")
+    deviance: float = shown("deviance", "-2 log-likelihood.")
+    aic: float = shown("aic", "Akaike's criterion; gammas count under REML too, as in lme4.")
+    bic: float = shown("bic", "Schwarz's criterion, with ln of the level-1 rows, as in lme4.")
+    n_parameters: int = shown("n_parameters", "Parameters as HLM counts: no gammas under REML.")
+    n_rows: int = shown("n_rows", "Level-1 rows analysed, N.")
+    n_units: int = shown("n_units", "Level-2 units analysed, J.")
+    iterations: int = shown("iterations", "Number of iterations.")
+    converged: bool = shown("converged", "Whether the estimation converged.")
+    stop_reason: str = shown("stop_reason", "Why it ended, in words.")
+    boundary: tuple[str, ...] = shown("boundary", "Which variances are estimated as zero, in words.")
+    warnings: tuple[str, ...] = shown("warnings", "What to know before the numbers are used, in words.")
+    notes: tuple[str, ...] = shown("notes", "What was done differently from what was asked, in words.")
+    log: tuple[Any, ...] = shown("log", "The iterations: number, loglik, gamma, tau, sigma2.")
+    start: Any = shown("start", "HLM's starting values; None at the optimum.")
+    data: Any = shown("data", "The rows it came from; None where it came from moments.")
+    random_names: tuple[str, ...] = shown("random_names", "Names of the random coefficients, b0, b1, ...")
+    effect_names: tuple[str, ...] = shown("effect_names", "Names of the random effects, u0, u1, ...")
+
+    @property
+    def vcov_robust(self) -> np.ndarray:
+        """Robust (sandwich) covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
+        free = self._record.design.free
+        return free_covariance(self._record, "CR0")[np.ix_(free, free)]
+
+    @property
+    def se_tau(self) -> NamedArray:
+        """Standard errors of tau, from the expected information; shape (q, q)."""
+        return NamedArray(variance_standard_errors(self._record)[0], self.random_names)
+
+    @property
+    def se_sigma2(self) -> float:
+        """Standard error of sigma2, from the expected information."""
+        return variance_standard_errors(self._record)[1]
+
+    # --- tables ---
+
+    def fixed_effects(self, robust: bool | str | None = None, *, df: str | None = None) -> pd.DataFrame:
+        """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value; index = gamma names.
+
+        Parameters
+        ----------
+        robust : bool or str, optional
+            False: model-based standard errors; True: HLM's robust ones; "CR1"; "CR2", bias-reduced. By
+            default False, with sampling weights True: the model-based ones are not valid with them.
+        df : "hlm", "satterthwaite" or "kenward-roger", optional
+            Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
+            "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
+        """
+        robust = default_robust(self._record, robust, df)
+        rows = fixed_effects(self._record, robust=robust, df=df)
+        table = _table(rows, "gamma", "name", ["coefficient", "se", "t_ratio", "df", "p_value"])
+        table.attrs.update(basis_of(robust, df))
+        return table
+
+    def variance_components(self) -> pd.DataFrame:
+        """Tabulate the variance components: sd, variance, df, chi2, p_value; index = u0, ..., r.
+
+        There is no r where log(sigma2) depends on variables.
+        """
+        rows = variance_components(self._record)
+        return _table(rows, "effect", "name", ["sd", "variance", "df", "chi2", "p_value"])
+
+    def log_sigma2(self) -> pd.DataFrame:
+        """Tabulate the equation of log(sigma2): variable, estimate, se; index = a0, a1, ...; else empty."""
+        return _table(self._record.law.alphas, "alpha", "name", ["variable", "estimate", "se"])
+
+    def reliability(self) -> NamedArray:
+        """Reliability of each random level-1 coefficient's OLS estimate, averaged over full-rank units."""
+        return NamedArray(reliability(self._record), self.random_names)
+
+    # --- residuals ---
+
+    def residuals(self, level: int = 2, extra: str | Sequence[str] = ()) -> pd.DataFrame:
+        """Return the level-2 or level-1 residual file in HLM's names; see `hlmbayes.residuals.frames`.
+
+        ``extra`` names variables to add ("all": all of that level).
+        """
+        return residuals(self._record, level, extra)
+
+    def influence(self) -> pd.DataFrame:
+        """Tabulate how much each unit moves the fixed effects: Cook's distance, leverage, changes."""
+        return influence(self._record)
+
+    def check(self) -> Checks:
+        """Check normality, homogeneity, outliers and influence; each with a verdict in plain words."""
+        return check(self._record)
+
+    # --- intervals ---
+
+    def confint(
+        self, prob: float = 0.95, *, robust: bool | str | None = None, df: str | None = None
+    ) -> pd.DataFrame:
+        """Tabulate confidence intervals: estimate, low, high, method; index = parameter.
+
+        Fixed effects: t intervals with the standard errors and degrees of freedom of `fixed_effects`,
+        ``robust`` and ``df`` as there. Standard deviations, elements of tau, correlations and sigma2: from
+        the profile likelihood, around its optimum. With sampling weights the fixed effects' are robust; these
+        and known level-1 variances have no profile intervals. Where log(sigma2) depends on variables its
+        coefficients have normal intervals, and there are no profile intervals either.
+        """
+        found = fixed_intervals(self._record, prob=prob, robust=robust, df=df)
+        found += alpha_intervals(self._record.law.alphas, prob=prob)
+        if self._record.has(Need.LIKELIHOOD, Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2):
+            found += intervals(self._record, prob=prob)
+        return _table(found, "parameter", "parameter", ["estimate", "low", "high", "method"])
+
+    def bootstrap(
+        self, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None
+    ) -> Bootstrap:
+        """Simulate the fitted model n times and estimate each; see `hlmbayes.inference.bootstrap`."""
+        return bootstrap(self._record, n, seed, progress=progress)
+
+    # --- reports ---
+
+    def listing(self, **run: Any) -> str:
+        """Return HLM 6.08's listing of the fit, with notes after it.
+
+        Parameters
+        ----------
+        **run
+            What the listing says about the run: ``title``, ``full_output`` (starting values, OLS and
+            iterations, too), and the other fields of `hlmbayes.report.collect.Run`.
+        """
+        return listing(self._record, **run)
+
+    def to_json(self, **run: Any) -> str:
+        """Return the results as JSON text at full precision; nan and infinity are null."""
+        return to_json(self._record, **run)
+
+    def to_html(self, **run: Any) -> str:
+        """Return the results as one self-contained HTML page."""
+        return to_html(self._record, **run)
+
+    def _repr_html_(self) -> str:
+        return to_html(self._record, whole_page=False)
+
+    # --- tests and what follows from the estimates ---
+
+    def wald(self, *hypotheses: Any, robust: bool | str | None = None, df: str | None = None) -> Any:
+        """Test general linear hypotheses about the fixed effects; see `hlmbayes.inference.hypotheses.wald`.
+
+        ``fit.wald({"g01": [1, 0], "g11": [0, 1]})`` tests g01 = 0 and g11 = 0 together, with HLM's
+        robust covariance. Several hypotheses give a tuple of results.
+        """
+        return wald(self._record, *hypotheses, robust=robust, df=df)
+
+    def test_variable(
+        self, name: str | Sequence[str], *, robust: bool | str | None = None, df: str | None = None
+    ) -> WaldTest:
+        """Test all fixed effects of a variable, or of a categorical variable's dummies, together."""
+        return variable_test(self._record, name, robust=robust, df=df)
+
+    def compare(
+        self,
+        other: Fit | None = None,
+        *,
+        deviance: float | None = None,
+        n_parameters: int | None = None,
+        **options: Any,
+    ) -> DevianceTest:
+        """Compare deviances with another fit, or with a stored deviance and its number of parameters.
+
+        ``bootstrap=1000, seed=1`` adds a p-value by parametric bootstrap; see `hlmbayes.inference.compare`.
+        """
+        return compare_any(self._record, record_of(other), deviance, n_parameters, **options)
+
+    def homogeneity(self) -> HomogeneityTest:
+        """Test that the level-1 variance is the same in all units."""
+        return homogeneity(self._record)
+
+    def icc(self, *, prob: float = 0.95) -> IntraclassCorrelation:
+        """Give the (conditional) intraclass correlation with a confidence interval."""
+        return icc(self._record, prob=prob)
+
+    def plausible_range(
+        self, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
+    ) -> PlausibleRange:
+        """Give the range that holds 95 % of the units' values of a level-1 coefficient."""
+        return plausible_range(self._record, coefficient, prob=prob, at=at)
+
+    def variance_explained(self, base: Fit) -> VarianceExplained:
+        """Give the proportion of each variance of the model ``base`` that this one explains."""
+        return variance_explained(self._record, record_of(base))
+
+    def __repr__(self) -> str:
+        found = self._record
+        state = "converged" if found.converged else "NOT CONVERGED"
+        alphas = ", ".join(f"{a.name} {a.estimate:.8g}" for a in found.law.alphas)
+        level1 = f"log(sigma2): {alphas}" if alphas else f"sigma2 {found.sigma2:.8g}"
+        lines = [
+            f"Fit of {found.model.outcome}: {found.method}, algorithm {found.algorithm!r}, {state} after "
+            f"{found.iterations} iterations; {found.n_rows} rows in {found.n_units} units",
+            f"gamma  {found.gamma}",
+            "tau    " + "; ".join(" ".join(f"{v:.8g}" for v in row) for row in found.components.tau),
+            f"{level1}, deviance {found.deviance:.6f}, {found.n_parameters} parameters",
+        ]
+        return "\n".join([*lines, *found.warnings])
+
+
+def _table(rows: Sequence[Any], index_name: str, key: str, columns: list[str]) -> pd.DataFrame:
+    """Lay records out as a table, one row each, indexed by their attribute ``key``."""
+    import pandas as pd
+
+    index = pd.Index([getattr(row, key) for row in rows], name=index_name)
+    return pd.DataFrame([[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns)

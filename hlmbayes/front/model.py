@@ -1,0 +1,144 @@
+"""`Model`: a two-level model with the doors to estimation and sampling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..data.weights import Frequencies, Weights
+from ..equations.model import TwoLevelModel
+from ..estimation.estimate import fit
+from ..priors.priors import Priors
+from .fit import Fit
+from .posterior import Posterior, build, sample
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+class Model(TwoLevelModel):
+    """A two-level hierarchical linear model.
+
+    Parameters
+    ----------
+    text : str
+        The equations, one a line; ``#`` starts a comment, a line that ends in ``+`` goes on.
+
+        - Level 1: ``y = b0 + b1*group(x1) + b2*grand(x2) + b3*x3 + r``. Without ``b0`` there is
+          no intercept. ``r`` may be left out: every model has it.
+        - Level 2, one for every b: ``b1 = g10 + g11*w + g12*grand(v) + u1``; without ``u1``
+          the slope varies nonrandomly, ``b1 = u1`` is random only.
+        - ``log(sigma2) = a0 + a1*female``: level-1 variance that depends on variables.
+        - ``g02 = g12``: fixed effects held equal (more than two: ``g01 = g11 = g21``).
+
+        Case does not count in any name. ``beta0``, ``gamma00``, ``B0``, ``G00`` are read as b0, g00.
+        A variable whose name has odd characters, or looks like b1, g10, u1 or r, goes in backticks.
+
+    Raises
+    ------
+    EquationError
+        With the line, what was got and what to write.
+
+    Attributes
+    ----------
+    outcome : str
+    coefficients : tuple of Coefficient
+        In the order of the level-1 equation.
+    log_sigma2 : LogSigma2 or None
+    constraints : tuple of tuple of str
+        Sets of fixed effects held equal.
+    """
+
+    def fit(
+        self,
+        data: Any,
+        *,
+        method: str | None = None,
+        algorithm: str = "exact",
+        weights: Weights | None = None,
+        frequency: Frequencies | None = None,
+        precision: str | None = None,
+        variance_known: str | None = None,
+        sigma2: float | None = None,
+        max_iterations: int = 100,
+        stopval: float = 1e-6,
+        accel: int = 5,
+    ) -> Fit:
+        """Estimate by REML (the default) or ML.
+
+        Parameters
+        ----------
+        data : TwoLevelData or Moments
+        method : "REML" or "ML", optional
+        algorithm : "exact" or "hlm"
+            The optimum of the likelihood, or HLM 6.08's iterations, which stop before it.
+        weights : Weights, optional
+            Sampling weights.
+        frequency : Frequencies, optional
+            How many identical rows and units each record stands for.
+        precision, variance_known : str, optional
+            Level-1 variable w where the level-1 variance is sigma2 / w; or the variable that is it.
+        sigma2 : float, optional
+            Hold the level-1 variance at this value.
+        max_iterations, stopval, accel
+            HLM's `numit`, `stopval` (per cent) and `accel`; "hlm" only.
+
+        Raises
+        ------
+        DataError, EquationError, EstimationError
+        """
+        found = fit(
+            self, data, method=method, algorithm=algorithm, weights=weights, frequency=frequency,
+            precision=precision, variance_known=variance_known, sigma2=sigma2, max_iterations=max_iterations,
+            stopval=stopval, accel=accel,
+        )  # fmt: skip
+        return Fit(found)
+
+    def pymc(self, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
+        """The model as a PyMC model; see `hlmbayes.sampling.pymc_model.build`.
+
+        Parameters
+        ----------
+        data : TwoLevelData or Moments
+        priors : Priors, optional
+        marginal : bool
+            True: random effects integrated out, the data enter as moments. False: the textbook model on rows.
+        """
+        model: pm.Model = build(self, data, priors, marginal=marginal)
+        return model
+
+    def sample(
+        self,
+        data: Any,
+        *,
+        priors: Priors | None = None,
+        seed: int | None = None,
+        sampler: Literal["direct", "nuts"] | None = None,
+        draws: int = 1000,
+        chains: int = 4,
+        tune: int = 1000,
+        marginal: bool = True,
+        keep_effects: bool | None = None,
+        progressbar: bool = False,
+    ) -> Posterior:
+        """Draw from the posterior distribution.
+
+        Parameters
+        ----------
+        data : TwoLevelData or Moments
+        priors : Priors, optional
+            Weakly informative defaults where left out.
+        seed : int, optional
+            Same seed, same draws.
+        sampler : "direct" or "nuts", optional
+        draws, chains, tune : int
+        marginal : bool
+            False samples the textbook model on rows.
+        keep_effects : bool, optional
+            Keep every draw of u and b; by default while they take less than 512 MB.
+        progressbar : bool
+            Of NUTS.
+        """
+        return sample(
+            self, data, priors=priors, seed=seed, sampler=sampler, draws=draws, chains=chains, tune=tune,
+            marginal=marginal, keep_effects=keep_effects, progressbar=progressbar,
+        )  # fmt: skip

@@ -1,0 +1,167 @@
+"""How often rows and units count: once, as frequencies say, or by sampling weights; put into the moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ..data.weights import SCALINGS, Frequencies, Weights, row_weights, scaled, unit_weights
+from ..errors import DataError
+from ..unit_moments.record import Moments, moments_of, unit_moments
+from .law import NO_PATH, Need
+
+if TYPE_CHECKING:
+    from ..data.two_level import TwoLevelData
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Every row and unit counts once; the base of what counts them otherwise.
+
+    Attributes
+    ----------
+    level1, level2 : str or None
+        Names of the variables, as the data spell them.
+    """
+
+    level1: str | None = None
+    level2: str | None = None
+    heading: ClassVar[str] = "Weights"
+    lacks: ClassVar[Mapping[Need, str]] = {}
+    pseudo: ClassVar[bool] = False  # estimation is by pseudo-likelihood, inference by the sandwich
+    normalized: ClassVar[tuple[bool, bool]] = (False, False)  # weights of level 1 and 2, as HLM says it
+
+    @property
+    def sentence(self) -> str:
+        """What was done, in words; empty where nothing was."""
+        return ""
+
+    def without_path(self, n: int) -> tuple[str, ...]:
+        """Say that HLM's own iterations are not known; empty where they are."""
+        return ()
+
+    @property
+    def names(self) -> str:
+        """The variables and their levels, in words."""
+        return " and ".join(
+            f"{name} at level {level}" for level, name in ((1, self.level1), (2, self.level2)) if name
+        )
+
+
+ONCE = Counting()
+
+
+def _no_single_rows(what: str) -> str:
+    return f"its {what} let a record stand for several. Fit the model without them to look at residuals"
+
+
+@dataclass(frozen=True)
+class Repeated(Counting):
+    """Every record counts as many identical rows or units."""
+
+    lacks: ClassVar[Mapping[Need, str]] = {Need.SINGLE_ROWS: _no_single_rows("frequencies")}
+
+    @property
+    def sentence(self) -> str:
+        """What was done, in words."""
+        return f"Frequencies: {self.names}. Every record counts as that many identical rows or units."
+
+
+@dataclass(frozen=True)
+class Sampled(Counting):
+    """Sampling weights, as `Weights` says them."""
+
+    scaling: str = "none"
+    level1_is: str = "conditional"
+    pseudo = True
+    lacks: ClassVar[Mapping[Need, str]] = {
+        Need.LIKELIHOOD: "with sampling weights there is a pseudo-likelihood only; use the robust standard "
+        "errors",
+        Need.SINGLE_ROWS: _no_single_rows("sampling weights"),
+    }
+
+    @property
+    def normalized(self) -> tuple[bool, bool]:  # type: ignore[override]
+        """Whether the weights of level 1 and of level 2 were normalised, as HLM says it."""
+        return self.scaling in ("hlm", "size"), self.scaling == "hlm"
+
+    @property
+    def sentence(self) -> str:
+        """What was done, in words."""
+        total = (
+            f" {self.level1} is a total weight and was divided by {self.level2}."
+            if self.level1_is == "total"
+            else ""
+        )
+        return (
+            f"Sampling weights: {self.names}.{total} Scaling: {SCALINGS[self.scaling]}. Estimation is by "
+            "pseudo-maximum likelihood. Standard errors that hold under the design are the robust ones, "
+            "and those of the variances are robust too; chi-squares of the variances do not exist. Group "
+            "means and grand means for centering are weighted."
+        )
+
+    def without_path(self, n: int) -> tuple[str, ...]:
+        """Say that HLM's own iterations are not known."""
+        return (NO_PATH.format(where="for unweighted estimation only"),)
+
+
+def counting_in(moments: Moments) -> Counting:
+    """Say how moments count their rows: they may carry sampling weights."""
+    return Sampled("in the moments") if moments.weighted else ONCE
+
+
+def counted_moments(
+    data: TwoLevelData, columns: Sequence[str], level2: Sequence[str], weights: Weights | Frequencies
+) -> tuple[Moments, Counting]:
+    """Take the moments of complete rows with the weights in them.
+
+    Raises
+    ------
+    DataError
+        A weight that is missing, zero or negative, naming the units; frequencies that are no whole numbers.
+    """
+    plain = moments_of(data, columns, level2=level2)
+    name1 = None if weights.level1 is None else data.find(weights.level1)
+    name2 = None if weights.level2 is None else data.find(weights.level2)
+    row = np.ones(data.n_rows) if name1 is None else row_weights(data, name1, "level-1 weight")
+    unit = np.ones(data.n_units) if name2 is None else unit_weights(data, name2, "level-2 weight")
+    if isinstance(weights, Frequencies):
+        return _repeated(data, plain, row, unit, weights), Repeated(name1, name2)
+    if weights.level1_is == "total":
+        row = row / unit[data.unit]
+    row, unit = scaled(data.unit, row, unit, weights.scaling)
+    counting = Sampled(name1, name2, weights.scaling, weights.level1_is)
+    return replace(_with_row_weights(data, plain, row), unit_weight=unit), counting
+
+
+def _with_row_weights(data: TwoLevelData, plain: Moments, row: np.ndarray) -> Moments:
+    arrays = data.level1_columns(plain.columns)
+    _, weight, mean, sscp = unit_moments(data.unit, data.n_units, arrays, row)
+    return replace(plain, weight=weight, mean=mean, sscp=sscp)
+
+
+def _repeated(
+    data: TwoLevelData, plain: Moments, row: np.ndarray, unit: np.ndarray, frequencies: Frequencies
+) -> Moments:
+    """Give the moments of the data written out in full."""
+    for values, name in ((row, frequencies.level1), (unit, frequencies.level2)):
+        if np.any(values != np.round(values)):
+            raise DataError(
+                f"frequency {name!r} has values that are no whole numbers, such as "
+                f"{values[values != np.round(values)][0]:g}. For sampling weights use weights=, for known "
+                "precision precision="
+            )
+    moments = _with_row_weights(data, plain, row)
+    times = unit.astype(np.intp)
+    return replace(
+        moments,
+        unit_ids=np.repeat(moments.unit_ids, times),
+        n=np.repeat(moments.weight, times),
+        weight=np.repeat(moments.weight, times),
+        mean=np.repeat(moments.mean, times, axis=0),
+        sscp=np.repeat(moments.sscp, times, axis=0),
+        level2={name: np.repeat(values, times, axis=0) for name, values in moments.level2.items()},
+    )

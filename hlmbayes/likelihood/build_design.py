@@ -1,0 +1,223 @@
+"""A model and the moments of its level-1 columns joined: from names to the matrices of a `Design`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..data.reading import some
+from ..equations.model import Coefficient, TwoLevelModel
+from ..errors import DataError, EquationError, EstimationError
+from ..unit_moments.record import Moments
+from .design import Design, random_first
+from .orthonormal import CollinearError, Orthonormal, Products, orthonormal
+
+HUGE = 1e300  # sums of squares above this leave no room for products of two columns
+
+
+EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below this no digit of it is left
+
+
+def build_design(model: TwoLevelModel, moments: Moments) -> Design:
+    """Join a model with the moments of its level-1 columns.
+
+    Raises
+    ------
+    DataError
+        A variable is missing or constant, or a level-2 variable has missing values.
+    EquationError
+        A variable is used at the wrong level.
+    EstimationError
+        The fixed effects, or the random coefficients, are collinear.
+    """
+    _refuse_huge(moments)
+    y = moments.column(model.outcome, "the outcome")
+    y_mean, yy = moments.mean[:, y], moments.sscp[:, y, y]
+    if not np.any(yy > 0) and np.ptp(y_mean) == 0:
+        raise DataError(f"the outcome {model.outcome} is constant: there is nothing to explain")
+    centers: dict[str, float] = {}
+    weight = moments.weight
+    mean, cross, cross_y = _level1_planes(model.coefficients, moments, centers, y)
+    products = Products(weight, mean, cross)
+    free, n_free = free_gammas(model)
+    level2, loading, columns = _level2_planes(model, moments, free, n_free, centers)
+    random = np.array([p for p, c in enumerate(model.coefficients) if c.random], dtype=np.intp)
+    bases = _bases(model, free, products, level2, loading, random, moments.unit_weight)
+    order = random_first(random, len(mean))
+    gamma = _ols(bases, (cross_y + weight * mean * y_mean)[order], level2, moments)
+    b = (gamma @ loading.reshape(n_free, mean.shape[0] * len(level2))).reshape(len(mean), -1) @ level2
+    e_mean = y_mean - np.einsum("pj,pj->j", mean, b)
+    cross_b = np.einsum("abj,bj->aj", cross, b)
+    de = cross_y - cross_b + weight * mean * e_mean
+    inside = yy - np.einsum("pj,pj->j", b, 2.0 * cross_y - cross_b)
+    ee = np.maximum(inside, 0.0) + weight * e_mean**2
+    _refuse_exact_fit(moments, y, float(ee.sum()))
+    return Design(
+        model, moments.unit_ids, weight, moments.n_rows, products, bases, de.T, ee, level2, loading,
+        columns, random, gamma, free, centers, moments,
+    )  # fmt: skip
+
+
+def _refuse_huge(moments: Moments) -> None:
+    """Raise where sums of squares overflow: some programs leave such numbers where a value is missing."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("jkk->k", moments.sscp) + moments.weight @ moments.mean**2
+    _refuse_above(HUGE, moments.columns, squares.tolist())
+
+
+def _refuse_above(limit: float, names: Iterable[str], sizes: Iterable[float]) -> None:
+    huge = [name for name, size in zip(names, sizes, strict=True) if not size < limit]
+    if huge:
+        raise DataError(
+            f"{', '.join(huge)}: there are values too large to be squared. Is this how a missing value is "
+            "stored? Set such values to missing, or rescale the variable"
+        )
+
+
+def _refuse_exact_fit(moments: Moments, y: int, ee: float) -> None:
+    """Raise where the fixed effects leave nothing but rounding of the outcome's own variation."""
+    mean = moments.mean[:, y]
+    center = moments.weight @ mean / moments.weight.sum()
+    total = moments.sscp[:, y, y].sum() + moments.weight @ (mean - center) ** 2
+    if ee <= EXACT_FIT * total:
+        raise EstimationError(
+            f"the fixed effects fit {moments.columns[y]} exactly in every row: "
+            "no variance is left to estimate. Is a predictor a copy of the outcome?"
+        )
+
+
+def _level1_planes(
+    coefficients: Sequence[Coefficient], moments: Moments, centers: dict[str, float], y: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the unit means (p, J) of D's columns, and their products about them: (p, p, J), with y (p, J)."""
+    J, p = moments.n_units, len(coefficients)
+    mean, at = np.zeros((p, J)), []
+    for k, coefficient in enumerate(coefficients):
+        variable = coefficient.predictor.variable
+        if variable is None:
+            mean[k] = 1.0
+            continue
+        column = moments.column(variable, f"{coefficient.where}: the level-1 variable")
+        at.append((k, column))
+        if coefficient.predictor.centering == "none":
+            mean[k] = moments.mean[:, column]
+        elif coefficient.predictor.centering == "grand":
+            center = float(np.average(moments.mean[:, column], weights=moments.total_weight))
+            centers[variable.lower()] = center
+            mean[k] = moments.mean[:, column] - center
+    cross, cross_y = np.zeros((p, p, J)), np.zeros((p, J))
+    for k, column in at:
+        cross_y[k] = moments.sscp[:, column, y]
+        for m, other in at:
+            cross[k, m] = moments.sscp[:, column, other]
+    return mean, cross, cross_y
+
+
+def free_gammas(model: TwoLevelModel) -> tuple[np.ndarray, int]:
+    """Number the free fixed effects: gammas held equal share the number of the first of them."""
+    names = model.gamma_names
+    if not model.constraints:
+        return np.arange(len(names)), len(names)
+    leader = {name: name for name in names}
+    for group in model.constraints:
+        first = min(group, key=names.index)
+        leader.update(dict.fromkeys(group, first))
+    order = [name for name in names if leader[name] == name]
+    return np.array([order.index(leader[name]) for name in names], dtype=np.intp), len(order)
+
+
+def _level2_planes(
+    model: TwoLevelModel, moments: Moments, free: np.ndarray, n_free: int, centers: dict[str, float]
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Give the level-2 columns (u, J), W's loading on them (F, p, u) and each coefficient's effects."""
+    names = {name.lower(): name for name in moments.level2}
+    for gamma in model.gammas:
+        if gamma.predictor.variable is not None and gamma.predictor.variable.lower() not in names:
+            raise EquationError(
+                f"{gamma.where}: {gamma.predictor.variable} is not a level-2 variable of these data"
+            )
+    used = [variable.lower() for variable in model.level2_variables]
+    level2, center, scale = _centred(moments, [names[key] for key in used])
+    loading = np.zeros((n_free, len(model.coefficients), len(level2)))
+    columns, at = [], 0
+    for c, coefficient in enumerate(model.coefficients):
+        own = free[at : at + len(coefficient.gammas)]
+        at += len(coefficient.gammas)
+        columns.append(own)
+        for f, gamma in zip(own.tolist(), coefficient.gammas, strict=True):
+            if gamma.predictor.variable is None:
+                loading[f, c, 0] += 1.0
+                continue
+            key = gamma.predictor.variable.lower()
+            k = used.index(key)
+            loading[f, c, k + 1] += scale[k]
+            if gamma.predictor.centering == "grand":
+                centers[key] = center[k]
+            else:
+                loading[f, c, 0] += center[k]
+    return level2, loading, tuple(columns)
+
+
+def _centred(moments: Moments, names: Sequence[str]) -> tuple[np.ndarray, list[float], list[float]]:
+    """Give ones and the level-2 variables centred and scaled, (u, J), their (weighted) means and scales."""
+    level2, weight = np.ones((len(names) + 1, moments.n_units)), moments.unit_weight
+    own = level2[1:]
+    for k, name in enumerate(names):
+        own[k] = moments.level2[name]
+    largest = np.abs(own).max(axis=1, initial=0.0)
+    if np.isnan(largest).any():
+        k = int(np.flatnonzero(np.isnan(largest))[0])
+        gone = np.isnan(own[k])
+        raise DataError(
+            f"the level-2 variable {names[k]} is missing in {gone.sum()} of {len(gone)} units, "
+            f"{some(moments.unit_ids[gone])}: complete it, or leave these units out"
+        )
+    _refuse_above(HUGE**0.5, names, largest.tolist())
+    center = own.mean(axis=1) if weight is None else own @ weight / weight.sum()
+    own -= center[:, None]
+    scale = np.sqrt(np.einsum("vj,vj->v", own, own) / moments.n_units)
+    scale[scale == 0] = 1.0
+    own /= scale[:, None]
+    return level2, center.tolist(), scale.tolist()
+
+
+def _bases(
+    model: TwoLevelModel, free: np.ndarray, products: Products, level2: np.ndarray, loading: np.ndarray,
+    random: np.ndarray, unit_weight: np.ndarray | None,
+) -> Orthonormal:  # fmt: skip
+    """Find the orthonormal bases; where there are none, name the fixed effects that are to blame."""
+    own = products if unit_weight is None else products.weighted(unit_weight)
+    order = random_first(random, len(model.coefficients))
+    try:
+        return orthonormal(own, level2, loading, order, len(random), float(own.mass.sum()))
+    except CollinearError as error:
+        effects = _effect_names(model, free)
+        names = [effects[f] for f in error.columns]
+        if error.zero:
+            raise EstimationError(
+                f"the column of {names[0]} is zero in every row, so its effect cannot be estimated: "
+                "take it out"
+            ) from None
+        raise EstimationError(
+            f"the fixed effects {', '.join(names)} cannot be told apart: their columns are collinear. "
+            "Take one of them out, or centre variables that vary little about a large mean, grand(x)"
+        ) from None
+
+
+def _effect_names(model: TwoLevelModel, free: np.ndarray) -> list[str]:
+    """Name the free fixed effects with their variables: g00, g01 (sector), g11 (ses*sector)."""
+    full = []
+    for c in model.coefficients:
+        for gamma in c.gammas:
+            variables = [v for v in (c.predictor.variable, gamma.predictor.variable) if v is not None]
+            full.append(f"{gamma.name} ({'*'.join(variables)})" if variables else gamma.name)
+    return [full[int(np.flatnonzero(free == f)[0])] for f in range(int(free.max()) + 1)]
+
+
+def _ols(bases: Orthonormal, dy: np.ndarray, level2: np.ndarray, moments: Moments) -> np.ndarray:
+    """Fit all rows by ordinary least squares, (F,), from D'y, (p, J) in the order of the bases."""
+    own = dy if moments.unit_weight is None else dy * moments.unit_weight
+    n = float(moments.total_weight.sum())
+    turned = bases.basis.T @ (own @ level2.T)
+    return np.asarray(bases.scale * (bases.whitener.T @ (bases.white @ turned.reshape(-1))) / n)
