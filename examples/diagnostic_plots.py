@@ -32,29 +32,29 @@ def seminar_figures(fit: Any) -> dict[str, Callable[[], Any]]:
     """Every figure by file name, each a function that draws it."""
     return {
         # Graphing the results
-        "model_ses_by_sector": lambda: plots.predicted(fit, "ses", by={"sector": "all"}),
-        "model_ses_by_meanses": lambda: plots.predicted(fit, "ses", by={"meanses": "quartiles"}),
-        "model_ses_by_both": lambda: plots.predicted(
+        "predicted_ses_by_sector": lambda: plots.predicted(fit, "ses", by={"sector": "all"}),
+        "predicted_ses_by_meanses": lambda: plots.predicted(fit, "ses", by={"meanses": "quartiles"}),
+        "predicted_ses_by_sector_and_meanses": lambda: plots.predicted(
             fit, "ses", by={"sector": "all", "meanses": "quartiles"}, band=False
         ),
-        "model_meanses_by_sector": lambda: plots.predicted(fit, "meanses", by={"sector": "all"}),
-        "equations_by_sector": lambda: plots.level1_equations(fit, "ses", colour="sector"),
-        "equations_by_meanses": lambda: plots.level1_equations(fit, "ses", colour="meanses"),
-        "boxes_mathach": lambda: plots.boxes_by_unit(fit, "mathach", colour="sector"),
-        "boxes_ses": lambda: plots.boxes_by_unit(fit, "ses"),
+        "predicted_meanses_by_sector": lambda: plots.predicted(fit, "meanses", by={"sector": "all"}),
+        "level1_equations_ses_by_sector": lambda: plots.level1_equations(fit, "ses", colour="sector"),
+        "level1_equations_ses_by_meanses": lambda: plots.level1_equations(fit, "ses", colour="meanses"),
+        "boxes_by_unit_mathach": lambda: plots.boxes_by_unit(fit, "mathach", colour="sector"),
+        "boxes_by_unit_ses": lambda: plots.boxes_by_unit(fit, "ses"),
         # Residual file and analysis of model fit
         "chi2_qq": lambda: plots.chi2_qq(fit),
-        "mdrsvar_histogram": lambda: plots.log_sd_histogram(fit),
-        "mdrsvar_qq": lambda: plots.log_sd_qq(fit),
-        "eb_intercept_pracad": lambda: plots.effect_against(fit, "pracad"),
-        "eb_intercept_meanses": lambda: plots.effect_against(fit, "meanses"),
-        "eb_slope_himinty": lambda: plots.effect_against(fit, "himinty", coefficient="b1"),
+        "log_sd_histogram": lambda: plots.log_sd_histogram(fit),
+        "log_sd_qq": lambda: plots.log_sd_qq(fit),
+        "effect_against_pracad_b0": lambda: plots.effect_against(fit, "pracad"),
+        "effect_against_meanses_b0": lambda: plots.effect_against(fit, "meanses"),
+        "effect_against_himinty_b1": lambda: plots.effect_against(fit, "himinty", coefficient="b1"),
         # and what HLM has no menu for
-        "level1_residuals": lambda: plots.residual_against_fitted(fit),
+        "residuals_against_fitted": lambda: plots.residuals_against_fitted(fit),
         "level1_qq": lambda: plots.level1_qq(fit),
-        "level1_by_unit": lambda: plots.residuals_by_unit(fit),
-        "caterpillar_intercept": lambda: plots.caterpillar(fit, coefficient="b0"),
-        "caterpillar_slope": lambda: plots.caterpillar(fit, coefficient="b1"),
+        "residuals_by_unit": lambda: plots.residuals_by_unit(fit),
+        "caterpillar_b0": lambda: plots.caterpillar(fit, coefficient="b0"),
+        "caterpillar_b1": lambda: plots.caterpillar(fit, coefficient="b1"),
         "shrinkage": lambda: plots.shrinkage(fit),
         "influence": lambda: plots.influence(fit),
         "influence_on_effects": lambda: plots.influence_on_effects(fit),
@@ -67,8 +67,8 @@ def main(folder: str = "figures") -> None:
     fit = hlm.Model(MODEL4).fit(hlm.datasets.hsb(), algorithm="hlm")
     for level in (1, 2):
         write_residuals(fit.residuals(level=level, extra="all"), place / f"resfil{level}.sav")
-    paths = draw_all(fit, place, seminar_figures(fit))
-    print(f"{len(paths)} figures and two residual files in {place}\n")
+    drawn = draw_all(fit, place, seminar_figures(fit))
+    print(f"{len(drawn.paths)} figures and two residual files in {place}\n")
     print(fit.check())
 
 

@@ -27,15 +27,16 @@ if TYPE_CHECKING:
     from .data.weights import Weights as Weights
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
+    from .front.command_files import read_command_file as read_command_file
     from .front.fit import Fit as Fit
     from .front.model import Model as Model
+    from .front.pooled import fit_imputed as fit_imputed
     from .front.pooled_posterior import sample_imputed as sample_imputed
     from .front.posterior import Posterior as Posterior
     from .front.replicates import fit_replicates as fit_replicates
-    from .many_fits.pooled_fit import fit_imputed as fit_imputed
     from .unit_moments.engines import moments as moments
-    from .unit_moments.moments_file import load_moments as load_moments
     from .unit_moments.record import Moments as Moments
+    from .unit_moments.record import load_moments as load_moments
 
 # A public name must not be the name of a module of the package: whoever imports hlmbayes.x binds the
 # attribute x of the package to the module, so which of the two a user gets would depend on the order of
@@ -46,11 +47,11 @@ PUBLIC = {
     "TwoLevelData": "data.two_level",
     "Model": "front.model",
     "Moments": "unit_moments.record",
-    "load_moments": "unit_moments.moments_file",
+    "load_moments": "unit_moments.record",
     "moments": "unit_moments.engines",
     "Fit": "front.fit",
     "Weights": "data.weights",
-    "fit_imputed": "many_fits.pooled_fit",
+    "fit_imputed": "front.pooled",
     "fit_replicates": "front.replicates",
     "read_imputed": "data.imputed",
     "sample_imputed": "front.pooled_posterior",
@@ -62,7 +63,7 @@ PUBLIC = {
         ("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "priors.distributions"
     ),
     **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "priors.distributions"),
-    "read_command_file": "hlm_files.command_file",
+    "read_command_file": "front.command_files",
     "HLMError": "errors",
     "HLMWarning": "errors",
 }

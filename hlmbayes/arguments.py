@@ -8,7 +8,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
-from .errors import HLMError
+from .errors import HLMError, HypothesisError
 
 
 def one_or_several(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -45,3 +45,9 @@ def not_negative(what: str, got: Any, error: type[HLMError]) -> float:
     if isinstance(got, bool) or not isinstance(got, Real) or not isfinite(got) or got < 0:
         raise error(f"{what} must be a number of at least 0, got {got!r}")
     return float(got)
+
+
+def check_prob(prob: float) -> None:
+    """Raise unless a probability is a share between 0 and 1."""
+    if not isinstance(prob, Real) or not 0 < prob < 1:
+        raise HypothesisError(f"prob={prob!r}: a share between 0 and 1 is wanted, for example 0.95")

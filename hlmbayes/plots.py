@@ -7,15 +7,10 @@ have several panels and return the figure.
 ``hlm.plots.caterpillar(fit).figure.savefig("caterpillar.png")`` writes a file.
 """
 
-from .figures.level1_plots import (
-    influence,
-    influence_on_effects,
-    level1_qq,
-    residual_against_fitted,
-    residuals_by_unit,
-)
-from .figures.level2_plots import caterpillar, chi2_qq, effect_against, log_sd_histogram, log_sd_qq, shrinkage
+from .figures.level1_plots import influence, influence_on_effects, residuals_against_fitted, residuals_by_unit
+from .figures.level2_plots import caterpillar, effect_against, shrinkage
 from .figures.model_graphs import boxes_by_unit, level1_equations, predicted
+from .figures.normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
 from .figures.posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
 
 __all__ = [
@@ -33,7 +28,7 @@ __all__ = [
     "predicted",
     "predictive_by_unit",
     "ranks",
-    "residual_against_fitted",
+    "residuals_against_fitted",
     "residuals_by_unit",
     "shrinkage",
     "tau_pair",

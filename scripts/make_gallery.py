@@ -16,8 +16,9 @@ from hlmbayes.figures.figure_set import draw_all
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = (
-    "model_ses_by_sector", "equations_by_sector", "boxes_mathach", "chi2_qq", "mdrsvar_histogram",
-    "eb_intercept_pracad", "caterpillar_intercept", "shrinkage", "influence", "influence_on_effects",
+    "predicted_ses_by_sector", "level1_equations_ses_by_sector", "boxes_by_unit_mathach", "chi2_qq",
+    "log_sd_histogram", "effect_against_pracad_b0", "caterpillar_b0", "shrinkage", "influence",
+    "influence_on_effects",
 )  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def main() -> None:
     gallery = ROOT / "docs" / "gallery"
     gallery.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for path in draw_all(fit, Path(folder), {name: every[name] for name in SHOWN}):
+        for path in draw_all(fit, Path(folder), {name: every[name] for name in SHOWN}).paths:
             with Image.open(path) as image:
                 small = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
                 small.save(gallery / path.name, optimize=True)

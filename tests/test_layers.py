@@ -60,7 +60,9 @@ def own_imports(name: str) -> set[str]:
             found |= {".".join(parts) for parts in modules}
         elif node.level or str(node.module).startswith("hlmbayes"):
             base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
-            base = [part for part in (base if node.level else base[-len(base) :]) if part and part != "hlmbayes"]
+            base = [
+                part for part in (base if node.level else base[-len(base) :]) if part and part != "hlmbayes"
+            ]
             for alias in node.names:
                 full = ".".join([*base, alias.name])
                 found.add(full if full in MODULES else ".".join(base))

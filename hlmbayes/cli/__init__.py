@@ -1,4 +1,4 @@
-"""The command `hlmbayes`: `parsers`, `command`, `sample`; `jobs`, `output_jobs` do what is asked."""
+"""The command `hlmbayes`: `parsers`, `options`, `command`, `sample`, `console`; `runs` does what is asked."""
 
 from .command import main
 

@@ -11,30 +11,13 @@ import argparse
 import io
 import os
 import sys
-import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from ..errors import CommandFileError, HLMError, HLMWarning
-from ..runs.outputs import (
-    check_folder,
-    check_places,
-    inputs_of,
-    outputs_of,
-    residual_requests,
-    write_figures,
-    write_residual_files,
-)
-from .console import BUG, DONE, INTERRUPTED, WRONG_INPUT, complain, put
+from ..errors import HLMError
+from .console import BUG, DONE, INTERRUPTED, WRONG_INPUT, complain, write
 from .parsers import build_parser
 
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
-    from ..report.tables import Tables
-    from ..runs.jobs import Job
-
-OUTPUTS = ("output", "json", "html")  # options that name a file
 ISSUES = "the project's issue list"
 
 DEMO_MODEL = """
@@ -100,59 +83,41 @@ def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
 
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
-    from ..runs.jobs import job_asked
+    from ..runs.jobs import asked_otherwise
+    from ..runs.results import results_of
+    from .options import job_of, outputs_of, residuals_of
 
-    job, algorithm = job_asked(args)
-    if job.options.plausible_values:
-        if args.residuals1 or args.residuals2:
-            raise CommandFileError(
-                f"{job.name}: plausvals: there is no residual file of pooled data sets; take plausvals: out "
-                "for that of one of them"
-            )
-        write_pooled(args, job, algorithm)
-    else:
-        write(args, analyse(job, args, algorithm))
+    job = asked_otherwise(job_of(args), method=args.method, algorithm=args.algorithm)
+    write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
     return DONE
 
 
 def plot(args: argparse.Namespace) -> int:
     """Run a command file or equations and draw the figures."""
-    from ..report.remarks import fit_warnings
-    from ..runs.jobs import job_asked, with_method
+    from ..runs.analysis import draw_job
+    from ..runs.jobs import asked_otherwise
+    from .options import job_of
 
-    job, algorithm = job_asked(args)
-    job = with_method(job, args.method)
-    if job.options.plausible_values:
-        raise CommandFileError(
-            f"{job.name}: plausvals: there are no figures of pooled data sets; take plausvals: out for "
-            "those of one of them"
-        )
-    check_folder(args.out)
-    fit, messages = _estimated(job, args, algorithm)
-    for warning in (*job.warnings, *fit_warnings(fit), *messages):
-        complain("warning", warning)
-    left_out: dict[str, list[str]] = {}  # names of figures by the reason, which many may share
-
-    def leave_out(sentence: str) -> None:
-        name, _, reason = sentence.partition(": ")
-        left_out.setdefault(reason, []).append(name)
-
-    paths = write_figures(fit, args.out, leave_out)
-    for reason, names in left_out.items():
-        complain("left out", f"{', '.join(names)}: {reason}")
-    print(f"{len(paths)} figures in {args.out}:")
-    print("\n".join(f"  {path.name}" for path in paths))
+    job = asked_otherwise(job_of(args), method=args.method, algorithm=args.algorithm)
+    drawn, said = draw_job(job, args.figures)
+    for kind, sentence in said:
+        complain(kind, sentence)
+    print(f"{len(drawn.paths)} figures in {args.figures}:")
+    print("\n".join(f"  {path.name}" for path in drawn.paths))
     return DONE
 
 
 def demo(args: argparse.Namespace) -> int:
     """Analyse the packaged data."""
     from ..datasets import hsb_paths
-    from ..runs.jobs import job_from_equations
+    from ..runs.jobs import asked_otherwise, job_from_equations
+    from ..runs.results import results_of
+    from .options import outputs_of, residuals_of
 
     level1, level2 = map(str, hsb_paths())
     job = job_from_equations(DEMO_MODEL, "hlmbayes demo", level1=level1, level2=level2, id="id")
-    write(args, analyse(job, args, "hlm"))
+    job = asked_otherwise(replace(job, algorithm="hlm"), method=args.method, algorithm=args.algorithm)
+    write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
     if not (args.json == "-" or args.html == "-" or args.output):
         print("\nThe model, as you would write it:\n", DEMO_MODEL.rstrip(), sep="")
         print("\nYour own data: hlmbayes run --help")
@@ -170,76 +135,3 @@ def describe(args: argparse.Namespace) -> int:
         weights = Weights(args.level1_weight, args.level2_weight)
     print(read(args.data, args.level2, id=args.id).describe(weights))
     return DONE
-
-
-def analyse(job: Job, args: argparse.Namespace, algorithm: str) -> Tables:
-    """Read the data, fit, and return the tables; warnings go to stderr and into the notes."""
-    from ..runs.jobs import job_tables, with_method
-
-    job = with_method(job, args.method)
-    folder = Path(getattr(args, "file", None) or "").parent
-    requests = residual_requests(job.options, folder, {1: args.residuals1, 2: args.residuals2})
-    files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
-    check_places(outputs_of(args, OUTPUTS) | files, inputs_of(args, job))
-    fit, messages = _estimated(job, args, algorithm)
-    demanded = [level for level, path in ((1, args.residuals1), (2, args.residuals2)) if path is not None]
-    said, failed = write_residual_files(fit, requests, demanded)
-    for sentence in said:
-        complain("wrote", sentence)
-    tables = job_tables(job, fit, output=args.output, warnings=(*messages, *failed))
-    for group in tables.notes:
-        for sentence in group.sentences if group.warning else ():
-            complain("warning", sentence)
-    return tables
-
-
-def _estimated(job: Job, args: argparse.Namespace, algorithm: str) -> tuple[Estimates, tuple[str, ...]]:
-    """Read the data and fit; give the fit and what was warned of meanwhile."""
-    from ..runs.jobs import fit_job, read_data
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", HLMWarning)
-        fit = fit_job(job, read_data(job), args.algorithm or algorithm)
-    messages = (str(w.message) for w in caught if issubclass(w.category, HLMWarning))
-    return fit, tuple(dict.fromkeys(messages))
-
-
-def write_pooled(args: argparse.Namespace, job: Job, algorithm: str) -> None:
-    """Fit every plausible value or imputed data set; write their listings and the pooled results."""
-    from ..runs.jobs import fit_pooled, not_pooled, pooled_listing, pooled_tests, with_method
-
-    job = with_method(job, args.method)
-    check_places(outputs_of(args, OUTPUTS), inputs_of(args, job))
-    pooled = fit_pooled(job, args.algorithm or algorithm)
-    missed = not_pooled(job)
-    for warning in (*job.warnings, *job.not_done, *pooled.warnings, *missed):
-        complain("warning", warning)
-    tests = pooled_tests(job, pooled)
-    text = pooled_listing(job, pooled, tests, missed, output=args.output)
-    if args.json is not None:
-        put(args.json, pooled.to_json(tests, missed))
-    if args.html is not None:
-        from html import escape
-
-        from ..report.html_parts import document, main_element
-
-        title = f"Two-level model of {job.model.outcome}: pooled results"
-        put(args.html, document(title, main_element(title, [f"<pre>{escape(text)}</pre>"])))
-    if args.output is not None or "-" not in (args.json, args.html):
-        put(args.output or "-", text)
-
-
-def write(args: argparse.Namespace, tables: Tables) -> None:
-    """Write JSON, page and listing to where they are wanted."""
-    if args.json is not None:
-        from ..report.json_text import text as as_json
-
-        put(args.json, as_json(tables))
-    if args.html is not None:
-        from ..report.html import page
-
-        put(args.html, page(tables))
-    if args.output is not None or "-" not in (args.json, args.html):
-        from ..report.text import listing
-
-        put(args.output or "-", listing(tables))

@@ -17,7 +17,7 @@ Two-level hierarchical linear models: the listings of HLM 6.08, and the true opt
 
   hlmbayes demo                          an analysis of data that come with the program
   hlmbayes run MODEL.hlm                 the analysis in an HLM command file
-  hlmbayes plot MODEL.hlm --out FOLDER   diagnostic plots and model graphs of that analysis
+  hlmbayes plot MODEL.hlm                diagnostic plots and model graphs of that analysis
   hlmbayes sample MODEL.hlm --seed 1     the posterior distribution of the same model
   hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
                                          means, standard deviations, ranges of the variables
@@ -48,7 +48,8 @@ PLOT = """\
 Run the analysis and draw its figures into a folder as PNG files: the diagnostic plots of its residuals,
 each unit's estimates and influence, and model graphs. It takes what hlmbayes run takes.
 
-  hlmbayes plot hsb4.hlm --out figures"""
+  hlmbayes plot hsb4.hlm                   into the folder figures
+  hlmbayes plot hsb4.hlm --figures plots"""
 
 DESCRIBE = """\
 Print the descriptive statistics HLM prints when it makes its data file, of every numeric variable.
@@ -112,23 +113,17 @@ def _command(
 
 def _add_run(commands: Commands[Parser], function: Command) -> None:
     parser = _command(commands, "run", function, "run an HLM command file, or equations", RUN)
-    parser.add_argument(
-        "file", nargs="?", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)"
-    )
-    parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
-    add_data_options(parser)
+    _add_job_options(parser)
     _add_estimation_options(parser)
     _add_output_options(parser)
 
 
 def _add_plot(commands: Commands[Parser], function: Command) -> None:
     parser = _command(commands, "plot", function, "draw the figures of an analysis", PLOT)
+    _add_job_options(parser)
     parser.add_argument(
-        "file", nargs="?", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)"
+        "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
     )
-    parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
-    parser.add_argument("--out", metavar="FOLDER", default="figures", help="where to (default: figures)")
-    add_data_options(parser)
     _add_estimation_options(parser)
 
 
@@ -136,8 +131,8 @@ def _add_sample(commands: Commands[Parser], function: Command) -> None:
     parser = _command(
         commands, "sample", function, "the posterior distribution of the same model", cli_sample.TEXT
     )
+    _add_job_options(parser)
     cli_sample.add_options(parser)
-    add_data_options(parser)
 
 
 def _add_describe(commands: Commands[Parser], function: Command) -> None:
@@ -157,8 +152,12 @@ def _add_demo(commands: Commands[Parser], function: Command) -> None:
     _add_output_options(parser)
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add --level1, --level2, --id."""
+def _add_job_options(parser: argparse.ArgumentParser) -> None:
+    """Add FILE, --equations, --level1, --level2, --id."""
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)"
+    )
+    parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
     data = parser.add_argument_group("where the data are (instead of what the command file's .mdmt says)")
     data.add_argument("--level1", metavar="FILE", help="level-1 data, or both levels in one file")
     data.add_argument("--level2", metavar="FILE", help="level-2 data")

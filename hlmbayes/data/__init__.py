@@ -1,7 +1,7 @@
 """From files or frames to `TwoLevelData`: reading, ids, missing values, descriptive statistics.
 
-`reading` (formats), `units` (ids to units), `columns` (names and numbers), `two_level` (the two levels
-joined), `imputed` (several data sets of one study), `describe`.
+`reading` (formats), `units` (ids to units), `columns` (names and numbers), `rows` (the two levels joined),
+`weights`, `describe`, `two_level` (what users hold), `imputed` (several data sets of one study).
 """
 
 from .two_level import TwoLevelData, read

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
-from .reading import nearest, some
+from ..words import nearest, some
 
 
 def scan(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray | None:
@@ -61,7 +61,7 @@ def _example(values: np.ndarray) -> Any:
     return (present if len(present) else values)[0]
 
 
-def find_column(name: str, columns: Mapping[str, Any], source: str) -> str | None:
+def find_column(name: str, columns: Iterable[str], source: str) -> str | None:
     """Return the exact name of the column called `name` in any case, None if there is none."""
     found = [column for column in columns if column.lower() == name.lower()]
     if len(found) > 1:

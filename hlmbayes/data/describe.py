@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import DataError
-from .reading import some
-from .two_level import TwoLevelData
-
-if TYPE_CHECKING:
-    from .weights import Weights
+from ..words import some
+from .rows import Rows
+from .weights import Weights, row_weights, unit_weights
 
 HUGE = 1e150
 
@@ -70,7 +67,7 @@ class Description:
         return describe_text(self)
 
 
-def describe(data: TwoLevelData, weights: Weights | None = None) -> Description:
+def describe(data: Rows, weights: Weights | None = None) -> Description:
     """Describe every numeric variable at its level.
 
     With one source, the columns that are constant inside every unit are the level-2 variables.
@@ -104,12 +101,10 @@ def describe(data: TwoLevelData, weights: Weights | None = None) -> Description:
     )
 
 
-def _weights(data: TwoLevelData, weights: Weights | None) -> tuple[np.ndarray | None, np.ndarray | None, str]:
+def _weights(data: Rows, weights: Weights | None) -> tuple[np.ndarray | None, np.ndarray | None, str]:
     """Give the total weights of rows (N,), the weights of units (J,), and what they are."""
     if weights is None:
         return None, None, ""
-    from .weights import row_weights, unit_weights
-
     row, unit, own = np.ones(data.n_rows), None, []
     if weights.level1 is not None:
         row = row_weights(data, data.find(weights.level1), "level-1 weight")
@@ -127,7 +122,7 @@ def _weights(data: TwoLevelData, weights: Weights | None) -> tuple[np.ndarray | 
     return row, unit, f"Means and standard deviations are weighted: {', '.join(own)}"
 
 
-def _over_units(data: TwoLevelData, name: str) -> np.ndarray:
+def _over_units(data: Rows, name: str) -> np.ndarray:
     """Return a level-2 variable, (J,), with missing values (which `level2_column` refuses)."""
     if not data.one_source:
         return data.level2[name]
@@ -138,7 +133,7 @@ def _over_units(data: TwoLevelData, name: str) -> np.ndarray:
     return of_unit
 
 
-def _summary(data: TwoLevelData, name: str, values: np.ndarray, weight: np.ndarray | None) -> VariableSummary:
+def _summary(data: Rows, name: str, values: np.ndarray, weight: np.ndarray | None) -> VariableSummary:
     x = values.astype(np.float64)
     if np.nanmax(np.abs(x), initial=0.0) > HUGE:
         raise DataError(

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, HLMError
-from .reading import read_table, some
+from ..words import some
+from .columns import find_column
+from .reading import read_table
 from .two_level import TwoLevelData, read
 
 
@@ -47,9 +49,11 @@ def read_imputed(
             )
         seconds = {k: level2[i] if listed else level2 for i, k in enumerate(firsts)}
     else:
-        firsts = _split(level1, by)
-        if level2 is not None and _has(level2, by):
-            second = _split(level2, by)
+        firsts = _split(level1, by, "the imputed data")
+        if not firsts:
+            names = ", ".join(read_table(level1, "the imputed data").columns)
+            raise DataError(f"the data have no column {by!r} that numbers the data sets: {names}")
+        if level2 is not None and (second := _split(level2, by, "the level-2 data")):
             missing = [k for k in firsts if k not in second]
             if missing:
                 raise DataError(f"the level-2 data have no records with {by} = {', '.join(missing)}")
@@ -61,21 +65,13 @@ def read_imputed(
     return sets
 
 
-def _columns(source: Any) -> dict[str, np.ndarray]:
-    table = read_table(source, "the imputed data")
-    return {name: table.columns[name] for name in table.columns}
-
-
-def _has(source: Any, by: str) -> bool:
-    return by.lower() in (name.lower() for name in read_table(source, "the level-2 data").columns)
-
-
-def _split(source: Any, by: str) -> dict[str, dict[str, np.ndarray]]:
-    """Divide a stacked source by the column that numbers the data sets."""
-    columns = _columns(source)
-    found = next((name for name in columns if name.lower() == by.lower()), None)
+def _split(source: Any, by: str, what: str) -> dict[str, dict[str, np.ndarray]]:
+    """Divide a stacked source by the column that numbers the data sets; nothing where there is none."""
+    table = read_table(source, what)
+    found = find_column(by, table.columns, table.name)
     if found is None:
-        raise DataError(f"the data have no column {by!r} that numbers the data sets: {', '.join(columns)}")
+        return {}
+    columns = {name: table.columns[name] for name in table.columns}
     numbers = columns.pop(found)
     if numbers.dtype.kind == "f" and np.isnan(numbers).any():
         raise DataError(
@@ -107,7 +103,7 @@ def check_same(sets: Sequence[TwoLevelData]) -> None:
     """Raise DataError unless imputed data sets have the same variables, units and rows of each unit."""
     if len(sets) < 2:
         raise DataError(f"got {len(sets)} data set: multiple imputation needs at least two")
-    others = [type(data).__name__ for data in sets if not hasattr(data, "level1_columns")]
+    others = [type(data).__name__ for data in sets if not isinstance(data, TwoLevelData)]
     if others:
         raise DataError(
             f"imputed data sets are what hlmbayes.read gives, got {others[0]}: hlmbayes.read_imputed reads "

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..words import nearest, some
 
 NUMBERS = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
 CSV_MISSING = ["", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null"]
@@ -373,19 +374,3 @@ def _too_long(value: int | Decimal) -> bool:
 
 
 # --- words for messages --------------------------------------------------------------------------
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate most like `name`, whatever its case, or None if none is like it."""
-    import difflib
-
-    folded = {candidate.casefold(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return folded[close[0]] if close else None
-
-
-def some(values: Iterable[Any], limit: int = 8) -> str:
-    """'1224, 1288, 1296 and 4 more'; 'none' for nothing."""
-    shown = [str(value) for value in values]
-    rest = len(shown) - limit
-    return (", ".join(shown[:limit]) + (f" and {rest} more" if rest > 0 else "")) or "none"

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .reading import EXACT, NUMBER, NUMBERS, some
+from ..words import some
+from .reading import EXACT, NUMBER, NUMBERS
 
 HASH_ABOVE = 200_000  # ids above which importing pandas for its hash table is cheaper than a sort
 Ids = np.ndarray | tuple[np.ndarray, np.ndarray]

@@ -28,16 +28,14 @@ level-2 weights by a number multiplies the deviance and changes nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from ..arguments import name_or_none
 from ..errors import DataError
-from .reading import some
-
-if TYPE_CHECKING:
-    from .two_level import TwoLevelData
+from ..words import some
+from .rows import Rows
 
 SCALINGS = {
     "hlm": "level-1 weights sum to n_j within each unit, level-2 weights to the number of units",
@@ -121,7 +119,7 @@ def scaled(unit: np.ndarray, row: np.ndarray, own: np.ndarray, scaling: str) -> 
     return row, own
 
 
-def row_weights(data: TwoLevelData, name: str, what: str) -> np.ndarray:
+def row_weights(data: Rows, name: str, what: str) -> np.ndarray:
     """Return a level-1 weight, (N,), refusing what is no weight."""
     values = np.asarray(data.level1_column(name), dtype=float)
     of_unit = np.bincount(data.unit, weights=np.where(values > 0, values, 0.0), minlength=data.n_units)
@@ -145,7 +143,7 @@ def row_weights(data: TwoLevelData, name: str, what: str) -> np.ndarray:
     return values
 
 
-def unit_weights(data: TwoLevelData, name: str, what: str) -> np.ndarray:
+def unit_weights(data: Rows, name: str, what: str) -> np.ndarray:
     """Return a level-2 weight, (J,), refusing what is no weight."""
     values = data.level2_column(name)
     for bad, word, advice in _faults(values):

@@ -40,7 +40,7 @@ class Batch:
     def delta(self, system: System, noise: np.ndarray) -> np.ndarray:
         """Draw gamma in standardised units (B, F); ``noise`` is standard normal, 0 gives the means."""
         upper = self.chol.transpose(0, 2, 1)
-        return np.linalg.solve(upper, (self.half + noise)[:, :, None])[:, :, 0] @ system.whitener
+        return np.asarray(np.linalg.solve(upper, (self.half + noise)[:, :, None])[:, :, 0] @ system.whitener)
 
 
 def evaluate_batch(target: Target, phi: np.ndarray) -> Batch:

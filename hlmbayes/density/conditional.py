@@ -126,7 +126,7 @@ def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.
             left[i] -= m[k, i] * left[k]
         left[i] /= m[i, i]
     to_data = target.system.to_tau @ factor
-    return np.einsum("baq,qbj->bja", to_data, left)
+    return np.asarray(np.einsum("baq,qbj->bja", to_data, left))
 
 
 def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:

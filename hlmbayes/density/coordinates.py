@@ -31,13 +31,13 @@ class Parts:
     @property
     def factor(self) -> np.ndarray:
         """diag(s) C, a square root of tau, shape (B, q, q)."""
-        return self.s[:, :, None] * self.corr_factor
+        return np.asarray(self.s[:, :, None] * self.corr_factor)
 
     @property
     def tau(self) -> np.ndarray:
         """Covariance matrix of the random effects, shape (B, q, q)."""
         factor = self.factor
-        return factor @ factor.transpose(0, 2, 1)
+        return np.asarray(factor @ factor.transpose(0, 2, 1))
 
 
 def unpack(target: Target, phi: np.ndarray) -> Parts:

@@ -139,7 +139,7 @@ class Level1(ABC):
     def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Give sum log sigma2 + (e - D b)^2 / sigma2 of every unit's rows, (B, J); b (B, J, p)."""
         log_sigma2 = self.log_sigma2(phi, None)
-        return self.design.n * log_sigma2 + _squares(self.design, b) * np.exp(-log_sigma2)
+        return np.asarray(self.design.n * log_sigma2 + _squares(self.design, b) * np.exp(-log_sigma2))
 
     def noise(self, phi: np.ndarray) -> np.ndarray:
         """Give the variance of the sum of r over every unit's rows, (B, J)."""
@@ -260,11 +260,11 @@ class LogLinearSigma(Level1):
     @override
     def log_prior(self, phi: np.ndarray) -> np.ndarray:
         away = (phi - self.prior.mean) / self.prior.sd
-        return -0.5 * np.sum(away**2 + LOG_2PI, axis=1) - np.log(self.prior.sd).sum()
+        return np.asarray(-0.5 * np.sum(away**2 + LOG_2PI, axis=1) - np.log(self.prior.sd).sum())
 
     @override
     def prior_slope(self, point: np.ndarray) -> np.ndarray:
-        return (self.prior.mean - point) / self.prior.sd**2
+        return np.asarray((self.prior.mean - point) / self.prior.sd**2)
 
     @override
     def draw_prior(self, rng: np.random.Generator, draws: int) -> np.ndarray:
@@ -286,7 +286,7 @@ class LogLinearSigma(Level1):
 
     @override
     def log_weights(self, phi: np.ndarray) -> np.ndarray:
-        return phi @ (self.groups.n @ self.groups.covariates)
+        return np.asarray(phi @ (self.groups.n @ self.groups.covariates))
 
     @override
     def slope(
@@ -298,7 +298,7 @@ class LogLinearSigma(Level1):
 
     @override
     def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
-        return phi @ (self.groups.covariates if covariates is None else covariates).T
+        return np.asarray(phi @ (self.groups.covariates if covariates is None else covariates).T)
 
     @override
     def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -330,4 +330,4 @@ def _squares(rows: Design | Groups, b: np.ndarray) -> np.ndarray:
     """Give the sum of squares about D b of units or groups of rows, b (B, J, p), shape (B, J)."""
     squares = rows.ee - 2.0 * np.einsum("bjp,jp->bj", b, rows.de)
     squares += np.einsum("bjp,jpr,bjr->bj", b, rows.dd, b, optimize=True)
-    return squares
+    return np.asarray(squares)

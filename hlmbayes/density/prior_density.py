@@ -24,7 +24,7 @@ def correlation_shapes(q: int, eta: float) -> np.ndarray:
 def log_cosh(y: np.ndarray) -> np.ndarray:
     """Give log cosh(y), also where cosh overflows."""
     size = np.abs(y)
-    return size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
+    return np.asarray(size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0))
 
 
 def log_prior(target: Target, phi: np.ndarray) -> np.ndarray:
@@ -33,13 +33,13 @@ def log_prior(target: Target, phi: np.ndarray) -> np.ndarray:
     sd = np.abs(phi[:, :q]) * target.reference
     value = target.law.log_prior(phi[:, target.level1]) + np.log(target.reference).sum() - q * np.log(2.0)
     if priors.tau is not None:
-        return value + _log_inverse_wishart(target, phi, priors.tau)
+        return np.asarray(value + _log_inverse_wishart(target, phi, priors.tau))
     for k, prior in enumerate(priors.sd):
         value = value + prior.curve().log_density(sd[:, k])
     b = correlation_shapes(q, priors.eta)
     # Beta(b, b) of (1 + z) / 2, and dz / dy = 1 - z^2 = cosh(y)^-2
     constant = gammaln(2.0 * b) - 2.0 * gammaln(b) - (2.0 * b - 1.0) * np.log(2.0)
-    return value + np.sum(constant - 2.0 * b * log_cosh(phi[:, target.partials]), axis=1)
+    return np.asarray(value + np.sum(constant - 2.0 * b * log_cosh(phi[:, target.partials]), axis=1))
 
 
 def _log_inverse_wishart(target: Target, phi: np.ndarray, prior: InverseWishart) -> np.ndarray:
@@ -56,7 +56,7 @@ def _log_inverse_wishart(target: Target, phi: np.ndarray, prior: InverseWishart)
     density = constant - multigammaln(0.5 * df, q) - 0.5 * (df + q + 1) * log_det
     jacobian = q * np.log(2.0) + q * log_sd  # tau to (sd, correlations)
     to_y = np.sum(-2.0 * correlation_shapes(q, 1.0) * log_cosh(phi[:, target.partials]), axis=1)
-    return density - 0.5 * np.sum(half**2, axis=(1, 2)) + jacobian + to_y
+    return np.asarray(density - 0.5 * np.sum(half**2, axis=(1, 2)) + jacobian + to_y)
 
 
 def prior_slope(target: Target, phi: np.ndarray) -> np.ndarray:

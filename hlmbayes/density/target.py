@@ -97,4 +97,4 @@ def build_target(design: Design, priors: ResolvedPriors, groups: Groups | None =
 def _reference(design: Design) -> np.ndarray:
     """Give the sampling sd of one unit's coefficient: the size at which an sd begins to matter."""
     square = np.einsum("jaa->a", design.dd)[design.random] / design.n_units
-    return np.sqrt(design.ee.sum() / design.n.sum() / square)
+    return np.asarray(np.sqrt(design.ee.sum() / design.n.sum() / square))

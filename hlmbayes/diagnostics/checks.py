@@ -15,7 +15,7 @@ from scipy.special import chdtrc, ndtr
 
 from ..errors import OutputError
 from ..inference.homogeneity import compare_variances
-from ..inference.hypotheses import p_text
+from ..words import p_text
 from . import diagnostic_tree
 from .diagnostic_tree import is_tree, level1, level2, tree
 

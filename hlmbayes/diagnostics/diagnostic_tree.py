@@ -44,7 +44,7 @@ def is_tree(source: Any) -> bool:
     return isinstance(source, xr.DataTree)
 
 
-def point_of(source: Any) -> Any:
+def point_of(source: Any) -> Estimates | PosteriorPoint:
     """Give what residuals are computed from: a fit's record, or a posterior at its means.
 
     Raises
@@ -56,8 +56,7 @@ def point_of(source: Any) -> Any:
     if isinstance(record, PosteriorSample):
         record = record.point
     if isinstance(record, Estimates | PosteriorPoint):
-        found: Point = record
-        return found
+        return record
     raise OutputError(
         f"a Fit or a Posterior is wanted here, got {type(source).__name__}: fit = model.fit(data), or "
         "post = model.sample(data)"

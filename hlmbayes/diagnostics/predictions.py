@@ -16,7 +16,7 @@ from scipy.special import ndtri
 
 from ..data.columns import suggest
 from ..errors import OutputError
-from ..inference.hlm_tables import robust_white
+from ..inference.scores import robust_white
 from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
 from .diagnostic_tree import is_tree, label_of, point_of

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
+from ..data.rows import Rows
 from .lines import CENTERING, MAKE_COLUMN, TOKEN, Token
 from .parts import Coefficient, Predictor, Term, fail, numbered, same_name
 
@@ -37,7 +38,7 @@ def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> tuple[s
     where = f'formula "{" ".join(text.split())}"'
     reader = _Reader(where, _tokens(where, text))
     outcome, fixed, random = reader.formula()
-    if data is not None and not (hasattr(data, "id_name") and hasattr(data, "is_level2")):
+    if data is not None and not isinstance(data, Rows):
         fail("", f"data= wants what hlmbayes.read gives, got {type(data).__name__}")
     if data is not None and not same_name(random.group, data.id_name):
         fail(where, f"the data's units are {data.id_name}, got (... | {random.group})")

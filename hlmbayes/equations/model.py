@@ -71,6 +71,10 @@ class TwoLevelModel:
         for name, value in parts._asdict().items():
             object.__setattr__(self, name, value)
 
+    @property
+    def _parts(self) -> ModelParts:
+        return ModelParts(self.outcome, self.coefficients, self.log_sigma2, self.constraints)
+
     @classmethod
     def from_parts(
         cls,
@@ -182,11 +186,11 @@ class TwoLevelModel:
 
     def equations(self, latex: bool = False) -> str:
         """The equations, as text that `Model` reads back or as a LaTeX align* environment."""
-        return equation_text.equations_latex(self) if latex else equation_text.equations(self)
+        return equation_text.equations_latex(self._parts) if latex else equation_text.equations(self._parts)
 
     def mixed(self, latex: bool = False) -> str:
         """The combined model: the level-2 equations put into the level-1 equation."""
-        return equation_text.mixed_latex(self) if latex else equation_text.mixed(self)
+        return equation_text.mixed_latex(self._parts) if latex else equation_text.mixed(self._parts)
 
     def _key(self) -> tuple[object, ...]:
         return self.outcome, self.coefficients, self.log_sigma2, self.constraints

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .lines import ALPHA, is_plain_name
+from .parser import ModelParts
 from .parts import Coefficient, Gamma, Predictor
 
-if TYPE_CHECKING:
-    from .model import TwoLevelModel
 
-
-def equations(model: TwoLevelModel) -> str:
+def equations(model: ModelParts) -> str:
     """Level-1 equation, level-2 equations, log(sigma2), constraints: text that `Model` reads back."""
     level1 = [_times(c.name, _written(c.predictor)) for c in model.coefficients]
     lines = [f"{_quoted(model.outcome)} = {' + '.join([*level1, 'r'])}"]
@@ -21,7 +17,7 @@ def equations(model: TwoLevelModel) -> str:
     return "\n".join(lines + _extra_lines(model))
 
 
-def mixed(model: TwoLevelModel) -> str:
+def mixed(model: ModelParts) -> str:
     """The combined model, deviations from means written out; (x - mean_j) is x minus its unit's mean."""
     terms = []
     for c in model.coefficients:
@@ -30,7 +26,7 @@ def mixed(model: TwoLevelModel) -> str:
     return "\n".join([f"{_quoted(model.outcome)} = {' + '.join([*terms, 'r'])}", *_extra_lines(model)])
 
 
-def _extra_lines(model: TwoLevelModel) -> list[str]:
+def _extra_lines(model: ModelParts) -> list[str]:
     lines = []
     if model.log_sigma2 is not None:
         names = model.log_sigma2.names
@@ -74,7 +70,7 @@ _ESCAPES = {
 }
 
 
-def equations_latex(model: TwoLevelModel) -> str:
+def equations_latex(model: ModelParts) -> str:
     r"""The level equations as an align* environment (\beta_{0j}, \gamma_{00}, subscripts ij and j)."""
     terms = [_product(_beta(c), _latex_predictor(c.predictor, "ij")) for c in model.coefficients]
     rows = [(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"])]
@@ -84,7 +80,7 @@ def equations_latex(model: TwoLevelModel) -> str:
     return _align(rows + _latex_extra(model))
 
 
-def mixed_latex(model: TwoLevelModel) -> str:
+def mixed_latex(model: ModelParts) -> str:
     """The combined model as an align* environment."""
     terms = []
     for c in model.coefficients:
@@ -101,7 +97,7 @@ def _align(rows: list[tuple[str, list[str]]]) -> str:
     return "\n".join([r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}"])
 
 
-def _latex_extra(model: TwoLevelModel) -> list[tuple[str, list[str]]]:
+def _latex_extra(model: ModelParts) -> list[tuple[str, list[str]]]:
     rows = []
     if model.log_sigma2 is not None:
         alphas = [rf"\alpha_{{{name[1:]}}}" for name in model.log_sigma2.names]

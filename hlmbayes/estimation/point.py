@@ -37,6 +37,10 @@ class Point(Protocol):
         """Free fixed effects, (F,)."""
 
     @property
+    def gamma_of_u(self) -> np.ndarray | None:
+        """Those u* were taken from, where they are others."""
+
+    @property
     def vcov_free(self) -> np.ndarray:
         """Their covariance matrix, (F, F)."""
 

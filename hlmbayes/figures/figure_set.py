@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import plots
 from ..diagnostics.predictions import Variable, variables_of
 from ..errors import OutputError
 from ..residuals.files import write_whole
 from ..residuals.frames import level2_names
+from .level1_plots import influence, influence_on_effects, residuals_against_fitted, residuals_by_unit
+from .level2_plots import caterpillar, effect_against, shrinkage
+from .model_graphs import boxes_by_unit, level1_equations, predicted
+from .normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
+from .wording import FEW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,42 +26,52 @@ if TYPE_CHECKING:
     from ..estimation.estimates import Estimates
 
 Figures = dict[str, Callable[[], "Axes"]]
-FEW = 6
 MOST_VARIABLES = 12
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The files of figures, and the figures left out: the reason by name."""
+
+    paths: tuple[Path, ...]
+    left_out: dict[str, str]
+
+
 def figures(fit: Estimates) -> Figures:
-    """Give the figures of a fit by file name, each a function that draws it."""
+    """Give the figures of a fit by name, each a function that draws it.
+
+    A figure has the name of its function in `hlmbayes.plots`, followed by the variable and the coefficient it
+    is of: ``effect_against_pracad_b0``.
+    """
     found: Figures = {}
     if fit.design.n_random:
         found |= _level2_figures(fit)
     if fit.data is not None:
-        found |= {
-            "level1_residuals": partial(plots.residual_against_fitted, fit),
-            "level1_qq": partial(plots.level1_qq, fit),
-            "level1_by_unit": partial(plots.residuals_by_unit, fit),
-        }
+        for draw in (residuals_against_fitted, level1_qq, residuals_by_unit):
+            found |= _figure(draw, fit)
     if fit.design.n_fixed:
-        found["influence"] = partial(plots.influence, fit)
-        found["influence_on_effects"] = partial(plots.influence_on_effects, fit)
+        found |= _figure(influence, fit) | _figure(influence_on_effects, fit)
     return found | _model_graphs(fit)
 
 
+def _figure(draw: Callable[..., Axes], fit: Estimates, *variable: str, **options: Any) -> Figures:
+    """Give one figure by its name."""
+    coefficient = [options["coefficient"]] if "coefficient" in options else []
+    name = "_".join([draw.__name__, *variable, *coefficient]).lower()
+    return {name: partial(draw, fit, *variable, **options)}
+
+
 def _level2_figures(fit: Estimates) -> Figures:
-    found: Figures = {
-        "chi2_qq": partial(plots.chi2_qq, fit),
-        "mdrsvar_histogram": partial(plots.log_sd_histogram, fit),
-        "mdrsvar_qq": partial(plots.log_sd_qq, fit),
-        "shrinkage": partial(plots.shrinkage, fit),
-    }
+    found: Figures = {}
+    for draw in (chi2_qq, log_sd_histogram, log_sd_qq, shrinkage):
+        found |= _figure(draw, fit)
     inside = [name.lower() for name in fit.model.level2_variables]
     others = [name for name in level2_names(fit) if name.lower() not in inside]
     for name in [*fit.model.level2_variables, *others][:MOST_VARIABLES]:
         for coefficient in fit.random_names:
-            key = f"eb_{coefficient}_{name.lower()}"
-            found[key] = partial(plots.effect_against, fit, name, coefficient=coefficient)
+            found |= _figure(effect_against, fit, name, coefficient=coefficient)
     for coefficient in fit.random_names:
-        found[f"caterpillar_{coefficient}"] = partial(plots.caterpillar, fit, coefficient=coefficient)
+        found |= _figure(caterpillar, fit, coefficient=coefficient)
     return found
 
 
@@ -69,15 +84,13 @@ def _model_graphs(fit: Estimates) -> Figures:
         others = [v for v in level2 if v.name != variable.name][:2]
         if variable.level == 2 and len(np.unique(variable.values)) <= FEW and len(known) > 1:
             continue  # a category: it has its own lines in the other graphs
-        by = {v.name: _values(v) for v in others}
-        found[f"model_{variable.name.lower()}"] = partial(plots.predicted, fit, variable.name, by=by)
+        found |= _figure(predicted, fit, variable.name, by={v.name: _values(v) for v in others})
         if variable.level == 1 and fit.data is not None:
             colour = others[0].name if others else None
-            key = f"equations_{variable.name.lower()}"
-            found[key] = partial(plots.level1_equations, fit, variable.name, colour=colour)
-            found[f"boxes_{variable.name.lower()}"] = partial(plots.boxes_by_unit, fit, variable.name)
+            found |= _figure(level1_equations, fit, variable.name, colour=colour)
+            found |= _figure(boxes_by_unit, fit, variable.name)
     if fit.data is not None:
-        found["boxes_outcome"] = partial(plots.boxes_by_unit, fit, fit.model.outcome)
+        found |= _figure(boxes_by_unit, fit, fit.model.outcome)
     return found
 
 
@@ -85,30 +98,27 @@ def _values(variable: Variable) -> Any:
     return "all" if len(np.unique(variable.values)) <= FEW else "quartiles"
 
 
-def draw_all(
-    fit: Estimates, folder: Path, chosen: Figures | None = None, say: Callable[[str], None] | None = None
-) -> tuple[Path, ...]:
-    """Draw figures as PNG files, 800 pixels wide, and return their paths.
+def draw_all(fit: Estimates, folder: Path, chosen: Figures | None = None) -> Drawn:
+    """Draw figures as PNG files, 800 pixels wide; those the data leave nothing to draw for are left out.
 
-    A figure that the data leave nothing to draw for (all variances zero, for one) is left out and ``say``
-    is told why.
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
     """
     import matplotlib.pyplot as plt
 
-    paths = []
+    paths, left_out = [], {}
     for name, draw in (figures(fit) if chosen is None else chosen).items():
         before = set(plt.get_fignums())
         try:
             figure = draw().figure.figure
-            target = folder / f"{name}.png"
-            write_whole(target, partial(figure.savefig, format="png"))
-            paths.append(target)
-        except OutputError as error:
-            if "cannot be written" in str(error):
-                raise
-            if say is not None:
-                say(f"{name}: {error}")
+        except OutputError as error:  # all variances zero, for one
+            left_out[name] = str(error)
+        else:
+            paths.append(folder / f"{name}.png")
+            write_whole(paths[-1], partial(figure.savefig, format="png"))
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
-    return tuple(paths)
+    return Drawn(tuple(paths), left_out)

@@ -9,13 +9,13 @@ import numpy as np
 from ..diagnostics.diagnostic_tree import influence as influence_of
 from ..diagnostics.diagnostic_tree import kind_of_effects, level1, outcome_of
 from ..errors import OutputError
-from .level2_plots import _units, normal_qq
 from .plot_style import (
     BLUE,
     GREY,
     PALE,
     VERMILLION,
     axes,
+    evenly,
     finish,
     id_text,
     jitter,
@@ -26,19 +26,19 @@ from .plot_style import (
     wrapped,
     zero_line,
 )
+from .wording import units_word
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-MANY = 20_000  # beyond, an even sample of the points is drawn: more ink shows no more
 SHOWN_UNITS = 200
 
 
-def residual_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
+def residuals_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
     """Draw level-1 residuals against fitted values, with a smooth: a curve or a funnel is misfit."""
     data = level1(source)
-    x, y = _sample(data["fitted"].values, data["residual"].values)
+    x, y = evenly(data["fitted"].values, data["residual"].values)
     ax = axes(ax)
     zero_line(ax)
     ax.scatter(x, y, s=8, color=BLUE, alpha=_alpha(len(x)), linewidth=0)
@@ -46,20 +46,6 @@ def residual_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
     legend(ax, loc="upper right")
     fitted = f"Fitted {outcome_of(data)} ({kind_of_effects(data.attrs['engine'])} coefficients)"
     return finish(ax, "Level-1 residuals against fitted values", fitted, _residual_label(data))
-
-
-def level1_qq(source: Any, ax: Axes | None = None) -> Axes:
-    """Draw the normal Q-Q plot of level-1 residuals divided by sigma."""
-    data = level1(source)
-    z = data["residual"].values / data["sigma"].values
-    z = z / z.std()  # EB residuals vary less than sigma: the fitted value has seen them
-    (z,) = _sample(np.sort(z))
-    ax = axes(ax)
-    normal_qq(ax, z)
-    return finish(
-        ax, "Are the level-1 residuals normal? Normal Q–Q plot", "Expected normal quantile",
-        f"Standardised level-1 residual of {outcome_of(data)}",
-    )  # fmt: skip
 
 
 def residuals_by_unit(source: Any, ax: Axes | None = None) -> Axes:
@@ -77,7 +63,7 @@ def residuals_by_unit(source: Any, ax: Axes | None = None) -> Axes:
     zero_line(ax)
     slim_boxes(ax, np.arange(len(order)), q[order])
     ax.set_xlim(-0.02 * len(order), 1.02 * len(order))
-    word = _units(data)
+    word = units_word(data)
     shown = f"{word.capitalize()} in order of spread"
     if len(order) < len(units):
         shown += f" ({len(order)} of {len(units):,})"
@@ -134,7 +120,7 @@ def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     ax.axhline(rule, color=GREY, linestyle="--", linewidth=1.1)
     top = max(1.15 * float(np.nanmax(shown)), 1.3 * rule) if np.isfinite(shown).any() else 1.0
     ax.set(ylim=(0, top), xlim=(-0.02 * len(cook) - 0.5, 1.02 * len(cook)))
-    word = _units(data)
+    word = units_word(data)
     title = f"Influence of each {word[:-1]} on the fixed effects"
     finish(ax, title, f"{word.capitalize()} in order of id", "Cook's distance without the unit", counts="x")
     legend(ax, outside=True, title=f"4 / J = {number(rule)} (dashed)")
@@ -172,7 +158,7 @@ def influence_on_effects(source: Any, ax: Axes | None = None) -> Axes:
     ax.set_yticks(place, [wrapped(title, 28) for title in titles])
     ax.set_ylim(-0.6, len(names) - 0.4)
     finish(
-        ax, f"What leaving out one {_units(data)[:-1]} does to each fixed effect",
+        ax, f"What leaving out one {units_word(data)[:-1]} does to each fixed effect",
         f"Change in standard errors (dashed: \u00b12 / \u221aJ = \u00b1{number(rule)})", "Fixed effect",
     )  # fmt: skip
     worst = np.nanargmax(np.abs(np.nan_to_num(z)), axis=0)
@@ -188,18 +174,3 @@ def _residual_label(data: xr.Dataset) -> str:
 
 def _alpha(n: int) -> float:
     return float(np.clip(600.0 / max(n, 1), 0.12, 0.7))
-
-
-def _sample(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give every so-many-th element of each array, so that at most `MANY` are left; the ends stay."""
-    n = len(arrays[0])
-    if n <= MANY:
-        return arrays
-    index = np.unique(np.linspace(0, n - 1, MANY).astype(int))
-    return tuple(a[index] for a in arrays)
-
-
-__all__ = [
-    "influence", "influence_on_effects", "level1_qq", "residual_against_fitted", "residuals_by_unit",
-    "slim_boxes", "unit_quantiles",
-]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.rows import Rows
 from ..diagnostics.diagnostic_tree import in_sentence, kind_of_effects, label_of, point_of
 from ..diagnostics.predictions import Line, Values, Variable, as_used, find_variable, predict, variables_of
 from ..errors import DataError, OutputError
@@ -14,8 +15,8 @@ from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
 from ..residuals.quantities import eb_coefficients
 from .level1_plots import SHOWN_UNITS, slim_boxes, unit_quantiles
-from .level2_plots import FEW, unit_word, value_text
 from .plot_style import CYCLE, DASHES, axes, finish, legend, named, number
+from .wording import FEW, unit_word, value_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -247,7 +248,7 @@ def boxes_by_unit(source: Any, variable: str, ax: Axes | None = None, *, colour:
     OutputError
         No rows, or no such variable.
     """
-    data = source if hasattr(source, "level1_column") else point_of(source).data
+    data = source if isinstance(source, Rows) else point_of(source).data
     if data is None:
         raise OutputError("box plots need the rows, and this fit was made from moments")
     try:
@@ -297,6 +298,3 @@ def boxes_by_unit(source: Any, variable: str, ax: Axes | None = None, *, colour:
     heading = f"{label} by {word[:-1]}: median, middle half, 5th to 95th percentile"
     shown = f"{word.capitalize()} in order of the median{shown}"
     return finish(ax, heading, shown, named(label, variable), counts="x")
-
-
-__all__ = ["boxes_by_unit", "level1_equations", "predicted"]

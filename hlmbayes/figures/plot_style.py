@@ -24,6 +24,7 @@ DASHES = ("-", "--", ":", "-.")
 LONGEST_ID = 20  # letters of an id in a figure
 SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels at 100 dots an inch
 SMALL = 9.5
+MANY = 20_000  # beyond, an even sample of the points is drawn: more ink shows no more
 STYLE: dict[str, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 100,
@@ -47,7 +48,9 @@ STYLE: dict[str, Any] = {
 def axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
     """Return the axes given, or those of a new figure in the house style; refuse what is not axes."""
     if ax is not None:
-        if not hasattr(ax, "set_title"):
+        from matplotlib.axes import Axes
+
+        if not isinstance(ax, Axes):
             raise OutputError(
                 f"ax={ax!r} is not matplotlib axes: leave it out for a new figure, and name other arguments "
                 '(coefficient="b1")'
@@ -225,6 +228,15 @@ _PLACES = [
         (-5, -5, "right", "top"),
     )
 ]
+
+
+def evenly(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Give every so-many-th element of each array, so that at most `MANY` are left; the ends stay."""
+    n = len(arrays[0])
+    if n <= MANY:
+        return arrays
+    index = np.unique(np.linspace(0, n - 1, MANY).astype(int))
+    return tuple(a[index] for a in arrays)
 
 
 def id_text(value: Any) -> str:

@@ -13,25 +13,15 @@ from ..estimation.estimates import Estimates
 from ..faces import Face, record_of, shown
 from ..inference.bootstrap import Bootstrap, bootstrap
 from ..inference.compare import DevianceTest, compare_any
-from ..inference.hlm_tables import (
-    basis_of,
-    default_robust,
-    fixed_effects,
-    reliability,
-    variance_components,
-    variance_standard_errors,
-)
+from ..inference.component_errors import variance_standard_errors
+from ..inference.covariances import CR0, table_kind
+from ..inference.hlm_tables import fixed_effects, reliability, variance_components
 from ..inference.homogeneity import HomogeneityTest, homogeneity
-from ..inference.hypotheses import WaldTest, free_covariance, variable_test, wald
-from ..inference.profile import alpha_intervals, fixed_intervals, intervals
-from ..inference.variance_explained import (
-    IntraclassCorrelation,
-    PlausibleRange,
-    VarianceExplained,
-    icc,
-    plausible_range,
-    variance_explained,
-)
+from ..inference.hypotheses import WaldTest, variable_test, wald
+from ..inference.intervals import alpha_intervals, fixed_intervals
+from ..inference.plausible import PlausibleRange, plausible_range
+from ..inference.profile import intervals
+from ..inference.variance_explained import IntraclassCorrelation, VarianceExplained, icc, variance_explained
 from ..labels import NamedArray
 from ..laws.law import Need
 from ..report import listing, to_html, to_json
@@ -84,7 +74,7 @@ class Fit(Face):
     def vcov_robust(self) -> np.ndarray:
         """Robust (sandwich) covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
         free = self._record.design.free
-        return free_covariance(self._record, "CR0")[np.ix_(free, free)]
+        return CR0().matrix(self._record)[np.ix_(free, free)]
 
     @property
     def se_tau(self) -> NamedArray:
@@ -110,10 +100,10 @@ class Fit(Face):
             Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
             "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
         """
-        robust = default_robust(self._record, robust, df)
-        rows = fixed_effects(self._record, robust=robust, df=df)
+        kind = table_kind(self._record, robust, df)
+        rows = fixed_effects(self._record, kind)
         table = _table(rows, "gamma", "name", ["coefficient", "se", "t_ratio", "df", "p_value"])
-        table.attrs.update(basis_of(robust, df))
+        table.attrs.update(kind.basis())
         return table
 
     def variance_components(self) -> pd.DataFrame:

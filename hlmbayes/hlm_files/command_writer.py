@@ -88,7 +88,9 @@ def _safe(name: str) -> str:
     return name
 
 
-def write(path: str | Path, model: TwoLevelModel, options: Options | None = None, mdm: str = "data.mdm") -> None:
+def write(
+    path: str | Path, model: TwoLevelModel, options: Options | None = None, mdm: str = "data.mdm"
+) -> None:
     """Write the command file of a model to `path`.
 
     Raises

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from ..data.reading import READERS, nearest
+from ..data.reading import READERS
 from ..errors import CommandFileError
+from ..words import nearest
 
 _KEYWORDS = {
     "rawdattype", "l1fname", "l2fname", "l1missing", "timeofdeletion", "mdmname", "level2id", "vknown",

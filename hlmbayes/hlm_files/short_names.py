@@ -8,9 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from ..data.reading import Columns, some
+from ..data.reading import Columns
 from ..data.two_level import TwoLevelData
 from ..errors import DataError
+from ..words import some
 
 LENGTH = 8
 

@@ -1,6 +1,7 @@
 """Tables and tests of a fit: HLM's own, and better ones.
 
-`hlm_tables` (what HLM prints), `sandwich`, `small_sample` and `cluster_robust` (standard errors and
-degrees of freedom), `hypotheses`, `compare`, `boundary`, `homogeneity` (tests), `profile`, `bootstrap`,
-`variance_explained`, `least_squares` and `replicate_weights`.
+`hlm_tables` (what HLM prints); `covariances` (the kinds of standard errors and degrees of freedom), made by
+`scores`, `small_sample`, `cluster_robust`; `component_errors` and `sandwich` (those of variances);
+`hypotheses`, `compare` with `same_data`, `boundary`, `homogeneity` (tests); `intervals`, `profile` with
+`profile_charts`, `bootstrap`; `variance_explained`, `plausible`, `least_squares`, `replicate_weights`.
 """

@@ -9,24 +9,24 @@ Hinkley 1997, ch. 4 for the bootstrap).
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arguments import seed_or_none, whole
+from ..arguments import check_prob, seed_or_none, whole
 from ..errors import EstimationError, HypothesisError
-from ..estimation.weights import refuse_weighted
+from ..estimation.estimates import Estimates
+from ..estimation.optimum import evaluation, optimum
+from ..estimation.zero_variance import describe_boundary
 from ..labels import NamedArray, Sentence
+from ..laws.law import Need
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design
 from ..likelihood.evaluate import standardise
 from ..likelihood.system import data_scale, to_data
-from .profile import Interval
-from .variance_explained import check_level, refuse_heterogeneous
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
+from .intervals import Interval
+from .same_data import predictor_key
 
 RANK = 1e-10
 
@@ -80,9 +80,9 @@ class Bootstrap(Sentence):
         """Bootstrap standard error of sigma2."""
         return float(self.sigma2.std(ddof=1))
 
-    def intervals(self, level: float = 0.95) -> tuple[Interval, ...]:
+    def intervals(self, prob: float = 0.95) -> tuple[Interval, ...]:
         """Give percentile intervals of gamma, of the elements of tau and of sigma2."""
-        check_level(level)
+        check_prob(prob)
         rows, cols = np.tril_indices(len(self.random_names))
         gamma, tau, sigma2 = self.estimates
         names = [*self.gamma_names]
@@ -91,7 +91,7 @@ class Bootstrap(Sentence):
         ]
         draws = np.column_stack([self.gamma, self.tau[:, rows, cols], self.sigma2])
         values = [*gamma, *tau[rows, cols], sigma2]
-        low, high = np.quantile(draws, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
+        low, high = np.quantile(draws, [0.5 - prob / 2.0, 0.5 + prob / 2.0], axis=0)
         return tuple(
             Interval(name, float(v), float(a), float(b), "bootstrap, percentile")
             for name, v, a, b in zip([*names, "sigma2"], values, low, high, strict=True)
@@ -110,7 +110,11 @@ class Bootstrap(Sentence):
 
 
 def bootstrap(
-    fit: Estimates, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None
+    fit: Estimates,
+    n: int = 1000,
+    seed: int | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Bootstrap:
     """Simulate the fitted model n times and estimate each (algorithm "exact", the fit's method).
 
@@ -132,37 +136,40 @@ def bootstrap(
     _check(fit, n)
     rng = np.random.default_rng(seed_or_none(seed, HypothesisError))
     simulate = Simulator(fit.design, fit.components.tau, fit.components.sigma2)
-    results, boundary = [], 0
-    for done in range(1, n + 1):
-        try:
-            gamma, tau, sigma2, singular = estimate(simulate.draw(rng, fit.gamma_free), fit.method == "REML")
-            results.append((gamma, tau, sigma2))
-            boundary += singular
-        except (EstimationError, np.linalg.LinAlgError):
-            pass
-        if progress is not None:
-            progress(done, n)
-    if len(results) < 2:
-        raise HypothesisError("none of the simulated data sets could be estimated: simplify the model")
-    gammas, taus, sigmas = (np.array(values) for values in zip(*results, strict=True))
+    results = _repeat(
+        lambda: estimate(simulate.draw(rng, fit.gamma_free), fit.method == "REML"), n, 2, progress
+    )
+    gammas, taus, sigmas, boundary = (np.array(values) for values in zip(*results, strict=True))
     free = fit.design.free
     return Bootstrap(
         gammas[:, free], taus, sigmas, fit.model.gamma_names, fit.random_names,
-        (fit.gamma_free[free], fit.components.tau, fit.components.sigma2), seed, n - len(results), boundary,
+        (fit.gamma_free[free], fit.components.tau, fit.components.sigma2), seed, n - len(results),
+        int(boundary.sum()),
     )  # fmt: skip
 
 
+def _repeat[Estimates](
+    once: Callable[[], Estimates], n: int, least: int, progress: Callable[[int, int], None] | None
+) -> list[Estimates]:
+    """Simulate and estimate n times; give the results of those that could be estimated."""
+    results = []
+    for done in range(1, n + 1):
+        with suppress(EstimationError, np.linalg.LinAlgError):
+            results.append(once())
+        if progress is not None:
+            progress(done, n)
+    if len(results) < least:
+        raise HypothesisError("none of the simulated data sets could be estimated: simplify the model")
+    return results
+
+
 def _check(fit: Estimates, n: int) -> None:
-    refuse_heterogeneous(fit, "the parametric bootstrap")
-    refuse_weighted(fit, "the parametric bootstrap", "sampling", "precision", "variance known")
+    fit.require("the parametric bootstrap", Need.ONE_SIGMA2, Need.LIKELIHOOD, Need.ROWS_ALIKE)
     whole("n, the number of data sets (better 1000),", n, 2, HypothesisError)
 
 
 def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """Give gamma_free, tau, sigma2 at the optimum, and whether it is on the boundary."""
-    from ..estimation.optimum import evaluation, optimum
-    from ..estimation.zero_variance import describe_boundary
-
     system = standardise(design)
     at = evaluation(optimum(system, reml, thorough=False).point)
     boundary = describe_boundary(design, system, at)
@@ -244,35 +251,26 @@ def deviance_p_value(
     simulate = Simulator(
         general.design, simple.components.tau, simple.components.sigma2, at[simple.design.random]
     )
-    rng, count, done_well = np.random.default_rng(seed_or_none(seed, HypothesisError)), 0, 0
-    designs = [(f.design, np.zeros(f.design.n_fixed)) for f in (simple, general)]
-    for done in range(1, n + 1):
+    rng = np.random.default_rng(seed_or_none(seed, HypothesisError))
+
+    def difference() -> float:
         de, ee = simulate.errors(rng)
-        try:
-            low, high = (
-                _deviance(about_ols(design, products, ee, zero), simple.method == "REML")
-                for (design, zero), products in zip(designs, (de[:, at], de), strict=True)
-            )
-            count += low - high >= chi2 - 1e-8
-            done_well += 1
-        except (EstimationError, np.linalg.LinAlgError):
-            pass
-        if progress is not None:
-            progress(done, n)
-    if not done_well:
-        raise HypothesisError("none of the simulated data sets could be estimated: simplify the models")
-    return (1.0 + count) / (1.0 + done_well), done_well
+        low, high = (
+            _deviance(about_ols(f.design, products, ee, np.zeros(f.design.n_fixed)), simple.method == "REML")
+            for f, products in ((simple, de[:, at]), (general, de))
+        )
+        return low - high
+
+    found = np.array(_repeat(difference, n, 1, progress))
+    return float((1.0 + np.sum(found >= chi2 - 1e-8)) / (1.0 + len(found))), len(found)
 
 
 def _places(simple: Estimates, general: Estimates) -> np.ndarray:
     """Find the simpler model's level-1 columns among those of the general one."""
-    ours, theirs = ([c.predictor for c in f.model.coefficients] for f in (simple, general))
-    keys = [((p.variable or "").lower(), p.centering) for p in theirs]
-    return np.array([keys.index(((p.variable or "").lower(), p.centering)) for p in ours], dtype=np.intp)
+    ours, theirs = ([predictor_key(c.predictor) for c in f.model.coefficients] for f in (simple, general))
+    return np.array([theirs.index(key) for key in ours], dtype=np.intp)
 
 
 def _deviance(design: Design, reml: bool) -> float:
-    from ..estimation.optimum import optimum
-
     system = standardise(design)
     return optimum(system, reml, thorough=False).point.value + data_scale(system, reml)

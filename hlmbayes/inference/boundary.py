@@ -9,16 +9,14 @@ Shapiro 1988). m = 1: an equal mixture of two chi-squares; m > 1: simulated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.special import chdtrc
 
+from ..estimation.estimates import Estimates
+from ..laws.law import Need
 from ..likelihood.criterion import symmetric_basis
-from .hlm_tables import information_at
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
+from .component_errors import information_at
+from .same_data import random_keys
 
 DRAWS = 4000
 SEED = 1988  # a p-value must not change from one call to the next
@@ -26,8 +24,6 @@ SEED = 1988  # a p-value must not change from one call to the next
 
 def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int) -> tuple[float | None, str]:
     """Give the tail of the mixture beyond ``chi2`` and a note; None where it is not available."""
-    from .compare import random_keys
-
     keys, before = random_keys(general), set(random_keys(simple))
     added = [k for k, key in enumerate(keys) if key not in before]
     m = len(added)
@@ -41,12 +37,12 @@ def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int
         )
     if m == 1:
         return 0.5 * (tail(chi2, free) + tail(chi2, free + 1)), ""
-    if general.weighted_kind == "variance known":
+    if not general.has(Need.ESTIMATED_SIGMA2):
         return (
             None,
             "No boundary-corrected p-value for two or more variances where level-1 variances are known.",
         )
-    if simple.model.log_sigma2 or general.model.log_sigma2:
+    if not (simple.has(Need.ONE_SIGMA2) and general.has(Need.ONE_SIGMA2)):
         return None, "No boundary-corrected p-value for two or more variances where sigma2 is heterogeneous."
     lengths = cone_lengths(_metric(simple, general, added), m)
     left = chi2 - lengths
@@ -69,8 +65,6 @@ def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarr
     Evaluated at the simpler model's estimates in the general model. Elements are scaled to
     orthonormal coordinates of symmetric matrices (off-diagonal times sqrt 2).
     """
-    from .compare import random_keys
-
     q = general.design.n_random
     tau = np.zeros((q, q))
     at = [random_keys(general).index(key) for key in random_keys(simple)]

@@ -9,16 +9,13 @@ D_j = U_j G^1/2 with U_j orthonormal and G = D'D.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..estimation.weights import refuse_weighted
+from ..estimation.estimates import Estimates
+from ..laws.law import Need
 from ..likelihood.system import to_standard
-from .variance_explained import refuse_heterogeneous
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
+from .kept import once_per_fit
 
 TOLERANCE = 1e-10  # of an eigenvalue, relative to the unit's largest
 ROUNDING = 1e-13  # of what is left of a variance
@@ -41,24 +38,11 @@ class BiasReduced:
     x: np.ndarray
     v: np.ndarray
 
-    @property
-    def covariance(self) -> np.ndarray:
-        """CR2's covariance matrix of gamma, (F, F), units of the data."""
-        return self.to_gamma @ self.white @ self.to_gamma.T
 
-
+@once_per_fit
 def cr2(fit: Estimates) -> BiasReduced:
-    """Give the CR2 covariance matrix of the free fixed effects; computed once per fit."""
-    cached: BiasReduced | None = fit.__dict__.get("_cr2")
-    if cached is None:
-        cached = _cr2(fit)
-        fit.__dict__["_cr2"] = cached
-    return cached
-
-
-def _cr2(fit: Estimates) -> BiasReduced:
-    refuse_heterogeneous(fit, "CR2")
-    refuse_weighted(fit, "CR2", "sampling")
+    """Give the CR2 covariance matrix of the free fixed effects."""
+    fit.require("CR2", Need.ONE_SIGMA2, Need.LIKELIHOOD)
     design, q = fit.design, fit.design.n_random
     root, inverse_root = _roots(design.standard_dd.transpose(2, 0, 1))
     x = root @ design.standard_x()

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
 
 from ..errors import HypothesisError
-from ..estimation.weights import refuse_weighted
+from ..estimation.estimates import Estimates
 from ..labels import Sentence
+from ..laws.law import Need
+from ..words import p_text
+from .bootstrap import deviance_p_value
 from .boundary import boundary_p_value
-from .hypotheses import p_text
-from .least_squares import loglik_on_hlms_constant, unweighted_design
-
-if TYPE_CHECKING:
-    from ..density.target import Target
-    from ..estimation.estimates import Estimates
-
-SAME_COLUMNS = 1e-6  # between the log-determinants of the same columns of X
+from .least_squares import loglik_on_hlms_constant
+from .same_data import not_nested, refuse_different_data, refuse_different_likelihood
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -101,7 +98,7 @@ def compare(
         parameters in both.
     """
     refuse_different_data(fit, other)
-    _refuse_different_likelihood(fit, other)
+    refuse_different_likelihood(fit, other)
     simple, general = sorted((fit, other), key=lambda f: f.n_parameters)
     df = general.n_parameters - simple.n_parameters
     if df == 0:
@@ -123,7 +120,7 @@ def compare(
     chi2 = max(chi2, 0.0) if chi2 > -1e-9 * abs(general.deviance) else chi2
     p = float(chdtrc(df, max(chi2, 0.0)))
     p_boundary, p_bootstrap = None, None
-    missing = _not_nested(simple, general)
+    missing = not_nested(simple, general)
     if missing:
         notes.append(missing)
         if bootstrap:
@@ -132,8 +129,6 @@ def compare(
         p_boundary, note = boundary_p_value(simple, general, max(chi2, 0.0), df)
         notes += [note] if note else []
         if bootstrap:
-            from .bootstrap import deviance_p_value
-
             p_bootstrap, n = deviance_p_value(simple, general, max(chi2, 0.0), bootstrap, seed, progress)
             notes.append(f"The bootstrap has {n} data sets simulated from the simpler model (seed {seed}).")
     return DevianceTest(
@@ -155,7 +150,7 @@ def compare_stored(
     HypothesisError
         As many parameters in both, or numbers that cannot be a deviance and a count.
     """
-    refuse_weighted(fit, "a test of deviances", "sampling")
+    fit.require("a test of deviances", Need.LIKELIHOOD)
     numbers = all(isinstance(v, int | float | np.number) for v in (deviance, n_parameters))
     if not numbers or not np.isfinite(deviance) or n_parameters != int(n_parameters) or n_parameters < 1:
         raise HypothesisError(
@@ -212,118 +207,3 @@ def compare_any(
 
 def _count(n: int) -> str:
     return f"{n} parameter{'s' if n > 1 else ''}"
-
-
-# --- what may be compared ------------------------------------------------------------------------
-
-
-def refuse_different_data(fit: Estimates | Target, other: Estimates | Target) -> None:
-    """Raise where two fits (or a posterior's target) were not made from the same rows of the same outcome."""
-    for each in (fit, other):
-        if not hasattr(each, "design"):
-            raise HypothesisError(f"a Fit is wanted to compare with, got {type(each).__name__}")
-    a, b = fit.design, other.design
-    if a.model.outcome.lower() != b.model.outcome.lower():
-        raise HypothesisError(
-            f"one model explains {a.model.outcome}, the other {b.model.outcome}: they cannot be compared"
-        )
-    if a.n_rows != b.n_rows or a.n_units != b.n_units:
-        raise HypothesisError(
-            f"the fits use different rows ({a.n_rows} rows in {a.n_units} units, {b.n_rows} in {b.n_units}): "
-            "missing values of a variable that only one model has? Fit both to the rows that are complete"
-        )
-    y = [
-        (d.moments.mean[:, k], d.moments.sscp[:, k, k])
-        for d in (a, b)
-        for k, name in enumerate(d.moments.columns)
-        if name.lower() == d.model.outcome.lower()
-    ]
-    same = np.array_equal(a.unit_ids, b.unit_ids) and np.array_equal(a.n, b.n)
-    if not same or not all(np.allclose(u, v, rtol=1e-9, atol=0) for u, v in zip(*y, strict=True)):
-        raise HypothesisError("the fits use different rows, though equally many: fit both to the same data")
-
-
-def _refuse_different_likelihood(fit: Estimates, other: Estimates) -> None:
-    for each in (fit, other):
-        refuse_weighted(each, "a test of deviances", "sampling")
-    if fit.weighting != other.weighting:
-        raise HypothesisError("the fits are weighted differently: weight both in the same way")
-    if fit.method != other.method:
-        raise HypothesisError(
-            f"one fit is {fit.method}, the other {other.method}: their deviances measure different things. "
-            "Fit both by the same method"
-        )
-    if fit.algorithm != other.algorithm:
-        raise HypothesisError(
-            "one fit stopped where HLM stops, the other is at the optimum: the difference of their deviances "
-            "would mix the two. Fit both with the same algorithm"
-        )
-    if fit.method == "REML" and _fixed_columns(fit) != _fixed_columns(other):
-        raise HypothesisError(
-            "the models differ in their fixed effects and were fitted by REML: such deviances belong to "
-            'different likelihoods. Fit both with method="ML" to compare them'
-        )
-    if fit.method == "REML" and abs(_log_xx(fit) - _log_xx(other)) > SAME_COLUMNS:
-        raise HypothesisError(
-            "the predictors of the fixed effects have other values in the one fit than in the other (another "
-            "scale?), and REML deviances depend on them. Fit both to the same columns"
-        )
-
-
-def _log_xx(fit: Estimates) -> float:
-    """Give log|X'X|, which does not depend on the order of the columns."""
-    bases = unweighted_design(fit).bases
-    return float(-2.0 * (np.log(bases.whitener.diagonal()).sum() + np.log(bases.scale).sum()))
-
-
-Term = tuple[tuple[str | None, str], tuple[str | None, str]]
-
-
-def _terms(fit: Estimates) -> list[Term]:
-    """Name every gamma by its level-1 and its level-2 predictor, with centring."""
-    return [
-        (_key(c.predictor.variable, c.predictor.centering), _key(g.predictor.variable, g.predictor.centering))
-        for c in fit.model.coefficients
-        for g in c.gammas
-    ]
-
-
-def _key(variable: str | None, centering: str) -> tuple[str | None, str]:
-    return (variable.lower() if variable else None, centering)
-
-
-def _fixed_columns(fit: Estimates) -> frozenset[frozenset[Term]]:
-    """Give the columns of X as sets of terms: a constrained set is one column."""
-    groups: dict[int, set[Term]] = {}
-    for free, term in zip(fit.design.free, _terms(fit), strict=True):
-        groups.setdefault(int(free), set()).add(term)
-    return frozenset(frozenset(group) for group in groups.values())
-
-
-def random_keys(fit: Estimates) -> list[tuple[str | None, str]]:
-    """Name every random coefficient by its level-1 predictor and centring."""
-    predictors = [fit.model.coefficients[r].predictor for r in fit.design.random]
-    return [_key(p.variable, p.centering) for p in predictors]
-
-
-def _not_nested(simple: Estimates, general: Estimates) -> str:
-    """Say why the simpler model is not a special case of the other as written; empty if it is."""
-    terms = list({*_terms(simple), *_terms(general)})
-    columns = [np.zeros((len(terms), f.design.n_fixed)) for f in (simple, general)]
-    for f, matrix in zip((simple, general), columns, strict=True):
-        for free, term in zip(f.design.free, _terms(f), strict=True):
-            matrix[terms.index(term), free] += 1.0
-    both = np.hstack(columns)
-    fixed = not both.size or np.linalg.matrix_rank(both) == np.linalg.matrix_rank(columns[1])
-    if fixed and set(random_keys(simple)) <= set(random_keys(general)) and _noise(simple) <= _noise(general):
-        return ""
-    part = "fixed effects" if not fixed else "random effects"
-    return (
-        f"As they are written, the {part} of the simpler model are not among those of the other: "
-        "the chi-square is right only if the one model is a special case of the other all the same."
-    )
-
-
-def _noise(fit: Estimates) -> set[str]:
-    log_sigma2 = fit.model.log_sigma2
-    return {name.lower() for name in log_sigma2.variables} if log_sigma2 else set()

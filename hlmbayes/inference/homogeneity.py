@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc
 
 from ..errors import HypothesisError
-from ..estimation.weights import refuse_weighted
+from ..estimation.estimates import Estimates
+from ..estimation.point import Point
 from ..labels import Sentence
-from .hypotheses import p_text
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
+from ..laws.law import Need
+from ..words import p_text
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to that of y - X gamma: below it is rounding
 
@@ -66,7 +65,7 @@ def homogeneity(fit: Estimates) -> HomogeneityTest:
     HypothesisError
         Fewer than two units are left.
     """
-    refuse_weighted(fit, "the test of homogeneity of level-1 variance", "sampling", "variance known")
+    fit.require("the test of homogeneity of level-1 variance", Need.LIKELIHOOD, Need.ESTIMATED_SIGMA2)
     rss, f = unit_residuals(fit)
     estimable = fit.design.full_rank & (f > 0)
     used = np.isfinite(rss)
@@ -78,7 +77,7 @@ def homogeneity(fit: Estimates) -> HomogeneityTest:
         )
         if count
     ]
-    if fit.variance_model is not None:
+    if fit.law.weighs_rows:
         left_out.append("Residuals were first divided by the level-1 standard deviations of the model.")
     if used.sum() < 2:
         raise HypothesisError(
@@ -106,7 +105,7 @@ def compare_variances(rss: np.ndarray, f: np.ndarray) -> Compared:
     return Compared(d, float(np.sum(f * (np.log(rss.sum() / f.sum()) - log_s2)) / correction))
 
 
-def unit_residuals(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:
+def unit_residuals(fit: Point) -> tuple[np.ndarray, np.ndarray]:
     """Give every unit's residual sum of squares about its own regression on Z, and n_j - q; both (J,).
 
     The part of the fixed effects whose level-1 variable is not random is taken out of y first. Rows are

@@ -9,27 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc, fdtrc
 
 from ..equations.parts import matching_gammas
 from ..errors import HypothesisError
+from ..estimation.estimates import Estimates
 from ..labels import Sentence
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
-
-RANK_TOLERANCE = 1e-10
-
-COVARIANCES = {
-    "model": "model-based covariance",
-    "CR0": "robust (sandwich) covariance, as HLM",
-    "CR1": "robust covariance CR1: HLM's times J / (J - 1)",
-    "CR2": "bias-reduced robust covariance CR2",
-    "KR": "Kenward-Roger adjusted covariance",
-}
+from ..words import p_text
+from .covariances import covariance_kind
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -73,13 +63,6 @@ class WaldTest(Sentence):
         return f"Test that {self.hypothesis}: {statistic}, {p_text(self.p_value)} ({self.covariance})"
 
 
-def p_text(p: float) -> str:
-    """Give a p-value as a reader wants it."""
-    if not np.isfinite(p):
-        return "p not available"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
 def wald(
     fit: Estimates,
     *hypotheses: Mapping[str, Any] | Sequence[Any] | np.ndarray,
@@ -116,71 +99,16 @@ def wald(
 
 
 def _test(fit: Estimates, contrast: np.ndarray, robust: bool | str | None, df: str | None) -> WaldTest:
-    kind = covariance_kind(df is None if robust is None else robust)
+    kind = covariance_kind(df is None if robust is None else robust, df)
     free = free_contrast(fit, contrast)
-    estimate = free @ fit.gamma_free
-    if df is not None:
-        from .small_sample import f_test
-
-        f = f_test(fit, free, kind, df)
-        return WaldTest(
-            f.chi2, len(free), float(fdtrc(len(free), f.df_denominator, max(f.f_ratio, 0.0))),
-            COVARIANCES[f.kind] + f"; {f.method} d.f.", describe(fit, contrast), contrast, estimate,
-            f.f_ratio, f.df_denominator,
-        )  # fmt: skip
-    white = free @ fit.design.to_gamma
-    chi2 = wald_chi2(estimate, white @ white_covariance(fit, kind) @ white.T)
-    p = float(chdtrc(len(free), chi2))
-    return WaldTest(chi2, len(free), p, COVARIANCES[kind], describe(fit, contrast), contrast, estimate)
-
-
-def covariance_kind(robust: bool | str) -> str:
-    """Turn the argument ``robust`` into a key of COVARIANCES."""
-    kind = {True: "CR0", False: "model"}[robust] if isinstance(robust, bool) else str(robust).upper()
-    if kind not in ("model", "CR0", "CR1", "CR2"):
-        raise HypothesisError(f"robust={robust!r} is not known: use True (as HLM), False, 'CR1' or 'CR2'")
-    return kind
-
-
-def free_covariance(fit: Estimates, kind: str) -> np.ndarray:
-    """Give the covariance matrix of the free fixed effects, shape (F, F), of a kind in COVARIANCES."""
-    to_gamma = fit.design.to_gamma
-    return np.asarray(to_gamma @ white_covariance(fit, kind) @ to_gamma.T)
-
-
-def white_covariance(fit: Estimates, kind: str) -> np.ndarray:
-    """Give the same of X in orthonormal columns (`Design.to_gamma`), where combinations lose no digits."""
-    if kind == "model":
-        return fit.vcov_white * (fit.components.sigma2 / fit.entering.sigma2)
-    if kind == "CR2":
-        from .cluster_robust import cr2
-
-        return cr2(fit).white
-    from .hlm_tables import robust_white
-
-    units = fit.n_units
-    return robust_white(fit) * (units / (units - 1) if kind == "CR1" else 1.0)
-
-
-def wald_chi2(estimate: np.ndarray, covariance: np.ndarray) -> float:
-    """Give estimate' covariance^-1 estimate; refuse a singular covariance."""
-    refuse_singular(covariance)
-    scale = np.sqrt(np.diag(covariance))
-    z = estimate / scale
-    return float(z @ np.linalg.solve(covariance / np.outer(scale, scale), z))
-
-
-def refuse_singular(covariance: np.ndarray) -> None:
-    """Raise where a covariance matrix of tested combinations is singular but for rounding."""
-    scale = np.sqrt(np.diag(covariance))
-    if np.all(scale > 0):
-        correlation = covariance / np.outer(scale, scale)
-        if np.linalg.eigvalsh(correlation)[0] > RANK_TOLERANCE:
-            return
-    raise HypothesisError(
-        "the covariance matrix of the tested combinations is singular (too few units for that many rows?): "
-        "test fewer rows at once, or use robust=False"
-    )
+    rows, words, estimate = len(free), describe(fit, contrast), free @ fit.gamma_free
+    if df is None:
+        chi2 = kind.chi2(fit, free)
+        return WaldTest(chi2, rows, float(chdtrc(rows, chi2)), kind.words, words, contrast, estimate)
+    chi2, f_ratio, denominator = kind.f_test(fit, free)
+    p = float(fdtrc(rows, denominator, max(f_ratio, 0.0)))
+    covariance = f"{kind.words}; {kind.f_df} d.f."
+    return WaldTest(chi2, rows, p, covariance, words, contrast, estimate, f_ratio, denominator)
 
 
 # --- from what the user writes to a matrix -------------------------------------------------------

@@ -7,21 +7,17 @@ variable is not random (as in the chi-square tests of HLM 6.08's listing).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..estimation.estimates import Estimates
 from ..estimation.hlm_path import HLM_LOG_2PI, root_of
-from ..likelihood.build_design import build_design
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design, with_unit_weights
 from ..likelihood.evaluate import System, evaluate, standardise
 from ..likelihood.own_regressions import unit_ols
 from ..likelihood.system import to_standard
-from .hlm_tables import ROUNDING
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
+from .scores import ROUNDING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,9 +95,7 @@ def unweighted_design(fit: Estimates) -> Design:
 
     Where the level-1 variance differs between rows, the fit's own is of rows divided by their sigma.
     """
-    if fit.variance_model is None and fit.weighted_kind not in ("precision", "variance known"):
-        return fit.design
-    return build_design(fit.model, fit.design.moments)
+    return fit.law.plain(fit.design)
 
 
 def loglik_on_hlms_constant(fit: Estimates) -> float:

@@ -13,15 +13,12 @@ Skrondal 2006). Stata multiplies it by J / (J - 1); nothing here does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..estimation.estimates import Estimates
 from ..likelihood.criterion import symmetric_basis, symmetric_map
 from ..likelihood.system import to_standard
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
 
 
 @dataclass(frozen=True, slots=True, eq=False)

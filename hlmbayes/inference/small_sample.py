@@ -11,34 +11,17 @@ Halekoh & Hojsgaard (2014, J. Stat. Softw. 59(9), section 4.2).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import HypothesisError
-from ..estimation.weights import refuse_weighted
+from ..estimation.estimates import Estimates
+from ..laws.law import Need
 from ..likelihood.criterion import expected_information, observed_information, symmetric_basis
 from ..likelihood.evaluate import System, weigh
 from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import to_standard
-from .hypotheses import free_covariance, wald_chi2
-from .variance_explained import refuse_heterogeneous
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
-
-METHODS = {"satterthwaite": "Satterthwaite", "kenward-roger": "Kenward-Roger"}
-
-
-@dataclass(frozen=True, slots=True)
-class FTest:
-    """A small-sample test: Wald chi2, F, its denominator d.f., the covariance's kind and the method."""
-
-    chi2: float
-    f_ratio: float
-    df_denominator: float
-    kind: str
-    method: str
+from .kept import once_per_fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,89 +38,6 @@ class Adjusted:
     covariance: np.ndarray
     w: np.ndarray
     p: np.ndarray
-
-    @property
-    def adjusted(self) -> np.ndarray:
-        """Phi_A, gamma's covariance matrix, (F, F), units of the data."""
-        return self.to_gamma @ self.white @ self.to_gamma.T
-
-
-def f_test(fit: Estimates, contrast: np.ndarray, kind: str, df: str) -> FTest:
-    """Test contrast @ gamma_free = 0 with estimated denominator degrees of freedom.
-
-    Parameters
-    ----------
-    fit : Estimates
-    contrast : ndarray, shape (r, F)
-        Independent rows, on the free fixed effects.
-    kind : str
-        Covariance: "model", or with Satterthwaite "CR2".
-    df : "satterthwaite" or "kenward-roger"
-
-    Raises
-    ------
-    HypothesisError
-        A combination that does not exist; `exact` REML is needed where it says so.
-    """
-    method = method_name(df)
-    estimate = contrast @ fit.gamma_free
-    if method == "Kenward-Roger":
-        if kind != "model":
-            raise HypothesisError(
-                "Kenward-Roger adjusts the model-based covariance: leave robust out with it"
-            )
-        parts = kenward_roger(fit)
-        chi2 = _chi2(estimate, contrast @ parts.to_gamma, parts.white)
-        scaling, denominator = kenward_roger_df(parts, contrast)
-        return FTest(chi2, scaling * chi2 / len(contrast), denominator, "KR", method)
-    if kind == "CR2":
-        from .cluster_robust import cr2, hotelling_df
-
-        bias_reduced = cr2(fit)
-        chi2 = _chi2(estimate, contrast @ bias_reduced.to_gamma, bias_reduced.white)
-        eta = hotelling_df(bias_reduced, contrast)
-        denominator = eta - len(contrast) + 1.0
-        f_ratio = denominator / eta * chi2 / len(contrast)
-        if not denominator > 0:
-            raise HypothesisError(
-                f"too few units for a CR2 test of {len(contrast)} rows at once: test fewer rows"
-            )
-        return FTest(chi2, f_ratio, denominator, kind, "Satterthwaite (approximate Hotelling)")
-    if kind != "model":
-        raise HypothesisError(f'there are no Satterthwaite d.f. for {kind}: use robust="CR2" or robust=False')
-    chi2 = _chi2(estimate, contrast @ fit.design.to_gamma, fit.vcov_white)
-    return FTest(chi2, chi2 / len(contrast), satterthwaite_df(fit, contrast), "model", method)
-
-
-def _chi2(estimate: np.ndarray, contrast: np.ndarray, covariance: np.ndarray) -> float:
-    return wald_chi2(estimate, contrast @ covariance @ contrast.T)
-
-
-def method_name(df: str) -> str:
-    """Give the method's proper name."""
-    try:
-        return METHODS[str(df).lower()]
-    except KeyError:
-        raise HypothesisError(f'df={df!r} is not known: use "satterthwaite" or "kenward-roger"') from None
-
-
-def coefficient_df(fit: Estimates, kind: str, df: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give the variances (F,) and degrees of freedom (F,) of the free fixed effects one by one."""
-    rows = np.eye(fit.design.n_fixed)[:, None, :]
-    if method_name(df) == "Kenward-Roger":
-        if kind != "model":
-            raise HypothesisError(
-                "Kenward-Roger adjusts the model-based covariance: leave robust out with it"
-            )
-        parts = kenward_roger(fit)
-        return np.diag(parts.adjusted), np.array([kenward_roger_df(parts, row)[1] for row in rows])
-    if kind == "CR2":
-        from .cluster_robust import cr2, hotelling_df
-
-        return np.diag(cr2(fit).covariance), np.array([hotelling_df(cr2(fit), row) for row in rows])
-    if kind != "model":
-        raise HypothesisError(f'there are no Satterthwaite d.f. for {kind}: use robust="CR2" or robust=False')
-    return np.diag(free_covariance(fit, kind)), np.array([satterthwaite_df(fit, row) for row in rows])
 
 
 # --- sums over units -----------------------------------------------------------------------------
@@ -217,8 +117,7 @@ def satterthwaite_df(fit: Estimates, contrast: np.ndarray) -> float:
     HypothesisError
         The likelihood is not curved downwards at the estimates (only off the optimum).
     """
-    refuse_heterogeneous(fit, "Satterthwaite's method")
-    refuse_weighted(fit, "Satterthwaite's method", "sampling", "variance known")
+    fit.require("Satterthwaite's method", Need.ONE_SIGMA2, Need.LIKELIHOOD, Need.ESTIMATED_SIGMA2)
     directions, a = variance_parameters(fit)
     phi, turned = _standard_sigma2(fit) * fit.at.vg_white, contrast @ _to_gamma(fit)
     values, vectors = np.linalg.eigh(turned @ phi @ turned.T)
@@ -286,6 +185,7 @@ def _inverse_information(information: np.ndarray, n_null: int) -> np.ndarray:
 # --- Kenward-Roger -------------------------------------------------------------------------------
 
 
+@once_per_fit
 def kenward_roger(fit: Estimates) -> Adjusted:
     """Adjust the covariance matrix of the fixed effects: Phi + 2 Phi (sum W_kl (Q_kl - P_k Phi P_l)) Phi.
 
@@ -297,13 +197,9 @@ def kenward_roger(fit: Estimates) -> Adjusted:
     HypothesisError
         Not a REML fit, or an information matrix that is singular.
     """
-    refuse_heterogeneous(fit, "Kenward and Roger's method")
-    refuse_weighted(fit, "Kenward and Roger's method", "sampling", "variance known")
+    fit.require("Kenward and Roger's method", Need.ONE_SIGMA2, Need.LIKELIHOOD, Need.ESTIMATED_SIGMA2)
     if fit.method != "REML":
         raise HypothesisError('Kenward-Roger is defined for REML estimates: fit with method="REML"')
-    cached: Adjusted | None = fit.__dict__.get("_kenward_roger")
-    if cached is not None:
-        return cached
     system, s2 = fit.system, _standard_sigma2(fit)
     basis = symmetric_basis(system.n_random)
     information = expected_information(system, fit.at, s2, True)
@@ -317,9 +213,7 @@ def kenward_roger(fit: Estimates) -> Adjusted:
     phi, p = s2 * fit.at.vg_white, first_sums(fit, basis)
     u = np.einsum("kl,klfg->fg", w, second_sums(fit, basis, p))
     u -= np.einsum("kl,kfg,gh,lhi->fi", w, p, phi, p, optimize=True)
-    parts = Adjusted(phi + phi @ (u + u.T) @ phi, _to_gamma(fit), phi, w, p)
-    fit.__dict__["_kenward_roger"] = parts
-    return parts
+    return Adjusted(phi + phi @ (u + u.T) @ phi, _to_gamma(fit), phi, w, p)
 
 
 def kenward_roger_df(parts: Adjusted, contrast: np.ndarray) -> tuple[float, float]:

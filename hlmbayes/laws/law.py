@@ -55,6 +55,7 @@ class Law:
     lacks: ClassVar[Mapping[Need, str]] = {}
     heading: ClassVar[str] = "Level-1 variance"
     one_sigma2: ClassVar[bool] = True  # the table of variance components has a level-1 line
+    weighs_rows: ClassVar[bool] = False  # the fit's design is of rows divided by their sigma
     cochran: ClassVar[bool] = False  # chi-squares of variances are about the fixed effects at tau = 0
     alone: ClassVar[str] = ""  # what it is called where weights of rows or units are refused beside it
 

@@ -27,7 +27,7 @@ class LogLinear(Law):
     one_sigma2 = False
     alone = "an equation for log(sigma2)"
     lacks: ClassVar[Mapping[Need, str]] = dict.fromkeys(
-        (Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2, Need.ROWS_ALIKE),
+        (Need.ONE_SIGMA2, Need.ROWS_ALIKE),
         "it needs one level-1 variance; in this model it depends on variables",
     )
 
@@ -41,6 +41,7 @@ class LogLinear(Law):
 class LogLinearAt(LogLinear):
     """The same at values of the alphas (K,); the design is of rows divided by their sigma."""
 
+    weighs_rows = True
     alpha: np.ndarray = field(kw_only=True)
 
     @property

@@ -99,6 +99,7 @@ class Precision(Law):
     what: ClassVar[str] = "the precision weight"
     heading = "Weights"
     alone = "precision"
+    weighs_rows = True
     lacks: ClassVar[Mapping[Need, str]] = {
         Need.ROWS_ALIKE: "the level-1 variance differs between rows (precision weights)"
     }

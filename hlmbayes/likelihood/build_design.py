@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..data.reading import some
 from ..equations.model import Coefficient, TwoLevelModel
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
+from ..words import some
 from .design import Design, random_first
 from .orthonormal import CollinearError, Orthonormal, Products, orthonormal
 

@@ -6,72 +6,38 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..arguments import one_or_several
 from ..data.imputed import check_same, named
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError, HypothesisError
 from ..estimation.estimate import fit as fit_one
 from ..estimation.estimates import Estimates
-from ..estimation.weights import refuse_weighted
+from ..inference.compare import compare
+from ..inference.component_errors import variance_standard_errors
+from ..inference.covariances import covariance_kind, refuse_singular
 from ..inference.hlm_tables import fixed_df
-from ..inference.hypotheses import (
-    contrast_matrix,
-    covariance_kind,
-    describe,
-    free_contrast,
-    free_covariance,
-    refuse_singular,
-)
+from ..inference.hypotheses import contrast_matrix, describe, free_contrast, free_covariance
 from ..labels import NamedArray
+from ..laws.law import Need
 from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
 from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import data_scale, to_standard
 from .rubin import Pooled, PooledTest, d1, d3, pool, pooled_covariance
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
 LARGE = 500_000  # rows of all data sets together, from which threads are faster
 
 
-def fit_imputed(
-    model: TwoLevelModel,
-    data: TwoLevelData | Sequence[TwoLevelData],
-    *,
-    outcomes: str | Sequence[str] = (),
-    workers: int | None = None,
-    **options: Any,
-) -> PooledFit:
-    """Estimate a model in every imputed data set, or for every plausible value, and pool.
-
-    Parameters
-    ----------
-    model : TwoLevelModel
-    data : sequence of TwoLevelData, or one where ``outcomes`` are given
-        See `hlmbayes.read_imputed`. With ``outcomes`` and several data sets, one outcome each.
-    outcomes : sequence of str
-        Plausible values of the outcome: each takes the place of the model's outcome in turn.
-    workers : int, optional
-        Threads that fit at the same time; by default one for each processor where the data are large enough
-        for that to pay.
-    **options
-        As `hlmbayes.estimation.estimate.fit`: method, algorithm, weights, ...
-
-    Raises
-    ------
-    DataError
-        Data sets that differ in variables, units or rows; fewer than two.
-    """
-    if model.log_sigma2:
+def fit_each(
+    pairs: Sequence[tuple[str, TwoLevelModel, TwoLevelData]], workers: int | None = None, **options: Any
+) -> PooledEstimates:
+    """Fit the model of every data set of `model_and_data`; see `hlmbayes.fit_imputed`."""
+    if pairs[0][1].log_sigma2:
         raise EstimationError("an equation for log(sigma2) cannot be pooled over imputed data: take it out")
-    pairs = model_and_data(model, data, one_or_several(outcomes))
 
     def run(k: int) -> Estimates:
         name, each, sets = pairs[k]
@@ -87,7 +53,7 @@ def fit_imputed(
     else:
         fits = tuple(run(k) for k in range(len(pairs)))
     _check_rows(fits)
-    return PooledFit(fits, tuple(name for name, _, _ in pairs))
+    return PooledEstimates(fits, tuple(name for name, _, _ in pairs))
 
 
 def model_and_data(
@@ -113,7 +79,7 @@ def model_and_data(
 
 def with_outcome(model: TwoLevelModel, outcome: str) -> TwoLevelModel:
     """Return the model with another outcome."""
-    return TwoLevelModel.from_parts(outcome, model.coefficients, model.log_sigma2, model.constraints)
+    return model.from_parts(outcome, model.coefficients, model.log_sigma2, model.constraints)
 
 
 def _check_rows(fits: Sequence[Estimates]) -> None:
@@ -129,13 +95,13 @@ def _check_rows(fits: Sequence[Estimates]) -> None:
             )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PooledFit:
-    """Fits of one model to m imputed data sets, or plausible values, and what Rubin's rules make of them.
+@dataclass(frozen=True, slots=True, eq=False)
+class PooledEstimates:
+    """Fits of one model to m imputed data sets, or plausible values: what `PooledFit` is a face of.
 
     Attributes
     ----------
-    fits : tuple of m Fit
+    fits : tuple of m Estimates
     names : tuple of m str
         Numbers of the data sets, or names of the plausible values.
     """
@@ -176,19 +142,8 @@ class PooledFit:
     @property
     def vcov(self) -> np.ndarray:
         """Total covariance matrix of all fixed effects; with sampling weights from the robust ones."""
-        return self._covariance(None)
-
-    def _robust(self, robust: bool | str | None) -> bool | str:
-        return self.fits[0].weighted_kind == "sampling" if robust is None else robust
-
-    def _covariances(self, robust: bool | str | None) -> np.ndarray:
-        """Give the covariance matrices of the free fixed effects, (m, F, F)."""
-        kind = covariance_kind(self._robust(robust))
-        return np.array([free_covariance(f, kind) for f in self.fits])
-
-    def _covariance(self, robust: bool | str | None) -> np.ndarray:
         free = self.fits[0].design.free
-        total = pooled_covariance(np.array([f.gamma_free for f in self.fits]), self._covariances(robust))
+        total = pooled_covariance(np.array([f.gamma_free for f in self.fits]), covariances(self, None))
         return total[np.ix_(free, free)]
 
     @property
@@ -203,131 +158,63 @@ class PooledFit:
             for warning, names in found.items()
         )
 
-    def pooled_fixed(self, robust: bool | str | None = None, df: str = "rubin") -> Pooled:
-        """Pool all fixed effects; see `fixed_effects`."""
-        if df not in ("rubin", "barnard-rubin"):
-            raise HypothesisError(f'df={df!r} is not known: use "rubin" or "barnard-rubin"')
-        free = self.fits[0].design.free
-        variances = np.einsum("mff->mf", self._covariances(robust))[:, free]
-        complete = np.array(fixed_df(self.fits[0])) if df == "barnard-rubin" else None
-        return pool(np.array([np.asarray(f.gamma) for f in self.fits]), variances, complete)
 
-    def fixed_effects(self, robust: bool | str | None = None, *, df: str = "rubin") -> pd.DataFrame:
-        """Tabulate the pooled fixed effects: coefficient, se, t_ratio, df, p_value, fmi, riv.
-
-        Parameters
-        ----------
-        robust : bool or str, optional
-            As `Fit.fixed_effects`; by default the robust ones with sampling weights, else model-based.
-        df : "rubin" or "barnard-rubin"
-            Rubin's (1987) degrees of freedom (we take HLM's to be these: no listing to check), or those of
-            Barnard & Rubin (1999), never more than those of a single data set.
-        """
-        return _frame(self.pooled_fixed(robust, df), self.model.gamma_names, "gamma")
-
-    def pooled_components(self) -> tuple[tuple[str, ...], Pooled]:
-        """Pool tau (lower triangle by rows) and sigma2 with the squares of their standard errors."""
-        names = self.fits[0].effect_names
-        rows, cols = np.tril_indices(len(names))
-        labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
-        estimates = [np.append(f.components.tau[rows, cols], f.sigma2) for f in self.fits]
-        errors = [np.append(np.asarray(f.se_tau)[rows, cols], f.se_sigma2) for f in self.fits]
-        return (*labels, "r"), pool(np.array(estimates), np.array(errors) ** 2)
-
-    def variance_components(self) -> pd.DataFrame:
-        """Tabulate tau and sigma2 ("r"): variance, se, df, fmi, riv; nan where a data set has no s.e."""
-        names, pooled = self.pooled_components()
-        frame = _frame(pooled, names, "effect").rename(columns={"coefficient": "variance"})
-        return frame.drop(columns=["t_ratio", "p_value"])
-
-    def wald(self, hypothesis: Mapping[str, Any] | Any, *, robust: bool | str | None = None) -> PooledTest:
-        """Test a hypothesis about several fixed effects by D1 (Li, Raghunathan & Rubin 1991).
-
-        By default with the robust covariances, as `Fit.wald`.
-
-        Raises
-        ------
-        HypothesisError
-            Not such a hypothesis, or a covariance matrix that is singular.
-        """
-        contrast = contrast_matrix(self.fits[0], hypothesis)
-        free = free_contrast(self.fits[0], contrast)
-        estimates = np.array([free @ f.gamma_free for f in self.fits])
-        covariances = free @ self._covariances(True if robust is None else robust) @ free.T
-        for covariance in covariances:
-            refuse_singular(covariance)
-        return d1(estimates, covariances, describe(self.fits[0], contrast))
-
-    def compare(self, other: PooledFit) -> PooledTest:
-        """Compare with a nested model fitted to the same data sets, by D3 (Meng & Rubin 1992).
-
-        Raises
-        ------
-        HypothesisError
-            REML fits, sampling weights, different data sets, or as many parameters in both.
-        """
-        return _compare(self, other)
-
-    def listing(self, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any) -> str:
-        """Return the pooled listing; ``each``: after those of every data set, by ``data_sources`` in turn."""
-        from ..report.pooled import pooled_listing
-
-        parts = []
-        for k, (name, fit) in enumerate(zip(self.names, self.fits, strict=True)) if each else ():
-            own = {"data_source": data_sources[k]} if data_sources else {}
-            parts += [f" DATA SET {name}", "", fit.listing(**(run | own)), ""]
-        return "\n".join([*parts, pooled_listing(self)])
-
-    def to_json(self, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
-        """Return the pooled results and the estimates of every data set as JSON text.
-
-        ``tests`` and ``warnings`` are put in with the rest.
-        """
-        from ..report.pooled import pooled_json
-
-        return pooled_json(self, tests, warnings)
-
-    def __repr__(self) -> str:
-        gamma = ", ".join(f"{name} {value:.6g}" for name, value in self.gamma.items())
-        lines = [
-            f"Fits of {self.model.outcome} to {self.m} data sets, pooled: {self.method}",
-            f"gamma  {gamma}",
-            "tau    " + "; ".join(" ".join(f"{v:.6g}" for v in row) for row in np.asarray(self.tau)),
-            f"sigma2 {self.sigma2:.6g}",
-        ]
-        return "\n".join([*lines, *self.warnings])
+def covariances(pooled: PooledEstimates, robust: bool | str | None) -> np.ndarray:
+    """Give the covariance matrices of the free fixed effects, (m, F, F); by default robust with weights."""
+    kind = covariance_kind(pooled.fits[0].counting.pseudo if robust is None else robust)
+    return np.array([free_covariance(f, kind) for f in pooled.fits])
 
 
-def _frame(pooled: Pooled, names: Sequence[str], index: str) -> pd.DataFrame:
-    import pandas as pd
-
-    columns = {
-        "coefficient": pooled.estimate,
-        "se": pooled.se,
-        "t_ratio": pooled.t_ratio,
-        "df": pooled.df,
-        "p_value": pooled.p_value,
-        "fmi": pooled.fmi,
-        "riv": pooled.riv,
-    }
-    return pd.DataFrame(columns, index=pd.Index(names, name=index))
+def pooled_fixed(pooled: PooledEstimates, robust: bool | str | None = None, df: str = "rubin") -> Pooled:
+    """Pool all fixed effects; see `PooledFit.fixed_effects`."""
+    if df not in ("rubin", "barnard-rubin"):
+        raise HypothesisError(f'df={df!r} is not known: use "rubin" or "barnard-rubin"')
+    free = pooled.fits[0].design.free
+    variances = np.einsum("mff->mf", covariances(pooled, robust))[:, free]
+    complete = np.array(fixed_df(pooled.fits[0])) if df == "barnard-rubin" else None
+    return pool(np.array([np.asarray(f.gamma) for f in pooled.fits]), variances, complete)
 
 
-def _compare(one: PooledFit, other: PooledFit) -> PooledTest:
+def pooled_components(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]:
+    """Pool tau (lower triangle by rows) and sigma2 with the squares of their standard errors."""
+    names = pooled.fits[0].effect_names
+    rows, cols = np.tril_indices(len(names))
+    labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
+    estimates = [np.append(f.components.tau[rows, cols], f.sigma2) for f in pooled.fits]
+    both = [variance_standard_errors(f) for f in pooled.fits]
+    errors = [np.append(np.asarray(tau)[rows, cols], sigma2) for tau, sigma2 in both]
+    return (*labels, "r"), pool(np.array(estimates), np.array(errors) ** 2)
+
+
+def pooled_wald(
+    pooled: PooledEstimates, hypothesis: Mapping[str, Any] | Any, robust: bool | str = True
+) -> PooledTest:
+    """Test a hypothesis about several fixed effects by D1; see `PooledFit.wald`."""
+    contrast = contrast_matrix(pooled.fits[0], hypothesis)
+    free = free_contrast(pooled.fits[0], contrast)
+    estimates = np.array([free @ f.gamma_free for f in pooled.fits])
+    spread = free @ covariances(pooled, robust) @ free.T
+    for covariance in spread:
+        refuse_singular(covariance)
+    return d1(estimates, spread, describe(pooled.fits[0], contrast))
+
+
+def pooled_comparison(one: PooledEstimates, other: PooledEstimates) -> PooledTest:
+    """Compare nested models fitted to the same data sets by D3; see `PooledFit.compare`."""
     if one.names != other.names:
         raise HypothesisError(f"the models were fitted to different data sets: {one.names} and {other.names}")
     for a, b in zip(one.fits, other.fits, strict=True):
-        refuse_weighted(a, "a test of deviances", "sampling")
+        a.require("a test of deviances", Need.LIKELIHOOD)
         if "REML" in (a.method, b.method):
             raise HypothesisError('D3 compares full likelihoods: fit both models with method="ML"')
-        a.compare(b)  # refuses what cannot be compared
+        compare(a, b)  # refuses what cannot be compared
     small, large = sorted((one, other), key=lambda fit: fit.fits[0].n_parameters)
     own = np.array([a.deviance - b.deviance for a, b in zip(small.fits, large.fits, strict=True)])
     k = large.fits[0].n_parameters - small.fits[0].n_parameters
     return d3(own, _deviances_at_pooled(small) - _deviances_at_pooled(large), k)
 
 
-def _deviances_at_pooled(pooled: PooledFit) -> np.ndarray:
+def _deviances_at_pooled(pooled: PooledEstimates) -> np.ndarray:
     """Give each data set's deviance at the averaged gamma, tau and sigma2, shape (m,)."""
     gamma = np.mean([f.gamma_free for f in pooled.fits], axis=0)
     tau = np.mean([f.components.tau for f in pooled.fits], axis=0)
@@ -342,5 +229,4 @@ def deviance_at(fit: Estimates, gamma: np.ndarray, tau: np.ndarray, sigma2: floa
     at = evaluate(system, semidefinite_root(theta))
     best = criterion(system, at, False, sigma2=s2).value + data_scale(system, False)
     away = (gamma - design.gamma_ols) / system.gamma_scale - at.delta
-    log_weights = 0.0 if fit.weighting is None else fit.weighting.log_weights
-    return float(best + away @ at.information_times(away) / s2 - log_weights)
+    return float(best + away @ at.information_times(away) / s2 - fit.law.log_precision)

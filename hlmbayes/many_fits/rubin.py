@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc, stdtr
 
-from ..inference.hypotheses import p_text
 from ..labels import Sentence
+from ..words import p_text
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,8 +11,8 @@ from scipy.special import ndtr
 from ..errors import SamplingError
 from ..estimation.estimates import Estimates
 from ..faces import record_of
-from ..inference.compare import refuse_different_data
-from ..inference.hlm_tables import variance_standard_errors
+from ..inference.component_errors import variance_standard_errors
+from ..inference.same_data import refuse_different_rows
 from ..labels import Sentence
 from .record import PosteriorSample
 from .summaries import bounds, interval
@@ -73,7 +73,7 @@ def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideF
 
     fit = fit_beside(posterior, fit)
     estimates = fit_scalars(fit)
-    refuse_different_data(fit, posterior.target)
+    refuse_different_rows(fit.design, posterior.target.design)
     method = f"{fit.method.lower()}_{fit.algorithm}"
     low_name, high_name = bounds(prob)
     rows = []

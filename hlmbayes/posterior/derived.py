@@ -13,17 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
+from ..arguments import check_prob
 from ..density.level1 import OneSigma
 from ..errors import SamplingError
-from ..inference.compare import random_keys, refuse_different_data
-from ..inference.variance_explained import (
-    IntraclassCorrelation,
-    PlausibleRange,
-    VarianceExplained,
-    check_level,
-    middle_of,
-    refuse_heterogeneous,
-)
+from ..inference.plausible import PlausibleRange, middle_of
+from ..inference.same_data import random_keys, refuse_different_rows
+from ..inference.variance_explained import IntraclassCorrelation, VarianceExplained
+from ..laws.law import Need, refuse
 from .record import PosteriorSample, posterior_of
 from .summaries import bounds, interval
 
@@ -47,7 +43,7 @@ class DrawnCorrelation(IntraclassCorrelation):
 
     def frame(self) -> pd.DataFrame:
         """Tabulate median and interval."""
-        return _table({"icc": self.draws}, self.level)
+        return _table({"icc": self.draws}, self.prob)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -85,6 +81,7 @@ def icc(posterior: PosteriorSample, prob: float = 0.95) -> DrawnCorrelation:
     intercept = next((c for c in model.coefficients if c.predictor.variable is None), None)
     if intercept is None or not intercept.random:
         raise SamplingError("the intraclass correlation needs a random intercept, which this model has not")
+    check_prob(prob)
     if not isinstance(posterior.target.law, OneSigma):
         raise SamplingError(
             "log(sigma2) depends on variables, so there is not one intraclass correlation: work it out from "
@@ -114,7 +111,7 @@ def plausible_range(
     HypothesisError
         What `Fit.plausible_range` refuses.
     """
-    check_level(prob)
+    check_prob(prob)
     weights, used = middle_of(posterior.model, posterior.target.design, coefficient, at)
     name = coefficient.strip().lower()
     sd = posterior.scalar(f"sd[{name}]")
@@ -141,9 +138,9 @@ def variance_explained(posterior: PosteriorSample, base: Any, prob: float = 0.95
         The base is no Posterior, is of other rows, or one of them has no one level-1 variance.
     """
     base = posterior_of(base)
-    refuse_different_data(posterior.target, base.target)
+    refuse_different_rows(posterior.target.design, base.target.design)
     for each in (posterior, base):
-        refuse_heterogeneous(each.point, "the variance explained")
+        refuse("the variance explained", each.point.law.lacks, Need.ONE_SIGMA2)
     theirs, pairs, alone = random_keys(base.point), {"sigma2": ("sigma2", "sigma2")}, []
     for name, key in zip(posterior.model.random, random_keys(posterior.point), strict=True):
         if key in theirs:
@@ -170,4 +167,4 @@ def _reduction(own: np.ndarray, base: np.ndarray) -> np.ndarray:
     """Give (base - own) / base draw by draw, as many as the fewer of the two, evenly taken."""
     n = min(own.size, base.size)
     own, base = (v.ravel()[np.linspace(0, v.size - 1, n).astype(int)] for v in (own, base))
-    return (base - own) / base
+    return np.asarray((base - own) / base)

@@ -45,6 +45,7 @@ class PosteriorPoint:
     u_sd: np.ndarray
     law: Law
     counting: Counting = ONCE
+    gamma_of_u: None = None
     method: str = "posterior"
 
     @property
@@ -56,7 +57,7 @@ class PosteriorPoint:
     def vcov_white(self) -> np.ndarray:
         """``vcov_free`` of X in orthonormal columns, as a Fit has it, (F, F)."""
         inverse = np.linalg.inv(self.design.to_gamma)
-        return inverse @ self.vcov_free @ inverse.T
+        return np.asarray(inverse @ self.vcov_free @ inverse.T)
 
 
 def posterior_point(target: Target, tree: xr.DataTree, draws: Draws, data: Any) -> PosteriorPoint:

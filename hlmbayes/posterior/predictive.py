@@ -233,4 +233,4 @@ def _prior_factor(target: Target, draws: int, rng: np.random.Generator) -> np.nd
     shapes = correlation_shapes(q, priors.eta)
     partial = 2.0 * rng.beta(shapes, shapes, size=(draws, len(shapes))) - 1.0
     sd = np.array([prior.draw(rng, draws) for prior in priors.sd]).reshape(q, draws).T
-    return sd[:, :, None] * correlation_factor(partial, q)
+    return np.asarray(sd[:, :, None] * correlation_factor(partial, q))

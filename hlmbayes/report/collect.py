@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
-from ..inference.hlm_tables import fixed_df, fixed_effects, variance_components
+from ..inference.component_errors import variance_standard_errors
+from ..inference.covariances import CR0, Covariance, ModelBased
+from ..inference.hlm_tables import fixed_df, fixed_effects, reliability, variance_components
 from ..inference.least_squares import (
     least_squares,
     loglik_on_hlms_constant,
@@ -16,6 +18,7 @@ from ..inference.least_squares import (
     unit_regressions,
     unweighted,
 )
+from ..laws.log_linear import EstimatedLogLinear
 from .hlm_p_values import chi2_p_value, t_p_value, z_p_value
 from .remarks import odd_p_values, remarks
 from .tables import (
@@ -79,9 +82,10 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         The exact fit of the same model to the same data by the same method: it is compared with `fit`.
     """
     run = run or Run()
-    rows, robust = _fixed(fit, robust=False), _fixed(fit, robust=True)
+    rows, robust = _fixed(fit, ModelBased()), _fixed(fit, CR0())
     components = _variance_components(fit)
     q, varying = fit.design.n_random, _heterogeneity(fit)
+    se_tau, se_sigma2 = variance_standard_errors(fit)
     return Tables(
         header=header_of(fit, run),
         stop_line=_stop_line(fit),
@@ -89,7 +93,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         sigma2=float(fit.sigma2),
         tau=_matrix(fit.components.tau),
         tau_corr=_matrix(np.asarray(fit.tau_corr)),
-        reliability=tuple(float(v) for v in fit.reliability()),
+        reliability=tuple(float(v) for v in reliability(fit)),
         loglik=float(fit.loglik),
         fixed=rows,
         fixed_robust=robust,
@@ -98,8 +102,8 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         n_parameters=fit.n_parameters,
         algorithm=cast(Literal["hlm", "exact"], fit.algorithm),
         converged=fit.converged,
-        se_sigma2=None if fit.weighted_kind == "variance known" else float(fit.se_sigma2),
-        se_tau=_matrix(np.asarray(fit.se_tau)) if q else None,
+        se_sigma2=None if fit.law.n_parameters == 0 else float(se_sigma2),
+        se_tau=_matrix(se_tau) if q else None,
         n_units_full_rank=int(fit.design.full_rank.sum()),
         unit_regressions=_unit_regressions(fit, run.ols_units),
         average_ols=_average_ols(fit),
@@ -171,8 +175,8 @@ def header_of(fit: Estimates, run: Run) -> Header:
         command_file=run.command_file,
         output_file=run.output_file,
         constraints=tuple(tuple(name.upper() for name in names) for names in model.constraints),
-        sigma2_variables=model.log_sigma2.variables if model.log_sigma2 else (),
-        heterogeneous=fit.variance_model is not None,
+        sigma2_variables=model.variance_variables,
+        heterogeneous=not fit.law.one_sigma2,
         equations=tuple(model.equations().splitlines()),
         mixed=model.mixed(),
         weights=_weights(fit) if run.weights == NO_WEIGHTS else run.weights,
@@ -181,16 +185,11 @@ def header_of(fit: Estimates, run: Run) -> Header:
 
 def _weights(fit: Estimates) -> tuple[Weight, ...]:
     """Return HLM's table of weights: design weights of both levels, and the known level-1 variance."""
-    weighting = fit.weighting
-    if weighting is None:
-        return NO_WEIGHTS
-    if weighting.kind in ("precision", "variance known"):
-        return (Weight("Level 1"), Weight("Level 2"), Weight("Precision", weighting.level1))
-    normalized = weighting.scaling in ("hlm", "size")
+    counting, (first, second) = fit.counting, fit.counting.normalized
     return (
-        Weight("Level 1", weighting.level1, normalized),
-        Weight("Level 2", weighting.level2, weighting.scaling == "hlm"),
-        Weight("Precision"),
+        Weight("Level 1", counting.level1, first),
+        Weight("Level 2", counting.level2, second),
+        Weight("Precision", next(iter(fit.law.columns), None)),
     )
 
 
@@ -216,8 +215,8 @@ def shown(model: TwoLevelModel) -> tuple[tuple[str, Level1Term, Level2Term, bool
     )
 
 
-def _fixed(fit: Estimates, *, robust: bool) -> tuple[FixedRow, ...]:
-    rows = {row.name: row for row in fixed_effects(fit, robust=robust)}
+def _fixed(fit: Estimates, kind: Covariance) -> tuple[FixedRow, ...]:
+    rows = {row.name: row for row in fixed_effects(fit, kind)}
     return tuple(
         FixedRow(
             coef=coefficient.symbol,
@@ -310,16 +309,16 @@ def _variance_components(fit: Estimates) -> tuple[VarianceRow, ...]:
 
 
 def _heterogeneity(fit: Estimates) -> Heterogeneity | None:
-    found = fit.variance_model
-    if found is None:
+    found = fit.law
+    if not isinstance(found, EstimatedLogLinear):
         return None
-    names = ("INTRCPT1", *found.variables)
     alphas = tuple(
-        AlphaRow(name, f"alpha{k}", float(a), float(se), float(z), float(p), _z_text(fit, float(z), float(p)))
-        for k, (name, a, se, z, p) in enumerate(
-            zip(names, found.alpha, found.se, found.z_ratio, found.p_value, strict=True)
+        AlphaRow(
+            alpha.variable or "INTRCPT1", f"alpha{k}", alpha.estimate, alpha.se, float(z), float(p),
+            _z_text(fit, float(z), float(p)),
         )
-    )
+        for k, (alpha, z, p) in enumerate(zip(found.alphas, found.z_ratio, found.p_value, strict=True))
+    )  # fmt: skip
     return Heterogeneity(
         macro_iteration=found.macro_iterations,
         alphas=alphas,
@@ -393,11 +392,10 @@ def _average_ols(fit: Estimates) -> tuple[float, ...]:
 def _optimum(fit: Estimates, exact: Estimates) -> Optimum:
     deviance = -2.0 * loglik_on_hlms_constant(exact)
     rows = [OptimumRow("Deviance", float(fit.deviance), deviance)]
-    if fit.variance_model is None or exact.variance_model is None:
+    if fit.law.one_sigma2:
         rows.append(OptimumRow("Sigma_squared", float(fit.sigma2), float(exact.sigma2)))
-    else:
-        pairs = zip(fit.variance_model.alpha, exact.variance_model.alpha, strict=True)
-        rows += [OptimumRow(f"alpha{k}", float(a), float(b)) for k, (a, b) in enumerate(pairs)]
+    pairs = zip(fit.law.alphas, exact.law.alphas, strict=True)
+    rows += [OptimumRow(f"alpha{k}", a.estimate, b.estimate) for k, (a, b) in enumerate(pairs)]
     names = [term.variable for term in level1_terms(fit.model) if term.random]
     for a, first in enumerate(names):
         for b, second in enumerate(names[: a + 1]):

@@ -5,22 +5,33 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from html import escape
+from typing import Any
 
 import numpy as np
 
+from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
+from ..many_fits.rubin import Pooled, PooledTest
+from . import listing
+from .html_parts import document, main_element
 from .json_text import plain
 from .tables import p_text
-
-if TYPE_CHECKING:
-    from ..many_fits.pooled_fit import PooledFit
-    from ..many_fits.rubin import Pooled, PooledTest
 
 RULE = " " + "-" * 86
 
 
-def pooled_listing(pooled: PooledFit) -> str:
-    """Return the pooled tables as text."""
+def pooled_listing(
+    pooled: PooledEstimates, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any
+) -> str:
+    """Return the pooled tables as text, with ``each`` after the listing of every data set."""
+    parts = []
+    for k, (name, fit) in enumerate(zip(pooled.names, pooled.fits, strict=True)) if each else ():
+        own = {"data_source": data_sources[k]} if data_sources else {}
+        parts += [f" DATA SET {name}", "", listing(fit, **(run | own)), ""]
+    return "\n".join([*parts, _pooled_tables(pooled)])
+
+
+def _pooled_tables(pooled: PooledEstimates) -> str:
     first = pooled.fits[0]
     what = "plausible values" if len({f.model.outcome for f in pooled.fits}) > 1 else "imputed data sets"
     lines = [
@@ -30,7 +41,7 @@ def pooled_listing(pooled: PooledFit) -> str:
         f"  {first.n_rows} level-1 records in {first.n_units} level-2 units in each of them",
         "",
     ]
-    if first.weighted_kind != "sampling":
+    if not first.counting.pseudo:
         lines += _fixed(pooled, False, "Final estimation of fixed effects, averaged:")
     lines += _fixed(
         pooled, True, "Final estimation of fixed effects, averaged (with robust standard errors):"
@@ -43,8 +54,8 @@ def pooled_listing(pooled: PooledFit) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fixed(pooled: PooledFit, robust: bool, title: str) -> list[str]:
-    table = pooled.pooled_fixed(robust)
+def _fixed(pooled: PooledEstimates, robust: bool, title: str) -> list[str]:
+    table = pooled_fixed(pooled, robust)
     head = [
         f" {title}",
         RULE,
@@ -73,8 +84,8 @@ def _df(df: float) -> str:
     return f"{df:.0f}" if np.isfinite(df) and df < 1e7 else "infinite"
 
 
-def _components(pooled: PooledFit) -> list[str]:
-    names, table = pooled.pooled_components()
+def _components(pooled: PooledEstimates) -> list[str]:
+    names, table = pooled_components(pooled)
     head = [
         " Final estimation of variance components, averaged:",
         RULE,
@@ -85,13 +96,36 @@ def _components(pooled: PooledFit) -> list[str]:
     return [*head, *(_component(name, k, table) for k, name in enumerate(names)), RULE, ""]
 
 
-def pooled_json(pooled: PooledFit, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
-    """Return the pooled results, and gamma, tau, sigma2 and deviance of every data set, as JSON text."""
-    fixed = {
-        label: json.loads(pooled.fixed_effects(robust).to_json(orient="index", double_precision=15))
-        for label, robust in (("fixed", False), ("fixed_robust", True))
+def pooled_page(pooled: PooledEstimates, text: str) -> str:
+    """Return a page of the pooled listing."""
+    title = f"Two-level model of {pooled.model.outcome}: pooled results"
+    return document(title, main_element(title, [f"<pre>{escape(text)}</pre>"]))
+
+
+def columns_of(pooled: Pooled, estimate: str = "coefficient", tests: bool = True) -> dict[str, np.ndarray]:
+    """Give the columns of a table of pooled numbers by name, each (k,); ``tests``: t-ratios and p-values."""
+    return {
+        estimate: pooled.estimate,
+        "se": pooled.se,
+        **({"t_ratio": pooled.t_ratio} if tests else {}),
+        "df": pooled.df,
+        **({"p_value": pooled.p_value} if tests else {}),
+        "fmi": pooled.fmi,
+        "riv": pooled.riv,
     }
-    components = json.loads(pooled.variance_components().to_json(orient="index", double_precision=15))
+
+
+def _rows(names: Sequence[str], columns: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Turn the columns of a table into its rows, by name."""
+    values = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return {name: dict(zip(columns, row, strict=True)) for name, row in zip(names, values, strict=True)}
+
+
+def pooled_json(
+    pooled: PooledEstimates, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()
+) -> str:
+    """Return the pooled results, and gamma, tau, sigma2 and deviance of every data set, as JSON text."""
+    names, components = pooled_components(pooled)
     each = [
         {
             "name": name,
@@ -105,8 +139,9 @@ def pooled_json(pooled: PooledFit, tests: Sequence[PooledTest] = (), warnings: S
     result = {
         "m": pooled.m,
         "method": pooled.method,
-        **fixed,
-        "variance_components": components,
+        "fixed": _rows(pooled.model.gamma_names, columns_of(pooled_fixed(pooled, False))),
+        "fixed_robust": _rows(pooled.model.gamma_names, columns_of(pooled_fixed(pooled, True))),
+        "variance_components": _rows(names, columns_of(components, "variance", tests=False)),
         "tests": [
             {
                 "name": test.name, "hypothesis": test.hypothesis, "f_ratio": test.f_ratio, "df": test.df,

@@ -26,7 +26,7 @@ def remarks(
         _warnings("read this before using the numbers", (*fit_warnings(fit), *warnings)),
         _warnings("asked for and not done", not_done),
         NoteGroup("Data", _data(fit)),
-        _weights(fit),
+        *(NoteGroup(p.heading, (p.sentence,)) for p in (fit.law, fit.counting) if p.sentence),
         NoteGroup("Estimation", _estimation(fit)),
         _small_numbers(fit, rows),
     ]
@@ -38,19 +38,12 @@ def _warnings(heading: str, texts: Iterable[str]) -> NoteGroup | None:
     return NoteGroup(heading, sentences, warning=True) if sentences else None
 
 
-def _weights(fit: Estimates) -> NoteGroup | None:
-    if fit.weighting is None:
-        return None
-    heading = "Weights" if fit.weighting.fixed is None else "Level-1 variance"
-    return NoteGroup(heading, (fit.weighting.sentence,))
-
-
 def fit_warnings(fit: Estimates) -> tuple[str, ...]:
     """Return the fit's warnings, the one about convergence with what to do."""
     if fit.converged:
         return tuple(fit.warnings)
     # with unequal level-1 variances the count is of the last round only
-    after = "" if fit.variance_model is not None else f" after {fit.iterations} iterations"
+    after = f" after {fit.iterations} iterations" if fit.law.one_sigma2 else ""
     advice = (
         f"The estimation has not converged{after}: the tables are those of the "
         "last iteration, not of a solution. Allow more iterations (numit: in the command file) or use "
@@ -97,8 +90,8 @@ def _some(ids: np.ndarray) -> str:
 
 
 def _estimation(fit: Estimates) -> tuple[str, ...]:
-    if fit.start is None and fit.weighted_kind not in ("", "frequency"):
-        pseudo = "pseudo-" if fit.weighted_kind == "sampling" else ""
+    if fit.start is None and (fit.law.without_path(fit.n_rows) or fit.counting.without_path(fit.n_rows)):
+        pseudo = "pseudo-" if fit.counting.pseudo else ""
         return (f"Algorithm: exact. The tables are at the optimum of the {fit.method} {pseudo}likelihood.",)
     if fit.start is None:
         return (

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import HLMError
+from ..inference import homogeneity
 from ..inference.compare import compare_stored
-from ..inference.hypotheses import p_text as p_words
+from ..inference.hypotheses import wald
 from ..inference.least_squares import loglik_on_hlms_constant
 from ..report.collect import chi_square, shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
+from ..words import p_text
 
 if TYPE_CHECKING:
     from ..estimation.estimates import Estimates
@@ -48,23 +50,23 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
     for k, rows in enumerate(options.hypotheses, 1):
         found = attempt(f"hypothesis {k} (gamma{k}:)", partial(hypothesis, fit, rows, sentences))
         hypotheses += [] if found is None else [found]
-    comparison = homogeneous = None
+    comparison = same_variance = None
     if options.deviance is not None and options.df is not None:
         comparison = attempt(
             "the comparison (deviance:, df:)", partial(compared, fit, options, sentences, warnings)
         )
     if options.homogeneity:
-        homogeneous = attempt(
-            "the test of homogeneity of level-1 variance (homvar:)", partial(homogeneity, fit, sentences)
+        same_variance = attempt(
+            "the test of homogeneity of level-1 variance (homvar:)", partial(homogeneous, fit, sentences)
         )
     notes = (NoteGroup("Tests", tuple(sentences)),) if sentences else ()
-    return Asked(tuple(hypotheses), comparison, homogeneous, notes, tuple(warnings))
+    return Asked(tuple(hypotheses), comparison, same_variance, notes, tuple(warnings))
 
 
 def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[str]) -> Hypothesis:
     """Test one hypothesis, each row of which has one number for every gamma of the model."""
     matrix = np.array(rows, dtype=float)
-    test = fit.wald(matrix, robust=True)
+    test = wald(fit, matrix, robust=True)
     names = list(fit.model.gamma_names)
     held = {name: names_of_set for names_of_set in fit.model.constraints for name in names_of_set}
     columns = {name: [names.index(n) for n in held.get(name, (name,))] for name, *_ in shown(fit.model)}
@@ -87,7 +89,7 @@ def compared(fit: Estimates, options: Options, sentences: list[str], warnings: l
         warnings.append(
             "the comparison (deviance:, df:) takes the stored deviance as one that HLM printed, and this "
             f"model's on HLM's constant, {hlms:.6f}. If it has the full constant, as lme4, SAS and "
-            f"--algorithm exact print it, chi-square is {full.chi2:.5f}, {p_words(full.p_value)}"
+            f"--algorithm exact print it, chi-square is {full.chi2:.5f}, {p_text(full.p_value)}"
         )
     if test.chi2 < 0:
         warnings.append(
@@ -97,9 +99,9 @@ def compared(fit: Estimates, options: Options, sentences: list[str], warnings: l
     return chi_square(float(test.chi2), float(test.df), fit)
 
 
-def homogeneity(fit: Estimates, sentences: list[str]) -> ChiSquare:
+def homogeneous(fit: Estimates, sentences: list[str]) -> ChiSquare:
     """Test that all units have one level-1 variance."""
-    test = fit.homogeneity()
+    test = homogeneity.homogeneity(fit)
     sentences.append(
         f"Homogeneity of level-1 variance: {test.n_units} units took part. Bartlett's test, which keeps its "
         f"level in small units too: chi-square {test.bartlett_chi2:.5f} on {test.df} d.f., "

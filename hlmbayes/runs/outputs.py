@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal, NamedTuple
 
 from ..errors import HLMError, OutputError
+from ..estimation.estimates import Estimates
+from ..figures.figure_set import Drawn, draw_all
 from ..hlm_files.command_options import Options, ResidualFile
+from ..residuals.files import check_target, write_residuals
+from ..residuals.frames import residuals
 
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
-    from .jobs import Job
+
+class Said(NamedTuple):
+    """A sentence for whoever asked: of what it warns, what was written, what was left out."""
+
+    kind: Literal["warning", "wrote", "left out"]
+    sentence: str
 
 
 def residual_requests(
-    options: Options, folder: Path, given: Mapping[int, str | None]
+    options: Options, folder: Path, given: Mapping[int, str]
 ) -> dict[int, tuple[Path, ResidualFile]]:
     """Say which residual files are wanted and where they will be, by level.
 
@@ -28,7 +34,7 @@ def residual_requests(
     folder : Path
         Where the command file is: its residual files go beside it.
     given : mapping of level to path
-        What the command line says instead; it keeps the extra variables of the command file.
+        What is asked for instead; it keeps the extra variables of the command file.
 
     Raises
     ------
@@ -44,33 +50,8 @@ def residual_requests(
         elif asked is not None:
             found[level] = (folder / asked.name, asked)
     if found:
-        from ..residuals.files import check_target
-
         found = {level: (check_target(path, f.type or None)[0], f) for level, (path, f) in found.items()}
     return found
-
-
-def outputs_of(args: argparse.Namespace, options: Sequence[str]) -> dict[str, Path]:
-    """Give the files that options name.
-
-    Raises
-    ------
-    OutputError
-        Two of them are for the screen.
-    """
-    given = {f"--{option}": getattr(args, option) for option in options}
-    screen = [option for option, place in given.items() if place == "-"]
-    if len(screen) > 1:
-        raise OutputError(f"{' and '.join(screen)} both go to the screen: name a file for one of them")
-    return {option: Path(place) for option, place in given.items() if place not in (None, "-")}
-
-
-def inputs_of(args: argparse.Namespace, job: Job) -> list[Path]:
-    """Give the files that a command reads."""
-    command = getattr(args, "file", None)
-    template = (job.folder or Path()) / job.source.template if job.source.template else None
-    files = (command, template, job.source.level1, job.source.level2)
-    return [Path(file) for file in files if file is not None]
 
 
 def check_places(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
@@ -128,16 +109,13 @@ def write_residual_files(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the residual files; say what is where, and which could not be had, a sentence each.
 
-    ``demanded`` are the levels that must be had: those that the command line asks for.
+    ``demanded`` are the levels that must be had: those that are not asked for by the command file alone.
 
     Raises
     ------
     OutputError
         Of those: an unknown variable, no rows or random effects, a file that cannot be written.
     """
-    from ..residuals.files import write_residuals
-    from ..residuals.frames import residuals
-
     said, failed = [], []
     for level, (target, file) in sorted(requests.items()):
         try:
@@ -154,10 +132,8 @@ def write_residual_files(
     return tuple(said), tuple(failed)
 
 
-def write_figures(fit: Estimates, folder: str, say: Callable[[str], None] | None = None) -> tuple[Path, ...]:
+def write_figures(fit: Estimates, folder: str) -> Drawn:
     """Draw every figure that fits the model into a folder, which is made if need be.
-
-    ``say`` is told which are left out, and why.
 
     Raises
     ------
@@ -165,11 +141,20 @@ def write_figures(fit: Estimates, folder: str, say: Callable[[str], None] | None
         The folder cannot be made or written to.
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
+    return draw_all(fit, made_folder(folder))
+
+
+def made_folder(folder: str) -> Path:
+    """Make a folder, if need be.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
     place = Path(folder)
     try:
         place.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"the folder {folder} cannot be made: {error.strerror or error}") from None
-    from ..figures.figure_set import draw_all
-
-    return draw_all(fit, place, say=say)
+    return place

@@ -182,7 +182,7 @@ def _wishart_factor(priors: ResolvedPriors, q: int) -> Any:
     return pt.linalg.inv(pt.dot(pt.as_tensor(root), a)).T
 
 
-class MarginalLikelihood(Op):
+class MarginalLikelihood(Op):  # type: ignore[misc]
     """log p(y | gamma, tau, sigma) and its gradients in gamma (F,), a root of tau (q, q) and sigma."""
 
     __props__ = ("target",)
@@ -209,7 +209,7 @@ class MarginalLikelihood(Op):
         return [cotangents[0] * gradient for gradient in outputs[1:]]
 
 
-@numba_funcify.register(MarginalLikelihood)
+@numba_funcify.register(MarginalLikelihood)  # type: ignore[untyped-decorator]
 def _in_object_mode(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
     """Let compiled graphs call `perform`; PyTensor would do the same with a warning."""
     with warnings.catch_warnings():

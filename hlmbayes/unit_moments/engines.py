@@ -19,10 +19,10 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..data.columns import find_column, suggest
-from ..data.reading import some
 from ..data.two_level import TwoLevelData, id_names, read
 from ..data.units import index_rows
 from ..errors import DataError
+from ..words import some
 from .accumulate import combine
 from .engine_sources import engine_errors, open_source
 from .record import Moments, moments_of

@@ -1,20 +1,21 @@
 """Moments files: Parquet, one record a unit, described by JSON in the file's metadata.
 
 The format is written down in `docs/moments_file.md`. It holds no row of the data: counts, means,
-cross-products and level-2 variables are all, so it can go where the rows may not.
+cross-products and level-2 variables are all, so it can go where the rows may not. Written and read are the
+fields of `Moments`, by name.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DataError
-from .record import Moments
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,28 +25,29 @@ VERSION = 1
 KEY = b"hlmbayes"
 
 
-def save_moments(moments: Moments, path: str | os.PathLike[str]) -> None:
-    """Write moments to a Parquet file; `load_moments` reads it back, to the last bit."""
+def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write the fields of moments to a Parquet file; `read_moments` reads them back, to the last bit."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrays: dict[str, Any] = {"id": moments.unit_ids, "n": moments.n, "weight": moments.weight}
-    arrays |= {f"mean:{name}": moments.mean[:, k] for k, name in enumerate(moments.columns)}
-    for a, b, name in _products(moments.columns):
-        arrays[name] = moments.sscp[:, a, b]
-    arrays |= {f"level2:{name}": values for name, values in moments.level2.items()}
-    if moments.unit_weight is not None:
-        arrays["unit_weight"] = moments.unit_weight
+    columns, level2 = fields["columns"], fields["level2"]
+    arrays: dict[str, Any] = {"id": fields["unit_ids"], "n": fields["n"], "weight": fields["weight"]}
+    arrays |= {f"mean:{name}": fields["mean"][:, k] for k, name in enumerate(columns)}
+    for a, b, name in _products(columns):
+        arrays[name] = fields["sscp"][:, a, b]
+    arrays |= {f"level2:{name}": values for name, values in level2.items()}
+    if fields["unit_weight"] is not None:
+        arrays["unit_weight"] = fields["unit_weight"]
     head = {
         "format": FORMAT,
         "version": VERSION,
-        "id": moments.id_name,
-        "columns": list(moments.columns),
-        "level2": list(moments.level2),
-        "n_dropped": int(moments.n_dropped),
-        "notes": list(moments.notes),
+        "id": fields["id_name"],
+        "columns": list(columns),
+        "level2": list(level2),
+        "n_dropped": int(fields["n_dropped"]),
+        "notes": list(fields["notes"]),
     }
-    table = pa.table({name: pa.array(_plain(values)) for name, values in arrays.items()})
+    table = pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
     table = table.replace_schema_metadata({KEY: json.dumps(head).encode()})
     pq.write_table(table, os.fspath(path), compression="zstd")
 
@@ -55,23 +57,8 @@ def _products(columns: tuple[str, ...]) -> list[tuple[int, int, str]]:
     return [(a, b, f"sscp:{columns[a]}:{columns[b]}") for a in range(len(columns)) for b in range(a + 1)]
 
 
-def _plain(values: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(values)
-
-
-def load_moments(path: str | os.PathLike[str]) -> Moments:
-    """Read a moments file.
-
-    Parameters
-    ----------
-    path : path
-        What `Moments.save` wrote.
-
-    Raises
-    ------
-    DataError
-        No such file, not a moments file, a newer version, or a damaged one.
-    """
+def read_moments(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Give the fields of the moments in a file; see `hlmbayes.load_moments`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -106,7 +93,7 @@ def _head(table: pa.Table, name: str) -> dict[str, Any]:
     return head
 
 
-def _from_table(table: pa.Table, head: dict[str, Any]) -> Moments:
+def _from_table(table: pa.Table, head: dict[str, Any]) -> dict[str, Any]:
     def column(name: str) -> np.ndarray:
         if name not in table.column_names:
             raise KeyError(f"the column {name} is missing")
@@ -126,7 +113,16 @@ def _from_table(table: pa.Table, head: dict[str, Any]) -> Moments:
         raise ValueError("its ids are not in ascending order, or a unit is there twice")
     level2 = {name: column(f"level2:{name}") for name in head["level2"]}
     unit_weight = column("unit_weight") if "unit_weight" in table.column_names else None
-    return Moments(
-        head["id"], ids, columns, n, weight, mean.T, sscp.transpose(2, 0, 1), level2,
-        int(head["n_dropped"]), tuple(head["notes"]), unit_weight,
-    )  # fmt: skip
+    return {
+        "id_name": head["id"],
+        "unit_ids": ids,
+        "columns": columns,
+        "n": n,
+        "weight": weight,
+        "mean": mean.T,
+        "sscp": sscp.transpose(2, 0, 1),
+        "level2": level2,
+        "n_dropped": int(head["n_dropped"]),
+        "notes": tuple(head["notes"]),
+        "unit_weight": unit_weight,
+    }

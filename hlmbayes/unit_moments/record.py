@@ -12,18 +12,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data.reading import some
+from ..data.two_level import TwoLevelData
 from ..errors import DataError
+from ..words import some
 from .accumulate import combine, unit_moments
+from .moments_file import read_moments, write_moments
 
-__all__ = ["Moments", "merge", "moments_of", "unit_moments"]
-
-if TYPE_CHECKING:
-    from ..data.two_level import TwoLevelData
+__all__ = ["Moments", "load_moments", "merge", "moments_of", "unit_moments"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -112,9 +110,7 @@ class Moments:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a moments file (Parquet); `load_moments` reads it. The format: `docs/moments_file.md`."""
-        from .moments_file import save_moments
-
-        save_moments(self, path)
+        write_moments({name: getattr(self, name) for name in self.__slots__}, path)
 
     @property
     def n_rows(self) -> int:
@@ -130,6 +126,22 @@ class Moments:
     def total_weight(self) -> np.ndarray:
         """What each unit's mean counts in a mean over rows: its rows, by whatever weights there are; (J,)."""
         return self.weight if self.unit_weight is None else self.weight * self.unit_weight
+
+
+def load_moments(path: str | os.PathLike[str]) -> Moments:
+    """Read a moments file.
+
+    Parameters
+    ----------
+    path : path
+        What `Moments.save` wrote.
+
+    Raises
+    ------
+    DataError
+        No such file, not a moments file, a newer version, or a damaged one.
+    """
+    return Moments(**read_moments(path))
 
 
 def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str] | None = None) -> Moments:

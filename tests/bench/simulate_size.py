@@ -15,16 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hlmbayes import Fit, Model
+from hlmbayes.inference.covariances import CR0, CR2, KenwardRoger, ModelBased
 from hlmbayes.inference.hlm_tables import fixed_effects, variance_components
-from hlmbayes.inference.profile import (
-    Chart,
-    _first_free,
-    _minimise_at,
-    _prepare,
-    _ratio_chart,
-    _sd_chart,
-    _sigma_chart,
-)
+from hlmbayes.inference.profile import _prepare, minimum
+from hlmbayes.inference.profile_charts import Chart, RatioChart, SdChart, Sigma2Chart
 from hlmbayes.unit_moments.record import Moments, unit_moments
 
 TAU = np.array([[1.0, 0.2], [0.2, 0.4]])
@@ -85,11 +79,11 @@ def fixed_tests(data: Moments) -> Iterator[tuple[str, float]]:
     """Tests of gammas that are zero, and of values that are the true ones."""
     fit = FULL.fit(data)
     rows = {
-        "t, HLM's d.f.": fixed_effects(fit),
-        "t, robust s.e., HLM's d.f.": fixed_effects(fit, robust=True),
-        "t, CR2, Satterthwaite d.f.": fixed_effects(fit, robust="CR2"),
-        "t, Satterthwaite d.f.": fixed_effects(fit, df="satterthwaite"),
-        "t, Kenward-Roger": fixed_effects(fit, df="kenward-roger"),
+        "t, HLM's d.f.": fixed_effects(fit, ModelBased()),
+        "t, robust s.e., HLM's d.f.": fixed_effects(fit, CR0()),
+        "t, CR2, Satterthwaite d.f.": fixed_effects(fit, CR2()),
+        "t, Satterthwaite d.f.": fixed_effects(fit, ModelBased(small=True)),
+        "t, Kenward-Roger": fixed_effects(fit, KenwardRoger()),
     }
     for name, table in rows.items():
         yield name, table[1].p_value
@@ -108,15 +102,15 @@ def interval_tests(fit: Fit) -> Iterator[tuple[str, float]]:
     """1 where a 95 % interval holds the truth, 0 where it does not."""
     p, scale, e = _prepare(fit, 0.95)
     ratio = np.sqrt(TAU[0, 0] / SIGMA2) * scale[0]
-    yield "interval of the intraclass correlation", rises(p, _ratio_chart, [0, 1], ratio)
-    yield "profile interval of sd[b0]", rises(p, _sd_chart, [0, 1], scale[0] / e)
-    yield "profile interval of sigma2", rises(p, _sigma_chart, [0, 1], np.log(SIGMA2 / e**2))
+    yield "interval of the intraclass correlation", rises(RatioChart(p, (0,)), ratio)
+    yield "profile interval of sd[b0]", rises(SdChart(p, (0,)), scale[0] / e)
+    yield "profile interval of sigma2", rises(Sigma2Chart(p), np.log(SIGMA2 / e**2))
 
 
-def rises(p, chart: Callable[..., Chart], order: list[int], value: float) -> float:  # type: ignore[no-untyped-def]
+def rises(chart: Chart, value: float) -> float:
     """Tell whether the profile deviance at the truth is below the cut: the interval holds it."""
-    found = _minimise_at(p, order, chart, float(value), _first_free(p, order, chart))
-    return float(found.point.value - p.minimum <= p.cut)
+    found = minimum(chart, float(value), chart.start)
+    return float(found.value - chart.profile.minimum <= chart.profile.cut)
 
 
 def variance_tests(data: Moments) -> Iterator[tuple[str, float]]:

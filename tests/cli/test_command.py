@@ -17,6 +17,8 @@ import pytest
 from hlmbayes import __version__, datasets
 from hlmbayes.cli import command as cli
 from hlmbayes.cli.console import put
+from hlmbayes.runs import analysis
+from hlmbayes.runs.jobs import Job
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
@@ -281,15 +283,14 @@ def test_warnings_raised_on_the_way_are_told(
     import warnings
 
     from hlmbayes.errors import HLMWarning
-    from hlmbayes.runs import jobs
 
-    read_data = jobs.read_data
+    read_data = analysis.read_data
 
-    def warn(job: jobs.Job) -> Any:
+    def warn(job: Job) -> Any:
         warnings.warn("the data look odd", HLMWarning, stacklevel=2)
         return read_data(job)
 
-    monkeypatch.setattr(jobs, "read_data", warn)
+    monkeypatch.setattr(analysis, "read_data", warn)
     assert run("run", "--equations", MODEL1, *DATA) == 0
     out, err = capsys.readouterr()
     assert "The data look odd" in out or "the data look odd" in out
@@ -373,7 +374,7 @@ def test_nothing_is_written_over_what_is_read_or_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     before = {path: path.read_bytes() for path in small.iterdir()}
-    monkeypatch.setattr(cli, "_estimated", lambda *_: pytest.fail("estimated before looking at the places"))
+    monkeypatch.setattr(analysis, "heard", lambda *_: pytest.fail("estimated before looking at the places"))
     assert run("run", "m.hlm", *args) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
@@ -384,8 +385,8 @@ def test_nothing_is_written_over_what_is_read_or_written(
 def test_a_folder_for_figures_that_is_a_file_is_refused_before_anything_is_computed(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_estimated", lambda *_: pytest.fail("estimated before looking at the folder"))
-    assert run("plot", "m.hlm", "--out", "m.hlm/figures") == 2
+    monkeypatch.setattr(analysis, "heard", lambda *_: pytest.fail("estimated before looking at the folder"))
+    assert run("plot", "m.hlm", "--figures", "m.hlm/figures") == 2
     assert "the folder m.hlm/figures cannot be made" in capsys.readouterr().err
 
 
@@ -408,7 +409,7 @@ def test_what_the_system_refuses_is_one_line_and_status_2(
 
     assert run("run", "a" * 5000 + ".hlm") == 2
     assert capsys.readouterr().err.count("\n") == 1
-    monkeypatch.setattr(cli, "analyse", full)
+    monkeypatch.setattr("hlmbayes.runs.results.results_of", full)
     assert run("run", "m.hlm") == 2
     assert capsys.readouterr().err == "hlmbayes: error: No space left on device: big.json\n"
     with pytest.raises(OSError, match="No space"):
@@ -442,7 +443,7 @@ def test_an_error_of_the_program_is_said_to_be_one(
     def fail(*args: Any) -> None:
         raise ZeroDivisionError("1 / 0\nsecond line")
 
-    monkeypatch.setattr(cli, "analyse", fail)
+    monkeypatch.setattr("hlmbayes.runs.results.results_of", fail)
     assert run("run", "--equations", MODEL1, *DATA) == 3
     err = capsys.readouterr().err
     assert err.count("\n") == 1
@@ -467,7 +468,7 @@ def test_interruption_is_status_130(
     def interrupt(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "analyse", interrupt)
+    monkeypatch.setattr("hlmbayes.runs.results.results_of", interrupt)
     assert run("demo") == 130
     assert "Traceback" not in capsys.readouterr().err
 
@@ -492,7 +493,7 @@ def test_a_closed_pipe_ends_the_command_in_peace(monkeypatch: pytest.MonkeyPatch
 
     with open(tmp_path / "out", "w", encoding="utf-8") as out:
         monkeypatch.setattr(sys, "stdout", out)
-        monkeypatch.setattr(cli, "analyse", closed)
+        monkeypatch.setattr("hlmbayes.runs.results.results_of", closed)
         assert run("demo") == 0
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from hlmbayes import datasets
 from hlmbayes.errors import CommandFileError, DataError
-from hlmbayes.runs.jobs import fit_job, job_from_equations, job_from_file, job_tables, read_data, with_method
+from hlmbayes.runs.analysis import job_tables
+from hlmbayes.runs.estimate import fit_job, read_data
+from hlmbayes.runs.jobs import asked_otherwise, job_from_equations, job_from_file
 
 HSB1, HSB2 = map(str, datasets.hsb_paths())
 MODEL1 = "mathach = b0 + r\nb0 = g00 + u0"
@@ -99,7 +101,7 @@ def test_iterations_go_on_after_the_limit_where_asked(folder: Path) -> None:
     assert "numit:2,y asks to go on after iteration 2 until the iterations converge" in said
     stopped = job_from_file(command(folder, "numit:2,n"))
     assert not fit_job(stopped, read_data(stopped)).converged
-    exact = job_tables(job, fit_job(job, read_data(job), "exact"))
+    exact = job_tables(job, fit_job(asked_otherwise(job, algorithm="exact"), read_data(job)))
     assert "numit:2,y" not in " ".join(s for group in exact.notes for s in group.sentences)
 
 
@@ -144,7 +146,7 @@ def test_names_that_hlm_cut_find_their_columns(folder: Path) -> None:
         "mathachi = b0 + r; b0 = g00 + u0", level1=str(folder / "rows.csv"), id="school"
     )
     with pytest.raises(DataError, match="no level-1 column 'mathachi'"):
-        fit_job(equations, read_data(equations), "exact")
+        fit_job(equations, read_data(equations))
 
 
 def test_a_template_may_call_the_id_differently_at_level_2(folder: Path) -> None:
@@ -167,8 +169,8 @@ def test_a_command_file_may_be_called_txt(folder: Path) -> None:
 
 def test_method_can_be_overridden(folder: Path) -> None:
     job = job_from_file(command(folder))
-    assert with_method(job, None).options.method == "REML"
-    assert with_method(job, "ML").options.method == "ML"
+    assert asked_otherwise(job).options.method == "REML"
+    assert asked_otherwise(job, method="ML").options.method == "ML"
 
 
 def test_files_that_are_not_written_are_a_warning(folder: Path) -> None:
@@ -183,7 +185,7 @@ def test_files_that_are_not_written_are_a_warning(folder: Path) -> None:
 def test_equations_with_data_files() -> None:
     job = job_from_equations(MODEL1, level1=HSB1, level2=HSB2, id="id")
     assert job.source.mdm == "hsb1.sav + hsb2.sav"
-    assert fit_job(job, read_data(job), "exact").n_rows == 7185
+    assert fit_job(job, read_data(job)).n_rows == 7185
 
 
 def test_equations_in_a_file(tmp_path: Path) -> None:

@@ -105,10 +105,10 @@ def test_plot_draws_every_figure_of_the_model(tmp_path: Path, capsys: pytest.Cap
 
     out = tmp_path / "figures"
     model = str(MODELS / "model2_means_as_outcomes.hlm")
-    assert cli.main(["plot", model, *DATA, "--out", str(out)]) == 0
+    assert cli.main(["plot", model, *DATA, "--figures", str(out)]) == 0
     files = sorted(path.name for path in out.iterdir())
-    assert {"chi2_qq.png", "caterpillar_b0.png", "influence.png", "model_meanses.png"} <= set(files)
-    assert "eb_b0_pracad.png" in files
+    assert {"chi2_qq.png", "caterpillar_b0.png", "influence.png", "predicted_meanses.png"} <= set(files)
+    assert "effect_against_pracad_b0.png" in files
     for path in out.iterdir():
         with Image.open(path) as image:
             assert image.size[0] == 800
@@ -120,9 +120,9 @@ def test_plot_of_equations_and_a_folder_that_cannot_be(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     equations = ["--equations", "mathach = b0 + r; b0 = g00"]
-    assert cli.main(["plot", *equations, *DATA, "--out", str(tmp_path / "a" / "b")]) == 2
+    assert cli.main(["plot", *equations, *DATA, "--figures", str(tmp_path / "a" / "b")]) == 2
     assert "a/b cannot be made" in capsys.readouterr().err
-    assert cli.main(["plot", *equations, *DATA, "--out", str(tmp_path / "c")]) == 0
+    assert cli.main(["plot", *equations, *DATA, "--figures", str(tmp_path / "c")]) == 0
     names = {path.name for path in (tmp_path / "c").iterdir()}
     assert "level1_qq.png" in names
     assert "chi2_qq.png" not in names
@@ -140,10 +140,9 @@ def test_figures_with_nothing_to_draw_are_left_out_and_no_window_stays_open(tmp_
 
     fit = hlm.Model("mathach = b0 + r\nb0 = g00 + u0").fit(hlm.datasets.hsb())
     chosen = {"a": nothing, "b": lambda: hlm.plots.chi2_qq(fit)}
-    said: list[str] = []
-    assert [path.name for path in draw_all(fit, tmp_path, chosen, said.append)] == ["b.png"]
-    assert said == ["a: nothing to draw"]
-    assert [path.name for path in draw_all(fit, tmp_path, chosen)] == ["b.png"]
+    drawn = draw_all(fit, tmp_path, chosen)
+    assert [path.name for path in drawn.paths] == ["b.png"]
+    assert drawn.left_out == {"a": "nothing to draw"}
     assert plt.get_fignums() == []
     with pytest.raises(OutputError, match="cannot be written"):
         draw_all(fit, tmp_path / "nowhere", chosen)
@@ -157,7 +156,7 @@ def test_pooled_data_sets_have_no_residual_file(
     command_file.write_text(text)
     assert cli.main(["run", str(command_file), *DATA, "--residuals2", str(tmp_path / "a.sav")]) == 2
     assert "no residual file of pooled data sets" in capsys.readouterr().err
-    assert cli.main(["plot", str(command_file), *DATA, "--out", str(tmp_path / "f")]) == 2
+    assert cli.main(["plot", str(command_file), *DATA, "--figures", str(tmp_path / "f")]) == 2
     assert "no figures of pooled data sets" in capsys.readouterr().err
 
 
@@ -168,7 +167,14 @@ def test_plot_says_what_it_leaves_out_and_why(tmp_path: Path, capsys: pytest.Cap
     file = tmp_path / "flat.csv"
     rows = "\n".join(f"{u},{v}" for u, v in zip(unit, y, strict=True))
     file.write_text(f"id,y\n{rows}\n")
-    asked = ["--equations", "y = b0 + r; b0 = g00 + u0", "--level1", str(file), "--out", str(tmp_path / "f")]
+    asked = [
+        "--equations",
+        "y = b0 + r; b0 = g00 + u0",
+        "--level1",
+        str(file),
+        "--figures",
+        str(tmp_path / "f"),
+    ]
     assert cli.main(["plot", *asked]) == 0
     err = capsys.readouterr().err
     assert "hlmbayes: left out: chi2_qq: all variances of the random effects are estimated as zero" in err
@@ -180,8 +186,8 @@ def test_a_reason_that_many_figures_share_is_said_once(
 ) -> None:
     text = command_file.read_text(encoding="utf-8").replace("level2weight:none", "level2weight:SIZE")
     command_file.write_text(text, encoding="utf-8")
-    assert cli.main(["plot", str(command_file), *DATA, "--out", str(command_file.parent / "f")]) == 0
+    assert cli.main(["plot", str(command_file), *DATA, "--figures", str(command_file.parent / "f")]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
     (line,) = lines
-    assert "chi2_qq, mdrsvar_histogram, mdrsvar_qq" in line
+    assert "chi2_qq, log_sd_histogram, log_sd_qq" in line
     assert line.count("not available for a fit with sampling weights") == 1

@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 import hlmbayes as hlm
-from hlmbayes.data.reading import nearest, read_table, some
+from hlmbayes.data.reading import read_table
 from hlmbayes.errors import DataError
 
 SCHOOL = [3.0, 1.0, 1.0, 2.0, 3.0, 2.0]
@@ -343,14 +343,6 @@ def test_columns_are_loaded_when_asked_for(frame):
     assert columns["Y"] is columns["Y"]
     with pytest.raises(KeyError, match="y"):
         columns["y"]
-
-
-def test_some_and_nearest():
-    assert some([]) == "none"
-    assert some([1, 2]) == "1, 2"
-    assert some(range(10), 3) == "0, 1, 2 and 7 more"
-    assert nearest("MATHAC", ["ses", "Mathach"]) == "Mathach"
-    assert nearest("x", ["mathach"]) is None
 
 
 def test_reading_spss_files_does_not_import_pandas():

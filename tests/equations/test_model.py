@@ -9,11 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hlmbayes import Model
+from hlmbayes.data.rows import Rows
 from hlmbayes.equations.model import Coefficient, Gamma, LogSigma2, Predictor
 from hlmbayes.errors import EquationError
 
@@ -477,12 +479,17 @@ def test_no_text_raises_anything_but_an_equation_error(text: str) -> None:
 # ---------------------------------------------------------------- formulas
 
 
-class _Data(SimpleNamespace):
+class _Data(Rows):
+    """Rows of which only the id's name and the level-2 variables are known."""
+
+    def __init__(self) -> None:
+        super().__init__("ID", np.zeros(0), np.zeros(0, int), {})
+
     def is_level2(self, name: str) -> bool:
         return name.casefold() in ("sector", "meanses", "w")
 
 
-DATA = _Data(id_name="ID")
+DATA = _Data()
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def write_files(folder: Path, command: str = MODEL4_TEXT, template: str | None =
 
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_models_of_the_seminar_equal_their_equations(name: str) -> None:
-    file = command_file.read(MODELS / f"{name}.hlm")
+    file = command_file.read_command_file(MODELS / f"{name}.hlm")
     lines = [line.removeprefix("constraint: ") for line in TABLES[name]["equations"]]
     expected = Model(Model("\n".join(lines)).equations())
     assert lower(file.model) == expected
@@ -81,15 +81,15 @@ def test_every_file_in_models_is_tested() -> None:
 
 
 def test_options_of_the_seminar() -> None:
-    assert command_file.read(MODELS / "model4_intercepts_slopes.hlm").options == Options()
-    tests = command_file.read(MODELS / "model4_tests.hlm").options
+    assert command_file.read_command_file(MODELS / "model4_intercepts_slopes.hlm").options == Options()
+    tests = command_file.read_command_file(MODELS / "model4_tests.hlm").options
     assert tests.hypotheses == (((0, 1, 0, 0, 0, 0), (0, 0, 0, 0, 1, 0)),)
     assert tests.homogeneity
     for name in ("model4_nonrandom_slope", "heterogeneous_sigma2"):
-        options = command_file.read(MODELS / f"{name}.hlm").options
+        options = command_file.read_command_file(MODELS / f"{name}.hlm").options
         assert options.deviance == TABLES["model4_intercepts_slopes"]["deviance"]
         assert options.df == TABLES["model4_intercepts_slopes"]["n_parameters"]
-    assert command_file.read(MODELS / "random_only.hlm").options.max_iterations >= 289
+    assert command_file.read_command_file(MODELS / "random_only.hlm").options.max_iterations >= 289
 
 
 def test_command_file_data_and_model_meet() -> None:
@@ -416,7 +416,7 @@ def test_template_is_found_beside_the_command_file_with_windows_paths(tmp_path: 
     path = write_files(
         tmp_path, MODEL4_TEXT.replace("hsb.mdm", "C:\\Data\\HSB.MDM"), template.replace("\n", "\r\n")
     )
-    file = command_file.read(path)
+    file = command_file.read_command_file(path)
     assert file.source == DataSource(
         "hsb.mdm", tmp_path / "hsb1.sav", tmp_path / "hsb2.sav", "ID",
         SOURCE.level1_names, SOURCE.level2_names, "spss", "now",
@@ -429,7 +429,7 @@ def test_template_is_found_by_its_mdmname_and_data_case_free(tmp_path: Path) -> 
     (tmp_path / "hsb1.sav").rename(tmp_path / "HSB1.SAV")
     (tmp_path / "other.mdmt").write_text("#HLM2 MDM CREATION TEMPLATE\nmdmname:wrong.mdm")
     (tmp_path / "template.MDMT").write_text(TEMPLATE.replace("mdmname:hsb.mdm", "MDMNAME: C:\\x\\hsb.mdm "))
-    file = command_file.read(path)
+    file = command_file.read_command_file(path)
     assert file.source is not None
     assert file.source.level1.name == "HSB1.SAV"
 
@@ -486,16 +486,16 @@ def test_template_details(tmp_path: Path) -> None:
 def test_template_errors(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     path = write_files(tmp_path, template=TEMPLATE.replace(*change))
     with pytest.raises(CommandFileError, match=re.escape(message)) as caught:
-        command_file.read(path)
+        command_file.read_command_file(path)
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_each_file_may_call_the_id_differently(tmp_path: Path) -> None:
     path = write_files(tmp_path, template=TEMPLATE.replace("level2id:ID\nSIZE", "level2id:SCHOOL\nSIZE"))
-    source = command_file.read(path).source
+    source = command_file.read_command_file(path).source
     assert source is not None
     assert (source.id, source.id2) == ("ID", "SCHOOL")
-    assert command_file.read(path, id="x").source == replace(source, id="x", id2="")
+    assert command_file.read_command_file(path, id="x").source == replace(source, id="x", id2="")
 
 
 @pytest.mark.parametrize(
@@ -519,19 +519,19 @@ def test_names_of_the_data_source(tmp_path: Path, name: str, template: str) -> N
     path = write_files(tmp_path, MODEL4_TEXT.replace("hsb.mdm", name))
     (tmp_path / "hsb.mdmt").rename(tmp_path / template)
     (tmp_path / "a.mdmt").mkdir()  # a folder is no template
-    file = command_file.read(path)
+    file = command_file.read_command_file(path)
     assert file.source is not None
     assert file.source.template == template
     path.write_text(MODEL4_TEXT.replace("hsb.mdm", name).replace("SECTOR", "SECTO"))
     with pytest.raises(CommandFileError, match=f"SECTO is not a level-2 variable of {template}; did you"):
-        command_file.read(path)
+        command_file.read_command_file(path)
 
 
 def test_ascii_data_with_names_are_read(tmp_path: Path) -> None:
     path = write_files(tmp_path, template=TEMPLATE.replace("spss", "ascii").replace(".sav", ".csv"))
     for name in ("hsb1.csv", "hsb2.csv"):
         (tmp_path / name).write_text("id\n")
-    source = command_file.read(path).source
+    source = command_file.read_command_file(path).source
     assert source is not None
     assert source.raw_type == "ascii"
 
@@ -539,13 +539,13 @@ def test_ascii_data_with_names_are_read(tmp_path: Path) -> None:
 def test_missing_command_file_names_the_nearest(tmp_path: Path) -> None:
     write_files(tmp_path)
     with pytest.raises(CommandFileError, match=r"there is no file .*rum.hlm; did you mean .*run.hlm\?"):
-        command_file.read(tmp_path / "rum.hlm")
+        command_file.read_command_file(tmp_path / "rum.hlm")
     with pytest.raises(CommandFileError, match="check the name and the folder"):
-        command_file.read(tmp_path / "no" / "such.hlm")
+        command_file.read_command_file(tmp_path / "no" / "such.hlm")
     with pytest.raises(CommandFileError, match="there is no file"):
-        command_file.read("a\0b.hlm")
+        command_file.read_command_file("a\0b.hlm")
     with pytest.raises(CommandFileError, match="is a folder; wanted a file"):
-        command_file.read(tmp_path)
+        command_file.read_command_file(tmp_path)
 
 
 def test_binary_mdm_only_and_no_template(tmp_path: Path) -> None:
@@ -553,43 +553,43 @@ def test_binary_mdm_only_and_no_template(tmp_path: Path) -> None:
     with pytest.raises(
         CommandFileError, match=r"but there is no hsb.mdmt in .*--level1 FILE --level2 FILE --id NAME"
     ):
-        command_file.read(path)
+        command_file.read_command_file(path)
     (tmp_path / "hsb.mdm").write_bytes(b"\1\2")
     with pytest.raises(
         CommandFileError, match=r"a binary file only HLM reads; put the template hsb.mdmt .*--level1"
     ):
-        command_file.read(path)
+        command_file.read_command_file(path)
     path.write_text("\n".join(MODEL4_TEXT.splitlines()[1:]))
     with pytest.raises(CommandFileError, match="its first line does not name the data"):
-        command_file.read(path)
-    assert command_file.read(path, find_data=False).source is None
-    assert lower(command_file.read(path, find_data=False).model) == MODEL4
+        command_file.read_command_file(path)
+    assert command_file.read_command_file(path, find_data=False).source is None
+    assert lower(command_file.read_command_file(path, find_data=False).model) == MODEL4
 
 
 def test_data_named_by_the_caller(tmp_path: Path) -> None:
     path = write_files(tmp_path, template=None)
     one, two = tmp_path / "hsb1.sav", tmp_path / "hsb2.sav"
-    file = command_file.read(path, level1=one, level2=two, id="school")
+    file = command_file.read_command_file(path, level1=one, level2=two, id="school")
     assert file.source == DataSource("hsb.mdm", one, two, "school")
-    single = command_file.read(path, level1=str(one), id="school").source
+    single = command_file.read_command_file(path, level1=str(one), id="school").source
     assert single == DataSource("hsb.mdm", one, None, "school")
     with pytest.raises(CommandFileError, match="the data files are named but not the id; add --id NAME"):
-        command_file.read(path, level1=one)
+        command_file.read_command_file(path, level1=one)
     with pytest.raises(CommandFileError, match="the level-1 file is not named; add --level1 FILE"):
-        command_file.read(path, level2=two)
+        command_file.read_command_file(path, level2=two)
     with pytest.raises(CommandFileError, match="the level-1 file is not named"):
-        command_file.read(path, id="school")
+        command_file.read_command_file(path, id="school")
     with pytest.raises(CommandFileError, match=r"there is no file .*hsb3.sav; did you mean .*hsb[12].sav\?"):
-        command_file.read(path, level1=tmp_path / "hsb3.sav", id="school")
+        command_file.read_command_file(path, level1=tmp_path / "hsb3.sav", id="school")
 
 
 def test_the_caller_may_change_only_part_of_the_template(tmp_path: Path) -> None:
     path = write_files(tmp_path)
     other = tmp_path / "other.sav"
     other.write_bytes(b"")
-    source = command_file.read(path, level1=other).source
+    source = command_file.read_command_file(path, level1=other).source
     assert source == DataSource("hsb.mdm", other, None, "ID")
-    assert command_file.read(path, id="school").source == replace(
+    assert command_file.read_command_file(path, id="school").source == replace(
         SOURCE, level1=tmp_path / "hsb1.sav", level2=tmp_path / "hsb2.sav", id="school", raw_type="spss",
         deletion="now",
     )  # fmt: skip
@@ -599,7 +599,7 @@ def test_the_caller_may_change_only_part_of_the_template(tmp_path: Path) -> None
 def test_encodings(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "run.hlm"
     path.write_bytes(with_lines("title:Schüler").encode(encoding))
-    file = command_file.read(path, find_data=False)
+    file = command_file.read_command_file(path, find_data=False)
     assert file.options.title == "Schüler"
     assert lower(file.model) == MODEL4
 
@@ -610,12 +610,12 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
 def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "run.hlm").write_bytes(data)
     with pytest.raises(CommandFileError, match=r"run.hlm is not a text file; open it in an editor and save"):
-        command_file.read(tmp_path / "run.hlm")
+        command_file.read_command_file(tmp_path / "run.hlm")
 
 
 def test_the_end_mark_of_dos_is_no_line(tmp_path: Path) -> None:
     (tmp_path / "run.hlm").write_bytes(MODEL4_TEXT.encode() + b"\x1a\0")
-    assert command_file.read(tmp_path / "run.hlm", find_data=False).warnings == ()
+    assert command_file.read_command_file(tmp_path / "run.hlm", find_data=False).warnings == ()
 
 
 def test_equations_in_a_command_file_are_told_where_they_belong(tmp_path: Path) -> None:
@@ -623,7 +623,7 @@ def test_equations_in_a_command_file_are_told_where_they_belong(tmp_path: Path) 
     with pytest.raises(
         CommandFileError, match=r"there is no level1: line; .*go into a file that ends in \.txt"
     ):
-        command_file.read(tmp_path / "run.hlm")
+        command_file.read_command_file(tmp_path / "run.hlm")
 
 
 def test_an_unreadable_file_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -634,7 +634,7 @@ def test_an_unreadable_file_is_one_message(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(CommandFileError, match=r"run.hlm cannot be read: Permission denied"):
-        command_file.read(path)
+        command_file.read_command_file(path)
 
 
 # ---------------------------------------------------------------- writing
@@ -695,9 +695,9 @@ def test_models_read_back_as_written(equations: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in MODELS.glob("*.hlm")))
 def test_models_of_the_seminar_read_back_as_written(name: str, tmp_path: Path) -> None:
-    file = command_file.read(MODELS / f"{name}.hlm")
+    file = command_file.read_command_file(MODELS / f"{name}.hlm")
     command_file.write(tmp_path / "x.hlm", file.model, file.options, file.mdm)
-    again = command_file.read(tmp_path / "x.hlm", find_data=False)
+    again = command_file.read_command_file(tmp_path / "x.hlm", find_data=False)
     assert (again.model, again.options, again.mdm) == (file.model, file.options, file.mdm)
 
 
@@ -749,7 +749,7 @@ def test_no_template_raises_anything_but_an_hlm_error(
     write_files(folder)
     (folder / "hsb.mdmt").write_bytes(data)
     try:
-        source = command_file.read(folder / "run.hlm").source
+        source = command_file.read_command_file(folder / "run.hlm").source
     except HLMError:
         return
     assert source is not None

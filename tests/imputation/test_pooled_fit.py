@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
 from hlmbayes.errors import DataError, EstimationError, HypothesisError
-from hlmbayes.many_fits.pooled_fit import PooledFit, deviance_at
+from hlmbayes.faces import record_of
+from hlmbayes.front.pooled import PooledFit
+from hlmbayes.many_fits.pooled_fit import PooledEstimates, deviance_at, pooled_components, pooled_fixed
 from hlmbayes.many_fits.rubin import d3, pool, reference_df
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -52,7 +54,7 @@ def assert_pooled(got, wanted):
 
 def test_rubins_rules_for_the_fixed_effects(pooled):
     wanted = VALUES[pooled.method]
-    assert_pooled(pooled.pooled_fixed(), wanted["rubin"])
+    assert_pooled(pooled_fixed(record_of(pooled)), wanted["rubin"])
     table = pooled.fixed_effects()
     assert table["t_ratio"].to_numpy() == pytest.approx(wanted["rubin"]["t"], rel=1e-7)
     assert list(table.index) == list(MODEL.gamma_names)
@@ -61,7 +63,7 @@ def test_rubins_rules_for_the_fixed_effects(pooled):
 
 
 def test_barnard_and_rubins_degrees_of_freedom(pooled):
-    estimates = np.array([f.gamma_free for f in pooled.fits])
+    estimates = np.array([f.gamma_free for f in record_of(pooled).fits])
     variances = np.array([np.diag(f.vcov) for f in pooled.fits])
     assert_pooled(
         pool(estimates, variances, np.full(4, 232.0)), VALUES[pooled.method]["barnard_rubin_dfcom_232"]
@@ -72,7 +74,7 @@ def test_barnard_and_rubins_degrees_of_freedom(pooled):
 
 
 def test_rubins_rules_for_the_variances(pooled):
-    names, got = pooled.pooled_components()
+    names, got = pooled_components(record_of(pooled))
     assert names == ("u0", "r")
     assert_pooled(got, VALUES[pooled.method]["rubin_tau_sigma2"])
     assert [pooled.tau[0, 0], pooled.sigma2] == pytest.approx(VALUES[pooled.method]["mean_tau_sigma2"])
@@ -107,7 +109,7 @@ def test_d3(sets):
 
 def test_deviance_at_a_fits_own_estimates_is_its_deviance(sets):
     model = hlm.Model("mathach = b0 + b1*ses + r; b0 = g00 + u0; b1 = g10 + u1")
-    fit = model.fit(sets[0], method="ML")
+    fit = record_of(model.fit(sets[0], method="ML"))
     assert deviance_at(fit, fit.gamma_free, fit.components.tau, fit.sigma2) == pytest.approx(fit.deviance)
     assert deviance_at(fit, fit.gamma_free + 0.1, fit.components.tau, fit.sigma2) > fit.deviance
 
@@ -210,11 +212,11 @@ def test_listings_and_json(pooled):
 def test_warnings_name_their_data_sets(sets):
     converged = hlm.fit_imputed(MODEL, sets, algorithm="hlm")
     stopped = MODEL.fit(sets[1], algorithm="hlm", max_iterations=2)
-    mixed = PooledFit((converged.fits[0], stopped), ("1", "2"))
+    mixed = PooledFit(PooledEstimates(tuple(map(record_of, (converged.fits[0], stopped))), ("1", "2")))
     assert not stopped.converged
     assert any(w.startswith("Data set 2: The estimation did not converge") for w in mixed.warnings)
     assert "WARNING: Data set 2" in mixed.listing()
-    assert PooledFit((stopped, stopped), ("1", "2")).warnings == stopped.warnings
+    assert PooledFit(PooledEstimates((record_of(stopped),) * 2, ("1", "2"))).warnings == stopped.warnings
 
 
 # --- reading and refusing ----------------------------------------------------------------------------
@@ -379,7 +381,7 @@ def test_pooling_is_refused_where_one_data_set_is_needed(frame, tmp_path, capsys
         assert main(["sample", str(file), *where]) == 2
         assert f"{line} cannot be sampled by this command" in capsys.readouterr().err
     file.write_text(COMMANDS + "plausvals:PV2\n")
-    assert main(["plot", str(file), *where, "--out", str(tmp_path)]) == 2
+    assert main(["plot", str(file), *where, "--figures", str(tmp_path)]) == 2
     assert "no figures of pooled data sets" in capsys.readouterr().err
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import HypothesisError
-from hlmbayes.inference.hypotheses import contrast_matrix, p_text
+from hlmbayes.inference.hypotheses import contrast_matrix
 from tests.dense import dense
 from tests.small import Small, model, small
 
@@ -214,9 +214,3 @@ def test_a_prefix_is_not_a_categorical_variable(slopes: Fit) -> None:
 
 def test_contrasts_are_read_in_any_case(slopes: Fit) -> None:
     np.testing.assert_array_equal(contrast_matrix(slopes, {"G01": 2, " g10 ": -1}), [[0, 2, -1, 0]])
-
-
-def test_p_values_in_words() -> None:
-    assert p_text(0.04321) == "p = 0.043"
-    assert p_text(1e-9) == "p < 0.001"
-    assert p_text(float("nan")) == "p not available"

@@ -13,7 +13,8 @@ from scipy import optimize, stats
 import hlmbayes as hlm
 from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
-from hlmbayes.inference.profile import Interval, intervals
+from hlmbayes.inference.intervals import Interval
+from hlmbayes.inference.profile import intervals
 from tests.dense import dense
 from tests.inference.test_small_sample import case_data
 from tests.small import MODELS, model, small
@@ -124,19 +125,6 @@ def test_intervals_hold_their_estimates_on_the_boundary_too(name: str, seed: int
         assert i.low < i.high
         if i.parameter.startswith("sd"):
             assert i.low >= 0
-
-
-def test_the_table_has_fixed_effects_first() -> None:
-    fit = model("slopes").fit(small(72, n_units=25, sd=1.5).data())
-    table = fit.confint(0.9, df="satterthwaite")
-    effects = fit.fixed_effects(df="satterthwaite")
-    half = stats.t.ppf(0.95, effects["df"]["g01"]) * effects["se"]["g01"]
-    assert table["high"]["g01"] == pytest.approx(effects["coefficient"]["g01"] + half)
-    assert list(table.index[:5]) == ["g00", "g01", "g10", "g11", "sd[b0]"]
-    assert table["method"]["g01"] == "t, satterthwaite d.f."
-    assert table["low"]["sigma2"] == pytest.approx(table["low"]["sigma"] ** 2)
-    wider = fit.confint(0.99)
-    assert (wider["high"] >= table["high"]).all()
 
 
 def test_hlm_path_has_the_intervals_of_its_likelihood() -> None:

@@ -12,7 +12,7 @@ from scipy import optimize
 from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.weights import Weights
 from hlmbayes.errors import HypothesisError
-from hlmbayes.inference.hlm_tables import components_covariance
+from hlmbayes.inference.component_errors import components_covariance
 from tests.dense import dense
 from tests.small import model, small
 
@@ -116,27 +116,6 @@ def test_icc_on_the_boundary_has_an_upper_limit() -> None:
     assert (found.icc, found.low) == (0.0, 0.0)
     assert 0.0 < found.high < 1.0
     assert "the range is a point" in str(fit.plausible_range())
-
-
-def test_plausible_range_at_values_of_the_predictors() -> None:
-    source = small(62, n_units=20, sd=1.5)
-    fit = model("slopes").fit(source.data())
-    middle = source.level2["w"].mean()
-    at_zero = fit.plausible_range("b0", at={"W": 2.0})
-    assert at_zero.center == pytest.approx(fit.gamma["g00"] + 2 * fit.gamma["g01"])
-    slope = fit.plausible_range("B1", level=0.5)
-    assert slope.center == pytest.approx(fit.gamma["g10"])  # grand-centred: the mean by default
-    assert slope.at == {"w": pytest.approx(middle)}
-    assert slope.high - slope.center == pytest.approx(0.6744897501960817 * np.sqrt(fit.tau["b1", "b1"]))
-    moved = fit.plausible_range("b1", at={"w": middle + 1})
-    assert moved.center == pytest.approx(fit.gamma["g10"] + fit.gamma["g11"])
-
-
-def test_random_only_coefficient_ranges_about_zero() -> None:
-    fit = model("random only").fit(small(63, n_units=20, sd=1.5).data())
-    found = fit.plausible_range("b1")
-    assert found.center == 0.0
-    assert found.formula.startswith("0 +- 1.96")
 
 
 def test_what_has_no_such_number_is_refused() -> None:

@@ -111,14 +111,13 @@ def test_an_exact_fit_needs_no_companion() -> None:
 
 def test_a_companion_that_cannot_be_had_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     from hlmbayes.errors import EstimationError
-    from hlmbayes.estimation import estimate
 
     result = fitted("means", "hlm")
 
     def refuse(*args: Any, **options: Any) -> Fit:
         raise EstimationError("no")
 
-    monkeypatch.setattr(estimate, "fit", refuse)
+    monkeypatch.setattr("hlmbayes.report.estimate", refuse)
     assert companion(result) is None
 
 

@@ -34,12 +34,12 @@ def test_the_example_writes_figures_and_residual_files(
 ) -> None:
     example = runpy.run_path(str(ROOT / "examples" / "diagnostic_plots.py"))
     main = example["main"]
-    names = ["chi2_qq", "caterpillar_intercept"]
+    names = ["chi2_qq", "caterpillar_b0"]
     every = main.__globals__["seminar_figures"]
     monkeypatch.setitem(main.__globals__, "seminar_figures", lambda fit: {n: every(fit)[n] for n in names})
     main(str(tmp_path / "new" / "figures"))
     files = {path.name for path in (tmp_path / "new" / "figures").iterdir()}
-    assert files == {"chi2_qq.png", "caterpillar_intercept.png", "resfil1.sav", "resfil2.sav"}
+    assert files == {"chi2_qq.png", "caterpillar_b0.png", "resfil1.sav", "resfil2.sav"}
     assert "equal level-1 variances" in capsys.readouterr().out
 
 

@@ -21,29 +21,31 @@ MODEL4 = """mathach = b0 + b1*group(ses) + b2*female + r
 def test_every_part_of_the_model_has_its_figures() -> None:
     names = set(figures(hlm.Model(MODEL4).fit(hlm.datasets.hsb())))
     assert {"chi2_qq", "caterpillar_b0", "caterpillar_b1", "shrinkage", "influence", "level1_qq"} <= names
-    assert {f"eb_{b}_{w}" for b in ("b0", "b1") for w in ("sector", "meanses", "pracad", "size")} <= names
     assert {
-        "model_ses",
-        "model_meanses",
-        "model_female",
-        "equations_ses",
-        "boxes_ses",
-        "boxes_outcome",
+        f"effect_against_{w}_{b}" for b in ("b0", "b1") for w in ("sector", "meanses", "pracad", "size")
+    } <= names
+    assert {
+        "predicted_ses",
+        "predicted_meanses",
+        "predicted_female",
+        "level1_equations_ses",
+        "boxes_by_unit_ses",
+        "boxes_by_unit_mathach",
     } <= names
     assert "caterpillar_b2" not in names
-    assert "model_sector" not in names  # two values: lines in the other graphs
+    assert "predicted_sector" not in names  # two values: lines in the other graphs
 
 
 def test_without_rows_what_needs_rows_is_left_out() -> None:
     fit = hlm.Model(MODEL4).fit(moments_of(hlm.datasets.hsb(), ["mathach", "ses", "female"]))
     names = set(figures(fit))
-    assert {"chi2_qq", "model_ses", "influence"} <= names
-    assert not {"level1_qq", "equations_ses", "boxes_outcome"} & names
+    assert {"chi2_qq", "predicted_ses", "influence"} <= names
+    assert not {"level1_qq", "level1_equations_ses", "boxes_by_unit_mathach"} & names
 
 
 def test_a_model_of_a_category_alone_has_a_graph_of_it() -> None:
     fit = hlm.Model("mathach = b0 + r\nb0 = g00 + g01*sector + u0").fit(hlm.datasets.hsb())
-    ax = figures(fit)["model_sector"]()
+    ax = figures(fit)["predicted_sector"]()
     assert [t.get_text() for t in ax.get_xticklabels()] == ["public", "Catholic"]
     check_legible(ax)
 
@@ -54,7 +56,7 @@ def test_no_fixed_effects_no_influence() -> None:
     names = set(figures(hlm.Model("y = b0 + r\nb0 = u0").fit(raw.data())))
     assert "influence" not in names
     assert "caterpillar_b0" in names
-    assert "model_w" in figures(model("slopes").fit(small(n_units=16).data()))
+    assert "predicted_w" in figures(model("slopes").fit(small(n_units=16).data()))
 
 
 def test_numbers_of_labels() -> None:

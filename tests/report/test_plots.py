@@ -34,7 +34,7 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "caterpillar_slope": lambda fit, ax=None: hlm.plots.caterpillar(fit, ax, coefficient="u1"),
     "shrinkage": hlm.plots.shrinkage,
     "shrinkage_one": lambda fit, ax=None: hlm.plots.shrinkage(fit, ax, coefficients=("b1",)),
-    "residual_against_fitted": hlm.plots.residual_against_fitted,
+    "residuals_against_fitted": hlm.plots.residuals_against_fitted,
     "level1_qq": hlm.plots.level1_qq,
     "residuals_by_unit": hlm.plots.residuals_by_unit,
     "influence": hlm.plots.influence,
@@ -106,7 +106,7 @@ def test_chi2_qq_holds_the_residual_file_and_a_diagonal(fit: Any, frame: Any) ->
 
 
 def test_the_band_is_that_of_order_statistics() -> None:
-    from hlmbayes.figures.level2_plots import order_band
+    from hlmbayes.figures.normality_plots import order_band
 
     low, high = order_band(7)
     i = np.arange(1, 8)
@@ -202,7 +202,7 @@ def test_shrinkage_joins_ols_and_eb(fit: Any, frame: Any) -> None:
 
 def test_level1_figures_hold_the_level1_file(fit: Any) -> None:
     rows = fit.residuals(level=1)
-    ax = hlm.plots.residual_against_fitted(fit)
+    ax = hlm.plots.residuals_against_fitted(fit)
     np.testing.assert_allclose(points(ax), rows[["fitval", "l1resid"]].to_numpy())
     ax = hlm.plots.level1_qq(fit)
     z = np.sort(rows["l1resid"] / np.std(rows["l1resid"]))
@@ -247,7 +247,7 @@ def test_many_rows_and_units_are_thinned_evenly() -> None:
     unit = np.repeat(np.arange(600), 40)
     data = hlm.read({"id": unit, "y": rng.normal(size=600)[unit] + rng.normal(size=24_000)}, id="id")
     fit = hlm.Model("y = b0 + r\nb0 = g00 + u0").fit(data)
-    assert len(points(hlm.plots.residual_against_fitted(fit))) == 20_000
+    assert len(points(hlm.plots.residuals_against_fitted(fit))) == 20_000
     ax = hlm.plots.residuals_by_unit(fit)
     assert len(points(ax)) == 200
     assert "200 of 600" in ax.get_xlabel()

@@ -13,8 +13,8 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import DataError
-from hlmbayes.unit_moments.moments_file import KEY, load_moments
-from hlmbayes.unit_moments.record import moments_of
+from hlmbayes.unit_moments.moments_file import KEY
+from hlmbayes.unit_moments.record import load_moments, moments_of
 from tests.small import model, small
 
 

@@ -1,0 +1,47 @@
+"""What the options of a command ask for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import CommandFileError, OutputError
+from ..runs.jobs import Job, job_from_equations, job_from_file
+
+FILES = ("output", "json", "html")  # options that name a file for the results
+
+
+def job_of(args: argparse.Namespace) -> Job:
+    """Give the job of a command file or equations."""
+    if (args.file is None) == (args.equations is None):
+        raise CommandFileError(
+            "got "
+            + ("neither a file nor" if args.file is None else "both a file and")
+            + " --equations: give one of them (--help shows examples)"
+        )
+    where = {"level1": args.level1, "level2": args.level2, "id": args.id}
+    if args.file is None:
+        return job_from_equations(args.equations, **where)
+    return job_from_file(args.file, **where)
+
+
+def outputs_of(args: argparse.Namespace, options: Sequence[str] = FILES) -> dict[str, Path]:
+    """Give the files that options name.
+
+    Raises
+    ------
+    OutputError
+        Two of them are for the screen.
+    """
+    given = {f"--{option}": getattr(args, option) for option in options}
+    screen = [option for option, place in given.items() if place == "-"]
+    if len(screen) > 1:
+        raise OutputError(f"{' and '.join(screen)} both go to the screen: name a file for one of them")
+    return {option: Path(place) for option, place in given.items() if place not in (None, "-")}
+
+
+def residuals_of(args: argparse.Namespace) -> dict[int, str]:
+    """Give the residual files that options name, by level."""
+    given = {1: args.residuals1, 2: args.residuals2}
+    return {level: path for level, path in given.items() if path is not None}

@@ -1,0 +1,89 @@
+"""What figures call units, coefficients and values, and the labels of single units."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..diagnostics.diagnostic_tree import is_tree, level2_variables, point_of
+from ..errors import OutputError
+from .plot_style import id_text, label_points, number
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+FEW = 6  # a variable with at most so many values is drawn as categories
+
+
+def coefficient_index(data: xr.Dataset, coefficient: str) -> int:
+    """Find a random coefficient by name ("b0") or by the name of its effect ("u0").
+
+    Raises
+    ------
+    OutputError
+        The model has no such random effect.
+    """
+    names = [str(name) for name in data["coef"].values]
+    wanted = coefficient.lower()
+    wanted = "b" + wanted[1:] if wanted[:1] == "u" else wanted
+    if wanted not in names:
+        raise OutputError(
+            f"{coefficient!r} has no random effect in this model, so there is nothing to draw; random are "
+            f"{', '.join(names)}"
+        )
+    return names.index(wanted)
+
+
+def effect_name(data: xr.Dataset, k: int) -> str:
+    """Return "EB residual of the slope of ses (u1): Socioeconomic status"."""
+    what = "Posterior mean" if data.attrs["engine"] == "posterior" else "EB residual"
+    return f"{what} of the {data['coef_title'].values[k]} (u{_number(data, k)}){label_after(data, 'coef', k)}"
+
+
+def _number(data: xr.Dataset, k: int) -> str:
+    return str(data["coef"].values[k])[1:]
+
+
+def label_after(data: xr.Dataset, dim: str, k: int) -> str:
+    """Return ": Socioeconomic status of the student", or nothing where the variable has no label."""
+    label = str(data[f"{dim}_label"].values[k])
+    return f": {label}" if label else ""
+
+
+def short_name(data: xr.Dataset, k: int) -> str:
+    """Return "intercept (u0)" or "slope of ses (u1)"."""
+    title = str(data["coef_title"].values[k])
+    return f"{title} (u{_number(data, k)})"
+
+
+def units_word(data: xr.Dataset) -> str:
+    """Return what the units of a dataset are called."""
+    return unit_word(str(data.attrs["id_label"]), str(data.attrs["id_name"]))
+
+
+def unit_word(label: str, name: str) -> str:
+    """Return what units are called: "schools" where the id's label is the one word School, else "units"."""
+    return f"{label.lower()}s" if label.isalpha() and label.lower() != name.lower() else "units"
+
+
+def value_text(source: Any, variable: str, value: float) -> str:
+    """Return a value's label, or the value."""
+    if is_tree(source):
+        for name, values in level2_variables(source).data_vars.items():
+            if str(name).lower() == variable.lower():
+                labels = json.loads(values.attrs.get("value_labels", "{}"))
+                return str(labels.get(str(float(value)), number(float(value))))
+        return number(float(value))
+    data = point_of(source).data
+    known = {} if data is None else data.value_labels.get(variable.lower(), {})
+    return str(known.get(value, number(float(value))))
+
+
+def label_extremes(ax: Axes, data: xr.Dataset, x: np.ndarray, y: np.ndarray, which: np.ndarray) -> None:
+    """Write the ids of the units ``which`` at their points."""
+    if len(which):
+        texts = [id_text(unit) for unit in data["unit"].values[which]]
+        label_points(ax, x[which], y[which], texts, x, y)

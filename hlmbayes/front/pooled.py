@@ -1,0 +1,151 @@
+"""`PooledFit`: fits to imputed data sets, or plausible values, pooled; as users hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arguments import one_or_several
+from ..data.two_level import TwoLevelData
+from ..equations.model import TwoLevelModel
+from ..faces import Face, record_of, shown
+from ..labels import NamedArray
+from ..many_fits.pooled_fit import (
+    PooledEstimates,
+    fit_each,
+    model_and_data,
+    pooled_comparison,
+    pooled_components,
+    pooled_fixed,
+    pooled_wald,
+)
+from ..many_fits.rubin import PooledTest
+from ..report.pooled import columns_of, pooled_json, pooled_listing
+from .fit import Fit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class PooledFit(Face):
+    """Fits of one model to m imputed data sets, or plausible values, and what Rubin's rules make of them."""
+
+    __slots__ = ()
+    _record: PooledEstimates
+
+    names: tuple[str, ...] = shown("names", "Numbers of the data sets, or names of the plausible values.")
+    m: int = shown("m", "Number of data sets.")
+    model: TwoLevelModel = shown("model", "The model (of the first plausible value).")
+    method: str = shown("method", '"REML" or "ML".')
+    gamma: NamedArray = shown("gamma", "Fixed effects, averaged.")
+    tau: NamedArray = shown("tau", "Covariance matrix of the random effects, averaged.")
+    sigma2: float = shown("sigma2", "Level-1 variance, averaged.")
+    vcov: np.ndarray = shown("vcov", "Total covariance matrix of all fixed effects; robust with weights.")
+    warnings: tuple[str, ...] = shown(
+        "warnings", "Warnings of the data sets, with the data sets they are of."
+    )
+
+    @property
+    def fits(self) -> tuple[Fit, ...]:
+        """The m fits."""
+        return tuple(Fit(each) for each in self._record.fits)
+
+    def fixed_effects(self, robust: bool | str | None = None, *, df: str = "rubin") -> pd.DataFrame:
+        """Tabulate the pooled fixed effects: coefficient, se, t_ratio, df, p_value, fmi, riv.
+
+        Parameters
+        ----------
+        robust : bool or str, optional
+            As `Fit.fixed_effects`; by default the robust ones with sampling weights, else model-based.
+        df : "rubin" or "barnard-rubin"
+            Rubin's (1987) degrees of freedom (we take HLM's to be these: no listing to check), or those of
+            Barnard & Rubin (1999), never more than those of a single data set.
+        """
+        import pandas as pd
+
+        index = pd.Index(self.model.gamma_names, name="gamma")
+        return pd.DataFrame(columns_of(pooled_fixed(self._record, robust, df)), index=index)
+
+    def variance_components(self) -> pd.DataFrame:
+        """Tabulate tau and sigma2 ("r"): variance, se, df, fmi, riv; nan where a data set has no s.e."""
+        import pandas as pd
+
+        names, pooled = pooled_components(self._record)
+        columns = columns_of(pooled, "variance", tests=False)
+        return pd.DataFrame(columns, index=pd.Index(names, name="effect"))
+
+    def wald(self, hypothesis: Mapping[str, Any] | Any, *, robust: bool | str | None = None) -> PooledTest:
+        """Test a hypothesis about several fixed effects by D1 (Li, Raghunathan & Rubin 1991).
+
+        By default with the robust covariances, as `Fit.wald`.
+
+        Raises
+        ------
+        HypothesisError
+            Not such a hypothesis, or a covariance matrix that is singular.
+        """
+        return pooled_wald(self._record, hypothesis, True if robust is None else robust)
+
+    def compare(self, other: PooledFit) -> PooledTest:
+        """Compare with a nested model fitted to the same data sets, by D3 (Meng & Rubin 1992).
+
+        Raises
+        ------
+        HypothesisError
+            REML fits, sampling weights, different data sets, or as many parameters in both.
+        """
+        return pooled_comparison(self._record, record_of(other))
+
+    def listing(self, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any) -> str:
+        """Return the pooled listing; ``each``: after those of every data set, by ``data_sources`` in turn."""
+        return pooled_listing(self._record, each=each, data_sources=data_sources, **run)
+
+    def to_json(self, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
+        """Return the pooled results and the estimates of every data set as JSON text.
+
+        ``tests`` and ``warnings`` are put in with the rest.
+        """
+        return pooled_json(self._record, tests, warnings)
+
+    def __repr__(self) -> str:
+        gamma = ", ".join(f"{name} {value:.6g}" for name, value in self.gamma.items())
+        lines = [
+            f"Fits of {self.model.outcome} to {self.m} data sets, pooled: {self.method}",
+            f"gamma  {gamma}",
+            "tau    " + "; ".join(" ".join(f"{v:.6g}" for v in row) for row in np.asarray(self.tau)),
+            f"sigma2 {self.sigma2:.6g}",
+        ]
+        return "\n".join([*lines, *self.warnings])
+
+
+def fit_imputed(
+    model: TwoLevelModel,
+    data: TwoLevelData | Sequence[TwoLevelData],
+    *,
+    outcomes: str | Sequence[str] = (),
+    workers: int | None = None,
+    **options: Any,
+) -> PooledFit:
+    """Estimate a model in every imputed data set, or for every plausible value, and pool.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data : sequence of TwoLevelData, or one where ``outcomes`` are given
+        See `hlmbayes.read_imputed`. With ``outcomes`` and several data sets, one outcome each.
+    outcomes : sequence of str
+        Plausible values of the outcome: each takes the place of the model's outcome in turn.
+    workers : int, optional
+        Threads that fit at the same time; by default one for each processor where the data are large enough
+        for that to pay.
+    **options
+        As `hlmbayes.Model.fit`: method, algorithm, weights, ...
+
+    Raises
+    ------
+    DataError
+        Data sets that differ in variables, units or rows; fewer than two.
+    """
+    return PooledFit(fit_each(model_and_data(model, data, one_or_several(outcomes)), workers, **options))

@@ -1,0 +1,197 @@
+"""The equations of a command file: its level1:, level2:, heterol1var: and constrain: lines, as a model.
+
+Constraints: no public file or manual page that could be found shows how HLM
+writes them, so three forms are read. `constrain:0,0,1,0,0,1` has one whole
+number for each gamma in order, equal numbers above 0 mark gammas held equal;
+`constrain:Y` is followed by lines `constrain1:0,0,1,0,0,1`, one a set;
+`constrain:g02=g12` names them (sets separated by "/").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..equations.model import TwoLevelModel
+from ..equations.parts import LogSigma2, Predictor, Term, check_constraints, numbered
+from ..errors import CommandFileError, EquationError
+from .keyword_values import Line
+from .mdm_template import DataSource, check_names
+
+_CENTERING = {"": "none", "0": "none", "1": "group", "2": "grand"}
+
+
+def read_model(
+    name: str,
+    equations: Sequence[Line],
+    sigma: Sequence[Line],
+    constraints: Sequence[Line],
+    source: DataSource | None,
+) -> tuple[TwoLevelModel, list[str]]:
+    """The model of the level1:, level2:, heterol1var: and constrain: lines, and notes on them."""
+    level1 = [line for line in equations if line.keyword == "level1"]
+    level2 = [line for line in equations if line.keyword == "level2"]
+    if not level1:
+        raise CommandFileError(f"{name}: there is no level1: line; wanted level1:OUTCOME=INTRCPT1+...+RANDOM")
+    if len(level1) > 1:
+        level1[1].fail(f"a second level1: line (the first: {level1[0].where}); a command file has one model")
+    outcome, predictors = _level1(level1[0], source)
+    terms, notes = _level2(level1[0], predictors, level2, source)
+    try:
+        coefficients = numbered(terms)
+        known = [gamma.name for c in coefficients for gamma in c.gammas]
+        log_sigma2 = _log_sigma2(sigma, source)
+        sets = _constraints(constraints, known)
+        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets), notes
+    except EquationError as error:
+        raise CommandFileError(str(error)) from None
+
+
+def _level1(line: Line, source: DataSource | None) -> tuple[str, list[Predictor]]:
+    outcome, right = _sides(line, "level1:OUTCOME=INTRCPT1+...+RANDOM")
+    if re.search(r"[+,/*()]", outcome) or re.fullmatch("random|intrcpt[123]", outcome, re.IGNORECASE):
+        line.fail(f'"{outcome}" is not the name of an outcome; wanted one variable, not centred')
+    predictors = []
+    for text in _terms(line, right):
+        predictor = _predictor(line, text, "INTRCPT1", level=1)
+        if predictor is not None:
+            predictors.append(predictor)
+    if not predictors:
+        line.fail("the level-1 equation has no INTRCPT1 and no predictors; nothing is to be estimated")
+    check_names(line.where, [outcome, *(p.variable for p in predictors if p.variable)], source, level=1)
+    return outcome, predictors
+
+
+def _level2(
+    level1: Line, predictors: Sequence[Predictor], lines: Sequence[Line], source: DataSource | None
+) -> tuple[list[Term], list[str]]:
+    """A term for each level-1 coefficient, from its level2: line, and what else the lines hold."""
+    found: dict[str, tuple[list[Predictor], bool, Line]] = {}
+    notes: list[str] = []
+    labels = {(p.variable or "INTRCPT1").casefold(): p.variable or "INTRCPT1" for p in predictors}
+    for line in lines:
+        left, right = _sides(line, "level2:INTRCPT1=INTRCPT2+...+RANDOM/")
+        if left.casefold() not in labels:
+            line.fail(
+                f"{left} is not in the level-1 equation ({level1.where}); it has {', '.join(labels.values())}"
+            )
+        if left.casefold() in found:
+            line.fail(f"a second level2: line for {left}; the first: {found[left.casefold()][2].where}")
+        equation, slash, candidates = right.partition("/")
+        if slash and candidates.strip():
+            notes.append(
+                f'{line.where}: candidate predictors after "/" ({candidates.strip()}) are not analysed'
+            )
+        parsed = [_predictor(line, text, "INTRCPT2", level=2) for text in _terms(line, equation)]
+        gammas = [p for p in parsed if p is not None]
+        check_names(line.where, [p.variable for p in gammas if p.variable], source, level=2)
+        found[left.casefold()] = (gammas, None in parsed, line)
+    terms = []
+    for p in predictors:
+        label = p.variable or "INTRCPT1"
+        if label.casefold() not in found:
+            level1.fail(f"{label} has no level-2 equation; add level2:{label}=INTRCPT2+RANDOM/")
+        gammas, random, line = found[label.casefold()]
+        terms.append(Term(p, [(gamma, line.where) for gamma in gammas], random, level1.where))
+    return terms, notes
+
+
+def _sides(line: Line, example: str) -> tuple[str, str]:
+    left, equals, right = line.value.partition("=")
+    if not equals or not left.strip() or not right.strip():
+        line.fail(f'{line.keyword}: wants an equation such as {example}, got "{line.value}"')
+    return left.strip(), right.strip()
+
+
+def _terms(line: Line, right: str) -> list[str]:
+    terms = [term.strip() for term in right.rstrip("/ \t").split("+")]
+    if "" in terms:
+        line.fail('a "+" has nothing on one side; complete or remove it')
+    return terms
+
+
+def _check_variable(line: Line, name: str, text: str) -> None:
+    """Signs that HLM's names cannot have are a slip of the pen, not a name."""
+    if not name or re.search(r"[=+,/*()]", name):
+        line.fail(f'"{text}" is not a variable; wanted NAME, NAME,1 (group mean) or NAME,2 (grand mean)')
+
+
+def _predictor(line: Line, text: str, constant: str, level: int) -> Predictor | None:
+    """The predictor a term is; None for RANDOM. NAME,1 is centred on the group, NAME,2 on the grand mean."""
+    name, _, code = (part.strip() for part in text.partition(","))
+    _check_variable(line, name, text)
+    if code not in _CENTERING:
+        line.fail(f'"{text}": centring {code!r} is not known; wanted 1 (group mean), 2 (grand mean) or none')
+    if name.casefold() in ("random", constant.casefold()):
+        if _CENTERING[code] != "none":
+            line.fail(f'"{text}": {name} cannot be centred; remove ",{code}"')
+        return None if name.casefold() == "random" else Predictor(None)
+    if re.fullmatch(r"intrcpt[123]", name, re.IGNORECASE):
+        line.fail(f"{name} does not belong to a level-{level} equation; its intercept is {constant}")
+    if level == 2 and code == "1":
+        line.fail(
+            f"{name},1 centres a level-2 variable on its group mean, which is the variable itself; "
+            f"wanted {name} or {name},2"
+        )
+    return Predictor(name, _CENTERING[code])  # type: ignore[arg-type]
+
+
+def _log_sigma2(lines: Sequence[Line], source: DataSource | None) -> LogSigma2 | None:
+    """heterol1var:FEMALE,SECTOR (at either level); n is none, INTRCPT1 alone is a constant."""
+    if not lines or lines[-1].value.strip().casefold() in ("", "n", "no", "none"):
+        return None
+    line = lines[-1]
+    names = [name.strip() for name in re.split(r"[,+]", line.value.rstrip("/ \t"))]
+    if "" in names or line.value.strip().casefold() in ("y", "yes"):
+        line.fail(f"heterol1var: wants names of variables such as heterol1var:FEMALE, got {line.value!r}")
+    variables = tuple(name for name in names if name.casefold() != "intrcpt1")
+    for name in variables:
+        if re.search(r"[=/*()]", name) or re.fullmatch("random|intrcpt[23]", name, re.IGNORECASE):
+            line.fail(f'heterol1var: "{name}" is not a variable; wanted names such as heterol1var:FEMALE')
+    level2 = {name.casefold() for name in source.level2_names} if source else set()
+    check_names(line.where, [name for name in variables if name.casefold() not in level2], source, level=1)
+    return LogSigma2(tuple(f"a{i}" for i in range(len(variables) + 1)), variables, line.where)
+
+
+def _constraints(lines: Sequence[Line], known: Sequence[str]) -> list[list[str]]:
+    """Sets of gammas held equal, from the forms the module's text describes."""
+    sets: list[list[str]] = []
+    for line in lines:
+        value = line.value.strip().rstrip("/").strip()
+        asks = line.keyword == "constrain" and value.casefold() in ("y", "yes")
+        if value.casefold() in ("", "n", "no", "none") or asks:
+            continue
+        if re.fullmatch(r"[\d\s,.]+", value, re.ASCII):
+            sets += _marked(line, value, known)
+        else:
+            sets += [[name.strip() for name in re.split("[=,]", part)] for part in re.split("[/;]", value)]
+        try:
+            check_constraints(sets, known)
+        except EquationError as error:
+            line.fail(str(error))
+    asked = [line for line in lines if line.value.strip().casefold() in ("y", "yes")]
+    if asked and not sets:
+        asked[0].fail(
+            "constrain:Y does not say which gammas are equal; write, for example, constrain:g02=g12, "
+            "or one number for each gamma, equal ones for equal gammas: constrain:0,0,1,0,0,1"
+        )
+    return sets
+
+
+def _marked(line: Line, value: str, known: Sequence[str]) -> list[list[str]]:
+    marks = [mark.strip() for mark in value.rstrip(", \t").split(",")]
+    if len(marks) != len(known) or not all(re.fullmatch(r"\d{1,4}(\.0*)?", mark, re.ASCII) for mark in marks):
+        line.fail(
+            f"{line.keyword}: wants {len(known)} whole numbers, one for each gamma ({', '.join(known)}), "
+            f"got {len(marks)}: {value}"
+        )
+    sets: dict[int, list[str]] = {}
+    for mark, name in zip(marks, known, strict=True):
+        sets.setdefault(int(float(mark)), []).append(name)
+    sets.pop(0, None)
+    for mark_number, names in sets.items():
+        if len(names) < 2:
+            line.fail(
+                f"{line.keyword}: the number {mark_number} marks {names[0]} alone; mark what it equals too"
+            )
+    return list(sets.values())

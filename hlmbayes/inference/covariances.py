@@ -1,0 +1,226 @@
+"""The kinds of covariance matrices of the fixed effects, each with its degrees of freedom and its words.
+
+`covariance_kind` and `table_kind` turn what users write into one of them; nothing else asks which it is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import HypothesisError
+from ..estimation.estimates import Estimates
+from .cluster_robust import cr2, hotelling_df
+from .scores import robust_white
+from .small_sample import kenward_roger, kenward_roger_df, satterthwaite_df
+
+RANK_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, slots=True)
+class Covariance(ABC):
+    """A kind of covariance matrix of the free fixed effects: to_gamma W to_gamma', all (F, F).
+
+    W is that of X in columns in which combinations lose no digits, as a rule `Design.to_gamma`'s.
+
+    Attributes
+    ----------
+    small : bool
+        Degrees of freedom are estimated for few units, not HLM's.
+    words, errors : str
+        What it is, and what is said of an interval's standard errors.
+    df, f_df : str
+        Whose the estimated degrees of freedom are, of one coefficient and of an F test.
+    """
+
+    small: bool = False
+    words: ClassVar[str]
+    errors: ClassVar[str] = ""
+    df: ClassVar[str] = "Satterthwaite"
+    f_df: ClassVar[str] = "Satterthwaite"
+
+    @abstractmethod
+    def _white(self, fit: Estimates) -> np.ndarray:
+        """Give W."""
+
+    def _to_gamma(self, fit: Estimates) -> np.ndarray:
+        return fit.design.to_gamma
+
+    def matrix(self, fit: Estimates) -> np.ndarray:
+        """Give the covariance matrix of the free fixed effects, (F, F), units of the data."""
+        to_gamma = self._to_gamma(fit)
+        return np.asarray(to_gamma @ self._white(fit) @ to_gamma.T)
+
+    def chi2(self, fit: Estimates, contrast: np.ndarray) -> float:
+        """Give the Wald chi-square of contrast @ gamma_free = 0; contrast (r, F), independent rows."""
+        turned = contrast @ self._to_gamma(fit)
+        return wald_chi2(contrast @ fit.gamma_free, turned @ self._white(fit) @ turned.T)
+
+    def f_test(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float, float]:
+        """Give the Wald chi-square of a contrast, F and its estimated denominator degrees of freedom.
+
+        Raises
+        ------
+        HypothesisError
+            Too few units; `exact` REML is needed where it says so.
+        """
+        chi2 = self.chi2(fit, contrast)
+        scaling, denominator = self._reference(fit, contrast)
+        return chi2, scaling * chi2 / len(contrast), denominator
+
+    def _reference(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float]:
+        """Give the factor of Wald / r that makes it an F, and its denominator degrees of freedom."""
+        return 1.0, satterthwaite_df(fit, contrast)
+
+    def coefficient_df(self, fit: Estimates, contrast: np.ndarray) -> float:
+        """Give the estimated degrees of freedom of one row, (1, F)."""
+        return self._reference(fit, contrast)[1]
+
+    def basis(self) -> dict[str, str]:
+        """Say which standard errors and degrees of freedom a table has."""
+        df = self.df if self.small else "HLM's: J - S - 1, or N - F where not random"
+        return {"standard_errors": self.words, "df": df}
+
+    def interval_method(self) -> str:
+        """Say the same of an interval."""
+        return f"t, {self.df.lower() if self.small else 'hlm'} d.f.{self.errors}"
+
+
+class ModelBased(Covariance):
+    """(X'V^-1X)^-1, as HLM prints its standard errors: with the sigma2 that leaves the last iteration."""
+
+    words = "model-based covariance"
+
+    def _white(self, fit: Estimates) -> np.ndarray:
+        return fit.vcov_white * (fit.components.sigma2 / fit.entering.sigma2)
+
+    def f_test(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float, float]:
+        """Test with the sigma2 that enters, where the degrees of freedom are taken."""
+        turned, df = contrast @ fit.design.to_gamma, satterthwaite_df(fit, contrast)
+        chi2 = wald_chi2(contrast @ fit.gamma_free, turned @ fit.vcov_white @ turned.T)
+        return chi2, chi2 / len(contrast), df
+
+
+class KenwardRoger(Covariance):
+    """Kenward and Roger's adjustment of the model-based covariance."""
+
+    words = "Kenward-Roger adjusted covariance"
+    df = f_df = "Kenward-Roger"
+
+    def _white(self, fit: Estimates) -> np.ndarray:
+        return kenward_roger(fit).white
+
+    def _to_gamma(self, fit: Estimates) -> np.ndarray:
+        return kenward_roger(fit).to_gamma
+
+    def _reference(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float]:
+        return kenward_roger_df(kenward_roger(fit), contrast)
+
+
+class CR0(Covariance):
+    """HLM's robust covariance: the sandwich without a small-sample factor."""
+
+    words = "robust (sandwich) covariance, as HLM"
+    errors = ", robust s.e."
+
+    def _white(self, fit: Estimates) -> np.ndarray:
+        return robust_white(fit)
+
+
+class CR1(Covariance):
+    """HLM's robust covariance times J / (J - 1)."""
+
+    words = "robust covariance CR1: HLM's times J / (J - 1)"
+    errors = ", CR1 s.e."
+
+    def _white(self, fit: Estimates) -> np.ndarray:
+        return robust_white(fit) * (fit.n_units / (fit.n_units - 1))
+
+
+class CR2(Covariance):
+    """The bias-reduced robust covariance."""
+
+    words = "bias-reduced robust covariance CR2"
+    errors = ", CR2 s.e."
+    f_df = "Satterthwaite (approximate Hotelling)"
+
+    def _white(self, fit: Estimates) -> np.ndarray:
+        return cr2(fit).white
+
+    def coefficient_df(self, fit: Estimates, contrast: np.ndarray) -> float:
+        """Give the estimated degrees of freedom of one row, (1, F)."""
+        return hotelling_df(cr2(fit), contrast)
+
+    def _reference(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float]:
+        eta, rows = hotelling_df(cr2(fit), contrast), len(contrast)
+        if not eta - rows + 1.0 > 0:
+            raise HypothesisError(f"too few units for a CR2 test of {rows} rows at once: test fewer rows")
+        return (eta - rows + 1.0) / eta, eta - rows + 1.0
+
+
+# --- from what the user writes to a kind ---------------------------------------------------------
+
+KINDS: dict[str, dict[str | None, Covariance]] = {
+    "model": {None: ModelBased(), "satterthwaite": ModelBased(True), "kenward-roger": KenwardRoger(True)},
+    "CR0": {None: CR0()},
+    "CR1": {None: CR1()},
+    "CR2": {None: CR2(True), "satterthwaite": CR2(True)},
+}
+
+
+def covariance_kind(robust: bool | str, df: str | None = None) -> Covariance:
+    """Turn the arguments ``robust`` and ``df`` of a test into a kind of covariance matrix.
+
+    Raises
+    ------
+    HypothesisError
+        A word that is not known, or a combination that does not exist.
+    """
+    name = {True: "CR0", False: "model"}[robust] if isinstance(robust, bool) else str(robust).upper()
+    method = None if df is None else str(df).lower()
+    if name not in KINDS:
+        raise HypothesisError(f"robust={robust!r} is not known: use True (as HLM), False, 'CR1' or 'CR2'")
+    if method not in KINDS["model"]:
+        raise HypothesisError(f'df={df!r} is not known: use "satterthwaite" or "kenward-roger"')
+    if method in KINDS[name]:
+        return KINDS[name][method]
+    if method == "kenward-roger":
+        raise HypothesisError("Kenward-Roger adjusts the model-based covariance: leave robust out with it")
+    raise HypothesisError(f'there are no Satterthwaite d.f. for {name}: use robust="CR2" or robust=False')
+
+
+def table_kind(fit: Estimates, robust: bool | str | None, df: str | None) -> Covariance:
+    """Do it for a table of fixed effects, where HLM's degrees of freedom can be asked for by "hlm".
+
+    Standard errors nobody asked for are robust with sampling weights: model-based ones are not valid.
+    """
+    if robust is None:
+        robust = fit.counting.pseudo and df is None
+    return replace(covariance_kind(robust), small=False) if df == "hlm" else covariance_kind(robust, df)
+
+
+# --- Wald's statistic ----------------------------------------------------------------------------
+
+
+def wald_chi2(estimate: np.ndarray, covariance: np.ndarray) -> float:
+    """Give estimate' covariance^-1 estimate; refuse a singular covariance."""
+    refuse_singular(covariance)
+    scale = np.sqrt(np.diag(covariance))
+    z = estimate / scale
+    return float(z @ np.linalg.solve(covariance / np.outer(scale, scale), z))
+
+
+def refuse_singular(covariance: np.ndarray) -> None:
+    """Raise where a covariance matrix of tested combinations is singular but for rounding."""
+    scale = np.sqrt(np.diag(covariance))
+    if np.all(scale > 0):
+        correlation = covariance / np.outer(scale, scale)
+        if np.linalg.eigvalsh(correlation)[0] > RANK_TOLERANCE:
+            return
+    raise HypothesisError(
+        "the covariance matrix of the tested combinations is singular (too few units for that many rows?): "
+        "test fewer rows at once, or use robust=False"
+    )

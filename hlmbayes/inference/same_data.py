@@ -1,0 +1,132 @@
+"""Which fits may be compared: those of the same rows, the same likelihood, and nested models."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..equations.parts import Predictor
+from ..errors import HypothesisError
+from ..estimation.estimates import Estimates
+from ..estimation.point import Point
+from ..laws.law import Need
+from ..likelihood.design import Design
+from .least_squares import unweighted_design
+
+SAME_COLUMNS = 1e-6  # between the log-determinants of the same columns of X
+
+
+def refuse_different_data(fit: Estimates, other: Estimates) -> None:
+    """Raise where one is no fit, or two fits were not made from the same rows of the same outcome."""
+    for each in (fit, other):
+        if not isinstance(each, Estimates):
+            raise HypothesisError(f"a Fit is wanted to compare with, got {type(each).__name__}")
+    refuse_different_rows(fit.design, other.design)
+
+
+def refuse_different_rows(a: Design, b: Design) -> None:
+    """Raise where two designs, of fits or posteriors, are not of the same rows of the same outcome."""
+    if a.model.outcome.lower() != b.model.outcome.lower():
+        raise HypothesisError(
+            f"one model explains {a.model.outcome}, the other {b.model.outcome}: they cannot be compared"
+        )
+    if a.n_rows != b.n_rows or a.n_units != b.n_units:
+        raise HypothesisError(
+            f"the fits use different rows ({a.n_rows} rows in {a.n_units} units, {b.n_rows} in {b.n_units}): "
+            "missing values of a variable that only one model has? Fit both to the rows that are complete"
+        )
+    y = [
+        (d.moments.mean[:, k], d.moments.sscp[:, k, k])
+        for d in (a, b)
+        for k, name in enumerate(d.moments.columns)
+        if name.lower() == d.model.outcome.lower()
+    ]
+    same = np.array_equal(a.unit_ids, b.unit_ids) and np.array_equal(a.n, b.n)
+    if not same or not all(np.allclose(u, v, rtol=1e-9, atol=0) for u, v in zip(*y, strict=True)):
+        raise HypothesisError("the fits use different rows, though equally many: fit both to the same data")
+
+
+def refuse_different_likelihood(fit: Estimates, other: Estimates) -> None:
+    """Raise where deviances of the same rows measure different things."""
+    for each in (fit, other):
+        each.require("a test of deviances", Need.LIKELIHOOD)
+    if (fit.law.given, fit.counting) != (other.law.given, other.counting):
+        raise HypothesisError("the fits are weighted differently: weight both in the same way")
+    if fit.method != other.method:
+        raise HypothesisError(
+            f"one fit is {fit.method}, the other {other.method}: their deviances measure different things. "
+            "Fit both by the same method"
+        )
+    if fit.algorithm != other.algorithm:
+        raise HypothesisError(
+            "one fit stopped where HLM stops, the other is at the optimum: the difference of their deviances "
+            "would mix the two. Fit both with the same algorithm"
+        )
+    if fit.method == "REML" and _fixed_columns(fit) != _fixed_columns(other):
+        raise HypothesisError(
+            "the models differ in their fixed effects and were fitted by REML: such deviances belong to "
+            'different likelihoods. Fit both with method="ML" to compare them'
+        )
+    if fit.method == "REML" and abs(_log_xx(fit) - _log_xx(other)) > SAME_COLUMNS:
+        raise HypothesisError(
+            "the predictors of the fixed effects have other values in the one fit than in the other (another "
+            "scale?), and REML deviances depend on them. Fit both to the same columns"
+        )
+
+
+def _log_xx(fit: Estimates) -> float:
+    """Give log|X'X|, which does not depend on the order of the columns."""
+    bases = unweighted_design(fit).bases
+    return float(-2.0 * (np.log(bases.whitener.diagonal()).sum() + np.log(bases.scale).sum()))
+
+
+Key = tuple[str | None, str]
+Term = tuple[Key, Key]
+
+
+def _terms(fit: Estimates) -> list[Term]:
+    """Name every gamma by its level-1 and its level-2 predictor, with centring."""
+    return [
+        (predictor_key(c.predictor), predictor_key(g.predictor))
+        for c in fit.model.coefficients
+        for g in c.gammas
+    ]
+
+
+def predictor_key(predictor: Predictor) -> Key:
+    """Tell a predictor from others: its variable, in small letters, and its centring."""
+    return (predictor.variable.lower() if predictor.variable else None, predictor.centering)
+
+
+def _fixed_columns(fit: Estimates) -> frozenset[frozenset[Term]]:
+    """Give the columns of X as sets of terms: a constrained set is one column."""
+    groups: dict[int, set[Term]] = {}
+    for free, term in zip(fit.design.free, _terms(fit), strict=True):
+        groups.setdefault(int(free), set()).add(term)
+    return frozenset(frozenset(group) for group in groups.values())
+
+
+def random_keys(fit: Point) -> list[Key]:
+    """Name every random coefficient by its level-1 predictor and centring."""
+    return [predictor_key(fit.model.coefficients[r].predictor) for r in fit.design.random]
+
+
+def not_nested(simple: Estimates, general: Estimates) -> str:
+    """Say why the simpler model is not a special case of the other as written; empty if it is."""
+    terms = list({*_terms(simple), *_terms(general)})
+    columns = [np.zeros((len(terms), f.design.n_fixed)) for f in (simple, general)]
+    for f, matrix in zip((simple, general), columns, strict=True):
+        for free, term in zip(f.design.free, _terms(f), strict=True):
+            matrix[terms.index(term), free] += 1.0
+    both = np.hstack(columns)
+    fixed = not both.size or np.linalg.matrix_rank(both) == np.linalg.matrix_rank(columns[1])
+    if fixed and set(random_keys(simple)) <= set(random_keys(general)) and _noise(simple) <= _noise(general):
+        return ""
+    part = "fixed effects" if not fixed else "random effects"
+    return (
+        f"As they are written, the {part} of the simpler model are not among those of the other: "
+        "the chi-square is right only if the one model is a special case of the other all the same."
+    )
+
+
+def _noise(fit: Estimates) -> set[str]:
+    return {name.lower() for name in fit.model.variance_variables}

@@ -1,0 +1,127 @@
+"""The analysis of one data set that a job asks for: its tables, residual files and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CommandFileError
+from ..estimation.estimates import Estimates
+from ..hlm_files.command_options import Options
+from ..report import html, json_text, report_tables, text
+from ..report.remarks import fit_warnings
+from ..report.tables import NoteGroup, Tables
+from .asked import asked_tests
+from .estimate import fit_job, heard, read_data
+from .jobs import Job, run_of
+from .outputs import (
+    Drawn,
+    Said,
+    check_folder,
+    check_places,
+    residual_requests,
+    write_figures,
+    write_residual_files,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A fitted job: its estimates, the tables of a report, and what to say besides."""
+
+    fit: Estimates
+    tables: Tables
+    said: tuple[Said, ...]
+
+    def text(self) -> str:
+        """Return HLM's listing."""
+        return text.listing(self.tables)
+
+    def json(self) -> str:
+        """Return the results as JSON."""
+        return json_text.text(self.tables)
+
+    def html(self) -> str:
+        """Return the results as a page."""
+        return html.page(self.tables)
+
+
+def analyse(
+    job: Job,
+    outputs: Mapping[str, Path],
+    residuals: Mapping[int, str],
+    output: str | None = None,
+) -> Analysis:
+    """Read the data, fit, write the residual files and fill the tables.
+
+    Parameters
+    ----------
+    job : Job
+    outputs : mapping of what asks for a file (``--html``) to the file
+        They are written later; refused here, before anything is computed.
+    residuals : mapping of level to path
+        Residual files that must be had, beside those of the command file.
+    output : str, optional
+        The name of the listing's file, for its header.
+    """
+    requests = residual_requests(job.options, job.folder or Path(), residuals)
+    files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
+    check_places({**outputs, **files}, job.inputs)
+    fit, messages = heard(lambda: fit_job(job, read_data(job)))
+    wrote, failed = write_residual_files(fit, requests, residuals)
+    tables = job_tables(job, fit, output=output, warnings=(*messages, *failed))
+    warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
+    said = (*(Said("wrote", sentence) for sentence in wrote), *(Said("warning", s) for s in warned))
+    return Analysis(fit, tables, said)
+
+
+def job_tables(
+    job: Job, fit: Estimates, *, output: str | None = None, warnings: tuple[str, ...] = ()
+) -> Tables:
+    """Return the tables of a fitted job, its tests included."""
+    asked = asked_tests(fit, job.options)
+    return report_tables(
+        fit,
+        **run_of(job, output),
+        warnings=(*job.warnings, *warnings, *asked.warnings),
+        not_done=job.not_done,
+        hypotheses=asked.hypotheses,
+        comparison=asked.comparison,
+        homogeneity=asked.homogeneity,
+        notes=(*_went_on(job.options, fit), *asked.notes),
+    )
+
+
+def _went_on(options: Options, fit: Estimates) -> tuple[NoteGroup, ...]:
+    """Say that there were more iterations than the header has for their maximum."""
+    limit = options.max_iterations
+    if not options.keep_going or fit.iterations <= limit or fit.algorithm != "hlm":
+        return ()
+    sentence = f"numit:{limit},y asks to go on after iteration {limit} until the iterations converge."
+    return (NoteGroup("Iterations", (sentence,)),)
+
+
+def draw_job(job: Job, folder: str) -> tuple[Drawn, tuple[Said, ...]]:
+    """Read the data, fit, and draw the figures of the model into a folder.
+
+    Raises
+    ------
+    CommandFileError
+        Pooled data sets, which have no figures.
+    """
+    if job.options.plausible_values:
+        raise CommandFileError(
+            f"{job.name}: plausvals: there are no figures of pooled data sets; take plausvals: out for "
+            "those of one of them"
+        )
+    check_folder(folder)
+    fit, messages = heard(lambda: fit_job(job, read_data(job)))
+    drawn = write_figures(fit, folder)
+    warned = (*job.warnings, *fit_warnings(fit), *messages)
+    reasons = dict.fromkeys(drawn.left_out.values())  # one reason may be that of many figures
+    left_out = [
+        f"{', '.join(name for name, why in drawn.left_out.items() if why == reason)}: {reason}"
+        for reason in reasons
+    ]
+    return drawn, (*(Said("warning", s) for s in warned), *(Said("left out", s) for s in left_out))

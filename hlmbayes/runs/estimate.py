@@ -1,0 +1,76 @@
+"""A job's data read, its model estimated as its options say."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ..data.two_level import TwoLevelData, read
+from ..data.weights import Weights
+from ..errors import HLMWarning
+from ..estimation.estimate import fit
+from ..estimation.estimates import Estimates
+from ..hlm_files.command_options import Options
+from ..hlm_files.short_names import with_short_names
+from .jobs import Job
+
+ENOUGH_ITERATIONS = 100_000  # numit:100,y has no limit; HLM's stop rule ends far earlier
+
+
+def read_data(job: Job) -> TwoLevelData:
+    """Read the job's data; rows with missing values go now if the template says so (timeofdeletion:now)."""
+    source = job.source
+    data = read(source.level1, source.level2, id=(source.id, source.id2 or source.id))
+    if job.folder is not None:  # HLM's own files
+        data = _with_short_names(job, data)
+    if source.deletion == "now" and source.level1_names:
+        return data.drop_incomplete(source.level1_names)
+    return data
+
+
+def _with_short_names(job: Job, data: TwoLevelData) -> TwoLevelData:
+    """Give the columns the names HLM's files use, which have eight characters at most."""
+    model, options, source = job.model, job.options, job.source
+    known = {column.lower() for column in (*data.level1, *data.level2)}
+    variance = model.log_sigma2.variables if model.log_sigma2 else ()  # of either level
+    variance = tuple(name for name in variance if name.lower() not in known)
+    level1 = [model.outcome, *model.level1_variables, *source.level1_names, *variance]
+    level1 += [name for name in (options.level1_weight, options.variance_known) if name]
+    level1 += [*options.plausible_values, *(options.residuals1.variables if options.residuals1 else ())]
+    level2 = [*model.level2_variables, *source.level2_names, *variance]
+    level2 += [options.level2_weight] if options.level2_weight else []
+    level2 += options.residuals2.variables if options.residuals2 else ()
+    return with_short_names(data, level1, level2)
+
+
+def fit_job(job: Job, data: TwoLevelData) -> Estimates:
+    """Estimate the job's model as its options say."""
+    return fit(job.model, data, algorithm=job.algorithm, **fit_options(job.options))
+
+
+def fit_options(options: Options) -> dict[str, Any]:
+    """Return the options of a command file that `estimate.fit` takes, weights among them."""
+    limit = options.max_iterations
+    found: dict[str, Any] = {
+        "method": options.method,
+        "max_iterations": max(limit, ENOUGH_ITERATIONS) if options.keep_going else limit,
+        "stopval": options.stopval,
+        "accel": options.accel,
+    }
+    if options.level1_weight or options.level2_weight:
+        found["weights"] = Weights(options.level1_weight, options.level2_weight)
+    if options.variance_known:
+        found["variance_known"] = options.variance_known
+    if options.fix_sigma2 is not None:
+        found["sigma2"] = options.fix_sigma2
+    return found
+
+
+def heard[T](act: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
+    """Act, and give the result with what was warned of meanwhile, each sentence once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", HLMWarning)
+        result = act()
+    messages = (str(w.message) for w in caught if issubclass(w.category, HLMWarning))
+    return result, tuple(dict.fromkeys(messages))

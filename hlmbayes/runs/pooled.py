@@ -1,0 +1,122 @@
+"""The analyses of several data sets that a job asks for by plausvals:, pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import CommandFileError
+from ..hlm_files.command_options import Options
+from ..hlm_files.mdm_template import find_template, own_name, read_template
+from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, pooled_wald
+from ..many_fits.rubin import PooledTest
+from ..report.pooled import pooled_json, pooled_listing, pooled_page
+from .estimate import fit_options, read_data
+from .jobs import Job, run_of
+from .outputs import Said, check_places
+
+
+@dataclass(frozen=True, slots=True)
+class PooledAnalysis:
+    """A job's fits pooled, its tests, what could not be done, the listing, and what to say besides."""
+
+    pooled: PooledEstimates
+    tests: tuple[PooledTest, ...]
+    missed: tuple[str, ...]
+    listing: str
+    said: tuple[Said, ...]
+
+    def text(self) -> str:
+        """Return the listings of the data sets and the pooled tables."""
+        return self.listing
+
+    def json(self) -> str:
+        """Return the results as JSON."""
+        return pooled_json(self.pooled, self.tests, self.missed)
+
+    def html(self) -> str:
+        """Return the listing as a page."""
+        return pooled_page(self.pooled, self.listing)
+
+
+def analyse_pooled(
+    job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
+) -> PooledAnalysis:
+    """Fit every plausible value or imputed data set and pool; the parameters are those of `analyse`.
+
+    The command file's hypotheses are done by D1, with the robust covariances as HLM.
+
+    Raises
+    ------
+    CommandFileError
+        Residual files, of which pooled data sets have none, or data sets that cannot be told.
+    """
+    if residuals:
+        raise CommandFileError(
+            f"{job.name}: plausvals: there is no residual file of pooled data sets; take plausvals: out "
+            "for that of one of them"
+        )
+    check_places(outputs, job.inputs)
+    jobs = _imputed_jobs(job)
+    pooled = _fit(job, jobs)
+    tests = tuple(pooled_wald(pooled, rows) for rows in job.options.hypotheses)
+    missed = not_pooled(job.options)
+    text = pooled_listing(
+        pooled,
+        each=True,
+        data_sources=[each.source.mdm for each in jobs],
+        **run_of(job, output),
+        warnings=job.warnings,
+        not_done=job.not_done,
+    )
+    lines = [f" {line}" for line in (*tests, *missed)]
+    text = "\n".join([text, *lines]) + ("\n" if lines else "")
+    warned = (*job.warnings, *job.not_done, *pooled.warnings, *missed)
+    return PooledAnalysis(pooled, tests, missed, text, tuple(Said("warning", s) for s in warned))
+
+
+def _imputed_jobs(job: Job) -> list[Job]:
+    """Return the job with the data of each .mdm that plausvals: names, its own first; none of values."""
+    names = job.options.plausible_values
+    files = [name for name in names if name.lower().endswith(".mdm")]
+    if not files:
+        return []
+    if len(files) < len(names):
+        raise CommandFileError(
+            f"plausvals: names files ({', '.join(files)}) and variables together: wanted one kind, plausible "
+            "values of the outcome or .mdm files of imputed data"
+        )
+    jobs = [] if job.source.mdm.lower() in (own_name(name).lower() for name in files) else [job]
+    for name in files:
+        template = find_template(job.folder or Path(), own_name(name))
+        if template is None:
+            raise CommandFileError(
+                f"{job.name}: plausvals: names {name}, but there is no {own_name(name)}t beside the command "
+                "file"
+            )
+        jobs.append(replace(job, source=read_template(template)[0]))
+    return jobs
+
+
+def _fit(job: Job, jobs: list[Job]) -> PooledEstimates:
+    """Estimate the job's model in the data of ``jobs``, or for its plausible values where there are none."""
+    names, model = job.options.plausible_values, job.model
+    if jobs:
+        pairs = model_and_data(model, [read_data(each) for each in jobs], ())
+    else:
+        first = () if model.outcome.lower() in (name.lower() for name in names) else (model.outcome,)
+        pairs = model_and_data(model, read_data(job), (*first, *names))
+    return fit_each(pairs, algorithm=job.algorithm, **fit_options(job.options))
+
+
+def not_pooled(options: Options) -> tuple[str, ...]:
+    """Say what a command file asks for that cannot be had of pooled data sets."""
+    asked = {
+        "deviance: pooled data sets have no one deviance, so models are not compared": options.deviance,
+        "resfil1, resfil2: residual files of pooled data sets were not written": (
+            options.residuals1 or options.residuals2
+        ),
+        "homvar: the test of homogeneity cannot be pooled and was not done": options.homogeneity or None,
+    }
+    return tuple(sentence for sentence, given in asked.items() if given is not None)

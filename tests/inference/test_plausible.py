@@ -1,0 +1,29 @@
+"""Plausible ranges of level-1 coefficients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.small import model, small
+
+
+def test_plausible_range_at_values_of_the_predictors() -> None:
+    source = small(62, n_units=20, sd=1.5)
+    fit = model("slopes").fit(source.data())
+    middle = source.level2["w"].mean()
+    at_zero = fit.plausible_range("b0", at={"W": 2.0})
+    assert at_zero.center == pytest.approx(fit.gamma["g00"] + 2 * fit.gamma["g01"])
+    slope = fit.plausible_range("B1", level=0.5)
+    assert slope.center == pytest.approx(fit.gamma["g10"])  # grand-centred: the mean by default
+    assert slope.at == {"w": pytest.approx(middle)}
+    assert slope.high - slope.center == pytest.approx(0.6744897501960817 * np.sqrt(fit.tau["b1", "b1"]))
+    moved = fit.plausible_range("b1", at={"w": middle + 1})
+    assert moved.center == pytest.approx(fit.gamma["g10"] + fit.gamma["g11"])
+
+
+def test_random_only_coefficient_ranges_about_zero() -> None:
+    fit = model("random only").fit(small(63, n_units=20, sd=1.5).data())
+    found = fit.plausible_range("b1")
+    assert found.center == 0.0
+    assert found.formula.startswith("0 +- 1.96")
