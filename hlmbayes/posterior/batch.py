@@ -20,7 +20,8 @@ from .prior_density import log_prior
 from .target import Target
 from .unequal import log_sigma2_sums
 
-CHUNK = 1 << 13  # numbers in one working plane
+CHUNK = 1 << 15  # numbers in one working plane
+CACHED = 1 << 14  # the same where a point has many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,9 +94,9 @@ def planes_width(target: Target) -> int:
     return max(target.system.n_units, n_groups)
 
 
-def chunks(n_points: int, n_units: int) -> Iterator[slice]:
+def chunks(n_points: int, n_units: int, size: int = CHUNK) -> Iterator[slice]:
     """Cut points into runs whose working planes, by ``n_units`` units, stay small."""
-    step = max(1, CHUNK // max(n_units, 1))
+    step = max(1, size // max(n_units, 1))
     for start in range(0, n_points, step):
         yield slice(start, min(start + step, n_points))
 
@@ -106,16 +107,18 @@ def sums_batch(target: Target, factor: np.ndarray, alpha: np.ndarray | None = No
     lay, white = system.layout, system.white
     by_pairs = np.zeros((p * (p + 1) // 2, B, len(lay.pairs_u[0])))
     by_level2 = np.zeros((p, B, len(system.level2)))
+    w = e = np.empty((0, 0, 0))
     logdet, ee = np.zeros(B), np.full(B, system.own_ee - system.own)
     # rows regrouped at every point are taken for all units at once
     for block in blocks(system.n_units) if alpha is None else [slice(0, system.n_units)]:
         pairs, level2 = system.level2_pairs(block).T, system.level2[:, block].T
         root, rest = system.root[:, :, block], system.rest[:, :, block]
-        for rows in chunks(B, planes_width(target) if target.grouped else len(pairs)):
+        for rows in chunks(B, planes_width(target) if target.grouped else len(pairs), CACHED):
             if target.grouped is not None and alpha is not None:
                 root, rest, ee[rows] = target.grouped.triangular(alpha[rows], q)
             planes = (rows.stop - rows.start, len(pairs))
-            w, e = np.empty((q, p + 1, *planes)), np.empty((len(by_pairs), *planes))
+            if w.shape[2:] != planes:
+                w, e = np.empty((q, p + 1, *planes)), np.empty((len(by_pairs), *planes))
             logdet[rows] += shrink(root, factor[rows], w).sum(axis=1)
             by_level2[:, rows] += squares(w, rest, e) @ level2
             by_pairs[:, rows] += e @ pairs

@@ -18,8 +18,8 @@ import numpy as np
 from ..estimation.heterogeneous import Groups
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design
-from ..likelihood.evaluate import times_factor
-from ..likelihood.planes import cholesky_planes, solve_planes
+from ..likelihood.evaluate import one_and_square, times_factor
+from ..likelihood.planes import solve_planes
 from .batch import Batch, chunks, evaluate_batch, planes_width
 from .coordinates import to_standard_factor, unpack
 from .target import Target
@@ -114,9 +114,7 @@ def _whitened(
     for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
         if len(columns):
             left -= root[:, a] * (delta[:, columns] @ w)
-    square = np.einsum("ra...,rb...->ab...", g, g)
-    square[range(q), range(q)] += 1.0
-    m = cholesky_planes(square)
+    m = one_and_square(g.swapaxes(0, 1))
     return factor, m, solve_planes(m, np.einsum("ra...,r...->a...", g, left)[:, None])[:, 0]
 
 
