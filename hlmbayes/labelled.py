@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def text_or_numbers(values: Any) -> np.ndarray:
     """Give ids as an array a file can hold: numbers stay numbers, everything else becomes text."""
     values = np.asarray(values)
-    return values if values.dtype.kind in "iuf" else values.astype(str)
+    return np.asarray(values if values.dtype.kind in "iuf" else values.astype(str))
 
 
 def coordinates(known: Mapping[str, Any]) -> xr.Coordinates:

@@ -18,7 +18,8 @@ from .marginal import constant
 from .prior_density import log_prior
 from .target import Target
 
-CHUNK = 1 << 13  # numbers in one working plane
+CHUNK = 1 << 15  # numbers in one working plane; the draws of u of a seed depend on it
+CACHED = 1 << 14  # the same where a point has many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,9 +86,9 @@ def _solve_half(a: np.ndarray, b: np.ndarray, most: np.ndarray) -> tuple[np.ndar
     return chol[:, :F, :F] * scale[:, :, None], chol[:, F, :F]
 
 
-def chunks(n_points: int, n_units: int, most: int = CHUNK) -> Iterator[slice]:
-    """Cut points into runs whose working planes, by ``n_units`` units, have about ``most`` numbers."""
-    step = max(1, most // max(n_units, 1))
+def chunks(n_points: int, n_units: int, size: int = CHUNK) -> Iterator[slice]:
+    """Cut points into runs whose working planes, by ``n_units`` units, stay small."""
+    step = max(1, size // max(n_units, 1))
     for start in range(0, n_points, step):
         yield slice(start, min(start + step, n_points))
 
@@ -98,13 +99,15 @@ def sums_batch(target: Target, factor: np.ndarray, level1: np.ndarray) -> tuple[
     lay, white = system.layout, system.white
     by_pairs = np.zeros((p * (p + 1) // 2, B, len(lay.pairs_u[0])))
     by_level2 = np.zeros((p, B, len(system.level2)))
+    w = e = np.empty((0, 0, 0, 0))
     logdet, ee, left = np.zeros(B), np.zeros(B), np.zeros(B)
     for block, width in target.law.blocks():
         pairs, level2 = system.level2_pairs(block).T, system.level2[:, block].T
-        for rows in chunks(B, width):
+        for rows in chunks(B, width, CACHED):
             root, rest, left[rows] = target.law.triangular(level1[rows], block)
             planes = (rows.stop - rows.start, len(pairs))
-            w, e = np.empty((q, p + 1, *planes)), np.empty((len(by_pairs), *planes))
+            if w.shape[2:] != planes:
+                w, e = np.empty((q, p + 1, *planes)), np.empty((len(by_pairs), *planes))
             logdet[rows] += shrink(root, factor[rows], w).sum(axis=1)
             by_level2[:, rows] += squares(w, rest, e) @ level2
             by_pairs[:, rows] += e @ pairs

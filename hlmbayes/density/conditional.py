@@ -16,13 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..likelihood.criterion import LOG_2PI
-from ..likelihood.evaluate import times_factor
-from ..likelihood.planes import cholesky_planes, solve_planes
+from ..likelihood.evaluate import one_and_square, times_factor
+from ..likelihood.planes import solve_planes
 from .batch import Batch, chunks, evaluate_batch
 from .coordinates import to_standard_factor, unpack
 from .target import Target
-
-DRAWN_AT_ONCE = 1 << 15  # numbers in one plane of u: what a seed gives depends on it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +78,7 @@ def draw_effects(
     used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
     kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
     total, square = np.zeros((J, q)), np.zeros((J, q))
-    for rows in chunks(len(used), target.law.width, DRAWN_AT_ONCE):
+    for rows in chunks(len(used), target.law.width):
         index = used[rows]
         u = _effects(target, draws.phi[index], draws.gamma[index], rng)
         total += u.sum(axis=0)
@@ -95,7 +93,7 @@ def _whitened(
     target: Target, phi: np.ndarray, gamma: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give L (B, q, q), M (q, q, B, J) and M^-1 G'(T - [C' B] W delta) (q, B, J)."""
-    system, q = target.system, target.n_random
+    system = target.system
     parts = unpack(target, phi)
     factor = to_standard_factor(target, parts)
     root = target.law.triangular(phi[:, target.level1], slice(None))[0]
@@ -107,9 +105,7 @@ def _whitened(
     for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
         if len(columns):
             left -= root[:, a] * (delta[:, columns] @ w)
-    square = np.einsum("ra...,rb...->ab...", g, g)
-    square[range(q), range(q)] += 1.0
-    m = cholesky_planes(square)
+    m = one_and_square(g.swapaxes(0, 1))
     return factor, m, solve_planes(m, np.einsum("ra...,r...->a...", g, left)[:, None])[:, 0]
 
 

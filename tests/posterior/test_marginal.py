@@ -16,8 +16,7 @@ from hlmbayes.density.coordinates import fold, pack, unpack
 from hlmbayes.density.marginal import fixed_gamma, value_and_gradient
 from hlmbayes.density.prior_density import log_prior
 from hlmbayes.density.target import build_target
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.priors.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
 from hlmbayes.priors.priors import Priors, resolve
 
@@ -30,7 +29,7 @@ PRIORS = {
 
 
 def make_target(model, data, priors):
-    design = build_design(model, moments_for(model, data))
+    design = prepare(model, data).design
     return build_target(design, resolve(priors, design))
 
 

@@ -11,8 +11,7 @@ from hlmbayes.density.kernel import BLOCK
 from hlmbayes.density.kernel_tables import flatten
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.target import build_target
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.priors.priors import resolve
 from tests.compiled import evaluate
 
@@ -25,7 +24,7 @@ PRIORS = [
 
 
 def check(model, data, priors, digits=1e-10):
-    design = build_design(model, moments_for(model, data))
+    design = prepare(model, data).design
     target = build_target(design, resolve(priors, design))
     rng = np.random.default_rng(11)
     centre, root = (

@@ -107,7 +107,7 @@ def test_effects_are_those_of_empirical_bayes(hsb):
     model = hlm.Model(MODELS["2"])
     post = model.sample(hsb, seed=3)
     effects = post.effects()
-    fit = model.fit(hsb)
+    fit = record_of(model.fit(hsb))
     design = fit.design
     n, tau, s2 = design.n, fit.tau[0, 0], fit.sigma2
     residual = (design.de[:, 0] - n * design.level1_coefficients(fit.gamma_free - design.gamma_ols)[:, 0]) / n
@@ -307,6 +307,7 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
     from types import SimpleNamespace
 
     from hlmbayes.sampling import sampling
+    from hlmbayes.sampling.settings import Settings
 
     asked = []
 
@@ -317,7 +318,7 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
     monkeypatch.setattr(sampling, "draw_direct", direct)
     monkeypatch.setattr(sampling, "draw_nuts", lambda *_: asked.append("nuts"))
     few, many = (SimpleNamespace(n_random=q) for q in (4, 5))
-    settings = sampling.Settings(None, 1, 10, 4, 10, None, False)
+    settings = Settings(None, 1, 10, 4, 10, None, False)
     for target, s in ((few, settings), (many, settings), (many, replace(settings, sampler="direct"))):
         sampling.draw(target, s)
     assert asked == ["direct", "nuts", "direct"]

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 import hlmbayes as hlm
 from hlmbayes.errors import SamplingError
-from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.faces import record_of
 
 
@@ -56,7 +56,7 @@ def test_posterior_predictive_means_cover_what_was_seen(hsb, post4):
 
 
 def test_predictive_without_rows_has_unit_means(hsb, model4, post4):
-    post = model4.sample(moments_for(model4, hsb), seed=1).with_predictive(draws=250)
+    post = model4.sample(prepare(model4, hsb).design.moments, seed=1).with_predictive(draws=250)
     with_rows = post4.with_predictive(draws=250)
     one, other = (
         p.tree["posterior_predictive"]["unit_mean"].values.reshape(-1, 160) for p in (post, with_rows)

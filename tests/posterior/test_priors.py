@@ -10,8 +10,7 @@ from scipy import integrate, stats
 
 import hlmbayes as hlm
 from hlmbayes.errors import SamplingError
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.priors.distributions import (
     LKJ,
     Exponential,
@@ -23,7 +22,8 @@ from hlmbayes.priors.distributions import (
     InverseWishart,
     Normal,
 )
-from hlmbayes.priors.priors import Priors, data_scales, resolve
+from hlmbayes.priors.priors import Priors, resolve
+from hlmbayes.priors.scales import data_scales
 
 FAMILIES: dict[str, Any] = {
     "half-normal": (HalfNormal(2.0), stats.halfnorm(scale=2.0)),
@@ -61,7 +61,7 @@ def test_inverse_gamma_of_the_variance_is_on_the_variance():
 
 
 def test_scales_are_the_data_s(hsb, model4):
-    design = build_design(model4, moments_for(model4, hsb))
+    design = prepare(model4, hsb).design
     scales = data_scales(design)
     y, ses = hsb.level1["mathach"], hsb.level1["ses"]
     means = np.bincount(hsb.unit, ses) / np.bincount(hsb.unit)
@@ -81,7 +81,7 @@ def test_defaults_follow_the_units_of_the_data(hsb, model4):
         hsb.id_name, hsb.unit_ids, hsb.unit,
         {**hsb.level1, "mathach": 100 * hsb.level1["mathach"], "ses": 10 * hsb.level1["ses"]}, hsb.level2,
     )  # fmt: skip
-    here, there = (resolve(None, build_design(model4, moments_for(model4, d))) for d in (hsb, scaled))
+    here, there = (resolve(None, prepare(model4, d).design) for d in (hsb, scaled))
     factor = np.array([100.0, 100, 100, 10, 10, 10])
     assert there.gamma_precision == pytest.approx(here.gamma_precision / factor**2)
     assert [p.scale for p in there.sd] == pytest.approx([here.sd[0].scale * 100, here.sd[1].scale * 10])
@@ -133,7 +133,7 @@ def test_words_name_every_parameter_and_number(hsb, model4):
 
 
 def test_width_multiplies_default_scales_only(hsb, model4):
-    design = build_design(model4, moments_for(model4, hsb))
+    design = prepare(model4, hsb).design
     one = resolve(Priors(sd={"b0": HalfNormal(1.0)}), design)
     ten = resolve(Priors(sd={"b0": HalfNormal(1.0)}, width=10), design)
     assert ten.sd[0] == one.sd[0]
@@ -194,7 +194,7 @@ def test_refusals_with_a_model(priors, words, hsb, model4):
 def test_effects_held_equal_have_one_prior(hsb, model4):
     model = model4.constrain("g02 = g12")
     same = Priors(gamma={"g12": Normal(1.0, 0.5)})
-    design = build_design(model, moments_for(model, hsb))
+    design = prepare(model, hsb).design
     assert resolve(same, design).gamma_mean[2] == 1.0
     with pytest.raises(SamplingError, match="held equal"):
         resolve(Priors(gamma={"g02": Normal(0, 1), "g12": Normal(0, 2)}), design)

@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp
 import hlmbayes as hlm
 from hlmbayes.density.marginal import fixed_gamma
 from hlmbayes.errors import SamplingError
-from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.prepare import prepare
 
 GRAPH = "FAST_COMPILE"  # what is tested is the graph: it need not be compiled, which takes seconds
 MODEL = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
@@ -113,7 +113,7 @@ def test_the_marginal_pymc_model_gives_it_too(make_small):
 
 
 def test_rows_are_needed(hsb, model4):
-    moments = moments_for(model4, hsb)
+    moments = prepare(model4, hsb).design.moments
     with pytest.raises(SamplingError, match="needs the level-1 rows"):
         model4.pymc(moments, marginal=False)
 

@@ -17,7 +17,7 @@ from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.prior_density import log_prior
 from hlmbayes.density.target import target_for
 from hlmbayes.errors import EstimationError, HLMWarning, SamplingError
-from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.faces import record_of
 
 EQUATIONS = {
@@ -256,10 +256,10 @@ def test_moments_do_where_only_level2_variables_matter():
     level2 = EQUATIONS[1].replace("; ", "\n")
     model = hlm.Model(f"y = b0 + b1*x1 + b2*group(x2) + r\n{level2}\nlog(sigma2) = a0 + a1*w")
     from_rows = model.sample(rows(), seed=3)
-    from_moments = model.sample(moments_for(model, rows()), seed=3)
+    from_moments = model.sample(prepare(model, rows()).design.moments, seed=3)
     np.testing.assert_allclose(from_moments.draws("alpha"), from_rows.draws("alpha"), rtol=1e-8)
     with pytest.raises(hlm.HLMError, match="which only the level-1 rows tell"):
-        made(1, "group").sample(moments_for(made(1, "group"), rows()), seed=3)
+        made(1, "group").sample(prepare(made(1, "group"), rows()).design.moments, seed=3)
 
 
 def test_a_step_to_where_there_is_no_density_is_a_divergence(monkeypatch):
