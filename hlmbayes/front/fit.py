@@ -173,7 +173,7 @@ class Fit(Face):
         ----------
         **run
             What the listing says about the run: ``title``, ``full_output`` (starting values, OLS and
-            iterations, too), and the other fields of `hlmbayes.report.collect.Run`.
+            iterations, too), and the other fields of `hlmbayes.report.header.Run`.
         """
         return listing(self._record, **run)
 

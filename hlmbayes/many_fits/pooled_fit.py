@@ -20,7 +20,7 @@ from ..inference.compare import compare
 from ..inference.component_errors import variance_standard_errors
 from ..inference.covariances import covariance_kind, refuse_singular
 from ..inference.hlm_tables import fixed_df
-from ..inference.hypotheses import contrast_matrix, describe, free_contrast, free_covariance
+from ..inference.hypotheses import contrast_matrix, describe, free_contrast
 from ..labels import NamedArray
 from ..laws.law import Need
 from ..likelihood.criterion import criterion
@@ -162,7 +162,7 @@ class PooledEstimates:
 def covariances(pooled: PooledEstimates, robust: bool | str | None) -> np.ndarray:
     """Give the covariance matrices of the free fixed effects, (m, F, F); by default robust with weights."""
     kind = covariance_kind(pooled.fits[0].counting.pseudo if robust is None else robust)
-    return np.array([free_covariance(f, kind) for f in pooled.fits])
+    return np.array([kind.matrix(f) for f in pooled.fits])
 
 
 def pooled_fixed(pooled: PooledEstimates, robust: bool | str | None = None, df: str = "rubin") -> Pooled:

@@ -1,7 +1,7 @@
 """Results as a listing, a page, or JSON: `tables.Tables` holds what is printed, the rest prints it.
 
 The functions here are what `Fit.listing`, `Fit.to_json`, `Fit.to_html` and a notebook call. `collect` fills
-the tables (`specification`, `remarks`, `hlm_p_values`); `text` (`layout`, `notes`), `html`
+the tables (`header`, `specification`, `remarks`, `hlm_p_values`); `text` (`layout`, `notes`), `html`
 (`html_parts`, `style`, `symbols`) and `json_text` print them; `pooled` is for imputed data,
 `posterior_report` for draws.
 """
@@ -16,6 +16,7 @@ from ..estimation.estimate import fit as estimate
 from ..estimation.estimates import Estimates
 from ..laws.counting import ONCE
 from . import collect, html, json_text, text
+from .header import Run
 from .tables import Tables
 
 
@@ -26,9 +27,9 @@ def report_tables(fit: Estimates, **run: Any) -> Tables:
     ----------
     fit : Estimates
     **run
-        Fields of `hlmbayes.report.collect.Run`: title, full_output, ...
+        Fields of `hlmbayes.report.header.Run`: title, full_output, ...
     """
-    return collect.tables(fit, replace(collect.Run(), **run), companion(fit))
+    return collect.tables(fit, replace(Run(), **run), companion(fit))
 
 
 def companion(fit: Estimates) -> Estimates | None:

@@ -13,7 +13,7 @@ from ..estimation.estimates import Estimates
 from ..posterior.beside_fit import compare
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import summary
-from .collect import Run, header_of
+from .header import Run, header_of
 from .html_parts import aside, document, main_element, section, table
 from .symbols import equations_html
 from .tables import NoteGroup

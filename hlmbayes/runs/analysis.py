@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import CommandFileError
 from ..estimation.estimates import Estimates
+from ..figures.figure_set import Drawn
 from ..hlm_files.command_options import Options
 from ..report import html, json_text, report_tables, text
 from ..report.remarks import fit_warnings
@@ -16,7 +17,6 @@ from .asked import asked_tests
 from .estimate import fit_job, heard, read_data
 from .jobs import Job, run_of
 from .outputs import (
-    Drawn,
     Said,
     check_folder,
     check_places,

@@ -14,7 +14,8 @@ from ..inference import homogeneity
 from ..inference.compare import compare_stored
 from ..inference.hypotheses import wald
 from ..inference.least_squares import loglik_on_hlms_constant
-from ..report.collect import chi_square, shown
+from ..report.collect import chi_square
+from ..report.header import shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
 from ..words import p_text
 

@@ -17,7 +17,7 @@ import pytest
 from hlmbayes import __version__, datasets
 from hlmbayes.cli import command as cli
 from hlmbayes.cli.console import put
-from hlmbayes.runs import analysis
+from hlmbayes.runs.estimate import read_data
 from hlmbayes.runs.jobs import Job
 
 ROOT = Path(__file__).parents[2]
@@ -284,13 +284,11 @@ def test_warnings_raised_on_the_way_are_told(
 
     from hlmbayes.errors import HLMWarning
 
-    read_data = analysis.read_data
-
     def warn(job: Job) -> Any:
         warnings.warn("the data look odd", HLMWarning, stacklevel=2)
         return read_data(job)
 
-    monkeypatch.setattr(analysis, "read_data", warn)
+    monkeypatch.setattr("hlmbayes.runs.analysis.read_data", warn)
     assert run("run", "--equations", MODEL1, *DATA) == 0
     out, err = capsys.readouterr()
     assert "The data look odd" in out or "the data look odd" in out
@@ -374,7 +372,9 @@ def test_nothing_is_written_over_what_is_read_or_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     before = {path: path.read_bytes() for path in small.iterdir()}
-    monkeypatch.setattr(analysis, "heard", lambda *_: pytest.fail("estimated before looking at the places"))
+    monkeypatch.setattr(
+        "hlmbayes.runs.analysis.heard", lambda *_: pytest.fail("estimated before looking at the places")
+    )
     assert run("run", "m.hlm", *args) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
@@ -385,7 +385,9 @@ def test_nothing_is_written_over_what_is_read_or_written(
 def test_a_folder_for_figures_that_is_a_file_is_refused_before_anything_is_computed(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(analysis, "heard", lambda *_: pytest.fail("estimated before looking at the folder"))
+    monkeypatch.setattr(
+        "hlmbayes.runs.analysis.heard", lambda *_: pytest.fail("estimated before looking at the folder")
+    )
     assert run("plot", "m.hlm", "--figures", "m.hlm/figures") == 2
     assert "the folder m.hlm/figures cannot be made" in capsys.readouterr().err
 

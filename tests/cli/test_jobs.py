@@ -9,6 +9,7 @@ import pytest
 
 from hlmbayes import datasets
 from hlmbayes.errors import CommandFileError, DataError
+from hlmbayes.estimation.estimate import fit
 from hlmbayes.runs.analysis import job_tables
 from hlmbayes.runs.estimate import fit_job, read_data
 from hlmbayes.runs.jobs import asked_otherwise, job_from_equations, job_from_file
@@ -110,7 +111,7 @@ def test_a_fixed_sigma2_is_held(folder: Path) -> None:
     assert job.warnings == ()
     result = fit_job(job, read_data(job))
     assert result.sigma2 == 1.21
-    assert result.deviance == job.model.fit(read_data(job), sigma2=1.21).deviance
+    assert result.deviance == fit(job.model, read_data(job), sigma2=1.21).deviance
     said = " ".join(s for group in job_tables(job, result).notes for s in group.sentences)
     assert "Sigma squared is held at 1.21 and not estimated" in said
 

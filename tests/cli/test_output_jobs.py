@@ -39,7 +39,11 @@ def test_keywords_write_files_beside_the_command_file(
     frame, meta = pyreadstat.read_sav(command_file.parent / "level2.sav")
     data = hlm.datasets.hsb()
     command = hlm.read_command_file(command_file, level1=HSB1, level2=HSB2, id="id")
-    wanted = command.model.fit(data, algorithm="hlm").residuals(level=2, extra=["pracad", "size"])
+    wanted = (
+        hlm.Model(command.model.equations())
+        .fit(data, algorithm="hlm")
+        .residuals(level=2, extra=["pracad", "size"])
+    )
     assert list(frame) == list(wanted)
     np.testing.assert_array_equal(frame.to_numpy(float), wanted.to_numpy(float))
     assert meta.column_names_to_labels["size"] == "School enrolment"

@@ -14,7 +14,8 @@ from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.two_level import read
 from hlmbayes.estimation.estimate import fit
 from hlmbayes.report import companion, listing, report_tables, to_html, to_json
-from hlmbayes.report.collect import Run, chi_square, tables
+from hlmbayes.report.collect import chi_square, tables
+from hlmbayes.report.header import Run
 from hlmbayes.report.tables import NoteGroup
 from tests.small import MODELS, model, small
 

@@ -1,0 +1,97 @@
+"""What a report says of the model and the run: names of files, equations in HLM's words, weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from ..equations.model import Coefficient, TwoLevelModel
+from ..estimation.estimates import Estimates
+from .tables import NO_WEIGHTS, ChiSquare, Header, Hypothesis, Level1Term, Level2Term, NoteGroup, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a listing says about the run beyond the fit itself."""
+
+    title: str = "no title"
+    data_source: str = ""
+    command_file: str = ""
+    output_file: str = ""
+    max_iterations: int = 100
+    full_output: bool = False
+    ols_units: int = 10
+    weights: tuple[Weight, ...] = NO_WEIGHTS
+    warnings: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
+    comparison: ChiSquare | None = None
+    hypotheses: tuple[Hypothesis, ...] = ()
+    homogeneity: ChiSquare | None = None
+    notes: tuple[NoteGroup, ...] = field(default=())
+
+
+def level1_terms(model: TwoLevelModel) -> tuple[Level1Term, ...]:
+    """Return the model's coefficients under HLM's names."""
+    return tuple(_level1_term(c) for c in model.coefficients)
+
+
+def _level1_term(coefficient: Coefficient) -> Level1Term:
+    predictor = coefficient.predictor
+    return Level1Term(
+        symbol=coefficient.name.upper(),
+        variable=predictor.variable or "INTRCPT1",
+        slope=predictor.variable is not None,
+        random=coefficient.random,
+        centering=predictor.centering,
+        terms=tuple(
+            Level2Term(g.predictor.variable or "INTRCPT2", g.name.upper(), g.predictor.centering)
+            for g in coefficient.gammas
+        ),
+    )
+
+
+def shown(model: TwoLevelModel) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
+    """Return the gammas HLM lists (of a constrained set the first) with whether they are constrained."""
+    order = {name: k for k, name in enumerate(model.gamma_names)}
+    firsts = {min(names, key=order.__getitem__) for names in model.constraints}
+    hidden = {name for names in model.constraints for name in names} - firsts
+    return tuple(
+        (term.gamma.lower(), coefficient, term, term.gamma.lower() in firsts)
+        for coefficient in level1_terms(model)
+        for term in coefficient.terms
+        if term.gamma.lower() not in hidden
+    )
+
+
+def header_of(fit: Estimates, run: Run) -> Header:
+    """Return what a report says of the model and the run."""
+    model, n_dropped = fit.model, fit.design.moments.n_dropped
+    return Header(
+        outcome=model.outcome,
+        coefficients=level1_terms(model),
+        n_rows=int(fit.n_rows),
+        n_rows_in_data=int(fit.n_rows + n_dropped) if n_dropped else None,
+        n_units=fit.n_units,
+        method=cast(Literal["REML", "ML"], fit.method),
+        max_iterations=run.max_iterations,
+        title=run.title,
+        data_source=run.data_source,
+        command_file=run.command_file,
+        output_file=run.output_file,
+        constraints=tuple(tuple(name.upper() for name in names) for names in model.constraints),
+        sigma2_variables=model.variance_variables,
+        heterogeneous=not fit.law.one_sigma2,
+        equations=tuple(model.equations().splitlines()),
+        mixed=model.mixed(),
+        weights=_weights(fit) if run.weights == NO_WEIGHTS else run.weights,
+    )
+
+
+def _weights(fit: Estimates) -> tuple[Weight, ...]:
+    """Return HLM's table of weights: design weights of both levels, and the known level-1 variance."""
+    counting, (first, second) = fit.counting, fit.counting.normalized
+    return (
+        Weight("Level 1", counting.level1, first),
+        Weight("Level 2", counting.level2, second),
+        Weight("Precision", next(iter(fit.law.columns), None)),
+    )
