@@ -20,6 +20,7 @@ from ..likelihood.evaluate import one_and_square, times_factor
 from ..likelihood.planes import solve_planes
 from .batch import Batch, chunks, evaluate_batch
 from .coordinates import to_standard_factor, unpack
+from .prior_density import log_cosh, log_prior
 from .target import Target
 
 
@@ -157,3 +158,16 @@ def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> n
     for k, (w, columns) in enumerate(zip(design.w, design.columns, strict=True)):
         result[:, :, k] = gamma[:, columns] @ w.T
     return result
+
+
+def full_log_prior(target: Target, draws: Draws) -> np.ndarray:
+    """Give the log prior density of every draw, fixed effects included; flat ones count nothing.
+
+    It is the density of standard deviations, partial correlations, sigma and gamma themselves: a
+    power of a density depends on the scale it is a density on.
+    """
+    jacobian = -2.0 * log_cosh(draws.phi[:, target.partials]).sum(axis=1)
+    jacobian += target.law.log_jacobian(draws.phi[:, target.level1])
+    precision = target.priors.gamma_precision
+    squares = (draws.gamma - target.priors.gamma_mean) ** 2 @ precision
+    return np.asarray(log_prior(target, draws.phi) - jacobian - 0.5 * squares)

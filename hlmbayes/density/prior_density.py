@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.special import gammaln, multigammaln
 
 from ..priors.distributions import InverseWishart
 from .coordinates import chain, unpack
 from .target import Target
-
-if TYPE_CHECKING:
-    from .conditional import Draws
 
 
 def correlation_shapes(q: int, eta: float) -> np.ndarray:
@@ -80,16 +75,3 @@ def prior_slope(target: Target, phi: np.ndarray) -> np.ndarray:
         slope[k] = prior.curve().slope(abs(s)) * np.sign(s) * target.reference[k]
     slope[target.partials] = -2.0 * correlation_shapes(q, priors.eta) * tanh
     return slope
-
-
-def full_log_prior(target: Target, draws: Draws) -> np.ndarray:
-    """Give the log prior density of every draw, fixed effects included; flat ones count nothing.
-
-    It is the density of standard deviations, partial correlations, sigma and gamma themselves: a
-    power of a density depends on the scale it is a density on.
-    """
-    jacobian = -2.0 * log_cosh(draws.phi[:, target.partials]).sum(axis=1)
-    jacobian += target.law.log_jacobian(draws.phi[:, target.level1])
-    precision = target.priors.gamma_precision
-    squares = (draws.gamma - target.priors.gamma_mean) ** 2 @ precision
-    return np.asarray(log_prior(target, draws.phi) - jacobian - 0.5 * squares)

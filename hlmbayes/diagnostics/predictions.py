@@ -252,7 +252,7 @@ def _band(point: Any, x: np.ndarray, prob: float, robust: bool) -> tuple[np.ndar
         low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
         return draws.mean(axis=0), low, high
     vcov = point.vcov_white
-    if robust or point.weighted_kind == "sampling":  # the model-based one is not valid with such weights
+    if robust or point.counting.pseudo:  # the model-based one is not valid with such weights
         vcov = robust_white(point)
     y, white = x @ point.gamma_free, x @ point.design.to_gamma
     half = float(-ndtri(tail)) * np.sqrt(np.maximum(np.einsum("nf,fg,ng->n", white, vcov, white), 0.0))

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arguments import one_or_several
-from ..density.conditional import unit_log_likelihood
-from ..density.prior_density import full_log_prior
+from ..density.conditional import full_log_prior, unit_log_likelihood
 from .record import PosteriorSample
 from .summaries import bounds, interval
 

@@ -2,7 +2,7 @@
 
 Everything about units follows from the per-unit cross-products, so it costs O(J) whatever N is.
 gamma, tau and sigma2 are those of one E-step: HLM's printed gamma and the tau and sigma2 it belongs
-to (``Fit.entering``); for ``algorithm="exact"`` they are the estimates. Symbols as in Raudenbush &
+to (``entering``); for ``algorithm="exact"`` they are the estimates. Symbols as in Raudenbush &
 Bryk (2002, ch. 3): V = Z tau Z' + sigma2 I, e = y - X gamma.
 """
 

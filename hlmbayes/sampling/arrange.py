@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..density.conditional import Draws, Effects, coefficients, complete, draw_effects
+from ..density.conditional import Draws, Effects, coefficients, complete, draw_effects, full_log_prior
 from ..density.coordinates import unpack
-from ..density.prior_density import full_log_prior
 from ..density.target import Target
 from ..labelled import tree
 from ..priors.priors import Priors

@@ -10,10 +10,10 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.density.batch import evaluate_batch
-from hlmbayes.density.conditional import complete, draw_effects, unit_log_likelihood
+from hlmbayes.density.conditional import complete, draw_effects, full_log_prior, unit_log_likelihood
 from hlmbayes.density.level1 import Level1, RowsAtMeans
 from hlmbayes.density.marginal import value_and_gradient
-from hlmbayes.density.prior_density import full_log_prior, log_prior
+from hlmbayes.density.prior_density import log_prior
 from hlmbayes.density.target import target_for
 from hlmbayes.sampling.arrange import parameter_names
 from hlmbayes.sampling.sampling import draw

@@ -207,7 +207,9 @@ def test_icc_and_plausible_range(hsb):
     assert share.icc == np.median(share.draws) == pytest.approx(icc, abs=0.01)
     assert str(share).startswith(f"Intraclass correlation {share.icc:.4f}, 90 % interval {share.low:.4f} to")
     assert share.frame().loc["icc", "eti90_high"] == share.high == np.quantile(share.draws, 0.95)
+    assert list(fit.icc().frame().loc["icc"]) == [fit.icc().icc, fit.icc().low, fit.icc().high]
     table = post.plausible_range("b0").frame()
+    assert list(fit.plausible_range("b0").frame().index) == list(table.index) == ["low", "middle", "high"]
     reach = 1.959964 * np.sqrt(fit.tau[0, 0])
     assert table["median"].to_numpy() == pytest.approx(
         [fit.gamma[0] - reach, fit.gamma[0], fit.gamma[0] + reach], abs=0.3
@@ -265,7 +267,7 @@ def test_the_plausible_range_is_that_of_the_fit(post4, model4, hsb):
     for at in (None, {"sector": 1.0, "meanses": 0.5}):
         mine, theirs = (
             post4.plausible_range("b0", prob=0.8, at=at),
-            fit.plausible_range("b0", level=0.8, at=at),
+            fit.plausible_range("b0", prob=0.8, at=at),
         )
         assert mine.frame()["median"].to_numpy() == pytest.approx(
             [theirs.low, theirs.center, theirs.high], abs=0.15
@@ -295,7 +297,7 @@ def test_a_rerun_has_the_rows(post4):
 
 
 def test_the_log_prior_is_kept(post4):
-    from hlmbayes.density.prior_density import full_log_prior
+    from hlmbayes.density.conditional import full_log_prior
 
     kept, record = post4.tree["log_prior"]["parameters"].values, record_of(post4)
     assert kept.ravel() == pytest.approx(full_log_prior(record.target, record.parameter_draws))

@@ -40,7 +40,7 @@ def test_power_scaling_agrees_with_the_direction_of_refits(result):
 
 def test_power_scaling_weights_the_whole_prior(make_small):
     """Weighted by p(theta)^(a - 1), the mean moves as it does under the prior raised to that power."""
-    from hlmbayes.density.prior_density import full_log_prior
+    from hlmbayes.density.conditional import full_log_prior
 
     model = hlm.Model("y = b0 + r\nb0 = g00 + u0")
     priors = hlm.Priors(gamma=hlm.Normal(48.0, 0.7), sd=hlm.HalfNormal(1.0), sigma=hlm.HalfNormal(1.0))

@@ -50,7 +50,7 @@ def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
 
 def test_a_notebook_shows_the_verdict_and_the_summary(boundary):
     post, _ = boundary
-    shown = post._repr_html_()
+    shown = hlm.Posterior(post)._repr_html_()
     assert escape(str(post.convergence)) in shown
     assert shown.count("<table") == 1
     assert "nan" not in re.sub("<style>.*</style>", "", shown, flags=re.DOTALL).lower()
