@@ -5,12 +5,14 @@ law is a further class. Where the level-1 variance differs between rows, these a
 first, so that it is 1: only cross-products change from point to point.
 """
 
+# ruff: noqa: D102 (what the methods give is said once, in Level1)
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, override
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -167,59 +169,46 @@ class OneSigma(Level1):
     variable: ClassVar[str] = "sigma"
 
     @property
-    @override
     def names(self) -> tuple[str, ...]:
         return ("log sigma",)
 
-    @override
     def start(self, sigma: float) -> np.ndarray:
         return np.log([sigma])
 
-    @override
     def to_phi(self, values: np.ndarray) -> np.ndarray:
         return np.log(values)[:, None]
 
-    @override
     def sigma(self, phi: np.ndarray) -> np.ndarray:
         return np.exp(phi[:, 0])
 
-    @override
     def log_prior(self, phi: np.ndarray) -> np.ndarray:
         return np.asarray(self.prior.sigma.curve().log_density(self.sigma(phi)) + phi[:, 0])
 
-    @override
     def prior_slope(self, point: np.ndarray) -> np.ndarray:
         sigma = np.exp(point)
         return np.asarray(self.prior.sigma.curve().slope(sigma) * sigma + 1.0)
 
-    @override
     def log_jacobian(self, phi: np.ndarray) -> np.ndarray:
         return phi[:, 0]
 
-    @override
     def draw_prior(self, rng: np.random.Generator, draws: int) -> np.ndarray:
         return np.log(self.prior.sigma.draw(rng, draws))[:, None]
 
-    @override
     def slope(
         self, point: np.ndarray, rows: tuple[Design, System], at: Evaluation, by_log_sigma: float
     ) -> np.ndarray:
         return np.array([by_log_sigma])
 
-    @override
     def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
         return 2.0 * phi
 
-    @override
     def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
         sigma = self.sigma(phi)
         return {"sigma": sigma, "sigma2": sigma**2}
 
-    @override
     def scalars(self, quantities: Mapping[str, Any]) -> dict[str, Any]:
         return {name: quantities[name] for name in ("sigma", "sigma2")}
 
-    @override
     def at_means(self, phi: np.ndarray) -> RowsAtMeans:
         return RowsAtMeans(self.design, self.system, float(np.mean(self.sigma(phi) ** 2)), Law())
 
@@ -234,61 +223,48 @@ class LogLinearSigma(Level1):
     variable: ClassVar[str] = "alpha"
 
     @property
-    @override
     def names(self) -> tuple[str, ...]:
         return self.prior.names
 
     @property
-    @override
     def coords(self) -> dict[str, list[str]]:
         return {"log_sigma2": list(self.names)}
 
     @property
-    @override
     def groups(self) -> Groups:
         return self.rows.groups
 
     @property
-    @override
     def width(self) -> int:
         return max(self.system.n_units, len(self.groups.n))
 
-    @override
     def start(self, sigma: float) -> np.ndarray:
         return np.array([2.0 * np.log(sigma), *np.zeros(len(self.names) - 1)])
 
-    @override
     def log_prior(self, phi: np.ndarray) -> np.ndarray:
         away = (phi - self.prior.mean) / self.prior.sd
         return np.asarray(-0.5 * np.sum(away**2 + LOG_2PI, axis=1) - np.log(self.prior.sd).sum())
 
-    @override
     def prior_slope(self, point: np.ndarray) -> np.ndarray:
         return np.asarray((self.prior.mean - point) / self.prior.sd**2)
 
-    @override
     def draw_prior(self, rng: np.random.Generator, draws: int) -> np.ndarray:
         return self.prior.mean + self.prior.sd * rng.standard_normal((draws, len(self.names)))
 
-    @override
     def blocks(self) -> Iterator[tuple[slice, int]]:
         yield slice(None), self.width  # rows regrouped at every point are taken for all units at once
 
-    @override
     def rows_at(self, point: np.ndarray) -> tuple[Design, System]:
         products, de, ee = weighted_rows(self.groups, point)
         weighted = replace(self.design, products=products, de=de, ee=ee)
         return weighted, with_rows(self.system, self.design, products, de, float(ee.sum()))
 
-    @override
     def triangular(self, phi: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.rows.triangular(np.exp(-self.log_sigma2(phi, None)), self.system.n_random)
 
-    @override
     def log_weights(self, phi: np.ndarray) -> np.ndarray:
         return np.asarray(phi @ (self.groups.n @ self.groups.covariates))
 
-    @override
     def slope(
         self, point: np.ndarray, rows: tuple[Design, System], at: Evaluation, by_log_sigma: float
     ) -> np.ndarray:
@@ -296,29 +272,23 @@ class LogLinearSigma(Level1):
         squares, _ = expected_squares(*rows, at, self.groups, True)
         return alpha_score(self.groups, point, squares)
 
-    @override
     def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
         return np.asarray(phi @ (self.groups.covariates if covariates is None else covariates).T)
 
-    @override
     def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
         groups, log_sigma2 = self.groups, self.log_sigma2(phi, None)
         squares = _squares(groups, b[:, groups.unit])
         return self.rows.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
 
-    @override
     def noise(self, phi: np.ndarray) -> np.ndarray:
         return self.rows.per_unit(self.groups.n * np.exp(self.log_sigma2(phi, None)))
 
-    @override
     def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
         return {"alpha": phi}
 
-    @override
     def scalars(self, quantities: Mapping[str, Any]) -> dict[str, Any]:
         return {name: quantities["alpha"][:, :, k] for k, name in enumerate(self.names)}
 
-    @override
     def at_means(self, phi: np.ndarray) -> RowsAtMeans:
         alpha = phi.mean(axis=0)
         design = weighted_design(self.design, self.groups, alpha)

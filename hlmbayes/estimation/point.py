@@ -1,5 +1,7 @@
 """One value of a model's parameters, with what residuals, checks and graphs ask of it."""
 
+# ruff: noqa: D102 (the attributes are said in the class)
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
@@ -18,56 +20,52 @@ if TYPE_CHECKING:
 
 
 class Point(Protocol):
-    """What the record of a fit and a posterior at its means have in common."""
+    """What the record of a fit and a posterior at its means have in common.
+
+    Attributes
+    ----------
+    model : TwoLevelModel
+    design : Design
+        Of rows divided by their sigma, where the law weighs rows.
+    system : System
+    gamma_free : ndarray, shape (F,)
+        Free fixed effects.
+    gamma_of_u : ndarray, shape (F,), or None
+        Those u* were taken from, where they are others.
+    vcov_free, vcov_white : ndarray, shape (F, F)
+        Their covariance matrix, and that of the effects of X in orthonormal columns.
+    entering : Components
+        tau and sigma2 that residuals are taken at.
+    data : TwoLevelData or None
+    effect_names : tuple of str
+    method : "REML", "ML" or "posterior"
+    law : Law
+    counting : Counting
+    """
 
     @property
-    def model(self) -> TwoLevelModel:
-        """The model."""
-
+    def model(self) -> TwoLevelModel: ...
     @property
-    def design(self) -> Design:
-        """Its design, of rows divided by their sigma where log(sigma2) depends on variables."""
-
+    def design(self) -> Design: ...
     @property
-    def system(self) -> System:
-        """The design's standardised cross-products."""
-
+    def system(self) -> System: ...
     @property
-    def gamma_free(self) -> np.ndarray:
-        """Free fixed effects, (F,)."""
-
+    def gamma_free(self) -> np.ndarray: ...
     @property
-    def gamma_of_u(self) -> np.ndarray | None:
-        """Those u* were taken from, where they are others."""
-
+    def gamma_of_u(self) -> np.ndarray | None: ...
     @property
-    def vcov_free(self) -> np.ndarray:
-        """Their covariance matrix, (F, F)."""
-
+    def vcov_free(self) -> np.ndarray: ...
     @property
-    def vcov_white(self) -> np.ndarray:
-        """That of the effects of X in orthonormal columns, (F, F); see `Design.to_gamma`."""
-
+    def vcov_white(self) -> np.ndarray: ...
     @property
-    def entering(self) -> Components:
-        """tau and sigma2 that residuals are taken at."""
-
+    def entering(self) -> Components: ...
     @property
-    def data(self) -> TwoLevelData | None:
-        """The rows, where there are rows."""
-
+    def data(self) -> TwoLevelData | None: ...
     @property
-    def effect_names(self) -> tuple[str, ...]:
-        """Names of the random effects, u0, u1, ..."""
-
+    def effect_names(self) -> tuple[str, ...]: ...
     @property
-    def method(self) -> str:
-        """What it is of: "REML", "ML" or "posterior"."""
-
+    def method(self) -> str: ...
     @property
-    def law(self) -> Law:
-        """What level 1 is."""
-
+    def law(self) -> Law: ...
     @property
-    def counting(self) -> Counting:
-        """How rows and units count."""
+    def counting(self) -> Counting: ...

@@ -254,7 +254,16 @@ def sample(
 def build(
     model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True
 ) -> pm.Model:
-    """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`."""
+    """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data : TwoLevelData or Moments
+    priors : Priors, optional
+    marginal : bool
+        True: random effects integrated out, the data enter as moments. False: the textbook model on rows.
+    """
     from ..sampling.pymc_model import build as build_pymc
 
     return build_pymc(model, record_of(data), priors, marginal=marginal)

@@ -116,7 +116,11 @@ class PosteriorSample:
 
     def with_group(self, name: str, group: xr.Dataset) -> PosteriorSample:
         """Give the posterior with one more group in its DataTree."""
-        return replace(self, tree=container.with_group(self.tree, name, group))
+        import xarray as xr
+
+        tree = self.tree.copy()  # the arrays are shared
+        tree[name] = xr.DataTree(group)
+        return replace(self, tree=tree)
 
 
 def posterior_of(source: Any) -> PosteriorSample:

@@ -74,15 +74,6 @@ def dataset(
     return xr.Dataset(variables, coords=coordinates({**used, **numbered}))
 
 
-def with_group(data: xr.DataTree, name: str, values: xr.Dataset) -> xr.DataTree:
-    """Give a copy of a tree with one more group; the arrays are shared."""
-    import xarray as xr
-
-    result = data.copy()
-    result[name] = xr.DataTree(values)
-    return result
-
-
 def values(data: xr.DataTree, name: str, group: str = "posterior") -> np.ndarray:
     """Give an array of a group, shape (chain, draw, ...).
 
