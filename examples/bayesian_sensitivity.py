@@ -44,8 +44,8 @@ def main(folder: Path) -> None:
 
     result = hlm.sensitivity(model, data, PRIORS, seed=1)
     post = result.first
-    beside = post.compare(optimum)
-    beside.insert(0, "hlm_stop", post.compare(early).iloc[:, 0])
+    beside = post.compare(optimum).frame()
+    beside.insert(0, "hlm_stop", post.compare(early).frame().iloc[:, 0])
     print("HLM's early stop, the REML optimum, and the posterior under the default priors\n")
     print(beside.to_string(float_format="{:.4g}".format))
     beside.to_csv(folder / "comparison.csv")

@@ -2,7 +2,7 @@
 
 >>> import hlmbayes as hlm
 >>> data = hlm.datasets.hsb()
->>> fit = hlm.TwoLevelModel("mathach = b0 + r; b0 = g00 + u0").fit(data)
+>>> fit = hlm.Model("mathach = b0 + r; b0 = g00 + u0").fit(data)
 >>> print(fit.listing())
 
 Importing the package imports nothing else: public names are found when they are first used.
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from .front.fit import Fit as Fit
     from .front.model import Model as Model
     from .front.pooled import fit_imputed as fit_imputed
+    from .front.pooled_posterior import sample_imputed as sample_imputed
+    from .front.posterior import Posterior as Posterior
     from .front.replicates import fit_replicates as fit_replicates
-    from .many_fits.imputed_posterior import sample_imputed as sample_imputed
     from .unit_moments.engines import moments as moments
     from .unit_moments.record import Moments as Moments
     from .unit_moments.record import load_moments as load_moments
@@ -53,14 +54,11 @@ PUBLIC = {
     "fit_imputed": "front.pooled",
     "fit_replicates": "front.replicates",
     "read_imputed": "data.imputed",
-    "sample_imputed": "many_fits.imputed_posterior",
+    "sample_imputed": "front.pooled_posterior",
     "Frequencies": "data.weights",
-    "Posterior": "posterior.posterior",
-    "load_posterior": "posterior.posterior",
+    **dict.fromkeys(("Posterior", "load_posterior", "prior_predictive"), "front.posterior"),
+    **dict.fromkeys(("sensitivity", "power_scale"), "front.posterior"),
     "Priors": "priors.priors",
-    "prior_predictive": "posterior.predictive",
-    "sensitivity": "posterior.prior_sensitivity",
-    "power_scale": "posterior.prior_sensitivity",
     **dict.fromkeys(
         ("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "priors.distributions"
     ),

@@ -23,6 +23,9 @@ class Face:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self._record,))
+
 
 def record_of(source: Any) -> Any:
     """Give the record under a face; what is no face is given back as it is."""

@@ -12,6 +12,7 @@ import hlmbayes as hlm
 from hlmbayes.arguments import not_negative, one_or_several, seed_or_new, seed_or_none, whole
 from hlmbayes.datasets import hsb
 from hlmbayes.errors import EstimationError, HLMError, HypothesisError
+from hlmbayes.faces import record_of
 
 MODEL = hlm.Model("mathach = b0 + r\nb0 = g00 + g01*sector + u0")
 
@@ -135,4 +136,4 @@ def test_fixed_effects_go_by_every_spelling_of_their_names(data: hlm.TwoLevelDat
     for name in ("gamma01", "G01", "g0_1"):
         assert fit.wald({name: 1}).chi2 == fit.wald("g01").chi2
     post = SLOPES.sample(data, priors=hlm.Priors(gamma={"gamma01": hlm.Normal(0, 1)}), seed=1)
-    assert post.target.priors.gamma_precision[1] == 1.0
+    assert record_of(post).target.priors.gamma_precision[1] == 1.0

@@ -13,7 +13,7 @@ import pytest
 
 import hlmbayes
 from hlmbayes import Fit
-from hlmbayes.posterior.posterior import Posterior
+from hlmbayes.front.posterior import Posterior
 from hlmbayes.unit_moments.record import Moments
 
 ROOT = Path(hlmbayes.__file__).parent

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..likelihood.evaluate import shrink, squares
-from ..likelihood.planes import blocks
 from ..likelihood.system import System
 from .coordinates import to_standard_factor, unpack
 from .marginal import constant
 from .prior_density import log_prior
 from .target import Target
-from .unequal import log_sigma2_sums
 
-CHUNK = 1 << 13  # numbers in one working plane
+CHUNK = 1 << 15  # numbers in one working plane; the draws of u of a seed depend on it
+CACHED = 1 << 14  # the same where a point has many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +41,7 @@ class Batch:
     def delta(self, system: System, noise: np.ndarray) -> np.ndarray:
         """Draw gamma in standardised units (B, F); ``noise`` is standard normal, 0 gives the means."""
         upper = self.chol.transpose(0, 2, 1)
-        return np.linalg.solve(upper, (self.half + noise)[:, :, None])[:, :, 0] @ system.whitener
+        return np.asarray(np.linalg.solve(upper, (self.half + noise)[:, :, None])[:, :, 0] @ system.whitener)
 
 
 def evaluate_batch(target: Target, phi: np.ndarray) -> Batch:
@@ -50,15 +49,15 @@ def evaluate_batch(target: Target, phi: np.ndarray) -> Batch:
     system = target.system
     parts = unpack(target, phi)
     s2 = (parts.sigma / system.e_scale) ** 2
-    logdet, xx, xe, ee = sums_batch(target, to_standard_factor(target, parts), parts.alpha)
+    level1 = phi[:, target.level1]
+    logdet, xx, xe, ee = sums_batch(target, to_standard_factor(target, parts), level1)
     turn = system.whitener
     precision = xx / s2[:, None, None] + (turn * target.p0) @ turn.T
     squares = ee / s2 + float(target.d0 @ (target.p0 * target.d0))
     chol, half = _solve_half(precision, xe / s2[:, None] + turn @ (target.p0 * target.d0), squares)
     logdet += 2.0 * np.log(np.einsum("bff->bf", chol) / turn.diagonal()).sum(axis=1)
     deviance = logdet + system.n * np.log(s2) + squares - np.sum(half**2, axis=1) + constant(target)
-    if target.grouped is not None:
-        deviance += log_sigma2_sums(target.grouped, phi[:, target.level1])
+    deviance += target.law.log_weights(level1)
     density = log_prior(target, phi) - 0.5 * deviance
     return Batch(np.where(np.isfinite(density), density, -np.inf), half, chol)
 
@@ -87,38 +86,31 @@ def _solve_half(a: np.ndarray, b: np.ndarray, most: np.ndarray) -> tuple[np.ndar
     return chol[:, :F, :F] * scale[:, :, None], chol[:, F, :F]
 
 
-def planes_width(target: Target) -> int:
-    """Give how many numbers a point has in a working plane: units, or groups of rows where they are more."""
-    n_groups = 0 if target.grouped is None else len(target.grouped.groups.n)
-    return max(target.system.n_units, n_groups)
-
-
-def chunks(n_points: int, n_units: int) -> Iterator[slice]:
+def chunks(n_points: int, n_units: int, size: int = CHUNK) -> Iterator[slice]:
     """Cut points into runs whose working planes, by ``n_units`` units, stay small."""
-    step = max(1, CHUNK // max(n_units, 1))
+    step = max(1, size // max(n_units, 1))
     for start in range(0, n_points, step):
         yield slice(start, min(start + step, n_points))
 
 
-def sums_batch(target: Target, factor: np.ndarray, alpha: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+def sums_batch(target: Target, factor: np.ndarray, level1: np.ndarray) -> tuple[np.ndarray, ...]:
     """Give log|V|, X'V^-1X and X'V^-1e in the whitened basis, and e'V^-1e, leading axis B, sigma2 = 1."""
     system, q, p, B = target.system, target.n_random, target.system.p, len(factor)
     lay, white = system.layout, system.white
     by_pairs = np.zeros((p * (p + 1) // 2, B, len(lay.pairs_u[0])))
     by_level2 = np.zeros((p, B, len(system.level2)))
-    logdet, ee = np.zeros(B), np.full(B, system.own_ee - system.own)
-    # rows regrouped at every point are taken for all units at once
-    for block in blocks(system.n_units) if alpha is None else [slice(0, system.n_units)]:
+    w = e = np.empty((0, 0, 0, 0))
+    logdet, ee, left = np.zeros(B), np.zeros(B), np.zeros(B)
+    for block, width in target.law.blocks():
         pairs, level2 = system.level2_pairs(block).T, system.level2[:, block].T
-        root, rest = system.root[:, :, block], system.rest[:, :, block]
-        for rows in chunks(B, planes_width(target) if target.grouped else len(pairs)):
-            if target.grouped is not None and alpha is not None:
-                root, rest, ee[rows] = target.grouped.triangular(alpha[rows], q)
+        for rows in chunks(B, width, CACHED):
+            root, rest, left[rows] = target.law.triangular(level1[rows], block)
             planes = (rows.stop - rows.start, len(pairs))
-            w, e = np.empty((q, p + 1, *planes)), np.empty((len(by_pairs), *planes))
+            if w.shape[2:] != planes:
+                w, e = np.empty((q, p + 1, *planes)), np.empty((len(by_pairs), *planes))
             logdet[rows] += shrink(root, factor[rows], w).sum(axis=1)
             by_level2[:, rows] += squares(w, rest, e) @ level2
             by_pairs[:, rows] += e @ pairs
             ee[rows] += np.einsum("cbj,cbj->b", w[:, -1], w[:, -1])
     xx = white @ by_pairs.transpose(1, 0, 2).reshape(B, -1).take(lay.t, axis=1) @ white.T
-    return logdet, xx, by_level2.transpose(1, 0, 2).reshape(B, -1) @ white.T, ee
+    return logdet, xx, by_level2.transpose(1, 0, 2).reshape(B, -1) @ white.T, left + ee

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..likelihood.criterion import LOG_2PI
-from ..likelihood.design import Design
-from ..likelihood.evaluate import times_factor
-from ..likelihood.planes import cholesky_planes, solve_planes
-from ..likelihood.row_groups import Groups
-from .batch import Batch, chunks, evaluate_batch, planes_width
+from ..likelihood.evaluate import one_and_square, times_factor
+from ..likelihood.planes import solve_planes
+from .batch import Batch, chunks, evaluate_batch
 from .coordinates import to_standard_factor, unpack
+from .prior_density import log_cosh, log_prior
 from .target import Target
 
 
@@ -29,20 +28,16 @@ from .target import Target
 class Draws:
     """Draws of everything but the random effects, in the units of the data.
 
-    ``phi`` (B, d) folded; free ``gamma`` (B, F); ``tau`` (B, q, q); ``sigma`` (B,), or ``alpha`` (B, K)
-    where log(sigma2) depends on variables (``sigma`` is then 1, that of the weighted rows).
+    ``phi`` (B, d) folded, the parameters of level 1 among them; free ``gamma`` (B, F); ``tau`` (B, q, q).
     """
 
     phi: np.ndarray
     gamma: np.ndarray
     tau: np.ndarray
-    sigma: np.ndarray
-    alpha: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> Draws:
         """Give the draws of an index."""
-        alpha = None if self.alpha is None else self.alpha[index]
-        return Draws(self.phi[index], self.gamma[index], self.tau[index], self.sigma[index], alpha)
+        return Draws(self.phi[index], self.gamma[index], self.tau[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,9 +56,8 @@ def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: B
     """
     batch = evaluate_batch(target, phi) if batch is None else batch
     delta = batch.delta(target.system, rng.standard_normal(batch.half.shape))
-    parts = unpack(target, phi)
     gamma = target.design.gamma_ols + delta * target.system.gamma_scale
-    return Draws(phi, gamma, parts.tau, parts.sigma, parts.alpha)
+    return Draws(phi, gamma, unpack(target, phi).tau)
 
 
 def draw_effects(
@@ -85,7 +79,7 @@ def draw_effects(
     used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
     kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
     total, square = np.zeros((J, q)), np.zeros((J, q))
-    for rows in chunks(len(used), planes_width(target)):
+    for rows in chunks(len(used), target.law.width):
         index = used[rows]
         u = _effects(target, draws.phi[index], draws.gamma[index], rng)
         total += u.sum(axis=0)
@@ -100,12 +94,10 @@ def _whitened(
     target: Target, phi: np.ndarray, gamma: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give L (B, q, q), M (q, q, B, J) and M^-1 G'(T - [C' B] W delta) (q, B, J)."""
-    system, q = target.system, target.n_random
+    system = target.system
     parts = unpack(target, phi)
     factor = to_standard_factor(target, parts)
-    root = system.root
-    if target.grouped is not None and parts.alpha is not None:
-        root = target.grouped.triangular(parts.alpha, q)[0]
+    root = target.law.triangular(phi[:, target.level1], slice(None))[0]
     g = times_factor(root, factor)
     root = root if root.ndim == g.ndim else root[:, :, None]
     delta = (gamma - target.design.gamma_ols) / system.gamma_scale
@@ -114,9 +106,7 @@ def _whitened(
     for a, (w, columns) in enumerate(zip(system.w, system.columns, strict=True)):
         if len(columns):
             left -= root[:, a] * (delta[:, columns] @ w)
-    square = np.einsum("ra...,rb...->ab...", g, g)
-    square[range(q), range(q)] += 1.0
-    m = cholesky_planes(square)
+    m = one_and_square(g.swapaxes(0, 1))
     return factor, m, solve_planes(m, np.einsum("ra...,r...->a...", g, left)[:, None])[:, 0]
 
 
@@ -133,7 +123,7 @@ def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.
             left[i] -= m[k, i] * left[k]
         left[i] /= m[i, i]
     to_data = target.system.to_tau @ factor
-    return np.einsum("baq,qbj->bja", to_data, left)
+    return np.asarray(np.einsum("baq,qbj->bja", to_data, left))
 
 
 def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
@@ -143,34 +133,17 @@ def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
     """
     design = target.design
     values = np.empty((len(draws.phi), design.n_units))
-    for rows in chunks(len(draws.phi), planes_width(target)):
+    for rows in chunks(len(draws.phi), target.law.width):
         b = coefficients(target, draws.gamma[rows], moved=True)
-        sigma = draws.sigma[rows, None]
-        deviance = design.n * LOG_2PI + _level1_deviance(target, draws, rows, b)
+        level1 = draws.phi[rows, target.level1]
+        sigma = target.law.sigma(level1)[:, None]
+        deviance = design.n * LOG_2PI + target.law.unit_deviance(level1, b)
         if target.n_random:
             _, m, left = _whitened(target, draws.phi[rows], draws.gamma[rows])
             explained = np.einsum("qbj,qbj->bj", left, left) * target.system.e_scale**2
             deviance += 2.0 * sum(np.log(m[k, k]) for k in range(target.n_random)) - explained / sigma**2
         values[rows] = -0.5 * deviance
     return values
-
-
-def _level1_deviance(target: Target, draws: Draws, rows: slice, b: np.ndarray) -> np.ndarray:
-    """Give sum log sigma2 + (y - X gamma)^2 / sigma2 of every unit's rows, (B, J); b (B, J, p) as `moved`."""
-    design, grouped = target.design, target.grouped
-    if grouped is None or draws.alpha is None:
-        sigma = draws.sigma[rows, None]
-        return 2.0 * design.n * np.log(sigma) + _squares(design, b) / sigma**2
-    groups, log_sigma2 = grouped.groups, draws.alpha[rows] @ grouped.groups.covariates.T
-    squares = _squares(groups, b[:, groups.unit])
-    return grouped.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
-
-
-def _squares(rows: Design | Groups, b: np.ndarray) -> np.ndarray:
-    """Give the sum of squares about D b of units or groups of rows, b (B, J, p), shape (B, J)."""
-    squares = rows.ee - 2.0 * np.einsum("bjp,jp->bj", b, rows.de)
-    squares += np.einsum("bjp,jpr,bjr->bj", b, rows.dd, b, optimize=True)
-    return squares
 
 
 def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> np.ndarray:
@@ -185,3 +158,16 @@ def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> n
     for k, (w, columns) in enumerate(zip(design.w, design.columns, strict=True)):
         result[:, :, k] = gamma[:, columns] @ w.T
     return result
+
+
+def full_log_prior(target: Target, draws: Draws) -> np.ndarray:
+    """Give the log prior density of every draw, fixed effects included; flat ones count nothing.
+
+    It is the density of standard deviations, partial correlations, sigma and gamma themselves: a
+    power of a density depends on the scale it is a density on.
+    """
+    jacobian = -2.0 * log_cosh(draws.phi[:, target.partials]).sum(axis=1)
+    jacobian += target.law.log_jacobian(draws.phi[:, target.level1])
+    precision = target.priors.gamma_precision
+    squares = (draws.gamma - target.priors.gamma_mean) ** 2 @ precision
+    return np.asarray(log_prior(target, draws.phi) - jacobian - 0.5 * squares)

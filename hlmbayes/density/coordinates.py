@@ -4,7 +4,7 @@ A point phi (d,) holds, in this order,
 
     s_k / ref_k      q signed standard deviations: u = diag(s) C z, sd_k = |s_k|
     y_ij             q (q - 1) / 2 correlations, rows first: canonical partial correlation tanh(y_ij)
-    log sigma        or alpha_0, alpha_1, ... where log(sigma2) depends on variables
+    log sigma        or whatever the parameters of level 1 are (see `level1`): alpha_0, alpha_1, ...
 
 C is the Cholesky factor of the correlation matrix (Lewandowski, Kurowicka & Joe 2009, J. Multivariate
 Analysis 100, 1989). Flipping the sign of s_k together with its correlations changes nothing, so an
@@ -22,36 +22,29 @@ from .target import Target
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """phi in the units of the data: s (B, q), C (B, q, q), sigma (B,).
-
-    Where log(sigma2) depends on variables there is ``alpha`` (B, K), and sigma is 1: that of the
-    weighted rows.
-    """
+    """phi in the units of the data: s (B, q), C (B, q, q), sigma (B,), that of the weighted rows."""
 
     s: np.ndarray
     corr_factor: np.ndarray
     sigma: np.ndarray
-    alpha: np.ndarray | None = None
 
     @property
     def factor(self) -> np.ndarray:
         """diag(s) C, a square root of tau, shape (B, q, q)."""
-        return self.s[:, :, None] * self.corr_factor
+        return np.asarray(self.s[:, :, None] * self.corr_factor)
 
     @property
     def tau(self) -> np.ndarray:
         """Covariance matrix of the random effects, shape (B, q, q)."""
         factor = self.factor
-        return factor @ factor.transpose(0, 2, 1)
+        return np.asarray(factor @ factor.transpose(0, 2, 1))
 
 
 def unpack(target: Target, phi: np.ndarray) -> Parts:
     """Carry points (B, d) to the parameters they stand for."""
-    q, level1 = target.n_random, phi[:, target.level1]
+    q = target.n_random
     s, factor = phi[:, :q] * target.reference, correlation_factor(np.tanh(phi[:, target.partials]), q)
-    if target.grouped is not None:
-        return Parts(s, factor, np.ones(len(phi)), level1)
-    return Parts(s, factor, np.exp(level1[:, 0]))
+    return Parts(s, factor, target.law.sigma(phi[:, target.level1]))
 
 
 def correlation_factor(partial: np.ndarray, q: int) -> np.ndarray:
@@ -72,7 +65,7 @@ def correlation_factor(partial: np.ndarray, q: int) -> np.ndarray:
 def pack(target: Target, tau: np.ndarray, sigma: float, floor: float = 0.0) -> np.ndarray:
     """Give the phi (d,) of a tau and sigma; standard deviations are at least ``floor`` references.
 
-    Where log(sigma2) depends on variables, the point at which it does not.
+    ``sigma`` is that of every row.
     """
     q = target.n_random
     sd = np.sqrt(np.maximum(np.diag(tau), 0.0))
@@ -89,13 +82,11 @@ def pack(target: Target, tau: np.ndarray, sigma: float, floor: float = 0.0) -> n
             z = float(np.clip(c[i, j] / left, -0.99, 0.99))
             partial.append(np.arctanh(z))
             left *= np.sqrt(1.0 - z * z)
-    level1 = np.zeros(target.size - q * (q + 1) // 2)
-    level1[0] = np.log(sigma) if target.grouped is None else 2.0 * np.log(sigma)
-    return np.concatenate([np.maximum(sd / target.reference, floor), partial, level1])
+    return np.concatenate([np.maximum(sd / target.reference, floor), partial, target.law.start(sigma)])
 
 
 def pack_many(target: Target, tau: np.ndarray, level1: np.ndarray) -> np.ndarray:
-    """Give the phi (B, d) of many tau (B, q, q), positive definite, and sigma (B,) or alpha (B, K)."""
+    """Give the phi (B, d) of many tau (B, q, q), positive definite, and level-1 coordinates (B, K)."""
     q = target.n_random
     c = np.linalg.cholesky(tau) if q else tau
     sd = np.sqrt(np.einsum("bqq->bq", tau))
@@ -107,7 +98,7 @@ def pack_many(target: Target, tau: np.ndarray, level1: np.ndarray) -> np.ndarray
             z = np.clip(c[:, i, j] / left, -1 + 1e-15, 1 - 1e-15)
             partial.append(np.arctanh(z))
             left = left * np.sqrt((1 - z) * (1 + z))
-    return np.column_stack([sd / target.reference, *partial, level1 if level1.ndim == 2 else np.log(level1)])
+    return np.column_stack([sd / target.reference, *partial, level1])
 
 
 def fold(target: Target, phi: np.ndarray, signs: np.ndarray | None = None) -> np.ndarray:

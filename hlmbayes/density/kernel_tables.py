@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import SamplingError
 from ..likelihood.evaluate import squares
+from .level1 import OneSigma
 from .marginal import constant
 from .prior_density import correlation_shapes
 from .target import Target
@@ -31,6 +33,9 @@ def flatten(target: Target, centre: np.ndarray, root: np.ndarray) -> np.ndarray:
         of the sds and of sigma, the shapes of the partial correlations, centre and root.
     """
     system, priors, q, p = target.system, target.priors, target.n_random, target.system.p
+    if not isinstance(target.law, OneSigma):
+        raise SamplingError("the compiled density has one sigma for all rows: use the one in NumPy")
+    sigma = target.law.prior.sigma
     to_factor = np.linalg.inv(system.to_tau) * system.e_scale if q else np.zeros((0, 0))
     turn, half = system.whitener, np.sqrt(target.p0)
     pairs, e = system.level2_pairs(slice(None)), np.empty((p * (p + 1) // 2, system.n_units))
@@ -39,7 +44,7 @@ def flatten(target: Target, centre: np.ndarray, root: np.ndarray) -> np.ndarray:
         system.root, pairs, (e @ pairs.T).take(system.layout.t), rest_e, system.white,
         system.white.T, (turn * half).T, (turn * target.p0) @ turn.T, turn @ (target.p0 * target.d0),
         half * target.d0, to_factor, target.reference,
-        [prior.curve() for prior in (*priors.sd, priors.sigma)], correlation_shapes(q, priors.eta), centre,
+        [prior.curve() for prior in (*priors.sd, sigma)], correlation_shapes(q, priors.eta), centre,
         root,
     ]  # fmt: skip
     body = [np.asarray(part, dtype=float).reshape(-1) for part in parts]

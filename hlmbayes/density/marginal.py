@@ -2,30 +2,18 @@
 
 gamma has a normal or flat prior, and is integrated out: with prior precision P0 the marginal density
 is that of `likelihood.evaluate` with X'X + sigma2 P0 for X'X (and X'e, e'e likewise). Where log(sigma2)
-depends on variables the rows are weighted by their precision first, and sigma2 is 1 (see `unequal`).
+depends on variables the rows are weighted by their precision first, and sigma2 is 1 (see `level1`).
 """
 
 from __future__ import annotations
 
-from copy import copy
-
 import numpy as np
 
 from ..likelihood.criterion import LOG_2PI
-from ..likelihood.evaluate import System, at_gamma, evaluate
+from ..likelihood.evaluate import at_gamma, evaluate
 from .coordinates import chain, to_standard_factor, unpack
 from .prior_density import log_prior, prior_slope
 from .target import Target
-from .unequal import alpha_slope, log_sigma2_sums, weighted_at
-
-
-def with_prior(target: Target, system: System, s2: float) -> System:
-    """Give the system whose X'X, X'e and e'e hold the prior of gamma as extra observations."""
-    system, p0, d0 = copy(system), target.p0, target.d0  # what it has tabulated is shared
-    object.__setattr__(system, "xx", system.own_xx + s2 * np.diag(p0))
-    object.__setattr__(system, "xe", system.own_xe + s2 * p0 * d0)
-    object.__setattr__(system, "ee", system.own_ee + s2 * float(d0 @ (p0 * d0)))
-    return system
 
 
 def constant(target: Target) -> float:
@@ -38,16 +26,16 @@ def constant(target: Target) -> float:
 
 def value_and_gradient(target: Target, phi: np.ndarray) -> tuple[float, np.ndarray]:
     """Give the log posterior density (prior + marginal likelihood) at phi (d,) and its gradient."""
-    parts, grouped = unpack(target, phi[None]), target.grouped
+    parts, level1 = unpack(target, phi[None]), phi[target.level1]
     factor = to_standard_factor(target, parts)[0]
     sigma = float(parts.sigma[0])
     s2 = (sigma / target.system.e_scale) ** 2
-    design, system = target.design, target.system
-    if grouped is not None:
-        design, system = weighted_at(design, system, grouped, phi[target.level1])
-    at = evaluate(with_prior(target, system, s2), factor)
+    rows = target.law.rows_at(level1)
+    system = rows[1]
+    at = evaluate(system.with_prior(target.p0, target.d0, s2), factor)
     dof = system.n - system.n_fixed
     deviance = at.logdet_v + at.logdet_xvx + dof * np.log(s2) + at.rss / s2 + constant(target)
+    deviance += target.law.log_weights(level1[None])[0]
     gradient = prior_slope(target, phi)
     # of log p in the standard factor: -(h - p - vv / s2) L
     by_standard = -(at.h - at.p - at.vv / s2) @ factor
@@ -55,14 +43,10 @@ def value_and_gradient(target: Target, phi: np.ndarray) -> tuple[float, np.ndarr
     by_s, by_y = chain(target, phi, parts, by_factor)
     gradient[: target.n_random] += by_s
     gradient[target.partials] += by_y
-    if grouped is None:
-        away = at.delta - target.d0
-        by_s2 = dof - at.rss / s2 + s2 * np.sum(np.diag(at.vg) * target.p0) + np.sum(target.p0 * away**2)
-        gradient[-1] += -by_s2 - np.sum(by_standard * factor)
-    else:
-        alpha = phi[target.level1]
-        deviance += log_sigma2_sums(grouped, alpha[None])[0]
-        gradient[target.level1] += alpha_slope(design, system, at, grouped, alpha)
+    away = at.delta - target.d0
+    by_s2 = dof - at.rss / s2 + s2 * np.sum(np.diag(at.vg) * target.p0) + np.sum(target.p0 * away**2)
+    by_log_sigma = -by_s2 - np.sum(by_standard * factor)
+    gradient[target.level1] += target.law.slope(level1, rows, at, float(by_log_sigma))
     return float(log_prior(target, phi[None])[0] - 0.5 * deviance), gradient
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.special import gammaln, multigammaln
 
-from ..likelihood.criterion import LOG_2PI
 from ..priors.distributions import InverseWishart
 from .coordinates import chain, unpack
 from .target import Target
-
-if TYPE_CHECKING:
-    from .conditional import Draws
 
 
 def correlation_shapes(q: int, eta: float) -> np.ndarray:
@@ -25,31 +19,22 @@ def correlation_shapes(q: int, eta: float) -> np.ndarray:
 def log_cosh(y: np.ndarray) -> np.ndarray:
     """Give log cosh(y), also where cosh overflows."""
     size = np.abs(y)
-    return size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
+    return np.asarray(size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0))
 
 
 def log_prior(target: Target, phi: np.ndarray) -> np.ndarray:
     """Give the log prior density of points (B, d) with respect to phi, normalised; shape (B,)."""
     q, priors = target.n_random, target.priors
     sd = np.abs(phi[:, :q]) * target.reference
-    value = _log_level1(target, phi[:, target.level1]) + np.log(target.reference).sum() - q * np.log(2.0)
+    value = target.law.log_prior(phi[:, target.level1]) + np.log(target.reference).sum() - q * np.log(2.0)
     if priors.tau is not None:
-        return value + _log_inverse_wishart(target, phi, priors.tau)
+        return np.asarray(value + _log_inverse_wishart(target, phi, priors.tau))
     for k, prior in enumerate(priors.sd):
         value = value + prior.curve().log_density(sd[:, k])
     b = correlation_shapes(q, priors.eta)
     # Beta(b, b) of (1 + z) / 2, and dz / dy = 1 - z^2 = cosh(y)^-2
     constant = gammaln(2.0 * b) - 2.0 * gammaln(b) - (2.0 * b - 1.0) * np.log(2.0)
-    return value + np.sum(constant - 2.0 * b * log_cosh(phi[:, target.partials]), axis=1)
-
-
-def _log_level1(target: Target, level1: np.ndarray) -> np.ndarray:
-    """Give the log prior density of log sigma (B, 1) or of alpha (B, K), shape (B,)."""
-    priors = target.priors
-    if target.grouped is None:
-        return np.asarray(priors.sigma.curve().log_density(np.exp(level1[:, 0])) + level1[:, 0])
-    away = (level1 - priors.alpha_mean) / priors.alpha_sd
-    return -0.5 * np.sum(away**2 + LOG_2PI, axis=1) - np.log(priors.alpha_sd).sum()
+    return np.asarray(value + np.sum(constant - 2.0 * b * log_cosh(phi[:, target.partials]), axis=1))
 
 
 def _log_inverse_wishart(target: Target, phi: np.ndarray, prior: InverseWishart) -> np.ndarray:
@@ -66,18 +51,14 @@ def _log_inverse_wishart(target: Target, phi: np.ndarray, prior: InverseWishart)
     density = constant - multigammaln(0.5 * df, q) - 0.5 * (df + q + 1) * log_det
     jacobian = q * np.log(2.0) + q * log_sd  # tau to (sd, correlations)
     to_y = np.sum(-2.0 * correlation_shapes(q, 1.0) * log_cosh(phi[:, target.partials]), axis=1)
-    return density - 0.5 * np.sum(half**2, axis=(1, 2)) + jacobian + to_y
+    return np.asarray(density - 0.5 * np.sum(half**2, axis=(1, 2)) + jacobian + to_y)
 
 
 def prior_slope(target: Target, phi: np.ndarray) -> np.ndarray:
     """Give the gradient of `log_prior` at one point, shape (d,)."""
     q, priors = target.n_random, target.priors
     slope = np.zeros(target.size)
-    if target.grouped is None:
-        sigma = np.exp(phi[-1])
-        slope[-1] = priors.sigma.curve().slope(sigma) * sigma + 1.0
-    else:
-        slope[target.level1] = (priors.alpha_mean - phi[target.level1]) / priors.alpha_sd**2
+    slope[target.level1] = target.law.prior_slope(phi[target.level1])
     tanh = np.tanh(phi[target.partials])
     if priors.tau is not None:
         parts = unpack(target, phi[None])
@@ -94,17 +75,3 @@ def prior_slope(target: Target, phi: np.ndarray) -> np.ndarray:
         slope[k] = prior.curve().slope(abs(s)) * np.sign(s) * target.reference[k]
     slope[target.partials] = -2.0 * correlation_shapes(q, priors.eta) * tanh
     return slope
-
-
-def full_log_prior(target: Target, draws: Draws) -> np.ndarray:
-    """Give the log prior density of every draw, fixed effects included; flat ones count nothing.
-
-    It is the density of standard deviations, partial correlations, sigma and gamma themselves: a
-    power of a density depends on the scale it is a density on.
-    """
-    jacobian = -2.0 * log_cosh(draws.phi[:, target.partials]).sum(axis=1)
-    if target.grouped is None:
-        jacobian += draws.phi[:, -1]
-    precision = target.priors.gamma_precision
-    squares = (draws.gamma - target.priors.gamma_mean) ** 2 @ precision
-    return np.asarray(log_prior(target, draws.phi) - jacobian - 0.5 * squares)

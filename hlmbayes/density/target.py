@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
+from ..equations.model import TwoLevelModel
 from ..likelihood.design import Design
 from ..likelihood.evaluate import System, standardise
 from ..likelihood.row_groups import Groups
-from ..priors.priors import ResolvedPriors
-from .unequal import GroupedRows, grouped_rows
+from ..priors.priors import Priors, posterior_design, resolve
+from ..priors.resolved import ResolvedPriors, SigmaPrior
+from .level1 import Level1, LogLinearSigma, OneSigma
+from .unequal import grouped_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +30,8 @@ class Target:
         Unit of the signed standard deviations, so that phi is of order one.
     p0, d0 : ndarray, shape (F,)
         Prior precision and mean of gamma in standardised units (of delta).
-    grouped : GroupedRows, optional
-        Rows by their level-1 variance, where log(sigma2) depends on variables.
+    law : Level1
+        What level 1 is, and its parameters.
     """
 
     design: Design
@@ -36,7 +40,7 @@ class Target:
     reference: np.ndarray
     p0: np.ndarray
     d0: np.ndarray
-    grouped: GroupedRows | None = None
+    law: Level1
 
     @property
     def n_random(self) -> int:
@@ -47,8 +51,7 @@ class Target:
     def size(self) -> int:
         """Number of variance parameters, d."""
         q = self.n_random
-        level1 = 1 if self.grouped is None else self.grouped.n_alpha
-        return q * (q + 1) // 2 + level1
+        return q * (q + 1) // 2 + len(self.law.names)
 
     @property
     def partials(self) -> slice:
@@ -58,22 +61,40 @@ class Target:
 
     @property
     def level1(self) -> slice:
-        """Where phi has log sigma, or alpha."""
+        """Where phi has the parameters of level 1."""
         return slice(self.partials.stop, None)
+
+
+def target_for(
+    model: TwoLevelModel, data: Any, priors: Priors | None, *, groups: Groups | None = None
+) -> Target:
+    """Join model, data and priors; ``groups`` of rows where data are moments and log(sigma2) varies in units.
+
+    Raises
+    ------
+    HLMError
+        Whatever `Model.fit` would refuse, or priors that do not fit the model.
+    """
+    design, groups = posterior_design(model, data, groups)
+    return build_target(design, resolve(priors, design, groups), groups)
 
 
 def build_target(design: Design, priors: ResolvedPriors, groups: Groups | None = None) -> Target:
     """Join a design and its priors; ``groups`` where log(sigma2) depends on variables."""
     system = standardise(design)
-    scale = system.gamma_scale
+    scale, prior = system.gamma_scale, priors.level1
+    law: Level1
+    if isinstance(prior, SigmaPrior):
+        law = OneSigma(design, system, prior)
+    else:
+        law = LogLinearSigma(design, system, prior, grouped_rows(design, system, cast("Groups", groups)))
     return Target(
         design, system, priors, _reference(design), priors.gamma_precision * scale**2,
-        (priors.gamma_mean - design.gamma_ols) / scale,
-        None if groups is None else grouped_rows(design, system, groups),
+        (priors.gamma_mean - design.gamma_ols) / scale, law,
     )  # fmt: skip
 
 
 def _reference(design: Design) -> np.ndarray:
     """Give the sampling sd of one unit's coefficient: the size at which an sd begins to matter."""
     square = np.einsum("jaa->a", design.dd)[design.random] / design.n_units
-    return np.sqrt(design.ee.sum() / design.n.sum() / square)
+    return np.asarray(np.sqrt(design.ee.sum() / design.n.sum() / square))

@@ -1,4 +1,4 @@
-"""Posteriors where log(sigma2) depends on variables: rows weighted by their precision.
+"""Groups of rows where log(sigma2) depends on variables, weighted by their precision.
 
 Divided by their sigma the rows have a level-1 variance of 1, so that at every alpha the model is an
 ordinary one whose cross-products are weighted sums over groups of rows with the same variance (see
@@ -7,16 +7,14 @@ ordinary one whose cross-products are weighted sums over groups of rows with the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..estimation.heterogeneous import alpha_score, expected_squares
 from ..likelihood.design import Design
-from ..likelihood.evaluate import Evaluation, System
 from ..likelihood.orthonormal import Products
-from ..likelihood.row_groups import Groups, weighted_rows
-from ..likelihood.system import standard_outcome, with_outcome, with_rows
+from ..likelihood.row_groups import Groups
+from ..likelihood.system import System, standard_outcome, with_outcome
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,25 +40,16 @@ class GroupedRows:
     ee: np.ndarray
     starts: np.ndarray
 
-    @property
-    def n_alpha(self) -> int:
-        """Number of coefficients of log(sigma2), K."""
-        return self.groups.covariates.shape[1]
-
-    def weights(self, alpha: np.ndarray) -> np.ndarray:
-        """Give the precision of every group's rows at points (B, K), shape (B, G)."""
-        return np.exp(-alpha @ self.groups.covariates.T)
-
     def per_unit(self, values: np.ndarray) -> np.ndarray:
         """Add up values of groups (..., G) to units (..., J)."""
         return np.add.reduceat(values, self.starts, axis=-1)
 
-    def triangular(self, alpha: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give a System's ``root`` and ``rest`` of rows weighted at points (B, K), and what is left of e'e.
+    def triangular(self, weights: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give a System's ``root`` and ``rest`` of rows with weights (B, G), and what is left of e'e.
 
         Shapes (q, p + 1, B, J), (p - q, p - q + 1, B, J) and (B,).
         """
-        B, J, weights = len(alpha), len(self.starts), self.weights(alpha)
+        B, J = len(weights), len(self.starts)
         parts = (self.products.mass, self.products.mean, self.products.cross)
         tiled = Products(*(np.tile(part, B) for part in parts)).weighted(weights.reshape(-1))
         unit = (J * np.arange(B)[:, None] + self.groups.unit).reshape(-1)
@@ -76,29 +65,3 @@ def grouped_rows(design: Design, system: System, groups: Groups) -> GroupedRows:
     de = standard_outcome(design, groups.de, system.e_scale)
     starts = np.flatnonzero(np.diff(groups.unit, prepend=-1))
     return GroupedRows(groups, products, de, groups.ee / system.e_scale**2, starts)
-
-
-def log_sigma2_sums(grouped: GroupedRows, alpha: np.ndarray) -> np.ndarray:
-    """Give the sum over rows of log(sigma2) at points (B, K), shape (B,)."""
-    return alpha @ (grouped.groups.n @ grouped.groups.covariates)
-
-
-def weighted_at(
-    design: Design, system: System, grouped: GroupedRows, alpha: np.ndarray
-) -> tuple[Design, System]:
-    """Give the design (but for its bases) and the system of the rows weighted as alpha (K,) says."""
-    products, de, ee = weighted_rows(grouped.groups, alpha)
-    weighted = replace(design, products=products, de=de, ee=ee)
-    return weighted, with_rows(system, design, products, de, float(ee.sum()))
-
-
-def alpha_slope(
-    design: Design, system: System, at: Evaluation, grouped: GroupedRows, alpha: np.ndarray
-) -> np.ndarray:
-    """Give the derivative of log p(y), u and gamma integrated out, in alpha (K,).
-
-    That of the likelihood given u and gamma, on average over their posterior; ``design``, ``system`` and
-    ``at`` are those of the weighted rows, gamma's prior included.
-    """
-    squares, _ = expected_squares(design, system, at, grouped.groups, True)
-    return alpha_score(grouped.groups, alpha, squares)

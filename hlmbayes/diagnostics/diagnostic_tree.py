@@ -12,17 +12,21 @@ one value of the parameters (mdist, influence) is computed for a posterior at th
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
 
-from .. import container
+from ..equations.model import TwoLevelModel
 from ..errors import OutputError
+from ..estimation.estimates import Estimates
+from ..estimation.point import Point
+from ..faces import record_of
 from ..inference.homogeneity import unit_residuals as own_residuals
-from ..likelihood.evaluate import standardise
-from ..likelihood.row_groups import weighted_design
+from ..labelled import labelled, text_or_numbers
+from ..labelled import tree as joined
+from ..posterior.point import PosteriorPoint
+from ..posterior.record import PosteriorSample
 from ..residuals.frames import SUMMARIES, level2_names, level2_values
 from ..residuals.influence import leave_one_out
 from ..residuals.quantities import eb_coefficients, row_residuals, unit_residuals
@@ -30,119 +34,39 @@ from ..residuals.quantities import eb_coefficients, row_residuals, unit_residual
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..data.two_level import TwoLevelData
-    from ..equations.model import TwoLevelModel
-    from ..estimation.estimates import Components
-    from ..likelihood.design import Design
-    from ..likelihood.evaluate import System
-
 PROB = 0.95
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MeanVariances:
-    """The model of log(sigma2) at its posterior means: ``variables`` and ``alpha`` (K,)."""
-
-    variables: tuple[str, ...]
-    alpha: np.ndarray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Point:
-    """A posterior at its means, with the attributes of a Fit that residuals and graphs need.
-
-    ``vcov_free`` (F, F) is the posterior covariance of the fixed effects; ``gamma_draws`` (S, F) their draws;
-    ``u_draws`` (S, J, q) those of the random effects, None where they were not kept; ``u_mean`` and
-    ``u_sd`` (J, q).
-    """
-
-    model: TwoLevelModel
-    design: Design
-    system: System
-    gamma_free: np.ndarray
-    entering: Components
-    vcov_free: np.ndarray
-    data: TwoLevelData | None
-    gamma_draws: np.ndarray
-    u_draws: np.ndarray | None
-    u_mean: np.ndarray
-    u_sd: np.ndarray
-    variance_model: MeanVariances | None = None
-    weighting: None = None
-    weighted_kind: str = ""
-    method: str = "posterior"
-
-    @property
-    def effect_names(self) -> tuple[str, ...]:
-        """Names of the random effects."""
-        return tuple(self.model.coefficients[r].effect for r in self.design.random)
-
-    @property
-    def vcov_white(self) -> np.ndarray:
-        """``vcov_free`` of X in orthonormal columns, as a Fit has it, (F, F)."""
-        inverse = np.linalg.inv(self.design.to_gamma)
-        return np.asarray(inverse @ self.vcov_free @ inverse.T)
 
 
 def is_tree(source: Any) -> bool:
     """Say whether a source is a tree already."""
-    return hasattr(source, "children") and hasattr(source, "to_dict")
+    import xarray as xr
+
+    return isinstance(source, xr.DataTree)
 
 
-def point_of(source: Any) -> Any:
-    """Give what residuals are computed from: the fit itself, or a posterior's `Point`.
+def point_of(source: Any) -> Estimates | PosteriorPoint:
+    """Give what residuals are computed from: a fit's record, or a posterior at its means.
 
     Raises
     ------
     OutputError
         Neither a Fit nor a Posterior.
     """
-    if hasattr(source, "gamma_free"):
-        return source
-    if hasattr(source, "settings") and hasattr(source, "parameter_draws"):
-        if "diagnostic_point" not in source.__dict__:  # made once, as a cached property would be
-            source.__dict__["diagnostic_point"] = _posterior_point(source)
-        return source.__dict__["diagnostic_point"]
+    record = record_of(source)
+    if isinstance(record, PosteriorSample):
+        record = record.point
+    if isinstance(record, Estimates | PosteriorPoint):
+        return record
     raise OutputError(
         f"a Fit or a Posterior is wanted here, got {type(source).__name__}: fit = model.fit(data), or "
         "post = model.sample(data)"
     )
 
 
-def _posterior_point(posterior: Any) -> Point:
-    from ..estimation.estimates import Components
-
-    target, data = posterior.target, posterior.data
-    design, system, variances = target.design, target.system, None
-    gamma = posterior.parameter_draws.gamma
-    if target.grouped is None:
-        sigma2 = float(container.flat(data, "sigma2").mean())
-    else:  # rows weighted by their precision have a level-1 variance of 1
-        sigma2 = 1.0
-        variances = MeanVariances(
-            posterior.model.log_sigma2.variables, container.flat(data, "alpha").mean(axis=0)
-        )
-        design = weighted_design(design, target.grouped.groups, variances.alpha)
-        system = standardise(design)
-    components = Components(container.flat(data, "tau").mean(axis=0), sigma2)
-    q = design.n_random
-    draws = container.flat(data, "u") if container.has(data, "u") else None
-    if draws is None:
-        table = posterior.effects()
-        mean, sd = (table.filter(regex=f"_{k}$").to_numpy() for k in ("mean", "sd"))
-    else:
-        mean, sd = draws.mean(axis=0), draws.std(axis=0, ddof=1)
-    return Point(
-        posterior.model, design, system, gamma.mean(axis=0), components,
-        np.cov(gamma.T).reshape(design.n_fixed, design.n_fixed), posterior.rows, gamma, draws,
-        mean.reshape(design.n_units, q), sd.reshape(design.n_units, q), variances,
-    )  # fmt: skip
-
-
 def label_of(source: Any, variable: str) -> str:
     """Give a variable's label, or its name where the data have none."""
-    labels = getattr(point_of(source).data, "labels", {})
-    return labels.get(variable.lower()) or variable
+    data = point_of(source).data
+    return variable if data is None else data.labels.get(variable.lower()) or variable
 
 
 # --- groups ---------------------------------------------------------------------------------------
@@ -181,11 +105,11 @@ def level2(source: Any, prob: float = PROB) -> xr.Dataset:
 
 
 def _effects(
-    point: Any, eb: np.ndarray, pv: np.ndarray, prob: float
+    point: Point, eb: np.ndarray, pv: np.ndarray, prob: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:
     """Give effects, their covariances and interval ends, and the kind of the interval."""
     tail = 0.5 - 0.5 * prob
-    if not isinstance(point, Point):
+    if not isinstance(point, PosteriorPoint):
         half = float(-ndtri(tail)) * np.sqrt(np.einsum("jaa->ja", pv))
         return eb, pv, eb - half, eb + half, "normal"
     if point.u_draws is None:
@@ -206,7 +130,7 @@ def level1(source: Any) -> xr.Dataset:
         return _group(source, "level1")
     point = point_of(source)
     b = eb_coefficients(point)
-    if isinstance(point, Point):
+    if isinstance(point, PosteriorPoint):
         b = point.design.level1_coefficients(point.gamma_free)
         b[:, point.design.random] += point.u_mean
     rows = row_residuals(point, b)
@@ -248,7 +172,7 @@ def level2_variables(source: Any) -> xr.Dataset:
     for name in level2_names(point):
         values = level2_values(point, name)
         if values.dtype.kind in "iufb":
-            labels = getattr(point.data, "value_labels", {}).get(name.lower(), {})
+            labels = {} if point.data is None else point.data.value_labels.get(name.lower(), {})
             attrs = {"long_name": label_of(point, name)}
             if labels:
                 attrs["value_labels"] = json.dumps({str(float(k)): str(v) for k, v in labels.items()})
@@ -296,7 +220,7 @@ def tree(source: Any, prob: float = PROB) -> xr.DataTree:
     if point.design.n_fixed:
         groups["influence"] = influence(point)
     groups["level2_variables"] = level2_variables(point)
-    return container.tree(groups, _attrs(point))
+    return joined(groups, _attrs(point))
 
 
 # --- parts ----------------------------------------------------------------------------------------
@@ -311,7 +235,7 @@ def _group(source: Any, name: str) -> xr.Dataset:
     return source[name].to_dataset()
 
 
-def _attrs(point: Any) -> dict[str, Any]:
+def _attrs(point: Point) -> dict[str, Any]:
     return {
         "engine": point.method,
         "outcome": point.model.outcome,
@@ -322,13 +246,13 @@ def _attrs(point: Any) -> dict[str, Any]:
 
 
 def _dataset(
-    point: Any, variables: dict[str, Any], attrs: dict[str, Any], row: np.ndarray | None = None
+    point: Point, variables: dict[str, Any], attrs: dict[str, Any], row: np.ndarray | None = None
 ) -> xr.Dataset:
     """Label arrays with the names of units, coefficients and fixed effects."""
     model, random = point.model, [int(r) for r in point.design.random]
     names, (titles, labels) = list(model.coefficient_names), _titles(point)
     known: dict[str, Any] = {
-        "unit": container.text_or_numbers(point.design.unit_ids),
+        "unit": text_or_numbers(point.design.unit_ids),
         "row": row,
         "coef": [names[r] for r in random],
         "coef_bis": [names[r] for r in random],
@@ -340,7 +264,7 @@ def _dataset(
         "coef_label": ("coef", [labels[r] for r in random]),
         "coefficient_label": ("coefficient", labels),
     }
-    return container.labelled(variables, known, attrs)
+    return labelled(variables, known, attrs)
 
 
 def effect_titles(model: TwoLevelModel) -> list[str]:
@@ -368,7 +292,7 @@ def kind_of_effects(engine: str) -> str:
     return "posterior mean" if engine == "posterior" else "EB"
 
 
-def _titles(point: Any) -> tuple[list[str], list[str]]:
+def _titles(point: Point) -> tuple[list[str], list[str]]:
     """Give each level-1 coefficient's name in words, "slope of ses", and its variable's label."""
     titles, labels = [], []
     for coefficient in point.model.coefficients:

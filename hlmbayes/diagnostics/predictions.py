@@ -17,8 +17,9 @@ from scipy.special import ndtri
 from ..data.columns import suggest
 from ..errors import OutputError
 from ..inference.scores import robust_white
+from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
-from .diagnostic_tree import Point, is_tree, label_of, point_of
+from .diagnostic_tree import is_tree, label_of, point_of
 
 POINTS = 41
 MANY_VALUES = 7
@@ -229,7 +230,7 @@ def predict(
     point = point_of(source)
     over = find_variable(known, x)
     by = {find_variable(known, name).name.lower(): values for name, values in (by or {}).items()}
-    if robust and isinstance(point, Point):
+    if robust and isinstance(point, PosteriorPoint):
         raise OutputError("robust=True is of a fit's standard errors; a posterior's bands are quantiles")
     held = {find_variable(known, k).name.lower(): _one(known[k.lower()], v) for k, v in (at or {}).items()}
     if over.name.lower() in by or over.name.lower() in held:
@@ -246,12 +247,12 @@ def predict(
 
 def _band(point: Any, x: np.ndarray, prob: float, robust: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     tail = 0.5 - 0.5 * prob
-    if isinstance(point, Point):
+    if isinstance(point, PosteriorPoint):
         draws = point.gamma_draws @ x.T
         low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
         return draws.mean(axis=0), low, high
     vcov = point.vcov_white
-    if robust or point.weighted_kind == "sampling":  # the model-based one is not valid with such weights
+    if robust or point.counting.pseudo:  # the model-based one is not valid with such weights
         vcov = robust_white(point)
     y, white = x @ point.gamma_free, x @ point.design.to_gamma
     half = float(-ndtri(tail)) * np.sqrt(np.maximum(np.einsum("nf,fg,ng->n", white, vcov, white), 0.0))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import Point, in_sentence, kind_of_effects, label_of, point_of
+from ..diagnostics.diagnostic_tree import in_sentence, kind_of_effects, label_of, point_of
 from ..diagnostics.predictions import Line, Values, Variable, as_used, find_variable, predict, variables_of
 from ..errors import OutputError
+from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
 from ..residuals.quantities import eb_coefficients
 from .plot_style import CYCLE, DASHES, axes, finish, legend, named, number
@@ -146,7 +147,7 @@ def level1_equations(
         raise OutputError(f"{x} is a level-2 variable, the same all over a unit: units have no line over it")
     low, high = _ranges(point, over)
     b = eb_coefficients(point)
-    if isinstance(point, Point):
+    if isinstance(point, PosteriorPoint):
         b = point.design.level1_coefficients(point.gamma_free)
         b[:, point.design.random] += point.u_mean
     ends = np.stack([_outcome(point, known, b, over, end) for end in (low, high)], axis=1)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import container
 from ..arguments import one_or_several
-from ..errors import OutputError, SamplingError
-from ..posterior.summaries import fit_scalars, interval, refuse_other_model, scalars
+from ..errors import SamplingError
+from ..estimation.estimates import Estimates
+from ..posterior import summaries
+from ..posterior.beside_fit import fit_beside, fit_of, fit_scalars
+from ..posterior.predictive import with_predictive
+from ..posterior.record import PosteriorSample, posterior_of
+from ..sampling import container
 from .plot_style import (
     BLUE,
     CYCLE,
@@ -33,23 +37,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..estimation.estimates import Estimates
-    from ..posterior.posterior import Posterior
-    from ..posterior.prior_sensitivity import Sensitivity
-
 BINS = 20
 
 
-def main_parameters(posterior: Posterior) -> tuple[str, ...]:
+def main_parameters(posterior: PosteriorSample) -> tuple[str, ...]:
     """Name what is worth a panel: gammas, standard deviations, correlations, sigma."""
-    return tuple(n for n in scalars(posterior) if not n.startswith("tau[") and n != "sigma2")
-
-
-def _refuse_no_posterior(source: Any) -> None:
-    if not hasattr(source, "parameter_draws"):
-        raise OutputError(
-            f"a Posterior is wanted here, got {type(source).__name__}: post = model.sample(data)"
-        )
+    return tuple(n for n in posterior.scalars if not n.startswith("tau[") and n != "sigma2")
 
 
 def _grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[Axes]]:
@@ -67,14 +60,14 @@ def _grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[
     return figure, list(panels.flat[:count])
 
 
-def ranks(posterior: Posterior, parameters: Sequence[str] = ()) -> Figure:
+def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
     """Draw the ranks of each chain's draws among all draws: bars of equal height where chains agree."""
-    _refuse_no_posterior(posterior)
+    posterior = posterior_of(source)
     names = one_or_several(parameters) or main_parameters(posterior)
     figure, panels = _grid(len(names))
     highest = 2.0
     for ax, name in zip(panels, names, strict=True):
-        values = posterior[name]
+        values = posterior.scalar(name)
         rank = np.argsort(np.argsort(values.ravel())).reshape(values.shape)
         edges = np.linspace(0, values.size, BINS + 1)
         for chain in range(len(values)):
@@ -93,11 +86,10 @@ def ranks(posterior: Posterior, parameters: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def tau_pair(posterior: Posterior, fit: Estimates | None = None) -> Figure:
+def tau_pair(source: Any, fit: Any = None) -> Figure:
     """Draw standard deviations and correlation of the first two random coefficients against each other."""
-    _refuse_no_posterior(posterior)
-    if fit is not None:
-        refuse_other_model(posterior, fit)
+    posterior = posterior_of(source)
+    fit = None if fit is None else fit_beside(posterior, fit)
     names = posterior.model.random
     if len(names) < 2:
         raise SamplingError("a pair plot of tau needs two random coefficients, and the model has fewer")
@@ -105,9 +97,8 @@ def tau_pair(posterior: Posterior, fit: Estimates | None = None) -> Figure:
     pairs = [(first, second), (second, f"corr[{names[1]},{names[0]}]")]
     figure, panels = _grid(2, height=3.6, wide=2)
     for ax, (x, y) in zip(panels, pairs, strict=True):
-        ax.plot(
-            posterior[x].ravel(), posterior[y].ravel(), ".", color=BLUE, markersize=3, alpha=0.25, mew=0,
-        )  # fmt: skip
+        drawn = posterior.scalar(x).ravel(), posterior.scalar(y).ravel()
+        ax.plot(*drawn, ".", color=BLUE, markersize=3, alpha=0.25, mew=0)
         ax.set(xlabel=x, ylabel=y)
         ax.set_xlim(left=0)
         if fit is not None:
@@ -136,16 +127,15 @@ def _fitted_sd(fit: Estimates) -> dict[str, float]:
     return known
 
 
-def gamma_forest(posterior: Posterior, fit: Estimates | None = None, ax: Axes | None = None) -> Axes:
+def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     """Draw posterior medians and 50 and 95 per cent intervals of the fixed effects, a fit's beside them."""
-    _refuse_no_posterior(posterior)
-    if fit is not None:
-        refuse_other_model(posterior, fit)
+    posterior = posterior_of(source)
+    fit = None if fit is None else fit_beside(posterior, fit)
     names = posterior.model.gamma_names
     ax = axes(ax, (SIZE[0], 1.6 + 0.55 * len(names)))
     place = np.arange(len(names))[::-1].astype(float)
     for at, name in zip(place, names, strict=True):
-        draws = posterior[name]
+        draws = posterior.scalar(name)
         _bars(
             ax,
             draws,
@@ -169,18 +159,20 @@ def gamma_forest(posterior: Posterior, fit: Estimates | None = None, ax: Axes | 
 def _bars(ax: Axes, draws: np.ndarray, at: float, color: str, label: str | None = None) -> None:
     """Draw a median with its 50 and 95 per cent intervals."""
     for prob, width in ((0.95, 1.4), (0.5, 4.0)):
-        ax.plot(interval(draws, prob, "eti"), [at, at], color=color, linewidth=width, solid_capstyle="butt")
+        ax.plot(
+            summaries.interval(draws, prob), [at, at], color=color, linewidth=width, solid_capstyle="butt"
+        )
     ax.plot(np.median(draws), at, "o", color=color, markersize=6, label=label)
 
 
-def predictive_by_unit(posterior: Posterior, ax: Axes | None = None) -> Axes:
+def predictive_by_unit(source: Any, ax: Axes | None = None) -> Axes:
     """Draw each unit's observed mean over what the posterior predicts, units in order of prediction."""
-    _refuse_no_posterior(posterior)
-    if not container.has(posterior.data, "unit_mean", "posterior_predictive"):
-        posterior = posterior.with_predictive()
+    posterior = posterior_of(source)
+    if not container.has(posterior.tree, "unit_mean", "posterior_predictive"):
+        posterior = with_predictive(posterior, None, 100)
     ax = axes(ax)
-    new = container.flat(posterior.data, "unit_mean", "posterior_predictive")
-    seen = np.asarray(posterior.data["observed_data"]["unit_mean"].values)
+    new = container.flat(posterior.tree, "unit_mean", "posterior_predictive")
+    seen = np.asarray(posterior.tree["observed_data"]["unit_mean"].values)
     middle = np.median(new, axis=0)
     order = np.argsort(middle)
     low, high = np.quantile(new[:, order], [0.025, 0.975], axis=0)
@@ -200,14 +192,15 @@ def predictive_by_unit(posterior: Posterior, ax: Axes | None = None) -> Axes:
     return finish(ax, title, "Units, in order of prediction", outcome, counts="x")
 
 
-def effects(posterior: Posterior, name: str | None = None, ax: Axes | None = None) -> Axes:
+def effects(source: Any, name: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw posterior mean and about 95 per cent of every unit's random effect, in order (a caterpillar)."""
+    posterior = posterior_of(source)
     names = posterior.model.random
     name = names[0] if name is None else name.lower()
     if name not in names:
         raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(names) or 'none'}")
     effect = f"u{name[1:]}"
-    table = posterior.effects().sort_values(f"{effect}_mean")
+    table = summaries.effects(posterior).sort_values(f"{effect}_mean")
     mean, sd = table[f"{effect}_mean"].to_numpy(), table[f"{effect}_sd"].to_numpy()
     ax = axes(ax)
     place = np.arange(len(mean))
@@ -229,21 +222,24 @@ def effects(posterior: Posterior, name: str | None = None, ax: Axes | None = Non
 
 
 def sensitivity_forest(
-    result: Sensitivity, parameters: Sequence[str] = (), fit: Any = None, path: str | Path | None = None
+    posteriors: Mapping[str, PosteriorSample],
+    parameters: Sequence[str] = (),
+    fit: Any = None,
+    path: str | Path | None = None,
 ) -> Figure:
     """Draw one panel a parameter, one row a prior; lines at the estimates of one or more fits."""
-    first = result.first
+    first = next(iter(posteriors.values()))
     names = one_or_several(parameters) or tuple(f"sd[{n}]" for n in first.model.random) or ("sigma",)
-    priors = list(result.posteriors)
+    priors = list(posteriors)
     labels = ["\n".join(textwrap.wrap(prior, 18)) for prior in priors]
     lines = max(label.count("\n") + 1 for label in labels)
-    fits = [] if fit is None else list(fit) if isinstance(fit, list | tuple) else [fit]
+    fits = [] if fit is None else [fit_of(f) for f in (fit if isinstance(fit, list | tuple) else [fit])]
     height = 0.55 + 0.2 * len(fits) + (0.2 + 0.13 * lines) * len(priors)
     figure, panels = _grid(len(names), height=height, wide=1 if len(names) < 3 else 2)
     place = np.arange(len(priors))[::-1].astype(float)
     for ax, name in zip(panels, names, strict=True):
         for at, prior in zip(place, priors, strict=True):
-            _bars(ax, result.posteriors[prior][name], at, BLUE)
+            _bars(ax, posteriors[prior].scalar(name), at, BLUE)
         title = [name]
         for k, one in enumerate(fits):
             value = {**_fitted_sd(one), **{n: v for n, (v, _) in fit_scalars(one).items()}}.get(name)
@@ -261,12 +257,13 @@ def sensitivity_forest(
     return figure
 
 
-def figures(posterior: Posterior, fit: Estimates | None = None) -> dict[str, Figure]:
+def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
     """Draw all figures that suit the model, by name."""
+    posterior = posterior_of(source)
     drawn: dict[str, Any] = {"ranks": ranks(posterior), "gamma": gamma_forest(posterior, fit).figure}
     if len(posterior.model.random) > 1:
         drawn["tau"] = tau_pair(posterior, fit)
-    if container.has(posterior.data, "b"):
+    if container.has(posterior.tree, "b"):
         drawn["predictive"] = predictive_by_unit(posterior).figure
     for name in posterior.model.random:
         drawn[f"effects_u{name[1:]}"] = effects(posterior, name).figure

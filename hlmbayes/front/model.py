@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..estimation.estimate import fit
-from ..priors.priors import Priors
 from .fit import Fit
-from .posterior import Posterior, build, sample
-
-if TYPE_CHECKING:
-    import pymc as pm
+from .posterior import build, sample
 
 
 class Model(TwoLevelModel):
@@ -93,52 +89,5 @@ class Model(TwoLevelModel):
         )  # fmt: skip
         return Fit(found)
 
-    def pymc(self, data: Any, priors: Priors | None = None, *, marginal: bool = True) -> pm.Model:
-        """The model as a PyMC model; see `hlmbayes.sampling.pymc_model.build`.
-
-        Parameters
-        ----------
-        data : TwoLevelData or Moments
-        priors : Priors, optional
-        marginal : bool
-            True: random effects integrated out, the data enter as moments. False: the textbook model on rows.
-        """
-        model: pm.Model = build(self, data, priors, marginal=marginal)
-        return model
-
-    def sample(
-        self,
-        data: Any,
-        *,
-        priors: Priors | None = None,
-        seed: int | None = None,
-        sampler: Literal["direct", "nuts"] | None = None,
-        draws: int = 1000,
-        chains: int = 4,
-        tune: int = 1000,
-        marginal: bool = True,
-        keep_effects: bool | None = None,
-        progressbar: bool = False,
-    ) -> Posterior:
-        """Draw from the posterior distribution.
-
-        Parameters
-        ----------
-        data : TwoLevelData or Moments
-        priors : Priors, optional
-            Weakly informative defaults where left out.
-        seed : int, optional
-            Same seed, same draws.
-        sampler : "direct" or "nuts", optional
-        draws, chains, tune : int
-        marginal : bool
-            False samples the textbook model on rows.
-        keep_effects : bool, optional
-            Keep every draw of u and b; by default while they take less than 512 MB.
-        progressbar : bool
-            Of NUTS.
-        """
-        return sample(
-            self, data, priors=priors, seed=seed, sampler=sampler, draws=draws, chains=chains, tune=tune,
-            marginal=marginal, keep_effects=keep_effects, progressbar=progressbar,
-        )  # fmt: skip
+    pymc = build
+    sample = sample

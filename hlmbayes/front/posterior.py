@@ -1,1 +1,318 @@
-"""Stub until merged."""
+"""`Posterior`, what users ask of the draws from a posterior, and the doors that lead to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..arguments import seed_or_new
+from ..diagnostics.checks import Checks, check
+from ..equations.model import TwoLevelModel
+from ..errors import SamplingError
+from ..faces import Face, record_of, shown
+from ..figures.posterior_plots import sensitivity_forest
+from ..posterior import beside_fit, derived, draw, predictive, prior_sensitivity, summaries
+from ..posterior.convergence import Convergence
+from ..posterior.record import PosteriorSample, posterior_of
+from ..priors.priors import Priors
+from ..report.posterior_report import fragment
+from ..sampling import container, evidence
+from ..sampling.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+    import xarray as xr
+
+    from ..data.two_level import TwoLevelData
+
+
+class Posterior(Face):
+    """Draws from the posterior of a model: `Model.sample` gives one, `load_posterior` reads one.
+
+    ``post["g01"]`` are the draws of one parameter by its name in `summary`, (chain, draw).
+    """
+
+    __slots__ = ()
+    _record: PosteriorSample
+
+    # --- what it is ---
+
+    tree: xr.DataTree = shown("tree", "An ArviZ DataTree; its layout is in `hlmbayes.sampling.container`.")
+    data: TwoLevelData | None = shown("data", "The rows it came from; None where it came from moments.")
+    model: TwoLevelModel = shown("model", "The model.")
+    priors: Priors = shown("priors", "The priors as they were asked for.")
+    settings: Settings = shown("settings", "Sampler, seed, draws, chains, ...")
+    sampler: dict[str, Any] = shown("sampler", "What the sampler says of itself: its name, k-hat, seconds.")
+    convergence: Convergence = shown("convergence", "Whether the draws can be used, in words and figures.")
+
+    def draws(self, name: str) -> np.ndarray:
+        """Give the draws of "gamma", "sigma", "tau", "sd", "tau_corr", "u" or "b", (chain, draw, ...)."""
+        return self._record.values(name)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._record.scalar(name)
+
+    # --- tables ---
+
+    def summary(self, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti") -> pd.DataFrame:
+        """Tabulate the parameters: mean, median, sd, interval, R-hat, effective draws, error of the mean.
+
+        Parameters
+        ----------
+        prob : float
+            Probability of the interval.
+        kind : "eti" or "hdi"
+            Equal-tailed, which is the same whatever the scale, or highest-density.
+        """
+        return summaries.summary(self._record, prob, kind)
+
+    def effects(self) -> pd.DataFrame:
+        """Tabulate the posterior mean and sd of every unit's random effects; index = unit ids."""
+        return summaries.effects(self._record)
+
+    # --- what follows from the parameters ---
+
+    def compare(self, fit: Any, prob: float = 0.95) -> beside_fit.BesideFit:
+        """Put a fit beside the posterior: estimate, se, mean, median, sd, interval, shift, overlap."""
+        return beside_fit.compare(self._record, fit, prob)
+
+    def icc(self, *, prob: float = 0.95) -> derived.DrawnCorrelation:
+        """Give the (conditional) intraclass correlation tau_00 / (tau_00 + sigma2)."""
+        return derived.icc(self._record, prob)
+
+    def plausible_range(
+        self, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
+    ) -> derived.DrawnRange:
+        """Give the range that holds a share ``prob`` of the units' values of a level-1 coefficient.
+
+        The same range as `Fit.plausible_range`: at level-2 predictors of zero, or ``at`` given values.
+        """
+        return derived.plausible_range(self._record, coefficient, prob, at)
+
+    def variance_explained(self, base: Posterior, *, prob: float = 0.95) -> derived.DrawnExplained:
+        """Give the proportion of each variance of the model of ``base`` that this one explains."""
+        return derived.variance_explained(self._record, base, prob)
+
+    # --- checks ---
+
+    def check(self) -> Checks:
+        """Check normality, homogeneity, outliers and influence; each with a verdict in plain words."""
+        return check(self._record)
+
+    def variance_is_zero(self, name: str) -> pd.Series:
+        """Weigh the model against the one in which coefficient ``name`` ("b1" or "u1") does not vary."""
+        return evidence.variance_is_zero(self._record, name)
+
+    def loo(self, by: Literal["unit", "row"] = "unit") -> Any:
+        """Cross-validate by leaving out units (u_j integrated out) or rows; an ArviZ ELPDData."""
+        return predictive.loo(self._record, by)
+
+    def with_log_likelihood(self, by: Literal["unit", "row"] = "unit") -> Posterior:
+        """Give the posterior with its group log_likelihood, by unit (u_j integrated out) or by row."""
+        return Posterior(predictive.with_log_likelihood(self._record, by))
+
+    def with_predictive(self, seed: int | None = None, draws: int = 100) -> Posterior:
+        """Give the posterior with its group posterior_predictive, from ``draws`` draws of each chain."""
+        return Posterior(predictive.with_predictive(self._record, seed, draws))
+
+    # --- files ---
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to a netCDF file (or zarr, where the name ends so); `load_posterior` reads it."""
+        return container.write(self.tree, path)
+
+    def rerun(self, **changes: Any) -> Posterior:
+        """Draw again from the moments the posterior carries: the same draws, or with changed settings.
+
+        Parameters
+        ----------
+        **changes
+            ``priors``, ``seed`` (None: another one), ``sampler``, ``draws``, ``chains``, ``tune``,
+            ``keep_effects``.
+        """
+        return Posterior(draw.rerun(self._record, **changes))
+
+    def _repr_html_(self) -> str:
+        return fragment(self._record)
+
+    def __repr__(self) -> str:
+        design = self._record.target.design
+        table = self.summary().to_string(float_format="{:.4g}".format)
+        return (
+            f"Posterior of {self.model.outcome}: {self.settings.chains} chains of {self.settings.draws} "
+            f"draws, sampler {self.sampler['sampler']!r}, seed {self.settings.seed}; {design.n_rows} rows in "
+            f"{design.n_units} units\n{table}\n{self.convergence}"
+        )
+
+
+class Sensitivity(Face):
+    """Posteriors of one model under several priors, by the name given to each; see `sensitivity`."""
+
+    __slots__ = ()
+    _record: Mapping[str, PosteriorSample]
+
+    @property
+    def posteriors(self) -> dict[str, Posterior]:
+        """The posteriors by the names of their priors."""
+        return {name: Posterior(record) for name, record in self._record.items()}
+
+    @property
+    def first(self) -> Posterior:
+        """The posterior under the prior named first, with which the others are compared."""
+        return next(iter(self.posteriors.values()))
+
+    def frame(self, parameters: str | Sequence[str] = (), prob: float = 0.95) -> pd.DataFrame:
+        """Tabulate mean, median, sd and interval of each parameter under each prior.
+
+        Parameters
+        ----------
+        parameters : str or tuple of str
+            Names as in `Posterior.summary`; all of them by default.
+        prob : float
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        DataFrame
+            Index (parameter, prior). ``shift``: the median's distance from that under the first
+            prior, in its posterior sds.
+        """
+        return prior_sensitivity.under_priors(self._record, parameters, prob)
+
+    def plot(self, parameters: Sequence[str] = (), fit: Any = None, path: str | Path | None = None) -> Any:
+        """Draw a forest: one row a prior in each parameter's panel, a line at the fit's estimate.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        return sensitivity_forest(self._record, parameters, fit, path)
+
+    def __repr__(self) -> str:
+        table = self.frame().to_string(float_format="{:.4g}".format)
+        return f"Sensitivity to {len(self._record)} priors\n{table}"
+
+
+def sample(
+    model: TwoLevelModel,
+    data: Any,
+    *,
+    priors: Priors | None = None,
+    seed: int | None = None,
+    sampler: Literal["direct", "nuts"] | None = None,
+    draws: int = 1000,
+    chains: int = 4,
+    tune: int = 1000,
+    marginal: bool = True,
+    keep_effects: bool | None = None,
+    progressbar: bool = False,
+) -> Posterior:
+    """Draw from the posterior distribution of a model.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data : TwoLevelData or Moments
+    priors : Priors, optional
+        Weakly informative defaults where left out; `Priors.describe` says them in words.
+    seed : int, optional
+        Same seed, same draws.
+    sampler : "direct" or "nuts", optional
+        Independent draws by importance sampling (the default up to four random coefficients, where it
+        passes its own check), or the No-U-Turn sampler.
+    draws, chains, tune : int
+        Draws a chain, chains, and (nuts) steps to adapt that are thrown away.
+    marginal : bool
+        False: the textbook model with every u_j a parameter, on the rows, sampled by PyMC. Slow; for
+        checks and for models extended by hand (`Model.pymc`).
+    keep_effects : bool, optional
+        Keep every draw of u and b. By default while they take less than 512 MB; otherwise their mean
+        and sd are kept (`Posterior.effects`).
+    progressbar : bool
+        Of NUTS.
+
+    Raises
+    ------
+    HLMError
+        What `Model.fit` would refuse, priors that do not fit the model, settings that cannot be meant.
+
+    Warns
+    -----
+    HLMWarning
+        The draws should not be used, the direct sampler gave way to NUTS, or a predictor is centred so that
+        the priors say much about its slope's variance.
+    """
+    seed = seed_or_new(seed, SamplingError)
+    settings = Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar)
+    return Posterior(draw.draw_posterior(model, record_of(data), priors, settings, marginal=marginal))
+
+
+def build(
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True
+) -> pm.Model:
+    """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data : TwoLevelData or Moments
+    priors : Priors, optional
+    marginal : bool
+        True: random effects integrated out, the data enter as moments. False: the textbook model on rows.
+    """
+    from ..sampling.pymc_model import build as build_pymc
+
+    return build_pymc(model, record_of(data), priors, marginal=marginal)
+
+
+def load_posterior(path: str | Path) -> Posterior:
+    """Read a posterior that `Posterior.save` wrote."""
+    return Posterior(draw.read(path))
+
+
+def prior_predictive(
+    model: TwoLevelModel,
+    data: Any,
+    priors: Priors | None = None,
+    *,
+    draws: int = 500,
+    seed: int | None = None,
+) -> xr.DataTree:
+    """Draw parameters and the units' means from the prior; see `predictive.prior_predictive`."""
+    return predictive.prior_predictive(model, record_of(data), priors, draws=draws, seed=seed)
+
+
+def power_scale(posterior: Posterior) -> pd.DataFrame:
+    """Say how fast each parameter moves with the prior's weight; see `prior_sensitivity.power_scale`."""
+    return prior_sensitivity.power_scale(posterior_of(posterior))
+
+
+def sensitivity(model: TwoLevelModel, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
+    """Draw from the posterior under each of several priors.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data : TwoLevelData or Moments
+    priors : mapping of name to Priors
+        The first is the one the others are compared with.
+    **options
+        As for `Model.sample`: seed, draws, chains, sampler. All have the same seed.
+
+    Raises
+    ------
+    SamplingError
+        No priors, or what `Model.sample` raises.
+    """
+    if not isinstance(priors, Mapping) or not priors:
+        raise SamplingError(
+            f'sensitivity wants {{"a name": Priors(...), "another": Priors(...)}}, got {priors!r}'
+        )
+    # the same seed for all: they differ by their priors
+    seed = seed_or_new(options.pop("seed", None), SamplingError)
+    drawn = {name: sample(model, data, priors=p, seed=seed, **options) for name, p in priors.items()}
+    return Sensitivity({name: record_of(posterior) for name, posterior in drawn.items()})

@@ -10,6 +10,7 @@ from scipy.special import chdtrc
 
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..estimation.point import Point
 from ..labels import Sentence
 from ..laws.law import Need
 from ..words import p_text
@@ -104,7 +105,7 @@ def compare_variances(rss: np.ndarray, f: np.ndarray) -> Compared:
     return Compared(d, float(np.sum(f * (np.log(rss.sum() / f.sum()) - log_s2)) / correction))
 
 
-def unit_residuals(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:
+def unit_residuals(fit: Point) -> tuple[np.ndarray, np.ndarray]:
     """Give every unit's residual sum of squares about its own regression on Z, and n_j - q; both (J,).
 
     The part of the fixed effects whose level-1 variable is not random is taken out of y first. Rows are

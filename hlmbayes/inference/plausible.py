@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
@@ -15,6 +16,9 @@ from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..labels import Sentence
 from ..likelihood.design import Design
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,6 +48,12 @@ class PlausibleRange(Sentence):
     at: Mapping[str, float]
     formula: str
     notes: tuple[str, ...] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate the range's two ends and its middle."""
+        import pandas as pd
+
+        return pd.DataFrame({"estimate": [self.low, self.center, self.high]}, index=["low", "middle", "high"])
 
     def __str__(self) -> str:
         where = ", ".join(f"{name} = {value:g}" for name, value in self.at.items())

@@ -7,6 +7,7 @@ import numpy as np
 from ..equations.parts import Predictor
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..estimation.point import Point
 from ..laws.law import Need
 from ..likelihood.design import Design
 from .least_squares import unweighted_design
@@ -104,7 +105,7 @@ def _fixed_columns(fit: Estimates) -> frozenset[frozenset[Term]]:
     return frozenset(frozenset(group) for group in groups.values())
 
 
-def random_keys(fit: Estimates) -> list[Key]:
+def random_keys(fit: Point) -> list[Key]:
     """Name every random coefficient by its level-1 predictor and centring."""
     return [predictor_key(fit.model.coefficients[r].predictor) for r in fit.design.random]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..estimation.estimates import Estimates
+from ..estimation.point import Point
 from ..likelihood.system import to_standard
 
 ROUNDING = 1e-8  # of a robust standard error, relative to the model-based one
 
 
-def unit_scores(fit: Estimates, gamma_of_u: np.ndarray | None = None) -> np.ndarray:
+def unit_scores(fit: Point, gamma_of_u: np.ndarray | None = None) -> np.ndarray:
     """Give X_j'(y_j - X_j gamma - Z_j u*_j) / s2, shape (J, F), X in orthonormal columns (`Design.to_gamma`).
 
     That is X_j'V_j^-1(y_j - X_j gamma) where u* was taken from the same gamma; ``gamma_of_u`` (F,) is the
@@ -24,7 +25,7 @@ def unit_scores(fit: Estimates, gamma_of_u: np.ndarray | None = None) -> np.ndar
     return np.einsum("jpf,jp->jf", design.standard_x(), left / fit.entering.sigma2)
 
 
-def standard_u(fit: Estimates, products: np.ndarray) -> np.ndarray:
+def standard_u(fit: Point, products: np.ndarray) -> np.ndarray:
     """Give u*_j = tau Z'V^-1(y_j - X_j gamma) in the columns Z*, (J, q), at the values that enter.
 
     ``products``, (J, p), are D*_j'(y_j - X_j gamma): see `Design.standard_residual`.
@@ -33,7 +34,7 @@ def standard_u(fit: Estimates, products: np.ndarray) -> np.ndarray:
     return np.einsum("jab,jb->ja", fit.design.shrinkage(theta), products[:, : fit.design.n_random])
 
 
-def residuals_u(fit: Estimates, products: np.ndarray) -> np.ndarray:
+def residuals_u(fit: Point, products: np.ndarray) -> np.ndarray:
     """Give u*_j, (J, q), of the columns of Z as the model has them."""
     return standard_u(fit, products) @ fit.design.z_basis.T
 

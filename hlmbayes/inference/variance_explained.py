@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
@@ -20,6 +21,9 @@ from ..laws.law import Need
 from .component_errors import components_covariance
 from .profile import ratio_limits
 from .same_data import Key, predictor_key, random_keys, refuse_different_data
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,6 +51,12 @@ class IntraclassCorrelation(Sentence):
     formula: str
     notes: tuple[str, ...] = ()
 
+    def frame(self) -> pd.DataFrame:
+        """Tabulate the estimate and its interval."""
+        import pandas as pd
+
+        return pd.DataFrame({"estimate": self.icc, "low": self.low, "high": self.high}, index=["icc"])
+
     def __str__(self) -> str:
         name = "Conditional intraclass correlation" if self.conditional else "Intraclass correlation"
         text = f"{name} {self.icc:.4f}, {100 * self.prob:g} % interval {self.low:.4f} to {self.high:.4f}"
@@ -72,6 +82,13 @@ class VarianceExplained(Sentence):
     level2: Mapping[str, float]
     formula: str
     notes: tuple[str, ...] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate the proportions; index = sigma2 and the random coefficients."""
+        import pandas as pd
+
+        found = {"sigma2": self.level1, **self.level2}
+        return pd.DataFrame.from_dict(found, orient="index", columns=["estimate"])
 
     def __str__(self) -> str:
         lines = [f"Level-1 variance explained: {self.level1:.4f}"]

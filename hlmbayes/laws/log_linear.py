@@ -38,12 +38,39 @@ class LogLinear(Law):
 
 
 @dataclass(frozen=True, eq=False)
-class EstimatedLogLinear(LogLinear):
-    """The same with its estimates; the fit's design is of rows divided by their sigma.
+class LogLinearAt(LogLinear):
+    """The same at values of the alphas (K,); the design is of rows divided by their sigma."""
+
+    weighs_rows = True
+    alpha: np.ndarray = field(kw_only=True)
+
+    @property
+    def held(self) -> float | None:
+        """1: rows are divided by their sigma."""
+        return 1.0
+
+    def plain(self, design: Design) -> Design:
+        """Give the design of the rows as they are."""
+        return build_design(design.model, design.moments)
+
+    def of_own_regressions(self, design: Design) -> Design:
+        """Give the design of the rows as they are: a unit's own regression knows no alpha."""
+        return self.plain(design)
+
+    def row_sigma(
+        self, design: Design, data: TwoLevelData, row: np.ndarray, unit: np.ndarray, sigma2: float
+    ) -> np.ndarray:
+        """Give exp(c'alpha / 2), (N,)."""
+        return np.asarray(np.exp(0.5 * rows_covariates(design, data, row, unit, self.variables) @ self.alpha))
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatedLogLinear(LogLinearAt):
+    """The same at its estimates.
 
     Attributes
     ----------
-    alpha, se : ndarray, shape (K,)
+    se : ndarray, shape (K,)
     vcov : ndarray, shape (K, K)
     se_tau : ndarray, shape (q, q)
     homogeneous_deviance : float
@@ -53,19 +80,12 @@ class EstimatedLogLinear(LogLinear):
         Updates of alpha.
     """
 
-    weighs_rows = True
-    alpha: np.ndarray = field(kw_only=True)
     se: np.ndarray = field(kw_only=True)
     vcov: np.ndarray = field(kw_only=True)
     se_tau: np.ndarray = field(kw_only=True)
     homogeneous_deviance: float = field(kw_only=True)
     homogeneous_parameters: int = field(kw_only=True)
     macro_iterations: int = field(kw_only=True)
-
-    @property
-    def held(self) -> float | None:
-        """1: rows are divided by their sigma."""
-        return 1.0
 
     @property
     def alphas(self) -> tuple[Alpha, ...]:
@@ -82,17 +102,3 @@ class EstimatedLogLinear(LogLinear):
     def p_value(self) -> np.ndarray:
         """Two-sided, from the normal distribution, (K,)."""
         return np.asarray(2.0 * ndtr(-np.abs(self.z_ratio)))
-
-    def plain(self, design: Design) -> Design:
-        """Give the design of the rows as they are."""
-        return build_design(design.model, design.moments)
-
-    def of_own_regressions(self, design: Design) -> Design:
-        """Give the design of the rows as they are: a unit's own regression knows no alpha."""
-        return self.plain(design)
-
-    def row_sigma(
-        self, design: Design, data: TwoLevelData, row: np.ndarray, unit: np.ndarray, sigma2: float
-    ) -> np.ndarray:
-        """Give exp(c'alpha / 2), (N,)."""
-        return np.asarray(np.exp(0.5 * rows_covariates(design, data, row, unit, self.variables) @ self.alpha))

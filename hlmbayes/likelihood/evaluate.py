@@ -20,6 +20,7 @@ however many, are algebra on those sums. Nothing is looped over units: see `plan
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
@@ -179,14 +180,11 @@ def times_factor(root: np.ndarray, factor: np.ndarray) -> np.ndarray:
     if root.ndim > 3:
         return np.einsum("rabj,bac->rcbj", root[:, :q], factor)
     columns = factor.T if factor.ndim == 2 else factor.transpose(2, 0, 1)
-    g = np.matmul(columns.reshape(-1, q), root[:, :q])
-    return g.reshape(q, *columns.shape[:-1], -1)
+    return np.matmul(columns.reshape(-1, q), root[:, :q]).reshape(q, *columns.shape[:-1], -1)
 
 
 def shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Write W = K^-1 [C' B T] with K K' = I + C'Theta C, and give log|V|.
-
-    Two columns are done by hand: |K K'| = 1 + |C'L|^2 + det(C'L)^2, a sum of squares.
 
     Parameters
     ----------
@@ -204,28 +202,58 @@ def shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
     q = len(root)
     if q == 0:
         return np.zeros(w.shape[2:])
+    if q == 2:
+        return _shrink_two(root, factor, w)
     g = times_factor(root, factor)  # [row, column of L]
     if root.ndim < w.ndim:
         root = root[:, :, None]
     if q == 1:
-        square = 1.0 + g[0, 0] ** 2
-        np.divide(root, np.sqrt(square), out=w)
+        square = g[0, 0]
+        square *= square
+        square += 1.0
+        np.multiply(root, 1.0 / np.sqrt(square), out=w)
         return np.log(square)
-    if q == 2:
-        (a, b), (c, d) = g
-        first = 1.0 + (a * a + b * b)
-        det = first + (c * c + d * d) + (a * d - b * c) ** 2
-        np.divide(root[0], np.sqrt(first), out=w[0])
-        np.multiply(root[0], (a * c + b * d) / first, out=w[1])
-        np.subtract(root[1], w[1], out=w[1])
-        w[1] *= np.sqrt(first / det)
-        return np.log(det)
-    k = np.einsum("ac...,bc...->ab...", g, g)
-    for c in range(q):
-        k[c, c] += 1.0
-    k = cholesky_planes(k)
+    k = one_and_square(g)
     w[...] = solve_planes(k, root)
     return 2.0 * np.log(np.prod([k[c, c] for c in range(q)], axis=0))
+
+
+def one_and_square(g: np.ndarray) -> np.ndarray:
+    """Give K, lower triangular, with K K' = I + G G', G (q, q, ..., J)."""
+    q = len(g)
+    flat = g.reshape(q, q, -1)
+    k = np.einsum("acj,bcj->abj", flat, flat)
+    for c in range(q):
+        k[c, c] += 1.0
+    return cholesky_planes(k).reshape(g.shape)
+
+
+def _shrink_two(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Do it for two columns: |K K'| = 1 + |C'L|^2 + |C|^2 |L|^2, a sum of squares."""
+    g, f = times_factor(root, factor), factor.T
+    det = root[0, 0] * root[1, 1] - root[0, 1] * root[1, 0]
+    det = (f[0, 0] * f[1, 1] - f[0, 1] * f[1, 0])[..., None] * det
+    det *= det
+    (a, b), (c, d) = g
+    turn = a * c
+    turn += b * d
+    g *= g
+    a += b
+    a += 1.0  # the first row's square
+    c += d
+    det += c
+    det += a
+    turn /= a
+    np.divide(1.0, np.sqrt(a), out=b)
+    a /= det
+    np.sqrt(a, out=a)
+    turn *= a
+    if root.ndim < w.ndim:
+        root = root[:, :, None]
+    np.multiply(root[0], b, out=w[0])
+    np.multiply(root[0], turn, out=w[1])
+    np.subtract(root[1] * a, w[1], out=w[1])
+    return np.log(det)
 
 
 def squares(w: np.ndarray, rest: np.ndarray, e: np.ndarray) -> np.ndarray:
@@ -233,24 +261,23 @@ def squares(w: np.ndarray, rest: np.ndarray, e: np.ndarray) -> np.ndarray:
 
     They are products of W and, of columns that are not in Z, what Z leaves of them.
     """
-    q, p = len(w), w.shape[1] - 1
-    z, others, at = w[:, :q], w[:, q:], 0
-    r = np.empty((p, *w.shape[2:]))
+    q, p, J = len(w), w.shape[1] - 1, prod(w.shape[2:])
+    flat, planes, r = w.reshape(q, p + 1, J), e.reshape(len(e), J), np.empty((p, *w.shape[2:]))
+    z, others, v, at = flat[:, :q], flat[:, q:], r.reshape(p, J), 0
     for a in range(q):
-        np.einsum("c...,cb...->b...", z[:, a], z[:, : a + 1], out=e[at : at + a + 1])
+        np.einsum("cj,cbj->bj", z[:, a], z[:, : a + 1], out=planes[at : at + a + 1])
         at += a + 1
-    for a in range(q):
-        mixed = np.einsum("c...,cb...->b...", z[:, a], others)
-        e[at : at + p - q], r[a] = mixed[:-1], mixed[-1]
-        at += p - q
+    mixed = np.einsum("caj,cbj->abj", z, others)
+    planes[at : at + q * (p - q)], v[:q] = mixed[:, :-1].reshape(-1, J), mixed[:, -1]
+    at += q * (p - q)
     if p > q:
-        if rest.ndim < w.ndim:
-            rest = rest[:, :, None]
+        rest = rest if rest.ndim == w.ndim else rest[:, :, None]
         for a in range(p - q):
-            np.einsum("c...,cb...->b...", others[:, a], others[:, : a + 1], out=e[at : at + a + 1])
+            np.einsum("cj,cbj->bj", others[:, a], others[:, : a + 1], out=planes[at : at + a + 1])
             e[at : at + a + 1] += rest[a, : a + 1]
             at += a + 1
-        r[q:] = rest[:, -1] + np.einsum("cm...,c...->m...", others[:, :-1], others[:, -1])
+        np.einsum("cmj,cj->mj", others[:, :-1], others[:, -1], out=v[q:])
+        r[q:] += rest[:, -1]
     return r
 
 

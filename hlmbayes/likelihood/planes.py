@@ -108,14 +108,14 @@ def layout(q: int, p: int, u: int) -> Layout:
 
 
 def cholesky_planes(r: np.ndarray) -> np.ndarray:
-    """Factor symmetric positive definite R, (q, q, ...), as C C': plane by plane; only the lower triangle."""
+    """Factor symmetric positive definite R, (q, q, J), as C C': plane by plane; only the lower triangle."""
     q = r.shape[0]
     c = np.zeros_like(r)
     for j in range(q):
-        pivot = r[j, j] - np.einsum("k...,k...->...", c[j, :j], c[j, :j]) if j else r[j, j]
+        pivot = r[j, j] - np.einsum("kj,kj->j", c[j, :j], c[j, :j]) if j else r[j, j]
         c[j, j] = np.sqrt(pivot)
         for i in range(j + 1, q):
-            entry = r[i, j] - np.einsum("k...,k...->...", c[i, :j], c[j, :j]) if j else r[i, j]
+            entry = r[i, j] - np.einsum("kj,kj->j", c[i, :j], c[j, :j]) if j else r[i, j]
             c[i, j] = entry / c[j, j]
     return c
 

@@ -6,6 +6,7 @@ square, so that neither tolerances nor rounding depend on the units of the data.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,19 @@ class System:
             self, products=products, root=root, loading=loading, white=white.reshape(self.white.shape),
             to_tau=self.to_tau @ m,
         )  # fmt: skip
+
+    def with_prior(self, precision: np.ndarray, mean: np.ndarray, s2: float) -> System:
+        """Give the system whose X'X, X'e and e'e hold a normal prior of gamma as extra observations.
+
+        ``precision`` and ``mean`` (F,) in standardised units; ``s2`` is sigma2 there. What has been
+        tabulated is shared.
+        """
+        result = copy(self)
+        result.__dict__.update(
+            xx=self.own_xx + s2 * np.diag(precision), xe=self.own_xe + s2 * precision * mean,
+            ee=self.own_ee + s2 * float(mean @ (precision * mean)),
+        )  # fmt: skip
+        return result
 
     @cached_property
     def layout(self) -> Layout:

@@ -8,114 +8,85 @@ converged is judged within each data set: between them draws are meant to differ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arguments import one_or_several, seed_or_none
 from ..data.imputed import named
-from ..errors import SamplingError
+from ..equations.model import TwoLevelModel
+from ..posterior.draw import draw_posterior
+from ..posterior.record import PosteriorSample
+from ..posterior.summaries import bounds, interval
+from ..priors.priors import Priors
+from ..sampling.settings import Settings, checked
 from .pooled_fit import model_and_data
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..data.two_level import TwoLevelData
-    from ..equations.model import TwoLevelModel
-    from ..posterior.posterior import Posterior
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PooledPosterior:
+@dataclass(frozen=True, eq=False)
+class PooledSample:
     """Posteriors of one model given m completed data sets.
 
     Attributes
     ----------
-    posteriors : tuple of m Posterior
+    samples : tuple of m PosteriorSample
     names : tuple of m str
         Numbers of the data sets, or names of the plausible values.
     """
 
-    posteriors: tuple[Posterior, ...]
+    samples: tuple[PosteriorSample, ...]
     names: tuple[str, ...]
 
-    def draws(self, name: str) -> np.ndarray:
+    def values(self, name: str) -> np.ndarray:
         """Give the draws of "gamma", "sigma", "tau", ... of all data sets, (m * chain, draw, ...)."""
-        return np.concatenate([p.draws(name) for p in self.posteriors])
+        return np.concatenate([sample.values(name) for sample in self.samples])
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        """Give the draws of one scalar of the summary: pooled["g01"], (m * chain, draw)."""
-        return np.concatenate([p[name] for p in self.posteriors])
-
-    def summary(self, ci_prob: float = 0.95) -> pd.DataFrame:
-        """Tabulate the parameters over all draws: mean, median, sd, equal-tailed interval, between.
-
-        ``between`` is the share of the posterior variance that lies between the data sets: what is not
-        known because values were missing.
-        """
-        import pandas as pd
-
-        from ..posterior.summaries import bounds, interval
-
-        names = list(self.posteriors[0].summary().index)
-        rows = []
-        for name in names:
-            x = self[name]
-            low, high = interval(x, ci_prob, "eti")
-            variance = float(x.var())
-            means = np.array([p[name].mean() for p in self.posteriors])
-            between = float(means.var()) / variance if variance > 0 else 0.0
-            rows.append([x.mean(), np.median(x), x.std(ddof=1), low, high, between])
-        columns = ["mean", "median", "sd", *bounds(ci_prob, "eti"), "between"]
-        return pd.DataFrame(rows, index=pd.Index(names), columns=columns)
+    def scalar(self, name: str) -> np.ndarray:
+        """Give the draws of one scalar of the summary, (m * chain, draw)."""
+        return np.concatenate([sample.scalar(name) for sample in self.samples])
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the samplers of the data sets warn of, each with its data set."""
         return tuple(
-            f"Data set {name}: {p.convergence}"
-            for name, p in zip(self.names, self.posteriors, strict=True)
-            if not p.convergence.ok
+            f"Data set {name}: {sample.convergence}"
+            for name, sample in zip(self.names, self.samples, strict=True)
+            if not sample.convergence.ok
         )
 
-    def __repr__(self) -> str:
-        table = self.summary().to_string(float_format="{:.4g}".format)
-        names = ", ".join(self.names)
-        head = f"Draws given {len(self.posteriors)} completed data sets ({names}), taken together"
-        return "\n".join([head, table, *self.warnings])
+
+def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
+    """Tabulate the parameters over all draws; see `PooledPosterior.summary`."""
+    import pandas as pd
+
+    names = list(pooled.samples[0].scalars)
+    rows = []
+    for name in names:
+        x = pooled.scalar(name)
+        low, high = interval(x, prob)
+        variance = float(x.var())
+        means = np.array([sample.scalar(name).mean() for sample in pooled.samples])
+        between = float(means.var()) / variance if variance > 0 else 0.0
+        rows.append([x.mean(), np.median(x), x.std(ddof=1), low, high, between])
+    columns = ["mean", "median", "sd", *bounds(prob), "between"]
+    return pd.DataFrame(rows, index=pd.Index(names), columns=columns)
 
 
-def sample_imputed(
-    model: TwoLevelModel,
-    data: TwoLevelData | Sequence[TwoLevelData],
-    *,
-    outcomes: str | Sequence[str] = (),
-    seed: int | None = None,
-    **options: Any,
-) -> PooledPosterior:
-    """Draw from the posterior given every imputed data set, or every plausible value, and take all draws.
-
-    Parameters
-    ----------
-    model : TwoLevelModel
-    data, outcomes
-        As `hlmbayes.fit_imputed`.
-    seed : int, optional
-        The data sets get seeds that follow from it.
-    **options
-        As `hlmbayes.posterior.posterior.sample`.
-
-    Raises
-    ------
-    DataError
-        Data sets that differ in variables, units or rows; fewer than two.
-    """
-    runs = model_and_data(model, data, one_or_several(outcomes))
-    seeds = np.random.SeedSequence(seed_or_none(seed, SamplingError)).generate_state(len(runs))
-    posteriors = tuple(
-        named(name, partial(each.sample, one, seed=int(own), **options))
-        for (name, each, one), own in zip(runs, seeds, strict=True)
-    )
-    return PooledPosterior(posteriors, tuple(name for name, _, _ in runs))
+def draw_pooled(
+    model: TwoLevelModel, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...],
+    priors: Priors | None, settings: Settings, *, marginal: bool = True,
+) -> PooledSample:  # fmt: skip
+    """Draw from the posterior given every data set; see `hlmbayes.front.pooled_posterior.sample_imputed`."""
+    runs, settings = model_and_data(model, data, outcomes), checked(settings)
+    seeds = np.random.SeedSequence(settings.seed).generate_state(len(runs))
+    samples = []
+    for (name, each, one), seed in zip(runs, seeds, strict=True):
+        own = replace(settings, seed=int(seed))
+        samples.append(named(name, partial(draw_posterior, each, one, priors, own, marginal=marginal)))
+    return PooledSample(tuple(samples), tuple(name for name, _, _ in runs))

@@ -1,1 +1,1 @@
-"""The posterior as a result: `posterior`, `summaries`, `convergence`, `predictive`, `prior_sensitivity`."""
+"""The posterior as a result: a record of it, its tables, what follows from it, checks and predictions."""

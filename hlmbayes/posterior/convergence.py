@@ -6,18 +6,14 @@ Bayesian Analysis 16, 667); E-BFMI 0.3 (Betancourt 2016); k-hat 0.5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from .. import container
 from ..labels import Sentence
 from ..sampling.direct import KHAT_LIMIT
-from .summaries import diagnostics, scalars
-
-if TYPE_CHECKING:
-    from .posterior import Posterior
 
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
@@ -53,18 +49,16 @@ class Convergence(Sentence):
         return "DO NOT USE these draws: " + "; ".join(self.problems) + f" ({figures})."
 
 
-def convergence(posterior: Posterior) -> Convergence:
-    """Judge a posterior's draws."""
-    checks = {name: diagnostics(values) for name, values in scalars(posterior).items()}
+def convergence(scalars: Mapping[str, np.ndarray], stats: Any, khat: float) -> Convergence:
+    """Judge draws: parameters (chain, draw) by name, the sampler's statistics, and its k-hat or nan."""
+    checks = {name: diagnostics(values) for name, values in scalars.items()}
     worst = {
         key: {name: c[key] for name, c in checks.items() if np.isfinite(c[key])}
         for key in ("r_hat", "ess_bulk", "ess_tail")
     }
-    stats = posterior.data["sample_stats"]
     divergences = int(stats["diverging"].values.sum()) if "diverging" in stats else 0
     bfmi = _bfmi(np.asarray(stats["energy"].values)) if "energy" in stats else float("nan")
-    khat = float(posterior.sampler.get("khat", np.nan))
-    chains = container.values(posterior.data, "gamma").shape[0]
+    chains = len(next(iter(scalars.values())))
     # independent draws agree but for chance: what they need is to be many, and k-hat
     independent = np.isfinite(khat)
     problems = [*([] if independent else _rhat(worst["r_hat"])), *_ess(worst, chains)]
@@ -82,6 +76,21 @@ def convergence(posterior: Posterior) -> Convergence:
         min(worst["ess_bulk"].values(), default=np.nan), min(worst["ess_tail"].values(), default=np.nan),
         divergences, bfmi, khat,
     )  # fmt: skip
+
+
+def diagnostics(values: np.ndarray) -> dict[str, float]:
+    """Give R-hat, bulk and tail effective draws and the error of the mean of draws (chain, draw)."""
+    from arviz_stats.base import array_stats
+
+    if not np.isfinite(values).all() or np.ptp(values) == 0:
+        return dict.fromkeys(("r_hat", "ess_bulk", "ess_tail", "mcse_mean"), float("nan"))
+    return {
+        # one chain is compared with itself in halves
+        "r_hat": float(array_stats.rhat(values)),
+        "ess_bulk": float(array_stats.ess(values, method="bulk")),
+        "ess_tail": float(array_stats.ess(values, method="tail", prob=(0.05, 0.95))),
+        "mcse_mean": float(array_stats.mcse(values, method="mean")),
+    }
 
 
 def _rhat(values: dict[str, float]) -> list[str]:

@@ -6,27 +6,28 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .. import container
 from ..arguments import seed_or_new, whole
 from ..density.conditional import Draws, coefficients, draw_effects, unit_log_likelihood
 from ..density.coordinates import correlation_factor
 from ..density.prior_density import correlation_shapes
+from ..density.target import Target, target_for
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
+from ..labelled import tree
 from ..likelihood.criterion import LOG_2PI
+from ..likelihood.rows import Rows, rows_of
+from ..priors.priors import Priors
+from ..sampling import container
+from ..sampling.arrange import observed, posterior_values
+from .record import PosteriorSample
 
 MOST_BYTES = 4 << 30  # of new outcomes by row
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..density.target import Target
-    from ..equations.model import TwoLevelModel
-    from ..likelihood.rows import Rows
-    from ..priors.priors import Priors
-    from .posterior import Posterior
 
-
-def with_log_likelihood(posterior: Posterior, by: Literal["unit", "row"]) -> Posterior:
+def with_log_likelihood(posterior: PosteriorSample, by: Literal["unit", "row"]) -> PosteriorSample:
     """Give the posterior with its group log_likelihood.
 
     ``by="unit"``: log p(y_j | gamma, tau, sigma), u_j integrated out, what leave-one-unit-out needs.
@@ -39,77 +40,80 @@ def with_log_likelihood(posterior: Posterior, by: Literal["unit", "row"]) -> Pos
         known: dict[str, Any] = container.coords(posterior.target.design)
     else:
         rows = _rows(posterior)
-        known = {"row": rows.row}
-        posterior.draws("b")  # says so where they were not kept
-        b = container.flat(posterior.data, "b")
-        level1 = posterior.parameter_draws
-        values = np.empty((len(b), len(rows.y)))
-        for i in range(len(b)):
-            residual = rows.y - np.einsum("np,np->n", rows.d, b[i, rows.unit])
-            log_sigma2 = _log_sigma2(rows, level1.sigma[i], None if level1.alpha is None else level1.alpha[i])
-            values[i] = -0.5 * (LOG_2PI + log_sigma2 + residual**2 * np.exp(-log_sigma2))
+        values, known = _row_log_likelihood(posterior, rows), {"row": rows.row}
     shaped = values.reshape(posterior.settings.chains, posterior.settings.draws, -1)
     group = container.dataset({"y": shaped}, known, dims={"y": (by,)})
     return posterior.with_group("log_likelihood", group)
 
 
-def _rows(posterior: Posterior) -> Rows:
-    from ..likelihood.rows import rows_of
+def _row_log_likelihood(posterior: PosteriorSample, rows: Rows) -> np.ndarray:
+    """Give log p(y_ij | b_j, sigma), (B, N)."""
+    b = posterior.values("b").reshape(-1, *posterior.values("b").shape[2:])
+    law, level1 = posterior.target.law, _level1(posterior.target, posterior.parameter_draws)
+    values = np.empty((len(b), len(rows.y)))
+    for i in range(len(b)):
+        residual = rows.y - np.einsum("np,np->n", rows.d, b[i, rows.unit])
+        log_sigma2 = law.log_sigma2(level1[i : i + 1], rows.covariates)[0]
+        values[i] = -0.5 * (LOG_2PI + log_sigma2 + residual**2 * np.exp(-log_sigma2))
+    return values
 
-    if posterior.rows is None:
+
+def _level1(target: Target, draws: Draws) -> np.ndarray:
+    """Give the draws of the coordinates of level 1, (B, K)."""
+    return draws.phi[:, target.level1]
+
+
+def _rows(posterior: PosteriorSample) -> Rows:
+    if posterior.data is None:
         raise SamplingError("this needs the level-1 rows, and the posterior was made from moments or a file")
-    return rows_of(posterior.target.design, posterior.rows)
+    return rows_of(posterior.target.design, posterior.data)
 
 
-def _log_sigma2(rows: Rows, sigma: float, alpha: np.ndarray | None) -> np.ndarray:
-    """Give log(sigma2) of every row (N,), or of all of them."""
-    if alpha is None or rows.covariates is None:
-        return np.asarray(2.0 * np.log(sigma))
-    return np.asarray(rows.covariates @ alpha)
-
-
-def loo(posterior: Posterior, by: Literal["unit", "row"]) -> Any:
+def loo(posterior: PosteriorSample, by: Literal["unit", "row"]) -> Any:
     """Give Pareto-smoothed leave-one-out cross-validation by unit or row; see `Posterior.loo`."""
     from arviz_stats import loo as arviz_loo
 
-    return arviz_loo(with_log_likelihood(posterior, by).data, var_name="y")
+    return arviz_loo(with_log_likelihood(posterior, by).tree, var_name="y")
 
 
-def with_predictive(posterior: Posterior, seed: int | None, draws: int) -> Posterior:
+def with_predictive(posterior: PosteriorSample, seed: int | None, draws: int) -> PosteriorSample:
     """Give the posterior with its group posterior_predictive.
 
     ``unit_mean`` and ``unit_sd``: mean and sd of a new set of outcomes of the same units, u as drawn,
     with the predictors they have. ``y``: the new outcome of every row, where there are rows.
     """
-
     settings, target = posterior.settings, posterior.target
     rng = np.random.default_rng([settings.seed if seed is None else whole("seed", seed, 0, SamplingError), 4])
     draws = min(whole("draws", draws, 1, SamplingError), settings.draws)
     keep = np.linspace(0, settings.draws - 1, draws).astype(int)
     chains = settings.chains
     kept = (np.arange(chains)[:, None] * settings.draws + keep).ravel()
-    level1 = posterior.parameter_draws.take(kept)
-    b = coefficients(target, level1.gamma)
-    if container.has(posterior.data, "u"):
-        u = container.flat(posterior.data, "u")[kept]
+    parameters = posterior.parameter_draws.take(kept)
+    b = coefficients(target, parameters.gamma)
+    if container.has(posterior.tree, "u"):
+        u = container.flat(posterior.tree, "u")[kept]
     else:  # not kept: drawn again, which is exact
-        u = draw_effects(target, level1, rng, keep=True).draws
+        u = draw_effects(target, parameters, rng, keep=True).draws
     b[:, :, target.design.random] += u
     known: dict[str, Any] = container.coords(target.design)
-    if posterior.rows is None:
-        values = _new_unit_means(target, b, level1, rng)
+    if posterior.data is None:
+        values = _new_unit_means(target, b, parameters, rng)
     else:
         rows = _rows(posterior)
-        if 8 * len(b) * len(rows.y) > MOST_BYTES:
-            raise SamplingError(
-                f"{len(b)} new outcomes of each of {len(rows.y)} rows do not fit into memory: ask for fewer "
-                f"with draws=, now {draws} of each chain, or take unit means from a posterior of moments"
-            )
-        values = _new_rows(rows, b, level1, rng)
+        _refuse_too_large(len(b), len(rows.y), draws)
+        values = _new_rows(target, rows, b, parameters, rng)
         known["row"] = rows.row
     values = {name: v.reshape(chains, len(keep), -1) for name, v in values.items()}
     dims = {"unit_mean": ("unit",), "unit_sd": ("unit",), "y": ("row",)}
     return posterior.with_group("posterior_predictive", container.dataset(values, known, dims=dims))
+
+
+def _refuse_too_large(n_new: int, n_rows: int, draws: int) -> None:
+    if 8 * n_new * n_rows > MOST_BYTES:
+        raise SamplingError(
+            f"{n_new} new outcomes of each of {n_rows} rows do not fit into memory: ask for fewer "
+            f"with draws=, now {draws} of each chain, or take unit means from a posterior of moments"
+        )
 
 
 def _new_unit_means(
@@ -118,21 +122,21 @@ def _new_unit_means(
     """Draw the mean of a new set of outcomes of every unit, b (B, J, p)."""
     design = target.design
     expected = np.einsum("bjp,pj->bj", b, design.products.mean)
-    if draws.alpha is None or target.grouped is None:
-        variance = draws.sigma[:, None] ** 2 * design.n
-    else:
-        variance = target.grouped.per_unit(target.grouped.groups.n / target.grouped.weights(draws.alpha))
+    variance = target.law.noise(_level1(target, draws))
     return {"unit_mean": expected + np.sqrt(variance) / design.n * rng.standard_normal(expected.shape)}
 
 
-def _new_rows(rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _new_rows(
+    target: Target, rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Draw a new outcome of every row, and each unit's mean and sd of them, b (B, J, p)."""
     B, J, _ = b.shape
+    level1 = _level1(target, draws)
     n = np.bincount(rows.unit, minlength=J)
     y = np.empty((B, len(rows.y)))
     mean, sd = np.empty((B, J)), np.full((B, J), np.nan)
     for i in range(B):
-        log_sigma2 = _log_sigma2(rows, draws.sigma[i], None if draws.alpha is None else draws.alpha[i])
+        log_sigma2 = target.law.log_sigma2(level1[i : i + 1], rows.covariates)[0]
         new = np.einsum("np,np->n", rows.d, b[i, rows.unit])
         new += np.exp(0.5 * log_sigma2) * rng.standard_normal(len(new))
         y[i] = new
@@ -177,57 +181,45 @@ def prior_predictive(
     HLMWarning
         Some draws are too large for a number.
     """
-    from ..sampling.sampling import target_for
-
     target = target_for(model, data, priors)
     if not target.priors.proper:
         raise SamplingError("a flat prior cannot be drawn from: give every fixed effect a normal prior")
     with np.errstate(over="ignore", invalid="ignore"):  # some priors have draws that no number holds
-        tree = _prior_predictive(target, model, data, draws, seed)
-    values = tree["prior"]["tau"].values
+        drawn = _prior_predictive(target, data, draws, seed)
+    values = drawn["prior"]["tau"].values
     lost = float(np.mean(~np.isfinite(values).all(axis=(-1, -2)))) if values.size else 0.0
     if lost:
         warn(
             f"{100 * lost:.0f} % of the draws from this prior are no finite numbers: it lets the variances "
             "be as large as you like"
         )
-    return tree
+    return drawn
 
 
-def _prior_predictive(
-    target: Target, model: TwoLevelModel, data: Any, draws: int, seed: int | None
-) -> xr.DataTree:
+def _prior_predictive(target: Target, data: Any, draws: int, seed: int | None) -> xr.DataTree:
     """Draw them, for a target that is known to have proper priors."""
-    from ..sampling.sampling import observed, posterior_values
-
     resolved, q = target.priors, target.n_random
     rng = np.random.default_rng([seed_or_new(seed, SamplingError), 5])
     draws = whole("draws", draws, 1, SamplingError)
-    gamma = resolved.gamma_mean + rng.standard_normal((draws, target.design.n_fixed)) / np.sqrt(
-        resolved.gamma_precision
-    )
+    noise = rng.standard_normal((draws, target.design.n_fixed))
+    gamma = resolved.gamma_mean + noise / np.sqrt(resolved.gamma_precision)
     factor = _prior_factor(target, draws, rng)
-    sigma, alpha = np.ones(draws), None
-    if target.grouped is None:
-        sigma = resolved.sigma.draw(rng, draws)
-    else:
-        noise = rng.standard_normal((draws, target.grouped.n_alpha))
-        alpha = resolved.alpha_mean + resolved.alpha_sd * noise
-    drawn = Draws(np.zeros((draws, target.size)), gamma, factor @ factor.transpose(0, 2, 1), sigma, alpha)
+    phi = np.zeros((draws, target.size))  # of which only the part of level 1 is asked for
+    phi[:, target.level1] = target.law.draw_prior(rng, draws)
+    drawn = Draws(phi, gamma, factor @ factor.transpose(0, 2, 1))
     b = coefficients(target, gamma)
     noise = rng.standard_normal((draws, target.design.n_units, q))
     b[:, :, target.design.random] += np.einsum("bqk,bjk->bjq", factor, noise)
-    known = container.coords(target.design)
+    known = container.coords(target.design) | target.law.coords
     values = {k: v[None] for k, v in posterior_values(target, drawn).items()}
-    if alpha is not None:
-        known["log_sigma2"] = list(resolved.alpha_names)
     predicted = {name: v[None] for name, v in _new_unit_means(target, b, drawn, rng).items()}
     groups = {
         "prior": container.dataset(values, known),
         "prior_predictive": container.dataset(predicted, known, dims={"unit_mean": ("unit",)}),
         "observed_data": observed(target, known, data),
     }
-    return container.tree(groups, {"model": model.equations(), "priors_in_words": resolved.describe()})
+    equations = target.design.model.equations()
+    return tree(groups, {"model": equations, "priors_in_words": resolved.describe()})
 
 
 def _prior_factor(target: Target, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -241,4 +233,4 @@ def _prior_factor(target: Target, draws: int, rng: np.random.Generator) -> np.nd
     shapes = correlation_shapes(q, priors.eta)
     partial = 2.0 * rng.beta(shapes, shapes, size=(draws, len(shapes))) - 1.0
     sd = np.array([prior.draw(rng, draws) for prior in priors.sd]).reshape(q, draws).T
-    return sd[:, :, None] * correlation_factor(partial, q)
+    return np.asarray(sd[:, :, None] * correlation_factor(partial, q))

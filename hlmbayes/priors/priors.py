@@ -16,8 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from ..equations.model import TwoLevelModel
 from ..equations.parts import matching_gammas
 from ..errors import SamplingError
+from ..estimation.prepare import prepare
+from ..laws.law import Need
+from ..laws.log_linear import LogLinear
 from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups
 from .distributions import (
@@ -26,7 +30,6 @@ from .distributions import (
     Exponential,
     Flat,
     GammaPrior,
-    HalfCauchy,
     HalfNormal,
     HalfT,
     InverseGamma,
@@ -36,10 +39,11 @@ from .distributions import (
     positive,
     with_scale,
 )
+from .resolved import AlphaPrior, ResolvedPriors, SigmaPrior
+from .scales import Scales, data_scales, far_zeros, spread_of
 
 ALPHA_SCALE = 1.0  # prior sd of an effect on log(sigma2), for one sd of its variable
 GAMMA_SCALE = 2.5  # prior sd of a fixed effect, in units of outcome sd / predictor sd
-FAR = 3.0  # sds between a predictor's mean and its zero: beyond, priors at that zero say much about its slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +109,7 @@ class Priors:
     def describe(self, model: Any = None, data: Any = None) -> str:
         """Say the priors in words; with a model and data, every one with its numbers."""
         if model is not None and data is not None:
-            from ..sampling.sampling import target_for
-
-            return target_for(model, data, self).priors.describe()
+            return resolve(self, *posterior_design(model, data)).describe()
         lines = [
             "Fixed effects: " + _say(self.gamma, "normal, sd 2.5 outcome sds per predictor sd"),
             "Standard deviations of random effects: "
@@ -182,133 +184,27 @@ def _decode(value: Any) -> Any:
 # --- with a design: every scale a number -----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ResolvedPriors:
-    """Priors of one design's parameters.
+def posterior_design(
+    model: TwoLevelModel, data: Any, groups: Groups | None = None
+) -> tuple[Design, Groups | None]:
+    """Give the design, and groups of rows by their variance where log(sigma2) depends on variables.
 
-    Attributes
-    ----------
-    gamma_names : tuple of str, length F
-        Free fixed effects.
-    gamma_mean, gamma_precision : ndarray, shape (F,)
-        Units of the data; precision 0 where the prior is flat.
-    random_names : tuple of str, length q
-        Random coefficients.
-    sd : tuple of q SdPrior
-    sigma : SdPrior
-    eta : float
-        Of the LKJ prior.
-    tau : InverseWishart or None
-        Where given, ``sd`` and ``eta`` are not used.
-    alpha_names, alpha_mean, alpha_sd : tuple of str, ndarray (K,), ndarray (K,)
-        Coefficients of log(sigma2), where the model has that equation; ``sigma`` is then not used.
-    cautions : tuple of str
-        What should be known of them, in words.
+    ``groups`` are those of moments, where log(sigma2) varies in units.
+
+    Raises
+    ------
+    HLMError
+        Whatever `Model.fit` would refuse, or moments that carry sampling weights.
     """
-
-    gamma_names: tuple[str, ...]
-    gamma_mean: np.ndarray
-    gamma_precision: np.ndarray
-    random_names: tuple[str, ...]
-    sd: tuple[SdPrior, ...]
-    sigma: SdPrior
-    eta: float
-    tau: InverseWishart | None
-    alpha_names: tuple[str, ...] = ()
-    alpha_mean: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    alpha_sd: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    cautions: tuple[str, ...] = ()
-
-    @property
-    def proper(self) -> bool:
-        """Whether every prior integrates to one (no flat fixed effect)."""
-        return bool(np.all(self.gamma_precision > 0))
-
-    def describe(self) -> str:
-        """Say every prior in words, one a line."""
-        lines = []
-        for name, mean, precision in zip(
-            self.gamma_names, self.gamma_mean, self.gamma_precision, strict=True
-        ):
-            prior = Normal(float(mean), float(precision**-0.5)) if precision > 0 else Flat()
-            lines.append(f"{name}: {prior.words()}")
-        if self.tau is not None:
-            lines.append(f"tau of {', '.join(self.random_names)}: {self.tau.words()}")
-        else:
-            for name, sd in zip(self.random_names, self.sd, strict=True):
-                lines.append(f"sd of {name}: {sd.words()}")
-            if len(self.random_names) > 1:
-                lines.append(f"correlations of {', '.join(self.random_names)}: {LKJ(self.eta).words()}")
-        for name, mean, sd in zip(self.alpha_names, self.alpha_mean, self.alpha_sd, strict=True):
-            lines.append(f"{name} of log(sigma2): {Normal(float(mean), float(sd)).words()}")
-        if not self.alpha_names:
-            lines.append(f"sigma: {self.sigma.words()}")
-        return "\n".join([*lines, *self.cautions])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scales:
-    """What the defaults are made of.
-
-    Attributes
-    ----------
-    y_mean, y_sd : float
-        Of the outcome over all rows.
-    x_mean, x_spread : ndarray, shape (F,)
-        Mean and sd of the columns of X; of a constant one the root mean square.
-    constant : ndarray of bool, shape (F,)
-    level : ndarray, shape (F,), or None
-        Coefficients with which X gives 1: an intercept, or one each of a full set of dummies. None where
-        the fit at the predictors' zero is 0 (a regression through the origin).
-    z_spread : ndarray, shape (q,)
-    """
-
-    y_mean: float
-    y_sd: float
-    x_mean: np.ndarray
-    x_spread: np.ndarray
-    constant: np.ndarray
-    level: np.ndarray | None
-    z_spread: np.ndarray
-
-
-def data_scales(design: Design) -> Scales:
-    """Measure the outcome and the columns of X (F,) and Z (q,) over all rows.
-
-    The spread of a column is its sd, or its root mean square where it is constant.
-    """
-    n, moments = design.n, design.moments
-    total = float(n.sum())
-    y = [c.lower() for c in moments.columns].index(design.model.outcome.lower())
-    y_mean = float(n @ moments.mean[:, y]) / total
-    y_ss = float(moments.sscp[:, y, y].sum() + n @ (moments.mean[:, y] - y_mean) ** 2)
-    xx = design.bases.xx / (np.outer(design.bases.scale, design.bases.scale) * total)
-    by_level2 = (n * design.products.mean) @ design.level2.T / total
-    mean = np.einsum("fpu,pu->f", design.loading, by_level2)
-    z = design.random
-    z_square = np.einsum("jaa->a", design.dd)[z] / total
-    z_mean = design.products.mean[z] @ n / total
-    spread, constant = _spread(np.diag(xx), mean)
-    return Scales(
-        y_mean, float(np.sqrt(y_ss / total)), mean, spread, constant, _level(xx, mean, spread, constant),
-        _spread(z_square, z_mean)[0],
-    )  # fmt: skip
-
-
-def _level(xx: np.ndarray, mean: np.ndarray, spread: np.ndarray, constant: np.ndarray) -> np.ndarray | None:
-    """Give the coefficients with which X comes to 1 in every row."""
-    if constant.any():
-        return np.where(constant, 1.0 / np.where(constant, mean, 1.0), 0.0)
-    scaled = xx / np.outer(spread, spread)
-    found = np.linalg.pinv(scaled, rcond=1e-10, hermitian=True) @ (mean / spread)
-    missed = 1.0 - float(found @ (mean / spread))  # mean square of 1 - X found
-    return found / spread if missed < 1e-8 else None
-
-
-def _spread(square: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    variance = square - mean**2
-    constant = variance <= 1e-12 * square
-    return np.sqrt(np.where(constant, square, variance)), constant
+    prepared = prepare(model, data)
+    if Need.LIKELIHOOD in prepared.counting.lacks:
+        raise SamplingError(
+            "these moments carry sampling weights, with which there is a pseudo-likelihood and no posterior: "
+            "sample from the data, or fit with weights=hlm.Weights(...)"
+        )
+    if isinstance(prepared.law, LogLinear) and groups is None:
+        groups = prepared.groups
+    return prepared.design, groups
 
 
 def resolve(priors: Priors | None, design: Design, groups: Groups | None = None) -> ResolvedPriors:
@@ -331,102 +227,63 @@ def resolve(priors: Priors | None, design: Design, groups: Groups | None = None)
     if not isinstance(priors, Priors):
         raise SamplingError(f"priors must be hlmbayes.Priors(...), got {priors!r}")
     scales = data_scales(design)
-    names = [
-        design.model.gamma_names[int(np.flatnonzero(design.free == f)[0])] for f in range(design.n_fixed)
-    ]
-    mean, precision = _gamma(priors, design, scales)
-    random = [design.model.coefficients[r] for r in design.random]
-    aliases = [(c.name, c.effect) for c in random]
-    asked = _by_name("sd", "standard deviation of a random effect", priors.sd, aliases)
-    sd = tuple(
-        with_scale(p or HalfT(), priors.width * scales.y_sd / s)
-        for p, s in zip(asked, scales.z_spread, strict=True)
-    )
+    first = [int(np.flatnonzero(design.free == f)[0]) for f in range(design.n_fixed)]
+    names = [design.model.gamma_names[k] for k in first]
+    random = tuple(design.model.coefficients[r].name for r in design.random)
     if priors.tau is not None and len(priors.tau.scale) != len(random):
         raise SamplingError(
             f"InverseWishart: scale is {len(priors.tau.scale)} x {len(priors.tau.scale)}, but the model has "
             f"{len(random)} random effects"
         )
-    if design.model.log_sigma2 is not None and priors.sigma is not None:
-        raise SamplingError("Priors: sigma is not in a model with an equation for log(sigma2): use alpha")
-    if design.model.log_sigma2 is None and priors.alpha is not None:
-        raise SamplingError("Priors: alpha is for models with an equation for log(sigma2): this has none")
-    sigma = with_scale(priors.sigma or HalfT(), priors.width * scales.y_sd)
     return ResolvedPriors(
-        tuple(names), mean, precision, tuple(c.name for c in random), sd, sigma, priors.corr.eta, priors.tau,
-        *_alpha(priors, design, scales, groups), _far_zeros(design),
+        tuple(names), *_gamma(priors, design, scales), random, _sd(priors, design, scales),
+        _level1(priors, design, scales, groups), priors.corr.eta, priors.tau, far_zeros(design),
     )  # fmt: skip
 
 
-def _far_zeros(design: Design) -> tuple[str, ...]:
-    """Name the random slopes whose predictor has its zero far from its values, beside a random level.
-
-    Units whose slopes differ then differ in level by far more at that zero than among the rows, with a
-    correlation near -1 or 1. Priors of sds and correlations there hardly allow that, unless slopes are alike.
-    """
-    z, total = design.random, float(design.n.sum())
-    mean = design.products.mean[z] @ design.n / total
-    zz = design.products.dd.sum(axis=2)[z[:, None], z] / total
-    spread, constant = _spread(np.diag(zz), mean)
-    if not constant.any():
-        return ()
-    found = []
-    for r, m, s in zip(z[~constant], mean[~constant], spread[~constant], strict=True):
-        coefficient = design.model.coefficients[r]
-        if abs(m) > FAR * s:
-            name = coefficient.predictor.variable
-            found.append(
-                f"{name} has its zero {abs(m) / s:.1f} standard deviations from its mean, and priors of "
-                "standard deviations and correlations at that zero speak against a variance of "
-                f"{coefficient.name}: centre it, grand({name}) or group({name})."
-            )
-    return tuple(found)
+def _sd(priors: Priors, design: Design, scales: Scales) -> tuple[SdPrior, ...]:
+    """Give the prior of every random coefficient's standard deviation."""
+    random = [design.model.coefficients[r] for r in design.random]
+    aliases = [(c.name, c.effect) for c in random]
+    asked = _by_name("sd", "standard deviation of a random effect", priors.sd, aliases)
+    units = priors.width * scales.y_sd / scales.z_spread
+    return tuple(with_scale(p or HalfT(), float(unit)) for p, unit in zip(asked, units, strict=True))
 
 
-def _alpha(
-    priors: Priors, design: Design, scales: Scales, groups: Groups | None
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Give the names, means and sds of the coefficients of log(sigma2)."""
+def _level1(priors: Priors, design: Design, scales: Scales, groups: Groups | None) -> SigmaPrior | AlphaPrior:
+    """Give the prior of sigma, or of the coefficients of log(sigma2)."""
     spec = design.model.log_sigma2
-    asked = _by_name(
-        "alpha", "coefficient of log(sigma2)", priors.alpha, [(n,) for n in spec.names] if spec else []
-    )
     if spec is None or groups is None:
-        return (), np.zeros(0), np.zeros(0)
+        if priors.alpha is not None:
+            raise SamplingError("Priors: alpha is for models with an equation for log(sigma2): this has none")
+        return SigmaPrior(with_scale(priors.sigma or HalfT(), priors.width * scales.y_sd))
+    if priors.sigma is not None:
+        raise SamplingError("Priors: sigma is not in a model with an equation for log(sigma2): use alpha")
     share = groups.n / groups.n.sum()
     center = share @ groups.covariates
-    spread, _ = _spread(share @ groups.covariates**2, center)
+    spread, _ = spread_of(share @ groups.covariates**2, center)
     mean = np.zeros(len(spread))
     sd = priors.width * ALPHA_SCALE / spread
     mean[0] = 2.0 * np.log(scales.y_sd)
     # as for the intercept of the fixed effects
     sd[0] = np.sqrt((GAMMA_SCALE * priors.width) ** 2 + np.sum((center * sd)[1:] ** 2))
-    for k, prior in enumerate(asked):
+    named = [(name,) for name in spec.names]
+    for k, prior in enumerate(_by_name("alpha", "coefficient of log(sigma2)", priors.alpha, named)):
         if prior is not None:
             mean[k], sd[k] = prior.mean, prior.sd
-    return spec.names, mean, sd
+    return AlphaPrior(spec.names, spec.variables, mean, sd)
 
 
 def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
     """Give the mean and precision of every free fixed effect's prior."""
-    sd = GAMMA_SCALE * priors.width * scales.y_sd / scales.x_spread
-    mean = np.zeros(len(sd))
-    if scales.level is None:  # the level, too, has to come from the predictors
-        rms = np.hypot(scales.x_mean, np.where(scales.constant, 0.0, scales.x_spread))
-        sd = np.maximum(sd, GAMMA_SCALE * priors.width * np.hypot(scales.y_mean, scales.y_sd) / rms)
-    else:
-        carries = np.abs(scales.level) * scales.x_spread > 1e-6
-        mean = scales.y_mean * scales.level
-        # predictors move the fit at their zero by up to mean * effect: the level must be free to follow
-        reach = np.sum((scales.x_mean * sd)[~carries] ** 2)
-        sd = np.where(carries, np.sqrt(sd**2 + reach * scales.level**2), sd)
+    mean, sd = _default_gamma(priors.width, scales)
     precision = sd**-2.0
     names = design.model.gamma_names
     written = list(priors.gamma) if isinstance(priors.gamma, Mapping) else []
     aliases = [(name, *(w for w in written if matching_gammas(w, names) == [name])) for name in names]
     asked = _by_name("gamma", "fixed effect", priors.gamma, aliases)
     seen: dict[int, tuple[str, GammaPrior]] = {}
-    for name, prior, f in zip(design.model.gamma_names, asked, design.free, strict=True):
+    for name, prior, f in zip(names, asked, design.free, strict=True):
         if prior is None:
             continue
         other = seen.setdefault(int(f), (name, prior))
@@ -438,6 +295,19 @@ def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, 
         mean[f] = prior.mean if isinstance(prior, Normal) else 0.0
         precision[f] = prior.sd**-2.0 if isinstance(prior, Normal) else 0.0
     return mean, precision
+
+
+def _default_gamma(width: float, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
+    """Give the mean and sd of every free fixed effect's default prior, (F,) each."""
+    sd = GAMMA_SCALE * width * scales.y_sd / scales.x_spread
+    if scales.level is None:  # the level, too, has to come from the predictors
+        rms = np.hypot(scales.x_mean, np.where(scales.constant, 0.0, scales.x_spread))
+        far = GAMMA_SCALE * width * np.hypot(scales.y_mean, scales.y_sd) / rms
+        return np.zeros(len(sd)), np.maximum(sd, far)
+    carries = np.abs(scales.level) * scales.x_spread > 1e-6
+    # predictors move the fit at their zero by up to mean * effect: the level must be free to follow
+    reach = np.sum((scales.x_mean * sd)[~carries] ** 2)
+    return scales.y_mean * scales.level, np.where(carries, np.sqrt(sd**2 + reach * scales.level**2), sd)
 
 
 def _by_name(what: str, meaning: str, value: Any, aliases: Sequence[tuple[str, ...]]) -> list[Any]:
@@ -456,9 +326,3 @@ def _by_name(what: str, meaning: str, value: Any, aliases: Sequence[tuple[str, .
             raise SamplingError(f"Priors: {what} has two priors for {aliases[known[name]][0]}: give it one")
         result[known[name]] = prior
     return result
-
-
-__all__ = [
-    "LKJ", "Exponential", "Flat", "HalfCauchy", "HalfNormal", "HalfT", "InverseGamma", "InverseWishart",
-    "Normal", "Priors", "ResolvedPriors", "data_scales", "resolve",
-]  # fmt: skip

@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..estimation.estimates import Estimates
+from ..posterior.beside_fit import compare
+from ..posterior.record import PosteriorSample
+from ..posterior.summaries import summary
+from .header import Run, header_of
 from .html_parts import aside, document, main_element, section, table
 from .symbols import equations_html
 from .tables import NoteGroup
@@ -16,8 +21,6 @@ from .tables import NoteGroup
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..estimation.estimates import Estimates
-    from ..posterior.posterior import Posterior
 
 HEADS = {
     "eti95_low": "2.5 %", "eti95_high": "97.5 %", "r_hat": "R-hat", "ess_bulk": "ESS bulk",
@@ -43,15 +46,15 @@ ALT = {
 }
 
 
-def _heading(posterior: Posterior) -> str:
+def _heading(posterior: PosteriorSample) -> str:
     settings = posterior.settings
     chains = f"{settings.chains} chains of " if settings.chains > 1 else ""
     sampler = posterior.sampler["sampler"]
     return f"The posterior: {chains}{settings.draws} draws, sampler {sampler}, seed {settings.seed}"
 
 
-def _compared(posterior: Posterior, fit: Estimates) -> pd.DataFrame:
-    return posterior.compare(fit).drop(columns=["mean"])  # it stands in the summary
+def _compared(posterior: PosteriorSample, fit: Estimates) -> pd.DataFrame:
+    return compare(posterior, fit).frame().drop(columns=["mean"])  # it stands in the summary
 
 
 def _cell(column: str, value: float) -> str:
@@ -78,12 +81,12 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
 # ----------------------------------------------------------------------------- text
 
 
-def as_text(posterior: Posterior, fit: Estimates) -> str:
+def as_text(posterior: PosteriorSample, fit: Estimates) -> str:
     """Return the report as text."""
     parts = {
         MODEL: posterior.model.equations(),
         PRIORS: posterior.target.priors.describe(),
-        _heading(posterior): f"{_text_table(posterior.summary())}\n\n{_wrapped(SUMMARY_LEGEND)}",
+        _heading(posterior): f"{_text_table(summary(posterior))}\n\n{_wrapped(SUMMARY_LEGEND)}",
         VERDICT: _wrapped(str(posterior.convergence)),
         BESIDE: f"{_text_table(_compared(posterior, fit))}\n\n{_wrapped(COMPARE_LEGEND)}",
     }
@@ -109,17 +112,17 @@ def _text_table(frame: pd.DataFrame) -> str:
 # ----------------------------------------------------------------------------- JSON
 
 
-def as_json(posterior: Posterior, fit: Estimates) -> str:
+def as_json(posterior: PosteriorSample, fit: Estimates) -> str:
     """Return summary, comparison, priors and settings as JSON; nan as null."""
     result: dict[str, Any] = {
         "model": posterior.model.equations(),
         "priors": posterior.target.priors.describe().split("\n"),
-        "settings": json.loads(posterior.data.attrs["settings"]),
+        "settings": json.loads(posterior.tree.attrs["settings"]),
         "sampler": posterior.sampler,
         "usable": posterior.convergence.ok,
         "convergence": str(posterior.convergence),
-        "summary": json.loads(posterior.summary().to_json(orient="index", double_precision=15)),
-        "compare": json.loads(posterior.compare(fit).to_json(orient="index", double_precision=15)),
+        "summary": json.loads(summary(posterior).to_json(orient="index", double_precision=15)),
+        "compare": json.loads(compare(posterior, fit).table.to_json(orient="index", double_precision=15)),
     }
     return json.dumps(result, indent=1) + "\n"
 
@@ -127,10 +130,8 @@ def as_json(posterior: Posterior, fit: Estimates) -> str:
 # ----------------------------------------------------------------------------- page
 
 
-def page(posterior: Posterior, fit: Estimates, figures: Mapping[str, bytes]) -> str:
+def page(posterior: PosteriorSample, fit: Estimates, figures: Mapping[str, bytes]) -> str:
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
-    from .header import Run, header_of
-
     priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
     title = _title(posterior)
     parts = [
@@ -144,23 +145,23 @@ def page(posterior: Posterior, fit: Estimates, figures: Mapping[str, bytes]) -> 
     return document(title, main_element(title, parts))
 
 
-def fragment(posterior: Posterior) -> str:
+def fragment(posterior: PosteriorSample) -> str:
     """Return the verdict and the summary as the part of a page that a notebook shows."""
     return main_element(_title(posterior), [_verdict(posterior), _summary(posterior)])
 
 
-def _title(posterior: Posterior) -> str:
+def _title(posterior: PosteriorSample) -> str:
     return f"Posterior of the two-level model of {posterior.model.outcome}"
 
 
-def _verdict(posterior: Posterior) -> str:
+def _verdict(posterior: PosteriorSample) -> str:
     found = posterior.convergence
     kind = "note" if found.ok else "warning"
     return aside(NoteGroup(VERDICT, (str(found),), warning=not found.ok), kind)
 
 
-def _summary(posterior: Posterior) -> str:
-    return _html_table(_heading(posterior), posterior.summary(), SUMMARY_LEGEND)
+def _summary(posterior: PosteriorSample) -> str:
+    return _html_table(_heading(posterior), summary(posterior), SUMMARY_LEGEND)
 
 
 def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..estimation.estimates import Estimates
+    from ..estimation.point import Point
 
 LONGEST = 8
 SUMMARIES = {
@@ -172,7 +173,7 @@ def _wanted(inside: Iterable[str], extra: Sequence[str], known: Sequence[str]) -
     return [spelled.get(name, name) for name in names]
 
 
-def level2_names(fit: Estimates) -> list[str]:
+def level2_names(fit: Point) -> list[str]:
     """Return the names of the level-2 variables at hand, those of one-source data included."""
     data = fit.data
     if data is None:
@@ -191,7 +192,7 @@ def _is_level2(data: Any, name: str) -> bool:
         return False
 
 
-def level2_values(fit: Estimates, name: str) -> np.ndarray:
+def level2_values(fit: Point, name: str) -> np.ndarray:
     """Return a level-2 variable, (J,), in the order of the fit's units; missing values stay missing.
 
     Raises

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..estimation.estimates import Estimates
+    from ..estimation.point import Point
 
 CARRIED = (
     1e-9  # share of its information an effect keeps without the unit: below it the unit alone carries it
@@ -51,7 +52,7 @@ class Influence:
     leverage: np.ndarray
 
 
-def leave_one_out(fit: Estimates) -> Influence:
+def leave_one_out(fit: Point) -> Influence:
     """Compute the influence of every unit at the fit's tau and sigma2.
 
     Raises
@@ -84,7 +85,7 @@ def leave_one_out(fit: Estimates) -> Influence:
     return Influence(change, cook, leverage)
 
 
-def _information(fit: Estimates, x: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:
+def _information(fit: Point, x: np.ndarray, k: np.ndarray, part: slice) -> np.ndarray:
     """Give x'(D*'V^-1 D*)x, shape (units, F, F), for x (units, p, F) and K (units, q, q)."""
     dd = fit.design.standard_dd[:, :, part].transpose(2, 0, 1)
     zd = dd[:, : fit.design.n_random]

@@ -2,7 +2,7 @@
 
 Everything about units follows from the per-unit cross-products, so it costs O(J) whatever N is.
 gamma, tau and sigma2 are those of one E-step: HLM's printed gamma and the tau and sigma2 it belongs
-to (``Fit.entering``); for ``algorithm="exact"`` they are the estimates. Symbols as in Raudenbush &
+to (``entering``); for ``algorithm="exact"`` they are the estimates. Symbols as in Raudenbush &
 Bryk (2002, ch. 3): V = Z tau Z' + sigma2 I, e = y - X gamma.
 """
 
@@ -23,7 +23,7 @@ from ..likelihood.system import to_standard
 
 if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
-    from ..estimation.estimates import Estimates
+    from ..estimation.point import Point
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to its outcome's: below it no digit is left
 SINGULAR = 1e-12  # a direction of tau / sigma2 (columns of Z of unit mean square) below this is zero
@@ -93,7 +93,7 @@ class RowResiduals:
     sigma: np.ndarray
 
 
-def unit_residuals(fit: Estimates) -> UnitResiduals:
+def unit_residuals(fit: Point) -> UnitResiduals:
     """Compute the level-2 residual quantities of every unit, from the moments alone.
 
     Raises
@@ -124,7 +124,7 @@ def unit_residuals(fit: Estimates) -> UnitResiduals:
     )  # fmt: skip
 
 
-def refuse_repeated(fit: Estimates) -> None:
+def refuse_repeated(fit: Point) -> None:
     """Raise where a record stands for several: residuals, distances and influence are those of one.
 
     Precision weights and known variances are no such weights: they say how well an outcome is known.
@@ -137,7 +137,7 @@ def refuse_repeated(fit: Estimates) -> None:
     refuse("a residual file, figure or check", fit.counting.lacks, Need.SINGLE_ROWS, error=OutputError)
 
 
-def shrinkage(fit: Estimates) -> np.ndarray:
+def shrinkage(fit: Point) -> np.ndarray:
     """Give K = Theta (I + Z'Z Theta)^-1, Theta = tau / sigma2: u* = K Z'e, posterior variance sigma2 K.
 
     Shape (J, q, q); defined for singular tau and for units of any rank.
@@ -146,7 +146,7 @@ def shrinkage(fit: Estimates) -> np.ndarray:
     return np.asarray(basis @ fit.design.shrinkage(theta) @ basis.T)
 
 
-def mahalanobis(fit: Estimates, de: np.ndarray) -> tuple[np.ndarray, int]:
+def mahalanobis(fit: Point, de: np.ndarray) -> tuple[np.ndarray, int]:
     """Give u*' D^- u*, shape (J,), with D = tau - posterior variance = tau Z'V^-1 Z tau, and the rank of tau.
 
     D is the dispersion of u* when gamma is known (Raudenbush & Bryk 2002, ch. 9). Where tau or the unit's
@@ -156,7 +156,7 @@ def mahalanobis(fit: Estimates, de: np.ndarray) -> tuple[np.ndarray, int]:
 
     Parameters
     ----------
-    fit : Estimates
+    fit : Point
     de : ndarray, shape (J, q)
         Z*'(y - X gamma), Z* = Z B, B the `z_basis` of the design.
     """
@@ -221,12 +221,12 @@ def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np
 # --- level 1 --------------------------------------------------------------------------------------
 
 
-def row_residuals(fit: Estimates, b: np.ndarray | None = None) -> RowResiduals:
+def row_residuals(fit: Point, b: np.ndarray | None = None) -> RowResiduals:
     """Compute level-1 residuals r = y - D b*, b* the coefficients of the row's unit.
 
     Parameters
     ----------
-    fit : Estimates
+    fit : Point
     b : ndarray, shape (J, p), optional
         The level-1 coefficients; the EB coefficients by default.
 
@@ -248,7 +248,7 @@ def row_residuals(fit: Estimates, b: np.ndarray | None = None) -> RowResiduals:
     return RowResiduals(row, unit, fitted, y - fitted, sigma)
 
 
-def eb_coefficients(fit: Estimates) -> np.ndarray:
+def eb_coefficients(fit: Point) -> np.ndarray:
     """Give the EB level-1 coefficients W gamma + u*, shape (J, p); u* = 0 where a coefficient has no u."""
     design = fit.design
     b = design.level1_coefficients(fit.gamma_free)
@@ -257,7 +257,7 @@ def eb_coefficients(fit: Estimates) -> np.ndarray:
     return b
 
 
-def data_of(fit: Estimates) -> TwoLevelData:
+def data_of(fit: Point) -> TwoLevelData:
     """Give the rows a fit was made from.
 
     Raises

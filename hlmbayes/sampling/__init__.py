@@ -1,1 +1,1 @@
-"""Drawing from the posterior: `direct`, `nuts`, `evidence`, `sampling`; by PyMC `pymc_model`, `hierarchical`."""
+"""Draws from the posterior: `direct`, `nuts`, `sampling`, `arrange`; by PyMC `pymc_model`, `hierarchical`."""

@@ -13,18 +13,24 @@ import numpy as np
 
 from ..density.conditional import Effects
 from ..density.coordinates import pack_many
+from ..density.target import Target, target_for
+from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
+from ..priors.priors import Priors
 from ..unit_moments.record import Moments
-from .sampling import Settings, VarianceDraws, arrange, keeps_effects, target_for
+from .arrange import arrange, keeps_effects
+from .settings import Settings, VarianceDraws
 
 if TYPE_CHECKING:
-    from ..equations.model import TwoLevelModel
-    from ..posterior.posterior import Posterior
-    from ..priors.priors import Priors
+    import xarray as xr
+
+ON_ROWS = "nuts on rows"  # the sampler's name
 
 
-def sample_rows(model: TwoLevelModel, data: Any, priors: Priors, settings: Settings) -> Posterior:
-    """Sample the non-centred model on rows; see `hlmbayes.posterior.posterior.sample`.
+def sample_rows(
+    model: TwoLevelModel, data: Any, priors: Priors, settings: Settings
+) -> tuple[Target, xr.DataTree]:
+    """Sample the non-centred model on rows; give its density, u and gamma integrated out, and the draws.
 
     Raises
     ------
@@ -39,7 +45,6 @@ def sample_rows(model: TwoLevelModel, data: Any, priors: Priors, settings: Setti
         )
     import pymc as pm
 
-    from ..posterior.posterior import Posterior
     from .pymc_model import build
 
     begun = time.perf_counter()
@@ -55,15 +60,14 @@ def sample_rows(model: TwoLevelModel, data: Any, priors: Priors, settings: Setti
     drawn = trace["posterior"]
     q = target.n_random
     gamma = _flat(drawn, "gamma_free")
-    level1 = _flat(drawn, "sigma" if model.log_sigma2 is None else "alpha")
+    level1 = target.law.to_phi(_flat(drawn, target.law.variable))
     tau = _flat(drawn, "tau") if q else np.zeros((len(gamma), 0, 0))
     u = _flat(drawn, "u") if q else np.zeros((len(gamma), target.design.n_units, 0))
     phi = pack_many(target, tau, level1).reshape(settings.chains, settings.draws, -1)
     stats = {name: np.asarray(trace["sample_stats"][name].values) for name in ("diverging", "energy")}
-    says = {"sampler": "nuts on rows", "seconds": time.perf_counter() - begun}
+    says = {"sampler": ON_ROWS, "seconds": time.perf_counter() - begun}
     effects = Effects(u if keeps_effects(target, settings) else None, u.mean(axis=0), u.std(axis=0))
-    tree = arrange(target, VarianceDraws(phi, stats, says), gamma, effects, settings, priors, data)
-    return Posterior(tree, model, priors, settings, data).warn()
+    return target, arrange(target, VarianceDraws(phi, stats, says), gamma, effects, settings, priors, data)
 
 
 @contextmanager

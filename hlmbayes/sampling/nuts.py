@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..density.coordinates import fold
+from ..density.level1 import OneSigma
 from ..density.marginal import value_and_gradient
 from ..density.target import Target
 from ..errors import EstimationError, SamplingError
 from .direct import Mode, find_mode
-
-if TYPE_CHECKING:
-    from .sampling import Settings, VarianceDraws
+from .settings import Settings, VarianceDraws
 
 STATS = {
     "diverging": "diverging", "energy": "energy", "tree_depth": "depth", "n_steps": "n_steps",
@@ -37,8 +36,6 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
     SamplingError
         nutpie is not installed, or gave up: no starting point has a finite density, say.
     """
-    from .sampling import VarianceDraws
-
     try:
         import nutpie
     except ImportError as error:
@@ -52,7 +49,7 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
         rng = np.random.default_rng([settings.seed, seed % 2**32])
         return OVERDISPERSION * rng.standard_normal(target.size)
 
-    compiled = target.grouped is None and target.priors.tau is None
+    compiled = isinstance(target.law, OneSigma) and target.priors.tau is None
     model = _compiled_model(target, mode, start) if compiled else _python_model(target, mode, start)
     ready = time.perf_counter()
     try:

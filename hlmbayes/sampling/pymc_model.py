@@ -18,19 +18,17 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
 
-from .. import container
 from ..density.marginal import fixed_gamma
 from ..density.prior_density import correlation_shapes
 from ..density.target import Target, build_target
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
-from ..estimation.estimate import check_size, moments_for
-from ..likelihood.build_design import build_design
-from ..likelihood.row_groups import groups_of
 from ..likelihood.rows import Rows, rows_of
 from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseGamma, SdPrior
-from ..priors.priors import Priors, ResolvedPriors, resolve
+from ..priors.priors import Priors, posterior_design, resolve
+from ..priors.resolved import AlphaPrior, ResolvedPriors, SigmaPrior
 from ..unit_moments.record import Moments
+from .container import coords
 
 
 def build(
@@ -56,24 +54,23 @@ def build(
     SamplingError
         Rows are needed and there are none, or log(sigma2) depends on variables and ``marginal``.
     """
-    design = build_design(model, moments_for(model, data))
-    check_size(design)
-    rows = None if isinstance(data, Moments) else rows_of(design, data)
-    groups = None if model.log_sigma2 is None else groups_of(design, data)
+    design, groups = posterior_design(model, data)
     resolved = resolve(priors, design, groups)
-    known = container.coords(design)
+    known = coords(design)
     if marginal:
-        if model.log_sigma2 is not None:
+        level1 = resolved.level1
+        if not isinstance(level1, SigmaPrior):
             raise SamplingError("log(sigma2) depends on variables: the PyMC model needs marginal=False")
         target = build_target(design, resolved)
-        with pm.TwoLevelModel(coords=known) as result:
+        with pm.Model(coords=known) as result:
             gamma, factor = _gamma(resolved, design.free), _factor(resolved)
-            sigma = _sd("sigma", resolved.sigma)
+            sigma = _sd("sigma", level1.sigma)
             pm.Potential("likelihood", MarginalLikelihood(target)(gamma, factor, sigma)[0])
         return result
-    if rows is None:
+    if isinstance(data, Moments):
         raise SamplingError("marginal=False needs the level-1 rows, and these are moments")
-    with pm.TwoLevelModel(coords={**known, "row": np.arange(len(rows.y))}) as result:
+    rows = rows_of(design, data)
+    with pm.Model(coords={**known, "row": np.arange(len(rows.y))}) as result:
         _on_rows(rows, resolved, design.free)
     return result
 
@@ -86,12 +83,15 @@ def _on_rows(rows: Rows, priors: ResolvedPriors, free: np.ndarray) -> None:
         z = pm.Normal("z", dims=("unit", "coef"))
         u = pm.Deterministic("u", pt.dot(z, factor.T), dims=("unit", "coef"))
         expected = expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
-    if rows.covariates is None:
-        sigma = _sd("sigma", priors.sigma)
-    else:
-        alpha = pm.Normal("alpha", priors.alpha_mean, priors.alpha_sd, shape=len(priors.alpha_mean))
-        sigma = pt.exp(0.5 * pt.dot(pt.as_tensor(rows.covariates), alpha))
-    pm.Normal("y", expected, sigma, observed=rows.y, dims="row")
+    pm.Normal("y", expected, _sigma(rows, priors.level1), observed=rows.y, dims="row")
+
+
+def _sigma(rows: Rows, prior: SigmaPrior | AlphaPrior) -> Any:
+    """Give the level-1 standard deviation of every row, or of all of them."""
+    if isinstance(prior, SigmaPrior):
+        return _sd("sigma", prior.sigma)
+    alpha = pm.Normal("alpha", prior.mean, prior.sd, shape=len(prior.mean))
+    return pt.exp(0.5 * pt.dot(pt.as_tensor(rows.covariates), alpha))
 
 
 def _gamma(priors: ResolvedPriors, free: np.ndarray) -> Any:

@@ -29,7 +29,7 @@ OURS = """
 import sys, time; begun = time.perf_counter()
 import json
 import numpy as np, hlmbayes as hlm
-import hlmbayes.posterior.posterior, hlmbayes.posterior.summaries, arviz_stats.base, xarray
+import hlmbayes.front.posterior, arviz_stats.base, xarray
 if sys.argv[1] == "nuts": import nutpie, numba
 imported = time.perf_counter()
 data = hlm.datasets.hsb()
@@ -38,7 +38,7 @@ b0 = g00 + g01*sector + g02*meanses + u0
 b1 = g10 + g11*sector + g12*meanses + u1''')
 post = model.sample(data, sampler=sys.argv[1], seed=int(sys.argv[2]))
 done = time.perf_counter()
-from hlmbayes.posterior.summaries import diagnostics
+from hlmbayes.posterior.convergence import diagnostics
 names = [*model.gamma_names, "sd[b0]", "sd[b1]", "sigma"]
 ess = min(diagnostics(post[n])["ess_bulk"] for n in names)
 says = post.sampler

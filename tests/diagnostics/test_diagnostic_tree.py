@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes import container
 from hlmbayes.diagnostics import diagnostic_tree
 from hlmbayes.diagnostics.predictions import predict
+from hlmbayes.faces import record_of
+from hlmbayes.sampling import container
 from tests.report.figures import check_legible, points
 from tests.small import model, small
 
@@ -58,12 +59,12 @@ def test_both_engines_have_one_layout(fit: Any, posterior: Any) -> None:
 
 def test_a_posteriors_effects_are_means_and_quantiles_of_its_draws(posterior: Any) -> None:
     data = diagnostic_tree.level2(posterior, prob=0.9)
-    u = container.flat(posterior.data, "u")
+    u = container.flat(posterior.tree, "u")
     np.testing.assert_allclose(data["eb"], u.mean(axis=0))
     np.testing.assert_allclose(data["eb_low"], np.quantile(u, 0.05, axis=0))
     np.testing.assert_allclose(data["eb_high"], np.quantile(u, 0.95, axis=0))
     np.testing.assert_allclose(data["pv"][3], np.cov(u[:, 3].T))
-    b = container.flat(posterior.data, "b").mean(axis=0)
+    b = container.flat(posterior.tree, "b").mean(axis=0)
     np.testing.assert_allclose(data["b"], b, rtol=1e-6)
 
 
@@ -106,8 +107,8 @@ def test_every_plot_takes_a_posterior(posterior: Any, name: str) -> None:
 
 def test_a_posteriors_bands_are_quantiles_of_its_predictions(posterior: Any) -> None:
     (line,) = predict(posterior, "x", at={"w": 1.0}, prob=0.8)
-    gamma = container.flat(posterior.data, "gamma")
-    w = np.asarray(posterior.target.design.moments.level2["w"])
+    gamma = container.flat(posterior.tree, "gamma")
+    w = np.asarray(record_of(posterior).target.design.moments.level2["w"])
     x = np.column_stack([np.ones(41), np.ones(41), line.x, line.x * (1.0 - w.mean())])
     draws = gamma @ x.T
     np.testing.assert_allclose(line.y, draws.mean(axis=0))
@@ -122,7 +123,7 @@ def test_checks_of_a_posterior(posterior: Any) -> None:
     checks = posterior.check()
     assert len(checks.frame()) == 5
     assert repr(checks) == repr(hlm.diagnostics.check(posterior))
-    without_rows = replace(posterior, rows=None)
+    without_rows = hlm.Posterior(replace(record_of(posterior), data=None))
     assert "normality of level-1 residuals" not in [c.name for c in hlm.diagnostics.check(without_rows)]
 
 

@@ -12,10 +12,10 @@ import hlmbayes as hlm
 from hlmbayes import Fit, Model
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation.hlm_path import positive_definite, starting_values
+from hlmbayes.faces import record_of
 from hlmbayes.likelihood.own_regressions import unit_ols
 from tests.dense import dense
 from tests.small import model, small
-from hlmbayes.faces import record_of
 
 TABLES = json.loads((Path(__file__).parents[1] / "oracles" / "hlm608_tables.json").read_text())
 REML = [name for name, table in TABLES.items() if table["method"] == "REML"]
@@ -77,7 +77,11 @@ def test_model_based_standard_errors_have_the_sigma2_that_leaves(printed_fit) ->
     expected = {row["gamma"].lower(): row["se"] for row in printed["fixed"]}
     se = se.loc[~se.index.duplicated() & se.index.isin(list(expected))]
     assert dict(se.round(6)) == expected
-    np.testing.assert_allclose(record_of(fit).vcov_printed, record_of(fit).vcov_free * fit.sigma2 / record_of(fit).entering.sigma2, rtol=1e-12)
+    np.testing.assert_allclose(
+        record_of(fit).vcov_printed,
+        record_of(fit).vcov_free * fit.sigma2 / record_of(fit).entering.sigma2,
+        rtol=1e-12,
+    )
 
 
 def test_variance_components(printed_fit) -> None:

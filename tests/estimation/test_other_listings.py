@@ -25,8 +25,8 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes import Fit
-from hlmbayes.likelihood.own_regressions import unit_ols
 from hlmbayes.faces import record_of
+from hlmbayes.likelihood.own_regressions import unit_ols
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 PRINTED = json.loads((ORACLES / "hlm_listings.json").read_text())
@@ -171,7 +171,9 @@ def test_ols_of_units_with_four_coefficients() -> None:
     printed = PRINTED["level1_ols"]
     model = hlm.Model("\n".join(printed["equations"]))
     fit = model.fit(hlm.datasets.hsb(), algorithm="hlm", max_iterations=1)
-    b = unit_ols(record_of(fit).design)[0] + record_of(fit).design.level1_coefficients(record_of(fit).design.gamma_ols)
+    b = unit_ols(record_of(fit).design)[0] + record_of(fit).design.level1_coefficients(
+        record_of(fit).design.gamma_ols
+    )
     at = {str(unit): k for k, unit in enumerate(record_of(fit).design.moments.unit_ids)}
     for unit, row in printed["units"].items():
         assert all(agrees(v, p) for v, p in zip(b[at[unit]], row, strict=True))

@@ -14,6 +14,7 @@ import hlmbayes as hlm
 from hlmbayes.cli.command import main
 from hlmbayes.data.weights import SCALINGS, Weights, scaled
 from hlmbayes.errors import DataError, EstimationError, HypothesisError, OutputError, SamplingError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.profile import intervals
 from hlmbayes.inference.sandwich import (
     observed_information_all,
@@ -22,7 +23,6 @@ from hlmbayes.inference.sandwich import (
     unit_pieces,
     unit_scores_all,
 )
-from hlmbayes.faces import record_of
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 ORACLE = json.loads((ORACLES / "weights.json").read_text())

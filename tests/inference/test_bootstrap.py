@@ -10,10 +10,10 @@ import pytest
 from hlmbayes import Model
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import EstimationError, HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.bootstrap import Simulator, bootstrap, estimate
 from tests.dense import dense, x_blocks
 from tests.small import MODELS, model, small
-from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("name", ["slopes", "random only", "no intercept", "constrained"])
@@ -39,7 +39,10 @@ def test_simulated_moments_have_the_mean_and_covariance_of_simulated_rows() -> N
     rng = np.random.default_rng(2)
     n = 6_000
     draws = np.array(
-        [np.append(d.de.ravel(), d.ee) for d in (simulate.draw(rng, record_of(fit).gamma_free) for _ in range(n))]
+        [
+            np.append(d.de.ravel(), d.ee)
+            for d in (simulate.draw(rng, record_of(fit).gamma_free) for _ in range(n))
+        ]
     )
     # rows: e = (I - H) N(0, V), H the OLS projection; then D'e and e'e by unit
     hat = np.eye(len(rows.y)) - rows.X @ np.linalg.pinv(rows.X)

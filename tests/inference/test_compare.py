@@ -10,9 +10,9 @@ from scipy import stats
 
 from hlmbayes import Fit, Model, datasets
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.boundary import boundary_p_value, cone_lengths, tail
 from tests.small import Small, small
-from hlmbayes.faces import record_of
 
 SOURCE = small(41, n_units=30, sd=1.5)
 FULL = "y = b0 + b1*x + b2*z + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1\nb2 = g20 + u2"
@@ -77,7 +77,18 @@ def test_two_variances_against_none_have_no_free_parameter() -> None:
         fit("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1"),
     )
     for chi2 in (1.0, 4.0, 9.0):
-        p, note = boundary_p_value(record_of(record_of(record_of(record_of(record_of(record_of(record_of(record_of(record_of(record_of(simple)))))))))), general, chi2, 3)
+        p, note = boundary_p_value(
+            record_of(
+                record_of(
+                    record_of(
+                        record_of(record_of(record_of(record_of(record_of(record_of(record_of(simple)))))))
+                    )
+                )
+            ),
+            general,
+            chi2,
+            3,
+        )
         assert 0.25 * stats.chi2.sf(chi2, 1) < p < stats.chi2.sf(chi2, 3)  # type: ignore[operator]
         assert "simulated" in note
     assert boundary_p_value(simple, general, 0.0, 3)[0] == 1.0
@@ -224,7 +235,12 @@ def test_bootstrap_of_a_deviance_refits_both_models() -> None:
     from hlmbayes.likelihood.system import to_standard
 
     simulate, rng, above = (
-        Simulator(record_of(general).design, record_of(simple).components.tau, simple.sigma2, record_of(simple).design.random),
+        Simulator(
+            record_of(general).design,
+            record_of(simple).components.tau,
+            simple.sigma2,
+            record_of(simple).design.random,
+        ),
         np.random.default_rng(3),
         0,
     )

@@ -9,6 +9,7 @@ import pytest
 
 from hlmbayes import Model
 from hlmbayes.data.two_level import read
+from hlmbayes.faces import record_of
 from hlmbayes.inference.component_errors import (
     components_covariance,
     components_information,
@@ -16,7 +17,6 @@ from hlmbayes.inference.component_errors import (
 )
 from tests.dense import dense
 from tests.small import model, small
-from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("method", ["REML", "ML"])
@@ -38,7 +38,9 @@ def test_information_of_the_variances_is_in_the_units_of_the_data(name: str, met
     jacobian = to_data_jacobian(record_of(fit).system)
     got, wanted = components_information(record_of(fit)), jacobian.T @ expected @ jacobian
     np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-8 * np.abs(wanted).max())
-    np.testing.assert_allclose(components_covariance(record_of(fit)), np.linalg.inv(expected), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        components_covariance(record_of(fit)), np.linalg.inv(expected), rtol=1e-6, atol=1e-8
+    )
 
 
 def test_on_the_boundary_there_is_no_standard_error_of_tau() -> None:

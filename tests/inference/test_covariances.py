@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.covariances import CR0, CR1, CR2, ModelBased, covariance_kind, table_kind
 from hlmbayes.inference.kept import once_per_fit
 from tests.small import model, small
-from hlmbayes.faces import record_of
 
 
 def test_the_table_says_which_standard_errors_and_degrees_of_freedom_it_has() -> None:

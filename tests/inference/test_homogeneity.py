@@ -9,10 +9,10 @@ from scipy import stats
 from hlmbayes import Model, datasets
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.homogeneity import unit_residuals
 from tests.dense import dense
 from tests.small import MODELS, model, small
-from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -103,7 +103,11 @@ def test_a_model_of_the_variances_is_taken_out_first() -> None:
     rss, f = unit_residuals(record_of(noisy))
     rows = dense(noisy.model, source.columns, source.unit, source.level2)
     sigma = np.exp(
-        0.5 * (record_of(noisy).variance_model.alpha[0] + record_of(noisy).variance_model.alpha[1] * source.columns["d"])
+        0.5
+        * (
+            record_of(noisy).variance_model.alpha[0]
+            + record_of(noisy).variance_model.alpha[1] * source.columns["d"]
+        )
     )
     for j in np.flatnonzero(np.isfinite(rss)):
         at = rows.unit == j

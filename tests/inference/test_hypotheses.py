@@ -12,10 +12,10 @@ from scipy import stats
 from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.hypotheses import contrast_matrix
 from tests.dense import dense
 from tests.small import Small, model, small
-from hlmbayes.faces import record_of
 
 SOURCE = small(3, n_units=16, sd=1.5)
 

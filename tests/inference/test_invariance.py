@@ -8,8 +8,8 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes import Fit
 from hlmbayes.diagnostics.predictions import predict
-from hlmbayes.inference.least_squares import least_squares
 from hlmbayes.faces import record_of
+from hlmbayes.inference.least_squares import least_squares
 
 RNG = np.random.default_rng(0)
 J, N = 20, 8
@@ -102,7 +102,14 @@ def test_nor_where_the_level1_variance_depends_on_variables(shift: dict) -> None
     found = []
     for at in ({}, shift):
         fit = made(SLOPE + "\nlog(sigma2) = a0 + a1*t", **at)
-        found.append([fit.se_tau[1, 1], fit.tau[1, 1], *record_of(fit).variance_model.alpha, *record_of(fit).variance_model.se])
+        found.append(
+            [
+                fit.se_tau[1, 1],
+                fit.tau[1, 1],
+                *record_of(fit).variance_model.alpha,
+                *record_of(fit).variance_model.se,
+            ]
+        )
     np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
 
 

@@ -13,12 +13,12 @@ from scipy import optimize, stats
 import hlmbayes as hlm
 from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.intervals import Interval
 from hlmbayes.inference.profile import intervals
 from tests.dense import dense
 from tests.inference.test_small_sample import case_data
 from tests.small import MODELS, model, small
-from hlmbayes.faces import record_of
 
 FILE = Path(__file__).parents[1] / "oracles" / "profile.json"
 CASES: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))["cases"]

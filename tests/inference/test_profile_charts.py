@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hlmbayes import Fit
+from hlmbayes.faces import record_of
 from hlmbayes.inference.profile import _prepare
 from hlmbayes.inference.profile_charts import (
     Chart,
@@ -18,7 +19,6 @@ from hlmbayes.inference.profile_charts import (
     Sigma2Chart,
 )
 from tests.small import model, small
-from hlmbayes.faces import record_of
 
 CHARTS: list[tuple[type[Chart], tuple[int, ...]]] = [
     (SdChart, (1,)), (RatioChart, (2,)), (CovarianceChart, (0, 2)), (CorrelationChart, (1, 2)),

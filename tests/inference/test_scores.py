@@ -7,10 +7,10 @@ import pytest
 
 from hlmbayes import Model
 from hlmbayes.data.two_level import read
+from hlmbayes.faces import record_of
 from hlmbayes.inference.scores import unit_scores
 from tests.dense import dense
 from tests.small import MODELS, model, small
-from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -23,7 +23,10 @@ def test_robust_covariance_equals_dense(name: str) -> None:
     scores = np.array([rows.X[rows.unit == j].T @ residual[rows.unit == j] for j in range(rows.n_units)])
     bread = np.linalg.inv(rows.X.T @ np.linalg.solve(v, rows.X))
     np.testing.assert_allclose(
-        unit_scores(record_of(fit)), scores @ record_of(fit).design.to_gamma, rtol=1e-7, atol=1e-7 * np.abs(unit_scores(record_of(fit))).max()
+        unit_scores(record_of(fit)),
+        scores @ record_of(fit).design.to_gamma,
+        rtol=1e-7,
+        atol=1e-7 * np.abs(unit_scores(record_of(fit))).max(),
     )
     sandwich = bread @ scores.T @ scores @ bread
     free = record_of(fit).design.free

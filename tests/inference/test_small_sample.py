@@ -14,6 +14,7 @@ from scipy import optimize
 from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.two_level import TwoLevelData, read
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.covariances import KenwardRoger
 from hlmbayes.inference.small_sample import (
     _inverse_information,
@@ -24,7 +25,6 @@ from hlmbayes.inference.small_sample import (
 )
 from tests.dense import Dense, dense
 from tests.small import MODELS, model, small
-from hlmbayes.faces import record_of
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 CASES: dict[str, Any] = json.loads((ORACLES / "lmertest.json").read_text(encoding="utf-8"))["cases"]

@@ -12,10 +12,10 @@ from scipy import optimize
 from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.weights import Weights
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.component_errors import components_covariance
 from tests.dense import dense
 from tests.small import model, small
-from hlmbayes.faces import record_of
 
 TEXTS = {
     "model1_unconditional": "mathach = b0 + r\nb0 = g00 + u0",

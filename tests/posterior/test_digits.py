@@ -11,9 +11,10 @@ import hlmbayes as hlm
 from hlmbayes.density.batch import evaluate_batch
 from hlmbayes.density.coordinates import chain, unpack
 from hlmbayes.density.kernel_tables import flatten
+from hlmbayes.density.level1 import OneSigma
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.prior_density import log_prior, prior_slope
-from hlmbayes.sampling.sampling import target_for
+from hlmbayes.density.target import target_for
 from tests.compiled import evaluate
 from tests.digits import Rows
 
@@ -38,7 +39,7 @@ def point(target, ratio):
     """A point whose tau / sigma2 is about ``ratio``, correlations of about 0.4."""
     rng = np.random.default_rng(2)
     phi = 0.5 * rng.normal(size=target.size)
-    sigma = np.exp(phi[-1] if target.grouped is None else 0.5 * phi[-2])
+    sigma = np.exp(phi[-1] if isinstance(target.law, OneSigma) else 0.5 * phi[-2])
     phi[: target.n_random] = (1.0 + 0.2 * rng.random(target.n_random)) * ratio**0.5 * sigma / target.reference
     return phi
 
@@ -46,14 +47,15 @@ def point(target, ratio):
 def expected(target, rows, phi):
     """The log density at phi, and its gradient, with the likelihood's in many digits."""
     parts = unpack(target, phi[None])
-    log_sigma2 = [2 * Decimal(float(parts.sigma[0])).ln()]
-    alpha = log_sigma2 if parts.alpha is None else [Decimal(float(a)) for a in parts.alpha[0]]
+    alpha = [Decimal(float(a)) for a in phi[target.level1]]
+    if isinstance(target.law, OneSigma):
+        alpha = [2 * Decimal(float(parts.sigma[0])).ln()]
     value, by_factor, by_alpha = rows.value_and_gradient(parts.factor[0], alpha)
     gradient = prior_slope(target, phi)
     by_s, by_y = chain(target, phi, parts, by_factor)
     gradient[: target.n_random] += by_s
     gradient[target.partials] += by_y
-    gradient[target.level1] += by_alpha * (2.0 if parts.alpha is None else 1.0)
+    gradient[target.level1] += by_alpha * (2.0 if isinstance(target.law, OneSigma) else 1.0)
     return value + log_prior(target, phi[None])[0], gradient
 
 

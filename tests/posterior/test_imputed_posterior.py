@@ -7,7 +7,9 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import DataError, HLMWarning
-from hlmbayes.many_fits.imputed_posterior import PooledPosterior
+from hlmbayes.faces import record_of
+from hlmbayes.front.pooled_posterior import PooledPosterior
+from hlmbayes.many_fits.imputed_posterior import PooledSample
 
 FILE = Path(__file__).parents[1] / "oracles" / "data" / "mi.csv"
 MODEL = hlm.Model(
@@ -48,7 +50,8 @@ def test_posterior_is_near_rubins_rules(pooled, sets):
 
 def test_identical_data_sets_have_no_variance_between(sets):
     one = MODEL.sample(sets[0], seed=1, draws=1500, chains=2)
-    assert PooledPosterior((one, one), ("1", "2")).summary()["between"].max() < 1e-20
+    both = PooledPosterior(PooledSample((record_of(one),) * 2, ("1", "2")))
+    assert both.summary()["between"].max() < 1e-20
 
 
 def test_same_seed_same_draws_and_plausible_values(sets):
@@ -64,8 +67,9 @@ def test_same_seed_same_draws_and_plausible_values(sets):
 def test_warnings_name_the_data_set(sets):
     with pytest.warns(HLMWarning):
         short = MODEL.sample(sets[0], seed=1, draws=20, chains=2)
-    assert all(w.startswith("Data set b: ") for w in PooledPosterior((short,), ("b",)).warnings)
-    assert PooledPosterior((short,), ("b",)).warnings
+    warnings = PooledPosterior(PooledSample((record_of(short),), ("b",))).warnings
+    assert warnings
+    assert all(w.startswith("Data set b: ") for w in warnings)
 
 
 @pytest.mark.parametrize(("n", "outcomes"), [(1, ()), (3, ("mathach",)), (0, ("mathach",))])

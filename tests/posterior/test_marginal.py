@@ -16,8 +16,7 @@ from hlmbayes.density.coordinates import fold, pack, unpack
 from hlmbayes.density.marginal import fixed_gamma, value_and_gradient
 from hlmbayes.density.prior_density import log_prior
 from hlmbayes.density.target import build_target
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.priors.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
 from hlmbayes.priors.priors import Priors, resolve
 
@@ -30,7 +29,7 @@ PRIORS = {
 
 
 def make_target(model, data, priors):
-    design = build_design(model, moments_for(model, data))
+    design = prepare(model, data).design
     return build_target(design, resolve(priors, design))
 
 
@@ -204,7 +203,7 @@ def test_inverse_wishart_density(make_small):
     jacobian = np.stack([(tau_of(phi + h) - tau_of(phi - h)) / 2e-5 for h in steps])
     expected = invwishart(5, prior.scale).logpdf(unpack(target, phi[None]).tau[0])
     expected += np.log(abs(np.linalg.det(jacobian))) - 2 * np.log(2)  # folded into four
-    expected += target.priors.sigma.curve().log_density(1.0)
+    expected += target.priors.level1.sigma.curve().log_density(1.0)
     assert log_prior(target, phi[None])[0] == pytest.approx(expected, abs=1e-6)
 
 
@@ -216,7 +215,7 @@ def test_unit_likelihoods_are_those_of_dense_normals(small_model, make_small, ma
     values = unit_log_likelihood(target, draws)
     rows = make_dense(data, small_model)
     for b in range(2):
-        v = rows.covariance(draws.tau[b], draws.sigma[b])
+        v = rows.covariance(draws.tau[b], np.exp(phi[b, -1]))
         residual = rows.y - rows.x @ draws.gamma[b]
         for j in range(data.n_units):
             at = np.flatnonzero(rows.unit == j)
@@ -232,7 +231,7 @@ def test_gamma_and_effects_have_their_conditional_moments(make_small, make_dense
     rng = np.random.default_rng(1)
     draws = complete(target, phi, rng)
     u = draw_effects(target, draws, rng, keep=True).draws
-    rows, tau = make_dense(data, model), draws.tau[0]
+    rows, tau, sigma = make_dense(data, model), draws.tau[0], np.exp(phi[0, -1])
     z = np.zeros((len(rows.y), data.n_units * 2))
     for j in range(data.n_units):
         at = rows.unit == j
@@ -241,9 +240,9 @@ def test_gamma_and_effects_have_their_conditional_moments(make_small, make_dense
     design = np.hstack([rows.x, z])
     prior = np.zeros((design.shape[1],) * 2)
     prior[:3, :3], prior[3:, 3:] = np.eye(3) / 4.0, np.kron(np.eye(data.n_units), np.linalg.inv(tau))
-    precision = design.T @ design / draws.sigma[0] ** 2 + prior
+    precision = design.T @ design / sigma**2 + prior
     covariance = np.linalg.inv(precision)
-    mean = covariance @ (design.T @ rows.y / draws.sigma[0] ** 2 + prior[:, :3] @ np.ones(3))
+    mean = covariance @ (design.T @ rows.y / sigma**2 + prior[:, :3] @ np.ones(3))
     drawn = np.hstack([draws.gamma, u.reshape(len(u), -1)])
     error = np.sqrt(np.diag(covariance) / len(drawn))
     assert np.all(np.abs(drawn.mean(axis=0) - mean) < 4.5 * error)

@@ -11,8 +11,7 @@ from hlmbayes.density.kernel import BLOCK
 from hlmbayes.density.kernel_tables import flatten
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.target import build_target
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.priors.priors import resolve
 from tests.compiled import evaluate
 
@@ -25,7 +24,7 @@ PRIORS = [
 
 
 def check(model, data, priors, digits=1e-10):
-    design = build_design(model, moments_for(model, data))
+    design = prepare(model, data).design
     target = build_target(design, resolve(priors, design))
     rng = np.random.default_rng(11)
     centre, root = (
@@ -76,8 +75,8 @@ def test_nuts_and_direct_give_one_posterior(hsb, model4):
     for name in ("g00", "g11", "sd[b0]", "sd[b1]", "corr[b1,b0]", "sigma"):
         a, b = (post[name][:, ::4].ravel() for post in (nuts, direct))
         assert ks_2samp(a, b).pvalue > 1e-3, name
-    assert set(nuts.data["posterior"].data_vars) == set(direct.data["posterior"].data_vars)
-    assert {"diverging", "energy", "tree_depth"} <= set(nuts.data["sample_stats"].data_vars)
+    assert set(nuts.tree["posterior"].data_vars) == set(direct.tree["posterior"].data_vars)
+    assert {"diverging", "energy", "tree_depth"} <= set(nuts.tree["sample_stats"].data_vars)
 
 
 @pytest.mark.parametrize("length", [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import HLMError, HLMWarning, HypothesisError, SamplingError
+from hlmbayes.faces import record_of
 from tests.posterior.conftest import EQUATIONS
 
 MODELS = {
@@ -33,7 +35,7 @@ def post4(hsb, model4):
 def test_wide_priors_give_the_reml_optimum_for_gamma(name, hsb):
     model = hlm.Model(MODELS[name])
     post = model.sample(hsb, seed=2, priors=hlm.Priors(width=10))
-    table = post.compare(model.fit(hsb))
+    table = post.compare(model.fit(hsb)).frame()
     assert post.sampler["sampler"] == "direct"
     assert post.convergence.ok
     assert np.abs(table["shift"][list(model.gamma_names)]).max() < 0.1
@@ -59,7 +61,7 @@ def test_one_variance_agrees_with_integration_on_a_grid(make_small):
 
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     post = model.sample(make_small(), seed=5, draws=4000)
-    target = post.target
+    target = record_of(post).target
     s, log_sigma = 0.025 * (np.arange(1000) + 0.5), np.linspace(-2.0, 2.5, 200)
     grid = np.stack(np.meshgrid(s, log_sigma, indexing="ij"), -1).reshape(-1, 2)
     density = evaluate_batch(target, grid).log_density.reshape(len(s), -1)
@@ -81,7 +83,7 @@ def test_same_seed_same_draws_and_other_seed_others(hsb, model4, post4):
 
 
 def test_names_and_shapes(post4, model4, hsb):
-    data = post4.data
+    data = post4.tree
     assert data["posterior"]["gamma"].dims == ("chain", "draw", "fixed_effect")
     assert tuple(data["posterior"]["fixed_effect"].values) == model4.gamma_names
     assert data["posterior"]["u"].sizes == {"chain": 4, "draw": 1000, "unit": 160, "coef": 2}
@@ -105,7 +107,7 @@ def test_effects_are_those_of_empirical_bayes(hsb):
     model = hlm.Model(MODELS["2"])
     post = model.sample(hsb, seed=3)
     effects = post.effects()
-    fit = model.fit(hsb)
+    fit = record_of(model.fit(hsb))
     design = fit.design
     n, tau, s2 = design.n, fit.tau[0, 0], fit.sigma2
     residual = (design.de[:, 0] - n * design.level1_coefficients(fit.gamma_free - design.gamma_ols)[:, 0]) / n
@@ -115,13 +117,49 @@ def test_effects_are_those_of_empirical_bayes(hsb):
 
 
 def test_summary_has_its_interval_in_its_name(post4):
-    table = post4.summary(ci_prob=0.9, ci_kind="hdi")
+    table = post4.summary(prob=0.9, kind="hdi")
     assert list(table.columns[3:5]) == ["hdi90_low", "hdi90_high"]
     assert table.loc["g00", "r_hat"] < 1.01
     low, high = table.loc["g00", ["hdi90_low", "hdi90_high"]]
     assert np.mean((post4["g00"] > low) & (post4["g00"] < high)) == pytest.approx(0.9, abs=0.01)
     with pytest.raises(SamplingError, match="probability"):
-        post4.summary(ci_prob=95)
+        post4.summary(prob=95)
+
+
+def test_variance_explained_is_that_of_the_fits(hsb):
+    base, more = (hlm.Model(MODELS[name]) for name in "12")
+    found = more.sample(hsb, seed=1).variance_explained(base.sample(hsb, seed=2, draws=500), prob=0.8)
+    expected = more.fit(hsb).variance_explained(base.fit(hsb))
+    assert found.level1 == pytest.approx(expected.level1, abs=0.005)
+    assert found.level2["b0"] == pytest.approx(expected.level2["b0"], abs=0.03)
+    assert found.draws["b0"].shape == (2000,)
+    assert found.frame().loc["b0"].to_numpy() == pytest.approx(
+        np.quantile(found.draws["b0"], [0.5, 0.1, 0.9])
+    )
+    assert str(found).startswith(f"Level-1 variance explained: {found.level1:.4f}")
+    with pytest.raises(HLMError, match="a Posterior is wanted"):
+        more.sample(hsb, seed=1).variance_explained(base.fit(hsb))
+
+
+def test_a_fit_beside_the_posterior_is_a_sentence_and_a_table(post4, model4, hsb):
+    found = post4.compare(model4.fit(hsb), prob=0.9)
+    table = found.frame()
+    assert list(table.columns[5:7]) == ["eti90_low", "eti90_high"]
+    assert found.most_shifted == table["shift"].abs().idxmax()
+    assert abs(found.shift) == table["shift"].abs().max()
+    assert str(found).startswith(f"Farthest from reml_exact is {found.most_shifted}: posterior median ")
+
+
+def test_a_posterior_is_frozen_and_pickles(post4):
+    with pytest.raises(AttributeError, match="Posterior is frozen: data cannot be set"):
+        post4.data = None
+    assert np.array_equal(pickle.loads(pickle.dumps(post4))["g01"], post4["g01"])
+    shown = {name for name in dir(post4) if not name.startswith("_")}
+    assert shown == {
+        "check", "compare", "convergence", "data", "draws", "effects", "icc", "loo", "model",
+        "plausible_range", "priors", "rerun", "sampler", "save", "settings", "summary", "tree",
+        "variance_explained", "variance_is_zero", "with_log_likelihood", "with_predictive",
+    }  # fmt: skip
 
 
 def test_compare_refuses_another_model(post4, hsb):
@@ -165,8 +203,13 @@ def test_icc_and_plausible_range(hsb):
     post = model.sample(hsb, seed=1)
     fit = model.fit(hsb)
     icc = fit.tau[0, 0] / (fit.tau[0, 0] + fit.sigma2)
-    assert np.median(post.icc()) == pytest.approx(icc, abs=0.01)
-    table = post.plausible_range("b0")
+    share = post.icc(prob=0.9)
+    assert share.icc == np.median(share.draws) == pytest.approx(icc, abs=0.01)
+    assert str(share).startswith(f"Intraclass correlation {share.icc:.4f}, 90 % interval {share.low:.4f} to")
+    assert share.frame().loc["icc", "eti90_high"] == share.high == np.quantile(share.draws, 0.95)
+    assert list(fit.icc().frame().loc["icc"]) == [fit.icc().icc, fit.icc().low, fit.icc().high]
+    table = post.plausible_range("b0").frame()
+    assert list(fit.plausible_range("b0").frame().index) == list(table.index) == ["low", "middle", "high"]
     reach = 1.959964 * np.sqrt(fit.tau[0, 0])
     assert table["median"].to_numpy() == pytest.approx(
         [fit.gamma[0] - reach, fit.gamma[0], fit.gamma[0] + reach], abs=0.3
@@ -223,10 +266,17 @@ def test_the_plausible_range_is_that_of_the_fit(post4, model4, hsb):
     fit = model4.fit(hsb)
     for at in (None, {"sector": 1.0, "meanses": 0.5}):
         mine, theirs = (
-            post4.plausible_range("b0", level=0.8, at=at),
-            fit.plausible_range("b0", level=0.8, at=at),
+            post4.plausible_range("b0", prob=0.8, at=at),
+            fit.plausible_range("b0", prob=0.8, at=at),
         )
-        assert mine["median"].to_numpy() == pytest.approx([theirs.low, theirs.center, theirs.high], abs=0.15)
+        assert mine.frame()["median"].to_numpy() == pytest.approx(
+            [theirs.low, theirs.center, theirs.high], abs=0.15
+        )
+        assert (mine.low, mine.center, mine.sd) == pytest.approx(
+            (theirs.low, theirs.center, theirs.sd), abs=0.15
+        )
+        assert mine.at == theirs.at
+        assert str(mine).startswith(f"80 % of units have b0 between {mine.low:.4f} and {mine.high:.4f}")
 
 
 def test_without_random_effects(hsb):
@@ -243,15 +293,15 @@ def test_settings_of_numpys_kind_are_saved(hsb, model4, tmp_path):
 
 def test_a_rerun_has_the_rows(post4):
     again = post4.rerun(seed=5, draws=400)
-    assert again.with_predictive(draws=5).data["posterior_predictive"]["y"].sizes["row"] == 7185
+    assert again.with_predictive(draws=5).tree["posterior_predictive"]["y"].sizes["row"] == 7185
 
 
 def test_the_log_prior_is_kept(post4):
-    from hlmbayes.density.prior_density import full_log_prior
+    from hlmbayes.density.conditional import full_log_prior
 
-    kept = post4.data["log_prior"]["parameters"].values
-    assert kept.ravel() == pytest.approx(full_log_prior(post4.target, post4.parameter_draws))
-    corr = post4.data["posterior"]["tau_corr"].values
+    kept, record = post4.tree["log_prior"]["parameters"].values, record_of(post4)
+    assert kept.ravel() == pytest.approx(full_log_prior(record.target, record.parameter_draws))
+    corr = post4.tree["posterior"]["tau_corr"].values
     assert (corr[..., [0, 1], [0, 1]] == 1.0).all()
 
 
@@ -259,6 +309,7 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
     from types import SimpleNamespace
 
     from hlmbayes.sampling import sampling
+    from hlmbayes.sampling.settings import Settings
 
     asked = []
 
@@ -267,9 +318,9 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
         return SimpleNamespace(says={"khat": 0.1})
 
     monkeypatch.setattr(sampling, "draw_direct", direct)
-    monkeypatch.setattr("hlmbayes.sampling.nuts.draw_nuts", lambda *_: asked.append("nuts"))
+    monkeypatch.setattr(sampling, "draw_nuts", lambda *_: asked.append("nuts"))
     few, many = (SimpleNamespace(n_random=q) for q in (4, 5))
-    settings = sampling.Settings(None, 1, 10, 4, 10, None, False)
+    settings = Settings(None, 1, 10, 4, 10, None, False)
     for target, s in ((few, settings), (many, settings), (many, replace(settings, sampler="direct"))):
         sampling.draw(target, s)
     assert asked == ["direct", "nuts", "direct"]
@@ -278,13 +329,13 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
 def test_chance_between_independent_draws_is_not_a_lack_of_convergence(post4, monkeypatch):
     """R-hat of independent draws is above 1.01 now and then; that of a chain says it has not arrived."""
     from hlmbayes.posterior import convergence as module
-    from hlmbayes.posterior.summaries import diagnostics as found
+    from hlmbayes.posterior.convergence import diagnostics as found
 
     monkeypatch.setattr(module, "diagnostics", lambda values: {**found(values), "r_hat": 1.02})
-    assert post4.convergence.ok
-    stepwise = post4.data.copy()
-    stepwise.attrs["sampler"] = json.dumps({"sampler": "nuts"})
-    (problem,) = module.convergence(replace(post4, data=stepwise)).problems
+    record = record_of(post4)
+    stats = record.tree["sample_stats"]
+    assert module.convergence(record.scalars, stats, khat=0.1).ok
+    (problem,) = module.convergence(record.scalars, stats, khat=float("nan")).problems
     assert "the chains do not agree" in problem
 
 
@@ -300,9 +351,9 @@ def test_a_predictor_far_from_its_zero_is_warned_of(make_small):
     model = hlm.Model(EQUATIONS[2].replace("; ", "\n"))
     with pytest.warns(HLMWarning, match=r"x1 has its zero .* centre it, grand\(x1\) or group\(x1\)"):
         post = model.sample(data, seed=1)
-    assert "centre it" in post.target.priors.describe()
+    assert "centre it" in record_of(post).target.priors.describe()
     centred = hlm.Model(EQUATIONS[2].replace("; ", "\n").replace("b1*x1", "b1*grand(x1)"))
-    assert centred.sample(data, seed=1).target.priors.cautions == ()
+    assert record_of(centred.sample(data, seed=1)).target.priors.cautions == ()
 
 
 def test_what_cannot_be_sampled_or_shown_is_said(make_small):

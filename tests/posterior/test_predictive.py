@@ -8,7 +8,8 @@ from scipy.stats import norm
 
 import hlmbayes as hlm
 from hlmbayes.errors import SamplingError
-from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.prepare import prepare
+from hlmbayes.faces import record_of
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_row_log_likelihood(make_small):
     data = make_small()
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     post = model.sample(data, seed=1, draws=400)
-    values = post.with_log_likelihood("row").data["log_likelihood"]["y"].values
+    values = post.with_log_likelihood("row").tree["log_likelihood"]["y"].values
     b, sigma = post.draws("b"), post.draws("sigma")
     mean = b[..., data.unit, 0] + b[..., data.unit, 1] * data.level1["x1"]
     expected = norm(mean, sigma[..., None]).logpdf(data.level1["y"])
@@ -44,21 +45,21 @@ def test_row_log_likelihood(make_small):
 
 def test_posterior_predictive_means_cover_what_was_seen(hsb, post4):
     post = post4.with_predictive(draws=100)
-    group = post.data["posterior_predictive"]
-    new, seen = group["unit_mean"].values.reshape(-1, 160), post.data["observed_data"]["unit_mean"].values
+    group = post.tree["posterior_predictive"]
+    new, seen = group["unit_mean"].values.reshape(-1, 160), post.tree["observed_data"]["unit_mean"].values
     p = np.mean(new < seen, axis=0)
     assert 0.002 < p.min() < p.max() < 0.998  # u is fitted to these units
     assert np.mean((p > 0.05) & (p < 0.95)) > 0.95
     assert group["y"].sizes["row"] == 7185
     y = group["y"].values
-    assert y.std(axis=-1).mean() == pytest.approx(post.data["observed_data"]["y"].values.std(), rel=0.03)
+    assert y.std(axis=-1).mean() == pytest.approx(post.tree["observed_data"]["y"].values.std(), rel=0.03)
 
 
 def test_predictive_without_rows_has_unit_means(hsb, model4, post4):
-    post = model4.sample(moments_for(model4, hsb), seed=1).with_predictive(draws=250)
+    post = model4.sample(prepare(model4, hsb).design.moments, seed=1).with_predictive(draws=250)
     with_rows = post4.with_predictive(draws=250)
     one, other = (
-        p.data["posterior_predictive"]["unit_mean"].values.reshape(-1, 160) for p in (post, with_rows)
+        p.tree["posterior_predictive"]["unit_mean"].values.reshape(-1, 160) for p in (post, with_rows)
     )
     assert one.mean(axis=0) == pytest.approx(other.mean(axis=0), abs=0.25)
     assert one.std(axis=0) == pytest.approx(other.std(axis=0), rel=0.15)
@@ -81,7 +82,7 @@ def test_evidence_agrees_with_savage_and_dickey(make_small):
 
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     post = model.sample(make_small(), seed=3, priors=hlm.Priors(sd=hlm.HalfNormal(1.0)))
-    target = post.target
+    target = record_of(post).target
     s, log_sigma = np.linspace(0, 30, 501), np.linspace(-2.0, 2.5, 100)
     grid = np.stack(np.meshgrid(s, log_sigma, indexing="ij"), -1).reshape(-1, 2)
     density = evaluate_batch(target, grid).log_density.reshape(len(s), -1)
@@ -107,7 +108,7 @@ def test_predictions_do_not_need_the_draws_of_the_effects(make_small):
     data = make_small(n_units=30)
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10")
     kept, not_kept = (model.sample(data, seed=1, keep_effects=k) for k in (True, False))
-    groups = [p.with_predictive(draws=500).data["posterior_predictive"] for p in (kept, not_kept)]
+    groups = [p.with_predictive(draws=500).tree["posterior_predictive"] for p in (kept, not_kept)]
     means = [g["y"].values.reshape(-1, data.n_rows) for g in groups]
     error = means[0].std(axis=0) / np.sqrt(len(means[0]))
     assert np.abs((means[0].mean(axis=0) - means[1].mean(axis=0)) / error).max() < 6
@@ -124,8 +125,8 @@ def test_predictions_keep_the_digits_of_a_large_outcome(make_small):
         "id", data.unit_ids, data.unit, {**data.level1, "y": data.level1["y"] + 1e9}, data.level2
     )
     model = hlm.Model("y = b0 + r\nb0 = g00 + u0")
-    new = model.sample(far, seed=1).with_predictive(draws=50).data["posterior_predictive"]["y"].values
-    near = model.sample(data, seed=1).with_predictive(draws=50).data["posterior_predictive"]["y"].values
+    new = model.sample(far, seed=1).with_predictive(draws=50).tree["posterior_predictive"]["y"].values
+    near = model.sample(data, seed=1).with_predictive(draws=50).tree["posterior_predictive"]["y"].values
     assert new.std() == pytest.approx(near.std(), rel=0.02)
 
 

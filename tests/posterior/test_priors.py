@@ -10,8 +10,7 @@ from scipy import integrate, stats
 
 import hlmbayes as hlm
 from hlmbayes.errors import SamplingError
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.priors.distributions import (
     LKJ,
     Exponential,
@@ -23,7 +22,8 @@ from hlmbayes.priors.distributions import (
     InverseWishart,
     Normal,
 )
-from hlmbayes.priors.priors import Priors, data_scales, resolve
+from hlmbayes.priors.priors import Priors, resolve
+from hlmbayes.priors.scales import data_scales
 
 FAMILIES: dict[str, Any] = {
     "half-normal": (HalfNormal(2.0), stats.halfnorm(scale=2.0)),
@@ -61,7 +61,7 @@ def test_inverse_gamma_of_the_variance_is_on_the_variance():
 
 
 def test_scales_are_the_data_s(hsb, model4):
-    design = build_design(model4, moments_for(model4, hsb))
+    design = prepare(model4, hsb).design
     scales = data_scales(design)
     y, ses = hsb.level1["mathach"], hsb.level1["ses"]
     means = np.bincount(hsb.unit, ses) / np.bincount(hsb.unit)
@@ -81,7 +81,7 @@ def test_defaults_follow_the_units_of_the_data(hsb, model4):
         hsb.id_name, hsb.unit_ids, hsb.unit,
         {**hsb.level1, "mathach": 100 * hsb.level1["mathach"], "ses": 10 * hsb.level1["ses"]}, hsb.level2,
     )  # fmt: skip
-    here, there = (resolve(None, build_design(model4, moments_for(model4, d))) for d in (hsb, scaled))
+    here, there = (resolve(None, prepare(model4, d).design) for d in (hsb, scaled))
     factor = np.array([100.0, 100, 100, 10, 10, 10])
     assert there.gamma_precision == pytest.approx(here.gamma_precision / factor**2)
     assert [p.scale for p in there.sd] == pytest.approx([here.sd[0].scale * 100, here.sd[1].scale * 10])
@@ -97,7 +97,7 @@ def test_intercept_may_follow_predictors_far_from_zero():
     model = hlm.Model("y = b0 + b1*year + r\nb0 = g00 + u0\nb1 = g10")
     post = model.sample(data, seed=1)
     fit = model.fit(data)
-    assert np.abs(post.compare(fit)["shift"][["g00", "g10"]]).max() < 0.1
+    assert np.abs(post.compare(fit).frame()["shift"][["g00", "g10"]]).max() < 0.1
 
 
 @pytest.mark.parametrize("level", [50_000.0, 140.0, -3.0])
@@ -108,7 +108,7 @@ def test_a_full_set_of_dummies_has_the_outcomes_level(level):
     y = level + 3.0 * f + 2.0 * rng.normal(size=30)[unit] + 5.0 * rng.normal(size=300)
     data = hlm.TwoLevelData("id", np.arange(30), unit, {"y": y, "f": f, "m": 1.0 - f}, {})
     model = hlm.Model("y = b1*f + b2*m + r\nb1 = g10 + u1\nb2 = g20 + u2")
-    table = model.sample(data, seed=1).compare(model.fit(data))
+    table = model.sample(data, seed=1).compare(model.fit(data)).frame()
     assert np.abs(table["shift"][["g10", "g20"]]).max() < 0.15
 
 
@@ -118,7 +118,7 @@ def test_a_regression_through_the_origin_has_the_outcomes_size():
     y = (500.0 + 3.0 * rng.normal(size=30)[unit]) * x + 5.0 * rng.normal(size=300)
     data = hlm.TwoLevelData("id", np.arange(30), unit, {"y": y, "x": x}, {})
     model = hlm.Model("y = b1*x + r\nb1 = g10 + u1")
-    assert abs(model.sample(data, seed=1).compare(model.fit(data)).loc["g10", "shift"]) < 0.15
+    assert abs(model.sample(data, seed=1).compare(model.fit(data)).frame().loc["g10", "shift"]) < 0.15
 
 
 def test_words_name_every_parameter_and_number(hsb, model4):
@@ -133,7 +133,7 @@ def test_words_name_every_parameter_and_number(hsb, model4):
 
 
 def test_width_multiplies_default_scales_only(hsb, model4):
-    design = build_design(model4, moments_for(model4, hsb))
+    design = prepare(model4, hsb).design
     one = resolve(Priors(sd={"b0": HalfNormal(1.0)}), design)
     ten = resolve(Priors(sd={"b0": HalfNormal(1.0)}, width=10), design)
     assert ten.sd[0] == one.sd[0]
@@ -194,7 +194,7 @@ def test_refusals_with_a_model(priors, words, hsb, model4):
 def test_effects_held_equal_have_one_prior(hsb, model4):
     model = model4.constrain("g02 = g12")
     same = Priors(gamma={"g12": Normal(1.0, 0.5)})
-    design = build_design(model, moments_for(model, hsb))
+    design = prepare(model, hsb).design
     assert resolve(same, design).gamma_mean[2] == 1.0
     with pytest.raises(SamplingError, match="held equal"):
         resolve(Priors(gamma={"g02": Normal(0, 1), "g12": Normal(0, 2)}), design)

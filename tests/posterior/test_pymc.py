@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp
 import hlmbayes as hlm
 from hlmbayes.density.marginal import fixed_gamma
 from hlmbayes.errors import SamplingError
-from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.prepare import prepare
 
 GRAPH = "FAST_COMPILE"  # what is tested is the graph: it need not be compiled, which takes seconds
 MODEL = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
@@ -38,7 +38,7 @@ def test_density_and_gradient_are_those_of_the_kernel(make_small):
         model.replace_rvs_by_values(wanted), inputs=model.value_vars, on_unused_input="ignore", mode=GRAPH
     )
     gamma, sigma, tau, value = fn(point)
-    from hlmbayes.sampling.sampling import target_for
+    from hlmbayes.density.target import target_for
 
     target = target_for(MODEL, data, None)
     expected = fixed_gamma(target, gamma, np.linalg.cholesky(tau), float(sigma))[0]
@@ -113,7 +113,7 @@ def test_the_marginal_pymc_model_gives_it_too(make_small):
 
 
 def test_rows_are_needed(hsb, model4):
-    moments = moments_for(model4, hsb)
+    moments = prepare(model4, hsb).design.moments
     with pytest.raises(SamplingError, match="needs the level-1 rows"):
         model4.pymc(moments, marginal=False)
 
@@ -127,4 +127,4 @@ def test_the_model_on_rows_keeps_its_remarks_to_the_verdict(make_small, caplog):
     with pytest.warns(hlm.HLMWarning, match="DO NOT USE"):
         post = MODEL.sample(make_small(), marginal=False, seed=1, draws=25, tune=50, keep_effects=False)
     assert caplog.records == []
-    assert not {"u", "b"} & set(post.data["posterior"].data_vars)
+    assert not {"u", "b"} & set(post.tree["posterior"].data_vars)

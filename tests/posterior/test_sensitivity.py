@@ -10,6 +10,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
 from hlmbayes.errors import SamplingError
+from hlmbayes.faces import record_of
 from hlmbayes.figures import posterior_plots as plots
 
 
@@ -39,7 +40,7 @@ def test_power_scaling_agrees_with_the_direction_of_refits(result):
 
 def test_power_scaling_weights_the_whole_prior(make_small):
     """Weighted by p(theta)^(a - 1), the mean moves as it does under the prior raised to that power."""
-    from hlmbayes.density.prior_density import full_log_prior
+    from hlmbayes.density.conditional import full_log_prior
 
     model = hlm.Model("y = b0 + r\nb0 = g00 + u0")
     priors = hlm.Priors(gamma=hlm.Normal(48.0, 0.7), sd=hlm.HalfNormal(1.0), sigma=hlm.HalfNormal(1.0))
@@ -50,7 +51,8 @@ def test_power_scaling_weights_the_whole_prior(make_small):
     )
     data = make_small(n_units=30)
     post, refit = (model.sample(data, priors=p, seed=1, draws=4000) for p in (priors, squared))
-    log = full_log_prior(post.target, post.parameter_draws)
+    record = record_of(post)
+    log = full_log_prior(record.target, record.parameter_draws)
     weight = np.exp(log - log.max())
     mean = np.average(post["g00"].ravel(), weights=weight)
     assert mean == pytest.approx(refit["g00"].mean(), abs=0.2 * refit["g00"].std())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp, multivariate_normal, norm
@@ -13,9 +15,10 @@ from hlmbayes.density.conditional import Draws, complete, draw_effects, unit_log
 from hlmbayes.density.coordinates import unpack
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.prior_density import log_prior
+from hlmbayes.density.target import target_for
 from hlmbayes.errors import EstimationError, HLMWarning, SamplingError
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.sampling.sampling import target_for
+from hlmbayes.estimation.prepare import prepare
+from hlmbayes.faces import record_of
 
 EQUATIONS = {
     0: "b0 = g00 + g01*w; b1 = g10; b2 = g20",
@@ -97,7 +100,7 @@ def test_density_is_that_of_the_dense_normal(q, variances):
         target = target_for(model, data, priors)
         phi = point(target)
         parts = unpack(target, phi[None])
-        v = covariance(data, z, parts.tau[0], np.exp(c @ parts.alpha[0]))
+        v = covariance(data, z, parts.tau[0], np.exp(c @ phi[target.level1]))
         precision, mean = target.priors.gamma_precision, target.priors.gamma_mean
         if np.all(precision > 0):
             v += (x / precision) @ x.T
@@ -150,10 +153,10 @@ def test_likelihoods_of_units_and_effects_are_those_of_dense_matrices():
     target = target_for(model, data, hlm.Priors())
     phi = np.tile(point(target), (4000, 1))
     drawn = complete(target, phi, np.random.default_rng(1))
-    one = Draws(drawn.phi[:1], drawn.gamma[:1], drawn.tau[:1], drawn.sigma[:1], drawn.alpha[:1])
-    sigma2, residual = np.exp(c @ one.alpha[0]), y - x @ one.gamma[0]
+    one = drawn.take(np.arange(1))
+    sigma2, residual = np.exp(c @ one.phi[0, target.level1]), y - x @ one.gamma[0]
     got = unit_log_likelihood(target, one)[0]
-    fixed = Draws(phi, np.tile(one.gamma, (4000, 1)), drawn.tau, drawn.sigma, drawn.alpha)
+    fixed = Draws(phi, np.tile(one.gamma, (4000, 1)), drawn.tau)
     effects = draw_effects(target, fixed, np.random.default_rng(2), keep=True)
     for j in range(target.design.n_units):
         at = data.unit == j
@@ -184,17 +187,17 @@ def test_direct_and_nuts_give_one_posterior(length, posterior):
     for name in ("g00", "g10", "sd[b0]", "corr[b1,b0]", "a0", "a1"):
         a, b = posterior[name][:, ::4].ravel(), nuts[name][:, ::4].ravel()
         assert ks_2samp(a, b).pvalue > 1e-3, name
-    assert set(posterior.data["posterior"].data_vars) == set(nuts.data["posterior"].data_vars)
+    assert set(posterior.tree["posterior"].data_vars) == set(nuts.tree["posterior"].data_vars)
 
 
 def test_the_posterior_is_beside_the_maximum_likelihood_fit(posterior):
     wide = made(2, "group").sample(rows(40), seed=1, priors=hlm.Priors(width=10.0))
     fit = made(2, "group").fit(rows(40), method="ML")
-    table = wide.compare(fit)
+    table = wide.compare(fit).frame()
     assert list(table.index[-2:]) == ["a0", "a1"]
     assert np.all(np.abs(table.loc[["g01", "g10", "a1"], "shift"]) < 0.3)
     assert table.loc["a1", "sd"] == pytest.approx(table.loc["a1", "se"], rel=0.2)
-    assert "a1 of log(sigma2): normal" in posterior.data.attrs["priors_in_words"]
+    assert "a1 of log(sigma2): normal" in posterior.tree.attrs["priors_in_words"]
     assert "a1 of log(sigma2): normal" in hlm.Priors().describe(posterior.model, rows(40))
 
 
@@ -212,15 +215,15 @@ def test_cross_validation_and_predictions(posterior):
     assert equal.log_sigma2 is None
     smaller = equal.sample(rows(40), seed=1)
     assert full.elpd > smaller.loo().elpd  # the data are made with unequal variances
-    seen = posterior.with_predictive(seed=1).data["posterior_predictive"]
+    seen = posterior.with_predictive(seed=1).tree["posterior_predictive"]
     data = rows(40)
     women = data.level1["female"] == 1
     new = seen["y"].values.reshape(-1, data.n_rows)
     mean = new.mean(axis=0)
     ratio = np.std(new[:, women] - mean[women]) / np.std(new[:, ~women] - mean[~women])
     assert ratio > 1.2
-    by_moments = hlm.Posterior(posterior.data, posterior.model, posterior.priors, posterior.settings)
-    unit = by_moments.with_predictive(seed=1).data["posterior_predictive"]["unit_mean"].values
+    by_moments = hlm.Posterior(replace(record_of(posterior), data=None))
+    unit = by_moments.with_predictive(seed=1).tree["posterior_predictive"]["unit_mean"].values
     assert unit.reshape(-1, 40).std(axis=0) == pytest.approx(
         seen["unit_mean"].values.reshape(-1, 40).std(axis=0), rel=0.25
     )
@@ -253,10 +256,10 @@ def test_moments_do_where_only_level2_variables_matter():
     level2 = EQUATIONS[1].replace("; ", "\n")
     model = hlm.Model(f"y = b0 + b1*x1 + b2*group(x2) + r\n{level2}\nlog(sigma2) = a0 + a1*w")
     from_rows = model.sample(rows(), seed=3)
-    from_moments = model.sample(moments_for(model, rows()), seed=3)
+    from_moments = model.sample(prepare(model, rows()).design.moments, seed=3)
     np.testing.assert_allclose(from_moments.draws("alpha"), from_rows.draws("alpha"), rtol=1e-8)
     with pytest.raises(hlm.HLMError, match="which only the level-1 rows tell"):
-        made(1, "group").sample(moments_for(made(1, "group"), rows()), seed=3)
+        made(1, "group").sample(prepare(made(1, "group"), rows()).design.moments, seed=3)
 
 
 def test_a_step_to_where_there_is_no_density_is_a_divergence(monkeypatch):

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes.faces import record_of
+from hlmbayes.posterior.summaries import summary
 from hlmbayes.report.posterior_report import as_text, page
 
 
@@ -20,7 +22,7 @@ def boundary():
     y = 1500.0 + np.tile(np.linspace(-1, 1, 8), 12) + 0.1 * rng.normal(size=96)
     data = hlm.read({"id": unit, "y": y}, id="id")
     model = hlm.Model("y = b0 + r\nb0 = g00 + u0")
-    return model.sample(data, seed=1, draws=200, chains=1), model.fit(data)
+    return record_of(model.sample(data, seed=1, draws=200, chains=1)), record_of(model.fit(data))
 
 
 def test_numbers_that_do_not_exist_are_left_out(boundary):
@@ -41,14 +43,14 @@ def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
     assert html.count("<caption>") == 2
     assert "Random effects u1 of the units" in html
     assert escape(str(post.convergence)) in html
-    summary = post.summary()
-    assert f">{summary.loc['sigma', 'mean']:#.4g}<" in html
-    assert all(f">{name}<" in html for name in map(escape, summary.index))
+    table = summary(post)
+    assert f">{table.loc['sigma', 'mean']:#.4g}<" in html
+    assert all(f">{name}<" in html for name in map(escape, table.index))
 
 
 def test_a_notebook_shows_the_verdict_and_the_summary(boundary):
     post, _ = boundary
-    shown = post._repr_html_()
+    shown = hlm.Posterior(post)._repr_html_()
     assert escape(str(post.convergence)) in shown
     assert shown.count("<table") == 1
     assert "nan" not in re.sub("<style>.*</style>", "", shown, flags=re.DOTALL).lower()

@@ -9,9 +9,9 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
+from hlmbayes.faces import record_of
 from hlmbayes.residuals.frames import residuals, unique_name
 from tests.small import model, small
-from hlmbayes.faces import record_of
 
 MODEL4 = """mathach = b0 + b1*group(ses) + r
     b0 = g00 + g01*sector + g02*meanses + u0

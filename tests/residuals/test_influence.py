@@ -10,10 +10,10 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
+from hlmbayes.faces import record_of
 from hlmbayes.residuals.influence import influence, leave_one_out
 from tests.dense import Dense, dense
 from tests.small import MODELS, model, small
-from hlmbayes.faces import record_of
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hlmbayes.faces import record_of
 from hlmbayes.residuals.influence import leave_one_out
 from hlmbayes.residuals.quantities import row_residuals, unit_residuals
 from tests.small import Small, model, small
-from hlmbayes.faces import record_of
 
 NAMES = st.sampled_from(["means", "slopes", "random only", "no intercept"])
 SEEDS = st.integers(0, 10_000)
@@ -35,9 +35,14 @@ def test_order_of_rows_and_names_of_units_do_not_matter(name: str, seed: int) ->
             getattr(b, key)[new], getattr(a, key), rtol=2e-4, atol=2e-5 * scale, err_msg=key
         )
     np.testing.assert_allclose(
-        row_residuals(record_of(two)).residual, row_residuals(record_of(one)).residual[order], rtol=1e-4, atol=1e-4 * scale
+        row_residuals(record_of(two)).residual,
+        row_residuals(record_of(one)).residual[order],
+        rtol=1e-4,
+        atol=1e-4 * scale,
     )
-    np.testing.assert_allclose(leave_one_out(record_of(two)).cook[new], leave_one_out(record_of(one)).cook, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(
+        leave_one_out(record_of(two)).cook[new], leave_one_out(record_of(one)).cook, rtol=1e-3, atol=1e-6
+    )
 
 
 @settings(max_examples=12, deadline=None)

@@ -12,11 +12,11 @@ from scipy import linalg, stats
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
+from hlmbayes.faces import record_of
 from hlmbayes.residuals.quantities import expected_chi2, row_residuals, unit_residuals
 from hlmbayes.unit_moments.record import moments_of
 from tests.dense import Dense, dense
 from tests.small import MODELS, Small, model, small
-from hlmbayes.faces import record_of
 
 MODEL4 = """mathach = b0 + b1*group(ses) + r
     b0 = g00 + g01*sector + g02*meanses + u0
@@ -135,7 +135,10 @@ def test_a_large_outcome_keeps_its_digits() -> None:
     moved = model("slopes").fit(raw.data())
     for key in ("eb", "pv", "ols", "mdist", "lntotvar", "olsrsvar", "mdrsvar"):
         np.testing.assert_allclose(
-            getattr(unit_residuals(record_of(moved)), key), getattr(unit_residuals(record_of(fit)), key), rtol=1e-4, atol=1e-5
+            getattr(unit_residuals(record_of(moved)), key),
+            getattr(unit_residuals(record_of(fit)), key),
+            rtol=1e-4,
+            atol=1e-5,
         )
 
 

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
+from ..density.target import Target
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..priors.priors import Priors
-from .direct import KHAT_LIMIT, Weighted, find_proposal, weigh
+from ..sampling.direct import KHAT_LIMIT, Weighted, find_proposal, weigh
+from .record import PosteriorSample
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..density.target import Target
-    from ..posterior.posterior import Posterior
-
 POINTS = 8000
 
 
-def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
+def variance_is_zero(posterior: PosteriorSample, name: str) -> pd.Series:
     """Weigh the model against the one in which a coefficient does not vary between units.
 
     The marginal likelihoods of both are importance-sampling averages, gamma and u integrated out
@@ -32,7 +31,7 @@ def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
 
     Parameters
     ----------
-    posterior : Posterior
+    posterior : PosteriorSample
     name : str
         A random coefficient, "b1", or its effect, "u1".
 
@@ -62,7 +61,7 @@ def variance_is_zero(posterior: Posterior, name: str) -> pd.Series:
     target = posterior.target_of(simpler, priors)
     evidence = [_evidence(t, posterior.settings.seed) for t in (target, posterior.target)]
     log_factor = evidence[0].log_evidence - evidence[1].log_evidence
-    sd = posterior[f"sd[{name}]"]
+    sd = posterior.scalar(f"sd[{name}]")
     scale = _median(posterior.target, name)
     return pd.Series(
         {

@@ -1,0 +1,88 @@
+"""`PooledPosterior`: the draws given several completed data sets, taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arguments import one_or_several, seed_or_new
+from ..data.two_level import TwoLevelData
+from ..equations.model import TwoLevelModel
+from ..errors import SamplingError
+from ..faces import Face, shown
+from ..many_fits.imputed_posterior import PooledSample, draw_pooled, pooled_summary
+from ..priors.priors import Priors
+from ..sampling.settings import Settings
+from .posterior import Posterior
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class PooledPosterior(Face):
+    """Draws given m completed data sets; ``pooled["g01"]`` are those of one parameter, (m * chain, draw)."""
+
+    __slots__ = ()
+    _record: PooledSample
+
+    @property
+    def posteriors(self) -> tuple[Posterior, ...]:
+        """The posteriors given each data set."""
+        return tuple(Posterior(sample) for sample in self._record.samples)
+
+    names: tuple[str, ...] = shown("names", "Numbers of the data sets, or names of the plausible values.")
+    warnings: tuple[str, ...] = shown("warnings", "What the samplers warn of, each with its data set.")
+
+    def draws(self, name: str) -> np.ndarray:
+        """Give the draws of "gamma", "sigma", "tau", ... of all data sets, (m * chain, draw, ...)."""
+        return self._record.values(name)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._record.scalar(name)
+
+    def summary(self, prob: float = 0.95) -> pd.DataFrame:
+        """Tabulate the parameters over all draws: mean, median, sd, equal-tailed interval, between.
+
+        ``between`` is the share of the posterior variance that lies between the data sets: what is not
+        known because values were missing.
+        """
+        return pooled_summary(self._record, prob)
+
+    def __repr__(self) -> str:
+        table = self.summary().to_string(float_format="{:.4g}".format)
+        head = f"Draws given {len(self.names)} completed data sets ({', '.join(self.names)}), taken together"
+        return "\n".join([head, table, *self.warnings])
+
+
+def sample_imputed(
+    model: TwoLevelModel,
+    data: TwoLevelData | Sequence[TwoLevelData],
+    *,
+    outcomes: str | Sequence[str] = (),
+    priors: Priors | None = None,
+    seed: int | None = None,
+    marginal: bool = True,
+    **options: Any,
+) -> PooledPosterior:
+    """Draw from the posterior given every imputed data set, or every plausible value, and take all draws.
+
+    Parameters
+    ----------
+    model : TwoLevelModel
+    data, outcomes
+        As `hlmbayes.fit_imputed`.
+    seed : int, optional
+        The data sets get seeds that follow from it.
+    priors, marginal, **options
+        As `hlmbayes.front.posterior.sample`.
+
+    Raises
+    ------
+    DataError
+        Data sets that differ in variables, units or rows; fewer than two.
+    """
+    settings = Settings(seed=seed_or_new(seed, SamplingError), **options)
+    names = one_or_several(outcomes)
+    return PooledPosterior(draw_pooled(model, data, names, priors, settings, marginal=marginal))

@@ -1,0 +1,54 @@
+"""Arrays with labels: xarray datasets and trees, made without what xarray imports for its guesses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def text_or_numbers(values: Any) -> np.ndarray:
+    """Give ids as an array a file can hold: numbers stay numbers, everything else becomes text."""
+    values = np.asarray(values)
+    return np.asarray(values if values.dtype.kind in "iuf" else values.astype(str))
+
+
+def coordinates(known: Mapping[str, Any]) -> xr.Coordinates:
+    """Make index coordinates by hand: left to guess what they are, xarray first imports dask and sparse."""
+    import pandas as pd
+    import xarray as xr
+    from xarray.indexes import PandasIndex
+
+    indexes = {}
+    for dim, value in known.items():
+        array = np.asarray(value)
+        index = pd.Index(array, dtype=object if array.dtype.kind == "U" else None, name=dim)
+        indexes[dim] = PandasIndex(index, dim, coord_dtype=array.dtype)
+    variables = {dim: index.create_variables()[dim] for dim, index in indexes.items()}
+    return xr.Coordinates(variables, indexes=indexes)
+
+
+def labelled(variables: Mapping[str, Any], known: Mapping[str, Any], attrs: Mapping[str, Any]) -> xr.Dataset:
+    """Label arrays that bring their dimensions, and perhaps attributes: name -> (dims, array, attributes).
+
+    ``known`` has coordinates by dimension, and those along another one as (dimension, values); what no
+    variable uses is left out.
+    """
+    import xarray as xr
+
+    used = {dim for value in variables.values() for dim in value[0]}
+    coords = {k: v for k, v in known.items() if (v[0] if isinstance(v, tuple) else k) in used}
+    return xr.Dataset(dict(variables), coords=coords, attrs=dict(attrs))
+
+
+def tree(groups: Mapping[str, Any], attrs: Mapping[str, Any]) -> xr.DataTree:
+    """Join datasets to a DataTree."""
+    import xarray as xr
+
+    result = xr.DataTree.from_dict(dict(groups))
+    result.attrs.update(attrs)
+    return result

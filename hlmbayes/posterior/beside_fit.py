@@ -1,0 +1,150 @@
+"""A fit beside the posterior of the same model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..errors import SamplingError
+from ..estimation.estimates import Estimates
+from ..faces import record_of
+from ..inference.component_errors import variance_standard_errors
+from ..inference.same_data import refuse_different_rows
+from ..labels import Sentence
+from .record import PosteriorSample
+from .summaries import bounds, interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BesideFit(Sentence):
+    """A fit's estimates beside a posterior; printed as a sentence, a table in ``frame()``.
+
+    Attributes
+    ----------
+    method : str
+        The fit's, "reml_exact".
+    table : DataFrame
+        Index parameter: the estimate (under the name of the method), se, mean, median, sd, interval.
+        ``shift``: posterior median minus estimate, in posterior sds. ``overlap``: area common to the
+        posterior and the normal distribution the fit's standard error stands for; nan without one.
+    most_shifted : str
+        The parameter with the largest shift.
+    shift : float
+        That shift.
+    prob : float
+        Of the intervals.
+    """
+
+    method: str
+    table: pd.DataFrame
+    most_shifted: str
+    shift: float
+    prob: float
+
+    def frame(self) -> pd.DataFrame:
+        """Give the table."""
+        return self.table.copy()
+
+    def __str__(self) -> str:
+        row = self.table.loc[self.most_shifted]
+        median, estimate, side = row["median"], row[self.method], "above" if self.shift > 0 else "below"
+        return (
+            f"Farthest from {self.method} is {self.most_shifted}: posterior median {median:.4g}, "
+            f"{abs(self.shift):.2f} posterior sds {side} {estimate:.4g}\n"
+            + self.table.to_string(float_format="{:.4g}".format)
+        )
+
+
+def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideFit:
+    """Put a fit beside the posterior; see `Posterior.compare`.
+
+    Raises
+    ------
+    HLMError
+        No fit, or one of another model or of other data.
+    """
+    import pandas as pd
+
+    fit = fit_beside(posterior, fit)
+    estimates = fit_scalars(fit)
+    refuse_different_rows(fit.design, posterior.target.design)
+    method = f"{fit.method.lower()}_{fit.algorithm}"
+    low_name, high_name = bounds(prob)
+    rows = []
+    for name, (estimate, se) in estimates.items():
+        draws = posterior.scalar(name).ravel()
+        low, high = interval(draws, prob)
+        sd, median = float(np.std(draws, ddof=1)), float(np.median(draws))
+        rows.append(
+            {
+                method: estimate, "se": se, "mean": float(draws.mean()), "median": median, "sd": sd,
+                low_name: low, high_name: high, "shift": (median - estimate) / sd,
+                "overlap": overlap(draws, estimate, se),
+            }
+        )  # fmt: skip
+    table = pd.DataFrame(rows, index=pd.Index(estimates, name="parameter"))
+    most = str(table["shift"].abs().idxmax())
+    return BesideFit(method, table, most, float(table["shift"][most]), prob)
+
+
+def fit_beside(posterior: PosteriorSample, source: Any) -> Estimates:
+    """Give the record of a fit of the posterior's model.
+
+    Raises
+    ------
+    SamplingError
+        It is none, or not of that model: its parameters mean something else then.
+    """
+    fit = fit_of(source)
+    own, other = (model.equations().lower() for model in (posterior.model, fit.model))
+    if own != other:
+        raise SamplingError(
+            f"the fit and the posterior are not of the same model; the fit's is\n{fit.model.equations()}"
+        )
+    return fit
+
+
+def fit_of(source: Any) -> Estimates:
+    """Give the record of a fit.
+
+    Raises
+    ------
+    SamplingError
+        It is none.
+    """
+    fit = record_of(source)
+    if not isinstance(fit, Estimates):
+        raise SamplingError(f"a Fit is wanted beside the posterior, got {type(source).__name__}")
+    return fit
+
+
+def fit_scalars(fit: Estimates) -> dict[str, tuple[float, float]]:
+    """Give estimate and standard error of a fit's parameters, by the names of a posterior's scalars."""
+    se = np.sqrt(np.diag(fit.vcov))
+    result = {name: (float(v), float(s)) for (name, v), s in zip(fit.gamma.items(), se, strict=True)}
+    names = fit.random_names
+    tau = np.asarray(fit.tau)
+    se_tau, se_sigma2 = variance_standard_errors(fit)
+    for i, name in enumerate(names):
+        for j in range(i + 1):
+            result[f"tau[{name},{names[j]}]"] = float(tau[i, j]), float(se_tau[i, j])
+    if fit.law.one_sigma2:
+        return result | {"sigma2": (fit.sigma2, se_sigma2)}
+    return result | {alpha.name: (alpha.estimate, alpha.se) for alpha in fit.law.alphas}
+
+
+def overlap(draws: np.ndarray, mean: float, sd: float) -> float:
+    """Give the area under the lower of a histogram of draws and a normal density."""
+    if not (np.isfinite(sd) and sd > 0):
+        return float("nan")
+    low, high = min(draws.min(), mean - 6 * sd), max(draws.max(), mean + 6 * sd)
+    width = max(3.5 * draws.std() / len(draws) ** (1 / 3), (high - low) / 200)
+    edges = np.arange(low, high + width, width)
+    share = np.histogram(draws, edges)[0] / len(draws)
+    return float(np.minimum(share, np.diff(ndtr((edges - mean) / sd))).sum())

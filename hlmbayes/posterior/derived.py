@@ -1,0 +1,170 @@
+"""What follows from a posterior's parameters: intraclass correlation, plausible ranges, variance explained.
+
+Each answer is that of the fit's twin, with the posterior's median for the estimate and an equal-tailed
+interval, and has the draws it was made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..arguments import check_prob
+from ..density.level1 import OneSigma
+from ..errors import SamplingError
+from ..inference.plausible import PlausibleRange, middle_of
+from ..inference.same_data import random_keys, refuse_different_rows
+from ..inference.variance_explained import IntraclassCorrelation, VarianceExplained
+from ..laws.law import Need, refuse
+from .record import PosteriorSample, posterior_of
+from .summaries import bounds, interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _table(draws: Mapping[str, np.ndarray], prob: float) -> pd.DataFrame:
+    """Tabulate median and interval of draws by name."""
+    import pandas as pd
+
+    rows = {name: [float(np.median(v)), *interval(v, prob)] for name, v in draws.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["median", *bounds(prob)])
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DrawnCorrelation(IntraclassCorrelation):
+    """The posterior median and interval of the intraclass correlation; its ``draws`` (chain, draw)."""
+
+    draws: np.ndarray = field(kw_only=True)
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate median and interval."""
+        return _table({"icc": self.draws}, self.prob)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DrawnRange(PlausibleRange):
+    """The posterior medians of a plausible range; ``draws`` of "low", "middle" and "high", (chain, draw)."""
+
+    draws: Mapping[str, np.ndarray] = field(kw_only=True)
+
+    def frame(self, prob: float = 0.95) -> pd.DataFrame:
+        """Tabulate median and interval of the range's two ends and its middle."""
+        return _table(self.draws, prob)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DrawnExplained(VarianceExplained):
+    """Posterior medians of the variance explained; ``draws`` of "sigma2" and of each coefficient."""
+
+    draws: Mapping[str, np.ndarray] = field(kw_only=True)
+    prob: float = field(kw_only=True)
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate median and interval of every proportion."""
+        return _table(self.draws, self.prob)
+
+
+def icc(posterior: PosteriorSample, prob: float = 0.95) -> DrawnCorrelation:
+    """Give the posterior of tau_00 / (tau_00 + sigma2).
+
+    Raises
+    ------
+    SamplingError
+        No random intercept, or a level-1 variance that depends on variables.
+    """
+    model = posterior.model
+    intercept = next((c for c in model.coefficients if c.predictor.variable is None), None)
+    if intercept is None or not intercept.random:
+        raise SamplingError("the intraclass correlation needs a random intercept, which this model has not")
+    check_prob(prob)
+    if not isinstance(posterior.target.law, OneSigma):
+        raise SamplingError(
+            "log(sigma2) depends on variables, so there is not one intraclass correlation: work it out from "
+            "the draws of tau and alpha for the rows in question"
+        )
+    tau = posterior.scalar(f"tau[{intercept.name},{intercept.name}]")
+    draws = tau / (tau + posterior.scalar("sigma2"))
+    slopes = "With random slopes it holds for rows whose random level-1 predictors are zero."
+    conditional = bool(model.level2_variables) or any(c.predictor.variable for c in model.coefficients)
+    return DrawnCorrelation(
+        float(np.median(draws)), *interval(draws, prob), prob, conditional,
+        "posterior median of tau_00 / (tau_00 + sigma2)", (slopes,) if len(model.random) > 1 else (),
+        draws=draws,
+    )  # fmt: skip
+
+
+def plausible_range(
+    posterior: PosteriorSample, coefficient: str = "b0", prob: float = 0.95,
+    at: Mapping[str, float] | None = None,
+) -> DrawnRange:  # fmt: skip
+    """Give the posterior of the range that holds a share ``prob`` of the units' coefficients.
+
+    Mean +- z sd over units with the level-2 values ``at`` (Raudenbush & Bryk 2002, ch. 4).
+
+    Raises
+    ------
+    HypothesisError
+        What `Fit.plausible_range` refuses.
+    """
+    check_prob(prob)
+    weights, used = middle_of(posterior.model, posterior.target.design, coefficient, at)
+    name = coefficient.strip().lower()
+    sd = posterior.scalar(f"sd[{name}]")
+    middle = sum((weight * posterior.scalar(gamma) for gamma, weight in weights.items()), np.zeros_like(sd))
+    z = float(ndtri(0.5 + prob / 2))
+    draws = {"low": middle - z * sd, "middle": middle, "high": middle + z * sd}
+    low, center, high = (float(np.median(v)) for v in draws.values())
+    mean = " + ".join(f"{weight:g}*{gamma}" if weight != 1 else gamma for gamma, weight in weights.items())
+    return DrawnRange(
+        name, center, float(np.median(sd)), low, high, prob, used,
+        f"posterior medians of {mean or '0'} +- {z:.2f} sd[{name}]", draws=draws,
+    )  # fmt: skip
+
+
+def variance_explained(posterior: PosteriorSample, base: Any, prob: float = 0.95) -> DrawnExplained:
+    """Give the posterior of the proportional reduction of every variance against a base model.
+
+    (base - model) / base as for a fit. The two posteriors have no joint distribution: each draw of the one
+    is set against a draw of the other.
+
+    Raises
+    ------
+    HLMError
+        The base is no Posterior, is of other rows, or one of them has no one level-1 variance.
+    """
+    base = posterior_of(base)
+    refuse_different_rows(posterior.target.design, base.target.design)
+    for each in (posterior, base):
+        refuse("the variance explained", each.point.law.lacks, Need.ONE_SIGMA2)
+    theirs, pairs, alone = random_keys(base.point), {"sigma2": ("sigma2", "sigma2")}, []
+    for name, key in zip(posterior.model.random, random_keys(posterior.point), strict=True):
+        if key in theirs:
+            other = base.model.random[theirs.index(key)]
+            pairs[name] = f"tau[{name},{name}]", f"tau[{other},{other}]"
+        else:
+            alone.append(name)
+    draws = {name: _reduction(posterior.scalar(own), base.scalar(was)) for name, (own, was) in pairs.items()}
+    medians = {name: float(np.median(v)) for name, v in draws.items()}
+    notes = [
+        "The draws of two models have no joint distribution: they are set against each other as they came."
+    ]
+    if alone:
+        notes.append(
+            f"{', '.join(alone)}: not random in the base model with the same predictor and centring."
+        )
+    return DrawnExplained(
+        medians.pop("sigma2"), medians, "posterior median of (base - model) / base", tuple(notes),
+        draws=draws, prob=prob,
+    )  # fmt: skip
+
+
+def _reduction(own: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Give (base - own) / base draw by draw, as many as the fewer of the two, evenly taken."""
+    n = min(own.size, base.size)
+    own, base = (v.ravel()[np.linspace(0, v.size - 1, n).astype(int)] for v in (own, base))
+    return np.asarray((base - own) / base)

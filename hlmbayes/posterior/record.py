@@ -1,0 +1,139 @@
+"""A posterior as a record: the DataTree of its draws, and what they were drawn from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..density.conditional import Draws
+from ..density.target import Target, target_for
+from ..equations.model import TwoLevelModel
+from ..errors import OutputError, SamplingError
+from ..faces import record_of
+from ..priors.priors import Priors
+from ..sampling import container
+from ..sampling.settings import Settings
+from .convergence import Convergence, convergence
+from .point import PosteriorPoint, posterior_point
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ..data.two_level import TwoLevelData
+
+
+@dataclass(frozen=True, eq=False)
+class PosteriorSample:
+    """Draws from the posterior of a model.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+        The layout is in `hlmbayes.sampling.container`.
+    model : TwoLevelModel
+    priors : Priors
+    settings : Settings
+    target : Target
+        The density that was sampled.
+    data : TwoLevelData or None
+        The rows, where it came from rows.
+    """
+
+    tree: xr.DataTree
+    model: TwoLevelModel
+    priors: Priors
+    settings: Settings
+    target: Target
+    data: TwoLevelData | None = None
+
+    @property
+    def sampler(self) -> dict[str, Any]:
+        """What the sampler says of itself: its name, k-hat, seconds, ..."""
+        said: dict[str, Any] = json.loads(self.tree.attrs["sampler"])
+        return said
+
+    def values(self, name: str) -> np.ndarray:
+        """Give the draws of "gamma", "sigma", "tau", "sd", "tau_corr", "u" or "b", (chain, draw, ...)."""
+        if name in ("u", "b") and not container.has(self.tree, name):
+            why = "" if self.settings.keep_effects is False else ": there are too many"
+            raise SamplingError(
+                f"the draws of {name} were not kept{why}. Posterior.effects() has their mean and sd; "
+                "sample(..., keep_effects=True) keeps them"
+            )
+        return container.values(self.tree, name)
+
+    def scalar(self, name: str) -> np.ndarray:
+        """Give the draws of one of the `scalars`, (chain, draw)."""
+        wanted = str(name).lower().replace(" ", "")
+        if wanted not in self.scalars:
+            raise SamplingError(f"no parameter {name!r}; there are {', '.join(self.scalars)}")
+        return self.scalars[wanted]
+
+    @cached_property
+    def scalars(self) -> Mapping[str, np.ndarray]:
+        """Every reported parameter by name, each (chain, draw).
+
+        gammas by their names, sd[b0], corr[b1,b0], tau[b1,b0], sigma, sigma2; a0, ... of log(sigma2).
+        """
+        gamma = np.moveaxis(container.values(self.tree, "gamma"), 2, 0)
+        result = dict(zip(self.model.gamma_names, gamma, strict=True))
+        tau, sd, corr = (container.values(self.tree, name) for name in ("tau", "sd", "tau_corr"))
+        names = self.model.random
+        below = [(i, j) for i in range(len(names)) for j in range(i)]
+        lower = [(i, j) for i in range(len(names)) for j in range(i + 1)]
+        result |= {f"sd[{name}]": sd[:, :, i] for i, name in enumerate(names)}
+        result |= {f"corr[{names[i]},{names[j]}]": corr[:, :, i, j] for i, j in below}
+        result |= {f"tau[{names[i]},{names[j]}]": tau[:, :, i, j] for i, j in lower}
+        law = self.target.law.scalars(self.tree["posterior"])
+        return result | {name: np.asarray(values) for name, values in law.items()}
+
+    @cached_property
+    def parameter_draws(self) -> Draws:
+        """Draws of everything but the random effects, chains run together."""
+        design = self.target.design
+        first = [int(np.flatnonzero(design.free == f)[0]) for f in range(design.n_fixed)]
+        phi = container.flat(self.tree, "phi", "variance_parameters")
+        return Draws(phi, container.flat(self.tree, "gamma")[:, first], container.flat(self.tree, "tau"))
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """Whether the draws can be used, in words and figures."""
+        return convergence(self.scalars, self.tree["sample_stats"], float(self.sampler.get("khat", np.nan)))
+
+    @cached_property
+    def point(self) -> PosteriorPoint:
+        """The posterior at its means, as residuals and checks want it."""
+        return posterior_point(self.target, self.tree, self.parameter_draws, self.data)
+
+    def target_of(self, model: TwoLevelModel, priors: Priors) -> Target:
+        """Give the density of another model or of other priors on the same moments."""
+        return target_for(model, self.target.design.moments, priors, groups=self.target.law.groups)
+
+    def with_group(self, name: str, group: xr.Dataset) -> PosteriorSample:
+        """Give the posterior with one more group in its DataTree."""
+        import xarray as xr
+
+        tree = self.tree.copy()  # the arrays are shared
+        tree[name] = xr.DataTree(group)
+        return replace(self, tree=tree)
+
+
+def posterior_of(source: Any) -> PosteriorSample:
+    """Give the record of a posterior.
+
+    Raises
+    ------
+    OutputError
+        It is none.
+    """
+    record = record_of(source)
+    if not isinstance(record, PosteriorSample):
+        raise OutputError(
+            f"a Posterior is wanted here, got {type(source).__name__}: post = model.sample(data)"
+        )
+    return record

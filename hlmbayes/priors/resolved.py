@@ -1,0 +1,90 @@
+"""The priors of one design's parameters, every scale a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .distributions import LKJ, Flat, InverseWishart, Normal, SdPrior
+
+
+@dataclass(frozen=True, slots=True)
+class SigmaPrior:
+    """The prior of the one level-1 standard deviation."""
+
+    sigma: SdPrior
+
+    def words(self) -> list[str]:
+        """Say it in words, a parameter a line."""
+        return [f"sigma: {self.sigma.words()}"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AlphaPrior:
+    """The normal priors of the coefficients of log(sigma2), a0 and one a variable; ``mean``, ``sd`` (K,)."""
+
+    names: tuple[str, ...]
+    variables: tuple[str, ...]
+    mean: np.ndarray
+    sd: np.ndarray
+
+    def words(self) -> list[str]:
+        """Say them in words, a parameter a line."""
+        priors = [Normal(float(mean), float(sd)) for mean, sd in zip(self.mean, self.sd, strict=True)]
+        return [f"{name} of log(sigma2): {p.words()}" for name, p in zip(self.names, priors, strict=True)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResolvedPriors:
+    """Priors of one design's parameters.
+
+    Attributes
+    ----------
+    gamma_names : tuple of str, length F
+        Free fixed effects.
+    gamma_mean, gamma_precision : ndarray, shape (F,)
+        Units of the data; precision 0 where the prior is flat.
+    random_names : tuple of str, length q
+        Random coefficients.
+    sd : tuple of q SdPrior
+    level1 : SigmaPrior or AlphaPrior
+    eta : float
+        Of the LKJ prior.
+    tau : InverseWishart or None
+        Where given, ``sd`` and ``eta`` are not used.
+    cautions : tuple of str
+        What should be known of them, in words.
+    """
+
+    gamma_names: tuple[str, ...]
+    gamma_mean: np.ndarray
+    gamma_precision: np.ndarray
+    random_names: tuple[str, ...]
+    sd: tuple[SdPrior, ...]
+    level1: SigmaPrior | AlphaPrior
+    eta: float
+    tau: InverseWishart | None
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def proper(self) -> bool:
+        """Whether every prior integrates to one (no flat fixed effect)."""
+        return bool(np.all(self.gamma_precision > 0))
+
+    def describe(self) -> str:
+        """Say every prior in words, one a line."""
+        lines = []
+        for name, mean, precision in zip(
+            self.gamma_names, self.gamma_mean, self.gamma_precision, strict=True
+        ):
+            prior = Normal(float(mean), float(precision**-0.5)) if precision > 0 else Flat()
+            lines.append(f"{name}: {prior.words()}")
+        if self.tau is not None:
+            lines.append(f"tau of {', '.join(self.random_names)}: {self.tau.words()}")
+        else:
+            for name, sd in zip(self.random_names, self.sd, strict=True):
+                lines.append(f"sd of {name}: {sd.words()}")
+            if len(self.random_names) > 1:
+                lines.append(f"correlations of {', '.join(self.random_names)}: {LKJ(self.eta).words()}")
+        return "\n".join([*lines, *self.level1.words(), *self.cautions])

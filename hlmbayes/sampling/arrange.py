@@ -1,0 +1,135 @@
+"""Draws put into their DataTree, every name and dimension as `container` has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..density.conditional import Draws, Effects, coefficients, complete, draw_effects, full_log_prior
+from ..density.coordinates import unpack
+from ..density.target import Target
+from ..labelled import tree
+from ..priors.priors import Priors
+from ..unit_moments.record import Moments
+from ..version import __version__
+from . import container
+from .settings import Settings, VarianceDraws
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+KEEP_BYTES = 1 << 29  # draws of u and b beyond this are not kept, only their means and sds
+
+
+def keeps_effects(target: Target, settings: Settings) -> bool:
+    """Say whether draws of u and b are kept: as asked, else while they take less than `KEEP_BYTES`."""
+    if settings.keep_effects is not None:
+        return settings.keep_effects
+    columns = target.n_random + len(target.design.w)
+    return 8 * target.design.n_units * columns * settings.draws * settings.chains <= KEEP_BYTES
+
+
+def finish(
+    target: Target, drawn: VarianceDraws, settings: Settings, priors: Priors, data: Any
+) -> xr.DataTree:
+    """Draw gamma and u given the variance parameters and give everything its place and name."""
+    rng = np.random.default_rng([settings.seed, 2])
+    draws = complete(target, drawn.phi.reshape(-1, drawn.phi.shape[2]), rng, drawn.batch)
+    effects = draw_effects(target, draws, rng, keep=keeps_effects(target, settings))
+    return arrange(target, drawn, draws.gamma, effects, settings, priors, data)
+
+
+def arrange(
+    target: Target, drawn: VarianceDraws, gamma: np.ndarray, effects: Effects, settings: Settings,
+    priors: Priors, data: Any,
+) -> xr.DataTree:  # fmt: skip
+    """Put draws into their DataTree; ``gamma`` (B, F) are the free fixed effects, chains run together."""
+    chains, n_draws, d = drawn.phi.shape
+    phi = drawn.phi.reshape(-1, d)
+    draws = Draws(phi, gamma, unpack(target, phi).tau)
+
+    def by_chain(values: np.ndarray) -> np.ndarray:
+        return values.reshape(chains, n_draws, *values.shape[1:])
+
+    known = container.coords(target.design) | target.law.coords
+    quantities = {name: by_chain(value) for name, value in posterior_values(target, draws).items()}
+    if effects.draws is not None:
+        b = coefficients(target, draws.gamma)
+        for k, r in enumerate(target.design.random):  # in place: an index of them all makes copies
+            b[:, :, r] += effects.draws[:, :, k]
+        quantities |= {"u": by_chain(effects.draws), "b": by_chain(b)}
+    groups = {
+        "posterior": container.dataset(quantities, known),
+        "variance_parameters": container.dataset({"phi": drawn.phi}, {"parameter": parameter_names(target)}),
+        "sample_stats": container.dataset(drawn.stats, {}),
+        "observed_data": observed(target, known, data),
+        "constant_data": constant(target, effects, known),
+        "moments": container.moments_dataset(target.design.moments),
+        "log_prior": container.dataset({"parameters": by_chain(full_log_prior(target, draws))}, {}),
+    }
+    if target.law.groups is not None:
+        groups["variance_groups"] = container.groups_dataset(target.law.groups)
+    return tree(groups, attributes(target, drawn, settings, priors))
+
+
+def posterior_values(target: Target, draws: Draws) -> dict[str, np.ndarray]:
+    """Give gamma, the parameters of level 1, tau and what follows from them, leading axis the draw."""
+    sd = np.sqrt(np.einsum("bqq->bq", draws.tau))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        corr = draws.tau / (sd[:, :, None] * sd[:, None, :])
+    index = np.arange(corr.shape[1])
+    corr[:, index, index] = 1.0
+    return {
+        "gamma": draws.gamma[:, target.design.free],
+        **target.law.quantities(draws.phi[:, target.level1]),
+        "tau": draws.tau,
+        "sd": sd,
+        "tau_corr": corr,
+    }
+
+
+def parameter_names(target: Target) -> list[str]:
+    """Name the sampler's own coordinates."""
+    names = target.priors.random_names
+    pairs = [f"{names[i]},{names[j]}" for i in range(len(names)) for j in range(i)]
+    return [
+        *(f"sd[{n}]/ref" for n in names), *(f"atanh partial corr[{p}]" for p in pairs), *target.law.names,
+    ]  # fmt: skip
+
+
+def observed(target: Target, known: Mapping[str, Any], data: Any) -> Any:
+    """Give the outcome: every unit's mean, and the rows where there are rows."""
+    design = target.design
+    moments = design.moments
+    y = [c.lower() for c in moments.columns].index(design.model.outcome.lower())
+    values, coords, dims = {"unit_mean": moments.mean[:, y]}, dict(known), {"unit_mean": ("unit",)}
+    if data is not None and not isinstance(data, Moments):
+        mask, _ = data.complete_rows(moments.columns)
+        row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
+        values["y"] = np.asarray(data.level1_column(design.model.outcome), dtype=float)[row]
+        coords["row"], dims["y"] = row, ("row",)
+    return container.dataset(values, coords, (), dims)
+
+
+def constant(target: Target, effects: Effects, known: Mapping[str, Any]) -> Any:
+    """Give what does not change from draw to draw: rows, and the mean and sd of every unit's u."""
+    values = {"n": target.design.n, "u_mean": effects.mean, "u_sd": effects.sd}
+    dims = {"n": ("unit",), "u_mean": ("unit", "coef"), "u_sd": ("unit", "coef")}
+    return container.dataset(values, known, (), dims)
+
+
+def attributes(target: Target, drawn: VarianceDraws, settings: Settings, priors: Priors) -> dict[str, Any]:
+    """Give what a file must say to be read and drawn again."""
+    return {
+        "format": container.FORMAT,
+        "hlmbayes_version": __version__,
+        "model": target.design.model.equations(),
+        "priors": priors.to_json(),
+        "priors_in_words": target.priors.describe(),
+        "settings": json.dumps(asdict(settings)),
+        "sampler": json.dumps(drawn.says),
+    }

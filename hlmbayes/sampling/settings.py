@@ -1,0 +1,61 @@
+"""How a posterior is drawn, and what a sampler gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..arguments import whole
+from ..density.batch import Batch
+from ..errors import SamplingError
+
+SAMPLERS = ("direct", "nuts")
+FEWEST = 25  # draws of all chains: the tail that Pareto smoothing looks at needs five points
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a posterior was drawn; enough to draw it again."""
+
+    sampler: Literal["direct", "nuts"] | None = None
+    seed: int = 0
+    draws: int = 1000
+    chains: int = 4
+    tune: int = 1000
+    keep_effects: bool | None = None
+    progressbar: bool = False
+
+
+class VarianceDraws(NamedTuple):
+    """Folded phi (chain, draw, d), statistics of the sampler (chain, draw), and what else it says."""
+
+    phi: np.ndarray
+    stats: dict[str, np.ndarray]
+    says: dict[str, Any]
+    batch: Batch | None = None  # of all draws, chains run together, where it is known
+
+
+def checked(settings: Settings) -> Settings:
+    """Give settings with plain numbers; refuse those that cannot be meant.
+
+    Raises
+    ------
+    SamplingError
+    """
+    if settings.sampler not in (None, *SAMPLERS):
+        raise SamplingError(
+            f'sampler {settings.sampler!r} is not known: use "direct" or "nuts", or leave it out'
+        )
+    found = replace(
+        settings,
+        draws=whole("draws", settings.draws, 4, SamplingError),
+        chains=whole("chains", settings.chains, 1, SamplingError),
+        tune=whole("tune", settings.tune, 1, SamplingError),
+        seed=whole("seed", settings.seed, 0, SamplingError),
+    )
+    total = found.draws * found.chains
+    if total < FEWEST:
+        raise SamplingError(f"draws times chains must be at least {FEWEST}, got {total}: fewer say nothing")
+    return found
