@@ -14,12 +14,12 @@ from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..faces import Face, record_of, shown
 from ..figures.posterior_plots import sensitivity_forest
-from ..posterior import beside_fit, derived, draw, predictive, prior_sensitivity, summaries
+from ..posterior import beside_fit, derived, draw, evidence, predictive, prior_sensitivity, summaries
 from ..posterior.convergence import Convergence
 from ..posterior.record import PosteriorSample, posterior_of
 from ..priors.priors import Priors
 from ..report.posterior_report import fragment
-from ..sampling import container, evidence
+from ..sampling import container
 from ..sampling.settings import Settings
 
 if TYPE_CHECKING:

@@ -211,7 +211,7 @@ def shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
         square = g[0, 0]
         square *= square
         square += 1.0
-        np.multiply(root, 1.0 / np.sqrt(square), out=w)
+        np.divide(root, np.sqrt(square), out=w)
         return np.log(square)
     k = one_and_square(g)
     w[...] = solve_planes(k, root)
@@ -229,30 +229,29 @@ def one_and_square(g: np.ndarray) -> np.ndarray:
 
 
 def _shrink_two(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Do it for two columns: |K K'| = 1 + |C'L|^2 + |C|^2 |L|^2, a sum of squares."""
-    g, f = times_factor(root, factor), factor.T
-    det = root[0, 0] * root[1, 1] - root[0, 1] * root[1, 0]
-    det = (f[0, 0] * f[1, 1] - f[0, 1] * f[1, 0])[..., None] * det
-    det *= det
+    """Do it for two columns: |K K'| = 1 + |C'L|^2 + det(C'L)^2, a sum of squares."""
+    g = times_factor(root, factor)
     (a, b), (c, d) = g
-    turn = a * c
+    det, turn = a * d, a * c
+    det -= b * c
+    det *= det
     turn += b * d
     g *= g
     a += b
     a += 1.0  # the first row's square
     c += d
+    c += a
     det += c
-    det += a
     turn /= a
-    np.divide(1.0, np.sqrt(a), out=b)
+    np.sqrt(a, out=b)
     a /= det
     np.sqrt(a, out=a)
-    turn *= a
     if root.ndim < w.ndim:
         root = root[:, :, None]
-    np.multiply(root[0], b, out=w[0])
+    np.divide(root[0], b, out=w[0])
     np.multiply(root[0], turn, out=w[1])
-    np.subtract(root[1] * a, w[1], out=w[1])
+    np.subtract(root[1], w[1], out=w[1])
+    w[1] *= a
     return np.log(det)
 
 

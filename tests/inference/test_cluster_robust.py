@@ -12,12 +12,12 @@ from scipy import linalg
 
 from hlmbayes import Fit, Model
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.cluster_robust import cr2, hotelling_df
 from hlmbayes.inference.covariances import CR2
 from tests.dense import Dense, dense
 from tests.inference.test_small_sample import ORACLES, case_data
 from tests.small import MODELS, model, small
-from hlmbayes.faces import record_of
 
 CASES: dict[str, Any] = json.loads((Path(ORACLES) / "clubsandwich.json").read_text(encoding="utf-8"))["cases"]
 
@@ -108,9 +108,9 @@ def test_hotelling_df_equals_brute_force_and_ignores_the_choice_of_rows() -> Non
         for s in range(2)
         for t in range(2)
     )
-    assert hotelling_df(record_of(cr2(reco)rd_of(fit)), contrast) == pytest.approx(6.0 / total, rel=1e-6)
+    assert hotelling_df(cr2(record_of(fit)), contrast) == pytest.approx(6.0 / total, rel=1e-6)
     turned = np.array([[2.0, 1.0], [-1.0, 3.0]]) @ contrast
-    assert hotelling_df(cr2(fit), turned) == pytest.approx(6.0 / total, rel=1e-6)
+    assert hotelling_df(cr2(record_of(fit)), turned) == pytest.approx(6.0 / total, rel=1e-6)
 
 
 def test_balanced_intercept_has_cr2_of_the_unit_means() -> None:
