@@ -14,14 +14,16 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hlmbayes import Fit
 from hlmbayes.report.hlm_p_values import chi2_p_value, t_p_value, z_p_value
 from hlmbayes.report.json_text import document
-from hlmbayes.runs.jobs import fit_job, job_from_file, job_tables, read_data
+from hlmbayes.runs.analysis import job_tables
+from hlmbayes.runs.estimate import fit_job, read_data
+from hlmbayes.runs.jobs import job_from_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PRINTED = json.loads((ROOT / "tests" / "oracles" / "hlm608_tables.json").read_text())
@@ -73,8 +75,8 @@ def runs(name: str) -> dict[str, tuple[dict[str, Any], Fit]]:
     results = {}
     for algorithm in ("hlm", "exact"):
         job = job_from_file(str(ROOT / "models" / f"{name}.hlm"))
-        fit = fit_job(job, read_data(job), algorithm)
-        results[algorithm] = (document(job_tables(job, fit)), fit)
+        found = fit_job(replace(job, algorithm=algorithm), read_data(job))
+        results[algorithm] = (document(job_tables(job, found)), Fit(found))
     return results
 
 

@@ -1,4 +1,4 @@
-"""The folder shows the flow: what a module imports, wherever in it, lies in its own package or an earlier one."""
+"""The folder shows the flow: what a module imports lies in its own package or an earlier one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import hlmbayes
 
 ROOT = Path(hlmbayes.__file__).parent
 FLOW = (
-    "version", "words", "errors", "arguments", "labels", "faces", "labelled", "data", "equations", "hlm_files",
-    "unit_moments", "datasets", "likelihood", "laws", "estimation", "inference", "residuals", "priors", "density",
-    "sampling", "posterior", "many_fits", "diagnostics", "report", "figures", "front", "plots", "runs", "cli",
-    "__main__", "",
+    "version", "words", "errors", "arguments", "labels", "faces", "labelled", "data", "equations",
+    "hlm_files", "unit_moments", "datasets", "likelihood", "laws", "estimation", "inference", "residuals",
+    "priors", "density", "sampling", "posterior", "many_fits", "diagnostics", "report", "figures", "front",
+    "plots", "runs", "cli", "__main__", "",
 )  # fmt: skip
 # the numerical core: what estimates, tests and residuals rest on
 CORE = ("data", "equations", "unit_moments", "likelihood", "laws", "estimation", "inference", "residuals")
