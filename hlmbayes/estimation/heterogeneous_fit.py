@@ -94,13 +94,7 @@ def _whiten(groups: Groups) -> np.ndarray:
     return np.linalg.inv(np.linalg.qr(c, mode="r"))
 
 
-def _solve(
-    design: Design,
-    groups: Groups,
-    alpha: np.ndarray,
-    reml: bool,
-    warm: np.ndarray | None,
-) -> State:
+def _solve(design: Design, groups: Groups, alpha: np.ndarray, reml: bool, warm: np.ndarray | None) -> State:
     weighted = weighted_design(design, groups, alpha)
     system = standardise(weighted)
     s2 = unit_variance(system)

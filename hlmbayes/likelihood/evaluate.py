@@ -29,15 +29,7 @@ from ..errors import EstimationError
 from .planes import blocks, cholesky_planes, solve_planes
 from .system import System, standardise
 
-__all__ = [
-    "Evaluation",
-    "System",
-    "at_gamma",
-    "cholesky_planes",
-    "evaluate",
-    "solve_planes",
-    "standardise",
-]
+__all__ = ["Evaluation", "System", "at_gamma", "cholesky_planes", "evaluate", "solve_planes", "standardise"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
