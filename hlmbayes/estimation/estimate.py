@@ -17,7 +17,8 @@ from ..unit_moments.record import Moments
 from .estimates import Estimates
 from .exact import exact_fit
 from .heterogeneous_fit import exact_log_linear, hlm_log_linear
-from .hlm_fit import Limits, hlm_fit
+from .hlm_fit import hlm_fit
+from .hlm_path import Limits
 from .prepare import Prepared, law_of, prepare, refuse_two
 
 NO_REML = (
@@ -42,12 +43,7 @@ def fit(
     stopval: float = 1e-6,
     accel: int = 5,
 ) -> Estimates:
-    """Estimate a two-level model; the parameters are those of `hlmbayes.Model.fit`.
-
-    Raises
-    ------
-    DataError, EquationError, EstimationError
-    """
+    """Estimate a two-level model; the parameters and errors are those of `hlmbayes.Model.fit`."""
     wanted = method.upper() if isinstance(method, str) else method
     _choose("method", "REML" if wanted is None else wanted, ("REML", "ML"))
     _choose("algorithm", algorithm, ("exact", "hlm"))
@@ -86,17 +82,10 @@ def _counted(weights: Any, frequency: Any) -> Weights | Frequencies | None:
 def estimate(
     prepared: Prepared, method: str | None = None, algorithm: str = "exact", limits: Limits | None = None
 ) -> Estimates:
-    """Estimate a prepared model.
+    """Estimate a prepared model, by REML unless ``method`` is "ML"; with sampling weights always by ML.
 
-    Parameters
-    ----------
-    prepared : Prepared
-    method : "REML" or "ML", optional
-        REML by default; with sampling weights always ML.
-    algorithm : "exact" or "hlm"
-        The optimum is given where HLM's iterations are not known, and a note says so.
-    limits : Limits, optional
-        Of HLM's iterations.
+    ``algorithm`` is "exact" or "hlm": the optimum is given where HLM's iterations are not known, and a note
+    says so. ``limits`` are those of HLM's iterations.
     """
     reml, notes = method != "ML", []
     if prepared.counting.pseudo and reml:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
+from ..equations.model import TwoLevelModel
 from ..errors import HLMError, HypothesisError
 from ..labels import NamedArray
 from ..laws.counting import Counting
@@ -15,10 +16,6 @@ from ..laws.law import Law, Need, refuse
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation
 from ..likelihood.system import System, to_standard
-
-if TYPE_CHECKING:
-    from ..data.two_level import TwoLevelData
-    from ..equations.model import TwoLevelModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,61 +57,30 @@ class Estimates:
     HLM prints fixed effects, their standard errors and the log-likelihood at the values of tau and
     sigma2 that ENTER the last iteration, everything else at the values that LEAVE it, the factor sigma2
     of the model-based standard errors included. ``components`` are those that leave, ``entering`` those
-    that enter; `exact` has one and the same.
-
-    Attributes
-    ----------
-    design : Design
-        Of rows divided by their sigma, where the level-1 variance differs between rows.
-    system : System
-        The design's standardised cross-products.
-    at : Evaluation
-        The likelihood's ingredients at ``entering``.
-    law : Law
-        What level 1 is, with its estimates.
-    counting : Counting
-        How rows and units count.
-    method : "REML" or "ML"
-    algorithm : "exact" or "hlm"
-    gamma_free : ndarray, shape (F,)
-        Free fixed effects.
-    components, entering : Components
-        Of ``design``: the level-1 variance is 1 where rows are divided by their whole sigma.
-    loglik : float
-    converged : bool
-    stop_reason : str
-    log : tuple of Iteration
-    data : TwoLevelData or None
-        The rows, where the fit came from rows.
-    boundary : tuple of str
-        In words, which variances or combinations are estimated as zero.
-    start : Start or None
-        HLM's starting values (algorithm "hlm").
-    notes : tuple of str
-        What was done differently from what was asked, in words.
-    gamma_of_u : ndarray, shape (F,), or None
-        The gamma from which u* were taken, where it is not ``gamma_free``: HLM's ML uses the previous
-        iteration's, and its robust standard errors show it.
+    that enter; `exact` has one and the same. Both are of ``design``: the level-1 variance is 1 where rows are
+    divided by their whole sigma.
     """
 
-    design: Design
-    system: System
-    at: Evaluation
-    law: Law
-    counting: Counting
-    method: str
-    algorithm: str
-    gamma_free: np.ndarray
+    design: Design  # of rows divided by their sigma, where the level-1 variance differs between rows
+    system: System  # the design's standardised cross-products
+    at: Evaluation  # the likelihood's ingredients at ``entering``
+    law: Law  # what level 1 is, with its estimates
+    counting: Counting  # how rows and units count
+    method: str  # "REML" or "ML"
+    algorithm: str  # "exact" or "hlm"
+    gamma_free: np.ndarray  # (F,): free fixed effects
     components: Components
     entering: Components
     loglik: float
     converged: bool
     stop_reason: str
     log: tuple[Iteration, ...]
-    data: TwoLevelData | None
-    boundary: tuple[str, ...] = ()
-    start: Start | None = None
-    notes: tuple[str, ...] = ()
+    data: TwoLevelData | None  # the rows, where the fit came from rows
+    boundary: tuple[str, ...] = ()  # in words, which variances or combinations are estimated as zero
+    start: Start | None = None  # HLM's starting values (algorithm "hlm")
+    notes: tuple[str, ...] = ()  # what was done differently from what was asked, in words
+    # the gamma (F,) from which u* were taken, where it is not ``gamma_free``: HLM's ML uses the previous
+    # iteration's, and its robust standard errors show it
     gamma_of_u: np.ndarray | None = None
 
     def __post_init__(self) -> None:

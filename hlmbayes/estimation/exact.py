@@ -19,13 +19,7 @@ from .zero_variance import describe_boundary
 
 
 def exact_fit(prepared: Prepared, reml: bool) -> Estimates:
-    """Find the optimum of a prepared model's likelihood.
-
-    Raises
-    ------
-    EstimationError
-        There is none, or the data tell nothing of a variance.
-    """
+    """Find the optimum of a prepared model's likelihood; raise where there is none, or a variance unknown."""
     design, system, law = prepared.design, prepared.system, prepared.law
     held = law.held
     found = optimum(system, reml, sigma2=None if held is None else held / system.e_scale**2)

@@ -15,8 +15,7 @@ from ..likelihood.row_groups import Groups, log_sigma2_sum, weighted_design
 from ..likelihood.system import data_scale, to_data, to_standard, unit_variance
 from .estimates import Components, Estimates, Iteration
 from .heterogeneous import alpha_score, expected_squares, information
-from .hlm_fit import Limits
-from .hlm_path import hlm_loglik, root_of, stop_line
+from .hlm_path import Limits, hlm_loglik, root_of, stop_line
 from .newton import Minimum, Point, minimise
 from .optimum import NO_RESIDUAL, evaluation, optimum
 from .prepare import Prepared
@@ -40,18 +39,10 @@ class State:
     factor: np.ndarray
 
 
-def tau_of(state: State) -> np.ndarray:
-    """Give tau in the units of the data; the weighted model's level-1 variance is 1."""
-    return to_data(state.system, state.at.theta * unit_variance(state.system), 1.0)[0]
-
-
 def joint_optimum(design: Design, groups: Groups, reml: bool, sigma2: float) -> tuple[State, Minimum]:
     """Maximise over tau and alpha: Newton steps in alpha, tau and gamma at their optimum for each.
 
-    Parameters
-    ----------
-    sigma2 : float
-        Of the homogeneous fit: where alpha starts.
+    ``sigma2`` is that of the homogeneous fit, where alpha starts.
     """
     basis = _whiten(groups)
     warm: list[np.ndarray | None] = [None]
@@ -118,9 +109,7 @@ def _state(
     squares, spread = expected_squares(weighted, system, at, groups, reml)
     values, vectors = np.linalg.eigh(at.theta)
     root = system.to_tau @ (vectors * np.sqrt(np.maximum(values, 0.0) * s2))
-    return State(
-        alpha, weighted, system, at, deviance, alpha_score(groups, alpha, squares), spread, root
-    )  # fmt: skip
+    return State(alpha, weighted, system, at, deviance, alpha_score(groups, alpha, squares), spread, root)
 
 
 def exact_log_linear(law: LogLinear, prepared: Prepared, homogeneous: Estimates) -> Estimates:
@@ -129,53 +118,51 @@ def exact_log_linear(law: LogLinear, prepared: Prepared, homogeneous: Estimates)
     state, found = joint_optimum(prepared.design, groups, reml, homogeneous.sigma2)
     states = [point.extra for point in found.path if isinstance(point.extra, State)]
     log = tuple(_iteration(each, k) for k, each in enumerate(states, 1))
-    components = Components(tau_of(state), 1.0)
+    found_here = _estimates(homogeneous, law, groups, state, log, len(log))
     return replace(
-        homogeneous, design=state.design, system=state.system, at=state.at, gamma_free=log[-1].gamma,
-        components=components, entering=components, loglik=-0.5 * state.deviance,
-        converged=found.converged, stop_reason=found.reason, log=log,
+        found_here, entering=found_here.components, converged=found.converged, stop_reason=found.reason,
         boundary=describe_boundary(state.design, state.system, state.at),
-        law=estimated(law, state.design, groups, state.alpha, state.spread, homogeneous, len(log)),
     )  # fmt: skip
 
 
 def _iteration(state: State, number: int) -> Iteration:
     gamma = state.at.delta * state.system.gamma_scale + state.design.gamma_ols
-    return Iteration(number, -0.5 * state.deviance, gamma, tau_of(state), float("nan"))
+    tau, _ = to_data(state.system, state.at.theta * unit_variance(state.system), 1.0)
+    return Iteration(number, -0.5 * state.deviance, gamma, tau, float("nan"))
 
 
 def hlm_log_linear(law: LogLinear, prepared: Prepared, homogeneous: Estimates, limits: Limits) -> Estimates:
     """Go on from HLM's homogeneous fit with its macro and micro iterations."""
     groups = prepared.groups
-    end = macro_iterations(
-        prepared.design, groups, homogeneous.log[-1], max_iterations=limits.max_iterations,
-        stopval=limits.stopval,
-    )  # fmt: skip
-    last, converged = end.log[-1], end.converged and homogeneous.converged
+    end = macro_iterations(prepared.design, groups, homogeneous.log[-1], limits)
+    converged = end.converged and homogeneous.converged
     return replace(
-        homogeneous, design=end.design, system=end.system, at=end.at, gamma_free=last.gamma,
-        components=Components(last.tau, 1.0), entering=Components(end.entering, 1.0), loglik=last.loglik,
-        converged=converged, stop_reason=stop_line(converged), log=end.log, gamma_of_u=end.gamma_of_u,
-        law=estimated(law, end.design, groups, end.alpha, end.spread, homogeneous, end.count),
+        _estimates(homogeneous, law, groups, end, end.log, end.count), entering=Components(end.entering, 1.0),
+        converged=converged, stop_reason=stop_line(converged), gamma_of_u=end.gamma_of_u,
     )  # fmt: skip
 
 
-def estimated(
-    law: LogLinear, design: Design, groups: Groups, alpha: np.ndarray, spread: np.ndarray,
-    homogeneous: Estimates, macro: int,
-) -> EstimatedLogLinear:  # fmt: skip
-    """Put the estimates of log(sigma2) together; standard errors from the information of (alpha, tau)."""
-    aa, at, tt = information(design, groups, alpha, spread)
+def _estimates(
+    homogeneous: Estimates, law: LogLinear, groups: Groups, end: State | Macro, log: tuple[Iteration, ...],
+    count: int,
+) -> Estimates:  # fmt: skip
+    """Put the estimates together; standard errors from the information of (alpha, tau)."""
+    design, q = end.design, end.design.n_random
+    aa, at, tt = information(design, groups, end.alpha, end.spread)
     vcov = np.linalg.inv(aa - at @ np.linalg.pinv(tt) @ at.T)
-    rows, cols = np.tril_indices(design.n_random)
+    rows, cols = np.tril_indices(q)
     to_tau = symmetric_map(design.z_basis)
     vcov_tau = to_tau @ np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at)) @ to_tau.T
-    se_tau = np.full((design.n_random, design.n_random), np.nan)
+    se_tau = np.full((q, q), np.nan)
     se_tau[rows, cols] = se_tau[cols, rows] = _roots(np.diag(vcov_tau))
-    return EstimatedLogLinear(
-        law.names, law.variables, alpha=alpha, se=_roots(np.diag(vcov)), vcov=vcov, se_tau=se_tau,
+    estimated = EstimatedLogLinear(
+        law.names, law.variables, alpha=end.alpha, se=_roots(np.diag(vcov)), vcov=vcov, se_tau=se_tau,
         homogeneous_deviance=homogeneous.deviance, homogeneous_parameters=homogeneous.n_parameters,
-        macro_iterations=macro,
+        macro_iterations=count,
+    )  # fmt: skip
+    return replace(
+        homogeneous, design=design, system=end.system, at=end.at, gamma_free=log[-1].gamma,
+        components=Components(log[-1].tau, 1.0), loglik=log[-1].loglik, log=log, law=estimated,
     )  # fmt: skip
 
 
@@ -200,9 +187,7 @@ class Macro:
     gamma_of_u: np.ndarray
 
 
-def macro_iterations(
-    design: Design, groups: Groups, last: Iteration, *, max_iterations: int, stopval: float
-) -> Macro:
+def macro_iterations(design: Design, groups: Groups, last: Iteration, limits: Limits) -> Macro:
     """Alternate, from the homogeneous fit (macro iteration 1), a scoring step in alpha with EM for tau.
 
     The first step is in tau too, unless that leaves the parameter space. ML throughout. Both loops stop
@@ -211,7 +196,7 @@ def macro_iterations(
     alpha = np.append(np.log(last.sigma2), np.zeros(groups.covariates.shape[1] - 1))
     weighted = weighted_design(design, groups, alpha)
     count, converged = 1, False
-    while count < max(max_iterations, 2) and not converged:
+    while count < max(limits.max_iterations, 2) and not converged:
         count += 1
         joint = joint_step(weighted, groups, alpha, last) if count == 2 else None
         if joint is None:
@@ -221,11 +206,9 @@ def macro_iterations(
             last = replace(last, tau=tau)
         weighted = weighted_design(design, groups, alpha)
         before = last
-        log, system, at, entering, gamma_of_u = _micro(
-            weighted, groups, alpha, before, max_iterations, stopval
-        )
+        log, system, at, entering, gamma_of_u = _micro(weighted, groups, alpha, before, limits)
         last = log[-1]
-        converged = abs(last.loglik - before.loglik) < stopval / 100.0 * abs(last.loglik)
+        converged = limits.settled(last.loglik, before.loglik)
     spread = expected_squares(weighted, system, at, groups, False)[1]
     return Macro(weighted, system, at, alpha, spread, entering, log, count, converged, gamma_of_u)
 
@@ -233,8 +216,7 @@ def macro_iterations(
 def _score_step(weighted: Design, groups: Groups, alpha: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """Take a Fisher-scoring step of the regression of E[r^2] on the covariates."""
     system = standardise(weighted)
-    at = _at(system, tau)
-    squares, _ = expected_squares(weighted, system, at, groups, False)
+    squares, _ = expected_squares(weighted, system, _at(system, tau), groups, False)
     c = groups.covariates
     return alpha + 2.0 * np.linalg.solve((c * groups.n[:, None]).T @ c, alpha_score(groups, alpha, squares))
 
@@ -261,12 +243,11 @@ def joint_step(
 
 
 def _at(system: System, tau: np.ndarray) -> Evaluation:
-    theta = to_standard(system, tau, 1.0)[0]
-    return evaluate(system, root_of(theta))
+    return evaluate(system, root_of(to_standard(system, tau, 1.0)[0]))
 
 
 def _micro(
-    weighted: Design, groups: Groups, alpha: np.ndarray, last: Iteration, max_iterations: int, stopval: float
+    weighted: Design, groups: Groups, alpha: np.ndarray, last: Iteration, limits: Limits
 ) -> tuple[tuple[Iteration, ...], System, Evaluation, np.ndarray, np.ndarray]:
     """Iterate EM for tau with the level-1 variances held, until the log-likelihood hardly changes.
 
@@ -274,7 +255,7 @@ def _micro(
     """
     system = standardise(weighted)
     s2, log = unit_variance(system), [last]
-    for number in range(1, max_iterations + 1):
+    for number in range(1, limits.max_iterations + 1):
         entering, gamma_of_u = log[-1].tau, log[-1].gamma
         at = _at(system, entering)
         seen = at_gamma(at, (gamma_of_u - weighted.gamma_ols) / system.gamma_scale)
@@ -282,6 +263,6 @@ def _micro(
         tau = to_data(system, em_step(system, seen, s2, False)[0], s2)[0]
         gamma = at.delta * system.gamma_scale + weighted.gamma_ols
         log.append(Iteration(number, float(loglik), gamma, tau, float("nan")))
-        if number > 1 and abs(loglik - log[-2].loglik) < stopval / 100.0 * abs(loglik):
+        if number > 1 and limits.settled(loglik, log[-2].loglik):
             break
     return tuple(log[1:]), system, at, entering, gamma_of_u

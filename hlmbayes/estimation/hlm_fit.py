@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .estimates import Components, Estimates
 from .exact import refuse_no_level1_variance
-from .hlm_path import run_path
+from .hlm_path import Limits, run_path
 from .optimum import NO_RESIDUAL
 from .prepare import Prepared
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """HLM's `numit`, `stopval` (per cent change of the log-likelihood) and `accel`."""
-
-    max_iterations: int = 100
-    stopval: float = 1e-6
-    accel: int = 5
-
-
 def hlm_fit(prepared: Prepared, reml: bool, limits: Limits) -> Estimates:
-    """Go HLM's way.
-
-    Raises
-    ------
-    EstimationError
-        HLM's starting values or steps cannot be had, or there is no level-1 variance.
-    """
+    """Go HLM's way; raise where it has no starting values or steps, or there is no level-1 variance."""
     design, system = prepared.design, prepared.system
-    path = run_path(
-        design, system, reml=reml, max_iterations=limits.max_iterations, stopval=limits.stopval,
-        accel=limits.accel,
-    )  # fmt: skip
+    path = run_path(design, system, reml, limits)
     last = path.log[-1]
     if not last.sigma2 > NO_RESIDUAL * system.e_scale**2:
         refuse_no_level1_variance(design)

@@ -24,6 +24,22 @@ FIX_UP_SHARE = 0.2  # of D_qq, where a starting variance is not positive
 LARGEST_RATIO = 0.98  # of successive EM steps for an extrapolation to be made; see docs/hlm_numerics.md
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """HLM's `numit`, `stopval` (per cent change of the log-likelihood) and `accel`.
+
+    The accelerator runs every ``accel`` iterations; 0 for never.
+    """
+
+    max_iterations: int = 100
+    stopval: float = 1e-6
+    accel: int = 5
+
+    def settled(self, loglik: float, before: float) -> bool:
+        """Say whether the log-likelihood hardly changes any more."""
+        return abs(loglik - before) < self.stopval / 100.0 * abs(loglik)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Path:
     """The iterations, the values that entered the last one, and why it was the last.
@@ -46,12 +62,8 @@ def starting_values(design: Design, reml: bool) -> Start:
     sigma2(0) is the pooled residual variance of the J' full-rank units; tau(0) the dispersion of
     their OLS coefficients about W_j gamma_OLS, minus sigma2(0) times the mean of (Z'Z)^-1. REML divides
     by J' - S - 1 and J'; ML divides both sums by J, the units without full rank included. Where a
-    diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`).
-
-    Raises
-    ------
-    EstimationError
-        Too few units, or rows in them, for these sums.
+    diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`). Raise EstimationError
+    where there are too few units, or rows in them, for these sums.
     """
     ok, q = design.full_rank, design.n_random
     if not ok.any():
@@ -88,30 +100,17 @@ def positive_definite(tau: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
     return np.diag(FIX_UP_SHARE * np.diag(dispersion))
 
 
-def run_path(
-    design: Design, system: System, *, reml: bool, max_iterations: int, stopval: float, accel: int
-) -> Path:
-    """Iterate as HLM does.
-
-    Parameters
-    ----------
-    design, system
-    reml : bool
-    max_iterations : int
-        HLM's `numit`.
-    stopval : float
-        HLM's `stopval`: per cent change of the log-likelihood below which it stops.
-    accel : int
-        Every how many iterations the accelerator runs; 0 for never.
-    """
+def run_path(design: Design, system: System, reml: bool, limits: Limits) -> Path:
+    """Iterate as HLM does."""
+    accel = limits.accel
     start = starting_values(design, reml)
     values = (start.tau, start.sigma2)
     history, log, previous = [values], [], np.nan
     converged, entering, gamma_of_u = False, values, design.gamma_ols
     delta = np.zeros(system.n_fixed)  # the previous iteration's gamma: OLS at the start
-    for number in range(1, max_iterations + 1):
-        jump = reml and accel > 0 and number % accel == 0
-        moved = _extrapolate(history[-3:]) if jump else None
+    for number in range(1, limits.max_iterations + 1):
+        jump = accel > 0 and number % accel == 0
+        moved = _extrapolate(history[-3:]) if reml and jump else None
         if moved is not None:
             history[-1] = moved
         entering = history[-1]
@@ -121,14 +120,14 @@ def run_path(
         gamma_of_u, delta = seen.delta * system.gamma_scale + design.gamma_ols, at.delta
         loglik = hlm_loglik(system, seen, s2, reml)
         values = to_data(system, *em_step(system, seen, s2, reml))
-        if not reml and accel > 0 and number % accel == 0:
+        if not reml and jump:
             moved = _fisher_step(system, seen, s2)
             values = values if moved is None else moved
         gamma = at.delta * system.gamma_scale + design.gamma_ols
         log.append(Iteration(number, loglik, gamma, *values, accelerated=moved is not None))
         history.append(values)
-        if abs(loglik - previous) < stopval / 100.0 * abs(loglik):
-            converged = True
+        converged = limits.settled(loglik, previous)
+        if converged:
             break
         previous = loglik
     return Path(start, tuple(log), entering, gamma_of_u, at, converged, stop_line(converged))
@@ -142,13 +141,7 @@ def stop_line(converged: bool) -> str:
 
 
 def root_of(theta: np.ndarray) -> np.ndarray:
-    """Give the Cholesky factor of a Theta on HLM's path.
-
-    Raises
-    ------
-    EstimationError
-        Theta is not positive definite: HLM's formulas end there.
-    """
+    """Give the Cholesky factor of a Theta on HLM's path; raise where it is not positive definite."""
     try:
         return np.linalg.cholesky(theta) if len(theta) else theta
     except np.linalg.LinAlgError:

@@ -16,9 +16,10 @@ import numpy as np
 from ..likelihood.symmetric import eigh
 
 FLAT = 1e-7  # curvature relative to the largest, below which a direction may be flat
-
 NOISE = 1e-11  # relative rounding of the objective: a smaller loss or gain says nothing about a step
 OPTIMUM = "no smaller value nearby: the optimum"
+HIDDEN = "rounding hides any smaller value nearby"
+STUCK = "no step lowers the criterion further"
 ROUNDING = 1e-5  # absolute, in the objective: what steps that promise nothing may appear to change
 
 
@@ -48,27 +49,14 @@ class Minimum:
 
 
 def minimise(
-    objective: Callable[[np.ndarray], Point],
-    start: np.ndarray,
-    *,
-    tolerance: float = 1e-9,
-    limit: int = 300,
+    objective: Callable[[np.ndarray], Point], start: np.ndarray, *, tolerance: float = 1e-9, limit: int = 300,
     enough: Callable[[Point], str] | None = None,
-) -> Minimum:
-    """Minimise a smooth function.
+) -> Minimum:  # fmt: skip
+    """Minimise a smooth function from ``start`` (m,) in at most ``limit`` evaluations.
 
-    Parameters
-    ----------
-    objective : callable
-        x -> Point.
-    start : ndarray, shape (m,)
-    tolerance : float
-        Stop once the decrease still promised by the quadratic model is below this; one more Newton
-        step is then taken, which squares what is left.
-    limit : int
-        Evaluations at most.
-    enough : callable, optional
-        Point -> str; the search ends at a point where this is not empty, with that as its reason.
+    The search stops once the decrease still promised by the quadratic model is below ``tolerance``; one more
+    Newton step is then taken, which squares what is left. It ends too where ``enough`` of a point is not
+    empty, with that as its reason.
     """
     point, radius, path = objective(start), 1.0, []
     for count in range(2, limit + 1):
@@ -97,10 +85,7 @@ def minimise(
             path.pop()
         if radius < 1e-12:
             done = promised < ROUNDING
-            why = (
-                "rounding hides any smaller value nearby" if done else "no step lowers the criterion further"
-            )
-            return Minimum(point, (*path, point), count, done, why)
+            return Minimum(point, (*path, point), count, done, HIDDEN if done else STUCK)
     return Minimum(point, (*path, point), limit, False, f"{limit} evaluations were not enough")
 
 

@@ -27,6 +27,7 @@ GROWS = 1e-7  # a gradient below minus this, relative to its natural size, asks 
 DIFFERENT = 1e-5  # between the criterion at two optima: a smaller difference may be rounding
 NEAR = 4.0  # above an optimum found: up to here another search may be seen to go there too
 LARGE = 1e5  # Theta: from here columns of Z are sought in which it is not
+Joins = Callable[[Point], bool] | None  # says whether a search is seen to go where another went
 JOINED = "the search joins another"
 TOO_LARGE = "tau is large beside sigma2"
 LIMIT = 100  # evaluations of a search in the same columns
@@ -38,33 +39,18 @@ HARDLY_A_RESIDUAL = 1e-5  # the same where a search did not end at an optimum in
 
 
 def optimum(
-    system: System,
-    reml: bool,
-    *,
-    sigma2: float | None = None,
-    start: np.ndarray | None = None,
+    system: System, reml: bool, *, sigma2: float | None = None, start: np.ndarray | None = None,
     thorough: bool = True,
-) -> Minimum:
+) -> Minimum:  # fmt: skip
     """Minimise the criterion over Theta, positive semidefinite.
 
     The likelihood may have several maxima: searches go out from several places, and each of them ends
     as soon as it is seen to join one made before.
 
-    Parameters
-    ----------
-    system : System
-    reml : bool
-    sigma2 : float, optional
-        Level-1 variance held fixed (standardised units); profiled out by default.
-    start : ndarray, shape (q, q), optional
-        Lower triangular F to start from, there only.
-    thorough : bool
-        Whether to start from other places than the first, too.
-
-    Returns
-    -------
-    Minimum
-        ``evaluation(point)`` is the likelihood there; vanished directions of its Theta are exactly zero.
+    ``sigma2`` is a level-1 variance held fixed (standardised units), profiled out by default; ``start`` a
+    lower triangular F (q, q) to start from, there only. Without ``thorough`` there is no other start than the
+    first. ``evaluation(found.point)`` is the likelihood there; vanished directions of its Theta are exactly
+    zero.
     """
     if start is not None:
         return _search(system, reml, start, sigma2)
@@ -91,17 +77,11 @@ def _weighting_makes_no_difference(system: System, found: Minimum, sigma2: float
     if system.n_units <= FEW_UNITS or not is_minimum(system, found):
         return False
     theta = alike_theta(system, sigma2)
-    if theta is None:
-        return False
-    return 0.0 <= _expansion(found.point)(theta) < NEAR
+    return theta is not None and 0.0 <= _expansion(found.point)(theta) < NEAR
 
 
 def _search(
-    system: System,
-    reml: bool,
-    start: np.ndarray,
-    sigma2: float | None,
-    joins: Callable[[Point], bool] | None = None,
+    system: System, reml: bool, start: np.ndarray, sigma2: float | None, joins: Joins = None
 ) -> Minimum:
     """Go from one place to the optimum that is reached from there."""
     found = on_face(system, reml, start, sigma2, joins)
@@ -124,11 +104,9 @@ def _better(system: System, first: Minimum, then: Minimum) -> Minimum:
     evaluations = first.evaluations + then.evaluations
     if then.reason == JOINED:
         return replace(first, evaluations=evaluations)
-    proper, lower = is_minimum(system, then), _is_lower(then, first)
-    if proper == is_minimum(system, first):
-        best, other = (then, first) if lower else (first, then)
-    else:
-        best, other = (then, first) if proper else (first, then)
+    proper = is_minimum(system, then)
+    wins = _is_lower(then, first) if proper == is_minimum(system, first) else proper
+    best, other = (then, first) if wins else (first, then)
     elsewhere = first.lower_elsewhere or (not is_minimum(system, other) and _is_lower(other, best))
     return replace(best, evaluations=evaluations, lower_elsewhere=elsewhere)
 
@@ -159,7 +137,7 @@ def has_level1_variance(system: System, found: Minimum) -> bool:
     return evaluation(found.point).rss > least * system.n
 
 
-def _joins(found: Minimum) -> Callable[[Point], bool] | None:
+def _joins(found: Minimum) -> Joins:
     """Give what tells whether a point of a new search lies in the valley whose floor was found.
 
     So it does where the criterion is what its second-order expansion about the floor says.
@@ -227,11 +205,7 @@ def layout(q: int, r: int) -> Layout:
 
 
 def on_face(
-    system: System,
-    reml: bool,
-    factor: np.ndarray,
-    sigma2: float | None,
-    joins: Callable[[Point], bool] | None = None,
+    system: System, reml: bool, factor: np.ndarray, sigma2: float | None, joins: Joins = None
 ) -> Minimum:
     """Minimise over F of the rank (number of columns) that ``factor`` has.
 
@@ -243,22 +217,21 @@ def on_face(
         theta = evaluation(found.point).theta
         if found.reason == JOINED or np.trace(theta) < (LARGE if found.converged else 0.01 * LARGE):
             break
-        before = found
         # the size of tau is wanted, not its digits: what is rounding beside its largest part is raised
         m = np.linalg.cholesky(theta + (1.0 + 1e-12 * np.trace(theta)) * np.eye(len(theta)))
         turned = system.turned(m)
-        start = trapezoid(np.linalg.solve(m, free_factor(found.point, factor.shape)))
+        start = trapezoid(np.linalg.solve(m, free_factor(found.point.x, factor.shape)))
         then = _minimise_on_face(turned, reml, start, sigma2, None)
-        found = _after(before, _turned_back(system, reml, then, m, factor.shape, sigma2))
+        found = _after(found, _turned_back(system, reml, then, m, factor.shape, sigma2))
         if found.converged:
             break
     return found
 
 
-def free_factor(point: Point, shape: tuple[int, int]) -> np.ndarray:
+def free_factor(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Give F, lower trapezoidal, from its free elements."""
     f = np.zeros(shape)
-    f[layout(*shape).place] = point.x
+    f[layout(*shape).place] = x
     return f
 
 
@@ -268,33 +241,24 @@ def _turned_back(
     """Say what a search found in the columns Z M in the columns Z."""
 
     def back(point: Point) -> Point:
-        f = trapezoid(m @ free_factor(point, shape))
-        return _point(system, reml, f, sigma2)
+        return _point(system, reml, trapezoid(m @ free_factor(point.x, shape)), sigma2)
 
     *path, last = [back(point) for point in (*found.path, found.point)]
     return replace(found, point=last, path=tuple(path))
 
 
 def _minimise_on_face(
-    system: System,
-    reml: bool,
-    factor: np.ndarray,
-    sigma2: float | None,
-    joins: Callable[[Point], bool] | None,
+    system: System, reml: bool, factor: np.ndarray, sigma2: float | None, joins: Joins
 ) -> Minimum:
-    free = layout(*factor.shape)
-
     def objective(x: np.ndarray) -> Point:
-        f = np.zeros(factor.shape)
-        f[free.place] = x
-        return _point(system, reml, f, sigma2)
+        return _point(system, reml, free_factor(x, factor.shape), sigma2)
 
     def enough(point: Point) -> str:
         if joins is not None and joins(point):
             return JOINED
         return TOO_LARGE if point.x @ point.x > 10.0 * LARGE else ""  # the trace of F F'
 
-    return minimise(objective, factor[free.place], enough=enough, limit=LIMIT)
+    return minimise(objective, factor[layout(*factor.shape).place], enough=enough, limit=LIMIT)
 
 
 def _point(system: System, reml: bool, factor: np.ndarray, sigma2: float | None) -> Point:
@@ -374,17 +338,7 @@ def _direction_to_grow(system: System, reml: bool, point: Point, sigma2: float |
     step = -float(values[0]) / curvature
     for _ in range(30):
         grown = trapezoid(np.column_stack([root, direction * np.sqrt(step)]))
-        full = np.zeros((system.n_random, system.n_random))
-        full[:, : grown.shape[1]] = grown
-        if _value(system, reml, full, sigma2) < point.value:
+        if _point(system, reml, grown, sigma2).value < point.value:
             return grown
         step *= 0.25
     return None
-
-
-def _value(system: System, reml: bool, factor: np.ndarray, sigma2: float | None) -> float:
-    at = evaluate(system, factor)
-    if at.rss <= 0:
-        return float("inf")
-    c: Criterion = criterion(system, at, reml, sigma2=sigma2)
-    return c.value

@@ -5,49 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
+from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError
 from ..laws.counting import ONCE, Counting, counted_moments, counting_in
 from ..laws.law import Law
 from ..laws.log_linear import LogLinear
 from ..laws.normal import FixedSigma2, KnownVariance, Precision
 from ..likelihood.build_design import build_design
+from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups, groups_of, variance_columns
-from ..likelihood.system import standardise
+from ..likelihood.system import System, standardise
 from ..unit_moments.record import Moments, moments_of
-
-if TYPE_CHECKING:
-    from ..equations.model import TwoLevelModel
-    from ..likelihood.design import Design
-    from ..likelihood.system import System
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A model joined with data: everything an estimation or a sampler starts from.
+    """A model joined with data: everything an estimation or a sampler starts from."""
 
-    Attributes
-    ----------
-    design : Design
-        Rows divided by their sigma where the law gives it (up to one factor).
-    law : Law
-        What level 1 is.
-    counting : Counting
-        How rows and units count.
-    source : TwoLevelData or Moments
-        The data it came from.
-    complete : TwoLevelData or Moments
-        The same without incomplete rows, where weights or the law needed the rows.
-    """
-
-    design: Design
-    law: Law
-    counting: Counting
-    source: TwoLevelData | Moments
-    complete: TwoLevelData | Moments
+    design: Design  # rows divided by their sigma where the law gives it (up to one factor)
+    law: Law  # what level 1 is
+    counting: Counting  # how rows and units count
+    source: TwoLevelData | Moments  # the data it came from
+    complete: TwoLevelData | Moments  # without incomplete rows, where weights or the law needed the rows
 
     @cached_property
     def system(self) -> System:
@@ -66,28 +48,14 @@ class Prepared:
 
 
 def prepare(
-    model: TwoLevelModel,
-    data: TwoLevelData | Moments,
-    *,
-    law: Law | None = None,
+    model: TwoLevelModel, data: TwoLevelData | Moments, *, law: Law | None = None,
     weights: Weights | Frequencies | None = None,
-) -> Prepared:
-    """Join a model with data.
+) -> Prepared:  # fmt: skip
+    """Join a model with data; moments that carry sampling weights are weighted.
 
-    Parameters
-    ----------
-    model : TwoLevelModel
-    data : TwoLevelData or Moments
-        Moments that carry sampling weights are weighted.
-    law : Law, optional
-        What level 1 is; by default what the model says.
-    weights : Weights or Frequencies, optional
-        How rows and units count; once by default.
-
-    Raises
-    ------
-    DataError, EquationError, EstimationError
-        What is missing in the data, collinear, or has nothing to be estimated from.
+    ``law`` says what level 1 is, by default what the model says; ``weights`` how rows and units count, once
+    by default. Raise DataError, EquationError or EstimationError for what is missing in the data, collinear,
+    or has nothing to be estimated from.
     """
     law = law_of(model) if law is None else law
     if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
@@ -123,19 +91,10 @@ def _moments(
 
 
 def law_of(
-    model: TwoLevelModel,
-    *,
-    precision: str | None = None,
-    variance_known: str | None = None,
+    model: TwoLevelModel, *, precision: str | None = None, variance_known: str | None = None,
     sigma2: float | None = None,
-) -> Law:
-    """Give the law of level 1 that a model and arguments ask for.
-
-    Raises
-    ------
-    EstimationError
-        Two laws at once.
-    """
+) -> Law:  # fmt: skip
+    """Give the law of level 1 that a model and arguments ask for; refuse two at once."""
     asked: dict[str, Law] = {}
     if model.log_sigma2 is not None:
         asked["an equation for log(sigma2)"] = LogLinear(model.log_sigma2.names, model.log_sigma2.variables)
@@ -161,10 +120,7 @@ def refuse_two(names: Sequence[str]) -> None:
 def columns_for(model: TwoLevelModel, data: TwoLevelData) -> tuple[list[str], list[str]]:
     """Name the level-1 columns, the outcome first, and the level-2 variables a model needs of its data.
 
-    Raises
-    ------
-    DataError
-        A variable the data do not have at that level, with the line of the model that uses it.
+    Raise DataError, with the line of the model, for a variable the data do not have at that level.
     """
     _check_names(model, data)
     more1, more2 = variance_columns(model.variance_variables, data)

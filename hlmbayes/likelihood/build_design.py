@@ -6,55 +6,42 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..equations.model import Coefficient, TwoLevelModel
+from ..equations.model import TwoLevelModel
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
 from ..words import some
-from .design import Design, random_first
+from .design import Design, level1_products, random_first
 from .orthonormal import CollinearError, Orthonormal, Products, orthonormal
 
 HUGE = 1e300  # sums of squares above this leave no room for products of two columns
-
-
 EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below this no digit of it is left
 
 
 def build_design(model: TwoLevelModel, moments: Moments) -> Design:
     """Join a model with the moments of its level-1 columns.
 
-    Raises
-    ------
-    DataError
-        A variable is missing or constant, or a level-2 variable has missing values.
-    EquationError
-        A variable is used at the wrong level.
-    EstimationError
-        The fixed effects, or the random coefficients, are collinear.
+    Raise DataError where a variable is missing or constant or a level-2 variable has missing values,
+    EquationError where one is used at the wrong level, EstimationError where fixed effects or random
+    coefficients are collinear.
     """
     _refuse_huge(moments)
     y = moments.column(model.outcome, "the outcome")
-    y_mean, yy = moments.mean[:, y], moments.sscp[:, y, y]
-    if not np.any(yy > 0) and np.ptp(y_mean) == 0:
+    if not np.any(moments.sscp[:, y, y] > 0) and np.ptp(moments.mean[:, y]) == 0:
         raise DataError(f"the outcome {model.outcome} is constant: there is nothing to explain")
     centers: dict[str, float] = {}
-    weight = moments.weight
-    mean, cross, cross_y = _level1_planes(model.coefficients, moments, centers, y)
-    products = Products(weight, mean, cross)
+    level1 = level1_products(model, moments, centers, moments.mean)
+    products, mean = level1.products, level1.products.mean
     free, n_free = free_gammas(model)
     level2, loading, columns = _level2_planes(model, moments, free, n_free, centers)
     random = np.array([p for p, c in enumerate(model.coefficients) if c.random], dtype=np.intp)
     bases = _bases(model, free, products, level2, loading, random, moments.unit_weight)
     order = random_first(random, len(mean))
-    gamma = _ols(bases, (cross_y + weight * mean * y_mean)[order], level2, moments)
-    b = (gamma @ loading.reshape(n_free, mean.shape[0] * len(level2))).reshape(len(mean), -1) @ level2
-    e_mean = y_mean - np.einsum("pj,pj->j", mean, b)
-    cross_b = np.einsum("abj,bj->aj", cross, b)
-    de = cross_y - cross_b + weight * mean * e_mean
-    inside = yy - np.einsum("pj,pj->j", b, 2.0 * cross_y - cross_b)
-    ee = np.maximum(inside, 0.0) + weight * e_mean**2
+    gamma = _ols(bases, (level1.cross_y + moments.weight * mean * level1.y_mean)[order], level2, moments)
+    b = (gamma @ loading.reshape(n_free, len(mean) * len(level2))).reshape(len(mean), -1) @ level2
+    de, ee = level1.residual(b)
     _refuse_exact_fit(moments, y, float(ee.sum()))
     return Design(
-        model, moments.unit_ids, weight, moments.n_rows, products, bases, de.T, ee, level2, loading,
+        model, moments.unit_ids, moments.weight, moments.n_rows, products, bases, de, ee, level2, loading,
         columns, random, gamma, free, centers, moments,
     )  # fmt: skip
 
@@ -85,33 +72,6 @@ def _refuse_exact_fit(moments: Moments, y: int, ee: float) -> None:
             f"the fixed effects fit {moments.columns[y]} exactly in every row: "
             "no variance is left to estimate. Is a predictor a copy of the outcome?"
         )
-
-
-def _level1_planes(
-    coefficients: Sequence[Coefficient], moments: Moments, centers: dict[str, float], y: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the unit means (p, J) of D's columns, and their products about them: (p, p, J), with y (p, J)."""
-    J, p = moments.n_units, len(coefficients)
-    mean, at = np.zeros((p, J)), []
-    for k, coefficient in enumerate(coefficients):
-        variable = coefficient.predictor.variable
-        if variable is None:
-            mean[k] = 1.0
-            continue
-        column = moments.column(variable, f"{coefficient.where}: the level-1 variable")
-        at.append((k, column))
-        if coefficient.predictor.centering == "none":
-            mean[k] = moments.mean[:, column]
-        elif coefficient.predictor.centering == "grand":
-            center = float(np.average(moments.mean[:, column], weights=moments.total_weight))
-            centers[variable.lower()] = center
-            mean[k] = moments.mean[:, column] - center
-    cross, cross_y = np.zeros((p, p, J)), np.zeros((p, J))
-    for k, column in at:
-        cross_y[k] = moments.sscp[:, column, y]
-        for m, other in at:
-            cross[k, m] = moments.sscp[:, column, other]
-    return mean, cross, cross_y
 
 
 def free_gammas(model: TwoLevelModel) -> tuple[np.ndarray, int]:

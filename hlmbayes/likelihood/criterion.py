@@ -46,16 +46,7 @@ def profiled_sigma2(system: System, at: Evaluation, reml: bool) -> float:
 
 
 def criterion(system: System, at: Evaluation, reml: bool, *, sigma2: float | None = None) -> Criterion:
-    """Evaluate the criterion, with sigma2 profiled out or held at a value.
-
-    Parameters
-    ----------
-    system : System
-    at : Evaluation
-    reml : bool
-    sigma2 : float, optional
-        Residual variance held fixed (standardised units); profiled out by default.
-    """
+    """Evaluate the criterion, with sigma2 profiled out or held at a value (standardised units)."""
     df = degrees_of_freedom(system, reml)
     profiled = sigma2 is None
     s2 = at.rss / df if sigma2 is None else sigma2
@@ -128,18 +119,21 @@ def expected_information(system: System, at: Evaluation, sigma2: float, reml: bo
     (Searle, Casella & McCulloch 1992, pp. 239, 253). P V P = P makes the entries of sigma2
     follow from those of tau.
     """
-    theta, q = at.theta, len(at.theta)
-    basis = symmetric_basis(q)
-    full = trace_tensor(at, reml)
-    tt = np.einsum("kab,abcd,lcd->kl", basis, full, basis)
     first = at.h - reml * at.p  # tr(P V_ab)
+    df = degrees_of_freedom(system, reml)
+    return _with_sigma2(at.theta, trace_tensor(at, reml), first, df) / (2.0 * sigma2**2)
+
+
+def _with_sigma2(theta: np.ndarray, full: np.ndarray, first: np.ndarray, trace: float) -> np.ndarray:
+    """Put the entries of sigma2, which follow from those of tau, beside the tensor of tau."""
+    basis = symmetric_basis(len(theta))
     through = np.einsum("abcd,cd->ab", full, theta)
-    ts = np.einsum("kab,ab->k", basis, first - through)
-    ss = degrees_of_freedom(system, reml) - 2.0 * np.sum(first * theta) + np.sum(through * theta)
     m = len(basis)
-    information = np.empty((m + 1, m + 1))
-    information[:m, :m], information[:m, m], information[m, :m], information[m, m] = tt, ts, ts, ss
-    return information / (2.0 * sigma2**2)
+    result = np.empty((m + 1, m + 1))
+    result[:m, :m] = np.einsum("kab,abcd,lcd->kl", basis, full, basis)
+    result[:m, m] = result[m, :m] = np.einsum("kab,ab->k", basis, first - through)
+    result[m, m] = trace - 2.0 * np.sum(first * theta) + np.sum(through * theta)
+    return result
 
 
 def observed_information(system: System, at: Evaluation, sigma2: float, reml: bool) -> np.ndarray:
@@ -147,17 +141,8 @@ def observed_information(system: System, at: Evaluation, sigma2: float, reml: bo
 
     Standardised units; equal to ``expected_information`` plus terms of mean zero.
     """
-    theta, q = at.theta, len(at.theta)
-    basis = symmetric_basis(q)
-    full = quadratic_tensor(at) / sigma2
-    tt = np.einsum("kab,abcd,lcd->kl", basis, full, basis)
-    through = np.einsum("abcd,cd->ab", full, theta)
-    ts = np.einsum("kab,ab->k", basis, at.vv / sigma2 - through)
-    ss = at.rss / sigma2 - 2.0 * np.sum(at.vv * theta) / sigma2 + np.sum(through * theta)
-    m = len(basis)
-    information = np.empty((m + 1, m + 1))
-    information[:m, :m], information[:m, m], information[m, :m], information[m, m] = tt, ts, ts, ss
-    return np.asarray(information / sigma2**2 - expected_information(system, at, sigma2, reml))
+    quadratic = _with_sigma2(at.theta, quadratic_tensor(at) / sigma2, at.vv / sigma2, at.rss / sigma2)
+    return np.asarray(quadratic / sigma2**2 - expected_information(system, at, sigma2, reml))
 
 
 def em_step(system: System, at: Evaluation, sigma2: float, reml: bool) -> tuple[np.ndarray, float]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,57 +28,24 @@ RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's sum of squares
 class Design:
     """A model's cross-products per unit, in the units of the data.
 
-    Attributes
-    ----------
-    model : TwoLevelModel
-    unit_ids : ndarray, shape (J,)
-    n : ndarray, shape (J,)
-        Rows of each unit (the sum of weights where rows are weighted).
-    n_rows : int
-    products : Products
-        D'D, as means and products about them.
-    bases : Orthonormal
-        The bases that the likelihood is evaluated in.
-    de : ndarray, shape (J, p)
-        D'e, with e = y - X ``gamma_ols``.
-    ee : ndarray, shape (J,)
-        e'e.
-    level2 : ndarray, shape (u, J)
-        A row of ones, then each level-2 variable of the model, centred and scaled.
-    loading : ndarray, shape (F, p, u)
-        W_j in terms of them: W_j[c, f] = sum_u loading[f, c, u] level2[u, j].
-    columns : tuple of p ndarrays of int, shape (F_p,)
-        For each column of D the free fixed effects it has, one a gamma; constrained gammas share one.
-    random : ndarray of int, shape (q,)
-        Which columns of D have a random coefficient.
-    gamma_ols : ndarray, shape (F,)
-        OLS fit of all rows, free fixed effects only.
-    free : ndarray of int, shape (n_gamma,)
-        For every gamma of the model, its free fixed effect.
-    centers : mapping of str to float
-        Grand means taken out, by variable.
-    moments : Moments
-
-    Notes
-    -----
     The arrays of matrices are views whose memory runs over units fastest: see `planes`.
     """
 
     model: TwoLevelModel
-    unit_ids: np.ndarray
-    n: np.ndarray
+    unit_ids: np.ndarray  # (J,)
+    n: np.ndarray  # (J,): rows of each unit (the sum of weights where rows are weighted)
     n_rows: int
-    products: Products
-    bases: Orthonormal
-    de: np.ndarray
-    ee: np.ndarray
-    level2: np.ndarray
-    loading: np.ndarray
-    columns: tuple[np.ndarray, ...]
-    random: np.ndarray
-    gamma_ols: np.ndarray
-    free: np.ndarray
-    centers: dict[str, float]
+    products: Products  # D'D, as means and products about them
+    bases: Orthonormal  # that the likelihood is evaluated in
+    de: np.ndarray  # (J, p): D'e, with e = y - X ``gamma_ols``
+    ee: np.ndarray  # (J,): e'e
+    level2: np.ndarray  # (u, J): ones, then each level-2 variable of the model, centred and scaled
+    loading: np.ndarray  # (F, p, u): W_j[c, f] = sum_u loading[f, c, u] level2[u, j]
+    columns: tuple[np.ndarray, ...]  # p of (F_p,): a column's free fixed effects, one a gamma
+    random: np.ndarray  # (q,): which columns of D have a random coefficient
+    gamma_ols: np.ndarray  # (F,): OLS fit of all rows, free fixed effects only
+    free: np.ndarray  # (n_gamma,): for every gamma of the model, its free fixed effect; equal ones share it
+    centers: dict[str, float]  # grand means taken out, by variable
     moments: Moments
 
     @property
@@ -165,16 +133,9 @@ class Design:
         return left, ee - np.einsum("pj,jp->j", b, de + left)
 
     def own_regressions(self, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Regress y - X gamma on Z* in each unit.
+        """Regress y - X gamma on Z* in each unit: coefficients (J, q), residual squares and d.f. (J,).
 
-        Returns
-        -------
-        b : ndarray, shape (J, q)
-            Coefficients; nan where the unit lacks full rank.
-        rss : ndarray, shape (J,)
-            Residual sums of squares; nan there too.
-        df : ndarray, shape (J,)
-            n_j - q.
+        Where a unit lacks full rank the first two are nan.
         """
         de, ee = self.standard_residual(gamma)
         zv = de[:, : self.n_random]
@@ -233,6 +194,54 @@ class Design:
         """Give W_j gamma, the fixed part of each unit's level-1 coefficients, shape (J, p)."""
         parts = [w @ gamma[columns] for w, columns in zip(self.w, self.columns, strict=True)]
         return np.stack(parts, axis=1)
+
+
+class Level1(NamedTuple):
+    """Products of D and y, units or groups of rows (J of them): D'D; D'y about the means (p, J); y's (J,)."""
+
+    products: Products
+    cross_y: np.ndarray
+    y_mean: np.ndarray
+    yy: np.ndarray
+
+    def residual(self, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give D'e (J, p) and e'e (J,) of e = y - D b, b (p, J)."""
+        mass, mean, cross = self.products.mass, self.products.mean, self.products.cross
+        e_mean = self.y_mean - np.einsum("pj,pj->j", mean, b)
+        cross_b = np.einsum("abj,bj->aj", cross, b)
+        de = self.cross_y - cross_b + mass * e_mean * mean
+        inside = self.yy - 2.0 * np.einsum("pj,pj->j", b, self.cross_y) + np.einsum("pj,pj->j", b, cross_b)
+        return de.T, np.maximum(inside, 0.0) + mass * e_mean**2
+
+
+def level1_products(
+    model: TwoLevelModel, moments: Moments, centers: dict[str, float], unit_mean: np.ndarray
+) -> Level1:
+    """Give the products of D and y; D centred about the unit means (J, columns) or the grand means.
+
+    Grand means that ``centers`` lacks are put there.
+    """
+    J, p = len(moments.mean), len(model.coefficients)
+    y, mean, at = moments.column(model.outcome), np.ones((p, J)), []
+    for k, coefficient in enumerate(model.coefficients):
+        variable, centering = coefficient.predictor.variable, coefficient.predictor.centering
+        if variable is None:
+            continue
+        column = moments.column(variable, f"{coefficient.where}: the level-1 variable")
+        at.append((k, column))
+        mean[k] = moments.mean[:, column]
+        if centering == "group":
+            mean[k] -= unit_mean[:, column]
+        elif centering == "grand":
+            if variable.lower() not in centers:
+                centers[variable.lower()] = float(np.average(mean[k], weights=moments.total_weight))
+            mean[k] -= centers[variable.lower()]
+    cross, cross_y = np.zeros((p, p, J)), np.zeros((p, J))
+    for k, column in at:
+        cross_y[k] = moments.sscp[:, column, y]
+        for m, other in at:
+            cross[k, m] = moments.sscp[:, column, other]
+    return Level1(Products(moments.weight, mean, cross), cross_y, moments.mean[:, y], moments.sscp[:, y, y])
 
 
 def random_first(random: np.ndarray, p: int) -> np.ndarray:

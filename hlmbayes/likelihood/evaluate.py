@@ -96,18 +96,9 @@ def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:
 
 
 def evaluate(system: System, factor: np.ndarray) -> Evaluation:
-    """Evaluate deviance parts, score sums and curvature sums at Theta = factor factor'.
+    """Evaluate deviance parts, score sums and curvature sums at Theta = factor factor', (q, q).
 
-    Parameters
-    ----------
-    system : System
-    factor : ndarray, shape (q, q)
-        A square root L of Theta.
-
-    Raises
-    ------
-    EstimationError
-        X'V^-1X is not positive definite.
+    Raise EstimationError where X'V^-1X is not positive definite.
     """
     theta = factor @ factor.T
     weighed = weigh(system, factor)
@@ -176,20 +167,10 @@ def times_factor(root: np.ndarray, factor: np.ndarray) -> np.ndarray:
 
 
 def shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Write W = K^-1 [C' B T] with K K' = I + C'Theta C, and give log|V|.
+    """Write W = K^-1 [C' B T] with K K' = I + C'Theta C into ``w``, and give log|V|, (J,) or (B, J).
 
-    Parameters
-    ----------
-    root : ndarray, shape (q, p + 1, J)
-        [C' B T]; (q, p + 1, B, J) where every point has its own.
-    factor : ndarray, shape (q, q) or (B, q, q)
-        L; of many points.
-    w : ndarray, shape (q, p + 1, J) or (q, p + 1, B, J)
-        Room for W.
-
-    Returns
-    -------
-    ndarray, shape (J,) or (B, J)
+    ``root`` (q, p + 1, J) is [C' B T], ``factor`` (q, q) is L; of many points ``factor`` is (B, q, q), ``w``
+    (q, p + 1, B, J), and so is ``root`` where every point has its own.
     """
     q = len(root)
     if q == 0:

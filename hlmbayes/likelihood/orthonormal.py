@@ -20,9 +20,7 @@ from ..errors import EstimationError
 from .planes import LARGEST_TABLE
 
 COLLINEAR = 1e-13  # what is left of a column's sum of squares beside the others: below it is rounding
-EASY = (
-    1e3  # a column's sum of squares over what is left of it: up to here one round loses three digits at most
-)
+EASY = 1e3  # a column's sum of squares over what is left of it: to here one round loses at most three digits
 SETTLED = 0.5  # of the second round's products about the identity: else the first found rounding only
 
 
@@ -75,14 +73,8 @@ class Products:
         """Factor every unit's D'D in its first q columns.
 
         The products about the means are factored first and the means rotated in after, so that a column
-        which varies little about a large mean keeps its digits beside an intercept.
-
-        Returns
-        -------
-        root : ndarray, shape (q, p, J)
-            The first q rows of the triangular factor; zero where a column adds nothing.
-        rest : ndarray, shape (p - q, p - q, J)
-            What they leave of the other columns' products.
+        which varies little about a large mean keeps its digits beside an intercept. Gives ``root`` and
+        ``rest`` of `Orthonormal`; a row is zero where a column adds nothing.
         """
         left, root = self.cross.copy(), np.zeros((q, *self.mean.shape))
         for k in range(q):
@@ -106,42 +98,20 @@ class Products:
 
 @dataclass(frozen=True, eq=False)
 class Orthonormal:
-    """D* = D[:, order] B and X in orthonormal bases.
+    """D* = D[:, order] B and X in orthonormal bases."""
 
-    Attributes
-    ----------
-    basis : ndarray, shape (p, p)
-        B, upper triangular. Columns that add nothing to those before them are only scaled.
-    dd : ndarray, shape (p, p, J)
-        D*'D*.
-    root : ndarray, shape (q, p, J)
-        Rows of Z* in the triangular factor of every unit's D*'D*.
-    rest : ndarray, shape (p - q, p - q, J)
-        What they leave of the other columns' products.
-    sums : ndarray, shape (p u, p u)
-        Sums over units of D*'D* by products of two level-2 columns: X'X is ``loading sums loading'``.
-    loading : ndarray, shape (F, p, u)
-        X = D* W* with W*_cf = sum_u loading[f, c, u] level2[u]; X's columns of unit mean square.
-    xx : ndarray, shape (F, F)
-        X'X of those columns.
-    scale : ndarray, shape (F,)
-        X's columns as the model has them, times this, have unit mean square.
-    whitener : ndarray, shape (F, F)
-        R^-1 with X'X / n = R R'.
-    white : ndarray, shape (F, p u)
-        ``whitener`` times ``loading``.
-    """
-
-    basis: np.ndarray
-    dd: np.ndarray
-    root: np.ndarray
-    rest: np.ndarray
-    sums: np.ndarray
-    loading: np.ndarray
-    xx: np.ndarray
-    scale: np.ndarray
-    whitener: np.ndarray
-    white: np.ndarray
+    basis: np.ndarray  # (p, p): B, upper triangular; columns that add nothing to those before are only scaled
+    dd: np.ndarray  # (p, p, J): D*'D*
+    root: np.ndarray  # (q, p, J): rows of Z* in the triangular factor of every unit's D*'D*
+    rest: np.ndarray  # (p - q, p - q, J): what they leave of the other columns' products
+    sums: np.ndarray  # (p u, p u): of D*'D* by products of level-2 columns; X'X is ``loading sums loading'``
+    loading: (
+        np.ndarray
+    )  # (F, p, u): X = D* W*, W*_cf = sum_u loading[f, c, u] level2[u]; X of unit mean square
+    xx: np.ndarray  # (F, F): X'X of those columns
+    scale: np.ndarray  # (F,): X's columns as the model has them, times this, have unit mean square
+    whitener: np.ndarray  # (F, F): R^-1 with X'X / n = R R'
+    white: np.ndarray  # (F, p u): ``whitener`` times ``loading``
 
 
 class CollinearError(EstimationError):
@@ -157,26 +127,10 @@ def orthonormal(
 ) -> Orthonormal:
     """Find the bases.
 
-    Parameters
-    ----------
-    products : Products
-        Of D, its columns as the model has them.
-    level2 : ndarray, shape (u, J)
-    loading : ndarray, shape (F, p, u)
-        Of X on D and the level-2 columns.
-    order : ndarray of int, shape (p,)
-        The columns of D, those of Z first.
-    q : int
-        Number of columns of Z.
-    n : float
-        Number of rows (sum of weights).
-
-    Raises
-    ------
-    EstimationError
-        The columns of Z are collinear over all rows.
-    CollinearError
-        Those of X are.
+    ``products`` and ``loading`` (F, p, u) are of D, its columns as the model has them, and of X on D and the
+    level-2 columns (u, J); ``order`` (p,) numbers the columns of D, the q of Z first; ``n`` is the number of
+    rows (sum of weights). Raise EstimationError where the columns of Z are collinear over all rows,
+    CollinearError where those of X are.
     """
     basis = _level1_basis(products, order, q, n)
     turned = products.turned(basis, order)

@@ -8,18 +8,10 @@ from .design import Design
 
 
 def unit_ols(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Fit each unit by OLS on its own Z, to the residual about the pooled OLS fit.
+    """Fit each unit by OLS on its own Z, to the residual e about the pooled OLS fit.
 
-    Returns
-    -------
-    b : ndarray, shape (J, q)
-        Coefficients of e = y - X gamma_OLS; nan where Z'Z lacks full rank.
-    inverse : ndarray, shape (J, q, q)
-        (Z'Z)^-1; nan where singular.
-    rss : ndarray, shape (J,)
-        Residual sum of squares.
-    df : ndarray, shape (J,)
-        n_j - q.
+    Gives the coefficients (J, q) and (Z'Z)^-1 (J, q, q), both nan where Z'Z lacks full rank, the residual sum
+    of squares (J,) and n_j - q (J,).
     """
     r, basis = design.random, design.z_basis
     inverse = basis @ design.zz_inverse @ basis.T

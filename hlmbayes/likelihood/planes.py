@@ -26,11 +26,7 @@ def blocks(n_units: int) -> list[slice]:
 def pair_index(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Number the distinct elements of a symmetric (m, m) matrix by rows of its lower triangle.
 
-    Returns
-    -------
-    rows, cols : ndarray of int, shape (m (m + 1) / 2,)
-    index : ndarray of int, shape (m, m)
-        Number of each element.
+    Gives their rows and columns, (m (m + 1) / 2,), and the number of each element, (m, m).
     """
     rows, cols = np.tril_indices(m)
     index = np.zeros((m, m), dtype=np.intp)
@@ -44,37 +40,23 @@ class Layout:
 
     The distinct planes of D'V^-1D are ordered: Z by Z (lower triangle by rows), Z by the other columns
     of D, the others by themselves (lower triangle). ``nk`` planes, the first two kinds, are Z'V^-1D.
-
-    Attributes
-    ----------
-    pairs_q : (rows, cols) of the lower triangle of (q, q)
-    h : (q, q) plane of Z'V^-1Z
-    k : (q, p) plane of Z'V^-1D
-    e : (p, p) plane of D'V^-1D
-    pairs_u : (rows, cols) of the products of two level-2 columns
-    g : (p, p) number of each plane of a symmetric (p, p) matrix
-    t : (p u, p u) flat index into sums of (D'V^-1D planes) by (products of level-2 columns)
-    g_one, g_two : flat indices into a (p u, p u) matrix; their sum folds it to (p-pairs, u-pairs)
-    g_weight : 1 where the second counts
-    kk : (q, q, p u, p u), kv : (q, q, p u) : flat indices into their sums by level-2 columns
-    curve : (3, q, q, q, q) flat index into sums of H by (H, P, vv)
     """
 
     q: int
     nk: int
-    pairs_q: tuple[np.ndarray, np.ndarray]
-    h: np.ndarray
-    k: np.ndarray
-    e: np.ndarray
-    pairs_u: tuple[np.ndarray, np.ndarray]
-    g: np.ndarray
-    t: np.ndarray
-    g_one: np.ndarray
+    pairs_q: tuple[np.ndarray, np.ndarray]  # (rows, cols) of the lower triangle of (q, q)
+    h: np.ndarray  # (q, q): plane of Z'V^-1Z
+    k: np.ndarray  # (q, p): plane of Z'V^-1D
+    e: np.ndarray  # (p, p): plane of D'V^-1D
+    pairs_u: tuple[np.ndarray, np.ndarray]  # (rows, cols) of the products of two level-2 columns
+    g: np.ndarray  # (p, p): number of each plane of a symmetric (p, p) matrix
+    t: np.ndarray  # (p u, p u): flat index into sums of (D'V^-1D planes) by (products of level-2 columns)
+    g_one: np.ndarray  # flat indices into a (p u, p u) matrix; their sum folds it to (p-pairs, u-pairs)
     g_two: np.ndarray
-    g_weight: np.ndarray
-    kk: np.ndarray
-    kv: np.ndarray
-    curve: np.ndarray
+    g_weight: np.ndarray  # 1 where the second counts
+    kk: np.ndarray  # (q, q, p u, p u): flat indices into their sums by level-2 columns
+    kv: np.ndarray  # (q, q, p u): likewise
+    curve: np.ndarray  # (3, q, q, q, q): flat index into sums of H by (H, P, vv)
 
 
 @lru_cache(maxsize=64)

@@ -10,42 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
 from ..errors import EstimationError
 from ..unit_moments.record import Moments, unit_moments
-from .design import Design, with_products
+from .design import Design, level1_products, with_products
 from .orthonormal import Products
 from .rows import analysed_rows, covariates_of
-
-if TYPE_CHECKING:
-    from ..data.two_level import TwoLevelData
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """Rows of a unit with the same variance, G of them, sorted by unit.
+    """Rows of a unit with the same variance, G of them, sorted by unit."""
 
-    Attributes
-    ----------
-    unit : ndarray of int, shape (G,)
-    n : ndarray, shape (G,)
-    covariates : ndarray, shape (G, K)
-        1 and the variables of log(sigma2).
-    products : Products
-        D'D of the group's rows.
-    de, ee : ndarray, shape (G, p), (G,)
-        D'e and e'e, e as in the Design.
-    """
-
-    unit: np.ndarray
-    n: np.ndarray
-    covariates: np.ndarray
-    products: Products
-    de: np.ndarray
-    ee: np.ndarray
+    unit: np.ndarray  # (G,)
+    n: np.ndarray  # (G,)
+    covariates: np.ndarray  # (G, K): 1 and the variables of log(sigma2)
+    products: Products  # D'D of the group's rows
+    de: np.ndarray  # (G, p): D'e, e as in the Design
+    ee: np.ndarray  # (G,): e'e
 
     @property
     def dd(self) -> np.ndarray:
@@ -111,33 +96,8 @@ def group_products(
     design: Design, moments: Moments, unit: np.ndarray
 ) -> tuple[Products, np.ndarray, np.ndarray]:
     """Give D'D, D'e (G, p) and e'e (G,) of each group, D centred as the design centres it."""
-    G, p = len(unit), len(design.model.coefficients)
-    mean, at = np.ones((G, p)), []
-    for k, coefficient in enumerate(design.model.coefficients):
-        variable = coefficient.predictor.variable
-        if variable is None:
-            continue
-        column = moments.column(variable)
-        at.append((k, column))
-        mean[:, k] = moments.mean[:, column]
-        if coefficient.predictor.centering == "group":
-            mean[:, k] -= design.moments.mean[unit, column]
-        elif coefficient.predictor.centering == "grand":
-            mean[:, k] -= design.centers[variable.lower()]
-    y = moments.column(design.model.outcome)
-    cross, cross_y = np.zeros((G, p, p)), np.zeros((G, p))
-    for k, column in at:
-        cross_y[:, k] = moments.sscp[:, column, y]
-        for m, other in at:
-            cross[:, k, m] = moments.sscp[:, column, other]
-    b = design.level1_coefficients(design.gamma_ols)[unit]
-    e_mean = moments.mean[:, y] - np.sum(mean * b, axis=1)
-    cross_b = np.einsum("gab,gb->ga", cross, b)
-    inside = moments.sscp[:, y, y] - 2 * np.sum(b * cross_y, axis=1) + np.sum(b * cross_b, axis=1)
-    n = moments.n
-    de = cross_y - cross_b + (n * e_mean)[:, None] * mean
-    products = Products(n, np.ascontiguousarray(mean.T), np.ascontiguousarray(cross.transpose(1, 2, 0)))
-    return products, de, np.maximum(inside, 0.0) + n * e_mean**2
+    level1 = level1_products(design.model, moments, design.centers, design.moments.mean[unit])
+    return level1.products, *level1.residual(design.level1_coefficients(design.gamma_ols)[unit].T)
 
 
 def weighted_design(design: Design, groups: Groups, alpha: np.ndarray) -> Design:

@@ -4,42 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
 from .design import Design
-
-if TYPE_CHECKING:
-    from ..data.two_level import TwoLevelData
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows the design was made of.
+    """Rows the design was made of."""
 
-    Attributes
-    ----------
-    row : ndarray of int, shape (N,)
-        Their place in the data.
-    unit : ndarray of int, shape (N,)
-        Index into the design's units.
-    y : ndarray, shape (N,)
-    d : ndarray, shape (N, p)
-        Level-1 columns, centred as the model says.
-    x : ndarray, shape (N, F)
-    z : ndarray, shape (N, q)
-    covariates : ndarray, shape (N, K)
-        1 and the variables of log(sigma2), where the model has that equation.
-    """
-
-    row: np.ndarray
-    unit: np.ndarray
-    y: np.ndarray
-    d: np.ndarray
-    x: np.ndarray
-    z: np.ndarray
-    covariates: np.ndarray
+    row: np.ndarray  # (N,): their place in the data
+    unit: np.ndarray  # (N,): index into the design's units
+    y: np.ndarray  # (N,)
+    d: np.ndarray  # (N, p): level-1 columns, centred as the model says
+    x: np.ndarray  # (N, F)
+    z: np.ndarray  # (N, q)
+    covariates: np.ndarray  # (N, K): 1 and the variables of log(sigma2), where the model has that equation
 
 
 def analysed_rows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,66 +18,34 @@ from .design import Design, with_unit_weights
 from .orthonormal import Products, level2_sums
 from .planes import LARGEST_TABLE, Layout, layout
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, eq=False)
 class System:
     """The standardised cross-products of a design.
 
-    Attributes
-    ----------
-    products : ndarray, shape (q, p + 1, J)
-        Z'[D* e]: D* are the columns of Z, then the other columns of D.
-    root : ndarray, shape (q, p + 1, J)
-        [C' B T], the rows of Z* in the triangular factor of [D* e]: C C' = Z*'Z*.
-    rest : ndarray, shape (p - q, p - q + 1, J)
-        What they leave of the products of those other columns with themselves and e.
-    own : float
-        What each unit's own Z* explains of e'e, altogether.
-    level2 : ndarray, shape (u, J)
-        Level-2 columns: ones, then each variable centred and scaled.
-    loading : ndarray, shape (F, p, u)
-        X = D* W* with W*_cf = sum_u loading[f, c, u] level2[u].
-    white : ndarray, shape (F, p u)
-        The same for fixed effects that are orthonormal over all rows; ``whitener`` (F, F) times
-        ``loading``.
-    whitener : ndarray, shape (F, F)
-    own_xx, own_xe, own_ee : ndarray (F, F), ndarray (F,), float
-        X'X, X'e and e'e of the rows.
-    xx, xe, ee : ndarray (F, F), ndarray (F,), float
-        The same; a caller may add a prior's to them.
-    n : float
-        Rows (or sum of weights).
-    to_tau : ndarray, shape (q, q)
-        A with Z = Z* A^-1: tau = A Theta* A' times sigma2 of the data.
-    gamma_scale : ndarray, shape (F,)
-    e_scale : float
-    unit_weight : ndarray, shape (J,), optional
-        Sampling weights of the units: sums over units, ``own``, ``xx``, ``xe``, ``ee``, ``n`` among them,
-        have them, arrays over units do not.
+    D* are the columns of Z, then the other columns of D. Where units have sampling weights, sums over units
+    have them (``own``, ``xx``, ``xe``, ``ee``, ``n`` among them), arrays over units do not.
     """
 
-    products: np.ndarray
-    root: np.ndarray
-    rest: np.ndarray
-    own: float
-    level2: np.ndarray
-    loading: np.ndarray
-    white: np.ndarray
-    whitener: np.ndarray
-    own_xx: np.ndarray
-    own_xe: np.ndarray
-    own_ee: float
-    xx: np.ndarray
+    products: np.ndarray  # (q, p + 1, J): Z'[D* e]
+    root: np.ndarray  # (q, p + 1, J): [C' B T], rows of Z* in the triangular factor of [D* e]; C C' = Z*'Z*
+    rest: np.ndarray  # (p - q, p - q + 1, J): what they leave of the other columns' products, with e too
+    own: float  # what each unit's own Z* explains of e'e, altogether
+    level2: np.ndarray  # (u, J): ones, then each level-2 variable centred and scaled
+    loading: np.ndarray  # (F, p, u): X = D* W* with W*_cf = sum_u loading[f, c, u] level2[u]
+    white: np.ndarray  # (F, p u): ``whitener`` times ``loading``: of X orthonormal over all rows
+    whitener: np.ndarray  # (F, F)
+    own_xx: np.ndarray  # (F, F): X'X of the rows
+    own_xe: np.ndarray  # (F,): X'e
+    own_ee: float  # e'e
+    xx: np.ndarray  # the same three; a caller may add a prior's to them
     xe: np.ndarray
     ee: float
-    n: float
-    to_tau: np.ndarray
-    gamma_scale: np.ndarray
+    n: float  # rows (or sum of weights)
+    to_tau: np.ndarray  # (q, q): A with Z = Z* A^-1: tau = A Theta* A' times sigma2 of the data
+    gamma_scale: np.ndarray  # (F,)
     e_scale: float
-    unit_weight: np.ndarray | None = None
+    unit_weight: np.ndarray | None = None  # (J,): sampling weights of the units
 
     @property
     def n_fixed(self) -> int:
@@ -166,12 +134,8 @@ def standardise(design: Design) -> System:
 
     Where units have sampling weights, every sum over units has them: the log pseudo-likelihood is
     sum_j w_j log of the integral over u of prod_i f(y_ij | u)^(w_i|j) phi(u) (Rabe-Hesketh & Skrondal 2006;
-    Asparouhov 2006), and the level-1 weights w_i|j are in the units' moments already.
-
-    Raises
-    ------
-    EstimationError
-        The fixed effects fit every row.
+    Asparouhov 2006), and the level-1 weights w_i|j are in the units' moments already. Raise EstimationError
+    where the fixed effects fit every row.
     """
     weight = design.moments.unit_weight
     if weight is not None:
@@ -203,16 +167,8 @@ def standard_outcome(design: Design, de: np.ndarray, e_scale: float) -> np.ndarr
 def with_rows(system: System, design: Design, products: Products, de: np.ndarray, ee: float) -> System:
     """Give the system of other rows of the same units (weighted, say), in the same columns D* and X.
 
-    Parameters
-    ----------
-    system : System
-        Of ``design``.
-    design : Design
-    products : Products
-        D'D of the units, the columns as the model has them.
-    de : ndarray, shape (J, p)
-    ee : float
-        e'e over all rows.
+    ``products`` are D'D of the units and ``de`` (J, p) is D'e, the columns as the model has them; ``ee`` is
+    e'e over all rows.
     """
     turned = products.turned(design.bases.basis, design.order)
     right = standard_outcome(design, de, system.e_scale)
@@ -224,12 +180,9 @@ def with_rows(system: System, design: Design, products: Products, de: np.ndarray
 
 
 def _of_rows(
-    dd: np.ndarray,
-    factor: tuple[np.ndarray, np.ndarray],
-    de: np.ndarray,
-    level2: np.ndarray,
+    dd: np.ndarray, factor: tuple[np.ndarray, np.ndarray], de: np.ndarray, level2: np.ndarray,
     loading: np.ndarray,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Put e beside D*'D* and its triangular factors: a System's arrays over units, and X'e."""
     q = len(factor[0])
     root, rest = with_outcome(*factor, de)
