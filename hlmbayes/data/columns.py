@@ -14,10 +14,7 @@ from ..words import nearest, some
 def scan(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray | None:
     """Return (n,) bool of the missing values of a numeric column, None if there are none; one pass if clean.
 
-    Raises
-    ------
-    DataError
-        Infinite values.
+    Raise DataError for infinite values.
     """
     if values.dtype.kind != "f":
         return None
@@ -40,25 +37,18 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
         return values
     if values.dtype.kind not in "OUST":
         kind = "dates or times" if values.dtype.kind in "Mm" else f"values of type {values.dtype}"
+        present = values[values == values]  # NaT and nan differ from themselves
+        example = (present if len(present) else values)[0]
         raise DataError(
-            f"Column {name!r} of {source} is not numeric{at(where)}: it holds {kind} such as "
-            f"{_example(values)}."
+            f"Column {name!r} of {source} is not numeric{at(where)}: it holds {kind} such as {example}."
         )
     bad = [row for row, value in enumerate(values.tolist()) if not _reads_as_number(value)]
     row = bad[0] if bad else next(i for i, value in enumerate(values.tolist()) if value is not None)
-    found = (
-        f"{len(bad)} of {len(values)} values are not numbers" if bad else "it holds numbers stored as text"
-    )
+    what = f"{len(bad)} of {len(values)} values are not numbers" if bad else "it holds numbers stored as text"
     raise DataError(
-        f"Column {name!r} of {source} is not numeric{at(where)}: {found}, for example {str(values[row])!r} "
+        f"Column {name!r} of {source} is not numeric{at(where)}: {what}, for example {str(values[row])!r} "
         f"in row {row + 1}. Recode it to numbers; missing values must be empty or declared missing."
     )
-
-
-def _example(values: np.ndarray) -> Any:
-    """Return the first value that is not missing, if there is one."""
-    present = values[values == values]  # NaT and nan differ from themselves
-    return (present if len(present) else values)[0]
 
 
 def find_column(name: str, columns: Iterable[str], source: str) -> str | None:

@@ -35,33 +35,17 @@ class VariableSummary:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the data hold.
+    """What the data hold."""
 
-    Attributes
-    ----------
-    level1, level2 : tuple of VariableSummary
-        Over rows, and over the units that have rows.
-    rows_per_unit : (int, float, int)
-        Minimum, median, maximum.
-    n_incomplete : int
-        Rows that miss a value on at least one of the level-1 variables described.
-    not_numeric : tuple of str
-        Columns left out because they are text or dates.
-    notes : tuple of str
-        What was dropped when the data were read, and why.
-    weighted : str
-        How means and standard deviations are weighted, in words; empty without weights.
-    """
-
-    level1: tuple[VariableSummary, ...]
-    level2: tuple[VariableSummary, ...]
+    level1: tuple[VariableSummary, ...]  # over rows
+    level2: tuple[VariableSummary, ...]  # over the units that have rows
     n_rows: int
     n_units: int
-    rows_per_unit: tuple[int, float, int]
-    n_incomplete: int
-    not_numeric: tuple[str, ...]
-    notes: tuple[str, ...]
-    weighted: str = ""
+    rows_per_unit: tuple[int, float, int]  # minimum, median, maximum
+    n_incomplete: int  # rows that miss a value on at least one of the level-1 variables described
+    not_numeric: tuple[str, ...]  # columns left out because they are text or dates
+    notes: tuple[str, ...]  # what was dropped when the data were read, and why
+    weighted: str = ""  # how means and standard deviations are weighted, in words; empty without weights
 
     def __str__(self) -> str:
         return describe_text(self)
@@ -72,12 +56,8 @@ def describe(data: Rows, weights: Weights | None = None) -> Description:
 
     With one source, the columns that are constant inside every unit are the level-2 variables.
     With ``weights`` level-2 variables are weighted by the level-2 weight, level-1 variables by the total
-    weight: level-1 (conditional) times level-2 weight.
-
-    Raises
-    ------
-    DataError
-        Infinite values in a level-1 column, or weights that are none.
+    weight: level-1 (conditional) times level-2 weight. Raise DataError for infinite values in a level-1
+    column, or weights that are none.
     """
     row, unit, weighted = _weights(data, weights)
     numbers = [name for name, values in data.level1.items() if values.dtype.kind in "biuf"]
@@ -91,14 +71,11 @@ def describe(data: Rows, weights: Weights | None = None) -> Description:
     return Description(
         level1=tuple(_summary(data, name, data.level1[name], row) for name in level1),
         level2=tuple(_summary(data, name, _over_units(data, name), unit) for name in level2),
-        n_rows=data.n_rows,
-        n_units=data.n_units,
+        n_rows=data.n_rows, n_units=data.n_units, n_incomplete=n_incomplete, weighted=weighted,
         rows_per_unit=(int(rows.min()), float(np.median(rows)), int(rows.max())),
-        n_incomplete=n_incomplete,
         not_numeric=tuple(name for name in columns if name not in level1 and name not in level2),
         notes=data.notes,
-        weighted=weighted,
-    )
+    )  # fmt: skip
 
 
 def _weights(data: Rows, weights: Weights | None) -> tuple[np.ndarray | None, np.ndarray | None, str]:
@@ -113,11 +90,8 @@ def _weights(data: Rows, weights: Weights | None) -> tuple[np.ndarray | None, np
         unit = unit_weights(data, data.find(weights.level2), "level-2 weight")
         if weights.level1_is == "conditional":
             row = row * unit[data.unit]
-            own = [
-                f"level-1 variables by {weights.level1} times {weights.level2}"
-                if own
-                else f"level-1 variables by {weights.level2}"
-            ]
+            times = f"{weights.level1} times " if own else ""
+            own = [f"level-1 variables by {times}{weights.level2}"]
         own.append(f"level-2 variables by {weights.level2}")
     return row, unit, f"Means and standard deviations are weighted: {', '.join(own)}"
 

@@ -71,24 +71,20 @@ def _split(source: Any, by: str, what: str) -> dict[str, dict[str, np.ndarray]]:
     found = find_column(by, table.columns, table.name)
     if found is None:
         return {}
-    columns = {name: table.columns[name] for name in table.columns}
+    columns = dict(table.columns)
     numbers = columns.pop(found)
     if numbers.dtype.kind == "f" and np.isnan(numbers).any():
         raise DataError(
             f"column {found!r}, which numbers the data sets, is missing on {np.isnan(numbers).sum()} rows"
         )
-    sets = {_label(v): {name: c[numbers == v] for name, c in columns.items()} for v in np.unique(numbers)}
-    if "0" in sets and len(sets) > 2 and any(_misses(c) for c in sets["0"].values()):
+    sets = {}
+    for value in np.unique(numbers):
+        label = f"{value:g}" if isinstance(value, np.floating) else str(value)
+        sets[label] = {name: column[numbers == value] for name, column in columns.items()}
+    zero = [column for column in sets.get("0", {}).values() if column.dtype.kind == "f"]
+    if len(sets) > 2 and any(np.isnan(column).any() for column in zero):
         del sets["0"]
     return sets
-
-
-def _label(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, np.floating) else str(value)
-
-
-def _misses(column: np.ndarray) -> bool:
-    return column.dtype.kind == "f" and bool(np.isnan(column).any())
 
 
 def named(name: str, make: Any) -> Any:

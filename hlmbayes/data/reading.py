@@ -88,19 +88,10 @@ class Table:
 
 
 def read_table(source: Any, name: str) -> Table:
-    """Read a file or a frame.
+    """Read a file, by its extension (see `READERS`), a frame, or a mapping of name to array.
 
-    Parameters
-    ----------
-    source : path, pandas/polars/pyarrow frame, or mapping of name to array
-        A path is read by its extension, see `READERS`.
-    name : str
-        What messages call a source that is not a file ("the level-1 data").
-
-    Raises
-    ------
-    DataError
-        Nothing there, nothing in it, or a format that is not read.
+    ``name`` is what messages call a source that is no file ("the level-1 data"). Raise DataError where
+    nothing is there or in it, or for a format that is not read.
     """
     if isinstance(source, (str, os.PathLike)):
         table = _read_file(Path(source))
@@ -154,10 +145,8 @@ def _no_such_file(path: Path) -> str:
         return f"There is no file {path.name}: the folder {folder} does not exist."
     candidates = [p.name for p in folder.iterdir() if p.suffix.lower() in READERS]
     close = nearest(path.name, candidates)
-    found = (
-        f"The nearest name there is {close}." if close else f"Data files there: {some(sorted(candidates))}."
-    )
-    return f"There is no file {path.name} in {folder}. {found}"
+    there = f"The nearest name there is {close}" if close else f"Data files there: {some(sorted(candidates))}"
+    return f"There is no file {path.name} in {folder}. {there}."
 
 
 def _read_pyreadstat(path: Path, function: str) -> Table:
@@ -177,24 +166,21 @@ def _read_csv(path: Path) -> Table:
     text = _sample(path, encoding)
     delimiter, decimal = _dialect(text, path.suffix.lower())
     _check_header(path.name, text.partition("\n")[0], delimiter)
-    options = {
-        "read_options": csv.ReadOptions(encoding=encoding),
-        "parse_options": csv.ParseOptions(delimiter=delimiter),
-    }
     missing: dict[str, Any] = {"null_values": CSV_MISSING, "strings_can_be_null": True}
-    frame = csv.read_csv(
-        path, **options, convert_options=csv.ConvertOptions(**missing, decimal_point=decimal)
-    )
-    spelled = {name.strip(' \t"\ufeff'): name for name in frame.column_names}
+
+    def parse(**convert: Any) -> Any:
+        options = csv.ReadOptions(encoding=encoding), csv.ParseOptions(delimiter=delimiter)
+        return csv.read_csv(path, *options, csv.ConvertOptions(**missing, **convert))
+
+    frame = parse(decimal_point=decimal)
     names = [name.strip(' \t"\ufeff') for name in frame.column_names]
+    spelled = dict(zip(names, frame.column_names, strict=True))
 
     def written(name: str) -> tuple[np.ndarray, np.ndarray]:
         import pyarrow as pa
 
-        only = csv.ConvertOptions(
-            **missing, include_columns=[spelled[name]], column_types={spelled[name]: pa.string()}
-        )
-        return _dictionary(csv.read_csv(path, **options, convert_options=only).column(0))
+        only = parse(include_columns=[spelled[name]], column_types={spelled[name]: pa.string()})
+        return _dictionary(only.column(0))
 
     table = _from_frame(frame.rename_columns(names), path.name)
     columns = Columns(table.columns, lambda name: _padded_numbers(table.columns[name], decimal))
@@ -208,12 +194,10 @@ def _padded_numbers(values: np.ndarray, decimal: str) -> np.ndarray:
     number: dict[Any, float] = {None: np.nan}
     for text in set(values.tolist()) - {None}:
         stripped = str(text).strip()
-        if stripped in CSV_MISSING:
-            number[text] = np.nan
-        elif NUMBER.fullmatch(stripped.replace(decimal, ".")):
-            number[text] = float(stripped.replace(decimal, "."))
-        else:
+        written = stripped.replace(decimal, ".")
+        if stripped not in CSV_MISSING and not NUMBER.fullmatch(written):
             return values
+        number[text] = np.nan if stripped in CSV_MISSING else float(written)
     return np.array([number[value] for value in values.tolist()])
 
 
@@ -371,6 +355,3 @@ def tidy(values: np.ndarray) -> np.ndarray:
 
 def _too_long(value: int | Decimal) -> bool:
     return abs(int(value)) > EXACT and value == int(value) and int(float(value)) != value
-
-
-# --- words for messages --------------------------------------------------------------------------

@@ -7,10 +7,10 @@ text column or the wrong unit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Rows:
     value_labels: Mapping[str, Mapping[Any, str]] = NOTHING
     notes: tuple[str, ...] = ()
     sources: tuple[str, str] = ("the data", "the data")
-    one_source: bool = field(default=False)
+    one_source: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -119,11 +119,7 @@ class Rows:
         source = self.sources[0]
         found = find_column(name, self.level1, source)
         if found is None:
-            at_level2 = find_column(name, self.level2, self.sources[1])
-            hint = (
-                f"It is a level-2 variable ({self.sources[1]})." if at_level2 else suggest(name, self.level1)
-            )
-            raise DataError(f"{source} has no level-1 column {name!r}{at(where)}. {hint}")
+            self._refuse_level(1, name, where)
         values = numeric(self.level1[found], found, source, where)
         return values, scan(values, found, source, where)
 
@@ -151,19 +147,12 @@ class Rows:
                 self._refuse(gone, found, "is missing", where)
             return values.astype(np.float64)
         if not self.one_source:
-            at_level1 = find_column(name, self.level1, self.sources[0])
-            hint = (
-                f"It is a level-1 variable ({self.sources[0]})." if at_level1 else suggest(name, self.level2)
-            )
-            raise DataError(f"{source} has no level-2 column {name!r}{at(where)}. {hint}")
-        return self._constant(self.find(name, where), where)
-
-    def _constant(self, found: str, where: str) -> np.ndarray:
-        """Return the value of a level-1 column that each unit has on all its rows, (J,)."""
+            self._refuse_level(2, name, where)
+        found = self.find(name, where)
         values = numeric(self.level1[found], found, self.sources[0], where)
         gone = scan(values, found, self.sources[0], where)
         if gone is not None:
-            self._refuse(self._units_of(gone), found, "is missing on some rows", where)
+            self._refuse(self._units_of(self.unit[gone]), found, "is missing on some rows", where)
         varies = self._varies(values)
         if varies is not None:
             self._refuse(varies, found, "differs between rows of the same unit", where)
@@ -180,17 +169,20 @@ class Rows:
         of_unit = np.empty(self.n_units, dtype=values.dtype)
         of_unit[unit] = values
         rows = of_unit[unit] != values
-        if not rows.any():
-            return None
+        return self._units_of(unit[rows]) if rows.any() else None
+
+    def _units_of(self, index: np.ndarray) -> np.ndarray:
+        """Return (J,) bool: the unit is among those of `index`."""
         units = np.zeros(self.n_units, dtype=bool)
-        units[unit[rows]] = True
+        units[index] = True
         return units
 
-    def _units_of(self, rows: np.ndarray) -> np.ndarray:
-        """Return (J,) bool: the unit has a row of `rows` (N,) bool."""
-        units = np.zeros(self.n_units, dtype=bool)
-        units[self.unit[rows]] = True
-        return units
+    def _refuse_level(self, level: int, name: str, where: str) -> NoReturn:
+        own, other = (self.level1, self.level2) if level == 1 else (self.level2, self.level1)
+        source, there = self.sources[level - 1], self.sources[2 - level]
+        found = find_column(name, other, there)
+        hint = f"It is a level-{3 - level} variable ({there})." if found else suggest(name, own)
+        raise DataError(f"{source} has no level-{level} column {name!r}{at(where)}. {hint}")
 
     def _refuse(self, bad: np.ndarray, found: str, what: str, where: str) -> None:
         raise DataError(
@@ -200,13 +192,9 @@ class Rows:
         )
 
     def complete_rows(self, names: Iterable[str]) -> tuple[np.ndarray | None, int]:
-        """Find the rows that have a value on every one of the level-1 columns `names`.
+        """Find the rows that have a value on every one of the level-1 columns `names`, and count the others.
 
-        Returns
-        -------
-        mask : (N,) bool array, or None if every row is complete
-        n_dropped : int
-            Rows with a missing value.
+        Gives (N,) bool, or None if every row is complete.
         """
         mask: np.ndarray | None = None
         for name in names:
@@ -236,13 +224,10 @@ class Rows:
             lost = np.delete(self.unit_ids, kept)
             notes.append(f"Units dropped because no level-1 row is complete: {some(lost)}")
         return replace(
-            self,
-            unit_ids=self.unit_ids[kept],
-            unit=unit.astype(np.intp, copy=False),
-            level1=take_rows(self.level1, mask),
-            level2=take_rows(self.level2, kept),
+            self, unit_ids=self.unit_ids[kept], unit=unit.astype(np.intp, copy=False),
+            level1=take_rows(self.level1, mask), level2=take_rows(self.level2, kept),
             notes=(*self.notes, *notes),
-        )
+        )  # fmt: skip
 
 
 def take_rows(columns: Mapping[str, np.ndarray], index: np.ndarray) -> Columns:

@@ -24,26 +24,11 @@ WHOLE = re.compile(r"([-+]?[0-9]{1,18})(\.0*)?")  # is taken as an integer: a fl
 
 
 def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Index rows by unit.
+    """Index rows by unit: each row's place, (N,), in the distinct ids, (J,), and those, ascending.
 
-    Parameters
-    ----------
-    ids : (N,) array, or the pair (codes (N,), distinct (K,))
-        One id a row, in any order; or encoded already: distinct[codes].
-    name, source : str
-        The column and the data it is in, for messages.
-
-    Returns
-    -------
-    unit : (N,) intp array
-        Index of each row's unit in `unit_ids`.
-    unit_ids : (J,) array
-        Distinct ids, ascending: integers, float64 (if some are fractions) or str objects.
-
-    Raises
-    ------
-    DataError
-        Missing ids, or ids that are neither numbers nor text.
+    ``ids`` are (N,), one a row in any order, or encoded already: (codes (N,), distinct). What comes back are
+    integers, float64 (if some are fractions) or str objects. Raise DataError, with the column's ``name`` and
+    ``source``, for missing ids, or ids that are neither numbers nor text.
     """
     starts = None
     if isinstance(ids, tuple):
@@ -69,29 +54,11 @@ def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray
 def match_units(
     ids: np.ndarray, level2: tuple[np.ndarray, np.ndarray], sources: tuple[str, str]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Find each unit's level-2 record.
+    """Find each unit's level-2 record: its row there, (J,), and notes on records without rows.
 
-    Parameters
-    ----------
-    ids : (J,) array
-        Level-1 ids as `index_rows` returns them.
-    level2 : ((M,) array, (K,) array)
-        What `index_rows` returns for the M level-2 records.
-    sources : (str, str)
-        Names of the level-1 and level-2 data, for messages.
-
-    Returns
-    -------
-    record : (J,) intp array
-        Row of the level-2 source that belongs to each unit.
-    notes : tuple of str
-        Level-2 records without level-1 rows.
-
-    Raises
-    ------
-    DataError
-        Two records of one id, an id without a record, or text in one source and numbers in the other that
-        cannot be matched.
+    ``ids`` (J,) are level-1 ids as `index_rows` gives them, ``level2`` what it gives for the level-2 records;
+    ``sources`` are the names of both data, for messages. Raise DataError for two records of one id, an id
+    without a record, or text in one source and numbers in the other that cannot be matched.
     """
     rows2, ids2 = level2
     count = np.bincount(rows2, minlength=len(ids2))

@@ -71,13 +71,7 @@ class Weights:
     level1_is: Literal["conditional", "total"] = "conditional"
 
     def __post_init__(self) -> None:
-        for what in ("level1", "level2"):
-            name_or_none(f"Weights: {what}=", getattr(self, what), DataError)
-        if self.level1 is None and self.level2 is None:
-            raise DataError(
-                "Weights() names no variable: wanted level1=, level2= or both; for an unweighted fit leave "
-                "weights out"
-            )
+        _check_names(self, "; for an unweighted fit leave weights out")
         if self.scaling == "gk":
             object.__setattr__(self, "scaling", "cluster")
         if self.scaling not in SCALINGS:
@@ -99,10 +93,15 @@ class Frequencies:
     level2: str | None = None
 
     def __post_init__(self) -> None:
-        for what in ("level1", "level2"):
-            name_or_none(f"Frequencies: {what}=", getattr(self, what), DataError)
-        if self.level1 is None and self.level2 is None:
-            raise DataError("Frequencies() names no variable: wanted level1=, level2= or both")
+        _check_names(self)
+
+
+def _check_names(weights: Weights | Frequencies, advice: str = "") -> None:
+    kind = type(weights).__name__
+    for what in ("level1", "level2"):
+        name_or_none(f"{kind}: {what}=", getattr(weights, what), DataError)
+    if weights.level1 is None and weights.level2 is None:
+        raise DataError(f"{kind}() names no variable: wanted level1=, level2= or both{advice}")
 
 
 def scaled(unit: np.ndarray, row: np.ndarray, own: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
@@ -123,12 +122,7 @@ def row_weights(data: Rows, name: str, what: str) -> np.ndarray:
     """Return a level-1 weight, (N,), refusing what is no weight."""
     values = np.asarray(data.level1_column(name), dtype=float)
     of_unit = np.bincount(data.unit, weights=np.where(values > 0, values, 0.0), minlength=data.n_units)
-    if (
-        what == "level-1 weight"
-        and np.any(of_unit == 0)
-        and not np.isnan(values).any()
-        and not np.any(values < 0)
-    ):
+    if what == "level-1 weight" and np.any(of_unit == 0) and np.all(values >= 0):
         ids = _ids(data.id_name, data.unit_ids[of_unit == 0])
         raise DataError(
             f"{what} {name!r} is zero on every row of {ids}. Units that do not count must be taken out of "

@@ -1,33 +1,27 @@
 """How often rows and units count: once, as frequencies say, or by sampling weights; put into the moments."""
 
+# ruff: noqa: D102 (what the methods give is said once, in Counting)
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
 from ..data.weights import SCALINGS, Frequencies, Weights, row_weights, scaled, unit_weights
 from ..errors import DataError
 from ..unit_moments.record import Moments, moments_of, unit_moments
 from .law import NO_PATH, Need
 
-if TYPE_CHECKING:
-    from ..data.two_level import TwoLevelData
-
 
 @dataclass(frozen=True)
 class Counting:
-    """Every row and unit counts once; the base of what counts them otherwise.
+    """Every row and unit counts once; the base of what counts them otherwise."""
 
-    Attributes
-    ----------
-    level1, level2 : str or None
-        Names of the variables, as the data spell them.
-    """
-
-    level1: str | None = None
+    level1: str | None = None  # names of the variables, as the data spell them
     level2: str | None = None
     heading: ClassVar[str] = "Weights"
     lacks: ClassVar[Mapping[Need, str]] = {}
@@ -66,7 +60,6 @@ class Repeated(Counting):
 
     @property
     def sentence(self) -> str:
-        """What was done, in words."""
         return f"Frequencies: {self.names}. Every record counts as that many identical rows or units."
 
 
@@ -85,26 +78,20 @@ class Sampled(Counting):
 
     @property
     def normalized(self) -> tuple[bool, bool]:  # type: ignore[override]
-        """Whether the weights of level 1 and of level 2 were normalised, as HLM says it."""
         return self.scaling in ("hlm", "size"), self.scaling == "hlm"
 
     @property
     def sentence(self) -> str:
-        """What was done, in words."""
-        total = (
-            f" {self.level1} is a total weight and was divided by {self.level2}."
-            if self.level1_is == "total"
-            else ""
-        )
+        total = self.level1_is == "total"
+        divided = f" {self.level1} is a total weight and was divided by {self.level2}." if total else ""
         return (
-            f"Sampling weights: {self.names}.{total} Scaling: {SCALINGS[self.scaling]}. Estimation is by "
+            f"Sampling weights: {self.names}.{divided} Scaling: {SCALINGS[self.scaling]}. Estimation is by "
             "pseudo-maximum likelihood. Standard errors that hold under the design are the robust ones, "
             "and those of the variances are robust too; chi-squares of the variances do not exist. Group "
             "means and grand means for centering are weighted."
         )
 
     def without_path(self, n: int) -> tuple[str, ...]:
-        """Say that HLM's own iterations are not known."""
         return (NO_PATH.format(where="for unweighted estimation only"),)
 
 
@@ -118,10 +105,7 @@ def counted_moments(
 ) -> tuple[Moments, Counting]:
     """Take the moments of complete rows with the weights in them.
 
-    Raises
-    ------
-    DataError
-        A weight that is missing, zero or negative, naming the units; frequencies that are no whole numbers.
+    Raise DataError for weights that are missing, zero or negative, and frequencies that are no whole numbers.
     """
     plain = moments_of(data, columns, level2=level2)
     name1 = None if weights.level1 is None else data.find(weights.level1)
@@ -134,10 +118,11 @@ def counted_moments(
         row = row / unit[data.unit]
     row, unit = scaled(data.unit, row, unit, weights.scaling)
     counting = Sampled(name1, name2, weights.scaling, weights.level1_is)
-    return replace(_with_row_weights(data, plain, row), unit_weight=unit), counting
+    return replace(with_row_weights(data, plain, row), unit_weight=unit), counting
 
 
-def _with_row_weights(data: TwoLevelData, plain: Moments, row: np.ndarray) -> Moments:
+def with_row_weights(data: TwoLevelData, plain: Moments, row: np.ndarray) -> Moments:
+    """Give the moments of the same rows with weights (N,)."""
     arrays = data.level1_columns(plain.columns)
     _, weight, mean, sscp = unit_moments(data.unit, data.n_units, arrays, row)
     return replace(plain, weight=weight, mean=mean, sscp=sscp)
@@ -148,13 +133,13 @@ def _repeated(
 ) -> Moments:
     """Give the moments of the data written out in full."""
     for values, name in ((row, frequencies.level1), (unit, frequencies.level2)):
-        if np.any(values != np.round(values)):
+        broken = values[values != np.round(values)]
+        if len(broken):
             raise DataError(
-                f"frequency {name!r} has values that are no whole numbers, such as "
-                f"{values[values != np.round(values)][0]:g}. For sampling weights use weights=, for known "
-                "precision precision="
+                f"frequency {name!r} has values that are no whole numbers, such as {broken[0]:g}. For "
+                "sampling weights use weights=, for known precision precision="
             )
-    moments = _with_row_weights(data, plain, row)
+    moments = with_row_weights(data, plain, row)
     times = unit.astype(np.intp)
     return replace(
         moments,

@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
 from ..errors import EstimationError, HLMError, HypothesisError
 from ..likelihood.design import Design
-
-if TYPE_CHECKING:
-    from ..data.two_level import TwoLevelData
-    from ..unit_moments.record import Moments
-
+from ..unit_moments.record import Moments
 
 NO_PATH = (
     "HLM's own iterations are known {where}: these are the values at the optimum, which HLM's iterations "
@@ -94,12 +91,8 @@ class Law:
     def weighed(self, design: Design, data: TwoLevelData | Moments) -> tuple[Design, Self]:
         """Give the design of rows divided by their sigma (up to one factor), and the law with its constants.
 
-        Parameters
-        ----------
-        design : Design
-            Of the rows as they are.
-        data : TwoLevelData or Moments
-            The complete rows; moments where the law needs no rows.
+        ``design`` is that of the rows as they are; ``data`` are the complete rows, or moments where the law
+        needs no rows.
         """
         return design, self
 
@@ -112,12 +105,7 @@ class Law:
         return design
 
     def check(self, design: Design) -> None:
-        """Refuse designs whose variances have nothing to be estimated from.
-
-        Raises
-        ------
-        EstimationError
-        """
+        """Refuse designs whose variances have nothing to be estimated from."""
         if design.n_rows <= design.n_fixed:
             raise EstimationError(
                 f"{design.n_rows} rows cannot carry {design.n_fixed} fixed effects: take some out"
@@ -149,16 +137,9 @@ class Law:
     def row_sigma(
         self, design: Design, data: TwoLevelData, row: np.ndarray, unit: np.ndarray, sigma2: float
     ) -> np.ndarray:
-        """Give the level-1 standard deviation of rows, (N,).
+        """Give the level-1 standard deviation of rows, (N,), ``sigma2`` being that of the weighed design.
 
-        Parameters
-        ----------
-        design : Design
-        data : TwoLevelData
-        row, unit : ndarray of int, shape (N,)
-            Places in the data and in the design's units.
-        sigma2 : float
-            The level-1 variance of the weighed design.
+        ``row`` and ``unit`` (N,) are places in the data and in the design's units.
         """
         return np.full(len(row), np.sqrt(sigma2))
 
@@ -178,12 +159,7 @@ class Law:
 
 
 def check_units(design: Design) -> None:
-    """Refuse designs with no more units than random coefficients.
-
-    Raises
-    ------
-    EstimationError
-    """
+    """Refuse designs with no more units than random coefficients."""
     if design.n_random and design.n_units <= design.n_random:
         raise EstimationError(
             f"{design.n_units} units cannot carry {design.n_random} random coefficients: "

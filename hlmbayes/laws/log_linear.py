@@ -1,21 +1,21 @@
 """Normal rows whose variance depends on variables: log(sigma2_ij) = sum_k alpha_k c_kij."""
 
+# ruff: noqa: D102 (what the methods give is said once, in Law)
+
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import ndtr
 
+from ..data.two_level import TwoLevelData
 from ..likelihood.build_design import build_design
 from ..likelihood.design import Design
 from ..likelihood.rows import rows_covariates
 from .law import Alpha, Law, Need
-
-if TYPE_CHECKING:
-    from ..data.two_level import TwoLevelData
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class LogLinear(Law):
 
     @property
     def n_parameters(self) -> int:
-        """One a name."""
         return len(self.names)
 
 
@@ -46,50 +45,33 @@ class LogLinearAt(LogLinear):
 
     @property
     def held(self) -> float | None:
-        """1: rows are divided by their sigma."""
-        return 1.0
+        return 1.0  # rows are divided by their sigma
 
     def plain(self, design: Design) -> Design:
-        """Give the design of the rows as they are."""
         return build_design(design.model, design.moments)
 
     def of_own_regressions(self, design: Design) -> Design:
-        """Give the design of the rows as they are: a unit's own regression knows no alpha."""
-        return self.plain(design)
+        return self.plain(design)  # a unit's own regression knows no alpha
 
     def row_sigma(
         self, design: Design, data: TwoLevelData, row: np.ndarray, unit: np.ndarray, sigma2: float
     ) -> np.ndarray:
-        """Give exp(c'alpha / 2), (N,)."""
         return np.asarray(np.exp(0.5 * rows_covariates(design, data, row, unit, self.variables) @ self.alpha))
 
 
 @dataclass(frozen=True, eq=False)
 class EstimatedLogLinear(LogLinearAt):
-    """The same at its estimates.
+    """The same at its estimates."""
 
-    Attributes
-    ----------
-    se : ndarray, shape (K,)
-    vcov : ndarray, shape (K, K)
-    se_tau : ndarray, shape (q, q)
-    homogeneous_deviance : float
-        Of the same model with one sigma2.
-    homogeneous_parameters : int
-    macro_iterations : int
-        Updates of alpha.
-    """
-
-    se: np.ndarray = field(kw_only=True)
-    vcov: np.ndarray = field(kw_only=True)
-    se_tau: np.ndarray = field(kw_only=True)
-    homogeneous_deviance: float = field(kw_only=True)
+    se: np.ndarray = field(kw_only=True)  # (K,)
+    vcov: np.ndarray = field(kw_only=True)  # (K, K)
+    se_tau: np.ndarray = field(kw_only=True)  # (q, q)
+    homogeneous_deviance: float = field(kw_only=True)  # of the same model with one sigma2
     homogeneous_parameters: int = field(kw_only=True)
-    macro_iterations: int = field(kw_only=True)
+    macro_iterations: int = field(kw_only=True)  # updates of alpha
 
     @property
     def alphas(self) -> tuple[Alpha, ...]:
-        """The coefficients of log(sigma2)."""
         rows = zip(self.names, ("", *self.variables), self.alpha.tolist(), self.se.tolist(), strict=True)
         return tuple(Alpha(*row) for row in rows)
 

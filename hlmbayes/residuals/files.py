@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 # what HLM's resfiltype calls the types, and what is written for them
 TYPES = {"spss": ".sav", "stata": ".dta", "sas": ".xpt", "systat": ".csv", "ascii": ".csv"}
 LABEL_LENGTH = {".sav": 256, ".dta": 80, ".xpt": 40}  # bytes a label may have
-XPT_NAME = 8
-DTA_NAME = 32
+NAME_LENGTH = {".dta": 32, ".xpt": 8}  # characters of a name
 
 
 def write_residuals(frame: pd.DataFrame, path: str | os.PathLike[str], kind: str | None = None) -> Path:
@@ -82,10 +81,7 @@ def _target(path: Path, kind: str | None) -> tuple[Path, str]:
 def write_whole(target: Path, write: Callable[[Path], None]) -> None:
     """Call ``write`` with a temporary name beside ``target``, then rename; nothing is left on failure.
 
-    Raises
-    ------
-    OutputError
-        The system, or the format, refuses.
+    Raise OutputError where the system, or the format, refuses.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
@@ -109,26 +105,19 @@ def _umask() -> int:
     return mask
 
 
-def _cut(labels: Mapping[str, str], suffix: str) -> dict[str, str]:
-    """Cut labels to the bytes the format has for them."""
-    most = LABEL_LENGTH[suffix]
-    return {name: label.encode()[:most].decode(errors="ignore").rstrip() for name, label in labels.items()}
-
-
-def _text_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn columns of text into columns of str objects, which the writers know."""
+def _cut(frame: pd.DataFrame, labels: Mapping[str, str], suffix: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Turn text into str objects, which the writers know; cut names (unique) and labels to their length."""
     text = [name for name in frame if frame[name].dtype.kind not in "iufb"]
-    return frame.astype(dict.fromkeys(text, "str")) if text else frame
-
-
-def _shorten(
-    frame: pd.DataFrame, labels: Mapping[str, str], most: int
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Cut names to ``most`` characters, unique."""
-    names: dict[str, str] = {}
-    for name in map(str, frame.columns):
-        names[name] = unique_name(name, names.values(), most)
-    return frame.rename(columns=names), {names[n]: label for n, label in labels.items() if n in names}
+    frame = frame.astype(dict.fromkeys(text, "str")) if text else frame
+    if suffix in NAME_LENGTH:
+        names: dict[str, str] = {}
+        for name in map(str, frame.columns):
+            names[name] = unique_name(name, names.values(), NAME_LENGTH[suffix])
+        frame = frame.rename(columns=names)
+        labels = {names[name]: label for name, label in labels.items() if name in names}
+    most = LABEL_LENGTH[suffix]
+    cut = {name: label.encode()[:most].decode(errors="ignore").rstrip() for name, label in labels.items()}
+    return frame, cut
 
 
 def _whole_numbers(frame: pd.DataFrame) -> dict[str, str]:
@@ -144,26 +133,23 @@ def _whole_numbers(frame: pd.DataFrame) -> dict[str, str]:
 def _write_sav(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
     import pyreadstat
 
-    frame = _text_columns(frame)
-    pyreadstat.write_sav(
-        frame, str(path), column_labels=_cut(labels, ".sav"), variable_format=_whole_numbers(frame)
-    )
+    frame, labels = _cut(frame, labels, ".sav")
+    pyreadstat.write_sav(frame, str(path), column_labels=labels, variable_format=_whole_numbers(frame))
 
 
 def _write_dta(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
     import pyreadstat
 
-    frame, labels = _shorten(_text_columns(frame), labels, DTA_NAME)
-    pyreadstat.write_dta(frame, str(path), column_labels=_cut(labels, ".dta"))
+    frame, labels = _cut(frame, labels, ".dta")
+    pyreadstat.write_dta(frame, str(path), column_labels=labels)
 
 
 def _write_xpt(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
     import pyreadstat
 
-    frame, labels = _shorten(_text_columns(frame), labels, XPT_NAME)
-    pyreadstat.write_xport(
-        frame, str(path), column_labels=_cut(labels, ".xpt"), table_name="RESFIL", file_format_version=5
-    )
+    frame, labels = _cut(frame, labels, ".xpt")
+    options = {"table_name": "RESFIL", "file_format_version": 5}
+    pyreadstat.write_xport(frame, str(path), column_labels=labels, **options)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
@@ -186,9 +172,6 @@ def _write_parquet(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -
 
 
 _WRITERS: dict[str, Callable[[pd.DataFrame, Path, Mapping[str, str]], None]] = {
-    ".sav": _write_sav,
-    ".dta": _write_dta,
-    ".xpt": _write_xpt,
-    ".csv": _write_csv,
+    ".sav": _write_sav, ".dta": _write_dta, ".xpt": _write_xpt, ".csv": _write_csv,
     ".parquet": _write_parquet,
-}
+}  # fmt: skip

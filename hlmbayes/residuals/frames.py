@@ -13,14 +13,13 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..data.columns import find_column, suggest
-from ..errors import OutputError
+from ..errors import DataError, OutputError
+from ..estimation.estimates import Estimates
+from ..estimation.point import Point
 from .quantities import data_of, row_residuals, unit_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..estimation.estimates import Estimates
-    from ..estimation.point import Point
 
 LONGEST = 8
 SUMMARIES = {
@@ -70,8 +69,7 @@ def level2_frame(fit: Estimates, extra: Sequence[str] = ()) -> pd.DataFrame:
     columns = _Columns(fit)
     columns.add(design.moments.id_name, design.unit_ids, columns.label(design.moments.id_name))
     for name, label in SUMMARIES.items():
-        of_unit = values.n if name == "nj" else getattr(values, name)
-        columns.add(name, of_unit, label)
+        columns.add(name, getattr(values, "n" if name == "nj" else name), label)
     random = [int(r) for r in design.random]
     everything = range(len(fit.model.coefficients))
     b = values.coefficients(design.random)
@@ -184,8 +182,6 @@ def level2_names(fit: Point) -> list[str]:
 
 
 def _is_level2(data: Any, name: str) -> bool:
-    from ..errors import DataError
-
     try:
         return bool(data.is_level2(name))
     except DataError:  # text: it has no place in a model, nor here
@@ -193,22 +189,14 @@ def _is_level2(data: Any, name: str) -> bool:
 
 
 def level2_values(fit: Point, name: str) -> np.ndarray:
-    """Return a level-2 variable, (J,), in the order of the fit's units; missing values stay missing.
-
-    Raises
-    ------
-    OutputError
-        No such level-2 variable.
-    """
+    """Return a level-2 variable, (J,), in the order of the fit's units; missing values stay missing."""
     moments, data = fit.design.moments, fit.data
     for found, values in moments.level2.items():
         if found.lower() == name.lower():
             return np.asarray(values)
     known = level2_names(fit)
-    if data is None or name.lower() not in (k.lower() for k in known):
+    spelled = {other.lower(): other for other in known}.get(name.lower())
+    if data is None or spelled is None:
         raise OutputError(f"there is no level-2 variable {name!r}. {suggest(name, known) if known else ''}")
-    place = np.searchsorted(data.unit_ids, fit.design.unit_ids)
-    if not data.one_source:
-        spelled = {other.lower(): other for other in known}
-        return np.asarray(data.level2[spelled[name.lower()]])[place]
-    return data.level2_column(name)[place]
+    values = data.level2_column(name) if data.one_source else np.asarray(data.level2[spelled])
+    return values[np.searchsorted(data.unit_ids, fit.design.unit_ids)]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OutputError
+from ..estimation.estimates import Estimates
+from ..estimation.point import Point
 from ..inference.scores import unit_scores
 from ..likelihood.system import to_standard
 from .quantities import refuse_repeated
@@ -23,12 +25,7 @@ from .quantities import refuse_repeated
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..estimation.estimates import Estimates
-    from ..estimation.point import Point
-
-CARRIED = (
-    1e-9  # share of its information an effect keeps without the unit: below it the unit alone carries it
-)
+CARRIED = 1e-9  # share of its information an effect keeps without the unit: below it the unit alone has it
 CHUNK = 1 << 22  # numbers a working array may have
 
 
@@ -36,30 +33,16 @@ CHUNK = 1 << 22  # numbers a working array may have
 class Influence:
     """Each unit's weight in the fixed effects, F of them free.
 
-    Attributes
-    ----------
-    change : ndarray, shape (J, F)
-        gamma without the unit minus gamma; nan where the unit alone carries a fixed effect.
-    cook : ndarray, shape (J,)
-        change' A change / F, Cook's distance of the unit: a squared length in standard errors. inf
-        where the unit alone carries a fixed effect.
-    leverage : ndarray, shape (J,)
-        tr(A^-1 A_j), the unit's share of the information; they add up to F.
+    Where the unit alone carries a fixed effect, ``change`` is nan and ``cook`` inf.
     """
 
-    change: np.ndarray
-    cook: np.ndarray
-    leverage: np.ndarray
+    change: np.ndarray  # (J, F): gamma without the unit minus gamma
+    cook: np.ndarray  # (J,): change' A change / F, Cook's distance: a squared length in standard errors
+    leverage: np.ndarray  # (J,): tr(A^-1 A_j), the unit's share of the information; they add up to F
 
 
 def leave_one_out(fit: Point) -> Influence:
-    """Compute the influence of every unit at the fit's tau and sigma2.
-
-    Raises
-    ------
-    OutputError
-        The model has no fixed effects.
-    """
+    """Compute the influence of every unit at the fit's tau and sigma2; refuse no fixed effects."""
     refuse_repeated(fit)
     J, F = fit.design.n_units, fit.design.n_fixed
     if not F:

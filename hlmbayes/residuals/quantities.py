@@ -9,21 +9,18 @@ Bryk (2002, ch. 3): V = Z tau Z' + sigma2 I, e = y - X gamma.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import chdtri
 
+from ..data.two_level import TwoLevelData
 from ..errors import OutputError
+from ..estimation.point import Point
 from ..inference.scores import residuals_u
 from ..laws.law import Need, refuse
 from ..likelihood.design import RANK_TOLERANCE, Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.system import to_standard
-
-if TYPE_CHECKING:
-    from ..data.two_level import TwoLevelData
-    from ..estimation.point import Point
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to its outcome's: below it no digit is left
 SINGULAR = 1e-12  # a direction of tau / sigma2 (columns of Z of unit mean square) below this is zero
@@ -33,42 +30,23 @@ SINGULAR = 1e-12  # a direction of tau / sigma2 (columns of Z of unit mean squar
 class UnitResiduals:
     """What a level-2 residual file is made of; p level-1 coefficients, q of them random.
 
-    Attributes
-    ----------
-    n : ndarray, shape (J,)
-        Rows of each unit.
-    eb : ndarray, shape (J, q)
-        Empirical Bayes residuals u* = tau Z'V^-1 e.
-    pv : ndarray, shape (J, q, q)
-        Posterior variance of u, tau - tau Z'V^-1 Z tau: gamma taken as known (lme4's condVar).
-    ols : ndarray, shape (J, q)
-        OLS residuals (Z'Z)^-1 Z'e; nan where Z'Z of the unit lacks full rank. Where precision weights
-        or known variances are given, of rows times the roots of their precision.
-    fitted : ndarray, shape (J, p)
-        W gamma, the part of each level-1 coefficient the fixed effects explain.
-    mdist : ndarray, shape (J,)
-        Squared Mahalanobis distance of u* from zero, see `mahalanobis`.
-    chipct : ndarray, shape (J,)
-        Chi-square quantile expected at the unit's rank in mdist, see `expected_chi2`.
-    lntotvar, olsrsvar, mdrsvar : ndarray, shape (J,)
-        ln of a standard deviation in the unit, outcome's units: of the outcome (n - 1 d.f.); about the
-        unit's own regression on Z (n - q d.f.; of the rows that ``ols`` is of); of e about its unit mean
-        (n - 1 d.f.). nan where there are no d.f. or no variation.
-    rank : int
-        Of tau: the d.f. of mdist.
+    The last three are ln of a standard deviation in the unit, outcome's units; nan where there are no d.f. or
+    no variation.
     """
 
-    n: np.ndarray
-    eb: np.ndarray
-    pv: np.ndarray
+    n: np.ndarray  # (J,): rows of each unit
+    eb: np.ndarray  # (J, q): empirical Bayes residuals u* = tau Z'V^-1 e
+    pv: np.ndarray  # (J, q, q): posterior variance tau - tau Z'V^-1 Z tau, gamma known (lme4's condVar)
+    # (J, q): OLS residuals (Z'Z)^-1 Z'e; nan where Z'Z of the unit lacks full rank. With precision weights or
+    # known variances they are of rows times the roots of their precision
     ols: np.ndarray
-    fitted: np.ndarray
-    mdist: np.ndarray
-    chipct: np.ndarray
-    lntotvar: np.ndarray
-    olsrsvar: np.ndarray
-    mdrsvar: np.ndarray
-    rank: int
+    fitted: np.ndarray  # (J, p): W gamma, the part of each level-1 coefficient the fixed effects explain
+    mdist: np.ndarray  # (J,): squared Mahalanobis distance of u* from zero, see `mahalanobis`
+    chipct: np.ndarray  # (J,): chi-square quantile expected at the unit's rank in mdist
+    rank: int  # of tau: the d.f. of mdist
+    lntotvar: np.ndarray  # (J,): of the outcome (n - 1 d.f.)
+    olsrsvar: np.ndarray  # (J,): about the unit's own regression (n - q d.f.; of the rows that ``ols`` is of)
+    mdrsvar: np.ndarray  # (J,): of e about its unit mean (n - 1 d.f.)
 
     def coefficients(self, random: np.ndarray) -> np.ndarray:
         """Give the EB level-1 coefficients, fitted value + EB residual, shape (J, p)."""
@@ -79,27 +57,19 @@ class UnitResiduals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowResiduals:
-    """What a level-1 residual file is made of; N rows that were analysed.
+    """What a level-1 residual file is made of; N rows that were analysed, in the outcome's units."""
 
-    ``row`` (N,) is the position in the data, ``unit`` (N,) the index of the unit in the fit;
-    ``fitted`` D b* with the EB coefficients, ``residual`` y - fitted, ``sigma`` the level-1 standard
-    deviation, all (N,) in the outcome's units.
-    """
-
-    row: np.ndarray
-    unit: np.ndarray
-    fitted: np.ndarray
-    residual: np.ndarray
-    sigma: np.ndarray
+    row: np.ndarray  # (N,): position in the data
+    unit: np.ndarray  # (N,): index of the unit in the fit
+    fitted: np.ndarray  # (N,): D b* with the EB coefficients
+    residual: np.ndarray  # (N,): y - fitted
+    sigma: np.ndarray  # (N,): the level-1 standard deviation
 
 
 def unit_residuals(fit: Point) -> UnitResiduals:
     """Compute the level-2 residual quantities of every unit, from the moments alone.
 
-    Raises
-    ------
-    OutputError
-        The model has no random level-1 coefficient.
+    Raise OutputError where the model has no random level-1 coefficient.
     """
     refuse_repeated(fit)
     design = fit.design
@@ -128,11 +98,6 @@ def refuse_repeated(fit: Point) -> None:
     """Raise where a record stands for several: residuals, distances and influence are those of one.
 
     Precision weights and known variances are no such weights: they say how well an outcome is known.
-
-    Raises
-    ------
-    OutputError
-        Sampling weights or frequencies.
     """
     refuse("a residual file, figure or check", fit.counting.lacks, Need.SINGLE_ROWS, error=OutputError)
 
@@ -152,13 +117,8 @@ def mahalanobis(fit: Point, de: np.ndarray) -> tuple[np.ndarray, int]:
     D is the dispersion of u* when gamma is known (Raudenbush & Bryk 2002, ch. 9). Where tau or the unit's
     Z'Z is singular, D is too; u* lies in its range, so every generalised inverse gives the same. With Z P,
     P the directions in which tau is not zero, and b the unit's OLS coefficients on it the distance is
-    b'(sigma2 (P'Z'ZP)^-1 + Lambda)^-1 b over the directions in which the unit has data.
-
-    Parameters
-    ----------
-    fit : Point
-    de : ndarray, shape (J, q)
-        Z*'(y - X gamma), Z* = Z B, B the `z_basis` of the design.
+    b'(sigma2 (P'Z'ZP)^-1 + Lambda)^-1 b over the directions in which the unit has data. ``de`` (J, q) is
+    Z*'(y - X gamma), Z* = Z B, B the `z_basis` of the design.
     """
     design = fit.design
     theta, _ = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)
@@ -222,18 +182,9 @@ def log_sd(squares: np.ndarray, df: np.ndarray, total: np.ndarray | float) -> np
 
 
 def row_residuals(fit: Point, b: np.ndarray | None = None) -> RowResiduals:
-    """Compute level-1 residuals r = y - D b*, b* the coefficients of the row's unit.
+    """Compute level-1 residuals r = y - D b of the units' coefficients b (J, p), by default the EB ones.
 
-    Parameters
-    ----------
-    fit : Point
-    b : ndarray, shape (J, p), optional
-        The level-1 coefficients; the EB coefficients by default.
-
-    Raises
-    ------
-    OutputError
-        The fit was made from moments, so there are no rows.
+    Raise OutputError where the fit was made from moments, so that there are no rows.
     """
     refuse_repeated(fit)
     data, design = data_of(fit), fit.design
@@ -258,13 +209,7 @@ def eb_coefficients(fit: Point) -> np.ndarray:
 
 
 def data_of(fit: Point) -> TwoLevelData:
-    """Give the rows a fit was made from.
-
-    Raises
-    ------
-    OutputError
-        There are none.
-    """
+    """Give the rows a fit was made from; raise where there are none."""
     if fit.data is None:
         raise OutputError(
             "this fit was made from moments, which hold no level-1 rows: fit the model to the data "

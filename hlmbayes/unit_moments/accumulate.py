@@ -33,12 +33,9 @@ class Sums:
 
 @np.errstate(over="ignore", invalid="ignore")  # sums that overflow are refused where a model is fitted
 def unit_moments(
-    unit: np.ndarray,
-    n_units: int,
-    columns: Sequence[np.ndarray],
-    weights: np.ndarray | None = None,
+    unit: np.ndarray, n_units: int, columns: Sequence[np.ndarray], weights: np.ndarray | None = None,
     keep: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Reduce rows to counts, weights, means and cross-products about the means, per unit.
 
     Parameters
@@ -55,10 +52,8 @@ def unit_moments(
 
     Returns
     -------
-    n, weight : ndarray, shape (J,)
-    mean : ndarray, shape (J, p)
-    sscp : ndarray, shape (J, p, p)
-        Both are views of arrays that run over units fastest. Zero for units without rows.
+    n, weight (J,), mean (J, p), sscp (J, p, p)
+        Views of arrays that run over units fastest. Zero for units without rows.
     """
     p = len(columns)
     sums = Sums(
@@ -75,7 +70,7 @@ def unit_moments(
             add_rows(sums, index, values, w)
     if weights is None:
         sums.weight = sums.n.copy()
-    return sums.n, sums.weight, *_about_means(sums)
+    return sums.n, sums.weight, *about_means(sums)
 
 
 def _chunks(unit: np.ndarray, n_units: int) -> Iterator[slice]:
@@ -146,7 +141,7 @@ def add_up(total: np.ndarray, runs: Runs, values: np.ndarray | None) -> None:
     total += np.bincount(runs.owners, weights=values, minlength=len(total))
 
 
-def _about_means(sums: Sums) -> tuple[np.ndarray, np.ndarray]:
+def about_means(sums: Sums) -> tuple[np.ndarray, np.ndarray]:
     """Turn sums about the references into means (J, p) and products about the means (J, p, p)."""
     p, n_units = sums.first.shape
     offset = sums.first / np.where(sums.weight > 0, sums.weight, 1.0)
@@ -164,18 +159,8 @@ def combine(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Combine records of the same unit (Chan, Golub & LeVeque 1983, eq. 2.1, for any number of records).
 
-    Parameters
-    ----------
-    index : ndarray of int, shape (R,)
-        The unit of each record, in any order.
-    n_units : int
-    n, weight : ndarray, shape (R,)
-    mean : ndarray, shape (R, p)
-    sscp : ndarray, shape (R, p, p)
-
-    Returns
-    -------
-    n, weight (J,), mean (J, p), sscp (J, p, p)
+    ``index`` (R,) is the unit of each record, in any order; n and weight (R,), mean (R, p) and sscp (R, p, p)
+    become those of J units.
     """
 
     def total(values: np.ndarray) -> np.ndarray:

@@ -70,12 +70,9 @@ def _narwhals(frame: Any) -> Any:
 
 def _paths(source: Any) -> list[str] | None:
     """Give paths as text, None if the source is no path."""
-    if isinstance(source, (str, os.PathLike)):
-        return [os.fspath(source)]
-    listed = isinstance(source, (list, tuple)) and len(source) > 0
-    if listed and all(isinstance(item, (str, os.PathLike)) for item in source):
-        return [os.fspath(item) for item in source]
-    return None
+    listed = source if isinstance(source, (list, tuple)) else [source]
+    paths = listed and all(isinstance(item, (str, os.PathLike)) for item in listed)
+    return [os.fspath(item) for item in listed] if paths else None
 
 
 def _lazy(source: Any) -> Any:
@@ -131,15 +128,10 @@ def _dask(paths: list[str], parquet: bool) -> Any:
 def _spark(paths: list[str], parquet: bool) -> Any:
     from pyspark.sql import SparkSession
 
-    session = SparkSession.builder.getOrCreate()
-    if parquet:
-        return session.read.parquet(*paths)
-    return session.read.csv(paths, header=True, inferSchema=True)
+    read = SparkSession.builder.getOrCreate().read
+    return read.parquet(*paths) if parquet else read.csv(paths, header=True, inferSchema=True)
 
 
 READERS: dict[str, Callable[[list[str], bool], Any]] = {
-    "duckdb": _duckdb,
-    "polars": _polars,
-    "dask": _dask,
-    "spark": _spark,
-}
+    "duckdb": _duckdb, "polars": _polars, "dask": _dask, "spark": _spark,
+}  # fmt: skip

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,29 +21,22 @@ from ..arguments import one_or_several
 from ..data.columns import find_column, suggest
 from ..data.two_level import TwoLevelData, id_names, read
 from ..data.units import index_rows
+from ..equations.model import TwoLevelModel
 from ..errors import DataError
 from ..words import some
-from .accumulate import combine
+from .accumulate import Sums, about_means, combine
 from .engine_sources import engine_errors, open_source
 from .record import Moments, moments_of
-
-if TYPE_CHECKING:
-    from ..equations.model import TwoLevelModel
 
 LARGEST_OFFSET = 1e3  # squared distance of a unit's mean from c, in units of the variance inside units
 SAMPLE = 1000  # rows whose mean is c
 
 
 def moments(
-    source: Any,
-    level2_source: Any = None,
-    *,
-    id: str | tuple[str, str] | None = None,
-    model: TwoLevelModel | None = None,
-    columns: str | Sequence[str] | None = None,
-    level2: str | Sequence[str] | None = None,
-    engine: str | None = None,
-) -> Moments:
+    source: Any, level2_source: Any = None, *, id: str | tuple[str, str] | None = None,
+    model: TwoLevelModel | None = None, columns: str | Sequence[str] | None = None,
+    level2: str | Sequence[str] | None = None, engine: str | None = None,
+) -> Moments:  # fmt: skip
     """Take the moments of rows: of a frame, of a file, or of files larger than memory.
 
     Parameters
@@ -118,15 +111,7 @@ def _names(asked: str | Sequence[str] | None, needed: Sequence[str]) -> tuple[st
 
 
 def aggregate(frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[str]) -> Moments:
-    """Take the moments of a narwhals lazy frame.
-
-    Parameters
-    ----------
-    frame : narwhals.LazyFrame
-    id_name : str
-    level1, level2 : sequence of str
-        Columns in any case; those of ``level2`` are constant inside every unit.
-    """
+    """Take the moments of a narwhals lazy frame; level-2 columns are constant inside every unit."""
     schema = frame.collect_schema()
     key = _find(id_name, schema)
     names, constant = [_numeric(n, schema) for n in level1], [_numeric(n, schema) for n in level2]
@@ -134,19 +119,18 @@ def aggregate(frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[
     center = _sample_means(frame, len(names))
     sums = _collect(_sums(frame, center, len(names), len(constant)))
     keys = _keys(sums, key)
-    p, n_all, n = len(names), sums["n_all"], sums["n"]
+    p, n = len(names), sums["n"]
     if not n.any():
         raise DataError(f"no row has values on all of {', '.join(names)}: nothing is left to analyse")
     values = _level2_values(sums, constant, keys)
     with np.errstate(invalid="ignore"):  # infinite values are refused next
-        mean, sscp = _about_means(sums, n, center, p)
+        mean, sscp = _means(sums, center, p)
     _refuse_infinite(names, mean, sscp)
     if _far_apart(n, mean, sscp, center):
         mean, sscp = _about_unit_means(frame, sums, mean, p)
     present = n > 0
-    records = (n[present], n[present], mean[present], sscp[present])
     index, unit_ids = index_rows(keys[present], key, "the data")
-    taken = combine(index, len(unit_ids), *records)
+    taken = combine(index, len(unit_ids), n[present], n[present], mean[present], sscp[present])
     level2_values = {}
     for name, column in values.items():
         merged = np.empty(len(unit_ids))
@@ -155,7 +139,7 @@ def aggregate(frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[
     notes: tuple[str, ...] = ()
     if not present.all():
         notes = (f"{np.sum(~present)} units have no complete level-1 record: {some(keys[~present])}",)
-    dropped = int(n_all.sum() - n.sum())
+    dropped = int(sums["n_all"].sum() - n.sum())
     return Moments(key, unit_ids, tuple(names), *taken, level2_values, dropped, notes)
 
 
@@ -236,14 +220,10 @@ def _sums(frame: Any, center: np.ndarray, p: int, n_level2: int, same: Sequence[
     frame = frame.with_columns(
         (nw.col(f"d{a}") * nw.col(f"d{b}")).alias(f"d{a}_{b}") for a in range(p) for b in range(a + 1)
     )
-    summed = [
-        "n",
-        "n_all",
-        *(f"d{k}" for k in range(p)),
-        *(f"d{a}_{b}" for a in range(p) for b in range(a + 1)),
-    ]
+    products = [f"d{a}_{b}" for a in range(p) for b in range(a + 1)]
+    summed = ["n", "n_all", *(f"d{k}" for k in range(p)), *products, *(f"gone{k}" for k in range(n_level2))]
     return frame.group_by("key").agg(
-        *(nw.col(name).sum() for name in [*summed, *(f"gone{k}" for k in range(n_level2))]),
+        *(nw.col(name).sum() for name in summed),
         *(nw.col(f"w{k}").min().alias(f"low{k}") for k in range(n_level2)),
         *(nw.col(f"w{k}").max().alias(f"high{k}") for k in range(n_level2)),
         *(nw.col(name).min() for name in same),
@@ -254,10 +234,8 @@ def _collect(lazy: Any) -> dict[str, np.ndarray]:
     """Run it and give the columns as arrays, nulls as nan."""
     import narwhals as nw
 
-    options: dict[str, Any] = (
-        {"engine": "streaming"} if lazy.implementation is nw.Implementation.POLARS else {}
-    )
-    result = lazy.collect(**options)
+    polars = lazy.implementation is nw.Implementation.POLARS
+    result = lazy.collect(**({"engine": "streaming"} if polars else {}))
     return {name: _array(result[name]) for name in result.columns}
 
 
@@ -290,10 +268,11 @@ def _level2_values(
     """Give level-2 variables that are columns of the rows; refuse what is missing or varies in a unit."""
     values = {}
     for k, name in enumerate(constant):
-        low, high = sums[f"low{k}"], sums[f"high{k}"]
+        low, differs = sums[f"low{k}"], sums[f"low{k}"] != sums[f"high{k}"]
+        gone = sums[f"gone{k}"] > 0
         for bad, what in (
-            (sums[f"gone{k}"] > 0, "is missing on some rows"),
-            (low != high, "differs between rows of the same unit"),
+            (gone, "is missing on some rows"),
+            (differs, "differs between rows of the same unit"),
         ):
             if bad.any():
                 raise DataError(
@@ -304,19 +283,14 @@ def _level2_values(
     return values
 
 
-def _about_means(
-    sums: Mapping[str, np.ndarray], n: np.ndarray, center: np.ndarray, p: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _means(sums: Mapping[str, np.ndarray], center: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
     """Turn sums about c into means (J, p) and products about the units' means (J, p, p)."""
-    rows = np.where(n > 0, n, 1.0)
-    first = np.stack([sums[f"d{k}"] for k in range(p)])
-    offset = first / rows
-    sscp = np.empty((p, p, len(n)))
+    n = sums["n"]
+    first, second = np.stack([sums[f"d{k}"] for k in range(p)]), np.empty((p, p, len(n)))
     for a in range(p):
         for b in range(a + 1):
-            sscp[a, b] = sscp[b, a] = sums[f"d{a}_{b}"] - first[a] * offset[b]
-        np.maximum(sscp[a, a], 0.0, out=sscp[a, a])
-    return (center[:, None] + offset).T, sscp.transpose(2, 0, 1)
+            second[a, b] = sums[f"d{a}_{b}"]
+    return about_means(Sums(n, n, n > 0, center[:, None], first, second))
 
 
 def _refuse_infinite(names: Sequence[str], mean: np.ndarray, sscp: np.ndarray) -> None:
@@ -330,9 +304,7 @@ def _refuse_infinite(names: Sequence[str], mean: np.ndarray, sscp: np.ndarray) -
 
 def _far_apart(n: np.ndarray, mean: np.ndarray, sscp: np.ndarray, center: np.ndarray) -> bool:
     """Say whether some column's units are so far from c that their inner products have lost digits."""
-    between = n @ (mean - center) ** 2
-    within = np.einsum("jkk->k", sscp)
-    return bool(np.any(between > LARGEST_OFFSET * within))
+    return bool(np.any(n @ (mean - center) ** 2 > LARGEST_OFFSET * np.einsum("jkk->k", sscp)))
 
 
 def _about_unit_means(
@@ -347,7 +319,7 @@ def _about_unit_means(
     joined = frame.join(means, on="key", how="inner")
     joined = joined.with_columns((nw.col(f"x{k}") - nw.col(f"m{k}")).alias(f"x{k}") for k in range(p))
     again = _collect(_sums(joined, np.zeros(p), p, 0, [f"m{k}" for k in range(p)]))
-    offset, products = _about_means(again, again["n"], np.zeros(p), p)
+    offset, products = _means(again, np.zeros(p), p)
     # both results list units in an order of the engine's own
     _, index = np.unique(np.concatenate([again["key"], sums["key"]]), return_inverse=True)
     place = np.full(len(index), -1)

@@ -39,14 +39,9 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
     if fields["unit_weight"] is not None:
         arrays["unit_weight"] = fields["unit_weight"]
     head = {
-        "format": FORMAT,
-        "version": VERSION,
-        "id": fields["id_name"],
-        "columns": list(columns),
-        "level2": list(level2),
-        "n_dropped": int(fields["n_dropped"]),
-        "notes": list(fields["notes"]),
-    }
+        "format": FORMAT, "version": VERSION, "id": fields["id_name"], "columns": list(columns),
+        "level2": list(level2), "n_dropped": int(fields["n_dropped"]), "notes": list(fields["notes"]),
+    }  # fmt: skip
     table = pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
     table = table.replace_schema_metadata({KEY: json.dumps(head).encode()})
     pq.write_table(table, os.fspath(path), compression="zstd")
@@ -114,15 +109,7 @@ def _from_table(table: pa.Table, head: dict[str, Any]) -> dict[str, Any]:
     level2 = {name: column(f"level2:{name}") for name in head["level2"]}
     unit_weight = column("unit_weight") if "unit_weight" in table.column_names else None
     return {
-        "id_name": head["id"],
-        "unit_ids": ids,
-        "columns": columns,
-        "n": n,
-        "weight": weight,
-        "mean": mean.T,
-        "sscp": sscp.transpose(2, 0, 1),
-        "level2": level2,
-        "n_dropped": int(head["n_dropped"]),
-        "notes": tuple(head["notes"]),
-        "unit_weight": unit_weight,
-    }
+        "id_name": head["id"], "unit_ids": ids, "columns": columns, "n": n, "weight": weight, "mean": mean.T,
+        "sscp": sscp.transpose(2, 0, 1), "level2": level2, "n_dropped": int(head["n_dropped"]),
+        "notes": tuple(head["notes"]), "unit_weight": unit_weight,
+    }  # fmt: skip

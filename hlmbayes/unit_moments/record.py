@@ -145,20 +145,10 @@ def load_moments(path: str | os.PathLike[str]) -> Moments:
 
 
 def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str] | None = None) -> Moments:
-    """Take the moments of ``columns``, leaving out rows where one of them is missing.
+    """Take the moments of level-1 ``columns``, in any case, leaving out rows where one of them is missing.
 
-    Parameters
-    ----------
-    data : TwoLevelData
-    columns : sequence of str
-        Level-1 columns in any case; the outcome must be one of them.
-    level2 : sequence of str, optional
-        Level-2 variables to take along, each checked; all of the level-2 file by default.
-
-    Raises
-    ------
-    DataError
-        An unknown or non-numeric column, or no complete row.
+    ``level2`` are the level-2 variables to take along, each checked; all of the level-2 file by default.
+    Raise DataError for an unknown or non-numeric column, or where no row is complete.
     """
     names = tuple(data.find(name) for name in columns)
     arrays = data.level1_columns(names)
@@ -197,14 +187,10 @@ def merge(parts: Iterable[Moments]) -> Moments:
     first = parts[0]
     orders = [_order(first, part) for part in parts]
     unit_ids, index = _union([part.unit_ids for part in parts], first.id_name)
-    n, weight, mean, sscp = combine(
-        index,
-        len(unit_ids),
-        np.concatenate([part.n for part in parts]),
-        np.concatenate([part.weight for part in parts]),
-        np.concatenate([part.mean[:, order] for part, order in zip(parts, orders, strict=True)]),
-        np.concatenate([part.sscp[:, o[:, None], o] for part, o in zip(parts, orders, strict=True)]),
-    )
+    n, weight = (np.concatenate([getattr(part, name) for part in parts]) for name in ("n", "weight"))
+    mean = np.concatenate([part.mean[:, o] for part, o in zip(parts, orders, strict=True)])
+    sscp = np.concatenate([part.sscp[:, o[:, None], o] for part, o in zip(parts, orders, strict=True)])
+    taken = combine(index, len(unit_ids), n, weight, mean, sscp)
     columns = [{key.lower(): values for key, values in part.level2.items()} for part in parts]
     level2 = {
         name: _one_value(name, [c[name.lower()] for c in columns], index, unit_ids) for name in first.level2
@@ -213,9 +199,7 @@ def merge(parts: Iterable[Moments]) -> Moments:
     unit_weight = _one_value("of sampling weights", weights, index, unit_ids) if weights else None
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     n_dropped = sum(part.n_dropped for part in parts)
-    return Moments(
-        first.id_name, unit_ids, first.columns, n, weight, mean, sscp, level2, n_dropped, notes, unit_weight
-    )
+    return Moments(first.id_name, unit_ids, first.columns, *taken, level2, n_dropped, notes, unit_weight)
 
 
 def _order(first: Moments, part: Moments) -> np.ndarray:
