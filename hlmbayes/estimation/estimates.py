@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import HLMError, HypothesisError
 from ..labels import NamedArray
 from ..laws.counting import Counting
 from ..laws.law import Law, Need, refuse
@@ -134,10 +133,10 @@ class Estimates:
         """Say whether neither the law nor the way of counting lacks what an analysis needs."""
         return not any(need in part.lacks for part in (self.law, self.counting) for need in needs)
 
-    def require(self, what: str, *needs: Need, error: type[HLMError] = HypothesisError) -> None:
+    def require(self, what: str, *needs: Need) -> None:
         """Refuse an analysis that needs what the law or the way of counting lacks."""
         for part in (self.law, self.counting):
-            refuse(what, part.lacks, *needs, error=error)
+            refuse(what, part.lacks, *needs)
 
     @property
     def gamma(self) -> NamedArray:
