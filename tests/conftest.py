@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.small_posterior import hsb, make_dense, make_small, model4, small_model
+
+__all__ = ["hsb", "make_dense", "make_small", "model4", "small_model"]
+
 ORACLES = Path(__file__).parent / "oracles"
 
 

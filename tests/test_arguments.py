@@ -126,7 +126,9 @@ def test_a_new_seed_is_a_seed() -> None:
 
 def test_results_cannot_be_overwritten(data: hlm.TwoLevelData) -> None:
     fit = SLOPES.fit(data)
-    for values in (fit.gamma_free, fit.tau, fit.vcov_free, fit.components.tau, fit.design.moments.mean):
+    found = record_of(fit)
+    arrays = (found.gamma_free, fit.tau, found.vcov_free, found.components.tau, found.design.moments.mean)
+    for values in arrays:
         with pytest.raises(ValueError, match="read-only"):
             values[0] = 1.0
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
-from ..errors import HLMError, HypothesisError
 from ..labels import NamedArray
 from ..laws.counting import Counting
 from ..laws.law import Law, Need, refuse
@@ -100,10 +99,10 @@ class Estimates:
         """Say whether neither the law nor the way of counting lacks what an analysis needs."""
         return not any(need in part.lacks for part in (self.law, self.counting) for need in needs)
 
-    def require(self, what: str, *needs: Need, error: type[HLMError] = HypothesisError) -> None:
+    def require(self, what: str, *needs: Need) -> None:
         """Refuse an analysis that needs what the law or the way of counting lacks."""
         for part in (self.law, self.counting):
-            refuse(what, part.lacks, *needs, error=error)
+            refuse(what, part.lacks, *needs)
 
     @property
     def gamma(self) -> NamedArray:

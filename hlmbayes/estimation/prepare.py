@@ -59,7 +59,7 @@ def prepare(
     """
     law = law_of(model) if law is None else law
     if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
-        raise EstimationError(f"weights cannot be combined with {law.alone}: take one of them out")
+        refuse_two(("weights", law.alone))
     moments, counting, complete = _moments(model, data, law, weights)
     design, law = law.weighed(build_design(model, moments), complete)
     law.check(design)
@@ -97,24 +97,27 @@ def law_of(
     """Give the law of level 1 that a model and arguments ask for; refuse two at once."""
     asked: dict[str, Law] = {}
     if model.log_sigma2 is not None:
-        asked["an equation for log(sigma2)"] = LogLinear(model.log_sigma2.names, model.log_sigma2.variables)
+        asked[LogLinear.alone] = LogLinear(model.log_sigma2.names, model.log_sigma2.variables)
     if precision is not None:
-        asked["precision"] = Precision(precision)
+        asked[Precision.alone] = Precision(precision)
     if variance_known is not None:
-        asked["variance_known"] = KnownVariance(variance_known)
+        asked[KnownVariance.alone] = KnownVariance(variance_known)
     if sigma2 is not None:
-        asked["sigma2"] = FixedSigma2(sigma2)
+        asked[FixedSigma2.alone] = FixedSigma2(sigma2)
     refuse_two(tuple(asked))
     return next(iter(asked.values()), Law())
 
 
 def refuse_two(names: Sequence[str]) -> None:
     """Raise where more than one kind of weights or of level-1 variances is given."""
-    if len(names) > 1:
-        raise EstimationError(
-            f"{' and '.join(names)} were given, which are different kinds of weights or variances and cannot "
-            "be combined: take all but one of them out"
-        )
+    if len(names) < 2:
+        return
+    if LogLinear.alone in names:
+        others = " and ".join(name for name in names if name != LogLinear.alone)
+        raise EstimationError(f"{others} cannot be combined with {LogLinear.alone}: take one of them out")
+    raise EstimationError(
+        f"{' and '.join(names)} were given, which are different kinds of weights or variances: use one"
+    )
 
 
 def columns_for(model: TwoLevelModel, data: TwoLevelData) -> tuple[list[str], list[str]]:

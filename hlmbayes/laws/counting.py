@@ -48,15 +48,11 @@ class Counting:
 ONCE = Counting()
 
 
-def _no_single_rows(what: str) -> str:
-    return f"its {what} let a record stand for several. Fit the model without them to look at residuals"
-
-
 @dataclass(frozen=True)
 class Repeated(Counting):
     """Every record counts as many identical rows or units."""
 
-    lacks: ClassVar[Mapping[Need, str]] = {Need.SINGLE_ROWS: _no_single_rows("frequencies")}
+    lacks: ClassVar[Mapping[Need, str]] = {Need.SINGLE_ROWS: "frequencies"}
 
     @property
     def sentence(self) -> str:
@@ -73,7 +69,7 @@ class Sampled(Counting):
     lacks: ClassVar[Mapping[Need, str]] = {
         Need.LIKELIHOOD: "with sampling weights there is a pseudo-likelihood only; use the robust standard "
         "errors",
-        Need.SINGLE_ROWS: _no_single_rows("sampling weights"),
+        Need.SINGLE_ROWS: "sampling weights",
     }
 
     @property

@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from ..data.two_level import TwoLevelData
-from ..errors import EstimationError, HLMError, HypothesisError
+from ..errors import EstimationError, HypothesisError
 from ..likelihood.design import Design
 from ..unit_moments.record import Moments
 
@@ -167,10 +167,8 @@ def check_units(design: Design) -> None:
         )
 
 
-def refuse(
-    what: str, lacks: Mapping[Need, str], *needs: Need, error: type[HLMError] = HypothesisError
-) -> None:
+def refuse(what: str, lacks: Mapping[Need, str], *needs: Need) -> None:
     """Raise, with the reason, where an analysis needs what is lacking."""
     for need in needs:
         if need in lacks:
-            raise error(f"{what} is not available for this fit: {lacks[need]}")
+            raise HypothesisError(f"{what} is not available for this fit: {lacks[need]}")

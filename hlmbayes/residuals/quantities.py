@@ -17,7 +17,7 @@ from ..data.two_level import TwoLevelData
 from ..errors import OutputError
 from ..estimation.point import Point
 from ..inference.scores import residuals_u
-from ..laws.law import Need, refuse
+from ..laws.law import Need
 from ..likelihood.design import RANK_TOLERANCE, Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.system import to_standard
@@ -99,7 +99,11 @@ def refuse_repeated(fit: Point) -> None:
 
     Precision weights and known variances are no such weights: they say how well an outcome is known.
     """
-    refuse("a residual file, figure or check", fit.counting.lacks, Need.SINGLE_ROWS, error=OutputError)
+    if Need.SINGLE_ROWS in fit.counting.lacks:
+        raise OutputError(
+            "residual files, their figures and checks are not available for a fit with "
+            f"{fit.counting.lacks[Need.SINGLE_ROWS]}: fit the model without them to look at residuals"
+        )
 
 
 def shrinkage(fit: Point) -> np.ndarray:

@@ -122,7 +122,7 @@ def _polars(paths: list[str], parquet: bool) -> Any:
 def _dask(paths: list[str], parquet: bool) -> Any:
     import dask.dataframe as dd
 
-    return dd.read_parquet(paths) if parquet else dd.read_csv(paths, float_precision="round_trip")
+    return dd.read_parquet(paths) if parquet else dd.read_csv(paths)
 
 
 def _spark(paths: list[str], parquet: bool) -> Any:

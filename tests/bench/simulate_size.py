@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hlmbayes import Fit, Model
+from hlmbayes import Model
+from hlmbayes.estimation.estimates import Estimates
+from hlmbayes.faces import record_of
 from hlmbayes.inference.covariances import CR0, CR2, KenwardRoger, ModelBased
 from hlmbayes.inference.hlm_tables import fixed_effects, variance_components
 from hlmbayes.inference.profile import _prepare, minimum
@@ -78,12 +80,13 @@ class Source:
 def fixed_tests(data: Moments) -> Iterator[tuple[str, float]]:
     """Tests of gammas that are zero, and of values that are the true ones."""
     fit = FULL.fit(data)
+    found = record_of(fit)
     rows = {
-        "t, HLM's d.f.": fixed_effects(fit, ModelBased()),
-        "t, robust s.e., HLM's d.f.": fixed_effects(fit, CR0()),
-        "t, CR2, Satterthwaite d.f.": fixed_effects(fit, CR2()),
-        "t, Satterthwaite d.f.": fixed_effects(fit, ModelBased(small=True)),
-        "t, Kenward-Roger": fixed_effects(fit, KenwardRoger()),
+        "t, HLM's d.f.": fixed_effects(found, ModelBased()),
+        "t, robust s.e., HLM's d.f.": fixed_effects(found, CR0()),
+        "t, CR2, Satterthwaite d.f.": fixed_effects(found, CR2()),
+        "t, Satterthwaite d.f.": fixed_effects(found, ModelBased(small=True)),
+        "t, Kenward-Roger": fixed_effects(found, KenwardRoger()),
     }
     for name, table in rows.items():
         yield name, table[1].p_value
@@ -95,10 +98,10 @@ def fixed_tests(data: Moments) -> Iterator[tuple[str, float]]:
     yield "hypothesis of 2 rows, F, CR2 (HTZ)", fit.wald(W, robust="CR2", df="satterthwaite").p_value
     ml = [m.fit(data, method="ML") for m in (FULL, WITHOUT_W)]
     yield "deviance, 2 fixed effects (ML)", ml[0].compare(ml[1]).p_value
-    yield from interval_tests(fit)
+    yield from interval_tests(found)
 
 
-def interval_tests(fit: Fit) -> Iterator[tuple[str, float]]:
+def interval_tests(fit: Estimates) -> Iterator[tuple[str, float]]:
     """1 where a 95 % interval holds the truth, 0 where it does not."""
     p, scale, e = _prepare(fit, 0.95)
     ratio = np.sqrt(TAU[0, 0] / SIGMA2) * scale[0]
@@ -120,7 +123,7 @@ def variance_tests(data: Moments) -> Iterator[tuple[str, float]]:
     yield "deviance, slope variance (REML), HLM's p", test.p_value
     if test.p_boundary is not None:
         yield "deviance, slope variance (REML), chi-bar-square", test.p_boundary
-    yield "chi-square of the slope variance (HLM's table)", variance_components(general)[1].p_value
+    yield "chi-square of the slope variance (HLM's table)", variance_components(record_of(general))[1].p_value
     same = simple.homogeneity()
     yield "homogeneity of level-1 variance, HLM's", same.p_value
     yield "homogeneity of level-1 variance, Bartlett", same.bartlett_p_value

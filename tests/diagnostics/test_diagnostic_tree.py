@@ -15,7 +15,7 @@ from hlmbayes.diagnostics import diagnostic_tree
 from hlmbayes.diagnostics.predictions import predict
 from hlmbayes.faces import record_of
 from hlmbayes.sampling import container
-from tests.report.figures import check_legible, points
+from tests.figures.legible import check_legible, points
 from tests.small import model, small
 
 matplotlib.use("Agg")

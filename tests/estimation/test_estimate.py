@@ -17,7 +17,8 @@ import hlmbayes as hlm
 from hlmbayes import Model
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import DataError, EquationError, EstimationError
-from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.prepare import prepare
+from hlmbayes.faces import record_of
 from tests.dense import dense
 from tests.small import MODELS, model, small
 
@@ -55,8 +56,8 @@ def test_hsb_models_agree_with_lme4(hsb, name: str, method: str) -> None:
         pytest.skip(f"the oracle has no {method} fit of {name}")
     fit = Model("\n".join(case["equations"] + case.get("constraints", []))).fit(hsb, method=method)
     check(fit, case[method])
-    np.testing.assert_allclose(fit.vcov_free, case[method]["vcov"], rtol=1e-5, atol=1e-9)
-    if case[method]["rank_of_tau"] == fit.design.n_random:
+    np.testing.assert_allclose(record_of(fit).vcov_free, case[method]["vcov"], rtol=1e-5, atol=1e-9)
+    if case[method]["rank_of_tau"] == record_of(fit).design.n_random:
         np.testing.assert_allclose(fit.se_tau, case[method]["se_tau_expected_information"], rtol=1e-4)
         assert fit.se_sigma2 == pytest.approx(case[method]["se_sigma2_expected_information"], rel=1e-5)
         assert fit.boundary == ()
@@ -69,9 +70,9 @@ def test_singular_optima_converge_and_say_so(name: str, method: str) -> None:
     data = read(ORACLES / case["data"], id="id")
     fit = Model("\n".join(case["equations"])).fit(data, method=method)
     check(fit, case[method])
-    rank = np.linalg.matrix_rank(fit.components.tau, tol=1e-9)
+    rank = np.linalg.matrix_rank(record_of(fit).components.tau, tol=1e-9)
     assert rank == case[method]["rank_of_tau"]
-    assert bool(fit.boundary) == (rank < fit.design.n_random)
+    assert bool(fit.boundary) == (rank < record_of(fit).design.n_random)
     assert all("zero" in message for message in fit.boundary)
 
 
@@ -95,7 +96,9 @@ def test_small_data_agree_with_a_dense_optimiser(name: str, reml: bool) -> None:
     fit = m.fit(source.data(), method="REML" if reml else "ML")
     deviance, _, _ = rows.optimum(reml)
     assert fit.deviance <= deviance + 1e-6
-    assert fit.deviance == pytest.approx(rows.deviance(fit.components.tau, fit.sigma2, reml), rel=1e-10)
+    assert fit.deviance == pytest.approx(
+        rows.deviance(record_of(fit).components.tau, fit.sigma2, reml), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -155,8 +158,8 @@ def test_no_neighbour_of_the_optimum_is_better(seed: int, name: str) -> None:
     assert fit.converged
     rows = dense(m, source.columns, source.unit, source.level2)
     rng = np.random.default_rng(seed)
-    q = len(fit.components.tau)
-    root = np.linalg.cholesky(fit.components.tau + 1e-12 * np.eye(q))
+    q = len(record_of(fit).components.tau)
+    root = np.linalg.cholesky(record_of(fit).components.tau + 1e-12 * np.eye(q))
     for size in (1e-3, 1e-1, 0.5):
         moved = root + size * rng.normal(size=(q, q))
         assert rows.deviance(moved @ moved.T, fit.sigma2, True) > fit.deviance - 1e-7
@@ -172,7 +175,7 @@ def test_all_log_likelihoods_of_the_exact_log_rise(hsb) -> None:
 def test_moments_alone_give_the_same_fit() -> None:
     source, m = small(9), model("slopes")
     data = source.data()
-    assert m.fit(moments_for(m, data)).deviance == m.fit(data).deviance
+    assert m.fit(prepare(m, data).design.moments).deviance == m.fit(data).deviance
 
 
 @pytest.mark.parametrize(

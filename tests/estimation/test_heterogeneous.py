@@ -12,10 +12,11 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes import Model
 from hlmbayes.errors import EstimationError
-from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.estimation.estimates import Iteration
 from hlmbayes.estimation.heterogeneous import alpha_score, expected_squares, information
 from hlmbayes.estimation.heterogeneous_fit import joint_step
+from hlmbayes.estimation.prepare import prepare
+from hlmbayes.faces import record_of
 from hlmbayes.likelihood.evaluate import evaluate, standardise
 from hlmbayes.likelihood.row_groups import groups_of, weighted_design
 from hlmbayes.likelihood.system import to_standard
@@ -32,7 +33,7 @@ SPECS = {"level-1 category": "a1*d", "continuous": "a1*x", "level 2": "a1*w", "b
 def test_the_joint_optimum_agrees_with_nlme_and_dense_matrices(name: str) -> None:
     expected = CASES[name]["ML"]
     fit = Model("\n".join(CASES[name]["equations"])).fit(hlm.datasets.hsb(), method="ML")
-    vm = fit.variance_model
+    vm = record_of(fit).law
     assert vm is not None
     assert fit.converged
     assert fit.deviance == pytest.approx(expected["deviance"], abs=1e-6)
@@ -53,7 +54,7 @@ def test_hlm_prints_these_numbers() -> None:
     fit = Model("\n".join(CASES["model4_female"]["equations"])).fit(
         hlm.datasets.hsb(), method="ML", algorithm="hlm"
     )
-    vm = fit.variance_model
+    vm = record_of(fit).law
     assert vm is not None
     assert vm.macro_iterations == PRINTED["macro_iteration"]
     assert fit.iterations == PRINTED["iteration"]
@@ -75,13 +76,12 @@ def test_hlm_prints_these_numbers() -> None:
 def test_the_joint_step_leads_to_the_optimum_and_not_out_of_the_parameter_space() -> None:
     data = hlm.datasets.hsb()
     fit = Model("\n".join(CASES["model4_female"]["equations"])).fit(data, method="ML")
-    assert fit.variance_model is not None
     homogeneous = Model("\n".join(CASES["model4_female"]["equations"][:-1])).fit(data, method="ML")
-    design = replace(homogeneous.design, model=fit.model)
-    groups, alpha, tau = groups_of(design, data), fit.variance_model.alpha, np.asarray(fit.tau)
+    design = replace(record_of(homogeneous).design, model=fit.model)
+    groups, alpha, tau = groups_of(design, data), record_of(fit).law.alpha, np.asarray(fit.tau)
 
     def step(alpha: np.ndarray, tau: np.ndarray):
-        entering = Iteration(1, 0.0, fit.gamma_free, tau, float("nan"))
+        entering = Iteration(1, 0.0, record_of(fit).gamma_free, tau, float("nan"))
         return joint_step(weighted_design(design, groups, alpha), groups, alpha, entering)
 
     there = step(alpha, tau)
@@ -114,7 +114,7 @@ def test_score_and_deviance_equal_dense(name: str, spec: str, reml: bool) -> Non
         for v in m.log_sigma2.variables
     ]
     c = np.column_stack(covariates)
-    vm, tau = fit.variance_model, fit.components.tau
+    vm, tau = record_of(fit).law, record_of(fit).components.tau
     assert fit.deviance == pytest.approx(rows.deviance(tau, np.exp(c @ vm.alpha), reml), rel=1e-9)
     for k in range(len(vm.alpha)):  # no neighbour of the optimum is better
         for step in (-1e-3, 1e-3):
@@ -127,7 +127,7 @@ def test_score_and_deviance_equal_dense(name: str, spec: str, reml: bool) -> Non
 def test_the_score_of_alpha_equals_finite_differences(spec: str, reml: bool) -> None:
     source, m = small(22, n_units=14), Model(MODELS["random only"] + f"\nlog(sigma2) = a0 + {SPECS[spec]}")
     data = source.data()
-    design = m.fit(data, method="ML").design
+    design = record_of(m.fit(data, method="ML")).design
     rows = dense(m, source.columns, source.unit, source.level2)
     c = np.column_stack(
         [np.ones(len(source.unit))]
@@ -136,7 +136,7 @@ def test_the_score_of_alpha_equals_finite_differences(spec: str, reml: bool) -> 
             for v in m.log_sigma2.variables
         ]
     )
-    base = Model(MODELS["random only"]).fit(data, method="ML").design
+    base = record_of(Model(MODELS["random only"]).fit(data, method="ML")).design
     groups = groups_of(_with(base, m, data), data)
     alpha = np.array([0.1, -0.3, 0.2])[: c.shape[1]]
     tau = np.array([[1.0, 0.2, 0.1], [0.2, 0.8, -0.1], [0.1, -0.1, 0.6]])
@@ -157,9 +157,8 @@ def test_the_score_of_alpha_equals_finite_differences(spec: str, reml: bool) -> 
 
 def _with(design, m: Model, data):
     """The homogeneous design under the model that has the variance equation."""
-    from hlmbayes.likelihood.build_design import build_design
 
-    return build_design(m, moments_for(m, data))
+    return prepare(m, data).design
 
 
 def test_scaling_a_covariate_scales_its_effect() -> None:
@@ -168,7 +167,7 @@ def test_scaling_a_covariate_scales_its_effect() -> None:
     source.columns["z"] = source.columns["z"] * 1e5 + 3e5
     again = m.fit(source.data())
     assert again.deviance == pytest.approx(fit.deviance, abs=1e-7)
-    assert again.variance_model.alpha[1] * 1e5 == pytest.approx(fit.variance_model.alpha[1], rel=1e-4)
+    assert record_of(again).law.alpha[1] * 1e5 == pytest.approx(record_of(fit).law.alpha[1], rel=1e-4)
 
 
 def test_rows_without_the_covariate_are_dropped_everywhere() -> None:
@@ -177,7 +176,7 @@ def test_rows_without_the_covariate_are_dropped_everywhere() -> None:
     source.columns["z"][5:9] = np.nan
     fit = m.fit(source.data())
     assert fit.n_rows == len(source.unit) - 4
-    assert fit.design.moments.n_dropped == 4
+    assert record_of(fit).design.moments.n_dropped == 4
 
 
 @pytest.mark.parametrize(("equation", "words"), [("a1*d + a2*e", "collinear"), ("a1*nowhere", "nowhere")])
@@ -189,10 +188,10 @@ def test_bad_variance_equations_are_refused(equation: str, words: str) -> None:
 def test_moments_alone_cannot_tell_a_level1_covariate() -> None:
     m = Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*d")
     with pytest.raises(EstimationError, match="level-1 rows"):
-        m.fit(moments_for(m, small(26).data()))
+        m.fit(prepare(m, small(26).data()).design.moments)
     level2 = Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*w")
     data = small(26).data()
-    assert level2.fit(moments_for(level2, data)).deviance == pytest.approx(
+    assert level2.fit(prepare(level2, data).design.moments).deviance == pytest.approx(
         level2.fit(data).deviance, abs=1e-9
     )
 
@@ -200,7 +199,7 @@ def test_moments_alone_cannot_tell_a_level1_covariate() -> None:
 def test_intervals_of_the_coefficients_of_log_sigma2() -> None:
     fit = Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*d").fit(small(26).data())
     table = fit.confint()
-    found = fit.variance_model
+    found = record_of(fit).law
     assert list(table.index[-2:]) == ["a0", "a1"]
     np.testing.assert_allclose(table["low"][-2:], found.alpha - 1.959964 * found.se, rtol=1e-6)
     np.testing.assert_allclose(table["high"][-2:], found.alpha + 1.959964 * found.se, rtol=1e-6)
@@ -231,5 +230,5 @@ def test_the_reason_for_stopping_is_that_of_the_macro_iterations() -> None:
 def test_a_model_of_the_variances_prints_its_coefficients() -> None:
     data = small(53, n_units=15, sd=1.5).data()
     fit = Model("y = b0 + r\nb0 = g00 + u0\nlog(sigma2) = a0 + a1*d").fit(data)
-    assert f"log(sigma2): a0 {fit.variance_model.alpha[0]:.8g}, a1 " in repr(fit)
+    assert f"log(sigma2): a0 {record_of(fit).law.alpha[0]:.8g}, a1 " in repr(fit)
     assert "sigma2 nan" not in repr(fit)

@@ -9,10 +9,9 @@ from hlmbayes import Model
 from hlmbayes.data.two_level import TwoLevelData, read
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation import optimum as module
-from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.estimation.optimum import optimum
-from hlmbayes.likelihood.build_design import build_design
-from hlmbayes.likelihood.evaluate import standardise
+from hlmbayes.estimation.prepare import prepare
+from hlmbayes.faces import record_of
 from tests import exact
 from tests.dense import dense
 
@@ -59,7 +58,7 @@ def profile(y: np.ndarray, unit: np.ndarray, theta: float, reml: bool) -> float:
 
 def test_one_search_ends_at_the_lower_maximum() -> None:
     # what makes the test above one of several searches
-    system = standardise(build_design(Model(MEANS), moments_for(Model(MEANS), data_of(*one_large_unit(317)))))
+    system = prepare(Model(MEANS), data_of(*one_large_unit(317))).system
     alone, all_of_them = optimum(system, False, thorough=False), optimum(system, False)
     assert alone.point.value > all_of_them.point.value + 20
 
@@ -77,7 +76,7 @@ def test_where_the_weighting_of_units_makes_no_difference_a_second_search_ends_a
     unit = np.repeat(np.arange(200), 5)
     x, u = rng.normal(size=1000), rng.normal(size=(200, 2))[unit]
     columns = {"y": u[:, 0] + u[:, 1] * x + rng.normal(size=1000), "x": x}
-    system = standardise(build_design(Model(SLOPES), moments_for(Model(SLOPES), data_of(columns, unit))))
+    system = prepare(Model(SLOPES), data_of(columns, unit)).system
     alone, more = optimum(system, True, thorough=False), optimum(system, True)
     assert more.evaluations <= alone.evaluations + 4
     assert more.point.value == alone.point.value
@@ -95,7 +94,7 @@ def test_many_units_that_need_no_second_search_have_no_higher_maximum(
         u = rng.standard_t(df, (len(sizes), 2)) * rng.choice([0.02, 0.1, 0.5, 2.0], 2)
         y = u[unit, 0] + u[unit, 1] * x + rng.standard_t(3, len(unit))
         data = data_of({"y": y, "x": x}, unit)
-        system = standardise(build_design(Model(SLOPES), moments_for(Model(SLOPES), data)))
+        system = prepare(Model(SLOPES), data).system
         alone = optimum(system, True, thorough=False)
         no_difference = module._weighting_makes_no_difference(system, alone, None)
         with monkeypatch.context() as always:
@@ -186,7 +185,7 @@ def test_a_singular_tau_that_is_very_large_beside_sigma2_is_found(ratio: float) 
     assert fit.sigma2 == pytest.approx(1.0, rel=0.2)
     assert fit.tau["b1", "b1"] == pytest.approx(np.mean(u[:, 1] ** 2), rel=0.1)
     exact_deviance = exact.deviance(
-        columns["y"], fit_x(columns), fit_x(columns), unit, fit.components.tau, fit.sigma2, True
+        columns["y"], fit_x(columns), fit_x(columns), unit, record_of(fit).components.tau, fit.sigma2, True
     )
     assert fit.deviance == pytest.approx(exact_deviance, abs=1e-11 * ratio)  # tau's own digits
 

@@ -259,7 +259,7 @@ def test_weights_in_moments_are_not_forgotten(data):
     rows_only = MODEL.fit(data, weights=Weights("w1", scaling="none"))
     moments = dataclasses.replace(record_of(rows_only).design.moments, unit_weight=None)
     assert_same(MODEL.fit(moments), rows_only, 1e-9)
-    assert record_of(MODEL.fit(moments)).weighted_kind == "sampling"
+    assert record_of(MODEL.fit(moments)).counting.pseudo
     with pytest.raises(SamplingError, match="no posterior"):
         MODEL.sample(moments)
 
@@ -377,7 +377,7 @@ def test_kinds_of_weights_are_not_mixed_up(data):
     with pytest.raises(EstimationError, match="log\\(sigma2\\)"):
         hlm.Model("y = b0 + r; b0 = g00 + u0; log(sigma2) = a0 + a1*x").fit(data, weights=Weights("w1"))
     with pytest.raises(DataError, match="weights need the rows"):
-        MODEL.fit(MODEL.fit(data).design.moments, weights=Weights("w1"))
+        MODEL.fit(record_of(MODEL.fit(data)).design.moments, weights=Weights("w1"))
 
 
 # --- command files and descriptives ------------------------------------------------------------------

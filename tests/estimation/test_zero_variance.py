@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hlmbayes.estimation.estimate import moments_for
 from hlmbayes.estimation.optimum import trapezoid
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.estimation.zero_variance import describe_boundary
-from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.likelihood.evaluate import evaluate, standardise
 from tests.small import model, small
 
 
 def words(name: str, root: np.ndarray) -> tuple[str, ...]:
     m = model(name)
-    design = build_design(m, moments_for(m, small(3).data()))
+    design = prepare(m, small(3).data()).design
     system = standardise(design)
     factor = np.linalg.solve(system.to_tau, root)
     return describe_boundary(

@@ -11,7 +11,9 @@ from hlmbayes import Model
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import EstimationError, HypothesisError
 from hlmbayes.faces import record_of
+from hlmbayes.front.fit import Fit
 from hlmbayes.inference.bootstrap import Simulator, bootstrap, estimate
+from hlmbayes.laws.log_linear import LogLinear
 from tests.dense import dense, x_blocks
 from tests.small import MODELS, model, small
 
@@ -140,9 +142,10 @@ def test_what_cannot_be_simulated_is_refused() -> None:
     fit = model("means").fit(small(86).data())
     with pytest.raises(HypothesisError, match="at least 2, got 1"):
         fit.bootstrap(1)
-    weighted = replace(fit, design=replace(record_of(fit).design, n=record_of(fit).design.n * 1.5))
+    found = record_of(fit)
+    weighted = Fit(replace(found, design=replace(found.design, n=found.design.n * 1.5)))
     with pytest.raises(HypothesisError, match="weights"):
         weighted.bootstrap(5)
-    noisy = replace(fit, model=Model(str(fit.model) + "\nlog(sigma2) = a0 + a1*d"))
+    noisy = Fit(replace(found, law=LogLinear(("a0", "a1"), ("d",))))
     with pytest.raises(HypothesisError, match="depends on variables"):
         noisy.bootstrap(5)

@@ -77,21 +77,10 @@ def test_two_variances_against_none_have_no_free_parameter() -> None:
         fit("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1"),
     )
     for chi2 in (1.0, 4.0, 9.0):
-        p, note = boundary_p_value(
-            record_of(
-                record_of(
-                    record_of(
-                        record_of(record_of(record_of(record_of(record_of(record_of(record_of(simple)))))))
-                    )
-                )
-            ),
-            general,
-            chi2,
-            3,
-        )
+        p, note = boundary_p_value(record_of(simple), record_of(general), chi2, 3)
         assert 0.25 * stats.chi2.sf(chi2, 1) < p < stats.chi2.sf(chi2, 3)  # type: ignore[operator]
         assert "simulated" in note
-    assert boundary_p_value(simple, general, 0.0, 3)[0] == 1.0
+    assert boundary_p_value(record_of(simple), record_of(general), 0.0, 3)[0] == 1.0
 
 
 def cone_2x2_weights(metric: np.ndarray, n: int = 200_000) -> np.ndarray:

@@ -57,7 +57,9 @@ def test_what_users_write_becomes_a_kind() -> None:
     assert table_kind(record_of(fit), None, None) == table_kind(record_of(fit), False, "hlm") == ModelBased()
     assert table_kind(fit, "CR2", "hlm") == CR2(small=False)
     units = fit.n_units
-    np.testing.assert_allclose(CR1().matrix(fit), CR0().matrix(fit) * units / (units - 1), rtol=1e-13)
+    np.testing.assert_allclose(
+        CR1().matrix(record_of(fit)), CR0().matrix(record_of(fit)) * units / (units - 1), rtol=1e-13
+    )
     for robust in (None, "model", "CR3", 1):
         with pytest.raises(HypothesisError, match="is not known: use True"):
             covariance_kind(robust)  # type: ignore[arg-type]

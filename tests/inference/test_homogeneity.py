@@ -103,15 +103,11 @@ def test_a_model_of_the_variances_is_taken_out_first() -> None:
     rss, f = unit_residuals(record_of(noisy))
     rows = dense(noisy.model, source.columns, source.unit, source.level2)
     sigma = np.exp(
-        0.5
-        * (
-            record_of(noisy).variance_model.alpha[0]
-            + record_of(noisy).variance_model.alpha[1] * source.columns["d"]
-        )
+        0.5 * (record_of(noisy).law.alpha[0] + record_of(noisy).law.alpha[1] * source.columns["d"])
     )
     for j in np.flatnonzero(np.isfinite(rss)):
         at = rows.unit == j
-        r = (rows.y[at] - rows.X[at] @ noisy.gamma_free) / sigma[at]
+        r = (rows.y[at] - rows.X[at] @ record_of(noisy).gamma_free) / sigma[at]
         z = rows.Z[at] / sigma[at][:, None]
         r = r - z @ np.linalg.lstsq(z, r)[0]
         assert rss[j] == pytest.approx(r @ r, rel=1e-6)

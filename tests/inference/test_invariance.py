@@ -106,8 +106,8 @@ def test_nor_where_the_level1_variance_depends_on_variables(shift: dict) -> None
             [
                 fit.se_tau[1, 1],
                 fit.tau[1, 1],
-                *record_of(fit).variance_model.alpha,
-                *record_of(fit).variance_model.se,
+                *record_of(fit).law.alpha,
+                *record_of(fit).law.se,
             ]
         )
     np.testing.assert_allclose(found[1], found[0], rtol=1e-6)

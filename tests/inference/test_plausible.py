@@ -14,7 +14,7 @@ def test_plausible_range_at_values_of_the_predictors() -> None:
     middle = source.level2["w"].mean()
     at_zero = fit.plausible_range("b0", at={"W": 2.0})
     assert at_zero.center == pytest.approx(fit.gamma["g00"] + 2 * fit.gamma["g01"])
-    slope = fit.plausible_range("B1", level=0.5)
+    slope = fit.plausible_range("B1", prob=0.5)
     assert slope.center == pytest.approx(fit.gamma["g10"])  # grand-centred: the mean by default
     assert slope.at == {"w": pytest.approx(middle)}
     assert slope.high - slope.center == pytest.approx(0.6744897501960817 * np.sqrt(fit.tau["b1", "b1"]))

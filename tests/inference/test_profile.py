@@ -91,7 +91,7 @@ def test_three_random_coefficients_by_brute_force() -> None:
     source, m = small(71, n_units=30, sd=1.5), model("random only")
     fit = m.fit(source.data())
     rows = dense(m, source.columns, source.unit, source.level2)
-    found = by_name(intervals(fit, level=0.9))
+    found = by_name(intervals(record_of(fit), prob=0.9))
     cut = fit.deviance + stats.chi2.ppf(0.9, 1)
     low = np.tril_indices(3)
 
@@ -148,7 +148,7 @@ def test_intervals_follow_the_units_of_the_data() -> None:
 
 def test_what_has_no_profile_is_refused() -> None:
     fit = model("slopes").fit(small(75, n_units=15).data())
-    with pytest.raises(HypothesisError, match="level=2"):
+    with pytest.raises(HypothesisError, match="prob=2"):
         fit.confint(2)
 
 

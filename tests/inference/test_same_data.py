@@ -8,6 +8,7 @@ import pytest
 
 from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
+from hlmbayes.faces import record_of
 from hlmbayes.inference.same_data import not_nested
 from tests.inference.test_compare import FULL, SOURCE, fit, without
 from tests.small import Small, small
@@ -47,9 +48,10 @@ def test_what_cannot_be_compared_is_refused_with_its_reason() -> None:
 
 def test_heterogeneous_variances_count_in_the_nesting() -> None:
     simple, general = fit(without("u1", "u2")), fit(FULL)
-    noisy = replace(simple, model=Model(without("u1", "u2") + "\nlog(sigma2) = a0 + a1*d"))
-    assert not_nested(noisy, general)
-    assert not not_nested(simple, general)
+    model = Model(without("u1", "u2") + "\nlog(sigma2) = a0 + a1*d")
+    noisy = replace(record_of(simple), design=replace(record_of(simple).design, model=model))
+    assert not_nested(noisy, record_of(general))
+    assert not not_nested(record_of(simple), record_of(general))
 
 
 def test_reml_deviances_of_other_values_of_a_predictor_are_not_compared() -> None:

@@ -14,6 +14,7 @@ from hlmbayes.data.weights import Weights
 from hlmbayes.errors import HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.inference.component_errors import components_covariance
+from hlmbayes.laws.log_linear import LogLinear
 from tests.dense import dense
 from tests.small import model, small
 
@@ -72,7 +73,7 @@ def test_icc_limits_are_where_the_dense_deviance_has_risen(method: str) -> None:
     source, m = small(61, n_units=25, sd=2.0), model("slopes")
     fit = m.fit(source.data(), method=method)
     rows = dense(m, source.columns, source.unit, source.level2)
-    found = fit.icc(level=0.90)
+    found = fit.icc(prob=0.90)
     assert found.conditional
     assert found.icc == pytest.approx(fit.tau["b0", "b0"] / (fit.tau["b0", "b0"] + fit.sigma2))
 
@@ -128,11 +129,11 @@ def test_what_has_no_such_number_is_refused() -> None:
         raw.plausible_range("b7")
     with pytest.raises(HypothesisError, match="v: not a level-2 predictor of b0"):
         raw.plausible_range("b0", at={"v": 1.0})
-    with pytest.raises(HypothesisError, match="level=95"):
-        raw.plausible_range("b0", level=95)
+    with pytest.raises(HypothesisError, match="prob=95"):
+        raw.plausible_range("b0", prob=95)
     with pytest.raises(HypothesisError, match="no random intercept"):
         model("no intercept").fit(source.data()).icc()
-    noisy = replace(raw, model=Model(str(raw.model) + "\nlog(sigma2) = a0 + a1*d"))
+    noisy = Fit(replace(record_of(raw), law=LogLinear(("a0", "a1"), ("d",))))
     with pytest.raises(HypothesisError, match="needs one level-1 variance"):
         noisy.icc()
     with pytest.raises(HypothesisError, match="different rows"):

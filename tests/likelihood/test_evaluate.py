@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from hlmbayes.errors import EstimationError
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.likelihood.criterion import (
     criterion,
     em_step,
@@ -27,7 +26,7 @@ SETTINGS = [(name, reml) for name in MODELS for reml in (True, False)]
 def setup(name: str) -> tuple[Design, System, Dense, np.ndarray, float]:
     source: Small = small(3)
     m = model(name)
-    design = build_design(m, moments_for(m, source.data()))
+    design = prepare(m, source.data()).design
     q = design.n_random
     rng = np.random.default_rng(5)
     root = np.tril(rng.normal(size=(q, q))) + np.eye(q)
@@ -124,7 +123,7 @@ def test_collinear_random_coefficients_are_refused() -> None:
     source.columns["z"] = source.columns["x"] * 2 + 1e-9
     m = type(model("raw"))("y = b0 + b1*x + b2*z + r\nb0 = g00 + u0\nb1 = g10 + u1\nb2 = u2")
     with pytest.raises(EstimationError, match="collinear"):
-        standardise(build_design(m, moments_for(m, source.data())))
+        prepare(m, source.data())
 
 
 def test_a_perfect_fit_is_refused() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hlmbayes import Fit, Model
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import EstimationError
-from hlmbayes.estimation.estimate import moments_for
-from hlmbayes.likelihood.build_design import build_design
+from hlmbayes.estimation.prepare import prepare
+from hlmbayes.faces import record_of
 from tests import exact
 from tests.small import MODELS, model, small
 
@@ -18,10 +18,14 @@ SLOPES = "y = b0 + b1*x + b2*z + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1\nb2 = g
 
 def rows_of(fit: Fit, columns: dict[str, np.ndarray], unit: np.ndarray) -> tuple[np.ndarray, ...]:
     """y, X and Z of the model SLOPES."""
-    w = fit.design.moments.level2["w"][unit]
+    w = record_of(fit).design.moments.level2["w"][unit]
     one = np.ones(len(unit))
     z = np.column_stack([one, columns["x"], columns["z"]])
-    return columns["y"], np.column_stack([one, w, columns["x"], columns["z"]]), z[:, fit.design.random]
+    return (
+        columns["y"],
+        np.column_stack([one, w, columns["x"], columns["z"]]),
+        z[:, record_of(fit).design.random],
+    )
 
 
 @pytest.mark.parametrize("spread", [1.0, 300.0, 3000.0])
@@ -37,7 +41,7 @@ def test_the_deviance_is_exact_however_large_tau_is(spread: float, method: str, 
     fit = Model(text).fit(source.data(), method=method)
     assert fit.converged
     y, x, z = rows_of(fit, columns, unit)
-    expected = exact.deviance(y, x, z, unit, fit.components.tau, fit.sigma2, method == "REML")
+    expected = exact.deviance(y, x, z, unit, record_of(fit).components.tau, fit.sigma2, method == "REML")
     assert fit.deviance == pytest.approx(expected, abs=1e-6)
 
 
@@ -64,7 +68,7 @@ def test_both_bases_are_orthonormal(name: str) -> None:
     m = model(name)
     source = small(3, n_units=30)
     source.columns["x"] = source.columns["x"] + 1e5
-    design = build_design(m, moments_for(m, source.data()))
+    design = prepare(m, source.data()).design
     bases, n, q = design.bases, design.n.sum(), design.n_random
     np.testing.assert_allclose(bases.dd[:q, :q].sum(axis=2), n * np.eye(q), atol=1e-9 * n)
     np.testing.assert_allclose(np.diag(bases.dd.sum(axis=2)), n, rtol=1e-9)

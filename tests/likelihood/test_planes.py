@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from hlmbayes import Model
-from hlmbayes.estimation.estimate import moments_for
+from hlmbayes.estimation.prepare import prepare
 from hlmbayes.likelihood import evaluate as likelihood
 from hlmbayes.likelihood import orthonormal, planes, system
-from hlmbayes.likelihood.build_design import build_design
 from hlmbayes.likelihood.evaluate import Evaluation, evaluate, standardise
 from tests.dense import x_blocks
 from tests.small import MODELS, model, small
@@ -19,7 +18,7 @@ from tests.small import MODELS, model, small
 
 def made(name: str) -> system.System:
     m = model(name)
-    return standardise(build_design(m, moments_for(m, small(3, n_units=30).data())))
+    return prepare(m, small(3, n_units=30).data()).system
 
 
 def root(q: int) -> np.ndarray:
@@ -110,7 +109,7 @@ def test_sums_in_the_fixed_effects_equal_sums_over_units(name: str) -> None:
 @pytest.mark.parametrize("name", list(MODELS))
 def test_the_systems_x_is_the_designs(name: str) -> None:
     m = model(name)
-    design = build_design(m, moments_for(m, small(3, n_units=30).data()))
+    design = prepare(m, small(3, n_units=30).data()).design
     s = standardise(design)
     x = x_blocks(design)
     xx = np.einsum("jaf,jab,jbg->fg", x, design.dd, x)

@@ -14,7 +14,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.errors import HLMError, HLMWarning, HypothesisError, SamplingError
 from hlmbayes.faces import record_of
-from tests.posterior.conftest import EQUATIONS
+from tests.small_posterior import EQUATIONS
 
 MODELS = {
     "1": "mathach = b0 + r\nb0 = g00 + u0",

@@ -223,28 +223,26 @@ def test_a_model_of_log_sigma2_agrees_with_a_dense_computation(algorithm: str) -
     raw = small(seed=8, n_units=24)
     fit = hlm.Model(MODELS["slopes"] + "\nlog(sigma2) = a0 + a1*d").fit(raw.data(), algorithm=algorithm)
     rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
-    assert record_of(fit).variance_model is not None
-    sigma = np.exp(0.5 * (fit.variance_model.alpha[0] + fit.variance_model.alpha[1] * raw.columns["d"]))
+    sigma = np.exp(0.5 * (record_of(fit).law.alpha[0] + record_of(fit).law.alpha[1] * raw.columns["d"]))
     weighted = Dense(rows.y / sigma, rows.X / sigma[:, None], rows.Z / sigma[:, None], rows.unit)
     # EB, posterior variances and distances are those of rows divided by sigma; spreads those of the rows
     bayes, plain = own_way(weighted, raw, fit), own_way(rows, raw, fit)
-    got = unit_residuals(fit)
+    got = unit_residuals(record_of(fit))
     for key in ("eb", "pv", "mdist"):
         np.testing.assert_allclose(getattr(got, key), bayes[key], rtol=1e-6, atol=1e-8, err_msg=key)
     for key in ("ols", "lntotvar", "olsrsvar", "mdrsvar"):
         np.testing.assert_allclose(getattr(got, key), plain[key], rtol=1e-6, atol=1e-8, err_msg=key)
-    level1 = row_residuals(fit)
+    level1 = row_residuals(record_of(fit))
     np.testing.assert_allclose(level1.sigma, sigma)
-    fitted = rows.X @ fit.gamma_free + np.sum(rows.Z * bayes["eb"][raw.unit], axis=1)
+    fitted = rows.X @ record_of(fit).gamma_free + np.sum(rows.Z * bayes["eb"][raw.unit], axis=1)
     np.testing.assert_allclose(level1.residual, rows.y - fitted, atol=1e-8)
 
 
 def test_sigma_by_a_level2_variable() -> None:
     raw = small(seed=8, n_units=24)
     fit = hlm.Model(MODELS["means"] + "\nlog(sigma2) = a0 + a1*w").fit(raw.data())
-    assert record_of(fit).variance_model is not None
-    wanted = np.exp(0.5 * (fit.variance_model.alpha[0] + fit.variance_model.alpha[1] * raw.level2["w"]))
-    np.testing.assert_allclose(row_residuals(fit).sigma, wanted[raw.unit])
+    wanted = np.exp(0.5 * (record_of(fit).law.alpha[0] + record_of(fit).law.alpha[1] * raw.level2["w"]))
+    np.testing.assert_allclose(row_residuals(record_of(fit)).sigma, wanted[raw.unit])
 
 
 # --- weights --------------------------------------------------------------------------------------

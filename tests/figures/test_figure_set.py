@@ -11,7 +11,7 @@ from hlmbayes.figures.plot_style import number
 from hlmbayes.unit_moments.record import moments_of
 from tests.small import model, small
 
-from .figures import check_legible
+from .legible import check_legible
 
 MODEL4 = """mathach = b0 + b1*group(ses) + b2*female + r
     b0 = g00 + g01*sector + g02*meanses + u0

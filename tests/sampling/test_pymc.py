@@ -94,7 +94,7 @@ def test_rows_and_moments_give_one_posterior(make_small):
     spread = direct.effects()["u0_sd"].to_numpy()
     shift = (rows.effects()["u0_mean"] - direct.effects()["u0_mean"]).to_numpy()
     assert np.abs(shift / spread).max() < 0.15
-    assert set(rows.data["posterior"].data_vars) == set(direct.data["posterior"].data_vars)
+    assert set(rows.tree["posterior"].data_vars) == set(direct.tree["posterior"].data_vars)
 
 
 @pytest.mark.slow

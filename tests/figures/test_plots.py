@@ -15,7 +15,7 @@ from hlmbayes.errors import OutputError
 from hlmbayes.figures import plot_style
 from tests.small import model, small
 
-from .figures import OKABE_ITO, check_legible, colours, legend_texts, notes, points
+from .legible import OKABE_ITO, check_legible, colours, legend_texts, notes, points
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from tests.report.figures import check_legible
+from tests.figures.legible import check_legible
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -15,7 +15,7 @@ from hlmbayes.errors import OutputError
 from hlmbayes.unit_moments.record import moments_of
 from tests.small import model, small
 
-from .figures import OKABE_ITO, check_legible, colours, legend_texts, points
+from .legible import OKABE_ITO, check_legible, colours, legend_texts, points
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
