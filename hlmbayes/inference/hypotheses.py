@@ -54,7 +54,7 @@ def wald(
     *hypotheses: Mapping[str, Any] | Sequence[Any] | np.ndarray,
     robust: bool | str | None = None,
     df: str | None = None,
-) -> WaldTest | tuple[WaldTest, ...]:
+) -> Any:
     """Test general linear hypotheses L gamma = 0.
 
     Parameters
