@@ -42,31 +42,25 @@ if TYPE_CHECKING:
 # attribute x of the package to the module, so which of the two a user gets would depend on the order of
 # imports.  (So moments are made in the package unit_moments, and `moments` is the function only.)
 SUBMODULES = ("datasets", "diagnostics", "errors", "plots")
-PUBLIC = {
-    "read": "data.two_level",
-    "TwoLevelData": "data.two_level",
-    "Model": "front.model",
-    "Moments": "unit_moments.record",
-    "load_moments": "unit_moments.record",
-    "moments": "unit_moments.engines",
-    "Fit": "front.fit",
-    "Weights": "data.weights",
-    **dict.fromkeys(("PooledFit", "fit_imputed"), "front.pooled"),
-    **dict.fromkeys(("ReplicateFit", "fit_replicates"), "front.replicates"),
-    "read_imputed": "data.imputed",
-    **dict.fromkeys(("PooledPosterior", "sample_imputed"), "front.pooled_posterior"),
-    "Frequencies": "data.weights",
-    **dict.fromkeys(("Posterior", "load_posterior", "prior_predictive"), "front.posterior"),
-    **dict.fromkeys(("sensitivity", "power_scale"), "front.posterior"),
-    "Priors": "priors.priors",
-    **dict.fromkeys(
-        ("HalfNormal", "HalfT", "HalfCauchy", "Exponential", "InverseGamma"), "priors.distributions"
-    ),
-    **dict.fromkeys(("LKJ", "InverseWishart", "Normal", "Flat"), "priors.distributions"),
-    "read_command_file": "front.command_files",
-    "HLMError": "errors",
-    "HLMWarning": "errors",
+MODULES = {
+    "data.imputed": "read_imputed",
+    "data.two_level": "read TwoLevelData",
+    "data.weights": "Frequencies Weights",
+    "errors": "HLMError HLMWarning",
+    "front.command_files": "read_command_file",
+    "front.fit": "Fit",
+    "front.model": "Model",
+    "front.pooled": "PooledFit fit_imputed",
+    "front.pooled_posterior": "PooledPosterior sample_imputed",
+    "front.posterior": "Posterior load_posterior power_scale prior_predictive sensitivity",
+    "front.replicates": "ReplicateFit fit_replicates",
+    "priors.distributions": "Exponential Flat HalfCauchy HalfNormal HalfT InverseGamma InverseWishart LKJ "
+    "Normal",
+    "priors.priors": "Priors",
+    "unit_moments.engines": "moments",
+    "unit_moments.record": "Moments load_moments",
 }
+PUBLIC = {name: module for module, names in MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

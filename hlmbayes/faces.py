@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, Concatenate
 
 
 class Face:
@@ -35,3 +37,13 @@ def record_of(source: Any) -> Any:
 def shown(name: str, says: str) -> Any:
     """Give a property of a face that shows one of its record's attributes; ``says`` documents it."""
     return property(lambda self: getattr(self._record, name), doc=says)
+
+
+def asked[**P, R](function: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """Give the method of a face that asks a core function about its record; its help is the function's."""
+
+    def method(self: Any, /, *args: P.args, **options: P.kwargs) -> R:
+        return function(self._record, *args, **options)
+
+    update_wrapper(method, function)
+    return method

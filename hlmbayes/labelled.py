@@ -1,13 +1,14 @@
-"""Arrays with labels: xarray datasets and trees, made without what xarray imports for its guesses."""
+"""Arrays with labels: tables, and xarray datasets and trees made without what xarray imports to guess."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 
@@ -15,6 +16,13 @@ def text_or_numbers(values: Any) -> np.ndarray:
     """Give ids as an array a file can hold: numbers stay numbers, everything else becomes text."""
     values = np.asarray(values)
     return np.asarray(values if values.dtype.kind in "iuf" else values.astype(str))
+
+
+def table(columns: Mapping[str, Any], index: Iterable[Any], name: str | None = None) -> pd.DataFrame:
+    """Tabulate columns under an index, which may have a name."""
+    import pandas as pd
+
+    return pd.DataFrame(dict(columns), index=pd.Index(list(index), name=name))
 
 
 def coordinates(known: Mapping[str, Any]) -> xr.Coordinates:

@@ -15,22 +15,7 @@ from .figures.posterior_plots import gamma_forest, predictive_by_unit, ranks, ta
 from .figures.unit_boxes import boxes_by_unit, residuals_by_unit
 
 __all__ = [
-    "boxes_by_unit",
-    "caterpillar",
-    "chi2_qq",
-    "effect_against",
-    "gamma_forest",
-    "influence",
-    "influence_on_effects",
-    "level1_equations",
-    "level1_qq",
-    "log_sd_histogram",
-    "log_sd_qq",
-    "predicted",
-    "predictive_by_unit",
-    "ranks",
-    "residuals_against_fitted",
-    "residuals_by_unit",
-    "shrinkage",
-    "tau_pair",
-]
+    "boxes_by_unit", "caterpillar", "chi2_qq", "effect_against", "gamma_forest", "influence",
+    "influence_on_effects", "level1_equations", "level1_qq", "log_sd_histogram", "log_sd_qq", "predicted",
+    "predictive_by_unit", "ranks", "residuals_against_fitted", "residuals_by_unit", "shrinkage", "tau_pair",
+]  # fmt: skip

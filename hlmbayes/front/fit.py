@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,20 +11,20 @@ import numpy as np
 from ..diagnostics.checks import Checks, check
 from ..equations.model import TwoLevelModel
 from ..estimation.estimates import Estimates
-from ..faces import Face, record_of, shown
-from ..inference.bootstrap import Bootstrap, bootstrap
+from ..faces import Face, asked, record_of, shown
+from ..inference import hlm_tables
+from ..inference.bootstrap import bootstrap
 from ..inference.compare import DevianceTest, compare_any
 from ..inference.component_errors import variance_standard_errors
 from ..inference.covariances import CR0, table_kind
-from ..inference.hlm_tables import fixed_effects, reliability, variance_components
-from ..inference.homogeneity import HomogeneityTest, homogeneity
-from ..inference.hypotheses import WaldTest, variable_test, wald
-from ..inference.intervals import alpha_intervals, fixed_intervals
-from ..inference.plausible import PlausibleRange, plausible_range
+from ..inference.homogeneity import homogeneity
+from ..inference.hypotheses import variable_test, wald
+from ..inference.intervals import Interval, alpha_intervals, fixed_intervals
+from ..inference.plausible import plausible_range
 from ..inference.profile import intervals
-from ..inference.variance_explained import IntraclassCorrelation, VarianceExplained, icc, variance_explained
+from ..inference.variance_explained import VarianceExplained, icc, variance_explained
 from ..labels import NamedArray
-from ..laws.law import Need
+from ..laws.law import Alpha, Need
 from ..report import listing, to_html, to_json
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
@@ -101,8 +102,7 @@ class Fit(Face):
             "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
         """
         kind = table_kind(self._record, robust, df)
-        rows = fixed_effects(self._record, kind)
-        table = _table(rows, "gamma", "name", ["coefficient", "se", "t_ratio", "df", "p_value"])
+        table = _table(hlm_tables.fixed_effects(self._record, kind), hlm_tables.FixedEffect, "gamma")
         table.attrs.update(kind.basis())
         return table
 
@@ -111,16 +111,15 @@ class Fit(Face):
 
         There is no r where log(sigma2) depends on variables.
         """
-        rows = variance_components(self._record)
-        return _table(rows, "effect", "name", ["sd", "variance", "df", "chi2", "p_value"])
+        return _table(hlm_tables.variance_components(self._record), hlm_tables.VarianceComponent, "effect")
 
     def log_sigma2(self) -> pd.DataFrame:
         """Tabulate the equation of log(sigma2): variable, estimate, se; index = a0, a1, ...; else empty."""
-        return _table(self._record.law.alphas, "alpha", "name", ["variable", "estimate", "se"])
+        return _table(self._record.law.alphas, Alpha, "alpha")
 
     def reliability(self) -> NamedArray:
         """Reliability of each random level-1 coefficient's OLS estimate, averaged over full-rank units."""
-        return NamedArray(reliability(self._record), self.random_names)
+        return NamedArray(hlm_tables.reliability(self._record), self.random_names)
 
     # --- residuals ---
 
@@ -131,9 +130,7 @@ class Fit(Face):
         """
         return residuals(self._record, level, extra)
 
-    def influence(self) -> pd.DataFrame:
-        """Tabulate how much each unit moves the fixed effects: Cook's distance, leverage, changes."""
-        return influence(self._record)
+    influence = asked(influence)
 
     def check(self) -> Checks:
         """Check normality, homogeneity, outliers and influence; each with a verdict in plain words."""
@@ -156,13 +153,9 @@ class Fit(Face):
         found += alpha_intervals(self._record.law.alphas, prob=prob)
         if self._record.has(Need.LIKELIHOOD, Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2):
             found += intervals(self._record, prob=prob)
-        return _table(found, "parameter", "parameter", ["estimate", "low", "high", "method"])
+        return _table(found, Interval, "parameter")
 
-    def bootstrap(
-        self, n: int = 1000, seed: int | None = None, *, progress: Callable[[int, int], None] | None = None
-    ) -> Bootstrap:
-        """Simulate the fitted model n times and estimate each; see `hlmbayes.inference.bootstrap`."""
-        return bootstrap(self._record, n, seed, progress=progress)
+    bootstrap = asked(bootstrap)
 
     # --- reports ---
 
@@ -190,47 +183,21 @@ class Fit(Face):
 
     # --- tests and what follows from the estimates ---
 
-    def wald(self, *hypotheses: Any, robust: bool | str | None = None, df: str | None = None) -> Any:
-        """Test general linear hypotheses about the fixed effects; see `hlmbayes.inference.hypotheses.wald`.
-
-        ``fit.wald({"g01": [1, 0], "g11": [0, 1]})`` tests g01 = 0 and g11 = 0 together, with HLM's
-        robust covariance. Several hypotheses give a tuple of results.
-        """
-        return wald(self._record, *hypotheses, robust=robust, df=df)
-
-    def test_variable(
-        self, name: str | Sequence[str], *, robust: bool | str | None = None, df: str | None = None
-    ) -> WaldTest:
-        """Test all fixed effects of a variable, or of a categorical variable's dummies, together."""
-        return variable_test(self._record, name, robust=robust, df=df)
+    wald = asked(wald)
+    test_variable = asked(variable_test)
+    homogeneity = asked(homogeneity)
+    icc = asked(icc)
+    plausible_range = asked(plausible_range)
 
     def compare(
-        self,
-        other: Fit | None = None,
-        *,
-        deviance: float | None = None,
-        n_parameters: int | None = None,
+        self, other: Fit | None = None, *, deviance: float | None = None, n_parameters: int | None = None,
         **options: Any,
-    ) -> DevianceTest:
+    ) -> DevianceTest:  # fmt: skip
         """Compare deviances with another fit, or with a stored deviance and its number of parameters.
 
         ``bootstrap=1000, seed=1`` adds a p-value by parametric bootstrap; see `hlmbayes.inference.compare`.
         """
         return compare_any(self._record, record_of(other), deviance, n_parameters, **options)
-
-    def homogeneity(self) -> HomogeneityTest:
-        """Test that the level-1 variance is the same in all units."""
-        return homogeneity(self._record)
-
-    def icc(self, *, prob: float = 0.95) -> IntraclassCorrelation:
-        """Give the (conditional) intraclass correlation with a confidence interval."""
-        return icc(self._record, prob=prob)
-
-    def plausible_range(
-        self, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
-    ) -> PlausibleRange:
-        """Give the range that holds 95 % of the units' values of a level-1 coefficient."""
-        return plausible_range(self._record, coefficient, prob=prob, at=at)
 
     def variance_explained(self, base: Fit) -> VarianceExplained:
         """Give the proportion of each variance of the model ``base`` that this one explains."""
@@ -251,9 +218,11 @@ class Fit(Face):
         return "\n".join([*lines, *found.warnings])
 
 
-def _table(rows: Sequence[Any], index_name: str, key: str, columns: list[str]) -> pd.DataFrame:
-    """Lay records out as a table, one row each, indexed by their attribute ``key``."""
+def _table(rows: Sequence[Any], kind: type, index_name: str) -> pd.DataFrame:
+    """Lay records of a kind out as a table, one row each, indexed by their first attribute."""
     import pandas as pd
 
-    index = pd.Index([getattr(row, key) for row in rows], name=index_name)
-    return pd.DataFrame([[getattr(row, c) for c in columns] for row in rows], index=index, columns=columns)
+    index, *columns = (field.name for field in fields(kind))
+    values = [[getattr(row, column) for column in columns] for row in rows]
+    names = pd.Index([getattr(row, index) for row in rows], name=index_name)
+    return pd.DataFrame(values, index=names, columns=columns)

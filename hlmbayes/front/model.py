@@ -12,7 +12,7 @@ from .posterior import build, sample
 
 
 class Model(TwoLevelModel):
-    """A two-level hierarchical linear model.
+    """A two-level hierarchical linear model; its attributes are those of `TwoLevelModel`.
 
     Parameters
     ----------
@@ -33,15 +33,6 @@ class Model(TwoLevelModel):
     ------
     EquationError
         With the line, what was got and what to write.
-
-    Attributes
-    ----------
-    outcome : str
-    coefficients : tuple of Coefficient
-        In the order of the level-1 equation.
-    log_sigma2 : LogSigma2 or None
-    constraints : tuple of tuple of str
-        Sets of fixed effects held equal.
     """
 
     def fit(

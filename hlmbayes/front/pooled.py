@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,17 +10,10 @@ import numpy as np
 from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
-from ..faces import Face, record_of, shown
+from ..faces import Face, asked, record_of, shown
+from ..labelled import table
 from ..labels import NamedArray
-from ..many_fits.pooled_fit import (
-    PooledEstimates,
-    fit_each,
-    model_and_data,
-    pooled_comparison,
-    pooled_components,
-    pooled_fixed,
-    pooled_wald,
-)
+from ..many_fits import pooled_fit
 from ..many_fits.rubin import PooledTest
 from ..report.pooled import columns_of, pooled_json, pooled_listing
 from .fit import Fit
@@ -33,7 +26,7 @@ class PooledFit(Face):
     """Fits of one model to m imputed data sets, or plausible values, and what Rubin's rules make of them."""
 
     __slots__ = ()
-    _record: PooledEstimates
+    _record: pooled_fit.PooledEstimates
 
     names: tuple[str, ...] = shown("names", "Numbers of the data sets, or names of the plausible values.")
     m: int = shown("m", "Number of data sets.")
@@ -43,9 +36,7 @@ class PooledFit(Face):
     tau: NamedArray = shown("tau", "Covariance matrix of the random effects, averaged.")
     sigma2: float = shown("sigma2", "Level-1 variance, averaged.")
     vcov: np.ndarray = shown("vcov", "Total covariance matrix of all fixed effects; robust with weights.")
-    warnings: tuple[str, ...] = shown(
-        "warnings", "Warnings of the data sets, with the data sets they are of."
-    )
+    warnings: tuple[str, ...] = shown("warnings", "Warnings of the data sets, with the sets they are of.")
 
     @property
     def fits(self) -> tuple[Fit, ...]:
@@ -63,30 +54,15 @@ class PooledFit(Face):
             Rubin's (1987) degrees of freedom (we take HLM's to be these: no listing to check), or those of
             Barnard & Rubin (1999), never more than those of a single data set.
         """
-        import pandas as pd
-
-        index = pd.Index(self.model.gamma_names, name="gamma")
-        return pd.DataFrame(columns_of(pooled_fixed(self._record, robust, df)), index=index)
+        pooled = pooled_fit.pooled_fixed(self._record, robust, df)
+        return table(columns_of(pooled), self.model.gamma_names, "gamma")
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau and sigma2 ("r"): variance, se, df, fmi, riv; nan where a data set has no s.e."""
-        import pandas as pd
+        names, pooled = pooled_fit.pooled_components(self._record)
+        return table(columns_of(pooled, "variance", tests=False), names, "effect")
 
-        names, pooled = pooled_components(self._record)
-        columns = columns_of(pooled, "variance", tests=False)
-        return pd.DataFrame(columns, index=pd.Index(names, name="effect"))
-
-    def wald(self, hypothesis: Mapping[str, Any] | Any, *, robust: bool | str | None = None) -> PooledTest:
-        """Test a hypothesis about several fixed effects by D1 (Li, Raghunathan & Rubin 1991).
-
-        By default with the robust covariances, as `Fit.wald`.
-
-        Raises
-        ------
-        HypothesisError
-            Not such a hypothesis, or a covariance matrix that is singular.
-        """
-        return pooled_wald(self._record, hypothesis, True if robust is None else robust)
+    wald = asked(pooled_fit.pooled_wald)
 
     def compare(self, other: PooledFit) -> PooledTest:
         """Compare with a nested model fitted to the same data sets, by D3 (Meng & Rubin 1992).
@@ -96,7 +72,7 @@ class PooledFit(Face):
         HypothesisError
             REML fits, sampling weights, different data sets, or as many parameters in both.
         """
-        return pooled_comparison(self._record, record_of(other))
+        return pooled_fit.pooled_comparison(self._record, record_of(other))
 
     def listing(self, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any) -> str:
         """Return the pooled listing; ``each``: after those of every data set, by ``data_sources`` in turn."""
@@ -148,4 +124,5 @@ def fit_imputed(
     DataError
         Data sets that differ in variables, units or rows; fewer than two.
     """
-    return PooledFit(fit_each(model_and_data(model, data, one_or_several(outcomes)), workers, **options))
+    sets = pooled_fit.model_and_data(model, data, one_or_several(outcomes))
+    return PooledFit(pooled_fit.fit_each(sets, workers, **options))

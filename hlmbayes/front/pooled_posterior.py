@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +11,11 @@ from ..arguments import one_or_several, seed_or_new
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
-from ..faces import Face, shown
+from ..faces import Face, asked, shown
 from ..many_fits.imputed_posterior import PooledSample, draw_pooled, pooled_summary
 from ..priors.priors import Priors
 from ..sampling.settings import Settings
 from .posterior import Posterior
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class PooledPosterior(Face):
@@ -35,20 +32,12 @@ class PooledPosterior(Face):
     names: tuple[str, ...] = shown("names", "Numbers of the data sets, or names of the plausible values.")
     warnings: tuple[str, ...] = shown("warnings", "What the samplers warn of, each with its data set.")
 
-    def draws(self, name: str) -> np.ndarray:
-        """Give the draws of "gamma", "sigma", "tau", ... of all data sets, (m * chain, draw, ...)."""
-        return self._record.values(name)
+    draws = asked(PooledSample.values)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._record.scalar(name)
 
-    def summary(self, prob: float = 0.95) -> pd.DataFrame:
-        """Tabulate the parameters over all draws: mean, median, sd, equal-tailed interval, between.
-
-        ``between`` is the share of the posterior variance that lies between the data sets: what is not
-        known because values were missing.
-        """
-        return pooled_summary(self._record, prob)
+    summary = asked(pooled_summary)
 
     def __repr__(self) -> str:
         table = self.summary().to_string(float_format="{:.4g}".format)

@@ -256,13 +256,8 @@ def build(
 ) -> pm.Model:
     """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`.
 
-    Parameters
-    ----------
-    model : TwoLevelModel
-    data : TwoLevelData or Moments
-    priors : Priors, optional
-    marginal : bool
-        True: random effects integrated out, the data enter as moments. False: the textbook model on rows.
+    The random effects are integrated out and the data enter as moments, or (``marginal=False``) it is the
+    textbook model on rows.
     """
     from ..sampling.pymc_model import build as build_pymc
 
@@ -275,13 +270,9 @@ def load_posterior(path: str | Path) -> Posterior:
 
 
 def prior_predictive(
-    model: TwoLevelModel,
-    data: Any,
-    priors: Priors | None = None,
-    *,
-    draws: int = 500,
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, draws: int = 500,
     seed: int | None = None,
-) -> xr.DataTree:
+) -> xr.DataTree:  # fmt: skip
     """Draw parameters and the units' means from the prior; see `predictive.prior_predictive`."""
     return predictive.prior_predictive(model, record_of(data), priors, draws=draws, seed=seed)
 

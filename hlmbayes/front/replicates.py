@@ -12,6 +12,7 @@ from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
 from ..faces import Face, shown
+from ..labelled import table
 from ..many_fits import replicate_weights
 from ..many_fits.replicate_weights import Replicates
 from .fit import Fit
@@ -42,25 +43,21 @@ class ReplicateFit(Face):
 
     def fixed_effects(self) -> pd.DataFrame:
         """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value."""
-        import pandas as pd
-
         full, df = self._record.full, self.df
         estimate, se = np.asarray(full.gamma), np.sqrt(np.diag(self.vcov))
         t = estimate / se
         columns: dict[str, Any] = {
             "coefficient": estimate, "se": se, "t_ratio": t, "df": df, "p_value": 2.0 * stdtr(df, -np.abs(t)),
         }  # fmt: skip
-        return pd.DataFrame(columns, index=pd.Index(full.model.gamma_names, name="gamma"))
+        return table(columns, full.model.gamma_names, "gamma")
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau and sigma2 ("r") with their standard errors."""
-        import pandas as pd
-
         names = self._record.full.effect_names
         rows, cols = np.tril_indices(len(names))
         labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
         columns = {"variance": self._record.components, "se": np.sqrt(np.diag(self.vcov_components))}
-        return pd.DataFrame(columns, index=pd.Index([*labels, "r"], name="effect"))
+        return table(columns, [*labels, "r"], "effect")
 
     def __repr__(self) -> str:
         table = self.fixed_effects().to_string(float_format="{:.6g}".format)
@@ -71,12 +68,9 @@ class ReplicateFit(Face):
 
 
 def fit_replicates(
-    model: TwoLevelModel,
-    data: TwoLevelData,
-    weights: Weights,
-    replicates: str | Sequence[str],
+    model: TwoLevelModel, data: TwoLevelData, weights: Weights, replicates: str | Sequence[str],
     **options: Any,
-) -> ReplicateFit:
+) -> ReplicateFit:  # fmt: skip
     """Fit with the full weights and with each replicate's; see `hlmbayes.many_fits.replicate_weights`.
 
     ``options``: ``method``, ``fay``, ``factor``, ``df``.

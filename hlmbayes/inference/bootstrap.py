@@ -24,30 +24,22 @@ from ..laws.law import Need
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design
 from ..likelihood.evaluate import standardise
+from ..likelihood.symmetric import from_eigen
 from ..likelihood.system import data_scale, to_data
 from .intervals import Interval
 from .same_data import predictor_key
 
 RANK = 1e-10
+type Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Bootstrap(Sentence):
-    """Estimates from simulated data sets.
+    """Estimates from simulated data sets: ``gamma`` (n, n_gamma), ``tau`` (n, q, q) and ``sigma2`` (n,).
 
-    Attributes
-    ----------
-    gamma : ndarray, shape (n, n_gamma)
-    tau : ndarray, shape (n, q, q)
-    sigma2 : ndarray, shape (n,)
-    gamma_names, random_names : tuple of str
-    estimates : tuple
-        (gamma, tau, sigma2) that the data were simulated from.
-    seed : int or None
-    n_failed : int
-        Simulated data sets whose estimation failed; they are left out.
-    n_boundary : int
-        Those with a variance of zero or a correlation of +-1.
+    ``estimates``: the gamma, tau and sigma2 that the data were simulated from; ``n_failed``: data sets that
+    could not be estimated and are left out; ``n_boundary``: those with a variance of zero or a correlation
+    of 1 or -1.
     """
 
     gamma: np.ndarray
@@ -85,16 +77,15 @@ class Bootstrap(Sentence):
         check_prob(prob)
         rows, cols = np.tril_indices(len(self.random_names))
         gamma, tau, sigma2 = self.estimates
-        names = [*self.gamma_names]
-        names += [
-            f"tau[{self.random_names[a]},{self.random_names[b]}]" for a, b in zip(rows, cols, strict=True)
-        ]
+        first, second = (np.array(self.random_names)[k] for k in (rows, cols))
+        of_tau = (f"tau[{a},{b}]" for a, b in zip(first, second, strict=True))
         draws = np.column_stack([self.gamma, self.tau[:, rows, cols], self.sigma2])
         values = [*gamma, *tau[rows, cols], sigma2]
-        low, high = np.quantile(draws, [0.5 - prob / 2.0, 0.5 + prob / 2.0], axis=0)
+        limits = np.quantile(draws, [0.5 - prob / 2.0, 0.5 + prob / 2.0], axis=0)
+        names = (*self.gamma_names, *of_tau, "sigma2")
         return tuple(
-            Interval(name, float(v), float(a), float(b), "bootstrap, percentile")
-            for name, v, a, b in zip([*names, "sigma2"], values, low, high, strict=True)
+            Interval(name, float(v), float(low), float(high), "bootstrap, percentile")
+            for name, v, low, high in zip(names, values, *limits, strict=True)
         )
 
     def __str__(self) -> str:
@@ -110,23 +101,11 @@ class Bootstrap(Sentence):
 
 
 def bootstrap(
-    fit: Estimates,
-    n: int = 1000,
-    seed: int | None = None,
-    *,
-    progress: Callable[[int, int], None] | None = None,
+    fit: Estimates, n: int = 1000, seed: int | None = None, *, progress: Progress | None = None
 ) -> Bootstrap:
     """Simulate the fitted model n times and estimate each (algorithm "exact", the fit's method).
 
-    Parameters
-    ----------
-    fit : Estimates
-    n : int
-        Data sets.
-    seed : int, optional
-        The same seed gives the same numbers.
-    progress : callable, optional
-        Called with (done, n) after every data set.
+    The same ``seed`` gives the same numbers; ``progress`` is called with (done, n) after every data set.
 
     Raises
     ------
@@ -134,11 +113,9 @@ def bootstrap(
         n < 2, a level-1 variance that depends on variables, row weights, or no data set could be estimated.
     """
     _check(fit, n)
-    rng = np.random.default_rng(seed_or_none(seed, HypothesisError))
+    rng, reml = np.random.default_rng(seed_or_none(seed, HypothesisError)), fit.method == "REML"
     simulate = Simulator(fit.design, fit.components.tau, fit.components.sigma2)
-    results = _repeat(
-        lambda: estimate(simulate.draw(rng, fit.gamma_free), fit.method == "REML"), n, 2, progress
-    )
+    results = _repeat(lambda: estimate(simulate.draw(rng, fit.gamma_free), reml), n, 2, progress)
     gammas, taus, sigmas, boundary = (np.array(values) for values in zip(*results, strict=True))
     free = fit.design.free
     return Bootstrap(
@@ -148,9 +125,9 @@ def bootstrap(
     )  # fmt: skip
 
 
-def _repeat[Estimates](
-    once: Callable[[], Estimates], n: int, least: int, progress: Callable[[int, int], None] | None
-) -> list[Estimates]:
+def _repeat[Result](
+    once: Callable[[], Result], n: int, least: int, progress: Progress | None
+) -> list[Result]:
     """Simulate and estimate n times; give the results of those that could be estimated."""
     results = []
     for done in range(1, n + 1):
@@ -181,15 +158,8 @@ def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float,
 class Simulator:
     """Draws designs whose outcome is simulated from (tau, sigma2); what does not change is kept.
 
-    Everything is in the columns D* that are orthonormal over all rows.
-
-    Parameters
-    ----------
-    design : Design
-    tau : ndarray, shape (q, q)
-    sigma2 : float
-    random : ndarray of int, shape (q,), optional
-        Which columns of D the effects are of; those of the design by default.
+    Everything is in the columns D* that are orthonormal over all rows. ``tau`` (q, q) is that of the effects
+    of the columns ``random`` (q,) of D; those of the design by default.
     """
 
     def __init__(
@@ -203,13 +173,12 @@ class Simulator:
         # symmetric roots: the signs of eigenvectors, and their directions where values are equal, are
         # settled by rounding, so that draws from other roots would depend on the order of the rows
         values, vectors = np.linalg.eigh(inverse @ tau @ inverse.T)
-        self.effects_root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+        self.effects_root = from_eigen(np.sqrt(np.maximum(values, 0.0)), vectors)
         self.dd = design.standard_dd.transpose(2, 0, 1)
         values, vectors = np.linalg.eigh(self.dd)
         kept = values > RANK * np.maximum(values[:, -1:], 0.0)
-        transposed = vectors.transpose(0, 2, 1)
-        self.kept = (vectors * kept[:, None, :]) @ transposed
-        self.root = (vectors * np.sqrt(np.where(kept, values, 0.0))[:, None, :]) @ transposed
+        self.kept = from_eigen(kept, vectors)
+        self.root = from_eigen(np.sqrt(np.where(kept, values, 0.0)), vectors)
         self.df = design.n - kept.sum(axis=1)
 
     def draw(self, rng: np.random.Generator, gamma: np.ndarray) -> Design:
@@ -238,7 +207,7 @@ def about_ols(design: Design, de: np.ndarray, ee: np.ndarray, gamma: np.ndarray)
 
 def deviance_p_value(
     simple: Estimates, general: Estimates, chi2: float, n: int, seed: int | None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[float, int]:  # fmt: skip
     """Give the share of data sets simulated from the simpler model whose deviance difference reaches chi2.
 
@@ -247,7 +216,9 @@ def deviance_p_value(
     """
     for each in (simple, general):
         _check(each, n)
-    at = _places(simple, general)
+    # the simpler model's level-1 columns among those of the general one
+    ours, theirs = ([predictor_key(c.predictor) for c in f.model.coefficients] for f in (simple, general))
+    at = np.array([theirs.index(key) for key in ours], dtype=np.intp)
     simulate = Simulator(
         general.design, simple.components.tau, simple.components.sigma2, at[simple.design.random]
     )
@@ -263,12 +234,6 @@ def deviance_p_value(
 
     found = np.array(_repeat(difference, n, 1, progress))
     return float((1.0 + np.sum(found >= chi2 - 1e-8)) / (1.0 + len(found))), len(found)
-
-
-def _places(simple: Estimates, general: Estimates) -> np.ndarray:
-    """Find the simpler model's level-1 columns among those of the general one."""
-    ours, theirs = ([predictor_key(c.predictor) for c in f.model.coefficients] for f in (simple, general))
-    return np.array([theirs.index(key) for key in ours], dtype=np.intp)
 
 
 def _deviance(design: Design, reml: bool) -> float:

@@ -15,6 +15,7 @@ from scipy.special import chdtrc
 from ..estimation.estimates import Estimates
 from ..laws.law import Need
 from ..likelihood.criterion import symmetric_basis
+from ..likelihood.symmetric import from_eigen
 from .component_errors import information_at
 from .same_data import random_keys
 
@@ -38,10 +39,8 @@ def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int
     if m == 1:
         return 0.5 * (tail(chi2, free) + tail(chi2, free + 1)), ""
     if not general.has(Need.ESTIMATED_SIGMA2):
-        return (
-            None,
-            "No boundary-corrected p-value for two or more variances where level-1 variances are known.",
-        )
+        known = "No boundary-corrected p-value for two or more variances where level-1 variances are known."
+        return None, known
     if not (simple.has(Need.ONE_SIGMA2) and general.has(Need.ONE_SIGMA2)):
         return None, "No boundary-corrected p-value for two or more variances where sigma2 is heterogeneous."
     lengths = cone_lengths(_metric(simple, general, added), m)
@@ -62,8 +61,7 @@ def tail(x: float, df: int) -> float:
 def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarray:
     """Give the information of the added covariance matrix's elements, all others eliminated.
 
-    Evaluated at the simpler model's estimates in the general model. Elements are scaled to
-    orthonormal coordinates of symmetric matrices (off-diagonal times sqrt 2).
+    At the simpler model's estimates; in orthonormal coordinates of symmetric matrices (see `cone_lengths`).
     """
     q = general.design.n_random
     tau = np.zeros((q, q))
@@ -74,9 +72,8 @@ def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarr
     tested = np.flatnonzero(np.isin(rows, added) & np.isin(cols, added))
     rest = np.setdiff1d(np.arange(len(information)), tested)
     corner = information[np.ix_(tested, rest)]
-    kept = information[np.ix_(tested, tested)] - corner @ np.linalg.solve(
-        information[np.ix_(rest, rest)], corner.T
-    )
+    through = np.linalg.solve(information[np.ix_(rest, rest)], corner.T)
+    kept = information[np.ix_(tested, tested)] - corner @ through
     # the cone does not change when the coefficients are rescaled; the search gets easier
     diagonal = rows[tested] == cols[tested]
     scale = dict(zip(rows[tested][diagonal], np.diag(kept)[diagonal] ** -0.25, strict=True))
@@ -86,18 +83,10 @@ def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarr
 
 
 def cone_lengths(metric: np.ndarray, m: int, draws: int = DRAWS) -> np.ndarray:
-    """Simulate squared lengths of normal vectors' projections on the m x m semi-definite cone.
+    """Simulate squared lengths (draws,) of normal vectors' projections on the m x m semi-definite cone.
 
-    Parameters
-    ----------
-    metric : ndarray, shape (m (m + 1) / 2, same)
-        Inverse covariance of the vector, and the metric of the projection; lower triangle by rows,
-        off-diagonal elements times sqrt 2.
-    m, draws : int
-
-    Returns
-    -------
-    ndarray, shape (draws,)
+    ``metric`` (m (m + 1) / 2, same) is the inverse covariance of the vector, and the metric of the
+    projection; lower triangle by rows, off-diagonal elements times sqrt 2.
     """
     rng = np.random.default_rng(SEED)
     chol = np.linalg.cholesky(metric)
@@ -109,8 +98,7 @@ def cone_lengths(metric: np.ndarray, m: int, draws: int = DRAWS) -> np.ndarray:
     for _ in range(500):  # accelerated projected gradient (Beck & Teboulle 2009)
         matrices = np.einsum("dk,kab->dab", moved - step * (moved - z) @ metric, basis)
         values, vectors = np.linalg.eigh(matrices)
-        kept = (vectors * np.maximum(values, 0.0)[:, None, :]) @ vectors.transpose(0, 2, 1)
-        new = np.einsum("dab,kab->dk", kept, basis)
+        new = np.einsum("dab,kab->dk", from_eigen(np.maximum(values, 0.0), vectors), basis)
         change = float(np.abs(new - c).max())
         following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
         moved = new + (momentum - 1.0) / following * (new - c)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..estimation.estimates import Estimates
 from ..laws.law import Need
+from ..likelihood.symmetric import from_eigen
 from ..likelihood.system import to_standard
 from .kept import once_per_fit
 
@@ -23,12 +24,11 @@ ROUNDING = 1e-13  # of what is left of a variance
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BiasReduced:
-    """CR2 and what its degrees of freedom need.
+    """CR2 and what its degrees of freedom need, all of X in columns that are orthonormal over all rows.
 
-    All of X in columns that are orthonormal over all rows: ``white`` (F, F): CR2's covariance matrix of its
-    coefficients; ``to_gamma`` (F, F) leads from those to gamma; ``vcov`` (F, F): their model-based covariance
-    matrix; ``loads`` (J, p, F): A_j V_j^-1 X_j in the basis U_j; ``x`` (J, p, F): X_j there; ``v`` (J, p, p):
-    V_j there.
+    ``white`` (F, F): CR2's covariance matrix of its coefficients; ``to_gamma`` (F, F) leads from those to
+    gamma; ``vcov`` (F, F): their model-based covariance matrix; in the basis U_j, ``loads`` (J, p, F) is
+    A_j V_j^-1 X_j, ``x`` (J, p, F) X_j and ``v`` (J, p, p) V_j.
     """
 
     white: np.ndarray
@@ -64,8 +64,7 @@ def _roots(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     positive = values > TOLERANCE * np.maximum(values[:, -1:], 0.0)
     root = np.sqrt(np.where(positive, values, 0.0))
     inverse = np.where(positive, 1.0 / np.where(positive, root, 1.0), 0.0)
-    transposed = vectors.transpose(0, 2, 1)
-    return (vectors * root[:, None, :]) @ transposed, (vectors * inverse[:, None, :]) @ transposed
+    return from_eigen(root, vectors), from_eigen(inverse, vectors)
 
 
 def hotelling_df(parts: BiasReduced, contrast: np.ndarray) -> float:
@@ -86,10 +85,9 @@ def hotelling_df(parts: BiasReduced, contrast: np.ndarray) -> float:
     if not values[0] > ROUNDING * np.einsum("jss->", within):
         return float("nan")
     turn = vectors / np.sqrt(values) @ vectors.T
-    b_within, b_between = turn @ within @ turn, turn @ between @ turn
-    a = a @ turn
-    outer = np.einsum("jfs,jgt->stfg", a, a, optimize=True)
-    return len(contrast) * (len(contrast) + 1.0) / _total_variance(b_within, b_between, outer, parts.vcov)
+    outer = np.einsum("jfs,jgt->stfg", a @ turn, a @ turn, optimize=True)
+    total = _total_variance(turn @ within @ turn, turn @ between @ turn, outer, parts.vcov)
+    return len(contrast) * (len(contrast) + 1.0) / total
 
 
 def _total_variance(within: np.ndarray, between: np.ndarray, outer: np.ndarray, m: np.ndarray) -> float:
@@ -97,9 +95,8 @@ def _total_variance(within: np.ndarray, between: np.ndarray, outer: np.ndarray, 
 
     Var(h_st) = sum_ij (C_ss,ij C_tt,ij + C_st,ij C_ts,ij), C_st,ij = [i = j] within_st - a_si'M a_tj.
     """
-    ss = np.einsum("jss->js", within)
-    bb = np.einsum("jss->js", between)
-    first = np.sum(ss.sum(axis=1) ** 2 - 2.0 * ss.sum(axis=1) * bb.sum(axis=1))
+    ss, bb = np.einsum("jss->j", within), np.einsum("jss->j", between)
+    first = np.sum(ss**2 - 2.0 * ss * bb)
     # sum_ij (a_si'M a_sj)(a_ti'M a_tj) = tr(O_ts M O_st M), O_st = sum_i a_si a_ti'
     first += np.einsum("tsfg,gh,sthi,if->", outer, m, outer, m, optimize=True)
     second = np.sum(within**2 - 2.0 * within * between)

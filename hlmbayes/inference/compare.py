@@ -7,7 +7,6 @@ stands the one that knows that variances cannot be negative (`boundary.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from ..estimation.estimates import Estimates
 from ..labels import Sentence
 from ..laws.law import Need
 from ..words import p_text
-from .bootstrap import deviance_p_value
+from .bootstrap import Progress, deviance_p_value
 from .boundary import boundary_p_value
 from .least_squares import loglik_on_hlms_constant
 from .same_data import not_nested, refuse_different_data, refuse_different_likelihood
@@ -27,24 +26,13 @@ from .same_data import not_nested, refuse_different_data, refuse_different_likel
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DevianceTest(Sentence):
-    """The comparison of a model with a more general one.
+    """The comparison of a model with a more general one; of the simpler model in ``deviances`` first.
 
-    Attributes
-    ----------
-    chi2 : float
-        Deviance of the simpler model minus that of the more general one.
-    df : int
-        Difference of the numbers of parameters.
-    p_value : float
-        Chi-square tail, as HLM prints it.
-    p_boundary : float or None
-        Tail of the chi-bar-square mixture where variances are tested; equal to ``p_value`` where no
-        variance is; None where it is not available (``notes`` says why).
-    deviances, n_parameters : tuple
-        Of the simpler model, then of the more general one.
-    notes : tuple of str
-    p_bootstrap : float or None
-        Share of data sets simulated from the simpler model whose difference is as large, where asked for.
+    ``chi2``: the difference of the deviances; ``df``: of the numbers of parameters; ``p_value``: chi-square
+    tail, as HLM prints it; ``p_boundary``: tail of the chi-bar-square mixture where variances are tested,
+    equal to ``p_value`` where no variance is, None where it is not available (``notes`` says why);
+    ``p_bootstrap``: share of data sets simulated from the simpler model whose difference is as large, where
+    asked for.
     """
 
     chi2: float
@@ -64,27 +52,21 @@ class DevianceTest(Sentence):
             f"{p_text(self.p_value)}"
         ]
         if self.p_boundary is not None and self.p_boundary != self.p_value:
-            lines.append(
-                f"Allowing for variances that cannot be negative (chi-bar-square): {p_text(self.p_boundary)}"
-            )
+            allowing = "Allowing for variances that cannot be negative (chi-bar-square)"
+            lines.append(f"{allowing}: {p_text(self.p_boundary)}")
         if self.p_bootstrap is not None:
             lines.append(f"Parametric bootstrap: {p_text(self.p_bootstrap)}")
         return "\n".join([*lines, *self.notes])
 
 
 def compare(
-    fit: Estimates,
-    other: Estimates,
-    *,
-    bootstrap: int = 0,
-    seed: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> DevianceTest:
+    fit: Estimates, other: Estimates, *, bootstrap: int = 0, seed: int | None = None,
+    progress: Progress | None = None,
+) -> DevianceTest:  # fmt: skip
     """Compare the deviances of two fits, in either order.
 
     Parameters
     ----------
-    fit, other : Estimates
     bootstrap : int
         Data sets to simulate from the simpler model and to fit both models to, for a p-value that relies
         on no large sample; 0 for none. It is also there where the simpler model is on the boundary.
@@ -107,17 +89,15 @@ def compare(
             "so their deviances cannot be tested against each other"
         )
     chi2 = simple.deviance - general.deviance
-    notes = [
-        f"{name}: {w}"
-        for f, name in ((simple, "Simpler model"), (general, "General model"))
-        for w in f.warnings
-    ]
+    notes = [f"Simpler model: {w}" for w in simple.warnings]
+    notes += [f"General model: {w}" for w in general.warnings]
     if chi2 < -1e-9 * abs(general.deviance):
         notes.append(
             "The model with more parameters has the larger deviance: the models are not nested, or an "
             "estimation stopped before its optimum; the test means nothing."
         )
-    chi2 = max(chi2, 0.0) if chi2 > -1e-9 * abs(general.deviance) else chi2
+    else:
+        chi2 = max(chi2, 0.0)
     p = float(chdtrc(df, max(chi2, 0.0)))
     p_boundary, p_bootstrap = None, None
     missing = not_nested(simple, general)
@@ -151,6 +131,7 @@ def compare_stored(
         As many parameters in both, or numbers that cannot be a deviance and a count.
     """
     fit.require("a test of deviances", Need.LIKELIHOOD)
+    n = fit.n_rows - fit.design.n_fixed * (fit.method == "REML")
     numbers = all(isinstance(v, int | float | np.number) for v in (deviance, n_parameters))
     if not numbers or not np.isfinite(deviance) or n_parameters != int(n_parameters) or n_parameters < 1:
         raise HypothesisError(
@@ -170,11 +151,7 @@ def compare_stored(
         f"({fit.method}), be nested with this one"
         + (", and have the same fixed effects." if fit.method == "REML" else ".")
     ]
-    if (
-        not hlms_constant
-        and fit.algorithm == "exact"
-        and (fit.n_rows - fit.design.n_fixed * (fit.method == "REML")) % 2
-    ):
+    if not hlms_constant and fit.algorithm == "exact" and n % 2:
         notes.append(
             "Deviances that HLM 6 printed for data of this size are 1.838 below the true ones: compare with "
             'those under algorithm="hlm" only.'

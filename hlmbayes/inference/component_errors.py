@@ -42,11 +42,9 @@ def components_covariance(fit: Estimates) -> np.ndarray:
     if fit.counting.pseudo:
         return sandwich(fit)[fit.design.n_fixed :, fit.design.n_fixed :]
     information = components_information(fit)
-    covariance = np.zeros_like(information)
-    if fit.has(Need.ESTIMATED_SIGMA2):
-        covariance = np.linalg.inv(information)
-    else:  # a known variance has no error
-        covariance[:-1, :-1] = np.linalg.inv(information[:-1, :-1])
+    covariance, n = np.zeros_like(information), len(information)
+    n -= not fit.has(Need.ESTIMATED_SIGMA2)  # a known variance has no error
+    covariance[:n, :n] = np.linalg.inv(information[:n, :n])
     jacobian = to_data_jacobian(fit.system)
     return np.asarray(jacobian @ covariance @ jacobian.T)
 

@@ -24,23 +24,17 @@ RANK_TOLERANCE = 1e-10
 class Covariance(ABC):
     """A kind of covariance matrix of the free fixed effects: to_gamma W to_gamma', all (F, F).
 
-    W is that of X in columns in which combinations lose no digits, as a rule `Design.to_gamma`'s.
-
-    Attributes
-    ----------
-    small : bool
-        Degrees of freedom are estimated for few units, not HLM's.
-    words, errors : str
-        What it is, and what is said of an interval's standard errors.
-    df, f_df : str
-        Whose the estimated degrees of freedom are, of one coefficient and of an F test.
+    W is that of X in columns in which combinations lose no digits, as a rule `Design.to_gamma`'s. ``small``:
+    degrees of freedom are estimated for few units, not HLM's; ``words``, ``errors``: what it is, and what is
+    said of an interval's standard errors; ``df``, ``f_df``: whose the estimated degrees of freedom are, of
+    one coefficient and of an F test.
     """
 
     small: bool = False
     words: ClassVar[str]
     errors: ClassVar[str] = ""
     df: ClassVar[str] = "Satterthwaite"
-    f_df: ClassVar[str] = "Satterthwaite"
+    f_df: ClassVar[str] = df
 
     @abstractmethod
     def _white(self, fit: Estimates) -> np.ndarray:

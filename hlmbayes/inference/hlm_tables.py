@@ -72,11 +72,6 @@ def fixed_df(fit: Estimates) -> list[float]:
     return result
 
 
-def _moved(fit: Estimates) -> np.ndarray:
-    """Give W_j (gamma - gamma_OLS), shape (J, p)."""
-    return fit.design.level1_coefficients(fit.gamma_free - fit.design.gamma_ols)
-
-
 def reliability(fit: Estimates) -> np.ndarray:
     """Give mean_j tau_qq / (tau_qq + s2 [(Z'Z)^-1]_qq) over full-rank units, shape (q,)."""
     ok = fit.design.full_rank
@@ -109,10 +104,9 @@ def variance_components(fit: Estimates) -> tuple[VarianceComponent, ...]:
         p = float(chdtrc(df, chi2[k])) if df > 0 else float("nan")
         variance = float(tau[k, k])
         rows.append(VarianceComponent(fit.effect_names[k], variance**0.5, variance, df, float(chi2[k]), p))
-    nan = float("nan")
-    if not fit.law.one_sigma2:
-        return tuple(rows)
-    return (*rows, VarianceComponent("r", fit.sigma2**0.5, fit.sigma2, nan, nan, nan))
+    if fit.law.one_sigma2:
+        rows.append(VarianceComponent("r", fit.sigma2**0.5, fit.sigma2, *(float("nan"),) * 3))
+    return tuple(rows)
 
 
 def _without_tau(fit: Estimates) -> Estimates:
@@ -129,4 +123,5 @@ def ols_shift(fit: Estimates) -> np.ndarray:
     b - d_Z - (Z'Z)^-1 Z'D_f d_f: this is the last two terms, shape (J, q).
     """
     design = fit.design
-    return design.own_coefficients(design.dd_times(_moved(fit))[:, design.random])
+    moved = design.level1_coefficients(fit.gamma_free - design.gamma_ols)
+    return design.own_coefficients(design.dd_times(moved)[:, design.random])

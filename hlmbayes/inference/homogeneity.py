@@ -20,19 +20,10 @@ EXACT = 1e-12  # a unit's residual sum of squares, relative to that of y - X gam
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HomogeneityTest(Sentence):
-    """The test that all units have one level-1 variance.
+    """The test that all units have one level-1 variance; ``notes`` says which took no part in it, and why.
 
-    Attributes
-    ----------
-    chi2, df, p_value
-        Raudenbush & Bryk (2002, pp. 263-264): sum of d_j^2, HLM's test. It rejects too often where
-        units are small.
-    bartlett_chi2, bartlett_p_value : float
-        Bartlett's test with its correction, same d.f.: right in small units too.
-    n_units : int
-        Units that took part.
-    notes : tuple of str
-        Which did not, and why.
+    ``chi2`` is HLM's, the sum of d_j^2 (Raudenbush & Bryk 2002, pp. 263-264), and rejects too often where
+    units are small. Bartlett's test with its correction, same d.f., is right in small units too.
     """
 
     chi2: float

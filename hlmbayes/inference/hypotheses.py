@@ -24,25 +24,11 @@ from .covariances import covariance_kind
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WaldTest(Sentence):
-    """The test of one hypothesis of one or more rows.
+    """The test of one hypothesis of ``df`` rows, which ``hypothesis`` says in words.
 
-    Attributes
-    ----------
-    chi2 : float
-        Wald statistic (L gamma)'(L V L')^-1 (L gamma).
-    df : int
-        Rows of the hypothesis.
-    p_value : float
-        From the chi-square; from F where ``df_denominator`` is not None.
-    covariance : str
-        Which V, in words.
-    hypothesis : str
-        The rows in words.
-    contrast : ndarray, shape (df, n_gamma)
-    estimate : ndarray, shape (df,)
-        L gamma.
-    f_ratio, df_denominator : float or None
-        F statistic and denominator degrees of freedom of a small-sample test.
+    ``chi2``: Wald statistic (L gamma)'(L V L')^-1 (L gamma), L the ``contrast`` (df, n_gamma), L gamma the
+    ``estimate`` (df,), V what ``covariance`` says. ``f_ratio``, ``df_denominator``: of a small-sample test,
+    else None; where they are there ``p_value`` is from F, not from the chi-square.
     """
 
     chi2: float
@@ -68,12 +54,11 @@ def wald(
     *hypotheses: Mapping[str, Any] | Sequence[Any] | np.ndarray,
     robust: bool | str | None = None,
     df: str | None = None,
-) -> WaldTest | tuple[WaldTest, ...]:
+) -> Any:
     """Test general linear hypotheses L gamma = 0.
 
     Parameters
     ----------
-    fit : Estimates
     *hypotheses : mapping of gamma name to number or list, or array of shape (rows, n_gamma)
         ``{"g01": [1, 0], "g11": [0, 1]}`` has two rows: g01 = 0 and g11 = 0. HLM's columns of numbers.
     robust : bool or str, optional
@@ -151,9 +136,8 @@ def _from_mapping(names: Sequence[str], hypothesis: Mapping[str, Any]) -> np.nda
             )
         key = matches[0]
         if key in columns:
-            raise HypothesisError(
-                f"{key} is in the hypothesis twice: give it once, with a number for each row"
-            )
+            twice = f"{key} is in the hypothesis twice"
+            raise HypothesisError(f"{twice}: give it once, with a number for each row")
         try:
             columns[key] = np.atleast_1d(np.asarray(value, dtype=float))
         except (TypeError, ValueError):
@@ -179,15 +163,12 @@ def free_contrast(fit: Estimates, contrast: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(free, axis=1)
     for row, size in enumerate(length):
         if size == 0:
-            reason = (
-                "the model holds these effects equal" if contrast[row].any() else "all its numbers are zero"
-            )
+            equal = contrast[row].any()
+            reason = "the model holds these effects equal" if equal else "all its numbers are zero"
             raise HypothesisError(f"row {row + 1} of the hypothesis tests nothing: {reason}")
     if np.linalg.matrix_rank(free / length[:, None], tol=1e-9) < len(free):
-        raise HypothesisError(
-            f"the {len(free)} rows of the hypothesis are not independent: "
-            "take out those that follow from others"
-        )
+        what = f"the {len(free)} rows of the hypothesis are not independent"
+        raise HypothesisError(f"{what}: take out those that follow from others")
     return free
 
 
@@ -220,7 +201,6 @@ def variable_test(
 
     Parameters
     ----------
-    fit : Estimates
     name : str or sequence of str
         One name, or the names of a set of dummies.
     robust, df
@@ -235,27 +215,14 @@ def variable_test(
     if not wanted or not all(isinstance(one, str) for one in wanted):
         raise HypothesisError(f"the name of a variable, or several, is wanted, got {name!r}")
     variables = {v for one in wanted for v in _variables(fit, one)}
-    rows = []
-    index = 0
-    for coefficient in fit.model.coefficients:
-        level1 = (coefficient.predictor.variable or "").lower() in variables
-        for gamma in coefficient.gammas:
-            if level1 or (gamma.predictor.variable or "").lower() in variables:
-                rows.append(index)
-            index += 1
+    pairs = [(c.predictor.variable, g.predictor.variable) for c in fit.model.coefficients for g in c.gammas]
+    rows = [k for k, pair in enumerate(pairs) if any((name or "").lower() in variables for name in pair)]
     if not rows:
         raise HypothesisError(
             f"{', '.join(wanted)} has no fixed effect in this model (random only): there is no gamma to test"
         )
-    contrast = np.zeros((len(rows), index))
-    contrast[np.arange(len(rows)), rows] = 1.0
-    return _test(fit, _without_repeats(fit, contrast), robust, df)
-
-
-def _without_repeats(fit: Estimates, contrast: np.ndarray) -> np.ndarray:
-    """Keep one row for each set of gammas that are held equal."""
-    free = fit.design.free[np.argmax(contrast, axis=1)]
-    return contrast[np.sort(np.unique(free, return_index=True)[1])]
+    first = np.sort(np.unique(fit.design.free[rows], return_index=True)[1])  # of gammas that are held equal
+    return _test(fit, np.eye(len(pairs))[rows][first], robust, df)
 
 
 def _variables(fit: Estimates, name: str) -> list[str]:

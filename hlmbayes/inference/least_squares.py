@@ -14,7 +14,7 @@ from ..estimation.estimates import Estimates
 from ..estimation.hlm_path import HLM_LOG_2PI, root_of
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design, with_unit_weights
-from ..likelihood.evaluate import System, evaluate, standardise
+from ..likelihood.evaluate import evaluate, standardise
 from ..likelihood.own_regressions import unit_ols
 from ..likelihood.system import to_standard
 from .scores import ROUNDING
@@ -38,7 +38,7 @@ class LeastSquaresFit:
 
 def least_squares(fit: Estimates) -> LeastSquaresFit:
     """Give the OLS fit of all rows with both kinds of standard errors."""
-    design = unweighted(fit)[0]
+    design = fit.law.plain(fit.design)
     if design.moments.unit_weight is not None:
         design = with_unit_weights(design)
     free, n = design.free, float(design.n.sum())
@@ -50,20 +50,11 @@ def least_squares(fit: Estimates) -> LeastSquaresFit:
     se, robust = np.sqrt(rss / df) * np.linalg.norm(root, axis=1), np.linalg.norm(turned, axis=0)
     robust[robust < ROUNDING * se] = 0.0
     logdet = -2.0 * float(np.linalg.slogdet(root)[1])
-    return LeastSquaresFit(
-        gamma=design.gamma_ols[free],
-        se=se[free],
-        se_robust=robust[free],
-        sigma2=rss / df,
-        df=df,
-        loglik=_loglik(design, rss, logdet, fit.method == "REML"),
-    )
-
-
-def _loglik(design: Design, rss: float, logdet_xx: float, reml: bool) -> float:
-    """Give the (restricted) normal log-likelihood of OLS, at the variance that maximises it."""
-    n = design.n_rows - design.n_fixed * reml
-    return float(-0.5 * (n * np.log(2.0 * np.pi * rss / n) + reml * logdet_xx + n))
+    reml = fit.method == "REML"
+    m = design.n_rows - design.n_fixed * reml
+    # at the variance that maximises it
+    loglik = -0.5 * (m * np.log(2.0 * np.pi * rss / m) + reml * logdet + m)
+    return LeastSquaresFit(design.gamma_ols[free], se[free], robust[free], rss / df, df, float(loglik))
 
 
 def unit_regressions(design: Design) -> np.ndarray:
@@ -76,26 +67,13 @@ def starting_effects(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:
     """Give the fixed effects and their standard errors, (n_gamma,) each, by GLS at the starting values."""
     if fit.start is None:
         raise ValueError("only the hlm algorithm has starting values of its own")
-    design, system = unweighted(fit)
+    design = fit.law.plain(fit.design)
+    system = fit.system if design is fit.design else standardise(design)
     theta, s2 = to_standard(system, fit.start.tau, fit.start.sigma2)
     at = evaluate(system, root_of(theta))
     scale, free = system.gamma_scale, design.free
     gamma = at.delta * scale + design.gamma_ols
     return gamma[free], (np.sqrt(s2 * np.diag(at.vg)) * scale)[free]
-
-
-def unweighted(fit: Estimates) -> tuple[Design, System]:
-    """Give the design and system of the rows as they are: see `unweighted_design`."""
-    design = unweighted_design(fit)
-    return design, fit.system if design is fit.design else standardise(design)
-
-
-def unweighted_design(fit: Estimates) -> Design:
-    """Give the design of the rows as they are.
-
-    Where the level-1 variance differs between rows, the fit's own is of rows divided by their sigma.
-    """
-    return fit.law.plain(fit.design)
 
 
 def loglik_on_hlms_constant(fit: Estimates) -> float:

@@ -14,6 +14,7 @@ from ..arguments import check_prob
 from ..equations.model import TwoLevelModel
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..labelled import table
 from ..labels import Sentence
 from ..likelihood.design import Design
 
@@ -23,20 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PlausibleRange(Sentence):
-    """The range that holds a share of the units' values of a level-1 coefficient.
+    """The range that holds a share ``prob`` of the units' values of a level-1 coefficient.
 
-    Attributes
-    ----------
-    coefficient : str
-    center, sd : float
-        Mean and standard deviation over units that have the level-2 values ``at``.
-    low, high : float
-    prob : float
-        Share of units.
-    at : mapping of str to float
-        Values of the level-2 predictors, in the units of the data.
-    formula : str
-    notes : tuple of str
+    ``center`` and ``sd`` are over units that have the values ``at`` of the level-2 predictors, in the units
+    of the data.
     """
 
     coefficient: str
@@ -51,9 +42,7 @@ class PlausibleRange(Sentence):
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the range's two ends and its middle."""
-        import pandas as pd
-
-        return pd.DataFrame({"estimate": [self.low, self.center, self.high]}, index=["low", "middle", "high"])
+        return table({"estimate": [self.low, self.center, self.high]}, ["low", "middle", "high"])
 
     def __str__(self) -> str:
         where = ", ".join(f"{name} = {value:g}" for name, value in self.at.items())
@@ -73,7 +62,6 @@ def plausible_range(
 
     Parameters
     ----------
-    fit : Estimates
     coefficient : str
         "b0", "b1", ...
     prob : float
@@ -98,11 +86,9 @@ def plausible_range(
     mean = " + ".join(
         g.name if g.predictor.variable is None else f"{g.name}*{g.predictor.variable}" for g in own.gammas
     )
+    formula = f"{mean or '0'} +- {z:.2f} sqrt(tau[{name}])"
     notes = ("The variance is estimated as zero: the range is a point.",) if sd == 0 else ()
-    return PlausibleRange(
-        name, center, sd, center - z * sd, center + z * sd, prob, used,
-        f"{mean or '0'} +- {z:.2f} sqrt(tau[{name}])", notes,
-    )  # fmt: skip
+    return PlausibleRange(name, center, sd, center - z * sd, center + z * sd, prob, used, formula, notes)
 
 
 def middle_of(

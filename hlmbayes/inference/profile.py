@@ -8,7 +8,7 @@ sec. 5.1). `profile_charts` says how a parameter is held.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate, islice, repeat
 
 import numpy as np
@@ -21,16 +21,9 @@ from ..estimation.newton import Point, minimise
 from ..estimation.optimum import evaluation, optimum
 from ..laws.law import Need
 from ..likelihood.criterion import criterion, profiled_sigma2
+from . import profile_charts as charts
 from .intervals import Interval
-from .profile_charts import (
-    Chart,
-    CorrelationChart,
-    CovarianceChart,
-    Profile,
-    RatioChart,
-    SdChart,
-    Sigma2Chart,
-)
+from .profile_charts import Chart, Profile
 
 MISSED = "not available"
 STARTS = 8  # of a search for another branch of the likelihood
@@ -56,36 +49,31 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     check_prob(prob)
     fit.require("the profile likelihood", Need.ONE_SIGMA2, Need.LIKELIHOOD, Need.ESTIMATED_SIGMA2)
     p, scale, e = _prepare(fit, prob)
-    names, q = fit.random_names, len(scale)
-    found: list[Interval] = []
-    for a in range(q):
-        sd, low, high = _limits(SdChart(p, (a,)), float(e / scale[a]))
-        found.append(Interval(f"sd[{names[a]}]", sd, low, high, "profile"))
-        found.append(Interval(f"tau[{names[a]},{names[a]}]", sd**2, low**2, high**2, "profile"))
-    for a in range(q):
-        for b in range(a):
-            found += _pair(p, (b, a), f"{names[a]},{names[b]}", e**2 / (scale[a] * scale[b]))
-    sigma, low, high = (float(np.exp(0.5 * v)) * e for v in _limits(Sigma2Chart(p)))
-    found.append(Interval("sigma", sigma, low, high, "profile"))
-    found.append(Interval("sigma2", sigma**2, low**2, high**2, "profile"))
-    return tuple(i if i.low == i.low and i.high == i.high else replace(i, method=MISSED) for i in found)
-
-
-def _pair(p: Profile, pair: tuple[int, int], name: str, unit: float) -> list[Interval]:
-    # a variance of zero has no correlation with anything
-    varies = p.tau[pair[0], pair[0]] * p.tau[pair[1], pair[1]] > 0
-    correlation = _limits(CorrelationChart(p, pair)) if varies else (float("nan"),) * 3
-    return [
-        Interval(f"tau[{name}]", *_limits(CovarianceChart(p, pair), unit), "profile"),
-        Interval(f"corr[{name}]", *correlation, "profile"),
-    ]
+    names = fit.random_names
+    found: dict[str, tuple[float, ...]] = {}
+    for a, name in enumerate(names):
+        sd = _limits(charts.SdChart(p, (a,)), float(e / scale[a]))
+        found[f"sd[{name}]"], found[f"tau[{name},{name}]"] = sd, tuple(v**2 for v in sd)
+    nothing = (float("nan"),) * 3
+    for a, b in np.transpose(np.tril_indices(len(names), -1)).tolist():
+        pair, name = (b, a), f"{names[a]},{names[b]}"
+        found[f"tau[{name}]"] = _limits(charts.CovarianceChart(p, pair), e**2 / (scale[a] * scale[b]))
+        # a variance of zero has no correlation with anything
+        varies = p.tau[b, b] * p.tau[a, a] > 0
+        found[f"corr[{name}]"] = _limits(charts.CorrelationChart(p, pair)) if varies else nothing
+    sigma = tuple(float(np.exp(0.5 * v)) * e for v in _limits(charts.Sigma2Chart(p)))
+    found["sigma"], found["sigma2"] = sigma, tuple(v**2 for v in sigma)
+    return tuple(
+        Interval(name, value, low, high, MISSED if np.isnan([low, high]).any() else "profile")
+        for name, (value, low, high) in found.items()
+    )
 
 
 def ratio_limits(fit: Estimates, k: int, prob: float) -> tuple[float, float]:
     """Give profile-likelihood limits of tau_kk / sigma2, k among the random coefficients."""
     check_prob(prob)
     p, scale, _ = _prepare(fit, prob)
-    _, low, high = _limits(RatioChart(p, (k,)))
+    _, low, high = _limits(charts.RatioChart(p, (k,)))
     return (low / float(scale[k])) ** 2, (high / float(scale[k])) ** 2
 
 

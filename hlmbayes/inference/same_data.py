@@ -10,7 +10,6 @@ from ..estimation.estimates import Estimates
 from ..estimation.point import Point
 from ..laws.law import Need
 from ..likelihood.design import Design
-from .least_squares import unweighted_design
 
 SAME_COLUMNS = 1e-6  # between the log-determinants of the same columns of X
 
@@ -75,7 +74,7 @@ def refuse_different_likelihood(fit: Estimates, other: Estimates) -> None:
 
 def _log_xx(fit: Estimates) -> float:
     """Give log|X'X|, which does not depend on the order of the columns."""
-    bases = unweighted_design(fit).bases
+    bases = fit.law.plain(fit.design).bases
     return float(-2.0 * (np.log(bases.whitener.diagonal()).sum() + np.log(bases.scale).sum()))
 
 
@@ -85,11 +84,8 @@ Term = tuple[Key, Key]
 
 def _terms(fit: Estimates) -> list[Term]:
     """Name every gamma by its level-1 and its level-2 predictor, with centring."""
-    return [
-        (predictor_key(c.predictor), predictor_key(g.predictor))
-        for c in fit.model.coefficients
-        for g in c.gammas
-    ]
+    coefficients = fit.model.coefficients
+    return [(predictor_key(c.predictor), predictor_key(g.predictor)) for c in coefficients for g in c.gammas]
 
 
 def predictor_key(predictor: Predictor) -> Key:

@@ -88,7 +88,7 @@ def observed_information_all(fit: Estimates, pieces: Pieces, weight: np.ndarray)
     total[:f, f:-1] = -np.einsum("j,jaf,jka->fk", weight, pieces.k, be, optimize=True)
     total[:f, :f] = -np.linalg.inv(fit.vcov_white) if f else 0.0
     first = weight @ unit_scores_all(fit, pieces)
-    along = np.array([tau[row, col] for row, col in zip(*np.tril_indices(len(tau)), strict=True)])
+    along = tau[np.tril_indices(len(tau))]
     vv = np.einsum("j,ja,jb->ab", weight, v, v)
     total[:f, -1] = (-first[:f] - total[:f, f:-1] @ along) / sigma2
     in_q = -0.5 * np.einsum("kab,ab->k", basis, vv)
@@ -103,11 +103,8 @@ def observed_information_all(fit: Estimates, pieces: Pieces, weight: np.ndarray)
 def sandwich(fit: Estimates) -> np.ndarray:
     """Give the covariance matrix of (free gamma, lower triangle of tau by rows, sigma2) by the sandwich.
 
-    Returns
-    -------
-    ndarray, shape (F + m + 1, F + m + 1), m = q (q + 1) / 2, units of the data
-        Where tau is on the boundary it has no such covariance: those rows are nan and gamma's block
-        takes tau and sigma2 as known.
+    Shape (F + m + 1, F + m + 1), m = q (q + 1) / 2, units of the data. Where tau is on the boundary it has
+    no such covariance: those rows are nan and gamma's block takes tau and sigma2 as known.
     """
     weight = fit.design.moments.unit_weight
     weight = np.ones(fit.design.n_units) if weight is None else weight

@@ -26,11 +26,10 @@ from .kept import once_per_fit
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adjusted:
-    """Kenward-Roger's ingredients.
+    """Kenward-Roger's ingredients, all of X in columns that are orthonormal over all rows.
 
-    All of X in columns that are orthonormal over all rows: ``white`` (F, F): Phi_A of its coefficients,
-    standardised; ``to_gamma`` (F, F) leads from those to gamma; ``covariance`` (F, F): their Phi; ``w`` (K,
-    K): covariance matrix of the variance parameters; ``p`` (K, F, F): P_k.
+    ``white`` (F, F): Phi_A of its coefficients, standardised; ``to_gamma`` (F, F) leads from those to gamma;
+    ``covariance`` (F, F): their Phi; ``w`` (K, K): that of the variance parameters; ``p`` (K, F, F): P_k.
     """
 
     white: np.ndarray
@@ -149,11 +148,8 @@ def variance_parameters(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:
     kept = values > 1e-12 * max(1.0, float(values[-1]))
     m = vectors[:, kept] * np.sqrt(values[kept])
     r = m.shape[1]
-    by_entry = np.zeros((q, r, q, q))
-    for a in range(q):
-        by_entry[a, :, a, :] += m.T
-        by_entry[a, :, :, a] += m.T
-    directions = by_entry.reshape(q * r, q, q)
+    half = np.einsum("ab,ck->akbc", np.eye(q), m)  # e_a m_k'
+    directions = (half + half.swapaxes(2, 3)).reshape(q * r, q, q)
     rows, cols = np.tril_indices(q)
     jacobian = np.zeros((q * r + 1, len(rows) + 1))
     jacobian[:-1, :-1], jacobian[-1, -1] = directions[:, rows, cols], 1.0
@@ -206,9 +202,8 @@ def kenward_roger(fit: Estimates) -> Adjusted:
     scale = 1.0 / np.sqrt(np.maximum(np.diag(information), 1e-200))
     correlation = information * np.outer(scale, scale)
     if not np.all(np.isfinite(correlation)) or not np.linalg.eigvalsh(correlation)[0] > 1e-12:
-        raise HypothesisError(
-            "the variance parameters cannot be told apart in these data: no Kenward-Roger d.f."
-        )
+        alike = "the variance parameters cannot be told apart in these data"
+        raise HypothesisError(f"{alike}: no Kenward-Roger d.f.")
     w = np.linalg.inv(correlation) * np.outer(scale, scale)
     phi, p = s2 * fit.at.vg_white, first_sums(fit, basis)
     u = np.einsum("kl,klfg->fg", w, second_sums(fit, basis, p))

@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from ..arguments import check_prob
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..labelled import table
 from ..labels import Sentence
 from ..laws.law import Need
 from .component_errors import components_covariance
@@ -28,19 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IntraclassCorrelation(Sentence):
-    """The share of the variance that lies between units.
+    """The share of the variance that lies between units, and its confidence limits of probability ``prob``.
 
-    Attributes
-    ----------
-    icc : float
-    low, high : float
-        Profile-likelihood confidence limits.
-    prob : float
-        Probability of the interval.
-    conditional : bool
-        Whether the model has predictors: the correlation is then that of units alike on them.
-    formula : str
-    notes : tuple of str
+    ``conditional``: the model has predictors, and the correlation is that of units alike on them.
     """
 
     icc: float
@@ -53,9 +44,7 @@ class IntraclassCorrelation(Sentence):
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the estimate and its interval."""
-        import pandas as pd
-
-        return pd.DataFrame({"estimate": self.icc, "low": self.low, "high": self.high}, index=["icc"])
+        return table({"estimate": self.icc, "low": self.low, "high": self.high}, ["icc"])
 
     def __str__(self) -> str:
         name = "Conditional intraclass correlation" if self.conditional else "Intraclass correlation"
@@ -67,15 +56,8 @@ class IntraclassCorrelation(Sentence):
 class VarianceExplained(Sentence):
     """Proportion of each variance of a base model that a further model explains.
 
-    Attributes
-    ----------
-    level1 : float
-        (sigma2_base - sigma2) / sigma2_base.
-    level2 : mapping of str to float
-        (tau_qq_base - tau_qq) / tau_qq_base for every coefficient random in both.
-    formula : str
-    notes : tuple of str
-        Also that no standard confidence interval exists.
+    ``level1``: (sigma2_base - sigma2) / sigma2_base; ``level2``: (tau_qq_base - tau_qq) / tau_qq_base for
+    every coefficient random in both. No standard confidence interval exists, as the ``notes`` say.
     """
 
     level1: float
@@ -85,10 +67,7 @@ class VarianceExplained(Sentence):
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the proportions; index = sigma2 and the random coefficients."""
-        import pandas as pd
-
-        found = {"sigma2": self.level1, **self.level2}
-        return pd.DataFrame.from_dict(found, orient="index", columns=["estimate"])
+        return table({"estimate": [self.level1, *self.level2.values()]}, ["sigma2", *self.level2])
 
     def __str__(self) -> str:
         lines = [f"Level-1 variance explained: {self.level1:.4f}"]
@@ -110,16 +89,13 @@ def icc(fit: Estimates, *, prob: float = 0.95) -> IntraclassCorrelation:
     """
     check_prob(prob)
     fit.require("the intraclass correlation", Need.ONE_SIGMA2, Need.ROWS_ALIKE)
-    position = [
-        k for k, r in enumerate(fit.design.random) if fit.model.coefficients[r].predictor.variable is None
-    ]
-    if not position:
+    random = [fit.model.coefficients[r].predictor.variable for r in fit.design.random]
+    if None not in random:
         raise HypothesisError(
             "the model has no random intercept: the correlation of two rows depends on their predictors"
         )
-    k = position[0]
-    tau, sigma2 = float(fit.components.tau[k, k]), fit.sigma2
-    share = tau / (tau + sigma2)
+    k = random.index(None)
+    tau = float(fit.components.tau[k, k])
     notes = []
     if fit.design.n_random > 1:
         notes.append("With random slopes it holds for rows whose random level-1 predictors are zero.")
@@ -128,12 +104,10 @@ def icc(fit: Estimates, *, prob: float = 0.95) -> IntraclassCorrelation:
     if np.isnan(ratio[0]):
         notes.append("No interval: tau is on the boundary.")
     low, high = (value / (1.0 + value) for value in ratio)
-    conditional = any(c.predictor.variable for c in fit.model.coefficients) or bool(
-        fit.model.level2_variables
-    )
-    return IntraclassCorrelation(
-        share, low, high, prob, conditional, "tau_00 / (tau_00 + sigma2)", tuple(notes)
-    )
+    model, formula = fit.model, "tau_00 / (tau_00 + sigma2)"
+    conditional = bool(model.level2_variables) or any(c.predictor.variable for c in model.coefficients)
+    share = tau / (tau + fit.sigma2)
+    return IntraclassCorrelation(share, low, high, prob, conditional, formula, tuple(notes))
 
 
 def _sandwich_limits(fit: Estimates, k: int, prob: float) -> tuple[float, float]:

@@ -14,6 +14,11 @@ def eigh(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, vectors
 
 
+def from_eigen(values: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Put symmetric matrices (..., q, q) together from eigenvalues (..., q) and eigenvectors."""
+    return np.asarray((vectors * values[..., None, :]) @ vectors.swapaxes(-1, -2))
+
+
 def semidefinite_root(a: np.ndarray) -> np.ndarray:
     """Give a root M of a positive semidefinite matrix, M M' = a but for rounding below zero."""
     values, vectors = eigh(a)

@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 class PooledSample:
     """Posteriors of one model given m completed data sets.
 
-    Attributes
-    ----------
-    samples : tuple of m PosteriorSample
-    names : tuple of m str
-        Numbers of the data sets, or names of the plausible values.
+    ``names`` are the numbers of the data sets, or the names of the plausible values.
     """
 
     samples: tuple[PosteriorSample, ...]
@@ -54,15 +50,16 @@ class PooledSample:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the samplers of the data sets warn of, each with its data set."""
-        return tuple(
-            f"Data set {name}: {sample.convergence}"
-            for name, sample in zip(self.names, self.samples, strict=True)
-            if not sample.convergence.ok
-        )
+        said = zip(self.names, (sample.convergence for sample in self.samples), strict=True)
+        return tuple(f"Data set {name}: {convergence}" for name, convergence in said if not convergence.ok)
 
 
 def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
-    """Tabulate the parameters over all draws; see `PooledPosterior.summary`."""
+    """Tabulate the parameters over all draws: mean, median, sd, equal-tailed interval, between.
+
+    ``between`` is the share of the posterior variance that lies between the data sets: what is not known
+    because values were missing.
+    """
     import pandas as pd
 
     names = list(pooled.samples[0].scalars)

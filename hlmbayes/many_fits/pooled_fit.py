@@ -39,19 +39,18 @@ def fit_each(
     if pairs[0][1].log_sigma2:
         raise EstimationError("an equation for log(sigma2) cannot be pooled over imputed data: take it out")
 
-    def run(k: int) -> Estimates:
-        name, each, sets = pairs[k]
-        fitted: Estimates = named(name, lambda: fit_one(each, sets, **options))
-        return fitted
+    def run(pair: tuple[str, TwoLevelModel, TwoLevelData]) -> Any:
+        name, each, sets = pair
+        return named(name, lambda: fit_one(each, sets, **options))
 
     if workers is None:
         large = sum(sets.n_rows for _, _, sets in pairs) > LARGE
         workers = min(len(pairs), os.cpu_count() or 1) if large else 1
     if workers > 1:
         with ThreadPoolExecutor(workers) as pool_of_threads:
-            fits = tuple(pool_of_threads.map(run, range(len(pairs))))
+            fits = tuple(pool_of_threads.map(run, pairs))
     else:
-        fits = tuple(run(k) for k in range(len(pairs)))
+        fits = tuple(map(run, pairs))
     _check_rows(fits)
     return PooledEstimates(fits, tuple(name for name, _, _ in pairs))
 
@@ -72,14 +71,10 @@ def model_and_data(
         check_same(sets)
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
-    models = [with_outcome(model, outcome) for outcome in outcomes] or [model] * len(sets)
+    parts = model.coefficients, model.log_sigma2, model.constraints
+    models = [model.from_parts(outcome, *parts) for outcome in outcomes] or [model] * len(sets)
     names = outcomes or tuple(str(k) for k in range(1, len(sets) + 1))
     return list(zip(names, models, sets, strict=True))
-
-
-def with_outcome(model: TwoLevelModel, outcome: str) -> TwoLevelModel:
-    """Return the model with another outcome."""
-    return model.from_parts(outcome, model.coefficients, model.log_sigma2, model.constraints)
 
 
 def _check_rows(fits: Sequence[Estimates]) -> None:
@@ -99,11 +94,7 @@ def _check_rows(fits: Sequence[Estimates]) -> None:
 class PooledEstimates:
     """Fits of one model to m imputed data sets, or plausible values: what `PooledFit` is a face of.
 
-    Attributes
-    ----------
-    fits : tuple of m Estimates
-    names : tuple of m str
-        Numbers of the data sets, or names of the plausible values.
+    ``names`` are the numbers of the data sets, or the names of the plausible values.
     """
 
     fits: tuple[Estimates, ...]
@@ -187,13 +178,21 @@ def pooled_components(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]
 
 
 def pooled_wald(
-    pooled: PooledEstimates, hypothesis: Mapping[str, Any] | Any, robust: bool | str = True
+    pooled: PooledEstimates, hypothesis: Mapping[str, Any] | Any, *, robust: bool | str | None = None
 ) -> PooledTest:
-    """Test a hypothesis about several fixed effects by D1; see `PooledFit.wald`."""
+    """Test a hypothesis about several fixed effects by D1 (Li, Raghunathan & Rubin 1991).
+
+    By default with the robust covariances, as `Fit.wald`.
+
+    Raises
+    ------
+    HypothesisError
+        Not such a hypothesis, or a covariance matrix that is singular.
+    """
     contrast = contrast_matrix(pooled.fits[0], hypothesis)
     free = free_contrast(pooled.fits[0], contrast)
     estimates = np.array([free @ f.gamma_free for f in pooled.fits])
-    spread = free @ covariances(pooled, robust) @ free.T
+    spread = free @ covariances(pooled, True if robust is None else robust) @ free.T
     for covariance in spread:
         refuse_singular(covariance)
     return d1(estimates, spread, describe(pooled.fits[0], contrast))

@@ -40,22 +40,13 @@ METHODS = ("brr", "fay", "jackknife", "jk2")
 
 
 def fit_replicates(
-    model: TwoLevelModel,
-    data: TwoLevelData,
-    weights: Weights,
-    replicates: str | Sequence[str],
-    *,
-    method: str = "brr",
-    fay: float = 0.5,
-    factor: float | None = None,
-    df: float | None = None,
-) -> Replicates:
+    model: TwoLevelModel, data: TwoLevelData, weights: Weights, replicates: str | Sequence[str], *,
+    method: str = "brr", fay: float = 0.5, factor: float | None = None, df: float | None = None,
+) -> Replicates:  # fmt: skip
     """Fit with the full weights and with each replicate's.
 
     Parameters
     ----------
-    model : TwoLevelModel
-    data : TwoLevelData
     weights : Weights
         The full-sample weights.
     replicates : sequence of str
@@ -80,13 +71,10 @@ def fit_replicates(
     multiplier = _factor(method, len(names), fay) if factor is None else factor
     prepared = prepare(model, data, weights=weights)
     full, sample = estimate(prepared), _sample(prepared, weights)
-    gammas, thetas = [], []
-    for name in names:
-        found = _named(name, full, sample, weights)
-        gammas.append(found.gamma_free)
-        thetas.append(_components(found))
+    found = [_named(name, full, sample, weights) for name in names]
+    gammas, thetas = (np.array(each) for each in zip(*found, strict=True))
     freedom = float(len(names) - (method == "jackknife")) if df is None else df
-    return Replicates(full, tuple(names), np.array(gammas), np.array(thetas), method, multiplier, freedom)
+    return Replicates(full, tuple(names), gammas, thetas, method, multiplier, freedom)
 
 
 def _components(found: Estimates) -> np.ndarray:
@@ -102,9 +90,8 @@ def _factor(method: str, n: int, fay: float) -> float:
         raise DataError(f"got {n} replicate weights: at least two are needed")
     if method == "fay" and not 0 <= fay < 1:
         raise EstimationError(f"fay={fay!r}: Fay's factor is from 0 to below 1; PISA's is 0.5")
-    return {"brr": 1.0 / n, "fay": 1.0 / (n * (1.0 - fay) ** 2), "jackknife": (n - 1.0) / n, "jk2": 1.0}[
-        method
-    ]
+    factors = {"brr": 1.0 / n, "fay": 1.0 / (n * (1.0 - fay) ** 2), "jackknife": (n - 1.0) / n, "jk2": 1.0}
+    return factors[method]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,20 +108,16 @@ def _sample(prepared: Prepared, weights: Weights) -> Sample:
     kept = prepared.complete
     if isinstance(kept, Moments):
         raise DataError("replicate weights need the rows, and these data are moments: fit from the data")
-    row = (
-        np.ones(kept.n_rows)
-        if weights.level1 is None
-        else row_weights(kept, weights.level1, "level-1 weight")
-    )
-    unit = (
-        np.ones(kept.n_units)
-        if weights.level2 is None
-        else unit_weights(kept, weights.level2, "level-2 weight")
-    )
+    row, unit = np.ones(kept.n_rows), np.ones(kept.n_units)
+    if weights.level1 is not None:
+        row = row_weights(kept, weights.level1, "level-1 weight")
+    if weights.level2 is not None:
+        unit = unit_weights(kept, weights.level2, "level-2 weight")
     return Sample(kept, prepared.design.moments, row, unit)
 
 
-def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> Estimates:
+def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Give the fixed effects and the components with one replicate's weights."""
     try:
         found = estimate(prepare(full.model, replicate_moments(name, sample, weights)))
     except HLMError as error:
@@ -143,7 +126,7 @@ def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> Esti
         raise EstimationError(
             f"replicate weight {name}: the estimation did not converge: {found.stop_reason}"
         )
-    return found
+    return found.gamma_free, _components(found)
 
 
 def replicate_moments(name: str, sample: Sample, weights: Weights) -> Moments:
@@ -187,20 +170,11 @@ def _weighted(sample: Sample, row: np.ndarray, unit: np.ndarray, scaling: str) -
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """A weighted fit with estimates from replicate weights; `hlmbayes.ReplicateFit` is its face.
+    """A weighted fit with estimates from replicate weights; `ReplicateFit` is its face.
 
-    Attributes
-    ----------
-    full : Estimates
-        With the full-sample weights.
-    names : tuple of R str
-        Columns of the replicate weights.
-    gammas : ndarray, shape (R, F)
-        Free fixed effects with each replicate's weights.
-    thetas : ndarray, shape (R, m + 1)
-        Lower triangle of tau by rows and sigma2.
-    method : str
-    factor, df : float
+    ``full``: with the full-sample weights; ``names``: columns of the R replicate weights, and with each of
+    them ``gammas`` (R, F), the free fixed effects, and ``thetas`` (R, m + 1), the lower triangle of tau by
+    rows and sigma2.
     """
 
     full: Estimates

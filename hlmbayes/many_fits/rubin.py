@@ -19,18 +19,11 @@ from ..words import p_text
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
-    """Pooled numbers, each an array (k,).
+    """Pooled numbers, each an array (k,): ``estimate``, ``within``, ``between`` and ``total`` are Q, U, B, T.
 
-    Attributes
-    ----------
-    estimate, within, between, total : ndarray, shape (k,)
-        Q, U, B, T.
-    riv : ndarray
-        Relative increase of variance r = (1 + 1/m) B / U.
-    df : ndarray
-        Degrees of freedom; infinite where the data sets agree and no ``df_complete`` is given.
-    fmi : ndarray
-        Fraction of missing information, (r + 2 / (df + 3)) / (r + 1).
+    ``riv``: relative increase of variance r = (1 + 1/m) B / U; ``df``: degrees of freedom, infinite where the
+    data sets agree and no ``df_complete`` is given; ``fmi``: fraction of missing information,
+    (r + 2 / (df + 3)) / (r + 1).
     """
 
     estimate: np.ndarray
@@ -91,16 +84,9 @@ def pooled_covariance(estimates: np.ndarray, covariances: np.ndarray) -> np.ndar
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PooledTest(Sentence):
-    """A test of several parameters at once over imputed data sets.
+    """A test of several parameters at once over imputed data sets, by ``name`` "D1" or "D3".
 
-    Attributes
-    ----------
-    name : "D1" or "D3"
-    f_ratio, df, df_denominator, p_value : float
-    riv : float
-        Average relative increase of variance.
-    hypothesis : str
-    notes : tuple of str
+    ``riv`` is the average relative increase of variance.
     """
 
     name: str
@@ -133,16 +119,10 @@ def d1(estimates: np.ndarray, covariances: np.ndarray, hypothesis: str = "") -> 
 
 
 def d3(own: np.ndarray, pooled: np.ndarray, k: int) -> PooledTest:
-    """Test nested models by their likelihoods.
+    """Test k parameters by the likelihoods of nested models.
 
-    Parameters
-    ----------
-    own : ndarray, shape (m,)
-        Difference of the two models' deviances in each data set, each at its own estimates.
-    pooled : ndarray, shape (m,)
-        The same, both models at their estimates averaged over the data sets.
-    k : int
-        Number of parameters tested.
+    ``own`` (m,): difference of the two models' deviances in each data set, each at its own estimates;
+    ``pooled`` (m,): the same, both models at their estimates averaged over the data sets.
     """
     m = len(own)
     riv = max(float((m + 1.0) / (k * (m - 1.0)) * (own.mean() - pooled.mean())), 0.0)
@@ -152,10 +132,8 @@ def d3(own: np.ndarray, pooled: np.ndarray, k: int) -> PooledTest:
 def _test(name: str, f_ratio: float, k: int, m: int, riv: float, hypothesis: str) -> PooledTest:
     df = reference_df(k, m, riv)
     p = float(fdtrc(k, min(df, 1e10), max(f_ratio, 0.0)))
-    notes: tuple[str, ...] = ()
-    if f_ratio < 0:
-        notes = ("The statistic is negative: the data sets disagree too much for this test; p is 1.",)
-    return PooledTest(name, f_ratio, k, df, p, riv, hypothesis, notes)
+    negative = "The statistic is negative: the data sets disagree too much for this test; p is 1."
+    return PooledTest(name, f_ratio, k, df, p, riv, hypothesis, (negative,) if f_ratio < 0 else ())
 
 
 def reference_df(k: int, m: int, riv: float) -> float:

@@ -16,7 +16,6 @@ from ..inference.least_squares import (
     loglik_on_hlms_constant,
     starting_effects,
     unit_regressions,
-    unweighted,
 )
 from ..laws.log_linear import EstimatedLogLinear
 from .header import Run, header_of, level1_terms, shown
@@ -270,7 +269,7 @@ def _unit_regressions(fit: Estimates, most: int) -> tuple[UnitRegression, ...]:
     """Return the OLS regressions of the first `most` units, those without full rank left out, as HLM does."""
     if most <= 0 or not fit.design.n_random:
         return ()
-    values = unit_regressions(unweighted(fit)[0])
+    values = unit_regressions(fit.law.plain(fit.design))
     return tuple(
         UnitRegression(_unit_name(fit.design.unit_ids[j]), tuple(float(v) for v in values[j]))
         for j in range(min(most, fit.n_units))
@@ -289,7 +288,7 @@ def _average_ols(fit: Estimates) -> tuple[float, ...]:
     ok = fit.design.full_rank
     if not fit.design.n_random or not ok.any():
         return ()
-    return tuple(float(v) for v in unit_regressions(unweighted(fit)[0])[ok].mean(axis=0))
+    return tuple(float(v) for v in unit_regressions(fit.law.plain(fit.design))[ok].mean(axis=0))
 
 
 def _optimum(fit: Estimates, exact: Estimates) -> Optimum:
