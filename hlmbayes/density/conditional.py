@@ -65,15 +65,7 @@ def draw_effects(
 ) -> Effects:
     """Draw u_j from its conditional normal, once for every draw.
 
-    Parameters
-    ----------
-    target : Target
-    draws : Draws
-    rng : Generator
-    keep : bool
-        Keep the draws; otherwise only their mean and sd, for which 400 of the draws do.
-    dtype : type
-        Of the kept draws.
+    ``keep`` the draws, as numbers of a ``dtype``; otherwise only their mean and sd, for which 400 of them do.
     """
     J, q, B = target.design.n_units, target.n_random, len(draws.phi)
     used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
@@ -127,10 +119,7 @@ def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.
 
 
 def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:
-    """Give log p(y_j | gamma, tau, sigma), u_j integrated out, shape (B, J), units of the data.
-
-    What leave-one-unit-out cross-validation needs.
-    """
+    """Give log p(y_j | gamma, tau, sigma), u_j integrated out, shape (B, J), units of the data."""
     design = target.design
     values = np.empty((len(draws.phi), design.n_units))
     for rows in chunks(len(draws.phi), target.law.width):
@@ -152,8 +141,7 @@ def coefficients(target: Target, gamma: np.ndarray, *, moved: bool = False) -> n
     ``moved``: of gamma minus the pooled OLS fit, about which the design's products are taken.
     """
     design = target.design
-    if moved:
-        gamma = gamma - design.gamma_ols
+    gamma = gamma - design.gamma_ols if moved else gamma
     result = np.empty((len(gamma), design.n_units, len(design.w)))
     for k, (w, columns) in enumerate(zip(design.w, design.columns, strict=True)):
         result[:, :, k] = gamma[:, columns] @ w.T

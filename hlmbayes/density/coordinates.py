@@ -75,30 +75,27 @@ def pack(target: Target, tau: np.ndarray, sigma: float, floor: float = 0.0) -> n
     corr = (vectors * np.maximum(values, 1e-2)) @ vectors.T
     c = np.linalg.cholesky(corr) if q else corr
     c = c / np.sqrt(np.sum(c**2, axis=1, keepdims=True))
-    partial = []
-    for i in range(q):
-        left = 1.0
-        for j in range(i):
-            z = float(np.clip(c[i, j] / left, -0.99, 0.99))
-            partial.append(np.arctanh(z))
-            left *= np.sqrt(1.0 - z * z)
-    return np.concatenate([np.maximum(sd / target.reference, floor), partial, target.law.start(sigma)])
+    y = np.ravel(_atanh_partials(c[None], 0.99))
+    return np.concatenate([np.maximum(sd / target.reference, floor), y, target.law.start(sigma)])
 
 
 def pack_many(target: Target, tau: np.ndarray, level1: np.ndarray) -> np.ndarray:
     """Give the phi (B, d) of many tau (B, q, q), positive definite, and level-1 coordinates (B, K)."""
-    q = target.n_random
-    c = np.linalg.cholesky(tau) if q else tau
+    c = np.linalg.cholesky(tau) if target.n_random else tau
     sd = np.sqrt(np.einsum("bqq->bq", tau))
-    c = c / sd[:, :, None]
-    partial = []
-    for i in range(q):
-        left = np.ones(len(tau))
+    return np.column_stack([sd / target.reference, *_atanh_partials(c / sd[:, :, None], 1.0 - 1e-15), level1])
+
+
+def _atanh_partials(c: np.ndarray, most: float) -> list[np.ndarray]:
+    """Take C (B, q, q) apart into y, as `correlation_factor` builds it; |tanh(y)| is ``most`` or less."""
+    y = []
+    for i in range(c.shape[1]):
+        left = np.ones(len(c))
         for j in range(i):
-            z = np.clip(c[:, i, j] / left, -1 + 1e-15, 1 - 1e-15)
-            partial.append(np.arctanh(z))
-            left = left * np.sqrt((1 - z) * (1 + z))
-    return np.column_stack([sd / target.reference, *partial, level1])
+            z = np.clip(c[:, i, j] / left, -most, most)
+            y.append(np.arctanh(z))
+            left = left * np.sqrt((1.0 - z) * (1.0 + z))
+    return y
 
 
 def fold(target: Target, phi: np.ndarray, signs: np.ndarray | None = None) -> np.ndarray:

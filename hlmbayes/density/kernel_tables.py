@@ -13,24 +13,15 @@ from .target import Target
 
 
 def flatten(target: Target, centre: np.ndarray, root: np.ndarray) -> np.ndarray:
-    """Lay a target end to end, and the map phi = centre + root zeta.
+    """Lay a target end to end, and the map phi = centre (d,) + root (d, d) zeta.
 
-    Parameters
-    ----------
-    target : Target
-    centre : ndarray, shape (d,)
-    root : ndarray, shape (d, d)
-
-    Returns
-    -------
-    ndarray
-        First the header: the sizes q, p + 1, J, u, F; what the units' own columns of Z leave of e'e, n, the
-        scale of e, a constant and the length of it all. Then, rows first: [C' B T] of the units' triangular
-        factors, products of two level-2 columns; by level-2 columns the sums of what Z leaves of
-        D'D and D'e; in the whitened basis of the fixed effects the loading, its transpose with the roots of
-        gamma's prior precision below it, that precision, and that times its mean with its root times the
-        mean below it; the map from diag(s) C to its standardised twin, the units of s, the priors' curves
-        of the sds and of sigma, the shapes of the partial correlations, centre and root.
+    First the header: the sizes q, p + 1, J, u, F; what the units' own columns of Z leave of e'e, n, the
+    scale of e, a constant and the length of it all. Then, rows first: [C' B T] of the units' triangular
+    factors, products of two level-2 columns; by level-2 columns the sums of what Z leaves of D'D and D'e; in
+    the whitened basis of the fixed effects the loading, its transpose with the roots of gamma's prior
+    precision below it, that precision, and that times its mean with its root times the mean below it; the
+    map from diag(s) C to its standardised twin, the units of s, the priors' curves of the sds and of sigma,
+    the shapes of the partial correlations, centre and root.
     """
     system, priors, q, p = target.system, target.priors, target.n_random, target.system.p
     if not isinstance(target.law, OneSigma):

@@ -40,20 +40,12 @@ class RowsAtMeans(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Level1(ABC):
-    """A law of level 1; ``phi`` (B, K) are its coordinates at many points, ``point`` (K,) those at one.
-
-    Attributes
-    ----------
-    design : Design
-    system : System
-    variable : str
-        What its parameters are called in a DataTree and in a PyMC model.
-    """
+    """A law of level 1; ``phi`` (B, K) are its coordinates at many points, ``point`` (K,) those at one."""
 
     design: Design
     system: System
 
-    variable: ClassVar[str]
+    variable: ClassVar[str]  # what its parameters are called in a DataTree and in a PyMC model
 
     @property
     @abstractmethod

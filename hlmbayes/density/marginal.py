@@ -56,23 +56,8 @@ def fixed_gamma(
     """Give log p(y | gamma, tau, sigma), u integrated out, and its gradients; units of the data.
 
     Everything follows from the evaluation at gamma's GLS estimate: away from it by d, the sum of
-    squares grows by d'X'V^-1X d and Z'V^-1(e - X d) moves by Z'V^-1X d.
-
-    Parameters
-    ----------
-    target : Target
-    gamma : ndarray, shape (F,)
-        Free fixed effects.
-    factor : ndarray, shape (q, q)
-        A root of tau.
-    sigma : float
-
-    Returns
-    -------
-    value : float
-    by_gamma : ndarray, shape (F,)
-    by_factor : ndarray, shape (q, q)
-    by_sigma : float
+    squares grows by d'X'V^-1X d and Z'V^-1(e - X d) moves by Z'V^-1X d. Free ``gamma`` (F,) and a root of
+    tau, ``factor`` (q, q); gradients of their shapes.
     """
     system = target.system
     ratio = system.e_scale / sigma

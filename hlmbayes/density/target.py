@@ -19,19 +19,10 @@ from .unequal import grouped_rows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """A posterior of variance parameters.
+    """A posterior of variance parameters; ``law`` is what level 1 is, and its parameters.
 
-    Attributes
-    ----------
-    design : Design
-    system : System
-    priors : ResolvedPriors
-    reference : ndarray, shape (q,)
-        Unit of the signed standard deviations, so that phi is of order one.
-    p0, d0 : ndarray, shape (F,)
-        Prior precision and mean of gamma in standardised units (of delta).
-    law : Level1
-        What level 1 is, and its parameters.
+    ``reference`` (q,): unit of the signed standard deviations, so that phi is of order one. ``p0`` and
+    ``d0`` (F,): prior precision and mean of gamma in standardised units (of delta).
     """
 
     design: Design
@@ -70,10 +61,7 @@ def target_for(
 ) -> Target:
     """Join model, data and priors; ``groups`` of rows where data are moments and log(sigma2) varies in units.
 
-    Raises
-    ------
-    HLMError
-        Whatever `Model.fit` would refuse, or priors that do not fit the model.
+    Refuses what `Model.fit` would, and priors that do not fit the model.
     """
     design, groups = posterior_design(model, data, groups)
     return build_target(design, resolve(priors, design, groups), groups)

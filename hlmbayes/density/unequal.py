@@ -21,17 +21,8 @@ from ..likelihood.system import System, standard_outcome, with_outcome
 class GroupedRows:
     """Rows of a unit with the same variance, in the basis of the system of the units.
 
-    Attributes
-    ----------
-    groups : Groups
-    products : Products
-        D*'D* of each of the G groups.
-    de : ndarray, shape (p, G)
-        D*'e of each group, standardised.
-    ee : ndarray, shape (G,)
-        e'e of each group, standardised.
-    starts : ndarray of int, shape (J,)
-        Where each unit's groups begin.
+    ``products``, ``de`` (p, G) and ``ee`` (G,): D*'D*, D*'e and e'e of each of the G groups, standardised.
+    ``starts`` (J,): where each unit's groups begin.
     """
 
     groups: Groups

@@ -17,10 +17,12 @@ from ..errors import OutputError
 from ..inference.homogeneity import compare_variances
 from ..words import p_text
 from . import diagnostic_tree
-from .diagnostic_tree import is_tree, level1, level2, tree
+from .diagnostic_tree import level1, level2
+from .diagnostic_tree import tree as tree
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 ALPHA = 0.01  # a check of many rows or units should not cry wolf
 COOK_LIMIT = 1.0  # moves the fixed effects by a standard error each, on average
@@ -29,19 +31,7 @@ SERIOUS_SHIFT = 1.0  # of one fixed effect, in standard errors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Check:
-    """One check.
-
-    Attributes
-    ----------
-    name : str
-        What was looked at.
-    ok : bool
-        False: look closer.
-    verdict : str
-        In plain words.
-    table : DataFrame
-        The figures behind it.
-    """
+    """One check: what was looked at, ``ok`` or to be looked at closer, why, and the figures behind it."""
 
     name: str
     ok: bool
@@ -87,13 +77,7 @@ class Checks:
 
 
 def check(source: Any) -> Checks:
-    """Run every check that the source has what it takes for.
-
-    Parameters
-    ----------
-    source : Fit, Posterior or DataTree
-        A DataTree as `tree` makes it.
-    """
+    """Run every check that a Fit, a Posterior or a DataTree (as `tree` makes it) has what it takes for."""
     data = tree(source)
     groups = set(data.children)
     found = []
@@ -108,11 +92,17 @@ def check(source: Any) -> Checks:
     return Checks(tuple(found))
 
 
-def _frame(columns: dict[str, Any], index: str | None = None) -> pd.DataFrame:
+def _row(figures: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
-    frame = pd.DataFrame(columns)
-    return frame.set_index(index) if index else frame
+    return pd.DataFrame([figures])
+
+
+def _by_unit(data: xr.Dataset, which: np.ndarray, columns: dict[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    index = pd.Index(data["unit"].values[which], name=str(data.attrs["id_name"]))
+    return pd.DataFrame(columns, index=index)
 
 
 def normality_level2(source: Any) -> Check:
@@ -139,10 +129,8 @@ def normality_level2(source: Any) -> Check:
         + (")." if flat else f"; Q\u2013Q correlation {correlation:.3f}).")
         + ("" if ok else " See plots.chi2_qq; robust standard errors are the safer ones.")
     )
-    table = _frame(
-        {"n_units": [len(mdist)], "df": [df], "W2": [statistic], "p_value": [p], "r_qq": [correlation]}
-    )
-    return Check("normality of random effects", ok, verdict, table)
+    figures = {"n_units": len(mdist), "df": df, "W2": statistic, "p_value": p, "r_qq": correlation}
+    return Check("normality of random effects", ok, verdict, _row(figures))
 
 
 def cramer_von_mises(p: np.ndarray) -> float:
@@ -177,11 +165,7 @@ def outliers(source: Any, most: int = 10) -> Check:
     p = np.minimum(chdtrc(df, mdist) * len(mdist), 1.0)
     worst = np.argsort(-mdist, kind="stable")[:most]
     units = data["unit"].values
-    name = str(data.attrs["id_name"])
-    table = _frame(
-        {name: units[worst], "mdist": mdist[worst], "p_bonferroni": p[worst], "nj": data["n"].values[worst]},
-        name,
-    )
+    columns = {"mdist": mdist[worst], "p_bonferroni": p[worst], "nj": data["n"].values[worst]}
     far = [str(u) for u in units[worst][p[worst] < ALPHA]]
     n = int((p < ALPHA).sum())
     verdict = (
@@ -192,7 +176,7 @@ def outliers(source: Any, most: int = 10) -> Check:
         + (f" and {n - 5} more" if n > 5 else "")
         + ". Look at the data of each before anything else."
     )
-    return Check("outlying units", not n, verdict, table)
+    return Check("outlying units", not n, verdict, _by_unit(data, worst, columns))
 
 
 def homogeneity(source: Any) -> Check:
@@ -206,7 +190,7 @@ def homogeneity(source: Any) -> Check:
     used = np.isfinite(rss)
     if used.sum() < 2:
         verdict = "too few units have a residual spread of their own to compare."
-        return Check("equal level-1 variances", True, verdict, _frame({"n_units": [int(used.sum())]}))
+        return Check("equal level-1 variances", True, verdict, _row({"n_units": int(used.sum())}))
     found = compare_variances(rss[used], f[used])
     df = int(used.sum()) - 1
     p = float(chdtrc(df, found.bartlett))
@@ -222,7 +206,7 @@ def homogeneity(source: Any) -> Check:
             f" Most unlike the rest: {names}. A left-out level-1 predictor, a slope that varies or tails "
             "heavier than normal do this; see plots.log_sd_histogram and an equation for log(sigma2)."
         )
-    table = _frame({"n_units": [int(used.sum())], "chi2": [found.bartlett], "df": [df], "p_value": [p]})
+    table = _row({"n_units": int(used.sum()), "chi2": found.bartlett, "df": df, "p_value": p})
     return Check("equal level-1 variances", ok, verdict, table)
 
 
@@ -245,11 +229,9 @@ def normality_level1(source: Any) -> Check:
         + (" and ".join(shape) if shape else "much like a normal distribution")
         + ("." if ok else ". See plots.level1_qq; robust standard errors are the safer ones.")
     )
-    table = _frame(
-        {"n_rows": [len(z)], "skewness": [skew], "kurtosis": [kurtosis], "beyond_3_sd": [beyond],
-         "expected": [expected]}
-    )  # fmt: skip
-    return Check("normality of level-1 residuals", ok, verdict, table)
+    figures = {"n_rows": len(z), "skewness": skew, "kurtosis": kurtosis}
+    figures |= {"beyond_3_sd": beyond, "expected": expected}
+    return Check("normality of level-1 residuals", ok, verdict, _row(figures))
 
 
 def influence(source: Any, most: int = 10) -> Check:
@@ -261,28 +243,15 @@ def influence(source: Any, most: int = 10) -> Check:
     size = np.where(np.isinf(cook), np.inf, size)
     worst = np.argsort(-np.where(np.isinf(cook), 1e300, cook), kind="stable")[:most]
     moved = [effects[int(np.argmax(np.abs(np.nan_to_num(row))))] for row in z[worst]]
-    name = str(data.attrs["id_name"])
-    table = _frame({name: units[worst], "cook": cook[worst], "most_moved": moved, "in_se": size[worst]}, name)
+    table = _by_unit(data, worst, {"cook": cook[worst], "most_moved": moved, "in_se": size[worst]})
     bad = (cook > COOK_LIMIT) | (size > SERIOUS_SHIFT)
     first = worst[0]
+    rests = "a conclusion may rest on it. Report the results without it, too." if bad.any() else "harmless."
+    verdict = (
+        f"leaving out unit {units[first]} moves the fixed effects most (Cook's distance "
+        f"{cook[first]:.3f}; {moved[0]} by {size[first]:.2f} standard errors): {rests}"
+    )
     if np.isinf(cook[first]):
-        verdict = (
-            f"unit {units[first]} alone carries a fixed effect: without it the effect cannot be estimated."
-        )
-    else:
-        verdict = (
-            f"leaving out unit {units[first]} moves the fixed effects most (Cook's distance "
-            f"{cook[first]:.3f}; {moved[0]} by {size[first]:.2f} standard errors): "
-            + (
-                "a conclusion may rest on it. Report the results without it, too."
-                if bad.any()
-                else "harmless."
-            )
-        )
+        carries = f"unit {units[first]} alone carries a fixed effect"
+        verdict = f"{carries}: without it the effect cannot be estimated."
     return Check("influence of single units", not bad.any(), verdict, table)
-
-
-__all__ = [
-    "Check", "Checks", "check", "homogeneity", "influence", "is_tree", "normality_level1", "normality_level2",
-    "outliers", "tree",
-]  # fmt: skip

@@ -45,13 +45,7 @@ def is_tree(source: Any) -> bool:
 
 
 def point_of(source: Any) -> Estimates | PosteriorPoint:
-    """Give what residuals are computed from: a fit's record, or a posterior at its means.
-
-    Raises
-    ------
-    OutputError
-        Neither a Fit nor a Posterior.
-    """
+    """Give what residuals are computed from: a Fit's record, or a Posterior at its means."""
     record = record_of(source)
     if isinstance(record, PosteriorSample):
         record = record.point
@@ -95,11 +89,8 @@ def level2(source: Any, prob: float = PROB) -> xr.Dataset:
     rss, df = own_residuals(point)
     data["own_rss"] = (unit, rss, {"long_name": "Residual sum of squares of the unit's own regression"})
     data["own_df"] = (unit, df, {"long_name": "Its degrees of freedom"})
-    data |= {
-        name: (unit, getattr(values, name), {"long_name": label})
-        for name, label in SUMMARIES.items()
-        if name != "nj"
-    }
+    summaries = {name: label for name, label in SUMMARIES.items() if name != "nj"}
+    data |= {name: (unit, getattr(values, name), {"long_name": says}) for name, says in summaries.items()}
     attrs = {"interval_prob": prob, "interval_kind": kind, "rank": values.rank, **_attrs(point)}
     return _dataset(point, data, attrs)
 
@@ -150,16 +141,14 @@ def influence(source: Any) -> xr.Dataset:
     point = point_of(source)
     found, design = leave_one_out(point), point.design
     se = np.sqrt(np.diag(point.vcov_free))
-    effects = ("unit", "fixed_effect")
+    effects, without = ("unit", "fixed_effect"), "Change without the unit"
+    in_se = (found.change / se)[:, design.free]
     data = {
         "cook": (("unit",), found.cook, {"long_name": "Cook's distance"}),
         "leverage": (("unit",), found.leverage, {"long_name": "Leverage"}),
-        "change": (effects, found.change[:, design.free], {"long_name": "Change without the unit"}),
-        "change_in_se": (
-            effects, (found.change / se)[:, design.free],
-            {"long_name": "Change without the unit, in standard errors"},
-        ),
-    }  # fmt: skip
+        "change": (effects, found.change[:, design.free], {"long_name": without}),
+        "change_in_se": (effects, in_se, {"long_name": f"{without}, in standard errors"}),
+    }
     return _dataset(point, data, _attrs(point))
 
 
@@ -203,13 +192,9 @@ def level2_variable(source: Any, name: str) -> tuple[np.ndarray, str, str]:
 
 
 def tree(source: Any, prob: float = PROB) -> xr.DataTree:
-    """Give everything as one DataTree; ``level1`` only where there are rows.
+    """Give a Fit, a Posterior or a DataTree as one DataTree; ``level1`` only where there are rows.
 
-    Parameters
-    ----------
-    source : Fit, Posterior or DataTree
-    prob : float
-        Probability of the intervals.
+    ``prob`` is the probability of the intervals.
     """
     if is_tree(source):
         return source

@@ -17,6 +17,7 @@ from scipy.special import ndtri
 from ..data.columns import suggest
 from ..errors import OutputError
 from ..inference.scores import robust_white
+from ..likelihood.rows import analysed_rows
 from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
 from .diagnostic_tree import is_tree, label_of, point_of
@@ -56,13 +57,7 @@ class Line:
 
 
 def variables_of(source: Any) -> dict[str, Variable]:
-    """Give every predictor of the model by lower-case name.
-
-    Raises
-    ------
-    OutputError
-        A DataTree, which has no model.
-    """
+    """Give every predictor of the model by lower-case name; a DataTree has no model."""
     if is_tree(source):
         raise OutputError("a model graph needs the model: give the Fit or the Posterior, not a DataTree")
     point = point_of(source)
@@ -80,14 +75,10 @@ def _add(found: dict[str, Variable], point: Any, predictor: Any, level: int) -> 
     name = predictor.variable.lower()
     if name in found:
         return
-    if level == 2:
-        values = np.asarray(level2_values(point, name), dtype=float)
-    else:
-        values = _level1(point, name, predictor.centering)
+    raw = level2_values(point, name) if level == 2 else _level1(point, name, predictor.centering)
+    values, label = np.asarray(raw, dtype=float), label_of(point, name)
     note = ", deviation from the unit's mean" if predictor.centering == "group" else ""
-    found[name] = Variable(
-        predictor.variable, level, label_of(point, name), values, float(values.mean()), note
-    )  # fmt: skip
+    found[name] = Variable(predictor.variable, level, label, values, float(values.mean()), note)
 
 
 def as_used(point: Any, predictor: Any, x: Any) -> Any:
@@ -101,29 +92,19 @@ def as_used(point: Any, predictor: Any, x: Any) -> Any:
 def _level1(point: Any, name: str, centering: str) -> np.ndarray:
     """Give a level-1 variable's values; from moments, where there are no rows, the units' means."""
     moments, data = point.design.moments, point.data
-    column = [c.lower() for c in moments.columns].index(name)
+    column = moments.column(name)
     if data is None:
         if centering == "group":  # two standard deviations either way: the range is all that is used
             spread = np.sqrt(moments.sscp[:, column, column].sum() / moments.n.sum())
             return np.asarray(np.array([-2.0, 0.0, 2.0]) * spread)
         return np.asarray(moments.mean[:, column])
-    mask, _ = data.complete_rows(moments.columns)
-    row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
+    row, unit = analysed_rows(point.design, data)
     x = np.asarray(data.level1_column(name), dtype=float)[row]
-    if centering != "group":
-        return x
-    unit = np.searchsorted(point.design.unit_ids, data.unit_ids[data.unit[row]])
-    return np.asarray(x - moments.mean[unit, column])
+    return np.asarray(x - moments.mean[unit, column]) if centering == "group" else x
 
 
 def find_variable(known: Mapping[str, Variable], name: str) -> Variable:
-    """Find a predictor by name in any case.
-
-    Raises
-    ------
-    OutputError
-        The model has no such predictor.
-    """
+    """Find a predictor by name in any case."""
     if name.lower() not in known:
         hint = suggest(name, [v.name for v in known.values()]) if known else "It has no predictors."
         hint = hint.replace("Its columns are", "Its predictors are")
@@ -132,13 +113,7 @@ def find_variable(known: Mapping[str, Variable], name: str) -> Variable:
 
 
 def choose(variable: Variable, wanted: Values) -> np.ndarray:
-    """Give the values to draw lines for: "all" or "categories", "quartiles", a number or several.
-
-    Raises
-    ------
-    OutputError
-        "all" of a variable with many values, or no number.
-    """
+    """Give the values to draw lines for: "all" or "categories" of a few, "quartiles", a number or several."""
     distinct = np.unique(variable.values)
     if isinstance(wanted, str):
         if wanted == "quartiles":
@@ -194,14 +169,9 @@ def design_rows(
 
 
 def predict(
-    source: Any,
-    x: str,
-    by: Mapping[str, Values] | None = None,
-    *,
-    at: Mapping[str, float] | None = None,
-    prob: float = 0.95,
-    robust: bool = False,
-) -> tuple[Line, ...]:
+    source: Any, x: str, by: Mapping[str, Values] | None = None, *,
+    at: Mapping[str, float] | None = None, prob: float = 0.95, robust: bool = False,
+) -> tuple[Line, ...]:  # fmt: skip
     """Predict the outcome over one variable, with a line for each combination of values of others.
 
     Parameters

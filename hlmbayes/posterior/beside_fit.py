@@ -25,20 +25,10 @@ if TYPE_CHECKING:
 class BesideFit(Sentence):
     """A fit's estimates beside a posterior; printed as a sentence, a table in ``frame()``.
 
-    Attributes
-    ----------
-    method : str
-        The fit's, "reml_exact".
-    table : DataFrame
-        Index parameter: the estimate (under the name of the method), se, mean, median, sd, interval.
-        ``shift``: posterior median minus estimate, in posterior sds. ``overlap``: area common to the
-        posterior and the normal distribution the fit's standard error stands for; nan without one.
-    most_shifted : str
-        The parameter with the largest shift.
-    shift : float
-        That shift.
-    prob : float
-        Of the intervals.
+    ``method`` is the fit's, "reml_exact"; ``prob`` that of the intervals. ``table`` has of each parameter the
+    estimate (named as the method), se, mean, median, sd, interval; ``shift``, posterior median minus estimate
+    in posterior sds; ``overlap``, the area common to the posterior and the normal distribution the fit's
+    standard error stands for, nan without one. ``most_shifted`` has the largest ``shift``.
     """
 
     method: str
@@ -62,13 +52,7 @@ class BesideFit(Sentence):
 
 
 def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideFit:
-    """Put a fit beside the posterior; see `Posterior.compare`.
-
-    Raises
-    ------
-    HLMError
-        No fit, or one of another model or of other data.
-    """
+    """Put a fit beside the posterior; an HLMError where it is none, or of another model or other data."""
     import pandas as pd
 
     fit = fit_beside(posterior, fit)
@@ -94,13 +78,7 @@ def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideF
 
 
 def fit_beside(posterior: PosteriorSample, source: Any) -> Estimates:
-    """Give the record of a fit of the posterior's model.
-
-    Raises
-    ------
-    SamplingError
-        It is none, or not of that model: its parameters mean something else then.
-    """
+    """Give the record of a fit of the posterior's model; in another one parameters mean something else."""
     fit = fit_of(source)
     own, other = (model.equations().lower() for model in (posterior.model, fit.model))
     if own != other:
@@ -111,13 +89,7 @@ def fit_beside(posterior: PosteriorSample, source: Any) -> Estimates:
 
 
 def fit_of(source: Any) -> Estimates:
-    """Give the record of a fit.
-
-    Raises
-    ------
-    SamplingError
-        It is none.
-    """
+    """Give the record of a fit; a SamplingError where it is none."""
     fit = record_of(source)
     if not isinstance(fit, Estimates):
         raise SamplingError(f"a Fit is wanted beside the posterior, got {type(source).__name__}")
@@ -128,8 +100,7 @@ def fit_scalars(fit: Estimates) -> dict[str, tuple[float, float]]:
     """Give estimate and standard error of a fit's parameters, by the names of a posterior's scalars."""
     se = np.sqrt(np.diag(fit.vcov))
     result = {name: (float(v), float(s)) for (name, v), s in zip(fit.gamma.items(), se, strict=True)}
-    names = fit.random_names
-    tau = np.asarray(fit.tau)
+    names, tau = fit.random_names, np.asarray(fit.tau)
     se_tau, se_sigma2 = variance_standard_errors(fit)
     for i, name in enumerate(names):
         for j in range(i + 1):

@@ -34,16 +34,15 @@ class Convergence(Sentence):
     khat: float
 
     def __str__(self) -> str:
-        r_hat = (
-            "" if np.isnan(self.max_r_hat) else f"largest R-hat {self.max_r_hat:.4f}, "
-        )  # one chain has none
-        figures = (
-            f"{r_hat}fewest effective draws {self.min_ess_bulk:.0f} (bulk) and {self.min_ess_tail:.0f} (tail)"
+        # one chain has no R-hat
+        figures = "" if np.isnan(self.max_r_hat) else f"largest R-hat {self.max_r_hat:.4f}, "
+        figures += (
+            f"fewest effective draws {self.min_ess_bulk:.0f} (bulk) and {self.min_ess_tail:.0f} (tail), "
         )
         if np.isfinite(self.khat):
-            figures += f", k-hat {self.khat:.2f}"
+            figures += f"k-hat {self.khat:.2f}"
         else:
-            figures += f", {self.divergences} divergences, lowest E-BFMI {self.min_bfmi:.2f}"
+            figures += f"{self.divergences} divergences, lowest E-BFMI {self.min_bfmi:.2f}"
         if self.ok:
             return f"The draws can be used: {figures}."
         return "DO NOT USE these draws: " + "; ".join(self.problems) + f" ({figures})."
@@ -85,8 +84,7 @@ def diagnostics(values: np.ndarray) -> dict[str, float]:
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         return dict.fromkeys(("r_hat", "ess_bulk", "ess_tail", "mcse_mean"), float("nan"))
     return {
-        # one chain is compared with itself in halves
-        "r_hat": float(array_stats.rhat(values)),
+        "r_hat": float(array_stats.rhat(values)),  # one chain is compared with itself in halves
         "ess_bulk": float(array_stats.ess(values, method="bulk")),
         "ess_tail": float(array_stats.ess(values, method="tail", prob=(0.05, 0.95))),
         "mcse_mean": float(array_stats.mcse(values, method="mean")),
@@ -107,9 +105,8 @@ def _ess(worst: dict[str, dict[str, float]], chains: int) -> list[str]:
         bad = {name: v for name, v in worst[key].items() if v < least}
         if bad:
             name = min(bad, key=lambda n: bad[n])
-            problems.append(
-                f"only {bad[name]:.0f} effective draws for the {part} of {name}, wanted {least}. Draw more"
-            )
+            few = f"only {bad[name]:.0f} effective draws for the {part} of {name}"
+            problems.append(f"{few}, wanted {least}. Draw more")
     return problems
 
 

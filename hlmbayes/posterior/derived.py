@@ -70,13 +70,7 @@ class DrawnExplained(VarianceExplained):
 
 
 def icc(posterior: PosteriorSample, prob: float = 0.95) -> DrawnCorrelation:
-    """Give the posterior of tau_00 / (tau_00 + sigma2).
-
-    Raises
-    ------
-    SamplingError
-        No random intercept, or a level-1 variance that depends on variables.
-    """
+    """Give the posterior of tau_00 / (tau_00 + sigma2), where there is one of it."""
     model = posterior.model
     intercept = next((c for c in model.coefficients if c.predictor.variable is None), None)
     if intercept is None or not intercept.random:
@@ -104,12 +98,8 @@ def plausible_range(
 ) -> DrawnRange:  # fmt: skip
     """Give the posterior of the range that holds a share ``prob`` of the units' coefficients.
 
-    Mean +- z sd over units with the level-2 values ``at`` (Raudenbush & Bryk 2002, ch. 4).
-
-    Raises
-    ------
-    HypothesisError
-        What `Fit.plausible_range` refuses.
+    Mean +- z sd over units with the level-2 values ``at`` (Raudenbush & Bryk 2002, ch. 4). Refuses what
+    `Fit.plausible_range` does.
     """
     check_prob(prob)
     weights, used = middle_of(posterior.model, posterior.target.design, coefficient, at)
@@ -129,13 +119,8 @@ def plausible_range(
 def variance_explained(posterior: PosteriorSample, base: Any, prob: float = 0.95) -> DrawnExplained:
     """Give the posterior of the proportional reduction of every variance against a base model.
 
-    (base - model) / base as for a fit. The two posteriors have no joint distribution: each draw of the one
-    is set against a draw of the other.
-
-    Raises
-    ------
-    HLMError
-        The base is no Posterior, is of other rows, or one of them has no one level-1 variance.
+    (base - model) / base as for a fit, and of the same rows and models with one sigma2. The two posteriors
+    have no joint distribution: each draw of the one is set against a draw of the other.
     """
     base = posterior_of(base)
     refuse_different_rows(posterior.target.design, base.target.design)
@@ -154,9 +139,7 @@ def variance_explained(posterior: PosteriorSample, base: Any, prob: float = 0.95
         "The draws of two models have no joint distribution: they are set against each other as they came."
     ]
     if alone:
-        notes.append(
-            f"{', '.join(alone)}: not random in the base model with the same predictor and centring."
-        )
+        notes += [f"{', '.join(alone)}: not random in the base model with the same predictor and centring."]
     return DrawnExplained(
         medians.pop("sigma2"), medians, "posterior median of (base - model) / base", tuple(notes),
         draws=draws, prob=prob,

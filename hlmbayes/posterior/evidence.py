@@ -13,7 +13,7 @@ from ..density.target import Target
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..priors.priors import Priors
-from ..sampling.direct import KHAT_LIMIT, Weighted, find_proposal, weigh
+from ..sampling.direct import KHAT_LIMIT, find_proposal, weigh
 from .record import PosteriorSample
 
 if TYPE_CHECKING:
@@ -28,12 +28,6 @@ def variance_is_zero(posterior: PosteriorSample, name: str) -> pd.Series:
     The marginal likelihoods of both are importance-sampling averages, gamma and u integrated out
     exactly, with the same priors of what they share. The Bayes factor depends on the prior of the
     standard deviation: a wider one favours zero (Lindley 1957); `sensitivity` shows by how much.
-
-    Parameters
-    ----------
-    posterior : PosteriorSample
-    name : str
-        A random coefficient, "b1", or its effect, "u1".
 
     Returns
     -------
@@ -50,30 +44,25 @@ def variance_is_zero(posterior: PosteriorSample, name: str) -> pd.Series:
     import pandas as pd
 
     model = posterior.model
-    name = {c.effect: c.name for c in model.coefficients if c.random}.get(
-        str(name).lower(), str(name).lower()
-    )
+    name = str(name).lower()
+    name = {c.effect: c.name for c in model.coefficients if c.random}.get(name, name)
     if name not in model.random:
         raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(model.random)}")
     if posterior.priors.tau is not None:
         raise SamplingError("an inverse-Wishart prior forbids a zero variance: use a prior of the sd")
     simpler, priors = without(model, posterior.priors, name)
-    target = posterior.target_of(simpler, priors)
-    evidence = [_evidence(t, posterior.settings.seed) for t in (target, posterior.target)]
-    log_factor = evidence[0].log_evidence - evidence[1].log_evidence
-    sd = posterior.scalar(f"sd[{name}]")
-    scale = _median(posterior.target, name)
+    seed, target = posterior.settings.seed, posterior.target
+    log_factor = _log_evidence(posterior.target_of(simpler, priors), seed) - _log_evidence(target, seed)
+    sd, prior = posterior.scalar(f"sd[{name}]"), target.priors.sd[target.priors.random_names.index(name)]
+    scale = float(np.median(prior.draw(np.random.default_rng(0), 20_000)))
     return pd.Series(
         {
-            "log_bayes_factor": log_factor,
-            "probability_zero": float(expit(log_factor)),
-            "sd_median": float(np.median(sd)),
-            "prior_sd_median": scale,
-            "probability_below": float(np.mean(sd < 0.1 * scale)),
-            "verdict": verdict(log_factor, name),
+            "log_bayes_factor": log_factor, "probability_zero": float(expit(log_factor)),
+            "sd_median": float(np.median(sd)), "prior_sd_median": scale,
+            "probability_below": float(np.mean(sd < 0.1 * scale)), "verdict": verdict(log_factor, name),
         },
         name=f"variance of {name}",
-    )
+    )  # fmt: skip
 
 
 def verdict(log_factor: float, name: str) -> str:
@@ -87,28 +76,19 @@ def verdict(log_factor: float, name: str) -> str:
 
 def without(model: TwoLevelModel, priors: Priors, name: str) -> tuple[TwoLevelModel, Priors]:
     """Give the model in which a coefficient does not vary, and the priors of what is left."""
-    coefficients = [
-        replace(c, random=False) if c.name == name else c
-        for c in model.coefficients
-        if c.name != name or c.gammas
-    ]
+    left = [c for c in model.coefficients if c.name != name or c.gammas]
+    coefficients = [replace(c, random=c.random and c.name != name) for c in left]
     simpler = TwoLevelModel.from_parts(model.outcome, coefficients, model.log_sigma2, model.constraints)
     if not isinstance(priors.sd, Mapping):
         return simpler, priors
-    left = {k: v for k, v in priors.sd.items() if k not in (name, f"u{name[1:]}")}
-    return simpler, replace(priors, sd=left)
+    sd = {k: v for k, v in priors.sd.items() if k not in (name, f"u{name[1:]}")}
+    return simpler, replace(priors, sd=sd)
 
 
-def _evidence(target: Target, seed: int) -> Weighted:
+def _log_evidence(target: Target, seed: int) -> float:
     rng = np.random.default_rng([seed, 6])
     proposal, _ = find_proposal(target, rng)
     weighted = weigh(target, proposal, proposal.draw(target, rng, POINTS))
     if weighted.khat > KHAT_LIMIT:
         raise SamplingError(f"the marginal likelihood is too uncertain (k-hat {weighted.khat:.2f})")
-    return weighted
-
-
-def _median(target: Target, name: str) -> float:
-    """Give the prior median of a standard deviation."""
-    prior = target.priors.sd[target.priors.random_names.index(name)]
-    return float(np.median(prior.draw(np.random.default_rng(0), 20_000)))
+    return weighted.log_evidence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
 from ..density.conditional import Draws
 from ..density.target import Target
 from ..equations.model import TwoLevelModel
@@ -19,8 +20,6 @@ from ..sampling import container
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from ..data.two_level import TwoLevelData
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,16 +60,7 @@ class PosteriorPoint:
 
 
 def posterior_point(target: Target, tree: xr.DataTree, draws: Draws, data: Any) -> PosteriorPoint:
-    """Give a posterior at its means.
-
-    Parameters
-    ----------
-    target : Target
-    tree : xarray.DataTree
-    draws : Draws
-        Of everything but the random effects.
-    data : TwoLevelData or None
-    """
+    """Give a posterior at its means, from ``draws`` of all but the random effects, and its tree."""
     model, gamma = target.design.model, draws.gamma
     rows = target.law.at_means(draws.phi[:, target.level1])
     u = container.flat(tree, "u") if container.has(tree, "u") else None

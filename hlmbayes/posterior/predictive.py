@@ -49,18 +49,13 @@ def with_log_likelihood(posterior: PosteriorSample, by: Literal["unit", "row"]) 
 def _row_log_likelihood(posterior: PosteriorSample, rows: Rows) -> np.ndarray:
     """Give log p(y_ij | b_j, sigma), (B, N)."""
     b = posterior.values("b").reshape(-1, *posterior.values("b").shape[2:])
-    law, level1 = posterior.target.law, _level1(posterior.target, posterior.parameter_draws)
+    law, level1 = posterior.target.law, posterior.parameter_draws.phi[:, posterior.target.level1]
     values = np.empty((len(b), len(rows.y)))
     for i in range(len(b)):
         residual = rows.y - np.einsum("np,np->n", rows.d, b[i, rows.unit])
         log_sigma2 = law.log_sigma2(level1[i : i + 1], rows.covariates)[0]
         values[i] = -0.5 * (LOG_2PI + log_sigma2 + residual**2 * np.exp(-log_sigma2))
     return values
-
-
-def _level1(target: Target, draws: Draws) -> np.ndarray:
-    """Give the draws of the coordinates of level 1, (B, K)."""
-    return draws.phi[:, target.level1]
 
 
 def _rows(posterior: PosteriorSample) -> Rows:
@@ -100,20 +95,16 @@ def with_predictive(posterior: PosteriorSample, seed: int | None, draws: int) ->
         values = _new_unit_means(target, b, parameters, rng)
     else:
         rows = _rows(posterior)
-        _refuse_too_large(len(b), len(rows.y), draws)
+        if 8 * len(b) * len(rows.y) > MOST_BYTES:
+            raise SamplingError(
+                f"{len(b)} new outcomes of each of {len(rows.y)} rows do not fit into memory: ask for fewer "
+                f"with draws=, now {draws} of each chain, or take unit means from a posterior of moments"
+            )
         values = _new_rows(target, rows, b, parameters, rng)
         known["row"] = rows.row
     values = {name: v.reshape(chains, len(keep), -1) for name, v in values.items()}
     dims = {"unit_mean": ("unit",), "unit_sd": ("unit",), "y": ("row",)}
     return posterior.with_group("posterior_predictive", container.dataset(values, known, dims=dims))
-
-
-def _refuse_too_large(n_new: int, n_rows: int, draws: int) -> None:
-    if 8 * n_new * n_rows > MOST_BYTES:
-        raise SamplingError(
-            f"{n_new} new outcomes of each of {n_rows} rows do not fit into memory: ask for fewer "
-            f"with draws=, now {draws} of each chain, or take unit means from a posterior of moments"
-        )
 
 
 def _new_unit_means(
@@ -122,7 +113,7 @@ def _new_unit_means(
     """Draw the mean of a new set of outcomes of every unit, b (B, J, p)."""
     design = target.design
     expected = np.einsum("bjp,pj->bj", b, design.products.mean)
-    variance = target.law.noise(_level1(target, draws))
+    variance = target.law.noise(draws.phi[:, target.level1])
     return {"unit_mean": expected + np.sqrt(variance) / design.n * rng.standard_normal(expected.shape)}
 
 
@@ -131,7 +122,7 @@ def _new_rows(
 ) -> dict[str, np.ndarray]:
     """Draw a new outcome of every row, and each unit's mean and sd of them, b (B, J, p)."""
     B, J, _ = b.shape
-    level1 = _level1(target, draws)
+    level1 = draws.phi[:, target.level1]
     n = np.bincount(rows.unit, minlength=J)
     y = np.empty((B, len(rows.y)))
     mean, sd = np.empty((B, J)), np.full((B, J), np.nan)
@@ -147,12 +138,7 @@ def _new_rows(
 
 
 def prior_predictive(
-    model: TwoLevelModel,
-    data: Any,
-    priors: Priors | None = None,
-    *,
-    draws: int = 500,
-    seed: int | None = None,
+    model: TwoLevelModel, data: Any, priors: Priors | None, *, draws: int, seed: int | None
 ) -> xr.DataTree:
     """Draw parameters and the units' means from the prior, before the data are seen.
 

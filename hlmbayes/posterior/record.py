@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
 from ..density.conditional import Draws
 from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
@@ -24,24 +25,12 @@ from .point import PosteriorPoint, posterior_point
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..data.two_level import TwoLevelData
-
 
 @dataclass(frozen=True, eq=False)
 class PosteriorSample:
-    """Draws from the posterior of a model.
+    """Draws from the posterior of a model: ``tree``, laid out as `hlmbayes.sampling.container` says.
 
-    Attributes
-    ----------
-    tree : xarray.DataTree
-        The layout is in `hlmbayes.sampling.container`.
-    model : TwoLevelModel
-    priors : Priors
-    settings : Settings
-    target : Target
-        The density that was sampled.
-    data : TwoLevelData or None
-        The rows, where it came from rows.
+    ``target`` is the density that was sampled, ``data`` the rows, where it came from rows.
     """
 
     tree: xr.DataTree
@@ -84,10 +73,9 @@ class PosteriorSample:
         result = dict(zip(self.model.gamma_names, gamma, strict=True))
         tau, sd, corr = (container.values(self.tree, name) for name in ("tau", "sd", "tau_corr"))
         names = self.model.random
-        below = [(i, j) for i in range(len(names)) for j in range(i)]
-        lower = [(i, j) for i in range(len(names)) for j in range(i + 1)]
+        lower = list(zip(*np.tril_indices(len(names)), strict=True))
         result |= {f"sd[{name}]": sd[:, :, i] for i, name in enumerate(names)}
-        result |= {f"corr[{names[i]},{names[j]}]": corr[:, :, i, j] for i, j in below}
+        result |= {f"corr[{names[i]},{names[j]}]": corr[:, :, i, j] for i, j in lower if i > j}
         result |= {f"tau[{names[i]},{names[j]}]": tau[:, :, i, j] for i, j in lower}
         law = self.target.law.scalars(self.tree["posterior"])
         return result | {name: np.asarray(values) for name, values in law.items()}
@@ -124,13 +112,7 @@ class PosteriorSample:
 
 
 def posterior_of(source: Any) -> PosteriorSample:
-    """Give the record of a posterior.
-
-    Raises
-    ------
-    OutputError
-        It is none.
-    """
+    """Give the record of a posterior; an OutputError where it is none."""
     record = record_of(source)
     if not isinstance(record, PosteriorSample):
         raise OutputError(

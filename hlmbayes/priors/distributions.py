@@ -4,13 +4,15 @@ Every prior of a standard deviation x > 0 has a log-density of one shape,
 
     log p(x) = k + a log x - b log(1 + (x/c)^2) - d x - e x^2 - f / x - g / x^2 ,
 
-so that samplers see eight numbers (`Curve`), not a class. Densities are normalised: evidence and
-Bayes factors can be taken from them.
+so that samplers see eight numbers, not a class: ``curve`` gives them. ``draw`` draws values of x, ``words``
+says any prior in words. Densities are normalised: evidence and Bayes factors can be taken from them.
 """
+
+# ruff: noqa: D102 (what the methods give is said once, above)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -55,12 +57,7 @@ class Curve(NamedTuple):
 
 
 def number(what: str, value: Any, kind: str = "a number") -> float:
-    """Give a finite number as a float.
-
-    Raises
-    ------
-    SamplingError
-    """
+    """Give a finite number as a float; anything else is a SamplingError."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not real or not np.isfinite(value):
         raise SamplingError(f"{what} must be {kind}, got {value!r}")
@@ -68,72 +65,60 @@ def number(what: str, value: Any, kind: str = "a number") -> float:
 
 
 def positive(what: str, value: Any) -> float:
-    """Give a positive, finite number as a float.
-
-    Raises
-    ------
-    SamplingError
-    """
+    """Give a positive, finite number as a float; anything else is a SamplingError."""
     found = number(what, value, "a positive number")
     if not found > 0:
         raise SamplingError(f"{what} must be a positive number, got {value!r}")
     return found
 
 
-def _positive(prior: object, *names: str) -> None:
-    """Check attributes that must be positive, and make floats of them; a scale may be left to the data."""
-    optional = isinstance(prior, HalfNormal | HalfT | Exponential)
-    for name in names:
-        value = getattr(prior, name)
-        if not (optional and name == "scale" and value is None):
-            object.__setattr__(prior, name, positive(f"{type(prior).__name__}: {name}", value))
+CHECKS = {"mean": number} | dict.fromkeys(("df", "eta", "scale", "sd", "shape"), positive)
 
 
 @dataclass(frozen=True, slots=True)
-class HalfNormal:
+class _Checked:
+    """A prior whose numbers are checked, and made floats; a default of None is left to the data."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if name in CHECKS and not (value is None and field.default is None):
+                object.__setattr__(self, name, CHECKS[name](f"{type(self).__name__}: {name}", value))
+
+
+@dataclass(frozen=True, slots=True)
+class HalfNormal(_Checked):
     """Half-normal prior of a standard deviation; ``scale`` from the data where not given."""
 
     scale: float | None = None
 
-    def __post_init__(self) -> None:
-        _positive(self, "scale")
-
     def curve(self) -> Curve:
-        """Give the coefficients of the log-density."""
         s = _scale(self)
         return Curve(float(0.5 * np.log(2.0 / np.pi) - np.log(s)), e=0.5 / s**2)
 
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Draw ``size`` values."""
         return np.abs(rng.normal(size=size)) * _scale(self)
 
     def words(self) -> str:
-        """Say it in words."""
         return f"half-normal, scale {_scale(self):.4g}"
 
 
 @dataclass(frozen=True, slots=True)
-class HalfT:
+class HalfT(_Checked):
     """Half-t prior of a standard deviation; ``scale`` from the data where not given."""
 
     df: float = 3.0
     scale: float | None = None
 
-    def __post_init__(self) -> None:
-        _positive(self, "df", "scale")
-
     def curve(self) -> Curve:
-        """Give the coefficients of the log-density."""
         s, df = _scale(self), self.df
         k = np.log(2.0) + gammaln(0.5 * (df + 1)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi) - np.log(s)
         return Curve(float(k), b=0.5 * (df + 1.0), c=float(s * np.sqrt(df)))
 
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Draw ``size`` values."""
         return np.abs(rng.standard_t(self.df, size=size)) * _scale(self)
 
     def words(self) -> str:
-        """Say it in words."""
         name = "half-Cauchy" if self.df == 1 else f"half-t with {self.df:g} d.f."
         return f"{name}, scale {_scale(self):.4g}"
 
@@ -144,30 +129,24 @@ def HalfCauchy(scale: float | None = None) -> HalfT:  # noqa: N802 - reads as it
 
 
 @dataclass(frozen=True, slots=True)
-class Exponential:
+class Exponential(_Checked):
     """Exponential prior of a standard deviation; ``scale`` is its mean, from the data where not given."""
 
     scale: float | None = None
 
-    def __post_init__(self) -> None:
-        _positive(self, "scale")
-
     def curve(self) -> Curve:
-        """Give the coefficients of the log-density."""
         s = _scale(self)
         return Curve(float(-np.log(s)), d=1.0 / s)
 
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Draw ``size`` values."""
         return rng.exponential(_scale(self), size=size)
 
     def words(self) -> str:
-        """Say it in words."""
         return f"exponential, mean {_scale(self):.4g}"
 
 
 @dataclass(frozen=True, slots=True)
-class InverseGamma:
+class InverseGamma(_Checked):
     """Inverse-gamma(shape, scale) prior of a VARIANCE, as in older papers, or of the sd itself (``of="sd"``).
 
     The density of v is scale^shape / Gamma(shape) v^(-shape - 1) exp(-scale / v).
@@ -178,25 +157,22 @@ class InverseGamma:
     of: Literal["variance", "sd"] = "variance"
 
     def __post_init__(self) -> None:
-        _positive(self, "shape", "scale")
+        _Checked.__post_init__(self)
         if self.of not in ("variance", "sd"):
             raise SamplingError(f'InverseGamma: of must be "variance" or "sd", got {self.of!r}')
 
     def curve(self) -> Curve:
-        """Give the coefficients of the log-density of the standard deviation."""
         k = float(self.shape * np.log(self.scale) - gammaln(self.shape))
         if self.of == "sd":
             return Curve(k, a=-self.shape - 1.0, f=self.scale)
         return Curve(k + float(np.log(2.0)), a=-2.0 * self.shape - 1.0, g=self.scale)
 
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Draw ``size`` standard deviations."""
         with np.errstate(divide="ignore", over="ignore"):  # a tiny shape reaches infinity
             value = self.scale / rng.gamma(self.shape, size=size)
         return value if self.of == "sd" else np.sqrt(value)
 
     def words(self) -> str:
-        """Say it in words."""
         return f"inverse-gamma({self.shape:g}, {self.scale:g}) on the {self.of}"
 
 
@@ -211,7 +187,7 @@ def _scale(prior: HalfNormal | HalfT | Exponential) -> float:
     return float(prior.scale)
 
 
-def with_scale(prior: SdPrior, scale: float) -> SdPrior:
+def scaled(prior: SdPrior, scale: float) -> SdPrior:
     """Fill in a scale that was left to the data."""
     if isinstance(prior, InverseGamma) or prior.scale is not None:
         return prior
@@ -219,16 +195,12 @@ def with_scale(prior: SdPrior, scale: float) -> SdPrior:
 
 
 @dataclass(frozen=True, slots=True)
-class LKJ:
+class LKJ(_Checked):
     """LKJ(eta) prior of a correlation matrix: 1 makes all of them equally likely, more favours zero."""
 
     eta: float = 1.0
 
-    def __post_init__(self) -> None:
-        _positive(self, "eta")
-
     def words(self) -> str:
-        """Say it in words."""
         meaning = "all correlation matrices equally likely" if self.eta == 1 else (
             "correlations near zero favoured" if self.eta > 1 else "correlations near -1 and 1 favoured"
         )  # fmt: skip
@@ -237,14 +209,9 @@ class LKJ:
 
 @dataclass(frozen=True, eq=False)
 class InverseWishart:
-    """Inverse-Wishart(df, scale) prior of tau, for the replication of older papers.
+    """Inverse-Wishart(df, scale) prior of tau, for the replication of older papers; df is more than q - 1.
 
-    Parameters
-    ----------
-    df : float
-        More than q - 1.
-    scale : array_like, shape (q, q)
-        Symmetric positive definite, in the units of tau: the mean is scale / (df - q - 1).
+    ``scale`` (q, q), symmetric positive definite, in the units of tau: the mean is scale / (df - q - 1).
     """
 
     df: float
@@ -269,23 +236,17 @@ class InverseWishart:
         object.__setattr__(self, "scale", scale)
 
     def words(self) -> str:
-        """Say it in words."""
         return f"inverse-Wishart, {self.df:g} d.f., scale {self.scale.tolist()}"
 
 
 @dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(_Checked):
     """Normal prior of a fixed effect."""
 
     mean: float = 0.0
     sd: float = 1.0
 
-    def __post_init__(self) -> None:
-        _positive(self, "sd")
-        object.__setattr__(self, "mean", number("Normal: mean", self.mean))
-
     def words(self) -> str:
-        """Say it in words."""
         return f"normal, mean {self.mean:.4g}, sd {self.sd:.4g}"
 
 
@@ -294,7 +255,6 @@ class Flat:
     """Flat (improper) prior of a fixed effect: what REML assumes."""
 
     def words(self) -> str:
-        """Say it in words."""
         return "flat"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -24,21 +24,7 @@ from ..laws.law import Need
 from ..laws.log_linear import LogLinear
 from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups
-from .distributions import (
-    FAMILIES,
-    LKJ,
-    Exponential,
-    Flat,
-    GammaPrior,
-    HalfNormal,
-    HalfT,
-    InverseGamma,
-    InverseWishart,
-    Normal,
-    SdPrior,
-    positive,
-    with_scale,
-)
+from .distributions import FAMILIES, LKJ, GammaPrior, HalfT, InverseWishart, Normal, SdPrior, positive, scaled
 from .resolved import AlphaPrior, ResolvedPriors, SigmaPrior
 from .scales import Scales, data_scales, far_zeros, spread_of
 
@@ -87,10 +73,9 @@ class Priors:
     width: float = 1.0
 
     def __post_init__(self) -> None:
-        gamma_kinds, sd_kinds = (Normal, Flat), (HalfNormal, HalfT, Exponential, InverseGamma)
-        _check_kind("gamma", self.gamma, gamma_kinds)
-        _check_kind("sd", self.sd, sd_kinds)
-        _check_kind("sigma", self.sigma, sd_kinds, mapping=False)
+        _check_kind("gamma", self.gamma, get_args(GammaPrior))
+        _check_kind("sd", self.sd, get_args(SdPrior))
+        _check_kind("sigma", self.sigma, get_args(SdPrior), mapping=False)
         _check_kind("tau", self.tau, (InverseWishart,), mapping=False)
         _check_kind("alpha", self.alpha, (Normal,))
         if not isinstance(self.corr, LKJ):
@@ -135,10 +120,8 @@ class Priors:
 
 
 def _check_kind(what: str, value: Any, kinds: tuple[type, ...], mapping: bool = True) -> None:
-    values = (
-        value.items() if isinstance(value, Mapping) and mapping else [] if value is None else [("", value)]
-    )
-    for name, prior in values:
+    asked = value if mapping and isinstance(value, Mapping) else {} if value is None else {"": value}
+    for name, prior in asked.items():
         if not isinstance(prior, kinds):
             allowed = ", ".join(kind.__name__ for kind in kinds)
             at = f" for {name}" if name else ""
@@ -155,10 +138,8 @@ def _say(value: Any, default: str) -> str:
 
 
 def _words(prior: Any) -> str:
-    if getattr(prior, "scale", 1.0) is None:
-        return f"{type(prior).__name__}, scale from the data"
-    words: str = prior.words()
-    return words
+    unscaled = getattr(prior, "scale", 1.0) is None
+    return f"{type(prior).__name__}, scale from the data" if unscaled else str(prior.words())
 
 
 def _encode(value: Any) -> Any:
@@ -166,10 +147,9 @@ def _encode(value: Any) -> Any:
         return {"by name": {k: _encode(v) for k, v in value.items()}}
     if value is None or isinstance(value, int | float | str):
         return value
-    parts = {f.name: getattr(value, f.name) for f in fields(value)}
-    return {
-        type(value).__name__: {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in parts.items()}
-    }
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return {type(value).__name__: {f.name: _encode(getattr(value, f.name)) for f in fields(value)}}
 
 
 def _decode(value: Any) -> Any:
@@ -189,12 +169,8 @@ def posterior_design(
 ) -> tuple[Design, Groups | None]:
     """Give the design, and groups of rows by their variance where log(sigma2) depends on variables.
 
-    ``groups`` are those of moments, where log(sigma2) varies in units.
-
-    Raises
-    ------
-    HLMError
-        Whatever `Model.fit` would refuse, or moments that carry sampling weights.
+    ``groups`` are those of moments, where log(sigma2) varies in units. Refuses what `Model.fit` would, and
+    moments that carry sampling weights.
     """
     prepared = prepare(model, data)
     if Need.LIKELIHOOD in prepared.counting.lacks:
@@ -208,14 +184,7 @@ def posterior_design(
 
 
 def resolve(priors: Priors | None, design: Design, groups: Groups | None = None) -> ResolvedPriors:
-    """Give every parameter of a design its prior.
-
-    Parameters
-    ----------
-    priors : Priors or None
-    design : Design
-    groups : Groups, optional
-        Rows by their level-1 variance, where log(sigma2) depends on variables.
+    """Give every parameter of a design its prior; ``groups`` of rows where log(sigma2) depends on variables.
 
     Raises
     ------
@@ -247,7 +216,7 @@ def _sd(priors: Priors, design: Design, scales: Scales) -> tuple[SdPrior, ...]:
     aliases = [(c.name, c.effect) for c in random]
     asked = _by_name("sd", "standard deviation of a random effect", priors.sd, aliases)
     units = priors.width * scales.y_sd / scales.z_spread
-    return tuple(with_scale(p or HalfT(), float(unit)) for p, unit in zip(asked, units, strict=True))
+    return tuple(scaled(p or HalfT(), float(unit)) for p, unit in zip(asked, units, strict=True))
 
 
 def _level1(priors: Priors, design: Design, scales: Scales, groups: Groups | None) -> SigmaPrior | AlphaPrior:
@@ -256,7 +225,7 @@ def _level1(priors: Priors, design: Design, scales: Scales, groups: Groups | Non
     if spec is None or groups is None:
         if priors.alpha is not None:
             raise SamplingError("Priors: alpha is for models with an equation for log(sigma2): this has none")
-        return SigmaPrior(with_scale(priors.sigma or HalfT(), priors.width * scales.y_sd))
+        return SigmaPrior(scaled(priors.sigma or HalfT(), priors.width * scales.y_sd))
     if priors.sigma is not None:
         raise SamplingError("Priors: sigma is not in a model with an equation for log(sigma2): use alpha")
     share = groups.n / groups.n.sum()

@@ -75,10 +75,8 @@ class ResolvedPriors:
     def describe(self) -> str:
         """Say every prior in words, one a line."""
         lines = []
-        for name, mean, precision in zip(
-            self.gamma_names, self.gamma_mean, self.gamma_precision, strict=True
-        ):
-            prior = Normal(float(mean), float(precision**-0.5)) if precision > 0 else Flat()
+        for name, mean, p0 in zip(self.gamma_names, self.gamma_mean, self.gamma_precision, strict=True):
+            prior = Normal(float(mean), float(p0**-0.5)) if p0 > 0 else Flat()
             lines.append(f"{name}: {prior.words()}")
         if self.tau is not None:
             lines.append(f"tau of {', '.join(self.random_names)}: {self.tau.words()}")

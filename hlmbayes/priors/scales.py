@@ -44,7 +44,7 @@ def data_scales(design: Design) -> Scales:
     """
     n, moments = design.n, design.moments
     total = float(n.sum())
-    y = [c.lower() for c in moments.columns].index(design.model.outcome.lower())
+    y = moments.column(design.model.outcome)
     y_mean = float(n @ moments.mean[:, y]) / total
     y_ss = float(moments.sscp[:, y, y].sum() + n @ (moments.mean[:, y] - y_mean) ** 2)
     xx = design.bases.xx / (np.outer(design.bases.scale, design.bases.scale) * total)

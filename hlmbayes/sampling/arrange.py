@@ -13,6 +13,7 @@ from ..density.conditional import Draws, Effects, coefficients, complete, draw_e
 from ..density.coordinates import unpack
 from ..density.target import Target
 from ..labelled import tree
+from ..likelihood.rows import analysed_rows, outcome_values
 from ..priors.priors import Priors
 from ..unit_moments.record import Moments
 from ..version import __version__
@@ -104,14 +105,11 @@ def parameter_names(target: Target) -> list[str]:
 def observed(target: Target, known: Mapping[str, Any], data: Any) -> Any:
     """Give the outcome: every unit's mean, and the rows where there are rows."""
     design = target.design
-    moments = design.moments
-    y = [c.lower() for c in moments.columns].index(design.model.outcome.lower())
-    values, coords, dims = {"unit_mean": moments.mean[:, y]}, dict(known), {"unit_mean": ("unit",)}
+    mean = design.moments.mean[:, design.moments.column(design.model.outcome)]
+    values, coords, dims = {"unit_mean": mean}, dict(known), {"unit_mean": ("unit",)}
     if data is not None and not isinstance(data, Moments):
-        mask, _ = data.complete_rows(moments.columns)
-        row = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
-        values["y"] = np.asarray(data.level1_column(design.model.outcome), dtype=float)[row]
-        coords["row"], dims["y"] = row, ("row",)
+        row, _ = analysed_rows(design, data)
+        values["y"], coords["row"], dims["y"] = outcome_values(design, data, row), row, ("row",)
     return container.dataset(values, coords, (), dims)
 
 

@@ -17,14 +17,13 @@ import numpy as np
 
 from ..errors import OutputError, SamplingError
 from ..labelled import coordinates, text_or_numbers
+from ..likelihood.design import Design
 from ..likelihood.orthonormal import Products
 from ..likelihood.row_groups import Groups
 from ..unit_moments.record import Moments
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from ..likelihood.design import Design
 
 CHAIN = ("chain", "draw")
 DIMS: dict[str, tuple[str, ...]] = {
@@ -75,13 +74,7 @@ def dataset(
 
 
 def values(data: xr.DataTree, name: str, group: str = "posterior") -> np.ndarray:
-    """Give an array of a group, shape (chain, draw, ...).
-
-    Raises
-    ------
-    SamplingError
-        The tree has no such variable.
-    """
+    """Give an array of a group, shape (chain, draw, ...); a SamplingError where there is none."""
     if not has(data, name, group):
         there = ", ".join(str(v) for v in data[group].data_vars) if group in data.children else "nothing"
         raise SamplingError(f"this posterior has no {name} in its group {group}; it has {there}")
@@ -104,12 +97,9 @@ def moments_dataset(moments: Moments) -> xr.Dataset:
     unit, column = ("unit",), ("unit", "column")
     level2 = np.array([np.asarray(v, dtype=float) for v in moments.level2.values()])
     values = {
-        "n": moments.n,
-        "weight": moments.weight,
-        "mean": moments.mean,
-        "sscp": moments.sscp,
+        "n": moments.n, "weight": moments.weight, "mean": moments.mean, "sscp": moments.sscp,
         "level2": level2.reshape(len(moments.level2), moments.n_units),
-    }
+    }  # fmt: skip
     known = {
         "unit": text_or_numbers(moments.unit_ids),
         "column": list(moments.columns),
@@ -136,41 +126,33 @@ def groups_dataset(groups: Groups) -> xr.Dataset:
     return dataset(values, {}, (), dims | dict.fromkeys(("mean", "de"), column))
 
 
+def _arrays(group: Any) -> dict[str, np.ndarray]:
+    return {str(name): np.asarray(array.values) for name, array in group.variables.items()}
+
+
 def groups_from(data: xr.DataTree) -> Groups | None:
     """Read back what `groups_dataset` gave; None where log(sigma2) does not depend on variables."""
     if "variance_groups" not in data.children:
         return None
-    held = {str(name): np.asarray(array.values) for name, array in data["variance_groups"].data_vars.items()}
-    products = Products(
-        held["n"], np.ascontiguousarray(held["mean"].T), np.ascontiguousarray(held["sscp"].transpose(1, 2, 0))
-    )
+    held = _arrays(data["variance_groups"])
+    mean, cross = (np.ascontiguousarray(np.moveaxis(held[name], 0, -1)) for name in ("mean", "sscp"))
+    products = Products(held["n"], mean, cross)
     return Groups(held["unit_index"], held["n"], held["covariates"], products, held["de"], held["ee"])
 
 
 def moments_from(dataset: Any) -> Moments:
     """Read back what `moments_dataset` gave."""
-    level2 = {
-        str(name): np.asarray(column)
-        for name, column in zip(dataset["level2_variable"].values, dataset["level2"].values, strict=True)
-    }
-    notes = str(dataset.attrs["notes"])
+    held, notes = _arrays(dataset), str(dataset.attrs["notes"])
+    level2 = {str(name): column for name, column in zip(held["level2_variable"], held["level2"], strict=True)}
     return Moments(
-        str(dataset.attrs["id_name"]), np.asarray(dataset["unit"].values),
-        tuple(str(c) for c in dataset["column"].values), np.asarray(dataset["n"].values),
-        np.asarray(dataset["weight"].values), np.asarray(dataset["mean"].values),
-        np.asarray(dataset["sscp"].values), level2, int(dataset.attrs["n_dropped"]),
+        str(dataset.attrs["id_name"]), held["unit"], tuple(str(c) for c in held["column"]),
+        held["n"], held["weight"], held["mean"], held["sscp"], level2, int(dataset.attrs["n_dropped"]),
         tuple(notes.split("\n")) if notes else (),
     )  # fmt: skip
 
 
 def write(data: xr.DataTree, path: str | Path) -> Path:
-    """Write a tree as netCDF, or as zarr where the name ends in .zarr.
-
-    Raises
-    ------
-    OutputError
-        There is no such folder, or a folder of that name.
-    """
+    """Write a tree as netCDF, or as zarr where the name ends in .zarr; an OutputError where it cannot be."""
     path = Path(path)
     if path.is_dir() and path.suffix != ".zarr":
         raise OutputError(f"{path} is a folder; give the name of a file in it")
@@ -187,13 +169,7 @@ def write(data: xr.DataTree, path: str | Path) -> Path:
 
 
 def read(path: str | Path) -> xr.DataTree:
-    """Read a tree into memory.
-
-    Raises
-    ------
-    SamplingError
-        No such file, or not a posterior of this package.
-    """
+    """Read a tree into memory; a SamplingError where there is no file of a posterior of this package."""
     import xarray as xr
 
     path = Path(path)

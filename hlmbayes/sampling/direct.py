@@ -152,13 +152,9 @@ def _point(target: Target, phi: np.ndarray) -> Point:
 
 def hessian_at(target: Target, phi: np.ndarray) -> np.ndarray:
     """Give minus the second derivatives of the log density, by central differences of the gradient."""
-    d = len(phi)
-    steps = STEP * np.eye(d)
-    rows = [
-        (value_and_gradient(target, phi - h)[1] - value_and_gradient(target, phi + h)[1]) / (2.0 * STEP)
-        for h in steps
-    ]
-    hessian = np.array(rows)
+    steps = STEP * np.eye(len(phi))
+    rows = [value_and_gradient(target, phi - h)[1] - value_and_gradient(target, phi + h)[1] for h in steps]
+    hessian = np.array(rows) / (2.0 * STEP)
     return np.asarray(0.5 * (hessian + hessian.T))
 
 
@@ -179,11 +175,7 @@ def weigh(target: Target, proposal: Proposal, phi: np.ndarray) -> Weighted:
 def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, float]:
     """Start from the mode; while few points count, move to the weighted mean and covariance found.
 
-    Returns
-    -------
-    proposal : Proposal
-    share : float
-        Of its points, how many count.
+    Gives also the share of its points that count.
     """
     mode = find_mode(target)
     mean = fold(target, mode.phi[None])[0]
@@ -219,17 +211,7 @@ def matched(trial: Weighted, proposal: Proposal) -> Proposal:
 
 
 def resample(log_weight: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Resample systematically and in order, so that a repeated point shows as autocorrelation.
-
-    Parameters
-    ----------
-    log_weight : ndarray, shape (B,)
-    draws : int
-
-    Returns
-    -------
-    ndarray of int, shape (draws,)
-    """
+    """Resample systematically and in order, so that a repeated point shows as autocorrelation; (draws,)."""
     cumulative = np.cumsum(np.exp(log_weight - log_weight.max()))
     positions = (rng.random() + np.arange(draws)) / draws * cumulative[-1]
     return np.asarray(np.minimum(np.searchsorted(cumulative, positions), len(cumulative) - 1))

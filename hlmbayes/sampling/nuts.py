@@ -20,7 +20,7 @@ from ..errors import EstimationError, SamplingError
 from .direct import Mode, find_mode
 from .settings import Settings, VarianceDraws
 
-STATS = {
+STATS = {  # the sampler's statistics by ArviZ's names
     "diverging": "diverging", "energy": "energy", "tree_depth": "depth", "n_steps": "n_steps",
     "step_size": "step_size", "lp": "logp",
 }  # fmt: skip
@@ -29,13 +29,7 @@ OVERDISPERSION = 2.0  # of the chains' starting points, in posterior sds, so tha
 
 
 def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
-    """Draw the variance parameters.
-
-    Raises
-    ------
-    SamplingError
-        nutpie is not installed, or gave up: no starting point has a finite density, say.
-    """
+    """Draw the variance parameters; a SamplingError where nutpie is not installed or gives up."""
     try:
         import nutpie
     except ImportError as error:
@@ -69,12 +63,10 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
     zeta = np.asarray(trace["posterior"]["zeta"].values)
     phi = mode.phi + zeta @ mode.root.T
     folded = fold(target, phi.reshape(-1, target.size)).reshape(phi.shape)
-    says = {
-        "sampler": "nuts",
-        "seconds_before_sampling": ready - begun,
-        "seconds_sampling": time.perf_counter() - ready,
-    }
-    return VarianceDraws(folded, _statistics(trace["sample_stats"]), says)
+    said, sampling = trace["sample_stats"], time.perf_counter() - ready
+    stats = {ours: np.asarray(said[theirs].values) for ours, theirs in STATS.items() if theirs in said}
+    says = {"sampler": "nuts", "seconds_before_sampling": ready - begun, "seconds_sampling": sampling}
+    return VarianceDraws(folded, stats, says)
 
 
 def _compiled_model(target: Target, mode: Mode, start: Start) -> Any:
@@ -116,8 +108,3 @@ def _acceptance(target: Target) -> float:
     """Step carefully where the prior forbids a zero sd: the density then has a wall there."""
     walled = any(prior.curve().f or prior.curve().g for prior in target.priors.sd)
     return 0.98 if target.priors.tau is not None or walled else 0.9
-
-
-def _statistics(stats: Any) -> dict[str, np.ndarray]:
-    """Give the sampler's statistics by ArviZ's names."""
-    return {ours: np.asarray(stats[theirs].values) for ours, theirs in STATS.items() if theirs in stats}

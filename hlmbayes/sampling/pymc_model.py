@@ -24,7 +24,7 @@ from ..density.target import Target, build_target
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..likelihood.rows import Rows, rows_of
-from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseGamma, SdPrior
+from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseWishart, SdPrior
 from ..priors.priors import Priors, posterior_design, resolve
 from ..priors.resolved import AlphaPrior, ResolvedPriors, SigmaPrior
 from ..unit_moments.record import Moments
@@ -34,20 +34,7 @@ from .container import coords
 def build(
     model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True
 ) -> pm.Model:
-    """Give the model as a PyMC model.
-
-    Parameters
-    ----------
-    model : TwoLevelModel
-    data : TwoLevelData or Moments
-    priors : Priors, optional
-    marginal : bool
-        True: u integrated out, the data enter as moments. False: the textbook model on the rows.
-
-    Returns
-    -------
-    pymc.Model
-        Variables gamma, sd, tau_corr, tau, sigma (or alpha), and u where ``marginal`` is False.
+    """Give a PyMC model of gamma, sd, tau_corr, tau, sigma (or alpha), and u where not ``marginal``.
 
     Raises
     ------
@@ -110,33 +97,18 @@ def _gamma(priors: ResolvedPriors, free: np.ndarray) -> Any:
     return values
 
 
-def _sd(name: str, prior: SdPrior) -> Any:
-    """Give a positive standard deviation."""
+def _sd(name: str, prior: SdPrior, *, signed: bool = False) -> Any:
+    """Give a standard deviation, ``signed`` so that zero is no wall; walled priors have no sign."""
     if isinstance(prior, HalfNormal):
-        return pm.HalfNormal(name, prior.scale)
+        return pm.Normal(name, 0.0, prior.scale) if signed else pm.HalfNormal(name, prior.scale)
     if isinstance(prior, HalfT):
-        return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
+        return (pm.StudentT if signed else pm.HalfStudentT)(name, nu=prior.df, sigma=prior.scale)
     if isinstance(prior, Exponential):
-        return pm.Exponential(name, scale=prior.scale)
-    return _inverse_gamma(name, prior)
-
-
-def _inverse_gamma(name: str, prior: InverseGamma) -> Any:
+        return pm.Laplace(name, 0.0, prior.scale) if signed else pm.Exponential(name, scale=prior.scale)
     if prior.of == "sd":
         return pm.InverseGamma(name, alpha=prior.shape, beta=prior.scale)
     variance = pm.InverseGamma(f"{name}_squared", alpha=prior.shape, beta=prior.scale)
     return pm.Deterministic(name, pt.sqrt(variance))
-
-
-def _signed(name: str, prior: SdPrior) -> Any:
-    """Give a standard deviation with a sign, so that zero is no wall; walled priors have no sign."""
-    if isinstance(prior, HalfNormal):
-        return pm.Normal(name, 0.0, prior.scale)
-    if isinstance(prior, HalfT):
-        return pm.StudentT(name, nu=prior.df, mu=0.0, sigma=prior.scale)
-    if isinstance(prior, Exponential):
-        return pm.Laplace(name, 0.0, prior.scale)
-    return _inverse_gamma(name, prior)
 
 
 def _factor(priors: ResolvedPriors) -> Any:
@@ -144,7 +116,7 @@ def _factor(priors: ResolvedPriors) -> Any:
     q = len(priors.random_names)
     if not q:
         return pt.zeros((0, 0))
-    factor = _wishart_factor(priors, q) if priors.tau is not None else _signed_factor(priors, q)
+    factor = _signed_factor(priors, q) if priors.tau is None else _wishart_factor(priors.tau, q)
     tau = pm.Deterministic("tau", pt.dot(factor, factor.T), dims=("coef", "coef_bis"))
     sd = pm.Deterministic("sd", pt.sqrt(pt.diagonal(tau)), dims="coef")
     pm.Deterministic("tau_corr", tau / pt.outer(sd, sd), dims=("coef", "coef_bis"))
@@ -152,11 +124,10 @@ def _factor(priors: ResolvedPriors) -> Any:
 
 
 def _signed_factor(priors: ResolvedPriors, q: int) -> Any:
-    scale = [_signed(f"s_{name}", p) for name, p in zip(priors.random_names, priors.sd, strict=True)]
-    shapes = correlation_shapes(q, priors.eta)
-    partial = (
-        2.0 * pm.Beta("partial_corr01", shapes, shapes, shape=len(shapes)) - 1.0 if q > 1 else pt.zeros(0)
-    )
+    named = zip(priors.random_names, priors.sd, strict=True)
+    scale = [_sd(f"s_{name}", prior, signed=True) for name, prior in named]
+    b = correlation_shapes(q, priors.eta)
+    partial = 2.0 * pm.Beta("partial_corr01", b, b, shape=len(b)) - 1.0 if q > 1 else pt.zeros(0)
     rows, at = [], 0
     for i in range(q):
         left, row = pt.as_tensor(1.0), []
@@ -168,11 +139,8 @@ def _signed_factor(priors: ResolvedPriors, q: int) -> Any:
     return pt.stack(rows)
 
 
-def _wishart_factor(priors: ResolvedPriors, q: int) -> Any:
+def _wishart_factor(prior: InverseWishart, q: int) -> Any:
     """Give a root of tau whose inverse is Wishart, by Bartlett's decomposition."""
-    prior = priors.tau
-    if prior is None:
-        raise SamplingError("there is no inverse-Wishart prior")
     root = np.linalg.cholesky(np.linalg.inv(prior.scale))
     diagonal = pt.sqrt(pm.ChiSquared("wishart_diagonal", prior.df - np.arange(q), shape=q))
     a = pt.diag(diagonal)

@@ -38,23 +38,14 @@ class VarianceDraws(NamedTuple):
 
 
 def checked(settings: Settings) -> Settings:
-    """Give settings with plain numbers; refuse those that cannot be meant.
-
-    Raises
-    ------
-    SamplingError
-    """
+    """Give settings with plain numbers; refuse those that cannot be meant."""
     if settings.sampler not in (None, *SAMPLERS):
         raise SamplingError(
             f'sampler {settings.sampler!r} is not known: use "direct" or "nuts", or leave it out'
         )
-    found = replace(
-        settings,
-        draws=whole("draws", settings.draws, 4, SamplingError),
-        chains=whole("chains", settings.chains, 1, SamplingError),
-        tune=whole("tune", settings.tune, 1, SamplingError),
-        seed=whole("seed", settings.seed, 0, SamplingError),
-    )
+    least = {"draws": 4, "chains": 1, "tune": 1, "seed": 0}
+    numbers: dict[str, Any] = {k: whole(k, getattr(settings, k), n, SamplingError) for k, n in least.items()}
+    found = replace(settings, **numbers)
     total = found.draws * found.chains
     if total < FEWEST:
         raise SamplingError(f"draws times chains must be at least {FEWEST}, got {total}: fewer say nothing")
