@@ -196,7 +196,7 @@ class Design:
         return np.stack(parts, axis=1)
 
 
-class Level1(NamedTuple):
+class Level1Products(NamedTuple):
     """Products of D and y, units or groups of rows (J of them): D'D; D'y about the means (p, J); y's (J,)."""
 
     products: Products
@@ -216,7 +216,7 @@ class Level1(NamedTuple):
 
 def level1_products(
     model: TwoLevelModel, moments: Moments, centers: dict[str, float], unit_mean: np.ndarray
-) -> Level1:
+) -> Level1Products:
     """Give the products of D and y; D centred about the unit means (J, columns) or the grand means.
 
     Grand means that ``centers`` lacks are put there.
@@ -241,7 +241,9 @@ def level1_products(
         cross_y[k] = moments.sscp[:, column, y]
         for m, other in at:
             cross[k, m] = moments.sscp[:, column, other]
-    return Level1(Products(moments.weight, mean, cross), cross_y, moments.mean[:, y], moments.sscp[:, y, y])
+    return Level1Products(
+        Products(moments.weight, mean, cross), cross_y, moments.mean[:, y], moments.sscp[:, y, y]
+    )
 
 
 def random_first(random: np.ndarray, p: int) -> np.ndarray:

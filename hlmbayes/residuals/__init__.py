@@ -1,5 +1,4 @@
 """Residuals of both levels, from the moments where that is possible.
 
-`quantities` (arrays), `frames` (tables), `files` (HLM's residual files), `influence` (units left out),
-`rows` (the rows of a design).
+`quantities` (arrays), `frames` (tables), `files` (HLM's residual files), `influence` (units left out).
 """
