@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Sentence:
@@ -15,6 +19,12 @@ class Sentence:
 
     def __repr__(self) -> str:
         return str(self)
+
+    def frame(self) -> pd.DataFrame:
+        """Give the attributes as a table of one row."""
+        import pandas as pd
+
+        return pd.DataFrame([{field.name: getattr(self, field.name) for field in fields(self)}])  # type: ignore[arg-type]
 
 
 class NamedArray(np.ndarray):

@@ -201,8 +201,11 @@ class Estimates:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What should be known before the numbers are used, in words."""
-        messages = list(self.notes)
-        if not self.converged:
-            messages.append(f"The estimation did not converge: {self.stop_reason}.")
-        messages += [f"On the boundary: {message}." for message in self.boundary]
-        return tuple(messages)
+        if self.converged:
+            return self.cautions
+        return (f"The estimation did not converge: {self.stop_reason}.", *self.cautions)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """The warnings but for that of convergence."""
+        return (*self.notes, *(f"On the boundary: {message}." for message in self.boundary))

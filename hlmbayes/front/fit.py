@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.checks import Checks, check
 from ..equations.model import TwoLevelModel
 from ..estimation.estimates import Estimates
 from ..faces import Face, asked, record_of, shown
@@ -25,12 +24,13 @@ from ..inference.profile import intervals
 from ..inference.variance_explained import VarianceExplained, icc, variance_explained
 from ..labels import NamedArray
 from ..laws.law import Alpha, Need
-from ..report import listing, to_html, to_json
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..diagnostics.checks import Checks
 
 
 class Fit(Face):
@@ -134,6 +134,8 @@ class Fit(Face):
 
     def check(self) -> Checks:
         """Check normality, homogeneity, outliers and influence; each with a verdict in plain words."""
+        from ..diagnostics.checks import check
+
         return check(self._record)
 
     # --- intervals ---
@@ -168,17 +170,25 @@ class Fit(Face):
             What the listing says about the run: ``title``, ``full_output`` (starting values, OLS and
             iterations, too), and the other fields of `hlmbayes.report.header.Run`.
         """
+        from ..report import listing
+
         return listing(self._record, **run)
 
     def to_json(self, **run: Any) -> str:
         """Return the results as JSON text at full precision; nan and infinity are null."""
+        from ..report import to_json
+
         return to_json(self._record, **run)
 
     def to_html(self, **run: Any) -> str:
         """Return the results as one self-contained HTML page."""
+        from ..report import to_html
+
         return to_html(self._record, **run)
 
     def _repr_html_(self) -> str:
+        from ..report import to_html
+
         return to_html(self._record, whole_page=False)
 
     # --- tests and what follows from the estimates ---

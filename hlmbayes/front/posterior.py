@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..arguments import seed_or_new
-from ..diagnostics.checks import Checks, check
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..faces import Face, record_of, shown
-from ..figures.posterior_plots import sensitivity_forest
 from ..posterior import beside_fit, derived, draw, evidence, predictive, prior_sensitivity, summaries
 from ..posterior.convergence import Convergence
 from ..posterior.record import PosteriorSample, posterior_of
 from ..priors.priors import Priors
-from ..report.posterior_report import fragment
 from ..sampling import container
 from ..sampling.settings import Settings
 
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ..data.two_level import TwoLevelData
+    from ..diagnostics.checks import Checks
 
 
 class Posterior(Face):
@@ -101,6 +99,8 @@ class Posterior(Face):
 
     def check(self) -> Checks:
         """Check normality, homogeneity, outliers and influence; each with a verdict in plain words."""
+        from ..diagnostics.checks import check
+
         return check(self._record)
 
     def variance_is_zero(self, name: str) -> pd.Series:
@@ -137,6 +137,8 @@ class Posterior(Face):
         return Posterior(draw.rerun(self._record, **changes))
 
     def _repr_html_(self) -> str:
+        from ..report.posterior_report import fragment
+
         return fragment(self._record)
 
     def __repr__(self) -> str:
@@ -190,6 +192,8 @@ class Sensitivity(Face):
         -------
         matplotlib.figure.Figure
         """
+        from ..figures.posterior_plots import sensitivity_forest
+
         return sensitivity_forest(self._record, parameters, fit, path)
 
     def __repr__(self) -> str:

@@ -79,7 +79,7 @@ def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarr
     scale = dict(zip(rows[tested][diagonal], np.diag(kept)[diagonal] ** -0.25, strict=True))
     unit = np.array([scale[a] * scale[b] for a, b in zip(rows[tested], cols[tested], strict=True)])
     unit[~diagonal] /= np.sqrt(2.0)
-    return kept * np.outer(unit, unit)
+    return np.asarray(kept * np.outer(unit, unit))
 
 
 def cone_lengths(metric: np.ndarray, m: int, draws: int = DRAWS) -> np.ndarray:
@@ -105,4 +105,4 @@ def cone_lengths(metric: np.ndarray, m: int, draws: int = DRAWS) -> np.ndarray:
         c, momentum = new, following
         if change < 1e-4 * float(np.abs(z).max()):
             break
-    return np.einsum("dk,kl,dl->d", c, metric, c)
+    return np.asarray(np.einsum("dk,kl,dl->d", c, metric, c))

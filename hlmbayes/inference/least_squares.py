@@ -60,7 +60,7 @@ def least_squares(fit: Estimates) -> LeastSquaresFit:
 def unit_regressions(design: Design) -> np.ndarray:
     """Give each unit's OLS coefficients, shape (J, q); nan where the unit lacks full rank."""
     fixed_part = design.level1_coefficients(design.gamma_ols)[:, design.random]
-    return unit_ols(design)[0] + fixed_part
+    return np.asarray(unit_ols(design)[0] + fixed_part)
 
 
 def starting_effects(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:

@@ -110,7 +110,7 @@ class Chart(ABC):
 
     def _numbers(self, root: np.ndarray) -> np.ndarray:
         """Give the free numbers of Lambda, (q, q)."""
-        return root[self.entries]
+        return np.asarray(root[self.entries])
 
     @abstractmethod
     def _hold(self, c: float, st: np.ndarray, root: Root) -> None:

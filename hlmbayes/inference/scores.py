@@ -22,7 +22,7 @@ def unit_scores(fit: Point, gamma_of_u: np.ndarray | None = None) -> np.ndarray:
         gamma_of_u = fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u
     u = standard_u(fit, design.standard_residual(gamma_of_u)[0])
     left = design.standard_residual(fit.gamma_free)[0] - np.einsum("paj,ja->jp", design.standard_dd[:, :q], u)
-    return np.einsum("jpf,jp->jf", design.standard_x(), left / fit.entering.sigma2)
+    return np.asarray(np.einsum("jpf,jp->jf", design.standard_x(), left / fit.entering.sigma2))
 
 
 def standard_u(fit: Point, products: np.ndarray) -> np.ndarray:
@@ -31,12 +31,14 @@ def standard_u(fit: Point, products: np.ndarray) -> np.ndarray:
     ``products``, (J, p), are D*_j'(y_j - X_j gamma): see `Design.standard_residual`.
     """
     theta = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
-    return np.einsum("jab,jb->ja", fit.design.shrinkage(theta), products[:, : fit.design.n_random])
+    return np.asarray(
+        np.einsum("jab,jb->ja", fit.design.shrinkage(theta), products[:, : fit.design.n_random])
+    )
 
 
 def residuals_u(fit: Point, products: np.ndarray) -> np.ndarray:
     """Give u*_j, (J, q), of the columns of Z as the model has them."""
-    return standard_u(fit, products) @ fit.design.z_basis.T
+    return np.asarray(standard_u(fit, products) @ fit.design.z_basis.T)
 
 
 def robust_white(fit: Estimates) -> np.ndarray:

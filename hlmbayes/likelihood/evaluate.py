@@ -66,7 +66,7 @@ class Evaluation:
     @property
     def vg(self) -> np.ndarray:
         """(X'V^-1X)^-1, shape (F, F)."""
-        return self.whitener.T @ self.vg_white @ self.whitener
+        return np.asarray(self.whitener.T @ self.vg_white @ self.whitener)
 
     def information_times(self, d: np.ndarray) -> np.ndarray:
         """Give X'V^-1X d, shape (F,)."""
@@ -76,12 +76,12 @@ class Evaluation:
     @property
     def kk(self) -> np.ndarray:
         """sum_j K_a' K_b with K = Z'V^-1X, shape (q, q, F, F)."""
-        return self.loading @ self.kk_level2 @ self.loading.T
+        return np.asarray(self.loading @ self.kk_level2 @ self.loading.T)
 
     @property
     def kv(self) -> np.ndarray:
         """sum_j v_b K_a with K = Z'V^-1X, shape (q, q, F)."""
-        return self.kv_level2 @ self.loading.T
+        return np.asarray(self.kv_level2 @ self.loading.T)
 
 
 def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:
@@ -161,9 +161,9 @@ def times_factor(root: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """
     q = len(root)
     if root.ndim > 3:
-        return np.einsum("rabj,bac->rcbj", root[:, :q], factor)
+        return np.asarray(np.einsum("rabj,bac->rcbj", root[:, :q], factor))
     columns = factor.T if factor.ndim == 2 else factor.transpose(2, 0, 1)
-    return np.matmul(columns.reshape(-1, q), root[:, :q]).reshape(q, *columns.shape[:-1], -1)
+    return np.asarray(np.matmul(columns.reshape(-1, q), root[:, :q]).reshape(q, *columns.shape[:-1], -1))
 
 
 def shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -185,7 +185,7 @@ def shrink(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarray:
         square *= square
         square += 1.0
         np.divide(root, np.sqrt(square), out=w)
-        return np.log(square)
+        return np.asarray(np.log(square))
     k = one_and_square(g)
     w[...] = solve_planes(k, root)
     return 2.0 * np.log(np.prod([k[c, c] for c in range(q)], axis=0))
@@ -225,7 +225,7 @@ def _shrink_two(root: np.ndarray, factor: np.ndarray, w: np.ndarray) -> np.ndarr
     np.multiply(root[0], turn, out=w[1])
     np.subtract(root[1], w[1], out=w[1])
     w[1] *= a
-    return np.log(det)
+    return np.asarray(np.log(det))
 
 
 def squares(w: np.ndarray, rest: np.ndarray, e: np.ndarray) -> np.ndarray:
@@ -347,7 +347,7 @@ def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarra
     """Give the distinct planes of K G K', K (q, p, J) and G's distinct planes."""
     through = np.einsum("cdj,bdj->bcj", middle[system.layout.g], full)
     rows, cols = system.layout.pairs_q
-    return np.einsum("mcj,mcj->mj", full[rows], through[cols])
+    return np.asarray(np.einsum("mcj,mcj->mj", full[rows], through[cols]))
 
 
 def _products(planes: np.ndarray) -> np.ndarray:

@@ -194,10 +194,10 @@ class Replicates:
     def vcov(self) -> np.ndarray:
         """Covariance matrix of all fixed effects."""
         away, free = self.gammas - self.full.gamma_free, self.full.design.free
-        return self.factor * (away.T @ away)[np.ix_(free, free)]
+        return np.asarray(self.factor * (away.T @ away)[np.ix_(free, free)])
 
     @property
     def vcov_components(self) -> np.ndarray:
         """Covariance matrix of (lower triangle of tau by rows, sigma2)."""
         away = self.thetas - self.components
-        return self.factor * (away.T @ away)
+        return np.asarray(self.factor * (away.T @ away))

@@ -109,8 +109,7 @@ def _tests(run: Run, varying: Heterogeneity | None) -> dict[str, ChiSquare | Alp
 
 
 def _stop_line(fit: Estimates) -> str:
-    reason = fit.stop_reason
-    return reason if reason.startswith("Iterations") else f"Iterations stopped ({reason})"
+    return fit.stop_reason if fit.algorithm == "hlm" else f"Iterations stopped ({fit.stop_reason})"
 
 
 def _matrix(values: np.ndarray) -> Matrix:

@@ -41,7 +41,7 @@ def _warnings(heading: str, texts: Iterable[str]) -> NoteGroup | None:
 def fit_warnings(fit: Estimates) -> tuple[str, ...]:
     """Return the fit's warnings, the one about convergence with what to do."""
     if fit.converged:
-        return tuple(fit.warnings)
+        return fit.cautions
     # with unequal level-1 variances the count is of the last round only
     after = f" after {fit.iterations} iterations" if fit.law.one_sigma2 else ""
     advice = (
@@ -49,7 +49,7 @@ def fit_warnings(fit: Estimates) -> tuple[str, ...]:
         "last iteration, not of a solution. Allow more iterations (numit: in the command file) or use "
         "--algorithm exact."
     )
-    return (advice, *(text for text in fit.warnings if fit.stop_reason not in text))
+    return (advice, *fit.cautions)
 
 
 def _sentence(text: str) -> str:

@@ -98,7 +98,7 @@ def moments(
 
 def _level2_of(model: TwoLevelModel) -> list[str]:
     """List the level-2 variables of a model; those of log(sigma2) must be of level 2 for moments to do."""
-    of_variance = model.log_sigma2.variables if model.log_sigma2 else ()
+    of_variance = model.variance_variables
     return [*model.level2_variables, *of_variance]
 
 

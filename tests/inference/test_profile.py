@@ -103,7 +103,7 @@ def test_three_random_coefficients_by_brute_force() -> None:
             penalty = 1e5 * (tau[a, b] - value) ** 2
             return float(rows.deviance(tau, s2, True)) + penalty
 
-        tau = fit.components.tau + 0.02 * np.eye(3)
+        tau = record_of(fit).components.tau + 0.02 * np.eye(3)
         x = np.append(np.linalg.cholesky(tau)[low], 0.5 * np.log(fit.sigma2))
         for _ in range(3):
             x = optimize.minimize(objective, x, method="BFGS", options={"gtol": 1e-5}).x
