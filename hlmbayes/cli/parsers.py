@@ -94,11 +94,7 @@ Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def _command(
-    commands: Commands[Parser],
-    name: str,
-    function: Command,
-    help: str,
-    text: str,
+    commands: Commands[Parser], name: str, function: Command, help: str, text: str
 ) -> argparse.ArgumentParser:
     """Add a command with what every command has."""
     parser = commands.add_parser(

@@ -91,12 +91,7 @@ def _categories(
 
 
 def caterpillar(
-    source: Any,
-    ax: Axes | None = None,
-    *,
-    coefficient: str = "b0",
-    prob: float = 0.95,
-    label: int = 3,
+    source: Any, ax: Axes | None = None, *, coefficient: str = "b0", prob: float = 0.95, label: int = 3
 ) -> Axes:
     """Draw the units' EB residuals in order, with intervals; those whose interval leaves out 0 stand out.
 
