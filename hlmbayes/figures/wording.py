@@ -40,11 +40,7 @@ def coefficient_index(data: xr.Dataset, coefficient: str) -> int:
 def effect_name(data: xr.Dataset, k: int) -> str:
     """Return "EB residual of the slope of ses (u1): Socioeconomic status"."""
     what = "Posterior mean" if data.attrs["engine"] == "posterior" else "EB residual"
-    return f"{what} of the {data['coef_title'].values[k]} (u{_number(data, k)}){label_after(data, 'coef', k)}"
-
-
-def _number(data: xr.Dataset, k: int) -> str:
-    return str(data["coef"].values[k])[1:]
+    return f"{what} of the {short_name(data, k)}{label_after(data, 'coef', k)}"
 
 
 def label_after(data: xr.Dataset, dim: str, k: int) -> str:
@@ -55,8 +51,7 @@ def label_after(data: xr.Dataset, dim: str, k: int) -> str:
 
 def short_name(data: xr.Dataset, k: int) -> str:
     """Return "intercept (u0)" or "slope of ses (u1)"."""
-    title = str(data["coef_title"].values[k])
-    return f"{title} (u{_number(data, k)})"
+    return f"{data['coef_title'].values[k]} (u{str(data['coef'].values[k])[1:]})"
 
 
 def units_word(data: xr.Dataset) -> str:
