@@ -170,9 +170,12 @@ def shrinkage(source: Any, ax: Axes | None = None, *, coefficients: tuple[str, .
     joined = list(np.stack([ols, eb], axis=1))
     ax.add_collection(LineCollection(joined, colors=GREY, linewidths=0.7, alpha=0.55))
     alone = "OLS, the unit alone"
-    ax.scatter(*ols.T, s=20, facecolor="white", edgecolor=ORANGE, linewidth=1.2, zorder=3, label=alone)
+    ax.scatter(
+        ols[:, 0], ols[:, 1], s=20, facecolor="white", edgecolor=ORANGE, linewidth=1.2, zorder=3, label=alone
+    )
     kind = kind_of_effects(data.attrs["engine"])
-    ax.scatter(*eb.T, s=20, color=BLUE, linewidth=0, label=f"{kind}, all units together", zorder=4)
+    together = f"{kind}, all units together"
+    ax.scatter(eb[:, 0], eb[:, 1], s=20, color=BLUE, linewidth=0, label=together, zorder=4)
     legend(ax, loc="best")
     titles = [(c, str(data["coefficient_title"].values[c])) for c in columns]
     x, y = (f"{t[:1].upper()}{t[1:]} ({names[c]}){label_after(data, 'coefficient', c)}" for c, t in titles)

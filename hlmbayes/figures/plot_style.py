@@ -156,7 +156,7 @@ def label_points(
     key = ax.get_legend()
     taken: list[Any] = [] if key is None else [key.get_window_extent()]
     for px, py, text in zip(x, y, texts, strict=True):
-        look = {"textcoords": "offset points", "fontsize": SMALL, "color": INK, "zorder": 6}
+        look: dict[str, Any] = {"textcoords": "offset points", "fontsize": SMALL, "color": INK, "zorder": 6}
         note = ax.annotate(str(text), (px, py), (0, 0), **look)
         best, best_cost = None, np.inf
         for dx, dy, ha, va in _PLACES:

@@ -30,10 +30,8 @@ def coefficient_index(data: xr.Dataset, coefficient: str) -> int:
     wanted = coefficient.lower()
     wanted = "b" + wanted[1:] if wanted[:1] == "u" else wanted
     if wanted not in names:
-        raise OutputError(
-            f"{coefficient!r} has no random effect in this model, so there is nothing to draw; random are "
-            f"{', '.join(names)}"
-        )
+        why = f"{coefficient!r} has no random effect in this model, so there is nothing to draw"
+        raise OutputError(f"{why}; random are {', '.join(names)}")
     return names.index(wanted)
 
 
