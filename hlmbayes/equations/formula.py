@@ -268,8 +268,8 @@ def _terms(where: str, fixed: Sequence[_Product], random: Sequence[_Product], le
             names = " and ".join(str(p.variable) for p in product)
             level = f"level 2: {', '.join(sorted(level2)) or 'none'}"
             fail(where, f"{names} are of one level ({level}); for their interaction {MAKE_COLUMN}")
-        coefficient, predictor = (*lower, constant)[0], (*upper, constant)[0]
-        equations.setdefault(coefficient, []).append(predictor)
+        coefficient = lower[0] if lower else constant
+        equations.setdefault(coefficient, []).append(upper[0] if upper else constant)
     effects = _random_effects(where, random, level2)
     for predictor in effects:
         equations.setdefault(predictor, [])
