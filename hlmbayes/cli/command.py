@@ -32,10 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The matrices are small: more threads only wait for each other (a run took twice as long with two).
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a screen without the letters of a name still shows the rest
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a screen without a name's letters shows the rest
     parser = build_parser({"run": run, "plot": plot, "describe": describe, "demo": demo})
     args = parser.parse_args(argv)
     if args.command is None:

@@ -15,11 +15,8 @@ FILES = ("output", "json", "html")  # options that name a file for the results
 def job_of(args: argparse.Namespace) -> Job:
     """Give the job of a command file or equations."""
     if (args.file is None) == (args.equations is None):
-        raise CommandFileError(
-            "got "
-            + ("neither a file nor" if args.file is None else "both a file and")
-            + " --equations: give one of them (--help shows examples)"
-        )
+        got = "neither a file nor" if args.file is None else "both a file and"
+        raise CommandFileError(f"got {got} --equations: give one of them (--help shows examples)")
     where = {"level1": args.level1, "level2": args.level2, "id": args.id}
     if args.file is None:
         return job_from_equations(args.equations, **where)

@@ -82,11 +82,25 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_run(commands, functions["run"])
-    _add_plot(commands, functions["plot"])
-    _add_sample(commands, cli_sample.sample)
-    _add_describe(commands, functions["describe"])
-    _add_demo(commands, functions["demo"])
+    run = _command(commands, "run", functions["run"], "run an HLM command file, or equations", RUN)
+    plot = _command(commands, "plot", functions["plot"], "draw the figures of an analysis", PLOT)
+    what = "the posterior distribution of the same model"
+    sample = _command(commands, "sample", cli_sample.sample, what, cli_sample.TEXT)
+    what = "descriptive statistics of data files"
+    describe = _command(commands, "describe", functions["describe"], what, DESCRIBE)
+    what = "an analysis of data that come with the program"
+    demo = _command(commands, "demo", functions["demo"], what, DEMO)
+    for command in (run, plot, sample):
+        _add_job_options(command)
+    plot.add_argument(
+        "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
+    )
+    for command in (run, plot, demo):
+        _add_estimation_options(command)
+    for command in (run, demo):
+        _add_output_options(command)
+    cli_sample.add_options(sample)
+    _add_describe_options(describe)
     return parser
 
 
@@ -94,69 +108,30 @@ Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def _command(
-    commands: Commands[Parser],
-    name: str,
-    function: Command,
-    help: str,
-    text: str,
+    commands: Commands[Parser], name: str, function: Command, help: str, text: str
 ) -> argparse.ArgumentParser:
     """Add a command with what every command has."""
-    parser = commands.add_parser(
-        name, help=help, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(name, help=help, description=text, formatter_class=formatter)
     parser.set_defaults(command=function)
-    parser.add_argument(
-        "--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error comes from"
-    )
+    where = "show where an error comes from"
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=where)
     return parser
 
 
-def _add_run(commands: Commands[Parser], function: Command) -> None:
-    parser = _command(commands, "run", function, "run an HLM command file, or equations", RUN)
-    _add_job_options(parser)
-    _add_estimation_options(parser)
-    _add_output_options(parser)
-
-
-def _add_plot(commands: Commands[Parser], function: Command) -> None:
-    parser = _command(commands, "plot", function, "draw the figures of an analysis", PLOT)
-    _add_job_options(parser)
-    parser.add_argument(
-        "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
-    )
-    _add_estimation_options(parser)
-
-
-def _add_sample(commands: Commands[Parser], function: Command) -> None:
-    parser = _command(
-        commands, "sample", function, "the posterior distribution of the same model", cli_sample.TEXT
-    )
-    _add_job_options(parser)
-    cli_sample.add_options(parser)
-
-
-def _add_describe(commands: Commands[Parser], function: Command) -> None:
-    parser = _command(commands, "describe", function, "descriptive statistics of data files", DESCRIBE)
+def _add_describe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="level-1 file: .sav, .dta, .sas7bdat, .csv, .parquet")
     parser.add_argument("level2", nargs="?", metavar="LEVEL2", help="level-2 file, if there is one")
-    parser.add_argument(
-        "--id", default="id", metavar="NAME", help="variable that identifies the level-2 unit (default: id)"
-    )
+    unit = "variable that identifies the level-2 unit (default: id)"
+    parser.add_argument("--id", default="id", metavar="NAME", help=unit)
     parser.add_argument("--level1-weight", metavar="NAME", help="sampling weight of rows")
     parser.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")
 
 
-def _add_demo(commands: Commands[Parser], function: Command) -> None:
-    parser = _command(commands, "demo", function, "an analysis of data that come with the program", DEMO)
-    _add_estimation_options(parser)
-    _add_output_options(parser)
-
-
 def _add_job_options(parser: argparse.ArgumentParser) -> None:
     """Add FILE, --equations, --level1, --level2, --id."""
-    parser.add_argument(
-        "file", nargs="?", metavar="FILE", help="command file (.hlm), or equations (.txt, .eq)"
-    )
+    what = "command file (.hlm), or equations (.txt, .eq)"
+    parser.add_argument("file", nargs="?", metavar="FILE", help=what)
     parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
     data = parser.add_argument_group("where the data are (instead of what the command file's .mdmt says)")
     data.add_argument("--level1", metavar="FILE", help="level-1 data, or both levels in one file")
@@ -182,13 +157,9 @@ def _add_estimation_options(parser: argparse.ArgumentParser) -> None:
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("results")
     group.add_argument("--output", metavar="FILE", help="write the listing to FILE, not to the screen")
-    group.add_argument(
-        "--json", metavar="FILE", help="write the results as JSON; - for the screen, nothing else"
-    )
+    screen = "write the results as JSON; - for the screen, nothing else"
+    group.add_argument("--json", metavar="FILE", help=screen)
     group.add_argument("--html", metavar="FILE", help="write the results as an HTML page")
     for level in (1, 2):
-        group.add_argument(
-            f"--residuals{level}",
-            metavar="FILE",
-            help=f"write the level-{level} residual file: .sav, .dta, .xpt, .csv or .parquet",
-        )
+        what = f"write the level-{level} residual file: .sav, .dta, .xpt, .csv or .parquet"
+        group.add_argument(f"--residuals{level}", metavar="FILE", help=what)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from ..data.rows import Rows
-from .lines import CENTERING, MAKE_COLUMN, TOKEN, Token
+from .lines import CENTERING, MAKE_COLUMN, Token, tokens_of
 from .parts import Coefficient, Predictor, Term, fail, numbered, same_name
 
 _Product = tuple[Predictor, ...]  # () is the intercept
@@ -50,7 +50,7 @@ def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> tuple[s
 
 
 def _tokens(where: str, text: str) -> list[Token]:
-    tokens = [Token(str(match.lastgroup), match[0]) for match in TOKEN.finditer(text)]
+    tokens = tokens_of(text)
     for token in tokens:
         if token.kind == "op" and token.text not in "~+-*:()|":
             fail(where, f'"{token.text}" has no meaning here; wanted a formula such as {_EXAMPLE}')
@@ -177,10 +177,8 @@ class _Reader:
                 product = tuple(dict.fromkeys((*a, *b)))
                 if len(product) > 2:
                     names = ", ".join(str(p.variable) for p in product)
-                    self.fail(
-                        f"an interaction of three variables ({names}); {MAKE_COLUMN} "
-                        "for the product of two of one level"
-                    )
+                    advice = f"{MAKE_COLUMN} for the product of two of one level"
+                    self.fail(f"an interaction of three variables ({names}); {advice}")
                 result = _merge(result, [product])
         return result
 
@@ -254,33 +252,27 @@ def _level2_names(
             implied |= pair - level1
     unknown = [name for key, name in variables.items() if key not in level1 | implied]
     if unknown:
-        fail(
-            where,
-            f"which level {', '.join(unknown)} belongs to cannot be told; say data=..., or level2=[...] "
-            "with the names of the level-2 variables",
-        )
+        how = "say data=..., or level2=[...] with the names of the level-2 variables"
+        fail(where, f"which level {', '.join(unknown)} belongs to cannot be told; {how}")
     return implied
 
 
 def _terms(where: str, fixed: Sequence[_Product], random: Sequence[_Product], level2: set[str]) -> list[Term]:
     """The products sorted into level-2 equations, coefficients in order of their first appearance."""
+    constant = Predictor(None)
     equations: dict[Predictor, list[Predictor]] = {}
     for product in sorted(fixed, key=len):
         upper = [p for p in product if str(p.variable).casefold() in level2]
         lower = [p for p in product if p not in upper]
         if len(upper) > 1 or len(lower) > 1:
             names = " and ".join(str(p.variable) for p in product)
-            fail(
-                where,
-                f"{names} are of one level (level 2: {', '.join(sorted(level2)) or 'none'}); "
-                f"for their interaction {MAKE_COLUMN}",
-            )
-        coefficient = lower[0] if lower else Predictor(None)
-        equations.setdefault(coefficient, []).append(upper[0] if upper else Predictor(None))
+            level = f"level 2: {', '.join(sorted(level2)) or 'none'}"
+            fail(where, f"{names} are of one level ({level}); for their interaction {MAKE_COLUMN}")
+        coefficient = lower[0] if lower else constant
+        equations.setdefault(coefficient, []).append(upper[0] if upper else constant)
     effects = _random_effects(where, random, level2)
     for predictor in effects:
         equations.setdefault(predictor, [])
-    constant = Predictor(None)
     order = sorted(equations, key=lambda predictor: predictor != constant)
     return [
         Term(p, [(w, where) for w in sorted(equations[p], key=lambda w: w != constant)], p in effects, where)
@@ -296,11 +288,8 @@ def _random_effects(where: str, random: Sequence[_Product], level2: set[str]) ->
             fail(where, f"an interaction of {names} in the random part; {MAKE_COLUMN}")
         predictor = product[0] if product else Predictor(None)
         if predictor.variable is not None and predictor.variable.casefold() in level2:
-            fail(
-                where,
-                f"{predictor.variable} is a level-2 variable, which has no random slope; "
-                "take it out of the random part",
-            )
+            why = "is a level-2 variable, which has no random slope"
+            fail(where, f"{predictor.variable} {why}; take it out of the random part")
         effects.append(predictor)
     if not effects:
         fail(where, "the random part is empty; write, for example, (1 | id)")

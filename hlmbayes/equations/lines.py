@@ -32,6 +32,11 @@ class Token(NamedTuple):
         return self.kind == "op" and self.text == text
 
 
+def tokens_of(text: str) -> list[Token]:
+    """The pieces of an equation or a formula."""
+    return [Token(str(match.lastgroup), match[0]) for match in TOKEN.finditer(text)]
+
+
 class Line(NamedTuple):
     """One equation: where it is, for messages, and its tokens."""
 
@@ -57,11 +62,10 @@ def read_lines(text: str) -> list[Line]:
     number = 0
     for raw in re.split(r"\r\n|\r|\n", text):
         number += bool(number or raw.strip())
-        pieces += [(number, part) for part in _split_semicolons(_uncommented(raw)) if part]
+        pieces += [(number, part) for part in _pieces(raw) if part]
     joined: list[tuple[int, str]] = []
     for number, part in pieces:
-        goes_on = joined and (joined[-1][1][-1] in "+*=\\" or part[0] in "+*")
-        if goes_on:
+        if joined and (joined[-1][1][-1] in "+*=\\" or part[0] in "+*"):  # the equation goes on
             first, before = joined[-1]
             joined[-1] = (first, f"{before.removesuffix('\\').rstrip()} {part}")
         else:
@@ -69,19 +73,16 @@ def read_lines(text: str) -> list[Line]:
     return [_line(number, part) for number, part in joined]
 
 
-def _uncommented(text: str) -> str:
+def _pieces(text: str) -> list[str]:
+    """The equations of a line, without its comment; neither ";" nor "#" counts inside backticks."""
     kept = re.match(r"(?:`[^`]*`|[^#])*", text)
-    return kept[0] if kept else ""
-
-
-def _split_semicolons(text: str) -> list[str]:
-    return [part.strip() for part in re.findall(r"(?:`[^`]*`|[^;])+", text)]
+    return [part.strip() for part in re.findall(r"(?:`[^`]*`|[^;])+", kept[0] if kept else "")]
 
 
 def _line(number: int, text: str) -> Line:
     shown = re.sub(r"\s+", " ", text)
     where = f'line {number}: "{shown if len(shown) <= 160 else shown[:157] + "..."}"'
-    tokens = [Token(str(match.lastgroup), match[0]) for match in TOKEN.finditer(text)]
+    tokens = tokens_of(text)
     _check_tokens(where, tokens)
     equals = [i for i, token in enumerate(tokens) if token.is_op("=")]
     if not equals:

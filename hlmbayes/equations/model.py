@@ -192,14 +192,11 @@ class TwoLevelModel:
         """The combined model: the level-2 equations put into the level-1 equation."""
         return equation_text.mixed_latex(self._parts) if latex else equation_text.mixed(self._parts)
 
-    def _key(self) -> tuple[object, ...]:
-        return self.outcome, self.coefficients, self.log_sigma2, self.constraints
-
     def __eq__(self, other: object) -> bool:
-        return self._key() == other._key() if isinstance(other, TwoLevelModel) else NotImplemented
+        return self._parts == other._parts if isinstance(other, TwoLevelModel) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash(self._parts)
 
     def __str__(self) -> str:
         return self.equations()

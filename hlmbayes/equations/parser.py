@@ -16,6 +16,8 @@ from ..errors import EquationError
 from .lines import ALPHA, CENTERING, MAKE_COLUMN, SYMBOLS, Line, Token, read_lines, symbol_of
 from .parts import Coefficient, Gamma, LogSigma2, Predictor, check_constraints, check_model, fail, gamma_name
 
+_LEFT = "wanted the outcome, b0, b1, ... or log(sigma2)"
+_CONSTRAINT = "a constraint holds fixed effects equal, such as g02 = g12 or g01 = g11 = g21"
 _SIGMA2 = re.compile(r"sigma(?:_?squared|_?sq|_?2|²)|σ²|σ2", re.IGNORECASE)
 
 
@@ -90,31 +92,28 @@ def _build(level1: Line, level2: dict[int, Line], sigma: Line | None, constraint
 
 def _kind(line: Line) -> tuple[str, int]:
     """Which equation a line is: ("outcome" | "b" | "g" | "log", index)."""
-    left = line.left
-    if left[0].kind == "name" and left[0].text.casefold() == "log" and len(left) > 1:
+    left, first = line.left, line.left[0]
+    shown = "".join(token.text for token in left)
+    if first.kind == "name" and first.text.casefold() == "log" and len(left) > 1:
         inner = "".join(token.text for token in left[2:-1])
         if not (left[1].is_op("(") and left[-1].is_op(")") and _SIGMA2.fullmatch(inner)):
-            shown = "".join(token.text for token in left)
-            line.fail(
-                f"got {shown}; the only logarithm is log(sigma2). For the log of a variable {MAKE_COLUMN}"
-            )
+            only = f"got {shown}; the only logarithm is log(sigma2)"
+            line.fail(f"{only}. For the log of a variable {MAKE_COLUMN}")
         return "log", -1
     if len(left) > 1:
-        shown = "".join(token.text for token in left)
-        line.fail(f'"{shown}" before "=" is not one name; wanted the outcome, b0, b1, ... or log(sigma2)')
-    symbol = symbol_of(left[0].text) if left[0].kind == "name" else None
-    if left[0].kind in ("number", "op"):
-        line.fail(
-            f'"{left[0].text}" before "=" is not a name; wanted the outcome, b0, b1, ... or log(sigma2)'
-        )
+        line.fail(f'"{shown}" before "=" is not one name; {_LEFT}')
+    if first.kind in ("number", "op"):
+        line.fail(f'"{shown}" before "=" is not a name; {_LEFT}')
+    symbol = symbol_of(shown) if first.kind == "name" else None
     if symbol is None:
         return "outcome", -1
     if symbol[0] in "bg":
         return symbol
-    return line.fail(
-        f"{left[0].text} cannot be defined; wanted the outcome, b0, b1, ... or log(sigma2) "
-        f"(if it is a variable, write it in backticks: `{left[0].text}`)"
-    )
+    return line.fail(f"{shown} cannot be defined; {_LEFT} ({_quote(shown)})")
+
+
+def _quote(name: str) -> str:
+    return f"if it is a variable, write it in backticks: `{name}`"
 
 
 # ---------------------------------------------------------------- terms
@@ -185,10 +184,8 @@ def _variable(line: Line, token: Token) -> str:
     if token.kind != "name":
         line.fail(f'"{token.text}" is not the name of a variable; names with odd characters go in backticks')
     if symbol_of(token.text) is not None:
-        line.fail(
-            f"{token.text} stands where a variable is wanted, but is a name of the equations; "
-            f"if it is a variable, write it in backticks: `{token.text}`"
-        )
+        what = f"{token.text} stands where a variable is wanted, but is a name of the equations"
+        line.fail(f"{what}; {_quote(token.text)}")
     return token.text
 
 
@@ -225,10 +222,8 @@ def _level1_terms(line: Line) -> list[tuple[int, Predictor]]:
         elif kind == "r":
             residuals += 1
         else:
-            shown = _text(term[0])
-            line.fail(
-                f"{shown} belongs to a level-2 equation (b0 = g00 + g01*x + u0); level 1 has b0, b1*x and r"
-            )
+            where = "belongs to a level-2 equation (b0 = g00 + g01*x + u0)"
+            line.fail(f"{_text(term[0])} {where}; level 1 has b0, b1*x and r")
     if residuals > 1:
         line.fail("r is there twice; keep one")
     if not terms:
@@ -313,13 +308,8 @@ def _constraints(lines: Sequence[Line], known: Sequence[str]) -> tuple[tuple[str
 
 def _equal_names(line: Line) -> list[str]:
     """The names of a constraint g01 = g11 = g21."""
-    names = [line.left[0].text]
-    for position, token in enumerate(line.right):
-        good = token.is_op("=") if position % 2 else (symbol_of(token.text) or "?")[0] == "g"
-        if not good:
-            line.fail("a constraint holds fixed effects equal, such as g02 = g12 or g01 = g11 = g21")
-        if not position % 2:
-            names.append(token.text)
-    if len(line.right) % 2 == 0:
-        line.fail("a constraint holds fixed effects equal, such as g02 = g12 or g01 = g11 = g21")
-    return names
+    names, signs = [token.text for token in line.right[::2]], line.right[1::2]
+    gammas = all((symbol_of(name) or "?")[0] == "g" for name in names)
+    if not gammas or len(names) == len(signs) or not all(token.is_op("=") for token in signs):
+        line.fail(_CONSTRAINT)
+    return [line.left[0].text, *names]

@@ -18,6 +18,7 @@ Centering = Literal["none", "group", "grand"]
 
 # Three digits are enough for any index, and int() of a fuzzed million digits is not.
 _COEFFICIENT = re.compile(r"b(0|[1-9][0-9]{0,2})")
+_BETWEEN = "for its effect between units put its unit mean into the equation of b0"
 _GAMMA = re.compile(r"g(0|[1-9][0-9]{0,2})_?(0|[1-9][0-9]{0,2})")
 
 
@@ -154,11 +155,8 @@ def _check_prob1(outcome: str, coefficients: Sequence[Coefficient]) -> None:
         names.add(c.name)
         key = None if c.predictor.variable is None else c.predictor.variable.casefold()
         if key in forms and forms[key].centering != c.predictor.centering:
-            fail(
-                c.where,
-                f"{c.predictor.variable} is used with two kinds of centring; write it one way everywhere "
-                "(for its effect between units put its unit mean into the equation of b0)",
-            )
+            what = f"{c.predictor.variable} is used with two kinds of centring"
+            fail(c.where, f"{what}; write it one way everywhere ({_BETWEEN})")
         if key in forms:
             _fail_variable_twice(c.where, c.predictor.variable, level=1)
         forms[key] = c.predictor
@@ -168,19 +166,15 @@ def _check_prob1(outcome: str, coefficients: Sequence[Coefficient]) -> None:
 def _fail_variable_twice(where: str, variable: str | None, level: int) -> NoReturn:
     if variable is None:
         fail(where, "the equation has two intercepts; keep one coefficient without a variable")
-    hint = "; for its effect between units put its unit mean into the equation of b0" if level == 1 else ""
+    hint = f"; {_BETWEEN}" if level == 1 else ""
     fail(where, f"{variable} is used twice in one equation; keep one of the two{hint}")
 
 
 def _check_prob2(outcome: str, coefficient: Coefficient, seen: set[str]) -> None:
     name = coefficient.name
     if not coefficient.gammas and not coefficient.random:
-        index = coefficient.index
-        fail(
-            coefficient.where,
-            f"{name} has neither a fixed effect nor a random effect; "
-            f"write {name} = {gamma_name(index, 0)} or {name} = {coefficient.effect}",
-        )
+        either = f"{name} = {gamma_name(coefficient.index, 0)} or {name} = {coefficient.effect}"
+        fail(coefficient.where, f"{name} has neither a fixed effect nor a random effect; write {either}")
     variables: set[str | None] = set()
     for gamma in coefficient.gammas:
         match = _GAMMA.fullmatch(gamma.name)
@@ -198,11 +192,8 @@ def _check_prob2(outcome: str, coefficient: Coefficient, seen: set[str]) -> None
         variables.add(key)
         if gamma.predictor.centering == "group":
             x = gamma.predictor.variable
-            fail(
-                gamma.where,
-                f"group({x}) is a level-2 predictor, which does not vary inside a unit; "
-                f"write {x} or grand({x})",
-            )
+            why = "is a level-2 predictor, which does not vary inside a unit"
+            fail(gamma.where, f"group({x}) {why}; write {x} or grand({x})")
         _check_predictor(outcome, gamma.predictor, gamma.where)
 
 
@@ -231,9 +222,8 @@ def _check_log_sigma2(outcome: str, log_sigma2: LogSigma2) -> None:
 
 def _check_name(name: str, where: str) -> None:
     if not isinstance(name, str) or not name or name != name.strip() or re.search(r"[`\r\n]", name):
-        fail(
-            where, f"{name!r} cannot be the name of a variable; rename the column (no backticks or line ends)"
-        )
+        advice = "rename the column (no backticks or line ends)"
+        fail(where, f"{name!r} cannot be the name of a variable; {advice}")
 
 
 def resolve_gamma(symbol: str, known: Sequence[str]) -> str:

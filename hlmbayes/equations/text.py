@@ -86,9 +86,8 @@ def mixed_latex(model: ModelParts) -> str:
     for c in model.coefficients:
         x = _latex_predictor(c.predictor, "ij")
         terms += [_product(_gamma(g), _latex_predictor(g.predictor, "j"), x) for g in c.gammas]
-    for c in model.coefficients:
-        if c.random:
-            terms.append(_product(_effect(c), _latex_predictor(c.predictor, "ij")))
+    random = [c for c in model.coefficients if c.random]
+    terms += [_product(_effect(c), _latex_predictor(c.predictor, "ij")) for c in random]
     return _align([(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"]), *_latex_extra(model)])
 
 
@@ -101,15 +100,12 @@ def _latex_extra(model: ModelParts) -> list[tuple[str, list[str]]]:
     rows = []
     if model.log_sigma2 is not None:
         alphas = [rf"\alpha_{{{name[1:]}}}" for name in model.log_sigma2.names]
-        terms = [
-            _product(alpha, _latex_name(x, "ij"))
-            for alpha, x in zip(alphas[1:], model.log_sigma2.variables, strict=True)
-        ]
+        pairs = zip(alphas[1:], model.log_sigma2.variables, strict=True)
+        terms = [_product(alpha, _latex_name(x, "ij")) for alpha, x in pairs]
         rows.append((r"\log(\sigma^{2}_{ij})", [alphas[0], *terms]))
     gammas = {g.name: _gamma(g) for c in model.coefficients for g in c.gammas}
-    return rows + [
-        (gammas[names[0]], [" = ".join(gammas[n] for n in names[1:])]) for names in model.constraints
-    ]
+    sets = [[gammas[name] for name in names] for names in model.constraints]
+    return rows + [(first, [" = ".join(others)]) for first, *others in sets]
 
 
 def _product(*factors: str) -> str:
@@ -128,9 +124,12 @@ def _gamma(gamma: Gamma) -> str:
     return rf"\gamma_{{{gamma.name[1:].replace('_', ',')}}}"
 
 
+def _escaped(name: str) -> str:
+    return "".join(_ESCAPES.get(character, character) for character in name)
+
+
 def _latex_name(name: str, subscript: str) -> str:
-    escaped = "".join(_ESCAPES.get(character, character) for character in name)
-    return rf"\mathrm{{{escaped}}}_{{{subscript}}}"
+    return rf"\mathrm{{{_escaped(name)}}}_{{{subscript}}}"
 
 
 def _latex_predictor(predictor: Predictor, subscript: str) -> str:
@@ -139,8 +138,6 @@ def _latex_predictor(predictor: Predictor, subscript: str) -> str:
     name = _latex_name(predictor.variable, subscript)
     if predictor.centering == "none":
         return name
-    escaped = "".join(_ESCAPES.get(character, character) for character in predictor.variable)
-    mean = (
-        r"\cdot j" if predictor.centering == "group" else (r"\cdot\cdot" if subscript == "ij" else r"\cdot")
-    )
-    return rf"({name} - \overline{{\mathrm{{{escaped}}}}}_{{{mean}}})"
+    dots = r"\cdot\cdot" if subscript == "ij" else r"\cdot"
+    mean = r"\cdot j" if predictor.centering == "group" else dots
+    return rf"({name} - \overline{{\mathrm{{{_escaped(predictor.variable)}}}}}_{{{mean}}})"

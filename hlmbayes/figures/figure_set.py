@@ -12,6 +12,7 @@ import numpy as np
 
 from ..diagnostics.predictions import Variable, variables_of
 from ..errors import OutputError
+from ..estimation.estimates import Estimates
 from ..residuals.files import write_whole
 from ..residuals.frames import level2_names
 from .level1_plots import influence, influence_on_effects, residuals_against_fitted
@@ -23,8 +24,6 @@ from .wording import FEW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from ..estimation.estimates import Estimates
 
 Figures = dict[str, Callable[[], "Axes"]]
 MOST_VARIABLES = 12

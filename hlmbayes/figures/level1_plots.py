@@ -28,7 +28,6 @@ from .plot_style import (
 from .wording import units_word
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.axes import Axes
 
 
@@ -38,11 +37,12 @@ def residuals_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
     x, y = evenly(data["fitted"].values, data["residual"].values)
     ax = axes(ax)
     zero_line(ax)
-    ax.scatter(x, y, s=8, color=BLUE, alpha=_alpha(len(x)), linewidth=0)
+    ax.scatter(x, y, s=8, color=BLUE, alpha=float(np.clip(600.0 / max(len(x), 1), 0.12, 0.7)), linewidth=0)
     ax.plot(*smooth(x, y), color=VERMILLION, linewidth=2.2, label="smooth (local lines)")
     legend(ax, loc="upper right")
     fitted = f"Fitted {outcome_of(data)} ({kind_of_effects(data.attrs['engine'])} coefficients)"
-    return finish(ax, "Level-1 residuals against fitted values", fitted, _residual_label(data))
+    residual = f"Level-1 residual of {outcome_of(data)}"
+    return finish(ax, "Level-1 residuals against fitted values", fitted, residual)
 
 
 def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
@@ -50,21 +50,14 @@ def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     data = influence_of(source)
     cook = data["cook"].values
     shown = np.where(np.isfinite(cook), cook, np.nan)
-    place = np.arange(len(cook))
+    place, height = np.arange(len(cook), dtype=float), np.nan_to_num(shown)
     ax = axes(ax)
     rule = 4.0 / len(cook)
-    high = np.nan_to_num(shown) > rule
+    high = height > rule
     for mine, colour, text in ((~high, GREY, "below"), (high, VERMILLION, "above")):
         ax.vlines(place[mine], 0, shown[mine], color=colour, linewidth=1.2)
-        ax.scatter(
-            place[mine],
-            shown[mine],
-            s=14,
-            color=colour,
-            linewidth=0,
-            label=f"{text} ({mine.sum()})",
-            zorder=3,
-        )
+        name = f"{text} ({mine.sum()})"
+        ax.scatter(place[mine], shown[mine], s=14, color=colour, linewidth=0, label=name, zorder=3)
     ax.axhline(rule, color=GREY, linestyle="--", linewidth=1.1)
     top = max(1.15 * float(np.nanmax(shown)), 1.3 * rule) if np.isfinite(shown).any() else 1.0
     ax.set(ylim=(0, top), xlim=(-0.02 * len(cook) - 0.5, 1.02 * len(cook)))
@@ -72,11 +65,9 @@ def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     title = f"Influence of each {word[:-1]} on the fixed effects"
     finish(ax, title, f"{word.capitalize()} in order of id", "Cook's distance without the unit", counts="x")
     legend(ax, outside=True, title=f"4 / J = {number(rule)} (dashed)")
-    worst = np.argsort(-np.nan_to_num(shown), kind="stable")[:label]
+    worst = np.argsort(-height, kind="stable")[:label]
     texts = [id_text(unit) for unit in data["unit"].values[worst]]
-    label_points(
-        ax, place[worst].astype(float), shown[worst], texts, place.astype(float), np.nan_to_num(shown)
-    )
+    label_points(ax, place[worst], shown[worst], texts, place, height)
     return ax
 
 
@@ -94,14 +85,8 @@ def influence_on_effects(source: Any, ax: Axes | None = None) -> Axes:
         ax.axvline(side, color=GREY, linestyle="--", linewidth=1.0, zorder=0.5)
     place = np.arange(len(names))[::-1]
     y = place[None, :] + jitter(len(z), 0.22)[:, None]
-    ax.scatter(
-        z,
-        y,
-        s=14,
-        color=np.where(np.abs(z) > rule, VERMILLION, BLUE).ravel().tolist(),
-        alpha=0.6,
-        linewidth=0,
-    )
+    colours = np.where(np.abs(z) > rule, VERMILLION, BLUE).ravel().tolist()
+    ax.scatter(z, y, s=14, color=colours, alpha=0.6, linewidth=0)
     titles = [f"{t} ({n})" for t, n in zip(data["effect_title"].values, names, strict=True)]
     ax.set_yticks(place, [wrapped(title, 28) for title in titles])
     ax.set_ylim(-0.6, len(names) - 0.4)
@@ -114,11 +99,3 @@ def influence_on_effects(source: Any, ax: Axes | None = None) -> Axes:
     texts = [id_text(unit) for unit in data["unit"].values[worst]]
     label_points(ax, z[worst, columns], y[worst, columns], texts, np.nan_to_num(z).ravel(), y.ravel())
     return ax
-
-
-def _residual_label(data: xr.Dataset) -> str:
-    return f"Level-1 residual of {outcome_of(data)}"
-
-
-def _alpha(n: int) -> float:
-    return float(np.clip(600.0 / max(n, 1), 0.12, 0.7))

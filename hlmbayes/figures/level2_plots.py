@@ -15,6 +15,7 @@ from .plot_style import (
     BLUE,
     GREY,
     ORANGE,
+    SIZE,
     VERMILLION,
     axes,
     finish,
@@ -91,12 +92,7 @@ def _categories(
 
 
 def caterpillar(
-    source: Any,
-    ax: Axes | None = None,
-    *,
-    coefficient: str = "b0",
-    prob: float = 0.95,
-    label: int = 3,
+    source: Any, ax: Axes | None = None, *, coefficient: str = "b0", prob: float = 0.95, label: int = 3
 ) -> Axes:
     """Draw the units' EB residuals in order, with intervals; those whose interval leaves out 0 stand out.
 
@@ -118,30 +114,29 @@ def caterpillar(
     eb, low, high = (data[name].values[order, k] for name in ("eb", "eb_low", "eb_high"))
     place = np.arange(len(eb))
     named_all = len(eb) <= NAMED_UNITS
-    ax = axes(ax, (8.0, max(3.5, 0.22 * len(eb) + 1.2)) if named_all else (8.0, 5.0))
+    ax = axes(ax, (8.0, max(3.5, 0.22 * len(eb) + 1.2)) if named_all else SIZE)
     kind = np.where(low > 0, 1, np.where(high < 0, -1, 0))
     for value, colour, text in ((0, GREY, "holds 0"), (1, BLUE, "above 0"), (-1, VERMILLION, "below 0")):
         mine = kind == value
         if not mine.any():
             continue
-        lines = ax.hlines if named_all else ax.vlines
+        lines, x, y = (ax.hlines, eb, place) if named_all else (ax.vlines, place, eb)
         lines(place[mine], low[mine], high[mine], color=colour, linewidth=1.1, alpha=0.75)
-        x, y = (eb[mine], place[mine]) if named_all else (place[mine], eb[mine])
-        ax.scatter(x, y, s=14, color=colour, zorder=3, linewidth=0, label=f"{text} ({mine.sum()})")
+        name = f"{text} ({mine.sum()})"
+        ax.scatter(x[mine], y[mine], s=14, color=colour, zorder=3, linewidth=0, label=name)
     prob = float(data.attrs["interval_prob"])
     title = f"Which {units_word(data)} differ? {100 * prob:g} % intervals of the {short_name(data, k)}"
-    rank, value_label = f"{units_word(data).capitalize()}, lowest to highest", effect_name(data, k)
     ids = [id_text(unit) for unit in data["unit"].values[order]]
     if named_all:
         ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
         ax.set_yticks(place, ids)
         ax.set_ylim(-0.7, len(eb) - 0.3)
-        finish(ax, title, value_label, str(data.attrs["id_label"]))
+        finish(ax, title, effect_name(data, k), str(data.attrs["id_label"]))
         legend(ax, loc="lower right", title="Interval")
         return ax
     zero_line(ax)
     ax.set_xlim(-0.1 * len(eb), 1.1 * len(eb))
-    finish(ax, title, rank, value_label)
+    finish(ax, title, f"{units_word(data).capitalize()}, lowest to highest", effect_name(data, k))
     legend(ax, loc="upper left", title="Interval")
     for ends, side in ((place[:label], "left"), (place[len(place) - label :], "right")):
         label_ends(ax, ends.astype(float), eb[ends], [ids[i] for i in ends], side)
@@ -174,20 +169,16 @@ def shrinkage(source: Any, ax: Axes | None = None, *, coefficients: tuple[str, .
 
     joined = list(np.stack([ols, eb], axis=1))
     ax.add_collection(LineCollection(joined, colors=GREY, linewidths=0.7, alpha=0.55))
+    alone = "OLS, the unit alone"
     ax.scatter(
-        ols[:, 0], ols[:, 1], s=20, facecolor="white", edgecolor=ORANGE, linewidth=1.2, zorder=3,
-        label="OLS, the unit alone",
-    )  # fmt: skip
+        ols[:, 0], ols[:, 1], s=20, facecolor="white", edgecolor=ORANGE, linewidth=1.2, zorder=3, label=alone
+    )
     kind = kind_of_effects(data.attrs["engine"])
-    ax.scatter(
-        eb[:, 0], eb[:, 1], s=20, color=BLUE, linewidth=0, label=f"{kind}, all units together", zorder=4
-    )
+    together = f"{kind}, all units together"
+    ax.scatter(eb[:, 0], eb[:, 1], s=20, color=BLUE, linewidth=0, label=together, zorder=4)
     legend(ax, loc="best")
-    titles = [str(data["coefficient_title"].values[c]) for c in columns]
-    x, y = (
-        f"{title[:1].upper()}{title[1:]} ({names[c]}){label_after(data, 'coefficient', c)}"
-        for title, c in zip(titles, columns, strict=True)
-    )
+    titles = [(c, str(data["coefficient_title"].values[c])) for c in columns]
+    x, y = (f"{t[:1].upper()}{t[1:]} ({names[c]}){label_after(data, 'coefficient', c)}" for c, t in titles)
     return finish(ax, f"Shrinkage: each unit's own estimate and its {kind} estimate", x, y)
 
 
@@ -196,14 +187,8 @@ def _shrinkage_one(ax: Axes, data: xr.Dataset, k: int, ok: np.ndarray) -> Axes:
     ends = [min(ols.min(), eb.min()), max(ols.max(), eb.max())]
     ax.plot(ends, ends, color=GREY, linewidth=1.2, label="no shrinkage")
     zero_line(ax)
-    ax.scatter(
-        ols, eb, s=10 + 60 * n / n.max(), color=BLUE, alpha=0.6, linewidth=0, label="larger: more rows"
-    )
+    area = 10 + 60 * n / n.max()
+    ax.scatter(ols, eb, s=area, color=BLUE, alpha=0.6, linewidth=0, label="larger: more rows")
     legend(ax, loc="upper left")
-    title = str(data["coef_title"].values[k])
-    return finish(
-        ax,
-        f"Shrinkage of the {short_name(data, k)}",
-        f"OLS residual of the {title}, the unit alone",
-        effect_name(data, k),
-    )
+    alone = f"OLS residual of the {data['coef_title'].values[k]}, the unit alone"
+    return finish(ax, f"Shrinkage of the {short_name(data, k)}", alone, effect_name(data, k))

@@ -55,27 +55,16 @@ def predicted(
         colour, dash = _look(line, levels)
         if band:
             ax.fill_between(line.x, line.low, line.high, color=colour, alpha=0.13, linewidth=0)
-        ax.plot(
-            line.x,
-            line.y,
-            color=colour,
-            linestyle=dash,
-            linewidth=2.2,
-            label=_line_name(source, known, by, line),
-        )
+        label = _line_name(source, known, by, line)
+        ax.plot(line.x, line.y, color=colour, linestyle=dash, linewidth=2.2, label=label)
     ax.margins(x=0)
     point, over = point_of(source), find_variable(known, x)
     _category_ticks(ax, source, over)
-    outcome = label_of(point, point.model.outcome)
     bands = f", {100 * prob:g} % bands" if band else ""
     *most, last = [over.name, *(known[name.lower()].name for name in by)]
     names = f"{', '.join(most)} and {last}" if most else last
-    finish(
-        ax,
-        f"{outcome} by {names}{bands}",
-        axis_name(over),
-        f"Predicted {in_sentence(outcome, point.model.outcome)}",
-    )
+    title = f"{label_of(point, point.model.outcome)} by {names}{bands}"
+    finish(ax, title, axis_name(over), _predicted_outcome(point))
     if by:
         title = " × ".join(known[name.lower()].label for name in by)
         legend(ax, outside=len(lines) > 3, title=title)
@@ -89,16 +78,21 @@ def _category_ticks(ax: Axes, source: Any, over: Variable) -> None:
         ax.set_xticks(distinct, [value_text(source, over.name, v) for v in distinct])
 
 
+def _predicted_outcome(point: Any) -> str:
+    name = point.model.outcome
+    return f"Predicted {in_sentence(label_of(point, name), name)}"
+
+
 def axis_name(variable: Variable) -> str:
     """Return the axis label of a predictor, with how it is centred."""
     return named(variable.label, variable.name) + variable.note
 
 
 def _look(line: Line, levels: list[list[float]]) -> tuple[str, str]:
+    """Give colour and dash of a line, from the places of its values among those of each variable."""
     place = [values.index(value) for values, value in zip(levels, line.at.values(), strict=True)]
-    return CYCLE[place[0] % len(CYCLE)] if place else CYCLE[0], DASHES[place[1] % 4] if len(
-        place
-    ) > 1 else "-"
+    first, second, *_ = *place, 0, 0
+    return CYCLE[first % len(CYCLE)], DASHES[second % len(DASHES)]
 
 
 def _line_name(
@@ -164,15 +158,10 @@ def level1_equations(
     _category_ticks(ax, source, over)
     if colour:
         legend(ax, outside=True, title=title)
-    outcome = label_of(point, point.model.outcome)
-    word = unit_word(label_of(point, point.design.moments.id_name), point.design.moments.id_name)
-    heading = f"Level-1 equations of {len(shown)} {word}"
-    return finish(
-        ax,
-        heading,
-        axis_name(over),
-        f"Predicted {in_sentence(outcome, point.model.outcome)} ({kind_of_effects(point.method)})",
-    )
+    id_name = point.design.moments.id_name
+    heading = f"Level-1 equations of {len(shown)} {unit_word(label_of(point, id_name), id_name)}"
+    outcome = f"{_predicted_outcome(point)} ({kind_of_effects(point.method)})"
+    return finish(ax, heading, axis_name(over), outcome)
 
 
 def _ranges(point: Any, over: Variable) -> tuple[np.ndarray, np.ndarray]:
@@ -211,20 +200,12 @@ def _kinds(source: Any, colour: str | None, n_units: int) -> tuple[np.ndarray, l
         return np.zeros(n_units, dtype=int), [""], ""
     point = point_of(source)
     values = np.asarray(level2_values(point, colour), dtype=float)
-    distinct = np.unique(values[np.isfinite(values)])
+    cuts = np.unique(values[np.isfinite(values)])
     title = label_of(point, colour)
-    if len(distinct) <= FEW:
-        return (
-            np.where(np.isfinite(values), np.searchsorted(distinct, values), -1),
-            [value_text(source, colour, v) for v in distinct],
-            title,
-        )
-    cuts = np.nanquantile(values, [0.25, 0.5, 0.75])
-    edges = [number(float(c)) for c in cuts]
-    names = [
-        f"below {edges[0]}",
-        f"{edges[0]} to {edges[1]}",
-        f"{edges[1]} to {edges[2]}",
-        f"above {edges[2]}",
-    ]
-    return np.where(np.isfinite(values), np.searchsorted(cuts, values), -1), names, f"{title}, quarters"
+    if len(cuts) <= FEW:
+        names = [value_text(source, colour, v) for v in cuts]
+    else:
+        cuts, title = np.nanquantile(values, [0.25, 0.5, 0.75]), f"{title}, quarters"
+        low, middle, high = (number(float(c)) for c in cuts)
+        names = [f"below {low}", f"{low} to {middle}", f"{middle} to {high}", f"above {high}"]
+    return np.where(np.isfinite(values), np.searchsorted(cuts, values), -1), names, title

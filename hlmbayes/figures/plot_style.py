@@ -34,12 +34,8 @@ STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
+    **dict.fromkeys(("axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 10.5),
     "axes.unicode_minus": True,
     "legend.frameon": False,
 }
@@ -160,15 +156,8 @@ def label_points(
     key = ax.get_legend()
     taken: list[Any] = [] if key is None else [key.get_window_extent()]
     for px, py, text in zip(x, y, texts, strict=True):
-        note = ax.annotate(
-            str(text),
-            (px, py),
-            textcoords="offset points",
-            xytext=(0, 0),
-            fontsize=SMALL,
-            color=INK,
-            zorder=6,
-        )
+        look: dict[str, Any] = {"textcoords": "offset points", "fontsize": SMALL, "color": INK, "zorder": 6}
+        note = ax.annotate(str(text), (px, py), (0, 0), **look)
         best, best_cost = None, np.inf
         for dx, dy, ha, va in _PLACES:
             note.set(ha=ha, va=va)
@@ -214,19 +203,11 @@ def label_ends(ax: Axes, x: np.ndarray, y: np.ndarray, texts: Sequence[Any], sid
         )  # fmt: skip
 
 
-_PLACES = [
-    (dx * far, dy * far, ha, va)
+_SIDES = ((6, 0), (-6, 0), (0, 6), (0, -6), (5, 5), (-5, 5), (5, -5), (-5, -5))
+_PLACES = [  # of a text beside its point: offsets in points, alignments
+    (dx * far, dy * far, ("center", "left", "right")[np.sign(dx)], ("center", "bottom", "top")[np.sign(dy)])
     for far in (1, 2, 3)
-    for dx, dy, ha, va in (
-        (6, 0, "left", "center"),
-        (-6, 0, "right", "center"),
-        (0, 6, "center", "bottom"),
-        (0, -6, "center", "top"),
-        (5, 5, "left", "bottom"),
-        (-5, 5, "right", "bottom"),
-        (5, -5, "left", "top"),
-        (-5, -5, "right", "top"),
-    )
+    for dx, dy in _SIDES
 ]
 
 

@@ -116,14 +116,11 @@ def _fit_name(fit: Estimates) -> str:
 
 def _fitted_sd(fit: Estimates) -> dict[str, float]:
     """Give standard deviations and correlations of a fit by the names of the summary."""
-    names, tau = fit.random_names, np.asarray(fit.tau)
-    sd = np.sqrt(np.diag(tau))
-    known = {f"sd[{name}]": float(s) for name, s in zip(names, sd, strict=True)}
+    names, tau, corr = fit.random_names, np.asarray(fit.tau), np.asarray(fit.tau_corr)
+    known = {f"sd[{name}]": float(v) ** 0.5 for name, v in zip(names, np.diag(tau), strict=True)}
     known["sigma"] = fit.sigma2**0.5
     for i, name in enumerate(names):
-        for j in range(i):
-            scale = sd[i] * sd[j]
-            known[f"corr[{name},{names[j]}]"] = float(tau[i, j] / scale) if scale > 0 else float("nan")
+        known |= {f"corr[{name},{other}]": float(corr[i, j]) for j, other in enumerate(names[:i])}
     return known
 
 
@@ -135,14 +132,8 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     ax = axes(ax, (SIZE[0], 1.6 + 0.55 * len(names)))
     place = np.arange(len(names))[::-1].astype(float)
     for at, name in zip(place, names, strict=True):
-        draws = posterior.scalar(name)
-        _bars(
-            ax,
-            draws,
-            at + (0.13 if fit is not None else 0.0),
-            BLUE,
-            "posterior" if name == names[0] else None,
-        )
+        above = at if fit is None else at + 0.13
+        _bars(ax, posterior.scalar(name), above, "posterior" if name == names[0] else None)
         if fit is not None:
             estimate, se = fit_scalars(fit)[name]
             ax.errorbar(
@@ -156,13 +147,12 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     return finish(ax, "Fixed effects", "Posterior median, 50 % and 95 % intervals", "")
 
 
-def _bars(ax: Axes, draws: np.ndarray, at: float, color: str, label: str | None = None) -> None:
+def _bars(ax: Axes, draws: np.ndarray, at: float, label: str | None = None) -> None:
     """Draw a median with its 50 and 95 per cent intervals."""
     for prob, width in ((0.95, 1.4), (0.5, 4.0)):
-        ax.plot(
-            summaries.interval(draws, prob), [at, at], color=color, linewidth=width, solid_capstyle="butt"
-        )
-    ax.plot(np.median(draws), at, "o", color=color, markersize=6, label=label)
+        ends = summaries.interval(draws, prob)
+        ax.plot(ends, [at, at], color=BLUE, linewidth=width, solid_capstyle="butt")
+    ax.plot(np.median(draws), at, "o", color=BLUE, markersize=6, label=label)
 
 
 def predictive_by_unit(source: Any, ax: Axes | None = None) -> Axes:
@@ -239,7 +229,7 @@ def sensitivity_forest(
     place = np.arange(len(priors))[::-1].astype(float)
     for ax, name in zip(panels, names, strict=True):
         for at, prior in zip(place, priors, strict=True):
-            _bars(ax, posteriors[prior].scalar(name), at, BLUE)
+            _bars(ax, posteriors[prior].scalar(name), at)
         title = [name]
         for k, one in enumerate(fits):
             value = {**_fitted_sd(one), **{n: v for n, (v, _) in fit_scalars(one).items()}}.get(name)

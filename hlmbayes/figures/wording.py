@@ -30,21 +30,15 @@ def coefficient_index(data: xr.Dataset, coefficient: str) -> int:
     wanted = coefficient.lower()
     wanted = "b" + wanted[1:] if wanted[:1] == "u" else wanted
     if wanted not in names:
-        raise OutputError(
-            f"{coefficient!r} has no random effect in this model, so there is nothing to draw; random are "
-            f"{', '.join(names)}"
-        )
+        why = f"{coefficient!r} has no random effect in this model, so there is nothing to draw"
+        raise OutputError(f"{why}; random are {', '.join(names)}")
     return names.index(wanted)
 
 
 def effect_name(data: xr.Dataset, k: int) -> str:
     """Return "EB residual of the slope of ses (u1): Socioeconomic status"."""
     what = "Posterior mean" if data.attrs["engine"] == "posterior" else "EB residual"
-    return f"{what} of the {data['coef_title'].values[k]} (u{_number(data, k)}){label_after(data, 'coef', k)}"
-
-
-def _number(data: xr.Dataset, k: int) -> str:
-    return str(data["coef"].values[k])[1:]
+    return f"{what} of the {short_name(data, k)}{label_after(data, 'coef', k)}"
 
 
 def label_after(data: xr.Dataset, dim: str, k: int) -> str:
@@ -55,8 +49,7 @@ def label_after(data: xr.Dataset, dim: str, k: int) -> str:
 
 def short_name(data: xr.Dataset, k: int) -> str:
     """Return "intercept (u0)" or "slope of ses (u1)"."""
-    title = str(data["coef_title"].values[k])
-    return f"{title} (u{_number(data, k)})"
+    return f"{data['coef_title'].values[k]} (u{str(data['coef'].values[k])[1:]})"
 
 
 def units_word(data: xr.Dataset) -> str:

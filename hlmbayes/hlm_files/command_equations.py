@@ -51,11 +51,8 @@ def _level1(line: Line, source: DataSource | None) -> tuple[str, list[Predictor]
     outcome, right = _sides(line, "level1:OUTCOME=INTRCPT1+...+RANDOM")
     if re.search(r"[+,/*()]", outcome) or re.fullmatch("random|intrcpt[123]", outcome, re.IGNORECASE):
         line.fail(f'"{outcome}" is not the name of an outcome; wanted one variable, not centred')
-    predictors = []
-    for text in _terms(line, right):
-        predictor = _predictor(line, text, "INTRCPT1", level=1)
-        if predictor is not None:
-            predictors.append(predictor)
+    parsed = [_predictor(line, text, "INTRCPT1", level=1) for text in _terms(line, right)]
+    predictors = [predictor for predictor in parsed if predictor is not None]
     if not predictors:
         line.fail("the level-1 equation has no INTRCPT1 and no predictors; nothing is to be estimated")
     check_names(line.where, [outcome, *(p.variable for p in predictors if p.variable)], source, level=1)
@@ -72,16 +69,14 @@ def _level2(
     for line in lines:
         left, right = _sides(line, "level2:INTRCPT1=INTRCPT2+...+RANDOM/")
         if left.casefold() not in labels:
-            line.fail(
-                f"{left} is not in the level-1 equation ({level1.where}); it has {', '.join(labels.values())}"
-            )
+            known = ", ".join(labels.values())
+            line.fail(f"{left} is not in the level-1 equation ({level1.where}); it has {known}")
         if left.casefold() in found:
             line.fail(f"a second level2: line for {left}; the first: {found[left.casefold()][2].where}")
         equation, slash, candidates = right.partition("/")
         if slash and candidates.strip():
-            notes.append(
-                f'{line.where}: candidate predictors after "/" ({candidates.strip()}) are not analysed'
-            )
+            what = f'candidate predictors after "/" ({candidates.strip()})'
+            notes.append(f"{line.where}: {what} are not analysed")
         parsed = [_predictor(line, text, "INTRCPT2", level=2) for text in _terms(line, equation)]
         gammas = [p for p in parsed if p is not None]
         check_names(line.where, [p.variable for p in gammas if p.variable], source, level=2)
@@ -110,16 +105,12 @@ def _terms(line: Line, right: str) -> list[str]:
     return terms
 
 
-def _check_variable(line: Line, name: str, text: str) -> None:
-    """Signs that HLM's names cannot have are a slip of the pen, not a name."""
-    if not name or re.search(r"[=+,/*()]", name):
-        line.fail(f'"{text}" is not a variable; wanted NAME, NAME,1 (group mean) or NAME,2 (grand mean)')
-
-
 def _predictor(line: Line, text: str, constant: str, level: int) -> Predictor | None:
     """The predictor a term is; None for RANDOM. NAME,1 is centred on the group, NAME,2 on the grand mean."""
     name, _, code = (part.strip() for part in text.partition(","))
-    _check_variable(line, name, text)
+    # signs that HLM's names cannot have are a slip of the pen, not a name
+    if not name or re.search(r"[=+,/*()]", name):
+        line.fail(f'"{text}" is not a variable; wanted NAME, NAME,1 (group mean) or NAME,2 (grand mean)')
     if code not in _CENTERING:
         line.fail(f'"{text}": centring {code!r} is not known; wanted 1 (group mean), 2 (grand mean) or none')
     if name.casefold() in ("random", constant.casefold()):
@@ -191,7 +182,6 @@ def _marked(line: Line, value: str, known: Sequence[str]) -> list[list[str]]:
     sets.pop(0, None)
     for mark_number, names in sets.items():
         if len(names) < 2:
-            line.fail(
-                f"{line.keyword}: the number {mark_number} marks {names[0]} alone; mark what it equals too"
-            )
+            alone = f"the number {mark_number} marks {names[0]} alone"
+            line.fail(f"{line.keyword}: {alone}; mark what it equals too")
     return list(sets.values())

@@ -34,32 +34,15 @@ _EQUATIONS = ("level1", "level2")
 
 @dataclass(frozen=True, slots=True)
 class CommandFile:
-    """A command file as read.
+    """A command file as read."""
 
-    Attributes
-    ----------
-    name : str
-        The file as given, for the listing.
-    mdm : str
-        The data source the first line names ("hsb.mdm"), "" where it names none.
-    model : TwoLevelModel
-    options : Options
-    source : DataSource or None
-        None only where the data were not looked for.
-    warnings : tuple of str
-        Keywords that are not known, or that the numbers depend on and that are not acted on; each with
-        its line.
-    not_done : tuple of str
-        What is asked for beside the numbers and is not done (a graph file, say).
-    """
-
-    name: str
-    mdm: str
+    name: str  # the file as given, for the listing
+    mdm: str  # the data source the first line names ("hsb.mdm"), "" where it names none
     model: TwoLevelModel
     options: Options
-    source: DataSource | None
-    warnings: tuple[str, ...]
-    not_done: tuple[str, ...] = ()
+    source: DataSource | None  # None only where the data were not looked for
+    warnings: tuple[str, ...]  # keywords not known, or not acted on though the numbers depend on them
+    not_done: tuple[str, ...] = ()  # what is asked for beside the numbers and is not done (a graph file, say)
 
 
 def read_command_file(
@@ -128,11 +111,8 @@ def parse(
 
 
 def _mdm_name(text: str) -> str:
-    for line in re.split(r"\r\n|\r|\n", text):
-        match = _HEADER.match(line.strip())
-        if match:
-            return own_name(match[1])
-    return ""
+    found = (_HEADER.match(line.strip()) for line in re.split(r"\r\n|\r|\n", text))
+    return next((own_name(match[1]) for match in found if match), "")
 
 
 def _split(text: str, name: str) -> tuple[list[Line], list[str]]:
@@ -163,9 +143,8 @@ def _find_source(
     """The data source: what the caller names, else the template beside the command file."""
     template = find_template(path.parent, mdm) if mdm else None
     if level1 is not None:
-        if id_name is None:
-            described = read_template(template)[0] if template else None
-            id_name = described.id if described else None
+        if id_name is None and template is not None:
+            id_name = read_template(template)[0].id
         if id_name is None:
             raise CommandFileError(f"{path.name}: the data files are named but not the id; add --id NAME")
         files = [Path(file) for file in (level1, level2) if file is not None]
@@ -185,29 +164,23 @@ def _find_source(
 
 def _no_template(path: Path, mdm: str) -> NoReturn:
     advice = "or say where the data are: --level1 FILE --level2 FILE --id NAME"
-    if not mdm:
-        raise CommandFileError(
-            f"{path.name}: its first line does not name the data; "
-            f"wanted #WHLM CMD FILE FOR NAME.mdm with NAME.mdmt beside it, {advice}"
-        )
     template, folder = f"{stem(mdm)}.mdmt", path.parent.absolute()
-    if beside(path.parent, mdm) is not None:
-        raise CommandFileError(
-            f"{path.name}: its data are in {mdm}, a binary file only HLM reads; put the template {template} "
-            f"that made it and the raw data files into {folder}, {advice}"
+    if not mdm:
+        wanted = "#WHLM CMD FILE FOR NAME.mdm with NAME.mdmt beside it"
+        why = f"its first line does not name the data; wanted {wanted}"
+    elif beside(path.parent, mdm) is not None:
+        why = (
+            f"its data are in {mdm}, a binary file only HLM reads; put the template {template} "
+            f"that made it and the raw data files into {folder}"
         )
-    raise CommandFileError(
-        f"{path.name}: its data come from {mdm}, but there is no {template} in {folder}; "
-        f"put it there, {advice}"
-    )
+    else:
+        why = f"its data come from {mdm}, but there is no {template} in {folder}; put it there"
+    raise CommandFileError(f"{path.name}: {why}, {advice}")
 
 
 def _check_hypotheses(lines: Sequence[Line], known: Sequence[str]) -> None:
     for line in lines:
-        if is_hypothesis(line.keyword):
-            for row in hypothesis_rows(line):
-                if len(row) != len(known):
-                    line.fail(
-                        f"{line.keyword}: has {len(row)} coefficients; wanted {len(known)}, "
-                        f"one for each of {', '.join(known)}"
-                    )
+        for row in hypothesis_rows(line) if is_hypothesis(line.keyword) else ():
+            if len(row) != len(known):
+                wanted = f"{len(known)}, one for each of {', '.join(known)}"
+                line.fail(f"{line.keyword}: has {len(row)} coefficients; wanted {wanted}")

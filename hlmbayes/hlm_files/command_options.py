@@ -42,68 +42,31 @@ class ResidualFile:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a command file asks for beside the model; the defaults are HLM's.
-
-    Attributes
-    ----------
-    max_iterations : int
-    keep_going : bool
-        Iterate on after `max_iterations`, until the iterations converge.
-    stopval : float
-        As in the file: per cent. HLM stops when the log-likelihood changes by less than
-        stopval / 100 of its size.
-    accel : int
-        The accelerator runs at every accel-th iteration.
-    fixtau : int
-        3: a bad starting tau is mended automatically.
-    lev1ols : int
-        How many units' OLS lines to print.
-    method : {"REML", "ML"}
-    title, output : str
-        `output` is the path as written in the file, for the listing.
-    full_output : bool
-        Every iteration.
-    hypotheses : tuple of hypotheses
-        Each a tuple of rows; a row has one coefficient for each gamma of the model, in order.
-    deviance, df : float, int or None
-        Deviance and number of parameters of the model to compare with.
-    homogeneity : bool
-        Test of homogeneity of level-1 variance.
-    residuals1, residuals2 : ResidualFile or None
-    level1_weight, level2_weight, variance_known : str or None
-        Names of design weights, and of the known level-1 variance (a precision weight).
-    plausible_values : tuple of str
-        Outcomes that are plausible values of one, or .mdm files of imputed data.
-    fix_sigma2 : float or None
-        The level-1 variance, where it is held at a value.
-    print_vcov : bool
-    graph_gammas : str
-        Name of the file for graphs, "" for none.
-    """
+    """What a command file asks for beside the model; the defaults are HLM's."""
 
     max_iterations: int = 100
-    keep_going: bool = False
-    stopval: float = 1e-6
-    accel: int = 5
-    fixtau: int = 3
-    lev1ols: int = 10
+    keep_going: bool = False  # iterate on after max_iterations, until the iterations converge
+    stopval: float = 1e-6  # per cent: HLM stops when the log-likelihood changes by less of its size
+    accel: int = 5  # the accelerator runs at every accel-th iteration
+    fixtau: int = 3  # 3: a bad starting tau is mended automatically
+    lev1ols: int = 10  # how many units' OLS lines to print
     method: Literal["REML", "ML"] = "REML"
     title: str = "no title"
-    output: str = "hlm2.txt"
-    full_output: bool = False
-    hypotheses: tuple[Rows, ...] = ()
-    deviance: float | None = None
+    output: str = "hlm2.txt"  # the path as written in the file, for the listing
+    full_output: bool = False  # every iteration
+    hypotheses: tuple[Rows, ...] = ()  # rows of one coefficient for each gamma of the model, in order
+    deviance: float | None = None  # of the model to compare with, and its number of parameters
     df: int | None = None
-    homogeneity: bool = False
+    homogeneity: bool = False  # test of homogeneity of level-1 variance
     residuals1: ResidualFile | None = None
     residuals2: ResidualFile | None = None
-    level1_weight: str | None = None
+    level1_weight: str | None = None  # names of design weights
     level2_weight: str | None = None
-    variance_known: str | None = None
-    plausible_values: tuple[str, ...] = ()
-    fix_sigma2: float | None = None
+    variance_known: str | None = None  # name of the known level-1 variance (a precision weight)
+    plausible_values: tuple[str, ...] = ()  # outcomes that are values of one, or .mdm files of imputed data
+    fix_sigma2: float | None = None  # the level-1 variance, where it is held at a value
     print_vcov: bool = False
-    graph_gammas: str = ""
+    graph_gammas: str = ""  # name of the file for graphs, "" for none
 
 
 # Options that are read but that nothing acts on: asked for, they are named.
@@ -121,17 +84,14 @@ _CHANGES = {  # numbers depend on them
     "startvals": "the starting values are computed, so HLM's iterations took another path",
     "dofisher": "the algorithm is chosen by --algorithm",
     "firc": f"no such model is estimated; {_NOT_HLMS}",
-    "restricted": "the method is set by mlf:",
-    "rstricted": "the method is set by mlf:",
+    **dict.fromkeys(("restricted", "rstricted"), "the method is set by mlf:"),
 } | dict.fromkeys(
     ("contau2", "contau3", "diagonalizetaubeta", "diagonalizetaupi"),
     f"tau is estimated without such a restriction; {_NOT_HLMS}",
 )  # fmt: skip
 _MISSING_ONLY = {  # the numbers of a two-level linear model do not depend on them
-    "lvr": "no latent variable regression is done",
-    "lvr-beta": "no latent variable regression is done",
-    "diagnose": "no such output",
-    "debug": "no such output",
+    **dict.fromkeys(("lvr", "lvr-beta"), "no latent variable regression is done"),
+    **dict.fromkeys(("diagnose", "debug"), "no such output"),
     "growthmodel": "a growth model is estimated as any other model",
     "vagueprior": "priors are set in hlmbayes sample",
 } | dict.fromkeys(
@@ -143,14 +103,13 @@ _SILENT = {  # how often to iterate, when to stop, what to print in analyses tha
 }  # fmt: skip
 
 # Keywords of HLM's other programs, refused by the name of the kind of model.
-OTHER_MODELS = {
-    "level3": "a three-level model", "fixtau2": "a three-level model", "fixtau3": "a three-level model",
-    "level3weight": "a three-level model", "level3deletion": "a three-level model",
-    "resfil3": "a three-level model", "level4": "a four-level model", "rowcol": "a cross-classified model",
-    "clus": "a cross-classified model", "r_e_model": "a multivariate model",
-    "unrestricted": "a multivariate model",
-}  # fmt: skip
 _HARMLESS_WHEN_OFF = {"level3weight", "level3deletion", "resfil3"}
+OTHER_MODELS = {
+    **dict.fromkeys(("level3", "fixtau2", "fixtau3", *_HARMLESS_WHEN_OFF), "a three-level model"),
+    "level4": "a four-level model",
+    **dict.fromkeys(("rowcol", "clus"), "a cross-classified model"),
+    **dict.fromkeys(("r_e_model", "unrestricted"), "a multivariate model"),
+}
 
 
 class Found(NamedTuple):
@@ -218,9 +177,8 @@ def _not_an_option(line: Line, warnings: list[str], not_done: list[str]) -> None
     """Name a keyword without an option, unless it asks for nothing."""
     keyword = line.keyword
     if keyword == "esttau2" and is_off(line.value):  # here "n" is what asks for something
-        warnings.append(
-            f"{line.where}: {keyword}:{line.value} is not acted on; tau is estimated; {_NOT_HLMS}"
-        )
+        words = f"tau is estimated; {_NOT_HLMS}"
+        warnings.append(f"{line.where}: {keyword}:{line.value} is not acted on; {words}")
     elif keyword in _CHANGES or keyword in _MISSING_ONLY:
         if not is_off(line.value):
             words = _CHANGES.get(keyword) or _MISSING_ONLY[keyword]
@@ -239,9 +197,8 @@ def _unused(options: Options, places: dict[str, Line], warnings: list[str], not_
             place.append(f"{line.where}: {line.keyword}:{line.value} is not acted on; {NOT_ACTED_ON[name]}")
     if (options.deviance is None) != (options.df is None):
         given, lacking = ("deviance", "df") if options.df is None else ("df", "deviance")
-        warnings.append(
-            f"{places[given].where}: {given}: is given without {lacking}:; models are not compared"
-        )
+        where = places[given].where
+        warnings.append(f"{where}: {given}: is given without {lacking}:; models are not compared")
 
 
 def _residual_file(lines: dict[str, Line], keyword: str) -> ResidualFile | None:
@@ -250,8 +207,7 @@ def _residual_file(lines: dict[str, Line], keyword: str) -> ResidualFile | None:
     asked, _, variables = lines[keyword].value.partition("/")
     if is_off(asked):
         return None
-    kind = lines["resfiltype"].value.strip().casefold() if "resfiltype" in lines else ""
-    kind = kind or "spss"
+    kind = (lines["resfiltype"].value.strip().casefold() if "resfiltype" in lines else "") or "spss"
     if kind not in _EXTENSIONS:
         lines["resfiltype"].fail(f"resfiltype: wants one of {', '.join(_EXTENSIONS)}, got {kind!r}")
     given = own_name(lines[f"{keyword}name"].value) if f"{keyword}name" in lines else ""

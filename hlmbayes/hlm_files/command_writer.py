@@ -91,13 +91,7 @@ def _safe(name: str) -> str:
 def write(
     path: str | Path, model: TwoLevelModel, options: Options | None = None, mdm: str = "data.mdm"
 ) -> None:
-    """Write the command file of a model to `path`.
-
-    Raises
-    ------
-    CommandFileError
-        As `to_text`; or the file cannot be written.
-    """
+    """Write the command file of a model to `path`; raises as `to_text`, or where it cannot be written."""
     text = to_text(model, options, mdm)
     try:
         Path(path).write_text(text, encoding="utf-8")

@@ -23,54 +23,28 @@ _KEYWORDS = {
 _OTHER_PROGRAMS = {
     "HLM3": "three-level models",
     "HLM4": "four-level models",
-    "HMLM": "multivariate models",
-    "HMLM2": "multivariate models",
-    "HCM2": "cross-classified models",
-    "HCM3": "cross-classified models",
-    "HLMHCM": "cross-classified models",
+    **dict.fromkeys(("HMLM", "HMLM2"), "multivariate models"),
+    **dict.fromkeys(("HCM2", "HCM3", "HLMHCM"), "cross-classified models"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """Where the data are, as the template (or the user) says.
+    """Where the data are, as the template (or the user) says."""
 
-    Attributes
-    ----------
-    mdm : str
-        Name of the .mdm file, for the listing.
-    level1 : Path
-        The level-1 file, found.
-    level2 : Path or None
-        The level-2 file; None or equal to `level1` where both levels are in one file.
-    id : str
-        Name of the variable that links the levels.
-    level1_names, level2_names : tuple of str
-        The variables the template lists, without the id; empty where there is no template.
-    raw_type : str
-        "spss", "stata", "sas", "ascii" or "".
-    deletion : {"now", "analysis"}
-        When level-1 rows with missing values are dropped: on all listed variables when the data
-        are made, or on the variables of the analysis.
-    missing : bool
-        Whether the level-1 file has missing values.
-    id2 : str
-        Name of the id in the level-2 file, where it is not `id`.
-    template : str
-        Name of the template, for messages.
-    """
-
-    mdm: str
-    level1: Path
-    level2: Path | None
-    id: str
-    level1_names: tuple[str, ...] = ()
+    mdm: str  # name of the .mdm file, for the listing
+    level1: Path  # the level-1 file, found
+    level2: Path | None  # the level-2 file; None or equal to `level1` where both levels are in one file
+    id: str  # name of the variable that links the levels
+    level1_names: tuple[str, ...] = ()  # variables the template lists, without the id; empty without one
     level2_names: tuple[str, ...] = ()
-    raw_type: str = ""
+    raw_type: str = ""  # "spss", "stata", "sas", "ascii" or ""
+    # when level-1 rows with missing values are dropped: on all listed variables when the data are made, or on
+    # the variables of the analysis
     deletion: Literal["now", "analysis"] = "analysis"
-    missing: bool = False
-    id2: str = ""
-    template: str = field(default="", compare=False)
+    missing: bool = False  # whether the level-1 file has missing values
+    id2: str = ""  # name of the id in the level-2 file, where it is not `id`
+    template: str = field(default="", compare=False)  # its name, for messages
 
 
 # ---------------------------------------------------------------- files and names
@@ -190,16 +164,16 @@ def parse_template(text: str, path: Path) -> tuple[DataSource, tuple[str, ...]]:
         if mark:
             block = mark[2].lower() if mark[1].lower() == "begin" else ""
             if block and block not in names:
-                _refuse_block(where, block)
+                what = f"the variables of {block!r} do not belong to two levels"
+                raise CommandFileError(f"{where}: {what}; wanted l1vars, l2vars")
             continue
         keyword, colon, value = line.partition(":")
         keyword = keyword.strip().lower()
         if colon and keyword == "level2id" and block:
             ids[block] = value.strip()
         elif colon and keyword in ("level3id", "level4id"):
-            raise CommandFileError(
-                f"{where}: {keyword} belongs to a model of more than two levels; wanted two"
-            )
+            what = f"{keyword} belongs to a model of more than two levels"
+            raise CommandFileError(f"{where}: {what}; wanted two")
         elif block and not colon:
             names[block].append(line)
         elif colon:
@@ -221,20 +195,13 @@ def _check_kind(where: str, line: str) -> None:
         )
 
 
-def _refuse_block(where: str, block: str) -> NoReturn:
-    raise CommandFileError(
-        f"{where}: the variables of {block!r} do not belong to two levels; wanted l1vars, l2vars"
-    )
-
-
 def _source(
     path: Path, values: dict[str, str], names: dict[str, list[str]], ids: dict[str, str], warnings: list[str]
 ) -> DataSource:
     level1 = values.get("l1fname", "")
     if not level1:
-        raise CommandFileError(
-            f"{path.name}: there is no l1fname: line, which names the level-1 data file; add it"
-        )
+        lacking = "there is no l1fname: line, which names the level-1 data file"
+        raise CommandFileError(f"{path.name}: {lacking}; add it")
     id1 = ids.get("l1vars") or ids.get("l2vars", "")
     id2 = ids.get("l2vars") or id1
     if not id1:

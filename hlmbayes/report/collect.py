@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, cast
 
 import numpy as np
@@ -46,14 +47,12 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
     ----------
     fit : Estimates
     run : Run, optional
-        Names of files, title, tests and warnings of the run.
     optimum : Estimates, optional
         The exact fit of the same model to the same data by the same method: it is compared with `fit`.
     """
     run = run or Run()
     rows, robust = _fixed(fit, ModelBased()), _fixed(fit, CR0())
-    components = _variance_components(fit)
-    q, varying = fit.design.n_random, _heterogeneity(fit)
+    components, varying = _variance_components(fit), _heterogeneity(fit)
     se_tau, se_sigma2 = variance_standard_errors(fit)
     return Tables(
         header=header_of(fit, run),
@@ -61,8 +60,8 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         iteration=fit.iterations,
         sigma2=float(fit.sigma2),
         tau=_matrix(fit.components.tau),
-        tau_corr=_matrix(np.asarray(fit.tau_corr)),
-        reliability=tuple(float(v) for v in reliability(fit)),
+        tau_corr=_matrix(fit.tau_corr),
+        reliability=tuple(reliability(fit).tolist()),
         loglik=float(fit.loglik),
         fixed=rows,
         fixed_robust=robust,
@@ -72,7 +71,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         algorithm=cast(Literal["hlm", "exact"], fit.algorithm),
         converged=fit.converged,
         se_sigma2=None if fit.law.n_parameters == 0 else float(se_sigma2),
-        se_tau=_matrix(se_tau) if q else None,
+        se_tau=_matrix(se_tau) if fit.design.n_random else None,
         n_units_full_rank=int(fit.design.full_rank.sum()),
         unit_regressions=_unit_regressions(fit, run.ols_units),
         average_ols=_average_ols(fit),
@@ -95,17 +94,14 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
 
 def _tests(run: Run, varying: Heterogeneity | None) -> dict[str, ChiSquare | AlphaRow]:
     """Name the tests that follow the tables of estimates."""
-    found: dict[str, ChiSquare | AlphaRow] = {
+    found: dict[str, ChiSquare | AlphaRow | None] = {
         f"hypothesis test {k}": hypothesis.test for k, hypothesis in enumerate(run.hypotheses, 1)
     }
-    if run.comparison is not None:
-        found["model comparison test"] = run.comparison
-    if run.homogeneity is not None:
-        found["test of homogeneity"] = run.homogeneity
+    found |= {"model comparison test": run.comparison, "test of homogeneity": run.homogeneity}
     if varying is not None:
         found |= {alpha.alpha: alpha for alpha in varying.alphas}
         found["homogeneous against heterogeneous sigma squared"] = varying.comparison
-    return found
+    return {name: test for name, test in found.items() if test is not None}
 
 
 def _stop_line(fit: Estimates) -> str:
@@ -113,126 +109,76 @@ def _stop_line(fit: Estimates) -> str:
 
 
 def _matrix(values: np.ndarray) -> Matrix:
-    return tuple(tuple(float(v) for v in row) for row in np.asarray(values))
+    return tuple(map(tuple, np.asarray(values, dtype=float).tolist()))
+
+
+def _rows(
+    fit: Estimates, found: Mapping[str, tuple[float, float, float, float, float]]
+) -> tuple[FixedRow, ...]:
+    """Return a table of fixed effects: estimate, standard error, t-ratio, d.f. and p-value by gamma."""
+    return tuple(
+        FixedRow(
+            coefficient.symbol, coefficient.label, term.name, term.gamma, constrained, *found[name],
+            _t_text(fit, *found[name][2:]),
+        )
+        for name, coefficient, term, constrained in shown(fit.model)
+    )  # fmt: skip
 
 
 def _fixed(fit: Estimates, kind: Covariance) -> tuple[FixedRow, ...]:
-    rows = {row.name: row for row in fixed_effects(fit, kind)}
-    return tuple(
-        FixedRow(
-            coef=coefficient.symbol,
-            level1=coefficient.label,
-            level2=term.name,
-            gamma=term.gamma,
-            constrained=constrained,
-            estimate=rows[name].coefficient,
-            se=rows[name].se,
-            t=rows[name].t_ratio,
-            df=rows[name].df,
-            p=rows[name].p_value,
-            p_text=_t_text(fit, rows[name].t_ratio, rows[name].df, rows[name].p_value),
-        )
-        for name, coefficient, term, constrained in shown(fit.model)
-    )
+    rows = fixed_effects(fit, kind)
+    return _rows(fit, {row.name: (row.coefficient, row.se, row.t_ratio, row.df, row.p_value) for row in rows})
 
 
 def _rows_of(fit: Estimates, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tuple[FixedRow, ...]:
     """Return a table of fixed effects for estimates that are not the final ones."""
-    position = {name: k for k, name in enumerate(fit.model.gamma_names)}
-    rows = []
-    for name, coefficient, term, constrained in shown(fit.model):
-        k = position[name]
-        t = float(gamma[k] / se[k]) if se[k] > 0 else float("nan")  # all units may have the same score
-        p = float(2.0 * stdtr(df[k], -abs(t)))
-        rows.append(
-            FixedRow(
-                coefficient.symbol,
-                coefficient.label,
-                term.name,
-                term.gamma,
-                constrained,
-                float(gamma[k]),
-                float(se[k]),
-                t,
-                df[k],
-                p,
-                _t_text(fit, t, df[k], p),
-            )
-        )
-    return tuple(rows)
+    t = np.divide(gamma, se, out=np.full(len(se), np.nan), where=se > 0)  # all units may have the same score
+    columns = gamma.tolist(), se.tolist(), t.tolist(), df, (2.0 * stdtr(df, -abs(t))).tolist()
+    return _rows(fit, dict(zip(fit.model.gamma_names, zip(*columns, strict=True), strict=True)))
 
 
 def _least_squares(fit: Estimates) -> LeastSquares:
     ols = least_squares(fit)
     df = [ols.df] * len(ols.gamma)
+    fixed, robust = (_rows_of(fit, ols.gamma, se, df) for se in (ols.se, ols.se_robust))
     n_parameters = 1 + (fit.design.n_fixed if fit.method == "ML" else 0)
-    return LeastSquares(
-        sigma2=ols.sigma2,
-        fixed=_rows_of(fit, ols.gamma, ols.se, df),
-        fixed_robust=_rows_of(fit, ols.gamma, ols.se_robust, df),
-        loglik=ols.loglik,
-        n_parameters=n_parameters,
-    )
+    return LeastSquares(ols.sigma2, fixed, robust, ols.loglik, n_parameters)
 
 
 def _start(fit: Estimates, rows: tuple[FixedRow, ...]) -> StartingValues | None:
     if fit.start is None:
         return None
     tau, raw = fit.start.tau, fit.start.tau_raw
-    repaired = not np.array_equal(tau, raw)
-    gamma, se = starting_effects(fit)
-    return StartingValues(
-        sigma2=float(fit.start.sigma2),
-        tau=_matrix(tau),
-        tau_raw=_matrix(raw) if repaired else None,
-        fixed=_rows_of(fit, gamma, se, fixed_df(fit)) if rows else (),
-    )
+    fixed = _rows_of(fit, *starting_effects(fit), fixed_df(fit)) if rows else ()
+    before = None if np.array_equal(tau, raw) else _matrix(raw)
+    return StartingValues(float(fit.start.sigma2), _matrix(tau), before, fixed)
 
 
 def _variance_components(fit: Estimates) -> tuple[VarianceRow, ...]:
     terms = [term for term in level1_terms(fit.model) if term.random]
-    found = variance_components(fit)
-    rows = [
-        VarianceRow(
-            name=term.label,
-            effect=term.effect,
-            sd=row.sd,
-            variance=row.variance,
-            df=row.df,
-            chi2=row.chi2,
-            p=row.p_value,
-            p_text=chi_square(row.chi2, row.df, fit).p_text,
+    found, rows = variance_components(fit), []
+    for term, row in zip(terms, found, strict=False):
+        text = chi_square(row.chi2, row.df, fit).p_text
+        rows.append(
+            VarianceRow(term.label, term.effect, row.sd, row.variance, row.df, row.chi2, row.p_value, text)
         )
-        for term, row in zip(terms, found, strict=False)
-    ]
     rows += [VarianceRow("level-1", "R", row.sd, row.variance) for row in found[len(terms) :]]
     return tuple(rows)
 
 
 def _heterogeneity(fit: Estimates) -> Heterogeneity | None:
-    found = fit.law
-    if not isinstance(found, EstimatedLogLinear):
+    law = fit.law
+    if not isinstance(law, EstimatedLogLinear):
         return None
+    tests = zip(law.alphas, law.z_ratio.tolist(), law.p_value.tolist(), strict=True)
     alphas = tuple(
-        AlphaRow(
-            alpha.variable or "INTRCPT1", f"alpha{k}", alpha.estimate, alpha.se, float(z), float(p),
-            _z_text(fit, float(z), float(p)),
-        )
-        for k, (alpha, z, p) in enumerate(zip(found.alphas, found.z_ratio, found.p_value, strict=True))
-    )  # fmt: skip
-    return Heterogeneity(
-        macro_iteration=found.macro_iterations,
-        alphas=alphas,
-        homogeneous_deviance=float(found.homogeneous_deviance),
-        homogeneous_parameters=found.homogeneous_parameters,
-        heterogeneous_deviance=float(fit.deviance),
-        heterogeneous_parameters=fit.n_parameters,
-        comparison=chi_square(
-            float(found.homogeneous_deviance - fit.deviance),
-            fit.n_parameters - found.homogeneous_parameters,
-            fit,
-        ),
+        AlphaRow(a.variable or "INTRCPT1", f"alpha{k}", a.estimate, a.se, z, p, _z_text(fit, z, p))
+        for k, (a, z, p) in enumerate(tests)
     )
+    before, after = float(law.homogeneous_deviance), float(fit.deviance)
+    counts = law.homogeneous_parameters, fit.n_parameters
+    test = chi_square(before - after, counts[1] - counts[0], fit)
+    return Heterogeneity(law.macro_iterations, alphas, before, counts[0], after, counts[1], test)
 
 
 # HLM's p-values are approximations whose error shows in the third decimal; far out it cannot show.
@@ -268,12 +214,9 @@ def _unit_regressions(fit: Estimates, most: int) -> tuple[UnitRegression, ...]:
     """Return the OLS regressions of the first `most` units, those without full rank left out, as HLM does."""
     if most <= 0 or not fit.design.n_random:
         return ()
-    values = unit_regressions(fit.law.plain(fit.design))
-    return tuple(
-        UnitRegression(_unit_name(fit.design.unit_ids[j]), tuple(float(v) for v in values[j]))
-        for j in range(min(most, fit.n_units))
-        if fit.design.full_rank[j]
-    )
+    values, ids = unit_regressions(fit.law.plain(fit.design)), fit.design.unit_ids
+    full = np.flatnonzero(fit.design.full_rank[:most])
+    return tuple(UnitRegression(_unit_name(ids[j]), tuple(values[j].tolist())) for j in full)
 
 
 def _unit_name(unit: object) -> str:
@@ -287,7 +230,7 @@ def _average_ols(fit: Estimates) -> tuple[float, ...]:
     ok = fit.design.full_rank
     if not fit.design.n_random or not ok.any():
         return ()
-    return tuple(float(v) for v in unit_regressions(fit.law.plain(fit.design))[ok].mean(axis=0))
+    return tuple(unit_regressions(fit.law.plain(fit.design))[ok].mean(axis=0).tolist())
 
 
 def _optimum(fit: Estimates, exact: Estimates) -> Optimum:

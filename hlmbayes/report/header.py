@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, cast
 
 from ..equations.model import Coefficient, TwoLevelModel
 from ..estimation.estimates import Estimates
 from .tables import NO_WEIGHTS, ChiSquare, Header, Hypothesis, Level1Term, Level2Term, NoteGroup, Weight
+
+FROM_RUN = ("max_iterations", "title", "data_source", "command_file", "output_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Run:
     comparison: ChiSquare | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     homogeneity: ChiSquare | None = None
-    notes: tuple[NoteGroup, ...] = field(default=())
+    notes: tuple[NoteGroup, ...] = ()
 
 
 def level1_terms(model: TwoLevelModel) -> tuple[Level1Term, ...]:
@@ -36,18 +38,13 @@ def level1_terms(model: TwoLevelModel) -> tuple[Level1Term, ...]:
 
 
 def _level1_term(coefficient: Coefficient) -> Level1Term:
-    predictor = coefficient.predictor
-    return Level1Term(
-        symbol=coefficient.name.upper(),
-        variable=predictor.variable or "INTRCPT1",
-        slope=predictor.variable is not None,
-        random=coefficient.random,
-        centering=predictor.centering,
-        terms=tuple(
-            Level2Term(g.predictor.variable or "INTRCPT2", g.name.upper(), g.predictor.centering)
-            for g in coefficient.gammas
-        ),
+    name, how = coefficient.predictor.variable, coefficient.predictor.centering
+    terms = tuple(
+        Level2Term(g.predictor.variable or "INTRCPT2", g.name.upper(), g.predictor.centering)
+        for g in coefficient.gammas
     )
+    symbol, slope = coefficient.name.upper(), name is not None
+    return Level1Term(symbol, name or "INTRCPT1", slope, coefficient.random, terms, how)
 
 
 def shown(model: TwoLevelModel) -> tuple[tuple[str, Level1Term, Level2Term, bool], ...]:
@@ -55,12 +52,8 @@ def shown(model: TwoLevelModel) -> tuple[tuple[str, Level1Term, Level2Term, bool
     order = {name: k for k, name in enumerate(model.gamma_names)}
     firsts = {min(names, key=order.__getitem__) for names in model.constraints}
     hidden = {name for names in model.constraints for name in names} - firsts
-    return tuple(
-        (term.gamma.lower(), coefficient, term, term.gamma.lower() in firsts)
-        for coefficient in level1_terms(model)
-        for term in coefficient.terms
-        if term.gamma.lower() not in hidden
-    )
+    terms = ((term.gamma.lower(), c, term) for c in level1_terms(model) for term in c.terms)
+    return tuple((name, c, term, name in firsts) for name, c, term in terms if name not in hidden)
 
 
 def header_of(fit: Estimates, run: Run) -> Header:
@@ -73,11 +66,7 @@ def header_of(fit: Estimates, run: Run) -> Header:
         n_rows_in_data=int(fit.n_rows + n_dropped) if n_dropped else None,
         n_units=fit.n_units,
         method=cast(Literal["REML", "ML"], fit.method),
-        max_iterations=run.max_iterations,
-        title=run.title,
-        data_source=run.data_source,
-        command_file=run.command_file,
-        output_file=run.output_file,
+        **{name: getattr(run, name) for name in FROM_RUN},
         constraints=tuple(tuple(name.upper() for name in names) for names in model.constraints),
         sigma2_variables=model.variance_variables,
         heterogeneous=not fit.law.one_sigma2,

@@ -6,10 +6,10 @@ lines and tints are mixed from the text colour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
-from .html_parts import Cell, aside, document, pairs_list, section, table
+from .html_parts import aside, document, pairs_list, section, table
 from .layout import count, likelihood, number
 from .notes import note_groups
 from .specification import METHODS
@@ -25,6 +25,7 @@ from .tables import (
     Optimum,
     StartingValues,
     Tables,
+    grouped,
 )
 from .text import hlm_part
 
@@ -44,7 +45,7 @@ def fragment(tables: Tables, tag: str = "div") -> str:
         f'<{tag} class="hlmbayes">',
         f"<style>{CSS}</style>",
         f"<h1>{escape(_title(tables))}</h1>",
-        *(aside(group, "warning") for group in groups if group.warning),
+        *(aside(group) for group in groups if group.warning),
         section("Specification", _specification(tables)),
         *([section("Before the iterations", _full_output(tables))] if tables.full_output else []),
         section("Results", _results(tables)),
@@ -79,33 +80,21 @@ def _specification(tables: Tables) -> list[str]:
     header = tables.header
     dropped = f" of {header.n_rows_in_data}" if header.n_rows_in_data not in (None, header.n_rows) else ""
     weights = "; ".join(f"{w.level}: {escape(w.variable)}" for w in header.weights if w.variable)
-    centred = [
-        f"{escape(c.variable)} {CENTERING[c.centering]}" for c in header.coefficients if c.centering != "none"
-    ]
-    centred += list(
-        dict.fromkeys(
-            f"{escape(t.name)} {CENTERING[t.centering]}"
-            for c in header.coefficients
-            for t in c.terms
-            if t.centering != "none"
-        )
-    )
-    return [
-        pairs_list(
-            [
-                ("Outcome", escape(header.outcome)),
-                ("Level-1 records", f"{header.n_rows}{dropped}"),
-                ("Level-2 units", str(header.n_units)),
-                ("Method", METHODS[header.method]),
-                ("Iterations allowed", str(header.max_iterations)),
-                ("Data", escape(header.data_source)),
-                ("Command file", escape(header.command_file)),
-                ("Centering", "; ".join(centred)),
-                ("Weights", weights),
-            ]
-        ),
-        equations_html(header),
-    ]
+    level1 = [(c.variable, c.centering) for c in header.coefficients]
+    level2 = dict.fromkeys((t.name, t.centering) for c in header.coefficients for t in c.terms)
+    centred = [f"{escape(name)} {CENTERING[how]}" for name, how in (*level1, *level2) if how != "none"]
+    pairs = {
+        "Outcome": escape(header.outcome),
+        "Level-1 records": f"{header.n_rows}{dropped}",
+        "Level-2 units": str(header.n_units),
+        "Method": METHODS[header.method],
+        "Iterations allowed": str(header.max_iterations),
+        "Data": escape(header.data_source),
+        "Command file": escape(header.command_file),
+        "Centering": "; ".join(centred),
+        "Weights": weights,
+    }
+    return [pairs_list(pairs.items()), equations_html(header)]
 
 
 # ----------------------------------------------------------------------------- results
@@ -123,14 +112,10 @@ def _results(tables: Tables) -> list[str]:
         *(_heterogeneity(heterogeneity) if heterogeneity else []),
         *_tau(tables),
     ]
+    fixed = _both("Final estimation of fixed effects", tables.fixed, tables.fixed_robust)
     if not tables.fixed:
-        return [*parts, "<p>The model has no fixed effects.</p>", _variance_components(tables)]
-    return [
-        *parts,
-        _fixed("Final estimation of fixed effects", tables.fixed),
-        _fixed("Final estimation of fixed effects (with robust standard errors)", tables.fixed_robust),
-        _variance_components(tables),
-    ]
+        fixed = ["<p>The model has no fixed effects.</p>"]
+    return [*parts, *fixed, _variance_components(tables)]
 
 
 def _tau(tables: Tables) -> list[str]:
@@ -140,23 +125,17 @@ def _tau(tables: Tables) -> list[str]:
     if tables.se_tau is not None and tables.header.method == "ML" and tables.heterogeneity is None:
         parts.append(_matrix(tables, "Standard errors of tau", tables.se_tau))
     parts.append(_matrix(tables, "Tau as correlations", tables.tau_corr, 3))
-    rows = [
-        [f"{escape(c.variable)}, {symbol_html(c.symbol)}", _n(value, 3)]
-        for c, value in zip(tables.header.random, tables.reliability, strict=True)
-    ]
+    names = [_symbol(c.variable, c.symbol) for c in tables.header.random]
+    rows = [[name, _n(value, 3)] for name, value in zip(names, tables.reliability, strict=True)]
     head = ["Random level-1 coefficient", "Reliability estimate"]
     note = _fewer_units(tables, "Reliability estimates") if tables.units_left_out else ""
     return [*parts, table("Reliability of the units’ own estimates", head, rows, note=note)]
 
 
 def _matrix(tables: Tables, caption: str, values: Matrix, decimals: int = 5) -> str:
-    random = tables.header.random
-    head = ["", *(f"{escape(c.variable)}, {symbol_html(c.symbol)}" for c in random)]
-    rows = [
-        [f"{escape(c.variable)}, {symbol_html(c.symbol)}", *(_n(v, decimals) for v in row)]
-        for c, row in zip(random, values, strict=True)
-    ]
-    return table(caption, head, rows)
+    names = [_symbol(c.variable, c.symbol) for c in tables.header.random]
+    rows = [[name, *(_n(v, decimals) for v in row)] for name, row in zip(names, values, strict=True)]
+    return table(caption, ["", *names], rows)
 
 
 def _fewer_units(tables: Tables, what: str) -> str:
@@ -166,24 +145,27 @@ def _fewer_units(tables: Tables, what: str) -> str:
     )
 
 
-def _grouped(rows: Sequence[FixedRow]) -> Iterator[tuple[FixedRow, list[Sequence[Cell]]]]:
-    """Yield each row with the heading before it, where a level-1 coefficient begins."""
-    current = ""
-    for r in rows:
-        yield r, [] if r.coef == current else [[f"For {escape(r.level1)}, {symbol_html(r.coef)}"]]
-        current = r.coef
+def _symbol(name: str, symbol: str) -> str:
+    return f"{escape(name)}, {symbol_html(symbol)}"
 
 
-def _name(row: FixedRow) -> str:
-    return f"{escape(row.level2)}, {symbol_html(row.gamma)}{' *' if row.constrained else ''}"
+def _gammas(rows: Sequence[FixedRow], cells: Callable[[FixedRow], list[str]]) -> list[list[str]]:
+    """Return a row a gamma, its name before its cells; a heading where a level-1 coefficient begins."""
+    body = []
+    for r, begins in grouped(rows):
+        body += [[f"For {_symbol(r.level1, r.coef)}"]] if begins else []
+        body.append([_symbol(r.level2, r.gamma) + (" *" if r.constrained else ""), *cells(r)])
+    return body
+
+
+def _both(caption: str, fixed: Sequence[FixedRow], robust: Sequence[FixedRow]) -> list[str]:
+    """Return the tables with both kinds of standard errors."""
+    return [_fixed(caption, fixed), _fixed(f"{caption} (with robust standard errors)", robust)]
 
 
 def _fixed(caption: str, rows: Sequence[FixedRow]) -> str:
     head = ["Fixed effect", "Coefficient", "Standard error", "t-ratio", "d.f.", "p-value"]
-    body: list[Sequence[Cell]] = []
-    for r, heads in _grouped(rows):
-        body += heads
-        body.append([_name(r), _n(r.estimate, 6), _n(r.se, 6), _n(r.t, 3), count(r.df), _p(r.p_text)])
+    body = _gammas(rows, lambda r: [_n(r.estimate, 6), _n(r.se, 6), _n(r.t, 3), count(r.df), _p(r.p_text)])
     note = "* These gammas have been constrained to be equal." if any(r.constrained for r in rows) else ""
     return table(caption, head, body, note=note)
 
@@ -191,14 +173,8 @@ def _fixed(caption: str, rows: Sequence[FixedRow]) -> str:
 def _variance_components(tables: Tables) -> str:
     head = ["Random effect", "Standard deviation", "Variance component", "d.f.", "Chi-square", "p-value"]
     rows = [
-        [
-            f"{escape(r.name)}, {symbol_html(r.effect)}",
-            _n(r.sd, 5),
-            _n(r.variance, 5),
-            None if r.df is None else count(r.df),
-            None if r.chi2 is None else _n(r.chi2, 5),
-            _p(r.p_text),
-        ]
+        [_symbol(r.name, r.effect), _n(r.sd, 5), _n(r.variance, 5)]
+        + (["", "", ""] if r.df is None else [count(r.df), _n(r.chi2, 5), _p(r.p_text)])
         for r in tables.variance_components
     ]
     note = _fewer_units(tables, "Chi-square statistics") if tables.tested_on_fewer_units else ""
@@ -228,22 +204,16 @@ def _heterogeneity(results: Heterogeneity) -> list[str]:
 
 
 def _statistics(tables: Tables) -> list[str]:
-    parts = [
-        pairs_list(
-            [
-                ("Deviance", _n(tables.deviance, 6)),
-                ("Number of estimated parameters", str(tables.n_parameters)),
-                ("Log-likelihood", likelihood(tables.loglik)),
-            ]
-        )
-    ]
+    pairs = {
+        "Deviance": _n(tables.deviance, 6),
+        "Number of estimated parameters": str(tables.n_parameters),
+        "Log-likelihood": likelihood(tables.loglik),
+    }
+    parts = [pairs_list(pairs.items())]
     if tables.comparison is not None:
         reml = tables.header.method == "REML"
-        parts.append(
-            _test(
-                "Variance-covariance components test" if reml else "Model comparison test", tables.comparison
-            )
-        )
+        caption = "Variance-covariance components test" if reml else "Model comparison test"
+        parts.append(_test(caption, tables.comparison))
     parts += [_hypothesis(tables, h, k) for k, h in enumerate(tables.hypotheses, 1)]
     if tables.homogeneity is not None:
         parts.append(_test("Test of homogeneity of level-1 variance", tables.homogeneity))
@@ -259,11 +229,10 @@ def _hypothesis(tables: Tables, hypothesis: Hypothesis, position: int) -> str:
     contrasts = dict(hypothesis.contrasts)
     width = max((len(c) for c in contrasts.values()), default=0)
     head = ["Fixed effect", "Coefficient", *(f"Contrast {k}" for k in range(1, width + 1))]
-    rows: list[Sequence[Cell]] = []
-    for r, heads in _grouped(tables.fixed):
-        rows += heads
-        values = contrasts.get(r.gamma, (0.0,) * width)
-        rows.append([_name(r), _n(r.estimate, 6), *(_n(v, 3) for v in values)])
+    none = (0.0,) * width
+    rows = _gammas(
+        tables.fixed, lambda r: [_n(r.estimate, 6), *(_n(v, 3) for v in contrasts.get(r.gamma, none))]
+    )
     test = hypothesis.test
     note = (
         f"Chi-square {_n(test.chi2, 6)}, {count(test.df)} d.f., p-value {_p(test.p_text)} "
@@ -293,13 +262,9 @@ def _full_output(tables: Tables) -> list[str]:
 
 
 def _least_squares(ols: LeastSquares) -> list[str]:
-    return [
-        pairs_list(
-            [("Least-squares σ²", _n(ols.sigma2, 5)), ("Least-squares deviance", _n(-2 * ols.loglik, 5))]
-        ),
-        _fixed("Least-squares estimates of fixed effects", ols.fixed),
-        _fixed("Least-squares estimates of fixed effects (with robust standard errors)", ols.fixed_robust),
-    ]
+    pairs = ("Least-squares σ²", _n(ols.sigma2, 5)), ("Least-squares deviance", _n(-2 * ols.loglik, 5))
+    tables = _both("Least-squares estimates of fixed effects", ols.fixed, ols.fixed_robust)
+    return [pairs_list(pairs), *tables]
 
 
 def _start(tables: Tables, start: StartingValues) -> list[str]:
@@ -316,11 +281,8 @@ def _start(tables: Tables, start: StartingValues) -> list[str]:
 def _optimum(optimum: Optimum | None) -> str:
     if optimum is None:
         return ""
-    rows = [
-        [
-            escape(r.label),
-            *(_n(v, 6 if r.label == "Deviance" else 5) for v in (r.here, r.optimum, r.here - r.optimum)),
-        ]
-        for r in optimum.rows
-    ]
+    rows = []
+    for r in optimum.rows:
+        decimals = 6 if r.label == "Deviance" else 5
+        rows.append([escape(r.label), *(_n(v, decimals) for v in (r.here, r.optimum, r.here - r.optimum))])
     return table("HLM’s answer and the optimum", ["", "HLM path", "Optimum", "Difference"], rows)

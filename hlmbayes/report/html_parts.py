@@ -8,8 +8,6 @@ from html import escape
 from .style import CSS
 from .tables import NoteGroup
 
-Cell = str | float | None
-
 
 def document(title: str, main: str) -> str:
     """Return a page around its main element; the title is plain text."""
@@ -34,32 +32,26 @@ def section(heading: str, parts: Iterable[str]) -> str:
     return "\n".join(["<section>", f"<h2>{heading}</h2>", *(p for p in parts if p), "</section>"])
 
 
-def aside(group: NoteGroup, kind: str = "note") -> str:
+def aside(group: NoteGroup) -> str:
     """Return a box of sentences."""
-    label = "Warning: " if kind == "warning" else ""
+    kind, label = ("warning", "Warning: ") if group.warning else ("note", "")
     sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in group.sentences)
     return f'<aside class="{kind}"><h3>{label}{escape(group.heading)}</h3>{sentences}</aside>'
 
 
 def table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, names: int = 1, note: str = ""
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, names: int = 1, note: str = ""
 ) -> str:
     """Return a table; the first `names` columns are row headings, cells ready-made HTML."""
-    top = "".join(
-        f'<th scope="col"{"" if k < names else chr(32) + "class=" + chr(34) + "n" + chr(34)}>{h}</th>'
-        for k, h in enumerate(head)
-    )
+    kinds = ["" if k < names else ' class="n"' for k in range(len(head))]
+    top = "".join(f'<th scope="col"{kind}>{h}</th>' for kind, h in zip(kinds, head, strict=True))
     body = []
     for row in rows:
         if len(row) == 1:
             body.append(f'<tr class="group"><th scope="rowgroup" colspan="{len(head)}">{row[0]}</th></tr>')
             continue
-        cells = [
-            f'<th scope="row">{cell}</th>'
-            if k < names
-            else f'<td class="n">{"" if cell is None else cell}</td>'
-            for k, cell in enumerate(row)
-        ]
+        cells = [f'<th scope="row">{cell}</th>' for cell in row[:names]]
+        cells += [f'<td class="n">{cell}</td>' for cell in row[names:]]
         body.append(f"<tr>{''.join(cells)}</tr>")
     foot = f'<p class="foot">{note}</p>' if note else ""
     return (
@@ -71,7 +63,6 @@ def table(
 
 def pairs_list(pairs: Iterable[tuple[str, str]]) -> str:
     """Return terms with their definitions; those without one are left out."""
-    rows = "".join(
-        f"<div><dt>{term}</dt><dd>{definition}</dd></div>" for term, definition in pairs if definition
-    )
+    known = ((term, definition) for term, definition in pairs if definition)
+    rows = "".join(f"<div><dt>{term}</dt><dd>{definition}</dd></div>" for term, definition in known)
     return f"<dl>{rows}</dl>"

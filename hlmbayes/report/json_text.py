@@ -11,40 +11,34 @@ import math
 from typing import Any
 
 from .notes import note_groups
-from .tables import ChiSquare, FixedRow, Heterogeneity, Hypothesis, Tables
+from .tables import Heterogeneity, Hypothesis, Tables
+
+FIXED = "coef level1 level2 gamma constrained estimate se t df p"
+TEST = "chi2 df p"
 
 
 def document(tables: Tables) -> dict[str, Any]:
     """Return the results as plain dicts, lists, strings and numbers."""
+    header, groups = tables.header, note_groups(tables)
     results: dict[str, Any] = {
-        "iteration": tables.iteration,
-        "sigma2": tables.sigma2,
-        "se_sigma2": tables.se_sigma2,
-        "tau": tables.tau,
-        "se_tau": tables.se_tau,
-        "tau_corr": tables.tau_corr,
-        "reliability": tables.reliability,
+        **_of(tables, "iteration sigma2 se_sigma2 tau se_tau tau_corr reliability"),
         "loglik_at": tables.iteration,
         "loglik": tables.loglik,
-        "fixed": [_fixed(row) for row in tables.fixed],
-        "fixed_robust": [_fixed(row) for row in tables.fixed_robust],
+        "fixed": [_of(row, FIXED) for row in tables.fixed],
+        "fixed_robust": [_of(row, FIXED) for row in tables.fixed_robust],
         "variance_components": [
-            {"name": r.name, "effect": r.effect, "sd": r.sd, "variance": r.variance}
-            | {"df": r.df, "chi2": r.chi2, "p": r.p}
-            for r in tables.variance_components
+            _of(row, "name effect sd variance df chi2 p") for row in tables.variance_components
         ],
-        "deviance": tables.deviance,
-        "n_parameters": tables.n_parameters,
-        "method": tables.header.method,
-        "algorithm": tables.algorithm,
-        "converged": tables.converged,
+        **_of(tables, "deviance n_parameters"),
+        "method": header.method,
+        **_of(tables, "algorithm converged"),
         "stop_reason": tables.stop_line,
-        "data": {"level1_units": tables.header.n_rows, "level2_units": tables.header.n_units},
-        "equations": tables.header.equations,
-        "units_used_for_reliability_and_chi2": tables.n_units_full_rank or tables.header.n_units,
+        "data": {"level1_units": header.n_rows, "level2_units": header.n_units},
+        "equations": header.equations,
+        "units_used_for_reliability_and_chi2": tables.n_units_full_rank or header.n_units,
         **_optional(tables),
-        "warnings": [s for group in note_groups(tables) if group.warning for s in group.sentences],
-        "notes": [s for group in note_groups(tables) if not group.warning for s in group.sentences],
+        "warnings": [s for group in groups if group.warning for s in group.sentences],
+        "notes": [s for group in groups if not group.warning for s in group.sentences],
     }
     tidy: dict[str, Any] = plain(results)
     return tidy
@@ -60,12 +54,12 @@ def _optional(tables: Tables) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if tables.comparison is not None:
         key = "variance_covariance_test" if tables.header.method == "REML" else "user_model_comparison"
-        found[key] = _test(tables.comparison)
+        found[key] = _of(tables.comparison, TEST)
     if tables.hypotheses:
         found["general_linear_hypothesis"] = _hypothesis(tables.hypotheses[0])
         found["general_linear_hypotheses"] = [_hypothesis(h) for h in tables.hypotheses]
     if tables.homogeneity is not None:
-        found["homogeneity_of_level1_variance"] = _test(tables.homogeneity)
+        found["homogeneity_of_level1_variance"] = _of(tables.homogeneity, TEST)
     if tables.heterogeneity is not None:
         found |= _heterogeneity(tables.heterogeneity)
     if tables.unit_regressions:
@@ -73,15 +67,9 @@ def _optional(tables: Tables) -> dict[str, Any]:
     if tables.average_ols:
         found["average_ols"] = tables.average_ols
     if tables.start is not None:
-        found["start"] = {
-            "sigma2": tables.start.sigma2,
-            "tau": tables.start.tau,
-            "tau_raw": tables.start.tau_raw,
-        }
+        found["start"] = _of(tables.start, "sigma2 tau tau_raw")
     if tables.log:
-        found["iterations"] = [
-            {"iteration": i.number, "loglik": i.loglik, "sigma2": i.sigma2, "tau": i.tau} for i in tables.log
-        ]
+        found["iterations"] = [{"iteration": i.number, **_of(i, "loglik sigma2 tau")} for i in tables.log]
     if tables.optimum is not None:
         found["optimum"] = {
             "deviance": tables.optimum.true_deviance,
@@ -91,43 +79,30 @@ def _optional(tables: Tables) -> dict[str, Any]:
     return found
 
 
-def _fixed(row: FixedRow) -> dict[str, Any]:
-    names = ("coef", "level1", "level2", "gamma", "constrained", "estimate", "se", "t", "df", "p")
-    return {name: getattr(row, name) for name in names}
-
-
-def _test(test: ChiSquare) -> dict[str, Any]:
-    return {"chi2": test.chi2, "df": test.df, "p": test.p}
+def _of(record: Any, names: str) -> dict[str, Any]:
+    """Return fields of a record by their names."""
+    return {name: getattr(record, name) for name in names.split()}
 
 
 def _hypothesis(hypothesis: Hypothesis) -> dict[str, Any]:
     contrasts = {gamma.lower(): values for gamma, values in hypothesis.contrasts if any(values)}
-    return {"contrasts": contrasts, **_test(hypothesis.test), "covariance": hypothesis.covariance}
+    return {"contrasts": contrasts, **_of(hypothesis.test, TEST), "covariance": hypothesis.covariance}
 
 
 def _heterogeneity(results: Heterogeneity) -> dict[str, Any]:
-    alphas = [
-        {
-            "parameter": a.alpha if position == 0 else f"{a.alpha}({a.variable.lower()})",
-            "estimate": a.estimate,
-            "se": a.se,
-            "z": a.z,
-            "p": a.p,
-        }
-        for position, a in enumerate(results.alphas)
-    ]
+    names = (a.alpha if k == 0 else f"{a.alpha}({a.variable.lower()})" for k, a in enumerate(results.alphas))
+    deviances = {
+        "homogeneous": (results.homogeneous_deviance, results.homogeneous_parameters),
+        "heterogeneous": (results.heterogeneous_deviance, results.heterogeneous_parameters),
+    }
     return {
         "macro_iteration": results.macro_iteration,
-        "alpha": alphas,
-        "homogeneous": {
-            "deviance": results.homogeneous_deviance,
-            "n_parameters": results.homogeneous_parameters,
-        },
-        "heterogeneous": {
-            "deviance": results.heterogeneous_deviance,
-            "n_parameters": results.heterogeneous_parameters,
-        },
-        "model_comparison": _test(results.comparison),
+        "alpha": [
+            {"parameter": name, **_of(a, "estimate se z p")}
+            for name, a in zip(names, results.alphas, strict=True)
+        ],
+        **{kind: {"deviance": d, "n_parameters": n} for kind, (d, n) in deviances.items()},
+        "model_comparison": _of(results.comparison, TEST),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from .tables import Header, Matrix
 
@@ -52,3 +53,8 @@ def matrix(
         + "".join(number(value, width, decimals) + end for value in row)
         for c, row in zip(header.random, values, strict=True)
     ]
+
+
+def ruled(rule: str, heads: Iterable[str], rows: Iterable[str]) -> list[str]:
+    """Return the lines of a table: heads and rows with a rule above, between and below."""
+    return [rule, *heads, rule, *rows, rule]

@@ -25,9 +25,8 @@ def notes_section(tables: Tables) -> list[str]:
 
 def note_groups(tables: Tables) -> tuple[NoteGroup, ...]:
     """Return every group of notes, the warnings first."""
-    groups = [*tables.notes]
-    if tables.optimum is not None:
-        groups.append(NoteGroup(OPTIMUM_HEADING, optimum_sentences(tables)))
+    optimum = NoteGroup(OPTIMUM_HEADING, optimum_sentences(tables))
+    groups = tables.notes if tables.optimum is None else (*tables.notes, optimum)
     return tuple(sorted(groups, key=lambda group: not group.warning))
 
 
@@ -46,10 +45,8 @@ def optimum_sentences(tables: Tables) -> tuple[str, ...]:
     same = abs(optimum.true_deviance - optimum.deviance_optimum) < ANOTHER_CONSTANT
     closing = () if same else (others,)
     if gain < SAME_DEVIANCE:
-        return (
-            f"The iterations reached the {method} optimum: no tau and sigma squared fit better.",
-            *closing,
-        )
+        reached = f"The iterations reached the {method} optimum: no tau and sigma squared fit better."
+        return (reached, *closing)
     why = (
         "HLM stops when the likelihood hardly changes any more, which here is"
         if tables.converged
@@ -63,12 +60,9 @@ def optimum_sentences(tables: Tables) -> tuple[str, ...]:
 
 
 def _group(group: NoteGroup) -> list[str]:
-    title = f"WARNING: {group.heading}" if group.warning else group.heading
-    lines = [f" {title}"]
+    lines = [f" {'WARNING: ' if group.warning else ''}{group.heading}"]
     for sentence in group.sentences:
-        lines += textwrap.wrap(
-            sentence, 78, initial_indent="   ", subsequent_indent="   ", break_long_words=False
-        )
+        lines += textwrap.wrap(f"   {sentence}", 78, subsequent_indent="   ", break_long_words=False)
     return lines
 
 
@@ -76,9 +70,7 @@ def _optimum_table(optimum: Optimum) -> list[str]:
     width = max(len(row.label) for row in optimum.rows)
     lines = [f"   {'':<{width}}  {'HLM path':>15}  {'optimum':>15}  {'difference':>12}"]
     for row in optimum.rows:
-        decimals = 6 if row.label == "Deviance" else 5
-        lines.append(
-            f"   {row.label:<{width}}  {row.here:>15.{decimals}f}  {row.optimum:>15.{decimals}f}"
-            f"  {row.here - row.optimum:>z12.{decimals}f}"
-        )
+        d = 6 if row.label == "Deviance" else 5
+        numbers = f"{row.here:>15.{d}f}  {row.optimum:>15.{d}f}  {row.here - row.optimum:>z12.{d}f}"
+        lines.append(f"   {row.label:<{width}}  {numbers}")
     return lines

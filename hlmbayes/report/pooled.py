@@ -13,8 +13,10 @@ import numpy as np
 from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
 from ..many_fits.rubin import Pooled, PooledTest
 from . import listing
+from .header import level1_terms
 from .html_parts import document, main_element
 from .json_text import plain
+from .layout import ruled
 from .tables import p_text
 
 RULE = " " + "-" * 86
@@ -41,11 +43,9 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
         f"  {first.n_rows} level-1 records in {first.n_units} level-2 units in each of them",
         "",
     ]
-    if not first.counting.pseudo:
-        lines += _fixed(pooled, False, "Final estimation of fixed effects, averaged:")
-    lines += _fixed(
-        pooled, True, "Final estimation of fixed effects, averaged (with robust standard errors):"
-    )
+    title = "Final estimation of fixed effects, averaged"
+    lines += [] if first.counting.pseudo else _fixed(pooled, False, f"{title}:")
+    lines += _fixed(pooled, True, f"{title} (with robust standard errors):")
     lines += _components(pooled)
     lines += [
         " Fraction missing: of the information about the parameter. Approx. d.f.: Rubin (1987).",
@@ -56,28 +56,22 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
 
 def _fixed(pooled: PooledEstimates, robust: bool, title: str) -> list[str]:
     table = pooled_fixed(pooled, robust)
-    head = [
-        f" {title}",
-        RULE,
+    heads = (
         f" {'':22}{'':14}{'Standard':>10}{'':10}{'Approx.':>10}{'':10}{'Fraction':>10}",
         f" {'Fixed Effect':22}{'Coefficient':>14}{'Error':>10}{'T-ratio':>10}{'d.f.':>10}{'P-value':>10}"
         f"{'missing':>10}",
-        RULE,
-    ]
+    )
     rows, k = [], 0
-    for coefficient in pooled.model.coefficients:
-        if coefficient.gammas:
-            variable = coefficient.predictor.variable
-            label = "INTRCPT1" if variable is None else f"{variable} slope"
-            rows.append(f" For {label:>12}, {coefficient.name.upper()}")
-        for gamma in coefficient.gammas:
-            name = f"{gamma.predictor.variable or 'INTRCPT2':>15}, {gamma.name.upper()}"
+    for term in level1_terms(pooled.model):
+        rows += [f" For {term.label:>12}, {term.symbol}"] if term.terms else []
+        for gamma in term.terms:
+            name = f"{gamma.name:>15}, {gamma.gamma}"
             rows.append(
                 f" {name:22}{table.estimate[k]:>14.6f}{table.se[k]:>10.6f}{table.t_ratio[k]:>10.3f}"
                 f"{_df(table.df[k]):>10}{p_text(float(table.p_value[k])):>10}{table.fmi[k]:>10.3f}"
             )
             k += 1
-    return [*head, *rows, RULE, ""]
+    return [f" {title}", *ruled(RULE, heads, rows), ""]
 
 
 def _df(df: float) -> str:
@@ -86,14 +80,12 @@ def _df(df: float) -> str:
 
 def _components(pooled: PooledEstimates) -> list[str]:
     names, table = pooled_components(pooled)
-    head = [
-        " Final estimation of variance components, averaged:",
-        RULE,
+    heads = (
         f" {'':22}{'Standard':>14}{'Variance':>14}{'Standard':>14}{'Fraction':>12}",
         f" {'Random Effect':22}{'Deviation':>14}{'Component':>14}{'Error':>14}{'missing':>12}",
-        RULE,
-    ]
-    return [*head, *(_component(name, k, table) for k, name in enumerate(names)), RULE, ""]
+    )
+    rows = [_component(name, k, table) for k, name in enumerate(names)]
+    return [" Final estimation of variance components, averaged:", *ruled(RULE, heads, rows), ""]
 
 
 def pooled_page(pooled: PooledEstimates, text: str) -> str:
@@ -104,15 +96,8 @@ def pooled_page(pooled: PooledEstimates, text: str) -> str:
 
 def columns_of(pooled: Pooled, estimate: str = "coefficient", tests: bool = True) -> dict[str, np.ndarray]:
     """Give the columns of a table of pooled numbers by name, each (k,); ``tests``: t-ratios and p-values."""
-    return {
-        estimate: pooled.estimate,
-        "se": pooled.se,
-        **({"t_ratio": pooled.t_ratio} if tests else {}),
-        "df": pooled.df,
-        **({"p_value": pooled.p_value} if tests else {}),
-        "fmi": pooled.fmi,
-        "riv": pooled.riv,
-    }
+    names = ("se", "t_ratio", "df", "p_value", "fmi", "riv") if tests else ("se", "df", "fmi", "riv")
+    return {estimate: pooled.estimate, **{name: getattr(pooled, name) for name in names}}
 
 
 def _rows(names: Sequence[str], columns: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
@@ -126,33 +111,23 @@ def pooled_json(
 ) -> str:
     """Return the pooled results, and gamma, tau, sigma2 and deviance of every data set, as JSON text."""
     names, components = pooled_components(pooled)
-    each = [
-        {
-            "name": name,
-            "gamma": list(fit.gamma),
-            "tau": np.asarray(fit.tau).tolist(),
-            "sigma2": fit.sigma2,
-            "deviance": fit.deviance,
-        }
-        for name, fit in zip(pooled.names, pooled.fits, strict=True)
-    ]
+    gammas = pooled.model.gamma_names
+    tested = ("name", "hypothesis", "f_ratio", "df", "df_denominator", "p_value", "notes")
     result = {
         "m": pooled.m,
         "method": pooled.method,
-        "fixed": _rows(pooled.model.gamma_names, columns_of(pooled_fixed(pooled, False))),
-        "fixed_robust": _rows(pooled.model.gamma_names, columns_of(pooled_fixed(pooled, True))),
+        "fixed": _rows(gammas, columns_of(pooled_fixed(pooled, False))),
+        "fixed_robust": _rows(gammas, columns_of(pooled_fixed(pooled, True))),
         "variance_components": _rows(names, columns_of(components, "variance", tests=False)),
-        "tests": [
-            {
-                "name": test.name, "hypothesis": test.hypothesis, "f_ratio": test.f_ratio, "df": test.df,
-                "df_denominator": test.df_denominator, "p_value": test.p_value, "notes": list(test.notes),
-            }
-            for test in tests
+        "tests": [{name: getattr(test, name) for name in tested} for test in tests],
+        "each": [
+            {"name": name, "gamma": list(fit.gamma), "tau": np.asarray(fit.tau).tolist(),
+             "sigma2": fit.sigma2, "deviance": fit.deviance}
+            for name, fit in zip(pooled.names, pooled.fits, strict=True)
         ],
-        "each": each,
+        "warnings": [*pooled.warnings, *warnings],
     }  # fmt: skip
-    result = plain({**result, "warnings": [*pooled.warnings, *warnings]})
-    return json.dumps(result, indent=2, allow_nan=False) + "\n"
+    return json.dumps(plain(result), indent=2, allow_nan=False) + "\n"
 
 
 def _component(name: str, k: int, table: Pooled) -> str:

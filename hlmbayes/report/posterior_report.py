@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import textwrap
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -94,8 +95,6 @@ def as_text(posterior: PosteriorSample, fit: Estimates) -> str:
 
 
 def _wrapped(text: str) -> str:
-    import textwrap
-
     return textwrap.fill(text, 100, break_long_words=False)
 
 
@@ -156,8 +155,7 @@ def _title(posterior: PosteriorSample) -> str:
 
 def _verdict(posterior: PosteriorSample) -> str:
     found = posterior.convergence
-    kind = "note" if found.ok else "warning"
-    return aside(NoteGroup(VERDICT, (str(found),), warning=not found.ok), kind)
+    return aside(NoteGroup(VERDICT, (str(found),), warning=not found.ok))
 
 
 def _summary(posterior: PosteriorSample) -> str:

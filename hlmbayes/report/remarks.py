@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..estimation.estimates import Estimates
 from .tables import AlphaRow, ChiSquare, FixedRow, NoteGroup, VarianceRow, p_text
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
 
 MOST_UNITS = 12
 
@@ -100,17 +97,14 @@ def _estimation(fit: Estimates) -> tuple[str, ...]:
         )
     start = fit.start
     names = [c.predictor.variable or "INTRCPT1" for c in fit.model.coefficients if c.random]
-    values = "; ".join(
-        f"tau {name} {value:.5f}" for name, value in zip(names, np.diag(start.tau), strict=True)
-    )
+    raw, tau = np.diag(start.tau_raw), np.diag(start.tau)
+    values = "".join(f"; tau {name} {value:.5f}" for name, value in zip(names, tau, strict=True))
     sentences = [
-        "Algorithm: hlm, the steps of HLM 6.08. Started from sigma squared "
-        f"{start.sigma2:.5f}" + (f"; {values}." if values else ".")
+        f"Algorithm: hlm, the steps of HLM 6.08. Started from sigma squared {start.sigma2:.5f}{values}."
     ]
-    raw = np.diag(start.tau_raw)
     mended = [
         f"{name} ({value:.5f}; {new:.5f} took its place)"
-        for name, value, new in zip(names, raw, np.diag(start.tau), strict=True)
+        for name, value, new in zip(names, raw, tau, strict=True)
         if value <= 0
     ]
     if mended:
@@ -118,7 +112,7 @@ def _estimation(fit: Estimates) -> tuple[str, ...]:
             f"The first estimate of tau was not usable for {', '.join(mended)}: as HLM does, a fifth of the "
             "spread of the units' own coefficients."
         )
-    if np.any((raw > 0) & (raw != np.diag(start.tau))):
+    if np.any((raw > 0) & (raw != tau)):
         sentences.append(
             "The first estimate of tau was not positive definite; as HLM does, a small diagonal took its "
             "place."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .layout import SHORT_RULE, name_width
-from .tables import Header, Level1Term, Level2Term
+from .tables import Header, Level1Term
 
 METHODS = {"REML": "restricted maximum likelihood", "ML": "full maximum likelihood"}
 
@@ -40,14 +40,8 @@ def _weighting(header: Header) -> list[str]:
         if weight.variable:
             row += f"{weight.variable:<12}{'yes' if weight.normalized else 'no'}"
         rows.append(row)
-    return [
-        " Weighting Specification",
-        " -----------------------",
-        "                         Weight",
-        "                         Variable",
-        "            Weighting?   Name        Normalized?",
-        *rows,
-    ]
+    heads = [f"{'':25}Weight", f"{'':25}Variable", "            Weighting?   Name        Normalized?"]
+    return [" Weighting Specification", " " + "-" * 23, *heads, *rows]
 
 
 def _fixed_specification(header: Header) -> list[str]:
@@ -63,17 +57,12 @@ def _fixed_specification(header: Header) -> list[str]:
     ]
     for coefficient in header.coefficients:
         left = f"{_marks(coefficient)}{coefficient.label:>{width + 7}}, {coefficient.symbol}"
-        for term in coefficient.terms or (None,):
-            lines.append(_specification_line(left, term, width))
+        for term in coefficient.terms:
+            mark = "$" if term.centering == "grand" else " "
+            lines.append(f"{left}    {mark} {term.name:>{width}}, {term.gamma}   ")
             left = " " * len(left)
+        lines += [] if coefficient.terms else [left]
     return [*lines, "", *_legend(header)]
-
-
-def _specification_line(left: str, term: Level2Term | None, width: int) -> str:
-    if term is None:
-        return left
-    mark = "$" if term.centering == "grand" else " "
-    return f"{left}    {mark} {term.name:>{width}}, {term.gamma}   "
 
 
 def _marks(coefficient: Level1Term) -> str:
@@ -82,29 +71,23 @@ def _marks(coefficient: Level1Term) -> str:
 
 
 def _legend(header: Header) -> list[str]:
-    level2 = {term.centering for c in header.coefficients for term in c.terms}
-    level1 = {c.centering for c in header.coefficients}
-    lines = []
+    used = {(1, c.centering) for c in header.coefficients}
+    used |= {(2, term.centering) for c in header.coefficients for term in c.terms}
+    lines = [
+        f"'{mark}' - This level-{level} predictor has been centered around its {mean} mean."
+        for mark, level, mean in (("*", 1, "group"), ("%", 1, "grand"), ("$", 2, "grand"))
+        if (level, mean) in used
+    ]
     if any(not c.random for c in header.coefficients):
-        lines += [
-            "'#' - The residual parameter variance for this level-1 coefficient has been set",
-            "      to zero.",
-        ]
-    if "group" in level1:
-        lines.append("'*' - This level-1 predictor has been centered around its group mean.")
-    if "grand" in level1:
-        lines.append("'%' - This level-1 predictor has been centered around its grand mean.")
-    if "grand" in level2:
-        lines.append("'$' - This level-2 predictor has been centered around its grand mean.")
+        fixed = "'#' - The residual parameter variance for this level-1 coefficient has been set"
+        lines = [fixed, "      to zero.", *lines]
     return [*lines, ""] if lines else []
 
 
 def _covariance_specification(header: Header) -> list[str]:
-    sigma2 = "constant across level-2 units"
-    if header.heterogeneous:
-        sigma2 = (
-            f"depends on {', '.join(header.sigma2_variables)}" if header.sigma2_variables else "exp(alpha0)"
-        )
+    names = ", ".join(header.sigma2_variables)
+    varying = f"depends on {names}" if names else "exp(alpha0)"
+    sigma2 = varying if header.heterogeneous else "constant across level-2 units"
     width = name_width(header)
     dimensions = [f"{'':15}{c.variable:>{width}}{' slope' if c.slope else ''}" for c in header.random]
     return [
@@ -113,23 +96,15 @@ def _covariance_specification(header: Header) -> list[str]:
         "",
         f"         Sigma squared ({sigma2})",
         "",
-        *(["         Tau dimensions", *dimensions] if dimensions else ["         No random level-2 effects"]),
+        *(["         Tau dimensions", *dimensions] if dimensions else [f"{'':9}No random level-2 effects"]),
         "",
     ]
 
 
 def _equations(header: Header) -> list[str]:
     level1 = " + ".join(f"{c.symbol}*({c.variable})" if c.slope else c.symbol for c in header.coefficients)
-    lines = [
-        " Summary of the model specified (in equation format)",
-        " " + "-" * 51,
-        "",
-        "Level-1 Model",
-        "",
-        *_wrapped(f"Y = {level1} + R"),
-        "",
-        "Level-2 Model",
-    ]
+    lines = [" Summary of the model specified (in equation format)", " " + "-" * 51, ""]
+    lines += ["Level-1 Model", "", *_wrapped(f"Y = {level1} + R"), "", "Level-2 Model"]
     for coefficient in header.coefficients:
         lines += _wrapped(_level2_equation(coefficient))
     for names in header.constraints:
@@ -139,8 +114,7 @@ def _equations(header: Header) -> list[str]:
 
 def _level2_equation(coefficient: Level1Term) -> str:
     terms = [t.gamma if t.name == "INTRCPT2" else f"{t.gamma}*({t.name})" for t in coefficient.terms]
-    if coefficient.random:
-        terms.append(coefficient.effect)
+    terms += [coefficient.effect] if coefficient.random else []
     return f"{coefficient.symbol} = {' + '.join(terms)}"
 
 

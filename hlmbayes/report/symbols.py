@@ -18,10 +18,8 @@ def symbol_html(symbol: str, index: str = "") -> str:
 
 def equations_html(header: Header) -> str:
     """Return the level-1 and level-2 equations."""
-    level1 = [
-        _times(symbol_html(c.symbol, "j"), c.variable if c.slope else "", c.centering)
-        for c in header.coefficients
-    ]
+    named = [(c, c.variable if c.slope else "") for c in header.coefficients]
+    level1 = [_times(symbol_html(c.symbol, "j"), name, c.centering) for c, name in named]
     lines = [
         '<p class="level">Level 1</p>',
         f"<p>{escape(header.outcome)} = {' + '.join([*level1, symbol_html('R', 'ij')])}</p>",
@@ -34,19 +32,15 @@ def equations_html(header: Header) -> str:
 
 
 def _level2(coefficient: Level1Term) -> str:
-    terms = [
-        _times(symbol_html(t.gamma), "" if t.name == "INTRCPT2" else t.name, t.centering)
-        for t in coefficient.terms
-    ]
-    if coefficient.random:
-        terms.append(symbol_html(coefficient.effect, "j"))
+    named = [(t, "" if t.name == "INTRCPT2" else t.name) for t in coefficient.terms]
+    terms = [_times(symbol_html(t.gamma), name, t.centering) for t, name in named]
+    terms += [symbol_html(coefficient.effect, "j")] if coefficient.random else []
     return f"{symbol_html(coefficient.symbol, 'j')} = {' + '.join(terms)}"
 
 
 def _variance(header: Header) -> str:
-    terms = "".join(
-        f" + <i>α</i><sub>{k}</sub> {escape(name)}" for k, name in enumerate(header.sigma2_variables, 1)
-    )
+    names = enumerate(header.sigma2_variables, 1)
+    terms = "".join(f" + <i>α</i><sub>{k}</sub> {escape(name)}" for k, name in names)
     return f'<p class="level">Level-1 variance</p><p>log σ² = <i>α</i><sub>0</sub>{terms}</p>'
 
 

@@ -7,6 +7,7 @@ tuples of tuples, symbols are HLM's (B0, G01, U0), names of variables are as the
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -273,6 +274,14 @@ class Tables:
         """Whether there are chi-squares of variances that rest on fewer units than the rest."""
         tested = any(row.chi2 is not None and row.chi2 == row.chi2 for row in self.variance_components)
         return tested and self.units_left_out
+
+
+def grouped(rows: Sequence[FixedRow]) -> Iterator[tuple[FixedRow, bool]]:
+    """Yield each row, and whether the gammas of a level-1 coefficient begin with it."""
+    current = ""
+    for row in rows:
+        yield row, row.coef != current
+        current = row.coef
 
 
 def p_text(p: float, *, chi_square: bool = False) -> str:

@@ -9,12 +9,12 @@ into its neighbour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from .layout import LONG_RULE, RULE, SHORT_RULE, count, likelihood, matrix, name_width, number
+from .layout import LONG_RULE, RULE, SHORT_RULE, count, likelihood, matrix, name_width, number, ruled
 from .notes import notes_section
 from .specification import specification
-from .tables import ChiSquare, FixedRow, Header, Heterogeneity, Hypothesis, Tables
+from .tables import ChiSquare, FixedRow, Header, Heterogeneity, Hypothesis, Tables, grouped
 
 CONSTRAINED = ' The "*" gammas have been constrained.  See the table on the header page.'
 
@@ -30,13 +30,13 @@ def hlm_part(tables: Tables) -> list[str]:
     if tables.full_output:
         lines += _unit_regressions(tables) + _least_squares(tables)
         lines += _starting_values(tables) + _log(tables)
-    return [
-        *lines,
-        *_results(tables),
-        *_fixed_tables(tables),
-        *_variance_components(tables),
-        *_statistics(tables),
-    ]
+    lines += _results(tables)
+    if tables.fixed:
+        heading = " Final estimation of fixed effects"
+        lines += _fixed_tables(tables, heading, ":", tables.fixed, tables.fixed_robust)
+    else:
+        lines += [" The model has no fixed effects.", ""]
+    return lines + _variance_components(tables) + _statistics(tables)
 
 
 # ----------------------------------------------------------------------------- full output
@@ -47,21 +47,13 @@ def _unit_regressions(tables: Tables) -> list[str]:
     width = name_width(header)
     lines = []
     if tables.unit_regressions:
-        heads = [
-            f"{c.variable:>{width}} slope  " if c.slope else f"    {c.variable:>{width}}    "
-            for c in header.random
-        ]
-        lines = [
-            "Level-1 OLS regressions",
-            " -----------------------",
-            "",
-            " Level-2 Unit " + "".join(heads),
-            LONG_RULE + "-",
-        ]
+        names = [(f"{c.variable:>{width}}", c.slope) for c in header.random]
+        heads = "".join(f"{name} slope  " if slope else f"    {name}    " for name, slope in names)
+        lines = [f" Level-2 Unit {heads}", LONG_RULE + "-"]
         for row in tables.unit_regressions:
             cells = "".join(f"{number(value, width + 4, 5)}    " for value in row.coefficients)
             lines.append(f"{row.unit:>12} {cells}")
-        lines += [LONG_RULE + "-", ""]
+        lines = ["Level-1 OLS regressions", " " + "-" * 23, "", *lines, LONG_RULE + "-", ""]
     for coefficient, value in zip(header.random, tables.average_ols, strict=False):
         lines.append(
             f"The average OLS level-1 coefficient for {coefficient.variable:>{width}} ={number(value, 13, 5)}"
@@ -73,21 +65,10 @@ def _least_squares(tables: Tables) -> list[str]:
     ols = tables.least_squares
     if ols is None:
         return []
-    heading = " Least-squares estimates of fixed effects"
     return [
-        "Least Squares Estimates",
-        "-----------------------",
-        "",
-        f"sigma_squared ={number(ols.sigma2, 13, 5)}",
-        "",
+        *("Least Squares Estimates", "-" * 23, "", f"sigma_squared ={number(ols.sigma2, 13, 5)}", ""),
         *_outcome(tables),
-        "",
-        *_fixed_table(tables.header, [heading], ols.fixed),
-        "",
-        *_outcome(tables),
-        "",
-        *_fixed_table(tables.header, [heading, " (with robust standard errors)"], ols.fixed_robust),
-        "",
+        *_fixed_tables(tables, " Least-squares estimates of fixed effects", "", ols.fixed, ols.fixed_robust),
         f"The least-squares likelihood value = {ols.loglik:.6f}",
         f"Deviance = {-2 * ols.loglik:.5f}",
         f"Number of estimated parameters = {ols.n_parameters}",
@@ -100,28 +81,24 @@ def _starting_values(tables: Tables) -> list[str]:
     if start is None:
         return []
     lines = ["STARTING VALUES", "---------------", "", f"sigma(0)_squared ={number(start.sigma2, 13, 5)}", ""]
+    repaired = start.tau_raw is not None
     if start.tau_raw is not None:
-        lines += [
-            "Tau(0)",
-            *matrix(tables.header, start.tau_raw),
-            "",
-            "New Tau(0)",
-            *matrix(tables.header, start.tau),
-        ]
-    elif start.tau:
-        lines += ["Tau(0)", *matrix(tables.header, start.tau)]
+        lines += ["Tau(0)", *matrix(tables.header, start.tau_raw), ""]
+    if start.tau:
+        lines += ["New Tau(0)" if repaired else "Tau(0)", *matrix(tables.header, start.tau)]
     lines.append("")
     if start.fixed:
         heading = [" Estimation of fixed effects", " (Based on starting values of covariance components)"]
-        lines += [*_outcome(tables), "", *_fixed_table(tables.header, heading, start.fixed), ""]
+        lines += [*_outcome(tables), *_fixed_table(tables.header, heading, start.fixed), ""]
     return lines
 
 
+def _at(iteration: int, loglik: float) -> str:
+    return f"The value of the likelihood function at iteration {iteration} = {likelihood(loglik)}"
+
+
 def _log(tables: Tables) -> list[str]:
-    lines = [
-        f"The value of the likelihood function at iteration {i.number} = {likelihood(i.loglik)}"
-        for i in tables.log
-    ]
+    lines = [_at(i.number, i.loglik) for i in tables.log]
     return [*lines, ""] if lines else []
 
 
@@ -142,8 +119,7 @@ def _results(tables: Tables) -> list[str]:
             lines += [f" Standard Error of Sigma_squared ={number(tables.se_sigma2, 13, 5)}", "", ""]
     if header.random:
         lines += [*_tau(tables), *_reliabilities(tables)]
-    at = f"The value of the likelihood function at iteration {tables.iteration} = {likelihood(tables.loglik)}"
-    return [*lines, at, f"The outcome variable is  {header.outcome}", ""]
+    return [*lines, _at(tables.iteration, tables.loglik), f"The outcome variable is  {header.outcome}", ""]
 
 
 def _tau(tables: Tables) -> list[str]:
@@ -151,31 +127,20 @@ def _tau(tables: Tables) -> list[str]:
     lines = [" Tau", *matrix(header, tables.tau), "", ""]
     if tables.se_tau is not None and tables.heterogeneity is None and header.method == "ML":
         lines += [" Standard Errors of Tau", *matrix(header, tables.se_tau), "", ""]
-    return [
-        *lines,
-        "Tau (as correlations)",
-        *matrix(header, tables.tau_corr, width=7, decimals=3, end=""),
-        "",
-    ]
+    correlations = matrix(header, tables.tau_corr, width=7, decimals=3, end="")
+    return [*lines, "Tau (as correlations)", *correlations, ""]
 
 
 def _reliabilities(tables: Tables) -> list[str]:
     width = name_width(tables.header) + 2
+    pad = width - 10
     rows = [
         f"{c.variable:>{width}}, {c.symbol}{number(value, 29, 3)}"
         for c, value in zip(tables.header.random, tables.reliability, strict=True)
     ]
-    pad = width - 10
-    rule = SHORT_RULE + "-" * pad
-    return [
-        rule,
-        f"  Random level-1 coefficient{'':{pad}}   Reliability estimate",
-        rule,
-        *rows,
-        rule,
-        "",
-        *(_fewer_units(tables, "reliability estimates") if tables.units_left_out else []),
-    ]
+    head = f"  Random level-1 coefficient{'':{pad}}   Reliability estimate"
+    fewer = _fewer_units(tables, "reliability estimates") if tables.units_left_out else []
+    return [*ruled(SHORT_RULE + "-" * pad, [head], rows), "", *fewer]
 
 
 def _fewer_units(tables: Tables, what: str) -> list[str]:
@@ -191,44 +156,29 @@ def _fewer_units(tables: Tables, what: str) -> list[str]:
 def _heterogeneity(header: Header, results: Heterogeneity) -> list[str]:
     width = name_width(header) + 1
     terms = "".join(f" + {a.alpha}({a.variable})" for a in results.alphas[1:])
+    heads = [f"{'':38}Standard", "    Parameter        Coefficient      Error       Z-ratio   P-value"]
     rows = [
         f"{a.variable:>{width}}    ,{a.alpha:<6}{number(a.estimate, 12, 5)}{number(a.se, 14, 6)}"
         f"{number(a.z, 11, 3)}{a.p_text:>10}"
         for a in results.alphas
     ]
-    test = results.comparison
-    rule, wide = " " + "-" * 68, " " + "-" * 67
+    model_heads = [" Model                                Number of         Deviance", f"{'':38}Parameters"]
+    models = [
+        (" 1. Homogeneous sigma_squared", results.homogeneous_parameters, results.homogeneous_deviance),
+        (" 2. Heterogeneous sigma_squared", results.heterogeneous_parameters, results.heterogeneous_deviance),
+    ]
+    model_rows = [f"{label:<31}{n:>13}{number(deviance, 21, 5)}" for label, n, deviance in models]
+    test, wide = results.comparison, " " + "-" * 67
     return [
         "RESULTS FOR HETEROGENEOUS SIGMA-SQUARED",
         f"(macro iteration {results.macro_iteration})",
         "",
         " Var(R) = Sigma_squared and",
         f" log(Sigma_squared) = {results.alphas[0].alpha}{terms}",
-        "",
-        "",
-        " Model for level-1 variance",
-        rule,
-        "                                      Standard",
-        "    Parameter        Coefficient      Error       Z-ratio   P-value",
-        rule,
-        *rows,
-        rule,
-        "",
-        "Summary of Model Fit",
-        "",
-        wide,
-        " Model                                Number of         Deviance",
-        "                                      Parameters",
-        wide,
-        _deviance_row(
-            " 1. Homogeneous sigma_squared", results.homogeneous_parameters, results.homogeneous_deviance
-        ),
-        _deviance_row(
-            " 2. Heterogeneous sigma_squared",
-            results.heterogeneous_parameters,
-            results.heterogeneous_deviance,
-        ),
-        wide,
+        *("", "", " Model for level-1 variance"),
+        *ruled(" " + "-" * 68, heads, rows),
+        *("", "Summary of Model Fit", ""),
+        *ruled(wide, model_heads, model_rows),
         " Model Comparison                 Chi-square       df    P-value",
         wide,
         f" Model 1 vs Model 2{number(test.chi2, 26, 5)}{count(test.df, 8)}{test.p_text:>10}",
@@ -236,81 +186,67 @@ def _heterogeneity(header: Header, results: Heterogeneity) -> list[str]:
     ]
 
 
-def _deviance_row(label: str, parameters: int, deviance: float) -> str:
-    return f"{label:<31}{parameters:>13}{number(deviance, 21, 5)}"
-
-
 # ----------------------------------------------------------------------------- tables of effects
 
 
 def _outcome(tables: Tables) -> list[str]:
-    return [f" The outcome variable is  {tables.header.outcome}"]
+    return [f" The outcome variable is  {tables.header.outcome}", ""]
 
 
-def _fixed_tables(tables: Tables) -> list[str]:
-    heading = " Final estimation of fixed effects"
-    if not tables.fixed:
-        return [" The model has no fixed effects.", ""]
+def _fixed_tables(
+    tables: Tables, heading: str, mark: str, fixed: Sequence[FixedRow], robust: Sequence[FixedRow]
+) -> list[str]:
+    """Return the tables with both kinds of standard errors, the outcome named between them."""
     return [
-        *_fixed_table(tables.header, [heading + ":"], tables.fixed),
+        *_fixed_table(tables.header, [heading + mark], fixed),
         "",
         *_outcome(tables),
-        "",
-        *_fixed_table(tables.header, [heading, " (with robust standard errors)"], tables.fixed_robust),
+        *_fixed_table(tables.header, [heading, " (with robust standard errors)"], robust),
         "",
     ]
 
 
 def _fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow]) -> list[str]:
     pad = name_width(header) - 8
-    rule = RULE + "-" * pad
-    lines = [
-        *heading,
-        rule,
+    heads = [
         f"{'':{39 + pad}}Standard             Approx.",
         f"{'    Fixed Effect':<{25 + pad}}Coefficient   Error      T-ratio   d.f.     P-value",
-        rule,
     ]
-    for row, heads in _grouped(header, rows):
+    lines = []
+    for row, begins in grouped(rows):
         name = f"    {row.level2:>{8 + pad}}, {row.gamma}"
         lines += [
-            *heads,
+            *_coefficient_line(header, row, begins),
             f"{name:<{20 + pad}}{'*' if row.constrained else ' '}{number(row.estimate, 15, 6)}"
             f"{number(row.se, 11, 6)}{number(row.t, 10, 3)}{count(row.df, 10)}{row.p_text:>9}",
         ]
     closing = [CONSTRAINED] if any(row.constrained for row in rows) else []
-    return [*lines, rule, *closing]
+    return [*heading, *ruled(RULE + "-" * pad, heads, lines), *closing]
 
 
-def _grouped(header: Header, rows: Sequence[FixedRow]) -> Iterator[tuple[FixedRow, list[str]]]:
-    """Yield each row with the lines before it: ``For SES slope, B1`` where a level-1 coefficient begins."""
-    width = name_width(header) + 7
-    current = ""
-    for row in rows:
-        yield row, [f" For{row.level1:>{width}}, {row.coef}"] if row.coef != current else []
-        current = row.coef
+def _coefficient_line(header: Header, row: FixedRow, begins: bool) -> list[str]:
+    """Return ``For SES slope, B1``, the line before the first gamma of a level-1 coefficient."""
+    return [f" For{row.level1:>{name_width(header) + 7}}, {row.coef}"] if begins else []
 
 
 def _variance_components(tables: Tables) -> list[str]:
     if not tables.variance_components:
         return []
     pad = name_width(tables.header) - 8
-    rule = LONG_RULE + "-" * pad
-    lines = [
-        " Final estimation of variance components:",
-        rule,
+    heads = [
         f"{' Random Effect':<{25 + pad}}Standard      Variance     df    Chi-square  P-value",
         f"{'':{25 + pad}}Deviation     Component",
-        rule,
     ]
+    lines = []
     for row in tables.variance_components:
-        line = _effect_name(row.name, 8 + pad) + f"{row.effect:<2}"
+        line = f"{_effect_name(row.name, 8 + pad)}{row.effect:<2}"
         line += number(row.sd, 15, 5) + number(row.variance, 14, 5)
         if row.df is not None:
             line += f"{count(row.df, 6)}{number(row.chi2, 14, 5)}{row.p_text:>9}"
         lines.append(line)
     fewer = _fewer_units(tables, "chi-square statistics") if tables.tested_on_fewer_units else []
-    return [*lines, rule, "", *fewer]
+    heading = " Final estimation of variance components:"
+    return [heading, *ruled(LONG_RULE + "-" * pad, heads, lines), "", *fewer]
 
 
 def _effect_name(name: str, width: int) -> str:
@@ -328,22 +264,15 @@ def _statistics(tables: Tables) -> list[str]:
         f" Number of estimated parameters = {tables.n_parameters}",
     ]
     if tables.comparison is not None:
-        title = (
-            "Variance-Covariance components test"
-            if tables.header.method == "REML"
-            else "Model comparison test"
-        )
-        lines += ["", f" {title}", " -----------------------------------", *_chi_square(tables.comparison)]
+        reml = tables.header.method == "REML"
+        title = "Variance-Covariance components test" if reml else "Model comparison test"
+        lines += ["", f" {title}", " " + "-" * 35, *_chi_square(tables.comparison)]
     for position, hypothesis in enumerate(tables.hypotheses, start=1):
         which = f" - Test {position}" if len(tables.hypotheses) > 1 else ""
         lines += ["", *_hypothesis(tables, hypothesis, which)]
     if tables.homogeneity is not None:
-        lines += [
-            "",
-            " Test of homogeneity of level-1 variance",
-            " " + "-" * 40,
-            *_chi_square(tables.homogeneity),
-        ]
+        title = " Test of homogeneity of level-1 variance"
+        lines += ["", title, " " + "-" * 40, *_chi_square(tables.homogeneity)]
     return lines
 
 
@@ -358,16 +287,13 @@ def _chi_square(test: ChiSquare) -> list[str]:
 def _hypothesis(tables: Tables, hypothesis: Hypothesis, which: str) -> list[str]:
     width = name_width(tables.header)
     contrasts = dict(hypothesis.contrasts)
-    lines = [
-        f"                Results of General Linear Hypothesis Testing{which}",
-        LONG_RULE,
-        "                                   Coefficients      Contrast",
-        LONG_RULE,
-    ]
-    for row, heads in _grouped(tables.header, tables.fixed):
+    lines = [f"{'':16}Results of General Linear Hypothesis Testing{which}", LONG_RULE]
+    lines += [f"{'':35}Coefficients      Contrast", LONG_RULE]
+    for row, begins in grouped(tables.fixed):
         cells = "".join(number(value, 8, 3) for value in contrasts.get(row.gamma, ()))
         name = f"     {row.level2:>{width}}, {row.gamma}"
-        lines += [*heads, f"{name:<{10 + width}}{number(row.estimate, 27, 6)}   {cells}"]
+        lines += _coefficient_line(tables.header, row, begins)
+        lines.append(f"{name:<{10 + width}}{number(row.estimate, 27, 6)}   {cells}")
     test = hypothesis.test
     return [
         *lines,

@@ -22,6 +22,7 @@ from .outputs import (
     check_folder,
     check_places,
     residual_requests,
+    said,
     write_figures,
     write_residual_files,
 )
@@ -36,7 +37,7 @@ def analyse(
     ----------
     job : Job
     outputs : mapping of what asks for a file (``--html``) to the file
-        They are written later; refused here, before anything is computed.
+        They are written later; `check_places` refuses them before anything is computed.
     residuals : mapping of level to path
         Residual files that must be had, beside those of the command file.
     output : str, optional
@@ -49,10 +50,8 @@ def analyse(
     wrote, failed = write_residual_files(fit, requests, residuals)
     tables = job_tables(job, fit, output=output, warnings=(*messages, *failed))
     warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
-    said = (*(Said("wrote", sentence) for sentence in wrote), *(Said("warning", s) for s in warned))
-    return Results(
-        said, partial(text.listing, tables), partial(json_text.text, tables), partial(html.page, tables)
-    )
+    makers = (partial(make, tables) for make in (text.listing, json_text.text, html.page))
+    return Results(said(wrote=wrote, warning=warned), *makers)
 
 
 def job_tables(
@@ -61,15 +60,10 @@ def job_tables(
     """Return the tables of a fitted job, its tests included."""
     asked = asked_tests(fit, job.options)
     return report_tables(
-        fit,
-        **run_of(job, output),
-        warnings=(*job.warnings, *warnings, *asked.warnings),
-        not_done=job.not_done,
-        hypotheses=asked.hypotheses,
-        comparison=asked.comparison,
-        homogeneity=asked.homogeneity,
-        notes=(*_went_on(job.options, fit), *asked.notes),
-    )
+        fit, **run_of(job, output), warnings=(*job.warnings, *warnings, *asked.warnings),
+        not_done=job.not_done, hypotheses=asked.hypotheses, comparison=asked.comparison,
+        homogeneity=asked.homogeneity, notes=(*_went_on(job.options, fit), *asked.notes),
+    )  # fmt: skip
 
 
 def _went_on(options: Options, fit: Estimates) -> tuple[NoteGroup, ...]:
@@ -98,9 +92,8 @@ def draw_job(job: Job, folder: str) -> tuple[Drawn, tuple[Said, ...]]:
     fit, messages = heard(lambda: fit_job(job, read_data(job)))
     drawn = write_figures(fit, folder)
     warned = (*job.warnings, *fit_warnings(fit), *messages)
-    reasons = dict.fromkeys(drawn.left_out.values())  # one reason may be that of many figures
-    left_out = [
-        f"{', '.join(name for name, why in drawn.left_out.items() if why == reason)}: {reason}"
-        for reason in reasons
-    ]
-    return drawn, (*(Said("warning", s) for s in warned), *(Said("left out", s) for s in left_out))
+    names: dict[str, list[str]] = {}  # one reason may be that of many figures
+    for name, reason in drawn.left_out.items():
+        names.setdefault(reason, []).append(name)
+    left_out = [f"{', '.join(figures)}: {reason}" for reason, figures in names.items()]
+    return drawn, said(warning=warned, left_out=left_out)

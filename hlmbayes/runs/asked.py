@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import HLMError
+from ..estimation.estimates import Estimates
+from ..hlm_files.command_options import Options
 from ..inference import homogeneity
 from ..inference.compare import compare_stored
 from ..inference.hypotheses import wald
@@ -18,10 +20,6 @@ from ..report.collect import chi_square
 from ..report.header import shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
 from ..words import p_text
-
-if TYPE_CHECKING:
-    from ..estimation.estimates import Estimates
-    from ..hlm_files.command_options import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +51,11 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
         hypotheses += [] if found is None else [found]
     comparison = same_variance = None
     if options.deviance is not None and options.df is not None:
-        comparison = attempt(
-            "the comparison (deviance:, df:)", partial(compared, fit, options, sentences, warnings)
-        )
+        compare = partial(compared, fit, options, sentences, warnings)
+        comparison = attempt("the comparison (deviance:, df:)", compare)
     if options.homogeneity:
-        same_variance = attempt(
-            "the test of homogeneity of level-1 variance (homvar:)", partial(homogeneous, fit, sentences)
-        )
+        what = "the test of homogeneity of level-1 variance (homvar:)"
+        same_variance = attempt(what, partial(homogeneous, fit, sentences))
     notes = (NoteGroup("Tests", tuple(sentences)),) if sentences else ()
     return Asked(tuple(hypotheses), comparison, same_variance, notes, tuple(warnings))
 
@@ -74,9 +70,8 @@ def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[
     summed = {name.upper(): matrix[:, k].sum(axis=1).tolist() for name, k in columns.items()}
     contrasts = tuple((name, tuple(values)) for name, values in summed.items())
     sentences.append(f"The general linear hypothesis that {test.hypothesis} uses the {test.covariance}.")
-    return Hypothesis(
-        contrasts, chi_square(float(test.chi2), float(test.df), fit, decimals=6), test.covariance
-    )
+    chi2 = chi_square(float(test.chi2), float(test.df), fit, decimals=6)
+    return Hypothesis(contrasts, chi2, test.covariance)
 
 
 def compared(fit: Estimates, options: Options, sentences: list[str], warnings: list[str]) -> ChiSquare:

@@ -23,6 +23,14 @@ class Said(NamedTuple):
     sentence: str
 
 
+def said(
+    wrote: Iterable[str] = (), warning: Iterable[str] = (), left_out: Iterable[str] = ()
+) -> tuple[Said, ...]:
+    """Give sentences as things said, by kind in this order."""
+    done, warned = (Said("wrote", s) for s in wrote), (Said("warning", s) for s in warning)
+    return (*done, *warned, *(Said("left out", s) for s in left_out))
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
     """What a job gives: text, JSON and an HTML page, each made when called, and what to say besides."""
@@ -56,12 +64,12 @@ def residual_requests(
     for level, asked in ((1, options.residuals1), (2, options.residuals2)):
         path = given.get(level)
         if path is not None:
-            variables = asked.variables if asked else ()
-            found[level] = (Path(path), ResidualFile(path, "", variables))
+            file, place = ResidualFile(path, "", asked.variables if asked else ()), Path(path)
         elif asked is not None:
-            found[level] = (folder / asked.name, asked)
-    if found:
-        found = {level: (check_target(path, f.type or None)[0], f) for level, (path, f) in found.items()}
+            file, place = asked, folder / asked.name
+        else:
+            continue
+        found[level] = (check_target(place, file.type or None)[0], file)
     return found
 
 
@@ -100,12 +108,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def check_folder(folder: str) -> None:
-    """Refuse, before anything is computed, the name of a folder that cannot be made.
-
-    Raises
-    ------
-    OutputError
-    """
+    """Refuse with an OutputError, before anything is computed, the name of a folder that cannot be made."""
     if not folder.strip():
         raise OutputError("the name of the folder is empty")
     place = Path(folder).absolute()
@@ -127,7 +130,7 @@ def write_residual_files(
     OutputError
         Of those: an unknown variable, no rows or random effects, a file that cannot be written.
     """
-    said, failed = [], []
+    wrote, failed = [], []
     for level, (target, file) in sorted(requests.items()):
         try:
             frame = residuals(fit, level, file.variables)
@@ -136,11 +139,10 @@ def write_residual_files(
             if level in demanded:
                 raise
             failed.append(f"the level-{level} residual file (resfil{level}:) was not written: {error}")
-            continue
-        said.append(
-            f"level-{level} residual file {path}: {len(frame):,} records of {frame.shape[1]} variables"
-        )
-    return tuple(said), tuple(failed)
+        else:
+            size = f"{len(frame):,} records of {frame.shape[1]} variables"
+            wrote.append(f"level-{level} residual file {path}: {size}")
+    return tuple(wrote), tuple(failed)
 
 
 def write_figures(fit: Estimates, folder: str) -> Drawn:
@@ -156,13 +158,7 @@ def write_figures(fit: Estimates, folder: str) -> Drawn:
 
 
 def made_folder(folder: str) -> Path:
-    """Make a folder, if need be.
-
-    Raises
-    ------
-    OutputError
-        It cannot be made.
-    """
+    """Make a folder, if need be; an OutputError says why it cannot be made."""
     place = Path(folder)
     try:
         place.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from ..report.pooled import pooled_json, pooled_listing, pooled_page
 from .analysis import analyse
 from .estimate import fit_options, read_data
 from .jobs import Job, run_of
-from .outputs import Results, Said, check_places
+from .outputs import Results, check_places, said
 
 
 def results_of(
@@ -48,23 +48,13 @@ def analyse_pooled(
     pooled = _fit(job, jobs)
     tests = tuple(pooled_wald(pooled, rows) for rows in job.options.hypotheses)
     missed = not_pooled(job.options)
-    text = pooled_listing(
-        pooled,
-        each=True,
-        data_sources=[each.source.mdm for each in jobs],
-        **run_of(job, output),
-        warnings=job.warnings,
-        not_done=job.not_done,
-    )
+    run = {**run_of(job, output), "warnings": job.warnings, "not_done": job.not_done}
+    text = pooled_listing(pooled, each=True, data_sources=[each.source.mdm for each in jobs], **run)
     lines = [f" {line}" for line in (*tests, *missed)]
     text = "\n".join([text, *lines]) + ("\n" if lines else "")
     warned = (*job.warnings, *job.not_done, *pooled.warnings, *missed)
-    return Results(
-        tuple(Said("warning", s) for s in warned),
-        lambda: text,
-        partial(pooled_json, pooled, tests, missed),
-        partial(pooled_page, pooled, text),
-    )
+    json, page = partial(pooled_json, pooled, tests, missed), partial(pooled_page, pooled, text)
+    return Results(said(warning=warned), lambda: text, json, page)
 
 
 def _imputed_jobs(job: Job) -> list[Job]:
@@ -82,10 +72,8 @@ def _imputed_jobs(job: Job) -> list[Job]:
     for name in files:
         template = find_template(job.folder or Path(), own_name(name))
         if template is None:
-            raise CommandFileError(
-                f"{job.name}: plausvals: names {name}, but there is no {own_name(name)}t beside the command "
-                "file"
-            )
+            lacking = f"there is no {own_name(name)}t beside the command file"
+            raise CommandFileError(f"{job.name}: plausvals: names {name}, but {lacking}")
         jobs.append(replace(job, source=read_template(template)[0]))
     return jobs
 
@@ -103,11 +91,10 @@ def _fit(job: Job, jobs: list[Job]) -> PooledEstimates:
 
 def not_pooled(options: Options) -> tuple[str, ...]:
     """Say what a command file asks for that cannot be had of pooled data sets."""
+    files = options.residuals1 or options.residuals2
     asked = {
         "deviance: pooled data sets have no one deviance, so models are not compared": options.deviance,
-        "resfil1, resfil2: residual files of pooled data sets were not written": (
-            options.residuals1 or options.residuals2
-        ),
+        "resfil1, resfil2: residual files of pooled data sets were not written": files,
         "homvar: the test of homogeneity cannot be pooled and was not done": options.homogeneity or None,
     }
     return tuple(sentence for sentence, given in asked.items() if given is not None)

@@ -21,7 +21,7 @@ from ..priors.priors import Priors
 from ..report.posterior_report import as_json, as_text, page
 from .estimate import heard, read_data
 from .jobs import Job
-from .outputs import Results, Said, check_folder, check_places, made_folder
+from .outputs import Results, check_folder, check_places, made_folder, said
 
 
 def sample_job(
@@ -37,9 +37,8 @@ def sample_job(
 
     Parameters
     ----------
-    job : Job
-    outputs : mapping of what asks for a file (``--html``) to the file
-        They are written later; refused here, before anything is computed.
+    job, outputs
+        As `hlmbayes.runs.analysis.analyse`.
     figures : str, optional
         The folder to draw the figures into.
     save : str, optional
@@ -72,9 +71,9 @@ def sample_job(
     if save is not None:
         posterior.save(save)
     warned, left_out = (*job.warnings, *messages), (*job.not_done, *_left_out(job.options))
-    said = (*(Said("warning", s) for s in warned), *(Said("left out", s) for s in left_out))
     both = record_of(posterior), estimates
-    return Results(said, partial(as_text, *both), partial(as_json, *both), lambda: page(*both, drawn()))
+    makers = partial(as_text, *both), partial(as_json, *both), lambda: page(*both, drawn())
+    return Results(said(warning=warned, left_out=left_out), *makers)
 
 
 def _images(posterior: Any, estimates: Estimates) -> dict[str, bytes]:
@@ -118,8 +117,6 @@ def _left_out(options: Options) -> list[str]:
         "the test of homogeneity": options.homogeneity,
         "residual files": options.residuals1 or options.residuals2,
     }
-    parts = [what for what, given in asked.items() if given]
-    sentences = [f"{', '.join(parts)}: hlmbayes run does this"] if parts else []
-    if options.method == "ML":
-        sentences.append("mlf:y: the estimates beside the posterior are by restricted maximum likelihood")
-    return sentences
+    parts = ", ".join(what for what, given in asked.items() if given)
+    ml = "mlf:y: the estimates beside the posterior are by restricted maximum likelihood"
+    return ([f"{parts}: hlmbayes run does this"] if parts else []) + ([ml] if options.method == "ML" else [])
