@@ -58,7 +58,7 @@ def main() -> None:
         together = sum(hlm.load_moments(path) for path in paths)
 
     fit = MODEL.fit(together)
-    print(f"together: {fit.design.n_rows} pupils in {fit.design.n_units} schools\n")
+    print(f"together: {fit.n_rows} pupils in {fit.n_units} schools\n")
     print(fit.fixed_effects(robust=True).round(4), "\n")
     print(fit.variance_components().round(4), "\n")
 
