@@ -17,18 +17,17 @@ from ..posterior.beside_fit import fit_beside, fit_of, fit_scalars
 from ..posterior.predictive import with_predictive
 from ..posterior.record import PosteriorSample, posterior_of
 from ..sampling import container
+from .level2_plots import caterpillar
 from .plot_style import (
     BLUE,
     CYCLE,
     GREY,
-    INK,
     PALE,
     SIZE,
     STYLE,
     VERMILLION,
     axes,
     finish,
-    id_text,
     legend,
     number,
 )
@@ -182,35 +181,6 @@ def predictive_by_unit(source: Any, ax: Axes | None = None) -> Axes:
     return finish(ax, title, "Units, in order of prediction", outcome, counts="x")
 
 
-def effects(source: Any, name: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw posterior mean and about 95 per cent of every unit's random effect, in order (a caterpillar)."""
-    posterior = posterior_of(source)
-    names = posterior.model.random
-    name = names[0] if name is None else name.lower()
-    if name not in names:
-        raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(names) or 'none'}")
-    effect = f"u{name[1:]}"
-    table = summaries.effects(posterior).sort_values(f"{effect}_mean")
-    mean, sd = table[f"{effect}_mean"].to_numpy(), table[f"{effect}_sd"].to_numpy()
-    ax = axes(ax)
-    place = np.arange(len(mean))
-    clear = np.abs(mean) > 1.96 * sd
-    for which, color, label in ((~clear, GREY, "may be zero"), (clear, BLUE, "two sds or more from zero")):
-        if which.any():
-            ax.vlines(place[which], (mean - 1.96 * sd)[which], (mean + 1.96 * sd)[which], color=color, lw=1.0)
-            ax.plot(place[which], mean[which], "o", color=color, markersize=3.5, label=label)
-    ax.axhline(0.0, color=INK, linewidth=0.9)
-    for k, side, va in ((0, -1.0, "top"), (len(mean) - 1, 1.0, "bottom")):
-        ax.annotate(
-            id_text(table.index[k]), (k, mean[k] + side * 1.96 * sd[k]), xytext=(0, 4 * side), fontsize=9.5,
-            textcoords="offset points", ha="center", va=va,
-        )  # fmt: skip
-    ax.margins(y=0.08)
-    legend(ax, loc="upper left")
-    title, height = f"Random effects {effect} of the units", f"{effect}: mean ± 1.96 sd"
-    return finish(ax, title, "Units, in order", height, counts="x")
-
-
 def sensitivity_forest(
     posteriors: Mapping[str, PosteriorSample],
     parameters: Sequence[str] = (),
@@ -248,13 +218,13 @@ def sensitivity_forest(
 
 
 def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
-    """Draw all figures that suit the model, by name."""
+    """Draw all figures that suit the model, by the names of their functions (and coefficients)."""
     posterior = posterior_of(source)
-    drawn: dict[str, Any] = {"ranks": ranks(posterior), "gamma": gamma_forest(posterior, fit).figure}
+    drawn: dict[str, Any] = {"ranks": ranks(posterior), "gamma_forest": gamma_forest(posterior, fit).figure}
     if len(posterior.model.random) > 1:
-        drawn["tau"] = tau_pair(posterior, fit)
+        drawn["tau_pair"] = tau_pair(posterior, fit)
     if container.has(posterior.tree, "b"):
-        drawn["predictive"] = predictive_by_unit(posterior).figure
+        drawn["predictive_by_unit"] = predictive_by_unit(posterior).figure
     for name in posterior.model.random:
-        drawn[f"effects_u{name[1:]}"] = effects(posterior, name).figure
+        drawn[f"caterpillar_{name}"] = caterpillar(posterior, coefficient=name).figure
     return drawn

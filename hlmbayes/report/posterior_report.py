@@ -41,9 +41,9 @@ MODEL, PRIORS, VERDICT = "The model", "Priors", "Can the draws be used?"
 BESIDE = "Beside restricted maximum likelihood"
 ALT = {
     "ranks": "Ranks of the draws by chain",
-    "gamma": "Fixed effects: posterior intervals beside REML",
-    "tau": "Draws of the standard deviations and correlations",
-    "predictive": "Means of the units, observed and predicted",
+    "gamma_forest": "Fixed effects: posterior intervals beside REML",
+    "tau_pair": "Draws of the standard deviations and correlations",
+    "predictive_by_unit": "Means of the units, observed and predicted",
 }
 
 
@@ -169,6 +169,6 @@ def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:
 
 
 def _image(name: str, image: bytes) -> str:
-    text = ALT.get(name) or f"Random effects {name.removeprefix('effects_')} of the units"
+    text = ALT.get(name) or f"Random effects u{name.removeprefix('caterpillar_b')} of the units"
     source = base64.b64encode(image).decode()
     return f'<p class="figure"><img alt="{escape(text)}" src="data:image/png;base64,{source}"></p>'

@@ -39,7 +39,7 @@ def test_numbers_that_do_not_exist_are_left_out(boundary):
 
 def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
     post, fit = boundary
-    html = page(post, fit, {"gamma": b"png", "effects_u1": b"png"})
+    html = page(post, fit, {"gamma_forest": b"png", "caterpillar_b1": b"png"})
     assert html.count("<caption>") == 2
     assert "Random effects u1 of the units" in html
     assert escape(str(post.convergence)) in html
