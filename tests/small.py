@@ -58,3 +58,17 @@ def small(seed: int = 1, n_units: int = 12, sd: float = 1.0) -> Small:
 
 def model(name: str) -> Model:
     return Model(MODELS[name])
+
+
+OWN = "y = b0 + b1*x + r\nb0 = g00 + g01*own + u0\nb1 = g10 + g11*own + u1"
+
+
+def own_unit(seed: int, n_own: int = 5, scale: float = 1.0, x_scale: float = 1.0) -> TwoLevelData:
+    """9 units of 2 to 7 rows; ``own`` is 1 in the first alone, so that it determines g00 + g01, g10 + g11."""
+    rng = np.random.default_rng(seed)
+    n = np.append(n_own, rng.integers(2, 8, 8))
+    unit, own = np.repeat(np.arange(9), n), (np.arange(9) == 0).astype(float)
+    x, u = rng.normal(size=n.sum()), 1.5 * rng.normal(size=(9, 2))
+    y = 2.0 + u[unit, 0] + 3.0 * own[unit] + (0.7 + u[unit, 1]) * x + rng.normal(size=n.sum())
+    level2 = {"id": np.arange(9), "own": own, "other": 1.0 - own}
+    return read({"id": unit, "x": x_scale * x, "y": scale * y}, level2, id="id")

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 
 from ..data.columns import suggest
 from ..errors import OutputError
-from ..inference.scores import robust_white
+from ..inference.scores import robust_parts
 from ..likelihood.rows import analysed_rows
 from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
@@ -223,7 +223,8 @@ def _band(point: Any, x: np.ndarray, prob: float, robust: bool) -> tuple[np.ndar
         return draws.mean(axis=0), low, high
     vcov = point.vcov_white
     if robust or point.counting.pseudo:  # the model-based one is not valid with such weights
-        vcov = robust_white(point)
+        parts = robust_parts(point)
+        vcov = parts.T @ parts
     y, white = x @ point.gamma_free, x @ point.design.to_gamma
     half = float(-ndtri(tail)) * np.sqrt(np.maximum(np.einsum("nf,fg,ng->n", white, vcov, white), 0.0))
     return y, y - half, y + half

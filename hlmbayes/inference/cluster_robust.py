@@ -14,7 +14,7 @@ import numpy as np
 
 from ..estimation.estimates import Estimates
 from ..laws.law import Need
-from ..likelihood.symmetric import from_eigen
+from ..likelihood.symmetric import from_eigen, semidefinite_root
 from ..likelihood.system import to_standard
 from .kept import once_per_fit
 
@@ -26,12 +26,12 @@ ROUNDING = 1e-13  # of what is left of a variance
 class BiasReduced:
     """CR2 and what its degrees of freedom need, all of X in columns that are orthonormal over all rows.
 
-    ``white`` (F, F): CR2's covariance matrix of its coefficients; ``to_gamma`` (F, F) leads from those to
-    gamma; ``vcov`` (F, F): their model-based covariance matrix; in the basis U_j, ``loads`` (J, p, F) is
-    A_j V_j^-1 X_j, ``x`` (J, p, F) X_j and ``v`` (J, p, p) V_j.
+    ``parts`` (J, F): what each unit gives, their products add up to CR2's covariance matrix of the
+    coefficients; ``to_gamma`` (F, F) leads from those to gamma; ``vcov`` (F, F): their model-based covariance
+    matrix; in the basis U_j, ``loads`` (J, p, F) is A_j V_j^-1 X_j, ``x`` (J, p, F) X_j, ``v`` (J, p, p) V_j.
     """
 
-    white: np.ndarray
+    parts: np.ndarray
     to_gamma: np.ndarray
     vcov: np.ndarray
     loads: np.ndarray
@@ -46,16 +46,32 @@ def cr2(fit: Estimates) -> BiasReduced:
     design, q = fit.design, fit.design.n_random
     root, inverse_root = _roots(design.standard_dd.transpose(2, 0, 1))
     x = root @ design.standard_x()
-    z = root[:, :, :q]
+    factor = np.zeros(root.shape[1:])
     theta = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
-    v = fit.entering.sigma2 * (z @ theta @ z.transpose(0, 2, 1) + np.eye(len(design.columns)))
-    half = _roots(v)[0]
-    b = half @ (v - x @ fit.vcov_white @ x.transpose(0, 2, 1)) @ half
-    adjustment = half @ _roots(b)[1] @ half
-    loads = adjustment @ np.linalg.solve(v, x)
+    factor[:q, :q] = semidefinite_root(theta)
+    turn, size, _ = np.linalg.svd(root @ factor)  # V = s2 turn (I + size^2) turn'
+    deviation = np.sqrt(fit.entering.sigma2 * (1.0 + size**2))
+    half, white_x = from_eigen(deviation, turn), from_eigen(1.0 / deviation, turn) @ x
+    loads = half @ _adjusted(half, white_x @ np.linalg.cholesky(fit.vcov_white)) @ white_x
     e = np.einsum("jab,jb->ja", inverse_root, design.standard_residual(fit.gamma_free)[0])
-    turned = np.einsum("jaf,ja->jf", loads, e) @ fit.vcov_white
-    return BiasReduced(turned.T @ turned, design.to_gamma, fit.vcov_white, loads, x, v)
+    parts = np.einsum("jaf,ja->jf", loads, e) @ fit.vcov_white
+    return BiasReduced(parts, design.to_gamma, fit.vcov_white, loads, x, half @ half)
+
+
+def _adjusted(half: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Give the pseudo-inverse of B^1/2, B = V^1/2 (V - X M X') V^1/2, all (J, p, p), from V^1/2.
+
+    ``share`` (J, p, F) is V^-1/2 X M^1/2. What the fixed effects leave of a unit, K = I - share share', has
+    its eigenvalues between 0 and 1: whether one is zero (the unit alone determines a fixed effect) is
+    judged there. B = V K V has as many that are not, and they are taken from the
+    singular values of K^1/2 V: no digits are squared away.
+    """
+    values, vectors = np.linalg.eigh(np.eye(share.shape[1]) - share @ share.swapaxes(1, 2))
+    left = values > TOLERANCE
+    roots = np.sqrt(np.where(left, values, 0.0))[:, :, None] * vectors.swapaxes(1, 2)
+    _, size, turn = np.linalg.svd(roots @ half @ half)
+    kept = np.arange(size.shape[1]) < left.sum(axis=1)[:, None]
+    return from_eigen(np.where(kept, 1.0 / np.where(kept, size, 1.0), 0.0), turn.swapaxes(1, 2))
 
 
 def _roots(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

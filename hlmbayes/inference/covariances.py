@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -14,7 +15,7 @@ import numpy as np
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from .cluster_robust import cr2, hotelling_df
-from .scores import robust_white
+from .scores import ROUNDING, robust_parts
 from .small_sample import kenward_roger, kenward_roger_df, satterthwaite_df
 
 RANK_TOLERANCE = 1e-10
@@ -37,21 +38,16 @@ class Covariance(ABC):
     f_df: ClassVar[str] = df
 
     @abstractmethod
-    def _white(self, fit: Estimates) -> np.ndarray:
-        """Give W."""
-
-    def _to_gamma(self, fit: Estimates) -> np.ndarray:
-        return fit.design.to_gamma
+    def of(self, fit: Estimates, contrast: np.ndarray) -> np.ndarray:
+        """Give the covariance matrix (r, r) of contrast @ gamma_free, contrast (r, F), units of the data."""
 
     def matrix(self, fit: Estimates) -> np.ndarray:
-        """Give the covariance matrix of the free fixed effects, (F, F), units of the data."""
-        to_gamma = self._to_gamma(fit)
-        return np.asarray(to_gamma @ self._white(fit) @ to_gamma.T)
+        """Give the covariance matrix of the free fixed effects, (F, F)."""
+        return self.of(fit, np.eye(fit.design.n_fixed))
 
     def chi2(self, fit: Estimates, contrast: np.ndarray) -> float:
         """Give the Wald chi-square of contrast @ gamma_free = 0; contrast (r, F), independent rows."""
-        turned = contrast @ self._to_gamma(fit)
-        return wald_chi2(contrast @ fit.gamma_free, turned @ self._white(fit) @ turned.T)
+        return wald_chi2(contrast @ fit.gamma_free, self.of(fit, contrast))
 
     def f_test(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float, float]:
         """Give the Wald chi-square of a contrast, F and its estimated denominator degrees of freedom.
@@ -88,8 +84,10 @@ class ModelBased(Covariance):
 
     words = "model-based covariance"
 
-    def _white(self, fit: Estimates) -> np.ndarray:
-        return fit.vcov_white * (fit.components.sigma2 / fit.entering.sigma2)
+    def of(self, fit: Estimates, contrast: np.ndarray) -> np.ndarray:
+        """Give L W L' of a contrast L."""
+        turned = contrast @ fit.design.to_gamma
+        return np.asarray(turned @ fit.vcov_white @ turned.T * (fit.components.sigma2 / fit.entering.sigma2))
 
     def f_test(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float, float]:
         """Test with the sigma2 that enters, where the degrees of freedom are taken."""
@@ -104,49 +102,69 @@ class KenwardRoger(Covariance):
     words = "Kenward-Roger adjusted covariance"
     df = f_df = "Kenward-Roger"
 
-    def _white(self, fit: Estimates) -> np.ndarray:
-        return kenward_roger(fit).white
-
-    def _to_gamma(self, fit: Estimates) -> np.ndarray:
-        return kenward_roger(fit).to_gamma
+    def of(self, fit: Estimates, contrast: np.ndarray) -> np.ndarray:
+        """Give L W L' of a contrast L."""
+        parts = kenward_roger(fit)
+        turned = contrast @ parts.to_gamma
+        return np.asarray(turned @ parts.white @ turned.T)
 
     def _reference(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float]:
         return kenward_roger_df(kenward_roger(fit), contrast)
 
 
-class CR0(Covariance):
+class Sandwich(Covariance):
+    """A sum over units of the products of what each unit gives.
+
+    A combination that one unit alone determines, or in which all units say the same, has no such variance:
+    every unit gives zero. What rounding makes of that is zero here, for every table, test and interval.
+    """
+
+    @abstractmethod
+    def _parts(self, fit: Estimates) -> np.ndarray:
+        """Give what each unit gives, (J, F): W is the sum of its products."""
+
+    def of(self, fit: Estimates, contrast: np.ndarray) -> np.ndarray:
+        """Give L W L' of a contrast L; rows and columns of combinations that have no variance are zero."""
+        turned = contrast @ fit.design.to_gamma
+        parts = self._parts(fit) @ turned.T
+        model = np.einsum("rf,fg,rg->r", turned, fit.vcov_white, turned)
+        parts[:, np.einsum("jr,jr->r", parts, parts) <= ROUNDING**2 * model] = 0.0
+        return np.asarray(parts.T @ parts)
+
+
+class CR0(Sandwich):
     """HLM's robust covariance: the sandwich without a small-sample factor."""
 
     words = "robust (sandwich) covariance, as HLM"
     errors = ", robust s.e."
 
-    def _white(self, fit: Estimates) -> np.ndarray:
-        return robust_white(fit)
+    def _parts(self, fit: Estimates) -> np.ndarray:
+        return robust_parts(fit)
 
 
-class CR1(Covariance):
+class CR1(Sandwich):
     """HLM's robust covariance times J / (J - 1)."""
 
     words = "robust covariance CR1: HLM's times J / (J - 1)"
     errors = ", CR1 s.e."
 
-    def _white(self, fit: Estimates) -> np.ndarray:
-        return robust_white(fit) * (fit.n_units / (fit.n_units - 1))
+    def _parts(self, fit: Estimates) -> np.ndarray:
+        return robust_parts(fit) * math.sqrt(fit.n_units / (fit.n_units - 1))
 
 
-class CR2(Covariance):
+class CR2(Sandwich):
     """The bias-reduced robust covariance."""
 
     words = "bias-reduced robust covariance CR2"
     errors = ", CR2 s.e."
     f_df = "Satterthwaite (approximate Hotelling)"
 
-    def _white(self, fit: Estimates) -> np.ndarray:
-        return cr2(fit).white
+    def _parts(self, fit: Estimates) -> np.ndarray:
+        return cr2(fit).parts
 
     def coefficient_df(self, fit: Estimates, contrast: np.ndarray) -> float:
-        """Give the estimated degrees of freedom of one row, (1, F)."""
-        return hotelling_df(cr2(fit), contrast)
+        """Give the estimated degrees of freedom of one row, (1, F); nan where it has no variance."""
+        return hotelling_df(cr2(fit), contrast) if self.of(fit, contrast).any() else float("nan")
 
     def _reference(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float]:
         eta, rows = hotelling_df(cr2(fit), contrast), len(contrast)
@@ -209,11 +227,15 @@ def wald_chi2(estimate: np.ndarray, covariance: np.ndarray) -> float:
 
 def refuse_singular(covariance: np.ndarray) -> None:
     """Raise where a covariance matrix of tested combinations is singular but for rounding."""
-    scale = np.sqrt(np.diag(covariance))
-    if np.all(scale > 0):
-        correlation = covariance / np.outer(scale, scale)
-        if np.linalg.eigvalsh(correlation)[0] > RANK_TOLERANCE:
-            return
+    variance = np.diag(covariance)
+    if not np.all(variance > 0):
+        raise HypothesisError(
+            "the robust variance of a tested combination is zero: one unit alone determines it, or all units "
+            "say the same of it. Use robust=False, or leave it out"
+        )
+    scale = np.sqrt(variance)
+    if np.linalg.eigvalsh(covariance / np.outer(scale, scale))[0] > RANK_TOLERANCE:
+        return
     raise HypothesisError(
         "the covariance matrix of the tested combinations is singular (too few units for that many rows?): "
         "test fewer rows at once, or use robust=False"

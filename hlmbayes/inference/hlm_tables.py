@@ -15,7 +15,6 @@ from ..estimation.estimates import Estimates
 from ..likelihood.evaluate import evaluate
 from ..likelihood.own_regressions import unit_ols
 from .covariances import Covariance
-from .scores import ROUNDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,7 @@ def fixed_effects(fit: Estimates, kind: Covariance) -> tuple[FixedEffect, ...]:
     lines = []
     for k, name in enumerate(fit.model.gamma_names):
         value, se, df = float(fit.gamma[k]), float(np.sqrt(variance[free[k]])), float(dfs[k])
-        # all units may have the same score: there is then no robust standard error, but rounding
-        ratio = value / se if se > ROUNDING * np.sqrt(fit.vcov[k, k]) else float("nan")
+        ratio = value / se if se > 0 else float("nan")  # a robust one may be zero: see `Sandwich`
         p = float(2.0 * stdtr(min(df, 1e15), -abs(ratio)))
         lines.append(FixedEffect(name, value, se, ratio, df, p))
     return tuple(lines)

@@ -32,7 +32,8 @@ def fixed_intervals(
     check_prob(prob)
     kind = table_kind(fit, robust, df)
     rows = fixed_effects(fit, kind)
-    reach = [float(stdtrit(min(row.df, 1e15), 0.5 + prob / 2.0)) * row.se for row in rows]
+    # where there is no robust standard error (it is zero) there is no interval
+    reach = [float(stdtrit(min(row.df, 1e15), 0.5 + prob / 2.0)) * (row.se or float("nan")) for row in rows]
     return tuple(
         Interval(r.name, r.coefficient, r.coefficient - h, r.coefficient + h, kind.interval_method())
         for r, h in zip(rows, reach, strict=True)

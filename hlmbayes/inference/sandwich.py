@@ -19,6 +19,7 @@ import numpy as np
 from ..estimation.estimates import Estimates
 from ..likelihood.criterion import symmetric_basis, symmetric_map
 from ..likelihood.system import to_standard
+from .scores import unit_scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +50,7 @@ def unit_pieces(fit: Estimates) -> Pieces:
     solved = (right - dd[:, :, :q] @ theta @ inner) / sigma2
     quadratic = (rr - np.einsum("ja,ab,jb->j", residual[:, :q], theta, inner[:, :, -1])) / sigma2
     v, h = solved[:, :q, -1], solved[:, :q, :q]
-    score = np.einsum("jpf,jp->jf", x, solved[:, :, -1])
-    return Pieces(sigma2 * theta, v, h, solved[:, :q, :-1] @ x, score, quadratic)
+    return Pieces(sigma2 * theta, v, h, solved[:, :q, :-1] @ x, unit_scores(fit, fit.gamma_free), quadratic)
 
 
 def to_data(fit: Estimates) -> np.ndarray:

@@ -6,6 +6,9 @@ import numpy as np
 
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
+from ..likelihood.evaluate import weigh
+from ..likelihood.orthonormal import COLLINEAR
+from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import to_standard
 
 ROUNDING = 1e-8  # of a robust standard error, relative to the model-based one
@@ -15,14 +18,26 @@ def unit_scores(fit: Point, gamma_of_u: np.ndarray | None = None) -> np.ndarray:
     """Give X_j'(y_j - X_j gamma - Z_j u*_j) / s2, shape (J, F), X in orthonormal columns (`Design.to_gamma`).
 
     That is X_j'V_j^-1(y_j - X_j gamma) where u* was taken from the same gamma; ``gamma_of_u`` (F,) is the
-    one it was taken from, the fit's own by default.
+    one it was taken from, the fit's own by default. Z_j u* is not taken from residuals that it nearly
+    equals: D'V^-1 e is W_d'W_e and what Z leaves of D'e, as the likelihood has it (see `evaluate`).
     """
-    design, q = fit.design, fit.design.n_random
+    design, system, q = fit.design, fit.system, fit.design.n_random
     if gamma_of_u is None:
         gamma_of_u = fit.gamma_free if fit.gamma_of_u is None else fit.gamma_of_u
-    u = standard_u(fit, design.standard_residual(gamma_of_u)[0])
-    left = design.standard_residual(fit.gamma_free)[0] - np.einsum("paj,ja->jp", design.standard_dd[:, :q], u)
-    return np.asarray(np.einsum("jpf,jp->jf", design.standard_x(), left / fit.entering.sigma2))
+    w = weigh(system, semidefinite_root(to_standard(system, fit.entering.tau, fit.entering.sigma2)[0])).w
+    b, moved = (
+        design.standard_fixed(np.linalg.solve(design.to_gamma, gamma))
+        for gamma in (gamma_of_u - design.gamma_ols, fit.gamma_free - gamma_of_u)
+    )
+    w_e = system.e_scale * w[:, -1] - np.einsum("apj,pj->aj", w[:, :-1], b)
+    left = np.einsum("apj,aj->pj", w[:, :-1], w_e) - np.einsum("abj,bj->aj", design.standard_dd, moved)
+    rest = system.e_scale * system.rest[:, -1] - np.einsum("abj,bj->aj", system.rest[:, :-1], b[q:])
+    # where Z leaves nothing of a unit's column the difference is rounding, and V^-1 would magnify it
+    remains = (
+        np.einsum("aaj->aj", system.rest[:, :-1]) > COLLINEAR * np.einsum("aaj->aj", design.standard_dd)[q:]
+    )
+    left[q:] += np.where(remains, rest, 0.0)
+    return np.asarray(np.einsum("jpf,pj->jf", design.standard_x(), left / fit.entering.sigma2))
 
 
 def standard_u(fit: Point, products: np.ndarray) -> np.ndarray:
@@ -41,13 +56,12 @@ def residuals_u(fit: Point, products: np.ndarray) -> np.ndarray:
     return np.asarray(standard_u(fit, products) @ fit.design.z_basis.T)
 
 
-def robust_white(fit: Estimates) -> np.ndarray:
-    """Give Vg (sum_j s_j s_j') Vg, (F, F), X in orthonormal columns (`Design.to_gamma`).
+def robust_parts(fit: Estimates) -> np.ndarray:
+    """Give s_j'Vg of every unit, (J, F), X in orthonormal columns (`Design.to_gamma`).
 
-    There is no small-sample factor.
+    Their products, added up, are HLM's robust covariance matrix; there is no small-sample factor.
     """
     scores = unit_scores(fit)
     if fit.design.moments.unit_weight is not None:
         scores = scores * fit.design.moments.unit_weight[:, None]
-    turned = scores @ fit.vcov_white
-    return np.asarray(turned.T @ turned)
+    return np.asarray(scores @ fit.vcov_white)

@@ -26,6 +26,8 @@ from .same_data import Key, predictor_key, random_keys, refuse_different_data
 if TYPE_CHECKING:
     import pandas as pd
 
+ROUNDING = 1e-8  # of a variance, relative: two searches for the same optimum differ by less
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IntraclassCorrelation(Sentence):
@@ -145,8 +147,8 @@ def variance_explained(fit: Estimates, base: Estimates) -> VarianceExplained:
             continue
         before = float(base.components.tau.diagonal()[theirs.index(key)])
         after = float(fit.components.tau.diagonal()[k])
-        level2[name] = (before - after) / before if before > 0 else float("nan")
-    level1 = (base.sigma2 - fit.sigma2) / base.sigma2
+        level2[name] = _reduction(before, after)
+    level1 = _reduction(base.sigma2, fit.sigma2)
     notes = ["No confidence interval: no standard method exists."]
     if alone:
         notes.append(
@@ -166,6 +168,13 @@ def variance_explained(fit: Estimates, base: Estimates) -> VarianceExplained:
             "added predictors are group-centred (Raudenbush & Bryk 2002, ch. 5)."
         )
     return VarianceExplained(level1, level2, "(base - model) / base", tuple(notes))
+
+
+def _reduction(before: float, after: float) -> float:
+    """Give the proportional reduction of a variance: 0 where it is rounding, nan where there was none."""
+    if not before > 0:
+        return float("nan")
+    return 0.0 if abs(before - after) <= ROUNDING * before else (before - after) / before
 
 
 def _level1_terms(fit: Estimates) -> set[Key]:

@@ -150,10 +150,16 @@ class PooledEstimates:
         )
 
 
-def covariances(pooled: PooledEstimates, robust: bool | str | None) -> np.ndarray:
-    """Give the covariance matrices of the free fixed effects, (m, F, F); by default robust with weights."""
+def covariances(
+    pooled: PooledEstimates, robust: bool | str | None, contrast: np.ndarray | None = None
+) -> np.ndarray:
+    """Give the covariance matrices (m, r, r) of a contrast (r, F); by default of the free fixed effects.
+
+    They are robust, if nothing is said, where there are sampling weights.
+    """
     kind = covariance_kind(pooled.fits[0].counting.pseudo if robust is None else robust)
-    return np.array([kind.matrix(f) for f in pooled.fits])
+    contrast = np.eye(pooled.fits[0].design.n_fixed) if contrast is None else contrast
+    return np.array([kind.of(f, contrast) for f in pooled.fits])
 
 
 def pooled_fixed(pooled: PooledEstimates, robust: bool | str | None = None, df: str = "rubin") -> Pooled:
@@ -192,7 +198,7 @@ def pooled_wald(
     contrast = contrast_matrix(pooled.fits[0], hypothesis)
     free = free_contrast(pooled.fits[0], contrast)
     estimates = np.array([free @ f.gamma_free for f in pooled.fits])
-    spread = free @ covariances(pooled, True if robust is None else robust) @ free.T
+    spread = covariances(pooled, True if robust is None else robust, free)
     for covariance in spread:
         refuse_singular(covariance)
     return d1(estimates, spread, describe(pooled.fits[0], contrast))

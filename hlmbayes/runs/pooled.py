@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..errors import CommandFileError
+from ..errors import CommandFileError, HLMError
 from ..hlm_files.command_options import Options
 from ..hlm_files.mdm_template import find_template, own_name, read_template
 from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, pooled_wald
@@ -46,8 +46,12 @@ def analyse_pooled(
     check_places(outputs, job.inputs)
     jobs = _imputed_jobs(job)
     pooled = _fit(job, jobs)
-    tests = tuple(pooled_wald(pooled, rows) for rows in job.options.hypotheses)
-    missed = not_pooled(job.options)
+    tests, missed = [], list(not_pooled(job.options))
+    for k, rows in enumerate(job.options.hypotheses, 1):
+        try:
+            tests.append(pooled_wald(pooled, rows))
+        except HLMError as error:
+            missed.append(f"hypothesis {k} (gamma{k}:) was not done: {error}")
     run = {**run_of(job, output), "warnings": job.warnings, "not_done": job.not_done}
     text = pooled_listing(pooled, each=True, data_sources=[each.source.mdm for each in jobs], **run)
     lines = [f" {line}" for line in (*tests, *missed)]

@@ -11,15 +11,17 @@ import pytest
 from scipy import linalg
 
 from hlmbayes import Fit, Model
+from hlmbayes.data.two_level import read
 from hlmbayes.errors import HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.inference.cluster_robust import cr2, hotelling_df
 from hlmbayes.inference.covariances import CR2
 from tests.dense import Dense, dense
 from tests.inference.test_small_sample import ORACLES, case_data
-from tests.small import MODELS, model, small
+from tests.small import MODELS, OWN, model, own_unit, small
 
 CASES: dict[str, Any] = json.loads((Path(ORACLES) / "clubsandwich.json").read_text(encoding="utf-8"))["cases"]
+ALONE: dict[str, Any] = json.loads((Path(ORACLES) / "own_unit.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -118,8 +120,6 @@ def test_balanced_intercept_has_cr2_of_the_unit_means() -> None:
     rng = np.random.default_rng(3)
     unit = np.repeat(np.arange(9), 5)
     y = rng.normal(size=9)[unit] * 2 + rng.normal(size=45)
-    from hlmbayes.data.two_level import read
-
     fit = Model("y = b0 + r\nb0 = g00 + u0").fit(read({"id": unit, "y": y}, id="id"))
     table = fit.fixed_effects("CR2")
     means = y.reshape(9, 5).mean(axis=1)
@@ -131,3 +131,35 @@ def test_too_few_units_for_many_rows_is_said() -> None:
     fit = Model("y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10").fit(small(1, n_units=3).data())
     with pytest.raises(HypothesisError, match="too few units for a CR2 test of 3 rows"):
         fit.wald(np.eye(3), robust="CR2", df="satterthwaite")
+
+
+@pytest.mark.parametrize("case", ALONE["cases"].values())
+def test_a_unit_with_effects_of_its_own_has_the_cr2_of_its_definition_and_of_clubsandwich(case: Any) -> None:
+    unit = np.array(case["unit"])
+    level2 = {"id": np.unique(unit), "own": (np.unique(unit) == 0).astype(float)}
+    fit = Model(";".join(ALONE["equations"])).fit(
+        read({"id": unit, "x": case["x"], "y": case["y"]}, level2, id="id")
+    )
+    table, printed = fit.fixed_effects("CR2"), case["CR2"]["clubSandwich"]
+    np.testing.assert_allclose(table["se"], case["CR2"]["dense"]["se"], rtol=1e-7)
+    np.testing.assert_allclose(table["df"], case["CR2"]["dense"]["df"], rtol=1e-6)
+    np.testing.assert_allclose(table["se"], printed["se"], rtol=1e-7)
+    # the unit gives nothing, so g01 is as well known as g00. In 2 of the 12 sets clubSandwich takes rounding
+    # in the unit for a variance (it judges zero on an absolute scale): its d.f. of g01, g11 are then below 2
+    np.testing.assert_allclose(table["df"][["g00", "g10"]], np.array(printed["df"])[[0, 2]], rtol=1e-6)
+    np.testing.assert_allclose(table["df"][["g01", "g11"]], table["df"][["g00", "g10"]], rtol=1e-6)
+    (contrast,) = ALONE["contrasts"].values()
+    test = fit.wald(np.array(contrast), robust="CR2", df="satterthwaite")
+    assert test.f_ratio == pytest.approx(printed["HTZ"]["Fstat"], rel=1e-6)
+    assert test.df_denominator == pytest.approx(printed["HTZ"]["df_denom"], rel=1e-6)
+
+
+@pytest.mark.parametrize("n_own", [2, 3, 6])
+def test_cr2_of_a_unit_of_its_own_does_not_depend_on_the_units_of_the_data(n_own: int) -> None:
+    for seed in range(8):
+        table = Model(OWN).fit(own_unit(seed, n_own)).fixed_effects("CR2")
+        assert table["df"].between(1.0, 9.0).all()
+        for scale, x_scale in ((1e9, 1e-6), (1e-9, 1e6)):
+            other = Model(OWN).fit(own_unit(seed, n_own, scale, x_scale)).fixed_effects("CR2")
+            np.testing.assert_allclose(other["df"], table["df"], rtol=1e-5)
+            np.testing.assert_allclose(other["t_ratio"], table["t_ratio"], rtol=1e-5)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hlmbayes import Model
+from hlmbayes.data.two_level import read
 from hlmbayes.errors import HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.inference.covariances import CR0, CR1, CR2, ModelBased, covariance_kind, table_kind
+from hlmbayes.inference.intervals import fixed_intervals
 from hlmbayes.inference.kept import once_per_fit
-from tests.small import model, small
+from tests.small import OWN, model, own_unit, small
 
 
 def test_the_table_says_which_standard_errors_and_degrees_of_freedom_it_has() -> None:
@@ -84,3 +88,38 @@ def test_a_result_is_worked_out_once_for_each_fit_and_goes_with_it() -> None:
     del one
     gc.collect()
     assert answer(Fitted()) == 3
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("column", ["own", "other"])
+def test_what_one_unit_alone_determines_has_no_robust_variance(scale: float, column: str) -> None:
+    alone: dict[str, Any] = {"g00": 1, "g01": 1} if column == "own" else {"g00": 1}
+    for seed in range(5):
+        fit = Model(OWN.replace("own", column)).fit(own_unit(seed, 4, scale))
+        for kind in (True, "CR1", "CR2"):
+            with pytest.raises(HypothesisError, match="is zero: one unit alone determines it"):
+                fit.wald(alone, robust=kind, df="satterthwaite" if kind == "CR2" else None)
+            table, limits = fit.fixed_effects(kind), fixed_intervals(record_of(fit), robust=kind)
+            if column == "other":
+                with pytest.raises(HypothesisError, match="is zero: one unit alone determines it"):
+                    fit.wald({"g00": [1, 0], "g10": [0, 1], "g01": [0, 1]}, robust=kind)
+                assert (table.loc[["g00", "g10"], "se"] == 0.0).all()
+                assert np.isnan(table.loc[["g00", "g10"], ["t_ratio", "p_value"]]).all(axis=None)
+                assert all(np.isnan([r.low, r.high]).all() == (r.parameter in ("g00", "g10")) for r in limits)
+            known = ["g01", "g11"] if column == "other" else list(table.index)
+            assert np.isfinite(table.loc[known]).all(axis=None)
+            assert np.isfinite(fit.test_variable(column, robust=kind).chi2)
+        assert np.isfinite(fit.wald(alone, robust=False).chi2)
+
+
+def test_no_robust_variance_is_the_root_of_a_negative_number() -> None:
+    # all units have the same rows: every unit's score is zero but for rounding, of either sign
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        unit, rows = np.repeat(np.arange(4), 15), rng.normal(size=(15, 2))
+        x, y = np.tile(rows, (4, 1)).T
+        fit = Model("y = b0 + b1*x + r; b0 = g00 + u0; b1 = g10").fit(
+            read({"id": unit, "x": x, "y": y}, id="id")
+        )
+        for kind in (True, "CR1", "CR2"):
+            assert (fit.fixed_effects(kind)["se"] == 0.0).all()

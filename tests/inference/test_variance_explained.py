@@ -10,6 +10,7 @@ import pytest
 from scipy import optimize
 
 from hlmbayes import Fit, Model, datasets
+from hlmbayes.data.two_level import read
 from hlmbayes.data.weights import Weights
 from hlmbayes.errors import HypothesisError
 from hlmbayes.faces import record_of
@@ -191,3 +192,26 @@ def test_the_same_coefficient_is_that_of_the_same_predictor() -> None:
     other = Model("y = b0 + b1*group(x) + r\nb0 = g00 + u0\nb1 = g10 + u1").fit(data)
     assert set(other.variance_explained(base).level2) == {"b0"}
     assert "b1: not random in the base model" in str(other.variance_explained(base))
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_a_level2_predictor_explains_nothing_at_level1_in_balanced_data(scale: float) -> None:
+    # REML's sigma2 is then the mean square within units, whatever is predicted between them
+    negative, searched = 0, 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        unit, x, w = np.repeat(np.arange(12), 5), np.tile(rng.normal(size=5), 12), rng.normal(size=12)
+        u = rng.normal(size=(12, 2))
+        y = scale * (u[unit, 0] + u[unit, 1] * x + rng.normal(size=60))
+        data = read({"id": unit, "x": x, "y": y}, {"id": np.arange(12), "w": w}, id="id")
+        base = Model("y = b0 + b1*x + r; b0 = g00 + u0; b1 = g10 + u1").fit(data)
+        fit = Model("y = b0 + b1*x + r; b0 = g00 + g01*w + u0; b1 = g10 + g11*w + u1").fit(data)
+        if base.boundary or fit.boundary:
+            continue
+        found, searched = fit.variance_explained(base), searched + 1
+        assert found.level1 == 0.0
+        assert "explained: 0.0000" in str(found)
+        assert not any("sigma2" in note for note in found.notes)
+        negative += any(note.startswith("Negative for b") for note in found.notes)
+    assert searched > 5
+    assert negative  # a level-2 variance that is estimated larger still says so

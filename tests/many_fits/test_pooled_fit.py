@@ -16,6 +16,7 @@ from hlmbayes.faces import record_of
 from hlmbayes.front.pooled import PooledFit
 from hlmbayes.many_fits.pooled_fit import PooledEstimates, deviance_at, pooled_components, pooled_fixed
 from hlmbayes.many_fits.rubin import d3, pool, reference_df
+from tests.small import OWN, own_unit
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 ORACLE = json.loads((ORACLES / "mi.json").read_text())
@@ -329,6 +330,19 @@ SECTOR
 """
 
 
+def test_a_hypothesis_that_cannot_be_tested_leaves_the_listing(frame, tmp_path, capsys):
+    for k, part in enumerate(parts(frame), 1):
+        part.to_csv(tmp_path / f"{k}.csv", index=False)
+        (tmp_path / f"imp{k}.mdmt").write_text(TEMPLATE.format(k=k))
+    file = tmp_path / "mi.hlm"
+    twice = COMMANDS.replace("gamma1:0,1,0,0/0,0,0,1", "gamma1:0,1,0,0/0,2,0,0\ngamma2:0,1,0,0")
+    file.write_text(twice + "plausvals:imp2.mdm\n")
+    assert main(["run", str(file), "--algorithm", "exact"]) == 0
+    text = capsys.readouterr().out
+    assert "hypothesis 1 (gamma1:) was not done: the 2 rows" in text
+    assert "Test that g01 = 0: " in text
+
+
 def test_imputed_data_in_a_command_file(frame, tmp_path, capsys):
     for k, part in enumerate(parts(frame), 1):
         part.to_csv(tmp_path / f"{k}.csv", index=False)
@@ -406,6 +420,13 @@ def test_a_singular_covariance_is_refused_as_by_a_fit():
     pooled = hlm.fit_imputed(model, sets)
     with pytest.raises(HypothesisError, match="singular"):
         pooled.wald(np.eye(3))
+
+
+def test_a_combination_that_one_unit_alone_determines_is_refused():
+    pooled = hlm.fit_imputed(hlm.Model(OWN), [own_unit(1, scale=s) for s in (1.0, 1.1, 1.2)])
+    with pytest.raises(HypothesisError, match="is zero: one unit alone determines it"):
+        pooled.wald({"g00": 1, "g01": 1})
+    assert np.isfinite(pooled.wald({"g00": 1, "g01": 1}, robust=False).p_value)
 
 
 def test_one_outcome_alone_is_too_few(sets):

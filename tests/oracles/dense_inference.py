@@ -109,7 +109,7 @@ def cluster_robust(p, theta, kind):
         if kind == "CR2":
             D = linalg.cholesky(V)  # upper: V = D'D
             values, U = linalg.eigh(D @ (V - X @ vcov @ X.T) @ D.T)
-            keep = values > 1e-10 * values.max()
+            keep = values > 1e-10 * linalg.eigvalsh(D @ V @ D.T)[-1]  # of what X takes nothing from
             root = (U[:, keep] / np.sqrt(values[keep])) @ U[:, keep].T
             A = D.T @ root @ D
         else:
