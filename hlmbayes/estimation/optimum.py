@@ -59,7 +59,7 @@ def optimum(
         return found
     for other in other_starts(system, reml, sigma2):
         then = _search(system, reml, other, sigma2, _joins(found))
-        found = _better(system, found, then)
+        found = _better(system, found, then, sigma2)
         if then.reason == JOINED and then.evaluations == 1 and system.n_units > FEW_UNITS:
             break
     return found
@@ -74,7 +74,7 @@ def _weighting_makes_no_difference(system: System, found: Minimum, sigma2: float
     """
     if not system.n_random:
         return True
-    if system.n_units <= FEW_UNITS or not is_minimum(system, found):
+    if system.n_units <= FEW_UNITS or not is_minimum(system, found, sigma2):
         return False
     theta = alike_theta(system, sigma2)
     return theta is not None and 0.0 <= _expansion(found.point)(theta) < NEAR
@@ -99,15 +99,15 @@ def _search(
     return found
 
 
-def _better(system: System, first: Minimum, then: Minimum) -> Minimum:
+def _better(system: System, first: Minimum, then: Minimum, sigma2: float | None) -> Minimum:
     """Keep the search that ended lower, but one that ended at a minimum rather than one that did not."""
     evaluations = first.evaluations + then.evaluations
     if then.reason == JOINED:
         return replace(first, evaluations=evaluations)
-    proper = is_minimum(system, then)
-    wins = _is_lower(then, first) if proper == is_minimum(system, first) else proper
+    proper = is_minimum(system, then, sigma2)
+    wins = _is_lower(then, first) if proper == is_minimum(system, first, sigma2) else proper
     best, other = (then, first) if wins else (first, then)
-    elsewhere = first.lower_elsewhere or (not is_minimum(system, other) and _is_lower(other, best))
+    elsewhere = first.lower_elsewhere or (not is_minimum(system, other, sigma2) and _is_lower(other, best))
     return replace(best, evaluations=evaluations, lower_elsewhere=elsewhere)
 
 
@@ -116,9 +116,11 @@ def _is_lower(one: Minimum, other: Minimum) -> bool:
     return bool(one.point.value < other.point.value - margin)
 
 
-def is_minimum(system: System, found: Minimum) -> bool:
+def is_minimum(system: System, found: Minimum, sigma2: float | None) -> bool:
     """Say whether a search ended at a minimum, and did not break off on its way to no level-1 variance."""
-    return found.converged and bool(np.isfinite(found.point.value)) and has_level1_variance(system, found)
+    if not (found.converged and np.isfinite(found.point.value)):
+        return False
+    return sigma2 is not None or has_level1_variance(system, found)
 
 
 def is_curved(found: Minimum) -> bool:
