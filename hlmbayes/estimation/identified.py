@@ -74,6 +74,7 @@ def cannot_tell_apart(system: System, at: Evaluation, reml: bool) -> bool:
     rows, cols = np.tril_indices(q)
     turn = np.eye(len(rows) + 1)
     turn[:-1, :-1] = (root @ symmetric_basis(q) @ root.T)[:, rows, cols]
+    turn[-1, -1] = system.n**-0.5  # of sigma2 there is up to a half
     information = turn @ expected_information(system, at, 1.0, reml) @ turn.T
     if not np.all(information.diagonal() > FLAT):
         return True

@@ -54,6 +54,10 @@ def optimum(
     first. ``evaluation(found.point)`` is the likelihood there; vanished directions of its Theta are exactly
     zero.
     """
+    size = _weight_size(system)
+    if size != 1.0:
+        found = optimum(system.counted_times(1.0 / size), reml, sigma2=sigma2, start=start, thorough=thorough)
+        return _again(system, reml, found, sigma2)
     if start is not None:
         return _search(system, reml, start, sigma2)
     found = _search(system, reml, moment_start(system, reml, sigma2), sigma2)
@@ -65,6 +69,26 @@ def optimum(
         if then.reason == JOINED and then.evaluations == 1 and system.n_units > FEW_UNITS:
             break
     return found
+
+
+def _weight_size(system: System) -> float:
+    """Give the size of the units' sampling weights, a power of 2: dividing by it loses no digits.
+
+    The criterion is as large as they are, and when a search may end is judged by what it still falls.
+    """
+    weight = system.unit_weight
+    return 1.0 if weight is None else float(2.0 ** np.round(np.log2(weight.mean())))
+
+
+def _again(system: System, reml: bool, found: Minimum, sigma2: float | None) -> Minimum:
+    """Evaluate the points of a search in another system of the same columns."""
+    q = system.n_random
+    rank = {len(layout(q, r).place[0]): r for r in range(q + 1)}
+
+    def again(point: Point) -> Point:
+        return _point(system, reml, free_factor(point.x, (q, rank[len(point.x)])), sigma2)
+
+    return replace(found, point=again(found.point), path=tuple(map(again, found.path)))
 
 
 def _weighting_makes_no_difference(system: System, reml: bool, found: Minimum, sigma2: float | None) -> bool:
