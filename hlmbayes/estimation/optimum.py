@@ -131,15 +131,16 @@ def _better(system: System, reml: bool, first: Minimum, then: Minimum, sigma2: f
     if then.reason == JOINED:
         return replace(first, evaluations=evaluations)
     proper = is_minimum(system, reml, then, sigma2)
-    wins = _is_lower(then, first) if proper == is_minimum(system, reml, first, sigma2) else proper
+    wins = is_lower(then, first) if proper == is_minimum(system, reml, first, sigma2) else proper
     best, other = (then, first) if wins else (first, then)
     elsewhere = first.lower_elsewhere or (
-        not is_minimum(system, reml, other, sigma2) and _is_lower(other, best)
+        not is_minimum(system, reml, other, sigma2) and is_lower(other, best)
     )
     return replace(best, evaluations=evaluations, lower_elsewhere=elsewhere)
 
 
-def _is_lower(one: Minimum, other: Minimum) -> bool:
+def is_lower(one: Minimum, other: Minimum) -> bool:
+    """Say whether a search ended lower than another, by more than rounding."""
     margin = DIFFERENT * (1.0 + 1e-5 * abs(other.point.value))
     return bool(one.point.value < other.point.value - margin)
 
