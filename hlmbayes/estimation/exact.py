@@ -39,7 +39,7 @@ def exact_fit(prepared: Prepared, reml: bool) -> Estimates:
 def _notes(prepared: Prepared, found: Minimum, reml: bool) -> tuple[str, ...]:
     """Say what the data cannot tell of an estimated sigma2, or refuse where they tell nothing."""
     system, at = prepared.system, evaluation(found.point)
-    if not has_level1_variance(system, found):
+    if not has_level1_variance(system, reml, found):
         refuse_no_level1_variance(prepared.design)
     if reml:
         refuse_without_information(prepared.design, system, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,11 +18,15 @@ from .estimates import Components, Estimates, Iteration
 from .heterogeneous import alpha_score, expected_squares, information
 from .hlm_path import Limits, hlm_loglik, root_of, stop_line
 from .newton import Minimum, Point, minimise
-from .optimum import NO_RESIDUAL, evaluation, optimum
+from .optimum import AGREES, JOINED, NEAR, NO_RESIDUAL, evaluation, is_lower, optimum
 from .prepare import Prepared
+from .starts import FEW_UNITS
 from .zero_variance import describe_boundary
 
 LARGEST_LOG_RANGE = 50.0  # of log(sigma2) between rows: beyond it the weights leave double precision
+FURTHER = 40  # evaluations of a search from another place than the first
+FAR = 30.0  # above the optimum found: no search goes out from places where the deviance is so much higher
+SIZES = (-2.0, 2.0)  # of an effect on log(sigma2), of a variable with unit variance, to start from
 DIFFERENCE = 1e-5  # step of the forward difference of the analytic score in alpha
 
 
@@ -47,36 +52,75 @@ def joint_optimum(design: Design, groups: Groups, reml: bool, sigma2: float) -> 
     basis = _whiten(groups)
     warm: list[np.ndarray | None] = [None]
 
-    def state_at(x: np.ndarray) -> State:
-        state = _solve(design, groups, basis @ x, reml, warm[0])
+    def state_at(x: np.ndarray) -> State | None:
+        if np.ptp(groups.covariates @ (basis @ x)) > LARGEST_LOG_RANGE:
+            return None
+        try:
+            state = _solve(design, groups, basis @ x, reml, warm[0])
+        except (EstimationError, np.linalg.LinAlgError):
+            return None  # some rows weigh next to nothing
         warm[0] = state.factor
         return state
 
     def objective(x: np.ndarray) -> Point:
-        too_far = Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), None)
-        if np.ptp(groups.covariates @ (basis @ x)) > LARGEST_LOG_RANGE:
-            return too_far
-        try:
-            state = state_at(x)
-            ahead = [-2.0 * basis.T @ state_at(x + DIFFERENCE * e).score for e in np.eye(len(x))]
-        except (EstimationError, np.linalg.LinAlgError):
-            return too_far  # some rows weigh next to nothing
-        gradient = -2.0 * basis.T @ state.score
-        hessian = (np.array(ahead) - gradient) / DIFFERENCE
-        return Point(x, state.deviance, gradient, 0.5 * (hessian + hessian.T), state)
+        states = [state_at(x)]
+        if states[0] is not None:
+            states += [state_at(x + DIFFERENCE * e) for e in np.eye(len(x))]
+        slopes = [-2.0 * basis.T @ state.score for state in states if state is not None]
+        if states[0] is None or len(slopes) < len(states):
+            return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), None)
+        hessian = (np.array(slopes[1:]) - slopes[0]) / DIFFERENCE
+        return Point(x, states[0].deviance, slopes[0], 0.5 * (hessian + hessian.T), states[0])
 
     start = np.linalg.solve(basis, np.append(np.log(sigma2), np.zeros(len(basis) - 1)))
-    found = minimise(objective, start)
+    found, least = minimise(objective, start), np.log(sigma2) + np.log(NO_RESIDUAL)
+    for other in _other_starts(design, start):
+        warm[0] = None
+        there = state_at(other)
+        if there is None or there.deviance > found.point.value + FAR:
+            continue
+        then = minimise(objective, other, enough=_goes_where(found), limit=FURTHER)
+        if then.converged and _is_optimum(then, groups, least) and is_lower(then, found):
+            found = then
     state = found.point.extra
     if not isinstance(state, State):
         raise EstimationError("log(sigma2) has no optimum: a variable's effect on it grows without bound")
-    if np.min(groups.covariates @ state.alpha) < np.log(sigma2) + np.log(NO_RESIDUAL):
+    if not _is_optimum(found, groups, least):
         raise EstimationError(
             "log(sigma2) has no optimum: some rows can be fitted exactly, and the likelihood grows without "
             "bound as their level-1 variance goes to zero. Is the outcome constant in them, or a copy of a "
             "predictor?"
         )
     return state, found
+
+
+def _other_starts(design: Design, start: np.ndarray) -> list[np.ndarray]:
+    """Give more places to start from, in whitened alpha: where few units are, a maximum is not the only one.
+
+    The effect of each variable in turn is large, the mean of log(sigma2) over rows that of the first start.
+    """
+    if design.n_units > FEW_UNITS:
+        return []
+    steps = np.eye(len(start))[1:]
+    return [start + size * step for step in steps for size in SIZES]
+
+
+def _goes_where(found: Minimum) -> Callable[[Point], str]:
+    """Give what ends a search that is seen to go where another went."""
+    at = found.point
+
+    def reason(point: Point) -> str:
+        away, rise = point.x - at.x, point.value - at.value
+        expected = float(away @ (at.gradient + 0.5 * at.hessian @ away))
+        return JOINED if rise < NEAR and abs(rise - expected) < AGREES * abs(rise) + 1e-6 else ""
+
+    return reason
+
+
+def _is_optimum(found: Minimum, groups: Groups, least: float) -> bool:
+    """Say whether no row's log(sigma2) is below ``least``: such a row is fitted exactly."""
+    state = found.point.extra
+    return isinstance(state, State) and bool(np.min(groups.covariates @ state.alpha) >= least)
 
 
 def _whiten(groups: Groups) -> np.ndarray:

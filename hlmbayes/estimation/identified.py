@@ -15,8 +15,8 @@ LARGE = 1e3  # trace of Theta
 FLAT = 1e-10  # smallest eigenvalue of the information, scaled to a unit diagonal
 
 GROWS_BEYOND = (
-    "The rows inside the units can be fitted exactly, so that the likelihood grows without bound as the "
-    "level-1 variance goes to zero: these are the estimates at its maximum with a level-1 variance."
+    "The rows inside the units can be fitted exactly, so that the likelihood is larger still as the level-1 "
+    "variance goes to zero: these are the estimates at its maximum with a level-1 variance."
 )
 CANNOT_TELL = (
     "The data cannot tell the variances tau and sigma2 apart: other values fit as well. Make a random "
@@ -74,6 +74,7 @@ def cannot_tell_apart(system: System, at: Evaluation, reml: bool) -> bool:
     rows, cols = np.tril_indices(q)
     turn = np.eye(len(rows) + 1)
     turn[:-1, :-1] = (root @ symmetric_basis(q) @ root.T)[:, rows, cols]
+    turn[-1, -1] = system.n**-0.5  # of sigma2 there is up to a half
     information = turn @ expected_information(system, at, 1.0, reml) @ turn.T
     if not np.all(information.diagonal() > FLAT):
         return True

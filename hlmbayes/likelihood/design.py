@@ -186,9 +186,15 @@ class Design:
         return tuple(blocks)
 
     @cached_property
+    def weighed_n(self) -> np.ndarray:
+        """Rows of each unit by what they weigh beside all others, shape (J,): the scale of ``zz``."""
+        mass = self.products.mass
+        return np.asarray(mass * (self.n.sum() / mass.sum()))
+
+    @cached_property
     def full_rank(self) -> np.ndarray:
         """Units whose Z'Z has full rank, bool, shape (J,)."""
-        return full_rank_units(self.zz, self.products.mass)
+        return full_rank_units(self.zz, self.weighed_n)
 
     def level1_coefficients(self, gamma: np.ndarray) -> np.ndarray:
         """Give W_j gamma, the fixed part of each unit's level-1 coefficients, shape (J, p)."""

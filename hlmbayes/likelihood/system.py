@@ -89,6 +89,12 @@ class System:
         )  # fmt: skip
         return result
 
+    def counted_times(self, factor: float) -> System:
+        """Give the system whose units count ``factor`` times as much."""
+        assert self.unit_weight is not None
+        sums = ("own", "own_xx", "own_xe", "own_ee", "xx", "xe", "ee", "n", "unit_weight")
+        return replace(self, **{name: factor * getattr(self, name) for name in sums})
+
     @cached_property
     def layout(self) -> Layout:
         """Where the planes of a model of this size are."""

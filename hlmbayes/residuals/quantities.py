@@ -132,7 +132,7 @@ def mahalanobis(fit: Point, de: np.ndarray) -> tuple[np.ndarray, int]:
         return np.zeros(design.n_units), 0
     to_range = vectors[:, kept]
     g, turn = np.linalg.eigh(to_range.T @ design.zz.transpose(2, 0, 1) @ to_range)
-    empty = g <= RANK_TOLERANCE * design.n[:, None]  # Z has unit mean square here
+    empty = g <= RANK_TOLERANCE * design.weighed_n[:, None]  # Z has unit mean square here
     g = np.where(empty, 1.0, g)
     b = np.where(empty, 0.0, np.einsum("jab,ja->jb", turn, de @ to_range) / g)
     spread = np.einsum("jab,a,jac->jbc", turn, values[kept], turn, optimize=True)

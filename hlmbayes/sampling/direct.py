@@ -130,7 +130,7 @@ def find_mode(target: Target) -> Mode:
 def _start(target: Target) -> np.ndarray:
     system = target.system
     best = optimum(system, True)
-    if not has_level1_variance(system, best):
+    if not has_level1_variance(system, True, best):
         refuse_no_level1_variance(target.design)
     found = evaluation(best.point)
     s2 = profiled_sigma2(system, found, True)

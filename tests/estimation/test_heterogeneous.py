@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 import hlmbayes as hlm
 from hlmbayes import Model
@@ -214,6 +215,50 @@ def test_rows_that_are_fitted_exactly_leave_no_optimum() -> None:
     data = hlm.read({"id": unit, "y": y, "early": early.astype(float)})
     with pytest.raises(EstimationError, match="the likelihood grows without bound"):
         Model("y = b0 + r\nb0 = g00 + u0\nlog(sigma2) = a0 + a1*early").fit(data)
+
+
+def few_rows(seed: int) -> dict[str, np.ndarray]:
+    """Four to nine units of two to five rows, with heavy tails."""
+    rng = np.random.default_rng(seed)
+    n = rng.integers(2, 6, int(rng.integers(4, 10)))
+    unit = np.repeat(np.arange(len(n)), n)
+    x = rng.normal(size=len(unit)) if seed % 3 else (rng.random(len(unit)) < 0.4) * 1.0
+    z = rng.normal(size=len(unit))
+    y = rng.normal(size=len(n))[unit] * rng.choice([0.1, 1, 2])
+    y = y + np.exp(0.5 * x * rng.choice([0, 1, 2])) * rng.standard_t(3, size=len(unit))
+    return {"id": unit, "y": y, "x": x, "z": z}
+
+
+def dense_deviance(rows: dict[str, np.ndarray], alpha: np.ndarray, tau: float, reml: bool) -> float:
+    more = len(alpha) == 3  # then x has an effect on y too, z on the variance
+    ones = np.ones(len(rows["y"]))
+    covariates = np.column_stack([ones, rows["x"], rows["z"]])
+    v = tau * np.equal.outer(rows["id"], rows["id"]) + np.diag(np.exp(covariates[:, : len(alpha)] @ alpha))
+    root = np.linalg.cholesky(v)
+    q, r = np.linalg.qr(np.linalg.solve(root, covariates[:, : 1 + more]))
+    y = np.linalg.solve(root, rows["y"])
+    value = y @ y - np.sum((q.T @ y) ** 2) + 2 * np.log(root.diagonal()).sum()
+    value += reml * 2 * np.log(np.abs(r.diagonal())).sum()
+    return float(value + (len(ones) - reml * (1 + more)) * np.log(2 * np.pi))
+
+
+@pytest.mark.parametrize("seed", [11, 24, 94, 278, 290, 318, 5, 30])
+def test_of_two_maxima_the_higher_is_found(seed: int) -> None:
+    rows, reml, more = few_rows(seed), seed % 4 < 2, seed % 2 == 0
+    equations = "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10" if more else "y = b0 + r\nb0 = g00 + u0"
+    model = Model(equations + "\nlog(sigma2) = a0 + a1*x" + (" + a2*z" if more else ""))
+    fit = model.fit(hlm.read(rows, id="id"), method="REML" if reml else "ML")
+    alpha = record_of(fit).law.alpha
+    assert fit.deviance == pytest.approx(dense_deviance(rows, alpha, fit.tau[0, 0], reml), abs=1e-8)
+
+    def deviance(x: np.ndarray) -> float:
+        x = np.clip(x, -15, 15)
+        return dense_deviance(rows, x[1:], x[0] ** 2, reml)
+
+    rng = np.random.default_rng(0)
+    starts = np.append(1.0, np.zeros(len(alpha))) + rng.normal(size=(12, 1 + len(alpha))) * 1.5
+    best = min(minimize(deviance, x, method="BFGS").fun for x in starts)
+    assert fit.deviance < best + 1e-5
 
 
 def test_the_reason_for_stopping_is_that_of_the_macro_iterations() -> None:

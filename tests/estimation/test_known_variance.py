@@ -250,3 +250,101 @@ def test_a_command_file_with_known_variances(tmp_path, capsys):
     assert f"{fit.gamma[0]:.6f}" in text
     assert f"{fit.tau[0, 0]:.5f}" in text
     assert "The level-1 variance is known: v" in " ".join(text.split())
+
+
+Y = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
+SE = np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
+HOURS = np.array([1.0, 3, 2, 5, 4, 4, 1, 6])
+MEAN, MODERATED = (
+    hlm.Model("y = b0 + r; b0 = " + equation) for equation in ("g00 + u0", "g00 + g01*hours + u0")
+)
+
+
+def studies(y=Y, v=SE**2, **more):
+    return hlm.read({"id": np.arange(len(y)), "y": y, "v": v, "hours": HOURS[: len(y)]} | more, id="id")
+
+
+@pytest.mark.parametrize(
+    ("y", "v", "mean", "se", "q"),
+    [
+        (Y, SE**2, 7.6856167, 4.0719192, 4.7070789),
+        (
+            np.array([8.9, 8.1, 7.8, 12.4, 7.0, 5.8, 8.3, 2.8, 11.2]),
+            np.array([24.01, 32.49, 31.36, 64, 16, 70.56, 42.25, 151.29, 158.76]),
+            8.0091826,
+            2.0708311,
+            0.7142533,
+        ),
+    ],
+    ids=["eight schools", "nine sites"],
+)
+def test_studies_that_differ_by_less_than_their_errors(y, v, mean, se, q):
+    # metafor's digits; by hand, at tau = 0, they are these sums
+    w = 1 / v
+    assert (w @ y / w.sum(), w.sum() ** -0.5) == pytest.approx((mean, se), abs=5e-8)
+    assert w @ (y - w @ y / w.sum()) ** 2 == pytest.approx(q, abs=5e-8)
+    more = {"hours": np.ones(len(y))}
+    fit = MEAN.fit(studies(y, v, **more), variance_known="v")
+    assert (fit.gamma[0], fit.vcov[0, 0] ** 0.5) == pytest.approx((mean, se), abs=5e-8)
+    assert fit.tau[0, 0] == 0.0
+    component = fit.variance_components().iloc[0]
+    assert component["chi2"] == pytest.approx(q, abs=5e-8)
+    assert component["df"] == len(y) - 1
+
+
+def results(fit, c):
+    """Everything that is printed, free of the outcome's unit, which is ``c`` times the first one's."""
+    effects, components = fit.fixed_effects(), fit.variance_components()
+    tau = np.asarray(fit.tau)
+    found = {
+        "gamma": effects["coefficient"] / c, "se": effects["se"] / c, "df": effects["df"],
+        "p": effects["p_value"], "tau": tau / c / c, "Q": components["chi2"], "Q df": components["df"],
+        "Q p": components["p_value"], "reliability": np.asarray(fit.reliability()),
+        "mdist": fit.residuals(2)["mdist"], "boundary": np.array([len(fit.boundary)]),
+        "deviance": np.array([fit.deviance - 2 * (fit.n_rows - len(effects)) * np.log(c)]),
+    }  # fmt: skip
+    return {name: np.asarray(values, dtype=float) for name, values in found.items()}
+
+
+@pytest.mark.parametrize("kind", ["schools", "heterogeneous", "precise study", "slopes", "log(sigma2)"])
+@pytest.mark.parametrize("exponent", [-15, -9, -5, 5, 9, 15])
+def test_the_outcomes_unit_changes_nothing(kind, exponent):
+    def fit(c):
+        known = {"variance_known": "v"}
+        if kind == "slopes":
+            frame = several_rows()
+            return MODEL.fit(hlm.read(frame.assign(y=c * frame["y"], v=c * c * frame["v"]), id="id"), **known)
+        if kind == "log(sigma2)":
+            frame = several_rows()
+            unequal = hlm.Model(MODEL.equations() + "\nlog(sigma2) = a0 + a1*x")
+            return unequal.fit(hlm.read(frame.assign(y=c * frame["y"]), id="id"))
+        v = SE**2 * np.where(HOURS == 2, 1e-10 if kind == "precise study" else 1.0, 1.0)
+        model, v = (MEAN, v) if kind == "schools" else (MODERATED, v if kind == "precise study" else v / 9)
+        return model.fit(studies(c * Y, c * c * v), **known)
+
+    here, there = results(fit(1.0), 1.0), results(fit(10.0**exponent), 10.0**exponent)
+    for name, values in here.items():
+        np.testing.assert_allclose(there[name], values, rtol=1e-6, atol=1e-9, err_msg=name)
+    assert here["Q df"][0] > 0
+
+
+@pytest.mark.parametrize("precise", [1e-6, 1e-8, 1e-10])
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_one_very_precise_study(method, precise):
+    v = SE**2 * np.where(HOURS == 2, precise, 1.0)
+    fit = MODERATED.fit(studies(v=v), variance_known="v", method=method)
+    x = np.column_stack([np.ones(8), HOURS])
+
+    def deviance(tau):
+        w, reml = (v + tau) ** -0.5, method == "REML"
+        q, r = np.linalg.qr(x * w[:, None])
+        e = Y * w - q @ (q.T @ (Y * w))
+        value = e @ e - 2 * np.log(w).sum() + (8 - 2 * reml) * np.log(2 * np.pi)
+        return value + reml * 2 * np.linalg.slogdet(r)[1]
+
+    assert fit.deviance == pytest.approx(deviance(fit.tau[0, 0]), abs=1e-7)
+    assert fit.deviance < min(deviance(tau) for tau in [0.0, *np.geomspace(1e-6, 1e4, 300)]) + 1e-7
+    weight = 1 / v
+    ols = np.linalg.lstsq(x * weight[:, None] ** 0.5, Y * weight**0.5, rcond=None)[0]
+    assert fit.variance_components()["chi2"].iloc[0] == pytest.approx(weight @ (Y - x @ ols) ** 2, rel=1e-8)
+    assert np.asarray(fit.reliability())[0] == pytest.approx(np.mean(fit.tau[0, 0] / (fit.tau[0, 0] + v)))

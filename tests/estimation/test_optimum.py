@@ -96,7 +96,7 @@ def test_many_units_that_need_no_second_search_have_no_higher_maximum(
         data = data_of({"y": y, "x": x}, unit)
         system = prepare(Model(SLOPES), data).system
         alone = optimum(system, True, thorough=False)
-        no_difference = module._weighting_makes_no_difference(system, alone, None)
+        no_difference = module._weighting_makes_no_difference(system, True, alone, None)
         with monkeypatch.context() as always:
             always.setattr(module, "_weighting_makes_no_difference", lambda *_: False)
             gain = alone.point.value - optimum(system, True).point.value
@@ -153,6 +153,49 @@ def test_rows_that_units_fit_exactly_are_refused_or_said() -> None:
     two = x < 2
     with pytest.raises(EstimationError, match="no unit has more rows than random coefficients"):
         Model(SLOPES).fit(data_of({"y": (line * x)[two], "x": x[two]}, unit[two]))
+
+
+def two_occasions(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Twenty people seen twice, at irregular times: as many random effects as rows."""
+    rng = np.random.default_rng(seed)
+    unit, x = np.repeat(np.arange(20), 2), np.tile([0.0, 1.0], 20) + 0.15 * rng.normal(size=40)
+    u = rng.normal(size=(20, 2)) * [2.0, rng.choice([0.5, 1.0, 2.0])]
+    error = rng.choice([0.05, 0.3, 1.0]) * rng.normal(size=40)
+    return {"y": 10 + u[unit, 0] + (1 + u[unit, 1]) * x + error, "x": x}, unit
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+@pytest.mark.parametrize("seed", range(12))
+def test_a_level1_variance_of_zero_is_refused_or_said_where_the_likelihood_is_largest_there(
+    method: str, seed: int
+) -> None:
+    columns, unit = two_occasions(seed)
+    held = np.var(columns["y"]) * np.array([1e-7, *np.geomspace(1e-4, 0.3, 6)])
+    data = data_of(columns, unit)
+    limit, *others = [Model(SLOPES).fit(data, method=method, sigma2=s2).deviance for s2 in held]
+    for scale in (1.0, 1e-6):
+        scaled = data_of({"y": scale * columns["y"], "x": columns["x"]}, unit)
+        if limit < min(others):
+            with pytest.raises(EstimationError, match="with a level-1 variance of zero: make some"):
+                Model(SLOPES).fit(scaled, method=method)
+            continue
+        fit = Model(SLOPES).fit(scaled, method=method)
+        deviance = fit.deviance - 2 * (40 - 2 * (method == "REML")) * np.log(scale)
+        assert deviance < min(others) + 1e-6
+        assert fit.sigma2 > 1e-5 * scale**2 * np.var(columns["y"])
+        assert not any("the likelihood is larger still" in warning for warning in fit.warnings)
+
+
+def test_a_maximum_below_that_at_a_level1_variance_of_zero_is_said() -> None:
+    y = np.array([12, 13.3, 13.45, 12.58, 10.1, 10.82, 8.6, 9.45, 8.6, 10.65])
+    x = np.array([-0.18, 0.53, 0.95, 0.4, -1.16, 0.12, -1.83, 0.65, 0.68, -0.34])
+    rows = {"id": np.repeat(np.arange(5), 2), "y": y, "x": x, "last": np.repeat([0.0, 0, 0, 0, 1], 2)}
+    model = Model("y = b0 + b1*x + r\nb0 = g00 + g01*last + u0\nb1 = g10 + g11*last + u1")
+    with pytest.raises(EstimationError, match="with a level-1 variance of zero: make some"):
+        model.fit(read(rows, id="id"))
+    fit = model.fit(read(rows, id="id"), method="ML")
+    assert any("the likelihood is larger still" in warning for warning in fit.warnings)
+    assert model.fit(read(rows, id="id"), method="ML", sigma2=1e-8).deviance < fit.deviance - 1
 
 
 def test_a_random_slope_of_a_level2_dummy_is_said_to_be_ambiguous() -> None:

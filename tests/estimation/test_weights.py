@@ -216,16 +216,33 @@ def test_multiplying_a_units_level1_weights_changes_nothing(frame, data, scaling
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_multiplying_all_level2_weights_changes_the_deviance_only(frame, data, scaling):
-    moved = MODEL.fit(
-        hlm.read(frame.assign(w2=10 * frame["w2"]), id="id"), weights=Weights("w1", "w2", scaling)
+@pytest.mark.parametrize("times", [10, 1e-4, 1e-12, 1e-30, 1e15])
+@pytest.mark.parametrize("model", [MODEL, GRAND], ids=["slopes", "an intercept"])
+def test_multiplying_all_level2_weights_changes_the_deviance_only(frame, data, model, scaling, times):
+    moved = model.fit(
+        hlm.read(frame.assign(w2=times * frame["w2"]), id="id"), weights=Weights("w1", "w2", scaling)
     )
-    fit = MODEL.fit(data, weights=Weights("w1", "w2", scaling))
-    factor = 1 if scaling == "hlm" else 10
-    assert moved.deviance == pytest.approx(factor * fit.deviance)
-    assert np.asarray(moved.tau) == pytest.approx(np.asarray(fit.tau))
-    assert moved.vcov_robust == pytest.approx(fit.vcov_robust)
-    assert sandwich(record_of(moved)) == pytest.approx(sandwich(record_of(fit)))
+    fit = model.fit(data, weights=Weights("w1", "w2", scaling))
+    factor = 1 if scaling == "hlm" else times
+    assert moved.deviance == pytest.approx(factor * fit.deviance, rel=1e-9)
+    assert np.asarray(moved.tau) == pytest.approx(np.asarray(fit.tau), rel=1e-8)
+    assert np.asarray(moved.gamma) == pytest.approx(np.asarray(fit.gamma), rel=1e-8)
+    assert moved.vcov_robust == pytest.approx(fit.vcov_robust, rel=1e-7)
+    assert sandwich(record_of(moved)) == pytest.approx(sandwich(record_of(fit)), rel=1e-7)
+    assert moved.warnings == fit.warnings
+
+
+def test_nor_where_the_fit_is_singular_or_has_nothing_random(frame):
+    def fit(equations, times):
+        weighted = hlm.read(frame.assign(w2=times * frame["w2"], noise=noise), id="id")
+        return hlm.Model(equations).fit(weighted, weights=Weights("w1", "w2", "none"))
+
+    noise = np.random.default_rng(1).normal(size=len(frame))
+    for equations in ("noise = b0 + r; b0 = g00 + u0", "y = b0 + b1*x + r; b0 = g00; b1 = g10"):
+        here, there = fit(equations, 1.0), fit(equations, 1e-13)
+        assert there.boundary == here.boundary
+        assert there.sigma2 == pytest.approx(here.sigma2, rel=1e-9)
+        assert np.asarray(there.gamma) == pytest.approx(np.asarray(here.gamma), rel=1e-9)
 
 
 def test_total_weights_are_divided_by_the_level2_weight(frame, data):
