@@ -24,7 +24,7 @@ from ..words import nearest, some
 
 NUMBERS = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
 CSV_MISSING = ["", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null"]
-EXACT = 2**53  # whole numbers up to here are exact in float64
+EXACT = 2**53  # whole numbers below are exact in float64
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -65,6 +65,7 @@ class Table:
     n_rows: int
     labels: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    single: frozenset[str] = frozenset()  # columns kept in single precision, given in double
     encode: Callable[[str], tuple[np.ndarray, np.ndarray] | None] | None = None
     written: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None
 
@@ -72,17 +73,20 @@ class Table:
         """Return a column, (n_rows,); a frame's text as (codes, distinct), which is far cheaper.
 
         A file of text has no types. Where two ids are written differently and read as the same number (06 and
-        6, 1.1 and 1.10) they are taken as they are written.
+        6, 1.1 and 1.10), or are too long for a float, they are taken as they are written.
         """
         encoded = self.encode(name) if self.encode else None
         if encoded is not None:
             return encoded
         values = self.columns[name]
+        if name in self.single:
+            return values.astype(np.float32)
         if self.written is not None and values.dtype.kind in "iuf":
             codes, texts = self.written(name)
             number = np.empty(len(texts), dtype=values.dtype)
             number[codes] = values
-            if len(np.unique(number)) < len({text.strip() for text in texts if text is not None}):
+            long = number.dtype.kind == "f" and np.any(np.abs(number) >= EXACT)
+            if long or len(np.unique(number)) < len({text.strip() for text in texts if text is not None}):
                 return codes, texts
         return values
 
@@ -156,7 +160,8 @@ def _read_pyreadstat(path: Path, function: str) -> Table:
     columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict")
     labels = {k: v for k, v in meta.column_names_to_labels.items() if v}
     table = _from_arrays(columns, path.name)
-    return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels)
+    single = frozenset(name for name, kind in meta.readstat_variable_types.items() if kind == "float")
+    return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels, single)
 
 
 def _read_csv(path: Path) -> Table:
@@ -351,6 +356,11 @@ def tidy(values: np.ndarray) -> np.ndarray:
         values = values.copy()
         values[gone] = None
     return values.astype(np.float64)
+
+
+def exact_below(dtype: np.dtype[Any]) -> int:
+    """Give the bound below which every whole number is itself in a floating type."""
+    return 2 ** (int(np.finfo(dtype).nmant) + 1)
 
 
 def _too_long(value: int | Decimal) -> bool:

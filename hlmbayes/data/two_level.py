@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -88,15 +89,13 @@ def _as_written(table: Table, name: str, ids: Any) -> tuple[str, ...]:
     """Say that ids which are the same number are different units, where a file writes them differently."""
     if isinstance(ids, np.ndarray) or table.columns[name].dtype.kind not in "iuf":
         return ()
-    same: dict[float, list[str]] = {}
+    same: dict[Decimal, list[str]] = {}
     for text in ids[1]:
         if text is not None and NUMBER.fullmatch(text.strip()):
-            same.setdefault(float(text), []).append(str(text))
+            same.setdefault(Decimal(text.strip()), []).append(str(text))
     pairs = [" and ".join(texts) for texts in same.values() if len(texts) > 1]
-    return (
-        f"ids of {table.name} that are the same number, but written differently, are different units: "
-        f"{some(pairs, 3)}",
-    )
+    what = f"ids of {table.name} that are the same number, but written differently, are different units"
+    return (f"{what}: {some(pairs, 3)}",) if pairs else ()
 
 
 def id_names(id: str | tuple[str, str]) -> tuple[str, str]:

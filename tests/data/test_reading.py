@@ -425,3 +425,49 @@ def test_text_ids_meet_numbers_digit_by_digit() -> None:
 def test_an_infinite_id_is_missing() -> None:
     with pytest.raises(DataError, match="missing"):
         hlm.read({"id": np.array([1, np.inf, 2], dtype=object), "y": [1.0, 2.0, 3.0]}, id="id")
+
+
+def long_ids(tmp_path: Path, name: str, ids: np.ndarray) -> Path:
+    path = tmp_path / name
+    frame = pd.DataFrame({"id": ids, "y": np.arange(float(len(ids)))})
+    match path.suffix:
+        case ".dta":
+            frame.to_stata(path, write_index=False)
+        case ".csv":
+            frame.to_csv(path, index=False)
+        case _:
+            write(frame, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.dta", "a.parquet", "b.dta", "b.parquet", "b.sav", "b.xpt"])
+def test_ids_that_a_format_has_rounded_are_refused(tmp_path: Path, name: str) -> None:
+    """Twelve schools of float and double that are three when they are read."""
+    start, kind = (2 * 10**8, "float32") if name[0] == "a" else (2 * 10**17, "float64")
+    path = long_ids(tmp_path, name, np.repeat(start + np.arange(12), 4).astype(kind))
+    with pytest.raises(DataError, match=rf"'id' of {name} is a floating number .* text or as an integer"):
+        hlm.read(path, id="id")
+    assert hlm.read(long_ids(tmp_path, name, np.repeat(np.arange(12), 4).astype(kind))).n_units == 12
+
+
+@pytest.mark.parametrize("start", [2 * 10**8, 2 * 10**17, 2**63, 10**25])
+def test_long_ids_of_a_csv_are_taken_as_written(tmp_path: Path, start: int) -> None:
+    ids = [start + k // 4 for k in range(48)]
+    data = hlm.read(long_ids(tmp_path, "a.csv", np.array(ids, dtype=object)), id="id")
+    assert [int(value) for value in data.unit_ids] == sorted(set(ids))
+    assert data.notes == ()
+    stacked = pd.DataFrame({"id": ids * 2, "imp": [1] * 48 + [2] * 48, "y": np.arange(96.0)})
+    stacked.to_csv(tmp_path / "s.csv", index=False)
+    assert [each.n_units for each in hlm.read_imputed(tmp_path / "s.csv", by="imp")] == [12, 12]
+
+
+def test_stacked_data_keep_ids_as_they_are_written_or_rounded(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(
+        "id,imp,y\n" + "".join(f"{u},{m},{m}.5\n" for m in (1, 2) for u in ("06", "6"))
+    )
+    sets = hlm.read_imputed(tmp_path / "s.csv", by="imp")
+    assert [each.unit_ids.tolist() for each in sets] == [["06", "6"]] * 2
+    frame = pd.DataFrame({"id": np.float32(2e8) + np.repeat(np.arange(12), 2), "imp": [1, 2] * 12})
+    frame.astype({"id": "float32"}).to_stata(tmp_path / "s.dta", write_index=False)
+    with pytest.raises(DataError, match="floating number"):
+        hlm.read_imputed(tmp_path / "s.dta", by="imp")
