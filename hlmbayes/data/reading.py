@@ -360,7 +360,7 @@ def tidy(values: np.ndarray) -> np.ndarray:
 
 def exact_below(dtype: np.dtype[Any]) -> int:
     """Give the bound below which every whole number is itself in a floating type."""
-    return 2 ** (int(np.finfo(dtype).nmant) + 1)
+    return 1 << (int(np.finfo(dtype).nmant) + 1)
 
 
 def _too_long(value: int | Decimal) -> bool:

@@ -17,6 +17,10 @@ What a replicate does to a whole unit belongs to the unit's weight: level-1 weig
 units, so that a change of all weights of a unit would be scaled away. Therefore the ratio of the unit's
 replicate weights to its full weights multiplies its level-2 weight. Rows and units of weight zero are
 left out of that replicate.
+
+The full weight they are compared with is the one they are replicates of. Surveys replicate the total
+weight; where the level-1 weight is conditional, that is level-1 times level-2 weight. Over all replicates
+of any of the methods a unit's weights average to about its full weight, by which a wrong ``of`` is seen.
 """
 
 from __future__ import annotations
@@ -35,13 +39,21 @@ from ..estimation.estimate import estimate
 from ..estimation.estimates import Estimates
 from ..estimation.prepare import Prepared, prepare
 from ..unit_moments.record import Moments, unit_moments
+from ..words import some
 
 METHODS = ("brr", "fay", "jackknife", "jk2")
+FULL = {
+    "level1": "level-1 weight",
+    "level2": "level-2 weight",
+    "total": "total weight (level 1 times level 2)",
+}
+NEAR, FAR = 0.05, 0.03  # relative distances of the mean of the replicates from the weight it is, and is not
 
 
 def fit_replicates(
     model: TwoLevelModel, data: TwoLevelData, weights: Weights, replicates: str | Sequence[str], *,
-    method: str = "brr", fay: float = 0.5, factor: float | None = None, df: float | None = None,
+    of: str | None = None, method: str = "brr", fay: float = 0.5, factor: float | None = None,
+    df: float | None = None,
 ) -> Replicates:  # fmt: skip
     """Fit with the full weights and with each replicate's.
 
@@ -50,8 +62,11 @@ def fit_replicates(
     weights : Weights
         The full-sample weights.
     replicates : sequence of str
-        Columns that take the place of the level-1 weight or, where they are level-2 variables or there is
-        no level-1 weight, of the level-2 weight.
+        Columns of replicate weights.
+    of : "level1", "level2" or "total", optional
+        The weight they are replicates of: the level-1 weight as ``weights`` names it, the level-2 weight, or
+        the total weight, level-1 times level-2 weight where the level-1 weight is conditional. By default
+        the level-2 weight where they are level-2 variables or there is no level-1 weight, else the level-1.
     method : "brr", "fay", "jackknife" or "jk2"
     fay : float
         Fay's factor, 0 to 1; method "fay".
@@ -63,15 +78,19 @@ def fit_replicates(
     Raises
     ------
     DataError
-        Fewer than two replicates, weights that are missing or negative.
+        Fewer than two replicates, weights that are missing or negative, replicates that are of another
+        weight than ``of`` says.
     EstimationError
         An unknown method, or a replicate that cannot be estimated.
     """
     names = [data.find(name) for name in one_or_several(replicates)]
     multiplier = _factor(method, len(names), fay) if factor is None else factor
     prepared = prepare(model, data, weights=weights)
-    full, sample = estimate(prepared), _sample(prepared, weights)
-    found = [_named(name, full, sample, weights) for name in names]
+    sample = _sample(prepared, weights)
+    of = _which(of, names, sample, weights)
+    _check_which(of, names, sample, weights)
+    full = estimate(prepared)
+    found = [_named(name, full, sample, weights, of) for name in names]
     gammas, thetas = (np.array(each) for each in zip(*found, strict=True))
     freedom = float(len(names) - (method == "jackknife")) if df is None else df
     return Replicates(full, tuple(names), gammas, thetas, method, multiplier, freedom)
@@ -116,10 +135,62 @@ def _sample(prepared: Prepared, weights: Weights) -> Sample:
     return Sample(kept, prepared.design.moments, row, unit)
 
 
-def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+def _which(of: str | None, names: Sequence[str], sample: Sample, weights: Weights) -> str:
+    """Give the weight the replicates are of; refuse one that is not there."""
+    if of is None:
+        above = not sample.data.one_source and all(map(sample.data.is_level2, names))
+        return "level2" if above or weights.level1 is None else "level1"
+    if of not in FULL:
+        raise EstimationError(f"of={of!r} is not known: use {', '.join(FULL)}")
+    lacking = [
+        which for which in ("level1", "level2") if of in (which, "total") and not getattr(weights, which)
+    ]
+    if lacking:
+        raise EstimationError(
+            f"of={of!r}: weights= names no {lacking[0]}=, so there is no such weight to be replicated. "
+            f"Name it, or say of={'level2' if lacking[0] == 'level1' else 'level1'!r}"
+        )
+    return "level1" if of == "total" and weights.level1_is == "total" else of
+
+
+def _check_which(of: str, names: Sequence[str], sample: Sample, weights: Weights) -> None:
+    """Refuse replicates whose mean is another weight than the one they are said to be of."""
+    data, n = sample.data, np.bincount(sample.data.unit)
+    if weights.level1 is None or weights.level2 is None or weights.level1_is == "total" or len(names) < 2:
+        return
+    mean = np.mean([_unit_means(_replicate(name, sample, of), data.unit, n) for name in names], axis=0)
+    own = _unit_means(sample.row, data.unit, n)
+    full = {"level1": own, "level2": sample.unit, "total": own * sample.unit}
+    away = {which: float(np.mean(np.abs(mean - w) / (mean + w))) for which, w in full.items()}
+    nearest = min(away, key=lambda which: away[which])
+    if away[nearest] < NEAR and away[of] > 3.0 * away[nearest] + FAR:
+        raise DataError(
+            f"the replicate weights {some(names, 2)} are in the mean the {FULL[nearest]}, not the {FULL[of]} that "
+            f"they are taken for: say of={nearest!r}, or correct the full weights in weights="
+        )
+
+
+def _unit_means(values: np.ndarray, unit: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Give the means of rows, (J,), of what may have one value a unit already."""
+    return values if len(values) < len(unit) else np.bincount(unit, weights=values) / n
+
+
+def _replicate(name: str, sample: Sample, of: str) -> np.ndarray:
+    """Give a replicate weight of units, (J,), or of rows, (N,)."""
+    data = sample.data
+    values = data.level2_column(name) if of == "level2" else np.asarray(data.level1_column(name), dtype=float)
+    if np.isnan(values).any() or np.any(values < 0):
+        word = "missing" if np.isnan(values).any() else "negative"
+        raise DataError(f"replicate weight {name!r} has {word} values: a replicate weight is zero or above")
+    return values
+
+
+def _named(
+    name: str, full: Estimates, sample: Sample, weights: Weights, of: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Give the fixed effects and the components with one replicate's weights."""
     try:
-        found = estimate(prepare(full.model, replicate_moments(name, sample, weights)))
+        found = estimate(prepare(full.model, replicate_moments(name, sample, weights, of)))
     except HLMError as error:
         raise type(error)(f"replicate weight {name}: {error}") from error
     if not found.converged:
@@ -129,27 +200,21 @@ def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> tupl
     return found.gamma_free, _components(found)
 
 
-def replicate_moments(name: str, sample: Sample, weights: Weights) -> Moments:
-    """Take the moments with one replicate's weights."""
+def replicate_moments(name: str, sample: Sample, weights: Weights, of: str) -> Moments:
+    """Take the moments with one replicate's weights, of the weight ``of``."""
     data, row, unit = sample.data, sample.row, sample.unit
-    if weights.level1 is None or (not data.one_source and data.is_level2(name)):
-        unit = _no_faults(name, data.level2_column(name))
-    else:
-        own = _no_faults(name, np.asarray(data.level1_column(name), dtype=float))
-        totals = (np.bincount(data.unit, weights=w, minlength=data.n_units) for w in (own, row))
-        ratio = np.divide(*totals)
-        row = own / np.where(ratio > 0, ratio, 1.0)[data.unit]
+    own = _replicate(name, sample, of)
+    if of == "level2":
         if weights.level1_is == "total":
             row = row / unit[data.unit]
-        unit = unit * ratio
-    return _weighted(sample, row, unit, weights.scaling)
-
-
-def _no_faults(name: str, values: np.ndarray) -> np.ndarray:
-    if np.isnan(values).any() or np.any(values < 0):
-        word = "missing" if np.isnan(values).any() else "negative"
-        raise DataError(f"replicate weight {name!r} has {word} values: a replicate weight is zero or above")
-    return values
+        return _weighted(sample, row, own, weights.scaling)
+    full = row * unit[data.unit] if of == "total" else row
+    totals = (np.bincount(data.unit, weights=w, minlength=data.n_units) for w in (own, full))
+    ratio = np.divide(*totals)
+    row = own / np.where(ratio > 0, ratio, 1.0)[data.unit]
+    if of == "total" or weights.level1_is == "total":
+        row = row / unit[data.unit]
+    return _weighted(sample, row, unit * ratio, weights.scaling)
 
 
 def _weighted(sample: Sample, row: np.ndarray, unit: np.ndarray, scaling: str) -> Moments:

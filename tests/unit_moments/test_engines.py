@@ -283,7 +283,7 @@ def test_ids_that_are_rounded_are_refused(lazy) -> None:
     for kind, start in (("float32", 2**24), ("float64", 2**53)):
         frame = frame_of()
         with pytest.raises(DataError, match="'id' of the data is a floating number"):
-            hlm.moments(lazy(frame.assign(id=(frame["id"] + start).astype(kind))), columns=["y"])
+            hlm.moments(lazy(frame.assign(id=np.array(frame["id"] + start, dtype=kind))), columns=["y"])
     whole = hlm.moments(lazy(frame.assign(id=frame["id"] + 2**53)), columns=["y"])
     np.testing.assert_array_equal(whole.unit_ids, hlm.moments(frame, columns=["y"]).unit_ids + 2**53)
 
