@@ -25,7 +25,7 @@ of any of the methods a unit's weights average to about its full weight, by whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,8 +87,7 @@ def fit_replicates(
     multiplier = _factor(method, len(names), fay) if factor is None else factor
     prepared = prepare(model, data, weights=weights)
     sample = _sample(prepared, weights)
-    of = _which(of, names, sample, weights)
-    _check_which(of, names, sample, weights)
+    of = _which(of, names, sample)
     full = estimate(prepared)
     found = [_named(name, full, sample, weights, of) for name in names]
     gammas, thetas = (np.array(each) for each in zip(*found, strict=True))
@@ -115,74 +114,67 @@ def _factor(method: str, n: int, fay: float) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """The complete rows, their moments, and the full weights of rows and units."""
+    """The complete rows, their moments, and the full weights.
+
+    ``row`` (N,): conditional level-1 weights; ``unit`` (J,): level-2 weights; ``full``: the weights that
+    replicates may be of, each (N,).
+    """
 
     data: TwoLevelData
     moments: Moments
     row: np.ndarray
     unit: np.ndarray
+    full: Mapping[str, np.ndarray]
 
 
 def _sample(prepared: Prepared, weights: Weights) -> Sample:
     kept = prepared.complete
     if isinstance(kept, Moments):
         raise DataError("replicate weights need the rows, and these data are moments: fit from the data")
-    row, unit = np.ones(kept.n_rows), np.ones(kept.n_units)
+    row, unit, full = np.ones(kept.n_rows), np.ones(kept.n_units), {}
     if weights.level1 is not None:
-        row = row_weights(kept, weights.level1, "level-1 weight")
+        full["level1"] = row = row_weights(kept, weights.level1, "level-1 weight")
     if weights.level2 is not None:
         unit = unit_weights(kept, weights.level2, "level-2 weight")
-    return Sample(kept, prepared.design.moments, row, unit)
+        full["level2"] = unit[kept.unit]
+    if len(full) == 2:
+        total = weights.level1_is == "total"
+        full["total"] = row if total else row * unit[kept.unit]
+        row = row / unit[kept.unit] if total else row
+    return Sample(kept, prepared.design.moments, row, unit, full)
 
 
-def _which(of: str | None, names: Sequence[str], sample: Sample, weights: Weights) -> str:
-    """Give the weight the replicates are of; refuse one that is not there."""
+def _which(of: str | None, names: Sequence[str], sample: Sample) -> str:
+    """Give the weight the replicates are of; refuse one that is not there, or is not their mean."""
+    data, full = sample.data, sample.full
     if of is None:
-        above = not sample.data.one_source and all(map(sample.data.is_level2, names))
-        return "level2" if above or weights.level1 is None else "level1"
-    if of not in FULL:
-        raise EstimationError(f"of={of!r} is not known: use {', '.join(FULL)}")
-    lacking = [
-        which for which in ("level1", "level2") if of in (which, "total") and not getattr(weights, which)
-    ]
-    if lacking:
+        above = not data.one_source and all(map(data.is_level2, names))
+        of = "level2" if above or "level1" not in full else "level1"
+    if of not in full:
         raise EstimationError(
-            f"of={of!r}: weights= names no {lacking[0]}=, so there is no such weight to be replicated. "
-            f"Name it, or say of={'level2' if lacking[0] == 'level1' else 'level1'!r}"
+            f"of={of!r}: replicates are of {' or '.join(full)} of these weights. Say of which, or name the "
+            "full weights in weights=, level1= and level2="
         )
-    return "level1" if of == "total" and weights.level1_is == "total" else of
-
-
-def _check_which(of: str, names: Sequence[str], sample: Sample, weights: Weights) -> None:
-    """Refuse replicates whose mean is another weight than the one they are said to be of."""
-    data, n = sample.data, np.bincount(sample.data.unit)
-    if weights.level1 is None or weights.level2 is None or weights.level1_is == "total" or len(names) < 2:
-        return
-    mean = np.mean([_unit_means(_replicate(name, sample, of), data.unit, n) for name in names], axis=0)
-    own = _unit_means(sample.row, data.unit, n)
-    full = {"level1": own, "level2": sample.unit, "total": own * sample.unit}
-    away = {which: float(np.mean(np.abs(mean - w) / (mean + w))) for which, w in full.items()}
+    mean = np.bincount(data.unit, weights=sum(_replicate(name, sample, of) for name in names) / len(names))
+    sums = {which: np.bincount(data.unit, weights=values) for which, values in full.items()}
+    away = {which: float(np.mean(np.abs(mean - w) / (mean + w))) for which, w in sums.items()}
     nearest = min(away, key=lambda which: away[which])
     if away[nearest] < NEAR and away[of] > 3.0 * away[nearest] + FAR:
         raise DataError(
-            f"the replicate weights {some(names, 2)} are in the mean the {FULL[nearest]}, not the {FULL[of]} that "
-            f"they are taken for: say of={nearest!r}, or correct the full weights in weights="
+            f"the replicate weights {some(names, 2)} are in the mean the {FULL[nearest]}, not the {FULL[of]} "
+            f"that they are taken for: say of={nearest!r}, or correct the full weights in weights="
         )
-
-
-def _unit_means(values: np.ndarray, unit: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Give the means of rows, (J,), of what may have one value a unit already."""
-    return values if len(values) < len(unit) else np.bincount(unit, weights=values) / n
+    return of
 
 
 def _replicate(name: str, sample: Sample, of: str) -> np.ndarray:
-    """Give a replicate weight of units, (J,), or of rows, (N,)."""
+    """Give a replicate weight of the rows, (N,)."""
     data = sample.data
-    values = data.level2_column(name) if of == "level2" else np.asarray(data.level1_column(name), dtype=float)
+    values = data.level2_column(name)[data.unit] if of == "level2" else data.level1_column(name)
     if np.isnan(values).any() or np.any(values < 0):
         word = "missing" if np.isnan(values).any() else "negative"
         raise DataError(f"replicate weight {name!r} has {word} values: a replicate weight is zero or above")
-    return values
+    return np.asarray(values, dtype=float)
 
 
 def _named(
@@ -190,7 +182,7 @@ def _named(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the fixed effects and the components with one replicate's weights."""
     try:
-        found = estimate(prepare(full.model, replicate_moments(name, sample, weights, of)))
+        found = estimate(prepare(full.model, replicate_moments(name, sample, weights.scaling, of)))
     except HLMError as error:
         raise type(error)(f"replicate weight {name}: {error}") from error
     if not found.converged:
@@ -200,21 +192,14 @@ def _named(
     return found.gamma_free, _components(found)
 
 
-def replicate_moments(name: str, sample: Sample, weights: Weights, of: str) -> Moments:
+def replicate_moments(name: str, sample: Sample, scaling: str, of: str) -> Moments:
     """Take the moments with one replicate's weights, of the weight ``of``."""
-    data, row, unit = sample.data, sample.row, sample.unit
-    own = _replicate(name, sample, of)
-    if of == "level2":
-        if weights.level1_is == "total":
-            row = row / unit[data.unit]
-        return _weighted(sample, row, own, weights.scaling)
-    full = row * unit[data.unit] if of == "total" else row
-    totals = (np.bincount(data.unit, weights=w, minlength=data.n_units) for w in (own, full))
-    ratio = np.divide(*totals)
-    row = own / np.where(ratio > 0, ratio, 1.0)[data.unit]
-    if of == "total" or weights.level1_is == "total":
-        row = row / unit[data.unit]
-    return _weighted(sample, row, unit * ratio, weights.scaling)
+    unit, own, full = sample.data.unit, _replicate(name, sample, of), sample.full[of]
+    ratio = np.bincount(unit, weights=own) / np.bincount(unit, weights=full)
+    row = sample.row
+    if of != "level2":
+        row = own / np.where(ratio > 0, ratio, 1.0)[unit] * (sample.row / full)
+    return _weighted(sample, row, sample.unit * ratio, scaling)
 
 
 def _weighted(sample: Sample, row: np.ndarray, unit: np.ndarray, scaling: str) -> Moments:

@@ -122,11 +122,12 @@ def test_replicates_of_a_weight_that_is_not_named_are_refused(frame):
     data, names = with_jackknife(frame)
     read = hlm.read(data, id="id")
     for weights, of, words in (
-        (Weights(level2="w2"), "total", "names no level1="),
-        (Weights(level2="w2"), "level1", "names no level1="),
-        (Weights("w1"), "total", "names no level2="), (Weights("w1"), "level2", "names no level2="),
-        (Weights("w1"), "both", "of='both' is not known: use level1, level2, total"),
-    ):  # fmt: skip
+        (Weights(level2="w2"), "total", "of='total': replicates are of level2 of these weights"),
+        (Weights(level2="w2"), "level1", "replicates are of level2 of"),
+        (Weights("w1"), "total", "replicates are of level1 of"),
+        (Weights("w1"), "level2", "replicates are of level1 of"),
+        (Weights("w1", "w2"), "both", "of='both': replicates are of level1 or level2 or total of"),
+    ):
         with pytest.raises(EstimationError, match=words):
             hlm.fit_replicates(MODEL, read, weights, names, of=of)
 
