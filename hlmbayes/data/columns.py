@@ -52,12 +52,15 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
 
 
 def find_column(name: str, columns: Iterable[str], source: str) -> str | None:
-    """Return the exact name of the column called `name` in any case, None if there is none."""
+    """Return the exact name of the column called `name`: so, or in any case; None if there is none."""
+    columns = list(columns)
+    if name in columns:
+        return name
     found = [column for column in columns if column.lower() == name.lower()]
     if len(found) > 1:
         raise DataError(
-            f"{source} has columns that differ only in case: {', '.join(found)}. Names in a model match "
-            "without case, so rename all but one."
+            f"{source} has columns that differ only in case: {', '.join(found)}. {name!r} is none of "
+            "them: spell it as one of them, or rename all but one."
         )
     return found[0] if found else None
 

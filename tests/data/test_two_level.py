@@ -16,6 +16,8 @@ import hlmbayes as hlm
 from hlmbayes.data import units
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import DataError
+from hlmbayes.unit_moments.record import moments_of
+from tests.small import model, small
 
 
 def pupils(**columns):
@@ -384,7 +386,39 @@ def test_columns_that_differ_only_in_case():
         DataError, match=r"the data has columns that differ only in case: SES, Ses\. .*rename"
     ):
         data.level1_column("ses")
-    refuse("differ only in case: id, ID", pupils(ID=[1] * 6))
+    assert data.level1_column("Ses").tolist() == [2] * 6
+    refuse("differ only in case: id, ID", pupils(ID=[1] * 6), id="Id")
+    assert read(pupils(ID=[1] * 6), id="id").n_units == 3
+
+
+def twins(columns):
+    """A column of the same name in another case beside every one, before and after it."""
+    other = {
+        name.swapcase(): np.asarray(values) * 0 + np.arange(len(values)) for name, values in columns.items()
+    }
+    return {**{k: other[k] for k in list(other)[::2]}, **columns, **{k: other[k] for k in list(other)[1::2]}}
+
+
+@pytest.mark.parametrize("one_source", [True, False])
+def test_columns_that_the_model_spells_exactly_are_taken(one_source):
+    source, m = small(3, n_units=14), model("slopes")
+    level1, level2 = {"id": source.unit, **source.columns}, {"id": np.arange(14), **source.level2}
+    if one_source:
+        level1 |= {name: values[source.unit] for name, values in source.level2.items()}
+    plain, doubled = (
+        read(pd.DataFrame(how(level1)), None if one_source else pd.DataFrame(how(level2)), id="id")
+        for how in (dict, twins)
+    )
+    wanted, fit = m.fit(plain), m.fit(doubled)
+    for name in ("gamma", "tau", "vcov", "vcov_robust"):
+        np.testing.assert_array_equal(getattr(fit, name), getattr(wanted, name))
+    for level in (1, 2):
+        pd.testing.assert_frame_equal(fit.residuals(level), wanted.residuals(level))
+    taken = [hlm.moments(data, model=m) for data in (plain, doubled)]
+    np.testing.assert_array_equal(m.fit(taken[1]).gamma, m.fit(taken[0]).gamma)
+    if not one_source:
+        whole = moments_of(doubled, ["X", "y", "Y", "x"])  # with every level-2 column
+        np.testing.assert_array_equal(m.fit(whole + whole).gamma, m.fit(taken[0] + taken[0]).gamma)
 
 
 def test_find():
