@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -45,9 +46,11 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
     bad = [row for row, value in enumerate(values.tolist()) if not _reads_as_number(value)]
     row = bad[0] if bad else next(i for i, value in enumerate(values.tolist()) if value is not None)
     what = f"{len(bad)} of {len(values)} values are not numbers" if bad else "it holds numbers stored as text"
+    mark = re.fullmatch(r"[-+]?[0-9]+([.,])[0-9]+", str(values[row]).strip())
+    decimal = f" If {mark[1]!r} is its decimal mark, say decimal={mark[1]!r} (--decimal)." if mark else ""
     raise DataError(
-        f"Column {name!r} of {source} is not numeric{at(where)}: {what}, for example {str(values[row])!r} "
-        f"in row {row + 1}. Recode it to numbers; missing values must be empty or declared missing."
+        f"Column {name!r} of {source} is not numeric{at(where)}: {what}, for example {str(values[row])!r} in "
+        f"row {row + 1}. Recode it to numbers; missing values must be empty or declared missing.{decimal}"
     )
 
 

@@ -77,8 +77,7 @@ class Rows:
     def find(self, name: str, where: str = "") -> str:
         """Return the data's own spelling of `name`, given in any case.
 
-        Level 1 is searched before level 2, for the exact name first.  `where` (the place in the model)
-        ends the message.
+        Level 1 is searched before level 2, for the exact name first.  `where` ends the message.
 
         Raises
         ------

@@ -69,7 +69,7 @@ def model_and_data(
         twice = [name for k, name in enumerate(found) if name in found[:k]]
         if twice:
             raise DataError(
-                f"plausible values named twice: {', '.join(twice)}. Name each once: a copy looks like certainty"
+                f"plausible values named twice: {', '.join(twice)}. Name each once: copies feign certainty"
             )
         sets: Sequence[TwoLevelData] = [data] * len(outcomes)
     else:

@@ -18,9 +18,8 @@ units, so that a change of all weights of a unit would be scaled away. Therefore
 replicate weights to its full weights multiplies its level-2 weight. Rows and units of weight zero are
 left out of that replicate.
 
-The full weight they are compared with is the one they are replicates of. Surveys replicate the total
-weight; where the level-1 weight is conditional, that is level-1 times level-2 weight. Over all replicates
-of any of the methods a unit's weights average to about its full weight, by which a wrong ``of`` is seen.
+Over all replicates of any method a unit's weights average to about its full weight, by which a wrong
+``of`` is seen: surveys replicate the total weight, level-1 times level-2 weight.
 """
 
 from __future__ import annotations
@@ -64,9 +63,8 @@ def fit_replicates(
     replicates : sequence of str
         Columns of replicate weights.
     of : "level1", "level2" or "total", optional
-        The weight they are replicates of: the level-1 weight as ``weights`` names it, the level-2 weight, or
-        the total weight, level-1 times level-2 weight where the level-1 weight is conditional. By default
-        the level-2 weight where they are level-2 variables or there is no level-1 weight, else the level-1.
+        The weight they are replicates of; "total" is level-1 times level-2 weight where the level-1 weight is
+        conditional. By default "level2" for level-2 variables or without a level-1 weight, else "level1".
     method : "brr", "fay", "jackknife" or "jk2"
     fay : float
         Fay's factor, 0 to 1; method "fay".
@@ -78,8 +76,7 @@ def fit_replicates(
     Raises
     ------
     DataError
-        Fewer than two replicates, weights that are missing or negative, replicates that are of another
-        weight than ``of`` says.
+        Fewer than two replicates, weights that are missing or negative, or are of another weight.
     EstimationError
         An unknown method, or a replicate that cannot be estimated.
     """
