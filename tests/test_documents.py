@@ -44,8 +44,9 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
     for k in range(1, 6):
         students[f"PV{k}"] = students["mathach"] + rng.normal(size=n)
     signs = np.where(rng.random((J, 80)) < 0.5, 0.5, 1.5)
-    replicates = {f"rep{k + 1}": schools["w_school"].to_numpy() * signs[:, k] for k in range(80)}
-    return students, pd.concat([schools, pd.DataFrame(replicates)], axis=1)
+    unit, total = data.unit, students["w"].to_numpy() * schools["w_school"].to_numpy()[data.unit]
+    replicates = pd.DataFrame({f"rep{k + 1}": total * signs[unit, k] for k in range(80)})
+    return pd.concat([students, replicates], axis=1), schools
 
 
 @pytest.fixture(scope="module")

@@ -131,5 +131,5 @@ def describe(args: argparse.Namespace) -> int:
         from ..data.weights import Weights
 
         weights = Weights(args.level1_weight, args.level2_weight)
-    print(read(args.data, args.level2, id=args.id).describe(weights))
+    print(read(args.data, args.level2, id=args.id, decimal=args.decimal).describe(weights))
     return DONE

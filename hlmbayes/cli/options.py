@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CommandFileError, OutputError
@@ -18,9 +19,8 @@ def job_of(args: argparse.Namespace) -> Job:
         got = "neither a file nor" if args.file is None else "both a file and"
         raise CommandFileError(f"got {got} --equations: give one of them (--help shows examples)")
     where = {"level1": args.level1, "level2": args.level2, "id": args.id}
-    if args.file is None:
-        return job_from_equations(args.equations, **where)
-    return job_from_file(args.file, **where)
+    job = job_from_file(args.file, **where) if args.file else job_from_equations(args.equations, **where)
+    return replace(job, source=replace(job.source, decimal=args.decimal))
 
 
 def outputs_of(args: argparse.Namespace, options: Sequence[str] = FILES) -> dict[str, Path]:

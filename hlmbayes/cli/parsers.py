@@ -65,6 +65,9 @@ achievement explained by the student's socio-economic status, the school's mean 
   hlmbayes demo --algorithm exact --html demo.html"""
 
 
+DECIMAL = "decimal mark of the numbers in .csv and .tsv (default: judged by the columns)"
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint about an option is one line, as every other."""
 
@@ -124,6 +127,7 @@ def _add_describe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("level2", nargs="?", metavar="LEVEL2", help="level-2 file, if there is one")
     unit = "variable that identifies the level-2 unit (default: id)"
     parser.add_argument("--id", default="id", metavar="NAME", help=unit)
+    parser.add_argument("--decimal", choices=(".", ","), help=DECIMAL)
     parser.add_argument("--level1-weight", metavar="NAME", help="sampling weight of rows")
     parser.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")
 
@@ -137,6 +141,7 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--level1", metavar="FILE", help="level-1 data, or both levels in one file")
     data.add_argument("--level2", metavar="FILE", help="level-2 data")
     data.add_argument("--id", metavar="NAME", help="variable that identifies the level-2 unit")
+    data.add_argument("--decimal", choices=(".", ","), help=DECIMAL)
 
 
 def _add_estimation_options(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -45,19 +46,24 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
     bad = [row for row, value in enumerate(values.tolist()) if not _reads_as_number(value)]
     row = bad[0] if bad else next(i for i, value in enumerate(values.tolist()) if value is not None)
     what = f"{len(bad)} of {len(values)} values are not numbers" if bad else "it holds numbers stored as text"
+    mark = re.fullmatch(r"[-+]?[0-9]+([.,])[0-9]+", str(values[row]).strip())
+    decimal = f" If {mark[1]!r} is its decimal mark, say decimal={mark[1]!r} (--decimal)." if mark else ""
     raise DataError(
-        f"Column {name!r} of {source} is not numeric{at(where)}: {what}, for example {str(values[row])!r} "
-        f"in row {row + 1}. Recode it to numbers; missing values must be empty or declared missing."
+        f"Column {name!r} of {source} is not numeric{at(where)}: {what}, for example {str(values[row])!r} in "
+        f"row {row + 1}. Recode it to numbers; missing values must be empty or declared missing.{decimal}"
     )
 
 
 def find_column(name: str, columns: Iterable[str], source: str) -> str | None:
-    """Return the exact name of the column called `name` in any case, None if there is none."""
+    """Return the exact name of the column called `name`: so, or in any case; None if there is none."""
+    columns = list(columns)
+    if name in columns:
+        return name
     found = [column for column in columns if column.lower() == name.lower()]
     if len(found) > 1:
         raise DataError(
-            f"{source} has columns that differ only in case: {', '.join(found)}. Names in a model match "
-            "without case, so rename all but one."
+            f"{source} has columns that differ only in case: {', '.join(found)}. {name!r} is none of "
+            "them: spell it as one of them, or rename all but one."
         )
     return found[0] if found else None
 

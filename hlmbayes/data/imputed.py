@@ -11,7 +11,7 @@ from ..errors import DataError, HLMError
 from ..words import some
 from .columns import find_column
 from .reading import read_table
-from .two_level import TwoLevelData, read
+from .two_level import TwoLevelData, id_names, read
 
 
 def read_imputed(
@@ -49,11 +49,12 @@ def read_imputed(
             )
         seconds = {k: level2[i] if listed else level2 for i, k in enumerate(firsts)}
     else:
-        firsts = _split(level1, by, "the imputed data")
+        id1, id2 = id_names(id)
+        firsts = _split(level1, by, "the imputed data", id1)
         if not firsts:
             names = ", ".join(read_table(level1, "the imputed data").columns)
             raise DataError(f"the data have no column {by!r} that numbers the data sets: {names}")
-        if level2 is not None and (second := _split(level2, by, "the level-2 data")):
+        if level2 is not None and (second := _split(level2, by, "the level-2 data", id2)):
             missing = [k for k in firsts if k not in second]
             if missing:
                 raise DataError(f"the level-2 data have no records with {by} = {', '.join(missing)}")
@@ -65,13 +66,17 @@ def read_imputed(
     return sets
 
 
-def _split(source: Any, by: str, what: str) -> dict[str, dict[str, np.ndarray]]:
+def _split(source: Any, by: str, what: str, id: str) -> dict[str, dict[str, np.ndarray]]:
     """Divide a stacked source by the column that numbers the data sets; nothing where there is none."""
     table = read_table(source, what)
     found = find_column(by, table.columns, table.name)
     if found is None:
         return {}
     columns = dict(table.columns)
+    key = find_column(id, columns, table.name)
+    if key is not None:
+        ids = table.ids(key)  # as they are written, or as precise as they are kept
+        columns[key] = ids[1][ids[0]] if isinstance(ids, tuple) else ids
     numbers = columns.pop(found)
     if numbers.dtype.kind == "f" and np.isnan(numbers).any():
         raise DataError(

@@ -8,12 +8,14 @@ wide frame costs nothing for the columns a model does not use.
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,9 @@ from ..words import nearest, some
 
 NUMBERS = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
 CSV_MISSING = ["", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null"]
-EXACT = 2**53  # whole numbers up to here are exact in float64
+MARKS = {",": ".", ".": ","}  # decimal marks, and what they exclude
+SURE = 2  # a decimal mark that cannot part thousands
+EXACT = 2**53  # whole numbers below are exact in float64
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -65,6 +69,7 @@ class Table:
     n_rows: int
     labels: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    single: frozenset[str] = frozenset()  # columns kept in single precision, given in double
     encode: Callable[[str], tuple[np.ndarray, np.ndarray] | None] | None = None
     written: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None
 
@@ -72,29 +77,34 @@ class Table:
         """Return a column, (n_rows,); a frame's text as (codes, distinct), which is far cheaper.
 
         A file of text has no types. Where two ids are written differently and read as the same number (06 and
-        6, 1.1 and 1.10) they are taken as they are written.
+        6, 1.1 and 1.10), or are too long for a float, they are taken as they are written.
         """
         encoded = self.encode(name) if self.encode else None
         if encoded is not None:
             return encoded
         values = self.columns[name]
+        if name in self.single:
+            return values.astype(np.float32)
         if self.written is not None and values.dtype.kind in "iuf":
             codes, texts = self.written(name)
             number = np.empty(len(texts), dtype=values.dtype)
             number[codes] = values
-            if len(np.unique(number)) < len({text.strip() for text in texts if text is not None}):
+            long = number.dtype.kind == "f" and np.any(np.abs(number) >= EXACT)
+            if long or len(np.unique(number)) < len({text.strip() for text in texts if text is not None}):
                 return codes, texts
         return values
 
 
-def read_table(source: Any, name: str) -> Table:
+def read_table(source: Any, name: str, decimal: str | None = None) -> Table:
     """Read a file, by its extension (see `READERS`), a frame, or a mapping of name to array.
 
-    ``name`` is what messages call a source that is no file ("the level-1 data"). Raise DataError where
-    nothing is there or in it, or for a format that is not read.
+    ``name`` is what messages call a source that is no file ("the level-1 data"), ``decimal`` the mark in
+    numbers of a text file. Raise DataError where nothing is there or in it, or for a format that is not read.
     """
+    if decimal not in (None, *MARKS):
+        raise DataError(f"decimal={decimal!r} is no decimal mark: wanted '.' or ','")
     if isinstance(source, (str, os.PathLike)):
-        table = _read_file(Path(source))
+        table = _read_file(Path(source), decimal)
     elif isinstance(source, Mapping):
         table = _from_arrays(source, name)
     else:
@@ -109,7 +119,7 @@ def read_table(source: Any, name: str) -> Table:
 # --- files ---------------------------------------------------------------------------------------
 
 
-def _read_file(path: Path) -> Table:
+def _read_file(path: Path, decimal: str | None) -> Table:
     if path.is_dir():
         raise DataError(f"{path} is a folder; wanted a data file: {', '.join(READERS)}.")
     reader = READERS.get(path.suffix.lower())
@@ -128,7 +138,7 @@ def _read_file(path: Path) -> Table:
     if not path.stat().st_size:
         raise DataError(f"{path.name} is empty: the file has no bytes. Looked in {path.resolve().parent}.")
     try:
-        return reader(path)
+        return _read_csv(path, decimal) if reader is _read_csv else reader(path)
     except DataError:
         raise
     except Exception as error:  # the readers raise many kinds; the user needs one sentence and the file
@@ -156,21 +166,23 @@ def _read_pyreadstat(path: Path, function: str) -> Table:
     columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict")
     labels = {k: v for k, v in meta.column_names_to_labels.items() if v}
     table = _from_arrays(columns, path.name)
-    return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels)
+    single = frozenset(name for name, kind in meta.readstat_variable_types.items() if kind == "float")
+    return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels, single)
 
 
-def _read_csv(path: Path) -> Table:
-    from pyarrow import csv
+def _read_csv(path: Path, asked: str | None = None) -> Table:
+    from pyarrow import csv as arrow
 
     encoding = _encoding(path)
     text = _sample(path, encoding)
     delimiter, decimal = _dialect(text, path.suffix.lower())
+    decimal = asked or decimal
     _check_header(path.name, text.partition("\n")[0], delimiter)
     missing: dict[str, Any] = {"null_values": CSV_MISSING, "strings_can_be_null": True}
 
     def parse(**convert: Any) -> Any:
-        options = csv.ReadOptions(encoding=encoding), csv.ParseOptions(delimiter=delimiter)
-        return csv.read_csv(path, *options, csv.ConvertOptions(**missing, **convert))
+        options = arrow.ReadOptions(encoding=encoding), arrow.ParseOptions(delimiter=delimiter)
+        return arrow.read_csv(path, *options, arrow.ConvertOptions(**missing, **convert))
 
     frame = parse(decimal_point=decimal)
     names = [name.strip(' \t"\ufeff') for name in frame.column_names]
@@ -183,22 +195,37 @@ def _read_csv(path: Path) -> Table:
         return _dictionary(only.column(0))
 
     table = _from_frame(frame.rename_columns(names), path.name)
-    columns = Columns(table.columns, lambda name: _padded_numbers(table.columns[name], decimal))
+    columns = Columns(table.columns, lambda name: _text_numbers(table.columns[name], decimal, asked))
     return replace(table, columns=columns, written=written)
 
 
-def _padded_numbers(values: np.ndarray, decimal: str) -> np.ndarray:
-    """Turn text that is numbers, and blanks for missing ones, into floats; leave other columns alone."""
+def _text_numbers(values: np.ndarray, decimal: str, asked: str | None) -> np.ndarray:
+    """Turn text that is numbers (in the column's own mark too) and blanks into floats; leave others."""
     if values.dtype.kind != "O":
         return values
-    number: dict[Any, float] = {None: np.nan}
-    for text in set(values.tolist()) - {None}:
-        stripped = str(text).strip()
-        written = stripped.replace(decimal, ".")
-        if stripped not in CSV_MISSING and not NUMBER.fullmatch(written):
-            return values
-        number[text] = np.nan if stripped in CSV_MISSING else float(written)
-    return np.array([number[value] for value in values.tolist()])
+    texts = {text: str(text).strip() for text in set(values.tolist()) - {None}}
+    own, sure = _mark(texts.values())
+    mark = own if sure == SURE and not asked else decimal
+    if not all(text in CSV_MISSING or _is_number(text, mark) for text in texts.values()):
+        return values
+    number = {k: np.nan if t in CSV_MISSING else float(t.replace(mark, ".")) for k, t in texts.items()}
+    return np.array([number.get(value, np.nan) for value in values.tolist()])
+
+
+def _is_number(text: str, mark: str) -> bool:
+    return MARKS[mark] not in text and bool(NUMBER.fullmatch(text.replace(mark, ".")))
+
+
+def _mark(texts: Iterable[str]) -> tuple[str, int]:
+    """Give the decimal mark of a column that is mostly numbers, and how sure it is: it may part thousands."""
+    filled = [text for text in texts if text not in CSV_MISSING]
+    for mark in MARKS:
+        marked = [text for text in filled if mark in text and _is_number(text, mark)]
+        whole = sum(text.lstrip("+-").isdigit() for text in filled)
+        if marked and 2 * (len(marked) + whole) > len(filled):
+            thousands = re.compile(rf"[-+]?[1-9]\d{{0,2}}\{mark}\d{{3}}")
+            return mark, 1 if all(map(thousands.fullmatch, marked)) else SURE
+    return ".", 0
 
 
 def _sample(path: Path, encoding: str) -> str:
@@ -231,10 +258,15 @@ def _encoding(path: Path) -> str:
 
 
 def _dialect(text: str, suffix: str) -> tuple[str, str]:
-    """Delimiter and decimal mark: semicolons and decimal commas are what Excel writes in Europe."""
+    """Delimiter and decimal mark, by a vote of the columns: dates, versions, addresses have no say."""
     header, _, rows = text.partition("\n")
     delimiter = "\t" if suffix == ".tsv" else max(",;\t", key=header.count)
-    comma = delimiter != "," and re.search(r"\d,\d", rows) and not re.search(r"\d\.\d", rows)
+    votes = {".": 0, ",": 0}
+    if delimiter != ",":
+        for column in zip_longest(*csv.reader(rows.splitlines(), delimiter=delimiter), fillvalue=""):
+            mark, sure = _mark(field.strip() for field in column)
+            votes[mark] += sure
+    comma = votes[","] > votes["."] or (votes[","] == votes["."] > 0 and delimiter == ";")
     return delimiter, "," if comma else "."
 
 
@@ -306,6 +338,8 @@ def _load_series(frame: Any, names: Mapping[str, Any], name: str) -> np.ndarray:
     import narwhals as nw
 
     series = frame.get_column(names[name])
+    if series.dtype.is_nested():  # lists and records: Polars makes them a matrix
+        return np.fromiter(series.to_list(), dtype=object, count=len(series))
     if series.dtype == nw.Categorical and series.implementation.is_pandas():
         return tidy(np.asarray(series.to_native()))  # the categories' own type, not their codes
     if series.dtype == nw.Categorical and series.implementation.is_pyarrow():
@@ -351,6 +385,11 @@ def tidy(values: np.ndarray) -> np.ndarray:
         values = values.copy()
         values[gone] = None
     return values.astype(np.float64)
+
+
+def exact_below(dtype: np.dtype[Any]) -> int:
+    """Give the bound below which every whole number is itself in a floating type."""
+    return 1 << (int(np.finfo(dtype).nmant) + 1)
 
 
 def _too_long(value: int | Decimal) -> bool:

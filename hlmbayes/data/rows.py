@@ -77,13 +77,15 @@ class Rows:
     def find(self, name: str, where: str = "") -> str:
         """Return the data's own spelling of `name`, given in any case.
 
-        Level 1 is searched before level 2.  `where` (the place in the model) ends the message.
+        Level 1 is searched before level 2, for the exact name first.  `where` ends the message.
 
         Raises
         ------
         DataError
             No such column (with the nearest name), or columns that differ only in case.
         """
+        if name in self.level1 or name in self.level2:
+            return name
         for columns, source in zip((self.level1, self.level2), self.sources, strict=True):
             found = find_column(name, columns, source)
             if found is not None:

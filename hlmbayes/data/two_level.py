@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,9 @@ class TwoLevelData(Rows):
         return describe(self, weights)
 
 
-def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -> TwoLevelData:
+def read(
+    level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id", decimal: str | None = None
+) -> TwoLevelData:
     """Read level-1 rows and level-2 records.
 
     Parameters
@@ -47,6 +50,8 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
         `level1` that are constant inside each unit.
     id : str or (str, str)
         Name of the id column, in any case; two names if the sources call it differently.
+    decimal : "." or ",", optional
+        Decimal mark of numbers in .csv and .tsv; by default it is judged by the columns.
 
     Returns
     -------
@@ -59,7 +64,7 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
         level-2 record, fewer than two units.
     """
     id1, id2 = id_names(id)
-    first = read_table(level1, "the level-1 data" if level2 is not None else "the data")
+    first = read_table(level1, "the level-1 data" if level2 is not None else "the data", decimal)
     id1 = _id_column(id1, first, level1)
     raw = first.ids(id1)
     rows, ids = index_rows(raw, id1, first.name)
@@ -74,7 +79,7 @@ def read(level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id") -
         return TwoLevelData(
             id1, ids, rows, level1_columns, NOTHING, *_labels(first), notes, (first.name, first.name), True
         )
-    second = read_table(level2, "the level-2 data")
+    second = read_table(level2, "the level-2 data", decimal)
     id2 = _id_column(id2, second, level2)
     rows2, ids2 = index_rows(second.ids(id2), id2, second.name)
     record, unmatched = match_units(ids, (rows2, ids2), (first.name, second.name))
@@ -88,15 +93,13 @@ def _as_written(table: Table, name: str, ids: Any) -> tuple[str, ...]:
     """Say that ids which are the same number are different units, where a file writes them differently."""
     if isinstance(ids, np.ndarray) or table.columns[name].dtype.kind not in "iuf":
         return ()
-    same: dict[float, list[str]] = {}
+    same: dict[Decimal, list[str]] = {}
     for text in ids[1]:
         if text is not None and NUMBER.fullmatch(text.strip()):
-            same.setdefault(float(text), []).append(str(text))
+            same.setdefault(Decimal(text.strip()), []).append(str(text))
     pairs = [" and ".join(texts) for texts in same.values() if len(texts) > 1]
-    return (
-        f"ids of {table.name} that are the same number, but written differently, are different units: "
-        f"{some(pairs, 3)}",
-    )
+    what = f"ids of {table.name} that are the same number, but written differently, are different units"
+    return (f"{what}: {some(pairs, 3)}",) if pairs else ()
 
 
 def id_names(id: str | tuple[str, str]) -> tuple[str, str]:

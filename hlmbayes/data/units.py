@@ -2,7 +2,8 @@
 
 Ids come as integers, as floats that are integers (SPSS has no other numbers)
 or as text with blanks around it; the same unit may be 1224, 1224.0, "1224 " and
-"    1224" in two files.
+"    1224" in two files. Floats too large for every whole number to have its own
+are refused: units have been merged in them already.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from __future__ import annotations
 import math
 import re
 import sys
+import unicodedata
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
 from ..words import some
-from .reading import EXACT, NUMBER, NUMBERS
+from .reading import NUMBER, NUMBERS, exact_below
 
 HASH_ABOVE = 200_000  # ids above which importing pandas for its hash table is cheaper than a sort
 Ids = np.ndarray | tuple[np.ndarray, np.ndarray]
-WHOLE = re.compile(r"([-+]?[0-9]{1,18})(\.0*)?")  # is taken as an integer: a float has 16 digits
+WHOLE = re.compile(r"([-+]?[0-9]{1,99})(\.0*)?")  # is taken as an integer: a float has 16 digits
 
 
 def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +30,7 @@ def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray
 
     ``ids`` are (N,), one a row in any order, or encoded already: (codes (N,), distinct). What comes back are
     integers, float64 (if some are fractions) or str objects. Raise DataError, with the column's ``name`` and
-    ``source``, for missing ids, or ids that are neither numbers nor text.
+    ``source``, for missing ids, floats that may be rounded, or ids that are neither numbers nor text.
     """
     starts = None
     if isinstance(ids, tuple):
@@ -37,6 +39,7 @@ def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray
     else:
         starts, n_rows = _run_starts(ids), len(ids)
         codes, raw = _factorize(ids if starts is None else ids[starts])
+    _refuse_rounded(raw if isinstance(ids, tuple) or ids.dtype.kind != "f" else ids, name, source)
     keys = _clean(raw, name, source)
     gone = np.array([key is None for key in keys]) if keys.dtype.kind == "O" else np.isnan(keys)
     if gone.any():
@@ -155,8 +158,7 @@ def _clean(raw: np.ndarray, name: str, source: str) -> np.ndarray:
         return raw.astype(np.int64)
     if raw.dtype.kind == "f":
         raw = np.where(np.isinf(raw), np.nan, raw.astype(np.float64))
-        whole = bool(np.all(raw == np.floor(raw)) and np.all(np.abs(raw) < EXACT))
-        return raw.astype(np.int64) if whole else raw
+        return raw.astype(np.int64) if np.all(raw == np.floor(raw)) else raw
     values = [_clean_object(value) for value in raw] if raw.dtype.kind == "O" else [raw[0]]
     odd = [value for value in values if value is not None and not isinstance(value, str)]
     if odd:
@@ -169,12 +171,28 @@ def _clean(raw: np.ndarray, name: str, source: str) -> np.ndarray:
     return keys
 
 
+def _refuse_rounded(raw: np.ndarray, name: str, source: str) -> None:
+    """Refuse floating numbers so large that two whole numbers may be the same one: they may be two units."""
+    if raw.dtype.kind == "O":
+        raw = np.array([value for value in raw if isinstance(value, float | np.floating)] or [0])
+    if raw.dtype.kind != "f":
+        return
+    limit = exact_below(raw.dtype)
+    large = raw[np.isfinite(raw) & (np.abs(raw) >= limit)]
+    if len(large):
+        raise DataError(
+            f"The id {name!r} of {source} is a floating number ({8 * raw.dtype.itemsize} bits), which holds "
+            f"whole numbers exactly below {limit}, and {some(f'{v:.17g}' for v in np.unique(large)[:2])} "
+            "may be several units. Store it as text or as an integer (Stata: long or str) where it is made."
+        )
+
+
 def _clean_object(value: Any) -> Any:
-    """Text without blanks around it; a number as text; None for missing; anything else as it is."""
+    """Text in NFC without blanks around it; a number as text; None for missing; anything else as it is."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
     if isinstance(value, str):
-        return value.strip() or None
+        return (value if value.isascii() else unicodedata.normalize("NFC", value)).strip() or None
     if value is None or type(value).__name__ == "NAType" or value != value:
         return None
     if isinstance(value, NUMBERS):
@@ -185,9 +203,11 @@ def _clean_object(value: Any) -> Any:
 
 
 def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return keys that compare: text ids as numbers where the other source has numbers."""
+    """Return keys that compare digit by digit: text ids as numbers where the other source has numbers."""
     text1, text2 = ids1.dtype.kind == "O", ids2.dtype.kind == "O"
     if text1 == text2:
+        if np.result_type(ids1, ids2).kind == "f":  # int64 and uint64 would meet as rounded floats
+            return ids1.astype(object), ids2.astype(object)
         return ids1, ids2
     text, source = (ids1, sources[0]) if text1 else (ids2, sources[1])
     odd = [value for value in text if not NUMBER.fullmatch(value)]
@@ -196,7 +216,8 @@ def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> 
             f"The ids are text in {source} and numbers in {sources[1] if text1 else sources[0]}, and "
             f"{len(odd)} of the texts are not numbers: {some(odd)}. Store the ids the same way in both."
         )
-    keys = np.array([int(whole[1]) if (whole := WHOLE.fullmatch(value)) else float(value) for value in text])
+    keys = np.empty(len(text), dtype=object)
+    keys[:] = [int(whole[1]) if (whole := WHOLE.fullmatch(value)) else float(value) for value in text]
     distinct, count = np.unique(keys, return_counts=True)
     if (count > 1).any():
         doubles = text[np.isin(keys, distinct[count > 1])]
@@ -204,4 +225,4 @@ def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> 
             f"The ids are text in {source} and numbers in {sources[1] if text1 else sources[0]}, and several "
             f"texts are the same number: {some(doubles)}. Store the ids the same way in both."
         )
-    return (keys, ids2) if text1 else (ids1, keys)
+    return (keys, ids2.astype(object)) if text1 else (ids1.astype(object), keys)

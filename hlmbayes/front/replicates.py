@@ -73,6 +73,6 @@ def fit_replicates(
 ) -> ReplicateFit:  # fmt: skip
     """Fit with the full weights and with each replicate's; see `hlmbayes.many_fits.replicate_weights`.
 
-    ``options``: ``method``, ``fay``, ``factor``, ``df``.
+    ``options``: ``of``, ``method``, ``fay``, ``factor``, ``df``.
     """
     return ReplicateFit(replicate_weights.fit_replicates(model, data, weights, replicates, **options))

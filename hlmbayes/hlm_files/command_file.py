@@ -85,7 +85,7 @@ def read_command_file(
 
 def has_equations_of_hlm(text: str) -> bool:
     """Whether a text has a level1: line, as command files do."""
-    return bool(re.search(r"^\s*level1\s*:", text, re.IGNORECASE | re.MULTILINE))
+    return bool(re.search(r"(?:^|[\r\n])[ \t]*level1\s*:", text, re.IGNORECASE))
 
 
 def parse(

@@ -45,6 +45,7 @@ class DataSource:
     missing: bool = False  # whether the level-1 file has missing values
     id2: str = ""  # name of the id in the level-2 file, where it is not `id`
     template: str = field(default="", compare=False)  # its name, for messages
+    decimal: str | None = None  # decimal mark of numbers in text files, where one is said
 
 
 # ---------------------------------------------------------------- files and names
@@ -124,7 +125,8 @@ def find_template(folder: Path, mdm: str) -> Path | None:
         return found
     for name in _names_in(folder):
         if name.casefold().endswith(".mdmt") and os.path.isfile(folder / name):
-            match = re.search(r"^\s*mdmname\s*:(.*)$", read_text(folder / name), re.IGNORECASE | re.MULTILINE)
+            text = read_text(folder / name)  # old Macintosh line ends are CR alone
+            match = re.search(r"(?:^|[\r\n])[ \t]*mdmname\s*:([^\r\n]*)", text, re.IGNORECASE)
             if match and stem(match[1]).casefold() == stem(mdm).casefold():
                 return folder / name
     return None

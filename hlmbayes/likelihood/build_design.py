@@ -98,7 +98,8 @@ def _level2_planes(
                 f"{gamma.where}: {gamma.predictor.variable} is not a level-2 variable of these data"
             )
     used = [variable.lower() for variable in model.level2_variables]
-    level2, center, scale = _centred(moments, [names[key] for key in used])
+    spelled = [name if name in moments.level2 else names[name.lower()] for name in model.level2_variables]
+    level2, center, scale = _centred(moments, spelled)
     loading = np.zeros((n_free, len(model.coefficients), len(level2)))
     columns, at = [], 0
     for c, coefficient in enumerate(model.coefficients):

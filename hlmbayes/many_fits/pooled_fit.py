@@ -65,10 +65,17 @@ def model_and_data(
                 f"one data set and {len(outcomes)} outcomes: give a list of imputed data sets, or outcomes=, "
                 "the names of at least two plausible values"
             )
+        found = [data.find(name) for name in outcomes]
+        twice = [name for k, name in enumerate(found) if name in found[:k]]
+        if twice:
+            raise DataError(
+                f"plausible values named twice: {', '.join(twice)}. Name each once: copies feign certainty"
+            )
         sets: Sequence[TwoLevelData] = [data] * len(outcomes)
     else:
         sets = list(data)
         check_same(sets)
+
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
     parts = model.coefficients, model.log_sigma2, model.constraints

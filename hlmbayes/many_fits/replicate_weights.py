@@ -17,11 +17,14 @@ What a replicate does to a whole unit belongs to the unit's weight: level-1 weig
 units, so that a change of all weights of a unit would be scaled away. Therefore the ratio of the unit's
 replicate weights to its full weights multiplies its level-2 weight. Rows and units of weight zero are
 left out of that replicate.
+
+Over all replicates of any method a unit's weights average to about its full weight, by which a wrong
+``of`` is seen: surveys replicate the total weight, level-1 times level-2 weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,13 +38,21 @@ from ..estimation.estimate import estimate
 from ..estimation.estimates import Estimates
 from ..estimation.prepare import Prepared, prepare
 from ..unit_moments.record import Moments, unit_moments
+from ..words import some
 
 METHODS = ("brr", "fay", "jackknife", "jk2")
+FULL = {
+    "level1": "level-1 weight",
+    "level2": "level-2 weight",
+    "total": "total weight (level 1 times level 2)",
+}
+NEAR, FAR = 0.05, 0.03  # relative distances of the mean of the replicates from the weight it is, and is not
 
 
 def fit_replicates(
     model: TwoLevelModel, data: TwoLevelData, weights: Weights, replicates: str | Sequence[str], *,
-    method: str = "brr", fay: float = 0.5, factor: float | None = None, df: float | None = None,
+    of: str | None = None, method: str = "brr", fay: float = 0.5, factor: float | None = None,
+    df: float | None = None,
 ) -> Replicates:  # fmt: skip
     """Fit with the full weights and with each replicate's.
 
@@ -50,8 +61,10 @@ def fit_replicates(
     weights : Weights
         The full-sample weights.
     replicates : sequence of str
-        Columns that take the place of the level-1 weight or, where they are level-2 variables or there is
-        no level-1 weight, of the level-2 weight.
+        Columns of replicate weights.
+    of : "level1", "level2" or "total", optional
+        The weight they are replicates of; "total" is level-1 times level-2 weight where the level-1 weight is
+        conditional. By default "level2" for level-2 variables or without a level-1 weight, else "level1".
     method : "brr", "fay", "jackknife" or "jk2"
     fay : float
         Fay's factor, 0 to 1; method "fay".
@@ -63,15 +76,17 @@ def fit_replicates(
     Raises
     ------
     DataError
-        Fewer than two replicates, weights that are missing or negative.
+        Fewer than two replicates, weights that are missing or negative, or are of another weight.
     EstimationError
         An unknown method, or a replicate that cannot be estimated.
     """
     names = [data.find(name) for name in one_or_several(replicates)]
     multiplier = _factor(method, len(names), fay) if factor is None else factor
     prepared = prepare(model, data, weights=weights)
-    full, sample = estimate(prepared), _sample(prepared, weights)
-    found = [_named(name, full, sample, weights) for name in names]
+    sample = _sample(prepared, weights)
+    of = _which(of, names, sample)
+    full = estimate(prepared)
+    found = [_named(name, full, sample, weights, of) for name in names]
     gammas, thetas = (np.array(each) for each in zip(*found, strict=True))
     freedom = float(len(names) - (method == "jackknife")) if df is None else df
     return Replicates(full, tuple(names), gammas, thetas, method, multiplier, freedom)
@@ -96,30 +111,75 @@ def _factor(method: str, n: int, fay: float) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """The complete rows, their moments, and the full weights of rows and units."""
+    """The complete rows, their moments, and the full weights.
+
+    ``row`` (N,): conditional level-1 weights; ``unit`` (J,): level-2 weights; ``full``: the weights that
+    replicates may be of, each (N,).
+    """
 
     data: TwoLevelData
     moments: Moments
     row: np.ndarray
     unit: np.ndarray
+    full: Mapping[str, np.ndarray]
 
 
 def _sample(prepared: Prepared, weights: Weights) -> Sample:
     kept = prepared.complete
     if isinstance(kept, Moments):
         raise DataError("replicate weights need the rows, and these data are moments: fit from the data")
-    row, unit = np.ones(kept.n_rows), np.ones(kept.n_units)
+    row, unit, full = np.ones(kept.n_rows), np.ones(kept.n_units), {}
     if weights.level1 is not None:
-        row = row_weights(kept, weights.level1, "level-1 weight")
+        full["level1"] = row = row_weights(kept, weights.level1, "level-1 weight")
     if weights.level2 is not None:
         unit = unit_weights(kept, weights.level2, "level-2 weight")
-    return Sample(kept, prepared.design.moments, row, unit)
+        full["level2"] = unit[kept.unit]
+    if len(full) == 2:
+        total = weights.level1_is == "total"
+        full["total"] = row if total else row * unit[kept.unit]
+        row = row / unit[kept.unit] if total else row
+    return Sample(kept, prepared.design.moments, row, unit, full)
 
 
-def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+def _which(of: str | None, names: Sequence[str], sample: Sample) -> str:
+    """Give the weight the replicates are of; refuse one that is not there, or is not their mean."""
+    data, full = sample.data, sample.full
+    if of is None:
+        above = not data.one_source and all(map(data.is_level2, names))
+        of = "level2" if above or "level1" not in full else "level1"
+    if of not in full:
+        raise EstimationError(
+            f"of={of!r}: replicates are of {' or '.join(full)} of these weights. Say of which, or name the "
+            "full weights in weights=, level1= and level2="
+        )
+    mean = np.bincount(data.unit, weights=sum(_replicate(name, sample, of) for name in names) / len(names))
+    sums = {which: np.bincount(data.unit, weights=values) for which, values in full.items()}
+    away = {which: float(np.mean(np.abs(mean - w) / (mean + w))) for which, w in sums.items()}
+    nearest = min(away, key=lambda which: away[which])
+    if away[nearest] < NEAR and away[of] > 3.0 * away[nearest] + FAR:
+        raise DataError(
+            f"the replicate weights {some(names, 2)} are in the mean the {FULL[nearest]}, not the {FULL[of]} "
+            f"that they are taken for: say of={nearest!r}, or correct the full weights in weights="
+        )
+    return of
+
+
+def _replicate(name: str, sample: Sample, of: str) -> np.ndarray:
+    """Give a replicate weight of the rows, (N,)."""
+    data = sample.data
+    values = data.level2_column(name)[data.unit] if of == "level2" else data.level1_column(name)
+    if np.isnan(values).any() or np.any(values < 0):
+        word = "missing" if np.isnan(values).any() else "negative"
+        raise DataError(f"replicate weight {name!r} has {word} values: a replicate weight is zero or above")
+    return np.asarray(values, dtype=float)
+
+
+def _named(
+    name: str, full: Estimates, sample: Sample, weights: Weights, of: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Give the fixed effects and the components with one replicate's weights."""
     try:
-        found = estimate(prepare(full.model, replicate_moments(name, sample, weights)))
+        found = estimate(prepare(full.model, replicate_moments(name, sample, weights.scaling, of)))
     except HLMError as error:
         raise type(error)(f"replicate weight {name}: {error}") from error
     if not found.converged:
@@ -129,27 +189,14 @@ def _named(name: str, full: Estimates, sample: Sample, weights: Weights) -> tupl
     return found.gamma_free, _components(found)
 
 
-def replicate_moments(name: str, sample: Sample, weights: Weights) -> Moments:
-    """Take the moments with one replicate's weights."""
-    data, row, unit = sample.data, sample.row, sample.unit
-    if weights.level1 is None or (not data.one_source and data.is_level2(name)):
-        unit = _no_faults(name, data.level2_column(name))
-    else:
-        own = _no_faults(name, np.asarray(data.level1_column(name), dtype=float))
-        totals = (np.bincount(data.unit, weights=w, minlength=data.n_units) for w in (own, row))
-        ratio = np.divide(*totals)
-        row = own / np.where(ratio > 0, ratio, 1.0)[data.unit]
-        if weights.level1_is == "total":
-            row = row / unit[data.unit]
-        unit = unit * ratio
-    return _weighted(sample, row, unit, weights.scaling)
-
-
-def _no_faults(name: str, values: np.ndarray) -> np.ndarray:
-    if np.isnan(values).any() or np.any(values < 0):
-        word = "missing" if np.isnan(values).any() else "negative"
-        raise DataError(f"replicate weight {name!r} has {word} values: a replicate weight is zero or above")
-    return values
+def replicate_moments(name: str, sample: Sample, scaling: str, of: str) -> Moments:
+    """Take the moments with one replicate's weights, of the weight ``of``."""
+    unit, own, full = sample.data.unit, _replicate(name, sample, of), sample.full[of]
+    ratio = np.bincount(unit, weights=own) / np.bincount(unit, weights=full)
+    row = sample.row
+    if of != "level2":
+        row = own / np.where(ratio > 0, ratio, 1.0)[unit] * (sample.row / full)
+    return _weighted(sample, row, sample.unit * ratio, scaling)
 
 
 def _weighted(sample: Sample, row: np.ndarray, unit: np.ndarray, scaling: str) -> Moments:

@@ -167,8 +167,10 @@ def _wanted(inside: Iterable[str], extra: Sequence[str], known: Sequence[str]) -
         if name.lower() not in spelled:
             hint = suggest(name, known) if known else ""
             raise OutputError(f"the residual file cannot have {name!r}: no such variable. {hint}".strip())
-    names = dict.fromkeys(name.lower() for name in [*inside, *asked])
-    return [spelled.get(name, name) for name in names]
+    names: dict[str, str] = {}
+    for name in [*inside, *asked]:
+        names.setdefault(name.lower(), name if name in known else spelled.get(name.lower(), name))
+    return list(names.values())
 
 
 def level2_names(fit: Point) -> list[str]:
@@ -195,7 +197,7 @@ def level2_values(fit: Point, name: str) -> np.ndarray:
         if found.lower() == name.lower():
             return np.asarray(values)
     known = level2_names(fit)
-    spelled = {other.lower(): other for other in known}.get(name.lower())
+    spelled = find_column(name, known, "the data")
     if data is None or spelled is None:
         raise OutputError(f"there is no level-2 variable {name!r}. {suggest(name, known) if known else ''}")
     values = data.level2_column(name) if data.one_source else np.asarray(data.level2[spelled])

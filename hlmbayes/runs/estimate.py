@@ -21,7 +21,7 @@ ENOUGH_ITERATIONS = 100_000  # numit:100,y has no limit; HLM's stop rule ends fa
 def read_data(job: Job) -> TwoLevelData:
     """Read the job's data; rows with missing values go now if the template says so (timeofdeletion:now)."""
     source = job.source
-    data = read(source.level1, source.level2, id=(source.id, source.id2 or source.id))
+    data = read(source.level1, source.level2, id=(source.id, source.id2 or source.id), decimal=source.decimal)
     if job.folder is not None:  # HLM's own files
         data = _with_short_names(job, data)
     if source.deletion == "now" and source.level1_names:

@@ -78,7 +78,7 @@ def _imputed_jobs(job: Job) -> list[Job]:
         if template is None:
             lacking = f"there is no {own_name(name)}t beside the command file"
             raise CommandFileError(f"{job.name}: plausvals: names {name}, but {lacking}")
-        jobs.append(replace(job, source=read_template(template)[0]))
+        jobs.append(replace(job, source=replace(read_template(template)[0], decimal=job.source.decimal)))
     return jobs
 
 

@@ -30,6 +30,7 @@ from .record import Moments, moments_of
 
 LARGEST_OFFSET = 1e3  # squared distance of a unit's mean from c, in units of the variance inside units
 SAMPLE = 1000  # rows whose mean is c
+DIFFERS = "differs between rows of the same unit"
 
 
 def moments(
@@ -135,6 +136,7 @@ def aggregate(frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[
     for name, column in values.items():
         merged = np.empty(len(unit_ids))
         merged[index] = column[present]
+        _refuse_level2(merged[index] != column[present], DIFFERS, name, keys[present])
         level2_values[name] = merged
     notes: tuple[str, ...] = ()
     if not present.all():
@@ -175,7 +177,9 @@ def _prepare(
     def number(name: str, new: str) -> Any:
         column = nw.col(name).cast(nw.Float64)
         if schema[name].is_float():
-            column = nw.when(~nw.col(name).is_nan()).then(column)
+            # not is_nan: DuckDB takes it for false where a Parquet file's statistics name no nan (none do)
+            finite, infinite = nw.col(name) - nw.col(name) == 0.0, nw.col(name).abs() == float("inf")
+            column = nw.when(finite | infinite).then(column)
         return column.alias(new)
 
     return frame.select(
@@ -240,7 +244,9 @@ def _collect(lazy: Any) -> dict[str, np.ndarray]:
 
 
 def _array(column: Any) -> np.ndarray:
-    if column.dtype.is_numeric():
+    import narwhals as nw
+
+    if column.dtype.is_numeric() and column.dtype not in (nw.Int128, nw.UInt128):  # which NumPy has not
         return np.asarray(column.to_numpy())
     values = np.empty(len(column), dtype=object)
     values[:] = column.to_list()
@@ -270,17 +276,18 @@ def _level2_values(
     for k, name in enumerate(constant):
         low, differs = sums[f"low{k}"], sums[f"low{k}"] != sums[f"high{k}"]
         gone = sums[f"gone{k}"] > 0
-        for bad, what in (
-            (gone, "is missing on some rows"),
-            (differs, "differs between rows of the same unit"),
-        ):
-            if bad.any():
-                raise DataError(
-                    f"Level-2 variable {name!r} of the data {what} in {bad.sum()} of {len(keys)} units: "
-                    f"{some(keys[bad])}. A level-2 variable needs one value for every unit."
-                )
+        _refuse_level2(gone, "is missing on some rows", name, keys)
+        _refuse_level2(differs, DIFFERS, name, keys)
         values[name] = low
     return values
+
+
+def _refuse_level2(bad: np.ndarray, what: str, name: str, keys: np.ndarray) -> None:
+    if bad.any():
+        raise DataError(
+            f"Level-2 variable {name!r} of the data {what} in {bad.sum()} of {len(keys)} units: "
+            f"{some(keys[bad])}. A level-2 variable needs one value for every unit."
+        )
 
 
 def _means(sums: Mapping[str, np.ndarray], center: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:

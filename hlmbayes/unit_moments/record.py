@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..data.columns import find_column
 from ..data.two_level import TwoLevelData
 from ..errors import DataError
 from ..words import some
@@ -91,14 +92,14 @@ class Moments:
         DataError
             It is not among the columns; ``what`` says what it is to be.
         """
-        for k, column in enumerate(self.columns):
-            if column.lower() == name.lower():
-                return k
-        raise DataError(f"{what} {name} is not among the level-1 columns: {', '.join(self.columns)}")
+        found = find_column(name, self.columns, "the moments")
+        if found is None:
+            raise DataError(f"{what} {name} is not among the level-1 columns: {', '.join(self.columns)}")
+        return self.columns.index(found)
 
     def level2_values(self, name: str) -> np.ndarray:
         """Give a level-2 variable, (J,), whatever the case of its name."""
-        return self.level2[next(known for known in self.level2 if known.lower() == name.lower())]
+        return self.level2[find_column(name, self.level2, "the moments") or name]
 
     def __add__(self, other: object) -> Moments:
         """Merge with the moments of other rows: see `merge`."""
@@ -191,9 +192,9 @@ def merge(parts: Iterable[Moments]) -> Moments:
     mean = np.concatenate([part.mean[:, o] for part, o in zip(parts, orders, strict=True)])
     sscp = np.concatenate([part.sscp[:, o[:, None], o] for part, o in zip(parts, orders, strict=True)])
     taken = combine(index, len(unit_ids), n, weight, mean, sscp)
-    columns = [{key.lower(): values for key, values in part.level2.items()} for part in parts]
     level2 = {
-        name: _one_value(name, [c[name.lower()] for c in columns], index, unit_ids) for name in first.level2
+        name: _one_value(name, [part.level2_values(name) for part in parts], index, unit_ids)
+        for name in first.level2
     }
     weights = [part.unit_weight for part in parts if part.unit_weight is not None]
     unit_weight = _one_value("of sampling weights", weights, index, unit_ids) if weights else None
@@ -215,8 +216,7 @@ def _order(first: Moments, part: Moments) -> np.ndarray:
                 f"moments can be merged only if they have the same {what}: got {', '.join(mine) or 'none'} "
                 f"and {', '.join(theirs) or 'none'}. Compute both with the same columns."
             )
-    place = {name.lower(): k for k, name in enumerate(part.columns)}
-    return np.array([place[name.lower()] for name in first.columns], dtype=np.intp)
+    return np.array([part.column(name) for name in first.columns], dtype=np.intp)
 
 
 def _weighting(moments: Moments) -> str:

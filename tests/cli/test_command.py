@@ -561,3 +561,25 @@ def test_put_writes_text_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert screen.getvalue() == "β\n"
     put(str(tmp_path / "x"), "β\n")
     assert (tmp_path / "x").read_bytes() == "β\n".encode()
+
+
+@pytest.mark.parametrize("command", ["run", "describe"])
+def test_the_decimal_mark_can_be_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """A file whose commas might part thousands, and whose points might."""
+    path = tmp_path / "a.csv"
+    path.write_text("id;y\n" + "".join(f"{k // 4};{k % 5 + 1},{k * 37 % 900 + 100}\n" for k in range(24)))
+    equations = ["--level1", str(path), "--equations", "y = b0 + r; b0 = g00 + u0"]
+    options = {"run": equations, "describe": [str(path)]}[command]
+    assert cli.main([command, *options, "--decimal", ","]) == 0
+    said = capsys.readouterr().out
+    assert cli.main([command, *options]) == 0
+    assert capsys.readouterr().out == said
+    wrong = cli.main([command, *options, "--decimal", "."])
+    got = capsys.readouterr()
+    if command == "run":
+        assert (wrong, "decimal=','" in got.err) == (2, True)
+    assert got.out != said
+    with pytest.raises(SystemExit):
+        cli.main([command, *options, "--decimal", ";"])

@@ -425,3 +425,105 @@ def test_text_ids_meet_numbers_digit_by_digit() -> None:
 def test_an_infinite_id_is_missing() -> None:
     with pytest.raises(DataError, match="missing"):
         hlm.read({"id": np.array([1, np.inf, 2], dtype=object), "y": [1.0, 2.0, 3.0]}, id="id")
+
+
+def long_ids(tmp_path: Path, name: str, ids: np.ndarray) -> Path:
+    path = tmp_path / name
+    frame = pd.DataFrame({"id": ids, "y": np.arange(float(len(ids)))})
+    match path.suffix:
+        case ".dta":
+            frame.to_stata(path, write_index=False)
+        case ".csv":
+            frame.to_csv(path, index=False)
+        case _:
+            write(frame, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.dta", "a.parquet", "b.dta", "b.parquet", "b.sav", "b.xpt"])
+def test_ids_that_a_format_has_rounded_are_refused(tmp_path: Path, name: str) -> None:
+    """Twelve schools of float and double that are three when they are read."""
+    start, kind = (2 * 10**8, "float32") if name[0] == "a" else (2 * 10**17, "float64")
+    path = long_ids(tmp_path, name, np.repeat(start + np.arange(12), 4).astype(kind))
+    with pytest.raises(DataError, match=rf"'id' of {name} is a floating number .* text or as an integer"):
+        hlm.read(path, id="id")
+    assert hlm.read(long_ids(tmp_path, name, np.repeat(np.arange(12), 4).astype(kind))).n_units == 12
+
+
+@pytest.mark.parametrize("start", [2 * 10**8, 2 * 10**17, 2**63, 10**25])
+def test_long_ids_of_a_csv_are_taken_as_written(tmp_path: Path, start: int) -> None:
+    ids = [start + k // 4 for k in range(48)]
+    data = hlm.read(long_ids(tmp_path, "a.csv", np.array(ids, dtype=object)), id="id")
+    assert [int(value) for value in data.unit_ids] == sorted(set(ids))
+    assert data.notes == ()
+    stacked = pd.DataFrame({"id": ids * 2, "imp": [1] * 48 + [2] * 48, "y": np.arange(96.0)})
+    stacked.to_csv(tmp_path / "s.csv", index=False)
+    assert [each.n_units for each in hlm.read_imputed(tmp_path / "s.csv", by="imp")] == [12, 12]
+
+
+def test_stacked_data_keep_ids_as_they_are_written_or_rounded(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(
+        "id,imp,y\n" + "".join(f"{u},{m},{m}.5\n" for m in (1, 2) for u in ("06", "6"))
+    )
+    sets = hlm.read_imputed(tmp_path / "s.csv", by="imp")
+    assert [each.unit_ids.tolist() for each in sets] == [["06", "6"]] * 2
+    frame = pd.DataFrame({"id": np.float32(2e8) + np.repeat(np.arange(12), 2), "imp": [1, 2] * 12})
+    frame.astype({"id": "float32"}).to_stata(tmp_path / "s.dta", write_index=False)
+    with pytest.raises(DataError, match="floating number"):
+        hlm.read_imputed(tmp_path / "s.dta", by="imp")
+
+
+# semicolon files: what stands in a column beside the numbers, and never is one
+BESIDE = {
+    "dates": "0{k}.02.2020", "versions": "4.{k}b", "times": "10.{k}0", "addresses": "10.0.0.{k}",
+    "words": "e.g. {k}", "decades": "{k}.5-{k}.9", "lists": "{k},2", "money": "{k}.250", "nothing": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("mark", [",", "."])
+@pytest.mark.parametrize("beside", BESIDE)
+def test_the_decimal_mark_is_judged_by_columns(
+    tmp_path: Path, delimiter: str, mark: str, beside: str
+) -> None:
+    x, whole = np.arange(12) / 4 - 1, np.arange(12)
+    rows = [
+        [str(k // 2), f"{x[k]:.2f}".replace(".", mark), BESIDE[beside].format(k=k % 9 + 1), str(k)]
+        for k in whole
+    ]
+    text = "\n".join(delimiter.join(row) for row in [["id", "x", "beside", "whole"], *rows])
+    for asked in (None, mark):
+        data = hlm.read(csv(tmp_path, text + "\n"), decimal=asked)
+        np.testing.assert_array_equal(data.level1_column("x"), x)
+        np.testing.assert_array_equal(data.level1_column("whole"), whole)
+    other = hlm.read(csv(tmp_path, text), decimal="." if mark == "," else ",")
+    with pytest.raises(
+        DataError, match=rf"If '{mark}' is its decimal mark, say decimal='{mark}' \(--decimal\)"
+    ):
+        other.level1_column("x")
+
+
+def test_points_that_part_thousands_beside_decimal_commas_are_no_decimals(tmp_path: Path) -> None:
+    path = csv(tmp_path, "id;x;pop\n1;0,5;12.500\n1;1,25;1.250\n2;2,5;300\n")
+    with pytest.raises(
+        DataError, match=r"'pop' of rows\.csv is not numeric: it holds numbers stored as text"
+    ):
+        hlm.read(path).level1_column("pop")
+
+
+def test_a_decimal_mark_that_is_none_is_refused() -> None:
+    with pytest.raises(DataError, match=r"decimal=';' is no decimal mark: wanted '\.' or ','"):
+        hlm.read("a.csv", decimal=";")
+
+
+@pytest.mark.parametrize("name", ["y", "id"])
+@pytest.mark.parametrize("kind", ["struct", "array", "list"])
+def test_lists_and_records_are_not_numbers(name: str, kind: str) -> None:
+    pl = pytest.importorskip("polars")
+    columns = {"id": [1, 1, 2, 2], "y": [1.5, 2.0, 3.0, 4.0]}
+    nested = {"struct": pl.struct(name), "array": pl.col(name).reshape((4, 1)), "list": pl.concat_list(name)}[
+        kind
+    ]
+    frame = pl.DataFrame(columns).with_columns(nested.alias(name))
+    with pytest.raises(DataError, match="is not numeric" if name == "y" else "whole numbers or text"):
+        hlm.read(frame).level1_column("y")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ import hlmbayes as hlm
 from hlmbayes.data import units
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import DataError
+from hlmbayes.unit_moments.record import moments_of
+from tests.small import model, small
 
 
 def pupils(**columns):
@@ -115,7 +118,7 @@ IDS = {
     "whole floats": [1224.0, 7.0, 7.0, 1288.0],
     "far floats": [1e14, 7.0, 7.0, -3e15],
     "fractions": [1.5, 7.25, 7.25, -1.5],
-    "huge floats": [1e300, 7.0, 7.0, 1e200],
+    "long floats": [2.0**53 - 1, 7.0, 7.0, 1 - 2.0**53],
     "bool": [True, False, False, True],
     "text": ["b", "a", "a", "c"],
     "bytes": np.array([b"b", b"a", b"a", b"c"]),
@@ -162,6 +165,43 @@ def test_ids_of_different_kinds_match(first, second):
     data = read(pd.DataFrame({"id": first, "y": [1, 2, 3]}), pd.DataFrame({"id": second, "w": [20, 10]}))
     assert data.level2_column("w").tolist() == [10, 20]
     assert data.unit.tolist() == [0, 1, 0]
+
+
+BITS = {"float16": 11, "float32": 24, "float64": 53}
+
+
+@pytest.mark.parametrize("kind", BITS)
+def test_floats_that_may_be_two_units_are_refused(kind):
+    largest = 2 ** BITS[kind]
+    fine = np.array([largest - 1, largest - 2, 1 - largest], dtype=kind)
+    assert read({"id": fine, "y": [1, 2, 3]}).n_units == 3
+    rounded = np.array([largest, 5, largest + 1], dtype=kind)
+    assert rounded[0] == rounded[2]
+    words = rf"'id' of .* is a floating number \({kind[5:]} bits\).* {largest} may be .*text or as an integer"
+    refuse(words, {"id": rounded, "y": [1, 2, 3]})
+    refuse(words, {"id": np.repeat(rounded, 40), "y": np.zeros(120)})
+    refuse(words, {"id": [1, 5, 1], "y": [1, 2, 3]}, {"id": np.unique(rounded), "w": [1, 2]})
+    if kind == "float64":
+        refuse(words, {"id": np.array([*rounded.tolist(), "a"], dtype=object), "y": [1, 2, 3, 4]})
+
+
+@given(st.integers(2**53, 2**63 - 9), st.sampled_from(["int64", "uint64", "text"]), st.booleans())
+def test_long_ids_meet_digit_by_digit(first, kind, swap):
+    """The unit next door, which is the same float, never lends its record."""
+    kinds = [np.int64, {"text": str}.get(kind, kind)]
+    one, other = kinds[::-1] if swap else kinds
+    rows = np.array([first, first + 2, first]).astype(one)
+    units = np.array([first + 1, first + 2, first]).astype(other)
+    data = read({"id": rows, "y": [1, 2, 3]}, {"id": units, "w": [1, 2, 0]})
+    assert data.level2_column("w")[data.unit].tolist() == [0, 2, 0]
+    refuse("have no record", {"id": rows, "y": [1, 2, 3]}, {"id": units[:2], "w": [1, 2]})
+
+
+@given(st.text(min_size=1, max_size=4).filter(str.strip))
+def test_text_ids_composed_and_decomposed_are_one(text):
+    forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFC")] + ["other one"]
+    data = read({"id": forms, "y": [1, 2, 3, 4]}, {"id": ["other one", forms[1]], "w": [2, 1]})
+    assert data.level2_column("w")[data.unit].tolist() == [1, 1, 1, 2]
 
 
 # --- laws ----------------------------------------------------------------------------------------
@@ -346,7 +386,39 @@ def test_columns_that_differ_only_in_case():
         DataError, match=r"the data has columns that differ only in case: SES, Ses\. .*rename"
     ):
         data.level1_column("ses")
-    refuse("differ only in case: id, ID", pupils(ID=[1] * 6))
+    assert data.level1_column("Ses").tolist() == [2] * 6
+    refuse("differ only in case: id, ID", pupils(ID=[1] * 6), id="Id")
+    assert read(pupils(ID=[1] * 6), id="id").n_units == 3
+
+
+def twins(columns):
+    """A column of the same name in another case beside every one, before and after it."""
+    other = {
+        name.swapcase(): np.asarray(values) * 0 + np.arange(len(values)) for name, values in columns.items()
+    }
+    return {**{k: other[k] for k in list(other)[::2]}, **columns, **{k: other[k] for k in list(other)[1::2]}}
+
+
+@pytest.mark.parametrize("one_source", [True, False])
+def test_columns_that_the_model_spells_exactly_are_taken(one_source):
+    source, m = small(3, n_units=14), model("slopes")
+    level1, level2 = {"id": source.unit, **source.columns}, {"id": np.arange(14), **source.level2}
+    if one_source:
+        level1 |= {name: values[source.unit] for name, values in source.level2.items()}
+    plain, doubled = (
+        read(pd.DataFrame(how(level1)), None if one_source else pd.DataFrame(how(level2)), id="id")
+        for how in (dict, twins)
+    )
+    wanted, fit = m.fit(plain), m.fit(doubled)
+    for name in ("gamma", "tau", "vcov", "vcov_robust"):
+        np.testing.assert_array_equal(getattr(fit, name), getattr(wanted, name))
+    for level in (1, 2):
+        pd.testing.assert_frame_equal(fit.residuals(level), wanted.residuals(level))
+    taken = [hlm.moments(data, model=m) for data in (plain, doubled)]
+    np.testing.assert_array_equal(m.fit(taken[1]).gamma, m.fit(taken[0]).gamma)
+    if not one_source:
+        whole = moments_of(doubled, ["X", "y", "Y", "x"])  # with every level-2 column
+        np.testing.assert_array_equal(m.fit(whole + whole).gamma, m.fit(taken[0] + taken[0]).gamma)
 
 
 def test_find():

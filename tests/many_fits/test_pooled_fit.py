@@ -432,3 +432,11 @@ def test_a_combination_that_one_unit_alone_determines_is_refused():
 def test_one_outcome_alone_is_too_few(sets):
     with pytest.raises(DataError, match="1 outcome"):
         hlm.fit_imputed(MODEL, sets[0], outcomes="y")
+
+
+def test_a_plausible_value_named_twice_is_refused(frame):
+    data = hlm.read(frame[frame["imp"] == 1].assign(y2=frame["mathach"] + frame["ses"]), id="id")
+    for outcomes in (["mathach", "mathach"], ["mathach", "y2", "Mathach"]):
+        with pytest.raises(DataError, match="plausible values named twice: mathach"):
+            hlm.fit_imputed(MODEL, data, outcomes=outcomes)
+    assert hlm.fit_imputed(MODEL, [data, data], outcomes=["mathach", "y2"]).m == 2

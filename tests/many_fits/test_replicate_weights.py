@@ -85,6 +85,53 @@ def test_level2_replicates(frame):
     assert only.fixed_effects()["df"].tolist() == [4.0] * 3
 
 
+@pytest.mark.parametrize("scaling", ["hlm", "size", "effective", "cluster", "none"])
+@pytest.mark.parametrize("size", [1.0, 40.0])
+def test_replicates_of_the_total_weight_count_the_level2_weight_once(frame, scaling, size):
+    """One design said in several ways: conditional or total level-1 weight, replicates of each weight."""
+    frame = frame.assign(w2=frame["w2"] * size)
+    frame["total"] = frame["w1"] * frame["w2"]
+    sets = {weight: with_jackknife(frame, weight) for weight in ("w1", "w2", "total")}
+
+    def errors(weights, of_weight, **how):
+        data, names = sets[of_weight]
+        read = hlm.read(data, id="id")
+        return hlm.fit_replicates(MODEL, read, weights, names, method="jackknife", **how)
+
+    conditional = Weights("w1", "w2", scaling)
+    total = Weights("total", "w2", scaling, level1_is="total")
+    wanted = errors(conditional, "w1", of="level1")
+    same = [
+        errors(conditional, "w1"), errors(conditional, "total", of="total"),
+        errors(conditional, "w2", of="level2"), errors(total, "total"),
+        errors(total, "total", of="total"), errors(total, "w2", of="level2"),
+    ]  # fmt: skip
+    for fit in same:
+        assert fit.gammas == pytest.approx(wanted.gammas, abs=1e-7)
+        assert fit.vcov == pytest.approx(wanted.vcov, rel=1e-5)
+        assert fit.thetas == pytest.approx(wanted.thetas, abs=1e-6)
+    for of, given, said in (
+        (None, "total", "total"), ("level1", "total", "total"),
+        ("total", "w1", "level1"), ("level1", "w2", "level2"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=f"they are taken for: say of='{said}'"):
+            errors(conditional, given, of=of)
+
+
+def test_replicates_of_a_weight_that_is_not_named_are_refused(frame):
+    data, names = with_jackknife(frame)
+    read = hlm.read(data, id="id")
+    for weights, of, words in (
+        (Weights(level2="w2"), "total", "of='total': replicates are of level2 of these weights"),
+        (Weights(level2="w2"), "level1", "replicates are of level2 of"),
+        (Weights("w1"), "total", "replicates are of level1 of"),
+        (Weights("w1"), "level2", "replicates are of level1 of"),
+        (Weights("w1", "w2"), "both", "of='both': replicates are of level1 or level2 or total of"),
+    ):
+        with pytest.raises(EstimationError, match=words):
+            hlm.fit_replicates(MODEL, read, weights, names, of=of)
+
+
 def test_jackknife_is_near_the_sandwich_where_units_are_many():
     rng = np.random.default_rng(0)
     unit = np.repeat(np.arange(80), 5)

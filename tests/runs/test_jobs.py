@@ -208,3 +208,15 @@ def test_data_files_can_be_named_instead_of_the_templates(folder: Path) -> None:
     (folder / "my.mdmt").unlink()
     job = job_from_file(file, level1=str(folder / "rows.csv"), level2=str(folder / "units.csv"), id="id")
     assert read_data(job).n_rows == 80
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_line_ends_of_every_system(tmp_path: Path, ends: str) -> None:
+    """Old Macintosh files have CR alone, in command files and in templates found by what they say."""
+    lines = ["#WHLM CMD FILE FOR a.mdm", "level1:Y=INTRCPT1+RANDOM", "level2:INTRCPT1=INTRCPT2+RANDOM/"]
+    template = ["rawdattype:csv", "l1fname:a.csv", "mdmname:a.mdm", "*begin l1vars", "level2id:ID", "Y"]
+    (tmp_path / "a.csv").write_text("ID,Y\n1,2\n1,3\n2,5\n2,7\n3,4\n3,4\n")
+    for name, text in (("other.mdmt", [*template, "*end l1vars"]), ("a.hlm", lines), ("a.txt", lines)):
+        (tmp_path / name).write_bytes(ends.join(text).encode())
+    for name in ("a.hlm", "a.txt"):
+        assert read_data(job_from_file(str(tmp_path / name))).n_units == 3

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import unicodedata
 import warnings
 from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 import hlmbayes as hlm
 from hlmbayes.errors import DataError
@@ -274,3 +277,51 @@ def test_folders_pairs_of_names_and_missing_files(tmp_path) -> None:
         for path in ("nowhere.parquet", "no*.parquet"):
             with pytest.raises(DataError, match=r"no.*\.parquet cannot be read: "):
                 hlm.moments(tmp_path / path, columns=["y"], engine=engine)
+
+
+def test_ids_that_are_rounded_are_refused(lazy) -> None:
+    for kind, start in (("float32", 2**24), ("float64", 2**53)):
+        frame = frame_of()
+        with pytest.raises(DataError, match="'id' of the data is a floating number"):
+            hlm.moments(lazy(frame.assign(id=np.array(frame["id"] + start, dtype=kind))), columns=["y"])
+    whole = hlm.moments(lazy(frame.assign(id=frame["id"] + 2**53)), columns=["y"])
+    np.testing.assert_array_equal(whole.unit_ids, hlm.moments(frame, columns=["y"]).unit_ids + 2**53)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars", "dask"])
+@pytest.mark.parametrize("start", [2**53, 2**64 - 10, 10**25])
+def test_long_ids_of_csv_files_are_exact(tmp_path, engine: str, start: int) -> None:
+    need(engine)
+    ids = [start + k // 4 for k in range(20)]
+    pd.DataFrame({"id": np.array(ids, dtype=object), "y": np.arange(20.0)}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    got = hlm.moments(tmp_path / "a.csv", columns=["y"], engine=engine)
+    assert [int(value) for value in got.unit_ids] == sorted(set(ids))
+
+
+def test_text_ids_of_two_spellings_are_one_unit_with_one_level2_value(lazy) -> None:
+    forms = [unicodedata.normalize("NFC" if k % 2 else "NFD", f"\u00c9{k // 4}") for k in range(20)]
+    frame = pd.DataFrame({"id": forms, "y": np.arange(20.0), "w": np.repeat(np.arange(5.0), 4)})
+    got = hlm.moments(lazy(frame), columns=["y"], level2=["w"])
+    np.testing.assert_array_equal(got.n, [4.0] * 5)
+    np.testing.assert_array_equal(got.level2["w"], np.arange(5.0))
+    frame["w"] = np.arange(20.0) % 2
+    with pytest.raises(DataError, match="'w' of the data differs between rows of the same unit"):
+        hlm.moments(lazy(frame), columns=["y"], level2=["w"])
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, None])
+def test_nan_in_a_parquet_file_is_missing(tmp_path, engine: str | None, request) -> None:
+    """As Polars and NumPy write it: nan, not null, and no nan in the file's statistics."""
+    need(engine or "duckdb")
+    if engine == "spark":
+        request.getfixturevalue("spark")
+    frame = frame_of()
+    for kind in ("float64", "float32"):
+        table = pa.table({name: frame[name].to_numpy() for name in ("id", "y")})
+        table = table.append_column("x", pa.array(frame["x"].to_numpy().astype(kind)))
+        assert table["x"].null_count == 0
+        parquet.write_table(table, tmp_path / "a.parquet")
+        got = hlm.moments(tmp_path / "a.parquet", columns=["y", "x"], engine=engine)
+        assert_same(got, hlm.moments(frame.astype({"x": kind}), columns=["y", "x"]))
