@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,9 +56,7 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
         Path(path).write_bytes(content.getvalue())
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         why = getattr(error, "strerror", None) or _short(error)
-        raise OutputError(
-            f"{os.fspath(path)} cannot be written: {why}. Name a file in a folder that exists and has room."
-        ) from None
+        raise OutputError(f"{os.fspath(path)} cannot be written: {why}. Name another folder.") from None
 
 
 def _products(columns: Sequence[str], version: int) -> list[tuple[int, int, str]]:
@@ -69,8 +68,7 @@ def _products(columns: Sequence[str], version: int) -> list[tuple[int, int, str]
 
 def _checksum(table: pa.Table, head: Mapping[str, Any]) -> str:
     """Sum up what a file holds: its description, and the name, type and values of every column."""
-    own = {key: value for key, value in head.items() if key != "sha256"}
-    digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps({**head, "sha256": ""}, sort_keys=True).encode())
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.to_numpy()
         digest.update(f"\0{name}\0{values.dtype}\0".encode())
@@ -96,8 +94,7 @@ def read_moments(path: str | os.PathLike[str]) -> dict[str, Any]:
         with open(path, "rb") as file:  # a name with a colon would be taken for an address
             table = pq.ParquetFile(file).read()
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        why = _short(error)
-        raise DataError(f"{name} is not a Parquet file, so it is not a moments file: {why}") from None
+        raise DataError(f"{name} is not a Parquet file, as moments files are: {_short(error)}") from None
     try:
         return _from_table(table, _head(table, name))
     except (pa.ArrowException, LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -116,34 +113,28 @@ def _head(table: pa.Table, name: str) -> dict[str, Any]:
             f'hlmbayes.moments("{name}", id=..., columns=...).save("{Path(name).stem}.moments.parquet")'
         )
     version = head.get("version")
-    if type(version) is not int or version < 1:
-        raise ValueError(f"its version is {str(version)[:40]}, wanted a whole number from 1 to {VERSION}")
-    if version > VERSION:
-        raise DataError(
-            f"{name} has version {version} of the format; this program reads up to {VERSION}. "
-            "Update hlmbayes."
-        )
+    if type(version) is not int or not 1 <= version <= VERSION:
+        has = f"version {str(version)[:40]} of the format"
+        raise DataError(f"{name} has {has}; this program reads up to {VERSION}. Update hlmbayes.")
     if version > 1 and head.get("sha256") != _checksum(table, head):
         raise ValueError("its contents are not those that were written (the checksum differs)")
-    for key in ("columns", "level2", "notes"):
-        texts = head.get(key)
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise ValueError(f"{key} in its description is not a list of text")
-        if key != "notes" and len({text.lower() for text in texts}) < len(texts):
-            raise ValueError(f"{key} in its description has a name twice")
-    if not isinstance(head.get("id"), str):
-        raise ValueError("id in its description is not a name")
-    if type(head.get("n_dropped")) is not int or not 0 <= head["n_dropped"] < 2**63:
-        raise ValueError("n_dropped in its description is not a number of rows")
+    lists = [head.get(key, 0) for key in ("columns", "level2", "notes")] + [[head.get("id")]]
+    texts = all(isinstance(v, list) and all(isinstance(text, str) for text in v) for v in lists)
+    if not (texts and type(head.get("n_dropped")) is int and 0 <= head["n_dropped"] < 2**63):
+        raise ValueError(
+            "columns, level2, notes, id or n_dropped in its description are not what they must be"
+        )
+    if any(len({text.lower() for text in names}) < len(names) for names in lists[:2]):
+        raise ValueError("its description has a name twice")
     return head
 
 
 def _from_table(table: pa.Table, head: dict[str, Any]) -> dict[str, Any]:
+    times = Counter(table.column_names)
+
     def column(name: str) -> np.ndarray:
-        if table.column_names.count(name) != 1:
-            raise ValueError(
-                f"the column {name} is {'missing' if name not in table.column_names else 'twice there'}"
-            )
+        if times[name] != 1:
+            raise ValueError(f"the column {name} is {'there twice' if times[name] else 'missing'}")
         return np.asarray(table.column(name).to_numpy())
 
     def numbers(name: str) -> np.ndarray:
@@ -152,7 +143,12 @@ def _from_table(table: pa.Table, head: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"the column {name} does not hold numbers")
         return values.astype(float)
 
-    columns, products = tuple(head["columns"]), _products(head["columns"], head["version"])
+    columns = tuple(head["columns"])
+    if len(columns) ** 2 > 4 * table.num_columns:
+        raise ValueError(
+            f"it has {table.num_columns} columns, too few for {len(columns)} variables of level 1"
+        )
+    products = _products(columns, head["version"])
     if len({name for *_, name in products}) < len(products):
         raise ValueError("colons in the names of its columns make two cross-products one")
     J, p = table.num_rows, len(columns)
@@ -162,7 +158,9 @@ def _from_table(table: pa.Table, head: dict[str, Any]) -> dict[str, Any]:
     for a, b, name in products:
         sscp[a, b] = sscp[b, a] = numbers(name)
     ids, n, weight = column("id"), numbers("n"), numbers("weight")
-    _check_ids(ids)
+    known = ids.dtype.kind != "O" or all(isinstance(value, str) for value in ids)
+    if not (J and known and np.all(ids[1:] > ids[:-1]) and np.all(ids == ids)):
+        raise ValueError("its ids are not all there, not in ascending order, or a unit is there twice")
     level2 = {name: column(f"level2:{name}") for name in head["level2"]}
     unit_weight = numbers("unit_weight") if "unit_weight" in table.column_names else None
     _check_statistics(ids, n, weight, weight if unit_weight is None else unit_weight, mean, sscp)
@@ -171,15 +169,6 @@ def _from_table(table: pa.Table, head: dict[str, Any]) -> dict[str, Any]:
         "sscp": sscp.transpose(2, 0, 1), "level2": level2, "n_dropped": head["n_dropped"],
         "notes": tuple(head["notes"]), "unit_weight": unit_weight,
     }  # fmt: skip
-
-
-def _check_ids(ids: np.ndarray) -> None:
-    if not len(ids):
-        raise ValueError("it holds no units")
-    if ids.dtype.kind == "O" and not all(isinstance(value, str) for value in ids):
-        raise ValueError("its ids are neither numbers nor text, or one is missing")
-    if not (np.all(ids[1:] > ids[:-1]) and np.all(ids == ids)):
-        raise ValueError("its ids are not in ascending order, or a unit is there twice")
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -193,9 +182,7 @@ def _check_statistics(
             raise ValueError(f"it holds {what} (units {some(ids[~holds], 3)})")
 
     check(n >= 1, "units without rows")
-    check(
-        (n < MOST_ROWS) & (n == np.floor(n)), f"numbers of rows that are not whole or not below {MOST_ROWS:g}"
-    )
+    check((n < MOST_ROWS) & (n == np.floor(n)), f"numbers of rows not whole or not below {MOST_ROWS:g}")
     check((np.minimum(weight, own) > 0) & np.isfinite(weight + own), "weights that are not above 0")
     check(np.isfinite(mean).all(axis=0) & np.isfinite(sscp).all(axis=(0, 1)), "values that are not numbers")
     squares = np.einsum("aaj->aj", sscp)
@@ -205,13 +192,9 @@ def _check_statistics(
     check(((n > 1) | (squares <= slack)).all(axis=0), "variation inside units of one row")
     size = np.sqrt(squares + slack)
     r = np.nan_to_num(sscp / size / size[:, None])
-    np.einsum("aaj->aj", r)[:] = (
-        1 + 1e-6 + 1e-10 * n
-    )  # sums over a unit's rows are exact to about n roundings
+    np.einsum("aaj->aj", r)[:] = 1 + 1e-6 + 1e-10 * n  # a sum of n terms is exact to about n roundings
     r = r.transpose(2, 0, 1)
     try:
         np.linalg.cholesky(r)
     except np.linalg.LinAlgError:
-        check(
-            np.linalg.eigvalsh(r)[:, 0] > 0, "cross-products that no rows have, as of correlations beyond 1"
-        )
+        check(np.linalg.eigvalsh(r)[:, 0] > 0, "cross-products no rows have, as of correlations beyond 1")

@@ -136,7 +136,7 @@ def test_other_files_are_refused_in_words(tmp_path) -> None:
         load_moments(tmp_path / "rows.parquet")
 
 
-@pytest.mark.parametrize("names", [("y", "y:y", "y:y:y"), ("y", "a:b", "a%3Ab", "b", "50%", "a", "a:", ":b")])
+@pytest.mark.parametrize("names", [("y", "y:y", "y:y:y"), ("y", "a:b", "a%3Ab", "b", "50%", ":b", "a", "a:")])
 def test_names_with_colons_keep_their_own_products(tmp_path, names) -> None:
     rng = np.random.default_rng(3)
     values = {name: rng.normal(size=60) for name in names} | {"id": np.repeat(np.arange(12), 5)}
@@ -186,7 +186,7 @@ def changed(values, value, where=5):
     ("column", "value", "words"),
     [
         ("n", 0.5, "units without rows"),
-        ("n", 2.5, "not whole"),
+        ("n", 2.5, "rows not whole"),
         ("n", 1e9, "not below"),
         ("n", np.inf, "not below"),
         ("n", np.nan, "units without rows"),
@@ -232,7 +232,7 @@ def test_three_columns_whose_correlations_contradict_each_other_are_refused(tmp_
         n=np.full(12, 4.0), weight=np.full(12, 4.0),
     )  # fmt: skip
     moments.save(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="cross-products that no rows have"):
+    with pytest.raises(DataError, match="cross-products no rows have"):
         load_moments(tmp_path / "a.parquet")
 
 
@@ -273,7 +273,7 @@ def test_what_rows_do_have_is_never_refused(tmp_path, engine) -> None:
 def test_heads_that_are_not_right_are_refused(tmp_path, head) -> None:
     path = written(tmp_path / "a.parquet")
     pq.write_table(pq.read_table(path).replace_schema_metadata({KEY: head}), path)
-    with pytest.raises(DataError, match="damaged") as caught:
+    with pytest.raises(DataError, match=r"damaged|version") as caught:
         load_moments(path)
     assert "\n" not in str(caught.value)
 
@@ -312,3 +312,8 @@ def test_save_says_why_it_cannot_write(tmp_path, monkeypatch) -> None:
         replace(moments, level2={"w": np.array([1j] * 12)}).save("a.parquet")
     with pytest.raises(DataError, match="not a Parquet file"):
         load_moments("folder")
+
+
+def test_a_head_of_very_many_columns_is_refused_at_once(tmp_path) -> None:
+    with pytest.raises(DataError, match="too few for 50000 variables"):
+        load_moments(written(tmp_path / "a.parquet", columns=[f"x{k}" for k in range(50_000)]))
