@@ -12,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from ..data.rows import Rows
-from .lines import CENTERING, MAKE_COLUMN, Token, tokens_of
+from .lines import CENTERING, MAKE_COLUMN, Token, check_size, tokens_of
 from .parts import Coefficient, Predictor, Term, fail, numbered, same_name
 
 _Product = tuple[Predictor, ...]  # () is the intercept
+_Products = dict[frozenset[Predictor], _Product]  # each once; the order inside a product does not count
+_MOST_PRODUCTS = 20_000  # of one formula, on the way to its terms
 _MAX_DEPTH = 25  # parentheses inside parentheses; deeper is no formula anybody wrote
 _EXAMPLE = "y ~ (w + v)*group(x) + (group(x) | id)"
 
@@ -35,7 +37,9 @@ def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> tuple[s
     """
     if not isinstance(text, str):
         fail("", f"the formula must be text, got {type(text).__name__}")
-    where = f'formula "{" ".join(text.split())}"'
+    check_size("the formula", text)
+    shown = " ".join(text.split())
+    where = f'formula "{shown if len(shown) <= 160 else shown[:157] + "..."}"'
     reader = _Reader(where, _tokens(where, text))
     outcome, fixed, random = reader.formula()
     if data is not None and not isinstance(data, Rows):
@@ -65,6 +69,7 @@ class _Reader:
         self.tokens = tokens
         self.position = 0
         self.random: list[_RandomPart] = []
+        self.work = 0  # products made so far
 
     def fail(self, message: str) -> NoReturn:
         fail(self.where, message)
@@ -96,14 +101,15 @@ class _Reader:
                 "more than one random part; two-level models have one grouping, and tau has all its "
                 "covariances, so write one such as (1 + x | id)"
             )
-        return outcome, fixed, self.random[0]
+        return outcome, [*fixed.values()], self.random[0]
 
-    def sum(self, depth: int, random_allowed: bool = False) -> list[_Product]:
+    def sum(self, depth: int, random_allowed: bool = False) -> _Products:
         """Terms joined by + and -, with the intercept unless "0" or "-1" takes it away."""
         if depth > _MAX_DEPTH:
             self.fail(f"more than {_MAX_DEPTH} parentheses inside each other; write it simpler")
         outermost = random_allowed or depth < 0
-        products: list[_Product] = [()] if outermost else []
+        terms: list[_Products] = []
+        constant = outermost
         sign = "+"
         while True:
             if self.peek() == "-":
@@ -117,14 +123,13 @@ class _Reader:
                 keep = (number == "1") == (sign == "+")
                 if number not in "01" or not outermost:
                     self.fail(f"got {number}; the only numbers are 1 and 0 (with or without the intercept)")
-                products = [p for p in products if p != ()]
-                products = [(), *products] if keep else products
+                constant = keep
             elif sign == "-":
                 self.fail("terms cannot be taken away, only the intercept (- 1); write the terms you want")
             else:
-                products = _merge(products, self.product(max(depth, 0)))
+                terms.append(self.product(max(depth, 0)))
             if self.peek() not in ("+", "-"):
-                return products
+                return _together({frozenset(): ()} if constant else {}, *terms)
             sign = self.peek()
             self.position += 1
 
@@ -134,7 +139,8 @@ class _Reader:
     def has_bar(self) -> bool:
         """Whether the parenthesis that opens here holds a "|" of its own."""
         depth = 0
-        for token in self.tokens[self.position :]:
+        for place in range(self.position, len(self.tokens)):  # a slice would copy what may be long
+            token = self.tokens[place]
             if token.kind != "op":
                 continue
             depth += {"(": 1, ")": -1}.get(token.text, 0)
@@ -157,9 +163,9 @@ class _Reader:
         if self.peek() in (":", "*"):
             self.fail(f"{group} is nested in another grouping; only two levels here, write (... | id)")
         self.take(")")
-        self.random.append(_RandomPart(products, group))
+        self.random.append(_RandomPart([*products.values()], group))
 
-    def product(self, depth: int) -> list[_Product]:
+    def product(self, depth: int) -> _Products:
         """Factors joined by * (main effects and product) or : (product alone)."""
         left = self.factor(depth)
         while self.peek() in ("*", ":"):
@@ -167,22 +173,25 @@ class _Reader:
             self.position += 1
             right = self.factor(depth)
             crossed = self.cross(left, right)
-            left = _merge(_merge(left, right), crossed) if op == "*" else crossed
+            left = _together(left, right, crossed) if op == "*" else crossed
         return left
 
-    def cross(self, left: Sequence[_Product], right: Sequence[_Product]) -> list[_Product]:
-        result: list[_Product] = []
-        for a in left:
-            for b in right:
+    def cross(self, left: _Products, right: _Products) -> _Products:
+        self.work += len(left) * len(right)
+        if self.work > _MOST_PRODUCTS:
+            self.fail(f"it has more than {_MOST_PRODUCTS} products of terms; write fewer")
+        result: _Products = {}
+        for a in left.values():
+            for b in right.values():
                 product = tuple(dict.fromkeys((*a, *b)))
                 if len(product) > 2:
                     names = ", ".join(str(p.variable) for p in product)
                     advice = f"{MAKE_COLUMN} for the product of two of one level"
                     self.fail(f"an interaction of three variables ({names}); {advice}")
-                result = _merge(result, [product])
+                result.setdefault(frozenset(product), product)
         return result
 
-    def factor(self, depth: int) -> list[_Product]:
+    def factor(self, depth: int) -> _Products:
         if self.peek() == "(":
             if self.has_bar():
                 self.fail("the random part (... | id) stands by itself, joined by +")
@@ -190,7 +199,8 @@ class _Reader:
             inner = self.sum(depth + 1)
             self.take(")")
             return inner
-        return [(self.predictor(),)]
+        predictor = self.predictor()
+        return {frozenset((predictor,)): (predictor,)}
 
     def predictor(self) -> Predictor:
         name = self.variable()
@@ -214,10 +224,9 @@ class _Reader:
         return name
 
 
-def _merge(left: Sequence[_Product], right: Sequence[_Product]) -> list[_Product]:
-    """Products of both, each once; the order inside a product does not count."""
-    found = {frozenset(p): p for p in reversed([*left, *right])}
-    return [found[frozenset(p)] for p in dict.fromkeys(map(frozenset, (*left, *right)))]
+def _together(*parts: _Products) -> _Products:
+    """Products of all parts in order, each once."""
+    return {key: product for part in parts for key, product in part.items()}
 
 
 # ---------------------------------------------------------------- levels
@@ -270,7 +279,7 @@ def _terms(where: str, fixed: Sequence[_Product], random: Sequence[_Product], le
             fail(where, f"{names} are of one level ({level}); for their interaction {MAKE_COLUMN}")
         coefficient = lower[0] if lower else constant
         equations.setdefault(coefficient, []).append(upper[0] if upper else constant)
-    effects = _random_effects(where, random, level2)
+    effects = dict.fromkeys(_random_effects(where, random, level2))
     for predictor in effects:
         equations.setdefault(predictor, [])
     order = sorted(equations, key=lambda predictor: predictor != constant)

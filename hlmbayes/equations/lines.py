@@ -18,6 +18,7 @@ SYMBOLS = {
 }
 ALPHA = re.compile(r"(?:alpha|a|α)_?(0|[1-9][0-9]{0,2})", re.IGNORECASE)  # in log(sigma2) alone
 CENTERING = ("group", "grand")
+_MOST_CHARACTERS = 100_000  # of equations or a formula
 MAKE_COLUMN = "compute the column in the data first and use its name here"
 
 
@@ -30,6 +31,14 @@ class Token(NamedTuple):
     def is_op(self, text: str) -> bool:
         """Whether this is the operator `text`."""
         return self.kind == "op" and self.text == text
+
+
+def check_size(what: str, text: str) -> None:
+    """Refuse a text no model has; reading it would take long."""
+    if len(text) > _MOST_CHARACTERS:
+        fail(
+            "", f"{what} of {len(text)} characters: at most {_MOST_CHARACTERS} are read. Is it another text?"
+        )
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -63,14 +72,14 @@ def read_lines(text: str) -> list[Line]:
     for raw in re.split(r"\r\n|\r|\n", text):
         number += bool(number or raw.strip())
         pieces += [(number, part) for part in _pieces(raw) if part]
-    joined: list[tuple[int, str]] = []
+    joined: list[tuple[int, list[str]]] = []
     for number, part in pieces:
-        if joined and (joined[-1][1][-1] in "+*=\\" or part[0] in "+*"):  # the equation goes on
-            first, before = joined[-1]
-            joined[-1] = (first, f"{before.removesuffix('\\').rstrip()} {part}")
+        before = joined[-1][1] if joined else [" "]
+        if joined and (before[-1][-1] in "+*=\\" or part[0] in "+*"):  # the equation goes on
+            before[-1:] = [before[-1].removesuffix("\\").rstrip(), part]
         else:
-            joined.append((number, part))
-    return [_line(number, part) for number, part in joined]
+            joined.append((number, [part]))
+    return [_line(number, " ".join(parts)) for number, parts in joined]
 
 
 def _pieces(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from ..errors import EquationError
-from .lines import ALPHA, CENTERING, MAKE_COLUMN, SYMBOLS, Line, Token, read_lines, symbol_of
+from .lines import ALPHA, CENTERING, MAKE_COLUMN, SYMBOLS, Line, Token, check_size, read_lines, symbol_of
 from .parts import Coefficient, Gamma, LogSigma2, Predictor, check_constraints, check_model, fail, gamma_name
 
 _LEFT = "wanted the outcome, b0, b1, ... or log(sigma2)"
@@ -40,6 +40,7 @@ def parse(text: str) -> ModelParts:
     """
     if not isinstance(text, str):
         fail("", f"the equations must be text, got {type(text).__name__}")
+    check_size("the equations", text)
     level1: Line | None = None
     level2: dict[int, Line] = {}
     sigma: Line | None = None
@@ -69,7 +70,11 @@ def _build(level1: Line, level2: dict[int, Line], sigma: Line | None, constraint
     outcome = _variable(level1, level1.left[0])
     coefficients = []
     terms = _level1_terms(level1)
+    used: set[int] = set()
     for index, predictor in terms:
+        if index in used:
+            level1.fail(f"b{index} is used twice in the level-1 equation; give each term its own b")
+        used.add(index)
         if index not in level2:
             effect = " + u0" if index == 0 else ""
             level1.fail(
@@ -79,7 +84,7 @@ def _build(level1: Line, level2: dict[int, Line], sigma: Line | None, constraint
         gammas, random = _level2_terms(level2[index], index)
         coefficients.append(Coefficient(f"b{index}", predictor, gammas, random, level1.where))
     for index, line in level2.items():
-        if all(index != used for used, _ in terms):
+        if index not in used:
             line.fail(f"b{index} is not in the level-1 equation; add b{index} there or remove this line")
     log_sigma2 = None if sigma is None else _log_sigma2(sigma)
     check_model(outcome, coefficients, log_sigma2)
@@ -278,7 +283,7 @@ def _log_sigma2(line: Line) -> LogSigma2:
     for term in _terms(line):
         shown = "*".join(_text(factor) for factor in term)
         alphas = [f for f in term if len(f) == 1 and f[0].kind == "name" and ALPHA.fullmatch(f[0].text)]
-        others = [f for f in term if f not in alphas]
+        others = [f for f in term if f != alphas[0]] if len(alphas) == 1 else []
         if len(alphas) != 1 or len(others) > 1:
             line.fail(f"{shown}: log(sigma2) is a sum such as a0 + a1*female (a variable in backticks: `a1`)")
         match = ALPHA.fullmatch(alphas[0][0].text)
@@ -297,13 +302,11 @@ def _log_sigma2(line: Line) -> LogSigma2:
 
 
 def _constraints(lines: Sequence[Line], known: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    sets = [(line, _equal_names(line)) for line in lines]
-    for i, (line, _) in enumerate(sets):
-        try:
-            check_constraints([names for _, names in sets[: i + 1]], known)
-        except EquationError as error:
-            line.fail(str(error))
-    return check_constraints([names for _, names in sets], known)
+    sets, reached = [_equal_names(line) for line in lines], iter(lines)
+    try:
+        return check_constraints((names for names in sets if (at := next(reached))), known)
+    except EquationError as error:
+        return at.fail(str(error))
 
 
 def _equal_names(line: Line) -> list[str]:

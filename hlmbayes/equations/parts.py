@@ -8,7 +8,8 @@ writing a model accept and refuse the same models.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, NoReturn
 
@@ -226,15 +227,9 @@ def _check_name(name: str, where: str) -> None:
         fail(where, f"{name!r} cannot be the name of a variable; {advice}")
 
 
-def resolve_gamma(symbol: str, known: Sequence[str]) -> str:
-    """Name of the fixed effect a user means by `symbol` (g02, G02, gamma02, g0_2, g110).
-
-    Raises
-    ------
-    EquationError
-        No fixed effect of the model has that name, or two have.
-    """
-    matches = matching_gammas(symbol, known)
+def _resolved(symbol: str, forms: Mapping[str, Sequence[str]], known: Iterable[str]) -> str:
+    """Give the one fixed effect a user means by `symbol` (g02, G02, gamma02, g0_2, g110), or raise."""
+    matches = forms.get(_digits(symbol), ())
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -244,9 +239,21 @@ def resolve_gamma(symbol: str, known: Sequence[str]) -> str:
 
 def matching_gammas(symbol: str, known: Sequence[str]) -> list[str]:
     """Give the fixed effects that `symbol` may stand for: one, as a rule."""
-    digits = re.fullmatch(r"(?:gamma|g|γ)_?([0-9]+(?:_[0-9]+)?)", symbol.strip(), flags=re.IGNORECASE)
-    wanted = digits[1] if digits else None
-    return [name for name in known if wanted in (name[1:], name[1:].replace("_", ""), "_".join(name[1:]))]
+    return gamma_forms(known).get(_digits(symbol), [])
+
+
+def gamma_forms(known: Iterable[str]) -> dict[str, list[str]]:
+    """Give what may be written after the g (02, 0_2, 110), and the fixed effects it may stand for."""
+    forms: dict[str, list[str]] = {}
+    for name in known:
+        for form in {name[1:], name[1:].replace("_", ""), "_".join(name[1:])}:
+            forms.setdefault(form, []).append(name)
+    return forms
+
+
+def _digits(symbol: str) -> str:
+    found = re.fullmatch(r"(?:gamma|g|γ)_?([0-9]+(?:_[0-9]+)?)", symbol.strip(), flags=re.IGNORECASE)
+    return found[1] if found else ""
 
 
 def check_constraints(sets: Iterable[Sequence[str]], known: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -259,16 +266,18 @@ def check_constraints(sets: Iterable[Sequence[str]], known: Sequence[str]) -> tu
     """
     result = []
     used: set[str] = set()
+    forms, place = gamma_forms(known), {name: k for k, name in enumerate(known)}
     for symbols in sets:
-        names = [resolve_gamma(symbol, known) for symbol in symbols]
+        names = [_resolved(symbol, forms, known) for symbol in symbols]
         text = " = ".join(symbols)
         if len(names) < 2:
             fail("", f"the constraint {text!r} needs at least two fixed effects, such as g02 = g12")
+        times = Counter(names)
         for name in names:
-            if names.count(name) > 1:
+            if times[name] > 1:
                 fail("", f"{name} is twice in the constraint {text}; name each fixed effect once")
             if name in used:
                 fail("", f"{name} is in two constraints; write them as one, such as g01 = g11 = g21")
         used.update(names)
-        result.append(tuple(sorted(names, key=known.index)))
-    return tuple(sorted(result, key=lambda names: known.index(names[0])))
+        result.append(tuple(sorted(names, key=place.__getitem__)))
+    return tuple(sorted(result, key=lambda names: place[names[0]]))

@@ -10,7 +10,7 @@ number for each gamma in order, equal numbers above 0 mark gammas held equal;
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..equations.model import TwoLevelModel
 from ..equations.parts import LogSigma2, Predictor, Term, check_constraints, numbered
@@ -144,22 +144,18 @@ def _log_sigma2(lines: Sequence[Line], source: DataSource | None) -> LogSigma2 |
     return LogSigma2(tuple(f"a{i}" for i in range(len(variables) + 1)), variables, line.where)
 
 
-def _constraints(lines: Sequence[Line], known: Sequence[str]) -> list[list[str]]:
+def _constraints(lines: Sequence[Line], known: Sequence[str]) -> Sequence[Sequence[str]]:
     """Sets of gammas held equal, from the forms the module's text describes."""
-    sets: list[list[str]] = []
-    for line in lines:
-        value = line.value.strip().rstrip("/").strip()
-        asks = line.keyword == "constrain" and value.casefold() in ("y", "yes")
-        if value.casefold() in ("", "n", "no", "none") or asks:
-            continue
-        if re.fullmatch(r"[\d\s,.]+", value, re.ASCII):
-            sets += _marked(line, value, known)
-        else:
-            sets += [[name.strip() for name in re.split("[=,]", part)] for part in re.split("[/;]", value)]
-        try:
-            check_constraints(sets, known)
-        except EquationError as error:
-            line.fail(str(error))
+    reached = [*lines[:1]]
+
+    def sets_so_far() -> Iterator[Sequence[str]]:
+        for reached[0] in lines:
+            yield from _sets_of(reached[0], known)
+
+    try:
+        sets = check_constraints(sets_so_far(), known)
+    except EquationError as error:
+        reached[0].fail(str(error))
     asked = [line for line in lines if line.value.strip().casefold() in ("y", "yes")]
     if asked and not sets:
         asked[0].fail(
@@ -167,6 +163,16 @@ def _constraints(lines: Sequence[Line], known: Sequence[str]) -> list[list[str]]
             "or one number for each gamma, equal ones for equal gammas: constrain:0,0,1,0,0,1"
         )
     return sets
+
+
+def _sets_of(line: Line, known: Sequence[str]) -> list[list[str]]:
+    value = line.value.strip().rstrip("/").strip()
+    asks = ("y", "yes") if line.keyword == "constrain" else ()
+    if value.casefold() in ("", "n", "no", "none", *asks):
+        return []
+    if re.fullmatch(r"[\d\s,.]+", value, re.ASCII):
+        return _marked(line, value, known)
+    return [[name.strip() for name in re.split("[=,]", part)] for part in re.split("[/;]", value)]
 
 
 def _marked(line: Line, value: str, known: Sequence[str]) -> list[list[str]]:

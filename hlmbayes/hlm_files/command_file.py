@@ -85,7 +85,7 @@ def read_command_file(
 
 def has_equations_of_hlm(text: str) -> bool:
     """Whether a text has a level1: line, as command files do."""
-    return bool(re.search(r"(?:^|[\r\n])[ \t]*level1\s*:", text, re.IGNORECASE))
+    return bool(re.search(r"(?:^|[\r\n])[^\S\r\n]*level1[^\S\r\n]*:", text, re.IGNORECASE))
 
 
 def parse(
@@ -118,6 +118,7 @@ def _mdm_name(text: str) -> str:
 def _split(text: str, name: str) -> tuple[list[Line], list[str]]:
     """The "keyword:value" lines; a line without a keyword goes on with the equation before it."""
     lines: list[Line] = []
+    more: dict[int, list[str]] = {}  # by the place of the line they go on with
     warnings: list[str] = []
     for number, raw in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff")), start=1):
         line = raw.strip()
@@ -128,9 +129,11 @@ def _split(text: str, name: str) -> tuple[list[Line], list[str]]:
         if colon:
             lines.append(Line(where, keyword.strip().lower(), value.strip()))
         elif lines and lines[-1].keyword in _EQUATIONS:
-            lines[-1] = lines[-1]._replace(value=f"{lines[-1].value} {line}")
+            more.setdefault(len(lines) - 1, []).append(line)
         else:
             warnings.append(f'{where}: "{line[:80]}" is not a "keyword:value" line; ignored')
+    for place, rest in more.items():
+        lines[place] = lines[place]._replace(value=" ".join([lines[place].value, *rest]))
     return lines, warnings
 
 

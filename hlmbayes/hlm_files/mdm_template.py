@@ -20,6 +20,8 @@ _KEYWORDS = {
     "rawdattype", "l1fname", "l2fname", "l1missing", "timeofdeletion", "mdmname", "level2id", "vknown",
     "mdmtype", "growthmodel", "hasmissing", "numl1vars", "numl2vars", "l1format", "l2format", "l1missval",
 }  # fmt: skip
+_MDMNAME = re.compile(r"(?:^|[\r\n])[^\S\r\n]*mdmname[^\S\r\n]*:([^\r\n]*)", re.IGNORECASE)
+MOST_BYTES = 300_000  # of a command file or template
 _OTHER_PROGRAMS = {
     "HLM3": "three-level models",
     "HLM4": "four-level models",
@@ -62,6 +64,8 @@ def read_text(path: Path) -> str:
     if not os.path.isfile(path):
         missing_file(path)
     try:
+        if (size := os.path.getsize(path)) > MOST_BYTES:
+            raise CommandFileError(f"{path} has {size} bytes; wanted a text of HLM's, at most {MOST_BYTES}")
         data = Path(path).read_bytes()
     except OSError as error:
         raise CommandFileError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -125,8 +129,7 @@ def find_template(folder: Path, mdm: str) -> Path | None:
         return found
     for name in _names_in(folder):
         if name.casefold().endswith(".mdmt") and os.path.isfile(folder / name):
-            text = read_text(folder / name)  # old Macintosh line ends are CR alone
-            match = re.search(r"(?:^|[\r\n])[ \t]*mdmname\s*:([^\r\n]*)", text, re.IGNORECASE)
+            match = _MDMNAME.search(read_text(folder / name))
             if match and stem(match[1]).casefold() == stem(mdm).casefold():
                 return folder / name
     return None
@@ -280,7 +283,7 @@ def check_names(where: str, used: Sequence[str], source: DataSource | None, leve
     own, other = source.level1_names, source.level2_names
     if level == 2:
         own, other = other, own
-    known = {name.casefold() for name in own}
+    known = set(map(str.casefold, own))
     template = source.template or f"{source.mdm}t"
     for name in used:
         if name.casefold() in known:

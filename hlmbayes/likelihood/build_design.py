@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ..data.columns import numeric
 from ..equations.model import TwoLevelModel
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
@@ -125,7 +126,7 @@ def _centred(moments: Moments, names: Sequence[str]) -> tuple[np.ndarray, list[f
     level2, weight = np.ones((len(names) + 1, moments.n_units)), moments.unit_weight
     own = level2[1:]
     for k, name in enumerate(names):
-        own[k] = moments.level2[name]
+        own[k] = numeric(moments.level2[name], name, "the moments")
     largest = np.abs(own).max(axis=1, initial=0.0)
     if np.isnan(largest).any():
         k = int(np.flatnonzero(np.isnan(largest))[0])

@@ -7,22 +7,27 @@ fields of `Moments`, by name.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, OutputError
+from ..words import some
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = "hlmbayes.moments"
-VERSION = 1
+VERSION = 2  # files of version 1 are read too: names in them are as they are, and there is no checksum
 KEY = b"hlmbayes"
+MOST_ROWS = 1e9  # of one unit
+ROUNDING = 1e-12  # of a column's sum of squares over all rows
 
 
 def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
@@ -33,7 +38,7 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
     columns, level2 = fields["columns"], fields["level2"]
     arrays: dict[str, Any] = {"id": fields["unit_ids"], "n": fields["n"], "weight": fields["weight"]}
     arrays |= {f"mean:{name}": fields["mean"][:, k] for k, name in enumerate(columns)}
-    for a, b, name in _products(columns):
+    for a, b, name in _products(columns, VERSION):
         arrays[name] = fields["sscp"][:, a, b]
     arrays |= {f"level2:{name}": values for name, values in level2.items()}
     if fields["unit_weight"] is not None:
@@ -42,14 +47,39 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
         "format": FORMAT, "version": VERSION, "id": fields["id_name"], "columns": list(columns),
         "level2": list(level2), "n_dropped": int(fields["n_dropped"]), "notes": list(fields["notes"]),
     }  # fmt: skip
-    table = pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
-    table = table.replace_schema_metadata({KEY: json.dumps(head).encode()})
-    pq.write_table(table, os.fspath(path), compression="zstd")
+    content = pa.BufferOutputStream()
+    try:
+        table = pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
+        head["sha256"] = _checksum(table, head)
+        table = table.replace_schema_metadata({KEY: json.dumps(head).encode()})
+        pq.write_table(table, content, compression="zstd")
+        Path(path).write_bytes(content.getvalue())
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        why = getattr(error, "strerror", None) or _short(error)
+        raise OutputError(f"{os.fspath(path)} cannot be written: {why}. Name another folder.") from None
 
 
-def _products(columns: tuple[str, ...]) -> list[tuple[int, int, str]]:
+def _products(columns: Sequence[str], version: int) -> list[tuple[int, int, str]]:
     """List the cross-products of the lower triangle, by rows, with their names in the file."""
+    if version > 1:  # a colon in a name is not the one between two names
+        columns = [name.replace("%", "%25").replace(":", "%3A") for name in columns]
     return [(a, b, f"sscp:{columns[a]}:{columns[b]}") for a in range(len(columns)) for b in range(a + 1)]
+
+
+def _checksum(table: pa.Table, head: Mapping[str, Any]) -> str:
+    """Sum up what a file holds: its description, and the name, type and values of every column."""
+    digest = hashlib.sha256(json.dumps({**head, "sha256": ""}, sort_keys=True).encode())
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.to_numpy()
+        digest.update(f"\0{name}\0{values.dtype}\0".encode())
+        text = values.dtype.kind == "O"
+        digest.update(json.dumps(column.to_pylist(), default=str).encode() if text else values.tobytes())
+    return digest.hexdigest()
+
+
+def _short(error: BaseException) -> str:
+    """What another library says, in one line that is not too long."""
+    return " ".join(str(error).split())[:160].rstrip(".")
 
 
 def read_moments(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -61,55 +91,110 @@ def read_moments(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not Path(path).exists():
         raise DataError(f"there is no moments file {os.fspath(path)!r}: check the path")
     try:
-        table = pq.read_table(os.fspath(path), partitioning=None)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{name} is not a Parquet file, so it is not a moments file: {error}") from None
-    head = _head(table, name)
+        with open(path, "rb") as file:  # a name with a colon would be taken for an address
+            table = pq.ParquetFile(file).read()
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise DataError(f"{name} is not a Parquet file, as moments files are: {_short(error)}") from None
     try:
-        return _from_table(table, head)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{name} is damaged: {error}. Make it again from the rows.") from None
+        return _from_table(table, _head(table, name))
+    except (pa.ArrowException, LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise DataError(f"{name} is damaged: {_short(error)}. Make it again from the rows.") from None
 
 
 def _head(table: pa.Table, name: str) -> dict[str, Any]:
     """Read what the file says of itself."""
     raw = (table.schema.metadata or {}).get(KEY)
     head = json.loads(raw) if raw else {}
+    if not isinstance(head, dict):
+        raise ValueError(f"its description is a {type(head).__name__}, wanted a JSON object")
     if head.get("format") != FORMAT:
         raise DataError(
             f"{name} is a Parquet file but not a moments file. To take the moments of a file of rows: "
             f'hlmbayes.moments("{name}", id=..., columns=...).save("{Path(name).stem}.moments.parquet")'
         )
-    if head["version"] > VERSION:
-        raise DataError(
-            f"{name} has version {head['version']} of the format; this program reads up to {VERSION}. "
-            "Update hlmbayes."
+    version = head.get("version")
+    if type(version) is not int or not 1 <= version <= VERSION:
+        has = f"version {str(version)[:40]} of the format"
+        raise DataError(f"{name} has {has}; this program reads up to {VERSION}. Update hlmbayes.")
+    if version > 1 and head.get("sha256") != _checksum(table, head):
+        raise ValueError("its contents are not those that were written (the checksum differs)")
+    lists = [head.get(key, 0) for key in ("columns", "level2", "notes")] + [[head.get("id")]]
+    texts = all(isinstance(v, list) and all(isinstance(text, str) for text in v) for v in lists)
+    if not (texts and type(head.get("n_dropped")) is int and 0 <= head["n_dropped"] < 2**63):
+        raise ValueError(
+            "columns, level2, notes, id or n_dropped in its description are not what they must be"
         )
+    if any(len({text.lower() for text in names}) < len(names) for names in lists[:2]):
+        raise ValueError("its description has a name twice")
     return head
 
 
 def _from_table(table: pa.Table, head: dict[str, Any]) -> dict[str, Any]:
+    times = Counter(table.column_names)
+
     def column(name: str) -> np.ndarray:
-        if name not in table.column_names:
-            raise KeyError(f"the column {name} is missing")
+        if times[name] != 1:
+            raise ValueError(f"the column {name} is {'there twice' if times[name] else 'missing'}")
         return np.asarray(table.column(name).to_numpy())
 
+    def numbers(name: str) -> np.ndarray:
+        values = column(name)
+        if values.dtype.kind not in "iuf":
+            raise ValueError(f"the column {name} does not hold numbers")
+        return values.astype(float)
+
     columns = tuple(head["columns"])
+    if len(columns) ** 2 > 4 * table.num_columns:
+        raise ValueError(
+            f"it has {table.num_columns} columns, too few for {len(columns)} variables of level 1"
+        )
+    products = _products(columns, head["version"])
+    if len({name for *_, name in products}) < len(products):
+        raise ValueError("colons in the names of its columns make two cross-products one")
     J, p = table.num_rows, len(columns)
     mean, sscp = np.empty((p, J)), np.empty((p, p, J))
     for k, name in enumerate(columns):
-        mean[k] = column(f"mean:{name}")
-    for a, b, name in _products(columns):
-        sscp[a, b] = sscp[b, a] = column(name)
-    ids, n, weight = column("id"), column("n").astype(float), column("weight").astype(float)
-    if not (np.all(n > 0) and np.isfinite(mean).all() and np.isfinite(sscp).all()):
-        raise ValueError("it holds values that are not numbers, or units without rows")
-    if J > 1 and not bool(np.all(ids[1:] > ids[:-1])):
-        raise ValueError("its ids are not in ascending order, or a unit is there twice")
+        mean[k] = numbers(f"mean:{name}")
+    for a, b, name in products:
+        sscp[a, b] = sscp[b, a] = numbers(name)
+    ids, n, weight = column("id"), numbers("n"), numbers("weight")
+    known = ids.dtype.kind != "O" or all(isinstance(value, str) for value in ids)
+    if not (J and known and np.all(ids[1:] > ids[:-1]) and np.all(ids == ids)):
+        raise ValueError("its ids are not all there, not in ascending order, or a unit is there twice")
     level2 = {name: column(f"level2:{name}") for name in head["level2"]}
-    unit_weight = column("unit_weight") if "unit_weight" in table.column_names else None
+    unit_weight = numbers("unit_weight") if "unit_weight" in table.column_names else None
+    _check_statistics(ids, n, weight, weight if unit_weight is None else unit_weight, mean, sscp)
     return {
         "id_name": head["id"], "unit_ids": ids, "columns": columns, "n": n, "weight": weight, "mean": mean.T,
-        "sscp": sscp.transpose(2, 0, 1), "level2": level2, "n_dropped": int(head["n_dropped"]),
+        "sscp": sscp.transpose(2, 0, 1), "level2": level2, "n_dropped": head["n_dropped"],
         "notes": tuple(head["notes"]), "unit_weight": unit_weight,
     }  # fmt: skip
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _check_statistics(
+    ids: np.ndarray, n: np.ndarray, weight: np.ndarray, own: np.ndarray, mean: np.ndarray, sscp: np.ndarray
+) -> None:
+    """Refuse what no rows have, beyond rounding; ``own`` (J,) weigh units; mean (p, J), sscp (p, p, J)."""
+
+    def check(holds: np.ndarray, what: str) -> None:
+        if not holds.all():
+            raise ValueError(f"it holds {what} (units {some(ids[~holds], 3)})")
+
+    check(n >= 1, "units without rows")
+    check((n < MOST_ROWS) & (n == np.floor(n)), f"numbers of rows not whole or not below {MOST_ROWS:g}")
+    check((np.minimum(weight, own) > 0) & np.isfinite(weight + own), "weights that are not above 0")
+    check(np.isfinite(mean).all(axis=0) & np.isfinite(sscp).all(axis=(0, 1)), "values that are not numbers")
+    squares = np.einsum("aaj->aj", sscp)
+    check((squares >= 0).all(axis=0), "negative sums of squares")
+    away = mean - (mean @ weight / weight.sum())[:, None]
+    slack = ROUNDING * (squares + weight * away**2).sum(axis=1, keepdims=True) + np.finfo(float).tiny
+    check(((n > 1) | (squares <= slack)).all(axis=0), "variation inside units of one row")
+    size = np.sqrt(squares + slack)
+    r = np.nan_to_num(sscp / size / size[:, None])
+    np.einsum("aaj->aj", r)[:] = 1 + 1e-6 + 1e-10 * n  # a sum of n terms is exact to about n roundings
+    r = r.transpose(2, 0, 1)
+    try:
+        np.linalg.cholesky(r)
+    except np.linalg.LinAlgError:
+        check(np.linalg.eigvalsh(r)[:, 0] > 0, "cross-products no rows have, as of correlations beyond 1")

@@ -12,17 +12,18 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.data.two_level import read
-from hlmbayes.errors import DataError
+from hlmbayes.errors import DataError, OutputError
 from hlmbayes.unit_moments.moments_file import KEY
 from hlmbayes.unit_moments.record import load_moments, moments_of
 from tests.small import model, small
 
 
 def written(path, **changes):
-    """A file with its description or its columns changed."""
+    """A file of version 1, which has no checksum, with its description or its columns changed."""
     small_moments().save(path)
     table = pq.read_table(path)
-    head = json.loads(table.schema.metadata[KEY])
+    head = json.loads(table.schema.metadata[KEY]) | {"version": 1}
+    del head["sha256"]
     for name, value in changes.items():
         if name in head:
             head[name] = value
@@ -104,7 +105,7 @@ def test_no_row_is_in_the_file(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"version": 9}, "version 9 of the format; this program reads up to 1"),
+        ({"version": 9}, "version 9 of the format; this program reads up to 2"),
         ({"format": "other"}, "not a moments file"),
         ({"columns": ["y", "z"]}, "column mean:z is missing"),
         ({"id": "unit", "n": [0] * 12}, "units without rows"),
@@ -117,8 +118,7 @@ def test_files_that_are_not_right_are_refused(tmp_path, changes, words: str) -> 
 
 
 def test_ids_out_of_order_are_refused(tmp_path) -> None:
-    path = tmp_path / "a.parquet"
-    small_moments().save(path)
+    path = written(tmp_path / "a.parquet")
     table = pq.read_table(path)
     pq.write_table(table.take(list(range(table.num_rows))[::-1]), path)
     with pytest.raises(DataError, match="ascending order"):
@@ -134,3 +134,186 @@ def test_other_files_are_refused_in_words(tmp_path) -> None:
     pq.write_table(pa.table({"id": [1], "y": [2.0]}), tmp_path / "rows.parquet")
     with pytest.raises(DataError, match=r"hlmbayes.moments\(\"rows.parquet\""):
         load_moments(tmp_path / "rows.parquet")
+
+
+@pytest.mark.parametrize("names", [("y", "y:y", "y:y:y"), ("y", "a:b", "a%3Ab", "b", "50%", ":b", "a", "a:")])
+def test_names_with_colons_keep_their_own_products(tmp_path, names) -> None:
+    rng = np.random.default_rng(3)
+    values = {name: rng.normal(size=60) for name in names} | {"id": np.repeat(np.arange(12), 5)}
+    moments = hlm.moments(hlm.read(values, id="id"), columns=names)
+    moments.save(tmp_path / "colon.parquet")
+    again = load_moments(tmp_path / "colon.parquet")
+    np.testing.assert_array_equal(again.sscp, moments.sscp)
+    text = f"y = b0 + b1*`{names[1]}` + b2*`{names[2]}` + r\nb0 = g00 + u0\nb1 = g10\nb2 = g20"
+    assert hlm.Model(text).fit(again).deviance == hlm.Model(text).fit(moments).deviance
+
+
+def test_a_file_of_version_1_whose_names_merge_two_products_is_refused(tmp_path) -> None:
+    path = written(tmp_path / "a.parquet", columns=["y", "y:y", "y:y:y"])
+    with pytest.raises(DataError, match="two cross-products one"):
+        load_moments(path)
+
+
+def test_a_bit_that_flips_never_gives_other_numbers(tmp_path) -> None:
+    path, rng = tmp_path / "a.parquet", np.random.default_rng(11)
+    small_moments().save(path)
+    whole, moments = path.read_bytes(), load_moments(path)
+    said = []
+    for place, bit in zip(rng.integers(len(whole), size=300), rng.integers(8, size=300), strict=True):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << bit
+        path.write_bytes(flipped)
+        try:
+            again = load_moments(path)
+        except DataError as error:
+            said.append(str(error))
+            continue
+        for name in ("unit_ids", "n", "weight", "mean", "sscp"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(moments, name))
+        assert (again.columns, again.notes, again.n_dropped) == (moments.columns, moments.notes, 1)
+    assert len(said) > 150
+    assert all("\n" not in message and len(message) < 400 for message in said)
+
+
+def changed(values, value, where=5):
+    """Values with one of them another."""
+    values = np.array(values, dtype=float)
+    values[where] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("n", 0.5, "units without rows"),
+        ("n", 2.5, "rows not whole"),
+        ("n", 1e9, "not below"),
+        ("n", np.inf, "not below"),
+        ("n", np.nan, "units without rows"),
+        ("n", 1.0, "units of one row"),
+        ("weight", 0.0, "not above 0"),
+        ("weight", -1.0, "not above 0"),
+        ("weight", np.nan, "not above 0"),
+        ("weight", np.inf, "not above 0"),
+        ("unit_weight", 0.0, "not above 0"),
+        ("unit_weight", np.nan, "not above 0"),
+        ("sscp:y:y", -1e-3, "negative sums of squares"),
+        ("sscp:x:x", 0.0, "correlations beyond 1"),
+        ("sscp:x:y", 1e3, "correlations beyond 1"),
+        ("sscp:x:y", np.inf, "not numbers"),
+    ],
+)
+@pytest.mark.parametrize("scale", [1e-15, 1.0, 1e15])
+def test_statistics_no_rows_have_are_refused(tmp_path, column, value, words, scale) -> None:
+    moments, path = small_moments(), tmp_path / "a.parquet"
+    moments = replace(
+        moments, mean=moments.mean * scale, sscp=moments.sscp * scale**2, unit_weight=np.ones(12),
+    )  # fmt: skip
+    assert moments.n[5] > 3
+    moments.save(path)
+    load_moments(path)
+    a, b = {"sscp:y:y": (0, 0), "sscp:x:x": (1, 1), "sscp:x:y": (1, 0)}.get(column, (0, 0))
+    if column.startswith("sscp"):
+        sscp = moments.sscp.copy()
+        sscp[5, a, b] = sscp[5, b, a] = value * scale**2
+        moments = replace(moments, sscp=sscp)
+    else:
+        moments = replace(moments, **{column: changed(getattr(moments, column), value)})
+    moments.save(path)
+    with pytest.raises(DataError, match=words):
+        load_moments(path)
+
+
+def test_three_columns_whose_correlations_contradict_each_other_are_refused(tmp_path) -> None:
+    moments = small_moments()
+    r = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, -0.9], [0.9, -0.9, 1.0]])
+    moments = replace(
+        moments, columns=("y", "x", "z"), mean=np.zeros((12, 3)), sscp=np.broadcast_to(r, (12, 3, 3)).copy(),
+        n=np.full(12, 4.0), weight=np.full(12, 4.0),
+    )  # fmt: skip
+    moments.save(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="cross-products no rows have"):
+        load_moments(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("engine", ["numpy", "duckdb"])
+def test_what_rows_do_have_is_never_refused(tmp_path, engine) -> None:
+    """Constant, collinear, huge and tiny columns, units of one row, far levels."""
+    if engine == "duckdb":
+        pytest.importorskip("duckdb")
+    rng = np.random.default_rng(5)
+    for k in range(12):
+        unit = np.sort(rng.integers(12, size=90))
+        x = rng.normal(size=90) * 10.0 ** rng.integers(-9, 9)
+        values = {
+            "y": x + 10.0 ** rng.integers(-3, 9), "twice": 2 * x, "third": x / 3 + 0.1,
+            "constant": np.full(90, 0.1 + 0.2),
+            "level": rng.normal(size=12)[unit], "dummy": 1.0 * (np.arange(90) % 7 == 0), "id": unit,
+            "drift": 1e8 + unit * 1e4 + rng.normal(size=90) * 1e-3,
+        }  # fmt: skip
+        names = [name for name in values if name != "id"]
+        source = hlm.read(values, id="id") if engine == "numpy" else pa.table(values)
+        moments = hlm.moments(source, id=None if engine == "numpy" else "id", columns=names, engine=engine)
+        parts = (moments, replace(moments, mean=moments.mean + 0.1), moments)
+        for m in (moments, sum(parts)):
+            m.save(tmp_path / f"{k}.parquet")
+            load_moments(tmp_path / f"{k}.parquet")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"{", b"\xff", b"[]", b'"text"', b"3", b"[" * 100_000, b"null",
+        b'{"format": "hlmbayes.moments"}', b'{"format": "hlmbayes.moments", "version": null}',
+        b'{"format": "hlmbayes.moments", "version": "1"}', b'{"format": "hlmbayes.moments", "version": 0}',
+        b'{"format": "hlmbayes.moments", "version": 1}', b'{"format": "hlmbayes.moments", "version": 2}',
+        b'{"format": "hlmbayes.moments", "version": NaN}',
+    ],
+)  # fmt: skip
+def test_heads_that_are_not_right_are_refused(tmp_path, head) -> None:
+    path = written(tmp_path / "a.parquet")
+    pq.write_table(pq.read_table(path).replace_schema_metadata({KEY: head}), path)
+    with pytest.raises(DataError, match=r"damaged|version") as caught:
+        load_moments(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n_dropped": 1e30}, {"n_dropped": "many"}, {"n_dropped": -1}, {"n_dropped": 10**40},
+        {"n_dropped": True}, {"notes": "abc"}, {"notes": [1]}, {"id": 3}, {"columns": "y"},
+        {"columns": [["y"]]}, {"columns": ["y", "Y"]}, {"level2": None}, {"level2": ["w", "W"]},
+        {"mean__y": ["1.5"] * 12},
+    ],
+)  # fmt: skip
+def test_descriptions_of_another_type_are_refused(tmp_path, changes) -> None:
+    with pytest.raises(DataError, match="is damaged"):
+        load_moments(written(tmp_path / "a.parquet", **changes))
+
+
+def test_level2_text_is_refused_by_the_model_that_uses_it(tmp_path) -> None:
+    moments = small_moments()
+    replace(moments, level2={"w": np.array(["a"] * 12)}).save(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="'w' of the moments is not numeric"):
+        hlm.Model("y = b0 + r\nb0 = g00 + g01*w + u0").fit(load_moments(tmp_path / "a.parquet"))
+
+
+def test_save_says_why_it_cannot_write(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    moments = small_moments()
+    moments.save("rel: ative.parquet")
+    assert load_moments("rel: ative.parquet").n_units == 12
+    for path in ("folder", "nothing/a.parquet", "a\0b"):
+        with pytest.raises(OutputError, match="cannot be written"):
+            moments.save(path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        replace(moments, level2={"w": np.array([1j] * 12)}).save("a.parquet")
+    with pytest.raises(DataError, match="not a Parquet file"):
+        load_moments("folder")
+
+
+def test_a_head_of_very_many_columns_is_refused_at_once(tmp_path) -> None:
+    with pytest.raises(DataError, match="too few for 50000 variables"):
+        load_moments(written(tmp_path / "a.parquet", columns=[f"x{k}" for k in range(50_000)]))
