@@ -13,8 +13,9 @@ import numpy as np
 from ..diagnostics.predictions import Variable, variables_of
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
-from ..residuals.files import write_whole
 from ..residuals.frames import level2_names
+from ..words import safe_name, unique_name
+from ..writing import write_whole
 from .level1_plots import influence, influence_on_effects, residuals_against_fitted
 from .level2_plots import caterpillar, effect_against, shrinkage
 from .model_graphs import level1_equations, predicted
@@ -101,6 +102,8 @@ def _values(variable: Variable) -> Any:
 def draw_all(chosen: Figures, folder: Path) -> Drawn:
     """Draw figures as PNG files, 800 pixels wide; those the data leave nothing to draw for are left out.
 
+    The files' names are safe ones: none leaves the folder. One that fails keeps none of the others.
+
     Raises
     ------
     OutputError
@@ -108,17 +111,28 @@ def draw_all(chosen: Figures, folder: Path) -> Drawn:
     """
     import matplotlib.pyplot as plt
 
-    paths, left_out = [], {}
+    paths: list[Path] = []
+    left_out: dict[str, str] = {}
+    failed: list[Exception] = []
     for name, draw in chosen.items():
         before = set(plt.get_fignums())
         try:
             figure = draw().figure.figure
         except OutputError as error:  # all variances zero, for one
             left_out[name] = str(error)
+        except Exception as error:
+            failed.append(error)
         else:
-            paths.append(folder / f"{name}.png")
-            write_whole(paths[-1], partial(figure.savefig, format="png"))
+            file = unique_name(safe_name(name), [path.stem for path in paths])
+            try:
+                write_whole(folder / f"{file}.png", partial(figure.savefig, format="png"))
+            except Exception as error:
+                failed.append(error)
+            else:
+                paths.append(folder / f"{file}.png")
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
+    if failed:
+        raise failed[0]
     return Drawn(tuple(paths), left_out)

@@ -7,6 +7,7 @@ fields of `Moments`, by name.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError
+from ..writing import write_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +46,9 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
     }  # fmt: skip
     table = pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
     table = table.replace_schema_metadata({KEY: json.dumps(head).encode()})
-    pq.write_table(table, os.fspath(path), compression="zstd")
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_bytes(Path(path), buffer.getbuffer())
 
 
 def _products(columns: tuple[str, ...]) -> list[tuple[int, int, str]]:
