@@ -18,20 +18,21 @@ from pathlib import Path
 from .errors import OutputError
 
 MARK = f".hlmbayes-{zlib.crc32(platform.node().encode()):08x}-"  # of this machine; the process follows
+ASIDE = ".{}.hlmbayes-old"  # the name of a folder until its successor has its own
 STREAM = re.compile(r"/proc/|/dev/(stdout|stderr|fd/)")  # names that stand for what is open already
 
 
-def write_whole(target: Path, write: Callable[[Path], object]) -> None:
-    """Call ``write`` with a temporary name (of a file or folder to be), then rename; or raise OutputError.
+def write_whole(target: Path, write: Callable[[Path], object]) -> Path:
+    """Call ``write`` with a temporary name, of a file or folder to be, then rename; or raise OutputError.
 
-    A link is followed; what is no ordinary file (/dev/null, a pipe) is written to as it is.
+    A link is followed; what is no ordinary file (/dev/null, a pipe) is written to as it is. Gives ``target``.
     """
     try:
-        special = target.exists() and not (target.is_file() or target.is_dir())
+        place = target.resolve()
+        special = place.exists() and not (place.is_file() or place.is_dir())
         if special or STREAM.match(str(target.absolute())):
             write(target)
-            return
-        place = target.resolve()
+            return target
         if place.exists() and not os.access(place, os.W_OK):
             raise PermissionError(13, os.strerror(13))
         remove_leftovers(place.parent)
@@ -39,19 +40,21 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
         with tempfile.TemporaryDirectory(prefix=prefix, dir=place.parent, ignore_cleanup_errors=True) as made:
             temporary = Path(made, f"new{suffix}")
             write(temporary)
-            for path in [temporary, *temporary.rglob("*")]:
-                _flush(path)
+            for path in (each for each in [temporary, *temporary.rglob("*")] if each.is_file()):
+                with path.open("r+b") as file:
+                    os.fsync(file)
             _rename(temporary, place)
+        return target
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from None
 
 
-def write_text(target: Path, text: str) -> None:
+def write_text(target: Path, text: str) -> Path:
     """Write text as UTF-8 with the system's line ends, see `write_whole`."""
-    write_bytes(target, text.replace("\n", os.linesep).encode(errors="backslashreplace"))
+    return write_bytes(target, text.replace("\n", os.linesep).encode(errors="backslashreplace"))
 
 
-def write_bytes(target: Path, content: bytes | memoryview) -> None:
+def write_bytes(target: Path, content: bytes | memoryview) -> Path:
     """Write bytes, see `write_whole`."""
 
     def put(path: Path) -> None:
@@ -59,18 +62,15 @@ def write_bytes(target: Path, content: bytes | memoryview) -> None:
         if path.is_file() and path.stat().st_size != len(content):
             raise OSError("not all of it was written; the disk may be full")
 
-    write_whole(target, put)
+    return write_whole(target, put)
 
 
 def restored(place: Path) -> Path:
     """Give the path; a folder that a killed run had put aside has its name again."""
-    if not place.exists() and _aside(place).is_dir():
-        _aside(place).rename(place)
+    aside = place.with_name(ASIDE.format(place.name))
+    if not place.exists() and aside.is_dir():
+        aside.rename(place)
     return place
-
-
-def _aside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.hlmbayes-old")
 
 
 def _rename(temporary: Path, place: Path) -> None:
@@ -80,11 +80,12 @@ def _rename(temporary: Path, place: Path) -> None:
             temporary.chmod(place.stat().st_mode & 0o7777)
         temporary.replace(place)
     elif temporary.is_dir():
-        shutil.rmtree(_aside(place), ignore_errors=True)  # of a run killed here
+        aside = place.with_name(ASIDE.format(place.name))
+        shutil.rmtree(aside, ignore_errors=True)  # of a run killed here
         try:
-            place.rename(_aside(place))
+            place.rename(aside)
             temporary.rename(place)
-            _aside(place).rename(temporary)
+            aside.rename(temporary)
         finally:
             restored(place)
     else:
@@ -100,10 +101,3 @@ def remove_leftovers(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         except (OSError, ValueError):  # another user's, or none of ours
             continue
-
-
-def _flush(path: Path) -> None:
-    """Have a file on the disk."""
-    if path.is_file():
-        with path.open("r+b") as file:
-            os.fsync(file)

@@ -38,10 +38,7 @@ def put(place: str, make: Callable[[], str]) -> None:
 
 
 def write(args: argparse.Namespace, results: Results) -> int:
-    """Say what is to say, write what is wanted where it is wanted; return the exit status.
-
-    What fails loses nothing else: the first error is raised when all is done.
-    """
+    """Say and write what is wanted; what fails loses nothing else, its error is raised when all is done."""
     for kind, sentence in results.said:
         complain(kind, sentence)
     output = args.output or (None if "-" in (args.json, args.html) else "-")

@@ -102,34 +102,25 @@ def _values(variable: Variable) -> Any:
 def draw_all(chosen: Figures, folder: Path) -> Drawn:
     """Draw figures as PNG files, 800 pixels wide; those the data leave nothing to draw for are left out.
 
-    The files' names are safe ones: none leaves the folder. One that fails keeps none of the others.
-
-    Raises
-    ------
-    OutputError
-        A file cannot be written.
+    The files' names are safe: none leaves the folder. Where one cannot be written the others are, and its
+    OutputError is raised.
     """
     import matplotlib.pyplot as plt
 
     paths: list[Path] = []
-    left_out: dict[str, str] = {}
-    failed: list[Exception] = []
+    left_out, failed = {}, []
     for name, draw in chosen.items():
         before = set(plt.get_fignums())
         try:
-            figure = draw().figure.figure
-        except OutputError as error:  # all variances zero, for one
-            left_out[name] = str(error)
+            try:
+                figure = draw().figure.figure
+            except OutputError as error:  # all variances zero, for one
+                left_out[name] = str(error)
+                continue
+            file = folder / f"{unique_name(safe_name(name), [path.stem for path in paths])}.png"
+            paths.append(write_whole(file, partial(figure.savefig, format="png")))
         except Exception as error:
             failed.append(error)
-        else:
-            file = unique_name(safe_name(name), [path.stem for path in paths])
-            try:
-                write_whole(folder / f"{file}.png", partial(figure.savefig, format="png"))
-            except Exception as error:
-                failed.append(error)
-            else:
-                paths.append(folder / f"{file}.png")
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)

@@ -60,8 +60,7 @@ def write_residuals(frame: pd.DataFrame, path: str | os.PathLike[str], kind: str
     labels = {name: str(label) for name, label in frame.attrs.get("labels", {}).items()}
     plain = frame.reset_index(drop=True)
     plain.attrs = {}
-    write_whole(target, lambda temporary: _WRITERS[suffix](plain, temporary, labels))
-    return target
+    return write_whole(target, lambda temporary: _WRITERS[suffix](plain, temporary, labels))
 
 
 def check_target(path: Path, kind: str | None = None) -> tuple[Path, str]:
@@ -96,9 +95,8 @@ def _cut(frame: pd.DataFrame, labels: Mapping[str, str], suffix: str) -> tuple[p
     names: dict[str, str] = {}
     for name in map(str, frame.columns):
         legal = safe_name(name, **NAMES[suffix])
-        taken = [*names.values(), *RESERVED[suffix].split()]
-        room = NAMES[suffix]["longest"] - len(legal.encode()) + len(legal)
-        names[name] = unique_name(legal, taken, min(room, NAME_LENGTH[suffix]))
+        room = min(NAME_LENGTH[suffix], NAMES[suffix]["longest"] - len(legal.encode()) + len(legal))
+        names[name] = unique_name(legal, [*names.values(), *RESERVED[suffix].split()], room)
     changed = {name: name for name, legal in names.items() if legal != name}
     most = LABEL_LENGTH[suffix]
     labels = {names[name]: cut_bytes(label, most) for name, label in {**changed, **labels}.items()}
@@ -120,13 +118,10 @@ def _write_statistical(suffix: str, frame: pd.DataFrame, path: Path, labels: Map
     import pyreadstat
 
     frame, labels = _cut(frame, labels, suffix)
-    xport = {"table_name": "RESFIL", "file_format_version": 5}
-    formats: dict[str, tuple[Any, Any, dict[str, Any]]] = {
-        ".sav": (pyreadstat.write_sav, pyreadstat.read_sav, {"variable_format": _whole_numbers(frame)}),
-        ".dta": (pyreadstat.write_dta, pyreadstat.read_dta, {}),
-        ".xpt": (pyreadstat.write_xport, pyreadstat.read_xport, xport),
-    }
-    write, read, options = formats[suffix]
+    kind = {".sav": "sav", ".dta": "dta", ".xpt": "xport"}[suffix]
+    write, read = (getattr(pyreadstat, f"{verb}_{kind}") for verb in ("write", "read"))
+    options: dict[str, Any] = {"variable_format": _whole_numbers(frame)} if kind == "sav" else {}
+    options |= {"table_name": "RESFIL", "file_format_version": 5} if kind == "xport" else {}
     try:
         write(frame, str(path), column_labels=labels, **options)
         found = len(read(str(path), usecols=[frame.columns[0]])[0]) if path.is_file() else len(frame)

@@ -51,7 +51,7 @@ def analyse(
     tables = job_tables(job, fit, output=output, warnings=(*messages, *failed))
     warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
     makers = [partial(make, tables) for make in (text.listing, json_text.text, html.page)]
-    return Results(said(wrote=wrote, warning=warned, error=errors), makers[0], makers[1], makers[2])
+    return Results((*said(wrote=wrote, warning=warned), *errors), makers[0], makers[1], makers[2])
 
 
 def job_tables(

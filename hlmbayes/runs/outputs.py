@@ -24,20 +24,16 @@ class Said(NamedTuple):
 
 
 def said(
-    wrote: Iterable[str] = (), warning: Iterable[str] = (), left_out: Iterable[str] = (),
-    error: Iterable[str] = (),
-) -> tuple[Said, ...]:  # fmt: skip
+    wrote: Iterable[str] = (), warning: Iterable[str] = (), left_out: Iterable[str] = ()
+) -> tuple[Said, ...]:
     """Give sentences as things said, by kind in this order."""
     done, warned = (Said("wrote", s) for s in wrote), (Said("warning", s) for s in warning)
-    return (*done, *warned, *(Said("left out", s) for s in left_out), *(Said("error", s) for s in error))
+    return (*done, *warned, *(Said("left out", s) for s in left_out))
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a job gives: text, JSON and an HTML page, each made when called, and what to say besides.
-
-    ``files`` write what else is wanted: whichever fails, the others are had.
-    """
+    """What a job gives: text, JSON, page, other ``files``, each made when called, and what to say."""
 
     said: tuple[Said, ...]
     text: Callable[[], str]
@@ -125,7 +121,7 @@ def check_folder(folder: str) -> None:
 
 def write_residual_files(
     fit: Estimates, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
-) -> tuple[list[str], list[str], list[str]]:
+) -> tuple[list[str], list[str], list[Said]]:
     """Write the residual files; say what is where, which could not be had, and which had to, a sentence each.
 
     ``demanded`` are the levels that must be had: those that are not asked for by the command file alone.
@@ -135,9 +131,7 @@ def write_residual_files(
     OutputError
         Of those: an unknown variable, no rows or random effects.
     """
-    wrote: list[str] = []
-    failed: list[str] = []
-    errors: list[str] = []
+    wrote, failed, errors = [], [], []
     for level, (target, file) in sorted(requests.items()):
         frame = None
         try:
@@ -146,8 +140,10 @@ def write_residual_files(
         except HLMError as error:
             if level in demanded and frame is None:
                 raise
-            sentence = f"the level-{level} residual file (resfil{level}:) was not written: {error}"
-            (errors if level in demanded else failed).append(sentence)
+            if level in demanded:
+                errors.append(Said("error", str(error)))
+            else:
+                failed.append(f"the level-{level} residual file (resfil{level}:) was not written: {error}")
         else:
             size = f"{len(frame):,} records of {frame.shape[1]} variables"
             wrote.append(f"level-{level} residual file {path}: {size}")

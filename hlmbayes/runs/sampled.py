@@ -67,16 +67,11 @@ def sample_job(
     drawn = cache(lambda: _images(record_of(posterior), estimates))
     files: list[Callable[[], object]] = [] if save is None else [partial(posterior.save, save)]
     if figures is not None:
-        files.append(lambda: _write_images(drawn(), made_folder(figures)))
+        files.append(lambda: [write_bytes(made_folder(figures) / f"{n}.png", i) for n, i in drawn().items()])
     warned, left_out = (*job.warnings, *messages), (*job.not_done, *_left_out(job.options))
     both = record_of(posterior), estimates
     makers = partial(as_text, *both), partial(as_json, *both), lambda: page(*both, drawn())
     return Results(said(warning=warned, left_out=left_out), *makers, tuple(files))
-
-
-def _write_images(images: Mapping[str, bytes], folder: Path) -> None:
-    for name, image in images.items():
-        write_bytes(folder / f"{name}.png", image)
 
 
 def _images(posterior: Any, estimates: Estimates) -> dict[str, bytes]:

@@ -157,23 +157,15 @@ def moments_from(dataset: Any) -> Moments:
 def write(data: xr.DataTree, path: str | Path) -> Path:
     """Write a tree as netCDF, or as zarr where the name ends in .zarr; an OutputError where it cannot be."""
     path = Path(path)
-    if path.is_dir() and path.suffix != ".zarr":
-        raise OutputError(f"{path} is a folder; give the name of a file in it")
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}")
     if path.suffix != ".zarr":
         # in memory first: HDF5 that meets a full disk ends the whole program with a segmentation fault
-        write_bytes(path, data.to_netcdf(engine="h5netcdf"))
-        return path
+        return write_bytes(path, data.to_netcdf(engine="h5netcdf"))
     if restored(path).is_dir() and any(path.iterdir()):
         try:
             read(path)
         except SamplingError:
-            raise OutputError(
-                f"{path} is a folder that is no posterior, and would be lost; name another"
-            ) from None
-    write_whole(path, partial(data.to_zarr, mode="w", consolidated=False))
-    return path
+            raise OutputError(f"{path} is a folder that is no posterior; name another") from None
+    return write_whole(path, partial(data.to_zarr, mode="w", consolidated=False))
 
 
 def read(path: str | Path) -> xr.DataTree:
@@ -193,7 +185,5 @@ def read(path: str | Path) -> xr.DataTree:
     if data.attrs.get("format") != FORMAT:
         raise SamplingError(f"{path}: not a posterior written by Posterior.save of this version")
     if lacking := [name for name in GROUPS if name not in data.children]:
-        raise SamplingError(
-            f"{path} is a part of a posterior: the groups {', '.join(lacking)} are missing; save it again"
-        )
+        raise SamplingError(f"{path}: a part of a posterior, without its {', '.join(lacking)}; save it again")
     return data

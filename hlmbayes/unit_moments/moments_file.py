@@ -46,8 +46,7 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
     }  # fmt: skip
     table = pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
     table = table.replace_schema_metadata({KEY: json.dumps(head).encode()})
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer := io.BytesIO(), compression="zstd")
     write_bytes(Path(path), buffer.getbuffer())
 
 
