@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any
@@ -21,6 +23,41 @@ def some(values: Iterable[Any], limit: int = 8) -> str:
     shown = [str(value) for value in values]
     rest = len(shown) - limit
     return (", ".join(shown[:limit]) + (f" and {rest} more" if rest > 0 else "")) or "none"
+
+
+def safe_name(name: str, *, longest: int = 120, extra: str = "", first: str = "", ascii: bool = False) -> str:
+    """Give a name that files, formats and trees allow: letters, digits and _, beginning with a letter.
+
+    One that is allowed stays as it is. It may have ``longest`` bytes, the characters ``extra`` besides, begin
+    with those of ``first`` too; ``ascii`` allows letters without accents only.
+    """
+    name = unicodedata.normalize("NFKD" if ascii else "NFC", name)
+    name = re.sub("[\u0300-\u036f]", "", name) if ascii else name
+    name = re.sub(rf"[^\w{extra}]", "_", name, flags=re.ASCII if ascii else re.UNICODE)
+    begins = name[:1].isalpha() or (name and name[0] in first)
+    return cut_bytes(name if begins else f"v{name}", longest)
+
+
+def cut_bytes(text: str, most: int) -> str:
+    """Cut text to so many bytes of UTF-8."""
+    return text.encode()[:most].decode(errors="ignore").rstrip()
+
+
+def unique_name(name: str, taken: Iterable[str], longest: int | None = None) -> str:
+    """Return the name, its end replaced by a number if it (or it cut to ``longest``) is taken."""
+    used = {other.lower() for other in taken}
+    longest = longest or max(8, len(name))  # HLM's names have eight letters
+    candidate, number = name[:longest], 1
+    while candidate.lower() in used:
+        number += 1
+        candidate = name[: longest - len(str(number))] + str(number)
+    return candidate
+
+
+def plain(text: str) -> str:
+    """Show what a terminal would obey (escapes, marks that turn the direction of writing) as ``\\x1b``."""
+    orders = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+    return re.sub(orders, lambda found: ascii(found[0])[1:-1], text)
 
 
 def p_text(p: float) -> str:

@@ -13,7 +13,7 @@ import hlmbayes
 
 ROOT = Path(hlmbayes.__file__).parent
 FLOW = (
-    "version", "words", "errors", "arguments", "labels", "faces", "labelled", "data", "equations",
+    "version", "words", "errors", "writing", "arguments", "labels", "faces", "labelled", "data", "equations",
     "hlm_files", "unit_moments", "datasets", "likelihood", "laws", "estimation", "inference", "residuals",
     "priors", "density", "sampling", "posterior", "many_fits", "diagnostics", "report", "figures", "front",
     "plots", "runs", "cli", "__main__", "",

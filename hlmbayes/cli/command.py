@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..errors import HLMError
+from ..words import plain
 from .console import BUG, DONE, INTERRUPTED, WRONG_INPUT, complain, write
 from .parsers import build_parser
 
@@ -86,8 +87,7 @@ def run(args: argparse.Namespace) -> int:
     from .options import job_of, outputs_of, residuals_of
 
     job = asked_otherwise(job_of(args), method=args.method, algorithm=args.algorithm)
-    write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
-    return DONE
+    return write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
 
 
 def plot(args: argparse.Namespace) -> int:
@@ -115,11 +115,11 @@ def demo(args: argparse.Namespace) -> int:
     level1, level2 = map(str, hsb_paths())
     job = job_from_equations(DEMO_MODEL, "hlmbayes demo", level1=level1, level2=level2, id="id")
     job = asked_otherwise(replace(job, algorithm="hlm"), method=args.method, algorithm=args.algorithm)
-    write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
+    status = write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
     if not (args.json == "-" or args.html == "-" or args.output):
         print("\nThe model, as you would write it:\n", DEMO_MODEL.rstrip(), sep="")
         print("\nYour own data: hlmbayes run --help")
-    return DONE
+    return status
 
 
 def describe(args: argparse.Namespace) -> int:
@@ -131,5 +131,5 @@ def describe(args: argparse.Namespace) -> int:
         from ..data.weights import Weights
 
         weights = Weights(args.level1_weight, args.level2_weight)
-    print(read(args.data, args.level2, id=args.id, decimal=args.decimal).describe(weights))
+    print(plain(str(read(args.data, args.level2, id=args.id, decimal=args.decimal).describe(weights))))
     return DONE

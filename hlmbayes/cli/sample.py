@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .console import DONE, write
+from .console import write
 
 TEXT = """\
 Draw from the posterior distribution of the model in an HLM command file (or in a text file of equations).
@@ -46,5 +46,4 @@ def sample(args: argparse.Namespace) -> int:
         width=args.width, seed=args.seed, draws=args.draws, chains=args.chains, tune=args.tune,
         sampler=args.sampler, progressbar=not args.no_progress,
     )  # fmt: skip
-    write(args, results)
-    return DONE
+    return write(args, results)

@@ -30,6 +30,7 @@ from ..posterior.record import PosteriorSample
 from ..residuals.frames import SUMMARIES, level2_names, level2_values
 from ..residuals.influence import leave_one_out
 from ..residuals.quantities import eb_coefficients, row_residuals, unit_residuals
+from ..words import safe_name, unique_name
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -153,11 +154,11 @@ def influence(source: Any) -> xr.Dataset:
 
 
 def level2_variables(source: Any) -> xr.Dataset:
-    """Give every numeric level-2 variable at hand."""
+    """Give every numeric level-2 variable at hand; a name that a tree cannot have becomes an attribute."""
     if is_tree(source):
         return _group(source, "level2_variables")
     point = point_of(source)
-    data = {}
+    data: dict[str, Any] = {}
     for name in level2_names(point):
         values = level2_values(point, name)
         if values.dtype.kind in "iufb":
@@ -165,7 +166,9 @@ def level2_variables(source: Any) -> xr.Dataset:
             attrs = {"long_name": label_of(point, name)}
             if labels:
                 attrs["value_labels"] = json.dumps({str(float(k)): str(v) for k, v in labels.items()})
-            data[name] = (("unit",), values.astype(float), attrs)
+            safe = unique_name(safe_name(name) if "/" in name else name, [*data, "unit"])
+            attrs |= {} if safe == name else {"name": name}
+            data[safe] = (("unit",), values.astype(float), attrs)
     return _dataset(point, data, _attrs(point))
 
 
@@ -184,11 +187,13 @@ def level2_variable(source: Any, name: str) -> tuple[np.ndarray, str, str]:
             raise OutputError(f"{name} is not numeric: a numeric level-2 variable is wanted")
         spelled = {other.lower(): other for other in [*point.design.moments.level2, *level2_names(point)]}
         return values.astype(float), label_of(point, name), spelled[name.lower()]
-    known = {str(v).lower(): v for v in level2_variables(source).data_vars}
+    there = level2_variables(source).data_vars
+    names = {key: str(variable.attrs.get("name", key)) for key, variable in there.items()}
+    known = {named.lower(): key for key, named in names.items()}
     if name.lower() not in known:
         raise OutputError(f"there is no level-2 variable {name!r}; there are {', '.join(known) or 'none'}")
-    variable = level2_variables(source)[known[name.lower()]]
-    return np.asarray(variable.values), str(variable.attrs.get("long_name", name)), str(variable.name)
+    variable = there[key := known[name.lower()]]
+    return np.asarray(variable.values), str(variable.attrs.get("long_name", name)), names[key]
 
 
 def tree(source: Any, prob: float = PROB) -> xr.DataTree:

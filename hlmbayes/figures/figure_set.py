@@ -13,8 +13,9 @@ import numpy as np
 from ..diagnostics.predictions import Variable, variables_of
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
-from ..residuals.files import write_whole
 from ..residuals.frames import level2_names
+from ..words import safe_name, unique_name
+from ..writing import write_whole
 from .level1_plots import influence, influence_on_effects, residuals_against_fitted
 from .level2_plots import caterpillar, effect_against, shrinkage
 from .model_graphs import level1_equations, predicted
@@ -101,24 +102,28 @@ def _values(variable: Variable) -> Any:
 def draw_all(chosen: Figures, folder: Path) -> Drawn:
     """Draw figures as PNG files, 800 pixels wide; those the data leave nothing to draw for are left out.
 
-    Raises
-    ------
-    OutputError
-        A file cannot be written.
+    The files' names are safe: none leaves the folder. Where one cannot be written the others are, and its
+    OutputError is raised.
     """
     import matplotlib.pyplot as plt
 
-    paths, left_out = [], {}
+    paths: list[Path] = []
+    left_out, failed = {}, []
     for name, draw in chosen.items():
         before = set(plt.get_fignums())
         try:
-            figure = draw().figure.figure
-        except OutputError as error:  # all variances zero, for one
-            left_out[name] = str(error)
-        else:
-            paths.append(folder / f"{name}.png")
-            write_whole(paths[-1], partial(figure.savefig, format="png"))
+            try:
+                figure = draw().figure.figure
+            except OutputError as error:  # all variances zero, for one
+                left_out[name] = str(error)
+                continue
+            file = folder / f"{unique_name(safe_name(name), [path.stem for path in paths])}.png"
+            paths.append(write_whole(file, partial(figure.savefig, format="png")))
+        except Exception as error:
+            failed.append(error)
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
+    if failed:
+        raise failed[0]
     return Drawn(tuple(paths), left_out)

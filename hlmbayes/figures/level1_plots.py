@@ -12,6 +12,7 @@ from ..errors import OutputError
 from .plot_style import (
     BLUE,
     GREY,
+    PLAIN,
     VERMILLION,
     axes,
     evenly,
@@ -88,7 +89,7 @@ def influence_on_effects(source: Any, ax: Axes | None = None) -> Axes:
     colours = np.where(np.abs(z) > rule, VERMILLION, BLUE).ravel().tolist()
     ax.scatter(z, y, s=14, color=colours, alpha=0.6, linewidth=0)
     titles = [f"{t} ({n})" for t, n in zip(data["effect_title"].values, names, strict=True)]
-    ax.set_yticks(place, [wrapped(title, 28) for title in titles])
+    ax.set_yticks(place, [wrapped(title, 28) for title in titles], **PLAIN)
     ax.set_ylim(-0.6, len(names) - 0.4)
     finish(
         ax, f"What leaving out one {units_word(data)[:-1]} does to each fixed effect",

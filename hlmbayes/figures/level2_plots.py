@@ -15,6 +15,7 @@ from .plot_style import (
     BLUE,
     GREY,
     ORANGE,
+    PLAIN,
     SIZE,
     VERMILLION,
     axes,
@@ -85,7 +86,7 @@ def _categories(
         ax.plot([place - 0.25, place + 0.25], [y[mine].mean()] * 2, color=VERMILLION, linewidth=2.4, zorder=4,
                 label="mean" if place == 0 else None)  # fmt: skip
     ax.scatter(shown, y, s=24, color=BLUE, alpha=0.65, linewidth=0)
-    ax.set_xticks(np.arange(len(categories)), [value_text(source, variable, v) for v in categories])
+    ax.set_xticks(np.arange(len(categories)), [value_text(source, variable, v) for v in categories], **PLAIN)
     ax.set_xlim(-0.5, len(categories) - 0.5)
     legend(ax, loc="best")
     return shown
@@ -129,7 +130,7 @@ def caterpillar(
     ids = [id_text(unit) for unit in data["unit"].values[order]]
     if named_all:
         ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
-        ax.set_yticks(place, ids)
+        ax.set_yticks(place, ids, **PLAIN)
         ax.set_ylim(-0.7, len(eb) - 0.3)
         finish(ax, title, effect_name(data, k), str(data.attrs["id_label"]))
         legend(ax, loc="lower right", title="Interval")

@@ -13,7 +13,7 @@ from ..errors import OutputError
 from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
 from ..residuals.quantities import eb_coefficients
-from .plot_style import CYCLE, DASHES, axes, finish, legend, named, number
+from .plot_style import CYCLE, DASHES, PLAIN, axes, finish, legend, named, number
 from .unit_boxes import SHOWN_UNITS, evenly_shown
 from .wording import FEW, unit_word, value_text
 
@@ -75,7 +75,7 @@ def _category_ticks(ax: Axes, source: Any, over: Variable) -> None:
     """Mark the values themselves, with their labels, where x has few."""
     distinct = np.unique(over.values)
     if len(distinct) <= FEW and not over.note:
-        ax.set_xticks(distinct, [value_text(source, over.name, v) for v in distinct])
+        ax.set_xticks(distinct, [value_text(source, over.name, v) for v in distinct], **PLAIN)
 
 
 def _predicted_outcome(point: Any) -> str:

@@ -25,6 +25,7 @@ LONGEST_ID = 20  # letters of an id in a figure
 SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels at 100 dots an inch
 SMALL = 9.5
 MANY = 20_000  # beyond, an even sample of the points is drawn: more ink shows no more
+PLAIN: dict[str, Any] = {"parse_math": False}  # of text from data: a $ in it is a $
 STYLE: dict[str, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 100,
@@ -67,16 +68,17 @@ def finish(ax: Axes, title: str, x: str, y: str, *, counts: str = "") -> Axes:
 
     for axis in counts:
         getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator("auto", integer=True))
-    ax.set_title(wrapped(title, 62), loc="left", fontsize=13, fontweight="bold", pad=10)
-    ax.set_xlabel(wrapped(x, 66))
-    ax.set_ylabel(wrapped(y, 44))
+    ax.set_title(wrapped(title, 62), loc="left", fontsize=13, fontweight="bold", pad=10, **PLAIN)
+    ax.set_xlabel(wrapped(x, 66), **PLAIN)
+    ax.set_ylabel(wrapped(y, 44), **PLAIN)
     return ax
 
 
 def wrapped(text: str, width: int) -> str:
-    """Break text into as few lines as the width allows, of about equal length; words where they must be."""
+    """Break text into as few lines as the width allows, five at most, of equal length; words if need be."""
+    text = shortened(text, 4 * width)
     lines = max(-(-len(text) // width), 1)
-    longest = max(map(len, text.split()), default=0)
+    longest = min(max(map(len, text.split()), default=0), width)
     return "\n".join(textwrap.wrap(text, min(width, max(-(-len(text) // lines) + 6, longest))))
 
 
@@ -96,9 +98,12 @@ def legend(ax: Axes, **options: Any) -> None:
         options |= {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0.0}
     title = options.pop("title", None)
     if title:
-        title = "\n".join(textwrap.wrap(title, 24))
+        title = "\n".join(textwrap.wrap(shortened(title, 120), 24))
     drawn = ax.legend(fontsize=SMALL + 0.5, frameon=False, title=title, alignment="left", **options)
     drawn.get_title().set_fontsize(SMALL + 0.5)
+    for text in drawn.get_texts():
+        text.set(text=shortened(text.get_text(), 80), **PLAIN)
+    drawn.get_title().set(**PLAIN)
 
 
 def smooth(
@@ -156,7 +161,13 @@ def label_points(
     key = ax.get_legend()
     taken: list[Any] = [] if key is None else [key.get_window_extent()]
     for px, py, text in zip(x, y, texts, strict=True):
-        look: dict[str, Any] = {"textcoords": "offset points", "fontsize": SMALL, "color": INK, "zorder": 6}
+        look: dict[str, Any] = {
+            "textcoords": "offset points",
+            "fontsize": SMALL,
+            "color": INK,
+            "zorder": 6,
+            **PLAIN,
+        }
         note = ax.annotate(str(text), (px, py), (0, 0), **look)
         best, best_cost = None, np.inf
         for dx, dy, ha, va in _PLACES:
@@ -199,7 +210,7 @@ def label_ends(ax: Axes, x: np.ndarray, y: np.ndarray, texts: Sequence[Any], sid
         ax.annotate(
             str(texts[at]), (x[at], y[at]), xytext=(edge, place), ha=ha, va="center", fontsize=SMALL,
             arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 1.0, "shrinkB": 3.0},
-            color=INK,
+            color=INK, **PLAIN,
         )  # fmt: skip
 
 
@@ -224,8 +235,12 @@ def id_text(value: Any) -> str:
     """Write a unit's id without a needless ".0", the middle of a long one left out."""
     whole = isinstance(value, float | np.floating) and float(value).is_integer()
     text = f"{value:.0f}" if whole else str(value)
-    half = LONGEST_ID // 2
-    return text if len(text) <= LONGEST_ID else f"{text[:half]}\u2026{text[-half:]}"
+    return shortened(text, LONGEST_ID)
+
+
+def shortened(text: str, most: int) -> str:
+    """Leave out the middle of a text that is longer."""
+    return text if len(text) <= most else f"{text[: most // 2]}\u2026{text[-(most // 2) :]}"
 
 
 def number(value: float) -> str:

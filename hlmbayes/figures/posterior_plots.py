@@ -17,6 +17,7 @@ from ..posterior.beside_fit import fit_beside, fit_of, fit_scalars
 from ..posterior.predictive import with_predictive
 from ..posterior.record import PosteriorSample, posterior_of
 from ..sampling import container
+from ..writing import write_whole
 from .level2_plots import caterpillar
 from .plot_style import (
     BLUE,
@@ -213,7 +214,7 @@ def sensitivity_forest(
     figure.suptitle("The same data under different priors", fontweight="bold")
     figure.supxlabel("Posterior median, 50 % and 95 % intervals", fontsize=11.5)
     if path is not None:
-        figure.savefig(path)
+        write_whole(Path(path).with_suffix(Path(path).suffix or ".png"), figure.savefig)
     return figure
 
 

@@ -66,7 +66,7 @@ def value_text(source: Any, variable: str, value: float) -> str:
     """Return a value's label, or the value."""
     if is_tree(source):
         for name, values in level2_variables(source).data_vars.items():
-            if str(name).lower() == variable.lower():
+            if str(values.attrs.get("name", name)).lower() == variable.lower():
                 labels = json.loads(values.attrs.get("value_labels", "{}"))
                 return str(labels.get(str(float(value)), number(float(value))))
         return number(float(value))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..equations.model import TwoLevelModel
 from ..equations.parts import Predictor
-from ..errors import CommandFileError
+from ..errors import CommandFileError, OutputError
+from ..writing import write_text
 from .command_options import Options
 
 
@@ -94,6 +95,6 @@ def write(
     """Write the command file of a model to `path`; raises as `to_text`, or where it cannot be written."""
     text = to_text(model, options, mdm)
     try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandFileError(f"{path} cannot be written: {error.strerror or error}") from None
+        write_text(Path(path), text)
+    except OutputError as error:
+        raise CommandFileError(str(error)) from None

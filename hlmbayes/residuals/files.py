@@ -1,22 +1,23 @@
 """Write residual files: .sav (SPSS), .dta (Stata), .xpt (SAS), .csv, .parquet.
 
-A file is written under a temporary name beside its own and then renamed, so that what bears the name is
-whole or absent.
+Names that a format does not allow become legal ones, and the label keeps the original. What was written is
+read back before it gets its name.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import OutputError
-from .frames import unique_name
+from ..words import cut_bytes, safe_name, unique_name
+from ..writing import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,17 @@ if TYPE_CHECKING:
 # what HLM's resfiltype calls the types, and what is written for them
 TYPES = {"spss": ".sav", "stata": ".dta", "sas": ".xpt", "systat": ".csv", "ascii": ".csv"}
 LABEL_LENGTH = {".sav": 256, ".dta": 80, ".xpt": 40}  # bytes a label may have
-NAME_LENGTH = {".dta": 32, ".xpt": 8}  # characters of a name
+NAME_LENGTH = {".sav": 64, ".dta": 32, ".xpt": 8}  # characters of a name
+NAMES: dict[str, dict[str, Any]] = {  # arguments of `safe_name`
+    ".sav": {"longest": 64, "extra": ".$#@", "first": "@"},
+    ".dta": {"longest": 128, "first": "_"},
+    ".xpt": {"longest": 8, "first": "_", "ascii": True},
+}
+RESERVED = {  # words that are no names
+    ".sav": "all and by eq ge gt le lt ne not or to with",
+    ".dta": "_all _b byte _coef _cons double float if in int _n long _pi _pred _rc _skip strl using with",
+    ".xpt": "_n_ _error_ _numeric_ _character_ _all_",
+}
 
 
 def write_residuals(frame: pd.DataFrame, path: str | os.PathLike[str], kind: str | None = None) -> Path:
@@ -49,8 +60,7 @@ def write_residuals(frame: pd.DataFrame, path: str | os.PathLike[str], kind: str
     labels = {name: str(label) for name, label in frame.attrs.get("labels", {}).items()}
     plain = frame.reset_index(drop=True)
     plain.attrs = {}
-    write_whole(target, lambda temporary: _WRITERS[suffix](plain, temporary, labels))
-    return target
+    return write_whole(target, lambda temporary: _WRITERS[suffix](plain, temporary, labels))
 
 
 def check_target(path: Path, kind: str | None = None) -> tuple[Path, str]:
@@ -78,46 +88,19 @@ def _target(path: Path, kind: str | None) -> tuple[Path, str]:
     )
 
 
-def write_whole(target: Path, write: Callable[[Path], None]) -> None:
-    """Call ``write`` with a temporary name beside ``target``, then rename; nothing is left on failure.
-
-    Raise OutputError where the system, or the format, refuses.
-    """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files only their owner can read
-        temporary.replace(target)
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _cut(frame: pd.DataFrame, labels: Mapping[str, str], suffix: str) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Turn text into str objects, which the writers know; cut names (unique) and labels to their length."""
+    """Turn text into str objects, which the writers know; make names legal and unique, labels no longer."""
     text = [name for name in frame if frame[name].dtype.kind not in "iufb"]
     frame = frame.astype(dict.fromkeys(text, "str")) if text else frame
-    if suffix in NAME_LENGTH:
-        names: dict[str, str] = {}
-        for name in map(str, frame.columns):
-            names[name] = unique_name(name, names.values(), NAME_LENGTH[suffix])
-        frame = frame.rename(columns=names)
-        labels = {names[name]: label for name, label in labels.items() if name in names}
+    names: dict[str, str] = {}
+    for name in map(str, frame.columns):
+        legal = safe_name(name, **NAMES[suffix])
+        room = min(NAME_LENGTH[suffix], NAMES[suffix]["longest"] - len(legal.encode()) + len(legal))
+        names[name] = unique_name(legal, [*names.values(), *RESERVED[suffix].split()], room)
+    changed = {name: name for name, legal in names.items() if legal != name}
     most = LABEL_LENGTH[suffix]
-    cut = {name: label.encode()[:most].decode(errors="ignore").rstrip() for name, label in labels.items()}
-    return frame, cut
+    labels = {names[name]: cut_bytes(label, most) for name, label in {**changed, **labels}.items()}
+    return frame.rename(columns=names), labels
 
 
 def _whole_numbers(frame: pd.DataFrame) -> dict[str, str]:
@@ -130,26 +113,22 @@ def _whole_numbers(frame: pd.DataFrame) -> dict[str, str]:
     return formats
 
 
-def _write_sav(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
+def _write_statistical(suffix: str, frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
+    """Write .sav, .dta or .xpt and read it back: the library does not notice a disk that is full."""
     import pyreadstat
 
-    frame, labels = _cut(frame, labels, ".sav")
-    pyreadstat.write_sav(frame, str(path), column_labels=labels, variable_format=_whole_numbers(frame))
-
-
-def _write_dta(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
-    import pyreadstat
-
-    frame, labels = _cut(frame, labels, ".dta")
-    pyreadstat.write_dta(frame, str(path), column_labels=labels)
-
-
-def _write_xpt(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
-    import pyreadstat
-
-    frame, labels = _cut(frame, labels, ".xpt")
-    options = {"table_name": "RESFIL", "file_format_version": 5}
-    pyreadstat.write_xport(frame, str(path), column_labels=labels, **options)
+    frame, labels = _cut(frame, labels, suffix)
+    kind = {".sav": "sav", ".dta": "dta", ".xpt": "xport"}[suffix]
+    write, read = (getattr(pyreadstat, f"{verb}_{kind}") for verb in ("write", "read"))
+    options: dict[str, Any] = {"variable_format": _whole_numbers(frame)} if kind == "sav" else {}
+    options |= {"table_name": "RESFIL", "file_format_version": 5} if kind == "xport" else {}
+    try:
+        write(frame, str(path), column_labels=labels, **options)
+        found = len(read(str(path), usecols=[frame.columns[0]])[0]) if path.is_file() else len(frame)
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+        raise OSError(f"{error}; the disk may be full") from None
+    if found != len(frame):
+        raise OSError(f"{found:,} of {len(frame):,} records were written; the disk may be full")
 
 
 def _write_csv(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
@@ -172,6 +151,6 @@ def _write_parquet(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -
 
 
 _WRITERS: dict[str, Callable[[pd.DataFrame, Path, Mapping[str, str]], None]] = {
-    ".sav": _write_sav, ".dta": _write_dta, ".xpt": _write_xpt, ".csv": _write_csv,
-    ".parquet": _write_parquet,
+    **{suffix: partial(_write_statistical, suffix) for suffix in NAMES},
+    ".csv": _write_csv, ".parquet": _write_parquet,
 }  # fmt: skip

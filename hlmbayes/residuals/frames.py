@@ -16,6 +16,7 @@ from ..data.columns import find_column, suggest
 from ..errors import DataError, OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
+from ..words import unique_name
 from .quantities import data_of, row_residuals, unit_residuals
 
 if TYPE_CHECKING:
@@ -134,17 +135,6 @@ class _Columns:
         frame = pd.DataFrame(self.columns, index=None if index is None else pd.Index(index, name=name))
         frame.attrs["labels"] = self.labels
         return frame
-
-
-def unique_name(name: str, taken: Iterable[str], longest: int | None = None) -> str:
-    """Return the name, its end replaced by a number if it (or it cut to ``longest``) is taken."""
-    used = {other.lower() for other in taken}
-    longest = longest or max(LONGEST, len(name))
-    candidate, number = name[:longest], 1
-    while candidate.lower() in used:
-        number += 1
-        candidate = name[: longest - len(str(number))] + str(number)
-    return candidate
 
 
 def stem(fit: Estimates, p: int) -> str:

@@ -47,11 +47,11 @@ def analyse(
     files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
     check_places({**outputs, **files}, job.inputs)
     fit, messages = heard(lambda: fit_job(job, read_data(job)))
-    wrote, failed = write_residual_files(fit, requests, residuals)
+    wrote, failed, errors = write_residual_files(fit, requests, residuals)
     tables = job_tables(job, fit, output=output, warnings=(*messages, *failed))
     warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
-    makers = (partial(make, tables) for make in (text.listing, json_text.text, html.page))
-    return Results(said(wrote=wrote, warning=warned), *makers)
+    makers = [partial(make, tables) for make in (text.listing, json_text.text, html.page)]
+    return Results((*said(wrote=wrote, warning=warned), *errors), makers[0], makers[1], makers[2])
 
 
 def job_tables(

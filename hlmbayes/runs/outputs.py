@@ -17,9 +17,9 @@ from ..residuals.frames import residuals
 
 
 class Said(NamedTuple):
-    """A sentence for whoever asked: of what it warns, what was written, what was left out."""
+    """A sentence for whoever asked: of what it warns, what was written, what was left out or failed."""
 
-    kind: Literal["warning", "wrote", "left out"]
+    kind: Literal["warning", "wrote", "left out", "error"]
     sentence: str
 
 
@@ -33,12 +33,13 @@ def said(
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a job gives: text, JSON and an HTML page, each made when called, and what to say besides."""
+    """What a job gives: text, JSON, page, other ``files``, each made when called, and what to say."""
 
     said: tuple[Said, ...]
     text: Callable[[], str]
     json: Callable[[], str]
     html: Callable[[], str]
+    files: tuple[Callable[[], object], ...] = ()
 
 
 def residual_requests(
@@ -80,7 +81,7 @@ def check_places(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
     ----------
     outputs : mapping of what asks for a file (``--html``) to the file
     inputs : iterable of paths
-        The command file and the data.
+        The command file, its templates and the data, of every data set.
 
     Raises
     ------
@@ -120,29 +121,33 @@ def check_folder(folder: str) -> None:
 
 def write_residual_files(
     fit: Estimates, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Write the residual files; say what is where, and which could not be had, a sentence each.
+) -> tuple[list[str], list[str], list[Said]]:
+    """Write the residual files; say what is where, which could not be had, and which had to, a sentence each.
 
     ``demanded`` are the levels that must be had: those that are not asked for by the command file alone.
 
     Raises
     ------
     OutputError
-        Of those: an unknown variable, no rows or random effects, a file that cannot be written.
+        Of those: an unknown variable, no rows or random effects.
     """
-    wrote, failed = [], []
+    wrote, failed, errors = [], [], []
     for level, (target, file) in sorted(requests.items()):
+        frame = None
         try:
             frame = residuals(fit, level, file.variables)
             path = write_residuals(frame, target, file.type or None)
         except HLMError as error:
-            if level in demanded:
+            if level in demanded and frame is None:
                 raise
-            failed.append(f"the level-{level} residual file (resfil{level}:) was not written: {error}")
+            if level in demanded:
+                errors.append(Said("error", str(error)))
+            else:
+                failed.append(f"the level-{level} residual file (resfil{level}:) was not written: {error}")
         else:
             size = f"{len(frame):,} records of {frame.shape[1]} variables"
             wrote.append(f"level-{level} residual file {path}: {size}")
-    return tuple(wrote), tuple(failed)
+    return wrote, failed, errors
 
 
 def write_figures(fit: Estimates, folder: str) -> Drawn:

@@ -43,8 +43,8 @@ def analyse_pooled(
             f"{job.name}: plausvals: there is no residual file of pooled data sets; take plausvals: out "
             "for that of one of them"
         )
-    check_places(outputs, job.inputs)
     jobs = _imputed_jobs(job)
+    check_places(outputs, [file for each in (job, *jobs) for file in each.inputs])
     pooled = _fit(job, jobs)
     tests, missed = [], list(not_pooled(job.options))
     for k, rows in enumerate(job.options.hypotheses, 1):

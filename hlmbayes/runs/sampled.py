@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ..front.posterior import sample
 from ..hlm_files.command_options import Options
 from ..priors.priors import Priors
 from ..report.posterior_report import as_json, as_text, page
+from ..writing import write_bytes
 from .estimate import heard, read_data
 from .jobs import Job
 from .outputs import Results, check_folder, check_places, made_folder, said
@@ -64,16 +65,13 @@ def sample_job(
         lambda: (fit(job.model, data), sample(job.model, data, priors=priors, **settings))
     )
     drawn = cache(lambda: _images(record_of(posterior), estimates))
+    files: list[Callable[[], object]] = [] if save is None else [partial(posterior.save, save)]
     if figures is not None:
-        place = made_folder(figures)
-        for name, image in drawn().items():
-            (place / f"{name}.png").write_bytes(image)
-    if save is not None:
-        posterior.save(save)
+        files.append(lambda: [write_bytes(made_folder(figures) / f"{n}.png", i) for n, i in drawn().items()])
     warned, left_out = (*job.warnings, *messages), (*job.not_done, *_left_out(job.options))
     both = record_of(posterior), estimates
     makers = partial(as_text, *both), partial(as_json, *both), lambda: page(*both, drawn())
-    return Results(said(warning=warned, left_out=left_out), *makers)
+    return Results(said(warning=warned, left_out=left_out), *makers, tuple(files))
 
 
 def _images(posterior: Any, estimates: Estimates) -> dict[str, bytes]:

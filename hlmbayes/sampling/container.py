@@ -10,6 +10,7 @@ moments and, where log(sigma2) depends on variables, variance_groups (what a rer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ..likelihood.design import Design
 from ..likelihood.orthonormal import Products
 from ..likelihood.row_groups import Groups
 from ..unit_moments.record import Moments
+from ..writing import restored, write_bytes, write_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,6 +41,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     "phi": ("parameter",),
 }
 FORMAT = "hlmbayes posterior 1"
+GROUPS = ("posterior", "variance_parameters", "sample_stats", "moments")  # without which it is none
 
 
 def coords(design: Design) -> dict[str, Any]:
@@ -154,18 +157,15 @@ def moments_from(dataset: Any) -> Moments:
 def write(data: xr.DataTree, path: str | Path) -> Path:
     """Write a tree as netCDF, or as zarr where the name ends in .zarr; an OutputError where it cannot be."""
     path = Path(path)
-    if path.is_dir() and path.suffix != ".zarr":
-        raise OutputError(f"{path} is a folder; give the name of a file in it")
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}")
-    try:
-        if path.suffix == ".zarr":
-            data.to_zarr(path, mode="w", consolidated=False)
-        else:
-            data.to_netcdf(path, engine="h5netcdf")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or 'the folder refuses it'}") from error
-    return path
+    if path.suffix != ".zarr":
+        # in memory first: HDF5 that meets a full disk ends the whole program with a segmentation fault
+        return write_bytes(path, data.to_netcdf(engine="h5netcdf"))
+    if restored(path).is_dir() and any(path.iterdir()):
+        try:
+            read(path)
+        except SamplingError:
+            raise OutputError(f"{path} is a folder that is no posterior; name another") from None
+    return write_whole(path, partial(data.to_zarr, mode="w", consolidated=False))
 
 
 def read(path: str | Path) -> xr.DataTree:
@@ -173,7 +173,7 @@ def read(path: str | Path) -> xr.DataTree:
     import xarray as xr
 
     path = Path(path)
-    if not path.exists():
+    if not restored(path).exists():
         raise SamplingError(f"{path}: no such file; wanted a posterior written by Posterior.save")
     try:
         zarr = path.suffix == ".zarr"
@@ -184,4 +184,6 @@ def read(path: str | Path) -> xr.DataTree:
         raise SamplingError(f"{path}: not a netCDF or zarr file ({error})") from error
     if data.attrs.get("format") != FORMAT:
         raise SamplingError(f"{path}: not a posterior written by Posterior.save of this version")
+    if lacking := [name for name in GROUPS if name not in data.children]:
+        raise SamplingError(f"{path}: a part of a posterior, without its {', '.join(lacking)}; save it again")
     return data

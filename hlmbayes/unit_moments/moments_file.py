@@ -8,6 +8,7 @@ fields of `Moments`, by name.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections import Counter
@@ -19,6 +20,7 @@ import numpy as np
 
 from ..errors import DataError, OutputError
 from ..words import some
+from ..writing import write_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,16 +49,14 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
         "format": FORMAT, "version": VERSION, "id": fields["id_name"], "columns": list(columns),
         "level2": list(level2), "n_dropped": int(fields["n_dropped"]), "notes": list(fields["notes"]),
     }  # fmt: skip
-    content = pa.BufferOutputStream()
     try:
         table = pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
         head["sha256"] = _checksum(table, head)
         table = table.replace_schema_metadata({KEY: json.dumps(head).encode()})
-        pq.write_table(table, content, compression="zstd")
-        Path(path).write_bytes(content.getvalue())
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
-        why = getattr(error, "strerror", None) or _short(error)
-        raise OutputError(f"{os.fspath(path)} cannot be written: {why}. Name another folder.") from None
+        pq.write_table(table, buffer := io.BytesIO(), compression="zstd")
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise OutputError(f"{os.fspath(path)} cannot be written: {_short(error)}.") from None
+    write_bytes(Path(path), buffer.getbuffer())
 
 
 def _products(columns: Sequence[str], version: int) -> list[tuple[int, int, str]]:

@@ -557,9 +557,9 @@ def test_names_with_any_letters_can_be_printed_anywhere(tmp_path: Path, output: 
 def test_put_writes_text_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(sys, "stdout", screen)
-    put("-", "β\n")
+    put("-", lambda: "β\n")
     assert screen.getvalue() == "β\n"
-    put(str(tmp_path / "x"), "β\n")
+    put(str(tmp_path / "x"), lambda: "β\n")
     assert (tmp_path / "x").read_bytes() == "β\n".encode()
 
 

@@ -367,6 +367,12 @@ def test_imputed_data_in_a_command_file(frame, tmp_path, capsys):
     assert read["fixed"]["g11"]["se"] == pytest.approx(rubin["se"][3])
     assert "Results pooled over 5" in (tmp_path / "o.html").read_text()
     assert "Results pooled over 5" in (tmp_path / "o.txt").read_text()
+    capsys.readouterr()
+    for read_too in ("3.csv", "imp4.mdmt", "1.csv", "imp1.mdmt"):
+        before = (tmp_path / read_too).read_bytes()
+        assert main(["run", str(file), "--json", str(tmp_path / read_too)]) == 2
+        assert "is read here and would be lost" in capsys.readouterr().err
+        assert (tmp_path / read_too).read_bytes() == before
     file.write_text(COMMANDS + "plausvals:imp2.mdm,imp9.mdm\n")
     assert main(["run", str(file)]) == 2
     assert "there is no imp9.mdmt beside the command file" in capsys.readouterr().err

@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_written_to(
     def refuse(*args: Any, **options: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
         write_residuals(fit.residuals(), tmp_path / "a.csv")
 

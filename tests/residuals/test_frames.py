@@ -10,7 +10,8 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
 from hlmbayes.faces import record_of
-from hlmbayes.residuals.frames import residuals, unique_name
+from hlmbayes.residuals.frames import residuals
+from hlmbayes.words import unique_name
 from tests.small import model, small
 
 MODEL4 = """mathach = b0 + b1*group(ses) + r
