@@ -45,8 +45,10 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> Path:
                     os.fsync(file)
             _rename(temporary, place)
         return target
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # a ValueError: the name has a character no name may have
+        raise OutputError(
+            f"{target} cannot be written: {getattr(error, 'strerror', None) or error}"
+        ) from None
 
 
 def write_text(target: Path, text: str) -> Path:

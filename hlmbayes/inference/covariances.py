@@ -127,7 +127,11 @@ class Sandwich(Covariance):
         """Give L W L' of a contrast L; rows and columns of combinations that have no variance are zero."""
         turned = contrast @ fit.design.to_gamma
         parts = self._parts(fit) @ turned.T
-        model = np.einsum("rf,fg,rg->r", turned, fit.vcov_white, turned)
+        moments = fit.design.moments
+        share = (
+            moments.total_weight.sum() / moments.n.sum()
+        )  # weights that are large make this variance small
+        model = share * np.einsum("rf,fg,rg->r", turned, fit.vcov_white, turned)
         parts[:, np.einsum("jr,jr->r", parts, parts) <= ROUNDING**2 * model] = 0.0
         return np.asarray(parts.T @ parts)
 

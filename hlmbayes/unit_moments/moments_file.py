@@ -56,7 +56,7 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
         pq.write_table(table, buffer := io.BytesIO(), compression="zstd")
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise OutputError(f"{os.fspath(path)} cannot be written: {_short(error)}.") from None
-    write_bytes(Path(path), buffer.getbuffer())
+    write_bytes(Path(path), buffer.getvalue())
 
 
 def _products(columns: Sequence[str], version: int) -> list[tuple[int, int, str]]:
