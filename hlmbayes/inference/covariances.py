@@ -128,9 +128,7 @@ class Sandwich(Covariance):
         turned = contrast @ fit.design.to_gamma
         parts = self._parts(fit) @ turned.T
         moments = fit.design.moments
-        share = (
-            moments.total_weight.sum() / moments.n.sum()
-        )  # weights that are large make this variance small
+        share = moments.total_weight.sum() / moments.n.sum()  # of weights of size one
         model = share * np.einsum("rf,fg,rg->r", turned, fit.vcov_white, turned)
         parts[:, np.einsum("jr,jr->r", parts, parts) <= ROUNDING**2 * model] = 0.0
         return np.asarray(parts.T @ parts)
