@@ -98,7 +98,7 @@ def estimate(
         notes += no_path if algorithm == "hlm" else ()
     else:
         found = hlm_estimates(prepared.law, prepared, reml, limits or Limits())
-    return replace(found, notes=(*notes, *found.notes))
+    return replace(found, notes=(*notes, *found.notes)) if notes else found
 
 
 @singledispatch
