@@ -13,9 +13,11 @@ from .figures.model_graphs import level1_equations, predicted
 from .figures.normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
 from .figures.posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
 from .figures.unit_boxes import boxes_by_unit, residuals_by_unit
+from .figures.variance_bars import variance_bars
 
 __all__ = [
     "boxes_by_unit", "caterpillar", "chi2_qq", "effect_against", "gamma_forest", "influence",
     "influence_on_effects", "level1_equations", "level1_qq", "log_sd_histogram", "log_sd_qq", "predicted",
     "predictive_by_unit", "ranks", "residuals_against_fitted", "residuals_by_unit", "shrinkage", "tau_pair",
+    "variance_bars",
 ]  # fmt: skip

@@ -14,12 +14,22 @@ import hlmbayes
 ROOT = Path(hlmbayes.__file__).parent
 FLOW = (
     "version", "words", "errors", "writing", "arguments", "labels", "faces", "labelled", "data", "equations",
-    "hlm_files", "unit_moments", "datasets", "likelihood", "laws", "estimation", "inference", "residuals",
-    "priors", "density", "sampling", "posterior", "many_fits", "diagnostics", "report", "figures", "front",
-    "plots", "runs", "cli", "__main__", "",
+    "hlm_files", "unit_moments", "datasets", "likelihood", "laws", "estimation", "inference", "derived",
+    "residuals", "priors", "density", "sampling", "posterior", "many_fits", "diagnostics", "report",
+    "figures", "front", "plots", "runs", "cli", "__main__", "",
 )  # fmt: skip
 # the numerical core: what estimates, tests and residuals rest on
-CORE = ("data", "equations", "unit_moments", "likelihood", "laws", "estimation", "inference", "residuals")
+CORE = (
+    "data",
+    "equations",
+    "unit_moments",
+    "likelihood",
+    "laws",
+    "estimation",
+    "inference",
+    "derived",
+    "residuals",
+)
 LIGHT = {"numpy", "scipy"}
 MOST_LINES = 400  # of a file
 LARGEST_SHARE = 0.12  # of all lines in one package

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..derived.plausible import plausible_range
+from ..derived.r2 import r2
+from ..derived.variance_explained import VarianceExplained, icc, variance_explained
 from ..equations.model import TwoLevelModel
 from ..estimation.estimates import Estimates
 from ..faces import Face, asked, record_of, shown
@@ -19,9 +22,7 @@ from ..inference.covariances import CR0, table_kind
 from ..inference.homogeneity import homogeneity
 from ..inference.hypotheses import variable_test, wald
 from ..inference.intervals import Interval, alpha_intervals, fixed_intervals
-from ..inference.plausible import plausible_range
 from ..inference.profile import intervals
-from ..inference.variance_explained import VarianceExplained, icc, variance_explained
 from ..labels import NamedArray
 from ..laws.law import Alpha, Need
 from ..residuals.frames import residuals
@@ -197,6 +198,7 @@ class Fit(Face):
     test_variable = asked(variable_test)
     homogeneity = asked(homogeneity)
     icc = asked(icc)
+    r2 = asked(r2)
     plausible_range = asked(plausible_range)
 
     def compare(

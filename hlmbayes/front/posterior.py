@@ -82,6 +82,10 @@ class Posterior(Face):
         """Give the (conditional) intraclass correlation tau_00 / (tau_00 + sigma2)."""
         return derived.icc(self._record, prob)
 
+    def r2(self, *, prob: float = 0.95) -> derived.DrawnR2:
+        """Give the parts of the outcome's variance, within and between units, and R-squared."""
+        return derived.r2(self._record, prob)
+
     def plausible_range(
         self, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
     ) -> derived.DrawnRange:

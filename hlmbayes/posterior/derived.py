@@ -6,7 +6,7 @@ interval, and has the draws it was made of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,11 @@ from scipy.special import ndtri
 
 from ..arguments import check_prob
 from ..density.level1 import OneSigma
+from ..derived.plausible import PlausibleRange, middle_of
+from ..derived.r2 import PARTS, R2, said_of, share, variance_parts
+from ..derived.variance_explained import IntraclassCorrelation, VarianceExplained
 from ..errors import SamplingError
-from ..inference.plausible import PlausibleRange, middle_of
 from ..inference.same_data import random_keys, refuse_different_rows
-from ..inference.variance_explained import IntraclassCorrelation, VarianceExplained
 from ..laws.law import Need, refuse
 from .record import PosteriorSample, posterior_of
 from .summaries import bounds, interval
@@ -69,6 +70,15 @@ class DrawnExplained(VarianceExplained):
         return _table(self.draws, self.prob)
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DrawnR2(R2):
+    """Posterior medians of the parts of the variance and of their shares; their ``draws`` (chain * draw,)."""
+
+    def share(self, some: Iterable[str], whole: Iterable[str] = tuple(PARTS)) -> float:
+        """Give the posterior median of a share."""
+        return float(np.median(share(self.draws, some, whole)))
+
+
 def icc(posterior: PosteriorSample, prob: float = 0.95) -> DrawnCorrelation:
     """Give the posterior of tau_00 / (tau_00 + sigma2), where there is one of it."""
     model = posterior.model
@@ -90,6 +100,17 @@ def icc(posterior: PosteriorSample, prob: float = 0.95) -> DrawnCorrelation:
         "posterior median of tau_00 / (tau_00 + sigma2)", (slopes,) if len(model.random) > 1 else (),
         draws=draws,
     )  # fmt: skip
+
+
+def r2(posterior: PosteriorSample, prob: float = 0.95) -> DrawnR2:
+    """Give the posterior of the parts of the outcome's variance, and of R-squared; as for a fit."""
+    check_prob(prob)
+    design, draws = posterior.target.design, posterior.parameter_draws
+    refuse("R-squared", posterior.point.law.lacks, Need.ONE_SIGMA2, Need.ROWS_ALIKE)
+    sigma2 = posterior.scalar("sigma2").reshape(-1)
+    parts = variance_parts(design).of(draws.gamma, draws.tau, sigma2)
+    medians = {name: float(np.median(values)) for name, values in parts.items()}
+    return DrawnR2(medians, prob, parts, "medians of the posterior", said_of(design))
 
 
 def plausible_range(

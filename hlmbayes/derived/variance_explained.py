@@ -16,12 +16,12 @@ from scipy.special import ndtri
 from ..arguments import check_prob
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..inference.component_errors import components_covariance
+from ..inference.profile import ratio_limits
+from ..inference.same_data import Key, predictor_key, random_keys, refuse_different_data
 from ..labelled import table
 from ..labels import Sentence
 from ..laws.law import Need
-from .component_errors import components_covariance
-from .profile import ratio_limits
-from .same_data import Key, predictor_key, random_keys, refuse_different_data
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,70 @@
+"""The parts of the outcome's variance as bars: of all of it, of that within and of that between units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..derived.r2 import PARTS, R2, r2
+from ..faces import record_of
+from ..posterior import derived
+from ..posterior.record import PosteriorSample
+from .plot_style import BLUE, GREEN, ORANGE, PALE, PURPLE, SKY, axes, finish, legend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# fixed effects dark, random ones middling, what is left pale: told apart in grey, and by hatches
+LOOKS = {
+    "fixed_within": (BLUE, ""),
+    "fixed_between": (GREEN, ""),
+    "slopes_within": (SKY, "//"),
+    "slopes_between": (PURPLE, "//"),
+    "intercepts": (ORANGE, ".."),
+    "sigma2": (PALE, ""),
+}
+LEAST = 0.05  # of a bar: shares below it have no room for their number
+
+
+def variance_bars(source: Any, ax: Axes | None = None) -> Axes:
+    """Draw each part's share of the variance, as bars over each other, of a fit, a posterior or their `r2`.
+
+    The three bars are all the variance, that within units and that between them (Rights & Sterba 2019).
+    """
+    found = _r2_of(record_of(source))
+    bars = {"total": tuple(PARTS)}
+    for level, name in ((1, "within units"), (2, "between units")):
+        bars[name] = tuple(part for part in PARTS if PARTS[part][0] == level)
+    ax = axes(ax)
+    floor = np.zeros(len(bars))
+    for part, (colour, hatch) in LOOKS.items():
+        height = np.array([found.share([part], parts) if part in parts else 0.0 for parts in bars.values()])
+        height = np.nan_to_num(height)
+        if not height.any():
+            continue
+        ax.bar(
+            list(bars),
+            height,
+            0.62,
+            floor,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            label=PARTS[part][1],
+        )
+        for k in np.flatnonzero(height >= LEAST).tolist():
+            ax.text(k, floor[k] + height[k] / 2, f"{height[k]:.2f}", ha="center", va="center", fontsize=10,
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5})  # fmt: skip
+        floor = floor + height
+    ax.set_ylim(0.0, 1.0)
+    finish(ax, "Where the outcome's variance lies", "Variance", "Share")
+    handles, labels = ax.get_legend_handles_labels()
+    legend(ax, outside=True, handles=handles[::-1], labels=labels[::-1])
+    return ax
+
+
+def _r2_of(record: Any) -> R2:
+    if isinstance(record, R2):
+        return record
+    return derived.r2(record) if isinstance(record, PosteriorSample) else r2(record)
