@@ -125,11 +125,15 @@ def demo(args: argparse.Namespace) -> int:
 def describe(args: argparse.Namespace) -> int:
     """Print descriptive statistics."""
     from ..data.two_level import read
+    from ..runs.estimate import heard
 
     weights = None
     if args.level1_weight or args.level2_weight:
         from ..data.weights import Weights
 
         weights = Weights(args.level1_weight, args.level2_weight)
-    print(plain(str(read(args.data, args.level2, id=args.id, decimal=args.decimal).describe(weights))))
+    data, warned = heard(lambda: read(args.data, args.level2, id=args.id, decimal=args.decimal))
+    for sentence in warned:
+        complain("warning", sentence)
+    print(plain(str(data.describe(weights))))
     return DONE

@@ -27,8 +27,8 @@ hlmbayes COMMAND --help explains a command."""
 RUN = """\
 Run the analysis in an HLM command file and print HLM's listing.
 
-The command file names its data as NAME.mdm. That file cannot be read (only HLM can), but NAME.mdmt beside it
-says where the data are; --level1, --level2 and --id say it instead.
+The command file names its data as NAME.mdm. They are read from the files that NAME.mdmt beside it names, else
+from NAME.mdm itself; --level1, --level2 and --id say it instead.
 
   hlmbayes run hsb4.hlm
   hlmbayes run hsb4.hlm --algorithm exact          the optimum, as lme4, SAS and Stata find it
@@ -55,7 +55,8 @@ DESCRIBE = """\
 Print the descriptive statistics HLM prints when it makes its data file, of every numeric variable.
 
   hlmbayes describe hsb1.sav hsb2.sav --id id      students and schools in two files
-  hlmbayes describe all.csv --id school            both levels in one file"""
+  hlmbayes describe all.csv --id school            both levels in one file
+  hlmbayes describe hsb.mdm                        HLM's own data file"""
 
 DEMO = """\
 Analyse the High School and Beyond data (7,185 students in 160 schools), which come with the program: math
@@ -123,7 +124,9 @@ def _command(
 
 
 def _add_describe_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="level-1 file: .sav, .dta, .sas7bdat, .csv, .parquet")
+    parser.add_argument(
+        "data", metavar="DATA", help="level-1 file: .sav, .dta, .sas7bdat, .csv, .parquet; .mdm"
+    )
     parser.add_argument("level2", nargs="?", metavar="LEVEL2", help="level-2 file, if there is one")
     unit = "variable that identifies the level-2 unit (default: id)"
     parser.add_argument("--id", default="id", metavar="NAME", help=unit)
@@ -137,7 +140,7 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
     what = "command file (.hlm), or equations (.txt, .eq)"
     parser.add_argument("file", nargs="?", metavar="FILE", help=what)
     parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
-    data = parser.add_argument_group("where the data are (instead of what the command file's .mdmt says)")
+    data = parser.add_argument_group("where the data are (instead of the command file's .mdmt or .mdm)")
     data.add_argument("--level1", metavar="FILE", help="level-1 data, or both levels in one file")
     data.add_argument("--level2", metavar="FILE", help="level-2 data")
     data.add_argument("--id", metavar="NAME", help="variable that identifies the level-2 unit")

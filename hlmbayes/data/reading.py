@@ -125,7 +125,7 @@ def _read_file(path: Path, decimal: str | None) -> Table:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         hint = {
-            ".mdm": " HLM's binary .mdm files are not read; give the data files it was made from.",
+            ".mdm": " It holds both levels: give it alone, hlmbayes.read('x.mdm') or --level1 x.mdm.",
             ".xls": " Save the sheet as .csv first.",
             ".xlsx": " Save the sheet as .csv first.",
             ".hlm": " It is a command file: hlmbayes run takes it.",

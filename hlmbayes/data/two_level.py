@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, warn
 from ..words import some
 from .columns import find_column, suggest
 from .describe import Description, describe
+from .mdm import AGAIN, is_mdm, read_mdm
 from .reading import NUMBER, Columns, Table, read_table
 from .rows import NOTHING, Rows, take_rows
 from .units import index_rows, match_units
@@ -45,6 +47,7 @@ def read(
     ----------
     level1 : path, data frame or dict of arrays
         .sav .zsav .dta .sas7bdat .xpt .csv .tsv .parquet; pandas, polars or pyarrow.  Rows in any order.
+        HLM's .mdm, which holds both levels: `level2` is None then, and `id` only gives the units a name.
     level2 : the same, optional
         One record a unit.  None, or the same file again: level-2 variables are columns of
         `level1` that are constant inside each unit.
@@ -64,6 +67,8 @@ def read(
         level-2 record, fewer than two units.
     """
     id1, id2 = id_names(id)
+    if is_mdm(level1):
+        return _of_mdm(Path(level1), level2, id1)
     first = read_table(level1, "the level-1 data" if level2 is not None else "the data", decimal)
     id1 = _id_column(id1, first, level1)
     raw = first.ids(id1)
@@ -87,6 +92,25 @@ def read(
     columns2 = take_rows(_without(second.columns, id2), record)
     labels = _labels(first, second)
     return TwoLevelData(id1, ids, rows, level1_columns, columns2, *labels, notes, (first.name, second.name))
+
+
+def _of_mdm(path: Path, level2: Any, id_name: str) -> TwoLevelData:
+    """Read HLM's own binary file, in which the id has no name."""
+    if level2 is not None and not _same(path, level2):
+        raise DataError(f"{path.name} holds both levels; leave the level-2 data out.")
+    file = read_mdm(path)
+    place, unit_ids = index_rows(file.ids, id_name, path.name)
+    if len(unit_ids) < len(place):
+        raise DataError(f"{path.name} is damaged: several of its units have the same id. {AGAIN}.")
+    if len(unit_ids) < 2:
+        raise DataError(f"There is one unit in {path.name}, and a two-level model needs several.")
+    for doubt in file.doubts:
+        warn(f"{doubt}.")
+    level2_columns = take_rows(file.level2, np.argsort(place))
+    notes = (f"The data were read from {path.name}, which HLM {file.header.version:g} made",)
+    source = (path.name, path.name)
+    rows = np.repeat(place, file.n)
+    return TwoLevelData(id_name, unit_ids, rows, file.level1, level2_columns, notes=notes, sources=source)
 
 
 def _as_written(table: Table, name: str, ids: Any) -> tuple[str, ...]:

@@ -8,25 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
 from .command_equations import read_model
-from .command_options import Options, parse_options
+from .command_options import Options, parse_options, refuse_other_models
+from .data_source import find_source
 from .keyword_values import Line, hypothesis_rows, is_hypothesis
-from .mdm_template import (
-    DataSource,
-    beside,
-    find_template,
-    missing_file,
-    own_name,
-    read_template,
-    read_text,
-    stem,
-)
+from .mdm_template import DataSource, own_name, read_text
 
 _HEADER = re.compile(r"#\s*W?HLM\s+CMD\s+FILE\s+FOR\s*(.*)", re.IGNORECASE)
 _EQUATIONS = ("level1", "level2")
@@ -59,7 +50,7 @@ def read_command_file(
     ----------
     path : path of the .hlm file
     level1, level2 : path, optional
-        Data files instead of those of the .mdmt template.
+        Data files instead of those of the .mdmt template or the .mdm.
     id : str, optional
         Name of the level-2 id, instead of the template's.
     find_data : bool
@@ -72,6 +63,7 @@ def read_command_file(
     """
     path = Path(path)
     text = read_text(path)
+    refuse_other_models(_split(text, path.name)[0])  # before any question about data
     if not has_equations_of_hlm(text):
         raise CommandFileError(
             f"{path.name}: there is no level1: line; wanted level1:OUTCOME=INTRCPT1+...+RANDOM (equations "
@@ -79,7 +71,7 @@ def read_command_file(
         )
     if not find_data:
         return parse(text, path.name)
-    source, warnings = _find_source(path, _mdm_name(text), level1, level2, id)
+    source, warnings = find_source(path, _mdm_name(text), level1, level2, id)
     return parse(text, path.name, source, warnings)
 
 
@@ -135,50 +127,6 @@ def _split(text: str, name: str) -> tuple[list[Line], list[str]]:
     for place, rest in more.items():
         lines[place] = lines[place]._replace(value=" ".join([lines[place].value, *rest]))
     return lines, warnings
-
-
-# ---------------------------------------------------------------- the data source
-
-
-def _find_source(
-    path: Path, mdm: str, level1: str | Path | None, level2: str | Path | None, id_name: str | None
-) -> tuple[DataSource, tuple[str, ...]]:
-    """The data source: what the caller names, else the template beside the command file."""
-    template = find_template(path.parent, mdm) if mdm else None
-    if level1 is not None:
-        if id_name is None and template is not None:
-            id_name = read_template(template)[0].id
-        if id_name is None:
-            raise CommandFileError(f"{path.name}: the data files are named but not the id; add --id NAME")
-        files = [Path(file) for file in (level1, level2) if file is not None]
-        for file in files:
-            if not file.is_file():
-                missing_file(file)
-        return DataSource(mdm or own_name(str(level1)), files[0], files[1] if level2 else None, id_name), ()
-    if level2 is not None or (id_name is not None and template is None):
-        raise CommandFileError(f"{path.name}: the level-1 file is not named; add --level1 FILE")
-    if template is None:
-        _no_template(path, mdm)
-    source, warnings = read_template(template)
-    if id_name is not None:
-        source = replace(source, id=id_name, id2="")
-    return source, warnings
-
-
-def _no_template(path: Path, mdm: str) -> NoReturn:
-    advice = "or say where the data are: --level1 FILE --level2 FILE --id NAME"
-    template, folder = f"{stem(mdm)}.mdmt", path.parent.absolute()
-    if not mdm:
-        wanted = "#WHLM CMD FILE FOR NAME.mdm with NAME.mdmt beside it"
-        why = f"its first line does not name the data; wanted {wanted}"
-    elif beside(path.parent, mdm) is not None:
-        why = (
-            f"its data are in {mdm}, a binary file only HLM reads; put the template {template} "
-            f"that made it and the raw data files into {folder}"
-        )
-    else:
-        why = f"its data come from {mdm}, but there is no {template} in {folder}; put it there"
-    raise CommandFileError(f"{path.name}: {why}, {advice}")
 
 
 def _check_hypotheses(lines: Sequence[Line], known: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ depend on, or of what is not understood; the rest (a graph file, say) is only na
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -128,6 +128,7 @@ def parse_options(lines: list[Line]) -> Found:
     CommandFileError
         A value that cannot be read, or a kind of model that is not available.
     """
+    refuse_other_models(lines)
     values: dict[str, Any] = {}
     warnings: list[str] = []
     not_done: list[str] = []
@@ -137,7 +138,6 @@ def parse_options(lines: list[Line]) -> Found:
     hypoth = None
     for line in lines:
         keyword = line.keyword
-        _refuse_other_models(line)
         if keyword in _READERS:
             name, reader = _READERS[keyword]
             if name in places:
@@ -165,12 +165,15 @@ def parse_options(lines: list[Line]) -> Found:
     return Found(options, tuple(warnings), tuple(not_done))
 
 
-def _refuse_other_models(line: Line) -> None:
-    keyword = line.keyword
-    if keyword in OTHER_MODELS and not (keyword in _HARMLESS_WHEN_OFF and is_off(line.value)):
-        line.fail(f"{OTHER_MODELS[keyword]} ({keyword}:) is not available; only two-level linear models are")
-    if keyword == "nonlin" and not is_off(line.value):
-        line.fail(f"a nonlinear model (nonlin:{line.value}) is not available; only linear models are")
+def refuse_other_models(lines: Iterable[Line]) -> None:
+    """Refuse with a CommandFileError the kinds of models that are not available."""
+    for line in lines:
+        keyword = line.keyword
+        if keyword in OTHER_MODELS and not (keyword in _HARMLESS_WHEN_OFF and is_off(line.value)):
+            what = f"{OTHER_MODELS[keyword]} ({keyword}:)"
+            line.fail(f"{what} is not available; only two-level linear models are")
+        if keyword == "nonlin" and not is_off(line.value):
+            line.fail(f"a nonlinear model (nonlin:{line.value}) is not available; only linear models are")
 
 
 def _not_an_option(line: Line, warnings: list[str], not_done: list[str]) -> None:

@@ -1,7 +1,4 @@
-"""HLM's MDM template (.mdmt): where the data of an analysis are and what their variables are called.
-
-The binary .mdm is never read; its template says what it was made from.
-"""
+"""HLM's MDM template (.mdmt): where the data of an analysis are and what their variables are called."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from ..data.mdm import MdmHeader
 from ..data.reading import READERS
 from ..errors import CommandFileError
 from ..words import nearest
@@ -30,17 +28,21 @@ _OTHER_PROGRAMS = {
 }
 
 
+class RawDataError(CommandFileError):
+    """A template is right, but the data files it names are not there or not read."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """Where the data are, as the template (or the user) says."""
+    """Where the data are, as the template, the .mdm itself or the user says."""
 
     mdm: str  # name of the .mdm file, for the listing
-    level1: Path  # the level-1 file, found
+    level1: Path  # the level-1 file, found; or the .mdm
     level2: Path | None  # the level-2 file; None or equal to `level1` where both levels are in one file
     id: str  # name of the variable that links the levels
     level1_names: tuple[str, ...] = ()  # variables the template lists, without the id; empty without one
     level2_names: tuple[str, ...] = ()
-    raw_type: str = ""  # "spss", "stata", "sas", "ascii" or ""
+    raw_type: str = ""  # "spss", "stata", "sas", "ascii", "mdm" or ""
     # when level-1 rows with missing values are dropped: on all listed variables when the data are made, or on
     # the variables of the analysis
     deletion: Literal["now", "analysis"] = "analysis"
@@ -48,6 +50,7 @@ class DataSource:
     id2: str = ""  # name of the id in the level-2 file, where it is not `id`
     template: str = field(default="", compare=False)  # its name, for messages
     decimal: str | None = None  # decimal mark of numbers in text files, where one is said
+    header: MdmHeader | None = field(default=None, compare=False)  # of the .mdm, where it is there
 
 
 # ---------------------------------------------------------------- files and names
@@ -84,14 +87,14 @@ def _decoded(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def missing_file(path: Path, wanted: str = "") -> NoReturn:
+def missing_file(path: Path, wanted: str = "", kind: type[CommandFileError] = CommandFileError) -> NoReturn:
     """Raise the error for a file that is not there, naming the nearest file of its folder."""
     if os.path.isdir(path):
-        raise CommandFileError(f"{path}{wanted}{',' if wanted else ''} is a folder; wanted a file")
+        raise kind(f"{path}{wanted}{',' if wanted else ''} is a folder; wanted a file")
     folder = Path(path).parent
     hint = nearest(Path(path).name, _names_in(folder))
     suggestion = f"; did you mean {folder / hint}?" if hint else "; check the name and the folder"
-    raise CommandFileError(f"there is no file {path}{wanted}{suggestion}")
+    raise kind(f"there is no file {path}{wanted}{suggestion}")
 
 
 def own_name(path: str) -> str:
@@ -249,24 +252,25 @@ def _check_raw_data(path: Path, values: dict[str, str]) -> None:
     Fixed columns need a Fortran format, which nothing here reads: better no data than wrong columns. A
     V-known file has several statistics of a unit in a record, and their variances and covariances.
     """
-    for keyword in ("l1fname", "l2fname"):
-        file = values.get(keyword, "")
-        if file and _is(values, "rawdattype", "ascii") and Path(file).suffix.lower() not in READERS:
-            raise CommandFileError(
-                f"{path.name}: ascii data in fixed columns ({own_name(file)}) are not read; "
-                f"save them as .csv (with names in the first line) or .sav and name that file in {keyword}:"
-            )
     if _is(values, "vknown", "y"):
         raise CommandFileError(
             f"{path.name}: a V-known data set (vknown:y) is not read; give each statistic a row with its "
             "variance in a column, and name that column in the command file, varianceknown:NAME"
         )
+    for keyword in ("l1fname", "l2fname"):
+        file = values.get(keyword, "")
+        if file and _is(values, "rawdattype", "ascii") and Path(file).suffix.lower() not in READERS:
+            raise RawDataError(
+                f"{path.name}: ascii data in fixed columns ({own_name(file)}) are not read; "
+                f"save them as .csv (with names in the first line) or .sav and name that file in {keyword}:"
+            )
 
 
 def _data_file(template: Path, name: str) -> Path:
     found = beside(template.parent, name)
     if found is None:
-        missing_file(template.parent / (own_name(name) or name), wanted=f", which {template.name} names")
+        place = template.parent / (own_name(name) or name)
+        missing_file(place, wanted=f", which {template.name} names", kind=RawDataError)
     return found
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..data.two_level import TwoLevelData, read
 from ..data.weights import Weights
-from ..errors import HLMWarning
+from ..errors import HLMWarning, warn
 from ..estimation.estimate import fit
 from ..estimation.estimates import Estimates
 from ..hlm_files.command_options import Options
+from ..hlm_files.mdm_template import DataSource
 from ..hlm_files.short_names import with_short_names
 from .jobs import Job
 
@@ -25,8 +26,20 @@ def read_data(job: Job) -> TwoLevelData:
     if job.folder is not None:  # HLM's own files
         data = _with_short_names(job, data)
     if source.deletion == "now" and source.level1_names:
-        return data.drop_incomplete(source.level1_names)
+        data = data.drop_incomplete(source.level1_names)
+        _beside_mdm(source, data)
     return data
+
+
+def _beside_mdm(source: DataSource, data: TwoLevelData) -> None:
+    """Warn where the .mdm that HLM read was not made of these data."""
+    header = source.header
+    if header is not None and (header.n_rows, header.n_units) != (data.n_rows, data.n_units):
+        warn(
+            f"{header.name} has {header.n_rows:,} rows in {header.n_units:,} units, the data files that its "
+            f"template names have {data.n_rows:,} in {data.n_units:,}: they have changed, or HLM left some "
+            f"out. These are analysed; --level1 {header.name} takes HLM's."
+        )
 
 
 def _with_short_names(job: Job, data: TwoLevelData) -> TwoLevelData:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..errors import CommandFileError, HLMError
 from ..hlm_files.command_options import Options
-from ..hlm_files.mdm_template import find_template, own_name, read_template
+from ..hlm_files.data_source import source_of
+from ..hlm_files.mdm_template import own_name
 from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, pooled_wald
 from ..report.pooled import pooled_json, pooled_listing, pooled_page
 from .analysis import analyse
@@ -74,11 +75,11 @@ def _imputed_jobs(job: Job) -> list[Job]:
         )
     jobs = [] if job.source.mdm.lower() in (own_name(name).lower() for name in files) else [job]
     for name in files:
-        template = find_template(job.folder or Path(), own_name(name))
-        if template is None:
-            lacking = f"there is no {own_name(name)}t beside the command file"
+        found = source_of(job.folder or Path(), own_name(name))
+        if found is None:
+            lacking = f"neither it nor {own_name(name)}t is beside the command file"
             raise CommandFileError(f"{job.name}: plausvals: names {name}, but {lacking}")
-        jobs.append(replace(job, source=replace(read_template(template)[0], decimal=job.source.decimal)))
+        jobs.append(replace(job, source=replace(found[0], decimal=job.source.decimal)))
     return jobs
 
 

@@ -553,13 +553,11 @@ def test_missing_command_file_names_the_nearest(tmp_path: Path) -> None:
 def test_binary_mdm_only_and_no_template(tmp_path: Path) -> None:
     path = write_files(tmp_path, template=None)
     with pytest.raises(
-        CommandFileError, match=r"but there is no hsb.mdmt in .*--level1 FILE --level2 FILE --id NAME"
+        CommandFileError, match=r"but neither hsb.mdm nor hsb.mdmt is in .*--level1 FILE --level2 FILE --id"
     ):
         command_file.read_command_file(path)
     (tmp_path / "hsb.mdm").write_bytes(b"\1\2")
-    with pytest.raises(
-        CommandFileError, match=r"a binary file only HLM reads; put the template hsb.mdmt .*--level1"
-    ):
+    with pytest.raises(CommandFileError, match=r"hsb.mdm is no .mdm file of HLM: it begins with"):
         command_file.read_command_file(path)
     path.write_text("\n".join(MODEL4_TEXT.splitlines()[1:]))
     with pytest.raises(CommandFileError, match="its first line does not name the data"):

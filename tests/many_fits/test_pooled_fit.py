@@ -375,7 +375,7 @@ def test_imputed_data_in_a_command_file(frame, tmp_path, capsys):
         assert (tmp_path / read_too).read_bytes() == before
     file.write_text(COMMANDS + "plausvals:imp2.mdm,imp9.mdm\n")
     assert main(["run", str(file)]) == 2
-    assert "there is no imp9.mdmt beside the command file" in capsys.readouterr().err
+    assert "neither it nor imp9.mdmt is beside the command file" in capsys.readouterr().err
     file.write_text(COMMANDS + "plausvals:imp2.mdm,PV9\n")
     assert main(["run", str(file)]) == 2
     assert "wanted one kind" in capsys.readouterr().err
