@@ -266,7 +266,6 @@ def test_missing_folder(tmp_path):
         ("a.hlm", "It is a command file: hlmbayes run takes it"),
         ("a.mdmt", "It says which files the data are in"),
         ("a", "files without an ending are not read"),
-        ("hsb.mdm", "binary .mdm files are not read"),
         ("a.rds", "Wanted: .sav"),
     ],
 )
