@@ -1,4 +1,4 @@
-"""Arrays whose entries have names, so that ``fit.gamma["g01"]`` and ``fit.gamma[1]`` both work."""
+"""Arrays whose entries have names: ``fit.gamma["g01"]``, ``fit.gamma["sector"]`` and ``fit.gamma[1]``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .naming import Parameter, Parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,31 +29,41 @@ class Sentence:
         return pd.DataFrame([{field.name: getattr(self, field.name) for field in fields(self)}])  # type: ignore[arg-type]
 
 
+NOTHING = Parameters("parameter", ())
+
+
 class NamedArray(np.ndarray):
     """A vector, or a square matrix, whose axes carry one set of names.
 
-    Indexing with names (``a["g01"]``, ``tau["b0", "b1"]``) gives plain floats; every
+    Indexing with names (``a["g01"]``, ``a["sector"]``, ``tau["b0", "b1"]``) gives plain floats; every
     other operation is NumPy's and its results are ordinary arrays or floats.
 
     Parameters
     ----------
     values : array_like, shape (k,) or (k, k)
-    names : sequence of str, length k
+    names : Parameters, or sequence of str, length k
     """
 
-    names: tuple[str, ...]
+    parameters: Parameters
 
-    def __new__(cls, values: Any, names: Sequence[str]) -> NamedArray:
+    def __new__(cls, values: Any, names: Parameters | Sequence[str]) -> NamedArray:
         """Copy ``values`` so that a result cannot be changed through its source."""
+        if not isinstance(names, Parameters):
+            names = Parameters("parameter", tuple(Parameter(name, "") for name in names))
         array = np.array(values, dtype=float).view(cls)
-        if any(length != len(names) for length in array.shape):
-            raise ValueError(f"got values of shape {array.shape} for {len(names)} names")
-        array.names = tuple(names)
+        if any(length != len(names.each) for length in array.shape):
+            raise ValueError(f"got values of shape {array.shape} for {len(names.each)} names")
+        array.parameters = names
         array.flags.writeable = False
         return array
 
     def __array_finalize__(self, source: Any) -> None:
-        self.names = getattr(source, "names", ())
+        self.parameters = getattr(source, "parameters", NOTHING)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The codes of the entries, in order."""
+        return self.parameters.codes
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
@@ -70,27 +82,27 @@ class NamedArray(np.ndarray):
         values = np.asarray(self)
         if values.shape != (len(self.names),) * values.ndim or not values.ndim:
             return repr(values)  # a view that the names do not fit
+        shown = self.parameters.shown(self.names)
         if values.ndim == 1:
-            return ", ".join(f"{name} {v:.8g}" for name, v in zip(self.names, values.tolist(), strict=True))
-        cells = [["", *self.names], *([n, *(f"{v:.8g}" for v in r)] for n, r in self.items())]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        return "\n".join("  ".join(c.rjust(w) for c, w in zip(r, widths, strict=True)) for r in cells)
+            return ", ".join(f"{name} {v:.8g}" for name, v in zip(shown, values.tolist(), strict=True))
+        rows = zip(shown, values.tolist(), strict=True)
+        cells = [["", *self.names], *([n, *(f"{v:.8g}" for v in r)] for n, r in rows)]
+        first, *widths = (max(map(len, column)) for column in zip(*cells, strict=True))
+        lines = ([n.ljust(first), *map(str.rjust, row, widths)] for n, *row in cells)
+        return "\n".join("  ".join(line) for line in lines)
 
     __str__ = __repr__
 
     def _position(self, name: str) -> int:
-        try:
-            return self.names.index(name.lower())
-        except ValueError:
-            raise KeyError(f"{name!r}: the names are {', '.join(self.names)}") from None
+        return self.parameters.place(name, KeyError)
 
     def keys(self) -> tuple[str, ...]:
-        """Give the names in order."""
+        """Give the codes in order."""
         return self.names
 
     def items(self) -> Iterator[tuple[str, Any]]:
-        """Pair each name with its value (a row, for a matrix)."""
+        """Pair each code with its value (a row, for a matrix)."""
         return zip(self.names, np.asarray(self), strict=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (NamedArray, (np.asarray(self), self.names))
+        return (NamedArray, (np.asarray(self), self.parameters))

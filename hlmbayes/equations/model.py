@@ -14,10 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
+from ..naming import Parameters
 from . import formula
 from . import text as equation_text
+from .names import coefficient_parameters, gamma_parameters, scalar_parameters
 from .parser import ModelParts, parse
 from .parts import (
     Centering,
@@ -92,7 +95,7 @@ class TwoLevelModel:
         """
         coefficients = tuple(coefficients)
         check_model(outcome, coefficients, log_sigma2)
-        known = [gamma.name for c in coefficients for gamma in c.gammas]
+        known = gamma_parameters(coefficients)
         model = cls.__new__(cls)
         model._set(ModelParts(outcome, coefficients, log_sigma2, check_constraints(constraints, known)))
         return model
@@ -138,6 +141,21 @@ class TwoLevelModel:
         """Names of all fixed effects in order: ("g00", "g01", "g10")."""
         return tuple(gamma.name for gamma in self.gammas)
 
+    @cached_property
+    def fixed_parameters(self) -> Parameters:
+        """The fixed effects with their names: g11 is "ses x sector", and may be written ses:sector."""
+        return gamma_parameters(self.coefficients)
+
+    @cached_property
+    def random_parameters(self) -> Parameters:
+        """The coefficients that have a random effect, with their names: b1 is "ses"."""
+        return coefficient_parameters(c for c in self.coefficients if c.random)
+
+    @cached_property
+    def scalar_parameters(self) -> Parameters:
+        """Every parameter with its name: fixed effects, sd[b1], corr[b1,b0], tau[b1,b0], sigma2, a1, ..."""
+        return scalar_parameters(self.coefficients, self.log_sigma2)
+
     @property
     def random(self) -> tuple[str, ...]:
         """Names of the coefficients that have a random effect."""
@@ -169,7 +187,7 @@ class TwoLevelModel:
         Parameters
         ----------
         *constraints : str
-            One text for each set: ``model.constrain("g02 = g12", "g01 = g11 = g21")``. They add
+            One text for each set: ``model.constrain("g02 = g12", "sector = ses:sector")``. They add
             to those the model has.
 
         Raises

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from ..errors import EquationError
+from ..naming import Parameters
 from .lines import ALPHA, CENTERING, MAKE_COLUMN, SYMBOLS, Line, Token, check_size, read_lines, symbol_of
+from .names import gamma_parameters
 from .parts import Coefficient, Gamma, LogSigma2, Predictor, check_constraints, check_model, fail, gamma_name
 
 _LEFT = "wanted the outcome, b0, b1, ... or log(sigma2)"
@@ -88,7 +90,7 @@ def _build(level1: Line, level2: dict[int, Line], sigma: Line | None, constraint
             line.fail(f"b{index} is not in the level-1 equation; add b{index} there or remove this line")
     log_sigma2 = None if sigma is None else _log_sigma2(sigma)
     check_model(outcome, coefficients, log_sigma2)
-    known = [gamma.name for c in coefficients for gamma in c.gammas]
+    known = gamma_parameters(coefficients)
     return ModelParts(outcome, tuple(coefficients), log_sigma2, _constraints(constraints, known))
 
 
@@ -301,7 +303,7 @@ def _log_sigma2(line: Line) -> LogSigma2:
     return LogSigma2((*constant, *names), tuple(variables), line.where)
 
 
-def _constraints(lines: Sequence[Line], known: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def _constraints(lines: Sequence[Line], known: Parameters) -> tuple[tuple[str, ...], ...]:
     sets, reached = [_equal_names(line) for line in lines], iter(lines)
     try:
         return check_constraints((names for names in sets if (at := next(reached))), known)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, NoReturn
 
 from ..errors import EquationError
+from ..naming import Parameters
 
 Centering = Literal["none", "group", "grand"]
 
@@ -227,37 +228,8 @@ def _check_name(name: str, where: str) -> None:
         fail(where, f"{name!r} cannot be the name of a variable; {advice}")
 
 
-def _resolved(symbol: str, forms: Mapping[str, Sequence[str]], known: Iterable[str]) -> str:
-    """Give the one fixed effect a user means by `symbol` (g02, G02, gamma02, g0_2, g110), or raise."""
-    matches = forms.get(_digits(symbol), ())
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        fail("", f"{symbol} could be {' or '.join(matches)}; write it with the underscore")
-    fail("", f"{symbol!r} is not a fixed effect of this model; it has {', '.join(known) or 'none'}")
-
-
-def matching_gammas(symbol: str, known: Sequence[str]) -> list[str]:
-    """Give the fixed effects that `symbol` may stand for: one, as a rule."""
-    return gamma_forms(known).get(_digits(symbol), [])
-
-
-def gamma_forms(known: Iterable[str]) -> dict[str, list[str]]:
-    """Give what may be written after the g (02, 0_2, 110), and the fixed effects it may stand for."""
-    forms: dict[str, list[str]] = {}
-    for name in known:
-        for form in {name[1:], name[1:].replace("_", ""), "_".join(name[1:])}:
-            forms.setdefault(form, []).append(name)
-    return forms
-
-
-def _digits(symbol: str) -> str:
-    found = re.fullmatch(r"(?:gamma|g|γ)_?([0-9]+(?:_[0-9]+)?)", symbol.strip(), flags=re.IGNORECASE)
-    return found[1] if found else ""
-
-
-def check_constraints(sets: Iterable[Sequence[str]], known: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Sets of fixed effects held equal, in the model's names and order.
+def check_constraints(sets: Iterable[Sequence[str]], known: Parameters) -> tuple[tuple[str, ...], ...]:
+    """Sets of fixed effects held equal, by their codes and in the model's order.
 
     Raises
     ------
@@ -266,9 +238,9 @@ def check_constraints(sets: Iterable[Sequence[str]], known: Sequence[str]) -> tu
     """
     result = []
     used: set[str] = set()
-    forms, place = gamma_forms(known), {name: k for k, name in enumerate(known)}
+    place = {code: k for k, code in enumerate(known.codes)}
     for symbols in sets:
-        names = [_resolved(symbol, forms, known) for symbol in symbols]
+        names = [known.find(symbol, EquationError) for symbol in symbols]
         text = " = ".join(symbols)
         if len(names) < 2:
             fail("", f"the constraint {text!r} needs at least two fixed effects, such as g02 = g12")

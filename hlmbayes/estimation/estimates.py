@@ -107,7 +107,7 @@ class Estimates:
     @property
     def gamma(self) -> NamedArray:
         """All fixed effects by name, constrained ones repeated, shape (n_gamma,)."""
-        return NamedArray(self.gamma_free[self.design.free], self.model.gamma_names)
+        return NamedArray(self.gamma_free[self.design.free], self.model.fixed_parameters)
 
     @cached_property
     def vcov_white(self) -> np.ndarray:
@@ -138,7 +138,7 @@ class Estimates:
     @property
     def tau(self) -> NamedArray:
         """Covariance matrix of the random effects, by coefficient name, shape (q, q)."""
-        return NamedArray(self.components.tau, self.random_names)
+        return NamedArray(self.components.tau, self.model.random_parameters)
 
     @property
     def sigma2(self) -> float:
@@ -151,7 +151,7 @@ class Estimates:
         sd = np.sqrt(np.diag(self.components.tau))
         with np.errstate(divide="ignore", invalid="ignore"):
             corr = self.components.tau / np.outer(sd, sd)
-        return NamedArray(corr, self.random_names)
+        return NamedArray(corr, self.model.random_parameters)
 
     @property
     def random_names(self) -> tuple[str, ...]:

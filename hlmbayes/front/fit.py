@@ -81,7 +81,7 @@ class Fit(Face):
     @property
     def se_tau(self) -> NamedArray:
         """Standard errors of tau, from the expected information; shape (q, q)."""
-        return NamedArray(variance_standard_errors(self._record)[0], self.random_names)
+        return NamedArray(variance_standard_errors(self._record)[0], self.model.random_parameters)
 
     @property
     def se_sigma2(self) -> float:
@@ -120,7 +120,7 @@ class Fit(Face):
 
     def reliability(self) -> NamedArray:
         """Reliability of each random level-1 coefficient's OLS estimate, averaged over full-rank units."""
-        return NamedArray(hlm_tables.reliability(self._record), self.random_names)
+        return NamedArray(hlm_tables.reliability(self._record), self.model.random_parameters)
 
     # --- residuals ---
 

@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..equations.model import TwoLevelModel
+from ..equations.names import gamma_parameters
 from ..equations.parts import LogSigma2, Predictor, Term, check_constraints, numbered
 from ..errors import CommandFileError, EquationError
+from ..naming import Parameters
 from .keyword_values import Line
 from .mdm_template import DataSource, check_names
 
@@ -39,7 +41,7 @@ def read_model(
     terms, notes = _level2(level1[0], predictors, level2, source)
     try:
         coefficients = numbered(terms)
-        known = [gamma.name for c in coefficients for gamma in c.gammas]
+        known = gamma_parameters(coefficients)
         log_sigma2 = _log_sigma2(sigma, source)
         sets = _constraints(constraints, known)
         return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets), notes
@@ -144,13 +146,13 @@ def _log_sigma2(lines: Sequence[Line], source: DataSource | None) -> LogSigma2 |
     return LogSigma2(tuple(f"a{i}" for i in range(len(variables) + 1)), variables, line.where)
 
 
-def _constraints(lines: Sequence[Line], known: Sequence[str]) -> Sequence[Sequence[str]]:
+def _constraints(lines: Sequence[Line], known: Parameters) -> Sequence[Sequence[str]]:
     """Sets of gammas held equal, from the forms the module's text describes."""
     reached = [*lines[:1]]
 
     def sets_so_far() -> Iterator[Sequence[str]]:
         for reached[0] in lines:
-            yield from _sets_of(reached[0], known)
+            yield from _sets_of(reached[0], known.codes)
 
     try:
         sets = check_constraints(sets_so_far(), known)

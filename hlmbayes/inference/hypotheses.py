@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtrc, fdtrc
 
-from ..equations.parts import matching_gammas
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..labels import Sentence
+from ..naming import Parameters
 from ..words import p_text
 from .covariances import covariance_kind
 
@@ -60,7 +60,8 @@ def wald(
     Parameters
     ----------
     *hypotheses : mapping of gamma name to number or list, or array of shape (rows, n_gamma)
-        ``{"g01": [1, 0], "g11": [0, 1]}`` has two rows: g01 = 0 and g11 = 0. HLM's columns of numbers.
+        ``{"g01": [1, 0], "g11": [0, 1]}`` has two rows: g01 = 0 and g11 = 0. HLM's columns of numbers. A
+        fixed effect may be named by its variables: "sector", "ses:sector".
     robust : bool or str, optional
         True: HLM's robust covariance ("CR0"); "CR1", "CR2"; False: the model-based one. By default
         HLM's robust one, or with ``df`` the model-based one.
@@ -101,18 +102,19 @@ def _test(fit: Estimates, contrast: np.ndarray, robust: bool | str | None, df: s
 
 def contrast_matrix(fit: Estimates, hypothesis: Mapping[str, Any] | Sequence[Any] | np.ndarray) -> np.ndarray:
     """Read a hypothesis into L, shape (rows, n_gamma)."""
-    names = fit.model.gamma_names
+    known = fit.model.fixed_parameters
+    names = known.codes
     if isinstance(hypothesis, str):
         hypothesis = {hypothesis: 1.0}
     if isinstance(hypothesis, Mapping) and hypothesis:
-        return _from_mapping(names, hypothesis)
+        return _from_mapping(known, hypothesis)
     if not isinstance(hypothesis, Sequence | np.ndarray) or not len(hypothesis):
         raise HypothesisError(
             'a hypothesis names fixed effects with numbers, {"g01": [1, 0], "g11": [0, 1]}, or has rows of a '
             f"number for each of them; got {hypothesis!r}"
         )
     if all(isinstance(item, str) for item in hypothesis):
-        return _from_mapping(names, dict(zip(hypothesis, np.eye(len(hypothesis)), strict=True)))
+        return _from_mapping(known, dict(zip(hypothesis, np.eye(len(hypothesis)), strict=True)))
     try:
         matrix = np.atleast_2d(np.asarray(hypothesis, dtype=float))
     except (TypeError, ValueError):
@@ -124,17 +126,10 @@ def contrast_matrix(fit: Estimates, hypothesis: Mapping[str, Any] | Sequence[Any
     return matrix
 
 
-def _from_mapping(names: Sequence[str], hypothesis: Mapping[str, Any]) -> np.ndarray:
-    columns: dict[str, np.ndarray] = {}
+def _from_mapping(known: Parameters, hypothesis: Mapping[str, Any]) -> np.ndarray:
+    names, columns = known.codes, dict[str, np.ndarray]()
     for name, value in hypothesis.items():
-        matches = matching_gammas(str(name), names)
-        if len(matches) != 1:
-            raise HypothesisError(
-                f"{name!r} is not a fixed effect of this model: {', '.join(names) or 'it has none'}"
-                if not matches
-                else f"{name} could be {' or '.join(matches)}: write it with the underscore"
-            )
-        key = matches[0]
+        key = known.find(str(name), HypothesisError)
         if key in columns:
             twice = f"{key} is in the hypothesis twice"
             raise HypothesisError(f"{twice}: give it once, with a number for each row")
@@ -150,7 +145,7 @@ def _from_mapping(names: Sequence[str], hypothesis: Mapping[str, Any]) -> np.nda
         )
     matrix = np.zeros((lengths.pop(), len(names)))
     for name, column in columns.items():
-        matrix[:, list(names).index(name)] = column
+        matrix[:, names.index(name)] = column
     return matrix
 
 

@@ -154,8 +154,8 @@ def _bases(
     try:
         return orthonormal(own, level2, loading, order, len(random), float(own.mass.sum()))
     except CollinearError as error:
-        effects = _effect_names(model, free)
-        names = [effects[f] for f in error.columns]
+        codes = [model.gamma_names[int(np.flatnonzero(free == f)[0])] for f in error.columns]
+        names = model.fixed_parameters.shown(codes)
         if error.zero:
             raise EstimationError(
                 f"the column of {names[0]} is zero in every row, so its effect cannot be estimated: "
@@ -165,16 +165,6 @@ def _bases(
             f"the fixed effects {', '.join(names)} cannot be told apart: their columns are collinear. "
             "Take one of them out, or centre variables that vary little about a large mean, grand(x)"
         ) from None
-
-
-def _effect_names(model: TwoLevelModel, free: np.ndarray) -> list[str]:
-    """Name the free fixed effects with their variables: g00, g01 (sector), g11 (ses*sector)."""
-    full = []
-    for c in model.coefficients:
-        for gamma in c.gammas:
-            variables = [v for v in (c.predictor.variable, gamma.predictor.variable) if v is not None]
-            full.append(f"{gamma.name} ({'*'.join(variables)})" if variables else gamma.name)
-    return [full[int(np.flatnonzero(free == f)[0])] for f in range(int(free.max()) + 1)]
 
 
 def _ols(bases: Orthonormal, dy: np.ndarray, level2: np.ndarray, moments: Moments) -> np.ndarray:

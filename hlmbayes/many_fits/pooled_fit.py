@@ -125,12 +125,13 @@ class PooledEstimates:
     @property
     def gamma(self) -> NamedArray:
         """Fixed effects, averaged."""
-        return NamedArray(np.mean([f.gamma for f in self.fits], axis=0), self.model.gamma_names)
+        return NamedArray(np.mean([f.gamma for f in self.fits], axis=0), self.model.fixed_parameters)
 
     @property
     def tau(self) -> NamedArray:
         """Covariance matrix of the random effects, averaged."""
-        return NamedArray(np.mean([f.components.tau for f in self.fits], axis=0), self.fits[0].random_names)
+        mean = np.mean([f.components.tau for f in self.fits], axis=0)
+        return NamedArray(mean, self.model.random_parameters)
 
     @property
     def sigma2(self) -> float:

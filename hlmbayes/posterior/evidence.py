@@ -44,10 +44,7 @@ def variance_is_zero(posterior: PosteriorSample, name: str) -> pd.Series:
     import pandas as pd
 
     model = posterior.model
-    name = str(name).lower()
-    name = {c.effect: c.name for c in model.coefficients if c.random}.get(name, name)
-    if name not in model.random:
-        raise SamplingError(f"{name!r} is not a random coefficient: there are {', '.join(model.random)}")
+    name = model.random_parameters.find(name, SamplingError)
     if posterior.priors.tau is not None:
         raise SamplingError("an inverse-Wishart prior forbids a zero variance: use a prior of the sd")
     simpler, priors = without(model, posterior.priors, name)
@@ -81,7 +78,8 @@ def without(model: TwoLevelModel, priors: Priors, name: str) -> tuple[TwoLevelMo
     simpler = TwoLevelModel.from_parts(model.outcome, coefficients, model.log_sigma2, model.constraints)
     if not isinstance(priors.sd, Mapping):
         return simpler, priors
-    sd = {k: v for k, v in priors.sd.items() if k not in (name, f"u{name[1:]}")}
+    known = model.random_parameters
+    sd = {k: v for k, v in priors.sd.items() if known.find(k, SamplingError) != name}
     return simpler, replace(priors, sd=sd)
 
 

@@ -16,6 +16,7 @@ from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
 from ..errors import OutputError, SamplingError
 from ..faces import record_of
+from ..naming import Parameters
 from ..priors.priors import Priors
 from ..sampling import container
 from ..sampling.settings import Settings
@@ -57,11 +58,13 @@ class PosteriorSample:
         return container.values(self.tree, name)
 
     def scalar(self, name: str) -> np.ndarray:
-        """Give the draws of one of the `scalars`, (chain, draw)."""
-        wanted = str(name).lower().replace(" ", "")
-        if wanted not in self.scalars:
-            raise SamplingError(f"no parameter {name!r}; there are {', '.join(self.scalars)}")
-        return self.scalars[wanted]
+        """Give the draws of one of the `scalars`, (chain, draw), by its code or by its variables."""
+        return self.scalars[self.parameters.find(name, SamplingError)]
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The `scalars` with their names."""
+        return self.model.scalar_parameters.only(self.scalars)
 
     @cached_property
     def scalars(self) -> Mapping[str, np.ndarray]:

@@ -8,22 +8,22 @@ Su 2008, Annals of Applied Statistics 2, 1360; Gelman 2006, Bayesian Analysis 1,
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, get_args
 
 import numpy as np
 
 from ..equations.model import TwoLevelModel
-from ..equations.parts import matching_gammas
+from ..equations.names import alpha_parameters
 from ..errors import SamplingError
 from ..estimation.prepare import prepare
 from ..laws.law import Need
 from ..laws.log_linear import LogLinear
 from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups
+from ..naming import Parameters
 from .distributions import FAMILIES, LKJ, GammaPrior, HalfT, InverseWishart, Normal, SdPrior, positive, scaled
 from .resolved import AlphaPrior, ResolvedPriors, SigmaPrior
 from .scales import Scales, data_scales, far_zeros, spread_of
@@ -212,9 +212,7 @@ def resolve(priors: Priors | None, design: Design, groups: Groups | None = None)
 
 def _sd(priors: Priors, design: Design, scales: Scales) -> tuple[SdPrior, ...]:
     """Give the prior of every random coefficient's standard deviation."""
-    random = [design.model.coefficients[r] for r in design.random]
-    aliases = [(c.name, c.effect) for c in random]
-    asked = _by_name("sd", "standard deviation of a random effect", priors.sd, aliases)
+    asked = _by_name("sd", design.model.random_parameters, priors.sd)
     units = priors.width * scales.y_sd / scales.z_spread
     return tuple(scaled(p or HalfT(), float(unit)) for p, unit in zip(asked, units, strict=True))
 
@@ -236,8 +234,7 @@ def _level1(priors: Priors, design: Design, scales: Scales, groups: Groups | Non
     mean[0] = 2.0 * np.log(scales.y_sd)
     # as for the intercept of the fixed effects
     sd[0] = np.sqrt((GAMMA_SCALE * priors.width) ** 2 + np.sum((center * sd)[1:] ** 2))
-    named = [(name,) for name in spec.names]
-    for k, prior in enumerate(_by_name("alpha", "coefficient of log(sigma2)", priors.alpha, named)):
+    for k, prior in enumerate(_by_name("alpha", alpha_parameters(spec), priors.alpha)):
         if prior is not None:
             mean[k], sd[k] = prior.mean, prior.sd
     return AlphaPrior(spec.names, spec.variables, mean, sd)
@@ -248,9 +245,7 @@ def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, 
     mean, sd = _default_gamma(priors.width, scales)
     precision = sd**-2.0
     names = design.model.gamma_names
-    written = list(priors.gamma) if isinstance(priors.gamma, Mapping) else []
-    aliases = [(name, *(w for w in written if matching_gammas(w, names) == [name])) for name in names]
-    asked = _by_name("gamma", "fixed effect", priors.gamma, aliases)
+    asked = _by_name("gamma", design.model.fixed_parameters, priors.gamma)
     seen: dict[int, tuple[str, GammaPrior]] = {}
     for name, prior, f in zip(names, asked, design.free, strict=True):
         if prior is None:
@@ -279,19 +274,19 @@ def _default_gamma(width: float, scales: Scales) -> tuple[np.ndarray, np.ndarray
     return scales.y_mean * scales.level, np.where(carries, np.sqrt(sd**2 + reach * scales.level**2), sd)
 
 
-def _by_name(what: str, meaning: str, value: Any, aliases: Sequence[tuple[str, ...]]) -> list[Any]:
-    """Give one prior (or None) for each parameter, which may be named by any of its aliases."""
+def _by_name(what: str, known: Parameters, value: Any) -> list[Any]:
+    """Give one prior (or None) for each parameter, which may be written in any way it is called."""
     if not isinstance(value, Mapping):
-        return [value] * len(aliases)
-    known = {alias.lower(): i for i, names in enumerate(aliases) for alias in names}
-    result: list[Any] = [None] * len(aliases)
+        return [value] * len(known.each)
+    result: list[Any] = [None] * len(known.each)
     for name, prior in value.items():
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            have = ", ".join(names[0] for names in aliases) or "none"
-            hint = f" Did you mean {close[0]}?" if close else ""
-            raise SamplingError(f"Priors: {what} {name!r} is not a {meaning} of this model ({have}).{hint}")
-        if result[known[name]] is not None:
-            raise SamplingError(f"Priors: {what} has two priors for {aliases[known[name]][0]}: give it one")
-        result[known[name]] = prior
+        place = known.place(name, _refused(what))
+        if result[place] is not None:
+            raise SamplingError(f"Priors: {what} has two priors for {known.each[place]}: give it one")
+        result[place] = prior
     return result
+
+
+def _refused(what: str) -> Callable[[str], SamplingError]:
+    """Make the refusal of a name say which priors it is in."""
+    return lambda message: SamplingError(f"Priors: {what}: {message}")

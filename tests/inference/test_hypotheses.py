@@ -86,7 +86,7 @@ def test_f_test_is_said_with_its_degrees_of_freedom(slopes: Fit) -> None:
 @pytest.mark.parametrize(
     ("hypothesis", "words"),
     [
-        ({"g07": 1}, "'g07' is not a fixed effect of this model: g00, g01, g10, g11"),
+        ({"g07": 1}, "'g07' is not a fixed effect of this model: g00 .intercept., g01 .w., g10"),
         ({"g01": [1, 0], "g11": [1]}, "one number per row"),
         ({"g01": "a"}, "a number or a list of numbers is wanted"),
         ({"g01": [[1, 2], [3, 4]]}, "one number per row"),

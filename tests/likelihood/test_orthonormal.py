@@ -93,7 +93,7 @@ def dummies(seed: int = 0) -> tuple[dict, dict]:
 @pytest.mark.parametrize("predictor", ["black", "group(black)"])
 def test_a_dummy_that_nobody_has_in_the_units_of_another_is_named(predictor: str) -> None:
     text = f"y = b0 + b1*{predictor} + r\nb0 = g00 + g01*rural + u0\nb1 = g10 + g11*rural"
-    with pytest.raises(EstimationError, match=r"the column of g11 \(black\*rural\) is zero in every row"):
+    with pytest.raises(EstimationError, match=r"the column of g11 \(black x rural\) is zero in every row"):
         Model(text).fit(read(*dummies(), id="id"))
 
 

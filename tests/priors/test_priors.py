@@ -181,8 +181,8 @@ def test_refusals(make, words):
 
 
 @pytest.mark.parametrize(("priors", "words"), [
-    (Priors(gamma={"g03": Normal()}), "'g03' is not a fixed effect of this model .*Did you mean"),
-    (Priors(sd={"b7": HalfNormal()}), "'b7' is not a standard deviation"),
+    (Priors(gamma={"g03": Normal()}), "'g03' is not a fixed effect of this model: .*Did you mean"),
+    (Priors(sd={"b7": HalfNormal()}), "Priors: sd: 'b7' is not a random coefficient of this model: b0"),
     (Priors(tau=InverseWishart(4, np.eye(3))), "3 x 3, but the model has 2 random effects"),
     ({"gamma": Normal()}, "priors must be hlmbayes.Priors"),
 ])  # fmt: skip
