@@ -9,9 +9,14 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+from .words import one_line
+
 
 class HLMError(Exception):
-    """Root of every error the package raises on purpose."""
+    """Root of every error the package raises on purpose; its message is one line of bounded length."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(str(message)))
 
 
 class DataError(HLMError):

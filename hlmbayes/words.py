@@ -8,6 +8,13 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
+LONGEST = 2000  # letters of a message
+
+
+def composed(text: str) -> str:
+    """Give text with every accent inside its letter (NFC): Macs write them behind it, Windows does not."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate most like `name`, whatever its case, or None if none is like it."""
@@ -58,6 +65,12 @@ def plain(text: str) -> str:
     """Show what a terminal would obey (escapes, marks that turn the direction of writing) as ``\\x1b``."""
     orders = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
     return re.sub(orders, lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """Put text on one line of bounded length: of a longer one the middle is left out."""
+    line = " ".join(part.strip() for part in text.splitlines())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 def p_text(p: float) -> str:

@@ -60,7 +60,8 @@ def write_bytes(target: Path, content: bytes | memoryview) -> Path:
     """Write bytes, see `write_whole`."""
 
     def put(path: Path) -> None:
-        path.write_bytes(content)
+        with path.open("wb") as file:
+            file.write(content)
         if path.is_file() and path.stat().st_size != len(content):
             raise OSError("not all of it was written; the disk may be full")
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from ..errors import HLMError
 from ..words import plain
-from .console import BUG, DONE, INTERRUPTED, WRONG_INPUT, complain, write
+from .console import BUG, DONE, INTERRUPTED, STOPPED, WRONG_INPUT, complain, streams_and_interrupts, write
 from .parsers import build_parser
 
 ISSUES = "the project's issue list"
@@ -32,23 +32,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; errors become one line on stderr."""
     # The matrices are small: more threads only wait for each other (a run took twice as long with two).
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a screen without a name's letters shows the rest
-    parser = build_parser({"run": run, "plot": plot, "describe": describe, "demo": demo})
-    args = parser.parse_args(argv)
-    if args.command is None:
-        parser.print_help(sys.stderr)
-        return WRONG_INPUT
-    return guarded(args.command, args)
+    with streams_and_interrupts():
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(
+                    errors="backslashreplace"
+                )  # a screen without a name's letters shows the rest
+        parser = build_parser({"run": run, "plot": plot, "describe": describe, "demo": demo})
+        args = parser.parse_args(argv)
+        if args.command is None:
+            parser.print_help(sys.stderr)
+            return WRONG_INPUT
+        return guarded(args.command, args)
 
 
 def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Call a command and turn what it raises into a line and an exit status."""
     try:
-        status = command(args)
-        sys.stdout.flush()
-        return status
+        return _status(command, args)
     except HLMError as error:
         if args.debug:
             raise
@@ -75,6 +76,20 @@ def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
             f"again with --debug and send the output to {ISSUES}.",
         )
         return BUG
+
+
+def _status(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Give a command's exit status; what a library makes of Ctrl-C is an interrupt again."""
+    try:
+        status = command(args)
+        sys.stdout.flush()
+    except Exception:
+        if STOPPED.is_set():
+            raise KeyboardInterrupt from None
+        raise
+    if STOPPED.is_set():
+        raise KeyboardInterrupt
+    return status
 
 
 # ----------------------------------------------------------------------------- commands

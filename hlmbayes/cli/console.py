@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from ..words import plain
+from ..words import one_line, plain
 from ..writing import write_text
 
 if TYPE_CHECKING:
@@ -17,16 +21,37 @@ if TYPE_CHECKING:
 
 DONE, WRONG_INPUT, BUG, INTERRUPTED = 0, 2, 3, 130  # exit status
 
-
-LONGEST = 2000  # letters of a message; of a longer one the middle is left out
+STOPPED = threading.Event()  # Ctrl-C was pressed
 
 
 def complain(kind: str, text: str) -> None:
     """Print one line of bounded length on stderr, whatever line breaks the text has."""
-    line = plain(" ".join(text.split()))
-    if len(line) > LONGEST:
-        line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
-    print(f"hlmbayes: {kind}: {line}", file=sys.stderr)
+    with suppress(OSError):  # what nobody can read is no reason to stop
+        print(f"hlmbayes: {kind}: {plain(one_line(text))}", file=sys.stderr)
+
+
+@contextmanager
+def streams_and_interrupts() -> Iterator[None]:
+    """Let what is printed without a screen (a daemon, pythonw) go nowhere, and note that Ctrl-C was pressed.
+
+    A library may swallow the exception, or make another of it.
+    """
+
+    def stop(*_: object) -> NoReturn:
+        STOPPED.set()
+        raise KeyboardInterrupt
+
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for good
+    STOPPED.clear()
+    ours = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, stop) if ours else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 def put(place: str, make: Callable[[], str]) -> None:
@@ -39,6 +64,8 @@ def put(place: str, make: Callable[[], str]) -> None:
 
 def write(args: argparse.Namespace, results: Results) -> int:
     """Say and write what is wanted; what fails loses nothing else, its error is raised when all is done."""
+    if STOPPED.is_set():
+        raise KeyboardInterrupt
     for kind, sentence in results.said:
         complain(kind, sentence)
     output = args.output or (None if "-" in (args.json, args.html) else "-")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..words import nearest, some
+from ..words import composed, nearest, some
 
 
 def scan(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray | None:
@@ -54,12 +54,25 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
     )
 
 
+def spellings(names: Iterable[Any]) -> dict[str, Any]:
+    """Map the names of columns, accents in their letters, to the names as they are spelled.
+
+    Two that differ in nothing else stay two.
+    """
+    names = {str(name): name for name in names}
+    found: dict[str, Any] = {}
+    for text, name in names.items():
+        nfc = composed(text)
+        found[text if nfc in found or nfc in names else nfc] = name
+    return found
+
+
 def find_column(name: str, columns: Iterable[str], source: str) -> str | None:
     """Return the exact name of the column called `name`: so, or in any case; None if there is none."""
     columns = list(columns)
     if name in columns:
         return name
-    found = [column for column in columns if column.lower() == name.lower()]
+    found = [column for column in columns if composed(column).lower() == composed(name).lower()]
     if len(found) > 1:
         raise DataError(
             f"{source} has columns that differ only in case: {', '.join(found)}. {name!r} is none of "

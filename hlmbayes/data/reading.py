@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..words import nearest, some
+from ..words import composed, nearest, some
+from .columns import spellings
 
 NUMBERS = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
 CSV_MISSING = ["", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null"]
@@ -166,7 +167,9 @@ def _read_pyreadstat(path: Path, function: str) -> Table:
     columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict")
     labels = {k: v for k, v in meta.column_names_to_labels.items() if v}
     table = _from_arrays(columns, path.name)
-    single = frozenset(name for name, kind in meta.readstat_variable_types.items() if kind == "float")
+    single = frozenset(
+        composed(name) for name, kind in meta.readstat_variable_types.items() if kind == "float"
+    )
     return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels, single)
 
 
@@ -186,7 +189,6 @@ def _read_csv(path: Path, asked: str | None = None) -> Table:
 
     frame = parse(decimal_point=decimal)
     names = [name.strip(' \t"\ufeff') for name in frame.column_names]
-    spelled = dict(zip(names, frame.column_names, strict=True))
 
     def written(name: str) -> tuple[np.ndarray, np.ndarray]:
         import pyarrow as pa
@@ -195,6 +197,7 @@ def _read_csv(path: Path, asked: str | None = None) -> Table:
         return _dictionary(only.column(0))
 
     table = _from_frame(frame.rename_columns(names), path.name)
+    spelled = dict(zip(table.columns, frame.column_names, strict=True))
     columns = Columns(table.columns, lambda name: _text_numbers(table.columns[name], decimal, asked))
     return replace(table, columns=columns, written=written)
 
@@ -292,7 +295,7 @@ READERS: dict[str, Callable[[Path], Table]] = {
 
 
 def _from_arrays(source: Mapping[str, Any], name: str) -> Table:
-    arrays = {str(key): _as_array(values) for key, values in source.items()}
+    arrays = {name: _as_array(source[key]) for name, key in spellings(source).items()}
     shapes = {array.shape for array in arrays.values()}
     if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
         sizes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items())
@@ -322,7 +325,7 @@ def _from_frame(source: Any, name: str) -> Table:
 
     try:
         frame = nw.from_native(source, eager_only=True)
-        names = {str(column): column for column in frame.columns}
+        names = spellings(frame.columns)
     except TypeError as error:
         raise DataError(
             f"{name}: cannot read a {type(source).__module__}.{type(source).__name__}. Give the path of a "

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, warn
-from ..words import some
+from ..words import composed, some
 from .columns import find_column, suggest
 from .describe import Description, describe
 from .mdm import AGAIN, is_mdm, read_mdm
@@ -143,8 +143,10 @@ def _labels(*tables: Table) -> tuple[Mapping[str, str], Mapping[str, Mapping[Any
     labels: dict[str, str] = {}
     value_labels: dict[str, Mapping[Any, str]] = {}
     for table in reversed(tables):  # level 1 has the last word
-        labels.update({name.lower(): label for name, label in table.labels.items()})
-        value_labels.update({name.lower(): dict(values) for name, values in table.value_labels.items()})
+        labels.update({composed(name).lower(): label for name, label in table.labels.items()})
+        value_labels.update(
+            {composed(name).lower(): dict(values) for name, values in table.value_labels.items()}
+        )
     return labels, value_labels
 
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 import re
 import sys
-import unicodedata
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
-from ..words import some
+from ..words import composed, some
 from .reading import NUMBER, NUMBERS, exact_below
 
 HASH_ABOVE = 200_000  # ids above which importing pandas for its hash table is cheaper than a sort
@@ -192,7 +191,7 @@ def _clean_object(value: Any) -> Any:
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
     if isinstance(value, str):
-        return (value if value.isascii() else unicodedata.normalize("NFC", value)).strip() or None
+        return composed(value).strip() or None
     if value is None or type(value).__name__ == "NAType" or value != value:
         return None
     if isinstance(value, NUMBERS):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
+from ..words import composed
 from .parts import fail
 
 _NAME = r"[^\W\d][\w.@$]*"
@@ -43,7 +44,7 @@ def check_size(what: str, text: str) -> None:
 
 def tokens_of(text: str) -> list[Token]:
     """The pieces of an equation or a formula."""
-    return [Token(str(match.lastgroup), match[0]) for match in TOKEN.finditer(text)]
+    return [Token(str(match.lastgroup), match[0]) for match in TOKEN.finditer(composed(text))]
 
 
 class Line(NamedTuple):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
+from ..words import composed
 from .command_equations import read_model
 from .command_options import Options, parse_options, refuse_other_models
 from .data_source import find_source
@@ -112,7 +113,7 @@ def _split(text: str, name: str) -> tuple[list[Line], list[str]]:
     lines: list[Line] = []
     more: dict[int, list[str]] = {}  # by the place of the line they go on with
     warnings: list[str] = []
-    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff")), start=1):
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", composed(text.removeprefix("\ufeff"))), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue

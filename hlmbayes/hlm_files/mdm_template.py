@@ -12,7 +12,7 @@ from typing import Literal, NoReturn
 from ..data.mdm import MdmHeader
 from ..data.reading import READERS
 from ..errors import CommandFileError
-from ..words import nearest
+from ..words import composed, nearest
 
 _KEYWORDS = {
     "rawdattype", "l1fname", "l2fname", "l1missing", "timeofdeletion", "mdmname", "level2id", "vknown",
@@ -108,9 +108,9 @@ def beside(folder: Path, path: str) -> Path | None:
     for candidate in (folder / cleaned, folder / own_name(path)):
         if cleaned and os.path.isfile(candidate):
             return Path(os.path.normpath(candidate))
-    wanted = own_name(path).casefold()
+    wanted = composed(own_name(path)).casefold()
     for name in _names_in(folder):
-        if name.casefold() == wanted and os.path.isfile(folder / name):
+        if composed(name).casefold() == wanted and os.path.isfile(folder / name):
             return folder / name
     return None
 
@@ -162,7 +162,7 @@ def parse_template(text: str, path: Path) -> tuple[DataSource, tuple[str, ...]]:
     ids: dict[str, str] = {}
     warnings: list[str] = []
     block = ""
-    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", composed(text)), start=1):
         line = raw.strip()
         where = f"{path.name}, line {number}"
         if not line or line.startswith("#"):

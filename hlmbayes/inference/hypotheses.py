@@ -18,7 +18,7 @@ from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..labels import Sentence
 from ..naming import Parameters
-from ..words import p_text
+from ..words import composed, p_text
 from .covariances import covariance_kind
 
 
@@ -223,7 +223,7 @@ def variable_test(
 def _variables(fit: Estimates, name: str) -> list[str]:
     """Find the variables of the model that a name means: itself, or the dummies made from it."""
     known = [v.lower() for v in (*fit.model.level1_variables, *fit.model.level2_variables)]
-    key = name.strip().lower()
+    key = composed(name.strip()).lower()
     if key in known:
         return [key]
     stem = re.compile(re.escape(key) + r"([_.\[:=\-]?\d+\]?|[_.\[:=\-].+)$")

@@ -82,9 +82,8 @@ def fit_beside(posterior: PosteriorSample, source: Any) -> Estimates:
     fit = fit_of(source)
     own, other = (model.equations().lower() for model in (posterior.model, fit.model))
     if own != other:
-        raise SamplingError(
-            f"the fit and the posterior are not of the same model; the fit's is\n{fit.model.equations()}"
-        )
+        theirs = "; ".join(fit.model.equations().splitlines())
+        raise SamplingError(f"the fit and the posterior are not of the same model; the fit's is {theirs}")
     return fit
 
 

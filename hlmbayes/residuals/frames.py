@@ -16,7 +16,7 @@ from ..data.columns import find_column, suggest
 from ..errors import DataError, OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
-from ..words import unique_name
+from ..words import composed, unique_name
 from .quantities import data_of, row_residuals, unit_residuals
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def coefficient_title(fit: Estimates, p: int) -> str:
 def _wanted(inside: Iterable[str], extra: Sequence[str], known: Sequence[str]) -> list[str]:
     """Return the model's variables, then the extra ones, each once, as the data spell them."""
     asked = known if [name.lower() for name in extra] == ["all"] and "all" not in known else extra
-    spelled = {name.lower(): name for name in known}
+    asked, spelled = [*map(composed, asked)], {name.lower(): name for name in known}
     for name in asked:
         if name.lower() not in spelled:
             hint = suggest(name, known) if known else ""

@@ -159,7 +159,8 @@ def write(data: xr.DataTree, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".zarr":
         # in memory first: HDF5 that meets a full disk ends the whole program with a segmentation fault
-        return write_bytes(path, data.to_netcdf(engine="h5netcdf"))
+        with data.to_netcdf(engine="h5netcdf") as content:
+            return write_bytes(path, content)
     if restored(path).is_dir() and any(path.iterdir()):
         try:
             read(path)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import one_or_several
-from ..data.columns import find_column, suggest
+from ..data.columns import find_column, spellings, suggest
 from ..data.two_level import TwoLevelData, id_names, read
 from ..data.units import index_rows
 from ..equations.model import TwoLevelModel
@@ -113,6 +113,8 @@ def _names(asked: str | Sequence[str] | None, needed: Sequence[str]) -> tuple[st
 
 def aggregate(frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[str]) -> Moments:
     """Take the moments of a narwhals lazy frame; level-2 columns are constant inside every unit."""
+    spelled = spellings(frame.collect_schema().names())
+    frame = frame.rename({old: new for new, old in spelled.items() if old != new})
     schema = frame.collect_schema()
     key = _find(id_name, schema)
     names, constant = [_numeric(n, schema) for n in level1], [_numeric(n, schema) for n in level2]

@@ -6,9 +6,11 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ import pytest
 from hlmbayes import __version__, datasets
 from hlmbayes.cli import command as cli
 from hlmbayes.cli.console import put
+from hlmbayes.errors import HLMError
 from hlmbayes.runs.estimate import read_data
 from hlmbayes.runs.jobs import Job
+from hlmbayes.runs.outputs import Results
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
@@ -473,6 +477,48 @@ def test_interruption_is_status_130(
     monkeypatch.setattr("hlmbayes.runs.pooled.results_of", interrupt)
     assert run("demo") == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("then", [None, ZeroDivisionError, OSError, HLMError("NUTS gave up")])
+def test_an_interruption_that_a_library_swallows_is_one(
+    then: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def swallow(*args: Any) -> Results:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        if then is not None:
+            raise then
+        return Results((), str, str, str)
+
+    monkeypatch.setattr("hlmbayes.runs.pooled.results_of", swallow)
+    before = signal.getsignal(signal.SIGINT)
+    assert run("demo") == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    assert capsys.readouterr() == ("", "hlmbayes: stopped: interrupted\n")
+    monkeypatch.undo()
+    assert run("demo", "--output", os.devnull) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="streams of a POSIX shell")
+@pytest.mark.parametrize(
+    ("streams", "status"),
+    [("2>&-", 0), (">&-", 0), (">&- 2>&-", 0), ("2>/dev/full", 0), (">/dev/full", 2), (">/dev/full 2>&1", 2)],
+)
+def test_streams_that_are_closed_or_full(streams: str, status: int, tmp_path: Path) -> None:
+    if "full" in streams and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    # a random slope of no variance: a warning is said
+    equations = "mathach = b0 + b1*female + r; b0 = g00 + u0; b1 = g10 + u1"
+    line = f"{sys.executable} -m hlmbayes run --equations '{equations}' {' '.join(DATA)} --json -"
+    done = subprocess.run(
+        ["bash", "-c", f"{line} {streams}"], capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    if ">" not in streams.replace("2>", ""):
+        assert json.loads(done.stdout)["iteration"] > 0  # no warning between
+    if streams == ">/dev/full":
+        assert done.stderr.endswith("error: No space left on device\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of a POSIX shell")

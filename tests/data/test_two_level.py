@@ -8,6 +8,7 @@ import unicodedata
 
 import numpy as np
 import pandas as pd
+import pyreadstat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -285,6 +286,37 @@ def test_a_sum_that_overflows_is_not_infinite_values():
 def refuse(match, *sources, **options):
     with pytest.raises(DataError, match=match):
         read(*sources, **options)
+
+
+@pytest.mark.parametrize("source", ["arrays", "csv", "sav", "parquet", "duckdb", "polars"])
+@pytest.mark.parametrize("forms", [("NFD", "NFC"), ("NFC", "NFD")])
+def test_names_composed_and_decomposed_are_one_column(source, forms, tmp_path):
+    in_data, in_model = forms
+    rows = {"id": [1, 1, 2, 2, 3], "größe": [1.0, 2.0, 4.0, 3.0, 1.5], "y": [1.0, 2.0, 2.5, 3.5, 0.5]}
+    x, y = np.array(rows["größe"]), np.array(rows["y"])
+    line = np.polyfit(x, y, 1)[::-1]
+    rows = {unicodedata.normalize(in_data, name): values for name, values in rows.items()}
+    model = hlm.Model(f"y = b0 + b1*{unicodedata.normalize(in_model, 'größe')} + r; b0 = g00; b1 = g10")
+    ending = {"duckdb": "parquet", "polars": "parquet"}.get(source, source)
+    path, frame = tmp_path / f"d.{ending}", pd.DataFrame(rows)
+    if source == "sav":
+        pyreadstat.write_sav(frame, path)
+    elif source == "csv":
+        frame.to_csv(path, index=False)
+    elif source != "arrays":
+        frame.to_parquet(path)
+    if source in ("duckdb", "polars", "parquet"):
+        data = hlm.moments(str(path), model=model, engine=None if source == "parquet" else source)
+    else:
+        data = hlm.read(rows if source == "arrays" else path)
+    np.testing.assert_allclose(np.asarray(model.fit(data).gamma), line, rtol=1e-12)
+
+
+def test_names_that_differ_in_composition_only_stay_two():
+    rows = {"id": [1, 2], "é": [1.0, 2.0], unicodedata.normalize("NFD", "é"): [3.0, 4.0]}
+    data = hlm.read(rows)
+    assert list(data.level1) == ["é", unicodedata.normalize("NFD", "é")]
+    assert data.level1["é"].tolist() == [1.0, 2.0]
 
 
 def test_text_ids_match_whatever_blanks_are_around_them():
