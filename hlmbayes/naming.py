@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from .words import nearest, some
+from .words import composed, nearest, some
 
 TIMES = " x "  # between the variables of a product, as it is shown
 MOST_SHOWN = 24  # in a refusal
@@ -102,5 +102,5 @@ class Parameters:
 
 def spelled(text: str) -> str:
     """Reduce a name to what counts in it: no case, no blanks, no backticks, one sign of a product."""
-    text = re.sub(r"\s+[x×]\s+", ":", text.strip().casefold())
+    text = re.sub(r"\s+[x×]\s+", ":", composed(text).strip().casefold())
     return re.sub(r"[\s`]+", "", text).replace("×", ":")

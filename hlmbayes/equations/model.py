@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from ..naming import Parameters
+from ..words import composed
 from . import formula
 from . import text as equation_text
 from .names import coefficient_parameters, gamma_parameters, scalar_parameters
@@ -94,6 +95,7 @@ class TwoLevelModel:
             As for the equations.
         """
         coefficients = tuple(coefficients)
+        outcome = composed(outcome)
         check_model(outcome, coefficients, log_sigma2)
         known = gamma_parameters(coefficients)
         model = cls.__new__(cls)

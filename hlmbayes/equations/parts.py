@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, NoReturn
 
 from ..errors import EquationError
 from ..naming import Parameters
+from ..words import composed
 
 Centering = Literal["none", "group", "grand"]
 
@@ -30,6 +31,10 @@ class Predictor:
 
     variable: str | None
     centering: Centering = "none"
+
+    def __post_init__(self) -> None:
+        if self.variable is not None:
+            object.__setattr__(self, "variable", composed(self.variable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,9 @@ class LogSigma2:
     names: tuple[str, ...]
     variables: tuple[str, ...]
     where: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variables", tuple(map(composed, self.variables)))
 
 
 def gamma_name(coefficient: int, predictor: int) -> str:

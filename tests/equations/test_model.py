@@ -17,6 +17,7 @@ from hlmbayes import Model
 from hlmbayes.data.rows import Rows
 from hlmbayes.equations.model import Coefficient, Gamma, LogSigma2, Predictor
 from hlmbayes.errors import EquationError
+from hlmbayes.words import composed
 
 TABLES = json.loads((Path(__file__).parents[1] / "oracles" / "hlm608_tables.json").read_text())
 MODEL4 = """
@@ -416,7 +417,7 @@ VARIABLES = st.one_of(SIMPLE, NAMES.filter(bool))
 @st.composite
 def models(draw: st.DrawFn) -> Model:
     """Any model: up to three slopes and two level-2 predictors, with or without everything optional."""
-    pool = draw(st.lists(VARIABLES, min_size=7, max_size=7, unique_by=str.casefold))
+    pool = draw(st.lists(VARIABLES, min_size=7, max_size=7, unique_by=lambda name: composed(name).casefold()))
     outcome, *xs = pool[:4]
     ws = pool[4:6]
     slopes = [Predictor(x, draw(st.sampled_from(["none", "group", "grand"]))) for x in xs]
