@@ -71,6 +71,15 @@ def read(
         return _of_mdm(Path(level1), level2, id1)
     first = read_table(level1, "the level-1 data" if level2 is not None else "the data", decimal)
     id1 = _id_column(id1, first, level1)
+    if level2 is None or same_source(level1, level2):
+        return join(first, id1)
+    second = read_table(level2, "the level-2 data", decimal)
+    return join(first, id1, second, _id_column(id2, second, level2))
+
+
+def join(first: Table, id1: str, second: Table | None = None, id2: str = "") -> TwoLevelData:
+    """Join tables by their ids; without a second one both levels are in the first. Raises as `read`."""
+    id1 = _id_column(id1, first)
     raw = first.ids(id1)
     rows, ids = index_rows(raw, id1, first.name)
     notes = _as_written(first, id1, raw)
@@ -80,12 +89,11 @@ def read(
             "model needs several. Give the column that identifies the level-2 units as id= (--id)."
         )
     level1_columns = _without(first.columns, id1)
-    if level2 is None or _same(level1, level2):
+    if second is None:
         return TwoLevelData(
             id1, ids, rows, level1_columns, NOTHING, *_labels(first), notes, (first.name, first.name), True
         )
-    second = read_table(level2, "the level-2 data", decimal)
-    id2 = _id_column(id2, second, level2)
+    id2 = _id_column(id2, second)
     rows2, ids2 = index_rows(second.ids(id2), id2, second.name)
     record, unmatched = match_units(ids, (rows2, ids2), (first.name, second.name))
     notes += unmatched
@@ -96,7 +104,7 @@ def read(
 
 def _of_mdm(path: Path, level2: Any, id_name: str) -> TwoLevelData:
     """Read HLM's own binary file, in which the id has no name."""
-    if level2 is not None and not _same(path, level2):
+    if level2 is not None and not same_source(path, level2):
         raise DataError(f"{path.name} holds both levels; leave the level-2 data out.")
     file = read_mdm(path)
     place, unit_ids = index_rows(file.ids, id_name, path.name)
@@ -150,7 +158,8 @@ def _labels(*tables: Table) -> tuple[Mapping[str, str], Mapping[str, Mapping[Any
     return labels, value_labels
 
 
-def _same(level1: Any, level2: Any) -> bool:
+def same_source(level1: Any, level2: Any) -> bool:
+    """Tell whether two sources of data are one."""
     if level1 is level2:
         return True
     paths = (str, os.PathLike)
@@ -158,7 +167,7 @@ def _same(level1: Any, level2: Any) -> bool:
     return both and os.path.exists(level2) and os.path.samefile(level1, level2)
 
 
-def _id_column(name: str, table: Table, source: Any) -> str:
+def _id_column(name: str, table: Table, source: Any = None) -> str:
     found = find_column(name, table.columns, table.name)
     if found is not None:
         return found

@@ -1,83 +1,118 @@
-"""HLM's short names of variables: it keeps the first eight characters of the names in a data file."""
+"""HLM's short names of variables: it keeps the first eight characters of the names in a data file.
+
+A second and third column that begin alike have seven letters and 0, 1, ... in the order of the file.
+An SPSS file has short names of its own, which come first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from ..data.reading import Columns
-from ..data.two_level import TwoLevelData
-from ..errors import DataError
+from ..data.reading import Columns, Table, read_table
+from ..data.sav_names import short_names
+from ..data.two_level import TwoLevelData, join, same_source
+from ..errors import warn
 from ..words import some
 
 LENGTH = 8
 
 
-def with_short_names(data: TwoLevelData, level1: Iterable[str], level2: Iterable[str]) -> TwoLevelData:
-    """Return data whose columns have the names that HLM's files use for them; `notes` say which.
+def read_with_short_names(
+    files: tuple[Path, Path | None],
+    ids: tuple[str, str],
+    level1: Iterable[str],
+    level2: Iterable[str],
+    decimal: str | None = None,
+) -> TwoLevelData:
+    """Read data files; columns have the names that HLM's files use for them, `notes` say which.
 
     Parameters
     ----------
-    data : TwoLevelData
+    files, ids : of level 1 and of level 2
+        No second file, or the same again: both levels are in one.
     level1, level2 : iterable of str
-        Names in HLM's files by level. One of eight characters that no column bears is that of the only
-        longer one that begins with it.
+        Names in HLM's files by level.
+    decimal : "." or ",", optional
+        As for `read`.
 
     Raises
     ------
     DataError
-        Several columns begin with a name.
+        As `read`.
     """
-    first = _columns_meant(level1, data.level1, data.sources[0])
-    level2_source = data.level1 if data.one_source else data.level2
-    second = _columns_meant(level2, level2_source, data.sources[1])
-    if data.one_source:
-        first, second = first | second, {}
-    if not first and not second:
-        return data
-    labels = {new.lower(): data.labels.get(old.lower(), "") for new, old in (first | second).items()}
-    notes = [
-        f"{new} is {old} of {source}: HLM's files shorten names to {LENGTH} characters"
-        for names, source in zip((first, second), data.sources, strict=True)
-        for new, old in names.items()
-    ]
-    return replace(
-        data,
-        level1=_renamed(data.level1, first),
-        level2=_renamed(data.level2, second),
-        labels={**data.labels, **labels},
-        notes=(*data.notes, *notes),
-    )
+    one, two = files
+    if two is None or same_source(one, two):
+        first, notes = with_short_names(read_table(one, "the data", decimal), one, [ids[0], *level1, *level2])
+        data = join(first, ids[0])
+    else:
+        first, notes = with_short_names(read_table(one, "the data", decimal), one, [ids[0], *level1])
+        second, more = with_short_names(read_table(two, "the data", decimal), two, [ids[1], *level2])
+        data, notes = join(first, ids[0], second, ids[1]), [*notes, *more]
+    return replace(data, notes=(*data.notes, *notes))
 
 
-def _columns_meant(names: Iterable[str], columns: Mapping[str, np.ndarray], source: str) -> dict[str, str]:
-    """Give the column each shortened name stands for."""
-    known = {column.lower() for column in columns}
-    short = {name.lower(): name for name in names if len(name) == LENGTH}
-    found = {}
-    for lower, name in short.items():
-        longer = [column for column in columns if column.lower().startswith(lower)]
-        if lower in known or not longer:
+def with_short_names(table: Table, file: Path, names: Iterable[str]) -> tuple[Table, list[str]]:
+    """Give the table with the ``names`` that are short for one of its columns, and a note on each."""
+    known = {column.lower() for column in table.columns}
+    own, ruled = short_names(file), hlm_names(table.columns)
+    meant: dict[str, str] = {}
+    notes = []
+    for upper, name in {name.upper(): name for name in names}.items():
+        column = own[upper] if own.get(upper) in table.columns else ruled.get(upper)
+        if column is None or column in meant.values() or column.lower() == name.lower():
             continue
-        if len(longer) > 1:
-            raise DataError(
-                f"{name} may be each of {some(longer)} of {source}: HLM's files shorten names to {LENGTH} "
-                "characters. Rename these columns so that they differ in the first eight."
+        if name.lower() in known:
+            warn(f"{name} of {table.name} is taken; {column} stands before it, which HLM may call so.")
+            continue
+        meant[name] = column
+        notes.append(f"{name} is {column} of {table.name}: HLM's files shorten names to {LENGTH} characters")
+        alike = [other for other in table.columns if other.upper().startswith(upper)]
+        if len(alike) > 1 and upper not in own:
+            warn(
+                f"{name} is taken for {column}, the first of the columns of {table.name} that begin so "
+                f"({some(alike)}): HLM shortens names in the order of the file."
             )
-        found[name] = longer[0]
-    return found
+    return (_renamed(table, meant) if meant else table), notes
 
 
-def _renamed(columns: Mapping[str, np.ndarray], names: Mapping[str, str]) -> Mapping[str, np.ndarray]:
-    if not names:
-        return columns
+def hlm_names(columns: Iterable[str]) -> dict[str, str]:
+    """Give columns of eight characters and more by the names HLM has for them, in capitals."""
+    names: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for column in columns:
+        start = short = column[:LENGTH].upper()
+        while len(column) >= LENGTH and short in names:
+            number = str(count[start])
+            short = start[: LENGTH - len(number)] + number
+            count[start] += 1
+        if len(column) >= LENGTH:
+            names[short] = column
+    return names
+
+
+def _renamed(table: Table, names: Mapping[str, str]) -> Table:
+    """Give the table with columns renamed; ``names`` are old by new."""
     new = {old: name for name, old in names.items()}
-    origin = {new.get(column, column): column for column in columns}
-    return Columns(origin, partial(_original, columns, origin))
+    origin = {new.get(column, column): column for column in table.columns}
+    labels = {new.get(old, old): label for old, label in table.labels.items()}
+    values = {new.get(old, old): label for old, label in table.value_labels.items()}
+    return replace(
+        table, columns=Columns(origin, partial(_original, table.columns, origin)), labels=labels,
+        value_labels=values, single=frozenset(new.get(old, old) for old in table.single),
+        encode=table.encode and partial(_by_origin, table.encode, origin),
+        written=table.written and partial(_by_origin, table.written, origin),
+    )  # fmt: skip
 
 
 def _original(columns: Mapping[str, np.ndarray], origin: Mapping[str, str], name: str) -> np.ndarray:
     return columns[origin[name]]
+
+
+def _by_origin[T](find: Callable[[str], T], origin: Mapping[str, str], name: str) -> T:
+    return find(origin[name])

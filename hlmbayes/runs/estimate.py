@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..data.mdm import is_mdm
 from ..data.two_level import TwoLevelData, read
 from ..data.weights import Weights
 from ..errors import HLMWarning, warn
@@ -13,7 +14,7 @@ from ..estimation.estimate import fit
 from ..estimation.estimates import Estimates
 from ..hlm_files.command_options import Options
 from ..hlm_files.mdm_template import DataSource
-from ..hlm_files.short_names import with_short_names
+from ..hlm_files.short_names import read_with_short_names
 from .jobs import Job
 
 ENOUGH_ITERATIONS = 100_000  # numit:100,y has no limit; HLM's stop rule ends far earlier
@@ -22,9 +23,12 @@ ENOUGH_ITERATIONS = 100_000  # numit:100,y has no limit; HLM's stop rule ends fa
 def read_data(job: Job) -> TwoLevelData:
     """Read the job's data; rows with missing values go now if the template says so (timeofdeletion:now)."""
     source = job.source
-    data = read(source.level1, source.level2, id=(source.id, source.id2 or source.id), decimal=source.decimal)
-    if job.folder is not None:  # HLM's own files
-        data = _with_short_names(job, data)
+    ids = (source.id, source.id2 or source.id)
+    if job.folder is None or is_mdm(source.level1):
+        data = read(source.level1, source.level2, id=ids, decimal=source.decimal)
+    else:
+        files = (source.level1, source.level2)
+        data = read_with_short_names(files, ids, *_names_by_level(job), decimal=source.decimal)
     if source.deletion == "now" and source.level1_names:
         data = data.drop_incomplete(source.level1_names)
         _beside_mdm(source, data)
@@ -42,19 +46,17 @@ def _beside_mdm(source: DataSource, data: TwoLevelData) -> None:
         )
 
 
-def _with_short_names(job: Job, data: TwoLevelData) -> TwoLevelData:
-    """Give the columns the names HLM's files use, which have eight characters at most."""
+def _names_by_level(job: Job) -> tuple[list[str], list[str]]:
+    """Give the names of variables in a job's command file and template, by level."""
     model, options, source = job.model, job.options, job.source
-    known = {column.lower() for column in (*data.level1, *data.level2)}
     variance = model.log_sigma2.variables if model.log_sigma2 else ()  # of either level
-    variance = tuple(name for name in variance if name.lower() not in known)
     level1 = [model.outcome, *model.level1_variables, *source.level1_names, *variance]
     level1 += [name for name in (options.level1_weight, options.variance_known) if name]
     level1 += [*options.plausible_values, *(options.residuals1.variables if options.residuals1 else ())]
     level2 = [*model.level2_variables, *source.level2_names, *variance]
     level2 += [options.level2_weight] if options.level2_weight else []
     level2 += options.residuals2.variables if options.residuals2 else ()
-    return with_short_names(data, level1, level2)
+    return level1, level2
 
 
 def fit_job(job: Job, data: TwoLevelData) -> Estimates:
