@@ -15,8 +15,8 @@ ROOT = Path(hlmbayes.__file__).parent
 FLOW = (
     "version", "words", "errors", "writing", "arguments", "naming", "labels", "faces", "labelled", "data",
     "equations", "hlm_files", "unit_moments", "datasets", "likelihood", "laws", "estimation", "inference",
-    "derived", "residuals", "priors", "density", "sampling", "posterior", "many_fits", "diagnostics",
-    "report", "figures", "front", "plots", "runs", "cli", "__main__", "",
+    "hypotheses", "derived", "residuals", "priors", "density", "sampling", "posterior", "many_fits",
+    "diagnostics", "report", "figures", "front", "plots", "runs", "cli", "__main__", "",
 )  # fmt: skip
 # the numerical core: what estimates, tests and residuals rest on
 CORE = (
@@ -27,6 +27,7 @@ CORE = (
     "laws",
     "estimation",
     "inference",
+    "hypotheses",
     "derived",
     "residuals",
 )

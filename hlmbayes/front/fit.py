@@ -14,13 +14,14 @@ from ..derived.variance_explained import VarianceExplained, icc, variance_explai
 from ..equations.model import TwoLevelModel
 from ..estimation.estimates import Estimates
 from ..faces import Face, asked, record_of, shown
+from ..hypotheses.contrasts import contrast
+from ..hypotheses.wald import variable_test, wald
 from ..inference import hlm_tables
 from ..inference.bootstrap import bootstrap
 from ..inference.compare import DevianceTest, compare_any
 from ..inference.component_errors import variance_standard_errors
 from ..inference.covariances import CR0, table_kind
 from ..inference.homogeneity import homogeneity
-from ..inference.hypotheses import variable_test, wald
 from ..inference.intervals import Interval, alpha_intervals, fixed_intervals
 from ..inference.profile import intervals
 from ..labels import NamedArray
@@ -195,6 +196,7 @@ class Fit(Face):
     # --- tests and what follows from the estimates ---
 
     wald = asked(wald)
+    contrast = asked(contrast)
     test_variable = asked(variable_test)
     homogeneity = asked(homogeneity)
     icc = asked(icc)

@@ -13,7 +13,7 @@ from ..equations.model import TwoLevelModel
 from ..faces import Face, asked, record_of, shown
 from ..labelled import table
 from ..labels import NamedArray
-from ..many_fits import pooled_fit
+from ..many_fits import pooled_fit, pooled_tests
 from ..many_fits.rubin import PooledTest
 from ..report.pooled import columns_of, pooled_json, pooled_listing
 from .fit import Fit
@@ -62,7 +62,8 @@ class PooledFit(Face):
         names, pooled = pooled_fit.pooled_components(self._record)
         return table(columns_of(pooled, "variance", tests=False), names, "effect")
 
-    wald = asked(pooled_fit.pooled_wald)
+    wald = asked(pooled_tests.pooled_wald)
+    contrast = asked(pooled_tests.pooled_contrast)
 
     def compare(self, other: PooledFit) -> PooledTest:
         """Compare with a nested model fitted to the same data sets, by D3 (Meng & Rubin 1992).
@@ -72,7 +73,7 @@ class PooledFit(Face):
         HypothesisError
             REML fits, sampling weights, different data sets, or as many parameters in both.
         """
-        return pooled_fit.pooled_comparison(self._record, record_of(other))
+        return pooled_tests.pooled_comparison(self._record, record_of(other))
 
     def listing(self, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any) -> str:
         """Return the pooled listing; ``each``: after those of every data set, by ``data_sources`` in turn."""

@@ -12,7 +12,7 @@ from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..faces import Face, asked, shown
-from ..many_fits.imputed_posterior import PooledSample, draw_pooled, pooled_summary
+from ..many_fits.imputed_posterior import PooledSample, draw_pooled, pooled_draws_contrast, pooled_summary
 from ..priors.priors import Priors
 from ..sampling.settings import Settings
 from .posterior import Posterior
@@ -38,6 +38,7 @@ class PooledPosterior(Face):
         return self._record.scalar(name)
 
     summary = asked(pooled_summary)
+    contrast = asked(pooled_draws_contrast)
 
     def __repr__(self) -> str:
         table = self.summary().to_string(float_format="{:.4g}".format)

@@ -11,8 +11,9 @@ import numpy as np
 from ..arguments import seed_or_new
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
-from ..faces import Face, record_of, shown
+from ..faces import Face, asked, record_of, shown
 from ..posterior import beside_fit, derived, draw, evidence, predictive, prior_sensitivity, summaries
+from ..posterior.contrasts import contrast
 from ..posterior.convergence import Convergence
 from ..posterior.record import PosteriorSample, posterior_of
 from ..priors.priors import Priors
@@ -77,6 +78,8 @@ class Posterior(Face):
     def compare(self, fit: Any, prob: float = 0.95) -> beside_fit.BesideFit:
         """Put a fit beside the posterior: estimate, se, mean, median, sd, interval, shift, overlap."""
         return beside_fit.compare(self._record, fit, prob)
+
+    contrast = asked(contrast)
 
     def icc(self, *, prob: float = 0.95) -> derived.DrawnCorrelation:
         """Give the (conditional) intraclass correlation tau_00 / (tau_00 + sigma2)."""

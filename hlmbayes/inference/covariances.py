@@ -45,19 +45,19 @@ class Covariance(ABC):
         """Give the covariance matrix of the free fixed effects, (F, F)."""
         return self.of(fit, np.eye(fit.design.n_fixed))
 
-    def chi2(self, fit: Estimates, contrast: np.ndarray) -> float:
-        """Give the Wald chi-square of contrast @ gamma_free = 0; contrast (r, F), independent rows."""
-        return wald_chi2(contrast @ fit.gamma_free, self.of(fit, contrast))
+    def chi2(self, fit: Estimates, contrast: np.ndarray, away: np.ndarray) -> float:
+        """Give the Wald chi-square of independent rows, (r, F), ``away`` (r,) from what is tested."""
+        return wald_chi2(away, self.of(fit, contrast))
 
-    def f_test(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float, float]:
-        """Give the Wald chi-square of a contrast, F and its estimated denominator degrees of freedom.
+    def f_test(self, fit: Estimates, contrast: np.ndarray, away: np.ndarray) -> tuple[float, float, float]:
+        """Give the Wald chi-square of `chi2`, F and its estimated denominator degrees of freedom.
 
         Raises
         ------
         HypothesisError
             Too few units; `exact` REML is needed where it says so.
         """
-        chi2 = self.chi2(fit, contrast)
+        chi2 = self.chi2(fit, contrast, away)
         scaling, denominator = self._reference(fit, contrast)
         return chi2, scaling * chi2 / len(contrast), denominator
 
@@ -89,10 +89,10 @@ class ModelBased(Covariance):
         turned = contrast @ fit.design.to_gamma
         return np.asarray(turned @ fit.vcov_white @ turned.T * (fit.components.sigma2 / fit.entering.sigma2))
 
-    def f_test(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float, float]:
+    def f_test(self, fit: Estimates, contrast: np.ndarray, away: np.ndarray) -> tuple[float, float, float]:
         """Test with the sigma2 that enters, where the degrees of freedom are taken."""
         turned, df = contrast @ fit.design.to_gamma, satterthwaite_df(fit, contrast)
-        chi2 = wald_chi2(contrast @ fit.gamma_free, turned @ fit.vcov_white @ turned.T)
+        chi2 = wald_chi2(away, turned @ fit.vcov_white @ turned.T)
         return chi2, chi2 / len(contrast), df
 
 
@@ -230,11 +230,7 @@ def wald_chi2(estimate: np.ndarray, covariance: np.ndarray) -> float:
 def refuse_singular(covariance: np.ndarray) -> None:
     """Raise where a covariance matrix of tested combinations is singular but for rounding."""
     variance = np.diag(covariance)
-    if not np.all(variance > 0):
-        raise HypothesisError(
-            "the robust variance of a tested combination is zero: one unit alone determines it, or all units "
-            "say the same of it. Use robust=False, or leave it out"
-        )
+    refuse_zero(variance)
     scale = np.sqrt(variance)
     if np.linalg.eigvalsh(covariance / np.outer(scale, scale))[0] > RANK_TOLERANCE:
         return
@@ -242,3 +238,12 @@ def refuse_singular(covariance: np.ndarray) -> None:
         "the covariance matrix of the tested combinations is singular (too few units for that many rows?): "
         "test fewer rows at once, or use robust=False"
     )
+
+
+def refuse_zero(variance: np.ndarray) -> None:
+    """Raise where a tested combination has no variance, by those of all of them (r,)."""
+    if not np.all(variance > 0):
+        raise HypothesisError(
+            "the robust variance of a tested combination is zero: one unit alone determines it, or all units "
+            "say the same of it. Use robust=False, or leave it out"
+        )

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data.imputed import named
 from ..equations.model import TwoLevelModel
+from ..posterior.contrasts import DrawnContrast, of_draws
 from ..posterior.draw import draw_posterior
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import bounds, interval
@@ -73,6 +74,11 @@ def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
         rows.append([x.mean(), np.median(x), x.std(ddof=1), low, high, between])
     columns = ["mean", "median", "sd", *bounds(prob), "between"]
     return pd.DataFrame(rows, index=pd.Index(names), columns=columns)
+
+
+def pooled_draws_contrast(pooled: PooledSample, *combinations: Any, prob: float = 0.95) -> DrawnContrast:
+    """Give the posterior of combinations of fixed effects over all draws; see `Posterior.contrast`."""
+    return of_draws(pooled.samples[0].target.design, pooled.scalar, combinations, prob)
 
 
 def draw_pooled(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +16,11 @@ from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError, HypothesisError
 from ..estimation.estimate import fit as fit_one
 from ..estimation.estimates import Estimates
-from ..inference.compare import compare
+from ..hypotheses.contrasts import hlm_df
 from ..inference.component_errors import variance_standard_errors
-from ..inference.covariances import covariance_kind, refuse_singular
-from ..inference.hlm_tables import fixed_df
-from ..inference.hypotheses import contrast_matrix, describe, free_contrast
+from ..inference.covariances import Covariance, covariance_kind
 from ..labels import NamedArray
-from ..laws.law import Need
-from ..likelihood.criterion import criterion
-from ..likelihood.evaluate import evaluate
-from ..likelihood.symmetric import semidefinite_root
-from ..likelihood.system import data_scale, to_standard
-from .rubin import Pooled, PooledTest, d1, d3, pool, pooled_covariance
+from .rubin import Pooled, pool, pooled_covariance
 
 LARGE = 500_000  # rows of all data sets together, from which threads are faster
 
@@ -158,26 +151,35 @@ class PooledEstimates:
         )
 
 
+def kind_of(pooled: PooledEstimates, robust: bool | str | None) -> Covariance:
+    """Give the kind of covariance asked for: if nothing is said robust where there are sampling weights."""
+    return covariance_kind(pooled.fits[0].counting.pseudo if robust is None else robust)
+
+
 def covariances(
     pooled: PooledEstimates, robust: bool | str | None, contrast: np.ndarray | None = None
 ) -> np.ndarray:
-    """Give the covariance matrices (m, r, r) of a contrast (r, F); by default of the free fixed effects.
-
-    They are robust, if nothing is said, where there are sampling weights.
-    """
-    kind = covariance_kind(pooled.fits[0].counting.pseudo if robust is None else robust)
+    """Give the covariance matrices (m, r, r) of a contrast (r, F); by default of the free fixed effects."""
     contrast = np.eye(pooled.fits[0].design.n_fixed) if contrast is None else contrast
-    return np.array([kind.of(f, contrast) for f in pooled.fits])
+    return np.array([kind_of(pooled, robust).of(f, contrast) for f in pooled.fits])
 
 
 def pooled_fixed(pooled: PooledEstimates, robust: bool | str | None = None, df: str = "rubin") -> Pooled:
     """Pool all fixed effects; see `PooledFit.fixed_effects`."""
+    rows = np.eye(len(pooled.model.gamma_names))
+    free = np.eye(pooled.fits[0].design.n_fixed)[pooled.fits[0].design.free]
+    return pooled_rows(pooled, rows, free, robust, df)
+
+
+def pooled_rows(
+    pooled: PooledEstimates, rows: np.ndarray, free: np.ndarray, robust: bool | str | None, df: str
+) -> Pooled:
+    """Pool combinations of the fixed effects, (r, n_gamma), carried to the free ones, (r, F), one by one."""
     if df not in ("rubin", "barnard-rubin"):
         raise HypothesisError(f'df={df!r} is not known: use "rubin" or "barnard-rubin"')
-    free = pooled.fits[0].design.free
-    variances = np.einsum("mff->mf", covariances(pooled, robust))[:, free]
-    complete = np.array(fixed_df(pooled.fits[0])) if df == "barnard-rubin" else None
-    return pool(np.array([np.asarray(f.gamma) for f in pooled.fits]), variances, complete)
+    variances = np.einsum("mff->mf", covariances(pooled, robust, free))
+    complete = hlm_df(pooled.fits[0], rows) if df == "barnard-rubin" else None
+    return pool(np.array([free @ f.gamma_free for f in pooled.fits]), variances, complete)
 
 
 def pooled_components(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]:
@@ -189,57 +191,3 @@ def pooled_components(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]
     both = [variance_standard_errors(f) for f in pooled.fits]
     errors = [np.append(np.asarray(tau)[rows, cols], sigma2) for tau, sigma2 in both]
     return (*labels, "r"), pool(np.array(estimates), np.array(errors) ** 2)
-
-
-def pooled_wald(
-    pooled: PooledEstimates, hypothesis: Mapping[str, Any] | Any, *, robust: bool | str | None = None
-) -> PooledTest:
-    """Test a hypothesis about several fixed effects by D1 (Li, Raghunathan & Rubin 1991).
-
-    By default with the robust covariances, as `Fit.wald`.
-
-    Raises
-    ------
-    HypothesisError
-        Not such a hypothesis, or a covariance matrix that is singular.
-    """
-    contrast = contrast_matrix(pooled.fits[0], hypothesis)
-    free = free_contrast(pooled.fits[0], contrast)
-    estimates = np.array([free @ f.gamma_free for f in pooled.fits])
-    spread = covariances(pooled, True if robust is None else robust, free)
-    for covariance in spread:
-        refuse_singular(covariance)
-    return d1(estimates, spread, describe(pooled.fits[0], contrast))
-
-
-def pooled_comparison(one: PooledEstimates, other: PooledEstimates) -> PooledTest:
-    """Compare nested models fitted to the same data sets by D3; see `PooledFit.compare`."""
-    if one.names != other.names:
-        raise HypothesisError(f"the models were fitted to different data sets: {one.names} and {other.names}")
-    for a, b in zip(one.fits, other.fits, strict=True):
-        a.require("a test of deviances", Need.LIKELIHOOD)
-        if "REML" in (a.method, b.method):
-            raise HypothesisError('D3 compares full likelihoods: fit both models with method="ML"')
-        compare(a, b)  # refuses what cannot be compared
-    small, large = sorted((one, other), key=lambda fit: fit.fits[0].n_parameters)
-    own = np.array([a.deviance - b.deviance for a, b in zip(small.fits, large.fits, strict=True)])
-    k = large.fits[0].n_parameters - small.fits[0].n_parameters
-    return d3(own, _deviances_at_pooled(small) - _deviances_at_pooled(large), k)
-
-
-def _deviances_at_pooled(pooled: PooledEstimates) -> np.ndarray:
-    """Give each data set's deviance at the averaged gamma, tau and sigma2, shape (m,)."""
-    gamma = np.mean([f.gamma_free for f in pooled.fits], axis=0)
-    tau = np.mean([f.components.tau for f in pooled.fits], axis=0)
-    sigma2 = float(np.mean([f.components.sigma2 for f in pooled.fits]))
-    return np.array([deviance_at(fit, gamma, tau, sigma2) for fit in pooled.fits])
-
-
-def deviance_at(fit: Estimates, gamma: np.ndarray, tau: np.ndarray, sigma2: float) -> float:
-    """Give -2 log-likelihood (ML) of a fit's data at any parameters, ``gamma`` the free fixed effects."""
-    system, design = fit.system, fit.design
-    theta, s2 = to_standard(system, tau, sigma2)
-    at = evaluate(system, semidefinite_root(theta))
-    best = criterion(system, at, False, sigma2=s2).value + data_scale(system, False)
-    away = (gamma - design.gamma_ols) / system.gamma_scale - at.delta
-    return float(best + away @ at.information_times(away) / s2 - fit.law.log_precision)

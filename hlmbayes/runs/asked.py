@@ -12,9 +12,9 @@ import numpy as np
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
 from ..hlm_files.command_options import Options
+from ..hypotheses.wald import wald
 from ..inference import homogeneity
 from ..inference.compare import compare_stored
-from ..inference.hypotheses import wald
 from ..inference.least_squares import loglik_on_hlms_constant
 from ..report.collect import chi_square
 from ..report.header import shown

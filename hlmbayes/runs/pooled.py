@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from textwrap import indent
 
 from ..errors import CommandFileError, HLMError
 from ..hlm_files.command_options import Options
 from ..hlm_files.data_source import source_of
 from ..hlm_files.mdm_template import own_name
-from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, pooled_wald
+from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data
+from ..many_fits.pooled_tests import pooled_wald
 from ..report.pooled import pooled_json, pooled_listing, pooled_page
 from .analysis import analyse
 from .estimate import fit_options, read_data
@@ -55,7 +57,7 @@ def analyse_pooled(
             missed.append(f"hypothesis {k} (gamma{k}:) was not done: {error}")
     run = {**run_of(job, output), "warnings": job.warnings, "not_done": job.not_done}
     text = pooled_listing(pooled, each=True, data_sources=[each.source.mdm for each in jobs], **run)
-    lines = [f" {line}" for line in (*tests, *missed)]
+    lines = [indent(str(line), " ") for line in (*tests, *missed)]
     text = "\n".join([text, *lines]) + ("\n" if lines else "")
     warned = (*job.warnings, *job.not_done, *pooled.warnings, *missed)
     json, page = partial(pooled_json, pooled, tests, missed), partial(pooled_page, pooled, text)

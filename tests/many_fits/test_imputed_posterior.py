@@ -64,6 +64,14 @@ def test_same_seed_same_draws_and_plausible_values(sets):
     assert a.posteriors[1].model.outcome == "female"
 
 
+def test_combinations_are_those_of_all_draws(pooled):
+    found = pooled.contrast("g01 - g11 = 0.5")
+    draws = pooled["g01"] - pooled["g11"]
+    np.testing.assert_allclose(found.draws[0], draws)
+    assert found.mean[0] == pytest.approx(draws.mean())
+    assert found.direction[0] == pytest.approx(max(np.mean(draws > 0.5), np.mean(draws < 0.5)))
+
+
 def test_warnings_name_the_data_set(sets):
     with pytest.warns(HLMWarning):
         short = MODEL.sample(sets[0], seed=1, draws=20, chains=2)

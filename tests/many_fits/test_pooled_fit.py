@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
 from hlmbayes.errors import DataError, EstimationError, HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.front.pooled import PooledFit
-from hlmbayes.many_fits.pooled_fit import PooledEstimates, deviance_at, pooled_components, pooled_fixed
+from hlmbayes.many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
+from hlmbayes.many_fits.pooled_tests import deviance_at
 from hlmbayes.many_fits.rubin import d3, pool, reference_df
 from tests.small import OWN, own_unit
 
@@ -97,6 +99,39 @@ def test_d1(pooled):
 def test_d1_of_one_effect_is_its_t_test_squared(pooled):
     test, table = pooled.wald("g11", robust=False), pooled.fixed_effects(robust=False)
     assert test.f_ratio == pytest.approx(table.loc["g11", "t_ratio"] ** 2)
+
+
+def test_a_combination_is_pooled_by_rubins_rules(pooled):
+    found = pooled.contrast("g01 - 2*g11 = 0.5", "g00", robust=True)
+    L = np.array([0, 1, 0, -2.0])
+    each = np.array([L @ f.gamma for f in pooled.fits])
+    within = np.mean([L @ f.vcov_robust @ L for f in pooled.fits])
+    added = 1.2 * each.var(ddof=1)
+    assert found.estimate[0] == pytest.approx(each.mean(), rel=1e-12)
+    assert found.se[0] == pytest.approx(np.sqrt(within + added), rel=1e-9)
+    df = 4 * (1 + within / added) ** 2
+    assert found.df[0] == pytest.approx(df, rel=1e-9)
+    assert found.t_ratio[0] == pytest.approx((each.mean() - 0.5) / np.sqrt(within + added), rel=1e-9)
+    reach = stats.t.ppf(0.975, df) * found.se[0]
+    assert found.high[0] - found.low[0] == pytest.approx(2 * reach, rel=1e-9)
+    assert found.riv[0] == pytest.approx(added / within, rel=1e-9)
+    table = pooled.fixed_effects(True, df="barnard-rubin").loc["g00"]
+    row = pooled.contrast("g00", robust=True, df="barnard-rubin").frame().loc["g00"]
+    for name in ("se", "t_ratio", "df", "p_value", "fmi", "riv"):
+        assert row[name] == pytest.approx(table[name], rel=1e-9)
+    assert "robust (sandwich) covariance, as HLM, pooled; Barnard-Rubin's d.f." in str(
+        pooled.contrast("g00", robust=True, df="barnard-rubin")
+    )
+
+
+def test_a_pooled_test_has_the_estimates_of_its_rows(pooled):
+    one, two = pooled.wald("g01 = 2*g11 + 0.5", {"g01": [1, 0], "g11": [0, 1]}, robust=False)
+    assert one.rows.estimate[0] == pytest.approx(pooled.gamma["g01"] - 2 * pooled.gamma["g11"])
+    assert one.f_ratio == pytest.approx(one.rows.t_ratio[0] ** 2)
+    assert two.rows.combination == ("g01", "g11")
+    assert str(two).count("\n") == 2
+    with pytest.raises(HypothesisError, match="no hypothesis was given"):
+        pooled.wald()
 
 
 def test_d3(sets):

@@ -13,7 +13,7 @@ from hlmbayes import Fit, Model, datasets
 from hlmbayes.data.two_level import read
 from hlmbayes.errors import HypothesisError
 from hlmbayes.faces import record_of
-from hlmbayes.inference.hypotheses import contrast_matrix
+from hlmbayes.hypotheses.combinations import combinations
 from tests.dense import dense
 from tests.small import Small, model, small
 
@@ -214,4 +214,5 @@ def test_a_prefix_is_not_a_categorical_variable(slopes: Fit) -> None:
 
 
 def test_contrasts_are_read_in_any_case(slopes: Fit) -> None:
-    np.testing.assert_array_equal(contrast_matrix(slopes, {"G01": 2, " g10 ": -1}), [[0, 2, -1, 0]])
+    read_as = combinations(slopes.model, {"G01": 2, " g10 ": -1}).matrix
+    np.testing.assert_array_equal(read_as, [[0, 2, -1, 0]])

@@ -1,0 +1,1 @@
+"""Hypotheses about fixed effects: `combinations` as they are written, `contrasts`, `wald`."""

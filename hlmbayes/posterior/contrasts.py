@@ -1,0 +1,93 @@
+"""Combinations of fixed effects from draws: mean, sd, interval and probability of direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arguments import check_prob
+from ..hypotheses.combinations import stacked
+from ..labelled import table
+from ..labels import Sentence
+from ..likelihood.design import Design
+from .record import PosteriorSample
+from .summaries import bounds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DrawnContrast(Sentence):
+    """Posterior of combinations of fixed effects; each array is (r,), ``draws`` (r, chain, draw).
+
+    ``low`` and ``high`` are equal-tailed limits of probability ``prob``. ``direction``: the share of the
+    draws on the side of ``value`` where most of them are, the probability of direction.
+    """
+
+    combination: tuple[str, ...]
+    value: np.ndarray
+    mean: np.ndarray
+    median: np.ndarray
+    sd: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    direction: np.ndarray
+    prob: float
+    draws: np.ndarray
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate the combinations, one row each."""
+        columns = {name: getattr(self, name) for name in ("mean", "median", "sd")}
+        columns |= dict(zip(bounds(self.prob), (self.low, self.high), strict=True))
+        columns |= {"value": self.value, "direction": self.direction}
+        return table(columns, self.combination, "combination")
+
+    def __str__(self) -> str:
+        rows = zip(
+            self.combination, self.mean, self.sd, self.low, self.high, self.median, self.value,
+            self.direction, strict=True,
+        )  # fmt: skip
+        return "\n".join(
+            f"{name}: posterior mean {mean:.6g}, sd {sd:.6g}, {100 * self.prob:g} % interval {low:.6g} to "
+            f"{high:.6g}; {100 * share:.2f} % of the draws are {'above' if median > at else 'below'} {at:g}"
+            for name, mean, sd, low, high, median, at, share in rows
+        )
+
+
+def contrast(posterior: PosteriorSample, *combinations: Any, prob: float = 0.95) -> DrawnContrast:
+    """Give the posterior of combinations of fixed effects: mean, sd, interval, probability of direction.
+
+    Parameters
+    ----------
+    *combinations
+        As `Fit.contrast`: text, ``"g01 = g11"``, names with numbers, or rows of numbers.
+    prob : float
+        Probability of the equal-tailed intervals.
+
+    Raises
+    ------
+    HypothesisError
+        No such fixed effect, rows of different length, a row that says nothing.
+    """
+    return of_draws(posterior.target.design, posterior.scalar, combinations, prob)
+
+
+def of_draws(
+    design: Design, scalar: Callable[[str], np.ndarray], combinations: Sequence[Any], prob: float
+) -> DrawnContrast:
+    """Give the same, ``scalar`` the draws (chain, draw) of a fixed effect by its name."""
+    check_prob(prob)
+    asked = stacked(design.model, combinations)
+    asked.free(design)  # refuses what says nothing
+    draws = np.tensordot(asked.matrix, np.array([scalar(name) for name in asked.names]), 1)
+    flat, value = draws.reshape(len(draws), -1), asked.value[:, None]
+    low, high = np.quantile(flat, [0.5 - prob / 2, 0.5 + prob / 2], axis=1)
+    direction = np.maximum(np.mean(flat > value, axis=1), np.mean(flat < value, axis=1))
+    return DrawnContrast(
+        asked.left, asked.value, flat.mean(axis=1), np.median(flat, axis=1), flat.std(axis=1, ddof=1), low,
+        high, direction, prob, draws,
+    )  # fmt: skip
