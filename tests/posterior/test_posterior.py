@@ -156,8 +156,8 @@ def test_a_posterior_is_frozen_and_pickles(post4):
     assert np.array_equal(pickle.loads(pickle.dumps(post4))["g01"], post4["g01"])
     shown = {name for name in dir(post4) if not name.startswith("_")}
     assert shown == {
-        "check", "compare", "convergence", "data", "draws", "effects", "icc", "loo", "model",
-        "plausible_range", "priors", "rerun", "sampler", "save", "settings", "summary", "tree",
+        "check", "compare", "contrast", "convergence", "data", "draws", "effects", "icc", "loo", "model",
+        "plausible_range", "priors", "r2", "rerun", "sampler", "save", "settings", "summary", "tree",
         "variance_explained", "variance_is_zero", "with_log_likelihood", "with_predictive",
     }  # fmt: skip
 
