@@ -82,7 +82,7 @@ class Parameters:
             return found[0]
         if found:
             raise error(f"{text} could be {' or '.join(self.shown(found))}: write its code")
-        known = some(self.shown(self.codes), MOST_SHOWN)
+        known = some(self.shown(self.codes), MOST_SHOWN) if self.each else "it has none"
         close = nearest(str(text), {form for p in self.each for form in (p.code, *p.spellings[:1])})
         hint = f". Did you mean {close}?" if close else ""
         raise error(f"{text!r} is not a {self.kind} of this model: {known}{hint}")

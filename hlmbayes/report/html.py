@@ -281,8 +281,5 @@ def _start(tables: Tables, start: StartingValues) -> list[str]:
 def _optimum(optimum: Optimum | None) -> str:
     if optimum is None:
         return ""
-    rows = []
-    for r in optimum.rows:
-        decimals = 6 if r.label == "Deviance" else 5
-        rows.append([escape(r.label), *(_n(v, decimals) for v in (r.here, r.optimum, r.here - r.optimum))])
+    rows = [[escape(r.label), *map(r.printed, (r.here, r.optimum, r.here - r.optimum))] for r in optimum.rows]
     return table("HLM’s answer and the optimum", ["", "HLM path", "Optimum", "Difference"], rows)

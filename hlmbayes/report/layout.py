@@ -3,23 +3,56 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from .tables import Header, Matrix
 
+ALL_DIGITS = 1e15  # from here on a float has no digit after the point
 RULE = " " + "-" * 76
 LONG_RULE = " " + "-" * 77
 SHORT_RULE = " " + "-" * 52
 
 
-def number(value: float | None, width: int, decimals: int) -> str:
-    """Return `value` right-aligned in `width` columns, with a blank; E notation where it cannot fit."""
+def figure(value: float | None, decimals: int) -> str:
+    """Return a number with its decimals; E notation where a float has no more digits to print."""
     if value is None or math.isnan(value):
-        return f"{'n/a':>{width}}"
-    text = f"{value:.{decimals}f}"
-    if len(text) >= width:
-        text = f"{value:.{max(width - 9, 0)}E}"
-    return f"{text:>{width}}"
+        return "n/a"
+    far = ALL_DIGITS <= abs(value) < math.inf
+    return f"{value:.{decimals}{'E' if far else 'f'}}"
+
+
+def number(value: float | None, width: int, decimals: int) -> str:
+    """Return `value` right-aligned in `width` columns, or more where it needs them, a blank before it."""
+    return f" {figure(value, decimals)}".rjust(width)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heads, from above, its cells, and HLM's width, wider where a cell needs it.
+
+    Heads stand at its right end; a blank at theirs moves them to the left.
+    """
+
+    heads: tuple[str, str]
+    width: int
+    cells: Sequence[str]
+
+    @property
+    def extra(self) -> int:
+        """By how much it is wider than HLM's."""
+        return max([0, *(len(cell) + 1 - self.width for cell in self.cells)])
+
+    def lines(self) -> list[str]:
+        """Return heads and cells in its width."""
+        return [text.rjust(self.width + self.extra) for text in (*self.heads, *self.cells)]
+
+
+def set_out(names: Sequence[str], *columns: Column) -> tuple[list[str], list[str], int]:
+    """Set names, the first two of the heads, and columns side by side: heads, rows, width beyond HLM's."""
+    rows = zip(names, *(column.lines() for column in columns), strict=True)
+    lines = ["".join(row).rstrip() for row in rows]
+    return lines[:2], lines[2:], sum(column.extra for column in columns)
 
 
 def count(value: float, width: int = 0) -> str:
@@ -48,6 +81,7 @@ def matrix(
 ) -> list[str]:
     """Return one line per random coefficient: its name, its symbol, its row."""
     names = name_width(header) + 1
+    width = max([width, *(len(figure(value, decimals)) + 1 for row in values for value in row)])
     return [
         f"{c.variable:>{names}},{c.symbol:<2}"
         + "".join(number(value, width, decimals) + end for value in row)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+from ..words import some
+from .layout import Column, set_out
 from .tables import NoteGroup, Optimum, Tables
 
 BAR = " " + "=" * 77
@@ -45,8 +47,7 @@ def optimum_sentences(tables: Tables) -> tuple[str, ...]:
     same = abs(optimum.true_deviance - optimum.deviance_optimum) < ANOTHER_CONSTANT
     closing = () if same else (others,)
     if gain < SAME_DEVIANCE:
-        reached = f"The iterations reached the {method} optimum: no tau and sigma squared fit better."
-        return (reached, *closing)
+        return (_reached(optimum, method), *closing)
     why = (
         "HLM stops when the likelihood hardly changes any more, which here is"
         if tables.converged
@@ -59,6 +60,17 @@ def optimum_sentences(tables: Tables) -> tuple[str, ...]:
     )
 
 
+def _reached(optimum: Optimum, method: str) -> str:
+    """Say that the iterations reached the optimum, or which of the numbers printed did not quite."""
+    away = [row.label for row in optimum.rows if row.printed(row.here) != row.printed(row.optimum)]
+    if not away:
+        return f"The iterations reached the {method} optimum: no other tau and sigma squared fit better."
+    return (
+        f"The deviance is within {SAME_DEVIANCE:.6f} of the {method} optimum's, but the iterations stopped a "
+        f"little before it: {some(away)} still differ{'s' if len(away) == 1 else ''} in the digits below."
+    )
+
+
 def _group(group: NoteGroup) -> list[str]:
     lines = [f" {'WARNING: ' if group.warning else ''}{group.heading}"]
     for sentence in group.sentences:
@@ -68,9 +80,12 @@ def _group(group: NoteGroup) -> list[str]:
 
 def _optimum_table(optimum: Optimum) -> list[str]:
     width = max(len(row.label) for row in optimum.rows)
-    lines = [f"   {'':<{width}}  {'HLM path':>15}  {'optimum':>15}  {'difference':>12}"]
-    for row in optimum.rows:
-        d = 6 if row.label == "Deviance" else 5
-        numbers = f"{row.here:>15.{d}f}  {row.optimum:>15.{d}f}  {row.here - row.optimum:>z12.{d}f}"
-        lines.append(f"   {row.label:<{width}}  {numbers}")
-    return lines
+    cells = [(r.printed(r.here), r.printed(r.optimum), r.printed(r.here - r.optimum)) for r in optimum.rows]
+    here, best, difference = zip(*cells, strict=True)
+    heads, lines, _ = set_out(
+        ["", f"   {'':<{width}}", *(f"   {row.label:<{width}}" for row in optimum.rows)],
+        Column(("", "HLM path"), 17, here),
+        Column(("", "optimum"), 17, best),
+        Column(("", "difference"), 14, difference),
+    )
+    return [*heads[1:], *lines]

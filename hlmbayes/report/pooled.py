@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from ..equations.names import component_names
 from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
 from ..many_fits.rubin import Pooled, PooledTest
 from . import listing
 from .header import level1_terms
 from .html_parts import document, main_element
 from .json_text import plain
-from .layout import ruled
+from .layout import Column, figure, ruled, set_out
 from .tables import p_text
 
 RULE = " " + "-" * 86
@@ -56,22 +57,23 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
 
 def _fixed(pooled: PooledEstimates, robust: bool, title: str) -> list[str]:
     table = pooled_fixed(pooled, robust)
-    heads = (
-        f" {'':22}{'':14}{'Standard':>10}{'':10}{'Approx.':>10}{'':10}{'Fraction':>10}",
-        f" {'Fixed Effect':22}{'Coefficient':>14}{'Error':>10}{'T-ratio':>10}{'d.f.':>10}{'P-value':>10}"
-        f"{'missing':>10}",
+    terms = level1_terms(pooled.model)
+    names = [f"{gamma.name:>15}, {gamma.gamma}" for term in terms for gamma in term.terms]
+    wide = max([22, *(len(name) + 1 for name in names)])
+    heads, lines, extra = set_out(
+        [f" {name:{wide}}" for name in ("", "Fixed Effect", *names)],
+        Column(("", "Coefficient"), 14, [figure(v, 6) for v in table.estimate]),
+        Column(("Standard", "Error"), 10, [figure(v, 6) for v in table.se]),
+        Column(("", "T-ratio"), 10, [figure(v, 3) for v in table.t_ratio]),
+        Column(("Approx.", "d.f."), 10, [_df(v) for v in table.df]),
+        Column(("", "P-value"), 10, [p_text(float(v)) for v in table.p_value]),
+        Column(("Fraction", "missing"), 10, [figure(v, 3) for v in table.fmi]),
     )
-    rows, k = [], 0
-    for term in level1_terms(pooled.model):
+    rows, of_gammas = [], iter(lines)
+    for term in terms:
         rows += [f" For {term.label:>12}, {term.symbol}"] if term.terms else []
-        for gamma in term.terms:
-            name = f"{gamma.name:>15}, {gamma.gamma}"
-            rows.append(
-                f" {name:22}{table.estimate[k]:>14.6f}{table.se[k]:>10.6f}{table.t_ratio[k]:>10.3f}"
-                f"{_df(table.df[k]):>10}{p_text(float(table.p_value[k])):>10}{table.fmi[k]:>10.3f}"
-            )
-            k += 1
-    return [f" {title}", *ruled(RULE, heads, rows), ""]
+        rows += [next(of_gammas) for _ in term.terms]
+    return [f" {title}", *ruled(RULE + "-" * (wide - 22 + extra), heads, rows), ""]
 
 
 def _df(df: float) -> str:
@@ -80,12 +82,19 @@ def _df(df: float) -> str:
 
 def _components(pooled: PooledEstimates) -> list[str]:
     names, table = pooled_components(pooled)
-    heads = (
-        f" {'':22}{'Standard':>14}{'Variance':>14}{'Standard':>14}{'Fraction':>12}",
-        f" {'Random Effect':22}{'Deviation':>14}{'Component':>14}{'Error':>14}{'missing':>12}",
+    known = component_names(pooled.model.coefficients)
+    shown = [f"{known[name]}, {name.upper()}" for name in names]
+    wide = max([22, *(len(name) + 1 for name in shown)])
+    sd = ["" if "," in n else figure(v**0.5, 5) for n, v in zip(names, table.estimate.tolist(), strict=True)]
+    heads, rows, extra = set_out(
+        [f" {name:{wide}}" for name in ("", "Random Effect", *shown)],
+        Column(("Standard", "Deviation"), 14, sd),
+        Column(("Variance", "Component"), 14, [figure(v, 5) for v in table.estimate]),
+        Column(("Standard", "Error"), 14, [figure(v, 5) for v in table.se]),
+        Column(("Fraction", "missing"), 12, [figure(v, 3) for v in table.fmi]),
     )
-    rows = [_component(name, k, table) for k, name in enumerate(names)]
-    return [" Final estimation of variance components, averaged:", *ruled(RULE, heads, rows), ""]
+    rule = RULE + "-" * (wide - 22 + extra)
+    return [" Final estimation of variance components, averaged:", *ruled(rule, heads, rows), ""]
 
 
 def pooled_page(pooled: PooledEstimates, text: str) -> str:
@@ -128,11 +137,3 @@ def pooled_json(
         "warnings": [*pooled.warnings, *warnings],
     }  # fmt: skip
     return json.dumps(plain(result), indent=2, allow_nan=False) + "\n"
-
-
-def _component(name: str, k: int, table: Pooled) -> str:
-    value = float(table.estimate[k])
-    sd = "" if "," in name else f"{np.sqrt(value):.5f}"
-    known = np.isfinite(table.se[k])
-    se, fmi = (f"{table.se[k]:.5f}", f"{table.fmi[k]:.3f}") if known else ("n/a", "n/a")
-    return f" {name.upper():22}{sd:>14}{value:>14.5f}{se:>14}{fmi:>12}"

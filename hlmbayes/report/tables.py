@@ -209,6 +209,10 @@ class OptimumRow:
     here: float
     optimum: float
 
+    def printed(self, value: float) -> str:
+        """Return a value, or the difference, as it is printed."""
+        return f"{value:z.{6 if self.label == 'Deviance' else 5}f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Optimum:

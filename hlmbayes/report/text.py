@@ -3,15 +3,27 @@
 The layout (columns, headings, even blanks at line ends) is that of HLM 6.08's listings of the High School and
 Beyond models; the blocks that only a run with ``fulloutput:y`` shows (unit regressions, least squares,
 starting values, iterations) follow published HLM 5 and HLM 6 listings. Column widths are stated once, in the
-function that prints the table. A number that would not fit its column is printed in E notation, never run
-into its neighbour.
+function that prints the table. A column in which a number would not fit is wider than HLM's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .layout import LONG_RULE, RULE, SHORT_RULE, count, likelihood, matrix, name_width, number, ruled
+from .layout import (
+    LONG_RULE,
+    RULE,
+    SHORT_RULE,
+    Column,
+    count,
+    figure,
+    likelihood,
+    matrix,
+    name_width,
+    number,
+    ruled,
+    set_out,
+)
 from .notes import notes_section
 from .specification import specification
 from .tables import ChiSquare, FixedRow, Header, Heterogeneity, Hypothesis, Tables, grouped
@@ -50,8 +62,10 @@ def _unit_regressions(tables: Tables) -> list[str]:
         names = [(f"{c.variable:>{width}}", c.slope) for c in header.random]
         heads = "".join(f"{name} slope  " if slope else f"    {name}    " for name, slope in names)
         lines = [f" Level-2 Unit {heads}", LONG_RULE + "-"]
+        values = [figure(v, 5) for row in tables.unit_regressions for v in row.coefficients]
+        wide = max([width + 4, *(len(value) + 1 for value in values)])
         for row in tables.unit_regressions:
-            cells = "".join(f"{number(value, width + 4, 5)}    " for value in row.coefficients)
+            cells = "".join(f"{number(value, wide, 5)}    " for value in row.coefficients)
             lines.append(f"{row.unit:>12} {cells}")
         lines = ["Level-1 OLS regressions", " " + "-" * 23, "", *lines, LONG_RULE + "-", ""]
     for coefficient, value in zip(header.random, tables.average_ols, strict=False):
@@ -156,12 +170,14 @@ def _fewer_units(tables: Tables, what: str) -> list[str]:
 def _heterogeneity(header: Header, results: Heterogeneity) -> list[str]:
     width = name_width(header) + 1
     terms = "".join(f" + {a.alpha}({a.variable})" for a in results.alphas[1:])
-    heads = [f"{'':38}Standard", "    Parameter        Coefficient      Error       Z-ratio   P-value"]
-    rows = [
-        f"{a.variable:>{width}}    ,{a.alpha:<6}{number(a.estimate, 12, 5)}{number(a.se, 14, 6)}"
-        f"{number(a.z, 11, 3)}{a.p_text:>10}"
-        for a in results.alphas
-    ]
+    heads, rows, extra = set_out(
+        ["".ljust(width + 11), "    Parameter".ljust(width + 11)]
+        + [f"{a.variable:>{width}}    ,{a.alpha:<6}" for a in results.alphas],
+        Column(("", "Coefficient"), 12, [figure(a.estimate, 5) for a in results.alphas]),
+        Column(("Standard", "Error   "), 14, [figure(a.se, 6) for a in results.alphas]),
+        Column(("", "Z-ratio"), 11, [figure(a.z, 3) for a in results.alphas]),
+        Column(("", "P-value"), 10, [a.p_text for a in results.alphas]),
+    )
     model_heads = [" Model                                Number of         Deviance", f"{'':38}Parameters"]
     models = [
         (" 1. Homogeneous sigma_squared", results.homogeneous_parameters, results.homogeneous_deviance),
@@ -176,7 +192,7 @@ def _heterogeneity(header: Header, results: Heterogeneity) -> list[str]:
         " Var(R) = Sigma_squared and",
         f" log(Sigma_squared) = {results.alphas[0].alpha}{terms}",
         *("", "", " Model for level-1 variance"),
-        *ruled(" " + "-" * 68, heads, rows),
+        *ruled(" " + "-" * (68 + width - 9 + extra), heads, rows),
         *("", "Summary of Model Fit", ""),
         *ruled(wide, model_heads, model_rows),
         " Model Comparison                 Chi-square       df    P-value",
@@ -208,20 +224,20 @@ def _fixed_tables(
 
 def _fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow]) -> list[str]:
     pad = name_width(header) - 8
-    heads = [
-        f"{'':{39 + pad}}Standard             Approx.",
-        f"{'    Fixed Effect':<{25 + pad}}Coefficient   Error      T-ratio   d.f.     P-value",
-    ]
+    names = [f"    {r.level2:>{8 + pad}}, {r.gamma}".ljust(20 + pad) + " *"[r.constrained] for r in rows]
+    heads, cells, extra = set_out(
+        ["".ljust(21 + pad), "    Fixed Effect".ljust(21 + pad), *names],
+        Column(("", "Coefficient"), 15, [figure(r.estimate, 6) for r in rows]),
+        Column(("Standard", "Error   "), 11, [figure(r.se, 6) for r in rows]),
+        Column(("", "T-ratio"), 10, [figure(r.t, 3) for r in rows]),
+        Column(("Approx.", "d.f.   "), 10, [count(r.df) for r in rows]),
+        Column(("", "P-value"), 9, [r.p_text for r in rows]),
+    )
     lines = []
-    for row, begins in grouped(rows):
-        name = f"    {row.level2:>{8 + pad}}, {row.gamma}"
-        lines += [
-            *_coefficient_line(header, row, begins),
-            f"{name:<{20 + pad}}{'*' if row.constrained else ' '}{number(row.estimate, 15, 6)}"
-            f"{number(row.se, 11, 6)}{number(row.t, 10, 3)}{count(row.df, 10)}{row.p_text:>9}",
-        ]
+    for (row, begins), line in zip(grouped(rows), cells, strict=True):
+        lines += [*_coefficient_line(header, row, begins), line]
     closing = [CONSTRAINED] if any(row.constrained for row in rows) else []
-    return [*heading, *ruled(RULE + "-" * pad, heads, lines), *closing]
+    return [*heading, *ruled(RULE + "-" * (pad + extra), heads, lines), *closing]
 
 
 def _coefficient_line(header: Header, row: FixedRow, begins: bool) -> list[str]:
@@ -232,21 +248,20 @@ def _coefficient_line(header: Header, row: FixedRow, begins: bool) -> list[str]:
 def _variance_components(tables: Tables) -> list[str]:
     if not tables.variance_components:
         return []
-    pad = name_width(tables.header) - 8
-    heads = [
-        f"{' Random Effect':<{25 + pad}}Standard      Variance     df    Chi-square  P-value",
-        f"{'':{25 + pad}}Deviation     Component",
-    ]
-    lines = []
-    for row in tables.variance_components:
-        line = f"{_effect_name(row.name, 8 + pad)}{row.effect:<2}"
-        line += number(row.sd, 15, 5) + number(row.variance, 14, 5)
-        if row.df is not None:
-            line += f"{count(row.df, 6)}{number(row.chi2, 14, 5)}{row.p_text:>9}"
-        lines.append(line)
+    pad, rows = name_width(tables.header) - 8, tables.variance_components
+    tested = [row.df is not None for row in rows]
+    heads, lines, extra = set_out(
+        [" Random Effect".ljust(19 + pad), "".ljust(19 + pad)]
+        + [f"{_effect_name(row.name, 8 + pad)}{row.effect:<2}" for row in rows],
+        Column(("Standard ", "Deviation"), 15, [figure(row.sd, 5) for row in rows]),
+        Column(("Variance ", "Component"), 14, [figure(row.variance, 5) for row in rows]),
+        Column(("df", ""), 6, ["" if row.df is None else count(row.df) for row in rows]),
+        Column(("Chi-square", ""), 14, [figure(r.chi2, 5) * t for r, t in zip(rows, tested, strict=True)]),
+        Column(("P-value", ""), 9, [row.p_text or "" for row in rows]),
+    )
     fewer = _fewer_units(tables, "chi-square statistics") if tables.tested_on_fewer_units else []
     heading = " Final estimation of variance components:"
-    return [heading, *ruled(LONG_RULE + "-" * pad, heads, lines), "", *fewer]
+    return [heading, *ruled(LONG_RULE + "-" * (pad + extra), heads, lines), "", *fewer]
 
 
 def _effect_name(name: str, width: int) -> str:
@@ -289,8 +304,10 @@ def _hypothesis(tables: Tables, hypothesis: Hypothesis, which: str) -> list[str]
     contrasts = dict(hypothesis.contrasts)
     lines = [f"{'':16}Results of General Linear Hypothesis Testing{which}", LONG_RULE]
     lines += [f"{'':35}Coefficients      Contrast", LONG_RULE]
+    numbers = [figure(value, 3) for values in contrasts.values() for value in values]
+    wide = max([8, *(len(text) + 1 for text in numbers)])
     for row, begins in grouped(tables.fixed):
-        cells = "".join(number(value, 8, 3) for value in contrasts.get(row.gamma, ()))
+        cells = "".join(number(value, wide, 3) for value in contrasts.get(row.gamma, ()))
         name = f"     {row.level2:>{width}}, {row.gamma}"
         lines += _coefficient_line(tables.header, row, begins)
         lines.append(f"{name:<{10 + width}}{number(row.estimate, 27, 6)}   {cells}")
