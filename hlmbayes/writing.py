@@ -56,13 +56,13 @@ def write_text(target: Path, text: str) -> Path:
     return write_bytes(target, text.replace("\n", os.linesep).encode(errors="backslashreplace"))
 
 
-def write_bytes(target: Path, content: bytes | memoryview) -> Path:
-    """Write bytes, see `write_whole`."""
+def write_bytes(target: Path, *content: bytes | memoryview) -> Path:
+    """Write bytes, one part after the other, see `write_whole`."""
 
     def put(path: Path) -> None:
         with path.open("wb") as file:
-            file.write(content)
-        if path.is_file() and path.stat().st_size != len(content):
+            file.writelines(content)
+        if path.is_file() and path.stat().st_size != sum(map(len, content)):
             raise OSError("not all of it was written; the disk may be full")
 
     return write_whole(target, put)

@@ -17,7 +17,7 @@ from ..posterior.contrasts import contrast
 from ..posterior.convergence import Convergence
 from ..posterior.record import PosteriorSample, posterior_of
 from ..priors.priors import Priors
-from ..sampling import container
+from ..sampling import posterior_file
 from ..sampling.settings import Settings
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Posterior(Face):
 
     def save(self, path: str | Path) -> Path:
         """Write everything to a netCDF file (or zarr, where the name ends so); `load_posterior` reads it."""
-        return container.write(self.tree, path)
+        return posterior_file.write(self.tree, path)
 
     def rerun(self, **changes: Any) -> Posterior:
         """Draw again from the moments the posterior carries: the same draws, or with changed settings.

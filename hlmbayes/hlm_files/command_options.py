@@ -210,10 +210,12 @@ def _residual_file(lines: dict[str, Line], keyword: str) -> ResidualFile | None:
     asked, _, variables = lines[keyword].value.partition("/")
     if is_off(asked):
         return None
-    kind = (lines["resfiltype"].value.strip().casefold() if "resfiltype" in lines else "") or "spss"
+    given = own_name(lines[f"{keyword}name"].value) if f"{keyword}name" in lines else ""
+    kind = lines["resfiltype"].value.strip().casefold() if "resfiltype" in lines else ""
+    ending = given.rpartition(".")[2].casefold()
+    kind = kind or next((kind for kind, own in _EXTENSIONS.items() if own == ending), "spss")
     if kind not in _EXTENSIONS:
         lines["resfiltype"].fail(f"resfiltype: wants one of {', '.join(_EXTENSIONS)}, got {kind!r}")
-    given = own_name(lines[f"{keyword}name"].value) if f"{keyword}name" in lines else ""
     name = given or f"{keyword}.{_EXTENSIONS[kind]}"
     return ResidualFile(name, kind, tuple(v.strip() for v in variables.split(",") if v.strip()))
 

@@ -12,7 +12,7 @@ from ..density.target import target_for
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
 from ..priors.priors import Priors
-from ..sampling import container
+from ..sampling import container, posterior_file
 from ..sampling.arrange import finish
 from ..sampling.hierarchical import ON_ROWS, sample_rows
 from ..sampling.sampling import draw
@@ -59,11 +59,14 @@ def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
 
 def read(path: str | Path) -> PosteriorSample:
     """Read what `Posterior.save` wrote."""
-    tree = container.read(path)
-    model, priors = TwoLevelModel(tree.attrs["model"]), Priors.from_json(tree.attrs["priors"])
-    moments = container.moments_from(tree["moments"])
-    target = target_for(model, moments, priors, groups=container.groups_from(tree))
-    return PosteriorSample(tree, model, priors, Settings(**json.loads(tree.attrs["settings"])), target)
+    tree = posterior_file.read(path)
+    try:
+        model, priors = TwoLevelModel(tree.attrs["model"]), Priors.from_json(tree.attrs["priors"])
+        moments = container.moments_from(tree["moments"])
+        target = target_for(model, moments, priors, groups=container.groups_from(tree))
+        return PosteriorSample(tree, model, priors, Settings(**json.loads(tree.attrs["settings"])), target)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise SamplingError(f"{path}: its parts do not fit together ({error}); save it again") from None
 
 
 def _warned(posterior: PosteriorSample) -> PosteriorSample:

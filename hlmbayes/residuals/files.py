@@ -6,6 +6,7 @@ read back before it gets its name.
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.reading import READERS
 from ..errors import OutputError
 from ..words import cut_bytes, safe_name, unique_name
 from ..writing import write_whole
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 # what HLM's resfiltype calls the types, and what is written for them
 TYPES = {"spss": ".sav", "stata": ".dta", "sas": ".xpt", "systat": ".csv", "ascii": ".csv"}
+KINDS = {".sav": "sav", ".dta": "dta", ".xpt": "xport"}  # what pyreadstat calls them
+OTHER_ENDINGS = (".hlm", ".mdm", ".mdmt", ".ssm", ".parquet")  # of files that are no residual file of HLM's
+MARKS = {1: {"l1resid", "fitval"}, 2: {"nj", "chipct", "mdist"}}  # columns that residual files have
+MOST_NAMES = 1_000_000  # characters of a header
 LABEL_LENGTH = {".sav": 256, ".dta": 80, ".xpt": 40}  # bytes a label may have
 NAME_LENGTH = {".sav": 64, ".dta": 32, ".xpt": 8}  # characters of a name
 NAMES: dict[str, dict[str, Any]] = {  # arguments of `safe_name`
@@ -75,6 +81,41 @@ def check_target(path: Path, kind: str | None = None) -> tuple[Path, str]:
     return target, suffix
 
 
+def check_replaceable(target: Path, level: int, kind: str) -> None:
+    """Refuse what a command file, which may be a stranger's, may not ask for.
+
+    Raises
+    ------
+    OutputError
+        The name has the ending of another kind of file, or there is a file that is no residual file of this
+        level and kind (spss, stata, sas, systat, ascii) and would be lost.
+    """
+    own = TYPES.get(kind.lower(), target.suffix.lower())
+    if target.suffix.lower() in {*READERS, *OTHER_ENDINGS} - {own}:
+        raise OutputError(f"{target.name} does not have the ending of a residual file of {kind}, {own}")
+    if target.exists() and not MARKS[level] <= _names_in(target, own):
+        raise OutputError(
+            f"{target.name} is there and is no level-{level} residual file of {kind}: it would be lost. Move "
+            f"it, or name another file (resfil{level}name:)"
+        )
+
+
+def _names_in(path: Path, suffix: str) -> set[str]:
+    """Give the names of the columns of a file, none where it is not of the kind."""
+    try:
+        if suffix == ".csv":
+            with open(path, encoding="utf-8") as file:
+                names = next(csv.reader([file.readline(MOST_NAMES)]), [])
+        else:
+            import pyreadstat
+
+            reader = getattr(pyreadstat, f"read_{KINDS[suffix]}")
+            names = reader(str(path), metadataonly=True)[1].column_names
+    except Exception:  # of many kinds; whatever it is, it is none of ours
+        return set()
+    return {name.casefold() for name in names}
+
+
 def _target(path: Path, kind: str | None) -> tuple[Path, str]:
     suffix = path.suffix.lower()
     if suffix == ".sas7bdat":
@@ -118,7 +159,7 @@ def _write_statistical(suffix: str, frame: pd.DataFrame, path: Path, labels: Map
     import pyreadstat
 
     frame, labels = _cut(frame, labels, suffix)
-    kind = {".sav": "sav", ".dta": "dta", ".xpt": "xport"}[suffix]
+    kind = KINDS[suffix]
     write, read = (getattr(pyreadstat, f"{verb}_{kind}") for verb in ("write", "read"))
     options: dict[str, Any] = {"variable_format": _whole_numbers(frame)} if kind == "sav" else {}
     options |= {"table_name": "RESFIL", "file_format_version": 5} if kind == "xport" else {}
@@ -132,8 +173,6 @@ def _write_statistical(suffix: str, frame: pd.DataFrame, path: Path, labels: Map
 
 
 def _write_csv(frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
-    import csv
-
     import pyarrow as pa
     from pyarrow import csv as arrow
 

@@ -12,7 +12,7 @@ from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
 from ..figures.figure_set import Drawn, draw_all, figures
 from ..hlm_files.command_options import Options, ResidualFile
-from ..residuals.files import check_target, write_residuals
+from ..residuals.files import check_replaceable, check_target, write_residuals
 from ..residuals.frames import residuals
 
 
@@ -135,6 +135,8 @@ def write_residual_files(
     for level, (target, file) in sorted(requests.items()):
         frame = None
         try:
+            if level not in demanded:
+                check_replaceable(target, level, file.type)
             frame = residuals(fit, level, file.variables)
             path = write_residuals(frame, target, file.type or None)
         except HLMError as error:

@@ -18,6 +18,7 @@ from ..priors.priors import Priors
 from ..unit_moments.record import Moments
 from ..version import __version__
 from . import container
+from .posterior_file import FORMAT
 from .settings import Settings, VarianceDraws
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def constant(target: Target, effects: Effects, known: Mapping[str, Any]) -> Any:
 def attributes(target: Target, drawn: VarianceDraws, settings: Settings, priors: Priors) -> dict[str, Any]:
     """Give what a file must say to be read and drawn again."""
     return {
-        "format": container.FORMAT,
+        "format": FORMAT,
         "hlmbayes_version": __version__,
         "model": target.design.model.equations(),
         "priors": priors.to_json(),

@@ -10,19 +10,16 @@ moments and, where log(sigma2) depends on variables, variance_groups (what a rer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import OutputError, SamplingError
+from ..errors import SamplingError
 from ..labelled import coordinates, text_or_numbers
 from ..likelihood.design import Design
 from ..likelihood.orthonormal import Products
 from ..likelihood.row_groups import Groups
 from ..unit_moments.record import Moments
-from ..writing import restored, write_bytes, write_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,8 +37,6 @@ DIMS: dict[str, tuple[str, ...]] = {
     "b": ("unit", "coefficient"),
     "phi": ("parameter",),
 }
-FORMAT = "hlmbayes posterior 1"
-GROUPS = ("posterior", "variance_parameters", "sample_stats", "moments")  # without which it is none
 
 
 def coords(design: Design) -> dict[str, Any]:
@@ -152,39 +147,3 @@ def moments_from(dataset: Any) -> Moments:
         held["n"], held["weight"], held["mean"], held["sscp"], level2, int(dataset.attrs["n_dropped"]),
         tuple(notes.split("\n")) if notes else (),
     )  # fmt: skip
-
-
-def write(data: xr.DataTree, path: str | Path) -> Path:
-    """Write a tree as netCDF, or as zarr where the name ends in .zarr; an OutputError where it cannot be."""
-    path = Path(path)
-    if path.suffix != ".zarr":
-        # in memory first: HDF5 that meets a full disk ends the whole program with a segmentation fault
-        with data.to_netcdf(engine="h5netcdf") as content:
-            return write_bytes(path, content)
-    if restored(path).is_dir() and any(path.iterdir()):
-        try:
-            read(path)
-        except SamplingError:
-            raise OutputError(f"{path} is a folder that is no posterior; name another") from None
-    return write_whole(path, partial(data.to_zarr, mode="w", consolidated=False))
-
-
-def read(path: str | Path) -> xr.DataTree:
-    """Read a tree into memory; a SamplingError where there is no file of a posterior of this package."""
-    import xarray as xr
-
-    path = Path(path)
-    if not restored(path).exists():
-        raise SamplingError(f"{path}: no such file; wanted a posterior written by Posterior.save")
-    try:
-        zarr = path.suffix == ".zarr"
-        options: dict[str, Any] = {"consolidated": False} if zarr else {}
-        with xr.open_datatree(path, engine="zarr" if zarr else "h5netcdf", **options) as opened:
-            data = opened.load()
-    except (OSError, ValueError, KeyError) as error:
-        raise SamplingError(f"{path}: not a netCDF or zarr file ({error})") from error
-    if data.attrs.get("format") != FORMAT:
-        raise SamplingError(f"{path}: not a posterior written by Posterior.save of this version")
-    if lacking := [name for name in GROUPS if name not in data.children]:
-        raise SamplingError(f"{path}: a part of a posterior, without its {', '.join(lacking)}; save it again")
-    return data

@@ -29,6 +29,7 @@ FORMAT = "hlmbayes.moments"
 VERSION = 2  # files of version 1 are read too: names in them are as they are, and there is no checksum
 KEY = b"hlmbayes"
 MOST_ROWS = 1e9  # of one unit
+PACKED = 1000  # times that Parquet's compression makes values smaller, at most
 ROUNDING = 1e-12  # of a column's sum of squares over all rows
 
 
@@ -92,7 +93,11 @@ def read_moments(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise DataError(f"there is no moments file {os.fspath(path)!r}: check the path")
     try:
         with open(path, "rb") as file:  # a name with a colon would be taken for an address
-            table = pq.ParquetFile(file).read()
+            parquet = pq.ParquetFile(file)
+            about = parquet.metadata
+            if 8 * about.num_rows * about.num_columns > PACKED * Path(path).stat().st_size + 1e7:
+                raise ValueError("it claims more values than it has")
+            table = parquet.read()
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise DataError(f"{name} is not a Parquet file, as moments files are: {_short(error)}") from None
     try:

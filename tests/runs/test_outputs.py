@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyreadstat
 import pytest
 
 import hlmbayes as hlm
 from hlmbayes import datasets
 from hlmbayes.cli import command as cli
+from hlmbayes.residuals.files import _WRITERS, TYPES, write_residuals
 
 MODELS = Path(__file__).parents[2] / "models"
 HSB1, HSB2 = map(str, datasets.hsb_paths())
@@ -102,6 +104,54 @@ def test_a_residual_file_of_the_command_file_that_cannot_be_had_is_a_warning(
     assert "warning: the level-2 residual file (resfil2:) was not written: " in said.err
     assert "Did you mean 'pracad'?" in said.err
     assert not (tmp_path / "level2.sav").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "there"),
+    [
+        ("spss", "thesis.sav", "data"), ("spss", "thesis.sav", "text"), ("spss", "thesis.sav", "level 1"),
+        ("stata", "r.dta", "data"), ("sas", "r.xpt", "data"), ("sas", "r.sas7bdat", "data"),
+        ("ascii", "notes.txt", "text"), ("ascii", "pupils.csv", "data"), ("systat", "a.csv", "level 1"),
+        ("spss", "pupils.csv", None), ("ascii", "r.sav", None), ("stata", "other.hlm", None),
+        ("ascii", "hsb.mdmt", None), ("sas", "r.parquet", None), ("spss", "empty.sav", "nothing"),
+    ],
+)  # fmt: skip
+def test_a_command_file_replaces_residual_files_of_its_kind_only(
+    kind: str, name: str, there: str | None, command_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = command_file.parent / (name if not name.endswith("7bdat") else "r.xpt")
+    suffix = TYPES[kind]
+    frame = pd.DataFrame({"nj": [1.0, 2.0], "x": [1.0, 2.0]})
+    if there in ("text", "nothing"):
+        place.write_text("nj, chipct and mdist\n" if there == "text" else "")
+    elif there == "level 1":
+        fit = hlm.Model("mathach = b0 + r\nb0 = g00 + u0").fit(hlm.datasets.hsb())
+        write_residuals(fit.residuals(1), place)
+    elif there == "data":
+        _WRITERS[suffix](frame, place, {})
+    before = place.read_bytes() if place.exists() else None
+    text = command_file.read_text().replace("level2.sav", name)
+    command_file.write_text(f"{text}\nresfiltype:{kind}\n".replace("level1.dta", f"one{suffix}"))
+    assert cli.main(["run", str(command_file), *DATA]) == 0
+    said = capsys.readouterr()
+    assert "Final estimation of fixed effects" in said.out
+    assert f"(resfil2:) was not written: {place.name} " in said.err
+    assert (place.read_bytes() if place.exists() else None) == before
+    assert (command_file.parent / f"one{suffix}").exists()
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_command_file_replaces_its_own_residual_files(
+    kind: str, command_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = command_file.read_text().replace("level2.sav", "").replace("C:\\work\\level1.dta", "")
+    command_file.write_text(f"{text}\nresfiltype:{kind}\n")
+    for _ in range(2):
+        assert cli.main(["run", str(command_file), *DATA]) == 0
+        assert "was not written" not in capsys.readouterr().err
+    assert {f"resfil{level}{TYPES[kind]}" for level in (1, 2)} <= {
+        p.name for p in command_file.parent.iterdir()
+    }
 
 
 def test_plot_draws_every_figure_of_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -317,3 +317,12 @@ def test_save_says_why_it_cannot_write(tmp_path, monkeypatch) -> None:
 def test_a_head_of_very_many_columns_is_refused_at_once(tmp_path) -> None:
     with pytest.raises(DataError, match="too few for 50000 variables"):
         load_moments(written(tmp_path / "a.parquet", columns=[f"x{k}" for k in range(50_000)]))
+
+
+def test_a_file_that_claims_more_than_it_has_asks_for_no_memory(tmp_path) -> None:
+    path = tmp_path / "large.parquet"
+    zeros = pa.array(np.zeros(2_000_000))
+    pq.write_table(pa.table({f"mean:{k}": zeros for k in range(4)}), path, compression="zstd")
+    assert path.stat().st_size < 50_000
+    with pytest.raises(DataError, match="it claims more values than it has"):
+        load_moments(path)
