@@ -125,12 +125,12 @@ class Fit(Face):
 
     # --- residuals ---
 
-    def residuals(self, level: int = 2, extra: str | Sequence[str] = ()) -> pd.DataFrame:
-        """Return the level-2 or level-1 residual file in HLM's names; see `hlmbayes.residuals.frames`.
+    def residuals(self, level: int = 2, extra: str | Sequence[str] = (), hlm: str = "6") -> pd.DataFrame:
+        """Return the level-2 or level-1 residual file in the names of HLM "6" or "7".
 
-        ``extra`` names variables to add ("all": all of that level).
+        ``extra`` names variables to add ("all": all of that level). See `hlmbayes.residuals.frames`.
         """
-        return residuals(self._record, level, extra)
+        return residuals(self._record, level, extra, hlm)
 
     influence = asked(influence)
 

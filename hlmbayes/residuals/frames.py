@@ -1,12 +1,14 @@
 """The residual files as data frames, with HLM's names and a label for every variable.
 
-HLM's names have at most eight characters: a prefix (eb, ol, fv, ec) and the first six letters of the
-level-1 variable, INTRCPT1 being "intrcp"; posterior variances are pv and the subscripts of tau.
+HLM 6's names have at most eight characters: a prefix (eb, ol, fv, ec) and the first six letters of the
+level-1 variable, INTRCPT1 being "intrcp"; posterior variances are pv (of u) and pvc (of the coefficients) and
+the subscripts of tau. HLM 7 has the whole name after the prefix, capitals at level 2, and PV0_0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +19,12 @@ from ..errors import DataError, OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
 from ..words import composed, unique_name
-from .quantities import data_of, row_residuals, unit_residuals
+from .quantities import coefficient_variances, data_of, row_residuals, unit_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LONGEST = 8
+ID = "L2ID"  # HLM's name of the id
 SUMMARIES = {
     "nj": "Number of level-1 records",
     "chipct": "Expected chi-square order statistic of mdist",
@@ -33,7 +35,24 @@ SUMMARIES = {
 }
 
 
-def residuals(fit: Estimates, level: int, extra: str | Sequence[str] = ()) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How an HLM names the variables of a level-2 residual file."""
+
+    intercept: str = "intrcp"
+    letters: int = 6  # of a variable's name
+    between: str = ""  # the subscripts of tau
+    capitals: bool = False
+
+    def of(self, name: str) -> str:
+        """Give a name in the case it has."""
+        return name.upper() if self.capitals else name.lower()
+
+
+SPELLINGS = {"6": Spelling(), "7": Spelling("INTRCPT1", 8, "_", True)}
+
+
+def residuals(fit: Estimates, level: int, extra: str | Sequence[str] = (), hlm: str = "6") -> pd.DataFrame:
     """Return the level-2 or the level-1 residual file.
 
     Parameters
@@ -43,17 +62,20 @@ def residuals(fit: Estimates, level: int, extra: str | Sequence[str] = ()) -> pd
     extra : str or sequence of str
         Variables to add, by name in any case: level-2 variables, and at level 1 level-1 variables too.
         "all" adds all of that level.
+    hlm : "6" or "7"
+        Whose names the variables have.
 
     Returns
     -------
     DataFrame
-        ``attrs["labels"]`` holds the variable labels. Level 2: one row a unit. Level 1: one row for
-        each record analysed, indexed by its position in the data.
+        ``attrs["labels"]`` holds the variable labels. The first column is L2ID, beside it the id by its own
+        name. Level 2: one row a unit. Level 1: one row for each record analysed, indexed by its position in
+        the data.
 
     Raises
     ------
     OutputError
-        An unknown level or variable; no random coefficient; level 1 of a fit made from moments.
+        An unknown level, variable or HLM; no random coefficient; level 1 of a fit made from moments.
     """
     if isinstance(level, bool) or level not in (1, 2):
         raise OutputError(f"residuals exist at level 1 and level 2, got level={level!r}")
@@ -61,16 +83,20 @@ def residuals(fit: Estimates, level: int, extra: str | Sequence[str] = ()) -> pd
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
         raise OutputError(f"extra= wants names of variables, got {odd[0]!r}")
-    return level2_frame(fit, names) if level == 2 else level1_frame(fit, names)
+    if hlm not in SPELLINGS:
+        raise OutputError(f"hlm={hlm!r} is not known: residual files have the names of HLM '6' or '7'")
+    return level2_frame(fit, names, SPELLINGS[hlm]) if level == 2 else level1_frame(fit, names)
 
 
-def level2_frame(fit: Estimates, extra: Sequence[str] = ()) -> pd.DataFrame:
+def level2_frame(
+    fit: Estimates, extra: Sequence[str] = (), spelling: Spelling = SPELLINGS["6"]
+) -> pd.DataFrame:
     """Return the level-2 residual file, see `residuals`; the columns are in HLM's order."""
     values, design = unit_residuals(fit), fit.design
     columns = _Columns(fit)
-    columns.add(design.moments.id_name, design.unit_ids, columns.label(design.moments.id_name))
+    columns.add_ids(design.moments.id_name, design.unit_ids)
     for name, label in SUMMARIES.items():
-        columns.add(name, getattr(values, "n" if name == "nj" else name), label)
+        columns.add(spelling.of(name), getattr(values, "n" if name == "nj" else name), label)
     random = [int(r) for r in design.random]
     everything = range(len(fit.model.coefficients))
     b = values.coefficients(design.random)
@@ -81,23 +107,37 @@ def level2_frame(fit: Estimates, extra: Sequence[str] = ()) -> pd.DataFrame:
         ("ec", "EB coefficient", b, everything),
     ):
         for k, p in enumerate(members):
-            columns.add(prefix + stem(fit, p), array[:, k], f"{what}: {coefficient_title(fit, p)}")
-    index = [fit.model.coefficients[p].index for p in random]
-    for a in range(len(random)):
+            name = spelling.of(prefix + stem(fit, p, spelling))
+            columns.add(name, array[:, k], f"{what}: {coefficient_title(fit, p)}")
+    titles = [coefficient_title(fit, p) for p in random]
+    for prefix, of, array in (
+        ("pv", fit.effect_names, values.pv),
+        ("pvc", titles, coefficient_variances(fit)),
+    ):
+        _add_variances(columns, fit, spelling, prefix, of, array)
+    for name in _wanted(fit.model.level2_variables, extra, level2_names(fit)):
+        columns.add(spelling.of(name), level2_values(fit, name), columns.label(name))
+    return columns.frame()
+
+
+def _add_variances(
+    columns: _Columns, fit: Estimates, spelling: Spelling, prefix: str, of: Sequence[str], values: np.ndarray
+) -> None:
+    """Add the lower triangles of (J, q, q) variances, a column an element."""
+    index = [fit.model.coefficients[p].index for p in fit.design.random]
+    for a in range(len(index)):
         for c in range(a + 1):
             kind = "variance" if a == c else "covariance"
-            label = f"Posterior {kind}: " + " and ".join(fit.effect_names[k] for k in sorted({a, c}))
-            columns.add(f"pv{index[a]}{index[c]}", values.pv[:, a, c], label)
-    for name in _wanted(fit.model.level2_variables, extra, level2_names(fit)):
-        columns.add(name.lower(), level2_values(fit, name), columns.label(name))
-    return columns.frame()
+            label = f"Posterior {kind}: " + " and ".join(of[k] for k in sorted({a, c}))
+            name = f"{prefix}{index[a]}{spelling.between}{index[c]}"
+            columns.add(spelling.of(name), values[:, a, c], label)
 
 
 def level1_frame(fit: Estimates, extra: Sequence[str] = ()) -> pd.DataFrame:
     """Return the level-1 residual file, see `residuals`."""
     data, rows = data_of(fit), row_residuals(fit)
     columns = _Columns(fit)
-    columns.add(data.id_name, fit.design.unit_ids[rows.unit], columns.label(data.id_name))
+    columns.add_ids(data.id_name, fit.design.unit_ids[rows.unit])
     columns.add("l1resid", rows.residual, "Level-1 residual: observed - fitted")
     columns.add("fitval", rows.fitted, "Fitted value with the EB coefficients")
     columns.add("sigma", rows.sigma, "Level-1 standard deviation")
@@ -125,6 +165,12 @@ class _Columns:
     def label(self, name: str) -> str:
         return self.labels_of_data.get(name.lower()) or name
 
+    def add_ids(self, name: str, ids: np.ndarray) -> None:
+        """Add the id under HLM's name, and its own beside it."""
+        self.add(ID, ids, "Level-2 id" if name.upper() == ID else f"Level-2 id: {self.label(name)}")
+        if name.upper() != ID:
+            self.add(name, ids, self.label(name))
+
     def add(self, name: str, values: np.ndarray, label: str) -> None:
         name = unique_name(name, self.columns)
         self.columns[name], self.labels[name] = values, label
@@ -137,10 +183,10 @@ class _Columns:
         return frame
 
 
-def stem(fit: Estimates, p: int) -> str:
-    """Return six letters for level-1 coefficient p: "intrcp", or of its variable."""
+def stem(fit: Estimates, p: int, spelling: Spelling) -> str:
+    """Return what names of level-1 coefficient p end in: "intrcp", or the letters of its variable."""
     variable = fit.model.coefficients[p].predictor.variable
-    return "intrcp" if variable is None else variable.lower()[: LONGEST - 2]
+    return spelling.intercept if variable is None else variable[: spelling.letters]
 
 
 def coefficient_title(fit: Estimates, p: int) -> str:

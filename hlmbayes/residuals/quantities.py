@@ -115,6 +115,19 @@ def shrinkage(fit: Point) -> np.ndarray:
     return np.asarray(basis @ fit.design.shrinkage(theta) @ basis.T)
 
 
+def coefficient_variances(fit: Point) -> np.ndarray:
+    """Give the posterior variances of the random level-1 coefficients, W gamma + u, shape (J, q, q).
+
+    sigma2 K + G Var(gamma) G', G = W - K Z'X: what is wrong in gamma is wrong in W gamma and, the other way,
+    in u*. So in a posterior with a flat prior of gamma, tau and sigma2 known (Raudenbush & Bryk 2002, ch. 3).
+    """
+    design, q = fit.design, fit.design.n_random
+    theta, x = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0], design.standard_x()
+    zx = design.standard_dd[:q].transpose(2, 0, 1) @ x
+    g = design.bases.basis[:q] @ x - design.z_basis @ design.shrinkage(theta) @ zx
+    return np.asarray(fit.entering.sigma2 * shrinkage(fit) + g @ fit.vcov_white @ g.transpose(0, 2, 1))
+
+
 def mahalanobis(fit: Point, de: np.ndarray) -> tuple[np.ndarray, int]:
     """Give u*' D^- u*, shape (J,), with D = tau - posterior variance = tau Z'V^-1 Z tau, and the rank of tau.
 

@@ -85,7 +85,7 @@ def test_hlms_types_decide_where_the_name_does_not(fit: Any, tmp_path: Path) -> 
     frame = fit.residuals()
     path = write_residuals(frame, tmp_path / "resfil2.txt", "ascii")
     assert path.name == "resfil2.txt"
-    assert path.read_text().startswith("id,nj,chipct")
+    assert path.read_text().startswith("L2ID,id,nj,chipct")
     sas = write_residuals(frame, tmp_path / "resfil2.sas7bdat", "sas")
     assert sas.name == "resfil2.xpt"
     assert pyreadstat.read_xport(sas)[0].shape == frame.shape

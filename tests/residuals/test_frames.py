@@ -27,10 +27,11 @@ def model4() -> Any:
 def test_hlms_names_in_hlms_order(model4: Any) -> None:
     frame = model4.residuals(level=2, extra=["PRACAD", "size", "sector"])
     assert list(frame) == [
-        "id", "nj", "chipct", "mdist", "lntotvar", "olsrsvar", "mdrsvar", "ebintrcp", "ebses", "olintrcp",
-        "olses", "fvintrcp", "fvses", "ecintrcp", "ecses", "pv00", "pv10", "pv11", "sector", "meanses",
-        "pracad", "size",
+        "L2ID", "id", "nj", "chipct", "mdist", "lntotvar", "olsrsvar", "mdrsvar", "ebintrcp", "ebses",
+        "olintrcp", "olses", "fvintrcp", "fvses", "ecintrcp", "ecses", "pv00", "pv10", "pv11", "pvc00",
+        "pvc10", "pvc11", "sector", "meanses", "pracad", "size",
     ]  # fmt: skip
+    assert frame["L2ID"].equals(frame["id"].rename("L2ID"))
     assert len(frame) == 160
     assert frame["nj"].sum() == 7185
     assert all(len(name) <= 8 for name in frame)
@@ -48,7 +49,7 @@ def test_every_column_has_a_label(model4: Any) -> None:
 def test_level1_file(model4: Any) -> None:
     frame = model4.residuals(level=1, extra=["minority", "pracad"])
     assert list(frame) == [
-        "id", "l1resid", "fitval", "sigma", "ses", "sector", "meanses", "minority", "pracad",
+        "L2ID", "id", "l1resid", "fitval", "sigma", "ses", "sector", "meanses", "minority", "pracad",
     ]  # fmt: skip
     assert len(frame) == 7185
     assert frame.index.name == "row"
@@ -64,7 +65,7 @@ def test_a_nonrandom_coefficient_has_a_fitted_value_and_no_residual() -> None:
 
 def test_variance_names_follow_the_subscripts_of_tau() -> None:
     frame = model("random only").fit(small(n_units=16).data()).residuals()
-    assert [name for name in map(str, frame) if name.startswith("pv")] == [
+    assert [name for name in map(str, frame) if name.startswith("pv") and "c" not in name] == [
         "pv00",
         "pv10",
         "pv11",
@@ -73,7 +74,32 @@ def test_variance_names_follow_the_subscripts_of_tau() -> None:
         "pv22",
     ]
     frame = model("no intercept").fit(small(n_units=16).data()).residuals()
-    assert [name for name in map(str, frame) if name.startswith("pv")] == ["pv11", "pv21", "pv22"]
+    assert [name for name in map(str, frame) if name.startswith("pv")] == [
+        "pv11", "pv21", "pv22", "pvc11", "pvc21", "pvc22",
+    ]  # fmt: skip
+
+
+def test_the_names_of_hlm_7(model4: Any) -> None:
+    """EBINTRCPT1, PV0_0, PVC0_0 and capitals are what scripts that read HLM 7's files ask for."""
+    frame = model4.residuals(level=2, extra="pracad", hlm="7")
+    assert list(frame) == [
+        "L2ID", "id", "NJ", "CHIPCT", "MDIST", "LNTOTVAR", "OLSRSVAR", "MDRSVAR", "EBINTRCPT1", "EBSES",
+        "OLINTRCPT1", "OLSES", "FVINTRCPT1", "FVSES", "ECINTRCPT1", "ECSES", "PV0_0", "PV1_0", "PV1_1",
+        "PVC0_0", "PVC1_0", "PVC1_1", "SECTOR", "MEANSES", "PRACAD",
+    ]  # fmt: skip
+    assert np.array_equal(
+        frame.to_numpy(), model4.residuals(level=2, extra="pracad").to_numpy(), equal_nan=True
+    )
+    assert list(model4.residuals(level=1, hlm="7")) == list(model4.residuals(level=1))
+    with pytest.raises(OutputError, match="hlm='5' is not known"):
+        model4.residuals(hlm="5")
+
+
+def test_an_id_that_has_hlms_name_stands_once() -> None:
+    raw = small(n_units=16)
+    data = hlm.read({"l2id": raw.unit, **raw.columns}, id="l2id")
+    frame = hlm.Model("y = b0 + r; b0 = g00 + u0").fit(data).residuals()
+    assert list(frame)[:2] == ["L2ID", "nj"]
 
 
 def test_names_stay_unique_in_eight_letters() -> None:
@@ -111,7 +137,7 @@ def test_one_file_data_and_text_ids() -> None:
     frame, wanted = fit.residuals(extra="all"), other.residuals(extra=["v"])
     assert frame["id"].iloc[3] == "school 03"
     assert "v" in frame
-    np.testing.assert_allclose(frame[wanted.columns[1:]].to_numpy(), wanted.iloc[:, 1:].to_numpy(), rtol=1e-8)
+    np.testing.assert_allclose(frame[wanted.columns[2:]].to_numpy(), wanted.iloc[:, 2:].to_numpy(), rtol=1e-8)
 
 
 def test_extra_level2_variables_may_have_missing_values() -> None:

@@ -13,9 +13,9 @@ from scipy import linalg, stats
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
 from hlmbayes.faces import record_of
-from hlmbayes.residuals.quantities import expected_chi2, row_residuals, unit_residuals
+from hlmbayes.residuals.quantities import coefficient_variances, expected_chi2, row_residuals, unit_residuals
 from hlmbayes.unit_moments.record import moments_of
-from tests.dense import Dense, dense
+from tests.dense import Dense, dense, x_blocks
 from tests.small import MODELS, Small, model, small
 
 MODEL4 = """mathach = b0 + b1*group(ses) + r
@@ -60,6 +60,30 @@ def test_every_quantity_agrees_with_a_dense_computation(name: str, algorithm: st
     wanted = own_way(dense(fit.model, raw.columns, raw.unit, raw.level2), raw, fit)
     for key, value in wanted.items():
         np.testing.assert_allclose(getattr(got, key), value, rtol=1e-7, atol=1e-9, err_msg=key)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_variances_of_the_coefficients_are_the_errors_of_their_predictions(name: str, method: str) -> None:
+    """The variance of the errors of gamma and u, from V of all rows (Henderson 1975); tau may be singular."""
+    raw, n_units = small(n_units=16), 16
+    fit = record_of(model(name).fit(raw.data(), method=method))
+    rows, q, tau = dense(fit.model, raw.columns, raw.unit, raw.level2), fit.design.n_random, fit.entering.tau
+    z = np.zeros((len(rows.y), n_units * q))
+    for j in range(n_units):
+        z[rows.unit == j, j * q : (j + 1) * q] = rows.Z[rows.unit == j]
+    g = np.kron(np.eye(n_units), tau)
+    inverse = np.linalg.inv(z @ g @ z.T + fit.entering.sigma2 * np.eye(len(rows.y)))
+    gamma = np.linalg.inv(rows.X.T @ inverse @ rows.X)
+    cross = -gamma @ rows.X.T @ inverse @ z @ g
+    u = g - g @ z.T @ inverse @ z @ g + cross.T @ np.linalg.inv(gamma) @ cross
+    got, blocks = coefficient_variances(fit), x_blocks(fit.design)
+    for j in range(n_units):
+        w, own = blocks[j, fit.design.random], slice(j * q, (j + 1) * q)
+        half = w @ cross[:, own]
+        np.testing.assert_allclose(
+            got[j], w @ gamma @ w.T + half + half.T + u[own, own], rtol=1e-6, atol=1e-9
+        )
 
 
 @pytest.mark.parametrize("name", ["slopes", "random only", "four"])
