@@ -1,8 +1,4 @@
-"""What is worked out by hand from a listing: intraclass correlation and variance explained.
-
-Each result names its formula. Intervals are given where a standard method exists; where none does
-the result says so.
-"""
+"""Variance explained, as it is worked out by hand from two listings."""
 
 from __future__ import annotations
 
@@ -11,13 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtri
 
-from ..arguments import check_prob
-from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
-from ..inference.component_errors import components_covariance
-from ..inference.profile import ratio_limits
 from ..inference.same_data import Key, predictor_key, random_keys, refuse_different_data
 from ..labelled import table
 from ..labels import Sentence
@@ -27,31 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROUNDING = 1e-8  # of a variance, relative: two searches for the same optimum differ by less
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class IntraclassCorrelation(Sentence):
-    """The share of the variance that lies between units, and its confidence limits of probability ``prob``.
-
-    ``conditional``: the model has predictors, and the correlation is that of units alike on them.
-    """
-
-    icc: float
-    low: float
-    high: float
-    prob: float
-    conditional: bool
-    formula: str
-    notes: tuple[str, ...] = ()
-
-    def frame(self) -> pd.DataFrame:
-        """Tabulate the estimate and its interval."""
-        return table({"estimate": self.icc, "low": self.low, "high": self.high}, ["icc"])
-
-    def __str__(self) -> str:
-        name = "Conditional intraclass correlation" if self.conditional else "Intraclass correlation"
-        text = f"{name} {self.icc:.4f}, {100 * self.prob:g} % interval {self.low:.4f} to {self.high:.4f}"
-        return "\n".join([f"{text} ({self.formula})", *self.notes])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -75,53 +41,6 @@ class VarianceExplained(Sentence):
         lines = [f"Level-1 variance explained: {self.level1:.4f}"]
         lines += [f"Variance of {name} explained: {value:.4f}" for name, value in self.level2.items()]
         return "\n".join([*lines, f"({self.formula})", *self.notes])
-
-
-def icc(fit: Estimates, *, prob: float = 0.95) -> IntraclassCorrelation:
-    """Give tau_00 / (tau_00 + sigma2).
-
-    With predictors in the model it is the conditional one (Raudenbush & Bryk 2002, ch. 2 and 4).
-    The interval is from the profile likelihood of tau_00 / sigma2, of which it is a function; with
-    sampling weights the large-sample one on the logit scale, from the sandwich (delta method).
-
-    Raises
-    ------
-    HypothesisError
-        No random intercept, or a level-1 variance that depends on variables.
-    """
-    check_prob(prob)
-    fit.require("the intraclass correlation", Need.ONE_SIGMA2, Need.ROWS_ALIKE)
-    random = [fit.model.coefficients[r].predictor.variable for r in fit.design.random]
-    if None not in random:
-        raise HypothesisError(
-            "the model has no random intercept: the correlation of two rows depends on their predictors"
-        )
-    k = random.index(None)
-    tau = float(fit.components.tau[k, k])
-    notes = []
-    if fit.design.n_random > 1:
-        notes.append("With random slopes it holds for rows whose random level-1 predictors are zero.")
-    limits = _sandwich_limits if fit.counting.pseudo else ratio_limits
-    ratio = limits(fit, k, prob)
-    if np.isnan(ratio[0]):
-        notes.append("No interval: tau is on the boundary.")
-    low, high = (value / (1.0 + value) for value in ratio)
-    model, formula = fit.model, "tau_00 / (tau_00 + sigma2)"
-    conditional = bool(model.level2_variables) or any(c.predictor.variable for c in model.coefficients)
-    share = tau / (tau + fit.sigma2)
-    return IntraclassCorrelation(share, low, high, prob, conditional, formula, tuple(notes))
-
-
-def _sandwich_limits(fit: Estimates, k: int, prob: float) -> tuple[float, float]:
-    """Give large-sample limits of tau_kk / sigma2 on the log scale; nan on the boundary."""
-    tau, sigma2 = float(fit.components.tau[k, k]), fit.sigma2
-    if fit.boundary or tau <= 0:
-        return float("nan"), float("nan")
-    covariance = components_covariance(fit)
-    gradient = np.zeros(len(covariance))
-    gradient[k * (k + 1) // 2 + k], gradient[-1] = 1.0 / tau, -1.0 / sigma2  # lower triangle by rows
-    reach = float(ndtri(0.5 + prob / 2.0) * np.sqrt(gradient @ covariance @ gradient))
-    return tau / sigma2 * np.exp(-reach), tau / sigma2 * np.exp(reach)
 
 
 def variance_explained(fit: Estimates, base: Estimates) -> VarianceExplained:

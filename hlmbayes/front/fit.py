@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..derived.intraclass import icc
 from ..derived.plausible import plausible_range
 from ..derived.r2 import r2
-from ..derived.variance_explained import VarianceExplained, icc, variance_explained
+from ..derived.variance_explained import VarianceExplained, variance_explained
 from ..equations.model import TwoLevelModel
 from ..estimation.estimates import Estimates
 from ..faces import Face, asked, record_of, shown

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..arguments import seed_or_new
+from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..faces import Face, asked, record_of, shown
@@ -81,9 +82,11 @@ class Posterior(Face):
 
     contrast = asked(contrast)
 
-    def icc(self, *, prob: float = 0.95) -> derived.DrawnCorrelation:
-        """Give the (conditional) intraclass correlation tau_00 / (tau_00 + sigma2)."""
-        return derived.icc(self._record, prob)
+    def icc(
+        self, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+    ) -> derived.DrawnCorrelation | IntraclassCurve:
+        """Give the (conditional) intraclass correlation; ``at`` values of predictors as in `Fit.icc`."""
+        return derived.icc(self._record, at, prob)
 
     def r2(self, *, prob: float = 0.95) -> derived.DrawnR2:
         """Give the parts of the outcome's variance, within and between units, and R-squared."""

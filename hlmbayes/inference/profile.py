@@ -69,12 +69,21 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     )
 
 
-def ratio_limits(fit: Estimates, k: int, prob: float) -> tuple[float, float]:
-    """Give profile-likelihood limits of tau_kk / sigma2, k among the random coefficients."""
+def ratio_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float]:
+    """Give profile-likelihood limits of z'tau z / sigma2, z (q,); zero where z is.
+
+    The random coefficients are rotated until the first is along z: then it is a variance's ratio.
+    """
     check_prob(prob)
+    if not z.any():
+        return 0.0, 0.0
     p, scale, _ = _prepare(fit, prob)
-    _, low, high = _limits(charts.RatioChart(p, (k,)))
-    return (low / float(scale[k])) ** 2, (high / float(scale[k])) ** 2
+    along = z / scale
+    size = float(np.linalg.norm(along))
+    turn = np.linalg.qr(np.column_stack([along / size, np.eye(len(z))]))[0]
+    turned = p._replace(to_standard=p.to_standard @ turn, tau=turn.T @ p.tau @ turn)
+    _, low, high = _limits(charts.RatioChart(turned, (0,)))
+    return (low * size) ** 2, (high * size) ** 2
 
 
 def _prepare(fit: Estimates, prob: float) -> tuple[Profile, np.ndarray, float]:

@@ -178,7 +178,7 @@ class RatioChart(SdChart):
     with_sigma2 = False
 
     def _estimate(self) -> float:
-        return float(np.sqrt(self.profile.tau[self.of * 2] / self.profile.sigma2))
+        return float(np.sqrt(max(self.profile.tau[self.of * 2], 0.0) / self.profile.sigma2))
 
     def _numbers(self, root: np.ndarray) -> np.ndarray:
         return np.asarray(root[self.entries] / np.sqrt(self.profile.sigma2))

@@ -15,9 +15,17 @@ from scipy.special import ndtri
 
 from ..arguments import check_prob
 from ..density.level1 import OneSigma
+from ..derived.intraclass import (
+    IntraclassCorrelation,
+    IntraclassCurve,
+    Place,
+    at_places,
+    conditional,
+    formula,
+)
 from ..derived.plausible import PlausibleRange, middle_of
 from ..derived.r2 import PARTS, R2, said_of, share, variance_parts
-from ..derived.variance_explained import IntraclassCorrelation, VarianceExplained
+from ..derived.variance_explained import VarianceExplained
 from ..errors import SamplingError
 from ..inference.same_data import random_keys, refuse_different_rows
 from ..laws.law import Need, refuse
@@ -79,27 +87,27 @@ class DrawnR2(R2):
         return float(np.median(share(self.draws, some, whole)))
 
 
-def icc(posterior: PosteriorSample, prob: float = 0.95) -> DrawnCorrelation:
-    """Give the posterior of tau_00 / (tau_00 + sigma2), where there is one of it."""
-    model = posterior.model
-    intercept = next((c for c in model.coefficients if c.predictor.variable is None), None)
-    if intercept is None or not intercept.random:
-        raise SamplingError("the intraclass correlation needs a random intercept, which this model has not")
+def icc(
+    posterior: PosteriorSample, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+) -> DrawnCorrelation | IntraclassCurve:
+    """Give the posterior of z'tau z / (z'tau z + sigma2), where there is one of it; ``at`` as for a fit."""
     check_prob(prob)
     if not isinstance(posterior.target.law, OneSigma):
         raise SamplingError(
             "log(sigma2) depends on variables, so there is not one intraclass correlation: work it out from "
             "the draws of tau and alpha for the rows in question"
         )
-    tau = posterior.scalar(f"tau[{intercept.name},{intercept.name}]")
-    draws = tau / (tau + posterior.scalar("sigma2"))
-    slopes = "With random slopes it holds for rows whose random level-1 predictors are zero."
-    conditional = bool(model.level2_variables) or any(c.predictor.variable for c in model.coefficients)
-    return DrawnCorrelation(
-        float(np.median(draws)), *interval(draws, prob), prob, conditional,
-        "posterior median of tau_00 / (tau_00 + sigma2)", (slopes,) if len(model.random) > 1 else (),
-        draws=draws,
-    )  # fmt: skip
+    design, tau, sigma2 = posterior.target.design, posterior.values("tau"), posterior.scalar("sigma2")
+
+    def point(place: Place, notes: tuple[str, ...]) -> DrawnCorrelation:
+        between = np.einsum("cdab,a,b->cd", tau, place.z, place.z)
+        draws = between / (between + sigma2)
+        return DrawnCorrelation(
+            float(np.median(draws)), *interval(draws, prob), prob, conditional(design),
+            f"posterior median of {formula(at)}", notes, place.at, place.where, draws=draws,
+        )  # fmt: skip
+
+    return at_places(design, at, point)  # type: ignore[no-any-return]
 
 
 def r2(posterior: PosteriorSample, prob: float = 0.95) -> DrawnR2:

@@ -1,0 +1,249 @@
+"""The intraclass correlation, with random slopes at values of their predictors.
+
+Of two rows of one unit that are alike on the predictors with random slopes, z = (1, x_1, ...), the covariance
+is z'tau z and each one's variance z'tau z + sigma2 (Goldstein, Browne & Rasbash 2002, Understanding
+Statistics 1, 223-231). Values of x are those of the predictor as it stands in the equation: about the unit's
+mean where it is group(x).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import isfinite
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..arguments import check_prob
+from ..errors import HypothesisError
+from ..estimation.estimates import Estimates
+from ..inference.component_errors import components_covariance
+from ..inference.profile import ratio_limits
+from ..labelled import table
+from ..labels import Sentence
+from ..laws.law import Need
+from ..likelihood.design import Design
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEAN = "mean"
+MOST_POINTS = 10_000  # of a curve
+AT_ZERO = (
+    "With random slopes it holds for rows whose random level-1 predictors are zero; at= gives it elsewhere."
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IntraclassCorrelation(Sentence):
+    """The share of the variance that lies between units, and its confidence limits of probability ``prob``.
+
+    ``conditional``: the model has predictors, and the correlation is that of units alike on them. ``at``:
+    the values of the predictors with random slopes, as these stand in the equation; ``where`` says them.
+    """
+
+    icc: float
+    low: float
+    high: float
+    prob: float
+    conditional: bool
+    formula: str
+    notes: tuple[str, ...]
+    at: Mapping[str, float]
+    where: str = ""
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate the estimate and its interval."""
+        return table({"estimate": self.icc, "low": self.low, "high": self.high}, ["icc"])
+
+    def __str__(self) -> str:
+        name = "Conditional intraclass correlation" if self.conditional else "Intraclass correlation"
+        limits = f"{100 * self.prob:g} % interval {self.low:.4f} to {self.high:.4f}"
+        return "\n".join([f"{name}{self.where} {self.icc:.4f}, {limits} ({self.formula})", *self.notes])
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IntraclassCurve(Sentence):
+    """Intraclass correlations over values of predictors with random slopes, one in each of ``points``."""
+
+    points: tuple[IntraclassCorrelation, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate the values of the predictors, the correlation ``icc`` and its interval, a row a point."""
+        columns = {name: [point.at[name] for point in self.points] for name in self.points[0].at}
+        columns |= {name: [getattr(p, name) for p in self.points] for name in ("icc", "low", "high")}
+        return table(columns, range(len(self.points)))
+
+    def __str__(self) -> str:
+        first = self.points[0]
+        lines = [f"{p.icc:.4f}, {p.low:.4f} to {p.high:.4f}{p.where}" for p in self.points]
+        notes = dict.fromkeys(note for p in self.points for note in p.notes)
+        return "\n".join(
+            [f"Intraclass correlation, {100 * first.prob:g} % interval ({first.formula})", *lines, *notes]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a correlation is taken: z (q,) of the random coefficients, and the values, in words too."""
+
+    z: np.ndarray
+    at: Mapping[str, float]
+    where: str
+
+
+def icc(
+    fit: Estimates, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+) -> IntraclassCorrelation | IntraclassCurve:
+    """Give the intraclass correlation z'tau z / (z'tau z + sigma2): without random slopes that of tau_00.
+
+    With predictors in the model it is the conditional one (Raudenbush & Bryk 2002, ch. 2 and 4). The
+    interval is from the profile likelihood of z'tau z / sigma2, of which it is a function; with sampling
+    weights the large-sample one on the logit scale, from the sandwich (delta method).
+
+    Parameters
+    ----------
+    at : mapping of predictor to number, numbers or "mean"; or "mean"
+        Where, for predictors with random slopes: ``{"ses": 1.5}``. Values are those of the predictor as it
+        stands in the equation: for group(ses) 1.5 above the unit's mean, for grand(ses) above the grand mean.
+        What is not named is zero, as everything is by default; "mean" is the mean over the rows. Several
+        values, ``{"ses": [-1, 0, 1]}``, give a curve.
+    prob : float
+        Probability of the interval.
+
+    Returns
+    -------
+    IntraclassCorrelation, or an IntraclassCurve where there are several values
+
+    Raises
+    ------
+    HypothesisError
+        No random intercept (and no ``at``), a level-1 variance that depends on variables, a predictor without
+        a random slope.
+    """
+    check_prob(prob)
+    fit.require("the intraclass correlation", Need.ONE_SIGMA2, Need.ROWS_ALIKE)
+    limits = _sandwich_limits if fit.counting.pseudo else ratio_limits
+
+    def point(place: Place, notes: tuple[str, ...]) -> IntraclassCorrelation:
+        between = float(place.z @ fit.components.tau @ place.z)
+        ratio = limits(fit, place.z, prob)
+        if np.isnan(ratio[0]):
+            notes = (*notes, "No interval: tau is on the boundary.")
+        low, high = (value / (1.0 + value) for value in ratio)
+        return IntraclassCorrelation(
+            between / (between + fit.sigma2), low, high, prob, conditional(fit.design), formula(at), notes,
+            place.at, place.where,
+        )  # fmt: skip
+
+    return at_places(fit.design, at, point)  # type: ignore[no-any-return]
+
+
+def at_places[Point: IntraclassCorrelation](
+    design: Design, at: str | Mapping[str, Any] | None, point: Callable[[Place, tuple[str, ...]], Point]
+) -> Any:
+    """Give what ``point`` makes of the place asked for, or a curve of what it makes of several."""
+    places, several = places_of(design, at)
+    notes = (AT_ZERO,) if at is None and design.n_random > 1 else ()
+    found = tuple(point(place, notes) for place in places)
+    return IntraclassCurve(found) if several else found[0]
+
+
+def conditional(design: Design) -> bool:
+    """Whether the model has predictors."""
+    model = design.model
+    return bool(model.level2_variables) or any(c.predictor.variable for c in model.coefficients)
+
+
+def formula(at: Any) -> str:
+    """Say what is worked out."""
+    between = "tau_00" if at is None else "z'tau z"
+    return f"{between} / ({between} + sigma2)"
+
+
+def places_of(design: Design, at: str | Mapping[str, Any] | None) -> tuple[list[Place], bool]:
+    """Read ``at`` into places, and whether they make a curve.
+
+    Raises
+    ------
+    HypothesisError
+        As `icc`.
+    """
+    random = [design.model.coefficients[r].predictor for r in design.random]
+    if not random:
+        raise HypothesisError(
+            "the model has no random intercept nor slope: by it rows of a unit are not correlated"
+        )
+    if at is None and all(p.variable is not None for p in random):
+        raise HypothesisError(
+            "the model has no random intercept: the correlation of two rows depends on their predictors. "
+            f"Say which values they have, icc(at={{{str(random[0].variable)!r}: 1}})"
+        )
+    means = _means(design)
+    slopes = [k for k, p in enumerate(random) if p.variable is not None]
+    asked: dict[int, list[float]] = {k: [0.0] for k in slopes}
+    several = False
+    if isinstance(at, str) and at == MEAN:
+        asked = {k: [means[k]] for k in slopes}
+    elif at is not None:
+        if not isinstance(at, Mapping):
+            raise HypothesisError(f'at= wants values of predictors, {{"ses": 1.5}}, or "mean", got {at!r}')
+        for name, values in at.items():
+            k = design.model.random_parameters.place(str(name), HypothesisError)
+            if k not in slopes:
+                raise HypothesisError(f"at= {name!r}: an intercept has no values; name a predictor")
+            asked[k], many = _values(name, values, means[k])
+            several |= many
+    if np.prod([len(values) for values in asked.values()]) > MOST_POINTS:
+        raise HypothesisError(f"at= asks for more than {MOST_POINTS} combinations of values: give fewer")
+    keys = [str(random[k].variable) for k in slopes]
+    text = [_text(random[k]) for k in slopes]
+    places = []
+    for values in product(*asked.values()):
+        z = np.ones(len(random))
+        z[slopes] = values
+        where = ", ".join(f"{name} = {value:g}" for name, value in zip(text, values, strict=True))
+        shown = f" at {where}" if at is not None and where else ""
+        places.append(Place(z, dict(zip(keys, values, strict=True)), shown))
+    return places, several
+
+
+def _text(predictor: Any) -> str:
+    centering, variable = predictor.centering, predictor.variable
+    return str(variable) if centering == "none" else f"{centering}({variable})"
+
+
+def _values(name: Any, given: Any, mean: float) -> tuple[list[float], bool]:
+    """Give the values of a predictor, and whether they are several."""
+    many = np.ndim(given) == 1
+    values = [mean if isinstance(v, str) and v == MEAN else v for v in (given if many else [given])]
+    if not values or not all(isinstance(v, Real) and isfinite(v) for v in values):
+        raise HypothesisError(f'at= {name!r}: a number, several, or "mean" is wanted, got {given!r}')
+    return [float(value) for value in values], many
+
+
+def _means(design: Design) -> np.ndarray:
+    """Give the means over all rows of the columns with random coefficients, (q,)."""
+    weight = design.moments.total_weight
+    return np.average(design.products.mean[design.random], axis=1, weights=weight)
+
+
+def _sandwich_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float]:
+    """Give large-sample limits of z'tau z / sigma2 on the log scale; nan on the boundary."""
+    between, sigma2 = float(z @ fit.components.tau @ z), fit.sigma2
+    if fit.boundary or between <= 0:
+        return float("nan"), float("nan")
+    gradient = np.append(of_lower(z) / between, -1.0 / sigma2)
+    spread = float(np.sqrt(gradient @ components_covariance(fit) @ gradient))
+    reach = float(ndtri(0.5 + prob / 2.0)) * spread
+    return between / sigma2 * np.exp(-reach), between / sigma2 * np.exp(reach)
+
+
+def of_lower(z: np.ndarray) -> np.ndarray:
+    """Give the derivatives of z'tau z in the lower triangle of tau by rows."""
+    rows, cols = np.tril_indices(len(z))
+    return np.asarray(np.where(rows == cols, 1.0, 2.0) * z[rows] * z[cols])
