@@ -13,12 +13,26 @@ from hlmbayes.likelihood.design import Design
 
 @dataclass
 class Dense:
-    """Row-level matrices of a model: y (N,), X (N, F) after constraints, Z (N, q), unit (N,)."""
+    """Row-level matrices of a model: y (N,), X (N, F) after constraints, Z (N, q), unit (N,).
+
+    ``free`` (q, q): which elements of tau are parameters.
+    """
 
     y: np.ndarray
     X: np.ndarray
     Z: np.ndarray
     unit: np.ndarray
+    free: np.ndarray
+
+    @property
+    def directions(self) -> list[np.ndarray]:
+        """d tau / d(free elements of tau), the lower triangle by rows."""
+        result = []
+        for a, b in np.argwhere(np.tril(self.free)):
+            d = np.zeros_like(self.free, dtype=float)
+            d[a, b] = d[b, a] = 1.0
+            result.append(d)
+        return result
 
     @property
     def n_units(self) -> int:
@@ -55,7 +69,7 @@ class Dense:
     def optimum(self, reml: bool, start_sd: float = 1.0) -> tuple[float, np.ndarray, float]:
         """Minimise the dense deviance over (L, log sigma) by scipy: deviance, tau, sigma2."""
         q = self.Z.shape[1]
-        index = np.tril_indices(q)
+        index = np.nonzero(np.tril(self.free))  # the root of a matrix with blocks has them, too
 
         def unpack(x: np.ndarray) -> tuple[np.ndarray, float]:
             factor = np.zeros((q, q))
@@ -108,11 +122,15 @@ def dense(
         key = leader.get(name, name)
         merged[key] = merged.get(key, 0.0) + column
     n = len(unit)
+    free = np.array(
+        [[any({a, b} <= set(s) for s in model.blocks) for b in model.effects] for a in model.effects]
+    )
     return Dense(
         np.asarray(columns[model.outcome.lower()], dtype=float),
         np.column_stack([*merged.values()]) if merged else np.zeros((n, 0)),
         np.column_stack(z) if z else np.zeros((n, 0)),
         unit,
+        free.reshape(len(z), len(z)),
     )
 
 

@@ -23,6 +23,16 @@ MODELS = {
         g01 = g11
         g02 = g12""",
     "four": "y = b0 + b1*x + b2*z + b3*d + r\nb0 = g00 + u0\nb1 = g10 + u1\nb2 = g20 + u2\nb3 = g30 + u3",
+    "diagonal": """y = b0 + b1*x + b2*z + r
+        b0 = g00 + g01*w + u0
+        b1 = g10 + u1
+        b2 = g20
+        cov(u0, u1) = 0""",
+    "blocks": """y = b0 + b1*x + b2*z + r
+        b0 = g00 + u0
+        b1 = g10 + g11*w + u1
+        b2 = g20 + u2
+        cov(u0, u1) = cov(u1, u2) = 0""",
 }
 
 

@@ -27,6 +27,7 @@ from ..labelled import table
 from ..labels import Sentence
 from ..laws.law import Need
 from ..likelihood.design import Design
+from ..likelihood.pattern import elements
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,12 @@ MEAN = "mean"
 MOST_POINTS = 10_000  # of a curve
 AT_ZERO = (
     "With random slopes it holds for rows whose random level-1 predictors are zero; at= gives it elsewhere."
+)
+
+
+SEVERAL = (
+    "No interval: the variance between units is a sum over independent random effects here, which has no "
+    "profile; fit.bootstrap(1000) gives draws of tau."
 )
 
 
@@ -133,7 +140,10 @@ def icc(
         between = float(place.z @ fit.components.tau @ place.z)
         ratio = limits(fit, place.z, prob)
         if np.isnan(ratio[0]):
-            notes = (*notes, "No interval: tau is on the boundary.")
+            notes = (
+                *notes,
+                SEVERAL if _of_several(fit.design, place.z) else "No interval: tau is on the boundary.",
+            )
         low, high = (value / (1.0 + value) for value in ratio)
         return IntraclassCorrelation(
             between / (between + fit.sigma2), low, high, prob, conditional(fit.design), formula(at), notes,
@@ -237,13 +247,14 @@ def _sandwich_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float,
     between, sigma2 = float(z @ fit.components.tau @ z), fit.sigma2
     if fit.boundary or between <= 0:
         return float("nan"), float("nan")
-    gradient = np.append(of_lower(z) / between, -1.0 / sigma2)
+    rows, cols = elements(fit.design.pattern)
+    in_tau = np.where(rows == cols, 1.0, 2.0) * z[rows] * z[cols]
+    gradient = np.append(in_tau / between, -1.0 / sigma2)
     spread = float(np.sqrt(gradient @ components_covariance(fit) @ gradient))
     reach = float(ndtri(0.5 + prob / 2.0)) * spread
     return between / sigma2 * np.exp(-reach), between / sigma2 * np.exp(reach)
 
 
-def of_lower(z: np.ndarray) -> np.ndarray:
-    """Give the derivatives of z'tau z in the lower triangle of tau by rows."""
-    rows, cols = np.tril_indices(len(z))
-    return np.asarray(np.where(rows == cols, 1.0, 2.0) * z[rows] * z[cols])
+def _of_several(design: Design, z: np.ndarray) -> bool:
+    """Say whether random coefficients that z counts are of several blocks of tau."""
+    return sum(bool(z[list(block)].any()) for block in design.pattern.blocks) > 1

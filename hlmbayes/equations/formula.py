@@ -8,6 +8,7 @@ levels, read backwards.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -23,12 +24,24 @@ _EXAMPLE = "y ~ (w + v)*group(x) + (group(x) | id)"
 
 
 class _RandomPart(NamedTuple):
-    products: list[_Product]
+    blocks: list[list[_Product]]  # those of one block are correlated
     group: str
 
+    @property
+    def products(self) -> list[_Product]:
+        return [product for block in self.blocks for product in block]
 
-def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> tuple[str, tuple[Coefficient, ...]]:
-    """Outcome and coefficients of the model a formula describes.
+
+class Described(NamedTuple):
+    """What a formula describes: outcome, coefficients, and sets of random effects that are correlated."""
+
+    outcome: str
+    coefficients: tuple[Coefficient, ...]
+    blocks: tuple[tuple[str, ...], ...]
+
+
+def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> Described:
+    """The model a formula describes.
 
     Raises
     ------
@@ -50,7 +63,13 @@ def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> tuple[s
     if any(same_name(name, random.group) for name in used):
         fail(where, f"{random.group} identifies the units: it cannot be a predictor")
     known = _level2_names(where, outcome, fixed, random.products, level2, data)
-    return outcome, numbered(_terms(where, fixed, random.products, known))
+    coefficients = numbered(_terms(where, fixed, random.products, known))
+    name = {c.predictor: c.effect for c in coefficients}
+    predictors = [
+        [product[0] if product else Predictor(None) for product in block] for block in random.blocks
+    ]
+    blocks = tuple(tuple(name[predictor] for predictor in block) for block in predictors)
+    return Described(outcome, coefficients, blocks)
 
 
 def _tokens(where: str, text: str) -> list[Token]:
@@ -88,7 +107,7 @@ class _Reader:
         self.position += 1
 
     def formula(self) -> tuple[str, list[_Product], _RandomPart]:
-        """The whole formula: outcome, fixed products, the one random part."""
+        """The whole formula: outcome, fixed products, the random parts as one."""
         outcome = self.variable()
         self.take("~")
         fixed = self.sum(0, random_allowed=True)
@@ -96,12 +115,16 @@ class _Reader:
             self.fail(f'"{self.tokens[self.position].text}" does not fit; a formula looks like {_EXAMPLE}')
         if not self.random:
             self.fail("there is no random part; add one such as + (1 | id)")
-        if len(self.random) > 1:
-            self.fail(
-                "more than one random part; two-level models have one grouping, and tau has all its "
-                "covariances, so write one such as (1 + x | id)"
-            )
-        return outcome, [*fixed.values()], self.random[0]
+        group = self.random[0].group
+        for part in self.random[1:]:
+            if not same_name(part.group, group):
+                self.fail(f"random parts of {group} and of {part.group}; two-level models have one grouping")
+        together = _RandomPart([block for part in self.random for block in part.blocks], group)
+        for product, times in Counter(together.products).items():
+            if times > 1:
+                term = f"{product[0].variable}" if product else "the intercept (1; it is there unless 0 is)"
+                self.fail(f"{term} is in two random parts; give it to one, such as (1 | id) + (0 + x | id)")
+        return outcome, [*fixed.values()], together
 
     def sum(self, depth: int, random_allowed: bool = False) -> _Products:
         """Terms joined by + and -, with the intercept unless "0" or "-1" takes it away."""
@@ -151,19 +174,19 @@ class _Reader:
         return False
 
     def random_part(self) -> None:
-        """(1 + x | id)."""
+        """(1 + x | id), or (1 + x || id): all independent."""
         self.take("(")
-        products = self.sum(-1)
+        products = [*self.sum(-1).values()]
         self.take("|")
+        blocks = [products]
         if self.peek() == "|":
-            self.fail(
-                "(... || id) asks for tau without covariances; HLM's models have them. Write (... | id)"
-            )
+            self.position += 1
+            blocks = [[product] for product in products]
         group = self.variable()
         if self.peek() in (":", "*"):
             self.fail(f"{group} is nested in another grouping; only two levels here, write (... | id)")
         self.take(")")
-        self.random.append(_RandomPart([*products.values()], group))
+        self.random.append(_RandomPart(blocks, group))
 
     def product(self, depth: int) -> _Products:
         """Factors joined by * (main effects and product) or : (product alone)."""

@@ -112,10 +112,15 @@ def _check_tokens(where: str, tokens: Sequence[Token]) -> None:
             depth += {"(": 1, ")": -1}.get(token.text, 0)
             if depth < 0:
                 fail(where, 'a ")" without its "("; remove it or add the "("')
-            if token.text not in "()=+*":
+            if token.text not in "()=+*" and not (token.text == "," and is_covariance(tokens)):
                 _fail_operator(where, token.text)
     if depth:
         fail(where, 'a "(" is not closed; add the ")"')
+
+
+def is_covariance(tokens: Sequence[Token]) -> bool:
+    """Whether an equation begins with cov(: it says that random effects are independent."""
+    return len(tokens) > 2 and tokens[0].text.casefold() == "cov" and tokens[1].is_op("(")
 
 
 def _fail_operator(where: str, op: str) -> NoReturn:

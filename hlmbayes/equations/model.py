@@ -21,6 +21,7 @@ from ..naming import Parameters
 from ..words import composed
 from . import formula
 from . import text as equation_text
+from .blocks import check_blocks
 from .names import coefficient_parameters, gamma_parameters, scalar_parameters
 from .parser import ModelParts, parse
 from .parts import (
@@ -61,12 +62,16 @@ class TwoLevelModel:
     log_sigma2 : LogSigma2 or None
     constraints : tuple of tuple of str
         Sets of fixed effects held equal.
+    blocks : tuple of tuple of str
+        Sets of random effects that are correlated with one another only: (("u0", "u1"),) where tau has all
+        its covariances, (("u0",), ("u1",)) where it is diagonal.
     """
 
     outcome: str
     coefficients: tuple[Coefficient, ...]
     log_sigma2: LogSigma2 | None
     constraints: tuple[tuple[str, ...], ...]
+    blocks: tuple[tuple[str, ...], ...]
 
     def __init__(self, text: str) -> None:
         self._set(parse(text))
@@ -77,7 +82,7 @@ class TwoLevelModel:
 
     @property
     def _parts(self) -> ModelParts:
-        return ModelParts(self.outcome, self.coefficients, self.log_sigma2, self.constraints)
+        return ModelParts(self.outcome, self.coefficients, self.log_sigma2, self.constraints, self.blocks)
 
     @classmethod
     def from_parts(
@@ -86,8 +91,9 @@ class TwoLevelModel:
         coefficients: Iterable[Coefficient],
         log_sigma2: LogSigma2 | None = None,
         constraints: Iterable[Sequence[str]] = (),
+        blocks: Iterable[Sequence[str]] = (),
     ) -> Self:
-        """Model from its parts; they are checked as the equations are.
+        """Model from its parts; they are checked as the equations are. No ``blocks``: one of all effects.
 
         Raises
         ------
@@ -99,7 +105,9 @@ class TwoLevelModel:
         check_model(outcome, coefficients, log_sigma2)
         known = gamma_parameters(coefficients)
         model = cls.__new__(cls)
-        model._set(ModelParts(outcome, coefficients, log_sigma2, check_constraints(constraints, known)))
+        sets = check_constraints(constraints, known)
+        of_effects = check_blocks(blocks, [c.effect for c in coefficients if c.random])
+        model._set(ModelParts(outcome, coefficients, log_sigma2, sets, of_effects))
         return model
 
     @classmethod
@@ -114,7 +122,8 @@ class TwoLevelModel:
         text : str
             ``y ~ terms + (terms | id)`` with ``+``, ``*``, ``:``, ``0 +`` for no intercept,
             ``group(x)`` and ``grand(x)``. Interactions are those of one level-1 with one level-2
-            variable. ``||`` is refused: tau here has all its covariances, as HLM's.
+            variable. Effects of different random parts are independent, those of one are correlated:
+            ``(1 | id) + (0 + x | id)``, shorter ``(x || id)``, has a diagonal tau.
         level2 : iterable of str, optional
             The level-2 variables of the formula (empty: there are none).
         data : TwoLevelData, optional
@@ -125,8 +134,8 @@ class TwoLevelModel:
         EquationError
             Not such a formula, or the level of a variable cannot be told from it.
         """
-        outcome, coefficients = formula.parse_formula(text, level2, data)
-        return cls.from_parts(outcome, coefficients)
+        outcome, coefficients, blocks = formula.parse_formula(text, level2, data)
+        return cls.from_parts(outcome, coefficients, blocks=blocks)
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -202,7 +211,7 @@ class TwoLevelModel:
             if not isinstance(text, str) or "=" not in text:
                 fail("", f'a constraint is text such as "g02 = g12", got {text!r}')
             sets.append([name.strip() for name in text.split("=")])
-        return self.from_parts(self.outcome, self.coefficients, self.log_sigma2, sets)
+        return self.from_parts(self.outcome, self.coefficients, self.log_sigma2, sets, self.blocks)
 
     def equations(self, latex: bool = False) -> str:
         """The equations, as text that `Model` reads back or as a LaTeX align* environment."""

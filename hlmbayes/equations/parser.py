@@ -14,11 +14,32 @@ from typing import NamedTuple, NoReturn
 
 from ..errors import EquationError
 from ..naming import Parameters
-from .lines import ALPHA, CENTERING, MAKE_COLUMN, SYMBOLS, Line, Token, check_size, read_lines, symbol_of
+from .blocks import read_blocks
+from .lines import (
+    ALPHA,
+    CENTERING,
+    MAKE_COLUMN,
+    SYMBOLS,
+    Line,
+    Token,
+    check_size,
+    is_covariance,
+    read_lines,
+    symbol_of,
+)
 from .names import gamma_parameters
-from .parts import Coefficient, Gamma, LogSigma2, Predictor, check_constraints, check_model, fail, gamma_name
+from .parts import (
+    Coefficient,
+    Gamma,
+    LogSigma2,
+    Predictor,
+    check_constraints,
+    check_model,
+    fail,
+    gamma_name,
+)
 
-_LEFT = "wanted the outcome, b0, b1, ... or log(sigma2)"
+_LEFT = "wanted the outcome, b0, b1, ..., log(sigma2) or cov(u0, u1)"
 _CONSTRAINT = "a constraint holds fixed effects equal, such as g02 = g12 or g01 = g11 = g21"
 _SIGMA2 = re.compile(r"sigma(?:_?squared|_?sq|_?2|²)|σ²|σ2", re.IGNORECASE)
 
@@ -30,6 +51,7 @@ class ModelParts(NamedTuple):
     coefficients: tuple[Coefficient, ...]
     log_sigma2: LogSigma2 | None
     constraints: tuple[tuple[str, ...], ...]
+    blocks: tuple[tuple[str, ...], ...]  # random effects that are correlated with one another only
 
 
 def parse(text: str) -> ModelParts:
@@ -47,6 +69,7 @@ def parse(text: str) -> ModelParts:
     level2: dict[int, Line] = {}
     sigma: Line | None = None
     constraints: list[Line] = []
+    covariances: list[Line] = []
     for line in read_lines(text):
         kind, index = _kind(line)
         if kind == "outcome":
@@ -61,14 +84,19 @@ def parse(text: str) -> ModelParts:
             if sigma is not None:
                 line.fail(f"log(sigma2) is defined twice; the first is {sigma.where}. Keep one")
             sigma = line
+        elif kind == "cov":
+            covariances.append(line)
         else:
             constraints.append(line)
     if level1 is None:
         fail("", "there is no level-1 equation; write one such as: mathach = b0 + b1*ses + r")
-    return _build(level1, level2, sigma, constraints)
+    return _build(level1, level2, sigma, constraints, covariances)
 
 
-def _build(level1: Line, level2: dict[int, Line], sigma: Line | None, constraints: list[Line]) -> ModelParts:
+def _build(
+    level1: Line, level2: dict[int, Line], sigma: Line | None, constraints: list[Line],
+    covariances: list[Line],
+) -> ModelParts:  # fmt: skip
     outcome = _variable(level1, level1.left[0])
     coefficients = []
     terms = _level1_terms(level1)
@@ -91,16 +119,19 @@ def _build(level1: Line, level2: dict[int, Line], sigma: Line | None, constraint
     log_sigma2 = None if sigma is None else _log_sigma2(sigma)
     check_model(outcome, coefficients, log_sigma2)
     known = gamma_parameters(coefficients)
-    return ModelParts(outcome, tuple(coefficients), log_sigma2, _constraints(constraints, known))
+    blocks = read_blocks(covariances, [c.effect for c in coefficients if c.random])
+    return ModelParts(outcome, tuple(coefficients), log_sigma2, _constraints(constraints, known), blocks)
 
 
 # ---------------------------------------------------------------- which equation
 
 
 def _kind(line: Line) -> tuple[str, int]:
-    """Which equation a line is: ("outcome" | "b" | "g" | "log", index)."""
+    """Which equation a line is: ("outcome" | "b" | "g" | "log" | "cov", index)."""
     left, first = line.left, line.left[0]
     shown = "".join(token.text for token in left)
+    if is_covariance(left):
+        return "cov", -1
     if first.kind == "name" and first.text.casefold() == "log" and len(left) > 1:
         inner = "".join(token.text for token in left[2:-1])
         if not (left[1].is_op("(") and left[-1].is_op(")") and _SIGMA2.fullmatch(inner)):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
+
 from .lines import ALPHA, is_plain_name
 from .parser import ModelParts
 from .parts import Coefficient, Gamma, Predictor
@@ -26,8 +29,41 @@ def mixed(model: ModelParts) -> str:
     return "\n".join([f"{_quoted(model.outcome)} = {' + '.join([*terms, 'r'])}", *_extra_lines(model)])
 
 
+def covariances(blocks: Sequence[Sequence[str]]) -> str:
+    """The random effects that are independent, as an equation reads them; empty where none are."""
+    sets = _independent(blocks)
+    return " = ".join([*(f"cov({', '.join(names)})" for names in sets), "0"]) if sets else ""
+
+
+def tau_words(blocks: Sequence[Sequence[str]]) -> str:
+    """Say which random effects are independent, as part of a sentence; empty where none are."""
+    if len(blocks) < 2:
+        return ""
+    if all(len(block) == 1 for block in blocks):
+        return f"tau is diagonal: {_and([block[0] for block in blocks])} are independent"
+    sets = _and([f"({', '.join(block)})" for block in blocks])
+    return f"tau is block-diagonal: effects of different sets, {sets}, are independent"
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _independent(blocks: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Sets of effects, each independent of the others in it: all of them, or the pairs."""
+    if len(blocks) > 1 and all(len(block) == 1 for block in blocks):
+        return [tuple(name for block in blocks for name in block)]
+    pairs = [(a, b) for one, other in combinations(blocks, 2) for a in one for b in other]
+    return sorted((min(pair, key=_number), max(pair, key=_number)) for pair in pairs)
+
+
+def _number(effect: str) -> int:
+    return int(effect[1:])
+
+
 def _extra_lines(model: ModelParts) -> list[str]:
-    lines = []
+    independent = covariances(model.blocks)
+    lines = [independent] if independent else []
     if model.log_sigma2 is not None:
         names = model.log_sigma2.names
         variables = [f"`{x}`" if ALPHA.fullmatch(x) else _quoted(x) for x in model.log_sigma2.variables]
@@ -97,15 +133,19 @@ def _align(rows: list[tuple[str, list[str]]]) -> str:
 
 
 def _latex_extra(model: ModelParts) -> list[tuple[str, list[str]]]:
-    rows = []
+    rows: list[tuple[str, list[str]]] = []
+    sets = [r",\,".join(rf"u_{{{name[1:]}j}}" for name in names) for names in _independent(model.blocks)]
+    if sets:
+        first, *others = [rf"\operatorname{{cov}}({names})" for names in sets]
+        rows.append((first, [" = ".join([*others, "0"])]))
     if model.log_sigma2 is not None:
         alphas = [rf"\alpha_{{{name[1:]}}}" for name in model.log_sigma2.names]
         pairs = zip(alphas[1:], model.log_sigma2.variables, strict=True)
         terms = [_product(alpha, _latex_name(x, "ij")) for alpha, x in pairs]
         rows.append((r"\log(\sigma^{2}_{ij})", [alphas[0], *terms]))
     gammas = {g.name: _gamma(g) for c in model.coefficients for g in c.gammas}
-    sets = [[gammas[name] for name in names] for names in model.constraints]
-    return rows + [(first, [" = ".join(others)]) for first, *others in sets]
+    equal = [[gammas[name] for name in names] for names in model.constraints]
+    return rows + [(first, [" = ".join(others)]) for first, *others in equal]
 
 
 def _product(*factors: str) -> str:

@@ -171,8 +171,8 @@ class Estimates:
     @property
     def n_parameters(self) -> int:
         """Number of estimated parameters as HLM counts: variances under REML, gammas too under ML."""
-        q = self.design.n_random
-        return q * (q + 1) // 2 + self.law.n_parameters + (self.design.n_fixed if self.method == "ML" else 0)
+        of_tau = self.design.pattern.n_free
+        return of_tau + self.law.n_parameters + (self.design.n_fixed if self.method == "ML" else 0)
 
     @property
     def aic(self) -> float:

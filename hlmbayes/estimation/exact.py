@@ -13,7 +13,7 @@ from ..likelihood.system import data_scale
 from .estimates import Components, Estimates, Iteration
 from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
 from .newton import Minimum
-from .optimum import evaluation, has_level1_variance, is_curved, optimum
+from .optimum import evaluation, has_level1_variance, is_curved, optimum, theta_at
 from .prepare import Prepared
 from .zero_variance import describe_boundary
 
@@ -28,11 +28,12 @@ def exact_fit(prepared: Prepared, reml: bool) -> Estimates:
     log = _log(prepared, found, reml)
     last = log[-1]
     components = Components(last.tau, last.sigma2)
+    boundary = describe_boundary(design, system, theta_at(found.point))
     return Estimates(
         design=design, system=system, at=at, law=law, counting=prepared.counting,
         method="REML" if reml else "ML", algorithm="exact", gamma_free=last.gamma, components=components,
         entering=components, loglik=last.loglik, converged=found.converged, stop_reason=found.reason,
-        boundary=describe_boundary(design, system, at), log=log, data=prepared.rows, notes=notes,
+        boundary=boundary, log=log, data=prepared.rows, notes=notes,
     )  # fmt: skip
 
 
@@ -70,8 +71,8 @@ def _log(prepared: Prepared, found: Minimum, reml: bool) -> tuple[Iteration, ...
         s2 = np.array([at.rss for at in points]) / degrees_of_freedom(system, reml)
     else:
         s2 = np.full(len(points), held / system.e_scale**2)
-    tau = system.to_tau @ (np.array([at.theta for at in points]) * s2[:, None, None]) @ system.to_tau.T
-    tau = 0.5 * (tau + tau.transpose(0, 2, 1))
+    theta = np.array([theta_at(point) for point in found.path])
+    tau = system.tau_columns.to_data(theta * s2[:, None, None])
     gamma = np.array([at.delta for at in points]) * system.gamma_scale + design.gamma_ols
     minus2 = np.array([point.value for point in found.path]) + data_scale(system, reml) - law.log_precision
     sigma2 = s2 * system.e_scale**2 if held is None else np.full(len(points), held)

@@ -54,7 +54,9 @@ def alpha_score(groups: Groups, alpha: np.ndarray, squares: np.ndarray) -> np.nd
 def information(
     design: Design, groups: Groups, alpha: np.ndarray, m: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the expected information (ML) of alpha, of (alpha, tau*) and of tau*; elements of tau* by rows.
+    """Give the expected information (ML) of alpha, of (alpha, tau) and of tau's free elements.
+
+    Those are of tau in the columns in which it has its pattern (`Design.tau_columns`).
 
     I_kl = tr(V^-1 V_k V^-1 V_l) / 2 with V_k = diag(sigma2 c_k) or Z* E Z*'; V^-1 = S - S Z* M Z*' S,
     S the inverse variances, M (J, q, q) the posterior covariance of u*. tau = B tau* B', B
@@ -80,4 +82,5 @@ def information(
     tt = np.einsum("jab,jcd->abcd", h, h)
     tt = tt[rows[:, None], rows, cols[:, None], cols] + tt[rows[:, None], cols, cols[:, None], rows]
     tt = tt * np.outer(weight, weight) / 2.0
-    return aa / 2.0, at / 2.0, tt / 2.0
+    free = design.tau_columns.directions[:, rows, cols]
+    return aa / 2.0, at @ free.T / 2.0, free @ tt @ free.T / 2.0

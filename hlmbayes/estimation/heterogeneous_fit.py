@@ -9,16 +9,17 @@ import numpy as np
 
 from ..errors import EstimationError
 from ..laws.log_linear import EstimatedLogLinear, LogLinear
-from ..likelihood.criterion import criterion, em_step, symmetric_basis, symmetric_map
+from ..likelihood.criterion import criterion, em_step
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, at_gamma, evaluate, standardise
+from ..likelihood.pattern import by_blocks, elements
 from ..likelihood.row_groups import Groups, log_sigma2_sum, weighted_design
 from ..likelihood.system import data_scale, to_data, to_standard, unit_variance
 from .estimates import Components, Estimates, Iteration
 from .heterogeneous import alpha_score, expected_squares, information
 from .hlm_path import Limits, hlm_loglik, root_of, stop_line
 from .newton import Minimum, Point, minimise
-from .optimum import AGREES, JOINED, NEAR, NO_RESIDUAL, evaluation, is_lower, optimum
+from .optimum import AGREES, JOINED, NEAR, NO_RESIDUAL, evaluation, is_lower, optimum, theta_at
 from .prepare import Prepared
 from .starts import FEW_UNITS
 from .zero_variance import describe_boundary
@@ -32,12 +33,16 @@ DIFFERENCE = 1e-5  # step of the forward difference of the analytic score in alp
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """A model with unequal variances at one alpha: weighted design, its system, the likelihood there."""
+    """A model with unequal variances at one alpha: weighted design, its system, the likelihood there.
+
+    ``theta`` (q, q) is in the columns in which it has tau's pattern, ``factor`` (q, q) a root of tau.
+    """
 
     alpha: np.ndarray
     design: Design
     system: System
     at: Evaluation
+    theta: np.ndarray
     deviance: float
     score: np.ndarray
     spread: np.ndarray
@@ -134,26 +139,28 @@ def _solve(design: Design, groups: Groups, alpha: np.ndarray, reml: bool, warm: 
     system = standardise(weighted)
     s2 = unit_variance(system)
     found = optimum(system, reml, sigma2=s2, start=None if warm is None else _carry(system, warm))
-    return _state(weighted, groups, alpha, reml, evaluation(found.point), system)
+    return _state(weighted, groups, alpha, reml, found.point, system)
 
 
 def _carry(system: System, factor: np.ndarray) -> np.ndarray:
     """Bring a root of tau (units of the data) to this system's L, away from exact singularity."""
-    root = np.linalg.solve(system.to_tau, factor) / np.sqrt(unit_variance(system))
+    root = np.linalg.solve(system.tau_columns.scale, factor) / np.sqrt(unit_variance(system))
     theta = root @ root.T
-    return np.linalg.cholesky(theta + 1e-6 * max(1e-3, float(np.trace(theta))) * np.eye(len(theta)))
+    raised = theta + 1e-6 * max(1e-3, float(np.trace(theta))) * np.eye(len(theta))
+    return by_blocks(raised, system.tau_columns.pattern, np.linalg.cholesky)
 
 
 def _state(
-    weighted: Design, groups: Groups, alpha: np.ndarray, reml: bool, at: Evaluation, system: System
+    weighted: Design, groups: Groups, alpha: np.ndarray, reml: bool, point: Point, system: System
 ) -> State:
-    s2 = unit_variance(system)
+    s2, at, theta = unit_variance(system), evaluation(point), theta_at(point)
     deviance = criterion(system, at, reml, sigma2=s2).value + data_scale(system, reml)
     deviance += log_sigma2_sum(groups, alpha)
     squares, spread = expected_squares(weighted, system, at, groups, reml)
-    values, vectors = np.linalg.eigh(at.theta)
-    root = system.to_tau @ (vectors * np.sqrt(np.maximum(values, 0.0) * s2))
-    return State(alpha, weighted, system, at, deviance, alpha_score(groups, alpha, squares), spread, root)
+    values, vectors = np.linalg.eigh(theta)
+    root = system.tau_columns.scale @ (vectors * np.sqrt(np.maximum(values, 0.0) * s2))
+    score = alpha_score(groups, alpha, squares)
+    return State(alpha, weighted, system, at, theta, deviance, score, spread, root)
 
 
 def exact_log_linear(law: LogLinear, prepared: Prepared, homogeneous: Estimates) -> Estimates:
@@ -165,13 +172,13 @@ def exact_log_linear(law: LogLinear, prepared: Prepared, homogeneous: Estimates)
     found_here = _estimates(homogeneous, law, groups, state, log, len(log))
     return replace(
         found_here, entering=found_here.components, converged=found.converged, stop_reason=found.reason,
-        boundary=describe_boundary(state.design, state.system, state.at),
+        boundary=describe_boundary(state.design, state.system, state.theta),
     )  # fmt: skip
 
 
 def _iteration(state: State, number: int) -> Iteration:
     gamma = state.at.delta * state.system.gamma_scale + state.design.gamma_ols
-    tau, _ = to_data(state.system, state.at.theta * unit_variance(state.system), 1.0)
+    tau = state.system.tau_columns.to_data(state.theta * unit_variance(state.system))
     return Iteration(number, -0.5 * state.deviance, gamma, tau, float("nan"))
 
 
@@ -191,11 +198,11 @@ def _estimates(
     count: int,
 ) -> Estimates:  # fmt: skip
     """Put the estimates together; standard errors from the information of (alpha, tau)."""
-    design, q = end.design, end.design.n_random
+    design, q, columns = end.design, end.design.n_random, end.design.tau_columns
     aa, at, tt = information(design, groups, end.alpha, end.spread)
     vcov = np.linalg.inv(aa - at @ np.linalg.pinv(tt) @ at.T)
-    rows, cols = np.tril_indices(q)
-    to_tau = symmetric_map(design.z_basis)
+    rows, cols = elements(columns.pattern)
+    to_tau = columns.map_to_data
     vcov_tau = to_tau @ np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at)) @ to_tau.T
     se_tau = np.full((q, q), np.nan)
     se_tau[rows, cols] = se_tau[cols, rows] = _roots(np.diag(vcov_tau))
@@ -271,19 +278,22 @@ def joint_step(
     """Take a Fisher-scoring step of ML in (alpha, tau); None if tau leaves the parameter space."""
     if not weighted.n_random:
         return None
-    system, basis = standardise(weighted), symmetric_basis(weighted.n_random)
+    system, columns = standardise(weighted), weighted.tau_columns
     at = at_gamma(_at(system, last.tau), (last.gamma - weighted.gamma_ols) / system.gamma_scale)
     squares, spread = expected_squares(weighted, system, at, groups, False)
     aa, cross, tt = information(weighted, groups, alpha, spread)
     slope = 0.5 * (at.vv / unit_variance(system) - at.h)
-    gradient = np.append(alpha_score(groups, alpha, squares), np.einsum("kab,ab->k", basis, slope))
+    gradient = np.append(
+        alpha_score(groups, alpha, squares), np.einsum("kab,ab->k", columns.directions, slope)
+    )
     joint = np.block([[aa, cross], [cross.T, tt]])
     scale = np.sqrt(np.diag(joint))
     step = np.linalg.lstsq(joint / np.outer(scale, scale), gradient / scale, rcond=None)[0] / scale
-    tau = at.theta + np.einsum("k,kab->ab", step[len(alpha) :], basis)  # tau*: see `expected_squares`
+    moved = np.einsum("k,kab->ab", step[len(alpha) :], columns.directions)
+    tau = at.theta + moved  # tau*: see `expected_squares`
     if np.linalg.eigvalsh(tau)[0] <= 0:
         return None
-    return alpha + step[: len(alpha)], weighted.z_basis @ tau @ weighted.z_basis.T
+    return alpha + step[: len(alpha)], columns.only(weighted.z_basis @ tau @ weighted.z_basis.T)
 
 
 def _at(system: System, tau: np.ndarray) -> Evaluation:

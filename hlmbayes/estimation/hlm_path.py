@@ -12,10 +12,11 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import EstimationError
-from ..likelihood.criterion import criterion, em_step, expected_information, score, symmetric_basis
+from ..likelihood.criterion import criterion, em_step, expected_information, score
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, at_gamma, evaluate
 from ..likelihood.own_regressions import unit_ols
+from ..likelihood.pattern import Pattern, elements
 from ..likelihood.system import data_scale, to_data, to_standard
 from .estimates import Iteration, Start
 
@@ -62,8 +63,9 @@ def starting_values(design: Design, reml: bool) -> Start:
     sigma2(0) is the pooled residual variance of the J' full-rank units; tau(0) the dispersion of
     their OLS coefficients about W_j gamma_OLS, minus sigma2(0) times the mean of (Z'Z)^-1. REML divides
     by J' - S - 1 and J'; ML divides both sums by J, the units without full rank included. Where a
-    diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`). Raise EstimationError
-    where there are too few units, or rows in them, for these sums.
+    diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`). Covariances that are no
+    parameters are left out. Raise EstimationError where there are too few units, or rows in them, for these
+    sums.
     """
     ok, q = design.full_rank, design.n_random
     if not ok.any():
@@ -82,7 +84,7 @@ def starting_values(design: Design, reml: bool) -> Start:
     if not reml:
         divisor, n_units = np.full(q, float(design.n_units)), float(design.n_units)
     dispersion = b[ok].T @ b[ok] / np.sqrt(np.multiply.outer(divisor, divisor))
-    raw = dispersion - sigma2 * inverse[ok].sum(axis=0) / n_units
+    raw = design.tau_columns.only(dispersion - sigma2 * inverse[ok].sum(axis=0) / n_units)
     tau = raw.copy()
     bad = np.flatnonzero(np.diag(raw) <= 0)
     tau[bad, bad] = FIX_UP_SHARE * np.diag(dispersion)[bad]
@@ -110,7 +112,7 @@ def run_path(design: Design, system: System, reml: bool, limits: Limits) -> Path
     delta = np.zeros(system.n_fixed)  # the previous iteration's gamma: OLS at the start
     for number in range(1, limits.max_iterations + 1):
         jump = accel > 0 and number % accel == 0
-        moved = _extrapolate(history[-3:]) if reml and jump else None
+        moved = _extrapolate(history[-3:], design.pattern) if reml and jump else None
         if moved is not None:
             history[-1] = moved
         entering = history[-1]
@@ -159,15 +161,17 @@ def hlm_loglik(system: System, at: Evaluation, sigma2: float, reml: bool) -> flo
     return float(-0.5 * value)
 
 
-def _extrapolate(history: list[tuple[np.ndarray, float]]) -> tuple[np.ndarray, float] | None:
+def _extrapolate(
+    history: list[tuple[np.ndarray, float]], pattern: Pattern
+) -> tuple[np.ndarray, float] | None:
     """Extrapolate (tau, sigma2) along their last EM step by Aitken's rule, with one ratio for all.
 
-    The ratio is the mean, over the distinct elements of tau and sigma2, of the last step divided by
+    The ratio is the mean, over the free elements of tau and sigma2, of the last step divided by
     the one before it. None where it is not inside (0, LARGEST_RATIO) or the result is no variance.
     """
     if len(history) < 3:
         return None
-    rows, cols = np.tril_indices(len(history[0][0]))
+    rows, cols = elements(pattern)
     first, second, last = (np.append(tau[rows, cols], sigma2) for tau, sigma2 in history)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = float(np.mean((last - second) / (second - first)))
@@ -183,7 +187,7 @@ def _extrapolate(history: list[tuple[np.ndarray, float]]) -> tuple[np.ndarray, f
 
 def _fisher_step(system: System, at: Evaluation, s2: float) -> tuple[np.ndarray, float] | None:
     """Take a Fisher-scoring step of ML in (tau, sigma2); None if it leaves the parameter space."""
-    q, basis = system.n_random, symmetric_basis(system.n_random)
+    q, basis = system.n_random, system.tau_columns.directions
     step = np.linalg.solve(expected_information(system, at, s2, False), score(system, at, s2, False))
     tau = at.theta * s2 + np.einsum("k,kab->ab", step[:-1], basis)
     if s2 + step[-1] <= 0 or (q and np.linalg.eigvalsh(tau)[0] <= 0):

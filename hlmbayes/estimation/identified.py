@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import EstimationError
-from ..likelihood.criterion import expected_information, symmetric_basis, trace_tensor
+from ..likelihood.criterion import expected_information, trace_tensor
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, System, evaluate
+from ..likelihood.pattern import by_blocks, symmetric_map
 from .starts import own_rows
 
 NOTHING = 1e-10  # information about a variance under REML, relative to ML: the fixed effects took it
@@ -59,21 +60,23 @@ def refuse_without_information(design: Design, system: System, at: Evaluation) -
         )
 
 
+def _inverse_root(h: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(h)
+    return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-300)))
+
+
 def cannot_tell_apart(system: System, at: Evaluation, reml: bool) -> bool:
     """Say whether the information about (tau, sigma2) is singular.
 
     tau is measured in the directions that make Z'V^-1Z the identity: one with little information, because
     tau is large there, is no direction without. There the information about a variance is at least 1 / J.
     """
-    q = system.n_random
-    if not q:
+    if not system.n_random:
         return False
-    at = moderate(system, at)
-    values, vectors = np.linalg.eigh(at.h)
-    root = vectors / np.sqrt(np.maximum(values, 1e-300))
-    rows, cols = np.tril_indices(q)
-    turn = np.eye(len(rows) + 1)
-    turn[:-1, :-1] = (root @ symmetric_basis(q) @ root.T)[:, rows, cols]
+    at, columns = moderate(system, at), system.tau_columns
+    of_tau = symmetric_map(by_blocks(columns.gathered(at.h), columns.pattern, _inverse_root), columns.pattern)
+    turn = np.eye(len(of_tau) + 1)
+    turn[:-1, :-1] = of_tau.T
     turn[-1, -1] = system.n**-0.5  # of sigma2 there is up to a half
     information = turn @ expected_information(system, at, 1.0, reml) @ turn.T
     if not np.all(information.diagonal() > FLAT):

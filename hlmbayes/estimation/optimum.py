@@ -1,28 +1,29 @@
 """The optimum of the likelihood over tau, wherever it lies: inside, or on the boundary.
 
-tau / sigma2 = Theta = F F' with F (q x r) lower trapezoidal. Newton's method in F is smooth at singular
-Theta, but it has stationary points there that are no optimum. So the search goes by faces: minimise
-with full rank; where directions of Theta vanish, go on with the smaller rank, which makes them exactly
-zero and the rest exact; then look whether Theta wants to grow in a vanished direction (the gradient
+tau / sigma2 = Theta = F F' with F (q x r) lower trapezoidal, in each of tau's blocks where there are several
+(`faces_of_theta`; in the columns in which Theta has them, `likelihood.pattern`). Newton's method in F is
+smooth at singular Theta, but it has stationary points there that are no optimum. So the search goes by faces:
+minimise with full rank; where directions of Theta vanish, go on with the smaller rank, which makes them
+exactly zero and the rest exact; then look whether Theta wants to grow in a vanished direction (the gradient
 there is negative: Karush, Kuhn and Tucker's condition), and if so start again from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from ..likelihood.criterion import Criterion, criterion, degrees_of_freedom, trace_tensor
 from ..likelihood.evaluate import Evaluation, System, evaluate
+from ..likelihood.pattern import by_blocks
 from ..likelihood.symmetric import all_above, eigh
+from .faces_of_theta import Root, free_root, layout, trapezoid, whole_root, zero_directions
 from .newton import OPTIMUM, Minimum, Point, minimise
 from .starts import FEW_UNITS, alike_theta, moment_start, other_starts
 
-ZERO = 1e-7  # a direction of Theta (variance relative to sigma2, Z'Z/N = I) below this is tried as zero
 GROWS = 1e-7  # a gradient below minus this, relative to its natural size, asks a direction to grow
 DIFFERENT = 1e-5  # between the criterion at two optima: a smaller difference may be rounding
 NEAR = 4.0  # above an optimum found: up to here another search may be seen to go there too
@@ -50,21 +51,21 @@ def optimum(
     as soon as it is seen to join one made before.
 
     ``sigma2`` is a level-1 variance held fixed (standardised units), profiled out by default; ``start`` a
-    lower triangular F (q, q) to start from, there only. Without ``thorough`` there is no other start than the
-    first. ``evaluation(found.point)`` is the likelihood there; vanished directions of its Theta are exactly
-    zero.
+    lower triangular root (q, q) of tau's pattern to start from, there only. Without ``thorough`` there is no
+    other start than the first. ``evaluation(found.point)`` is the likelihood there; vanished directions of
+    `theta_at` are exactly zero.
     """
-    size = _weight_size(system)
+    pattern, size = system.tau_columns.pattern, _weight_size(system)
     if size != 1.0:
         found = optimum(system.counted_times(1.0 / size), reml, sigma2=sigma2, start=start, thorough=thorough)
         return _again(system, reml, found, sigma2)
     if start is not None:
-        return _search(system, reml, start, sigma2)
-    found = _search(system, reml, moment_start(system, reml, sigma2), sigma2)
+        return _search(system, reml, whole_root(start, pattern), sigma2)
+    found = _search(system, reml, whole_root(moment_start(system, reml, sigma2), pattern), sigma2)
     if not thorough or _weighting_makes_no_difference(system, reml, found, sigma2):
         return found
     for other in other_starts(system, reml, sigma2):
-        then = _search(system, reml, other, sigma2, _joins(found))
+        then = _search(system, reml, whole_root(other, pattern), sigma2, _joins(found))
         found = _better(system, reml, found, then, sigma2)
         if then.reason == JOINED and then.evaluations == 1 and system.n_units > FEW_UNITS:
             break
@@ -82,11 +83,9 @@ def _weight_size(system: System) -> float:
 
 def _again(system: System, reml: bool, found: Minimum, sigma2: float | None) -> Minimum:
     """Evaluate the points of a search in another system of the same columns."""
-    q = system.n_random
-    rank = {len(layout(q, r).place[0]): r for r in range(q + 1)}
 
     def again(point: Point) -> Point:
-        return _point(system, reml, free_factor(point.x, (q, rank[len(point.x)])), sigma2)
+        return _point(system, reml, _place(point).root, sigma2)
 
     return replace(found, point=again(found.point), path=tuple(map(again, found.path)))
 
@@ -106,18 +105,16 @@ def _weighting_makes_no_difference(system: System, reml: bool, found: Minimum, s
     return theta is not None and 0.0 <= _expansion(found.point)(theta) < NEAR
 
 
-def _search(
-    system: System, reml: bool, start: np.ndarray, sigma2: float | None, joins: Joins = None
-) -> Minimum:
+def _search(system: System, reml: bool, start: Root, sigma2: float | None, joins: Joins = None) -> Minimum:
     """Go from one place to the optimum that is reached from there."""
     found = on_face(system, reml, start, sigma2, joins)
     if found.reason == JOINED:
         return found
     for _ in range(system.n_random + 1):
-        null, root = zero_directions(evaluation(found.point).theta)
-        if not null.size:
+        vanished = zero_directions(theta_at(found.point), system.tau_columns.pattern)
+        if not vanished.n_null:
             break
-        found = _after(found, _drop_zero_directions(system, reml, found, root, sigma2))
+        found = _after(found, _drop_zero_directions(system, reml, found, vanished.roots, sigma2))
         away = _direction_to_grow(system, reml, found.point, sigma2)
         if away is None:
             break
@@ -154,9 +151,8 @@ def is_minimum(system: System, reml: bool, found: Minimum, sigma2: float | None)
 
 def is_curved(found: Minimum) -> bool:
     """Say whether a search ended at a minimum inside, and the criterion bends up in all directions there."""
-    at, hessian = evaluation(found.point), found.point.hessian
-    q = len(at.theta)
-    if not found.converged or len(hessian) < q * (q + 1) // 2 or not np.all(hessian.diagonal() > 0):
+    pattern, hessian = _place(found.point).root.face.pattern, found.point.hessian
+    if not found.converged or len(hessian) < pattern.n_free or not np.all(hessian.diagonal() > 0):
         return False
     scale = 1.0 / np.sqrt(hessian.diagonal())
     return all_above(hessian * np.multiply.outer(scale, scale), CURVED)
@@ -199,7 +195,7 @@ def _joins(found: Minimum) -> Joins:
 
 def _expansion(point: Point) -> Callable[[np.ndarray], float]:
     """Give the criterion's second-order expansion about a point, less its value there: Theta -> float."""
-    at, c = _place(point)
+    at, c, _ = _place(point)
     assert c is not None  # the value is finite
     slope, curvature = c.gradient.reshape(-1), c.hessian.reshape(c.gradient.size, -1)
 
@@ -217,117 +213,89 @@ def _after(first: Minimum, then: Minimum) -> Minimum:
     return replace(then, path=first.path + then.path, evaluations=first.evaluations + then.evaluations)
 
 
-class Layout(NamedTuple):
-    """How vec(F F') (q^2,) depends on the m free elements of F (q x r), by rows.
-
-    Its Jacobian is ``x @ slopes`` (m, m q^2); ``curvature`` (m, m) is 2 where two elements share a
-    column, and ``same_column`` the flat place in (q, q) of the element of F F' they then share in.
-    """
-
-    place: tuple[np.ndarray, np.ndarray]
-    slopes: np.ndarray
-    curvature: np.ndarray
-    same_column: np.ndarray
-
-
-@lru_cache(maxsize=64)
-def layout(q: int, r: int) -> Layout:
-    """Give the derivatives of F F' for lower trapezoidal F, q by r."""
-    rows, cols = np.tril_indices(q)
-    rows, cols = place = rows[cols < r], cols[cols < r]
-    m = len(rows)
-    slopes = np.zeros((m, m, q, q))
-    for i in range(m):
-        for k in np.flatnonzero(cols == cols[i]):
-            # F_rc F_sc is part of element (r, s)
-            slopes[i, k, rows[k], rows[i]] += 1.0
-            slopes[i, k, rows[i], rows[k]] += 1.0
-    same = 2.0 * np.equal.outer(cols, cols)
-    return Layout(place, slopes.reshape(m, m * q * q), same, rows[:, None] * q + rows)
-
-
-def on_face(
-    system: System, reml: bool, factor: np.ndarray, sigma2: float | None, joins: Joins = None
-) -> Minimum:
-    """Minimise over F of the rank (number of columns) that ``factor`` has.
+def on_face(system: System, reml: bool, start: Root, sigma2: float | None, joins: Joins = None) -> Minimum:
+    """Minimise over the F of a face, from ``start``.
 
     Where Theta is large the search is made in columns of Z in which it is not: sums over units of fourth
     powers of Z would lose what is small in them.
     """
-    found = _minimise_on_face(system, reml, factor, sigma2, joins)
+    found, pattern = _minimise_on_face(system, reml, start, sigma2, joins), start.face.pattern
     for _ in range(ROUNDS):
         theta = evaluation(found.point).theta
         if found.reason == JOINED or np.trace(theta) < (LARGE if found.converged else 0.01 * LARGE):
             break
         # the size of tau is wanted, not its digits: what is rounding beside its largest part is raised
-        m = np.linalg.cholesky(theta + (1.0 + 1e-12 * np.trace(theta)) * np.eye(len(theta)))
-        turned = system.turned(m)
-        start = trapezoid(np.linalg.solve(m, free_factor(found.point.x, factor.shape)))
-        then = _minimise_on_face(turned, reml, start, sigma2, None)
-        found = _after(found, _turned_back(system, reml, then, m, factor.shape, sigma2))
+        raised = (1.0 + 1e-12 * np.trace(theta)) * np.eye(len(theta))
+        m = np.linalg.cholesky(theta + raised)
+        own = m if pattern.full else by_blocks(theta_at(found.point) + raised, pattern, np.linalg.cholesky)
+        value = np.linalg.solve(own, _place(found.point).root.value)
+        turned, there = system.turned(m, own), trapezoid(start.face.parts(value), pattern)
+        then = _minimise_on_face(turned, reml, there, sigma2, None)
+        found = _after(found, _turned_back(system, reml, then, own, sigma2))
         if found.converged:
             break
     return found
 
 
-def free_factor(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Give F, lower trapezoidal, from its free elements."""
-    f = np.zeros(shape)
-    f[layout(*shape).place] = x
-    return f
-
-
 def _turned_back(
-    system: System, reml: bool, found: Minimum, m: np.ndarray, shape: tuple[int, int], sigma2: float | None
+    system: System, reml: bool, found: Minimum, own: np.ndarray, sigma2: float | None
 ) -> Minimum:
-    """Say what a search found in the columns Z M in the columns Z."""
+    """Say what a search found in columns scaled by ``own`` (see `System.turned`) in those of the system."""
 
     def back(point: Point) -> Point:
-        return _point(system, reml, trapezoid(m @ free_factor(point.x, shape)), sigma2)
+        value, face = _place(point).root
+        return _point(system, reml, trapezoid(face.parts(own @ value), face.pattern), sigma2)
 
     *path, last = [back(point) for point in (*found.path, found.point)]
     return replace(found, point=last, path=tuple(path))
 
 
-def _minimise_on_face(
-    system: System, reml: bool, factor: np.ndarray, sigma2: float | None, joins: Joins
-) -> Minimum:
+def _minimise_on_face(system: System, reml: bool, start: Root, sigma2: float | None, joins: Joins) -> Minimum:
     def objective(x: np.ndarray) -> Point:
-        return _point(system, reml, free_factor(x, factor.shape), sigma2)
+        return _point(system, reml, free_root(x, start.face), sigma2)
 
     def enough(point: Point) -> str:
         if joins is not None and joins(point):
             return JOINED
         return TOO_LARGE if point.x @ point.x > 10.0 * LARGE else ""  # the trace of F F'
 
-    return minimise(objective, factor[layout(*factor.shape).place], enough=enough, limit=LIMIT)
+    return minimise(objective, start.value[layout(start.face).place], enough=enough, limit=LIMIT)
 
 
-def _point(system: System, reml: bool, factor: np.ndarray, sigma2: float | None) -> Point:
+def _point(system: System, reml: bool, root: Root, sigma2: float | None) -> Point:
     """Evaluate the criterion at F (q, r), with its derivatives in F's free elements."""
-    q, r = factor.shape
-    free = layout(q, r)
-    x = factor[free.place]
-    f = factor
+    columns, free = system.tau_columns, layout(root.face)
+    (q, r), x, f = root.face.shape, root.value[free.place], root.value
     if r < q:
         f = np.zeros((q, q))
-        f[:, :r] = factor
-    at = evaluate(system, f)
+        f[:, :r] = root.value
+    at = evaluate(system, columns.spread(f))
     if sigma2 is None and at.rss < 0.1 * NO_RESIDUAL * system.n:
-        return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), Place(at, None))
+        return Point(x, np.inf, np.zeros_like(x), np.eye(len(x)), Place(at, None, root))
     c = criterion(system, at, reml, sigma2=sigma2)
     jacobian = (x @ free.slopes).reshape(len(x), q * q)
-    hessian = jacobian @ c.hessian.reshape(q * q, q * q) @ jacobian.T
-    hessian += free.curvature * c.gradient.take(free.same_column)
-    slope = 2.0 * (c.gradient @ f)[free.place]
-    return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), Place(at, c))
+    gradient = columns.gathered(c.gradient)
+    hessian = jacobian @ columns.gathered_twice(c.hessian.reshape(q * q, q * q)) @ jacobian.T
+    hessian += free.curvature * gradient.take(free.same_column)
+    slope = 2.0 * (gradient @ f)[free.place]
+    return Point(x, c.value, slope, 0.5 * (hessian + hessian.T), Place(at, c, root))
 
 
 class Place(NamedTuple):
-    """What a point of a search carries: the likelihood, and its criterion where that is finite."""
+    """What a point of a search carries: the likelihood, its criterion where that is finite, and F."""
 
     at: Evaluation
     criterion: Criterion | None
+    root: Root
+
+
+class Asked(NamedTuple):
+    """How strongly a vanished direction (q_b,) of a block asks to grow, and a first step for it."""
+
+    strength: float
+    block: int
+    direction: np.ndarray
+    step: float
 
 
 def _place(point: Point) -> Place:
@@ -341,45 +309,53 @@ def evaluation(point: Point) -> Evaluation:
     return _place(point).at
 
 
-def trapezoid(root: np.ndarray) -> np.ndarray:
-    """Turn any root (q, r) of a matrix into its lower trapezoidal one: same F F'."""
-    return np.linalg.qr(root.T, mode="r").T if root.size else root
-
-
-def zero_directions(theta: np.ndarray, tolerance: float = ZERO) -> tuple[np.ndarray, np.ndarray]:
-    """Give orthonormal bases of the vanished directions (q, z) and a root of the others (q, q - z)."""
-    values, vectors = eigh(theta)
-    zero = values < tolerance * np.maximum(1.0, values[-1:])
-    return vectors[:, zero], vectors[:, ~zero] * np.sqrt(values[~zero])
+def theta_at(point: Point) -> np.ndarray:
+    """Give Theta at a point of a search, in the columns in which it has tau's pattern."""
+    at, _, root = _place(point)
+    return at.theta if root.face.pattern.full else root.value @ root.value.T
 
 
 def _drop_zero_directions(
-    system: System, reml: bool, found: Minimum, root: np.ndarray, sigma2: float | None
+    system: System, reml: bool, found: Minimum, roots: Sequence[np.ndarray], sigma2: float | None
 ) -> Minimum:
-    """Go on with the rank that is left, from its root; keep the larger one where it is better after all."""
-    smaller = on_face(system, reml, trapezoid(root), sigma2)
+    """Go on with the ranks that are left, from their roots; keep the larger ones where they are better."""
+    smaller = on_face(system, reml, trapezoid(roots, system.tau_columns.pattern), sigma2)
     lost = smaller.point.value - found.point.value
     if smaller.converged and lost > 1e-9 * (1.0 + abs(found.point.value)):
         return found
     return smaller
 
 
-def _direction_to_grow(system: System, reml: bool, point: Point, sigma2: float | None) -> np.ndarray | None:
+def _direction_to_grow(system: System, reml: bool, point: Point, sigma2: float | None) -> Root | None:
     """Give a better start of higher rank where the gradient asks a vanished direction to grow."""
-    at, c = _place(point)
-    null, root = zero_directions(at.theta)
-    if not null.shape[1] or c is None or not np.isfinite(point.value):
+    at, c, _ = _place(point)
+    columns = system.tau_columns
+    null, roots = zero_directions(theta_at(point), columns.pattern)
+    if c is None or not np.isfinite(point.value):
         return None
-    values, vectors = eigh(null.T @ c.gradient @ null)
-    direction = null @ vectors[:, 0]
-    # the curvature's natural size: the gradient of a sum of J chi-squares has this standard deviation
-    trace = trace_tensor(at, reml)
-    curvature = float(np.einsum("a,b,c,d,abcd", direction, direction, direction, direction, trace))
-    if curvature <= 0 or values[0] > -GROWS * np.sqrt(curvature):
+    gradient, trace, asks = columns.gathered(c.gradient), trace_tensor(at, reml), None
+    for k, block in enumerate(columns.pattern.blocks):
+        if not null[k].shape[1]:
+            continue
+        values, vectors = eigh(null[k].T @ gradient[np.ix_(block, block)] @ null[k])
+        direction = np.zeros(len(gradient))
+        direction[list(block)] = null[k] @ vectors[:, 0]
+        # the curvature's natural size: the gradient of a sum of J chi-squares has this standard deviation
+        d = columns.spread(direction)
+        curvature = float(np.einsum("a,b,c,d,abcd", d, d, d, d, trace))
+        if curvature <= 0 or values[0] > -GROWS * np.sqrt(curvature):
+            continue
+        asked = Asked(
+            -float(values[0]) / np.sqrt(curvature), k, direction[list(block)], -float(values[0]) / curvature
+        )
+        asks = asked if asks is None else max(asks, asked, key=lambda a: a.strength)
+    if asks is None:
         return None
-    step = -float(values[0]) / curvature
+    step = asks.step
     for _ in range(30):
-        grown = trapezoid(np.column_stack([root, direction * np.sqrt(step)]))
+        parts = list(roots)
+        parts[asks.block] = np.column_stack([roots[asks.block], asks.direction * np.sqrt(step)])
+        grown = trapezoid(parts, columns.pattern)
         if _point(system, reml, grown, sigma2).value < point.value:
             return grown
         step *= 0.25

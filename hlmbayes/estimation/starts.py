@@ -1,5 +1,6 @@
 """Where to start the search for the optimum; more than one place, for a likelihood may have several maxima.
 
+A start is a root of Theta in the columns in which Theta has tau's pattern (`likelihood.pattern`).
 Unbalanced, heavy-tailed or few units can give the likelihood one maximum where the units differ little
 and another where they differ much. The sums of squares that the first kind of start is made of weigh
 large units most; those of the second, taken where tau is large beside sigma2, weigh all units alike.
@@ -11,15 +12,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..likelihood.criterion import (
-    degrees_of_freedom,
-    expected_information,
-    profiled_sigma2,
-    score,
-    symmetric_basis,
-)
+from ..likelihood.criterion import degrees_of_freedom, expected_information, profiled_sigma2, score
 from ..likelihood.evaluate import System, evaluate, solve_planes
-from ..likelihood.symmetric import eigh
+from ..likelihood.pattern import Pattern, by_blocks, pattern_basis
+from ..likelihood.symmetric import eigh, semidefinite_root
 
 SMALLEST_SHARE = 0.05  # of the residual variance, for the sigma2 of the starting values
 FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
@@ -33,12 +29,18 @@ def moment_start(system: System, reml: bool, sigma2: float | None) -> np.ndarray
 
     The sums are of t_a t_b, t = Z'e, and e'e; their expectations, were the units' Z'Z diagonal, are
     tau_ab S_ab + sigma2 n [a = b] and n (sum tau_aa + sigma2), with S_ab the sum of (Z'Z)_aa (Z'Z)_bb
-    over units (Z'Z/n is I over all rows). Made well conditioned.
+    over units (Z'Z/n is I over all rows). Made well conditioned. Where tau has blocks, each as if it were
+    alone.
     """
     q, n = system.n_random, system.n
     if not q:
         return np.zeros((0, 0))
-    t, squares = system.products[:, -1], system.products[np.arange(q), np.arange(q)]
+    columns = system.tau_columns
+    if columns.pattern.full:
+        t, squares = system.products[:, -1], system.products[np.arange(q), np.arange(q)]
+    else:
+        t = columns.m.T @ system.products[:, -1]
+        squares = np.einsum("ac,abj,bc->cj", columns.m, system.products[:, :q], columns.m, optimize=True)
     if system.unit_weight is not None:
         t, squares = t * np.sqrt(system.unit_weight), squares * np.sqrt(system.unit_weight)
     s, tt = squares @ squares.T, t @ t.T
@@ -48,11 +50,12 @@ def moment_start(system: System, reml: bool, sigma2: float | None) -> np.ndarray
         inside = variance - float(np.sum(tt.diagonal() / s.diagonal()))
         variance = max(inside / share, SMALLEST_SHARE * variance)
     # two dummies that no unit has both have no products: nothing is known of their covariance
-    return well_conditioned((tt / variance - n * np.eye(q)) / np.where(s > 0, s, np.inf))
+    theta = (tt / variance - n * np.eye(q)) / np.where(s > 0, s, np.inf)
+    return well_conditioned(theta, columns.pattern)
 
 
 def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
-    """Estimate Theta from units weighed alike: the mean u u' of OLS coefficients, less its sampling part.
+    """Estimate Theta* from units weighed alike: the mean u u' of OLS coefficients, less its sampling part.
 
     Of units with the rows for it; None where these are few, hardly a row is left for sigma2, or units have
     sampling weights.
@@ -73,8 +76,10 @@ def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
     inverse = solve_planes(root[:, :q].transpose(1, 0, 2), identity)
     u = np.einsum("caj,cj->aj", inverse, root[:, -1])
     sampling = np.einsum("caj,cbj->ab", inverse, inverse)
-    values, vectors = eigh((u @ u.T / sigma2 - sampling) / n_units)
-    return np.asarray(vectors * np.maximum(values, 0.0) @ vectors.T)
+    theta = (u @ u.T / sigma2 - sampling) / n_units
+    columns = system.tau_columns
+    root = columns.spread(by_blocks(columns.own(theta), columns.pattern, semidefinite_root))
+    return np.asarray(root @ root.T)
 
 
 def own_rows(system: System) -> np.ndarray:
@@ -105,12 +110,12 @@ def scoring_start(system: System, reml: bool, sigma2: float | None, size: float)
 
     It solves the equations of MINQUE there (Searle, Casella & McCulloch 1992, sec. 11.3).
     """
-    q = system.n_random
-    at = evaluate(system, np.sqrt(size) * np.eye(q))
+    columns, root = system.tau_columns, np.sqrt(size) * np.eye(system.n_random)
+    at = evaluate(system, columns.spread(root))
     s2 = profiled_sigma2(system, at, reml) if sigma2 is None else sigma2
     if not s2 > 0:
         return None
-    basis, slope = symmetric_basis(q), score(system, at, s2, reml)
+    basis, slope = pattern_basis(columns.pattern), score(system, at, s2, reml)
     information = expected_information(system, at, s2, reml)
     if sigma2 is not None:
         information, slope = information[:-1, :-1], slope[:-1]
@@ -118,13 +123,17 @@ def scoring_start(system: System, reml: bool, sigma2: float | None, size: float)
         return None
     scale = 1.0 / np.sqrt(information.diagonal())
     step = scale * np.linalg.lstsq(information * np.outer(scale, scale), scale * slope, rcond=1e-10)[0]
-    tau = at.theta * s2 + np.einsum("k,kab->ab", step[: len(basis)], basis)
+    tau = root @ root.T * s2 + np.einsum("k,kab->ab", step[: len(basis)], basis)
     variance = s2 if sigma2 is not None else max(s2 + float(step[-1]), SMALLEST_SHARE * s2)
-    return well_conditioned(tau / variance)
+    return well_conditioned(tau / variance, columns.pattern)
 
 
-def well_conditioned(theta: np.ndarray) -> np.ndarray:
-    """Give the lower triangular root of a matrix after its small eigenvalues were raised."""
+def well_conditioned(theta: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """Give the lower triangular root of a matrix's blocks after their small eigenvalues were raised."""
+    return by_blocks(theta, pattern, _raised_root)
+
+
+def _raised_root(theta: np.ndarray) -> np.ndarray:
     values, vectors = eigh(theta)
     floor = max(FLOOR * float(values[-1]), 1e-3)
     return np.linalg.cholesky(vectors * np.maximum(values, floor) @ vectors.T)

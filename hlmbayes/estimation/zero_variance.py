@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..likelihood.design import Design
-from ..likelihood.evaluate import Evaluation, System
-from .optimum import zero_directions
+from ..likelihood.evaluate import System
+from .faces_of_theta import zero_directions
 
 EXACTLY_ZERO = 1e-12  # the optimum makes vanished directions zero but for rounding
 
 
-def describe_boundary(design: Design, system: System, at: Evaluation) -> tuple[str, ...]:
-    """Say which directions of tau have no variance; empty inside the parameter space."""
-    null, _ = zero_directions(at.theta, EXACTLY_ZERO)
-    q, z = null.shape
+def describe_boundary(design: Design, system: System, theta: np.ndarray) -> tuple[str, ...]:
+    """Say which directions of tau have no variance; empty inside the parameter space.
+
+    ``theta`` is in the columns in which it has tau's pattern.
+    """
+    columns, rms = system.tau_columns, design.rms[design.random]
+    names, messages = design.model.effects, list[str]()
+    blocks = columns.pattern.blocks
+    for block, null in zip(blocks, zero_directions(theta, columns.pattern, EXACTLY_ZERO).null, strict=True):
+        directions = np.linalg.solve(columns.scale[np.ix_(block, block)].T, null)
+        messages += _of_block([names[k] for k in block], directions / rms[list(block), None])
+    return tuple(messages)
+
+
+def _of_block(names: Sequence[str], directions: np.ndarray) -> list[str]:
+    """Say which of a block's effects, or combinations of them, have no variance."""
+    q, z = directions.shape
     if not z:
-        return ()
-    names = [design.model.coefficients[r].effect for r in design.random]
+        return []
     if z == q:
-        return tuple(f"the variance of {name} is estimated as zero" for name in names)
-    directions = np.linalg.solve(system.to_tau.T, null)
-    weights = np.linalg.qr(directions / design.rms[design.random, None])[0]
+        return [f"the variance of {name} is estimated as zero" for name in names]
+    weights = np.linalg.qr(directions)[0]
     share = np.einsum("az,az->a", weights, weights)
     alone = [k for k in range(q) if share[k] > 1 - 1e-8]
     messages = [f"the variance of {names[k]} is estimated as zero" for k in alone]
     if z > len(alone):
         mixed = [names[k] for k in range(q) if k not in alone and share[k] > 1e-8]
         messages.append(_combination(mixed, z - len(alone)))
-    return tuple(messages)
+    return messages
 
 
 def _combination(names: list[str], n_directions: int) -> str:

@@ -24,6 +24,9 @@ class Model(TwoLevelModel):
         - Level 2, one for every b: ``b1 = g10 + g11*w + g12*grand(v) + u1``; without ``u1``
           the slope varies nonrandomly, ``b1 = u1`` is random only.
         - ``log(sigma2) = a0 + a1*female``: level-1 variance that depends on variables.
+        - ``cov(u0, u1) = 0``: independent random effects; ``cov(u0, u1, u2) = 0`` for each two of three,
+          ``cov(u0, u2) = cov(u1, u2) = 0`` where u0 and u1 stay correlated. Without it tau has all its
+          covariances.
         - ``g02 = g12``: fixed effects held equal (more than two: ``g01 = g11 = g21``).
 
         Case does not count in any name. ``beta0``, ``gamma00``, ``B0``, ``G00`` are read as b0, g00.

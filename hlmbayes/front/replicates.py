@@ -13,6 +13,7 @@ from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
 from ..faces import Face, shown
 from ..labelled import table
+from ..likelihood.pattern import elements
 from ..many_fits import replicate_weights
 from ..many_fits.replicate_weights import Replicates
 from .fit import Fit
@@ -54,7 +55,7 @@ class ReplicateFit(Face):
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau and sigma2 ("r") with their standard errors."""
         names = self._record.full.effect_names
-        rows, cols = np.tril_indices(len(names))
+        rows, cols = elements(self._record.full.design.pattern)
         labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
         columns = {"variance": self._record.components, "se": np.sqrt(np.diag(self.vcov_components))}
         return table(columns, [*labels, "r"], "effect")

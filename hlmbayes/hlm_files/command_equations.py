@@ -17,7 +17,7 @@ from ..equations.names import gamma_parameters
 from ..equations.parts import LogSigma2, Predictor, Term, check_constraints, numbered
 from ..errors import CommandFileError, EquationError
 from ..naming import Parameters
-from .keyword_values import Line
+from .keyword_values import Line, yes
 from .mdm_template import DataSource, check_names
 
 _CENTERING = {"": "none", "0": "none", "1": "group", "2": "grand"}
@@ -28,9 +28,10 @@ def read_model(
     equations: Sequence[Line],
     sigma: Sequence[Line],
     constraints: Sequence[Line],
+    diagonal: Sequence[Line],
     source: DataSource | None,
 ) -> tuple[TwoLevelModel, list[str]]:
-    """The model of the level1:, level2:, heterol1var: and constrain: lines, and notes on them."""
+    """The model of the level1:, level2:, heterol1var:, constrain: and diagonalizetau: lines, and notes."""
     level1 = [line for line in equations if line.keyword == "level1"]
     level2 = [line for line in equations if line.keyword == "level2"]
     if not level1:
@@ -44,7 +45,9 @@ def read_model(
         known = gamma_parameters(coefficients)
         log_sigma2 = _log_sigma2(sigma, source)
         sets = _constraints(constraints, known)
-        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets), notes
+        effects = [c.effect for c in coefficients if c.random]
+        blocks = [(name,) for name in effects] if any(yes(line) for line in diagonal) else ()
+        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets, blocks), notes
     except EquationError as error:
         raise CommandFileError(str(error)) from None
 

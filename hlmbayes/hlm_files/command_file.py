@@ -95,9 +95,10 @@ def parse(
     equations = [line for line in lines if line.keyword in _EQUATIONS]
     constraints = [line for line in lines if line.keyword.startswith("constrain")]
     sigma = [line for line in lines if line.keyword == "heterol1var"]
-    special = {id(line) for line in (*equations, *constraints, *sigma)}
+    diagonal = [line for line in lines if line.keyword == "diagonalizetau"]
+    special = {id(line) for line in (*equations, *constraints, *sigma, *diagonal)}
     options, more, not_done = parse_options([line for line in lines if id(line) not in special])
-    model, notes = read_model(name, equations, sigma, constraints, source)
+    model, notes = read_model(name, equations, sigma, constraints, diagonal, source)
     _check_hypotheses(lines, model.gamma_names)
     said = (*warnings, *found, *notes, *more)
     return CommandFile(name, _mdm_name(text), model, options, source, said, not_done)

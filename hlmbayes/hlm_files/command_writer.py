@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..equations.model import TwoLevelModel
 from ..equations.parts import Predictor
+from ..equations.text import covariances
 from ..errors import CommandFileError, OutputError
 from ..writing import write_text
 from .command_options import Options
@@ -21,7 +22,8 @@ def to_text(model: TwoLevelModel, options: Options | None = None, mdm: str = "da
     Raises
     ------
     CommandFileError
-        A name of a variable that such a file cannot hold, or residual files of two types.
+        A name of a variable that such a file cannot hold, residual files of two types, or a tau that is
+        neither full nor diagonal.
     """
     options = options or Options()
     right = [_coded(c.predictor, "INTRCPT1") for c in model.coefficients]
@@ -52,7 +54,7 @@ def _option_lines(model: TwoLevelModel, o: Options) -> list[str]:
     if len(types) > 1:
         raise CommandFileError(f"residual files of two types ({', '.join(sorted(types))}); choose one")
     lines += [f"homvar:{'y' if o.homogeneity else 'n'}", *_constraint_lines(model)]
-    lines += [f"heterol1var:{_sigma_names(model)}", "lvr:n"]
+    lines += [f"heterol1var:{_sigma_names(model)}", *_tau_lines(model), "lvr:n"]
     lines += [f"plausvals:{','.join(o.plausible_values)}"] if o.plausible_values else []
     lines += [] if o.fix_sigma2 is None else [f"fixsigma2:{o.fix_sigma2!r}"]
     lines += ["printvariance-covariance:y"] if o.print_vcov else []
@@ -68,6 +70,18 @@ def _one_line(text: str) -> str:
 def _constraint_lines(model: TwoLevelModel) -> list[str]:
     marks = {name: i for i, names in enumerate(model.constraints, start=1) for name in names}
     return [f"constrain:{','.join(str(marks.get(name, 0)) for name in model.gamma_names) if marks else 'N'}"]
+
+
+def _tau_lines(model: TwoLevelModel) -> list[str]:
+    """Say that tau is diagonal; files of a full tau stay as HLM 6 writes them, which has no such keyword."""
+    if len(model.blocks) < 2:
+        return []
+    if len(model.blocks) < len(model.effects):
+        raise CommandFileError(
+            f"a command file has tau with all covariances or with none (diagonalizetau:y), this model has "
+            f"some: {covariances(model.blocks)}. Save its equations as text instead, model.equations()"
+        )
+    return ["diagonalizetau:y"]
 
 
 def _sigma_names(model: TwoLevelModel) -> str:

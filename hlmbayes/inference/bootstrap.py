@@ -17,15 +17,16 @@ import numpy as np
 from ..arguments import check_prob, seed_or_none, whole
 from ..errors import EstimationError, HypothesisError
 from ..estimation.estimates import Estimates
-from ..estimation.optimum import evaluation, optimum
+from ..estimation.optimum import evaluation, optimum, theta_at
 from ..estimation.zero_variance import describe_boundary
 from ..labels import NamedArray, Sentence
 from ..laws.law import Need
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design
 from ..likelihood.evaluate import standardise
+from ..likelihood.pattern import Pattern, elements
 from ..likelihood.symmetric import from_eigen
-from ..likelihood.system import data_scale, to_data
+from ..likelihood.system import data_scale
 from .intervals import Interval
 from .same_data import predictor_key
 
@@ -47,6 +48,7 @@ class Bootstrap(Sentence):
     sigma2: np.ndarray
     gamma_names: tuple[str, ...]
     random_names: tuple[str, ...]
+    pattern: Pattern
     estimates: tuple[np.ndarray, np.ndarray, float]
     seed: int | None
     n_failed: int
@@ -73,9 +75,9 @@ class Bootstrap(Sentence):
         return float(self.sigma2.std(ddof=1))
 
     def intervals(self, prob: float = 0.95) -> tuple[Interval, ...]:
-        """Give percentile intervals of gamma, of the elements of tau and of sigma2."""
+        """Give percentile intervals of gamma, of the free elements of tau and of sigma2."""
         check_prob(prob)
-        rows, cols = np.tril_indices(len(self.random_names))
+        rows, cols = elements(self.pattern)
         gamma, tau, sigma2 = self.estimates
         first, second = (np.array(self.random_names)[k] for k in (rows, cols))
         of_tau = (f"tau[{a},{b}]" for a, b in zip(first, second, strict=True))
@@ -119,7 +121,7 @@ def bootstrap(
     gammas, taus, sigmas, boundary = (np.array(values) for values in zip(*results, strict=True))
     free = fit.design.free
     return Bootstrap(
-        gammas[:, free], taus, sigmas, fit.model.gamma_names, fit.random_names,
+        gammas[:, free], taus, sigmas, fit.model.gamma_names, fit.random_names, fit.design.pattern,
         (fit.gamma_free[free], fit.components.tau, fit.components.sigma2), seed, n - len(results),
         int(boundary.sum()),
     )  # fmt: skip
@@ -148,11 +150,12 @@ def _check(fit: Estimates, n: int) -> None:
 def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """Give gamma_free, tau, sigma2 at the optimum, and whether it is on the boundary."""
     system = standardise(design)
-    at = evaluation(optimum(system, reml, thorough=False).point)
-    boundary = describe_boundary(design, system, at)
+    point = optimum(system, reml, thorough=False).point
+    at, theta = evaluation(point), theta_at(point)
+    boundary = describe_boundary(design, system, theta)
     s2 = profiled_sigma2(system, at, reml)
-    tau, sigma2 = to_data(system, at.theta * s2, s2)
-    return at.delta * system.gamma_scale + design.gamma_ols, tau, sigma2, bool(boundary)
+    gamma, tau = at.delta * system.gamma_scale + design.gamma_ols, system.tau_columns.to_data(theta * s2)
+    return gamma, tau, s2 * system.e_scale**2, bool(boundary)
 
 
 class Simulator:

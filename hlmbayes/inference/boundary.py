@@ -1,10 +1,11 @@
 """Likelihood-ratio tests of variances: the chi-bar-square distribution of the deviance difference.
 
 Adding m random coefficients to k adds k m covariances, free in sign, and an m x m covariance matrix that
-cannot be indefinite. Under the simpler model the deviance difference is distributed as the sum of a
-chi-square on the free parameters and the squared length of a normal vector's projection on the cone of
-positive semi-definite matrices, in the metric of the information (Self & Liang 1987; Stram & Lee 1994;
-Shapiro 1988). m = 1: an equal mixture of two chi-squares; m > 1: simulated.
+cannot be indefinite; where tau has blocks, those of the same block, and such a matrix in each block. Under
+the simpler model the deviance difference is distributed as the sum of a chi-square on the free parameters
+and the squared length of a normal vector's projection on the cone of positive semi-definite matrices, in the
+metric of the information (Self & Liang 1987; Stram & Lee 1994; Shapiro 1988). m = 1: an equal mixture of two
+chi-squares; m > 1: simulated.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from scipy.special import chdtrc
 
 from ..estimation.estimates import Estimates
 from ..laws.law import Need
-from ..likelihood.criterion import symmetric_basis
+from ..likelihood.pattern import Pattern, elements, pattern_basis
 from ..likelihood.symmetric import from_eigen
 from .component_errors import information_at
 from .same_data import random_keys
@@ -27,15 +28,16 @@ def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int
     """Give the tail of the mixture beyond ``chi2`` and a note; None where it is not available."""
     keys, before = random_keys(general), set(random_keys(simple))
     added = [k for k, key in enumerate(keys) if key not in before]
-    m = len(added)
-    free = df - m * (m + 1) // 2
-    if m == 0:
-        return tail(chi2, df), ""
-    if simple.boundary:
+    m, pattern = len(added), _of_added(general, added)
+    free = df - pattern.n_free
+    covaries = simple.design.pattern.n_free < general.design.pattern.n_free
+    if simple.boundary and covaries:
         return None, (
             "No boundary-corrected p-value: a variance of the simpler model is itself estimated as zero. "
             "compare(..., bootstrap=1000) gives one by simulation."
         )
+    if m == 0:
+        return tail(chi2, df), ""
     if m == 1:
         return 0.5 * (tail(chi2, free) + tail(chi2, free + 1)), ""
     if not general.has(Need.ESTIMATED_SIGMA2):
@@ -43,12 +45,18 @@ def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int
         return None, known
     if not (simple.has(Need.ONE_SIGMA2) and general.has(Need.ONE_SIGMA2)):
         return None, "No boundary-corrected p-value for two or more variances where sigma2 is heterogeneous."
-    lengths = cone_lengths(_metric(simple, general, added), m)
+    lengths = cone_lengths(_metric(simple, general, added), pattern)
     left = chi2 - lengths
     # the chi-square on 0 d.f. is the constant 0
     beyond = chdtrc(free, np.maximum(left, 0.0)) if free else 0.0
     p = float(np.mean(np.where(left <= 0, 1.0, beyond)))
     return p, f"The boundary-corrected p-value is simulated ({DRAWS} draws, within about 0.01)."
+
+
+def _of_added(general: Estimates, added: list[int]) -> Pattern:
+    """Give the blocks of the added coefficients' covariance matrix."""
+    blocks = ([added.index(k) for k in block if k in added] for block in general.design.pattern.blocks)
+    return Pattern(tuple(tuple(block) for block in blocks if block))
 
 
 def tail(x: float, df: int) -> float:
@@ -59,7 +67,7 @@ def tail(x: float, df: int) -> float:
 
 
 def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarray:
-    """Give the information of the added covariance matrix's elements, all others eliminated.
+    """Give the information of the added covariance matrix's free elements, all others eliminated.
 
     At the simpler model's estimates; in orthonormal coordinates of symmetric matrices (see `cone_lengths`).
     """
@@ -68,7 +76,7 @@ def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarr
     at = [random_keys(general).index(key) for key in random_keys(simple)]
     tau[np.ix_(at, at)] = simple.components.tau
     information = information_at(general.system, tau, simple.components.sigma2, general.method == "REML")
-    rows, cols = np.tril_indices(q)
+    rows, cols = elements(general.design.pattern)
     tested = np.flatnonzero(np.isin(rows, added) & np.isin(cols, added))
     rest = np.setdiff1d(np.arange(len(information)), tested)
     corner = information[np.ix_(tested, rest)]
@@ -82,16 +90,17 @@ def _metric(simple: Estimates, general: Estimates, added: list[int]) -> np.ndarr
     return np.asarray(kept * np.outer(unit, unit))
 
 
-def cone_lengths(metric: np.ndarray, m: int, draws: int = DRAWS) -> np.ndarray:
-    """Simulate squared lengths (draws,) of normal vectors' projections on the m x m semi-definite cone.
+def cone_lengths(metric: np.ndarray, pattern: Pattern, draws: int = DRAWS) -> np.ndarray:
+    """Simulate squared lengths (draws,) of normal vectors' projections on the cone of semi-definite matrices.
 
-    ``metric`` (m (m + 1) / 2, same) is the inverse covariance of the vector, and the metric of the
-    projection; lower triangle by rows, off-diagonal elements times sqrt 2.
+    ``metric`` (m, m) is the inverse covariance of the vector, and the metric of the projection; free elements
+    of the ``pattern`` in its order, off-diagonal ones times sqrt 2.
     """
     rng = np.random.default_rng(SEED)
     chol = np.linalg.cholesky(metric)
     z = np.linalg.solve(chol.T, rng.normal(size=(len(metric), draws))).T
-    basis = symmetric_basis(m) / np.sqrt(symmetric_basis(m).sum(axis=(1, 2)))[:, None, None]
+    basis = pattern_basis(pattern)
+    basis = basis / np.sqrt(basis.sum(axis=(1, 2)))[:, None, None]
     step = 1.0 / np.linalg.eigvalsh(metric)[-1]
     c = moved = np.zeros_like(z)
     momentum = 1.0

@@ -7,8 +7,9 @@ import numpy as np
 from ..estimation.estimates import Estimates
 from ..laws.law import Need
 from ..laws.log_linear import EstimatedLogLinear
-from ..likelihood.criterion import expected_information, symmetric_map
+from ..likelihood.criterion import expected_information
 from ..likelihood.evaluate import System, evaluate
+from ..likelihood.pattern import elements
 from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import to_standard
 from .sandwich import sandwich
@@ -17,8 +18,9 @@ from .sandwich import sandwich
 def variance_standard_errors(fit: Estimates) -> tuple[np.ndarray, float]:
     """Give standard errors of tau (q, q) and sigma2 from the expected information at the estimates.
 
-    Under REML the information is that of the restricted likelihood. nan where tau is singular:
-    there is no standard error on the boundary. With sampling weights they are the sandwich's.
+    Under REML the information is that of the restricted likelihood. nan where tau is singular: there is no
+    standard error on the boundary; nor has a covariance one that is no parameter. With sampling weights they
+    are the sandwich's.
     """
     q = fit.design.n_random
     se = np.full((q, q), np.nan)
@@ -31,14 +33,14 @@ def variance_standard_errors(fit: Estimates) -> tuple[np.ndarray, float]:
     variances = np.diag(covariance)
     # a negative one is rounding, of an information that is singular; a known variance has none
     variances = np.where(variances >= 0, variances, np.nan)
-    rows, cols = np.tril_indices(q)
+    rows, cols = elements(fit.design.pattern)
     if not fit.boundary:
         se[rows, cols] = se[cols, rows] = np.sqrt(variances[:-1])
     return se, float(np.sqrt(variances[-1]))
 
 
 def components_covariance(fit: Estimates) -> np.ndarray:
-    """Give the covariance matrix of (lower triangle of tau by rows, sigma2), units of the data."""
+    """Give the covariance matrix of (free elements of tau, sigma2), units of the data; see `elements`."""
     if fit.counting.pseudo:
         return sandwich(fit)[fit.design.n_fixed :, fit.design.n_fixed :]
     information = components_information(fit)
@@ -50,7 +52,7 @@ def components_covariance(fit: Estimates) -> np.ndarray:
 
 
 def components_information(fit: Estimates) -> np.ndarray:
-    """Give the expected information of (lower triangle of tau by rows, sigma2), standardised units."""
+    """Give the expected information of (free elements of tau, sigma2), standardised units."""
     reml = fit.method == "REML"
     if fit.entering is fit.components:  # the likelihood has been evaluated there
         return expected_information(fit.system, fit.at, fit.components.sigma2 / fit.system.e_scale**2, reml)
@@ -71,8 +73,8 @@ def standard_information(system: System, tau: np.ndarray, sigma2: float, reml: b
 
 
 def to_data_jacobian(system: System) -> np.ndarray:
-    """Give d(data elements) / d(standardised elements) of (lower triangle of tau, sigma2)."""
-    of_tau = symmetric_map(system.to_tau)
+    """Give d(data elements) / d(standardised elements) of (free elements of tau, sigma2)."""
+    of_tau = system.tau_columns.map_to_data
     jacobian = np.zeros((len(of_tau) + 1, len(of_tau) + 1))
     jacobian[:-1, :-1], jacobian[-1, -1] = of_tau, system.e_scale**2
     return jacobian

@@ -21,6 +21,7 @@ from ..estimation.newton import Point, minimise
 from ..estimation.optimum import evaluation, optimum
 from ..laws.law import Need
 from ..likelihood.criterion import criterion, profiled_sigma2
+from ..likelihood.pattern import mask
 from . import profile_charts as charts
 from .intervals import Interval
 from .profile_charts import Chart, Profile
@@ -36,10 +37,10 @@ MOST_STEPS = 40  # outwards, until the deviance has risen
 def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     """Give profile-likelihood intervals of all variance parameters.
 
-    Order: sd and variance of each random coefficient, covariance and correlation of each pair, sigma2 and
-    sigma. Of the fit's own likelihood (restricted or full), around its optimum; HLM's estimates under
-    ``algorithm="hlm"`` may differ a little from that. A lower limit of 0, or a correlation's of -1 or 1: the
-    boundary is inside the interval.
+    Order: sd and variance of each random coefficient, covariance and correlation of each pair that has one,
+    sigma2 and sigma. Of the fit's own likelihood (restricted or full), around its optimum; HLM's estimates
+    under ``algorithm="hlm"`` may differ a little from that. A lower limit of 0, or a correlation's of -1 or
+    1: the boundary is inside the interval.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
         sd = _limits(charts.SdChart(p, (a,)), float(e / scale[a]))
         found[f"sd[{name}]"], found[f"tau[{name},{name}]"] = sd, tuple(v**2 for v in sd)
     nothing = (float("nan"),) * 3
-    for a, b in np.transpose(np.tril_indices(len(names), -1)).tolist():
+    for a, b in np.argwhere(np.tril(mask(fit.design.pattern), -1)).tolist():
         pair, name = (b, a), f"{names[a]},{names[b]}"
         found[f"tau[{name}]"] = _limits(charts.CovarianceChart(p, pair), e**2 / (scale[a] * scale[b]))
         # a variance of zero has no correlation with anything
@@ -72,7 +73,8 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
 def ratio_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float]:
     """Give profile-likelihood limits of z'tau z / sigma2, z (q,); zero where z is.
 
-    The random coefficients are rotated until the first is along z: then it is a variance's ratio.
+    The random coefficients of z's block are rotated until the first is along z: then it is a variance's
+    ratio. nan where z has coefficients of several blocks.
     """
     check_prob(prob)
     if not z.any():
@@ -80,9 +82,13 @@ def ratio_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, flo
     p, scale, _ = _prepare(fit, prob)
     along = z / scale
     size = float(np.linalg.norm(along))
-    turn = np.linalg.qr(np.column_stack([along / size, np.eye(len(z))]))[0]
+    block, *others = [list(block) for block in fit.design.pattern.blocks if along[list(block)].any()]
+    if others:
+        return float("nan"), float("nan")
+    turn = np.eye(len(z))
+    turn[np.ix_(block, block)] = np.linalg.qr(np.column_stack([along[block] / size, np.eye(len(block))]))[0]
     turned = p._replace(to_standard=p.to_standard @ turn, tau=turn.T @ p.tau @ turn)
-    _, low, high = _limits(charts.RatioChart(turned, (0,)))
+    _, low, high = _limits(charts.RatioChart(turned, (block[0],)))
     return (low * size) ** 2, (high * size) ** 2
 
 
@@ -95,7 +101,7 @@ def _prepare(fit: Estimates, prob: float) -> tuple[Profile, np.ndarray, float]:
     to_standard = np.linalg.solve(system.to_tau, np.diag(1.0 / scale)) * system.e_scale
     sigma2 = profiled_sigma2(system, at, reml)
     inverse = np.linalg.inv(to_standard) if len(r) else to_standard
-    tau = inverse @ (at.theta * sigma2) @ inverse.T
+    tau = system.tau_columns.only(inverse @ (at.theta * sigma2) @ inverse.T)
     lowest, cut = criterion(system, at, reml).value, float(chdtri(1, 1.0 - prob))
     profile = Profile(system, reml, to_standard, 0.5 * (tau + tau.T), sigma2, lowest, cut)
     return profile, scale, system.e_scale

@@ -22,6 +22,7 @@ import numpy as np
 from ..estimation.newton import Point
 from ..likelihood.criterion import criterion, observed_information
 from ..likelihood.evaluate import System, evaluate
+from ..likelihood.pattern import mask, symmetric_basis
 
 
 class Profile(NamedTuple):
@@ -47,6 +48,8 @@ class Root(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Chart(ABC):
     """A parameter of the coefficients ``of``, held at c within ``ends``, and what is free.
+
+    Lambda has the blocks of tau; those of a covariance or correlation are in one.
 
     ``held``: entries of Lambda that are not free numbers as they stand. ``with_sigma2``: log sigma2 is one.
     """
@@ -81,7 +84,9 @@ class Chart(ABC):
     @cached_property
     def entries(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the entries of Lambda that are free as they stand."""
-        rows, cols = np.tril_indices(len(self.order))
+        rows, cols = np.nonzero(
+            np.tril(mask(self.profile.system.tau_columns.pattern)[self.order][:, self.order])
+        )
         free = [entry not in self.held for entry in zip(rows.tolist(), cols.tolist(), strict=True)]
         return rows[free], cols[free]
 
@@ -127,10 +132,11 @@ class Chart(ABC):
         slope_s2 = (p.system.n - p.system.n_fixed * p.reml - np.sum((at.h - p.reml * at.p) * at.theta)) / s2
         slope_s2 -= (at.rss - np.sum(at.vv * at.theta)) / s2**2
         rows, cols = np.tril_indices(len(self.order))
+        information = observed_information(p.system, at, s2, p.reml, symmetric_basis(len(self.order)))
         jacobian = np.zeros((len(first) + 1, len(rows) + 1))
         jacobian[:-1, :-1], jacobian[-1, -1] = _moves(m, root, first)[:, rows, cols], s2
         gradient = np.append(2.0 * np.einsum("iab,ac,cb->i", first, slope, root), slope_s2 * s2)
-        hessian = 2.0 * jacobian @ observed_information(p.system, at, s2, p.reml) @ jacobian.T
+        hessian = 2.0 * jacobian @ information @ jacobian.T
         hessian[:-1, :-1] += 2.0 * np.einsum("iab,ac,jcb->ij", first, slope, first)
         curved = np.einsum("iab,ab->i", second, slope @ root)
         hessian += np.diag(np.append(2.0 * curved, slope_s2 * s2))

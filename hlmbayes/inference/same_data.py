@@ -10,6 +10,7 @@ from ..estimation.estimates import Estimates
 from ..estimation.point import Point
 from ..laws.law import Need
 from ..likelihood.design import Design
+from ..likelihood.pattern import mask
 
 SAME_COLUMNS = 1e-6  # between the log-determinants of the same columns of X
 
@@ -115,13 +116,20 @@ def not_nested(simple: Estimates, general: Estimates) -> str:
             matrix[terms.index(term), free] += 1.0
     both = np.hstack(columns)
     fixed = not both.size or np.linalg.matrix_rank(both) == np.linalg.matrix_rank(columns[1])
-    if fixed and set(random_keys(simple)) <= set(random_keys(general)) and _noise(simple) <= _noise(general):
+    if fixed and _covariances(simple) <= _covariances(general) and _noise(simple) <= _noise(general):
         return ""
     part = "fixed effects" if not fixed else "random effects"
     return (
         f"As they are written, the {part} of the simpler model are not among those of the other: "
         "the chi-square is right only if the one model is a special case of the other all the same."
     )
+
+
+def _covariances(fit: Estimates) -> set[frozenset[Key]]:
+    """Name the free elements of tau by their coefficients."""
+    keys = random_keys(fit)
+    free = np.argwhere(mask(fit.design.pattern)).tolist()
+    return {frozenset((keys[a], keys[b])) for a, b in free}
 
 
 def _noise(fit: Estimates) -> set[str]:

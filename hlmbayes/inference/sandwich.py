@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..estimation.estimates import Estimates
-from ..likelihood.criterion import symmetric_basis, symmetric_map
+from ..likelihood.pattern import elements
 from ..likelihood.system import to_standard
 from .scores import unit_scores
 
@@ -54,18 +54,21 @@ def unit_pieces(fit: Estimates) -> Pieces:
 
 
 def to_data(fit: Estimates) -> np.ndarray:
-    """Give d(gamma, tau by rows, sigma2) / d(delta, tau of Z*, sigma2), shape (F + m + 1, F + m + 1)."""
+    """Give d(gamma, free elements of tau, sigma2) / d(the same of standardised columns).
+
+    Shape (F + m + 1, F + m + 1); tau in the columns in which it has its pattern.
+    """
     design, f = fit.design, fit.design.n_fixed
-    of_tau = symmetric_map(design.z_basis)
+    of_tau = design.tau_columns.map_to_data
     jacobian = np.eye(f + len(of_tau) + 1)
     jacobian[:f, :f], jacobian[f:-1, f:-1] = design.to_gamma, of_tau
     return jacobian
 
 
 def unit_scores_all(fit: Estimates, pieces: Pieces) -> np.ndarray:
-    """Give the derivatives of each unit's log-likelihood in (delta, tau of Z*, sigma2), (J, F + m + 1)."""
+    """Give the derivatives of each unit's log-likelihood in (delta, tau, sigma2), (J, F + m + 1)."""
     tau, sigma2 = pieces.tau, fit.entering.sigma2
-    basis = symmetric_basis(len(tau))
+    basis = fit.design.tau_columns.directions
     spread = pieces.v[:, :, None] * pieces.v[:, None, :] - pieces.h
     in_tau = 0.5 * np.einsum("kab,jab->jk", basis, spread)
     along = 0.5 * np.einsum("ab,jab->j", tau, spread)
@@ -76,7 +79,8 @@ def unit_scores_all(fit: Estimates, pieces: Pieces) -> np.ndarray:
 def observed_information_all(fit: Estimates, pieces: Pieces, weight: np.ndarray) -> np.ndarray:
     """Give minus the second derivatives of the log pseudo-likelihood, shape (F + m + 1, F + m + 1)."""
     tau, sigma2 = pieces.tau, fit.entering.sigma2
-    f, basis = fit.design.n_fixed, symmetric_basis(len(tau))
+    f, columns = fit.design.n_fixed, fit.design.tau_columns
+    basis = columns.directions
     m = len(basis)
     total = np.zeros((f + m + 1, f + m + 1))
     root = np.sqrt(weight)[:, None, None]
@@ -88,7 +92,7 @@ def observed_information_all(fit: Estimates, pieces: Pieces, weight: np.ndarray)
     total[:f, f:-1] = -np.einsum("j,jaf,jka->fk", weight, pieces.k, be, optimize=True)
     total[:f, :f] = -np.linalg.inv(fit.vcov_white) if f else 0.0
     first = weight @ unit_scores_all(fit, pieces)
-    along = tau[np.tril_indices(len(tau))]
+    along = columns.own(tau)[elements(columns.pattern)]
     vv = np.einsum("j,ja,jb->ab", weight, v, v)
     total[:f, -1] = (-first[:f] - total[:f, f:-1] @ along) / sigma2
     in_q = -0.5 * np.einsum("kab,ab->k", basis, vv)
@@ -101,9 +105,9 @@ def observed_information_all(fit: Estimates, pieces: Pieces, weight: np.ndarray)
 
 
 def sandwich(fit: Estimates) -> np.ndarray:
-    """Give the covariance matrix of (free gamma, lower triangle of tau by rows, sigma2) by the sandwich.
+    """Give the covariance matrix of (free gamma, free elements of tau, sigma2) by the sandwich.
 
-    Shape (F + m + 1, F + m + 1), m = q (q + 1) / 2, units of the data. Where tau is on the boundary it has
+    Shape (F + m + 1, F + m + 1), units of the data. Where tau is on the boundary it has
     no such covariance: those rows are nan and gamma's block takes tau and sigma2 as known.
     """
     weight = fit.design.moments.unit_weight

@@ -17,8 +17,9 @@ import numpy as np
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..laws.law import Need
-from ..likelihood.criterion import expected_information, observed_information, symmetric_basis
+from ..likelihood.criterion import expected_information, observed_information
 from ..likelihood.evaluate import System, weigh
+from ..likelihood.pattern import Pattern, elements
 from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import to_standard
 from .kept import once_per_fit
@@ -134,29 +135,51 @@ def satterthwaite_df(fit: Estimates, contrast: np.ndarray) -> float:
 def variance_parameters(fit: Estimates) -> tuple[np.ndarray, np.ndarray]:
     """Give directions of tau (m, q, q) and the covariance of steps along them, sigma2 last, (m + 1, m + 1).
 
-    Inside the parameter space: the distinct elements of tau. On the boundary, tau = M M' with M (q, r): the
-    entries of M, whose information has the second derivatives of M M' in it and is singular only in
-    rotations of M.
+    Inside the parameter space: the free elements of tau. On the boundary, tau = M M' with M (q, r), each of
+    tau's blocks in columns of its own: the entries of M, whose information has the second derivatives of
+    M M' in it and is singular only in rotations of M.
     """
     system, at, s2 = fit.system, fit.at, _standard_sigma2(fit)
-    reml = fit.method == "REML"
-    q = system.n_random
+    reml, columns = fit.method == "REML", system.tau_columns
     observed = observed_information(system, at, s2, reml)
     if not fit.boundary:
-        return symmetric_basis(q), _inverse_information(observed, 0)
-    values, vectors = np.linalg.eigh(at.theta * s2)
-    kept = values > 1e-12 * max(1.0, float(values[-1]))
-    m = vectors[:, kept] * np.sqrt(values[kept])
-    r = m.shape[1]
-    half = np.einsum("ab,ck->akbc", np.eye(q), m)  # e_a m_k'
-    directions = (half + half.swapaxes(2, 3)).reshape(q * r, q, q)
-    rows, cols = np.tril_indices(q)
-    jacobian = np.zeros((q * r + 1, len(rows) + 1))
+        return columns.directions, _inverse_information(observed, 0)
+    full = columns.pattern.full
+    tau = at.theta * s2 if full else columns.from_data(fit.entering.tau)
+    directions, turns, first, n_null = _of_root(tau, columns.pattern)
+    rows, cols = elements(columns.pattern)
+    jacobian = np.zeros((len(directions) + 1, len(rows) + 1))
     jacobian[:-1, :-1], jacobian[-1, -1] = directions[:, rows, cols], 1.0
     information = jacobian @ observed @ jacobian.T
-    slope = 0.5 * ((at.h - reml * at.p) / s2 - at.vv / s2**2)
-    information[:-1, :-1] += 2.0 * np.kron(slope, np.eye(r))
-    return directions, _inverse_information(information, r * (r - 1) // 2)
+    slope = columns.gathered(0.5 * ((at.h - reml * at.p) / s2 - at.vv / s2**2))
+    information[:-1, :-1] += 2.0 * slope[np.ix_(first, first)] * turns
+    spread = directions if full else columns.m @ directions @ columns.m.T
+    return spread, _inverse_information(information, n_null)
+
+
+def _of_root(tau: np.ndarray, pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Give the K free entries of M, tau = M M': their directions of tau (K, q, q), which two share a column
+    of M (K, K), the row each is in (K,), and in how many directions M turns without a change of tau.
+    """
+    q, n_null = len(tau), 0
+    directions, row, column = (
+        [np.zeros((0, q, q))],
+        [np.zeros(0, dtype=np.intp)],
+        [np.zeros(0, dtype=np.intp)],
+    )
+    for block in map(list, pattern.blocks):
+        values, vectors = np.linalg.eigh(tau[np.ix_(block, block)])
+        kept = values > 1e-12 * max(1.0, float(values[-1]))
+        m = np.zeros((q, int(kept.sum())))
+        m[block] = vectors[:, kept] * np.sqrt(values[kept])
+        half = np.einsum("ab,ck->akbc", np.eye(q)[block], m)  # e_a m_k'
+        r = m.shape[1]
+        directions.append((half + half.swapaxes(2, 3)).reshape(len(block) * r, q, q))
+        row.append(np.repeat(block, r))
+        column.append(sum(map(len, column)) + np.tile(np.arange(r), len(block)))
+        n_null += r * (r - 1) // 2
+    columns = np.concatenate(column)
+    return np.concatenate(directions), np.equal.outer(columns, columns), np.concatenate(row), n_null
 
 
 def _inverse_information(information: np.ndarray, n_null: int) -> np.ndarray:
@@ -197,7 +220,7 @@ def kenward_roger(fit: Estimates) -> Adjusted:
     if fit.method != "REML":
         raise HypothesisError('Kenward-Roger is defined for REML estimates: fit with method="REML"')
     system, s2 = fit.system, _standard_sigma2(fit)
-    basis = symmetric_basis(system.n_random)
+    basis = system.tau_columns.directions
     information = expected_information(system, fit.at, s2, True)
     scale = 1.0 / np.sqrt(np.maximum(np.diag(information), 1e-200))
     correlation = information * np.outer(scale, scale)

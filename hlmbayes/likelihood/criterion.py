@@ -13,7 +13,6 @@ parameterisation's derivatives. With P = V^-1 - V^-1 X (X'V^-1X)^-1 X'V^-1 and V
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -81,52 +80,38 @@ def quadratic_tensor(at: Evaluation) -> np.ndarray:
     return quadratic
 
 
-@lru_cache(maxsize=16)
-def symmetric_basis(q: int) -> np.ndarray:
-    """Give the directions of the distinct elements of a symmetric matrix, shape (m, q, q), rows first.
-
-    Order: (0,0), (1,0), (1,1), (2,0), ...: the lower triangle by rows.
-    """
-    rows, cols = np.tril_indices(q)
-    basis = np.zeros((len(rows), q, q))
-    basis[np.arange(len(rows)), rows, cols] = basis[np.arange(len(rows)), cols, rows] = 1.0
-    basis.flags.writeable = False
-    return basis
-
-
-def symmetric_map(m: np.ndarray) -> np.ndarray:
-    """Give d(distinct elements of M tau M') / d(those of tau), in the order of `symmetric_basis`."""
-    rows, cols = np.tril_indices(len(m))
-    return np.asarray((m @ symmetric_basis(len(m)) @ m.T)[:, rows, cols].T)
-
-
 def score(system: System, at: Evaluation, sigma2: float, reml: bool) -> np.ndarray:
-    """Give the derivatives of the log-likelihood in (distinct elements of tau, sigma2), shape (m + 1,).
+    """Give the derivatives of the log-likelihood in (free elements of tau, sigma2), shape (m + 1,).
 
-    Standardised units; in the order of ``expected_information``.
+    Standardised units, in the columns in which tau has its pattern; in the order of ``expected_information``.
     """
     first = at.h - reml * at.p
-    of_tau = np.einsum("kab,ab->k", symmetric_basis(len(at.theta)), at.vv / sigma2 - first)
+    of_tau = np.einsum("kab,ab->k", system.tau_columns.directions, at.vv / sigma2 - first)
     trace = degrees_of_freedom(system, reml) - np.sum(at.theta * first)
     of_sigma2 = (at.rss - np.sum(at.theta * at.vv)) / sigma2 - trace
     return np.append(of_tau, of_sigma2) / (2.0 * sigma2)
 
 
-def expected_information(system: System, at: Evaluation, sigma2: float, reml: bool) -> np.ndarray:
-    """Give the expected information of (distinct elements of tau, sigma2), shape (m + 1, m + 1).
+def expected_information(
+    system: System, at: Evaluation, sigma2: float, reml: bool, directions: np.ndarray | None = None
+) -> np.ndarray:
+    """Give the expected information of (free elements of tau, sigma2), shape (m + 1, m + 1).
 
-    Standardised units. I_kl = tr(P V_k P V_l) / 2 with V_sigma2 = I; P = V^-1 under ML
-    (Searle, Casella & McCulloch 1992, pp. 239, 253). P V P = P makes the entries of sigma2
-    follow from those of tau.
+    Standardised units, in the columns in which tau has its pattern; or that of steps along ``directions``
+    (m, q, q) of tau in the columns of the system. I_kl = tr(P V_k P V_l) / 2 with V_sigma2 = I; P = V^-1
+    under ML (Searle, Casella & McCulloch 1992, pp. 239, 253). P V P = P makes the entries of sigma2 follow
+    from those of tau.
     """
     first = at.h - reml * at.p  # tr(P V_ab)
     df = degrees_of_freedom(system, reml)
-    return _with_sigma2(at.theta, trace_tensor(at, reml), first, df) / (2.0 * sigma2**2)
+    basis = system.tau_columns.directions if directions is None else directions
+    return _with_sigma2(basis, at.theta, trace_tensor(at, reml), first, df) / (2.0 * sigma2**2)
 
 
-def _with_sigma2(theta: np.ndarray, full: np.ndarray, first: np.ndarray, trace: float) -> np.ndarray:
+def _with_sigma2(
+    basis: np.ndarray, theta: np.ndarray, full: np.ndarray, first: np.ndarray, trace: float
+) -> np.ndarray:
     """Put the entries of sigma2, which follow from those of tau, beside the tensor of tau."""
-    basis = symmetric_basis(len(theta))
     through = np.einsum("abcd,cd->ab", full, theta)
     m = len(basis)
     result = np.empty((m + 1, m + 1))
@@ -136,13 +121,16 @@ def _with_sigma2(theta: np.ndarray, full: np.ndarray, first: np.ndarray, trace: 
     return result
 
 
-def observed_information(system: System, at: Evaluation, sigma2: float, reml: bool) -> np.ndarray:
+def observed_information(
+    system: System, at: Evaluation, sigma2: float, reml: bool, directions: np.ndarray | None = None
+) -> np.ndarray:
     """Give minus the second derivatives of the log-likelihood in (tau, sigma2), shape (m + 1, m + 1).
 
-    Standardised units; equal to ``expected_information`` plus terms of mean zero.
+    Of what `expected_information` is of; equal to that plus terms of mean zero.
     """
-    quadratic = _with_sigma2(at.theta, quadratic_tensor(at) / sigma2, at.vv / sigma2, at.rss / sigma2)
-    return np.asarray(quadratic / sigma2**2 - expected_information(system, at, sigma2, reml))
+    basis = system.tau_columns.directions if directions is None else directions
+    quadratic = _with_sigma2(basis, at.theta, quadratic_tensor(at) / sigma2, at.vv / sigma2, at.rss / sigma2)
+    return np.asarray(quadratic / sigma2**2 - expected_information(system, at, sigma2, reml, basis))
 
 
 def em_step(system: System, at: Evaluation, sigma2: float, reml: bool) -> tuple[np.ndarray, float]:
@@ -150,7 +138,8 @@ def em_step(system: System, at: Evaluation, sigma2: float, reml: bool) -> tuple[
 
     The M-step averages u*u*' + s2 C^-1 (+ G Vg G' under REML) over units, C = Z'Z + s2 tau^-1
     (Raudenbush & Bryk 2002, pp. 442-444). With C^-1 = Theta - Theta H Theta, u* = Theta v and
-    G = Theta K it needs the score sums only, and a singular tau is no special case.
+    G = Theta K it needs the score sums only, and a singular tau is no special case. Where tau has blocks, the
+    M-step is the average's own blocks: what lies between them is left to `to_data`.
     """
     theta = at.theta
     spread = sigma2 * (at.h - reml * at.p) - at.vv

@@ -20,6 +20,7 @@ import numpy as np
 from ..equations.model import TwoLevelModel
 from ..unit_moments.record import Moments
 from .orthonormal import Orthonormal, Products, orthonormal
+from .pattern import Pattern, TauColumns, tau_columns
 
 RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's sum of squares
 
@@ -87,6 +88,17 @@ class Design:
     def z_basis(self) -> np.ndarray:
         """Upper triangular matrix that makes Z orthonormal over all rows, shape (q, q)."""
         return self.bases.basis[: self.n_random, : self.n_random]
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """Which elements of tau are free."""
+        place = {effect: k for k, effect in enumerate(self.model.effects)}
+        return Pattern(tuple(tuple(place[effect] for effect in block) for block in self.model.blocks))
+
+    @cached_property
+    def tau_columns(self) -> TauColumns:
+        """Columns in which Theta has tau's pattern; their scale gives tau in the units of the data."""
+        return tau_columns(self.pattern, self.z_basis)
 
     # --- in columns that are orthonormal over all rows: no digits are lost there
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import EstimationError
 from .design import Design, with_unit_weights
 from .orthonormal import Products, level2_sums
+from .pattern import TauColumns
 from .planes import LARGEST_TABLE, Layout, layout
 
 
@@ -43,6 +44,7 @@ class System:
     ee: float
     n: float  # rows (or sum of weights)
     to_tau: np.ndarray  # (q, q): A with Z = Z* A^-1: tau = A Theta* A' times sigma2 of the data
+    tau_columns: TauColumns  # in which Theta has tau's pattern
     gamma_scale: np.ndarray  # (F,)
     e_scale: float
     unit_weight: np.ndarray | None = None  # (J,): sampling weights of the units
@@ -62,8 +64,11 @@ class System:
         """Number of units, J."""
         return int(self.level2.shape[1])
 
-    def turned(self, m: np.ndarray) -> System:
-        """Give the same system in the columns Z* M instead of Z*, M (q, q)."""
+    def turned(self, m: np.ndarray, block_scale: np.ndarray) -> System:
+        """Give the same system in the columns Z* M instead of Z*, M (q, q).
+
+        ``block_scale`` (q, q), of tau's pattern, is by what the columns in which Theta has it are scaled.
+        """
         q = self.n_random
         products, root = np.tensordot(m.T, self.products, axes=1), self.root.copy()
         products[:, :q] = np.tensordot(products[:, :q], m, axes=(1, 0)).transpose(0, 2, 1)
@@ -73,7 +78,7 @@ class System:
             part[:, :q] = np.linalg.solve(m, part[:, :q])
         return replace(
             self, products=products, root=root, loading=loading, white=white.reshape(self.white.shape),
-            to_tau=self.to_tau @ m,
+            to_tau=self.to_tau @ m, tau_columns=self.tau_columns.turned(m, block_scale),
         )  # fmt: skip
 
     def with_prior(self, precision: np.ndarray, mean: np.ndarray, s2: float) -> System:
@@ -154,10 +159,12 @@ def standardise(design: Design) -> System:
         )
     de = standard_outcome(design, design.de, e_scale)
     rows = _of_rows(bases.dd, (bases.root, bases.rest), de, design.level2, bases.loading)
+    columns = replace(design.tau_columns, scale=design.tau_columns.scale * e_scale)
     system = System(
         level2=design.level2, loading=bases.loading, white=bases.white, whitener=bases.whitener,
         own_xx=bases.xx, own_ee=n, xx=bases.xx, ee=n, n=n,
-        to_tau=design.z_basis * e_scale, gamma_scale=bases.scale * e_scale, e_scale=e_scale, **rows,
+        to_tau=design.z_basis * e_scale, tau_columns=columns, gamma_scale=bases.scale * e_scale,
+        e_scale=e_scale, **rows,
     )  # fmt: skip
     if weight is None:
         return system
@@ -222,9 +229,9 @@ def to_standard(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndar
 
 
 def to_data(system: System, tau: np.ndarray, sigma2: float) -> tuple[np.ndarray, float]:
-    """Carry standardised (tau, sigma2) to the units of the data."""
+    """Carry standardised (tau, sigma2) to the units of the data; of tau its free elements."""
     scaled = system.to_tau @ tau @ system.to_tau.T
-    return 0.5 * (scaled + scaled.T), sigma2 * system.e_scale**2
+    return system.tau_columns.only(0.5 * (scaled + scaled.T)), sigma2 * system.e_scale**2
 
 
 def data_scale(system: System, reml: bool) -> float:

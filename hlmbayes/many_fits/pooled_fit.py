@@ -20,6 +20,7 @@ from ..hypotheses.contrasts import hlm_df
 from ..inference.component_errors import variance_standard_errors
 from ..inference.covariances import Covariance, covariance_kind
 from ..labels import NamedArray
+from ..likelihood.pattern import elements
 from .rubin import Pooled, pool, pooled_covariance
 
 LARGE = 500_000  # rows of all data sets together, from which threads are faster
@@ -71,7 +72,7 @@ def model_and_data(
 
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
-    parts = model.coefficients, model.log_sigma2, model.constraints
+    parts = model.coefficients, model.log_sigma2, model.constraints, model.blocks
     models = [model.from_parts(outcome, *parts) for outcome in outcomes] or [model] * len(sets)
     names = outcomes or tuple(str(k) for k in range(1, len(sets) + 1))
     return list(zip(names, models, sets, strict=True))
@@ -183,9 +184,9 @@ def pooled_rows(
 
 
 def pooled_components(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]:
-    """Pool tau (lower triangle by rows) and sigma2 with the squares of their standard errors."""
+    """Pool tau (its free elements, lower triangle by rows) and sigma2 with the squares of their errors."""
     names = pooled.fits[0].effect_names
-    rows, cols = np.tril_indices(len(names))
+    rows, cols = elements(pooled.fits[0].design.pattern)
     labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
     estimates = [np.append(f.components.tau[rows, cols], f.sigma2) for f in pooled.fits]
     both = [variance_standard_errors(f) for f in pooled.fits]

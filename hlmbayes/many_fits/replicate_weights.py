@@ -37,6 +37,7 @@ from ..errors import DataError, EstimationError, HLMError
 from ..estimation.estimate import estimate
 from ..estimation.estimates import Estimates
 from ..estimation.prepare import Prepared, prepare
+from ..likelihood.pattern import elements
 from ..unit_moments.record import Moments, unit_moments
 from ..words import some
 
@@ -93,8 +94,8 @@ def fit_replicates(
 
 
 def _components(found: Estimates) -> np.ndarray:
-    """Give the lower triangle of tau by rows and sigma2, (m + 1,)."""
-    rows, cols = np.tril_indices(found.design.n_random)
+    """Give the free elements of tau by rows and sigma2, (m + 1,)."""
+    rows, cols = elements(found.design.pattern)
     return np.append(found.components.tau[rows, cols], found.sigma2)
 
 

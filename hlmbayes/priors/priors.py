@@ -17,6 +17,7 @@ import numpy as np
 
 from ..equations.model import TwoLevelModel
 from ..equations.names import alpha_parameters
+from ..equations.text import tau_words
 from ..errors import SamplingError
 from ..estimation.prepare import prepare
 from ..laws.law import Need
@@ -195,6 +196,10 @@ def resolve(priors: Priors | None, design: Design, groups: Groups | None = None)
     priors = Priors() if priors is None else priors
     if not isinstance(priors, Priors):
         raise SamplingError(f"priors must be hlmbayes.Priors(...), got {priors!r}")
+    if not design.pattern.full:
+        raise SamplingError(
+            f"no posterior yet where {tau_words(design.model.blocks)}: take cov() = 0 out, or use model.fit"
+        )
     scales = data_scales(design)
     first = [int(np.flatnonzero(design.free == f)[0]) for f in range(design.n_fixed)]
     names = [design.model.gamma_names[k] for k in first]

@@ -19,6 +19,7 @@ from ..inference.least_squares import (
     unit_regressions,
 )
 from ..laws.log_linear import EstimatedLogLinear
+from ..likelihood.pattern import elements
 from .header import Run, header_of, level1_terms, shown
 from .hlm_p_values import chi2_p_value, t_p_value, z_p_value
 from .remarks import odd_p_values, remarks
@@ -241,10 +242,9 @@ def _optimum(fit: Estimates, exact: Estimates) -> Optimum:
     pairs = zip(fit.law.alphas, exact.law.alphas, strict=True)
     rows += [OptimumRow(f"alpha{k}", a.estimate, b.estimate) for k, (a, b) in enumerate(pairs)]
     names = [term.variable for term in level1_terms(fit.model) if term.random]
-    for a, first in enumerate(names):
-        for b, second in enumerate(names[: a + 1]):
-            label = f"Tau {first}" if a == b else f"Tau {second}, {first}"
-            rows.append(OptimumRow(label, float(fit.components.tau[a, b]), float(exact.components.tau[a, b])))
+    for a, b in zip(*elements(fit.design.pattern), strict=True):
+        label = f"Tau {names[a]}" if a == b else f"Tau {names[b]}, {names[a]}"
+        rows.append(OptimumRow(label, float(fit.components.tau[a, b]), float(exact.components.tau[a, b])))
     for name, _, term, _ in shown(fit.model):
         rows.append(OptimumRow(term.gamma, float(fit.gamma[name]), float(exact.gamma[name])))
     return Optimum(tuple(rows), float(fit.deviance), deviance, float(exact.deviance))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from ..equations.model import Coefficient, TwoLevelModel
+from ..equations.text import tau_words
 from ..estimation.estimates import Estimates
 from .tables import NO_WEIGHTS, ChiSquare, Header, Hypothesis, Level1Term, Level2Term, NoteGroup, Weight
 
@@ -72,6 +73,7 @@ def header_of(fit: Estimates, run: Run) -> Header:
         heterogeneous=not fit.law.one_sigma2,
         equations=tuple(model.equations().splitlines()),
         mixed=model.mixed(),
+        tau=tau_words(model.blocks),
         weights=_weights(fit) if run.weights == NO_WEIGHTS else run.weights,
     )
 

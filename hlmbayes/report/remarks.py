@@ -102,6 +102,10 @@ def _estimation(fit: Estimates) -> tuple[str, ...]:
     sentences = [
         f"Algorithm: hlm, the steps of HLM 6.08. Started from sigma squared {start.sigma2:.5f}{values}."
     ]
+    if not fit.design.pattern.full:
+        sentences.append(
+            "Its steps were taken in the free elements of tau: HLM 6.08 itself has all covariances."
+        )
     mended = [
         f"{name} ({value:.5f}; {new:.5f} took its place)"
         for name, value, new in zip(names, raw, tau, strict=True)

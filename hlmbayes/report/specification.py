@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from .layout import SHORT_RULE, name_width
 from .tables import Header, Level1Term
 
@@ -90,6 +92,8 @@ def _covariance_specification(header: Header) -> list[str]:
     sigma2 = varying if header.heterogeneous else "constant across level-2 units"
     width = name_width(header)
     dimensions = [f"{'':15}{c.variable:>{width}}{' slope' if c.slope else ''}" for c in header.random]
+    words = f"{header.tau[:1].upper()}{header.tau[1:]}"
+    dimensions += textwrap.wrap(words, 76, initial_indent=" " * 9, subsequent_indent=" " * 9)
     return [
         " The model specified for the covariance components was:",
         " " + "-" * 57,

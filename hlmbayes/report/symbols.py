@@ -25,6 +25,7 @@ def equations_html(header: Header) -> str:
         f"<p>{escape(header.outcome)} = {' + '.join([*level1, symbol_html('R', 'ij')])}</p>",
         '<p class="level">Level 2</p>',
         *(f"<p>{_level2(c)}</p>" for c in header.coefficients),
+        *([f"<p>{escape(header.tau)}</p>"] if header.tau else []),
         *([_variance(header)] if header.heterogeneous else []),
         *(f"<p>{' = '.join(symbol_html(name) for name in names)}</p>" for names in header.constraints),
     ]

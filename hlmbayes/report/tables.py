@@ -78,6 +78,7 @@ class Header:
     heterogeneous: bool = False
     equations: tuple[str, ...] = ()  # as `hlmbayes.Model` reads them
     mixed: str = ""  # the combined model
+    tau: str = ""  # in words, which random effects are independent; "" where tau has all covariances
     weights: tuple[Weight, ...] = NO_WEIGHTS
 
     @property

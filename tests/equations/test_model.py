@@ -439,7 +439,11 @@ def models(draw: st.DrawFn) -> Model:
     sigma = LogSigma2(("a0", "a1"), (pool[6],)) if draw(st.booleans()) else None
     names = [g.name for c in coefficients for g in c.gammas]
     constraints = [names[:2], names[2:]] if len(names) > 3 and draw(st.booleans()) else []
-    return Model.from_parts(outcome, coefficients, sigma, constraints)
+    blocks: list[list[str]] = []
+    for effect in (c.effect for c in coefficients if c.random):
+        place = draw(st.integers(0, len(blocks)))
+        blocks[place : place + 1] = [[*(blocks[place] if place < len(blocks) else []), effect]]
+    return Model.from_parts(outcome, coefficients, sigma, constraints, blocks)
 
 
 @settings(deadline=None)
@@ -452,11 +456,11 @@ def test_equations_read_back_to_the_same_model(model: Model) -> None:
 
 
 _WORDS = (
-    "y ses b0 b1 b12 g00 g01 g110 g1_1 u0 u1 r a0 a1 group( grand( log( sigma2 ( ) + * = ; - : ~ | # ` "
+    "y ses b0 b1 b12 g00 g01 g110 g1_1 u0 u1 r a0 a1 group( grand( log( cov( sigma2 ( ) + * = ; - : ~ | # ` "
     "\\ 0 1 2.5 _ , . é ² ١ y=b0+r b0=g00+u0 log(sigma2)=a0"
 )
 PIECES = st.sampled_from([*re.findall(r"\S+", _WORDS), "\n", "\r\n", " "])
-FULL = (MODEL4.strip() + "\nlog(sigma2) = a0 + a1*`x 1`\ng02 = g12").splitlines()
+FULL = (MODEL4.strip() + "\nlog(sigma2) = a0 + a1*`x 1`\ng02 = g12\ncov(u0, u1) = 0").splitlines()
 
 
 @st.composite
@@ -536,8 +540,9 @@ def test_levels_follow_from_a_formula_where_they_can() -> None:
         ("y", 'wanted "~", got the end'),
         ("y x", 'wanted "~", got x'),
         ("y ~ x", "there is no random part; add one such as + (1 | id)"),
-        ("y ~ x + (x || id)", "asks for tau without covariances"),
-        ("y ~ x + (1 | a) + (1 | b)", "more than one random part"),
+        ("y ~ x + (1 | id) + (x | id)", "the intercept (1; it is there unless 0 is) is in two random parts"),
+        ("y ~ x + (0 + x | id) + (x || id)", "x is in two random parts"),
+        ("y ~ x + (1 | a) + (1 | b)", "random parts of a and of b; two-level models have one grouping"),
         ("y ~ x + (1 | a:b)", "a is nested in another grouping"),
         ("y ~ x + (1 | a/b)", '"/" has no meaning here'),
         ("y ~ x*w*z + (1 | id)", "an interaction of three variables (x, w, z)"),

@@ -253,6 +253,29 @@ def test_several_constraints() -> None:
     assert parse(both).model.constraints == expected
 
 
+def test_diagonalizetau_makes_random_effects_independent() -> None:
+    two = MODEL4_TEXT.replace("level2:INTRCPT1", "level2:INTRCPT1")
+    for answer, blocks in (("y", (("u0",), ("u1",))), ("Y", (("u0",), ("u1",))), ("n", (("u0", "u1"),))):
+        file = parse(f"{two}\ndiagonalizetau:{answer}")
+        assert file.model.blocks == blocks
+        assert not file.warnings
+        text = to_text(file.model)
+        assert ("diagonalizetau:y" in text) == (answer != "n")
+        assert parse(text).model == file.model
+    with pytest.raises(CommandFileError, match="diagonalizetau: wants y or n, got 'maybe'"):
+        parse(f"{two}\ndiagonalizetau:maybe")
+
+
+def test_a_command_file_has_tau_full_or_diagonal() -> None:
+    model = Model(
+        "y = b0 + b1*x + b2*z\nb0 = g00 + u0\nb1 = g10 + u1\nb2 = g20 + u2\ncov(u0, u2) = cov(u1, u2) = 0"
+    )
+    with pytest.raises(
+        CommandFileError, match=r"has some: cov\(u0, u2\) = cov\(u1, u2\) = 0. Save its equations"
+    ):
+        to_text(model)
+
+
 # ---------------------------------------------------------------- warnings
 
 

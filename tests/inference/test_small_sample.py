@@ -86,15 +86,9 @@ def test_kenward_roger_equals_pbkrtest(case: tuple[dict[str, Any], Fit]) -> None
 
 
 def derivative_matrices(rows: Dense) -> list[np.ndarray]:
-    """dV / d(distinct elements of tau by rows, sigma2)."""
-    same, q = np.equal.outer(rows.unit, rows.unit), rows.Z.shape[1]
-    result = []
-    for a in range(q):
-        for b in range(a + 1):
-            d = np.zeros((q, q))
-            d[a, b] = d[b, a] = 1.0
-            result.append(same * (rows.Z @ d @ rows.Z.T))
-    return [*result, np.eye(len(rows.y))]
+    """dV / d(free elements of tau by rows, sigma2)."""
+    same = np.equal.outer(rows.unit, rows.unit)
+    return [*(same * (rows.Z @ d @ rows.Z.T) for d in rows.directions), np.eye(len(rows.y))]
 
 
 def dense_kenward_roger(rows: Dense, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,10 +12,10 @@ from hlmbayes.likelihood.criterion import (
     em_step,
     expected_information,
     observed_information,
-    symmetric_basis,
 )
 from hlmbayes.likelihood.design import Design
 from hlmbayes.likelihood.evaluate import System, evaluate, standardise
+from hlmbayes.likelihood.pattern import symmetric_basis
 from hlmbayes.likelihood.system import data_scale, to_data, to_standard
 from tests.dense import Dense, dense
 from tests.small import MODELS, Small, model, small
@@ -29,14 +29,9 @@ def setup(name: str) -> tuple[Design, System, Dense, np.ndarray, float]:
     design = prepare(m, source.data()).design
     q = design.n_random
     rng = np.random.default_rng(5)
+    rows = dense(m, source.columns, source.unit, source.level2)
     root = np.tril(rng.normal(size=(q, q))) + np.eye(q)
-    return (
-        design,
-        standardise(design),
-        dense(m, source.columns, source.unit, source.level2),
-        root @ root.T,
-        1.3,
-    )
+    return design, standardise(design), rows, root @ root.T * rows.free, 1.3
 
 
 def at_tau(system: System, tau: np.ndarray, sigma2: float):
@@ -82,7 +77,8 @@ def test_information_equals_dense_traces(name: str, reml: bool) -> None:
     p = rows.p_matrix(tau, sigma2, reml)
     py = rows.p_matrix(tau, sigma2, True) @ rows.y
     same = np.equal.outer(rows.unit, rows.unit)
-    directions = [system.to_tau @ b @ system.to_tau.T for b in symmetric_basis(len(tau))]
+    scale = system.tau_columns.scale
+    directions = [scale @ b @ scale.T for b in rows.directions]
     derivatives = [same * (rows.Z @ d @ rows.Z.T) for d in directions] + [np.eye(len(p)) * system.e_scale**2]
     expected = np.array([[0.5 * np.trace(p @ a @ p @ b) for b in derivatives] for a in derivatives])
     reml_p = rows.p_matrix(tau, sigma2, True)
@@ -106,7 +102,7 @@ def test_em_step_equals_dense_conditional_expectations(name: str, reml: bool) ->
         new += np.outer(u, u) + tau - tau @ z.T @ p[np.ix_(inside, inside)] @ z @ tau
     r = sigma2 * p_y
     residual = r @ r + sigma2 * len(p) - sigma2**2 * np.trace(p)
-    np.testing.assert_allclose(got_tau, new / rows.n_units, rtol=1e-9)
+    np.testing.assert_allclose(got_tau, new / rows.n_units * rows.free, rtol=1e-9)
     assert got_sigma2 == pytest.approx(residual / len(p), rel=1e-10)
 
 

@@ -27,7 +27,7 @@ def test_gamma_without_each_unit_is_gls_of_the_other_rows(name: str, algorithm: 
     got = leave_one_out(record_of(fit))
     for j in range(16):
         keep = raw.unit != j
-        rest = Dense(rows.y[keep], rows.X[keep], rows.Z[keep], raw.unit[keep])
+        rest = Dense(rows.y[keep], rows.X[keep], rows.Z[keep], raw.unit[keep], rows.free)
         change = rest.gls(tau, sigma2)[0] - record_of(fit).gamma_free
         np.testing.assert_allclose(got.change[j], change, rtol=1e-6, atol=1e-9)
         assert got.cook[j] == pytest.approx(change @ information @ change / len(change), rel=1e-6)

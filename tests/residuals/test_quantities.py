@@ -248,7 +248,7 @@ def test_a_model_of_log_sigma2_agrees_with_a_dense_computation(algorithm: str) -
     fit = hlm.Model(MODELS["slopes"] + "\nlog(sigma2) = a0 + a1*d").fit(raw.data(), algorithm=algorithm)
     rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
     sigma = np.exp(0.5 * (record_of(fit).law.alpha[0] + record_of(fit).law.alpha[1] * raw.columns["d"]))
-    weighted = Dense(rows.y / sigma, rows.X / sigma[:, None], rows.Z / sigma[:, None], rows.unit)
+    weighted = Dense(rows.y / sigma, rows.X / sigma[:, None], rows.Z / sigma[:, None], rows.unit, rows.free)
     # EB, posterior variances and distances are those of rows divided by sigma; spreads those of the rows
     bayes, plain = own_way(weighted, raw, fit), own_way(rows, raw, fit)
     got = unit_residuals(record_of(fit))
@@ -280,7 +280,7 @@ def test_known_precision_agrees_with_a_dense_computation(kind: str) -> None:
     weight = 1.0 / raw.columns["p"] if kind == "variance_known" else raw.columns["p"]
     root = np.sqrt(weight)
     rows = dense(fit.model, raw.columns, raw.unit, raw.level2)
-    weighted = Dense(rows.y * root, rows.X * root[:, None], rows.Z * root[:, None], rows.unit)
+    weighted = Dense(rows.y * root, rows.X * root[:, None], rows.Z * root[:, None], rows.unit, rows.free)
     wanted = own_way(weighted, raw, fit)
     got = unit_residuals(record_of(fit))
     for key in ("eb", "pv", "mdist", "ols"):
