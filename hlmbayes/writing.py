@@ -51,6 +51,15 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> Path:
         ) from None
 
 
+def refuse_special(target: Path) -> None:
+    """Refuse with an OutputError what a command file, which may be a stranger's, may not write to.
+
+    A link leads out of its folder; a pipe or a device waits.
+    """
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        raise OutputError(f"{target.name} is there and is a link or no ordinary file; name another file")
+
+
 def write_text(target: Path, text: str) -> Path:
     """Write text as UTF-8 with the system's line ends, see `write_whole`."""
     return write_bytes(target, text.replace("\n", os.linesep).encode(errors="backslashreplace"))

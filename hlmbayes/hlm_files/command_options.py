@@ -73,7 +73,6 @@ class Options:
 NOT_ACTED_ON = {
     "fixtau": "a bad starting tau is mended automatically, as fixtau:3 asks",
     "graph_gammas": "no graph file is written",
-    "print_vcov": "the files of covariance matrices were not written",
 }
 _NOT_HLMS = "the results are not those of HLM with this keyword"
 # Keywords without an option here, and what is not done where they ask for something.

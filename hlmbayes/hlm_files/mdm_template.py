@@ -98,8 +98,8 @@ def missing_file(path: Path, wanted: str = "", kind: type[CommandFileError] = Co
 
 
 def own_name(path: str) -> str:
-    r"""The file's own name in a Windows or Unix path: C:\data\hsb.mdm -> hsb.mdm."""
-    return re.split(r"[\\/]", path.strip().strip("\"'"))[-1].strip()
+    r"""The file's own name in a Windows or Unix path: C:\data\hsb.mdm and C:hsb.mdm -> hsb.mdm."""
+    return re.split(r"[\\/]|^[A-Za-z]:", path.strip().strip("\"'"))[-1].strip()
 
 
 def beside(folder: Path, path: str) -> Path | None:

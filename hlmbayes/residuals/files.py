@@ -19,7 +19,7 @@ import numpy as np
 from ..data.reading import READERS
 from ..errors import OutputError
 from ..words import cut_bytes, safe_name, unique_name
-from ..writing import write_whole
+from ..writing import refuse_special, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,9 +87,10 @@ def check_replaceable(target: Path, level: int, kind: str) -> None:
     Raises
     ------
     OutputError
-        The name has the ending of another kind of file, or there is a file that is no residual file of this
-        level and kind (spss, stata, sas, systat, ascii) and would be lost.
+        The name has the ending of another kind of file or is a link, or there is a file that is no residual
+        file of this level and kind (spss, stata, sas, systat, ascii) and would be lost.
     """
+    refuse_special(target)
     own = TYPES.get(kind.lower(), target.suffix.lower())
     if target.suffix.lower() in {*READERS, *OTHER_ENDINGS} - {own}:
         raise OutputError(f"{target.name} does not have the ending of a residual file of {kind}, {own}")

@@ -21,9 +21,11 @@ from .outputs import (
     Said,
     check_folder,
     check_places,
+    matrix_requests,
     residual_requests,
     said,
     write_figures,
+    write_matrix_files,
     write_residual_files,
 )
 
@@ -45,13 +47,15 @@ def analyse(
     """
     requests = residual_requests(job.options, job.folder or Path(), residuals)
     files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
-    check_places({**outputs, **files}, job.inputs)
+    matrices = matrix_requests(job.options, job.folder)
+    check_places({**outputs, **files, **matrices}, job.inputs)
     fit, messages = heard(lambda: fit_job(job, read_data(job)))
     wrote, failed, errors = write_residual_files(fit, requests, residuals)
-    tables = job_tables(job, fit, output=output, warnings=(*messages, *failed))
+    more, missed = write_matrix_files(fit, matrices)
+    tables = job_tables(job, fit, output=output, warnings=(*messages, *failed, *missed))
     warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
     makers = [partial(make, tables) for make in (text.listing, json_text.text, html.page)]
-    return Results((*said(wrote=wrote, warning=warned), *errors), makers[0], makers[1], makers[2])
+    return Results((*said(wrote=(*wrote, *more), warning=warned), *errors), makers[0], makers[1], makers[2])
 
 
 def job_tables(

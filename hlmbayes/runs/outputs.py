@@ -12,8 +12,12 @@ from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
 from ..figures.figure_set import Drawn, draw_all, figures
 from ..hlm_files.command_options import Options, ResidualFile
+from ..report.matrix_files import MATRIX_FILES, is_matrix_file
 from ..residuals.files import check_replaceable, check_target, write_residuals
 from ..residuals.frames import residuals
+from ..writing import refuse_special, write_text
+
+REPLACED = "; it took the place of one that was there"
 
 
 class Said(NamedTuple):
@@ -72,6 +76,11 @@ def residual_requests(
             continue
         found[level] = (check_target(place, file.type or None)[0], file)
     return found
+
+
+def matrix_requests(options: Options, folder: Path | None) -> dict[str, Path]:
+    """Say where the files of covariance matrices will be: printvariance-covariance: of a command file."""
+    return {name: folder / name for name in MATRIX_FILES} if options.print_vcov and folder else {}
 
 
 def check_places(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
@@ -137,6 +146,7 @@ def write_residual_files(
         try:
             if level not in demanded:
                 check_replaceable(target, level, file.type)
+            there = target.exists()
             frame = residuals(fit, level, file.variables)
             path = write_residuals(frame, target, file.type or None)
         except HLMError as error:
@@ -148,8 +158,28 @@ def write_residual_files(
                 failed.append(f"the level-{level} residual file (resfil{level}:) was not written: {error}")
         else:
             size = f"{len(frame):,} records of {frame.shape[1]} variables"
-            wrote.append(f"level-{level} residual file {path}: {size}")
+            replaced = REPLACED if there and level not in demanded else ""
+            wrote.append(f"level-{level} residual file {path}: {size}{replaced}")
     return wrote, failed, errors
+
+
+def write_matrix_files(fit: Estimates, requests: Mapping[str, Path]) -> tuple[list[str], list[str]]:
+    """Write the files of covariance matrices; say what is where, and what could not be had."""
+    wrote, failed = [], []
+    for name, place in requests.items():
+        try:
+            text, there = MATRIX_FILES[name](fit), place.exists()
+            refuse_special(place)
+            if there and not is_matrix_file(place):
+                raise OutputError(
+                    f"{place.name} is there and is no file of numbers: it would be lost. Move it"
+                )
+            write_text(place, text)
+        except HLMError as error:
+            failed.append(f"{name} (printvariance-covariance:) was not written: {error}")
+        else:
+            wrote.append(f"covariance matrix {place}{REPLACED if there else ''}")
+    return wrote, failed
 
 
 def write_figures(fit: Estimates, folder: str) -> Drawn:

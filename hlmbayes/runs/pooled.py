@@ -99,9 +99,11 @@ def _fit(job: Job, jobs: list[Job]) -> PooledEstimates:
 def not_pooled(options: Options) -> tuple[str, ...]:
     """Say what a command file asks for that cannot be had of pooled data sets."""
     files = options.residuals1 or options.residuals2
+    matrices = "printvariance-covariance: covariance matrices of pooled data sets were not written"
     asked = {
         "deviance: pooled data sets have no one deviance, so models are not compared": options.deviance,
         "resfil1, resfil2: residual files of pooled data sets were not written": files,
+        matrices: options.print_vcov or None,
         "homvar: the test of homogeneity cannot be pooled and was not done": options.homogeneity or None,
     }
     return tuple(sentence for sentence, given in asked.items() if given is not None)

@@ -114,6 +114,7 @@ def _left_out(options: Options) -> list[str]:
         "the comparison of deviances": options.deviance is not None,
         "the test of homogeneity": options.homogeneity,
         "residual files": options.residuals1 or options.residuals2,
+        "the files of covariance matrices": options.print_vcov,
     }
     parts = ", ".join(what for what, given in asked.items() if given)
     ml = "mlf:y: the estimates beside the posterior are by restricted maximum likelihood"

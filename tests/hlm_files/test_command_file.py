@@ -167,8 +167,6 @@ def test_a_file_as_hlm_6_and_its_stata_front_end_write_it() -> None:
     assert file.warnings == ()
     assert file.not_done == (
         "run.hlm, line 28: graphgammas:C:\\x\\grapheq.geq is not acted on; no graph file is written",
-        "run.hlm, line 29: printvariance-covariance:y is not acted on; the files of covariance matrices were "
-        "not written",
     )
 
 
@@ -318,7 +316,6 @@ def test_what_is_not_acted_on_is_never_silent(line: str, message: str) -> None:
         ("lvr-beta:y", "lvr-beta:y is not acted on; no latent variable regression"),
         ("laplace:y,50", "laplace:y,50 is not acted on; it belongs to nonlinear models"),
         ("graphgammas:x.geq", "graphgammas:x.geq is not acted on; no graph file is written"),
-        ("printvariance-covariance:A", "the files of covariance matrices were not written"),
     ],
 )
 def test_what_the_numbers_do_not_depend_on_is_named_apart(line: str, message: str) -> None:
@@ -616,6 +613,14 @@ def test_the_caller_may_change_only_part_of_the_template(tmp_path: Path) -> None
         SOURCE, level1=tmp_path / "hsb1.sav", level2=tmp_path / "hsb2.sav", id="school", raw_type="spss",
         deletion="now",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", ["r.sav", "C:\\x\\r.sav", "C:r.sav", "../../r.sav", "/etc/r.sav", "..\\..\\r.sav", '"D:\\r.sav"']
+)
+def test_residual_files_go_beside_the_command_file_whatever_path_they_have(path: str) -> None:
+    options = parse(with_lines("resfil2:y", f"resfil2name:{path}")).options
+    assert options.residuals2 == ResidualFile("r.sav", "spss")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])

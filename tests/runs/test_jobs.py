@@ -175,11 +175,11 @@ def test_method_can_be_overridden(folder: Path) -> None:
 
 
 def test_files_that_are_not_written_are_a_warning(folder: Path) -> None:
-    job = job_from_file(command(folder, "resfil2:y/W\nresfil2name:res2.sav\nprintvariance-covariance:y"))
+    job = job_from_file(command(folder, "resfil2:y/W\nresfil2name:res2.sav\ngraphgammas:x.geq"))
     got = job_tables(job, fit_job(job, read_data(job)))
     (group,) = [group for group in got.notes if group.warning]
     assert group.heading == "asked for and not done"
-    assert "covariance matrices" in group.sentences[0]
+    assert "no graph file is written" in group.sentences[0]
     assert "res2.sav" not in " ".join(group.sentences)
 
 

@@ -140,15 +140,26 @@ def test_a_command_file_replaces_residual_files_of_its_kind_only(
     assert (command_file.parent / f"one{suffix}").exists()
 
 
+def test_a_command_file_follows_no_link(command_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outside = command_file.parent / "outside"
+    outside.mkdir()
+    (command_file.parent / "level2.sav").symlink_to(outside / "new.sav")
+    assert cli.main(["run", str(command_file), *DATA]) == 0
+    assert "level2.sav is there and is a link or no ordinary file" in capsys.readouterr().err
+    assert not list(outside.iterdir())
+
+
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_command_file_replaces_its_own_residual_files(
     kind: str, command_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = command_file.read_text().replace("level2.sav", "").replace("C:\\work\\level1.dta", "")
     command_file.write_text(f"{text}\nresfiltype:{kind}\n")
-    for _ in range(2):
+    for said in ("", "; it took the place of one that was there"):
         assert cli.main(["run", str(command_file), *DATA]) == 0
-        assert "was not written" not in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert "was not written" not in err
+        assert all(line.endswith(f"variables{said}") for line in err.splitlines() if ": wrote: " in line)
     assert {f"resfil{level}{TYPES[kind]}" for level in (1, 2)} <= {
         p.name for p in command_file.parent.iterdir()
     }
