@@ -273,10 +273,10 @@ def test_equations_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_warnings_are_in_the_notes_and_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "m.hlm"
     text = (MODELS / "model1_unconditional.hlm").read_text(encoding="utf-8")
-    file.write_text(text + "\nprintvariance-covariance:y\nfoo:bar\n", encoding="utf-8")
+    file.write_text(text + "\ngraphgammas:x.geq\nfoo:bar\n", encoding="utf-8")
     assert run("run", str(file), *DATA) == 0
     out, err = capsys.readouterr()
-    for word in ("foo", "covariance"):
+    for word in ("foo", "graphgammas"):
         assert word in out.split("Notes by hlmbayes")[1]
         assert any(line.startswith("hlmbayes: warning: ") and word in line for line in err.splitlines())
 
