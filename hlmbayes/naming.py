@@ -103,4 +103,4 @@ class Parameters:
 def spelled(text: str) -> str:
     """Reduce a name to what counts in it: no case, no blanks, no backticks, one sign of a product."""
     text = re.sub(r"\s+[x×]\s+", ":", composed(text).strip().casefold())
-    return re.sub(r"[\s`]+", "", text).replace("×", ":")
+    return re.sub(r"[\s`]+", "", text).replace("×", ":").replace("*", ":")

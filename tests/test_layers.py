@@ -14,14 +14,15 @@ import hlmbayes
 ROOT = Path(hlmbayes.__file__).parent
 FLOW = (
     "version", "words", "errors", "writing", "arguments", "naming", "labels", "faces", "labelled", "data",
-    "equations", "hlm_files", "unit_moments", "datasets", "likelihood", "laws", "estimation", "inference",
-    "hypotheses", "derived", "residuals", "priors", "density", "sampling", "posterior", "many_fits",
-    "diagnostics", "report", "figures", "front", "plots", "runs", "cli", "__main__", "",
+    "equations", "hlm_files", "terms", "unit_moments", "datasets", "likelihood", "laws", "estimation",
+    "inference", "hypotheses", "derived", "residuals", "priors", "density", "sampling", "posterior",
+    "many_fits", "diagnostics", "report", "figures", "front", "plots", "runs", "cli", "__main__", "",
 )  # fmt: skip
 # the numerical core: what estimates, tests and residuals rest on
 CORE = (
     "data",
     "equations",
+    "terms",
     "unit_moments",
     "likelihood",
     "laws",

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..words import composed, nearest, some
+from .categories import declared_categories
 from .columns import spellings
 
 NUMBERS = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
@@ -70,6 +71,7 @@ class Table:
     n_rows: int
     labels: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    categories: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # of columns that declare them
     single: frozenset[str] = frozenset()  # columns kept in single precision, given in double
     encode: Callable[[str], tuple[np.ndarray, np.ndarray] | None] | None = None
     written: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None
@@ -167,10 +169,8 @@ def _read_pyreadstat(path: Path, function: str) -> Table:
     columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict")
     labels = {k: v for k, v in meta.column_names_to_labels.items() if v}
     table = _from_arrays(columns, path.name)
-    single = frozenset(
-        composed(name) for name, kind in meta.readstat_variable_types.items() if kind == "float"
-    )
-    return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels, single)
+    single = frozenset(composed(n) for n, kind in meta.readstat_variable_types.items() if kind == "float")
+    return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels, single=single)
 
 
 def _read_csv(path: Path, asked: str | None = None) -> Table:
@@ -334,7 +334,8 @@ def _from_frame(source: Any, name: str) -> Table:
     except nw.exceptions.DuplicateError as error:
         raise DataError(f"{name} has columns of the same name; rename them. ({error})") from error
     columns = Columns(names, partial(_load_series, frame, names))
-    return Table(name, columns, len(frame), encode=partial(_encode_text, frame, names))
+    encode = partial(_encode_text, frame, names)
+    return Table(name, columns, len(frame), categories=declared_categories(frame, names), encode=encode)
 
 
 def _load_series(frame: Any, names: Mapping[str, Any], name: str) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..words import some
+from .categories import is_category, is_missing
 from .columns import at, find_column, numeric, scan, suggest
 from .reading import Columns
 
@@ -38,8 +39,9 @@ class Rows:
         Columns as read, in the order of the rows.
     level2 : mapping of name to (J,) array
         Columns of the level-2 source in the order of `unit_ids`; empty if there was one source.
-    labels, value_labels : mapping
-        Variable labels and value labels; keys are lower-case names.
+    labels, value_labels, categories : mapping
+        Variable labels, value labels, and the categories that columns declare (pandas' categorical), in
+        order; keys are lower-case names.
     notes : tuple of str
         What a reader of the results should know about the data.
     sources : tuple of str
@@ -56,6 +58,7 @@ class Rows:
     notes: tuple[str, ...] = ()
     sources: tuple[str, str] = ("the data", "the data")
     one_source: bool = False
+    categories: Mapping[str, tuple[Any, ...]] = NOTHING
 
     @property
     def n_rows(self) -> int:
@@ -102,9 +105,11 @@ class Rows:
         any, are the same on every row of a unit.
         """
         found = self.find(name)
-        if not self.one_source:
+        if not self.one_source or found not in self.level1:
             return found not in self.level1 and found in self.level2
-        return self._varies(numeric(self.level1[found], found, self.sources[0])) is None
+        values = self.level1[found]
+        text = values.dtype.kind == "O" and is_category(values, self.categories.get(found.lower()))
+        return self._varies(_codes(values) if text else numeric(values, found, self.sources[0])) is None
 
     def level1_column(self, name: str, where: str = "") -> np.ndarray:
         """Return one level-1 column as numbers, (N,), in its own dtype (no copy), missing values as nan.
@@ -162,6 +167,43 @@ class Rows:
         of_unit[self.unit] = values
         return of_unit
 
+    def level2_values(self, name: str, where: str = "") -> tuple[str, np.ndarray]:
+        """Return the data's own name of a level-2 variable and its values, (J,), of whatever type.
+
+        Raises
+        ------
+        DataError
+            As `level2_column`, but for values that are not numeric.
+        """
+        own = find_column(name, self.level2, self.sources[1])
+        if own is None and not self.one_source:
+            self._refuse_level(2, name, where)
+        found = self.find(name, where) if own is None else own
+        values = self.level2[found] if found in self.level2 else self.level1[found]
+        if values.dtype.kind in "biuf":
+            return found, self.level2_column(found, where)
+        gone = is_missing(values)
+        if found in self.level2:
+            if gone.any():
+                self._refuse(gone, found, "is missing", where)
+            return found, values
+        if gone.any():
+            self._refuse(self._units_of(self.unit[gone]), found, "is missing on some rows", where)
+        first = np.unique(self.unit, return_index=True)[1]
+        varies = self._varies(_codes(values))
+        if varies is not None:
+            self._refuse(varies, found, "differs between rows of the same unit", where)
+        return found, values[first]
+
+    def has_category(self, name: str, level: int) -> bool:
+        """Tell whether a variable of a level, if there is such a one, is categories by itself."""
+        places = {1: (self.level1,), 2: (self.level2, self.level1) if self.one_source else (self.level2,)}
+        for columns in places[level]:
+            found = find_column(name, columns, self.sources[level - 1])
+            if found is not None:
+                return is_category(columns[found], self.categories.get(found.lower()))
+        return False
+
     def _varies(self, values: np.ndarray) -> np.ndarray | None:
         """Return (J,) bool of the units in which `values` (N,) differ, None if there are none."""
         unit = self.unit
@@ -200,7 +242,11 @@ class Rows:
         """
         mask: np.ndarray | None = None
         for name in names:
-            gone = self._checked(name)[1]
+            found = find_column(name, self.level1, self.sources[0])
+            if found is not None and self.level1[found].dtype.kind not in "biuf":
+                gone: np.ndarray | None = is_missing(self.level1[found])
+            else:
+                gone = self._checked(name)[1]
             if gone is not None:
                 mask = ~gone if mask is None else mask & ~gone
         return mask, 0 if mask is None else int(mask.size - np.count_nonzero(mask))
@@ -230,6 +276,14 @@ class Rows:
             level1=take_rows(self.level1, mask), level2=take_rows(self.level2, kept),
             notes=(*self.notes, *notes),
         )  # fmt: skip
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    """Number the distinct values of a column that is not numeric; missing ones are nan."""
+    code = {value: float(k) for k, value in enumerate(dict.fromkeys(values.tolist()))}
+    codes = np.array([code[value] for value in values.tolist()])
+    codes[is_missing(values)] = np.nan
+    return codes
 
 
 def take_rows(columns: Mapping[str, np.ndarray], index: np.ndarray) -> Columns:

@@ -91,15 +91,18 @@ def join(first: Table, id1: str, second: Table | None = None, id2: str = "") -> 
     level1_columns = _without(first.columns, id1)
     if second is None:
         return TwoLevelData(
-            id1, ids, rows, level1_columns, NOTHING, *_labels(first), notes, (first.name, first.name), True
-        )
+            id1, ids, rows, level1_columns, NOTHING, *_labels(first), notes, (first.name, first.name), True,
+            _categories(first),
+        )  # fmt: skip
     id2 = _id_column(id2, second)
     rows2, ids2 = index_rows(second.ids(id2), id2, second.name)
     record, unmatched = match_units(ids, (rows2, ids2), (first.name, second.name))
     notes += unmatched
     columns2 = take_rows(_without(second.columns, id2), record)
-    labels = _labels(first, second)
-    return TwoLevelData(id1, ids, rows, level1_columns, columns2, *labels, notes, (first.name, second.name))
+    labels, sources = _labels(first, second), (first.name, second.name)
+    return TwoLevelData(
+        id1, ids, rows, level1_columns, columns2, *labels, notes, sources, False, _categories(first, second)
+    )
 
 
 def _of_mdm(path: Path, level2: Any, id_name: str) -> TwoLevelData:
@@ -156,6 +159,13 @@ def _labels(*tables: Table) -> tuple[Mapping[str, str], Mapping[str, Mapping[Any
             {composed(name).lower(): dict(values) for name, values in table.value_labels.items()}
         )
     return labels, value_labels
+
+
+def _categories(*tables: Table) -> Mapping[str, tuple[Any, ...]]:
+    found: dict[str, tuple[Any, ...]] = {}
+    for table in reversed(tables):
+        found.update({name.lower(): values for name, values in table.categories.items()})
+    return found
 
 
 def same_source(level1: Any, level2: Any) -> bool:

@@ -104,6 +104,23 @@ def _check_names(weights: Weights | Frequencies, advice: str = "") -> None:
         raise DataError(f"{kind}() names no variable: wanted level1=, level2= or both{advice}")
 
 
+def weights_of(data: Rows, weights: Weights | Frequencies | None) -> tuple[np.ndarray, np.ndarray]:
+    """Give what rows (N,) and units (J,) count: 1 without weights, frequencies, or scaled sampling weights.
+
+    Raise DataError for weights that are missing or negative, or all zero in a unit.
+    """
+    row, unit = np.ones(data.n_rows), np.ones(data.n_units)
+    if weights is not None and weights.level1 is not None:
+        row = row_weights(data, data.find(weights.level1), "level-1 weight")
+    if weights is not None and weights.level2 is not None:
+        unit = unit_weights(data, data.find(weights.level2), "level-2 weight")
+    if not isinstance(weights, Weights):
+        return row, unit
+    if weights.level1_is == "total":
+        row = row / unit[data.unit]
+    return scaled(data.unit, row, unit, weights.scaling)
+
+
 def scaled(unit: np.ndarray, row: np.ndarray, own: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
     """Scale level-1 weights (N,) and level-2 weights (J,); ``unit`` (N,) is each row's unit."""
     n, total = np.bincount(unit), np.bincount(unit, weights=row)

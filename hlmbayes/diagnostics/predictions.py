@@ -205,6 +205,12 @@ def predict(
     held = {find_variable(known, k).name.lower(): _one(known[k.lower()], v) for k, v in (at or {}).items()}
     if over.name.lower() in by or over.name.lower() in held:
         raise OutputError(f"{x} cannot be both the x axis and held at a value")
+    for name in (over.name, *by, *held):
+        if others := [c for c in point.design.terms.columns_with(name) if c != name.lower()]:
+            raise OutputError(
+                f"{name} is also in {', '.join(others)}, which would not change with it: a model graph "
+                "of terms is not drawn. Make the term a column of the data for a graph of that column"
+            )
     grid = np.linspace(over.values.min(), over.values.max(), POINTS)
     lines = []
     for combination in product(*(choose(known[name], values) for name, values in by.items())):

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from ..errors import EquationError
-from .lines import Line, Token, is_covariance, symbol_of
+from .lines import Line, Token, is_covariance
 from .parts import fail
+from .symbols import symbol_of
 
 _WRITTEN = "independent random effects are written cov(u0, u1) = 0 or cov(u0, u2) = cov(u1, u2) = 0"
 

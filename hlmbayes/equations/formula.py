@@ -1,23 +1,27 @@
 """lme4-style formulas -> the parts of a model: ``y ~ (w + v)*group(x) + (group(x) | id)``.
 
-A formula is expanded to products of at most one level-1 and one level-2
-predictor. The products with one level-1 predictor are the level-2 equation of
-its coefficient, which is how Raudenbush & Bryk (2002, p. 80) combine the two
-levels, read backwards.
+A formula is expanded to products of terms. The level-1 terms of a product make one
+level-1 predictor, its level-2 terms one level-2 predictor, and the products with one
+level-1 predictor are the level-2 equation of its coefficient, which is how Raudenbush
+& Bryk (2002, p. 80) combine the two levels, read backwards. Terms are those of the
+equations; a power is written x^2 or I(x^2).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial, reduce
 from typing import Any, NamedTuple, NoReturn
 
 from ..data.rows import Rows
-from .lines import CENTERING, MAKE_COLUMN, Token, check_size, tokens_of
-from .parts import Coefficient, Predictor, Term, fail, numbered, same_name
+from .expressions import Node, Operation, is_in, names_in
+from .lines import Token, check_size, tokens_of
+from .parts import Coefficient, Predictor, Term, fail, numbered, predictor_of, same_name
+from .reader import ExpressionReader
 
-_Product = tuple[Predictor, ...]  # () is the intercept
-_Products = dict[frozenset[Predictor], _Product]  # each once; the order inside a product does not count
+_Product = tuple[Node, ...]  # () is the intercept
+_Products = dict[frozenset[Node], _Product]  # each once; the order inside a product does not count
 _MOST_PRODUCTS = 20_000  # of one formula, on the way to its terms
 _MAX_DEPTH = 25  # parentheses inside parentheses; deeper is no formula anybody wrote
 _EXAMPLE = "y ~ (w + v)*group(x) + (group(x) | id)"
@@ -59,15 +63,13 @@ def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> Describ
         fail("", f"data= wants what hlmbayes.read gives, got {type(data).__name__}")
     if data is not None and not same_name(random.group, data.id_name):
         fail(where, f"the data's units are {data.id_name}, got (... | {random.group})")
-    used = [str(p.variable) for product in (*fixed, *random.products) for p in product]
+    used = [name for product in (*fixed, *random.products) for node in product for name in names_in(node)]
     if any(same_name(name, random.group) for name in used):
         fail(where, f"{random.group} identifies the units: it cannot be a predictor")
     known = _level2_names(where, outcome, fixed, random.products, level2, data)
     coefficients = numbered(_terms(where, fixed, random.products, known))
     name = {c.predictor: c.effect for c in coefficients}
-    predictors = [
-        [product[0] if product else Predictor(None) for product in block] for block in random.blocks
-    ]
+    predictors = [[_joined(product) for product in block] for block in random.blocks]
     blocks = tuple(tuple(name[predictor] for predictor in block) for block in predictors)
     return Described(outcome, coefficients, blocks)
 
@@ -75,7 +77,7 @@ def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> Describ
 def _tokens(where: str, text: str) -> list[Token]:
     tokens = tokens_of(text)
     for token in tokens:
-        if token.kind == "op" and token.text not in "~+-*:()|":
+        if token.kind == "op" and token.text not in "~+-*:()|^/,=":
             fail(where, f'"{token.text}" has no meaning here; wanted a formula such as {_EXAMPLE}')
     return tokens
 
@@ -122,7 +124,11 @@ class _Reader:
         together = _RandomPart([block for part in self.random for block in part.blocks], group)
         for product, times in Counter(together.products).items():
             if times > 1:
-                term = f"{product[0].variable}" if product else "the intercept (1; it is there unless 0 is)"
+                term = (
+                    f"{_joined(product).variable}"
+                    if product
+                    else "the intercept (1; it is there unless 0 is)"
+                )
                 self.fail(f"{term} is in two random parts; give it to one, such as (1 | id) + (0 + x | id)")
         return outcome, [*fixed.values()], together
 
@@ -183,7 +189,7 @@ class _Reader:
             self.position += 1
             blocks = [[product] for product in products]
         group = self.variable()
-        if self.peek() in (":", "*"):
+        if self.peek() in (":", "*", "/"):
             self.fail(f"{group} is nested in another grouping; only two levels here, write (... | id)")
         self.take(")")
         self.random.append(_RandomPart(blocks, group))
@@ -207,10 +213,6 @@ class _Reader:
         for a in left.values():
             for b in right.values():
                 product = tuple(dict.fromkeys((*a, *b)))
-                if len(product) > 2:
-                    names = ", ".join(str(p.variable) for p in product)
-                    advice = f"{MAKE_COLUMN} for the product of two of one level"
-                    self.fail(f"an interaction of three variables ({names}); {advice}")
                 result.setdefault(frozenset(product), product)
         return result
 
@@ -222,28 +224,27 @@ class _Reader:
             inner = self.sum(depth + 1)
             self.take(")")
             return inner
-        predictor = self.predictor()
-        return {frozenset((predictor,)): (predictor,)}
-
-    def predictor(self) -> Predictor:
-        name = self.variable()
-        if self.peek() != "(":
-            return Predictor(name)
-        if name.casefold() not in CENTERING:
-            self.fail(f"{name}() is not known; there are group(x) and grand(x). Else {MAKE_COLUMN}")
-        self.take("(")
-        inner = self.variable()
-        self.take(")")
-        return Predictor(inner, name.casefold())  # type: ignore[arg-type]
+        self.name_is_next()
+        reader = ExpressionReader(self.tokens, self.fail, self.position, self.name_of)
+        node = reader.power()
+        self.position = reader.position
+        return {frozenset((node,)): (node,)}
 
     def variable(self) -> str:
+        self.name_is_next()
+        self.position += 1
+        return self.name_of(self.tokens[self.position - 1])
+
+    def name_is_next(self) -> None:
         if self.position >= len(self.tokens):
             self.fail(f"the formula ends where a variable is wanted; a formula looks like {_EXAMPLE}")
-        token = self.tokens[self.position]
+        self.name_of(self.tokens[self.position])
+
+    def name_of(self, token: Token) -> str:
+        """The name of the variable that a token is; b1 and r are names like others here."""
         name = token.text[1:-1].strip() if token.kind == "quoted" else token.text
         if token.kind not in ("name", "quoted") or not name:
             self.fail(f'got "{token.text}" where a variable is wanted; a formula looks like {_EXAMPLE}')
-        self.position += 1
         return name
 
 
@@ -264,7 +265,8 @@ def _level2_names(
     data: Any,
 ) -> set[str]:
     """Names (casefolded) of the level-2 variables: as said, as the data say, or as the formula implies."""
-    variables = {str(p.variable).casefold(): str(p.variable) for q in (*fixed, *random) for p in q}
+    nodes = [node for product in (*fixed, *random) for node in product]
+    variables = {name.casefold(): name for node in nodes for name in names_in(node)}
     if level2 is not None:
         names = list(level2) if isinstance(level2, Iterable) and not isinstance(level2, str) else [level2]
         if isinstance(level2, str) or not all(isinstance(name, str) for name in names):
@@ -275,13 +277,15 @@ def _level2_names(
         return {name.casefold() for name in names}
     if data is not None:
         return {key for key, name in variables.items() if data.is_level2(name)}
-    level1 = {str(p.variable).casefold() for product in random for p in product} | {outcome.casefold()}
-    level1 |= {str(p.variable).casefold() for q in fixed for p in q if p.centering == "group"}
+    level1 = {outcome.casefold()}
+    level1 |= {key for product in random for node in product for key in _keys(node)}
+    level1 |= {key for node in nodes if is_in("group", node) for key in _keys(node)}
     implied: set[str] = set()
     for product in fixed:
-        pair = {str(p.variable).casefold() for p in product}
-        if len(pair) == 2 and len(pair & level1) == 1:
-            implied |= pair - level1
+        inside = [node for node in product if _keys(node) <= level1]
+        others = [node for node in product if not _keys(node) & level1]
+        if inside and len(others) == 1 and len(inside) + 1 == len(product):
+            implied |= _keys(others[0])
     unknown = [name for key, name in variables.items() if key not in level1 | implied]
     if unknown:
         how = "say data=..., or level2=[...] with the names of the level-2 variables"
@@ -289,19 +293,17 @@ def _level2_names(
     return implied
 
 
+def _keys(node: Node) -> set[str]:
+    return {name.casefold() for name in names_in(node)}
+
+
 def _terms(where: str, fixed: Sequence[_Product], random: Sequence[_Product], level2: set[str]) -> list[Term]:
     """The products sorted into level-2 equations, coefficients in order of their first appearance."""
     constant = Predictor(None)
     equations: dict[Predictor, list[Predictor]] = {}
     for product in sorted(fixed, key=len):
-        upper = [p for p in product if str(p.variable).casefold() in level2]
-        lower = [p for p in product if p not in upper]
-        if len(upper) > 1 or len(lower) > 1:
-            names = " and ".join(str(p.variable) for p in product)
-            level = f"level 2: {', '.join(sorted(level2)) or 'none'}"
-            fail(where, f"{names} are of one level ({level}); for their interaction {MAKE_COLUMN}")
-        coefficient = lower[0] if lower else constant
-        equations.setdefault(coefficient, []).append(upper[0] if upper else constant)
+        upper = [node for node in product if _keys(node) <= level2]
+        equations.setdefault(_joined(product, without=upper), []).append(_joined(upper))
     effects = dict.fromkeys(_random_effects(where, random, level2))
     for predictor in effects:
         equations.setdefault(predictor, [])
@@ -312,17 +314,19 @@ def _terms(where: str, fixed: Sequence[_Product], random: Sequence[_Product], le
     ]
 
 
+def _joined(product: Sequence[Node], without: Sequence[Node] = ()) -> Predictor:
+    """The product of terms as one predictor; of none, the constant."""
+    nodes = [node for node in product if node not in without]
+    return predictor_of(reduce(partial(Operation, "*"), nodes)) if nodes else Predictor(None)
+
+
 def _random_effects(where: str, random: Sequence[_Product], level2: set[str]) -> list[Predictor]:
-    effects = []
     for product in random:
-        if len(product) > 1:
-            names = " and ".join(str(p.variable) for p in product)
-            fail(where, f"an interaction of {names} in the random part; {MAKE_COLUMN}")
-        predictor = product[0] if product else Predictor(None)
-        if predictor.variable is not None and predictor.variable.casefold() in level2:
-            why = "is a level-2 variable, which has no random slope"
-            fail(where, f"{predictor.variable} {why}; take it out of the random part")
-        effects.append(predictor)
-    if not effects:
+        for node in product:
+            if _keys(node) <= level2:
+                name = predictor_of(node).variable
+                why = "is a level-2 variable, which has no random slope"
+                fail(where, f"{name} {why}; take it out of the random part")
+    if not random:
         fail(where, "the random part is empty; write, for example, (1 | id)")
-    return effects
+    return [_joined(product) for product in random]

@@ -9,10 +9,11 @@ from math import isinf
 from typing import NamedTuple, NoReturn
 
 from ..errors import HypothesisError
-from .lines import CENTERING, Token
+from .lines import Token
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?![\w.])"
-_NAME = r"[^\W\d][\w.@$]*(?::[^\W\d][\w.@$]*)*"
+_ONE_NAME = r"[^\W\d][\w.@$]*(?:\[[^\[\]]*\]|\^\d+)?"  # of a factor's column, of a power
+_NAME = rf"{_ONE_NAME}(?::{_ONE_NAME})*"
 _TOKEN = re.compile(rf"(?P<quoted>`[^`]*`)|(?P<number>{_NUMBER})|(?P<name>{_NAME})|(?P<op>\S)", re.IGNORECASE)
 _ADVICE = 'write for example "g01 - 2*g11 = 0.5"'
 _MOST_CHARACTERS = 10_000
@@ -53,7 +54,7 @@ def linear_rows(text: str) -> list[Linear]:
             f"a hypothesis of {len(text)} characters: at most {_MOST_CHARACTERS} are read. Is it another?"
         )
     rows: list[Linear] = []
-    for part in re.findall(r"(?:`[^`]*`|[^,;\r\n])+", text):
+    for part in re.findall(r"(?:`[^`]*`|\[[^\[\]]*\]|\([^()]*\)|[^,;\r\n])+", text):
         tokens = [Token(str(match.lastgroup), match[0]) for match in _TOKEN.finditer(part)]
         for piece in _split(tokens, "name", "and"):
             rows += _Reader(part.strip(), piece).rows()
@@ -148,16 +149,24 @@ class _Reader:
         return inside.times(sign)
 
     def long_name(self, name: str) -> str:
-        """Read on where a name goes on: group(ses), ses x sector."""
-        ahead = self.tokens[self.next : self.next + 3]
-        if name.lower() in CENTERING and len(ahead) == 3 and (ahead[0].text, ahead[2].text) == ("(", ")"):
-            self.next += 3
-            name = f"{name}({ahead[1].text})"
-            ahead = self.tokens[self.next : self.next + 2]
+        """Read on where a name goes on: group(ses), log(size + 1), ses x sector."""
+        if self.next < len(self.tokens) and self.tokens[self.next].text == "(":
+            name += self.parenthesis()
+        ahead = self.tokens[self.next : self.next + 2]
         if len(ahead) > 1 and ahead[0].text in ("x", "X", "×") and ahead[1].kind in ("name", "quoted"):
             self.next += 2
             return f"{name}:{self.long_name(ahead[1].text)}"
         return name.strip("`").strip()
+
+    def parenthesis(self) -> str:
+        """Read the text of a parenthesis and what it holds."""
+        begins, depth = self.next, 0
+        while self.next < len(self.tokens):
+            depth += {"(": 1, ")": -1}.get(self.tokens[self.next].text, 0)
+            self.next += 1
+            if depth == 0:
+                return "".join(token.text for token in self.tokens[begins : self.next])
+        return self.fail('a "(" is not closed')
 
     def take(self, *texts: str) -> bool:
         found = self.next < len(self.tokens) and self.tokens[self.next].text in texts

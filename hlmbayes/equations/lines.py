@@ -8,23 +8,19 @@ from typing import NamedTuple, NoReturn
 
 from ..words import composed
 from .parts import fail
+from .symbols import LABELS, NAME
 
-_NAME = r"[^\W\d][\w.@$]*"
-TOKEN = re.compile(rf"(?P<quoted>`[^`]*`)|(?P<number>[0-9][\w.]*)|(?P<name>{_NAME})|(?P<op>\S)")
-SYMBOLS = {
-    "b": re.compile(r"(?:beta|b|β)_?(0|[1-9][0-9]{0,2})(?:_?i?j)?", re.IGNORECASE),
-    "g": re.compile(r"(?:gamma|g|γ)_?([0-9]{1,6}|[0-9]{1,3}_[0-9]{1,3})", re.IGNORECASE),
-    "u": re.compile(r"u_?(0|[1-9][0-9]{0,2})(?:_?j)?", re.IGNORECASE),
-    "r": re.compile(r"r(?:_?ij)?", re.IGNORECASE),
-}
-ALPHA = re.compile(r"(?:alpha|a|α)_?(0|[1-9][0-9]{0,2})", re.IGNORECASE)  # in log(sigma2) alone
-CENTERING = ("group", "grand")
+TOKEN = re.compile(
+    r"(?P<quoted>`[^`]*`)|(?P<string>\"[^\"]*\"|'[^']*')|(?P<number>[0-9](?:[eE][-+](?=[0-9])|[\w.])*)"
+    rf"|(?P<name>(?:beta|gamma|alpha|[abguβγα])_?[0-9_]+(?:i?j)?{LABELS}|{NAME})|(?P<op>\*\*|\S)",
+    re.IGNORECASE,
+)
 _MOST_CHARACTERS = 100_000  # of equations or a formula
 MAKE_COLUMN = "compute the column in the data first and use its name here"
 
 
 class Token(NamedTuple):
-    """A piece of an equation; kind is "name", "quoted", "number" or "op"."""
+    """A piece of an equation; kind is "name", "quoted", "string", "number" or "op"."""
 
     kind: str
     text: str
@@ -44,7 +40,8 @@ def check_size(what: str, text: str) -> None:
 
 def tokens_of(text: str) -> list[Token]:
     """The pieces of an equation or a formula."""
-    return [Token(str(match.lastgroup), match[0]) for match in TOKEN.finditer(composed(text))]
+    found = TOKEN.finditer(composed(text))
+    return [Token(str(match.lastgroup), "^" if match[0] == "**" else match[0]) for match in found]
 
 
 class Line(NamedTuple):
@@ -57,13 +54,6 @@ class Line(NamedTuple):
     def fail(self, message: str) -> NoReturn:
         """Raise the EquationError for this line."""
         fail(self.where, message)
-
-
-def is_plain_name(name: str) -> bool:
-    """Whether a variable name can stand in an equation without backticks."""
-    if not re.fullmatch(_NAME, name) or name.casefold() in (*CENTERING, "log"):
-        return False
-    return symbol_of(name) is None
 
 
 def read_lines(text: str) -> list[Line]:
@@ -84,9 +74,10 @@ def read_lines(text: str) -> list[Line]:
 
 
 def _pieces(text: str) -> list[str]:
-    """The equations of a line, without its comment; neither ";" nor "#" counts inside backticks."""
-    kept = re.match(r"(?:`[^`]*`|[^#])*", text)
-    return [part.strip() for part in re.findall(r"(?:`[^`]*`|[^;])+", kept[0] if kept else "")]
+    """The equations of a line, without its comment; neither ";" nor "#" counts inside backticks or quotes."""
+    inside = r"`[^`]*`|\"[^\"]*\"|'[^']*'"
+    kept = re.match(rf"(?:{inside}|[^#])*", text)
+    return [part.strip() for part in re.findall(rf"(?:{inside}|[^;])+", kept[0] if kept else "")]
 
 
 def _line(number: int, text: str) -> Line:
@@ -94,7 +85,10 @@ def _line(number: int, text: str) -> Line:
     where = f'line {number}: "{shown if len(shown) <= 160 else shown[:157] + "..."}"'
     tokens = tokens_of(text)
     _check_tokens(where, tokens)
-    equals = [i for i, token in enumerate(tokens) if token.is_op("=")]
+    depth, equals = 0, []
+    for i, token in enumerate(tokens):
+        depth += token.is_op("(") - token.is_op(")")
+        equals += [i] if token.is_op("=") and depth == 0 else []
     if not equals:
         fail(where, 'this is not an equation, there is no "="; write, for example, b0 = g00 + u0')
     left, right = tokens[: equals[0]], tokens[equals[0] + 1 :]
@@ -112,7 +106,7 @@ def _check_tokens(where: str, tokens: Sequence[Token]) -> None:
             depth += {"(": 1, ")": -1}.get(token.text, 0)
             if depth < 0:
                 fail(where, 'a ")" without its "("; remove it or add the "("')
-            if token.text not in "()=+*" and not (token.text == "," and is_covariance(tokens)):
+            if token.text not in "()=+*^" and not (depth and token.text in "-/,"):
                 _fail_operator(where, token.text)
     if depth:
         fail(where, 'a "(" is not closed; add the ")"')
@@ -124,24 +118,16 @@ def is_covariance(tokens: Sequence[Token]) -> bool:
 
 
 def _fail_operator(where: str, op: str) -> NoReturn:
+    arithmetic = "arithmetic goes in parentheses, as in b1*(x/y) or b1*(x - y)"
     advice = {
-        "-": "terms are added with +, the sign is in the coefficient; for x minus its mean write group(x) "
-        "or grand(x)",
-        ":": f"an interaction of two variables of one level is a product; {MAKE_COLUMN}",
+        "-": "terms are added with +, the sign is in the coefficient; for x minus its mean write group(x) or "
+        f"grand(x); {arithmetic}",
+        ":": "a product of two variables of one level is written with *, as in b1*ses*female",
         "~": "write = here, or use Model.from_formula(...) for an lme4 formula",
-        "^": f"powers are not computed here; {MAKE_COLUMN}",
-        "/": f"quotients are not computed here; {MAKE_COLUMN}",
+        "/": arithmetic,
         "`": "a backtick is not closed; write names with odd characters as `name`",
+        '"': 'a quotation mark is not closed; write C(track, ref="general")',
         "|": "write the level-2 equations, or use Model.from_formula(...) for an lme4 formula",
         ",": "an equation is a sum of terms, no commas; constraints are written g02 = g12, one set a line",
     }
     fail(where, f'"{op}" has no meaning here; ' + advice.get(op, "wanted names, =, +, *, ( and )"))
-
-
-def symbol_of(text: str) -> tuple[str, int] | None:
-    """Kind and index of a name with a meaning of its own (b1, u0, r); index -1 where there is none."""
-    for kind, pattern in SYMBOLS.items():
-        match = pattern.fullmatch(text)
-        if match:
-            return kind, int(match[1]) if kind in "bu" else -1
-    return None

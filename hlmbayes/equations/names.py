@@ -8,13 +8,14 @@ by the level-1 variable: "ses", sd[ses], corr[ses,intercept].
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import product
+from itertools import permutations, product
 
 from ..naming import TIMES, Parameter, Parameters
 from .parts import Coefficient, LogSigma2, Predictor
 
 INTERCEPT = "intercept"
 OF_INTERCEPT = ("(intercept)", "intrcpt1", "intrcpt2")  # R's, HLM's
+_MOST_PARTS = 3  # of a product whose parts are found in any order
 LEVEL1 = {"sigma": "level-1 sd", "sigma2": "level-1 variance"}
 
 
@@ -96,9 +97,12 @@ def _forms(predictor: Predictor) -> tuple[str, ...]:
     """Give what may be written for a predictor: its name, and as it stands in the equation."""
     if predictor.variable is None:
         return (INTERCEPT, *OF_INTERCEPT)
+    parts = predictor.variable.split("*")
+    orders = permutations(parts) if 1 < len(parts) <= _MOST_PARTS else ()
+    names = (predictor.variable, *dict.fromkeys("*".join(order) for order in orders))
     if predictor.centering == "none":
-        return (predictor.variable,)
-    return predictor.variable, f"{predictor.centering}({predictor.variable})"
+        return names
+    return (*names, *(f"{predictor.centering}({name})" for name in names))
 
 
 def _of_pair(first: Predictor, second: Predictor) -> tuple[str, ...]:
@@ -111,7 +115,7 @@ def _of_pair(first: Predictor, second: Predictor) -> tuple[str, ...]:
 
 def _codes(code: str) -> tuple[str, ...]:
     """Give the spellings of a code: 02, 0_2, from ten on 110, after g, gamma or their Greek letter."""
-    digits = code[1:]
+    digits, bracket, label = code[1:].partition("[")
     other = digits.replace("_", "") if "_" in digits else f"{digits[0]}_{digits[1]}"
     letters = ("g", "g_", "gamma", "gamma_", "γ", "γ_")
-    return tuple(f"{letter}{form}" for form in (digits, other) for letter in letters)
+    return tuple(f"{letter}{form}{bracket}{label}" for form in (digits, other) for letter in letters)

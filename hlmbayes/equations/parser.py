@@ -15,18 +15,8 @@ from typing import NamedTuple, NoReturn
 from ..errors import EquationError
 from ..naming import Parameters
 from .blocks import read_blocks
-from .lines import (
-    ALPHA,
-    CENTERING,
-    MAKE_COLUMN,
-    SYMBOLS,
-    Line,
-    Token,
-    check_size,
-    is_covariance,
-    read_lines,
-    symbol_of,
-)
+from .expressions import Node, Number, Operation
+from .lines import MAKE_COLUMN, Line, Token, check_size, is_covariance, read_lines
 from .names import gamma_parameters
 from .parts import (
     Coefficient,
@@ -37,7 +27,10 @@ from .parts import (
     check_model,
     fail,
     gamma_name,
+    predictor_of,
 )
+from .reader import ExpressionReader, backticks, variable_name
+from .symbols import ALPHA, SYMBOLS, symbol_of
 
 _LEFT = "wanted the outcome, b0, b1, ..., log(sigma2) or cov(u0, u1)"
 _CONSTRAINT = "a constraint holds fixed effects equal, such as g02 = g12 or g01 = g11 = g21"
@@ -66,7 +59,7 @@ def parse(text: str) -> ModelParts:
         fail("", f"the equations must be text, got {type(text).__name__}")
     check_size("the equations", text)
     level1: Line | None = None
-    level2: dict[int, Line] = {}
+    level2: dict[str, Line] = {}
     sigma: Line | None = None
     constraints: list[Line] = []
     covariances: list[Line] = []
@@ -94,22 +87,22 @@ def parse(text: str) -> ModelParts:
 
 
 def _build(
-    level1: Line, level2: dict[int, Line], sigma: Line | None, constraints: list[Line],
+    level1: Line, level2: dict[str, Line], sigma: Line | None, constraints: list[Line],
     covariances: list[Line],
 ) -> ModelParts:  # fmt: skip
-    outcome = _variable(level1, level1.left[0])
+    outcome = variable_name(level1.left[0], level1.fail)
     coefficients = []
     terms = _level1_terms(level1)
-    used: set[int] = set()
+    used: set[str] = set()
     for index, predictor in terms:
         if index in used:
             level1.fail(f"b{index} is used twice in the level-1 equation; give each term its own b")
         used.add(index)
         if index not in level2:
-            effect = " + u0" if index == 0 else ""
+            effect = " + u0" if index == "0" else ""
             level1.fail(
                 f"b{index} is used but has no level-2 equation; "
-                f"add a line such as: b{index} = {gamma_name(index, 0)}{effect}"
+                f"add a line such as: b{index} = {_gamma_of(index, 0)}{effect}"
             )
         gammas, random = _level2_terms(level2[index], index)
         coefficients.append(Coefficient(f"b{index}", predictor, gammas, random, level1.where))
@@ -126,32 +119,30 @@ def _build(
 # ---------------------------------------------------------------- which equation
 
 
-def _kind(line: Line) -> tuple[str, int]:
-    """Which equation a line is: ("outcome" | "b" | "g" | "log" | "cov", index)."""
+def _kind(line: Line) -> tuple[str, str]:
+    """Which equation a line is: ("outcome" | "b" | "g" | "log" | "cov", number)."""
     left, first = line.left, line.left[0]
     shown = "".join(token.text for token in left)
     if is_covariance(left):
-        return "cov", -1
+        return "cov", ""
     if first.kind == "name" and first.text.casefold() == "log" and len(left) > 1:
         inner = "".join(token.text for token in left[2:-1])
         if not (left[1].is_op("(") and left[-1].is_op(")") and _SIGMA2.fullmatch(inner)):
             only = f"got {shown}; the only logarithm is log(sigma2)"
             line.fail(f"{only}. For the log of a variable {MAKE_COLUMN}")
-        return "log", -1
+        return "log", ""
     if len(left) > 1:
-        line.fail(f'"{shown}" before "=" is not one name; {_LEFT}')
+        spaced = " ".join(token.text for token in left)
+        hint = f"; {backticks(spaced)}" if all(token.kind in ("name", "number") for token in left) else ""
+        line.fail(f'"{spaced}" before "=" is not one name; {_LEFT}{hint}')
     if first.kind in ("number", "op"):
         line.fail(f'"{shown}" before "=" is not a name; {_LEFT}')
     symbol = symbol_of(shown) if first.kind == "name" else None
     if symbol is None:
-        return "outcome", -1
+        return "outcome", ""
     if symbol[0] in "bg":
         return symbol
-    return line.fail(f"{shown} cannot be defined; {_LEFT} ({_quote(shown)})")
-
-
-def _quote(name: str) -> str:
-    return f"if it is a variable, write it in backticks: `{name}`"
+    return line.fail(f"{shown} cannot be defined; {_LEFT} ({backticks(shown)})")
 
 
 # ---------------------------------------------------------------- terms
@@ -163,7 +154,7 @@ def _terms(line: Line) -> list[list[list[Token]]]:
     depth = 0
     for token in line.right:
         depth += token.is_op("(") - token.is_op(")")
-        if token.is_op("="):
+        if depth == 0 and token.is_op("="):
             line.fail('a second "="; write one equation a line')
         if depth == 0 and token.is_op("+"):
             terms.append([[]])
@@ -181,77 +172,72 @@ def _text(factor: Sequence[Token]) -> str:
     return " ".join(token.text for token in factor).replace("( ", "(").replace(" )", ")").replace(" (", "(")
 
 
-def _factor(line: Line, factor: list[Token]) -> tuple[str, int, Predictor]:
-    """A factor as (kind, index, predictor): kind "variable", "b", "g", "u" or "r"."""
-    first = factor[0]
-    if len(factor) == 3 and first.is_op("("):
+def _symbol(factor: list[Token]) -> tuple[str, str] | None:
+    """Kind and number of a factor that is b1, g10, u1 or r, in parentheses or not; None for all others."""
+    if len(factor) == 3 and factor[0].is_op("("):
         factor = factor[1:2]
-        first = factor[0]
-    if len(factor) == 1:
-        symbol = symbol_of(first.text) if first.kind == "name" else None
-        if symbol is None:
-            return "variable", -1, Predictor(_variable(line, first))
-        return (*symbol, Predictor(first.text))
-    if len(factor) == 4 and first.kind == "name" and factor[1].is_op("("):
-        function = first.text.casefold()
-        if function in CENTERING:
-            return "variable", -1, Predictor(_variable(line, factor[2]), function)  # type: ignore[arg-type]
-    return _fail_factor(line, factor)
+    return symbol_of(factor[0].text) if len(factor) == 1 and factor[0].kind == "name" else None
+
+
+def _expression(line: Line, factors: Sequence[list[Token]]) -> Node:
+    """The product of factors that are computed from variables."""
+    node: Node | None = None
+    for factor in factors:
+        if len(factor) > 1 and factor[0].kind == "name" and symbol_of(factor[0].text):
+            _fail_factor(line, factor)
+        reader = ExpressionReader(factor, line.fail)
+        part = reader.power()
+        if reader.position < len(factor):
+            _fail_factor(line, factor)
+        if isinstance(part, Number):
+            line.fail(f'"{part.text}" is not the name of a variable; a number goes with one, as in (2*x)')
+        node = part if node is None else Operation("*", node, part)
+    assert node is not None
+    return node
 
 
 def _fail_factor(line: Line, factor: list[Token]) -> NoReturn:
+    """Say what is wrong with a factor that goes on after its end."""
     first, shown = factor[0], _text(factor)
-    if first.kind == "name" and len(factor) > 1 and factor[1].is_op("("):
-        if symbol_of(first.text) is not None:
-            line.fail(f'"{shown}" lacks a "*": write {first.text}*{_text(factor[1:])}')
-        if first.text.casefold() in CENTERING:
-            line.fail(f'got "{shown}"; write {first.text}(x) with the name of one variable')
-        line.fail(f"{first.text}() is not known; there are group(x) and grand(x). Else {MAKE_COLUMN}")
-    if first.is_op("("):
-        line.fail(f'"{shown}" in parentheses is not one variable; write each term by itself, as in b1*ses')
+    rest = factor[1:]
+    if symbol_of(first.text) is not None and rest[0].is_op("("):
+        line.fail(f'"{shown}" lacks a "*": write {first.text}*{_text(rest)}')
+    if (
+        first.kind == "name"
+        and symbol_of(first.text) is None
+        and all(t.kind in ("name", "number") for t in rest)
+    ):
+        line.fail(f'"{shown}" lacks an operator: + between terms, * between factors. {_sentence(shown)}')
     line.fail(f'"{shown}" lacks an operator; write + between terms and * between coefficient and variable')
 
 
-def _variable(line: Line, token: Token) -> str:
-    """The name of a variable that a token is, checked."""
-    if token.kind == "quoted":
-        name = token.text[1:-1].strip()
-        if not name:
-            line.fail("the backticks hold no name; write `name`")
-        return name
-    if token.kind != "name":
-        line.fail(f'"{token.text}" is not the name of a variable; names with odd characters go in backticks')
-    if symbol_of(token.text) is not None:
-        what = f"{token.text} stands where a variable is wanted, but is a name of the equations"
-        line.fail(f"{what}; {_quote(token.text)}")
-    return token.text
+def _sentence(name: str) -> str:
+    return backticks(name).replace("if it is a variable", "If it is one variable")
 
 
-def _pair(line: Line, term: list[list[Token]], letter: str) -> tuple[str, int, Predictor]:
-    """A term as (kind, index, predictor): coefficient times predictor, in either order, or alone."""
-    factors = [_factor(line, factor) for factor in term]
+def _pair(line: Line, term: list[list[Token]], letter: str) -> tuple[str, str, Predictor]:
+    """A term as (kind, number, predictor): coefficient times what is computed, in any order, or alone."""
+    symbols = [(symbol, _text(factor)) for factor in term if (symbol := _symbol(factor))]
+    others = [factor for factor in term if not _symbol(factor)]
     shown = "*".join(_text(factor) for factor in term)
-    symbols = [(kind, index, p) for kind, index, p in factors if kind != "variable"]
-    variables = [p for kind, _, p in factors if kind == "variable"]
-    if len(variables) > 1:
-        line.fail(f"{shown} is an interaction; make the product of the two a column of the data and use that")
     if not symbols:
+        _expression(line, others)  # refuses what is wrong with it first
         what = "b1" if letter == "b" else "g01"
         line.fail(f"{shown} has no coefficient; write {what}*{shown} with a free number")
     if len(symbols) > 1:
-        names = " and ".join(str(p.variable) for _, _, p in symbols)
+        names = " and ".join(name for _, name in symbols)
         line.fail(
             f"{shown} multiplies {names}; wanted one coefficient times one variable "
             "(a variable with such a name goes in backticks)"
         )
-    kind, index, own = symbols[0]
-    if kind in "ur" and variables:
+    (kind, number), _ = symbols[0]
+    if kind in "ur" and others:
         line.fail(f"{shown}: a random term stands alone; put u1 into the equation of b1, r alone at level 1")
-    return kind, index, variables[0] if variables else Predictor(own.variable if kind == "g" else None)
+    return kind, number, predictor_of(_expression(line, others)) if others else Predictor(None)
 
 
-def _level1_terms(line: Line) -> list[tuple[int, Predictor]]:
-    terms: list[tuple[int, Predictor]] = []
+def _level1_terms(line: Line) -> list[tuple[str, Predictor]]:
+    terms: list[tuple[str, Predictor]] = []
     residuals = 0
     for term in _terms(line):
         kind, index, predictor = _pair(line, term, "b")
@@ -269,7 +255,7 @@ def _level1_terms(line: Line) -> list[tuple[int, Predictor]]:
     return terms
 
 
-def _level2_terms(line: Line, index: int) -> tuple[tuple[Gamma, ...], bool]:
+def _level2_terms(line: Line, index: str) -> tuple[tuple[Gamma, ...], bool]:
     gammas: list[Gamma] = []
     random = False
     for term in _terms(line):
@@ -281,31 +267,37 @@ def _level2_terms(line: Line, index: int) -> tuple[tuple[Gamma, ...], bool]:
                 line.fail(f"u{index} is there twice; keep one")
             random = True
         elif kind == "g":
-            symbol = next(f for f in term if f[0].kind == "name" and (symbol_of(f[0].text) or "?")[0] == "g")
-            alone = len(term) == 1
-            gammas.append(_gamma(line, index, symbol[0].text, Predictor(None) if alone else predictor))
+            symbol = next(_text(factor).strip("()") for factor in term if (_symbol(factor) or "?")[0] == "g")
+            gammas.append(_gamma(line, index, symbol, predictor))
         else:
             line.fail(f"{_text(term[0])} belongs to the level-1 equation; level 2 has g00, g01*x and u0")
     return tuple(gammas), random
 
 
-def _gamma(line: Line, index: int, symbol: str, predictor: Predictor) -> Gamma:
+def _gamma_of(index: str, number: int, label: str = "") -> str:
+    """The name of a fixed effect of b<index>, which may be that of a term's column: 1[general]."""
+    base, _, own = index.partition("[")
+    return gamma_name(int(base), number, label or own.rstrip("]"))
+
+
+def _gamma(line: Line, index: str, symbol: str, predictor: Predictor) -> Gamma:
     """The gamma called `symbol` in the equation of b<index>: g110 is g1_10 under b1, g11_0 under b11."""
     match = SYMBOLS["g"].fullmatch(symbol)
-    digits = match[1] if match else ""
+    digits, label = (match[1], (match[2] or "")[1:-1].casefold()) if match else ("", "")
+    base = index.partition("[")[0]
     if "_" in digits:
         first, _, rest = digits.partition("_")
     else:
-        first = str(index) if digits.startswith(str(index)) else digits[:1]
+        first = base if digits.startswith(base) else digits[:1]
         rest = digits.removeprefix(first)
     if not rest or (rest[0] == "0" and rest != "0"):
-        line.fail(f"{symbol} needs two numbers, that of its b and its own: g{index}0, g{index}1, ...")
-    if int(first) != index:
+        line.fail(f"{symbol} needs two numbers, that of its b and its own: g{base}0, g{base}1, ...")
+    if int(first) != int(base):
         line.fail(
-            f"{symbol} is in the equation of b{index}; call it {gamma_name(index, int(rest))} "
+            f"{symbol} is in the equation of b{index}; call it {_gamma_of(index, int(rest))} "
             "(the first number is that of the b)"
         )
-    return Gamma(gamma_name(index, int(rest)), predictor, line.where)
+    return Gamma(_gamma_of(index, int(rest), label), predictor, line.where)
 
 
 def _log_sigma2(line: Line) -> LogSigma2:
@@ -324,8 +316,9 @@ def _log_sigma2(line: Line) -> LogSigma2:
         if not others:
             constant.append(name)
             continue
-        kind, _, predictor = _factor(line, others[0])
-        if kind != "variable" or predictor.centering != "none":
+        kind = _symbol(others[0])
+        predictor = Predictor(None) if kind else predictor_of(_expression(line, others))
+        if kind or predictor.centering != "none" or predictor.term is not None:
             line.fail(f"{shown}: variables of log(sigma2) are used as they are; write {name}*x, x a variable")
         names.append(name)
         variables.append(str(predictor.variable))

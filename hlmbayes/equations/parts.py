@@ -16,25 +16,46 @@ from typing import Literal, NamedTuple, NoReturn
 from ..errors import EquationError
 from ..naming import Parameters
 from ..words import composed
+from .expressions import Function, Name, Node, is_in, names_in, text_of
+from .symbols import LABEL, LABELS
 
 Centering = Literal["none", "group", "grand"]
 
 # Three digits are enough for any index, and int() of a fuzzed million digits is not.
-_COEFFICIENT = re.compile(r"b(0|[1-9][0-9]{0,2})")
+_COEFFICIENT = re.compile(rf"b(0|[1-9][0-9]{{0,2}})({LABEL})?")
 _BETWEEN = "for its effect between units put its unit mean into the equation of b0"
-_GAMMA = re.compile(r"g(0|[1-9][0-9]{0,2})_?(0|[1-9][0-9]{0,2})")
+_GAMMA = re.compile(rf"g(0|[1-9][0-9]{{0,2}})_?(0|[1-9][0-9]{{0,2}})({LABELS})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A variable as it enters an equation; `variable=None` is the constant (INTRCPT1, INTRCPT2)."""
+    """A variable as it enters an equation; `variable=None` is the constant (INTRCPT1, INTRCPT2).
+
+    Where `term` is not None it is what is computed from variables, and `variable` its text.
+    """
 
     variable: str | None
     centering: Centering = "none"
+    term: Node | None = None
 
     def __post_init__(self) -> None:
         if self.variable is not None:
             object.__setattr__(self, "variable", composed(self.variable))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables of the data it is made of."""
+        own = () if self.variable is None else (self.variable,)
+        return own if self.term is None else unique_names(names_in(self.term))
+
+
+def predictor_of(node: Node) -> Predictor:
+    """An expression as a predictor: group() and grand() around it are its centring."""
+    if isinstance(node, Function) and node.function in ("group", "grand"):
+        inner = predictor_of(node.argument)
+        if inner.centering == "none":
+            return Predictor(inner.variable, node.function, inner.term)  # type: ignore[arg-type]
+    return Predictor(node.name) if isinstance(node, Name) else Predictor(text_of(node), "none", node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +83,13 @@ class Coefficient:
 
     @property
     def index(self) -> int:
-        """The number in the name: 1 for b1."""
-        return int(self.name[1:])
+        """The number in the name: 1 for b1 and b1[general]."""
+        return int(self.name[1:].partition("[")[0])
+
+    @property
+    def label(self) -> str:
+        """Which column of a term it is of: "general" for b1[general], nothing for b1."""
+        return self.name[1:].partition("[")[2].rstrip("]")
 
     @property
     def effect(self) -> str:
@@ -83,10 +109,20 @@ class LogSigma2:
         object.__setattr__(self, "variables", tuple(map(composed, self.variables)))
 
 
-def gamma_name(coefficient: int, predictor: int) -> str:
-    """Name of the fixed effect: g01; from ten on g1_10, because g110 could be two of them."""
+def gamma_name(coefficient: int, predictor: int, *labels: str) -> str:
+    """Name of the fixed effect: g01; from ten on g1_10, because g110 could be two of them.
+
+    ``labels`` are those of the columns of terms at level 1 and level 2, if there are: g10[general].
+    """
     separator = "" if coefficient < 10 and predictor < 10 else "_"
-    return f"g{coefficient}{separator}{predictor}"
+    label = ",".join(label for label in labels if label)
+    return f"g{coefficient}{separator}{predictor}" + (f"[{label}]" if label else "")
+
+
+def gamma_number(name: str) -> int:
+    """The number of a fixed effect in its equation: 1 for g01, 10 for g1_10, 0 for g10[general]."""
+    match = _GAMMA.fullmatch(name)
+    return int(match[2]) if match else fail("", f"{name!r} is not a name of a fixed effect")
 
 
 class Term(NamedTuple):
@@ -188,12 +224,14 @@ def _check_prob2(outcome: str, coefficient: Coefficient, seen: set[str]) -> None
     variables: set[str | None] = set()
     for gamma in coefficient.gammas:
         match = _GAMMA.fullmatch(gamma.name)
-        if not match or gamma.name != gamma_name(int(match[1]), int(match[2])):
+        labels = (match[3] or "")[1:-1] if match else ""
+        if not match or gamma.name != gamma_name(int(match[1]), int(match[2]), labels):
             fail(gamma.where, f"{gamma.name!r} is not a name of a fixed effect; wanted g00, g01, ..., g1_10")
         if gamma.name in seen:
             fail(gamma.where, f"{gamma.name} is used twice; give each fixed effect its own name")
-        if int(match[1]) != coefficient.index:
-            wanted = gamma_name(coefficient.index, int(match[2]))
+        own = coefficient.label
+        if int(match[1]) != coefficient.index or not f"{labels},".startswith(f"{own}," if own else ""):
+            wanted = gamma_name(coefficient.index, int(match[2]), own)
             fail(gamma.where, f"{gamma.name} is in the equation of {name}; call it {wanted}")
         seen.add(gamma.name)
         key = None if gamma.predictor.variable is None else gamma.predictor.variable.casefold()
@@ -201,10 +239,15 @@ def _check_prob2(outcome: str, coefficient: Coefficient, seen: set[str]) -> None
             _fail_variable_twice(gamma.where, gamma.predictor.variable, level=2)
         variables.add(key)
         if gamma.predictor.centering == "group":
-            x = gamma.predictor.variable
-            why = "is a level-2 predictor, which does not vary inside a unit"
-            fail(gamma.where, f"group({x}) {why}; write {x} or grand({x})")
+            _fail_group(gamma.predictor.variable, gamma.where)
+        if gamma.predictor.term is not None and is_in("group", gamma.predictor.term):
+            _fail_group("x", gamma.where)
         _check_predictor(outcome, gamma.predictor, gamma.where)
+
+
+def _fail_group(x: str | None, where: str) -> NoReturn:
+    why = "is a level-2 predictor, which does not vary inside a unit"
+    fail(where, f"group({x}) {why}; write {x} or grand({x})")
 
 
 def _check_predictor(outcome: str, predictor: Predictor, where: str) -> None:
@@ -212,10 +255,13 @@ def _check_predictor(outcome: str, predictor: Predictor, where: str) -> None:
         if predictor.centering != "none":
             fail(where, "an intercept cannot be centred; name the variable to be centred")
         return
-    _check_name(predictor.variable, where)
+    if predictor.term is not None and not predictor.names:
+        fail(where, f"{predictor.variable} has no variable in it; name one")
+    for name in predictor.names:
+        _check_name(name, where)
     if predictor.centering not in ("none", "group", "grand"):
         fail(where, f"centring {predictor.centering!r} is not known; wanted none, group or grand")
-    if same_name(outcome, predictor.variable):
+    if any(same_name(outcome, name) for name in (predictor.variable, *predictor.names)):
         fail(where, f"{outcome} is the outcome and a predictor; take it out of the predictors")
 
 
@@ -236,6 +282,14 @@ def _check_name(name: str, where: str) -> None:
         fail(where, f"{name!r} cannot be the name of a variable; {advice}")
 
 
+def _resolved(symbol: str, known: Parameters) -> str:
+    """Give the code of the fixed effect that is meant; of a column that only data can tell, g10[general]."""
+    base, bracket, label = symbol.partition("[")
+    if not known.matching(symbol) and re.fullmatch(LABELS, bracket + label) and known.matching(base):
+        return known.find(base, EquationError) + bracket + label.casefold()
+    return known.find(symbol, EquationError)
+
+
 def check_constraints(sets: Iterable[Sequence[str]], known: Parameters) -> tuple[tuple[str, ...], ...]:
     """Sets of fixed effects held equal, by their codes and in the model's order.
 
@@ -247,8 +301,12 @@ def check_constraints(sets: Iterable[Sequence[str]], known: Parameters) -> tuple
     result = []
     used: set[str] = set()
     place = {code: k for k, code in enumerate(known.codes)}
+
+    def order(code: str) -> int:
+        return place[code] if code in place else place[code.partition("[")[0]]
+
     for symbols in sets:
-        names = [known.find(symbol, EquationError) for symbol in symbols]
+        names = [_resolved(symbol, known) for symbol in symbols]
         text = " = ".join(symbols)
         if len(names) < 2:
             fail("", f"the constraint {text!r} needs at least two fixed effects, such as g02 = g12")
@@ -259,5 +317,5 @@ def check_constraints(sets: Iterable[Sequence[str]], known: Parameters) -> tuple
             if name in used:
                 fail("", f"{name} is in two constraints; write them as one, such as g01 = g11 = g21")
         used.update(names)
-        result.append(tuple(sorted(names, key=place.__getitem__)))
-    return tuple(sorted(result, key=lambda names: place[names[0]]))
+        result.append(tuple(sorted(names, key=order)))
+    return tuple(sorted(result, key=lambda names: order(names[0])))

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from .lines import ALPHA, is_plain_name
+from .expressions import text_of
 from .parser import ModelParts
 from .parts import Coefficient, Gamma, Predictor
+from .symbols import ALPHA, quoted
 
 
 def equations(model: ModelParts) -> str:
     """Level-1 equation, level-2 equations, log(sigma2), constraints: text that `Model` reads back."""
     level1 = [_times(c.name, _written(c.predictor)) for c in model.coefficients]
-    lines = [f"{_quoted(model.outcome)} = {' + '.join([*level1, 'r'])}"]
+    lines = [f"{quoted(model.outcome)} = {' + '.join([*level1, 'r'])}"]
     for c in model.coefficients:
         terms = [_times(g.name, _written(g.predictor)) for g in c.gammas]
         lines.append(f"{c.name} = {' + '.join([*terms, *([c.effect] if c.random else [])])}")
@@ -26,7 +27,7 @@ def mixed(model: ModelParts) -> str:
     for c in model.coefficients:
         terms += [_times(g.name, _deviation(g.predictor), _deviation(c.predictor)) for g in c.gammas]
     terms += [_times(c.effect, _deviation(c.predictor)) for c in model.coefficients if c.random]
-    return "\n".join([f"{_quoted(model.outcome)} = {' + '.join([*terms, 'r'])}", *_extra_lines(model)])
+    return "\n".join([f"{quoted(model.outcome)} = {' + '.join([*terms, 'r'])}", *_extra_lines(model)])
 
 
 def covariances(blocks: Sequence[Sequence[str]]) -> str:
@@ -66,7 +67,7 @@ def _extra_lines(model: ModelParts) -> list[str]:
     lines = [independent] if independent else []
     if model.log_sigma2 is not None:
         names = model.log_sigma2.names
-        variables = [f"`{x}`" if ALPHA.fullmatch(x) else _quoted(x) for x in model.log_sigma2.variables]
+        variables = [f"`{x}`" if ALPHA.fullmatch(x) else quoted(x) for x in model.log_sigma2.variables]
         terms = [_times(a, x) for a, x in zip(names[1:], variables, strict=True)]
         lines.append(f"log(sigma2) = {' + '.join([names[0], *terms])}")
     return lines + [" = ".join(names) for names in model.constraints]
@@ -76,21 +77,21 @@ def _times(*factors: str) -> str:
     return "*".join(factor for factor in factors if factor)
 
 
-def _quoted(name: str) -> str:
-    return name if is_plain_name(name) else f"`{name}`"
-
-
 def _written(predictor: Predictor) -> str:
     if predictor.variable is None:
         return ""
-    name = _quoted(predictor.variable)
+    name = _named(predictor)
     return name if predictor.centering == "none" else f"{predictor.centering}({name})"
+
+
+def _named(predictor: Predictor) -> str:
+    return quoted(str(predictor.variable)) if predictor.term is None else text_of(predictor.term)
 
 
 def _deviation(predictor: Predictor) -> str:
     if predictor.variable is None:
         return ""
-    name = _quoted(predictor.variable)
+    name = _named(predictor)
     return {"none": name, "group": f"({name} - mean_j)", "grand": f"({name} - mean)"}[predictor.centering]
 
 

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
+from ..data.columns import find_column
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
+from ..equations.symbols import quoted
 from ..errors import DataError, EstimationError
 from ..laws.counting import ONCE, Counting, counted_moments, counting_in
 from ..laws.law import Law
@@ -18,6 +22,8 @@ from ..likelihood.build_design import build_design
 from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups, groups_of, variance_columns
 from ..likelihood.system import System, standardise
+from ..terms.expand import Terms, expanded
+from ..terms.named import named
 from ..unit_moments.record import Moments, moments_of
 
 
@@ -60,10 +66,25 @@ def prepare(
     law = law_of(model) if law is None else law
     if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
         refuse_two(("weights", law.alone))
+    model, data, terms = _plain_columns(model, data, weights)
     moments, counting, complete = _moments(model, data, law, weights)
     design, law = law.weighed(build_design(model, moments), complete)
     law.check(design)
-    return Prepared(design, law, counting, data, complete)
+    return Prepared(replace(design, terms=terms), law, counting, data, complete)
+
+
+def _plain_columns(
+    model: TwoLevelModel, data: TwoLevelData | Moments, weights: Weights | Frequencies | None
+) -> tuple[TwoLevelModel, TwoLevelData | Moments, Terms]:
+    """Make the columns of the model's terms; of moments, which have no rows, find them."""
+    if isinstance(data, TwoLevelData):
+        return expanded(model, data, weights)
+    if not isinstance(data, Moments):
+        return model, data, Terms(model)  # what it is is judged next
+    units = TwoLevelData(data.id_name, data.unit_ids, np.arange(data.n_units), {}, data.level2)
+    model, columns, terms = named(model, data.columns, units, data.unit_weight)
+    numbers = {name: values for name, values in data.level2.items() if values.dtype.kind in "biuf"}
+    return model, replace(data, level2=numbers | columns) if columns else data, terms
 
 
 def _moments(
@@ -133,6 +154,8 @@ def columns_for(model: TwoLevelModel, data: TwoLevelData) -> tuple[list[str], li
 
 def _check_names(model: TwoLevelModel, data: TwoLevelData) -> None:
     level1, level2 = ({name.lower() for name in columns} for columns in (data.level1, data.level2))
+    for name in model.level1_variables:
+        _offer_categories(data, name)
     for coefficient in model.coefficients:
         variable = coefficient.predictor.variable
         if variable is not None and variable.lower() not in level1:
@@ -145,6 +168,16 @@ def _check_names(model: TwoLevelModel, data: TwoLevelData) -> None:
                 data.find(variable, gamma.where)
     if model.outcome.lower() not in level1:
         data.level1_column(model.outcome, model.coefficients[0].where)
+
+
+def _offer_categories(data: TwoLevelData, name: str) -> None:
+    """Say of text that looks like numbers that it can be categories too."""
+    found = find_column(name, data.level1, data.sources[0])
+    if found is not None and data.level1[found].dtype.kind in "OUS":
+        try:
+            data.level1_column(found)
+        except DataError as error:
+            raise DataError(f"{error} To take its values as categories, write C({quoted(found)}).") from None
 
 
 def _unique(names: list[str]) -> list[str]:

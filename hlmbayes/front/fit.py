@@ -47,7 +47,6 @@ class Fit(Face):
 
     # --- estimates ---
 
-    model: TwoLevelModel = shown("model", "The model.")
     method: str = shown("method", '"REML" or "ML".')
     algorithm: str = shown("algorithm", '"exact", the optimum, or "hlm", where HLM stops.')
     gamma: NamedArray = shown("gamma", "All fixed effects by name, constrained ones repeated, (n_gamma,).")
@@ -75,6 +74,11 @@ class Fit(Face):
     effect_names: tuple[str, ...] = shown("effect_names", "Names of the random effects, u0, u1, ...")
 
     @property
+    def model(self) -> TwoLevelModel:
+        """The model as it was written."""
+        return self._record.design.terms.written or self._record.model
+
+    @property
     def vcov_robust(self) -> np.ndarray:
         """Robust (sandwich) covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
         free = self._record.design.free
@@ -83,7 +87,7 @@ class Fit(Face):
     @property
     def se_tau(self) -> NamedArray:
         """Standard errors of tau, from the expected information; shape (q, q)."""
-        return NamedArray(variance_standard_errors(self._record)[0], self.model.random_parameters)
+        return NamedArray(variance_standard_errors(self._record)[0], self._record.model.random_parameters)
 
     @property
     def se_sigma2(self) -> float:
@@ -122,7 +126,7 @@ class Fit(Face):
 
     def reliability(self) -> NamedArray:
         """Reliability of each random level-1 coefficient's OLS estimate, averaged over full-rank units."""
-        return NamedArray(hlm_tables.reliability(self._record), self.model.random_parameters)
+        return NamedArray(hlm_tables.reliability(self._record), self._record.model.random_parameters)
 
     # --- residuals ---
 

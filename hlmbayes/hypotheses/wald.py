@@ -127,8 +127,9 @@ def variable_test(
     """Test all fixed effects a variable takes part in, together.
 
     A level-1 variable: all gammas of its coefficient; a level-2 variable: its gamma in every
-    level-2 equation. A categorical variable is tested as a whole by its name or stem: "race" finds
-    the dummies race2, race_3, race[black], ... where the model has no variable named race.
+    level-2 equation; of either all terms it is in, products too. A factor is tested as a whole by its
+    name, and so is a term, "ses*female". Where the model has no variable named race, "race" is the stem
+    of dummies: race2, race_3, race[black], ...
 
     Parameters
     ----------
@@ -160,8 +161,9 @@ def _variables(fit: Estimates, name: str) -> list[str]:
     """Find the variables of the model that a name means: itself, or the dummies made from it."""
     known = [v.lower() for v in (*fit.model.level1_variables, *fit.model.level2_variables)]
     key = composed(name.strip()).lower()
-    if key in known:
-        return [key]
+    made = fit.design.terms.columns_with(key)
+    if key in known or made:
+        return [key, *made]
     stem = re.compile(re.escape(key) + r"([_.\[:=\-]?\d+\]?|[_.\[:=\-].+)$")
     found = [v for v in known if stem.match(v)]
     if not found:

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..data.two_level import TwoLevelData
-from ..data.weights import SCALINGS, Frequencies, Weights, row_weights, scaled, unit_weights
+from ..data.weights import SCALINGS, Frequencies, Weights, weights_of
 from ..errors import DataError
 from ..unit_moments.record import Moments, moments_of, unit_moments
 from .law import NO_PATH, Need
@@ -106,13 +106,9 @@ def counted_moments(
     plain = moments_of(data, columns, level2=level2)
     name1 = None if weights.level1 is None else data.find(weights.level1)
     name2 = None if weights.level2 is None else data.find(weights.level2)
-    row = np.ones(data.n_rows) if name1 is None else row_weights(data, name1, "level-1 weight")
-    unit = np.ones(data.n_units) if name2 is None else unit_weights(data, name2, "level-2 weight")
+    row, unit = weights_of(data, weights)
     if isinstance(weights, Frequencies):
         return _repeated(data, plain, row, unit, weights), Repeated(name1, name2)
-    if weights.level1_is == "total":
-        row = row / unit[data.unit]
-    row, unit = scaled(data.unit, row, unit, weights.scaling)
     counting = Sampled(name1, name2, weights.scaling, weights.level1_is)
     return replace(with_row_weights(data, plain, row), unit_weight=unit), counting
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..equations.model import TwoLevelModel
+from ..terms.expand import NO_TERMS, Terms
 from ..unit_moments.record import Moments
 from .orthonormal import Orthonormal, Products, orthonormal
 from .pattern import Pattern, TauColumns, tau_columns
@@ -48,6 +49,7 @@ class Design:
     free: np.ndarray  # (n_gamma,): for every gamma of the model, its free fixed effect; equal ones share it
     centers: dict[str, float]  # grand means taken out, by variable
     moments: Moments
+    terms: Terms = NO_TERMS  # what the model's columns were made of
 
     @property
     def n_units(self) -> int:

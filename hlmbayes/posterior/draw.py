@@ -32,11 +32,12 @@ def draw_posterior(
     settings = checked(settings)
     if marginal:
         target = target_for(model, data, priors)
+        data = target.design.terms.of(data)
         tree = finish(target, draw(target, settings), settings, priors, data)
     else:
         target, tree = sample_rows(model, data, priors, settings)
-    rows = None if isinstance(data, Moments) else data
-    return _warned(PosteriorSample(tree, model, priors, settings, target, rows))
+    rows = None if isinstance(data, Moments) else target.design.terms.of(data)
+    return _warned(PosteriorSample(tree, target.design.model, priors, settings, target, rows))
 
 
 def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:

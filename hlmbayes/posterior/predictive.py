@@ -171,7 +171,7 @@ def prior_predictive(
     if not target.priors.proper:
         raise SamplingError("a flat prior cannot be drawn from: give every fixed effect a normal prior")
     with np.errstate(over="ignore", invalid="ignore"):  # some priors have draws that no number holds
-        drawn = _prior_predictive(target, data, draws, seed)
+        drawn = _prior_predictive(target, target.design.terms.of(data), draws, seed)
     values = drawn["prior"]["tau"].values
     lost = float(np.mean(~np.isfinite(values).all(axis=(-1, -2)))) if values.size else 0.0
     if lost:

@@ -103,7 +103,9 @@ class PosteriorSample:
 
     def target_of(self, model: TwoLevelModel, priors: Priors) -> Target:
         """Give the density of another model or of other priors on the same moments."""
-        return target_for(model, self.target.design.moments, priors, groups=self.target.law.groups)
+        own = self.target.design
+        found = target_for(model, own.moments, priors, groups=self.target.law.groups)
+        return replace(found, design=replace(found.design, terms=own.terms))
 
     def with_group(self, name: str, group: xr.Dataset) -> PosteriorSample:
         """Give the posterior with one more group in its DataTree."""

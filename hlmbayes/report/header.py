@@ -53,7 +53,8 @@ def shown(model: TwoLevelModel) -> tuple[tuple[str, Level1Term, Level2Term, bool
     order = {name: k for k, name in enumerate(model.gamma_names)}
     firsts = {min(names, key=order.__getitem__) for names in model.constraints}
     hidden = {name for names in model.constraints for name in names} - firsts
-    terms = ((term.gamma.lower(), c, term) for c in level1_terms(model) for term in c.terms)
+    every = ((c, term) for c in level1_terms(model) for term in c.terms)
+    terms = ((name, c, term) for name, (c, term) in zip(model.gamma_names, every, strict=True))
     return tuple((name, c, term, name in firsts) for name, c, term in terms if name not in hidden)
 
 

@@ -7,6 +7,7 @@ the subscripts of tau. HLM 7 has the whole name after the prefix, capitals at le
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -186,7 +187,7 @@ class _Columns:
 def stem(fit: Estimates, p: int, spelling: Spelling) -> str:
     """Return what names of level-1 coefficient p end in: "intrcp", or the letters of its variable."""
     variable = fit.model.coefficients[p].predictor.variable
-    return spelling.intercept if variable is None else variable[: spelling.letters]
+    return spelling.intercept if variable is None else re.sub(r"[][*]", "", variable)[: spelling.letters]
 
 
 def coefficient_title(fit: Estimates, p: int) -> str:

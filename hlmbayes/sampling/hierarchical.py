@@ -53,6 +53,7 @@ def sample_rows(
             cores=min(settings.chains, os.cpu_count() or 1),
         )  # fmt: skip
     target = target_for(model, data, priors)
+    data = target.design.terms.of(data)
     gamma, level1 = flat(trace, "gamma_free"), target.law.to_phi(flat(trace, target.law.variable))
     tau, u = np.zeros((len(gamma), 0, 0)), np.zeros((len(gamma), target.design.n_units, 0))
     if target.n_random:

@@ -56,7 +56,7 @@ def build(
         return result
     if isinstance(data, Moments):
         raise SamplingError("marginal=False needs the level-1 rows, and these are moments")
-    rows = rows_of(design, data)
+    rows = rows_of(design, design.terms.of(data))
     with pm.Model(coords={**known, "row": np.arange(len(rows.y))}) as result:
         _on_rows(rows, resolved, design.free)
     return result

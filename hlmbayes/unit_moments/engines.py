@@ -23,6 +23,8 @@ from ..data.two_level import TwoLevelData, id_names, read
 from ..data.units import index_rows
 from ..equations.model import TwoLevelModel
 from ..errors import DataError
+from ..terms.expand import expanded
+from ..terms.named import named
 from ..words import some
 from .accumulate import Sums, about_means, combine
 from .engine_sources import engine_errors, open_source
@@ -75,9 +77,7 @@ def moments(
     >>> moments = hlm.moments("rows/*.parquet", "schools.parquet", id="school", model=model)
     >>> model.fit(moments)
     """
-    level1 = _names(columns, (model.outcome, *model.level1_variables) if model else ())
-    second = _names(level2, _level2_of(model) if model else ())
-    if not level1:
+    if model is None and not columns:
         raise DataError("which columns? Give model=, or columns=[...] with the outcome among them")
     if isinstance(source, TwoLevelData):
         if level2_source is not None or id is not None:
@@ -85,22 +85,46 @@ def moments(
                 "these data have been read already, with their id and level-2 variables: leave "
                 f"{'level2_source' if level2_source is not None else 'id='} out, or give moments() the files"
             )
-        return moments_of(source, level1, level2=second)
+        return _of_rows(source, model, columns, level2)
     frame = open_source(source, engine)
     id = "id" if id is None else id
     if frame is None:
-        return moments_of(read(source, level2_source, id=id), level1, level2=second)
+        return _of_rows(read(source, level2_source, id=id), model, columns, level2)
     id1, id2 = id_names(id)
+    level1, second = _wanted(model and _of_columns(model, list(frame.collect_schema())), columns, level2)
     with engine_errors(source):
         if level2_source is None:
             return aggregate(frame, id1, level1, second)
         return _join_level2(aggregate(frame, id1, level1, ()), level2_source, (id1, id2), second)
 
 
+def _of_rows(
+    data: TwoLevelData, model: TwoLevelModel | None, columns: str | Sequence[str] | None,
+    level2: str | Sequence[str] | None,
+) -> Moments:  # fmt: skip
+    """Take the moments of rows in memory, the columns of a model's terms made."""
+    if model is not None:
+        model, data, _ = expanded(model, data)
+    level1, second = _wanted(model, columns, level2)
+    return moments_of(data, level1, level2=second)
+
+
+def _of_columns(model: TwoLevelModel, columns: Sequence[str]) -> TwoLevelModel:
+    """Find the level-1 terms of a model among the columns: an engine makes none."""
+    return named(model, columns, None)[0]
+
+
+def _wanted(
+    model: TwoLevelModel | None, columns: str | Sequence[str] | None, level2: str | Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """List the names of level 1 and level 2 that are to be taken along."""
+    needed = (model.outcome, *model.level1_variables) if model else ()
+    return _names(columns, needed), _names(level2, _level2_of(model) if model else ())
+
+
 def _level2_of(model: TwoLevelModel) -> list[str]:
     """List the level-2 variables of a model; those of log(sigma2) must be of level 2 for moments to do."""
-    of_variance = model.variance_variables
-    return [*model.level2_variables, *of_variance]
+    return [*(name for gamma in model.gammas for name in gamma.predictor.names), *model.variance_variables]
 
 
 def _names(asked: str | Sequence[str] | None, needed: Sequence[str]) -> tuple[str, ...]:
@@ -341,5 +365,6 @@ def _about_unit_means(
 def _join_level2(taken: Moments, source: Any, ids: tuple[str, str], names: Sequence[str]) -> Moments:
     """Give moments the level-2 variables of a source with one record a unit."""
     units = read({ids[0]: taken.unit_ids}, source, id=ids)
-    values = {units.find(name): units.level2_column(name) for name in names}
-    return replace(taken, level2=values, notes=(*taken.notes, *units.notes))
+    return replace(
+        taken, level2=dict(units.level2_values(name) for name in names), notes=(*taken.notes, *units.notes)
+    )

@@ -292,11 +292,16 @@ def test_descriptions_of_another_type_are_refused(tmp_path, changes) -> None:
         load_moments(written(tmp_path / "a.parquet", **changes))
 
 
-def test_level2_text_is_refused_by_the_model_that_uses_it(tmp_path) -> None:
-    moments = small_moments()
-    replace(moments, level2={"w": np.array(["a"] * 12)}).save(tmp_path / "a.parquet")
+def test_level2_text_is_a_factor_of_the_model_that_uses_it(tmp_path) -> None:
+    moments, model = small_moments(), hlm.Model("y = b0 + r\nb0 = g00 + g01*w + u0")
+    half = np.arange(12) % 2
+    replace(moments, level2={"w": np.array(["a", "b"], dtype=object)[half]}).save(tmp_path / "a.parquet")
+    replace(moments, level2={"w": half.astype(float)}).save(tmp_path / "b.parquet")
+    text, number = (model.fit(load_moments(tmp_path / name)) for name in ("a.parquet", "b.parquet"))
+    assert text.gamma["g01[b]"] == pytest.approx(number.gamma["g01"], rel=1e-12)
+    replace(moments, level2={"w": np.array(["1"] * 12, dtype=object)}).save(tmp_path / "c.parquet")
     with pytest.raises(DataError, match="'w' of the moments is not numeric"):
-        hlm.Model("y = b0 + r\nb0 = g00 + g01*w + u0").fit(load_moments(tmp_path / "a.parquet"))
+        model.fit(load_moments(tmp_path / "c.parquet"))
 
 
 def test_save_says_why_it_cannot_write(tmp_path, monkeypatch) -> None:

@@ -1,0 +1,225 @@
+"""A model with terms and data -> a model of plain columns, and data that have these columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..data.columns import find_column
+from ..data.reading import Columns as LazyColumns
+from ..data.rows import Rows
+from ..data.weights import Frequencies, Weights, weights_of
+from ..equations.expressions import Factor, Name, Node, names_in
+from ..equations.model import TwoLevelModel
+from ..equations.parts import Coefficient, Gamma, Predictor, fail, gamma_name, gamma_number
+from ..words import some, unique_name
+from .evaluate import Evaluator, Levels
+from .source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The columns made of one term (of a text variable: as a factor), at one level.
+
+    ``names`` are the columns', ``labels`` what stands in brackets after b1; ``node`` is the term.
+    """
+
+    level: int
+    variable: str
+    node: Node
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """What a model was made of: as it was written, the columns of its terms, and what they learnt.
+
+    ``states`` are by level and term; ``extended`` are the rows with the columns, where there were rows.
+    """
+
+    written: TwoLevelModel | None = None
+    made: tuple[Made, ...] = ()
+    states: Mapping[int, Mapping[Node, Any]] = field(default_factory=dict)
+    extended: Rows | None = None
+
+    def of(self, data: Any) -> Any:
+        """Give the data the model was joined with, with the columns of its terms."""
+        return data if self.extended is None else self.extended
+
+    def columns_with(self, name: str) -> list[str]:
+        """Give the columns made of a term, or of all terms a variable is in; lower-case."""
+        key = "".join(name.lower().split())
+        found = []
+        for made in self.made:
+            names = {made.variable, f"C({made.variable})", *names_in(made.node)}
+            if key in {"".join(each.lower().split()) for each in names}:
+                found += [column.lower() for column in made.names]
+        return found
+
+
+NO_TERMS = Terms()
+
+
+def expanded[M: TwoLevelModel, D: Rows](
+    model: M, data: D, weights: Weights | Frequencies | None = None
+) -> tuple[M, D, Terms]:
+    """Give the model of plain columns, the data with the columns of its terms, and the terms.
+
+    Without terms, and variables that are categories by themselves, model and data are given back. Means,
+    levels and knots are those of the rows that are complete on the variables of the model, and of the units
+    that have such rows; ``weights`` are those of means.
+
+    Raises
+    ------
+    DataError
+        A logarithm that does not exist, a factor with one level, ...: naming term, rows and values.
+    EquationError
+        A constraint of a fixed effect that has become several.
+    """
+    wanted = {level: _terms_of(predictors(model, level), data, level) for level in (1, 2)}
+    if not wanted[1] and not wanted[2]:
+        return model, data, Terms(model)
+    names = [name for name in _level1_names(model, data) if find_column(name, data.level1, data.sources[0])]
+    mask, _ = data.complete_rows(names)
+    kept = data.drop_incomplete(names)
+    row, unit = weights_of(kept, weights)
+    rows = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
+    units = np.searchsorted(data.unit_ids, kept.unit_ids)
+    sources = {
+        1: Source(1, kept, row * unit[kept.unit], rows + 1),
+        2: Source(2, kept, unit, kept.unit_ids),
+    }
+    made: dict[int, dict[Predictor, Made]] = {}
+    states: dict[int, dict[Node, Any]] = {}
+    values: dict[int, dict[str, np.ndarray]] = {1: {}, 2: {}}
+    for level, places, size in ((1, rows, data.n_rows), (2, units, data.n_units)):
+        made[level], states[level] = {}, {}
+        for predictor, (node, where) in wanted[level].items():
+            found = Evaluator(sources[level], states[level], where).columns(node)
+            made[level][predictor] = Made(
+                level, str(predictor.variable), node, found.names, labels_of(found.labels)
+            )
+            # rows that are left out have no value; units that are left out have one that is never used
+            full = np.full((len(found.names), size), np.nan if level == 1 else 0.0)
+            full[:, places] = found.values.T
+            values[level] |= dict(zip(found.names, full, strict=True))
+    flat = tuple(one for level in made.values() for one in dict.fromkeys(level.values()))
+    extended = replace(
+        data, level1=_with(data.level1, values[1]), level2=_with(data.level2, values[2]),
+        notes=(*data.notes, *_said(states)),
+    )  # fmt: skip
+    return plain_model(model, made), extended, Terms(model, flat, states, extended)
+
+
+def predictors(model: TwoLevelModel, level: int) -> list[tuple[Predictor, str]]:
+    """List the predictors of a level and where they stand."""
+    if level == 1:
+        return [(c.predictor, c.where) for c in model.coefficients]
+    return [(gamma.predictor, gamma.where) for gamma in model.gammas]
+
+
+def _terms_of(
+    found: Iterable[tuple[Predictor, str]], data: Rows, level: int
+) -> dict[Predictor, tuple[Node, str]]:
+    """Give the predictors that have to be made: terms, and variables that are categories by themselves."""
+    wanted: dict[Predictor, tuple[Node, str]] = {}
+    for predictor, where in found:
+        if predictor.term is not None:
+            wanted.setdefault(predictor, (predictor.term, where))
+        elif predictor.variable is not None and data.has_category(predictor.variable, level):
+            wanted.setdefault(predictor, (Name(predictor.variable), where))
+    return wanted
+
+
+def _level1_names(model: TwoLevelModel, data: Rows) -> list[str]:
+    """Name the columns of level 1 in which a row must be complete."""
+    of_variance = [name for name in model.variance_variables if not data.is_level2(name)]
+    names = [model.outcome, *(name for p, _ in predictors(model, 1) for name in p.names), *of_variance]
+    return list(dict.fromkeys(names))
+
+
+def _with(columns: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Give columns with some more, which go before those of the same name."""
+    if not more:
+        return columns
+    hidden = {name.lower() for name in more}
+    names = [*(name for name in columns if name.lower() not in hidden), *more]
+    return LazyColumns(names, lambda name: more[name] if name in more else columns[name])
+
+
+def labels_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Give labels that can stand in brackets: small letters, digits, "_", "." and "-", each once."""
+    labels: list[str] = []
+    for name in names if names != ("",) else ():
+        safe = re.sub(r"[^\w.-]+", "_", name.casefold()).strip("_") or "_"
+        labels.append(unique_name(safe, labels))
+    return tuple(labels) or ("",)
+
+
+def plain_model[M: TwoLevelModel](model: M, made: Mapping[int, Mapping[Predictor, Made]]) -> M:
+    """Give the model whose predictors are plain columns: a coefficient for each column of a term."""
+    coefficients = []
+    effects: dict[str, list[str]] = {}
+    for c in model.coefficients:
+        for predictor, label in _columns(c.predictor, made[1]):
+            gammas = [
+                Gamma(gamma_name(c.index, gamma_number(gamma.name), label, own), column, gamma.where)
+                for gamma in c.gammas
+                for column, own in _columns(gamma.predictor, made[2])
+            ]
+            name = f"{c.name}[{label}]" if label else c.name
+            coefficients.append(Coefficient(name, predictor, tuple(gammas), c.random, c.where))
+            effects.setdefault(c.effect, []).append(coefficients[-1].effect)
+    known = [gamma.name for c in coefficients for gamma in c.gammas]
+    for names in model.constraints:
+        for name in names:
+            _check_constraint(name, known)
+    blocks = [[name for effect in block for name in effects[effect]] for block in model.blocks]
+    return type(model).from_parts(model.outcome, coefficients, model.log_sigma2, model.constraints, blocks)
+
+
+def _columns(predictor: Predictor, made: Mapping[Predictor, Made]) -> list[tuple[Predictor, str]]:
+    if predictor not in made:
+        return [(predictor, "")]
+    found = made[predictor]
+    columns = [Predictor(name, predictor.centering) for name in found.names]
+    return list(zip(columns, found.labels, strict=True))
+
+
+def _check_constraint(name: str, known: Sequence[str]) -> None:
+    if name in known:
+        return
+    columns = [other for other in known if other.partition("[")[0] == name.partition("[")[0]]
+    what = "is not a fixed effect of this model" if "[" in name else "is several fixed effects"
+    fail("", f"{name} {what}: a constraint names the columns of a term, here {some(columns, 10)}")
+
+
+def _said(states: Mapping[int, Mapping[Node, Any]]) -> list[str]:
+    """Say what the factors were made of."""
+    said: dict[str, None] = {}
+    for level, own in states.items():
+        for node, state in own.items():
+            if isinstance(node, Factor):
+                said |= dict.fromkeys(_about(node, state, "rows" if level == 1 else "units"))
+    return list(said)
+
+
+def _about(factor: Factor, state: Levels, what: str) -> Iterator[str]:
+    name, last = factor.name, state.reference
+    against = f"{last} is the reference"
+    if factor.coding == "sum":
+        against = f"sum coding, {last} has no column"
+    yield f"{name} is a factor: {some(state.levels, 10)}; {against}"
+    if state.unused:
+        yield f"{name}: no {what} analysed have {some(state.unused, 10)}, which got no column"
+    alike: dict[str, list[str]] = {}
+    for level in state.levels:
+        alike.setdefault(level.casefold(), []).append(level)
+    for names in alike.values():
+        if len(names) > 1:
+            yield f"{name}: {some(names)} differ in case only and are different levels"
