@@ -13,11 +13,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..errors import HLMError
 from ..words import plain
 from .console import BUG, DONE, INTERRUPTED, STOPPED, WRONG_INPUT, complain, streams_and_interrupts, write
 from .parsers import build_parser
+
+if TYPE_CHECKING:
+    from ..runs.jobs import Job
 
 ISSUES = "the project's issue list"
 
@@ -97,21 +101,28 @@ def _status(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
 
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
-    from ..runs.jobs import asked_otherwise
     from ..runs.pooled import results_of
     from .options import job_of, outputs_of, residuals_of
 
-    job = asked_otherwise(job_of(args), method=args.method, algorithm=args.algorithm)
+    job = asked(args, job_of(args))
     return write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
+
+
+def asked(args: argparse.Namespace, job: Job) -> Job:
+    """Give the job as the estimation options want it."""
+    from ..runs.jobs import asked_otherwise
+
+    return asked_otherwise(
+        job, method=args.method, algorithm=args.algorithm, varianceknown=args.varianceknown
+    )
 
 
 def plot(args: argparse.Namespace) -> int:
     """Run a command file or equations and draw the figures."""
     from ..runs.analysis import draw_job
-    from ..runs.jobs import asked_otherwise
     from .options import job_of
 
-    job = asked_otherwise(job_of(args), method=args.method, algorithm=args.algorithm)
+    job = asked(args, job_of(args))
     drawn, said = draw_job(job, args.figures)
     for kind, sentence in said:
         complain(kind, sentence)
@@ -123,13 +134,13 @@ def plot(args: argparse.Namespace) -> int:
 def demo(args: argparse.Namespace) -> int:
     """Analyse the packaged data."""
     from ..datasets import hsb_paths
-    from ..runs.jobs import asked_otherwise, job_from_equations
+    from ..runs.jobs import job_from_equations
     from ..runs.pooled import results_of
     from .options import outputs_of, residuals_of
 
     level1, level2 = map(str, hsb_paths())
     job = job_from_equations(DEMO_MODEL, "hlmbayes demo", level1=level1, level2=level2, id="id")
-    job = asked_otherwise(replace(job, algorithm="hlm"), method=args.method, algorithm=args.algorithm)
+    job = asked(args, replace(job, algorithm="hlm"))
     status = write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
     if not (args.json == "-" or args.html == "-" or args.output):
         print("\nThe model, as you would write it:\n", DEMO_MODEL.rstrip(), sep="")

@@ -160,6 +160,11 @@ def _add_estimation_options(parser: argparse.ArgumentParser) -> None:
         choices=("REML", "ML"),
         help="restricted or full maximum likelihood (default: what the command file says, else REML)",
     )
+    group.add_argument(
+        "--varianceknown",
+        choices=("variance", "precision"),
+        help="what varianceknown: names, the variances of rows (default) or their precision weights",
+    )
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:

@@ -123,4 +123,4 @@ def hlm_estimates(law: Law, prepared: Prepared, reml: bool, limits: Limits) -> E
 def _(law: LogLinear, prepared: Prepared, reml: bool, limits: Limits) -> Estimates:
     plain = replace(prepared, law=Law())
     found = hlm_log_linear(law, plain, hlm_fit(plain, False, limits), limits)
-    return replace(found, notes=(NO_REML_PATH,)) if reml else found
+    return replace(found, notes=(NO_REML_PATH, *found.notes)) if reml else found

@@ -62,7 +62,8 @@ class Options:
     residuals2: ResidualFile | None = None
     level1_weight: str | None = None  # names of design weights
     level2_weight: str | None = None
-    variance_known: str | None = None  # name of the known level-1 variance (a precision weight)
+    variance_known: str | None = None  # name of the known level-1 variance
+    variance_known_is: Literal["variance", "precision"] = "variance"  # how that was read: no keyword says it
     plausible_values: tuple[str, ...] = ()  # outcomes that are values of one, or .mdm files of imputed data
     fix_sigma2: float | None = None  # the level-1 variance, where it is held at a value
     print_vcov: bool = False
@@ -77,16 +78,16 @@ NOT_ACTED_ON = {
 _NOT_HLMS = "the results are not those of HLM with this keyword"
 # Keywords without an option here, and what is not done where they ask for something.
 _CHANGES = {  # numbers depend on them
-    "level1deletion": f"deletion at level 1 is as the data source says; {_NOT_HLMS}",
-    "level2deletion": f"deletion at level 2 is as the data source says; {_NOT_HLMS}",
-    "autoimpute": f"missing values are not imputed, their rows are left out; {_NOT_HLMS}",
-    "startvals": "the starting values are computed, so HLM's iterations took another path",
+    "level1deletion": f"rows are left out as timeofdeletion: of the template says; {_NOT_HLMS}",
+    "level2deletion": f"take units that miss a level-2 value out of the data; {_NOT_HLMS}",
+    "autoimpute": f"missing values are not imputed: impute them first, see plausvals:; {_NOT_HLMS}",
+    "startvals": "the starting values are computed, so HLM's path differs; --algorithm exact needs none",
     "dofisher": "the algorithm is chosen by --algorithm",
-    "firc": f"no such model is estimated; {_NOT_HLMS}",
+    "firc": f"no such model is estimated; centre the predictor instead (NAME,1); {_NOT_HLMS}",
     **dict.fromkeys(("restricted", "rstricted"), "the method is set by mlf:"),
 } | dict.fromkeys(
     ("contau2", "contau3", "diagonalizetaubeta", "diagonalizetaupi"),
-    f"tau is estimated without such a restriction; {_NOT_HLMS}",
+    f"tau is estimated without such a restriction; equations can have cov(u0, u1) = 0; {_NOT_HLMS}",
 )  # fmt: skip
 _MISSING_ONLY = {  # the numbers of a two-level linear model do not depend on them
     **dict.fromkeys(("lvr", "lvr-beta"), "no latent variable regression is done"),
@@ -102,7 +103,7 @@ _SILENT = {  # how often to iterate, when to stop, what to print in analyses tha
 }  # fmt: skip
 
 # Keywords of HLM's other programs, refused by the name of the kind of model.
-_HARMLESS_WHEN_OFF = {"level3weight", "level3deletion", "resfil3"}
+_HARMLESS_WHEN_OFF = {"level3weight", "level3deletion", "resfil3", "resfil3name", "esttau3"}
 OTHER_MODELS = {
     **dict.fromkeys(("level3", "fixtau2", "fixtau3", *_HARMLESS_WHEN_OFF), "a three-level model"),
     "level4": "a four-level model",

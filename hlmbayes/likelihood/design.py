@@ -50,6 +50,7 @@ class Design:
     centers: dict[str, float]  # grand means taken out, by variable
     moments: Moments
     terms: Terms = NO_TERMS  # what the model's columns were made of
+    most_condition: float = np.inf  # of a unit's Z'Z, for a regression of its own
 
     @property
     def n_units(self) -> int:
@@ -207,8 +208,18 @@ class Design:
 
     @cached_property
     def full_rank(self) -> np.ndarray:
-        """Units whose Z'Z has full rank, bool, shape (J,)."""
-        return full_rank_units(self.zz, self.weighed_n)
+        """Units whose Z'Z has full rank and a condition number below ``most_condition``: bool, (J,)."""
+        ok = full_rank_units(self.zz, self.weighed_n)
+        return ok if np.isinf(self.most_condition) else ok & (self.condition < self.most_condition)
+
+    @property
+    def condition(self) -> np.ndarray:
+        """Condition numbers of each unit's Z'Z, columns as the model has them, (J,); inf where singular."""
+        if not self.n_random:
+            return np.ones(self.n_units)
+        values = np.linalg.eigvalsh(self.dd[:, self.random[:, None], self.random])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(values[:, 0] > 0, values[:, -1] / values[:, 0], np.inf)
 
     def level1_coefficients(self, gamma: np.ndarray) -> np.ndarray:
         """Give W_j gamma, the fixed part of each unit's level-1 coefficients, shape (J, p)."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from ..estimation.estimates import Estimates
+from ..likelihood.design import Design
 from .tables import AlphaRow, ChiSquare, FixedRow, NoteGroup, VarianceRow, p_text
 
 MOST_UNITS = 12
@@ -71,10 +72,18 @@ def _data(fit: Estimates) -> tuple[str, ...]:
         units = f"{len(left_out)} unit{'s' if len(left_out) > 1 else ''}"
         sentences.append(
             f"{units} cannot give a regression of their own (too few rows, or a predictor that "
-            f"does not vary in them): {_some(left_out)}. They count in the estimation; reliabilities, "
-            "chi-squares, OLS listings and HLM's starting values leave them out."
+            f"does not vary in them{_rule(design)}): {_some(left_out)}. They count in the estimation; "
+            "reliabilities, chi-squares, OLS listings and HLM's starting values leave them out."
         )
     return tuple(sentences)
+
+
+def _rule(design: Design) -> str:
+    """Name HLM's rule where it leaves units out."""
+    if np.isinf(design.most_condition):
+        return ""
+    number = f"{design.most_condition:.0e}".replace("e+0", "e")
+    return f", or hardly beside its size: HLM's rule, a condition number of X'X of {number} or more"
 
 
 def _range(n: np.ndarray) -> str:

@@ -66,7 +66,8 @@ def job_tables(
     return report_tables(
         fit, **run_of(job, output), warnings=(*job.warnings, *warnings, *asked.warnings),
         not_done=job.not_done, hypotheses=asked.hypotheses, comparison=asked.comparison,
-        homogeneity=asked.homogeneity, notes=(*_went_on(job.options, fit), *asked.notes),
+        homogeneity=asked.homogeneity,
+        notes=(*_went_on(job.options, fit), *variance_known_note(job.options), *asked.notes),
     )  # fmt: skip
 
 
@@ -77,6 +78,23 @@ def _went_on(options: Options, fit: Estimates) -> tuple[NoteGroup, ...]:
         return ()
     sentence = f"numit:{limit},y asks to go on after iteration {limit} until the iterations converge."
     return (NoteGroup("Iterations", (sentence,)),)
+
+
+def variance_known_note(options: Options) -> tuple[NoteGroup, ...]:
+    """Say how varianceknown: was read, which no document of HLM's decides."""
+    name = options.variance_known
+    if not name:
+        return ()
+    readings = {
+        "variance": f"known variances: the level-1 variance of a row is its {name}",
+        "precision": f"precision weights: the level-1 variance of a row is sigma squared / {name}",
+    }
+    other = "precision" if options.variance_known_is == "variance" else "variance"
+    sentence = (
+        f"varianceknown:{name} was read as {readings[options.variance_known_is]}. HLM's keyword says a known "
+        f'variance, its listing "Precision"; --varianceknown {other} reads it as {readings[other]}.'
+    )
+    return (NoteGroup("varianceknown:", (sentence,)),)
 
 
 def draw_job(job: Job, folder: str) -> tuple[Drawn, tuple[Said, ...]]:

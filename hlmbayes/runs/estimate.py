@@ -76,7 +76,8 @@ def fit_options(options: Options) -> dict[str, Any]:
     if options.level1_weight or options.level2_weight:
         found["weights"] = Weights(options.level1_weight, options.level2_weight)
     if options.variance_known:
-        found["variance_known"] = options.variance_known
+        precision = options.variance_known_is == "precision"
+        found["precision" if precision else "variance_known"] = options.variance_known
     if options.fix_sigma2 is not None:
         found["sigma2"] = options.fix_sigma2
     return found

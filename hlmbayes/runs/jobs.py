@@ -98,10 +98,15 @@ def job_from_equations(
 
 
 def asked_otherwise(
-    job: Job, *, method: Literal["REML", "ML"] | None = None, algorithm: Literal["hlm", "exact"] | None = None
+    job: Job,
+    *,
+    method: Literal["REML", "ML"] | None = None,
+    algorithm: Literal["hlm", "exact"] | None = None,
+    varianceknown: Literal["variance", "precision"] | None = None,
 ) -> Job:
-    """Return the job with another method or algorithm, where one is given."""
-    options = replace(job.options, method=method or job.options.method)
+    """Return the job with another method, algorithm or reading of varianceknown:, where one is given."""
+    known = varianceknown or job.options.variance_known_is
+    options = replace(job.options, method=method or job.options.method, variance_known_is=known)
     return replace(job, options=options, algorithm=algorithm or job.algorithm)
 
 

@@ -15,7 +15,7 @@ from ..hlm_files.mdm_template import own_name
 from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data
 from ..many_fits.pooled_tests import pooled_wald
 from ..report.pooled import pooled_json, pooled_listing, pooled_page
-from .analysis import analyse
+from .analysis import analyse, variance_known_note
 from .estimate import fit_options, read_data
 from .jobs import Job, run_of
 from .outputs import Results, check_places, said
@@ -57,7 +57,8 @@ def analyse_pooled(
             missed.append(f"hypothesis {k} (gamma{k}:) was not done: {error}")
     run = {**run_of(job, output), "warnings": job.warnings, "not_done": job.not_done}
     text = pooled_listing(pooled, each=True, data_sources=[each.source.mdm for each in jobs], **run)
-    lines = [indent(str(line), " ") for line in (*tests, *missed)]
+    read_as = [sentence for group in variance_known_note(job.options) for sentence in group.sentences]
+    lines = [indent(str(line), " ") for line in (*tests, *missed, *read_as)]
     text = "\n".join([text, *lines]) + ("\n" if lines else "")
     warned = (*job.warnings, *job.not_done, *pooled.warnings, *missed)
     json, page = partial(pooled_json, pooled, tests, missed), partial(pooled_page, pooled, text)

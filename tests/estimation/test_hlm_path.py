@@ -15,7 +15,7 @@ from hlmbayes.estimation.hlm_path import positive_definite, starting_values
 from hlmbayes.faces import record_of
 from hlmbayes.likelihood.own_regressions import unit_ols
 from tests.dense import dense
-from tests.small import model, small
+from tests.small import Small, model, small
 
 TABLES = json.loads((Path(__file__).parents[1] / "oracles" / "hlm608_tables.json").read_text())
 REML = [name for name, table in TABLES.items() if table["method"] == "REML"]
@@ -118,6 +118,46 @@ def test_units_without_full_rank_are_kept_but_not_counted() -> None:
     assert fit.n_units == 160
     table = fit.variance_components()
     np.testing.assert_array_equal(table["df"].iloc[:3], [120, 123, 120])
+
+
+def nearly_singular(spread: float, units: int = 2, base: float = 0.0) -> tuple[Model, Small]:
+    """Data whose first units hardly vary in x: by ``spread`` about its mean there."""
+    source = small(3, n_units=24)
+    x = source.columns["x"]
+    for j in range(1, units + 1):
+        mine = source.unit == j
+        x[mine] = 1.0 + spread * np.linspace(-1.0, 1.0, mine.sum())
+    source.columns["x"] = x + base
+    return hlm.Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1"), source
+
+
+def test_units_of_a_large_condition_number_are_insufficient_as_ssis_rule_has_it() -> None:
+    """X'X of 1e6 and more: two units of x = 1 with a spread of 0.001, about 1e7; 0.01 is about 1e5."""
+    m, source = nearly_singular(0.001)
+    plain, fit = (m.fit(source.data(), algorithm=algorithm) for algorithm in ("exact", "hlm"))
+    conditions = [
+        np.linalg.cond(z.T @ z)
+        for j in range(24)
+        if (
+            z := np.column_stack([np.ones((source.unit == j).sum()), source.columns["x"][source.unit == j]])
+        ).size
+    ]
+    assert np.sort(np.array(conditions) >= 1e6).sum() == 3  # unit 0 has one row
+    np.testing.assert_array_equal(record_of(fit).design.full_rank, np.array(conditions) < 1e6)
+    assert record_of(plain).design.full_rank.sum() == 23
+    assert fit.variance_components()["df"].iloc[0] == plain.variance_components()["df"].iloc[0] - 2
+    assert "or hardly beside its size: HLM's rule, a condition number of X'X of 1e6" in " ".join(
+        fit.listing().split()
+    )
+    m, source = nearly_singular(0.01)
+    assert record_of(m.fit(source.data(), algorithm="hlm")).design.full_rank.sum() == 23
+
+
+def test_where_hlms_rule_would_leave_too_few_units_it_is_said_and_not_kept() -> None:
+    m, source = nearly_singular(0.5, base=2000.0)
+    fit = m.fit(source.data(), algorithm="hlm")
+    assert record_of(fit).design.full_rank.sum() == 23
+    assert any("would leave too few units here" in note for note in record_of(fit).notes)
 
 
 @pytest.mark.parametrize("name", ["slopes", "raw", "random only", "no intercept"])

@@ -288,9 +288,9 @@ def test_a_command_file_has_tau_full_or_diagonal() -> None:
         ),
         (
             "diagonalizetaubeta:y",
-            "tau is estimated without such a restriction; the results are not those of HLM",
+            "tau is estimated without such a restriction; equations can have cov(u0, u1) = 0",
         ),
-        ("firc:y", "no such model is estimated; the results are not those of HLM with this keyword"),
+        ("firc:y", "no such model is estimated; centre the predictor instead (NAME,1); the results are not"),
         ("autoimpute:y", "missing values are not imputed"),
         ("startvals:y", "the starting values are computed"),
         ("level1deletion:X", "level1deletion:X is not acted on"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,3 +221,23 @@ def test_line_ends_of_every_system(tmp_path: Path, ends: str) -> None:
         (tmp_path / name).write_bytes(ends.join(text).encode())
     for name in ("a.hlm", "a.txt"):
         assert read_data(job_from_file(str(tmp_path / name))).n_units == 3
+
+
+@pytest.mark.parametrize("reading", ["variance", "precision"])
+def test_varianceknown_is_read_both_ways_and_the_listing_says_which(folder: Path, reading: Any) -> None:
+    lines = (folder / "rows.csv").read_text(encoding="utf-8").splitlines()
+    v = ["V", *np.linspace(0.5, 2.0, 80).astype(str)]
+    more = "\n".join(f"{line},{value}" for line, value in zip(lines, v, strict=True))
+    (folder / "v.csv").write_text(more, encoding="utf-8")
+    file = command(folder, "varianceknown:V")
+    job = job_from_file(file, level1=str(folder / "v.csv"), level2=str(folder / "units.csv"), id="id")
+    job = asked_otherwise(job, varianceknown=reading)
+    data = read_data(job)
+    argument = {"variance_known" if reading == "variance" else "precision": "V"}
+    found, wanted = fit_job(job, data), fit(job.model, data, algorithm="hlm", **argument)
+    assert found.deviance == wanted.deviance
+    (group,) = [group for group in job_tables(job, found).notes if group.heading == "varianceknown:"]
+    words = {"variance": "the level-1 variance of a row is its V", "precision": "is sigma squared / V"}
+    read, other = group.sentences[0].split("; --varianceknown ")
+    assert words[reading] in read
+    assert words[reading] not in other
