@@ -19,6 +19,7 @@ from .exact import exact_fit
 from .heterogeneous_fit import exact_log_linear, hlm_log_linear
 from .hlm_fit import hlm_fit
 from .hlm_path import Limits
+from .lost_digits import lost_digits
 from .prepare import Prepared, law_of, prepare, refuse_two
 
 NO_REML = (
@@ -98,6 +99,7 @@ def estimate(
         notes += no_path if algorithm == "hlm" else ()
     else:
         found = hlm_estimates(prepared.law, prepared, reml, limits or Limits())
+    notes += lost_digits(found)
     return replace(found, notes=(*notes, *found.notes)) if notes else found
 
 
