@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..likelihood.design import Design
+from ..likelihood.design import Design, with_unit_weights
 from .estimates import Estimates
 
 ROUNDING = float(np.finfo(float).eps)
@@ -58,9 +58,10 @@ def fixed_loss(fit: Estimates) -> np.ndarray:
     w' A^-1 w is w' A^-1 E A^-1 w: what is lost within units weighs more the less units say than rows.
     What is lost between units is lost of what they say, in proportion.
     """
-    bases, n = fit.design.bases, fit.design.products.mass.sum()
+    design = fit.design if fit.system.unit_weight is None else with_unit_weights(fit.design)
+    bases, n = design.bases, design.products.mass.sum()
     size = np.abs(bases.white) * np.sqrt(bases.sums.diagonal() / n)
-    within, between = level1_loss(fit.design)
+    within, between = level1_loss(design)
     of_column = size.reshape(len(size), len(within), -1).sum(axis=2)
     w, carried = bases.whitener, fit.at.vg_white @ bases.whitener
     root = of_column @ np.sqrt(between) + np.sqrt(ROUNDING) * size.sum(axis=1)
