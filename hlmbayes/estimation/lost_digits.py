@@ -62,7 +62,7 @@ def fixed_loss(fit: Estimates) -> np.ndarray:
     bases, n = design.bases, design.products.mass.sum()
     size = np.abs(bases.white) * np.sqrt(bases.sums.diagonal() / n)
     within, between = level1_loss(design)
-    of_column = size.reshape(len(size), len(within), -1).sum(axis=2)
+    of_column = size.reshape(len(size), len(within), len(design.level2)).sum(axis=2)
     w, carried = bases.whitener, fit.at.vg_white @ bases.whitener
     root = of_column @ np.sqrt(between) + np.sqrt(ROUNDING) * size.sum(axis=1)
     proportion = (root @ np.abs(w)) ** 2 / (w**2).sum(axis=0)
