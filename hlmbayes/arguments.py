@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
@@ -13,7 +13,7 @@ from .errors import HLMError, HypothesisError
 
 def one_or_several(names: str | Sequence[str]) -> tuple[str, ...]:
     """Give names as a tuple; one name may stand alone."""
-    return (names,) if isinstance(names, str) else tuple(names)
+    return tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
 
 
 def name_or_none(what: str, got: Any, error: type[HLMError]) -> str | None:

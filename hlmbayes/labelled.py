@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,16 @@ def table(columns: Mapping[str, Any], index: Iterable[Any], name: str | None = N
     import pandas as pd
 
     return pd.DataFrame(dict(columns), index=pd.Index(list(index), name=name))
+
+
+def records_table(rows: Sequence[Any], kind: type, index_name: str) -> pd.DataFrame:
+    """Lay records of a kind out as a table, one row each, indexed by their first attribute."""
+    import pandas as pd
+
+    index, *columns = (field.name for field in fields(kind))
+    values = [[getattr(row, column) for column in columns] for row in rows]
+    names = pd.Index([getattr(row, index) for row in rows], name=index_name)
+    return pd.DataFrame(values, index=names, columns=columns)
 
 
 def coordinates(known: Mapping[str, Any]) -> xr.Coordinates:

@@ -27,7 +27,7 @@ from ..labelled import table
 from ..labels import Sentence
 from ..laws.law import Need
 from ..likelihood.design import Design
-from ..likelihood.pattern import elements
+from ..likelihood.pattern import Pattern, elements
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,10 +154,14 @@ def icc(
 
 
 def at_places[Point: IntraclassCorrelation](
-    design: Design, at: str | Mapping[str, Any] | None, point: Callable[[Place, tuple[str, ...]], Point]
-) -> Any:
-    """Give what ``point`` makes of the place asked for, or a curve of what it makes of several."""
-    places, several = places_of(design, at)
+    design: Design, at: str | Mapping[str, Any] | None, point: Callable[[Place, tuple[str, ...]], Point],
+    means: np.ndarray | None = None,
+) -> Any:  # fmt: skip
+    """Give what ``point`` makes of the place asked for, or a curve of what it makes of several.
+
+    ``means`` (q,) of the random coefficients' columns, where they are not those of the design.
+    """
+    places, several = places_of(design, at, column_means(design) if means is None else means)
     notes = (AT_ZERO,) if at is None and design.n_random > 1 else ()
     found = tuple(point(place, notes) for place in places)
     return IntraclassCurve(found) if several else found[0]
@@ -175,7 +179,9 @@ def formula(at: Any) -> str:
     return f"{between} / ({between} + sigma2)"
 
 
-def places_of(design: Design, at: str | Mapping[str, Any] | None) -> tuple[list[Place], bool]:
+def places_of(
+    design: Design, at: str | Mapping[str, Any] | None, means: np.ndarray
+) -> tuple[list[Place], bool]:
     """Read ``at`` into places, and whether they make a curve.
 
     Raises
@@ -193,7 +199,6 @@ def places_of(design: Design, at: str | Mapping[str, Any] | None) -> tuple[list[
             "the model has no random intercept: the correlation of two rows depends on their predictors. "
             f"Say which values they have, icc(at={{{str(random[0].variable)!r}: 1}})"
         )
-    means = _means(design)
     slopes = [k for k, p in enumerate(random) if p.variable is not None]
     asked: dict[int, list[float]] = {k: [0.0] for k in slopes}
     several = False
@@ -236,7 +241,7 @@ def _values(name: Any, given: Any, mean: float) -> tuple[list[float], bool]:
     return [float(value) for value in values], many
 
 
-def _means(design: Design) -> np.ndarray:
+def column_means(design: Design) -> np.ndarray:
     """Give the means over all rows of the columns with random coefficients, (q,)."""
     weight = design.moments.total_weight
     return np.average(design.products.mean[design.random], axis=1, weights=weight)
@@ -247,12 +252,16 @@ def _sandwich_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float,
     between, sigma2 = float(z @ fit.components.tau @ z), fit.sigma2
     if fit.boundary or between <= 0:
         return float("nan"), float("nan")
-    rows, cols = elements(fit.design.pattern)
-    in_tau = np.where(rows == cols, 1.0, 2.0) * z[rows] * z[cols]
-    gradient = np.append(in_tau / between, -1.0 / sigma2)
+    gradient = np.append(of_elements(z, fit.design.pattern) / between, -1.0 / sigma2)
     spread = float(np.sqrt(gradient @ components_covariance(fit) @ gradient))
     reach = float(ndtri(0.5 + prob / 2.0)) * spread
     return between / sigma2 * np.exp(-reach), between / sigma2 * np.exp(reach)
+
+
+def of_elements(z: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """Give the derivatives of z'tau z in tau's free elements, (m,): z'tau z is their product with these."""
+    rows, cols = elements(pattern)
+    return np.asarray(np.where(rows == cols, 1.0, 2.0) * z[rows] * z[cols])
 
 
 def _of_several(design: Design, z: np.ndarray) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from ..inference.covariances import CR0, table_kind
 from ..inference.homogeneity import homogeneity
 from ..inference.intervals import Interval, alpha_intervals, fixed_intervals
 from ..inference.profile import intervals
+from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Alpha, Need
 from ..residuals.frames import residuals
@@ -109,7 +109,7 @@ class Fit(Face):
             "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
         """
         kind = table_kind(self._record, robust, df)
-        table = _table(hlm_tables.fixed_effects(self._record, kind), hlm_tables.FixedEffect, "gamma")
+        table = records_table(hlm_tables.fixed_effects(self._record, kind), hlm_tables.FixedEffect, "gamma")
         table.attrs.update(kind.basis())
         return table
 
@@ -118,11 +118,13 @@ class Fit(Face):
 
         There is no r where log(sigma2) depends on variables.
         """
-        return _table(hlm_tables.variance_components(self._record), hlm_tables.VarianceComponent, "effect")
+        return records_table(
+            hlm_tables.variance_components(self._record), hlm_tables.VarianceComponent, "effect"
+        )
 
     def log_sigma2(self) -> pd.DataFrame:
         """Tabulate the equation of log(sigma2): variable, estimate, se; index = a0, a1, ...; else empty."""
-        return _table(self._record.law.alphas, Alpha, "alpha")
+        return records_table(self._record.law.alphas, Alpha, "alpha")
 
     def reliability(self) -> NamedArray:
         """Reliability of each random level-1 coefficient's OLS estimate, averaged over full-rank units."""
@@ -162,7 +164,7 @@ class Fit(Face):
         found += alpha_intervals(self._record.law.alphas, prob=prob)
         if self._record.has(Need.LIKELIHOOD, Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2):
             found += intervals(self._record, prob=prob)
-        return _table(found, Interval, "parameter")
+        return records_table(found, Interval, "parameter")
 
     bootstrap = asked(bootstrap)
 
@@ -235,13 +237,3 @@ class Fit(Face):
             f"{level1}, deviance {found.deviance:.6f}, {found.n_parameters} parameters",
         ]
         return "\n".join([*lines, *found.warnings])
-
-
-def _table(rows: Sequence[Any], kind: type, index_name: str) -> pd.DataFrame:
-    """Lay records of a kind out as a table, one row each, indexed by their first attribute."""
-    import pandas as pd
-
-    index, *columns = (field.name for field in fields(kind))
-    values = [[getattr(row, column) for column in columns] for row in rows]
-    names = pd.Index([getattr(row, index) for row in rows], name=index_name)
-    return pd.DataFrame(values, index=names, columns=columns)

@@ -9,11 +9,14 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
+from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
 from ..faces import Face, asked, record_of, shown
-from ..labelled import table
+from ..inference.intervals import Interval
+from ..labelled import records_table, table
 from ..labels import NamedArray
-from ..many_fits import pooled_fit, pooled_tests
+from ..many_fits import pooled_derived, pooled_fit, pooled_tests
+from ..many_fits.replicate_weights import Replication
 from ..many_fits.rubin import PooledTest
 from ..report.pooled import columns_of, pooled_json, pooled_listing
 from .fit import Fit
@@ -52,7 +55,8 @@ class PooledFit(Face):
             As `Fit.fixed_effects`; by default the robust ones with sampling weights, else model-based.
         df : "rubin" or "barnard-rubin"
             Rubin's (1987) degrees of freedom (we take HLM's to be these: no listing to check), or those of
-            Barnard & Rubin (1999), never more than those of a single data set.
+            Barnard & Rubin (1999), never more than those of a single data set. With replicate weights both
+            reckon with how many replicates there are.
         """
         pooled = pooled_fit.pooled_fixed(self._record, robust, df)
         return table(columns_of(pooled), self.model.gamma_names, "gamma")
@@ -62,6 +66,18 @@ class PooledFit(Face):
         names, pooled = pooled_fit.pooled_components(self._record)
         return table(columns_of(pooled, "variance", tests=False), names, "effect")
 
+    def confint(
+        self, prob: float = 0.95, *, robust: bool | str | None = None, df: str = "rubin"
+    ) -> pd.DataFrame:
+        """Tabulate t intervals: estimate, low, high, method; of variances on the log scale.
+
+        ``robust`` and ``df`` as in `fixed_effects`.
+        """
+        found = pooled_derived.pooled_intervals(self._record, prob=prob, robust=robust, df=df)
+        return records_table(found, Interval, "parameter")
+
+    icc = asked(pooled_derived.pooled_icc)
+    r2 = asked(pooled_derived.pooled_r2)
     wald = asked(pooled_tests.pooled_wald)
     contrast = asked(pooled_tests.pooled_contrast)
 
@@ -102,6 +118,9 @@ def fit_imputed(
     data: TwoLevelData | Sequence[TwoLevelData],
     *,
     outcomes: str | Sequence[str] = (),
+    replicates: str | Sequence[str] = (),
+    sampling_from: str = "all",
+    weights: Weights | None = None,
     workers: int | None = None,
     **options: Any,
 ) -> PooledFit:
@@ -114,16 +133,29 @@ def fit_imputed(
         See `hlmbayes.read_imputed`. With ``outcomes`` and several data sets, one outcome each.
     outcomes : sequence of str
         Plausible values of the outcome: each takes the place of the model's outcome in turn.
+    replicates : str or sequence of str
+        Columns of replicate weights, "rep1-rep80" for a series: the sampling variance is theirs, and
+        ``options`` are those of `hlmbayes.fit_replicates` (of, method, fay, factor, df).
+    sampling_from : "all" or "first"
+        The plausible values (or data sets) that the replicates' variance is taken from: averaged over all, as
+        PISA and TIMSS since 2015 have it, or of the first alone, as NAEP has it: m + R fits, not m R.
+    weights : Weights, optional
+        Sampling weights; wanted with ``replicates``.
     workers : int, optional
         Threads that fit at the same time; by default one for each processor where the data are large enough
         for that to pay.
     **options
-        As `hlmbayes.Model.fit`: method, algorithm, weights, ...
+        As `hlmbayes.Model.fit`: method, algorithm, ...
 
     Raises
     ------
     DataError
         Data sets that differ in variables, units or rows; fewer than two.
     """
-    sets = pooled_fit.model_and_data(model, data, one_or_several(outcomes))
-    return PooledFit(pooled_fit.fit_each(sets, workers, **options))
+    runs = pooled_fit.model_and_data(model, data, one_or_several(outcomes))
+    names = one_or_several(replicates)
+    if not names:
+        return PooledFit(pooled_fit.fit_each(runs, workers, weights=weights, **options))
+    asked_for = Replication.asked(names, options)
+    found = pooled_fit.replicate_each(runs, asked_for, weights, sampling_from=sampling_from, workers=workers)
+    return PooledFit(found)

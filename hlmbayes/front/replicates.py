@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import stdtr
 
+from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
+from ..derived.intraclass import IntraclassCorrelation, IntraclassCurve
+from ..derived.r2 import R2
 from ..equations.model import TwoLevelModel
 from ..faces import Face, shown
-from ..labelled import table
-from ..likelihood.pattern import elements
-from ..many_fits import replicate_weights
-from ..many_fits.replicate_weights import Replicates
+from ..hypotheses.contrasts import Contrast
+from ..inference.intervals import Interval
+from ..labelled import records_table, table
+from ..many_fits import pooled_derived, pooled_fit, pooled_tests, replicate_weights
+from ..many_fits.replicate_weights import Replicates, Replication
+from ..report.pooled import columns_of, pooled_json, pooled_listing
 from .fit import Fit
 
 if TYPE_CHECKING:
@@ -30,50 +34,82 @@ class ReplicateFit(Face):
 
     names: tuple[str, ...] = shown("names", "Columns of the replicate weights.")
     gammas: np.ndarray = shown("gammas", "Free fixed effects with each replicate's weights, (R, F).")
-    thetas: np.ndarray = shown("thetas", "Lower triangle of tau by rows and sigma2 with each, (R, m + 1).")
+    thetas: np.ndarray = shown("thetas", "Free elements of tau by rows and sigma2 with each, (R, m + 1).")
     method: str = shown("method", "Kind of the replicates.")
     factor: float = shown("factor", "What multiplies the sum of squares.")
     df: float = shown("df", "Degrees of freedom of t-ratios.")
     vcov: np.ndarray = shown("vcov", "Covariance matrix of all fixed effects.")
-    vcov_components: np.ndarray = shown("vcov_components", "Of (lower triangle of tau by rows, sigma2).")
+    vcov_components: np.ndarray = shown("vcov_components", "Of (free elements of tau by rows, sigma2).")
 
     @property
     def fit(self) -> Fit:
         """The fit with the full-sample weights."""
         return Fit(self._record.full)
 
+    @property
+    def _pooled(self) -> pooled_fit.PooledReplicates:
+        return pooled_fit.alone(self._record)
+
     def fixed_effects(self) -> pd.DataFrame:
         """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value."""
-        full, df = self._record.full, self.df
-        estimate, se = np.asarray(full.gamma), np.sqrt(np.diag(self.vcov))
-        t = estimate / se
-        columns: dict[str, Any] = {
-            "coefficient": estimate, "se": se, "t_ratio": t, "df": df, "p_value": 2.0 * stdtr(df, -np.abs(t)),
-        }  # fmt: skip
-        return table(columns, full.model.gamma_names, "gamma")
+        columns = columns_of(pooled_fit.pooled_fixed(self._pooled))
+        return table(columns, self.fit.model.gamma_names, "gamma").drop(columns=["fmi", "riv"])
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau and sigma2 ("r") with their standard errors."""
-        names = self._record.full.effect_names
-        rows, cols = elements(self._record.full.design.pattern)
-        labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
-        columns = {"variance": self._record.components, "se": np.sqrt(np.diag(self.vcov_components))}
-        return table(columns, [*labels, "r"], "effect")
+        names, pooled = pooled_fit.pooled_components(self._pooled)
+        return table({"variance": pooled.estimate, "se": pooled.se}, names, "effect")
+
+    def confint(self, prob: float = 0.95) -> pd.DataFrame:
+        """Tabulate t intervals: estimate, low, high, method; of variances on the log scale."""
+        return records_table(pooled_derived.pooled_intervals(self._pooled, prob=prob), Interval, "parameter")
+
+    def contrast(self, *combinations: Any, prob: float = 0.95) -> Contrast:
+        """Give estimate, standard error, interval and t test of combinations of fixed effects; see `Fit`."""
+        return pooled_tests.pooled_contrast(self._pooled, *combinations, prob=prob)
+
+    def wald(self, *hypotheses: Any, prob: float = 0.95) -> Any:
+        """Test hypotheses, written as for `Fit.wald`: F = Wald / k (d - k + 1) / d (Korn & Graubard 1990)."""
+        return pooled_tests.pooled_wald(self._pooled, *hypotheses, prob=prob)
+
+    def icc(
+        self, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+    ) -> IntraclassCorrelation | IntraclassCurve:
+        """Give the intraclass correlation as `Fit.icc`, its interval from the replicate weights."""
+        return pooled_derived.pooled_icc(self._pooled, at=at, prob=prob)
+
+    def r2(self) -> R2:
+        """Give the parts of the outcome's variance and R-squared as `Fit.r2`, without intervals."""
+        return pooled_derived.pooled_r2(self._pooled)
+
+    def listing(self, **run: Any) -> str:
+        """Return the listing of the full-sample fit, and the tables with the replicates' standard errors."""
+        return pooled_listing(self._pooled, each=True, **run)
+
+    def to_json(self) -> str:
+        """Return the results as JSON text."""
+        return pooled_json(self._pooled)
 
     def __repr__(self) -> str:
         table = self.fixed_effects().to_string(float_format="{:.6g}".format)
-        return (
-            f"{self.fit!r}\nStandard errors from {len(self.names)} replicate weights ({self.method}, factor "
-            f"{self.factor:.6g}, {self.df:g} d.f.)\n{table}"
-        )
+        return f"{self.fit!r}\nStandard errors from {self._record.words}\n{table}"
 
 
 def fit_replicates(
     model: TwoLevelModel, data: TwoLevelData, weights: Weights, replicates: str | Sequence[str],
     **options: Any,
 ) -> ReplicateFit:  # fmt: skip
-    """Fit with the full weights and with each replicate's; see `hlmbayes.many_fits.replicate_weights`.
+    """Fit with the full weights and with each replicate's; see `Replication` for the options.
 
-    ``options``: ``of``, ``method``, ``fay``, ``factor``, ``df``.
+    Parameters
+    ----------
+    weights : Weights
+        The full-sample weights.
+    replicates : str or sequence of str
+        Columns of replicate weights; "rep1-rep80" stands for all of a series.
+    **options
+        ``of``, the weight they are replicates of ("level1", "level2", "total"); ``method`` ("brr", "fay",
+        "jackknife", "jk2"), ``fay``, ``factor``, ``df``.
     """
-    return ReplicateFit(replicate_weights.fit_replicates(model, data, weights, replicates, **options))
+    asked = Replication.asked(one_or_several(replicates), options)
+    return ReplicateFit(replicate_weights.fit_replicates(model, data, weights, asked))

@@ -3,56 +3,89 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..arguments import whole
 from ..data.imputed import check_same, named
 from ..data.two_level import TwoLevelData
+from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError, HypothesisError
 from ..estimation.estimate import fit as fit_one
 from ..estimation.estimates import Estimates
-from ..hypotheses.contrasts import hlm_df
-from ..inference.component_errors import variance_standard_errors
-from ..inference.covariances import Covariance, covariance_kind
+from ..inference.covariances import covariance_kind
 from ..labels import NamedArray
 from ..likelihood.pattern import elements
+from ..words import some
+from .replicate_weights import Replicates, Replication, components_of, fit_replicates
 from .rubin import Pooled, pool, pooled_covariance
+from .sampling_variance import OfCovariances, OfReplicates, Sampling
 
 LARGE = 500_000  # rows of all data sets together, from which threads are faster
 
 
-def fit_each(
-    pairs: Sequence[tuple[str, TwoLevelModel, TwoLevelData]], workers: int | None = None, **options: Any
-) -> PooledEstimates:
+Run = tuple[str, TwoLevelModel, TwoLevelData]  # name, model and data of a fit
+
+
+def fit_each(runs: Sequence[Run], workers: int | None = None, **options: Any) -> PooledEstimates:
     """Fit the model of every data set of `model_and_data`; see `hlmbayes.fit_imputed`."""
-    if pairs[0][1].log_sigma2:
+
+    def fit(run: Run) -> Any:
+        name, model, data = run
+        return named(name, lambda: fit_one(model, data, **options))
+
+    fits = _in_threads(fit, runs, workers)
+    return PooledEstimates(fits, tuple(name for name, _, _ in runs))
+
+
+def replicate_each(
+    runs: Sequence[Run], asked: Replication, weights: Weights | None, *, sampling_from: str = "all",
+    workers: int | None = None,
+) -> PooledReplicates:  # fmt: skip
+    """Fit every data set with the full weights, and all or the first with each replicate's."""
+    if sampling_from not in ("all", "first"):
+        raise EstimationError(f'sampling_from={sampling_from!r} is not known: use "all" or "first"')
+    again = runs if sampling_from == "all" else runs[:1]
+
+    def replicate(run: Run) -> Any:
+        name, model, data = run
+        if any(run is one for one in again):
+            return named(name, lambda: fit_replicates(model, data, weights, asked))
+        return named(name, lambda: fit_one(model, data, weights=weights))
+
+    found = _in_threads(replicate, runs, workers)
+    samples = tuple(each for each in found if isinstance(each, Replicates))
+    fits = tuple(each.full if isinstance(each, Replicates) else each for each in found)
+    return PooledReplicates(fits, tuple(name for name, _, _ in runs), samples)
+
+
+def _in_threads(fit: Callable[[Run], Any], runs: Sequence[Run], workers: int | None) -> tuple[Any, ...]:
+    """Do the fits, several at a time where the data are large; refuse sets of different rows."""
+    if runs[0][1].log_sigma2:
         raise EstimationError("an equation for log(sigma2) cannot be pooled over imputed data: take it out")
-
-    def run(pair: tuple[str, TwoLevelModel, TwoLevelData]) -> Any:
-        name, each, sets = pair
-        return named(name, lambda: fit_one(each, sets, **options))
-
     if workers is None:
-        large = sum(sets.n_rows for _, _, sets in pairs) > LARGE
-        workers = min(len(pairs), os.cpu_count() or 1) if large else 1
-    if workers > 1:
+        large = sum(data.n_rows for _, _, data in runs) > LARGE
+        workers = min(len(runs), os.cpu_count() or 1) if large else 1
+    if whole("workers", workers, 1, EstimationError) > 1:
         with ThreadPoolExecutor(workers) as pool_of_threads:
-            fits = tuple(pool_of_threads.map(run, pairs))
+            found = tuple(pool_of_threads.map(fit, runs))
     else:
-        fits = tuple(map(run, pairs))
-    _check_rows(fits)
-    return PooledEstimates(fits, tuple(name for name, _, _ in pairs))
+        found = tuple(map(fit, runs))
+    _check_rows([each.full if isinstance(each, Replicates) else each for each in found])
+    return found
 
 
 def model_and_data(
     model: TwoLevelModel, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...]
 ) -> list[tuple[str, TwoLevelModel, TwoLevelData]]:
     """Give the name, the model and the data of each fit."""
+    if not all(isinstance(name, str) for name in outcomes):
+        raise DataError(f"outcomes= wants names of plausible values, got {some(map(repr, outcomes))}")
     if isinstance(data, TwoLevelData):
         if len(outcomes) < 2:
             raise DataError(
@@ -66,10 +99,14 @@ def model_and_data(
                 f"plausible values named twice: {', '.join(twice)}. Name each once: copies feign certainty"
             )
         sets: Sequence[TwoLevelData] = [data] * len(outcomes)
+    elif not isinstance(data, list | tuple):
+        raise DataError(
+            f"several imputed data sets are wanted, a list or what hlmbayes.read_imputed gives, or data that "
+            f"hlmbayes.read has read and outcomes=; got {type(data).__name__}"
+        )
     else:
         sets = list(data)
         check_same(sets)
-
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
     parts = model.coefficients, model.log_sigma2, model.constraints, model.blocks
@@ -135,9 +172,31 @@ class PooledEstimates:
     @property
     def vcov(self) -> np.ndarray:
         """Total covariance matrix of all fixed effects; with sampling weights from the robust ones."""
-        free = self.fits[0].design.free
-        total = pooled_covariance(np.array([f.gamma_free for f in self.fits]), covariances(self, None))
-        return total[np.ix_(free, free)]
+        free = np.eye(self.fits[0].design.n_fixed)[self.fits[0].design.free]
+        return pooled_covariance(np.array([f.gamma for f in self.fits]), self.sampling().of(free))
+
+    def sampling(self, robust: bool | str | None = None, *, tests: bool = False) -> Sampling:
+        """Give the variances within data sets.
+
+        If nothing is said they are robust where there are sampling weights, and for ``tests``, as `Fit.wald`.
+        """
+        default = self.fits[0].counting.pseudo or tests
+        return OfCovariances(self.fits, covariance_kind(default if robust is None else robust))
+
+    @property
+    def tables(self) -> Mapping[str, tuple[str, bool | None]]:
+        """Tables of fixed effects by key: what is said of their errors, and ``robust`` of `sampling`."""
+        return {"fixed": ("", False), "fixed_robust": (" (with robust standard errors)", True)}
+
+    @property
+    def about_sampling(self) -> tuple[str, ...]:
+        """What else is said of the standard errors, in words."""
+        return ()
+
+    @property
+    def df_source(self) -> str:
+        """Whose the degrees of freedom are."""
+        return "Rubin (1987)"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -152,35 +211,70 @@ class PooledEstimates:
         )
 
 
-def kind_of(pooled: PooledEstimates, robust: bool | str | None) -> Covariance:
-    """Give the kind of covariance asked for: if nothing is said robust where there are sampling weights."""
-    return covariance_kind(pooled.fits[0].counting.pseudo if robust is None else robust)
+@dataclass(frozen=True, slots=True, eq=False)
+class PooledReplicates(PooledEstimates):
+    """The same with sampling variances from replicate weights, ``samples``: those of all, or of the first.
+
+    The rule of the surveys with plausible values (OECD 2009, PISA Data Analysis Manual, ch. 8; EdSurvey's
+    jrrIMax): T = U + (1 + 1/m) B, U the replicates' variance averaged over the plausible values that have it.
+    """
+
+    samples: tuple[Replicates, ...]
+
+    def sampling(self, robust: bool | str | None = None, *, tests: bool = False) -> Sampling:
+        """Give the variances within data sets: those of the replicate weights, whatever they are for."""
+        if robust is not None:
+            raise HypothesisError(
+                f"robust={robust!r}: the standard errors are those of the replicate weights; leave it out"
+            )
+        return OfReplicates(self.samples)
+
+    @property
+    def tables(self) -> Mapping[str, tuple[str, bool | None]]:
+        """The one table of fixed effects; see `PooledEstimates.tables`."""
+        return {"fixed_replicates": (" (with standard errors from replicate weights)", None)}
+
+    @property
+    def about_sampling(self) -> tuple[str, ...]:
+        """What the replicate weights are, and what they were used for."""
+        weights = self.samples[0].names
+        of = f"{weights[0]} to {weights[-1]}"
+        which = "all of them, averaged" if len(self.samples) == self.m else f"{self.names[0]} alone"
+        where = (f"Sampling variance: of {which}; variance between them added",) if self.m > 1 else ()
+        return (f"Standard errors: {self.samples[0].words}, {of}", *where)
+
+    @property
+    def df_source(self) -> str:
+        """Whose the degrees of freedom are."""
+        return "Johnson & Rust (1992)" if self.m > 1 else "replicates"
 
 
-def covariances(
-    pooled: PooledEstimates, robust: bool | str | None, contrast: np.ndarray | None = None
-) -> np.ndarray:
-    """Give the covariance matrices (m, r, r) of a contrast (r, F); by default of the free fixed effects."""
-    contrast = np.eye(pooled.fits[0].design.n_fixed) if contrast is None else contrast
-    return np.array([kind_of(pooled, robust).of(f, contrast) for f in pooled.fits])
+def alone(replicates: Replicates) -> PooledReplicates:
+    """Give one fit with replicate weights as pooled fits have it: nothing is added to its variance."""
+    return PooledReplicates((replicates.full,), (replicates.full.model.outcome,), (replicates,))
 
 
 def pooled_fixed(pooled: PooledEstimates, robust: bool | str | None = None, df: str = "rubin") -> Pooled:
     """Pool all fixed effects; see `PooledFit.fixed_effects`."""
     rows = np.eye(len(pooled.model.gamma_names))
     free = np.eye(pooled.fits[0].design.n_fixed)[pooled.fits[0].design.free]
-    return pooled_rows(pooled, rows, free, robust, df)
+    return pooled_rows(pooled, rows, free, pooled.sampling(robust), df)
 
 
 def pooled_rows(
-    pooled: PooledEstimates, rows: np.ndarray, free: np.ndarray, robust: bool | str | None, df: str
+    pooled: PooledEstimates, rows: np.ndarray, free: np.ndarray, sampling: Sampling, df: str
 ) -> Pooled:
     """Pool combinations of the fixed effects, (r, n_gamma), carried to the free ones, (r, F), one by one."""
+    variances = np.einsum("nff->nf", sampling.of(free))
+    complete = sampling.complete_df(rows) if barnard_rubin(df) else None
+    return pool(np.array([free @ f.gamma_free for f in pooled.fits]), variances, complete, sampling.df)
+
+
+def barnard_rubin(df: str) -> bool:
+    """Whether Barnard and Rubin's degrees of freedom are asked for; refuse what is not known."""
     if df not in ("rubin", "barnard-rubin"):
         raise HypothesisError(f'df={df!r} is not known: use "rubin" or "barnard-rubin"')
-    variances = np.einsum("mff->mf", covariances(pooled, robust, free))
-    complete = hlm_df(pooled.fits[0], rows) if df == "barnard-rubin" else None
-    return pool(np.array([free @ f.gamma_free for f in pooled.fits]), variances, complete)
+    return df == "barnard-rubin"
 
 
 def pooled_components(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]:
@@ -188,7 +282,5 @@ def pooled_components(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]
     names = pooled.fits[0].effect_names
     rows, cols = elements(pooled.fits[0].design.pattern)
     labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
-    estimates = [np.append(f.components.tau[rows, cols], f.sigma2) for f in pooled.fits]
-    both = [variance_standard_errors(f) for f in pooled.fits]
-    errors = [np.append(np.asarray(tau)[rows, cols], sigma2) for tau, sigma2 in both]
-    return (*labels, "r"), pool(np.array(estimates), np.array(errors) ** 2)
+    sampling, estimates = pooled.sampling(), np.array([components_of(f) for f in pooled.fits])
+    return (*labels, "r"), pool(estimates, sampling.of_components(), None, sampling.df)

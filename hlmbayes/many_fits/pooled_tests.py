@@ -19,8 +19,9 @@ from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
 from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import data_scale, to_standard
-from .pooled_fit import PooledEstimates, covariances, kind_of, pooled_rows
+from .pooled_fit import PooledEstimates, pooled_rows
 from .rubin import PooledTest, d1, d3
+from .sampling_variance import Sampling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,16 +69,16 @@ def pooled_contrast(
     HypothesisError
         As `Fit.contrast`.
     """
-    return _rows(pooled, stacked(pooled.model, combinations), robust, df, prob)
+    return _rows(pooled, stacked(pooled.model, combinations), pooled.sampling(robust), df, prob)
 
 
 def _rows(
-    pooled: PooledEstimates, asked: Combinations, robust: bool | str | None, df: str, prob: float
+    pooled: PooledEstimates, asked: Combinations, sampling: Sampling, df: str, prob: float
 ) -> PooledContrast:
     check_prob(prob)
-    found = pooled_rows(pooled, asked.matrix, asked.free(pooled.fits[0].design), robust, df)
+    found = pooled_rows(pooled, asked.matrix, asked.free(pooled.fits[0].design), sampling, df)
     refuse_zero(found.within)
-    basis = f"{kind_of(pooled, robust).words}, pooled; {df.title()}'s d.f."
+    basis = f"{sampling.words}, pooled; {df.title()}'s d.f." if pooled.m > 1 else sampling.words
     return PooledContrast(
         asked.left, asked.value, found.estimate, found.se, found.df, prob, basis, asked.matrix,
         fmi=found.fmi, riv=found.riv,
@@ -102,24 +103,29 @@ def pooled_wald(
     """
     if not hypotheses:
         raise HypothesisError('no hypothesis was given: write for example {"g01": [1, 0], "g11": [0, 1]}')
-    robust = True if robust is None else robust
-    tests = tuple(_d1(pooled, combinations(pooled.model, h), robust, prob) for h in hypotheses)
+    sampling = pooled.sampling(robust, tests=True)
+    tests = tuple(_d1(pooled, combinations(pooled.model, h), sampling, prob) for h in hypotheses)
     return tests if len(tests) > 1 else tests[0]
 
 
-def _d1(pooled: PooledEstimates, asked: Combinations, robust: bool | str, prob: float) -> PooledWald:
+def _d1(pooled: PooledEstimates, asked: Combinations, sampling: Sampling, prob: float) -> PooledWald:
     free = asked.independent(pooled.fits[0].design)
     away = np.array([free @ f.gamma_free - asked.value for f in pooled.fits])
-    spread = covariances(pooled, robust, free)
+    spread = sampling.of(free)
     for covariance in spread:
         refuse_singular(covariance)
-    test = d1(away, spread, asked.words)
+    test = d1(away, spread, asked.words, sampling.df)
     said = {name: getattr(test, name) for name in PooledTest.__slots__}
-    return PooledWald(**said, rows=_rows(pooled, asked, robust, "rubin", prob))
+    return PooledWald(**said, rows=_rows(pooled, asked, sampling, "rubin", prob))
 
 
-def pooled_comparison(one: PooledEstimates, other: PooledEstimates) -> PooledTest:
+def pooled_comparison(one: PooledEstimates, other: Any) -> PooledTest:
     """Compare nested models fitted to the same data sets by D3; see `PooledFit.compare`."""
+    if not isinstance(other, PooledEstimates):
+        raise HypothesisError(
+            "compare wants pooled fits of a nested model to the same data sets, from hlmbayes.fit_imputed, "
+            f"got {type(other).__name__}"
+        )
     if one.names != other.names:
         raise HypothesisError(f"the models were fitted to different data sets: {one.names} and {other.names}")
     for a, b in zip(one.fits, other.fits, strict=True):

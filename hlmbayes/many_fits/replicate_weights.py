@@ -24,12 +24,15 @@ Over all replicates of any method a unit's weights average to about its full wei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from math import isfinite
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
-from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights, row_weights, scaled, unit_weights
 from ..equations.model import TwoLevelModel
@@ -42,6 +45,7 @@ from ..unit_moments.record import Moments, unit_moments
 from ..words import some
 
 METHODS = ("brr", "fay", "jackknife", "jk2")
+SERIES = re.compile(r"(.*?)(\d+)\s*-\s*(.*?)(\d+)")  # W_FSTR1-W_FSTR80
 FULL = {
     "level1": "level-1 weight",
     "level2": "level-2 weight",
@@ -50,19 +54,14 @@ FULL = {
 NEAR, FAR = 0.05, 0.03  # relative distances of the mean of the replicates from the weight it is, and is not
 
 
-def fit_replicates(
-    model: TwoLevelModel, data: TwoLevelData, weights: Weights, replicates: str | Sequence[str], *,
-    of: str | None = None, method: str = "brr", fay: float = 0.5, factor: float | None = None,
-    df: float | None = None,
-) -> Replicates:  # fmt: skip
-    """Fit with the full weights and with each replicate's.
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """What the user says of replicate weights.
 
-    Parameters
+    Attributes
     ----------
-    weights : Weights
-        The full-sample weights.
-    replicates : sequence of str
-        Columns of replicate weights.
+    names : tuple of str
+        Columns of replicate weights; ``"rep1-rep80"`` stands for all from the first to the last.
     of : "level1", "level2" or "total", optional
         The weight they are replicates of; "total" is level-1 times level-2 weight where the level-1 weight is
         conditional. By default "level2" for level-2 variables or without a level-1 weight, else "level1".
@@ -73,41 +72,110 @@ def fit_replicates(
         Of the sum of squares, instead of the method's.
     df : float, optional
         Degrees of freedom of t-ratios; R, for "jackknife" R - 1, by default.
+    """
+
+    names: tuple[str, ...]
+    of: str | None = None
+    method: str = "brr"
+    fay: float = 0.5
+    factor: float | None = None
+    df: float | None = None
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(name, str) for name in self.names):
+            raise DataError(f"replicates= wants names of columns, got {some(map(repr, self.names))}")
+        if self.method not in METHODS:
+            ml = " (with sampling weights estimation is by maximum likelihood)"
+            said = ml if str(self.method).upper() in ("ML", "REML") else ""
+            raise EstimationError(f"method {self.method!r} is not known: use {', '.join(METHODS)}{said}")
+        if self.method == "fay" and not (_number(self.fay) and 0 <= self.fay < 1):
+            raise EstimationError(f"fay={self.fay!r}: Fay's factor is from 0 to below 1; PISA's is 0.5")
+        for what, got in (("factor", self.factor), ("df", self.df)):
+            if got is not None and not (_number(got) and got > 0):
+                raise EstimationError(f"{what}={got!r}: a number above 0 is wanted")
+
+    @classmethod
+    def asked(cls, names: tuple[str, ...], options: Mapping[str, Any]) -> Replication:
+        """Read the options of a call; refuse those there are not."""
+        known = [field.name for field in fields(cls)][1:]
+        other = [name for name in options if name not in known]
+        if other:
+            raise EstimationError(
+                f"{some(other)}: not an option of fits with replicate weights, which are {', '.join(known)}"
+            )
+        return cls(names, **options)
+
+    def columns(self, data: TwoLevelData) -> tuple[str, ...]:
+        """Find the columns, each once."""
+        found = [data.find(name) for written in self.names for name in _series(written, data)]
+        twice = [name for k, name in enumerate(found) if name in found[:k]]
+        if twice:
+            raise DataError(f"replicate weights named twice: {some(twice)}. Name each once")
+        if len(found) < 2:
+            raise DataError(f"got {len(found)} replicate weights: at least two are needed")
+        return tuple(found)
+
+    def multiplier(self, n: int) -> float:
+        """Give the factor of the sum of squares over n replicates."""
+        if self.factor is not None:
+            return float(self.factor)
+        fay = n * (1.0 - self.fay) ** 2 if self.method == "fay" else 1.0
+        return {"brr": 1.0 / n, "fay": 1.0 / fay, "jackknife": (n - 1.0) / n, "jk2": 1.0}[self.method]
+
+    def freedom(self, n: int) -> float:
+        """Give the degrees of freedom of n replicates."""
+        return float(n - (self.method == "jackknife")) if self.df is None else float(self.df)
+
+
+def _number(got: object) -> bool:
+    return isinstance(got, Real) and not isinstance(got, bool) and isfinite(got)
+
+
+def _series(written: str, data: TwoLevelData) -> list[str]:
+    """Give the names that "rep1-rep80" stands for, where there is no column of that name."""
+    found = SERIES.fullmatch(written.strip())
+    known = {name.casefold() for name in (*data.level1, *data.level2)}
+    if found is None or written.casefold() in known:
+        return [written]
+    stem, first, other, last = found.groups()
+    if stem.casefold() != other.casefold() or int(first) > int(last) or int(last) - int(first) > 10_000:
+        return [written]
+    width = len(first) if first.startswith("0") else 0
+    return [f"{stem}{k:0{width}d}" for k in range(int(first), int(last) + 1)]
+
+
+def fit_replicates(
+    model: TwoLevelModel, data: TwoLevelData, weights: Weights | None, asked: Replication
+) -> Replicates:
+    """Fit with the full-sample weights and with each replicate's.
 
     Raises
     ------
     DataError
         Fewer than two replicates, weights that are missing or negative, or are of another weight.
     EstimationError
-        An unknown method, or a replicate that cannot be estimated.
+        No full weights, or a replicate that cannot be estimated.
     """
-    names = [data.find(name) for name in one_or_several(replicates)]
-    multiplier = _factor(method, len(names), fay) if factor is None else factor
+    if not isinstance(weights, Weights):
+        raise EstimationError(
+            "replicate weights are replicates of sampling weights, which are wanted too: "
+            f'weights=hlm.Weights(level1="NAME"), got {type(weights).__name__}'
+        )
     prepared = prepare(model, data, weights=weights)
     sample = _sample(prepared, weights)
-    of = _which(of, names, sample)
+    names = asked.columns(sample.data)
+    of = _which(asked.of, names, sample)
     full = estimate(prepared)
     found = [_named(name, full, sample, weights, of) for name in names]
     gammas, thetas = (np.array(each) for each in zip(*found, strict=True))
-    freedom = float(len(names) - (method == "jackknife")) if df is None else df
-    return Replicates(full, tuple(names), gammas, thetas, method, multiplier, freedom)
+    n = len(names)
+    return Replicates(full, names, gammas, thetas, asked.method, asked.multiplier(n), asked.freedom(n))
 
 
-def _components(found: Estimates) -> np.ndarray:
+def components_of(found: Estimates) -> np.ndarray:
     """Give the free elements of tau by rows and sigma2, (m + 1,)."""
     rows, cols = elements(found.design.pattern)
     return np.append(found.components.tau[rows, cols], found.sigma2)
-
-
-def _factor(method: str, n: int, fay: float) -> float:
-    if method not in METHODS:
-        raise EstimationError(f"method {method!r} is not known: use {', '.join(METHODS)}")
-    if n < 2:
-        raise DataError(f"got {n} replicate weights: at least two are needed")
-    if method == "fay" and not 0 <= fay < 1:
-        raise EstimationError(f"fay={fay!r}: Fay's factor is from 0 to below 1; PISA's is 0.5")
-    factors = {"brr": 1.0 / n, "fay": 1.0 / (n * (1.0 - fay) ** 2), "jackknife": (n - 1.0) / n, "jk2": 1.0}
-    return factors[method]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,7 +255,7 @@ def _named(
         raise EstimationError(
             f"replicate weight {name}: the estimation did not converge: {found.stop_reason}"
         )
-    return found.gamma_free, _components(found)
+    return found.gamma_free, components_of(found)
 
 
 def replicate_moments(name: str, sample: Sample, scaling: str, of: str) -> Moments:
@@ -221,7 +289,7 @@ class Replicates:
     """A weighted fit with estimates from replicate weights; `ReplicateFit` is its face.
 
     ``full``: with the full-sample weights; ``names``: columns of the R replicate weights, and with each of
-    them ``gammas`` (R, F), the free fixed effects, and ``thetas`` (R, m + 1), the lower triangle of tau by
+    them ``gammas`` (R, F), the free fixed effects, and ``thetas`` (R, m + 1), the free elements of tau by
     rows and sigma2.
     """
 
@@ -233,19 +301,30 @@ class Replicates:
     factor: float
     df: float
 
+    def of(self, contrast: np.ndarray) -> np.ndarray:
+        """Give the covariance matrix (r, r) of contrast @ gamma_free, contrast (r, F)."""
+        away = (self.gammas - self.full.gamma_free) @ contrast.T
+        return np.asarray(self.factor * (away.T @ away))
+
+    @property
+    def words(self) -> str:
+        """The standard errors in words."""
+        return (
+            f"{len(self.names)} replicate weights ({self.method}, factor {self.factor:.6g}, {self.df:g} d.f.)"
+        )
+
     @property
     def components(self) -> np.ndarray:
-        """Lower triangle of tau by rows and sigma2, (m + 1,), with the full-sample weights."""
-        return _components(self.full)
+        """Free elements of tau by rows and sigma2, (m + 1,), with the full-sample weights."""
+        return components_of(self.full)
 
     @property
     def vcov(self) -> np.ndarray:
         """Covariance matrix of all fixed effects."""
-        away, free = self.gammas - self.full.gamma_free, self.full.design.free
-        return np.asarray(self.factor * (away.T @ away)[np.ix_(free, free)])
+        return self.of(np.eye(self.full.design.n_fixed)[self.full.design.free])
 
     @property
     def vcov_components(self) -> np.ndarray:
-        """Covariance matrix of (lower triangle of tau by rows, sigma2)."""
+        """Covariance matrix of (free elements of tau by rows, sigma2)."""
         away = self.thetas - self.components
         return np.asarray(self.factor * (away.T @ away))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..equations.names import component_names
+from ..errors import OutputError
 from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
 from ..many_fits.rubin import Pooled, PooledTest
 from . import listing
@@ -27,6 +28,8 @@ def pooled_listing(
     pooled: PooledEstimates, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any
 ) -> str:
     """Return the pooled tables as text, with ``each`` after the listing of every data set."""
+    if data_sources and len(data_sources) != pooled.m:
+        raise OutputError(f"{len(data_sources)} data_sources for {pooled.m} data sets: name one for each")
     parts = []
     for k, (name, fit) in enumerate(zip(pooled.names, pooled.fits, strict=True)) if each else ():
         own = {"data_source": data_sources[k]} if data_sources else {}
@@ -37,25 +40,28 @@ def pooled_listing(
 def _pooled_tables(pooled: PooledEstimates) -> str:
     first = pooled.fits[0]
     what = "plausible values" if len({f.model.outcome for f in pooled.fits}) > 1 else "imputed data sets"
+    title = f"Results pooled over {pooled.m} {what} ({', '.join(pooled.names)}) by Rubin's rules"
+    sampling = [line for said in pooled.about_sampling for line in textwrap.wrap(said, 85)]
     lines = [
-        f" Results pooled over {pooled.m} {what} ({', '.join(pooled.names)}) by Rubin's rules",
+        f" {title if pooled.m > 1 else 'Results with standard errors from replicate weights'}",
         "",
         f"  Method of estimation: {'restricted' if pooled.method == 'REML' else 'full'} maximum likelihood",
         f"  {first.n_rows} level-1 records in {first.n_units} level-2 units in each of them",
+        *(f"  {line}" for line in sampling),
         "",
     ]
-    title = "Final estimation of fixed effects, averaged"
-    lines += [] if first.counting.pseudo else _fixed(pooled, False, f"{title}:")
-    lines += _fixed(pooled, True, f"{title} (with robust standard errors):")
+    for said, robust in pooled.tables.values():
+        if not (first.counting.pseudo and robust is False):
+            lines += _fixed(pooled, robust, f"Final estimation of fixed effects, averaged{said}:")
     lines += _components(pooled)
     lines += [
-        " Fraction missing: of the information about the parameter. Approx. d.f.: Rubin (1987).",
+        f" Fraction missing: of the information about the parameter. Approx. d.f.: {pooled.df_source}.",
         *(f" {line}" for warning in pooled.warnings for line in textwrap.wrap(f"WARNING: {warning}", 85)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _fixed(pooled: PooledEstimates, robust: bool, title: str) -> list[str]:
+def _fixed(pooled: PooledEstimates, robust: bool | None, title: str) -> list[str]:
     table = pooled_fixed(pooled, robust)
     terms = level1_terms(pooled.model)
     names = [f"{gamma.name:>15}, {gamma.gamma}" for term in terms for gamma in term.terms]
@@ -119,14 +125,20 @@ def pooled_json(
     pooled: PooledEstimates, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()
 ) -> str:
     """Return the pooled results, and gamma, tau, sigma2 and deviance of every data set, as JSON text."""
+    for test in tests:
+        if not isinstance(test, PooledTest):
+            raise OutputError(f"tests= wants tests that wald or compare gave, got {type(test).__name__}")
     names, components = pooled_components(pooled)
     gammas = pooled.model.gamma_names
     tested = ("name", "hypothesis", "f_ratio", "df", "df_denominator", "p_value", "notes")
     result = {
         "m": pooled.m,
         "method": pooled.method,
-        "fixed": _rows(gammas, columns_of(pooled_fixed(pooled, False))),
-        "fixed_robust": _rows(gammas, columns_of(pooled_fixed(pooled, True))),
+        **{
+            key: _rows(gammas, columns_of(pooled_fixed(pooled, robust)))
+            for key, (_, robust) in pooled.tables.items()
+        },
+        "sampling_variance": list(pooled.about_sampling),
         "variance_components": _rows(names, columns_of(components, "variance", tests=False)),
         "tests": [{name: getattr(test, name) for name in tested} for test in tests],
         "each": [

@@ -1,0 +1,133 @@
+"""Intervals, intraclass correlation and R-squared of pooled fits, and of fits with replicate weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit, stdtrit
+
+from ..arguments import check_prob
+from ..derived.intraclass import (
+    IntraclassCorrelation,
+    IntraclassCurve,
+    Place,
+    at_places,
+    column_means,
+    conditional,
+    formula,
+    of_elements,
+)
+from ..derived.r2 import R2, said_of, variance_parts
+from ..inference.intervals import Interval
+from ..laws.law import Need
+from ..likelihood.pattern import elements
+from .pooled_fit import PooledEstimates, pooled_components, pooled_fixed
+from .replicate_weights import components_of
+from .rubin import pool
+
+ON_LOG = "t on the log scale"
+NONE = "not available"
+
+
+def pooled_intervals(
+    pooled: PooledEstimates, *, prob: float = 0.95, robust: bool | str | None = None, df: str = "rubin"
+) -> tuple[Interval, ...]:
+    """Give t intervals of the fixed effects, and of tau and sigma2.
+
+    Variances have theirs on the log scale, where they are nearly normal; standard deviations are their roots.
+    There is none where a data set has no standard error, its tau being singular.
+    """
+    check_prob(prob)
+    fixed = pooled_fixed(pooled, robust, df)
+    reach = _quantile(fixed.df, prob) * np.where(fixed.se > 0, fixed.se, np.nan)
+    found = [
+        Interval(name, b, b - h, b + h, "t" if np.isfinite(h) else NONE)
+        for name, b, h in zip(pooled.model.gamma_names, fixed.estimate.tolist(), reach.tolist(), strict=True)
+    ]
+    return (*found, *_component_intervals(pooled, prob))
+
+
+def _component_intervals(pooled: PooledEstimates, prob: float) -> list[Interval]:
+    """Give those of sd and variance of each coefficient, the covariances, sigma and sigma2."""
+    parts, names = pooled_components(pooled)[1], pooled.fits[0].random_names
+    half = _quantile(parts.df, prob) * parts.se
+    found, pairs = list[Interval](), list[Interval]()
+    free = zip(*elements(pooled.fits[0].design.pattern), parts.estimate, half, strict=False)  # sigma2 is last
+    for a, b, value, reach in free:
+        if a == b:
+            found += _of_variance(f"sd[{names[a]}]", f"tau[{names[a]},{names[a]}]", value, reach)
+        else:
+            how = "t" if np.isfinite(reach) else NONE
+            limits = float(value - reach), float(value + reach)
+            pairs.append(Interval(f"tau[{names[a]},{names[b]}]", float(value), *limits, how))
+    return [*found, *pairs, *_of_variance("sigma", "sigma2", parts.estimate[-1], half[-1])]
+
+
+def _of_variance(sd: str, variance: str, value: float, half: float) -> tuple[Interval, Interval]:
+    """Give limits on the log scale, of a standard deviation and its square, by half of the plain interval."""
+    known = bool(np.isfinite(half)) and value > 0
+    factor = float(np.exp(half / value)) if known else float("nan")
+    ends, how = (float(value), float(value / factor), float(value * factor)), ON_LOG if known else NONE
+    root = [float(np.sqrt(end)) for end in ends]
+    return Interval(sd, root[0], root[1], root[2], how), Interval(variance, *ends, how)
+
+
+def pooled_icc(
+    pooled: PooledEstimates, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+) -> IntraclassCorrelation | IntraclassCurve:
+    """Give the intraclass correlation, averaged over the data sets; ``at`` as in `Fit.icc`.
+
+    Its standard error is by Rubin's rules, from each data set's by the delta method or by replicate weights;
+    the limits are t limits on the logit scale.
+    """
+    check_prob(prob)
+    fits, sampling = pooled.fits, pooled.sampling()
+    for fit in fits:
+        fit.require("the intraclass correlation", Need.ONE_SIGMA2, Need.ROWS_ALIKE)
+    estimates = np.array([components_of(fit) for fit in fits])
+    means = np.mean([column_means(fit.design) for fit in fits], axis=0)
+
+    def point(place: Place, notes: tuple[str, ...]) -> IntraclassCorrelation:
+        weight = of_elements(place.z, fits[0].design.pattern)
+
+        def value(parts: np.ndarray) -> np.ndarray:
+            between = parts[..., :-1] @ weight
+            return np.asarray(between / (between + parts[..., -1]))
+
+        def slope(parts: np.ndarray) -> np.ndarray:
+            between, sigma2 = parts[:-1] @ weight, parts[-1]
+            return np.asarray(np.append(sigma2 * weight, -between) / (between + sigma2) ** 2)
+
+        each = value(estimates)[:, None]
+        found = pool(each, sampling.of_function(value, slope)[:, None], None, sampling.df)
+        share, spread = float(found.estimate[0]), float(found.se[0])
+        low = high = float("nan")
+        if 0 < share < 1 and np.isfinite(spread):
+            half = float(_quantile(found.df, prob)[0]) * spread / (share * (1.0 - share))
+            low, high = (float(expit(logit(share) + sign * half)) for sign in (-1, 1))
+        else:
+            notes = (*notes, "No interval: tau is on the boundary.")
+        how = f"{formula(at)}, mean of {pooled.m} data sets" if pooled.m > 1 else formula(at)
+        return IntraclassCorrelation(
+            share, low, high, prob, conditional(fits[0].design), how, notes, place.at, place.where
+        )
+
+    return at_places(fits[0].design, at, point, means)  # type: ignore[no-any-return]
+
+
+def pooled_r2(pooled: PooledEstimates) -> R2:
+    """Give the parts of the outcome's variance, averaged over the data sets, and R-squared; see `Fit.r2`."""
+    for fit in pooled.fits:
+        fit.require("R-squared", Need.ONE_SIGMA2, Need.ROWS_ALIKE)
+    each = [
+        variance_parts(f.design).of(f.gamma_free, f.components.tau, f.components.sigma2) for f in pooled.fits
+    ]
+    mean = {name: float(np.mean([parts[name] for parts in each])) for name in each[0]}
+    source = f"parts averaged over {pooled.m} data sets" if pooled.m > 1 else ""
+    return R2(mean, 0.95, source=source, notes=said_of(pooled.fits[0].design))
+
+
+def _quantile(df: np.ndarray, prob: float) -> np.ndarray:
+    return np.asarray(stdtrit(np.minimum(df, 1e15), 0.5 + prob / 2.0))
