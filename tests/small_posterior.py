@@ -12,11 +12,14 @@ import hlmbayes as hlm
 from hlmbayes.data.two_level import TwoLevelData
 
 LEVEL1 = "y = b0 + b1*x1 + b2*x2 + b3*x3 + r"
-EQUATIONS = {
+EQUATIONS: dict[int | str, str] = {
     1: "y = b0 + b1*x1 + r; b0 = g00 + g01*w + u0; b1 = g10",
     2: "y = b0 + b1*x1 + r; b0 = g00 + g01*w + u0; b1 = g10 + g11*w + u1",
     3: "y = b0 + b1*x1 + b2*x2 + r; b0 = g00 + u0; b1 = g10 + g11*w + u1; b2 = u2",
     4: f"{LEVEL1}; b0 = g00 + g01*w + u0; b1 = g10 + u1; b2 = g20 + u2; b3 = g30 + u3",
+    "diagonal": "y = b0 + b1*x1 + b2*x2; b0 = g00 + u0; b1 = g10 + g11*w + u1; b2 = u2; cov(u0, u1, u2) = 0",
+    "blocks": f"{LEVEL1}; b0 = g00 + g01*w + u0; b1 = g10 + u1; b2 = g20 + u2; b3 = g30 + u3; "
+    "cov(u0, u1) = cov(u0, u3) = cov(u1, u2) = cov(u2, u3) = 0",
 }
 
 
@@ -76,7 +79,7 @@ def make_dense() -> Callable[[TwoLevelData, hlm.Model], Dense]:
     return dense
 
 
-@pytest.fixture(params=[1, 2, 3, 4])
+@pytest.fixture(params=list(EQUATIONS))
 def small_model(request: pytest.FixtureRequest) -> hlm.Model:
     return hlm.Model(EQUATIONS[request.param].replace("; ", "\n"))
 

@@ -3,12 +3,13 @@
 A point phi (d,) holds, in this order,
 
     s_k / ref_k      q signed standard deviations: u = diag(s) C z, sd_k = |s_k|
-    y_ij             q (q - 1) / 2 correlations, rows first: canonical partial correlation tanh(y_ij)
+    y_ij             free correlations, rows first: canonical partial correlation tanh(y_ij)
     log sigma        or whatever the parameters of level 1 are (see `level1`): alpha_0, alpha_1, ...
 
 C is the Cholesky factor of the correlation matrix (Lewandowski, Kurowicka & Joe 2009, J. Multivariate
-Analysis 100, 1989). Flipping the sign of s_k together with its correlations changes nothing, so an
-sd near zero is no wall: the density goes on smoothly on the other side, and draws are folded afterwards.
+Analysis 100, 1989); where tau has blocks, with those of each block. Flipping the sign of s_k together with
+its correlations changes nothing, so an sd near zero is no wall: the density goes on smoothly on the other
+side, and draws are folded afterwards.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..likelihood.pattern import Pattern, mask, pairs
 from .target import Target
 
 
@@ -43,17 +45,18 @@ class Parts:
 def unpack(target: Target, phi: np.ndarray) -> Parts:
     """Carry points (B, d) to the parameters they stand for."""
     q = target.n_random
-    s, factor = phi[:, :q] * target.reference, correlation_factor(np.tanh(phi[:, target.partials]), q)
-    return Parts(s, factor, target.law.sigma(phi[:, target.level1]))
+    factor = correlation_factor(np.tanh(phi[:, target.partials]), target.pattern)
+    return Parts(phi[:, :q] * target.reference, factor, target.law.sigma(phi[:, target.level1]))
 
 
-def correlation_factor(partial: np.ndarray, q: int) -> np.ndarray:
-    """Build C (B, q, q), lower triangular, from canonical partial correlations (B, q (q - 1) / 2)."""
+def correlation_factor(partial: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """Build C (B, q, q), lower triangular, from the free canonical partial correlations (B, m)."""
+    q, free = pattern.n_random, np.tril(mask(pattern), -1)
     c = np.zeros((len(partial), q, q))
     at = 0
     for i in range(q):
         left = np.ones(len(partial))
-        for j in range(i):
+        for j in np.flatnonzero(free[i]).tolist():
             z = partial[:, at]
             c[:, i, j] = z * left
             left = left * np.sqrt((1.0 - z) * (1.0 + z))
@@ -75,7 +78,7 @@ def pack(target: Target, tau: np.ndarray, sigma: float, floor: float = 0.0) -> n
     corr = (vectors * np.maximum(values, 1e-2)) @ vectors.T
     c = np.linalg.cholesky(corr) if q else corr
     c = c / np.sqrt(np.sum(c**2, axis=1, keepdims=True))
-    y = np.ravel(_atanh_partials(c[None], 0.99))
+    y = np.ravel(_atanh_partials(c[None], 0.99, target.pattern))
     return np.concatenate([np.maximum(sd / target.reference, floor), y, target.law.start(sigma)])
 
 
@@ -83,15 +86,16 @@ def pack_many(target: Target, tau: np.ndarray, level1: np.ndarray) -> np.ndarray
     """Give the phi (B, d) of many tau (B, q, q), positive definite, and level-1 coordinates (B, K)."""
     c = np.linalg.cholesky(tau) if target.n_random else tau
     sd = np.sqrt(np.einsum("bqq->bq", tau))
-    return np.column_stack([sd / target.reference, *_atanh_partials(c / sd[:, :, None], 1.0 - 1e-15), level1])
+    y = _atanh_partials(c / sd[:, :, None], 1.0 - 1e-15, target.pattern)
+    return np.column_stack([sd / target.reference, *y, level1])
 
 
-def _atanh_partials(c: np.ndarray, most: float) -> list[np.ndarray]:
+def _atanh_partials(c: np.ndarray, most: float, pattern: Pattern) -> list[np.ndarray]:
     """Take C (B, q, q) apart into y, as `correlation_factor` builds it; |tanh(y)| is ``most`` or less."""
-    y = []
+    y, free = [], np.tril(mask(pattern), -1)
     for i in range(c.shape[1]):
         left = np.ones(len(c))
-        for j in range(i):
+        for j in np.flatnonzero(free[i]).tolist():
             z = np.clip(c[:, i, j] / left, -most, most)
             y.append(np.arctanh(z))
             left = left * np.sqrt((1.0 - z) * (1.0 + z))
@@ -103,7 +107,7 @@ def fold(target: Target, phi: np.ndarray, signs: np.ndarray | None = None) -> np
     q = target.n_random
     if signs is None:
         signs = np.where(phi[:, :q] < 0, -1.0, 1.0)
-    rows, cols = np.tril_indices(q, -1)
+    rows, cols = pairs(target.pattern)
     flipped = phi.copy()
     flipped[:, :q] *= signs
     flipped[:, target.partials] *= signs[..., rows] * signs[..., cols]
@@ -114,19 +118,15 @@ def chain(
     target: Target, phi: np.ndarray, parts: Parts, by_factor: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Carry a gradient in diag(s) C (q, q) to one in s / ref (q,) and y."""
-    q = target.n_random
     c, s, z = parts.corr_factor[0], parts.s[0], np.tanh(phi[target.partials])
     by_s = np.sum(by_factor * c, axis=1) * target.reference
     by_c = by_factor * s[:, None]
     by_y = np.zeros(len(z))
-    at = 0
-    for i in range(q):
-        for j in range(i):
-            rest = c[i, j + 1 : i + 1] @ by_c[i, j + 1 : i + 1]
-            # dC_ij / dy_ij = left (1 - z^2), and entries to the right shrink by -z each
-            left = c[i, j] / z[at] if z[at] else np.sqrt(1.0 - c[i, :j] @ c[i, :j])
-            by_y[at] = by_c[i, j] * left * (1.0 - z[at] ** 2) - z[at] * rest
-            at += 1
+    for at, (i, j) in enumerate(zip(*(index.tolist() for index in pairs(target.pattern)), strict=True)):
+        rest = c[i, j + 1 : i + 1] @ by_c[i, j + 1 : i + 1]
+        # dC_ij / dy_ij = left (1 - z^2), and entries to the right shrink by -z each
+        left = c[i, j] / z[at] if z[at] else np.sqrt(1.0 - c[i, :j] @ c[i, :j])
+        by_y[at] = by_c[i, j] * left * (1.0 - z[at] ** 2) - z[at] * rest
     return by_s, by_y
 
 

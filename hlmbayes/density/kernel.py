@@ -240,16 +240,17 @@ def _log_prior(phi, reference, curves, shapes, gradient):  # type: ignore[no-unt
 
 
 @njit(**INSIDE)
-def _correlations(phi, c):  # type: ignore[no-untyped-def]
+def _correlations(phi, reference, c):  # type: ignore[no-untyped-def]
     """Write C (q, q); see `coordinates.correlation_factor`."""
     q = at = c.shape[0]
     for i in range(q):
         left = 1.0
         for j in range(i):
-            z = tanh(phi[0, at])
-            c[i, j] = z * left
-            left *= sqrt((1.0 - z) * (1.0 + z))
-            at += 1
+            if reference[1, j] == reference[1, i]:
+                z = tanh(phi[0, at])
+                c[i, j] = z * left
+                left *= sqrt((1.0 - z) * (1.0 + z))
+                at += 1
         c[i, i] = left
 
 
@@ -263,14 +264,15 @@ def _chain(phi, reference, c, by_factor, gradient):  # type: ignore[no-untyped-d
             gradient[0, i] += by_factor[i, j] * c[i, j] * reference[0, i]
         left = 1.0
         for j in range(i):
-            z = tanh(phi[0, at])
-            rest = 0.0
-            for k in range(j + 1, i + 1):
-                rest += c[i, k] * by_factor[i, k] * s
-            square = (1.0 - z) * (1.0 + z)
-            gradient[0, at] += by_factor[i, j] * s * left * square - z * rest
-            left *= sqrt(square)
-            at += 1
+            if reference[1, j] == reference[1, i]:
+                z = tanh(phi[0, at])
+                rest = 0.0
+                for k in range(j + 1, i + 1):
+                    rest += c[i, k] * by_factor[i, k] * s
+                square = (1.0 - z) * (1.0 + z)
+                gradient[0, at] += by_factor[i, j] * s * left * square - z * rest
+                left *= sqrt(square)
+                at += 1
 
 
 @njit("Tuple((f8[:,::1], i8))(f8[::1], i8, i8, i8)", **INSIDE)
@@ -302,9 +304,9 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     prior, at = _matrix(t, at, F, F)
     pull, at = _matrix(t, at, 2, F)
     to_factor, at = _matrix(t, at, q, q)
-    reference, at = _matrix(t, at, 1, q)
+    reference, at = _matrix(t, at, 2, q)  # below it the block of tau each effect is in
     curves, at = _matrix(t, at, q + 1, 8)
-    shapes, at = _matrix(t, at, 1, q * (q - 1) // 2)
+    shapes, at = _matrix(t, at, 1, d - q - 1)
     centre, at = _matrix(t, at, 1, d)
     turn, at = _matrix(t, at, d, d)
 
@@ -329,7 +331,7 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     for i in range(d):
         phi[0, i] += centre[0, i]
     value, logdet = _log_prior(phi, reference, curves, shapes, gradient), 0.0
-    _correlations(phi, c)
+    _correlations(phi, reference, c)
     sigma = exp(phi[0, d - 1])
     s2 = (sigma / e_scale) ** 2
     for a in range(q):

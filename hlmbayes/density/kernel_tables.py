@@ -20,23 +20,24 @@ def flatten(target: Target, centre: np.ndarray, root: np.ndarray) -> np.ndarray:
     factors, products of two level-2 columns; by level-2 columns the sums of what Z leaves of D'D and D'e; in
     the whitened basis of the fixed effects the loading, its transpose with the roots of gamma's prior
     precision below it, that precision, and that times its mean with its root times the mean below it; the
-    map from diag(s) C to its standardised twin, the units of s, the priors' curves of the sds and of sigma,
-    the shapes of the partial correlations, centre and root.
+    map from diag(s) C to its standardised twin, the units of s with each one's block of tau below, the
+    priors' curves of the sds and of sigma, the shapes of the partial correlations, centre and root.
     """
     system, priors, q, p = target.system, target.priors, target.n_random, target.system.p
     if not isinstance(target.law, OneSigma):
         raise SamplingError("the compiled density has one sigma for all rows: use the one in NumPy")
     sigma = target.law.prior.sigma
     to_factor = np.linalg.inv(system.to_tau) * system.e_scale if q else np.zeros((0, 0))
+    block = [next(k for k, b in enumerate(target.pattern.blocks) if i in b) for i in range(q)]
     turn, half = system.whitener, np.sqrt(target.p0)
     pairs, e = system.level2_pairs(slice(None)), np.empty((p * (p + 1) // 2, system.n_units))
     rest_e = squares(np.zeros((q, p + 1, system.n_units)), system.rest, e) @ system.level2.T
     parts = [
         system.root, pairs, (e @ pairs.T).take(system.layout.t), rest_e, system.white,
         system.white.T, (turn * half).T, (turn * target.p0) @ turn.T, turn @ (target.p0 * target.d0),
-        half * target.d0, to_factor, target.reference,
-        [prior.curve() for prior in (*priors.sd, sigma)], correlation_shapes(q, priors.eta), centre,
-        root,
+        half * target.d0, to_factor, target.reference, block,
+        [prior.curve() for prior in (*priors.sd, sigma)], correlation_shapes(target.pattern, priors.eta),
+        centre, root,
     ]  # fmt: skip
     body = [np.asarray(part, dtype=float).reshape(-1) for part in parts]
     header = [

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln, multigammaln
 
+from ..likelihood.pattern import Pattern, mask, pairs
 from ..priors.distributions import InverseWishart
 from .coordinates import chain, unpack
 from .target import Target
 
 
-def correlation_shapes(q: int, eta: float) -> np.ndarray:
-    """Give b of every partial correlation: under LKJ(eta), (1 + tanh y) / 2 is Beta(b, b)."""
-    columns = np.tril_indices(q, -1)[1]
-    return eta + 0.5 * (q - 2 - columns)
+def correlation_shapes(pattern: Pattern, eta: float) -> np.ndarray:
+    """Give b of every partial correlation: under LKJ(eta) of a block, (1 + tanh y) / 2 is Beta(b, b)."""
+    free, columns = mask(pattern), pairs(pattern)[1]
+    size, before = free.sum(axis=1)[columns], np.tril(free, -1).sum(axis=1)[columns]
+    return np.asarray(eta + 0.5 * (size - 2 - before))
 
 
 def log_cosh(y: np.ndarray) -> np.ndarray:
@@ -31,7 +33,7 @@ def log_prior(target: Target, phi: np.ndarray) -> np.ndarray:
         return np.asarray(value + _log_inverse_wishart(target, phi, priors.tau))
     for k, prior in enumerate(priors.sd):
         value = value + prior.curve().log_density(sd[:, k])
-    b = correlation_shapes(q, priors.eta)
+    b = correlation_shapes(target.pattern, priors.eta)
     # Beta(b, b) of (1 + z) / 2, and dz / dy = 1 - z^2 = cosh(y)^-2
     constant = gammaln(2.0 * b) - 2.0 * gammaln(b) - (2.0 * b - 1.0) * np.log(2.0)
     return np.asarray(value + np.sum(constant - 2.0 * b * log_cosh(phi[:, target.partials]), axis=1))
@@ -50,7 +52,7 @@ def _log_inverse_wishart(target: Target, phi: np.ndarray, prior: InverseWishart)
     constant = 0.5 * df * np.linalg.slogdet(prior.scale)[1] - 0.5 * df * q * np.log(2.0)
     density = constant - multigammaln(0.5 * df, q) - 0.5 * (df + q + 1) * log_det
     jacobian = q * np.log(2.0) + q * log_sd  # tau to (sd, correlations)
-    to_y = np.sum(-2.0 * correlation_shapes(q, 1.0) * log_cosh(phi[:, target.partials]), axis=1)
+    to_y = np.sum(-2.0 * correlation_shapes(target.pattern, 1.0) * log_cosh(phi[:, target.partials]), axis=1)
     return np.asarray(density - 0.5 * np.sum(half**2, axis=(1, 2)) + jacobian + to_y)
 
 
@@ -68,10 +70,10 @@ def prior_slope(target: Target, phi: np.ndarray) -> np.ndarray:
         by_factor = inverse.T @ (inner - (priors.tau.df + q + 1) * np.eye(q))
         slope[:q], slope[target.partials] = chain(target, phi, parts, by_factor)
         slope[:q] += q / phi[:q]
-        slope[target.partials] -= 2.0 * correlation_shapes(q, 1.0) * tanh
+        slope[target.partials] -= 2.0 * correlation_shapes(target.pattern, 1.0) * tanh
         return slope
     for k, prior in enumerate(priors.sd):
         s = phi[k] * target.reference[k]
         slope[k] = prior.curve().slope(abs(s)) * np.sign(s) * target.reference[k]
-    slope[target.partials] = -2.0 * correlation_shapes(q, priors.eta) * tanh
+    slope[target.partials] = -2.0 * correlation_shapes(target.pattern, priors.eta) * tanh
     return slope

@@ -10,6 +10,7 @@ import numpy as np
 from ..equations.model import TwoLevelModel
 from ..likelihood.design import Design
 from ..likelihood.evaluate import System, standardise
+from ..likelihood.pattern import Pattern
 from ..likelihood.row_groups import Groups
 from ..priors.priors import Priors, posterior_design, resolve
 from ..priors.resolved import ResolvedPriors, SigmaPrior
@@ -39,16 +40,20 @@ class Target:
         return self.system.n_random
 
     @property
+    def pattern(self) -> Pattern:
+        """Which elements of tau are free."""
+        return self.design.pattern
+
+    @property
     def size(self) -> int:
         """Number of variance parameters, d."""
-        q = self.n_random
-        return q * (q + 1) // 2 + len(self.law.names)
+        return self.n_random + self.pattern.n_pairs + len(self.law.names)
 
     @property
     def partials(self) -> slice:
         """Where phi has the correlations."""
         q = self.n_random
-        return slice(q, q * (q + 1) // 2)
+        return slice(q, q + self.pattern.n_pairs)
 
     @property
     def level1(self) -> slice:

@@ -87,15 +87,19 @@ def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
 
 
 def tau_pair(source: Any, fit: Any = None) -> Figure:
-    """Draw standard deviations and correlation of the first two random coefficients against each other."""
+    """Draw standard deviations and correlation of the first two random coefficients against each other.
+
+    Where these are independent there is no second panel.
+    """
     posterior = posterior_of(source)
     fit = None if fit is None else fit_beside(posterior, fit)
     names = posterior.model.random
     if len(names) < 2:
         raise SamplingError("a pair plot of tau needs two random coefficients, and the model has fewer")
     first, second = f"sd[{names[0]}]", f"sd[{names[1]}]"
-    pairs = [(first, second), (second, f"corr[{names[1]},{names[0]}]")]
-    figure, panels = _grid(2, height=3.6, wide=2)
+    correlation = f"corr[{names[1]},{names[0]}]"
+    pairs = [(first, second), *([(second, correlation)] if correlation in posterior.scalars else [])]
+    figure, panels = _grid(len(pairs), height=3.6, wide=2)
     for ax, (x, y) in zip(panels, pairs, strict=True):
         drawn = posterior.scalar(x).ravel(), posterior.scalar(y).ravel()
         ax.plot(*drawn, ".", color=BLUE, markersize=3, alpha=0.25, mew=0)
@@ -106,7 +110,8 @@ def tau_pair(source: Any, fit: Any = None) -> Figure:
             ax.plot(known[x], known[y], "D", color=VERMILLION, markersize=8, label=_fit_name(fit))
             legend(ax, loc="best")
     panels[0].set_ylim(bottom=0)
-    figure.suptitle("Draws of the standard deviations and their correlation", fontweight="bold")
+    what = "standard deviations" + (" and their correlation" if len(pairs) > 1 else "")
+    figure.suptitle(f"Draws of the {what}", fontweight="bold")
     return figure
 
 

@@ -33,6 +33,11 @@ class Pattern:
         return len(self.blocks) < 2
 
     @property
+    def n_pairs(self) -> int:
+        """Number of free covariances."""
+        return self.n_free - self.n_random
+
+    @property
     def n_free(self) -> int:
         """Number of free elements of tau, m."""
         return sum(len(block) * (len(block) + 1) // 2 for block in self.blocks)
@@ -51,6 +56,13 @@ def mask(pattern: Pattern) -> np.ndarray:
 def elements(pattern: Pattern) -> tuple[np.ndarray, np.ndarray]:
     """Give rows and columns of tau's free elements, (m,) each: the lower triangle by rows."""
     rows, cols = np.nonzero(np.tril(mask(pattern)))
+    return _kept(rows), _kept(cols)
+
+
+@lru_cache(maxsize=64)
+def pairs(pattern: Pattern) -> tuple[np.ndarray, np.ndarray]:
+    """Give rows and columns of tau's free covariances: the lower triangle by rows."""
+    rows, cols = np.nonzero(np.tril(mask(pattern), -1))
     return _kept(rows), _kept(cols)
 
 

@@ -14,6 +14,7 @@ from ..faces import record_of
 from ..inference.component_errors import variance_standard_errors
 from ..inference.same_data import refuse_different_rows
 from ..labels import Sentence
+from ..likelihood.pattern import elements
 from .record import PosteriorSample
 from .summaries import bounds, interval
 
@@ -101,9 +102,8 @@ def fit_scalars(fit: Estimates) -> dict[str, tuple[float, float]]:
     result = {name: (float(v), float(s)) for (name, v), s in zip(fit.gamma.items(), se, strict=True)}
     names, tau = fit.random_names, np.asarray(fit.tau)
     se_tau, se_sigma2 = variance_standard_errors(fit)
-    for i, name in enumerate(names):
-        for j in range(i + 1):
-            result[f"tau[{name},{names[j]}]"] = float(tau[i, j]), float(se_tau[i, j])
+    for i, j in zip(*elements(fit.design.pattern), strict=True):
+        result[f"tau[{names[i]},{names[j]}]"] = float(tau[i, j]), float(se_tau[i, j])
     if fit.law.one_sigma2:
         return result | {"sigma2": (fit.sigma2, se_sigma2)}
     return result | {alpha.name: (alpha.estimate, alpha.se) for alpha in fit.law.alphas}

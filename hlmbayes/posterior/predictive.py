@@ -216,7 +216,7 @@ def _prior_factor(target: Target, draws: int, rng: np.random.Generator) -> np.nd
         a = np.tril(rng.standard_normal((draws, q, q)), -1)
         a[:, np.arange(q), np.arange(q)] = np.sqrt(rng.chisquare(df - np.arange(q), size=(draws, q)))
         return np.linalg.inv(root @ a).transpose(0, 2, 1)
-    shapes = correlation_shapes(q, priors.eta)
+    shapes = correlation_shapes(target.pattern, priors.eta)
     partial = 2.0 * rng.beta(shapes, shapes, size=(draws, len(shapes))) - 1.0
     sd = np.array([prior.draw(rng, draws) for prior in priors.sd]).reshape(q, draws).T
-    return np.asarray(sd[:, :, None] * correlation_factor(partial, q))
+    return np.asarray(sd[:, :, None] * correlation_factor(partial, target.pattern))

@@ -16,6 +16,7 @@ from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
 from ..errors import OutputError, SamplingError
 from ..faces import record_of
+from ..likelihood.pattern import elements
 from ..naming import Parameters
 from ..priors.priors import Priors
 from ..sampling import container
@@ -76,7 +77,7 @@ class PosteriorSample:
         result = dict(zip(self.model.gamma_names, gamma, strict=True))
         tau, sd, corr = (container.values(self.tree, name) for name in ("tau", "sd", "tau_corr"))
         names = self.model.random
-        lower = list(zip(*np.tril_indices(len(names)), strict=True))
+        lower = list(zip(*elements(self.target.pattern), strict=True))
         result |= {f"sd[{name}]": sd[:, :, i] for i, name in enumerate(names)}
         result |= {f"corr[{names[i]},{names[j]}]": corr[:, :, i, j] for i, j in lower if i > j}
         result |= {f"tau[{names[i]},{names[j]}]": tau[:, :, i, j] for i, j in lower}

@@ -196,10 +196,6 @@ def resolve(priors: Priors | None, design: Design, groups: Groups | None = None)
     priors = Priors() if priors is None else priors
     if not isinstance(priors, Priors):
         raise SamplingError(f"priors must be hlmbayes.Priors(...), got {priors!r}")
-    if not design.pattern.full:
-        raise SamplingError(
-            f"no posterior yet where {tau_words(design.model.blocks)}: take cov() = 0 out, or use model.fit"
-        )
     scales = data_scales(design)
     first = [int(np.flatnonzero(design.free == f)[0]) for f in range(design.n_fixed)]
     names = [design.model.gamma_names[k] for k in first]
@@ -209,8 +205,13 @@ def resolve(priors: Priors | None, design: Design, groups: Groups | None = None)
             f"InverseWishart: scale is {len(priors.tau.scale)} x {len(priors.tau.scale)}, but the model has "
             f"{len(random)} random effects"
         )
+    if priors.tau is not None and not design.pattern.full:
+        raise SamplingError(
+            f"Priors: tau=InverseWishart is a prior of a tau with all covariances, and here "
+            f"{tau_words(design.model.blocks)}: give sd and corr in its place"
+        )
     return ResolvedPriors(
-        tuple(names), *_gamma(priors, design, scales), random, _sd(priors, design, scales),
+        tuple(names), *_gamma(priors, design, scales), random, design.pattern, _sd(priors, design, scales),
         _level1(priors, design, scales, groups), priors.corr.eta, priors.tau, far_zeros(design),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..likelihood.pattern import Pattern
 from .distributions import LKJ, Flat, InverseWishart, Normal, SdPrior
 
 
@@ -47,6 +48,8 @@ class ResolvedPriors:
         Units of the data; precision 0 where the prior is flat.
     random_names : tuple of str, length q
         Random coefficients.
+    pattern : Pattern
+        Which of their covariances are free.
     sd : tuple of q SdPrior
     level1 : SigmaPrior or AlphaPrior
     eta : float
@@ -61,6 +64,7 @@ class ResolvedPriors:
     gamma_mean: np.ndarray
     gamma_precision: np.ndarray
     random_names: tuple[str, ...]
+    pattern: Pattern
     sd: tuple[SdPrior, ...]
     level1: SigmaPrior | AlphaPrior
     eta: float
@@ -83,6 +87,8 @@ class ResolvedPriors:
         else:
             for name, sd in zip(self.random_names, self.sd, strict=True):
                 lines.append(f"sd of {name}: {sd.words()}")
-            if len(self.random_names) > 1:
-                lines.append(f"correlations of {', '.join(self.random_names)}: {LKJ(self.eta).words()}")
+            for block in self.pattern.blocks:
+                if len(block) > 1:
+                    names = ", ".join(self.random_names[k] for k in block)
+                    lines.append(f"correlations of {names}: {LKJ(self.eta).words()}")
         return "\n".join([*lines, *self.level1.words(), *self.cautions])

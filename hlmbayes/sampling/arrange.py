@@ -13,6 +13,7 @@ from ..density.conditional import Draws, Effects, coefficients, complete, draw_e
 from ..density.coordinates import unpack
 from ..density.target import Target
 from ..labelled import tree
+from ..likelihood.pattern import pairs
 from ..likelihood.rows import analysed_rows, outcome_values
 from ..priors.priors import Priors
 from ..unit_moments.record import Moments
@@ -97,9 +98,9 @@ def posterior_values(target: Target, draws: Draws) -> dict[str, np.ndarray]:
 def parameter_names(target: Target) -> list[str]:
     """Name the sampler's own coordinates."""
     names = target.priors.random_names
-    pairs = [f"{names[i]},{names[j]}" for i in range(len(names)) for j in range(i)]
+    free = [f"{names[i]},{names[j]}" for i, j in zip(*pairs(target.pattern), strict=True)]
     return [
-        *(f"sd[{n}]/ref" for n in names), *(f"atanh partial corr[{p}]" for p in pairs), *target.law.names,
+        *(f"sd[{n}]/ref" for n in names), *(f"atanh partial corr[{p}]" for p in free), *target.law.names,
     ]  # fmt: skip
 
 

@@ -197,7 +197,7 @@ def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, f
 def correlation_spread(target: Target) -> np.ndarray:
     """Give the prior sds of atanh partial correlations: tanh of them is Beta, so half a log F each."""
     eta = 1.0 if target.priors.tau is not None else target.priors.eta
-    return np.sqrt(0.5 * polygamma(1, correlation_shapes(target.n_random, eta)))
+    return np.sqrt(0.5 * polygamma(1, correlation_shapes(target.pattern, eta)))
 
 
 def matched(trial: Weighted, proposal: Proposal) -> Proposal:

@@ -23,6 +23,7 @@ from ..density.prior_density import correlation_shapes
 from ..density.target import Target, build_target
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
+from ..likelihood.pattern import mask
 from ..likelihood.rows import Rows, rows_of
 from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseWishart, SdPrior
 from ..priors.priors import Priors, posterior_design, resolve
@@ -126,16 +127,17 @@ def _factor(priors: ResolvedPriors) -> Any:
 def _signed_factor(priors: ResolvedPriors, q: int) -> Any:
     named = zip(priors.random_names, priors.sd, strict=True)
     scale = [_sd(f"s_{name}", prior, signed=True) for name, prior in named]
-    b = correlation_shapes(q, priors.eta)
-    partial = 2.0 * pm.Beta("partial_corr01", b, b, shape=len(b)) - 1.0 if q > 1 else pt.zeros(0)
+    b, free = correlation_shapes(priors.pattern, priors.eta), np.tril(mask(priors.pattern), -1)
+    partial = 2.0 * pm.Beta("partial_corr01", b, b, shape=len(b)) - 1.0 if len(b) else pt.zeros(0)
     rows, at = [], 0
     for i in range(q):
-        left, row = pt.as_tensor(1.0), []
-        for _ in range(i):
-            row.append(partial[at] * left)
+        left, row = pt.as_tensor(1.0), [pt.as_tensor(0.0)] * q
+        for j in np.flatnonzero(free[i]).tolist():
+            row[j] = partial[at] * left
             left = left * pt.sqrt(1.0 - partial[at] ** 2)
             at += 1
-        rows.append(pt.stack([*row, left, *[pt.as_tensor(0.0)] * (q - 1 - i)]) * scale[i])
+        row[i] = left
+        rows.append(pt.stack(row) * scale[i])
     return pt.stack(rows)
 
 

@@ -283,6 +283,15 @@ def test_everything_beside_is_said_of_the_diagonal_fit() -> None:
     assert found.homogeneity().n_units == 40
 
 
+def test_hlms_path_says_that_its_steps_are_in_the_free_elements() -> None:
+    listing = fit(BLOCKS, algorithm="hlm").listing()
+    assert "in the free elements of tau: HLM 6.08 itself has all covariances" in " ".join(listing.split())
+    assert "Tau x, INTRCPT1" not in listing
+    assert "Tau z, INTRCPT1" not in listing
+    text = " ".join(fit(BLOCKS).listing().split())
+    assert "Tau is block-diagonal: effects of different sets, (u0, u1) and (u2), are independent" in text
+
+
 def test_imputed_data_and_moments() -> None:
     rng = np.random.default_rng(2)
     data = SOURCE.data()
