@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .front.pooled_posterior import sample_imputed as sample_imputed
     from .front.posterior import Posterior as Posterior
     from .front.replicates import fit_replicates as fit_replicates
+    from .model_tables.table import ModelTable as ModelTable
+    from .model_tables.table import table as table
     from .unit_moments.engines import moments as moments
     from .unit_moments.record import Moments as Moments
     from .unit_moments.record import load_moments as load_moments
@@ -54,6 +56,7 @@ MODULES = {
     "front.pooled_posterior": "PooledPosterior sample_imputed",
     "front.posterior": "Posterior load_posterior power_scale prior_predictive sensitivity",
     "front.replicates": "ReplicateFit fit_replicates",
+    "model_tables.table": "ModelTable table",
     "priors.distributions": "Exponential Flat HalfCauchy HalfNormal HalfT InverseGamma InverseWishart LKJ "
     "Normal",
     "priors.priors": "Priors",

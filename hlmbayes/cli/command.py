@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import HLMError
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 stream.reconfigure(
                     errors="backslashreplace"
                 )  # a screen without a name's letters shows the rest
-        parser = build_parser({"run": run, "plot": plot, "describe": describe, "demo": demo})
+        parser = build_parser({"run": run, "plot": plot, "table": table, "describe": describe, "demo": demo})
         args = parser.parse_args(argv)
         if args.command is None:
             parser.print_help(sys.stderr)
@@ -128,6 +129,26 @@ def plot(args: argparse.Namespace) -> int:
         complain(kind, sentence)
     print(f"{len(drawn.paths)} figures in {args.figures}:")
     print("\n".join(f"  {path.name}" for path in drawn.paths))
+    return DONE
+
+
+def table(args: argparse.Namespace) -> int:
+    """Fit models and put them side by side."""
+    from ..runs.jobs import asked_otherwise
+    from ..runs.side_by_side import table_of
+    from .options import job_of_file
+
+    jobs = [
+        asked_otherwise(job_of_file(args, file), method=args.method, algorithm=args.algorithm)
+        for file in args.files
+    ]
+    out = None if args.out in (None, "-") else Path(args.out)
+    robust = {None: None, "HLM": True}.get(args.robust, args.robust)
+    options = {"names": args.names, "interval": args.intervals, "stars": args.stars, "digits": args.digits}
+    found, warned = table_of(jobs, out, **options, robust=robust, df=args.df, title=args.title)
+    for sentence in warned:
+        complain("warning", sentence)
+    print(plain(str(found)) if out is None else f"{len(jobs)} models in {out}")
     return DONE
 
 

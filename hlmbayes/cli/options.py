@@ -18,8 +18,15 @@ def job_of(args: argparse.Namespace) -> Job:
     if (args.file is None) == (args.equations is None):
         got = "neither a file nor" if args.file is None else "both a file and"
         raise CommandFileError(f"got {got} --equations: give one of them (--help shows examples)")
-    where = {"level1": args.level1, "level2": args.level2, "id": args.id}
-    job = job_from_file(args.file, **where) if args.file else job_from_equations(args.equations, **where)
+    if args.file:
+        return job_of_file(args, args.file)
+    job = job_from_equations(args.equations, level1=args.level1, level2=args.level2, id=args.id)
+    return replace(job, source=replace(job.source, decimal=args.decimal))
+
+
+def job_of_file(args: argparse.Namespace, file: str) -> Job:
+    """Give the job of one command file, or file of equations, with the data that options name."""
+    job = job_from_file(file, level1=args.level1, level2=args.level2, id=args.id)
     return replace(job, source=replace(job.source, decimal=args.decimal))
 
 

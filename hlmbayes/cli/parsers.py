@@ -18,6 +18,7 @@ Two-level hierarchical linear models: the listings of HLM 6.08, and the true opt
   hlmbayes demo                          an analysis of data that come with the program
   hlmbayes run MODEL.hlm                 the analysis in an HLM command file
   hlmbayes plot MODEL.hlm                diagnostic plots and model graphs of that analysis
+  hlmbayes table A.hlm B.hlm             models side by side, for a paper
   hlmbayes sample MODEL.hlm --seed 1     the posterior distribution of the same model
   hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
                                          means, standard deviations, ranges of the variables
@@ -51,6 +52,14 @@ each unit's estimates and influence, and model graphs. It takes what hlmbayes ru
   hlmbayes plot hsb4.hlm                   into the folder figures
   hlmbayes plot hsb4.hlm --figures plots"""
 
+TABLE = """\
+Fit the models of command files, or of equations in text files, and put them side by side in a table for a
+paper: on the screen, or in a file for Word, Excel, LaTeX, Typst, a page of HTML or Markdown.
+
+  hlmbayes table hsb1.hlm hsb3.hlm hsb4.hlm
+  hlmbayes table hsb3.hlm hsb4.hlm --out table.docx --stars
+  hlmbayes table a.txt b.txt --level1 students.csv --id school --names Null Full --intervals"""
+
 DESCRIBE = """\
 Print the descriptive statistics HLM prints when it makes its data file, of every numeric variable.
 
@@ -66,6 +75,7 @@ achievement explained by the student's socio-economic status, the school's mean 
   hlmbayes demo --algorithm exact --html demo.html"""
 
 
+MODEL_FILE = "command file (.hlm), or equations (.txt, .eq)"
 DECIMAL = "decimal mark of the numbers in .csv and .tsv (default: judged by the columns)"
 
 
@@ -88,6 +98,7 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     run = _command(commands, "run", functions["run"], "run an HLM command file, or equations", RUN)
     plot = _command(commands, "plot", functions["plot"], "draw the figures of an analysis", PLOT)
+    table = _command(commands, "table", functions["table"], "models side by side, for a paper", TABLE)
     what = "the posterior distribution of the same model"
     sample = _command(commands, "sample", cli_sample.sample, what, cli_sample.TEXT)
     what = "descriptive statistics of data files"
@@ -96,10 +107,11 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     demo = _command(commands, "demo", functions["demo"], what, DEMO)
     for command in (run, plot, sample):
         _add_job_options(command)
+    _add_table_options(table)
     plot.add_argument(
         "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
     )
-    for command in (run, plot, demo):
+    for command in (run, plot, demo, table):
         _add_estimation_options(command)
     for command in (run, demo):
         _add_output_options(command)
@@ -135,11 +147,31 @@ def _add_describe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")
 
 
+def _add_table_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help=MODEL_FILE)
+    _add_data_options(parser)
+    group = parser.add_argument_group("the table")
+    what = ".docx, .xlsx, .tex, .html, .md, .typ or .txt (default: the screen)"
+    group.add_argument("--out", metavar="FILE", help=what)
+    group.add_argument("--names", nargs="+", metavar="NAME", default=(), help="what stands above the models")
+    group.add_argument("--title", default="", help="what stands above the table")
+    group.add_argument("--stars", action="store_true", help="* p < .05, ** p < .01, *** p < .001")
+    group.add_argument("--intervals", action="store_true", help="intervals in place of standard errors")
+    group.add_argument("--digits", type=int, default=3, help="decimals of estimates (default: 3)")
+    kinds = ("HLM", "CR1", "CR2")
+    group.add_argument("--robust", choices=kinds, help="robust standard errors: HLM's, or better ones")
+    whose = ("hlm", "satterthwaite", "kenward-roger")
+    group.add_argument("--df", choices=whose, help="degrees of freedom (default: HLM's)")
+
+
 def _add_job_options(parser: argparse.ArgumentParser) -> None:
     """Add FILE, --equations, --level1, --level2, --id."""
-    what = "command file (.hlm), or equations (.txt, .eq)"
-    parser.add_argument("file", nargs="?", metavar="FILE", help=what)
+    parser.add_argument("file", nargs="?", metavar="FILE", help=MODEL_FILE)
     parser.add_argument("--equations", metavar="TEXT", help="the equations themselves, instead of FILE")
+    _add_data_options(parser)
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("where the data are (instead of the command file's .mdmt or .mdm)")
     data.add_argument("--level1", metavar="FILE", help="level-1 data, or both levels in one file")
     data.add_argument("--level2", metavar="FILE", help="level-2 data")

@@ -13,7 +13,7 @@ from ..derived.r2 import r2
 from ..derived.variance_explained import VarianceExplained, variance_explained
 from ..equations.model import TwoLevelModel
 from ..estimation.estimates import Estimates
-from ..faces import Face, asked, record_of, shown
+from ..faces import asked, record_of, shown
 from ..hypotheses.contrasts import contrast
 from ..hypotheses.wald import variable_test, wald
 from ..inference import hlm_tables
@@ -27,6 +27,7 @@ from ..inference.profile import intervals
 from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Alpha, Need
+from ..model_tables.protocol import Tabled
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ..diagnostics.checks import Checks
 
 
-class Fit(Face):
+class Fit(Tabled):
     """A fitted two-level model: what `Model.fit` returns.
 
     Estimates are attributes, tables and tests are methods; `print(fit.listing())` is HLM's listing.

@@ -11,13 +11,14 @@ from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
-from ..faces import Face, asked, record_of, shown
+from ..faces import asked, record_of, shown
 from ..inference.intervals import Interval
 from ..labelled import records_table, table
 from ..labels import NamedArray
 from ..many_fits import pooled_derived, pooled_fit, pooled_tests
 from ..many_fits.replicate_weights import Replication
 from ..many_fits.rubin import PooledTest
+from ..model_tables.protocol import Tabled
 from ..report.pooled import columns_of, pooled_json, pooled_listing
 from .fit import Fit
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class PooledFit(Face):
+class PooledFit(Tabled):
     """Fits of one model to m imputed data sets, or plausible values, and what Rubin's rules make of them."""
 
     __slots__ = ()

@@ -13,6 +13,7 @@ from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..faces import Face, asked, record_of, shown
+from ..model_tables.protocol import Tabled
 from ..posterior import beside_fit, derived, draw, evidence, predictive, prior_sensitivity, summaries
 from ..posterior.contrasts import contrast
 from ..posterior.convergence import Convergence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ..diagnostics.checks import Checks
 
 
-class Posterior(Face):
+class Posterior(Tabled):
     """Draws from the posterior of a model: `Model.sample` gives one, `load_posterior` reads one.
 
     ``post["g01"]`` are the draws of one parameter by its name in `summary`, (chain, draw).

@@ -48,7 +48,7 @@ def analyse_pooled(
         )
     jobs = _imputed_jobs(job)
     check_places(outputs, [file for each in (job, *jobs) for file in each.inputs])
-    pooled = _fit(job, jobs)
+    pooled = fit_pooled(job, jobs)
     tests, missed = [], list(not_pooled(job.options))
     for k, rows in enumerate(job.options.hypotheses, 1):
         try:
@@ -86,7 +86,7 @@ def _imputed_jobs(job: Job) -> list[Job]:
     return jobs
 
 
-def _fit(job: Job, jobs: list[Job]) -> PooledEstimates:
+def fit_pooled(job: Job, jobs: list[Job] | None = None) -> PooledEstimates:
     """Estimate the job's model in the data of ``jobs``, or for its plausible values where there are none."""
     names, model = job.options.plausible_values, job.model
     if jobs:

@@ -1,0 +1,167 @@
+"""What one model says in a table of several: fixed effects, variances, facts; plain values.
+
+A kind of model registers its `column_of`: a fit, a posterior, a pooled fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import stdtrit
+
+from ..derived.r2 import r2
+from ..equations.model import TwoLevelModel
+from ..equations.names import INTERCEPT, component_names, gamma_parameters
+from ..errors import HLMError, OutputError
+from ..estimation.estimates import Estimates
+from ..inference.covariances import table_kind
+from ..inference.hlm_tables import fixed_effects
+from ..inference.intervals import fixed_intervals
+from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
+from ..posterior import derived
+from ..posterior.record import PosteriorSample
+from ..posterior.summaries import interval
+
+NONE = float("nan")
+UNITS, ROWS = "Level-2 units (J)", "Level-1 rows (N)"
+
+
+class Effect(NamedTuple):
+    """A fixed effect: estimate, standard error (a posterior's sd), limits, p-value (nan of a posterior)."""
+
+    estimate: float
+    se: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of every model: probability of intervals, kind of standard errors and their d.f."""
+
+    prob: float = 0.95
+    robust: bool | str | None = None
+    df: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One model: ``effects`` and ``variances`` by name, ``facts`` by name; what is said of it in notes.
+
+    ``errors``: what its standard errors are, in words; ``how``: the method of estimation.
+    """
+
+    outcome: str
+    effects: Mapping[str, Effect]
+    variances: Mapping[str, float]
+    facts: Mapping[str, float]
+    errors: str
+    how: str
+    warnings: tuple[str, ...] = ()
+
+
+@singledispatch
+def column_of(model: Any, asked: Asked) -> Column:
+    """Give the column of a model's record.
+
+    Raises
+    ------
+    OutputError
+        What is given is no fitted model.
+    """
+    raise OutputError(
+        f"a table is of fits, posteriors and pooled fits, got {type(model).__name__}: fit = model.fit(data)"
+    )
+
+
+@column_of.register
+def _(model: Estimates, asked: Asked) -> Column:
+    kind = table_kind(model, asked.robust, asked.df)
+    rows = fixed_effects(model, kind)
+    limits = fixed_intervals(model, prob=asked.prob, robust=asked.robust, df=asked.df)
+    effects = {
+        name: Effect(row.coefficient, row.se, limit.low, limit.high, row.p_value)
+        for name, row, limit in zip(effect_names(model.model), rows, limits, strict=True)
+    }
+    effects |= {
+        f"log variance: {INTERCEPT if k == 0 else a.variable}": Effect(a.estimate, a.se, NONE, NONE, NONE)
+        for k, a in enumerate(model.law.alphas)
+    }
+    tau = np.asarray(model.components.tau)
+    variances = variances_of(model.model, tau, model.sigma2)
+    facts = shares(model.model, tau, model.sigma2)
+    with suppress(HLMError):
+        found = r2(model)
+        facts |= {"R2 marginal": found.marginal, "R2 conditional": found.conditional}
+    facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
+    facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
+    how = model.method if model.algorithm == "exact" else f"{model.method} as HLM stops"
+    return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
+
+
+@column_of.register
+def _(model: PosteriorSample, asked: Asked) -> Column:
+    effects = {}
+    for name, code in zip(effect_names(model.model), model.model.gamma_names, strict=True):
+        draws = model.scalar(code)
+        sd = float(draws.std(ddof=1))
+        effects[name] = Effect(float(draws.mean()), sd, *interval(draws, asked.prob), NONE)
+    tau = np.median(model.values("tau"), axis=(0, 1)).reshape(2 * (len(model.model.random),))
+    sigma2 = float(np.median(model.scalars["sigma2"])) if "sigma2" in model.scalars else NONE
+    facts = shares(model.model, tau, sigma2)
+    with suppress(HLMError):
+        found = derived.r2(model)
+        facts |= {"R2 marginal": found.marginal, "R2 conditional": found.conditional}
+    design = model.target.design
+    facts |= {UNITS: float(design.n_units), ROWS: float(design.n_rows)}
+    warnings = () if model.convergence.ok else (str(model.convergence),)
+    return Column(
+        model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts, "posterior sd",
+        "posterior (means; medians of variances)", warnings,
+    )  # fmt: skip
+
+
+@column_of.register
+def _(model: PooledEstimates, asked: Asked) -> Column:
+    df = "rubin" if asked.df is None else asked.df
+    found = pooled_fixed(model, asked.robust, df)
+    reach = stdtrit(np.minimum(found.df, 1e15), 0.5 + asked.prob / 2.0) * found.se
+    b = found.estimate
+    values = np.stack([b, found.se, b - reach, b + reach, found.p_value], axis=1).tolist()
+    effects = {name: Effect(*row) for name, row in zip(effect_names(model.model), values, strict=True)}
+    tau, sigma2 = np.asarray(model.tau), float(model.sigma2)
+    first = model.fits[0]
+    facts = shares(model.model, tau, sigma2)
+    facts |= {UNITS: float(first.n_units), ROWS: float(first.n_rows), "Data sets": float(model.m)}
+    return Column(
+        model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts,
+        "pooled by Rubin's rules", model.method, model.warnings,
+    )  # fmt: skip
+
+
+def effect_names(model: TwoLevelModel) -> tuple[str, ...]:
+    """Name the fixed effects by their variables; the same effect has one name in all models."""
+    return gamma_parameters(model.coefficients).names
+
+
+def variances_of(model: TwoLevelModel, tau: np.ndarray, sigma2: float) -> dict[str, float]:
+    """Name the elements of tau (q, q), variances before covariances, and sigma2 where there is one."""
+    names = component_names(model.coefficients)
+    q = len(tau)
+    effects = model.effects
+    found = {names[effects[k]]: float(tau[k, k]) for k in range(q)}
+    pairs = [(i, j) for i in range(q) for j in range(i)]
+    found |= {f"{names[effects[i]]} with {names[effects[j]]}": float(tau[i, j]) for i, j in pairs}
+    return found if np.isnan(sigma2) else found | {"level-1 residual": sigma2}
+
+
+def shares(model: TwoLevelModel, tau: np.ndarray, sigma2: float) -> dict[str, float]:
+    """Give the intraclass correlation where it is one number: a random intercept and nothing else random."""
+    alone = [c.predictor.variable for c in model.coefficients if c.random] == [None]
+    return {"ICC": float(tau[0, 0] / (tau[0, 0] + sigma2))} if alone and not np.isnan(sigma2) else {}

@@ -1,0 +1,32 @@
+"""Several jobs side by side: the table of their models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..model_tables.table import ModelTable, table
+from .estimate import fit_job, heard, read_data
+from .jobs import Job
+from .outputs import check_places
+from .pooled import fit_pooled
+
+
+def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[ModelTable, tuple[str, ...]]:
+    """Fit every job's model, and write the table to a file where one is named.
+
+    ``options`` are those of `hlmbayes.table`. Gives the table, and what was warned of.
+    """
+    if out is not None:
+        check_places({"out": out}, [file for job in jobs for file in job.inputs])
+    models, warned = heard(lambda: [_fitted(job) for job in jobs])
+    said = [f"{job.name}: {sentence}" for job in jobs for sentence in job.warnings]
+    found = table(*models, **options)
+    if out is not None:
+        found.save(out)
+    return found, (*said, *warned)
+
+
+def _fitted(job: Job) -> Any:
+    return fit_pooled(job) if job.options.plausible_values else fit_job(job, read_data(job))
