@@ -20,7 +20,8 @@ ROOT = Path(hlmbayes.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
 PAGES = [ROOT.parent / "README.md", *sorted((ROOT.parent / "docs").glob("*.md"))]
 DOTTED = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)[^`\n]*`")
-FILES = re.compile(r"\.(py|md|nc|csv|sav|hlm|mdm|mdmt|json|html|parquet|toml|sps|txt|geq|exe|dat)$")
+KINDS = "py md nc csv sav hlm mdm mdmt json html parquet toml sps txt geq exe dat docx xlsx xls ods tex typ"
+FILES = re.compile(rf"\.({KINDS.replace(' ', '|')})$")
 # what a page or docstring calls an object it made
 EXAMPLES = {
     "hlm": hlmbayes, "fit": Fit, "post": Posterior, "model": hlmbayes.Model, "moments": Moments,
