@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..data.rows import Rows
 from .expressions import Node, Operation, is_in, names_in
-from .lines import Token, check_size, tokens_of
+from .lines import Token, check_size, tokens_of, without_comments
 from .parts import Coefficient, Predictor, Term, fail, numbered, predictor_of, same_name
 from .reader import ExpressionReader
 
@@ -44,34 +44,76 @@ class Described(NamedTuple):
     blocks: tuple[tuple[str, ...], ...]
 
 
-def parse_formula(text: str, level2: Iterable[str] | None, data: Any) -> Described:
-    """The model a formula describes.
+class Formula(NamedTuple):
+    """A formula as it is written: which of its variables are of level 2 may be open."""
+
+    where: str  # for messages
+    outcome: str
+    fixed: list[_Product]
+    random: _RandomPart
+
+    @property
+    def group(self) -> str:
+        """The variable that identifies the units."""
+        return self.random.group
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables but for the outcome, by casefolded name."""
+        products = (*self.fixed, *self.random.products)
+        return {name.casefold(): name for p in products for node in p for name in names_in(node)}
+
+
+def is_formula(text: str) -> bool:
+    """Whether a text is a formula, y ~ x + (1 | id), and no equations."""
+    tokens = tokens_of(without_comments(text))
+    depth, equation = 0, False
+    for token in tokens:
+        depth += token.is_op("(") - token.is_op(")")
+        equation = equation or (token.is_op("=") and depth == 0)
+    return not equation and any(token.is_op("~") for token in tokens)
+
+
+def read_formula(text: str) -> Formula:
+    """Read a formula.
 
     Raises
     ------
     EquationError
-        Not a formula of a two-level linear model, or the level of a variable is not known.
+        Not a formula of a two-level linear model.
     """
     if not isinstance(text, str):
         fail("", f"the formula must be text, got {type(text).__name__}")
     check_size("the formula", text)
+    text = without_comments(text)
     shown = " ".join(text.split())
     where = f'formula "{shown if len(shown) <= 160 else shown[:157] + "..."}"'
-    reader = _Reader(where, _tokens(where, text))
-    outcome, fixed, random = reader.formula()
+    outcome, fixed, random = _Reader(where, _tokens(where, text)).formula()
+    found = Formula(where, outcome, fixed, random)
+    if any(same_name(name, found.group) for name in found.variables):
+        fail(where, f"{found.group} identifies the units: it cannot be a predictor")
+    return found
+
+
+def described(formula: Formula, level2: Iterable[str] | None, data: Any) -> Described:
+    """The model a formula describes, ``level2`` or ``data`` saying which variables are of level 2.
+
+    Raises
+    ------
+    EquationError
+        The level of a variable is not known.
+    """
+    where, group = formula.where, formula.group
     if data is not None and not isinstance(data, Rows):
         fail("", f"data= wants what hlmbayes.read gives, got {type(data).__name__}")
-    if data is not None and not same_name(random.group, data.id_name):
-        fail(where, f"the data's units are {data.id_name}, got (... | {random.group})")
-    used = [name for product in (*fixed, *random.products) for node in product for name in names_in(node)]
-    if any(same_name(name, random.group) for name in used):
-        fail(where, f"{random.group} identifies the units: it cannot be a predictor")
-    known = _level2_names(where, outcome, fixed, random.products, level2, data)
-    coefficients = numbered(_terms(where, fixed, random.products, known))
+    if data is not None and not same_name(group, data.id_name):
+        fail(where, f"the data's units are {data.id_name}, got (... | {group})")
+    known = _level2_names(formula, level2, data)
+    coefficients = numbered(_terms(where, formula.fixed, formula.random.products, known))
     name = {c.predictor: c.effect for c in coefficients}
-    predictors = [[_joined(product) for product in block] for block in random.blocks]
+    predictors = [[_joined(product) for product in block] for block in formula.random.blocks]
     blocks = tuple(tuple(name[predictor] for predictor in block) for block in predictors)
-    return Described(outcome, coefficients, blocks)
+    return Described(formula.outcome, coefficients, blocks)
 
 
 def _tokens(where: str, text: str) -> list[Token]:
@@ -256,17 +298,9 @@ def _together(*parts: _Products) -> _Products:
 # ---------------------------------------------------------------- levels
 
 
-def _level2_names(
-    where: str,
-    outcome: str,
-    fixed: Sequence[_Product],
-    random: Sequence[_Product],
-    level2: Iterable[str] | None,
-    data: Any,
-) -> set[str]:
+def _level2_names(formula: Formula, level2: Iterable[str] | None, data: Any) -> set[str]:
     """Names (casefolded) of the level-2 variables: as said, as the data say, or as the formula implies."""
-    nodes = [node for product in (*fixed, *random) for node in product]
-    variables = {name.casefold(): name for node in nodes for name in names_in(node)}
+    where, variables = formula.where, formula.variables
     if level2 is not None:
         names = list(level2) if isinstance(level2, Iterable) and not isinstance(level2, str) else [level2]
         if isinstance(level2, str) or not all(isinstance(name, str) for name in names):
@@ -277,8 +311,19 @@ def _level2_names(
         return {name.casefold() for name in names}
     if data is not None:
         return {key for key, name in variables.items() if data.is_level2(name)}
-    level1 = {outcome.casefold()}
+    implied, unknown = implied_levels(formula)
+    if unknown:
+        how = "the data say it, in model.fit(data), or level2=[...] with the names of the level-2 variables"
+        fail(where, f"which level {', '.join(unknown)} belongs to cannot be told; {how}")
+    return implied
+
+
+def implied_levels(formula: Formula) -> tuple[set[str], list[str]]:
+    """The variables (casefolded) that must be of level 2, and those that may be of either."""
+    fixed, random = formula.fixed, formula.random.products
+    level1 = {formula.outcome.casefold()}
     level1 |= {key for product in random for node in product for key in _keys(node)}
+    nodes = [node for product in fixed for node in product]
     level1 |= {key for node in nodes if is_in("group", node) for key in _keys(node)}
     implied: set[str] = set()
     for product in fixed:
@@ -286,11 +331,7 @@ def _level2_names(
         others = [node for node in product if not _keys(node) & level1]
         if inside and len(others) == 1 and len(inside) + 1 == len(product):
             implied |= _keys(others[0])
-    unknown = [name for key, name in variables.items() if key not in level1 | implied]
-    if unknown:
-        how = "say data=..., or level2=[...] with the names of the level-2 variables"
-        fail(where, f"which level {', '.join(unknown)} belongs to cannot be told; {how}")
-    return implied
+    return implied, [name for key, name in formula.variables.items() if key not in level1 | implied]
 
 
 def _keys(node: Node) -> set[str]:

@@ -73,6 +73,11 @@ def read_lines(text: str) -> list[Line]:
     return [_line(number, " ".join(parts)) for number, parts in joined]
 
 
+def without_comments(text: str) -> str:
+    """The text of a formula in one line, without comments."""
+    return " ".join(part for raw in re.split(r"\r\n|\r|\n", text) for part in _pieces(raw))
+
+
 def _pieces(text: str) -> list[str]:
     """The equations of a line, without its comment; neither ";" nor "#" counts inside backticks or quotes."""
     inside = r"`[^`]*`|\"[^\"]*\"|'[^']*'"

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from ..naming import Parameters
 from ..words import composed
-from . import formula
+from . import formula as formulas
 from . import text as equation_text
 from .blocks import check_blocks
 from .names import coefficient_parameters, gamma_parameters, scalar_parameters
@@ -65,6 +65,8 @@ class TwoLevelModel:
     blocks : tuple of tuple of str
         Sets of random effects that are correlated with one another only: (("u0", "u1"),) where tau has all
         its covariances, (("u0",), ("u1",)) where it is diagonal.
+    formula : str or None
+        The formula it was made of, where no data said the levels: those it is fitted to have the last word.
     """
 
     outcome: str
@@ -72,13 +74,53 @@ class TwoLevelModel:
     log_sigma2: LogSigma2 | None
     constraints: tuple[tuple[str, ...], ...]
     blocks: tuple[tuple[str, ...], ...]
+    formula: str | None
 
     def __init__(self, text: str) -> None:
-        self._set(parse(text))
+        if not isinstance(text, str) or not formulas.is_formula(text):
+            self._set(parse(text))
+            return
+        found = formulas.read_formula(text)
+        level2, unknown = formulas.implied_levels(found)
+        if unknown:  # a formula has no other equations
+            object.__setattr__(self, "outcome", composed(found.outcome))
+            object.__setattr__(self, "log_sigma2", None)
+            object.__setattr__(self, "constraints", ())
+        else:
+            self._set(self.from_formula(text, level2=level2)._parts)
+        object.__setattr__(self, "formula", text)
 
     def _set(self, parts: ModelParts) -> None:
         for name, value in parts._asdict().items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "formula", None)
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse what a formula alone does not say; the data say which of its variables are of level 2."""
+        if name in ModelParts._fields and (formula := self.__dict__.get("formula")) is not None:
+            formulas.described(formulas.read_formula(formula), None, None)  # raises
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def with_levels(self, data: Any = None, level2: Iterable[str] = ()) -> Self:
+        """The model with the levels that data, or the names ``level2``, tell of the variables of a formula.
+
+        A model of equations says them itself, and is given back.
+        """
+        if self.formula is None:
+            return self
+        if data is not None:
+            return self.from_formula(self.formula, data=data)
+        used = formulas.read_formula(self.formula).variables
+        return self.from_formula(self.formula, level2=[name for name in level2 if name.casefold() in used])
+
+    @property
+    def _is_open(self) -> bool:
+        return "coefficients" not in self.__dict__
+
+    @property
+    def group(self) -> str | None:
+        """The name of the units' id in a formula; equations have none."""
+        return None if self.formula is None else formulas.read_formula(self.formula).group
 
     @property
     def _parts(self) -> ModelParts:
@@ -121,20 +163,24 @@ class TwoLevelModel:
         ----------
         text : str
             ``y ~ terms + (terms | id)`` with ``+``, ``*``, ``:``, ``0 +`` for no intercept,
-            ``group(x)`` and ``grand(x)``. Interactions are those of one level-1 with one level-2
-            variable. Effects of different random parts are independent, those of one are correlated:
+            and the terms of equations: ``group(x)``, ``C(x)``, ``log(x)``, ``x^2``. Effects of
+            different random parts are independent, those of one are correlated:
             ``(1 | id) + (0 + x | id)``, shorter ``(x || id)``, has a diagonal tau.
         level2 : iterable of str, optional
             The level-2 variables of the formula (empty: there are none).
         data : TwoLevelData, optional
-            Says which variables are level 2, when `level2` is not given.
+            Says which variables are level 2, when `level2` is not given. Without either the data say it
+            that the model is fitted to.
 
         Raises
         ------
         EquationError
             Not such a formula, or the level of a variable cannot be told from it.
         """
-        outcome, coefficients, blocks = formula.parse_formula(text, level2, data)
+        found = formulas.read_formula(text)
+        if level2 is None and data is None:
+            return cls(text)
+        outcome, coefficients, blocks = formulas.described(found, level2, data)
         return cls.from_parts(outcome, coefficients, blocks=blocks)
 
     @property
@@ -222,13 +268,17 @@ class TwoLevelModel:
         return equation_text.mixed_latex(self._parts) if latex else equation_text.mixed(self._parts)
 
     def __eq__(self, other: object) -> bool:
-        return self._parts == other._parts if isinstance(other, TwoLevelModel) else NotImplemented
+        return self._compared == other._compared if isinstance(other, TwoLevelModel) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._parts)
+        return hash(self._compared)
 
     def __str__(self) -> str:
-        return self.equations()
+        return str(self.formula) if self._is_open else self.equations()
 
     def __repr__(self) -> str:
-        return f'Model("""\n{self.equations()}\n""")'
+        return f'Model("""\n{self}\n""")'
+
+    @property
+    def _compared(self) -> tuple[Any, ...]:
+        return (self.formula,) if self._is_open else self._parts

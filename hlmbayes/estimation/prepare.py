@@ -81,6 +81,7 @@ def _plain_columns(
         return expanded(model, data, weights)
     if not isinstance(data, Moments):
         return model, data, Terms(model)  # what it is is judged next
+    model = model.with_levels(level2=data.level2)
     units = TwoLevelData(data.id_name, data.unit_ids, np.arange(data.n_units), {}, data.level2)
     model, columns, terms = named(model, data.columns, units, data.unit_weight)
     numbers = {name: values for name, values in data.level2.items() if values.dtype.kind in "biuf"}

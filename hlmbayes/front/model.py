@@ -9,6 +9,7 @@ from ..equations.model import TwoLevelModel
 from ..estimation.estimate import fit
 from .fit import Fit
 from .posterior import build, sample
+from .sources import Id, data_for
 
 
 class Model(TwoLevelModel):
@@ -17,7 +18,8 @@ class Model(TwoLevelModel):
     Parameters
     ----------
     text : str
-        The equations, one a line; ``#`` starts a comment, a line that ends in ``+`` goes on.
+        A formula as lme4 has it (see `from_formula`), or the equations, one a line; ``#`` starts a comment, a
+        line that ends in ``+`` goes on.
 
         - Level 1: ``y = b0 + b1*group(x1) + b2*grand(x2) + b3*x3 + r``. Without ``b0`` there is
           no intercept. ``r`` may be left out: every model has it.
@@ -27,6 +29,8 @@ class Model(TwoLevelModel):
         - ``cov(u0, u1) = 0``: independent random effects; ``cov(u0, u1, u2) = 0`` for each two of three,
           ``cov(u0, u2) = cov(u1, u2) = 0`` where u0 and u1 stay correlated. Without it tau has all its
           covariances.
+        - What is multiplied may be computed: ``b1*C(track)``, ``b2*group(ses)*female``, ``g01*log(size)``,
+          ``ses^2``, ``poly(age, 2)``, ``bs(age, df=5)``; docs/terms.md.
         - ``g02 = g12``: fixed effects held equal (more than two: ``g01 = g11 = g21``).
 
         Case does not count in any name. ``beta0``, ``gamma00``, ``B0``, ``G00`` are read as b0, g00.
@@ -42,6 +46,8 @@ class Model(TwoLevelModel):
         self,
         data: Any,
         *,
+        id: Id = None,
+        level2: Any = None,
         method: str | None = None,
         algorithm: str = "exact",
         weights: Weights | None = None,
@@ -57,7 +63,12 @@ class Model(TwoLevelModel):
 
         Parameters
         ----------
-        data : TwoLevelData or Moments
+        data : TwoLevelData or Moments, or a frame or file
+            What is not read yet is read as `hlmbayes.read` does.
+        id : str or (str, str), optional
+            Of a frame or file: the name of the units' id, by default that of a formula, else "id".
+        level2 : frame or file, optional
+            The level-2 records, where they are not columns of `data`.
         method : "REML" or "ML", optional
         algorithm : "exact" or "hlm"
             The optimum of the likelihood, or HLM 6.08's iterations, which stop before it.
@@ -77,9 +88,9 @@ class Model(TwoLevelModel):
         DataError, EquationError, EstimationError
         """
         found = fit(
-            self, data, method=method, algorithm=algorithm, weights=weights, frequency=frequency,
-            precision=precision, variance_known=variance_known, sigma2=sigma2, max_iterations=max_iterations,
-            stopval=stopval, accel=accel,
+            self, data_for(self, data, id, level2), method=method, algorithm=algorithm, weights=weights,
+            frequency=frequency, precision=precision, variance_known=variance_known, sigma2=sigma2,
+            max_iterations=max_iterations, stopval=stopval, accel=accel,
         )  # fmt: skip
         return Fit(found)
 

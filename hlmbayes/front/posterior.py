@@ -21,6 +21,7 @@ from ..posterior.record import PosteriorSample, posterior_of
 from ..priors.priors import Priors
 from ..sampling import posterior_file
 from ..sampling.settings import Settings
+from .sources import Id, data_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,6 +217,8 @@ def sample(
     model: TwoLevelModel,
     data: Any,
     *,
+    id: Id = None,
+    level2: Any = None,
     priors: Priors | None = None,
     seed: int | None = None,
     sampler: Literal["direct", "nuts"] | None = None,
@@ -231,7 +234,9 @@ def sample(
     Parameters
     ----------
     model : TwoLevelModel
-    data : TwoLevelData or Moments
+    data : TwoLevelData or Moments, or a frame or file
+    id, level2
+        Of a frame or file, as for `Model.fit`.
     priors : Priors, optional
         Weakly informative defaults where left out; `Priors.describe` says them in words.
     seed : int, optional
@@ -263,20 +268,22 @@ def sample(
     """
     seed = seed_or_new(seed, SamplingError)
     settings = Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar)
-    return Posterior(draw.draw_posterior(model, record_of(data), priors, settings, marginal=marginal))
+    found = data_for(model, data, id, level2)
+    return Posterior(draw.draw_posterior(model, found, priors, settings, marginal=marginal))
 
 
 def build(
-    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True
-) -> pm.Model:
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True, id: Id = None,
+    level2: Any = None,
+) -> pm.Model:  # fmt: skip
     """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`.
 
     The random effects are integrated out and the data enter as moments, or (``marginal=False``) it is the
-    textbook model on rows.
+    textbook model on rows. ``id`` and ``level2`` are of a frame or file, as for `Model.fit`.
     """
     from ..sampling.pymc_model import build as build_pymc
 
-    return build_pymc(model, record_of(data), priors, marginal=marginal)
+    return build_pymc(model, data_for(model, data, id, level2), priors, marginal=marginal)
 
 
 def load_posterior(path: str | Path) -> Posterior:
@@ -286,10 +293,14 @@ def load_posterior(path: str | Path) -> Posterior:
 
 def prior_predictive(
     model: TwoLevelModel, data: Any, priors: Priors | None = None, *, draws: int = 500,
-    seed: int | None = None,
+    seed: int | None = None, id: Id = None, level2: Any = None,
 ) -> xr.DataTree:  # fmt: skip
-    """Draw parameters and the units' means from the prior; see `predictive.prior_predictive`."""
-    return predictive.prior_predictive(model, record_of(data), priors, draws=draws, seed=seed)
+    """Draw parameters and the units' means from the prior; see `predictive.prior_predictive`.
+
+    ``id`` and ``level2`` are of a frame or file, as for `Model.fit`.
+    """
+    found = data_for(model, data, id, level2)
+    return predictive.prior_predictive(model, found, priors, draws=draws, seed=seed)
 
 
 def power_scale(posterior: Posterior) -> pd.DataFrame:

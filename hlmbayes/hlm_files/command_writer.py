@@ -93,6 +93,11 @@ def _sigma_names(model: TwoLevelModel) -> str:
 
 
 def _coded(predictor: Predictor, constant: str) -> str:
+    if predictor.term is not None:
+        raise CommandFileError(
+            f"{predictor.variable} is a term, and a command file has variables only: save the model as text, "
+            'model.save("model.txt", data), or make the term a column of the data'
+        )
     code = {"none": "", "group": ",1", "grand": ",2"}[predictor.centering]
     return constant if predictor.variable is None else f"{_safe(predictor.variable)}{code}"
 

@@ -81,6 +81,7 @@ def expanded[M: TwoLevelModel, D: Rows](
     EquationError
         A constraint of a fixed effect that has become several.
     """
+    model = model.with_levels(data)
     wanted = {level: _terms_of(predictors(model, level), data, level) for level in (1, 2)}
     if not wanted[1] and not wanted[2]:
         return model, data, Terms(model)

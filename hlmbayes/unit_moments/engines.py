@@ -51,7 +51,8 @@ def moments(
         One record a unit. Without it level-2 variables are columns of ``source`` that are constant
         inside every unit.
     id : str or (str, str), optional
-        Name of the id column, or its names in ``source`` and ``level2_source``; "id" by default.
+        Name of the id column, or its names in ``source`` and ``level2_source``; by default that of the
+        model's formula, else "id".
     model : TwoLevelModel, optional
         Take the columns this model needs.
     columns : str or sequence of str, optional
@@ -87,7 +88,7 @@ def moments(
             )
         return _of_rows(source, model, columns, level2)
     frame = open_source(source, engine)
-    id = "id" if id is None else id
+    id = id or (model and model.group) or "id"
     if frame is None:
         return _of_rows(read(source, level2_source, id=id), model, columns, level2)
     id1, id2 = id_names(id)

@@ -250,7 +250,7 @@ L2 = "\nb0 = g00 + u0\nb1 = g10 + u1"
         ("y = b0 + 2*x", 1, '"2" is not the name of a variable'),
         ("y = b0 + b1*``", 1, "the backticks hold no name"),
         ("y = b0 + b1*`x", 1, "a backtick is not closed"),
-        ("y ~ x + (1 | id)", 1, "use Model.from_formula"),
+        ("y ~ x + (1 | id)\ny = b0", 1, "use Model.from_formula"),
         ("y = b0 + x^2", 1, "x ^ 2 has no coefficient"),
         ("y = b0 + x/2", 1, "arithmetic goes in parentheses, as in b1*(x/y)"),
         ("y = b0, b1", 1, "no commas"),
@@ -529,8 +529,29 @@ def test_formula_gives_the_model_of_the_equations(formula: str, equations: str) 
 def test_levels_follow_from_a_formula_where_they_can() -> None:
     assert Model.from_formula("mathach ~ (sector + meanses)*group(ses) + (group(ses) | id)") == Model(MODEL4)
     assert Model.from_formula("y ~ x + x:w + (x | id)").level2_variables == ("w",)
+    open_ = Model.from_formula("y ~ sector + ses + (1 | id)")  # the data will tell
     with pytest.raises(EquationError, match=r"which level sector, ses belongs to .* level2="):
-        Model.from_formula("y ~ sector + ses + (1 | id)")
+        open_.equations()
+    assert open_.outcome == "y"
+    assert str(open_) == open_.formula == "y ~ sector + ses + (1 | id)"
+    assert open_ == Model(str(open_)) != Model("y ~ sector + (1 | id)")
+    assert len({open_, pickle.loads(pickle.dumps(open_))}) == 1
+    assert open_.with_levels(level2=["sector"]).level2_variables == ("sector",)
+    assert not hasattr(open_, "nothing")
+
+
+def test_the_data_have_the_last_word_on_the_levels_of_a_formula() -> None:
+    from hlmbayes import datasets, moments
+
+    data = datasets.hsb()
+    model = Model("mathach ~ ses*female + sector + (ses | id)  # female might be of level 2")
+    assert model.level2_variables == ("female",) if not model._is_open else True
+    told = Model.from_formula("mathach ~ ses*female + sector + (ses | id)", data=data)
+    assert told.level1_variables == ("ses", "female", "ses*female")
+    fit = model.fit(data)
+    assert fit.model == told
+    assert fit.deviance == told.fit(data).deviance
+    assert model.fit(moments(data, model=told)).deviance == pytest.approx(fit.deviance, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -596,7 +617,7 @@ def test_no_formula_raises_anything_but_an_equation_error(text: str) -> None:
         model = Model.from_formula(text, level2=["w"] if "w" in text.split() else None)
     except EquationError:
         return
-    assert Model(model.equations()) == model
+    assert Model(str(model)) == model
 
 
 # ---------------------------------------------------------------- engines

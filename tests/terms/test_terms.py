@@ -67,7 +67,7 @@ nodes = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(nodes.filter(lambda node: not isinstance(node, Number)))
 def test_every_term_is_read_back_as_it_was_written(node: Any) -> None:
     predictor = predictor_of(node)
@@ -345,7 +345,7 @@ def test_engines_take_terms_that_are_columns(tmp_path: Any) -> None:
 
 
 def test_a_posterior_of_terms_is_saved_and_read(data: hlm.TwoLevelData, tmp_path: Any) -> None:
-    post = hlm.Model(TERMS).sample(data, seed=1)
+    post = hlm.Model(TERMS).sample(data, seed=1, draws=250)
     fit = hlm.Model(TERMS).fit(data)
     assert post["g20[voc_tech]"].mean() == pytest.approx(fit.gamma["g20[voc_tech]"], abs=0.2)
     post.save(tmp_path / "p.nc")
