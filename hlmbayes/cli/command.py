@@ -44,11 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
                     errors="backslashreplace"
                 )  # a screen without a name's letters shows the rest
         parser = build_parser({"run": run, "plot": plot, "table": table, "describe": describe, "demo": demo})
-        args = parser.parse_args(argv)
+        args = parser.parse_args(_codes_joined(sys.argv[1:] if argv is None else argv))
         if args.command is None:
             parser.print_help(sys.stderr)
             return WRONG_INPUT
         return guarded(args.command, args)
+
+
+def _codes_joined(argv: Sequence[str]) -> list[str]:
+    """Join --missing and codes that begin with a minus, which would be taken for an option: -99,-9."""
+    words: list[str] = []
+    for word in argv:
+        follows = words and words[-1] == "--missing" and word[:1] == "-" and word[1:2].isdigit()
+        words[len(words) - bool(follows) :] = [f"--missing={word}" if follows else word]
+    return words
 
 
 def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -171,15 +180,16 @@ def demo(args: argparse.Namespace) -> int:
 
 def describe(args: argparse.Namespace) -> int:
     """Print descriptive statistics."""
-    from ..data.two_level import read
+    from ..data.two_level import load
     from ..runs.estimate import heard
+    from .options import reading_of
 
     weights = None
     if args.level1_weight or args.level2_weight:
         from ..data.weights import Weights
 
         weights = Weights(args.level1_weight, args.level2_weight)
-    data, warned = heard(lambda: read(args.data, args.level2, id=args.id, decimal=args.decimal))
+    data, warned = heard(lambda: load(args.data, args.level2, id=args.id, options=reading_of(args)))
     for sentence in warned:
         complain("warning", sentence)
     print(plain(str(data.describe(weights))))

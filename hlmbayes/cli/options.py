@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import CommandFileError, OutputError
+from ..data.read_options import ReadOptions, codes_from_text, read_options, with_codes
+from ..errors import CommandFileError, DataError, OutputError
 from ..runs.jobs import Job, job_from_equations, job_from_file
 
 FILES = ("output", "json", "html")  # options that name a file for the results
@@ -21,13 +22,36 @@ def job_of(args: argparse.Namespace) -> Job:
     if args.file:
         return job_of_file(args, args.file)
     job = job_from_equations(args.equations, level1=args.level1, level2=args.level2, id=args.id)
-    return replace(job, source=replace(job.source, decimal=args.decimal))
+    return _as_read(args, job)
 
 
 def job_of_file(args: argparse.Namespace, file: str) -> Job:
     """Give the job of one command file, or file of equations, with the data that options name."""
     job = job_from_file(file, level1=args.level1, level2=args.level2, id=args.id)
-    return replace(job, source=replace(job.source, decimal=args.decimal))
+    return _as_read(args, job)
+
+
+def _as_read(args: argparse.Namespace, job: Job) -> Job:
+    """Give the job with what options say of reading; missing codes of its template stay."""
+    reading = with_codes(reading_of(args), job.source.reading.missing)
+    return replace(job, source=replace(job.source, reading=reading))
+
+
+def reading_of(args: argparse.Namespace) -> ReadOptions:
+    """Give how the data are to be read.
+
+    Raises
+    ------
+    DataError
+        Missing codes or sheets that are not understood.
+    """
+    if len(args.sheet) > 2:
+        raise DataError(f"--sheet was said {len(args.sheet)} times: wanted once, or once for each level")
+    return read_options(
+        decimal=args.decimal, thousands=args.thousands, percent=args.percent,
+        missing=codes_from_text(args.missing), sheet=(args.sheet[0], args.sheet[-1]) if args.sheet else None,
+        level2_missing="drop" if args.drop_incomplete else "refuse",
+    )  # fmt: skip
 
 
 def outputs_of(args: argparse.Namespace, options: Sequence[str] = FILES) -> dict[str, Path]:

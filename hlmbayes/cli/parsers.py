@@ -76,7 +76,6 @@ achievement explained by the student's socio-economic status, the school's mean 
 
 
 MODEL_FILE = "command file (.hlm), or equations (.txt, .eq)"
-DECIMAL = "decimal mark of the numbers in .csv and .tsv (default: judged by the columns)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -136,13 +135,12 @@ def _command(
 
 
 def _add_describe_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "data", metavar="DATA", help="level-1 file: .sav, .dta, .sas7bdat, .csv, .parquet; .mdm"
-    )
+    formats = "level-1 file: .sav, .dta, .csv, .xlsx, .mdm, ..."
+    parser.add_argument("data", metavar="DATA", help=formats)
     parser.add_argument("level2", nargs="?", metavar="LEVEL2", help="level-2 file, if there is one")
     unit = "variable that identifies the level-2 unit (default: id)"
     parser.add_argument("--id", default="id", metavar="NAME", help=unit)
-    parser.add_argument("--decimal", choices=(".", ","), help=DECIMAL)
+    add_reading_options(parser.add_argument_group("how the data are read"))
     parser.add_argument("--level1-weight", metavar="NAME", help="sampling weight of rows")
     parser.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")
 
@@ -176,7 +174,22 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--level1", metavar="FILE", help="level-1 data, or both levels in one file")
     data.add_argument("--level2", metavar="FILE", help="level-2 data")
     data.add_argument("--id", metavar="NAME", help="variable that identifies the level-2 unit")
-    data.add_argument("--decimal", choices=(".", ","), help=DECIMAL)
+    add_reading_options(parser.add_argument_group("how the data are read"))
+
+
+def add_reading_options(group: argparse._ArgumentGroup) -> None:
+    """Add what `read` can be told: missing codes, sheets, how numbers are written."""
+    codes = "missing codes: -99,-9 for every variable, NAME=-99,-9 for one; may be said again"
+    group.add_argument("--missing", metavar="CODES", action="append", default=[], help=codes)
+    drop = "leave out units without a value of a level-2 variable (default: an error names them)"
+    group.add_argument("--drop-incomplete", action="store_true", help=drop)
+    sheet = "sheet of an Excel or .ods file, by name or number; said again: that of level 2"
+    group.add_argument("--sheet", metavar="SHEET", action="append", default=[], help=sheet)
+    decimal = "decimal mark of numbers that are text (default: judged by the columns)"
+    group.add_argument("--decimal", choices=(".", ","), help=decimal)
+    parts = "what parts thousands in numbers that are text"
+    group.add_argument("--thousands", choices=(",", ".", "'", " "), help=parts)
+    group.add_argument("--percent", action="store_true", help="read 45%% as 45")
 
 
 def _add_estimation_options(parser: argparse.ArgumentParser) -> None:

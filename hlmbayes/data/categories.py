@@ -27,9 +27,14 @@ class Categories:
 def is_missing(values: np.ndarray) -> np.ndarray:
     """Say where a column of any kind has no value, (n,) bool: nan, None, NaT, text that is blank."""
     if values.dtype.kind == "O":
-        gone = (v is None or v != v or (isinstance(v, str) and not v.strip()) for v in values.tolist())
-        return np.fromiter(gone, dtype=bool, count=len(values))
+        return np.fromiter(map(_nothing, values.tolist()), dtype=bool, count=len(values))
     return np.asarray(values != values) if values.dtype.kind in "fcMm" else np.zeros(len(values), dtype=bool)
+
+
+def _nothing(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
 def is_category(values: np.ndarray, declared: Sequence[Any] | None) -> bool:

@@ -46,12 +46,25 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
     bad = [row for row, value in enumerate(values.tolist()) if not _reads_as_number(value)]
     row = bad[0] if bad else next(i for i, value in enumerate(values.tolist()) if value is not None)
     what = f"{len(bad)} of {len(values)} values are not numbers" if bad else "it holds numbers stored as text"
-    mark = re.fullmatch(r"[-+]?[0-9]+([.,])[0-9]+", str(values[row]).strip())
-    decimal = f" If {mark[1]!r} is its decimal mark, say decimal={mark[1]!r} (--decimal)." if mark else ""
     raise DataError(
         f"Column {name!r} of {source} is not numeric{at(where)}: {what}, for example {str(values[row])!r} in "
-        f"row {row + 1}. Recode it to numbers; missing values must be empty or declared missing.{decimal}"
+        f"row {row + 1}. Recode it to numbers; missing values must be empty or declared missing, missing= "
+        f"(--missing).{_way_out(str(values[row]).strip())}"
     )
+
+
+def _way_out(text: str) -> str:
+    """Name the options with which a text would be a number."""
+    if re.fullmatch(r"[-+]?[0-9][0-9.,]*\s?%", text):
+        return " percent=True (--percent) reads 45 % as 45, where all values of a column are so."
+    mark = re.fullmatch(r"[-+]?[0-9]+([.,])[0-9]+", text)
+    decimal = f" If {mark[1]!r} is its decimal mark, say decimal={mark[1]!r} (--decimal)" if mark else ""
+    parts = re.fullmatch(r"[-+]?[0-9]{1,3}(?:([.,' \u00a0])[0-9]{3})+(?:[.,][0-9]+)?", text)
+    if parts is None:
+        return f"{decimal}." if decimal else ""
+    space = " " if parts[1] == "\u00a0" else parts[1]
+    thousands = f"f {space!r} parts thousands, say thousands={space!r} (--thousands)."
+    return f"{decimal}; i{thousands}" if decimal else f" I{thousands}"
 
 
 def spellings(names: Iterable[Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import DataError
 from ..words import some
 from .rows import Rows
+from .suspects import sentence
 from .weights import Weights, row_weights, unit_weights
 
 HUGE = 1e150
@@ -45,6 +46,7 @@ class Description:
     n_incomplete: int  # rows that miss a value on at least one of the level-1 variables described
     not_numeric: tuple[str, ...]  # columns left out because they are text or dates
     notes: tuple[str, ...]  # what was dropped when the data were read, and why
+    warning: str = ""  # values that look like missing codes and are taken for numbers
     weighted: str = ""  # how means and standard deviations are weighted, in words; empty without weights
 
     def __str__(self) -> str:
@@ -68,13 +70,14 @@ def describe(data: Rows, weights: Weights | None = None) -> Description:
     columns = list(dict.fromkeys([*data.level1, *data.level2]))
     rows = np.bincount(data.unit, minlength=data.n_units)
     n_incomplete = data.complete_rows(level1)[1]  # refuses infinite values
+    suspected = data.suspects()
     return Description(
         level1=tuple(_summary(data, name, data.level1[name], row) for name in level1),
         level2=tuple(_summary(data, name, _over_units(data, name), unit) for name in level2),
         n_rows=data.n_rows, n_units=data.n_units, n_incomplete=n_incomplete, weighted=weighted,
         rows_per_unit=(int(rows.min()), float(np.median(rows)), int(rows.max())),
         not_numeric=tuple(name for name in columns if name not in level1 and name not in level2),
-        notes=data.notes,
+        notes=data.notes, warning=sentence(suspected) if suspected else "",
     )  # fmt: skip
 
 
@@ -143,6 +146,8 @@ def describe_text(description: Description) -> str:
     if description.not_numeric:
         lines.append(f" Not numeric, left out: {some(description.not_numeric, 20)}")
     lines += [f" Note: {note}" for note in description.notes]
+    if description.warning:
+        lines.append(f" WARNING: {description.warning}")
     return "\n".join(lines) + "\n"
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, HLMError
+from ..errors import DataError, HLMError, warn
 from ..words import some
+from .blank_rows import without_blank_rows
 from .columns import find_column
+from .read_options import ReadOptions, read_options
 from .reading import read_table
-from .two_level import TwoLevelData, id_names, read
+from .suspects import sentence
+from .table import Table, take_rows
+from .two_level import TwoLevelData, id_names, load
 
 
 def read_imputed(
-    level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id", by: str | None = None
+    level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id", by: str | None = None, **how: Any
 ) -> tuple[TwoLevelData, ...]:
     """Read imputed data: one source for each data set, or one in which a column numbers them.
 
@@ -29,12 +34,15 @@ def read_imputed(
     by : str, optional
         Column that numbers the data sets. Number 0 is left out where it misses values: Stata and mice
         store the original data under it.
+    **how
+        As `hlmbayes.read`: decimal, thousands, percent, missing, sheet, level2_missing.
 
     Raises
     ------
     DataError
         Fewer than two data sets, or as `hlmbayes.read`, naming the data set.
     """
+    options = read_options(**how)
     if by is None:
         if not isinstance(level1, list | tuple):
             raise DataError(
@@ -50,46 +58,59 @@ def read_imputed(
         seconds = {k: level2[i] if listed else level2 for i, k in enumerate(firsts)}
     else:
         id1, id2 = id_names(id)
-        firsts = _split(level1, by, "the imputed data", id1)
+        firsts = _split(level1, by, "the imputed data", id1, options, 1)
         if not firsts:
-            names = ", ".join(read_table(level1, "the imputed data").columns)
+            names = ", ".join(read_table(level1, "the imputed data", options).columns)
             raise DataError(f"the data have no column {by!r} that numbers the data sets: {names}")
-        if level2 is not None and (second := _split(level2, by, "the level-2 data", id2)):
+        if level2 is not None and (second := _split(level2, by, "the level-2 data", id2, options, 2)):
             missing = [k for k in firsts if k not in second]
             if missing:
                 raise DataError(f"the level-2 data have no records with {by} = {', '.join(missing)}")
             seconds = {k: second[k] for k in firsts}
         else:
             seconds = dict.fromkeys(firsts, level2)
-    sets = tuple(named(k, lambda k=k: read(firsts[k], seconds[k], id=id)) for k in firsts)
+    sets = tuple(named(k, lambda k=k: load(firsts[k], seconds[k], id=id, options=options)) for k in firsts)
     check_same(sets)
+    found = (suspect for data in sets for suspect in data.suspects())
+    if once := {(suspect.name, suspect.code): suspect for suspect in found}:
+        warn(sentence(once.values()))
     return sets
 
 
-def _split(source: Any, by: str, what: str, id: str) -> dict[str, dict[str, np.ndarray]]:
+def _split(source: Any, by: str, what: str, id: str, options: ReadOptions, level: int) -> dict[str, Table]:
     """Divide a stacked source by the column that numbers the data sets; nothing where there is none."""
-    table = read_table(source, what)
+    table = read_table(source, what, options, level)
     found = find_column(by, table.columns, table.name)
     if found is None:
         return {}
-    columns = dict(table.columns)
-    key = find_column(id, columns, table.name)
-    if key is not None:
-        ids = table.ids(key)  # as they are written, or as precise as they are kept
-        columns[key] = ids[1][ids[0]] if isinstance(ids, tuple) else ids
-    numbers = columns.pop(found)
+    key = find_column(id, table.columns, table.name)
+    ids = None if key is None else table.ids(key)  # as they are written, or as precise as they are kept
+    if key is not None and ids is not None:
+        every = {key: ids[1][ids[0]] if isinstance(ids, tuple) else ids}
+        table = replace(table, columns={**table.columns, **every}, encode=None, written=None)
+    table, _ = without_blank_rows(table, found, table.columns[found])
+    numbers = table.columns[found]
     if numbers.dtype.kind == "f" and np.isnan(numbers).any():
         raise DataError(
             f"column {found!r}, which numbers the data sets, is missing on {np.isnan(numbers).sum()} rows"
         )
+    names = [name for name in table.columns if name != found]
     sets = {}
     for value in np.unique(numbers):
         label = f"{value:g}" if isinstance(value, np.floating) else str(value)
-        sets[label] = {name: column[numbers == value] for name, column in columns.items()}
-    zero = [column for column in sets.get("0", {}).values() if column.dtype.kind == "f"]
+        sets[label] = _rows(table, names, numbers == value)
+    zero = (
+        [column for column in sets["0"].columns.values() if column.dtype.kind == "f"] if "0" in sets else []
+    )
     if len(sets) > 2 and any(np.isnan(column).any() for column in zero):
         del sets["0"]
     return sets
+
+
+def _rows(table: Table, names: Sequence[str], here: np.ndarray) -> Table:
+    """Give some rows of some columns of a table."""
+    columns = take_rows(table.columns, here)
+    return replace(table, columns={name: columns[name] for name in names}, n_rows=int(here.sum()))
 
 
 def named(name: str, make: Any) -> Any:

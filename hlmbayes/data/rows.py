@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import MappingProxyType
-from typing import Any, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self
 
 import numpy as np
 
@@ -18,9 +17,12 @@ from ..errors import DataError
 from ..words import some
 from .categories import is_category, is_missing
 from .columns import at, find_column, numeric, scan, suggest
-from .reading import Columns
+from .suspects import Suspect, suspects
+from .table import Columns, take_rows
+from .unit_columns import UnitColumn, unit_column
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+LEFT_OUT = ', or say level2_missing="drop" (--drop-incomplete), which leaves them out'
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,6 +48,8 @@ class Rows:
         What a reader of the results should know about the data.
     sources : tuple of str
         What messages call the level-1 and the level-2 source (the same if there was one).
+    level2_missing : "refuse" or "drop"
+        What happens to units without a value of a level-2 variable that a model uses.
     """
 
     id_name: str
@@ -59,6 +63,7 @@ class Rows:
     sources: tuple[str, str] = ("the data", "the data")
     one_source: bool = False
     categories: Mapping[str, tuple[Any, ...]] = NOTHING
+    level2_missing: Literal["refuse", "drop"] = "refuse"
 
     @property
     def n_rows(self) -> int:
@@ -109,7 +114,8 @@ class Rows:
             return found not in self.level1 and found in self.level2
         values = self.level1[found]
         text = values.dtype.kind == "O" and is_category(values, self.categories.get(found.lower()))
-        return self._varies(_codes(values) if text else numeric(values, found, self.sources[0])) is None
+        values = _codes(values) if text else numeric(values, found, self.sources[0])
+        return unit_column(values, self.unit, self.n_units).differs is None
 
     def level1_column(self, name: str, where: str = "") -> np.ndarray:
         """Return one level-1 column as numbers, (N,), in its own dtype (no copy), missing values as nan.
@@ -137,7 +143,8 @@ class Rows:
     def level2_column(self, name: str, where: str = "") -> np.ndarray:
         """Return one level-2 variable, (J,) float64 in the order of `unit_ids`.
 
-        With one source the variable is a column that is constant inside every unit.
+        With one source the variable is a column that is constant inside every unit, but for rounding, or
+        stands in each unit's first row only.
 
         Raises
         ------
@@ -145,27 +152,7 @@ class Rows:
             No such column, not numeric, a missing or infinite value, or not constant in a unit:
             naming the ids.
         """
-        source = self.sources[1]
-        found = find_column(name, self.level2, source)
-        if found is not None:
-            values = numeric(self.level2[found], found, source, where)
-            gone = scan(values, found, source, where)
-            if gone is not None:
-                self._refuse(gone, found, "is missing", where)
-            return values.astype(np.float64)
-        if not self.one_source:
-            self._refuse_level(2, name, where)
-        found = self.find(name, where)
-        values = numeric(self.level1[found], found, self.sources[0], where)
-        gone = scan(values, found, self.sources[0], where)
-        if gone is not None:
-            self._refuse(self._units_of(self.unit[gone]), found, "is missing on some rows", where)
-        varies = self._varies(values)
-        if varies is not None:
-            self._refuse(varies, found, "differs between rows of the same unit", where)
-        of_unit = np.empty(self.n_units)
-        of_unit[self.unit] = values
-        return of_unit
+        return self._complete(name, where, numbers=True)[1]
 
     def level2_values(self, name: str, where: str = "") -> tuple[str, np.ndarray]:
         """Return the data's own name of a level-2 variable and its values, (J,), of whatever type.
@@ -175,25 +162,37 @@ class Rows:
         DataError
             As `level2_column`, but for values that are not numeric.
         """
-        own = find_column(name, self.level2, self.sources[1])
-        if own is None and not self.one_source:
+        return self._complete(name, where, numbers=False)
+
+    def _complete(self, name: str, where: str, numbers: bool) -> tuple[str, np.ndarray]:
+        """Return a level-2 variable's own name and its values; refuse one that is missing in some units."""
+        found, column = self._of_units(name, where, numbers)
+        if column.missing is not None:
+            some_rows = "" if found in self.level2 else " on some rows"
+            self._refuse(column.missing, found, f"is missing{some_rows}", where, LEFT_OUT)
+        return found, column.values
+
+    def _of_units(self, name: str, where: str = "", numbers: bool = False) -> tuple[str, UnitColumn]:
+        """Return a level-2 variable's own name and its values; refuse one that differs inside a unit."""
+        found = find_column(name, self.level2, self.sources[1])
+        if found is None and not self.one_source:
             self._refuse_level(2, name, where)
-        found = self.find(name, where) if own is None else own
-        values = self.level2[found] if found in self.level2 else self.level1[found]
-        if values.dtype.kind in "biuf":
-            return found, self.level2_column(found, where)
-        gone = is_missing(values)
-        if found in self.level2:
-            if gone.any():
-                self._refuse(gone, found, "is missing", where)
-            return found, values
-        if gone.any():
-            self._refuse(self._units_of(self.unit[gone]), found, "is missing on some rows", where)
-        first = np.unique(self.unit, return_index=True)[1]
-        varies = self._varies(_codes(values))
-        if varies is not None:
-            self._refuse(varies, found, "differs between rows of the same unit", where)
-        return found, values[first]
+        found = self.find(name, where) if found is None else found
+        own = found in self.level2
+        values, source = (
+            (self.level2[found], self.sources[1]) if own else (self.level1[found], self.sources[0])
+        )
+        text = not numbers and values.dtype.kind not in "biuf"
+        if not text:
+            values = numeric(values, found, source, where)
+        gone = is_missing(values) if text else scan(values, found, source, where)
+        if own:
+            here = gone if gone is not None and gone.any() else None
+            return found, UnitColumn(values if text else values.astype(np.float64), here)
+        column = unit_column(_codes(values) if text else values, self.unit, self.n_units)
+        if column.differs is not None:
+            self._refuse(column.differs, found, "differs between rows of the same unit", where)
+        return found, _in_words(column, values) if text else column
 
     def has_category(self, name: str, level: int) -> bool:
         """Tell whether a variable of a level, if there is such a one, is categories by itself."""
@@ -204,22 +203,59 @@ class Rows:
                 return is_category(columns[found], self.categories.get(found.lower()))
         return False
 
-    def _varies(self, values: np.ndarray) -> np.ndarray | None:
-        """Return (J,) bool of the units in which `values` (N,) differ, None if there are none."""
-        unit = self.unit
-        if values.dtype.kind == "f" and np.isnan(values).any():
-            here = ~np.isnan(values)
-            values, unit = values[here], unit[here]
-        of_unit = np.empty(self.n_units, dtype=values.dtype)
-        of_unit[unit] = values
-        rows = of_unit[unit] != values
-        return self._units_of(unit[rows]) if rows.any() else None
+    def with_level2(self, names: Iterable[str]) -> Self:
+        """Return the data as a model with these level-2 variables takes them; `notes` says what was done.
 
-    def _units_of(self, index: np.ndarray) -> np.ndarray:
-        """Return (J,) bool: the unit is among those of `index`."""
-        units = np.zeros(self.n_units, dtype=bool)
-        units[index] = True
-        return units
+        Where `level2_missing` is "drop", units without a value go. Raise DataError where fewer than two are
+        left.
+        """
+        columns = dict(self._of_units(name) for name in names)
+        notes = [note for name, column in columns.items() for note in self._said_of(name, column)]
+        gone = {name: column.missing for name, column in columns.items() if column.missing is not None}
+        data = self._on_every_row(columns, notes) if notes else self
+        if self.level2_missing == "refuse" or not gone:
+            return data
+        drop = np.logical_or.reduce(list(gone.values()))
+        if self.n_units - drop.sum() < 2:
+            raise DataError(
+                f"level2_missing='drop' leaves {self.n_units - drop.sum()} of {self.n_units} units: "
+                f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} missing in the others of "
+                f"{self.sources[1]}. A two-level model needs several: take the variable out of the model."
+            )
+        rows = ~drop[self.unit]
+        by_name = ", ".join(f"{name} in {count.sum()}" for name, count in gone.items())
+        note = (
+            f"{drop.sum()} of {self.n_units} units ({len(rows) - rows.sum():,} rows) were left out, as "
+            f"level2_missing='drop' (--drop-incomplete) says. Without a value: {by_name}; {self.id_name}: "
+            f"{some(self.unit_ids[drop])}"
+        )
+        return data._take(rows, np.flatnonzero(~drop), [note])
+
+    def missing_level2(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Say in which units, (J,) bool, level-2 variables have no value, for those that miss some."""
+        columns = dict(self._of_units(name) for name in names)
+        return {name: column.missing for name, column in columns.items() if column.missing is not None}
+
+    def _on_every_row(self, columns: Mapping[str, UnitColumn], notes: Iterable[str]) -> Self:
+        """Return the data with level-2 variables on every row that stand on some or differ by rounding."""
+        odd = {name: c for name, c in columns.items() if c.first is not None or c.rounded is not None}
+        own = self.level1
+        filled = Columns(own, lambda name: odd[name].values[self.unit] if name in odd else own[name])
+        return replace(self, level1=filled, notes=(*self.notes, *notes))
+
+    def _said_of(self, name: str, column: UnitColumn) -> list[str]:
+        """Say from where a level-2 variable's values were taken, if not from all rows."""
+        notes = []
+        if column.rounded is not None:
+            units = some(self.unit_ids[column.rounded], 4)
+            what = f"{name} differs by rounding inside units, and the middle was taken"
+            notes.append(f"{what}; {self.id_name}: {units}")
+        if column.first is not None:
+            units = f"{column.first.sum()} of {self.n_units} units"
+            notes.append(
+                f"{name} stands in the first row only in {units} of {self.sources[0]}: taken from there"
+            )
+        return notes
 
     def _refuse_level(self, level: int, name: str, where: str) -> NoReturn:
         own, other = (self.level1, self.level2) if level == 1 else (self.level2, self.level1)
@@ -228,12 +264,19 @@ class Rows:
         hint = f"It is a level-{3 - level} variable ({there})." if found else suggest(name, own)
         raise DataError(f"{source} has no level-{level} column {name!r}{at(where)}. {hint}")
 
-    def _refuse(self, bad: np.ndarray, found: str, what: str, where: str) -> None:
+    def _refuse(self, bad: np.ndarray, found: str, what: str, where: str, way_out: str = "") -> None:
         raise DataError(
             f"Level-2 variable {found!r} of {self.sources[1]} {what}{at(where)} in {bad.sum()} of "
             f"{self.n_units} units; {self.id_name}: {some(self.unit_ids[bad])}. A level-2 variable needs one "
-            "value for every unit: complete it, or take these units out of the data."
+            f"value for every unit: complete it, or take these units out of the data{way_out}."
         )
+
+    def suspects(self, names: Iterable[str] | None = None) -> tuple[Suspect, ...]:
+        """Find values that look like missing codes, of all variables or of those named, in any case."""
+        wanted = None if names is None else {name.lower() for name in names}
+        columns = [*self.level1.items(), *((n, v) for n, v in self.level2.items() if n not in self.level1)]
+        asked = ((name, values) for name, values in columns if wanted is None or name.lower() in wanted)
+        return suspects(asked, self.value_labels)
 
     def complete_rows(self, names: Iterable[str]) -> tuple[np.ndarray | None, int]:
         """Find the rows that have a value on every one of the level-1 columns `names`, and count the others.
@@ -266,14 +309,20 @@ class Rows:
             raise DataError(
                 f"No row of {self.sources[0]} is complete on {some(names)}; nothing is left to analyse.{why}"
             )
-        kept, unit = np.unique(self.unit[mask], return_inverse=True)
+        kept = np.unique(self.unit[mask])
         notes = [f"{n_dropped} of {self.n_rows} level-1 rows had missing values and were dropped"]
         if len(kept) < self.n_units:
             lost = np.delete(self.unit_ids, kept)
             notes.append(f"Units dropped because no level-1 row is complete: {some(lost)}")
+        return self._take(mask, kept, notes)
+
+    def _take(self, rows: np.ndarray, units: np.ndarray, notes: Iterable[str] = ()) -> Self:
+        """Return some rows, (N,) bool, and the units they are of, their places ascending, with more notes."""
+        place = np.zeros(self.n_units, dtype=np.intp)
+        place[units] = np.arange(len(units))
         return replace(
-            self, unit_ids=self.unit_ids[kept], unit=unit.astype(np.intp, copy=False),
-            level1=take_rows(self.level1, mask), level2=take_rows(self.level2, kept),
+            self, unit_ids=self.unit_ids[units], unit=place[self.unit[rows]],
+            level1=take_rows(self.level1, rows), level2=take_rows(self.level2, units),
             notes=(*self.notes, *notes),
         )  # fmt: skip
 
@@ -286,10 +335,8 @@ def _codes(values: np.ndarray) -> np.ndarray:
     return codes
 
 
-def take_rows(columns: Mapping[str, np.ndarray], index: np.ndarray) -> Columns:
-    """Return the columns at some of their places, each taken when it is asked for."""
-    return Columns(columns, partial(_take, columns, index))
-
-
-def _take(columns: Mapping[str, np.ndarray], index: np.ndarray, name: str) -> np.ndarray:
-    return np.asarray(columns[name][index])
+def _in_words(column: UnitColumn, values: np.ndarray) -> UnitColumn:
+    """Give the texts that `_codes` numbered."""
+    texts = np.array([*dict.fromkeys(values.tolist()), None], dtype=object)
+    place = np.where(np.isnan(column.values), len(texts) - 1, column.values)
+    return replace(column, values=texts[place.astype(np.intp)])

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..errors import DataError
 from ..words import composed, some
-from .reading import NUMBER, NUMBERS, exact_below
+from .categories import is_missing
+from .table import NUMBER, NUMBERS, exact_below
 
 HASH_ABOVE = 200_000  # ids above which importing pandas for its hash table is cheaper than a sort
 Ids = np.ndarray | tuple[np.ndarray, np.ndarray]
@@ -40,7 +41,7 @@ def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray
         codes, raw = _factorize(ids if starts is None else ids[starts])
     _refuse_rounded(raw if isinstance(ids, tuple) or ids.dtype.kind != "f" else ids, name, source)
     keys = _clean(raw, name, source)
-    gone = np.array([key is None for key in keys]) if keys.dtype.kind == "O" else np.isnan(keys)
+    gone = _no_key(keys)
     if gone.any():
         rows = np.flatnonzero(gone[_expand(codes, starts, n_rows)])
         raise DataError(
@@ -51,6 +52,16 @@ def index_rows(ids: Ids, name: str, source: str) -> tuple[np.ndarray, np.ndarray
     if not np.array_equal(rank, np.arange(len(raw))):
         codes = rank[codes]
     return _expand(codes, starts, n_rows), unit_ids
+
+
+def _no_key(keys: np.ndarray) -> np.ndarray:
+    return np.array([key is None for key in keys], dtype=bool) if keys.dtype.kind == "O" else np.isnan(keys)
+
+
+def missing_ids(ids: Ids) -> np.ndarray | None:
+    """Say of which rows, (N,), the id is missing, None if of none; ``ids`` as `index_rows` takes them."""
+    gone = is_missing(ids[1])[ids[0]] if isinstance(ids, tuple) else is_missing(ids)
+    return gone if gone.any() else None
 
 
 def match_units(

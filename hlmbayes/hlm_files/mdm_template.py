@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from ..data.mdm import MdmHeader
+from ..data.read_options import EVERY, Codes, ReadOptions, number_or_text
 from ..data.reading import READERS
 from ..errors import CommandFileError
 from ..words import composed, nearest
 
 _KEYWORDS = {
     "rawdattype", "l1fname", "l2fname", "l1missing", "timeofdeletion", "mdmname", "level2id", "vknown",
-    "mdmtype", "growthmodel", "hasmissing", "numl1vars", "numl2vars", "l1format", "l2format", "l1missval",
+    "mdmtype", "growthmodel", "hasmissing", "numl1vars", "numl2vars", "l1format", "l2format", "l2missing",
 }  # fmt: skip
 _MDMNAME = re.compile(r"(?:^|[\r\n])[^\S\r\n]*mdmname[^\S\r\n]*:([^\r\n]*)", re.IGNORECASE)
 MOST_BYTES = 300_000  # of a command file or template
+_MISSVAL = re.compile(r"(l[12])?miss(ing)?_?val(ue)?s?")
+Line = tuple[str, str, str]  # where it stands, keyword, value
 _OTHER_PROGRAMS = {
     "HLM3": "three-level models",
     "HLM4": "four-level models",
@@ -49,7 +52,7 @@ class DataSource:
     missing: bool = False  # whether the level-1 file has missing values
     id2: str = ""  # name of the id in the level-2 file, where it is not `id`
     template: str = field(default="", compare=False)  # its name, for messages
-    decimal: str | None = None  # decimal mark of numbers in text files, where one is said
+    reading: ReadOptions = field(default_factory=ReadOptions)  # how the files are read
     header: MdmHeader | None = field(default=None, compare=False)  # of the .mdm, where it is there
 
 
@@ -161,6 +164,7 @@ def parse_template(text: str, path: Path) -> tuple[DataSource, tuple[str, ...]]:
     names: dict[str, list[str]] = {"l1vars": [], "l2vars": []}
     ids: dict[str, str] = {}
     warnings: list[str] = []
+    codes: tuple[list[Line], list[Line]] = ([], [])
     block = ""
     for number, raw in enumerate(re.split(r"\r\n|\r|\n", composed(text)), start=1):
         line = raw.strip()
@@ -186,11 +190,38 @@ def parse_template(text: str, path: Path) -> tuple[DataSource, tuple[str, ...]]:
             names[block].append(line)
         elif colon:
             values[keyword] = value.strip()
-            if keyword not in _KEYWORDS:
+            if _MISSVAL.fullmatch(keyword):
+                for level in {"l1": (0,), "l2": (1,)}.get(keyword[:2], (0, 1)):
+                    codes[level].append((where, keyword, value.strip()))
+            elif keyword not in _KEYWORDS:
                 warnings.append(f"{where}: {keyword!r} is not a known keyword of an MDM template; ignored")
         else:
             warnings.append(f'{where}: "{line}" is not understood; ignored')
-    return _source(path, values, names, ids, warnings), tuple(warnings)
+    source = _source(path, values, names, ids, warnings)
+    reading = replace(source.reading, missing=(_codes(codes[0], values), _codes(codes[1], values)))
+    return replace(source, reading=reading), tuple(warnings)
+
+
+def _codes(lines: Sequence[Line], values: dict[str, str]) -> Codes:
+    """Give the missing codes of one level: -99,-9 for all its variables, SES=-99,-9 for one."""
+    found: dict[str, tuple[Any, ...]] = {}
+    number = r"[-+]?(?:\d+\.?\d*|\.\d+)"
+    for where, keyword, value in (line for line in lines if line[2]):
+        match = re.fullmatch(
+            rf"(?:(\S*[^\W\d]\S*?)\s*[=:,;\s]\s*)?({number}(?:\s*[,;\s]\s*{number})*)", value
+        )
+        if match is None:
+            wanted = "numbers, -99,-9, or NAME=-99; or take it out and say --missing"
+            raise CommandFileError(f"{where}: {keyword}:{value} is not understood; wanted {wanted}")
+        name = (match[1] or EVERY).lower()
+        found[name] = (*found.get(name, ()), *map(number_or_text, re.findall(number, match[2])))
+        denied = next((k for k in ("hasmissing", f"{keyword[:2]}missing") if _is(values, k, "n")), None)
+        if denied:
+            raise CommandFileError(
+                f"{where}: {keyword}:{value} names a missing code, and {denied}:n says that there are none; "
+                "take one of the two lines out"
+            )
+    return found
 
 
 def _check_kind(where: str, line: str) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.reading import Columns, Table, read_table
+from ..data.read_options import ReadOptions
+from ..data.reading import read_table
 from ..data.sav_names import short_names
+from ..data.table import Columns, Table
 from ..data.two_level import TwoLevelData, join, same_source
 from ..errors import warn
 from ..words import some
@@ -28,7 +30,7 @@ def read_with_short_names(
     ids: tuple[str, str],
     level1: Iterable[str],
     level2: Iterable[str],
-    decimal: str | None = None,
+    options: ReadOptions | None = None,
 ) -> TwoLevelData:
     """Read data files; columns have the names that HLM's files use for them, `notes` say which.
 
@@ -38,8 +40,8 @@ def read_with_short_names(
         No second file, or the same again: both levels are in one.
     level1, level2 : iterable of str
         Names in HLM's files by level.
-    decimal : "." or ",", optional
-        As for `read`.
+    options : ReadOptions, optional
+        Missing codes are of variables as HLM's files call them.
 
     Raises
     ------
@@ -47,13 +49,16 @@ def read_with_short_names(
         As `read`.
     """
     one, two = files
-    if two is None or same_source(one, two):
-        first, notes = with_short_names(read_table(one, "the data", decimal), one, [ids[0], *level1, *level2])
-        data = join(first, ids[0])
+    options = options or ReadOptions()
+    if two is None and options.two_sheets:
+        two = one
+    if two is None or (same_source(one, two) and not options.two_sheets):
+        first, notes = with_short_names(read_table(one, "the data", options), one, [ids[0], *level1, *level2])
+        data = join(first, ids[0], options=options)
     else:
-        first, notes = with_short_names(read_table(one, "the data", decimal), one, [ids[0], *level1])
-        second, more = with_short_names(read_table(two, "the data", decimal), two, [ids[1], *level2])
-        data, notes = join(first, ids[0], second, ids[1]), [*notes, *more]
+        first, notes = with_short_names(read_table(one, "the data", options), one, [ids[0], *level1])
+        second, more = with_short_names(read_table(two, "the data", options, 2), two, [ids[1], *level2])
+        data, notes = join(first, ids[0], second, ids[1], options), [*notes, *more]
     return replace(data, notes=(*data.notes, *notes))
 
 

@@ -74,7 +74,9 @@ def _reached(optimum: Optimum, method: str) -> str:
 def _group(group: NoteGroup) -> list[str]:
     lines = [f" {'WARNING: ' if group.warning else ''}{group.heading}"]
     for sentence in group.sentences:
-        lines += textwrap.wrap(f"   {sentence}", 78, subsequent_indent="   ", break_long_words=False)
+        lines += textwrap.wrap(
+            f"   {sentence}", 78, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False
+        )
     return lines
 
 

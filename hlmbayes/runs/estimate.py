@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..data.mdm import is_mdm
-from ..data.two_level import TwoLevelData, read
+from ..data.suspects import sentence
+from ..data.two_level import TwoLevelData, load
 from ..data.weights import Weights
+from ..equations.model import TwoLevelModel
 from ..errors import HLMWarning, warn
 from ..estimation.estimate import fit
 from ..estimation.estimates import Estimates
 from ..hlm_files.command_options import Options
 from ..hlm_files.mdm_template import DataSource
 from ..hlm_files.short_names import read_with_short_names
+from ..words import some
 from .jobs import Job
 
 ENOUGH_ITERATIONS = 100_000  # numit:100,y has no limit; HLM's stop rule ends far earlier
@@ -25,14 +29,46 @@ def read_data(job: Job) -> TwoLevelData:
     source = job.source
     ids = (source.id, source.id2 or source.id)
     if job.folder is None or is_mdm(source.level1):
-        data = read(source.level1, source.level2, id=ids, decimal=source.decimal)
+        data = load(source.level1, source.level2, id=ids, options=source.reading)
     else:
         files = (source.level1, source.level2)
-        data = read_with_short_names(files, ids, *_names_by_level(job), decimal=source.decimal)
+        data = read_with_short_names(files, ids, *_names_by_level(job), source.reading)
+    if found := data.suspects(_variables(job.model)):
+        warn(sentence(found))
+    data = _with_listed(job, data)
     if source.deletion == "now" and source.level1_names:
         data = data.drop_incomplete(source.level1_names)
         _beside_mdm(source, data)
     return data
+
+
+def _with_listed(job: Job, data: TwoLevelData) -> TwoLevelData:
+    """Take the level-2 variables the template lists as HLM does when it makes the MDM.
+
+    Units that miss one go where that is asked for; else a note names those that the model does not use.
+    """
+    known = {name.lower() for name in (data.level1 if data.one_source else data.level2)}
+    listed = [name for name in job.source.level2_names if name.lower() in known and _is_number(data, name)]
+    if data.level2_missing == "drop" or data.one_source:
+        data = data.with_level2(listed)
+    used = {name.lower() for name in _variables(job.model)}
+    notes = [
+        f"{name} of {job.source.template} is missing in {gone.sum()} of {data.n_units} units; "
+        f"{data.id_name}: {some(data.unit_ids[gone])}. This model does not use it and the units stay; HLM "
+        "may leave them out when it makes the MDM, and so does --drop-incomplete"
+        for name, gone in data.missing_level2(listed).items()
+        if name.lower() not in used
+    ]
+    return replace(data, notes=(*data.notes, *notes)) if notes else data
+
+
+def _is_number(data: TwoLevelData, name: str) -> bool:
+    values = data.level1 if data.one_source else data.level2
+    return values[data.find(name)].dtype.kind in "biuf" and data.is_level2(name)
+
+
+def _variables(model: TwoLevelModel) -> list[str]:
+    return [model.outcome, *model.level1_variables, *model.level2_variables, *model.variance_variables]
 
 
 def _beside_mdm(source: DataSource, data: TwoLevelData) -> None:

@@ -16,7 +16,7 @@ from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data
 from ..many_fits.pooled_tests import pooled_wald
 from ..report.pooled import pooled_json, pooled_listing, pooled_page
 from .analysis import analyse, variance_known_note
-from .estimate import fit_options, read_data
+from .estimate import fit_options, heard, read_data
 from .jobs import Job, run_of
 from .outputs import Results, check_places, said
 
@@ -48,7 +48,8 @@ def analyse_pooled(
         )
     jobs = _imputed_jobs(job)
     check_places(outputs, [file for each in (job, *jobs) for file in each.inputs])
-    pooled = fit_pooled(job, jobs)
+    pooled, messages = heard(lambda: fit_pooled(job, jobs))
+    job = replace(job, warnings=(*job.warnings, *messages))
     tests, missed = [], list(not_pooled(job.options))
     for k, rows in enumerate(job.options.hypotheses, 1):
         try:
@@ -82,7 +83,7 @@ def _imputed_jobs(job: Job) -> list[Job]:
         if found is None:
             lacking = f"neither it nor {own_name(name)}t is beside the command file"
             raise CommandFileError(f"{job.name}: plausvals: names {name}, but {lacking}")
-        jobs.append(replace(job, source=replace(found[0], decimal=job.source.decimal)))
+        jobs.append(replace(job, source=replace(found[0], reading=job.source.reading)))
     return jobs
 
 

@@ -58,7 +58,7 @@ def sample_job(
     check_places(outputs, job.inputs)
     if figures is not None:
         check_folder(figures)
-    data, priors = read_data(job), Priors(width=width)
+    (data, heard_before), priors = heard(lambda: read_data(job)), Priors(width=width)
     # PyMC's remarks are for its users; what matters of them is in the verdict
     logging.getLogger("pymc").addFilter(lambda record: record.levelno >= logging.ERROR)
     (estimates, posterior), messages = heard(
@@ -68,7 +68,7 @@ def sample_job(
     files: list[Callable[[], object]] = [] if save is None else [partial(posterior.save, save)]
     if figures is not None:
         files.append(lambda: [write_bytes(made_folder(figures) / f"{n}.png", i) for n, i in drawn().items()])
-    warned, left_out = (*job.warnings, *messages), (*job.not_done, *_left_out(job.options))
+    warned, left_out = (*job.warnings, *heard_before, *messages), (*job.not_done, *_left_out(job.options))
     both = record_of(posterior), estimates
     makers = partial(as_text, *both), partial(as_json, *both), lambda: page(*both, drawn())
     return Results(said(warning=warned, left_out=left_out), *makers, tuple(files))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..data.columns import find_column
-from ..data.reading import Columns as LazyColumns
 from ..data.rows import Rows
+from ..data.table import Columns as LazyColumns
 from ..data.weights import Frequencies, Weights, weights_of
 from ..equations.expressions import Factor, Name, Node, names_in
 from ..equations.model import TwoLevelModel
@@ -70,7 +70,8 @@ def expanded[M: TwoLevelModel, D: Rows](
 ) -> tuple[M, D, Terms]:
     """Give the model of plain columns, the data with the columns of its terms, and the terms.
 
-    Without terms, and variables that are categories by themselves, model and data are given back. Means,
+    Without terms, and variables that are categories by themselves, the model is given back, and the data as
+    `Rows.with_level2` has them. Means,
     levels and knots are those of the rows that are complete on the variables of the model, and of the units
     that have such rows; ``weights`` are those of means.
 
@@ -82,9 +83,10 @@ def expanded[M: TwoLevelModel, D: Rows](
         A constraint of a fixed effect that has become several.
     """
     model = model.with_levels(data)
+    given, data = data, data.with_level2(_level2_names(model, data))
     wanted = {level: _terms_of(predictors(model, level), data, level) for level in (1, 2)}
     if not wanted[1] and not wanted[2]:
-        return model, data, Terms(model)
+        return model, data, Terms(model, extended=None if data is given else data)
     names = [name for name in _level1_names(model, data) if find_column(name, data.level1, data.sources[0])]
     mask, _ = data.complete_rows(names)
     kept = data.drop_incomplete(names)
@@ -135,6 +137,15 @@ def _terms_of(
         elif predictor.variable is not None and data.has_category(predictor.variable, level):
             wanted.setdefault(predictor, (Name(predictor.variable), where))
     return wanted
+
+
+def _level2_names(model: TwoLevelModel, data: Rows) -> list[str]:
+    """Name the variables of level 2, those in terms of level 1 too; what the data do not have is left out."""
+    known = {name.lower() for name in (data.level1 if data.one_source else data.level2)}
+    own = {name.lower() for name in data.level1}
+    names = [name for p, _ in predictors(model, 2) for name in p.names if name.lower() in known]
+    others = [*(name for p, _ in predictors(model, 1) for name in p.names), *model.variance_variables]
+    return list(dict.fromkeys([*names, *(n for n in others if n.lower() in known and n.lower() not in own)]))
 
 
 def _level1_names(model: TwoLevelModel, data: Rows) -> list[str]:

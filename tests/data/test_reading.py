@@ -64,8 +64,9 @@ def test_round_trip_in_every_format(frame, tmp_path, suffix):
         assert data.value_labels["sex"] == {0: "male", 1: "female"}
 
 
-def test_sas7bdat():
-    data = hlm.read(Path(__file__).parents[1] / "oracles" / "rows.sas7bdat", id="school")
+@pytest.mark.parametrize("suffix", ["sas7bdat", "por"])
+def test_sas7bdat_and_por(suffix):
+    data = hlm.read(Path(__file__).parents[1] / "oracles" / f"rows.{suffix}", id="school")
     assert data.unit_ids.tolist() == ["A1", "B2"]
     np.testing.assert_array_equal(data.level1_column("y"), [1, 2.5, np.nan, 4])
     assert data.labels == {"school": "School", "y": "Outcome"}
@@ -262,7 +263,7 @@ def test_missing_folder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("a.xlsx", "Save the sheet as .csv"),
+        ("a.numbers", "Wanted: .sav"),
         ("a.hlm", "It is a command file: hlmbayes run takes it"),
         ("a.mdmt", "It says which files the data are in"),
         ("a", "files without an ending are not read"),

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hlmbayes as hlm
-from hlmbayes.data.reading import Table, read_table
+from hlmbayes.data.reading import read_table
 from hlmbayes.data.sav_names import short_names
+from hlmbayes.data.table import Table
 from hlmbayes.data.two_level import TwoLevelData
 from hlmbayes.errors import DataError, HLMWarning
 from hlmbayes.hlm_files.short_names import hlm_names, read_with_short_names, with_short_names

@@ -1,8 +1,8 @@
-"""Make rows.sas7bdat: pyreadstat reads this format; the ReadStat library inside it also writes it.
+"""Make rows.sas7bdat and rows.por: pyreadstat reads these, and the ReadStat library inside it writes them.
 
     python tests/oracles/make_sas7bdat.py
 
-Columns: School (text, 8 wide) A1 A1 B2 B2; Y ("Outcome") 1.0 2.5 missing 4.0.
+Columns: School (in .por SCHOOL; text, 8 wide) A1 A1 B2 B2; Y ("Outcome") 1.0 2.5 missing 4.0.
 """
 
 from __future__ import annotations
@@ -33,19 +33,21 @@ def variable(writer, name, kind, label):
     return made
 
 
-writer = c.c_void_p(library.readstat_writer_init())
-library.readstat_set_data_writer(writer, collect)
-school = variable(writer, b"School", TEXT, b"School")
-outcome = variable(writer, b"Y", DOUBLE, b"Outcome")
-library.readstat_begin_writing_sas7bdat(writer, None, c.c_long(len(ROWS)))
-for unit, value in ROWS:
-    library.readstat_begin_row(writer)
-    library.readstat_insert_string_value(writer, school, unit)
-    if value is None:
-        library.readstat_insert_missing_value(writer, outcome)
-    else:
-        library.readstat_insert_double_value(writer, outcome, c.c_double(value))
-    library.readstat_end_row(writer)
-library.readstat_end_writing(writer)
-library.readstat_writer_free(writer)
-Path(__file__).with_name("rows.sas7bdat").write_bytes(output)
+for suffix, name in (("sas7bdat", b"School"), ("por", b"SCHOOL")):
+    output.clear()
+    writer = c.c_void_p(library.readstat_writer_init())
+    library.readstat_set_data_writer(writer, collect)
+    school = variable(writer, name, TEXT, b"School")
+    outcome = variable(writer, b"Y", DOUBLE, b"Outcome")
+    getattr(library, f"readstat_begin_writing_{suffix}")(writer, None, c.c_long(len(ROWS)))
+    for unit, value in ROWS:
+        library.readstat_begin_row(writer)
+        library.readstat_insert_string_value(writer, school, unit)
+        if value is None:
+            library.readstat_insert_missing_value(writer, outcome)
+        else:
+            library.readstat_insert_double_value(writer, outcome, c.c_double(value))
+        library.readstat_end_row(writer)
+    library.readstat_end_writing(writer)
+    library.readstat_writer_free(writer)
+    Path(__file__).with_name(f"rows.{suffix}").write_bytes(output)

@@ -1,0 +1,121 @@
+"""Files of text with a delimiter (.csv, .tsv): their encoding, marks, names and missing values."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from .headers import check_names, column_names, header_row, title_note, unnamed_note
+from .read_options import ReadOptions
+from .table import Table, dictionary, from_frame
+from .written_numbers import MISSING_TEXTS, file_mark
+
+SAMPLE = 65536  # bytes from which a file's layout is judged
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file of text is laid out."""
+
+    delimiter: str
+    decimal: str
+    fields: list[str]  # the names as they stand there, "" where there is none
+    skip: int  # lines before the first row of data
+    notes: tuple[str, ...]
+
+
+def read_csv(path: Path, options: ReadOptions) -> Table:
+    """Read a file of text. Raise DataError where there are no names, or two the same."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    encoding = _encoding(path)
+    layout = _layout(path.name, _sample(path, encoding), path.suffix.lower())
+    decimal = options.decimal or layout.decimal
+    names = column_names(path.name, layout.fields)
+    missing: dict[str, Any] = {"null_values": MISSING_TEXTS, "strings_can_be_null": True}
+    how = arrow.ReadOptions(encoding=encoding, column_names=names, skip_rows=layout.skip)
+    rows = arrow.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=_blank)
+
+    def parse(**convert: Any) -> Any:
+        return arrow.read_csv(path, how, rows, arrow.ConvertOptions(**missing, **convert))
+
+    def written(name: str) -> tuple[np.ndarray, np.ndarray]:
+        spelled = spelling[name]
+        return dictionary(parse(include_columns=[spelled], column_types={spelled: pa.string()}).column(0))
+
+    frame = parse(decimal_point=decimal)
+    bare = [
+        n for n, f in zip(names, layout.fields, strict=True) if not f and frame[n].null_count == len(frame)
+    ]
+    kept = [(n, f) for n, f in zip(names, layout.fields, strict=True) if n not in bare]
+    table = from_frame(frame.drop_columns(bare) if bare else frame, path.name)
+    spelling = dict(zip(table.columns, (name for name, _ in kept), strict=True))
+    notes = (*layout.notes, *unnamed_note(path.name, [n for n, _ in kept], [f for _, f in kept]))
+    return replace(table, written=written, notes=notes, decimal=decimal)
+
+
+def _blank(row: Any) -> str:
+    """Pass over a line of blanks; other lines of a wrong length are an error."""
+    return "error" if row.text.strip() else "skip"
+
+
+def _sample(path: Path, encoding: str) -> str:
+    with path.open("rb") as file:
+        start = file.read(SAMPLE)
+    text = start.decode(encoding, errors="replace").removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    whole = len(start) < SAMPLE or "\n" not in text
+    return text if whole else text[: text.rindex("\n")]  # the last line may be cut
+
+
+def _layout(name: str, text: str, suffix: str) -> Layout:
+    """Judge the layout: the delimiter that cuts most lines alike, the names, the decimal mark."""
+    lines = text.split("\n")
+    cut = {mark: _cut(lines, mark) for mark in ("\t" if suffix == ".tsv" else ",;\t")}
+    delimiter = max(cut, key=lambda mark: _evenness([row for _, row in cut[mark]]))
+    rows = cut[delimiter]
+    at = header_row([row for _, row in rows])
+    skip, fields = rows[at]
+    if len(fields) == 1 and len(fields[0].split()) > 1:
+        which = f"the first line of {name} ({fields[0][:60].strip()})"
+        raise DataError(f"There is no comma, semicolon or tab in {which}; put one between the columns.")
+    check_names(name, fields, skip - 1)
+    decimal = "."
+    if delimiter != ",":
+        columns = zip_longest(*(row for _, row in rows[at + 1 :]), fillvalue="")
+        decimal, equal = file_mark(columns)
+        decimal = "," if equal and delimiter == ";" else decimal
+    return Layout(delimiter, decimal, fields, skip, title_note(name, [row for _, row in rows[:at]]))
+
+
+def _cut(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
+    """Cut lines that are not blank at the delimiter; each with the number of lines that end with it."""
+    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, skipinitialspace=True)
+    return [(reader.line_num, [field.strip(' \t"\ufeff') for field in row]) for row in reader if row]
+
+
+def _evenness(rows: list[list[str]]) -> tuple[int, int]:
+    """Count the rows of the most frequent length above one, and give that length."""
+    lengths = [len(row) for row in rows if len(row) > 1]
+    common = max(set(lengths), key=lambda n: (lengths.count(n), n), default=0)
+    return lengths.count(common), common
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 if the file's first 64 KB are, or UTF-16 by its mark, else the Windows code page Excel writes."""
+    with path.open("rb") as file:
+        start = file.read(SAMPLE)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    try:
+        start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return "utf8" if error.start > len(start) - 4 else "cp1252"
+    return "utf8"

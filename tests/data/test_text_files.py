@@ -1,0 +1,153 @@
+"""Text files as people export them: title rows, blank rows, unnamed columns, parted thousands, per cents."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.errors import DataError
+
+
+def csv(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+TITLES = {  # what stands above the names, the delimiter, and the note of it
+    "semicolons": ("Results of 2024;;", ";", '1 row.*: "Results of 2024"'),
+    "comma in it": ("Results, 2024", ";", '1 row.*: "Results, 2024"'),
+    "blank line": ("Results\n\n", ",", '1 row.*: "Results"'),
+    "two": ("Results\nSpring term, 2024", ";", '2 rows.*: "Results", "Spring term, 2024"'),
+    "commas": ("Results,,", ",", '1 row.*: "Results"'),
+    "quoted": ('"Results; all",,', ",", '1 row.*: "Results; all"'),
+    "tabs": ("Results", "\t", '1 row.*: "Results"'),
+    "some cells": ("Results;2024;", ";", '1 row.*: "Results 2024"'),
+}
+
+
+@pytest.mark.parametrize("kind", TITLES)
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_title_rows_above_the_names(tmp_path, kind, ends, encoding):
+    title, d, note = TITLES[kind]
+    width, mark = 5 if kind == "some cells" else 3, "." if d == "," else ","
+    rows = [[str(k // 2), f"{k}{mark}5", str(k), "1", "2"] for k in range(6)]
+    lines = [
+        title.replace("\n", ends),
+        *(d.join(row[:width]) for row in [["id", "größe", "y", "z", "v"], *rows]),
+    ]
+    data = hlm.read(csv(tmp_path, ends.join([*lines, d * (width - 1), "", ""]), encoding))
+    assert data.level1_column("größe").tolist() == [k + 0.5 for k in range(6)]
+    assert re.match(note, data.notes[0])
+    assert data.notes[1:] == ("1 row of rows.csv in which nothing stands was left out",)
+
+
+def test_blank_rows_and_lines(tmp_path):
+    data = hlm.read(csv(tmp_path, "id,y,t\n1,2,a\n,,\n1,3,b\n2,4,c\n   \n , , \n,,\n"))
+    assert data.level1_column("y").tolist() == [2, 3, 4]
+    assert data.notes == ("3 rows of rows.csv in which nothing stands were left out",)
+    with pytest.raises(DataError, match=r"The id 'id' of rows\.csv is missing in 1 of 3 rows: 2"):
+        hlm.read(csv(tmp_path, "id,y,t\n1,2,a\n,5,\n2,3,b\n"))
+
+
+@pytest.mark.parametrize("door", ["level 1", "level 2", "frame", "stacked"])
+def test_blank_rows_by_every_door(tmp_path, door):
+    frame = pd.DataFrame(
+        {"id": [1, 1, 2, None, None], "y": [1.0, 2, 3, None, None], "t": ["a", "b", "c", None, " "]}
+    )
+    units = pd.DataFrame({"id": [1, 2, np.nan], "w": [5.0, 6, np.nan]})
+    if door == "stacked":
+        sets = hlm.read_imputed(
+            pd.concat([frame.assign(m=m) for m in (1, 2)]).assign(m=lambda f: f.m.where(f.y > 0)), by="m"
+        )
+        assert [data.level1_column("y").tolist() for data in sets] == [[1, 2, 3]] * 2
+        return
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    rows = {"level 1": tmp_path / "a.csv", "level 2": frame[:3], "frame": frame}[door]
+    data = hlm.read(rows, units)
+    assert data.level1_column("y").tolist() == [1, 2, 3]
+    assert data.level2_column("w").tolist() == [5, 6]
+    left_out = [note.split(" of ")[0] for note in data.notes]
+    assert left_out == (["1 row"] if door == "level 2" else ["2 rows", "1 row"])
+
+
+def test_columns_without_a_name(tmp_path):
+    data = hlm.read(csv(tmp_path, ",id,y,,\n0,1,2,,5\n1,1,3,,6\n2,2,3,,7\n"))
+    assert list(data.level1) == ["column_1", "y", "column_5"]
+    assert data.notes == ("2 columns of rows.csv without a name: column_1, column_5",)
+
+
+def test_a_line_of_another_length_is_refused_in_a_line(tmp_path):
+    with pytest.raises(
+        DataError, match=r"rows\.csv could not be read as a \.csv file: .*Expected 2 columns"
+    ) as info:
+        hlm.read(csv(tmp_path, "id,y\n1,2\n2,3\nSource: our survey\n"))
+    assert "\n" not in str(info.value)
+
+
+# --- numbers that are text -----------------------------------------------------------------------
+
+
+def test_thousands_on_request(tmp_path):
+    path = csv(tmp_path, 'id,y\n1,"1,234"\n1,567\n2,"-12,345,678.5"\n2,"1,000"\n')
+    with pytest.raises(
+        DataError, match=r"'1,234' in row 1.*if ',' parts thousands, say thousands=',' \(--thousands\)"
+    ):
+        hlm.read(path).level1_column("y")
+    data = hlm.read(path, thousands=",")
+    assert data.level1_column("y").tolist() == [1234, 567, -12345678.5, 1000]
+    assert data.unit_ids.tolist() == [1, 2]
+    path = csv(tmp_path, 'id;y\n1;1.234,5\n1;"12 345"\n2;7\n')
+    with pytest.raises(DataError, match="is not numeric"):
+        hlm.read(path, thousands=".").level1_column("y")
+    frame = pd.DataFrame({"id": [1, 1, 2], "y": ["1\u00a0234,5", "7", "12 345"]})
+    assert hlm.read(frame, thousands=" ", decimal=",").level1_column("y").tolist() == [1234.5, 7, 12345]
+    for odd in ("12,34", "1,2345", "1234,567", ",123", "1,,234"):
+        with pytest.raises(DataError, match="is not numeric"):
+            hlm.read({"id": [1, 2], "y": [odd, "1"]}, thousands=",").level1_column("y")
+
+
+def test_per_cents_on_request(tmp_path):
+    path = csv(tmp_path, "id,y,z\n1,45 %,5%\n1,7.5%,6\n2,NA,7\n")
+    with pytest.raises(DataError, match=r"'45 %' in row 1.*percent=True \(--percent\) reads 45 % as 45"):
+        hlm.read(path).level1_column("y")
+    data = hlm.read(path, percent=True)
+    np.testing.assert_array_equal(data.level1_column("y"), [45, 7.5, np.nan])
+    with pytest.raises(DataError, match="is not numeric"):  # 5 % beside 6
+        data.level1_column("z")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"thousands": ";"}, "thousands=';' parts no thousands: wanted"),
+        ({"thousands": ",", "decimal": ","}, "decimal and thousands are both ','"),
+        ({"level2_missing": "keep"}, "level2_missing='keep' is not known: wanted 'refuse' or 'drop'"),
+    ],
+)
+def test_options_that_are_none_are_refused(options, words):
+    with pytest.raises(DataError, match=words):
+        hlm.read({"id": [1, 2], "y": [1, 2]}, **options)
+
+
+def test_damaged_files_are_refused_in_a_line_and_soon(tmp_path):
+    rng = np.random.default_rng(0)
+    whole = b"Title;;\nid;x;y\n" + b"".join(b"%d;%d,5;%d\n" % (k // 5, k, k) for k in range(2000))
+    for k in range(80):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        damaged[rng.integers(0, 60 if k % 2 else len(damaged), 1 + k // 8)] = rng.integers(0, 256, 1 + k // 8)
+        path = tmp_path / "a.csv"
+        path.write_bytes(damaged.tobytes())
+        start = time.perf_counter()
+        try:
+            hlm.read(path)
+        except DataError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+        assert time.perf_counter() - start < 1
