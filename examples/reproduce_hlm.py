@@ -199,7 +199,8 @@ def _by_hand(name: str, fit: Fit, base: Fit) -> tuple[float, ...]:
     if "icc" in name:
         return (float(fit.icc().icc),)
     if "range" in name:
-        found = fit.plausible_range("b1" if "slopes" in name else "b0")
+        at = dict.fromkeys(fit.model.level2_variables, 0.0)  # as the seminar has them
+        found = fit.plausible_range("b1" if "slopes" in name else "b0", at=at)
         return (found.low, found.high)
     k = "u0" if name.startswith("level2") else "r"
     before, after = (float(f.variance_components().loc[k, "variance"]) for f in (base, fit))

@@ -20,20 +20,40 @@ def text_or_numbers(values: Any) -> np.ndarray:
 
 
 def table(columns: Mapping[str, Any], index: Iterable[Any], name: str | None = None) -> pd.DataFrame:
-    """Tabulate columns under an index, which may have a name."""
+    """Tabulate columns under an index, which may have a name; the frame prints with all its columns."""
     import pandas as pd
 
-    return pd.DataFrame(dict(columns), index=pd.Index(list(index), name=name))
+    from .printed import Table
+
+    return Table(dict(columns), index=pd.Index(list(index), name=name))
 
 
-def records_table(rows: Sequence[Any], kind: type, index_name: str) -> pd.DataFrame:
-    """Lay records of a kind out as a table, one row each, indexed by their first attribute."""
-    import pandas as pd
+def parameter_table(
+    columns: Mapping[str, Any], codes: Iterable[str], names: Mapping[str, str], index: str = "parameter",
+    labels: Mapping[str, str] | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Tabulate columns by the codes of parameters, a column ``name`` first; ``labels`` are of variables."""
+    codes = list(codes)
+    found = table({"name": [names.get(code, "") for code in codes], **columns}, codes, index)
+    if labels:
+        found.attrs["labels"] = dict(labels)
+    return found
 
+
+def records_table(
+    rows: Sequence[Any], kind: type, index_name: str, names: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Lay records of a kind out as a table, one row each, indexed by their first attribute.
+
+    With ``names`` by it, and ``labels``, it is a `parameter_table`.
+    """
     index, *columns = (field.name for field in fields(kind))
-    values = [[getattr(row, column) for column in columns] for row in rows]
-    names = pd.Index([getattr(row, index) for row in rows], name=index_name)
-    return pd.DataFrame(values, index=names, columns=columns)
+    values = {column: [getattr(row, column) for row in rows] for column in columns}
+    codes = [getattr(row, index) for row in rows]
+    if names is None:
+        return table(values, codes, index_name)
+    return parameter_table(values, codes, names, index_name, labels)
 
 
 def coordinates(known: Mapping[str, Any]) -> xr.Coordinates:

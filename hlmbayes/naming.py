@@ -25,6 +25,11 @@ class Parameter:
     name: str
     spellings: tuple[str, ...] = ()
 
+    @property
+    def typed(self) -> str:
+        """The name as it is typed: "ses:sector"."""
+        return self.spellings[0] if self.spellings else self.name or self.code
+
     def __str__(self) -> str:
         return f"{self.code} ({self.name})" if self.name else self.code
 
@@ -56,6 +61,11 @@ class Parameters:
         return {parameter.code: parameter for parameter in self.each}
 
     @cached_property
+    def name_of(self) -> Mapping[str, str]:
+        """The names by their codes."""
+        return dict(zip(self.codes, self.names, strict=True))
+
+    @cached_property
     def _spelled(self) -> Mapping[str, tuple[str, ...]]:
         """The codes that a spelling may mean."""
         found: dict[str, dict[str, None]] = {}
@@ -83,7 +93,7 @@ class Parameters:
         if found:
             raise error(f"{text} could be {' or '.join(self.shown(found))}: write its code")
         known = some(self.shown(self.codes), MOST_SHOWN) if self.each else "it has none"
-        close = nearest(str(text), {form for p in self.each for form in (p.code, *p.spellings[:1])})
+        close = nearest(str(text), {form for p in self.each for form in (p.code, p.typed)})
         hint = f". Did you mean {close}?" if close else ""
         raise error(f"{text!r} is not a {self.kind} of this model: {known}{hint}")
 

@@ -21,6 +21,8 @@ FLOW = (
     "naming",
     "labels",
     "faces",
+    "text_table",
+    "printed",
     "labelled",
     "data",
     "equations",

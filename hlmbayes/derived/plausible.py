@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
 from ..arguments import check_prob
 from ..equations.model import TwoLevelModel
+from ..equations.names import coefficient_parameters
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..labelled import table
 from ..labels import Sentence
 from ..likelihood.design import Design
+from ..naming import Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,7 @@ class PlausibleRange(Sentence):
     prob: float
     at: Mapping[str, float]
     formula: str
+    name: str = ""  # of the coefficient
     notes: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
@@ -46,8 +49,9 @@ class PlausibleRange(Sentence):
 
     def __str__(self) -> str:
         where = ", ".join(f"{name} = {value:g}" for name, value in self.at.items())
+        what = Parameter(self.coefficient, self.name)
         text = (
-            f"{100 * self.prob:g} % of units have {self.coefficient} between {self.low:.4f} and "
+            f"{100 * self.prob:g} % of units have {what} between {self.low:.4f} and "
             f"{self.high:.4f}{' where ' + where if where else ''} ({self.formula})"
         )
         return "\n".join([text, *self.notes])
@@ -63,12 +67,12 @@ def plausible_range(
     Parameters
     ----------
     coefficient : str
-        "b0", "b1", ...
+        "b0", "b1", ..., or the name of its variable: "intercept", "ses".
     prob : float
         Share of units the range is to hold.
     at : mapping of str to float, optional
-        Values of the level-2 predictors, in the units of the data; zero where not given (the grand
-        mean for a predictor centred about it).
+        Values of the level-2 predictors, in the units of the data: ``{"size": 0}``. By default each is at
+        its mean over the units, as few units have the value zero on all of them.
 
     Raises
     ------
@@ -76,10 +80,10 @@ def plausible_range(
         No such coefficient, one without a random effect, or a predictor it does not have.
     """
     check_prob(prob)
-    weights, used = middle_of(fit.model, fit.design, coefficient, at)
-    name = coefficient.strip().lower()
+    middle = middle_of(fit.model, fit.design, coefficient, at)
+    name = middle.coefficient.code
     k = fit.random_names.index(name)
-    center = sum((float(fit.gamma[gamma]) * weight for gamma, weight in weights.items()), 0.0)
+    center = sum((float(fit.gamma[gamma]) * weight for gamma, weight in middle.weights.items()), 0.0)
     sd = float(np.sqrt(fit.components.tau[k, k]))
     z = float(ndtri(0.5 + prob / 2.0))
     own = fit.model.coefficients[fit.design.random[k]]
@@ -87,41 +91,68 @@ def plausible_range(
         g.name if g.predictor.variable is None else f"{g.name}*{g.predictor.variable}" for g in own.gammas
     )
     formula = f"{mean or '0'} +- {z:.2f} sqrt(tau[{name}])"
-    notes = ("The variance is estimated as zero: the range is a point.",) if sd == 0 else ()
-    return PlausibleRange(name, center, sd, center - z * sd, center + z * sd, prob, used, formula, notes)
+    point = ("The variance is estimated as zero: the range is a point.",) if sd == 0 else ()
+    notes = (*middle.notes, *point)
+    low, high = center - z * sd, center + z * sd
+    return PlausibleRange(
+        name, center, sd, low, high, prob, middle.at, formula, middle.coefficient.name, notes
+    )
+
+
+class Middle(NamedTuple):
+    """The mean of a coefficient: what each gamma counts in it, the level-2 values it is at, and notes."""
+
+    coefficient: Parameter
+    weights: dict[str, float]
+    at: dict[str, float]
+    notes: tuple[str, ...]
 
 
 def middle_of(
     model: TwoLevelModel, design: Design, coefficient: str, at: Mapping[str, float] | None
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Give what each gamma counts in the mean of a coefficient, and the level-2 values that is at."""
-    name = str(coefficient).strip().lower()
-    random = [model.coefficients[r] for r in design.random]
-    own = next((c for c in random if c.name == name), None)
-    if own is None:
-        kind = "does not vary at random" if name in model.coefficient_names else "is not in the model"
+) -> Middle:
+    """Give the mean of a coefficient over units with level-2 values ``at``, their means where not given."""
+    random = model.random_parameters
+    if not random.matching(coefficient):
+        known = coefficient_parameters(model.coefficients).matching(coefficient)
+        kind = "does not vary at random" if known else "is not in the model"
         raise HypothesisError(
             f"{coefficient} {kind}; coefficients that do, and so have a plausible range: "
-            f"{', '.join(c.name for c in random) or 'none'}"
+            f"{', '.join(random.shown(random.codes)) or 'none'}"
         )
-    if at is not None and not isinstance(at, Mapping):
-        raise HypothesisError(f'at= wants values of level-2 predictors, {{"sector": 1}}, got {at!r}')
-    values: dict[str, float] = {}
-    for key, value in (at or {}).items():
-        if not isinstance(value, Real) or not np.isfinite(value):
-            raise HypothesisError(f"at={key!r}: a number is wanted, got {value!r}")
-        values[str(key).lower()] = float(value)
-    weights, used = {}, {}
+    name = random.find(coefficient, HypothesisError)
+    own = next(c for c in model.coefficients if c.name == name)
+    given = _values(at)
+    weights, used, notes = dict[str, float](), dict[str, float](), list[str]()
     for gamma in own.gammas:
         variable = gamma.predictor.variable
         if variable is None:
             weights[gamma.name] = 1.0
             continue
-        middle = design.centers.get(variable.lower(), 0.0) if gamma.predictor.centering == "grand" else 0.0
-        used[variable] = values.pop(variable.lower(), middle)
-        weights[gamma.name] = used[variable] - middle
-    if values:
+        mean = level2_mean(design, variable)
+        notes += [] if variable.lower() in given else [variable]
+        used[variable] = given.pop(variable.lower(), mean)
+        weights[gamma.name] = used[variable] - (mean if gamma.predictor.centering == "grand" else 0.0)
+    if given:
         raise HypothesisError(
-            f"{', '.join(values)}: not a level-2 predictor of {name} ({', '.join(used) or 'it has none'})"
+            f"{', '.join(given)}: not a level-2 predictor of {random.by_code[name]} "
+            f"({', '.join(used) or 'it has none'})"
         )
-    return weights, used
+    said = (f"{', '.join(notes)}: at the mean of the units; at= takes other values.",) if notes else ()
+    return Middle(random.by_code[name], weights, used, said)
+
+
+def _values(at: Mapping[str, float] | None) -> dict[str, float]:
+    """Check the level-2 values that are asked for; give them by names in small letters."""
+    if at is not None and not isinstance(at, Mapping):
+        raise HypothesisError(f'at= wants values of level-2 predictors, {{"sector": 1}}, got {at!r}')
+    for key, value in (at or {}).items():
+        if not isinstance(value, Real) or not np.isfinite(value):
+            raise HypothesisError(f"at={key!r}: a number is wanted, got {value!r}")
+    return {str(key).lower(): float(value) for key, value in (at or {}).items()}
+
+
+def level2_mean(design: Design, variable: str) -> float:
+    """Give the mean of a level-2 variable over the units, by their weights where they have any."""
+    moments = design.moments
+    return float(np.average(np.asarray(moments.level2_values(variable), float), weights=moments.unit_weight))

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..equations.names import LEVEL1
 from ..estimation.estimates import Estimates
 from ..inference.same_data import Key, predictor_key, random_keys, refuse_different_data
-from ..labelled import table
+from ..labelled import parameter_table
 from ..labels import Sentence
 from ..laws.law import Need
+from ..naming import Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,21 +27,28 @@ class VarianceExplained(Sentence):
     """Proportion of each variance of a base model that a further model explains.
 
     ``level1``: (sigma2_base - sigma2) / sigma2_base; ``level2``: (tau_qq_base - tau_qq) / tau_qq_base for
-    every coefficient random in both. No standard confidence interval exists, as the ``notes`` say.
+    every coefficient random in both, by its code; ``names`` are their names. No standard confidence interval
+    exists, as the ``notes`` say.
     """
 
     level1: float
     level2: Mapping[str, float]
     formula: str
+    names: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the proportions; index = sigma2 and the random coefficients."""
-        return table({"estimate": [self.level1, *self.level2.values()]}, ["sigma2", *self.level2])
+        known = {"sigma2": LEVEL1["sigma2"], **self.names}
+        columns = {"estimate": [self.level1, *self.level2.values()]}
+        return parameter_table(columns, ["sigma2", *self.level2], known)
 
     def __str__(self) -> str:
         lines = [f"Level-1 variance explained: {self.level1:.4f}"]
-        lines += [f"Variance of {name} explained: {value:.4f}" for name, value in self.level2.items()]
+        lines += [
+            f"Variance of {Parameter(code, self.names.get(code, ''))} explained: {value:.4f}"
+            for code, value in self.level2.items()
+        ]
         return "\n".join([*lines, f"({self.formula})", *self.notes])
 
 
@@ -60,6 +69,7 @@ def variance_explained(fit: Estimates, base: Estimates) -> VarianceExplained:
     for each in (fit, base):
         each.require("the variance explained", Need.ONE_SIGMA2)
     theirs, level2, alone = random_keys(base), {}, []
+    known = fit.model.random_parameters
     for k, (name, key) in enumerate(zip(fit.random_names, random_keys(fit), strict=True)):
         if key not in theirs:
             alone.append(name)
@@ -71,9 +81,10 @@ def variance_explained(fit: Estimates, base: Estimates) -> VarianceExplained:
     notes = ["No confidence interval: no standard method exists."]
     if alone:
         notes.append(
-            f"{', '.join(alone)}: not random in the base model with the same predictor and centring."
+            f"{', '.join(known.shown(alone))}: not random in the base model with the same predictor and "
+            "centring."
         )
-    negative = [n for n, v in {"sigma2": level1, **level2}.items() if v < 0]
+    negative = ["sigma2"] * (level1 < 0) + known.shown(n for n, v in level2.items() if v < 0)
     if negative:
         notes.append(
             f"Negative for {', '.join(negative)}: the estimate is larger than in the base model. This "
@@ -86,7 +97,7 @@ def variance_explained(fit: Estimates, base: Estimates) -> VarianceExplained:
             "The level-1 models differ, so the level-2 variances are not of the same quantities unless the "
             "added predictors are group-centred (Raudenbush & Bryk 2002, ch. 5)."
         )
-    return VarianceExplained(level1, level2, "(base - model) / base", tuple(notes))
+    return VarianceExplained(level1, level2, "(base - model) / base", known.name_of, tuple(notes))
 
 
 def _reduction(before: float, after: float) -> float:

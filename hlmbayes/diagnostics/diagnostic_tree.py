@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..equations.model import TwoLevelModel
+from ..equations.names import effect_name
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
@@ -259,12 +260,7 @@ def _dataset(
 
 def effect_titles(model: TwoLevelModel) -> list[str]:
     """Give each fixed effect's name in variables: "intercept", "sector", "ses", "ses × sector"."""
-    titles = []
-    for coefficient in model.coefficients:
-        for gamma in coefficient.gammas:
-            names = [v for v in (coefficient.predictor.variable, gamma.predictor.variable) if v is not None]
-            titles.append(" × ".join(names) or "intercept")
-    return titles
+    return [effect_name(c.predictor, g.predictor, " × ") for c in model.coefficients for g in c.gammas]
 
 
 def in_sentence(label: str, name: str) -> str:

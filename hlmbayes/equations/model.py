@@ -238,6 +238,11 @@ class TwoLevelModel:
         """Variables that log(sigma2) depends on; none without that equation."""
         return () if self.log_sigma2 is None else self.log_sigma2.variables
 
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Every variable of the model but the outcome, each once: both levels', and those of log(sigma2)."""
+        return unique_names((*self.level1_variables, *self.level2_variables, *self.variance_variables))
+
     def constrain(self, *constraints: str) -> Self:
         """The same model with fixed effects held equal.
 

@@ -7,7 +7,7 @@ by the level-1 variable: "ses", sd[ses], corr[ses,intercept].
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations, product
 
 from ..naming import TIMES, Parameter, Parameters
@@ -88,6 +88,12 @@ def _pair(kind: str, a: Parameter, b: Parameter) -> Parameter:
     pairs = [pair for first, second in product(*forms) for pair in ((first, second), (second, first))]
     code, name = (f"{kind}[{first},{second}]" for first, second in ((a.code, b.code), (a.name, b.name)))
     return Parameter(code, name, tuple(f"{kind}[{first},{second}]" for first, second in pairs))
+
+
+def variable_labels(variables: Iterable[str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Give the labels that the data have for variables, by name; ``labels`` are those of the data."""
+    found = {name: labels.get(name.lower(), "") for name in variables}
+    return {name: label for name, label in found.items() if label and label != name}
 
 
 # ---------------------------------------------------------------- spellings

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
+from ..equations.names import variable_labels
 from ..labels import NamedArray
 from ..laws.counting import Counting
 from ..laws.law import Law, Need, refuse
@@ -89,6 +90,11 @@ class Estimates:
     def model(self) -> TwoLevelModel:
         """The model."""
         return self.design.model
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that the data have for the model's predictors."""
+        return {} if self.data is None else variable_labels(self.model.predictors, self.data.labels)
 
     @property
     def iterations(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..equations.names import component_names
 from ..likelihood.design import Design
 from ..likelihood.evaluate import System
 from .faces_of_theta import zero_directions
@@ -19,7 +20,8 @@ def describe_boundary(design: Design, system: System, theta: np.ndarray) -> tupl
     ``theta`` is in the columns in which it has tau's pattern.
     """
     columns, rms = system.tau_columns, design.rms[design.random]
-    names, messages = design.model.effects, list[str]()
+    known, messages = component_names(design.model.coefficients), list[str]()
+    names = [f"{effect} ({known[effect]})" for effect in design.model.effects]
     blocks = columns.pattern.blocks
     for block, null in zip(blocks, zero_directions(theta, columns.pattern, EXACTLY_ZERO).null, strict=True):
         directions = np.linalg.solve(columns.scale[np.ix_(block, block)].T, null)

@@ -12,6 +12,7 @@ import numpy as np
 from ..arguments import one_or_several
 from ..errors import SamplingError
 from ..estimation.estimates import Estimates
+from ..naming import TIMES
 from ..posterior import summaries
 from ..posterior.beside_fit import fit_beside, fit_of, fit_scalars
 from ..posterior.predictive import with_predictive
@@ -24,6 +25,7 @@ from .plot_style import (
     CYCLE,
     GREY,
     PALE,
+    PLAIN,
     SIZE,
     STYLE,
     VERMILLION,
@@ -31,6 +33,8 @@ from .plot_style import (
     finish,
     legend,
     number,
+    shortened,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -38,11 +42,29 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 20
+MOST_LABELS = 6  # of variables, below a figure
 
 
 def main_parameters(posterior: PosteriorSample) -> tuple[str, ...]:
     """Name what is worth a panel: gammas, standard deviations, correlations, sigma."""
     return tuple(n for n in posterior.scalars if not n.startswith("tau[") and n != "sigma2")
+
+
+def asked(posterior: PosteriorSample, parameters: str | Sequence[str]) -> tuple[str, ...]:
+    """Give the codes of the parameters that are asked for, by code or name."""
+    return tuple(posterior.parameters.find(name, SamplingError) for name in one_or_several(parameters))
+
+
+def in_words(posterior: PosteriorSample, code: str) -> str:
+    """Name a parameter in a figure: "ses × sector (g11)"."""
+    name = posterior.parameters.name_of[code].replace(TIMES, " × ")
+    return f"{name} ({code})"
+
+
+def labels_below(posterior: PosteriorSample, text: str) -> str:
+    """Put the labels of variables under a text."""
+    labels = [f"{name}: {label}" for name, label in posterior.labels.items()]
+    return "\n".join([text, *(shortened(line, 90) for line in labels[:MOST_LABELS])])
 
 
 def _grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[Axes]]:
@@ -63,7 +85,7 @@ def _grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[
 def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
     """Draw the ranks of each chain's draws among all draws: bars of equal height where chains agree."""
     posterior = posterior_of(source)
-    names = one_or_several(parameters) or main_parameters(posterior)
+    names = asked(posterior, parameters) or main_parameters(posterior)
     figure, panels = _grid(len(names))
     highest = 2.0
     for ax, name in zip(panels, names, strict=True):
@@ -76,7 +98,7 @@ def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
             ax.stairs(counts, edges / values.size, color=CYCLE[chain % len(CYCLE)], linewidth=1.3)
         ax.axhline(1.0, color=GREY, linewidth=0.9, linestyle="--")
         ax.set(xticks=[0, 0.5, 1])
-        ax.set_title(name, loc="left", fontsize=11)
+        ax.set_title(wrapped(in_words(posterior, name), 30), loc="left", fontsize=10.5, **PLAIN)
     for ax in panels:
         ax.set_ylim(0, highest)
         ax.set_yticks([0, 1, 2] if highest == 2.0 else [0, 1, round(highest)])
@@ -103,7 +125,8 @@ def tau_pair(source: Any, fit: Any = None) -> Figure:
     for ax, (x, y) in zip(panels, pairs, strict=True):
         drawn = posterior.scalar(x).ravel(), posterior.scalar(y).ravel()
         ax.plot(*drawn, ".", color=BLUE, markersize=3, alpha=0.25, mew=0)
-        ax.set(xlabel=x, ylabel=y)
+        ax.set_xlabel(in_words(posterior, x), **PLAIN)
+        ax.set_ylabel(in_words(posterior, y), **PLAIN)
         ax.set_xlim(left=0)
         if fit is not None:
             known = _fitted_sd(fit)
@@ -145,11 +168,13 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
                 estimate, at - 0.13, xerr=1.96 * se, fmt="D", color=VERMILLION, markersize=5, linewidth=1.4,
                 label=f"{_fit_name(fit)}, ± 1.96 se" if name == names[0] else None,
             )  # fmt: skip
-    ax.set_yticks(place, names)
+    ax.set_yticks(place, [wrapped(in_words(posterior, name), 34) for name in names], **PLAIN)
     ax.set_ylim(-0.7, len(names) - 0.3)
     ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
     legend(ax, outside=False, loc="best")
-    return finish(ax, "Fixed effects", "Posterior median, 50 % and 95 % intervals", "")
+    finish(ax, "Fixed effects", "Posterior median, 50 % and 95 % intervals", "")
+    ax.set_xlabel(labels_below(posterior, ax.get_xlabel()), **PLAIN)
+    return ax
 
 
 def _bars(ax: Axes, draws: np.ndarray, at: float, label: str | None = None) -> None:
@@ -195,7 +220,7 @@ def sensitivity_forest(
 ) -> Figure:
     """Draw one panel a parameter, one row a prior; lines at the estimates of one or more fits."""
     first = next(iter(posteriors.values()))
-    names = one_or_several(parameters) or tuple(f"sd[{n}]" for n in first.model.random) or ("sigma",)
+    names = asked(first, parameters) or tuple(f"sd[{n}]" for n in first.model.random) or ("sigma",)
     priors = list(posteriors)
     labels = ["\n".join(textwrap.wrap(prior, 18)) for prior in priors]
     lines = max(label.count("\n") + 1 for label in labels)
@@ -206,7 +231,7 @@ def sensitivity_forest(
     for ax, name in zip(panels, names, strict=True):
         for at, prior in zip(place, priors, strict=True):
             _bars(ax, posteriors[prior].scalar(name), at)
-        title = [name]
+        title = [in_words(first, name)]
         for k, one in enumerate(fits):
             value = {**_fitted_sd(one), **{n: v for n, (v, _) in fit_scalars(one).items()}}.get(name)
             if value is not None:

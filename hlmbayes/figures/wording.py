@@ -9,6 +9,7 @@ import numpy as np
 
 from ..diagnostics.diagnostic_tree import is_tree, level2_variables, point_of
 from ..errors import OutputError
+from ..naming import Parameter, Parameters
 from .plot_style import id_text, label_points, number
 
 if TYPE_CHECKING:
@@ -19,20 +20,24 @@ FEW = 6  # a variable with at most so many values is drawn as categories
 
 
 def coefficient_index(data: xr.Dataset, coefficient: str) -> int:
-    """Find a random coefficient by name ("b0") or by the name of its effect ("u0").
+    """Find a random coefficient by its code ("b0"), that of its effect ("u0") or its variable ("ses").
 
     Raises
     ------
     OutputError
-        The model has no such random effect.
+        The model has no such random effect, and so nothing to draw.
     """
-    names = [str(name) for name in data["coef"].values]
-    wanted = coefficient.lower()
-    wanted = "b" + wanted[1:] if wanted[:1] == "u" else wanted
-    if wanted not in names:
-        why = f"{coefficient!r} has no random effect in this model, so there is nothing to draw"
-        raise OutputError(f"{why}; random are {', '.join(names)}")
-    return names.index(wanted)
+    return _coefficients(data).place(coefficient, OutputError)
+
+
+def _coefficients(data: xr.Dataset) -> Parameters:
+    """Give the random coefficients of a dataset with their names."""
+    each = []
+    for code, title in zip(data["coef"].values, data["coef_title"].values, strict=True):
+        name = str(title).removeprefix("slope of ")
+        forms = (name, f"u{str(code)[1:]}", str(title), f"{name} slope", f"group({name})", f"grand({name})")
+        each.append(Parameter(str(code), name, forms))
+    return Parameters("random coefficient", tuple(each))
 
 
 def effect_name(data: xr.Dataset, k: int) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import one_or_several
 from ..derived.intraclass import icc
 from ..derived.plausible import plausible_range
 from ..derived.r2 import r2
 from ..derived.variance_explained import VarianceExplained, variance_explained
 from ..equations.model import TwoLevelModel
+from ..equations.names import component_names
+from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..faces import asked, record_of, shown
 from ..hypotheses.contrasts import contrast
@@ -23,10 +27,10 @@ from ..inference.component_errors import variance_standard_errors
 from ..inference.covariances import CR0, table_kind
 from ..inference.homogeneity import homogeneity
 from ..inference.intervals import Interval, alpha_intervals, fixed_intervals
-from ..inference.profile import intervals
+from ..inference.profile import intervals, profiled
 from ..labelled import records_table
 from ..labels import NamedArray
-from ..laws.law import Alpha, Need
+from ..laws.law import Alpha
 from ..model_tables.protocol import Tabled
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
@@ -98,7 +102,7 @@ class Fit(Tabled):
     # --- tables ---
 
     def fixed_effects(self, robust: bool | str | None = None, *, df: str | None = None) -> pd.DataFrame:
-        """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value; index = gamma names.
+        """Tabulate the fixed effects: name, coefficient, se, t_ratio, df, p_value; index = codes, g00, ...
 
         Parameters
         ----------
@@ -110,18 +114,18 @@ class Fit(Tabled):
             "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
         """
         kind = table_kind(self._record, robust, df)
-        table = records_table(hlm_tables.fixed_effects(self._record, kind), hlm_tables.FixedEffect, "gamma")
+        rows = hlm_tables.fixed_effects(self._record, kind)
+        table = self._table(rows, hlm_tables.FixedEffect, "gamma", self.model.fixed_parameters.name_of)
         table.attrs.update(kind.basis())
         return table
 
     def variance_components(self) -> pd.DataFrame:
-        """Tabulate the variance components: sd, variance, df, chi2, p_value; index = u0, ..., r.
+        """Tabulate the variance components: name, sd, variance, df, chi2, p_value; index = u0, ..., r.
 
         There is no r where log(sigma2) depends on variables.
         """
-        return records_table(
-            hlm_tables.variance_components(self._record), hlm_tables.VarianceComponent, "effect"
-        )
+        rows, names = hlm_tables.variance_components(self._record), component_names(self.model.coefficients)
+        return self._table(rows, hlm_tables.VarianceComponent, "effect", names)
 
     def log_sigma2(self) -> pd.DataFrame:
         """Tabulate the equation of log(sigma2): variable, estimate, se; index = a0, a1, ...; else empty."""
@@ -151,21 +155,28 @@ class Fit(Tabled):
     # --- intervals ---
 
     def confint(
-        self, prob: float = 0.95, *, robust: bool | str | None = None, df: str | None = None
-    ) -> pd.DataFrame:
-        """Tabulate confidence intervals: estimate, low, high, method; index = parameter.
+        self, prob: float = 0.95, *, parameters: str | Sequence[str] = (), robust: bool | str | None = None,
+        df: str | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Tabulate confidence intervals: name, estimate, low, high, method; index = parameter.
 
         Fixed effects: t intervals with the standard errors and degrees of freedom of `fixed_effects`,
         ``robust`` and ``df`` as there. Standard deviations, elements of tau, correlations and sigma2: from
         the profile likelihood, around its optimum. With sampling weights the fixed effects' are robust; these
         and known level-1 variances have no profile intervals. Where log(sigma2) depends on variables its
         coefficients have normal intervals, and there are no profile intervals either.
+
+        ``parameters``: only those of these, by code ("g11", "sd[b1]") or name ("ses:sector", "sd[ses]").
         """
         found = fixed_intervals(self._record, prob=prob, robust=robust, df=df)
         found += alpha_intervals(self._record.law.alphas, prob=prob)
-        if self._record.has(Need.LIKELIHOOD, Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2):
+        of_variances, known = profiled(self._record), self.model.scalar_parameters
+        there = known.only([*(row.parameter for row in found), *of_variances])
+        wanted = [there.find(name, HypothesisError) for name in one_or_several(parameters)] or there.codes
+        if not set(of_variances).isdisjoint(wanted):
             found += intervals(self._record, prob=prob)
-        return records_table(found, Interval, "parameter")
+        by_code = {row.parameter: row for row in found}
+        return self._table([by_code[code] for code in wanted], Interval, "parameter", known.name_of)
 
     bootstrap = asked(bootstrap)
 
@@ -225,6 +236,10 @@ class Fit(Tabled):
         """Give the proportion of each variance of the model ``base`` that this one explains."""
         return variance_explained(self._record, record_of(base))
 
+    def _table(self, rows: Sequence[Any], kind: type, index: str, names: Mapping[str, str]) -> pd.DataFrame:
+        """Lay records of parameters out as a table with their names and the labels of variables."""
+        return records_table(rows, kind, index, names, self._record.labels)
+
     def __repr__(self) -> str:
         found = self._record
         state = "converged" if found.converged else "NOT CONVERGED"
@@ -233,7 +248,7 @@ class Fit(Tabled):
         lines = [
             f"Fit of {found.model.outcome}: {found.method}, algorithm {found.algorithm!r}, {state} after "
             f"{found.iterations} iterations; {found.n_rows} rows in {found.n_units} units",
-            f"gamma  {found.gamma}",
+            *wrap(f"gamma  {found.gamma}", 80, subsequent_indent=" " * 7, break_long_words=False),
             "tau    " + "; ".join(" ".join(f"{v:.8g}" for v in row) for row in found.components.tau),
             f"{level1}, deviance {found.deviance:.6f}, {found.n_parameters} parameters",
         ]

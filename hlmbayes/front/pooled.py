@@ -11,9 +11,10 @@ from ..arguments import one_or_several
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
+from ..equations.names import component_names
 from ..faces import asked, record_of, shown
 from ..inference.intervals import Interval
-from ..labelled import records_table, table
+from ..labelled import parameter_table, records_table
 from ..labels import NamedArray
 from ..many_fits import pooled_derived, pooled_fit, pooled_tests
 from ..many_fits.replicate_weights import Replication
@@ -48,7 +49,7 @@ class PooledFit(Tabled):
         return tuple(Fit(each) for each in self._record.fits)
 
     def fixed_effects(self, robust: bool | str | None = None, *, df: str = "rubin") -> pd.DataFrame:
-        """Tabulate the pooled fixed effects: coefficient, se, t_ratio, df, p_value, fmi, riv.
+        """Tabulate the pooled fixed effects: name, coefficient, se, t_ratio, df, p_value, fmi, riv.
 
         Parameters
         ----------
@@ -60,22 +61,25 @@ class PooledFit(Tabled):
             reckon with how many replicates there are.
         """
         pooled = pooled_fit.pooled_fixed(self._record, robust, df)
-        return table(columns_of(pooled), self.model.gamma_names, "gamma")
+        known, labels = self.model.fixed_parameters, self._record.fits[0].labels
+        return parameter_table(columns_of(pooled), known.codes, known.name_of, "gamma", labels)
 
     def variance_components(self) -> pd.DataFrame:
-        """Tabulate tau and sigma2 ("r"): variance, se, df, fmi, riv; nan where a data set has no s.e."""
+        """Tabulate tau and sigma2 ("r"): name, variance, se, df, fmi, riv; nan where a set has no s.e."""
         names, pooled = pooled_fit.pooled_components(self._record)
-        return table(columns_of(pooled, "variance", tests=False), names, "effect")
+        columns, known = columns_of(pooled, "variance", tests=False), component_names(self.model.coefficients)
+        return parameter_table(columns, names, known, "effect", self._record.fits[0].labels)
 
     def confint(
         self, prob: float = 0.95, *, robust: bool | str | None = None, df: str = "rubin"
     ) -> pd.DataFrame:
-        """Tabulate t intervals: estimate, low, high, method; of variances on the log scale.
+        """Tabulate t intervals: name, estimate, low, high, method; of variances on the log scale.
 
         ``robust`` and ``df`` as in `fixed_effects`.
         """
         found = pooled_derived.pooled_intervals(self._record, prob=prob, robust=robust, df=df)
-        return records_table(found, Interval, "parameter")
+        known = self.model.scalar_parameters
+        return records_table(found, Interval, "parameter", known.name_of, self._record.fits[0].labels)
 
     icc = asked(pooled_derived.pooled_icc)
     r2 = asked(pooled_derived.pooled_r2)

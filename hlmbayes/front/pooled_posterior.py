@@ -41,7 +41,7 @@ class PooledPosterior(Face):
     contrast = asked(pooled_draws_contrast)
 
     def __repr__(self) -> str:
-        table = self.summary().to_string(float_format="{:.4g}".format)
+        table = str(self.summary())
         head = f"Draws given {len(self.names)} completed data sets ({', '.join(self.names)}), taken together"
         return "\n".join([head, table, *self.warnings])
 

@@ -61,7 +61,7 @@ class Posterior(Tabled):
     # --- tables ---
 
     def summary(self, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti") -> pd.DataFrame:
-        """Tabulate the parameters: mean, median, sd, interval, R-hat, effective draws, error of the mean.
+        """Tabulate the parameters: name, mean, median, sd, interval, R-hat, effective draws, mean's error.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Posterior(Tabled):
     ) -> derived.DrawnRange:
         """Give the range that holds a share ``prob`` of the units' values of a level-1 coefficient.
 
-        The same range as `Fit.plausible_range`: at level-2 predictors of zero, or ``at`` given values.
+        As `Fit.plausible_range`: at the means of the level-2 predictors, or ``at`` given values.
         """
         return derived.plausible_range(self._record, coefficient, prob, at)
 
@@ -155,7 +155,7 @@ class Posterior(Tabled):
 
     def __repr__(self) -> str:
         design = self._record.target.design
-        table = self.summary().to_string(float_format="{:.4g}".format)
+        table = self.summary()
         return (
             f"Posterior of {self.model.outcome}: {self.settings.chains} chains of {self.settings.draws} "
             f"draws, sampler {self.sampler['sampler']!r}, seed {self.settings.seed}; {design.n_rows} rows in "
@@ -209,7 +209,7 @@ class Sensitivity(Face):
         return sensitivity_forest(self._record, parameters, fit, path)
 
     def __repr__(self) -> str:
-        table = self.frame().to_string(float_format="{:.4g}".format)
+        table = self.frame()
         return f"Sensitivity to {len(self._record)} priors\n{table}"
 
 

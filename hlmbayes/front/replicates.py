@@ -13,10 +13,11 @@ from ..data.weights import Weights
 from ..derived.intraclass import IntraclassCorrelation, IntraclassCurve
 from ..derived.r2 import R2
 from ..equations.model import TwoLevelModel
+from ..equations.names import component_names
 from ..faces import Face, shown
 from ..hypotheses.contrasts import Contrast
 from ..inference.intervals import Interval
-from ..labelled import records_table, table
+from ..labelled import parameter_table, records_table
 from ..many_fits import pooled_derived, pooled_fit, pooled_tests, replicate_weights
 from ..many_fits.replicate_weights import Replicates, Replication
 from ..report.pooled import columns_of, pooled_json, pooled_listing
@@ -51,18 +52,25 @@ class ReplicateFit(Face):
         return pooled_fit.alone(self._record)
 
     def fixed_effects(self) -> pd.DataFrame:
-        """Tabulate the fixed effects: coefficient, se, t_ratio, df, p_value."""
+        """Tabulate the fixed effects: name, coefficient, se, t_ratio, df, p_value."""
         columns = columns_of(pooled_fit.pooled_fixed(self._pooled))
-        return table(columns, self.fit.model.gamma_names, "gamma").drop(columns=["fmi", "riv"])
+        known = self.fit.model.fixed_parameters
+        columns = {name: columns[name] for name in columns if name not in ("fmi", "riv")}
+        return parameter_table(columns, known.codes, known.name_of, "gamma", self._record.full.labels)
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau and sigma2 ("r") with their standard errors."""
         names, pooled = pooled_fit.pooled_components(self._pooled)
-        return table({"variance": pooled.estimate, "se": pooled.se}, names, "effect")
+        columns, known = {"variance": pooled.estimate, "se": pooled.se}, self.fit.model.coefficients
+        return parameter_table(columns, names, component_names(known), "effect", self._record.full.labels)
 
     def confint(self, prob: float = 0.95) -> pd.DataFrame:
-        """Tabulate t intervals: estimate, low, high, method; of variances on the log scale."""
-        return records_table(pooled_derived.pooled_intervals(self._pooled, prob=prob), Interval, "parameter")
+        """Tabulate t intervals: name, estimate, low, high, method; of variances on the log scale."""
+        found, known = (
+            pooled_derived.pooled_intervals(self._pooled, prob=prob),
+            self.fit.model.scalar_parameters,
+        )
+        return records_table(found, Interval, "parameter", known.name_of, self._record.full.labels)
 
     def contrast(self, *combinations: Any, prob: float = 0.95) -> Contrast:
         """Give estimate, standard error, interval and t test of combinations of fixed effects; see `Fit`."""
@@ -91,7 +99,7 @@ class ReplicateFit(Face):
         return pooled_json(self._pooled)
 
     def __repr__(self) -> str:
-        table = self.fixed_effects().to_string(float_format="{:.6g}".format)
+        table = str(self.fixed_effects())
         return f"{self.fit!r}\nStandard errors from {self._record.words}\n{table}"
 
 

@@ -22,16 +22,21 @@ INSTEAD = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Combinations:
-    """Rows L gamma: ``matrix`` (r, n_gamma) of the effects ``names``, ``value`` (r,) they are tested at."""
+    """Rows L gamma: ``matrix`` (r, n_gamma) of the effects ``known``, ``value`` (r,) they are tested at."""
 
-    names: tuple[str, ...]
+    known: Parameters
     matrix: np.ndarray
     value: np.ndarray
 
     @property
     def left(self) -> tuple[str, ...]:
         """The combinations in words: "g01 - 2*g11"."""
-        return tuple(_left(self.names, row) for row in self.matrix)
+        return tuple(_left(self.known.codes, row) for row in self.matrix)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The same by the names of the effects, as they are typed: "sector - 2*ses:sector"."""
+        return tuple(_left([each.typed for each in self.known.each], row) for row in self.matrix)
 
     @property
     def words(self) -> str:
@@ -85,7 +90,7 @@ def combinations(model: TwoLevelModel, hypothesis: Any) -> Combinations:
     known = model.fixed_parameters
     texts = [hypothesis] if isinstance(hypothesis, str) else hypothesis
     if isinstance(texts, Mapping) and texts:
-        return _against_zero(known.codes, _from_mapping(known, texts))
+        return _against_zero(known, _from_mapping(known, texts))
     if not isinstance(texts, Sequence | np.ndarray) or not len(texts):
         raise HypothesisError(f"{INSTEAD}; got {hypothesis!r}")
     if all(isinstance(item, str) for item in texts):
@@ -99,7 +104,7 @@ def combinations(model: TwoLevelModel, hypothesis: Any) -> Combinations:
             f"got rows of {matrix.shape[-1]} numbers for {len(known.codes)} fixed effects: "
             f"{', '.join(known.codes)}"
         )
-    return _against_zero(known.codes, matrix)
+    return _against_zero(known, matrix)
 
 
 def stacked(model: TwoLevelModel, hypotheses: Sequence[Any]) -> Combinations:
@@ -110,11 +115,11 @@ def stacked(model: TwoLevelModel, hypotheses: Sequence[Any]) -> Combinations:
         )
     each = [combinations(model, hypothesis) for hypothesis in hypotheses]
     matrix, value = (np.concatenate([getattr(one, of) for one in each]) for of in ("matrix", "value"))
-    return Combinations(model.gamma_names, matrix, value)
+    return Combinations(model.fixed_parameters, matrix, value)
 
 
-def _against_zero(names: Sequence[str], matrix: np.ndarray) -> Combinations:
-    return Combinations(tuple(names), matrix, np.zeros(len(matrix)))
+def _against_zero(known: Parameters, matrix: np.ndarray) -> Combinations:
+    return Combinations(known, matrix, np.zeros(len(matrix)))
 
 
 def _from_text(known: Parameters, texts: Sequence[str]) -> Combinations:
@@ -125,7 +130,7 @@ def _from_text(known: Parameters, texts: Sequence[str]) -> Combinations:
     for k, row in enumerate(rows):
         for written, number in row.of.items():
             matrix[k, known.place(written, HypothesisError)] += number
-    return Combinations(known.codes, matrix, -np.array([row.constant for row in rows]) + 0.0)
+    return Combinations(known, matrix, -np.array([row.constant for row in rows]) + 0.0)
 
 
 def _from_mapping(known: Parameters, hypothesis: Mapping[str, Any]) -> np.ndarray:

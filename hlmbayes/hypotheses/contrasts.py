@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 class Contrast(Sentence):
     """Combinations of fixed effects, one in each entry (r,), tested against ``value``.
 
-    ``combination`` (r) says them in words, ``contrast`` is L (r, n_gamma); ``se`` and ``df`` are what
-    ``basis`` says, d.f. infinite for a z test; ``low`` and ``high`` are the limits of probability ``prob``.
+    ``combination`` (r) says them in codes and ``names`` in names, ``contrast`` is L (r, n_gamma); ``se`` and
+    ``df`` are what ``basis`` says, d.f. infinite for a z test; ``low`` and ``high`` are the limits of
+    probability ``prob``.
     """
 
     combination: tuple[str, ...]
+    names: tuple[str, ...]
     value: np.ndarray
     estimate: np.ndarray
     se: np.ndarray
@@ -55,17 +57,18 @@ class Contrast(Sentence):
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the combinations, one row each."""
-        names = ("estimate", "se", "value", "t_ratio", "df", "p_value", "low", "high")
-        return table({name: getattr(self, name) for name in names}, self.combination, "combination")
+        columns = ("estimate", "se", "value", "t_ratio", "df", "p_value", "low", "high")
+        named = {"name": self.names, **{name: getattr(self, name) for name in columns}}
+        return table(named, self.combination, "combination")
 
     @property
     def estimates(self) -> tuple[str, ...]:
         """Estimate, standard error and interval of each row in words."""
         prob = f"{100 * self.prob:g} %"
         return tuple(
-            f"{name}: estimate {b:.6g}, s.e. {se:.6g}, {prob} interval {low:.6g} to {high:.6g}"
-            for name, b, se, low, high in zip(
-                self.combination, self.estimate, self.se, self.low, self.high, strict=True
+            f"{code} ({name}): estimate {b:.6g}, s.e. {se:.6g}, {prob} interval {low:.6g} to {high:.6g}"
+            for code, name, b, se, low, high in zip(
+                self.combination, self.names, self.estimate, self.se, self.low, self.high, strict=True
             )
         )
 
@@ -118,8 +121,9 @@ def estimated(
     variance = np.diag(kind.of(fit, free))
     refuse_zero(variance)
     return Contrast(
-        asked.left, asked.value, free @ fit.gamma_free, np.sqrt(variance), dfs, prob, basis, asked.matrix
-    )
+        asked.left, asked.named, asked.value, free @ fit.gamma_free, np.sqrt(variance), dfs, prob, basis,
+        asked.matrix,
+    )  # fmt: skip
 
 
 def coefficient_dfs(fit: Estimates, kind: Covariance, free: np.ndarray) -> np.ndarray:

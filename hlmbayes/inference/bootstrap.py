@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arguments import check_prob, seed_or_none, whole
+from ..equations.model import TwoLevelModel
 from ..errors import EstimationError, HypothesisError
 from ..estimation.estimates import Estimates
 from ..estimation.optimum import evaluation, optimum, theta_at
@@ -46,8 +47,7 @@ class Bootstrap(Sentence):
     gamma: np.ndarray
     tau: np.ndarray
     sigma2: np.ndarray
-    gamma_names: tuple[str, ...]
-    random_names: tuple[str, ...]
+    model: TwoLevelModel
     pattern: Pattern
     estimates: tuple[np.ndarray, np.ndarray, float]
     seed: int | None
@@ -62,12 +62,12 @@ class Bootstrap(Sentence):
     @property
     def se_gamma(self) -> NamedArray:
         """Bootstrap standard errors of the fixed effects."""
-        return NamedArray(self.gamma.std(axis=0, ddof=1), self.gamma_names)
+        return NamedArray(self.gamma.std(axis=0, ddof=1), self.model.fixed_parameters)
 
     @property
     def se_tau(self) -> NamedArray:
         """Bootstrap standard errors of tau."""
-        return NamedArray(self.tau.std(axis=0, ddof=1), self.random_names)
+        return NamedArray(self.tau.std(axis=0, ddof=1), self.model.random_parameters)
 
     @property
     def se_sigma2(self) -> float:
@@ -79,21 +79,25 @@ class Bootstrap(Sentence):
         check_prob(prob)
         rows, cols = elements(self.pattern)
         gamma, tau, sigma2 = self.estimates
-        first, second = (np.array(self.random_names)[k] for k in (rows, cols))
+        first, second = (np.array(self.model.random)[k] for k in (rows, cols))
         of_tau = (f"tau[{a},{b}]" for a, b in zip(first, second, strict=True))
         draws = np.column_stack([self.gamma, self.tau[:, rows, cols], self.sigma2])
         values = [*gamma, *tau[rows, cols], sigma2]
         limits = np.quantile(draws, [0.5 - prob / 2.0, 0.5 + prob / 2.0], axis=0)
-        names = (*self.gamma_names, *of_tau, "sigma2")
+        names = (*self.model.gamma_names, *of_tau, "sigma2")
         return tuple(
             Interval(name, float(v), float(low), float(high), "bootstrap, percentile")
             for name, v, low, high in zip(names, values, *limits, strict=True)
         )
 
     def __str__(self) -> str:
+        found = self.intervals()
+        names = self.model.scalar_parameters.shown(i.parameter for i in found)
+        wide = max(map(len, names))
         lines = [f"Parametric bootstrap, {self.n} data sets (seed {self.seed})"]
         lines += [
-            f"{i.parameter:>12}  {i.estimate:12.5f}  {i.low:12.5f} to {i.high:.5f}" for i in self.intervals()
+            f"{name:<{wide}}  {i.estimate:12.5f}  {i.low:12.5f} to {i.high:.5f}"
+            for name, i in zip(names, found, strict=True)
         ]
         if self.n_boundary:
             lines.append(f"{self.n_boundary} of them have a variance of zero or a correlation of 1 or -1.")
@@ -121,7 +125,7 @@ def bootstrap(
     gammas, taus, sigmas, boundary = (np.array(values) for values in zip(*results, strict=True))
     free = fit.design.free
     return Bootstrap(
-        gammas[:, free], taus, sigmas, fit.model.gamma_names, fit.random_names, fit.design.pattern,
+        gammas[:, free], taus, sigmas, fit.model, fit.design.pattern,
         (fit.gamma_free[free], fit.components.tau, fit.components.sigma2), seed, n - len(results),
         int(boundary.sum()),
     )  # fmt: skip

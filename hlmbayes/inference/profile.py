@@ -70,6 +70,16 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     )
 
 
+def profiled(fit: Estimates) -> tuple[str, ...]:
+    """Name the parameters that `intervals` has, those of tau that are free; none where it has none."""
+    if not fit.has(Need.LIKELIHOOD, Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2):
+        return ()
+    names = fit.random_names
+    pairs = [f"{names[a]},{names[b]}" for a, b in np.argwhere(np.tril(mask(fit.design.pattern), -1)).tolist()]
+    own = [code for name in names for code in (f"sd[{name}]", f"tau[{name},{name}]")]
+    return (*own, *(f"{kind}[{pair}]" for pair in pairs for kind in ("tau", "corr")), "sigma", "sigma2")
+
+
 def ratio_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float]:
     """Give profile-likelihood limits of z'tau z / sigma2, z (q,); zero where z is.
 

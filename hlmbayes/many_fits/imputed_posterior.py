@@ -16,6 +16,7 @@ import numpy as np
 
 from ..data.imputed import named
 from ..equations.model import TwoLevelModel
+from ..labelled import parameter_table
 from ..posterior.contrasts import DrawnContrast, of_draws
 from ..posterior.draw import draw_posterior
 from ..posterior.record import PosteriorSample
@@ -56,16 +57,13 @@ class PooledSample:
 
 
 def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
-    """Tabulate the parameters over all draws: mean, median, sd, equal-tailed interval, between.
+    """Tabulate the parameters over all draws: name, mean, median, sd, equal-tailed interval, between.
 
     ``between`` is the share of the posterior variance that lies between the data sets: what is not known
     because values were missing.
     """
-    import pandas as pd
-
-    names = list(pooled.samples[0].scalars)
-    rows = []
-    for name in names:
+    first, rows = pooled.samples[0], []
+    for name in first.scalars:
         x = pooled.scalar(name)
         low, high = interval(x, prob)
         variance = float(x.var())
@@ -73,7 +71,8 @@ def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
         between = float(means.var()) / variance if variance > 0 else 0.0
         rows.append([x.mean(), np.median(x), x.std(ddof=1), low, high, between])
     columns = ["mean", "median", "sd", *bounds(prob), "between"]
-    return pd.DataFrame(rows, index=pd.Index(names), columns=columns)
+    by_column = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    return parameter_table(by_column, first.scalars, first.parameters.name_of, labels=first.labels)
 
 
 def pooled_draws_contrast(pooled: PooledSample, *combinations: Any, prob: float = 0.95) -> DrawnContrast:

@@ -80,7 +80,7 @@ def _rows(
     refuse_zero(found.within)
     basis = f"{sampling.words}, pooled; {df.title()}'s d.f." if pooled.m > 1 else sampling.words
     return PooledContrast(
-        asked.left, asked.value, found.estimate, found.se, found.df, prob, basis, asked.matrix,
+        asked.left, asked.named, asked.value, found.estimate, found.se, found.df, prob, basis, asked.matrix,
         fmi=found.fmi, riv=found.riv,
     )  # fmt: skip
 

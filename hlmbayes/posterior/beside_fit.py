@@ -13,6 +13,7 @@ from ..estimation.estimates import Estimates
 from ..faces import record_of
 from ..inference.component_errors import variance_standard_errors
 from ..inference.same_data import refuse_different_rows
+from ..labelled import parameter_table
 from ..labels import Sentence
 from ..likelihood.pattern import elements
 from .record import PosteriorSample
@@ -46,16 +47,13 @@ class BesideFit(Sentence):
         row = self.table.loc[self.most_shifted]
         median, estimate, side = row["median"], row[self.method], "above" if self.shift > 0 else "below"
         return (
-            f"Farthest from {self.method} is {self.most_shifted}: posterior median {median:.4g}, "
-            f"{abs(self.shift):.2f} posterior sds {side} {estimate:.4g}\n"
-            + self.table.to_string(float_format="{:.4g}".format)
+            f"Farthest from {self.method} is {self.most_shifted} ({row['name']}): posterior median "
+            f"{median:.4g}, {abs(self.shift):.2f} posterior sds {side} {estimate:.4g}\n{self.table}"
         )
 
 
 def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideFit:
     """Put a fit beside the posterior; an HLMError where it is none, or of another model or other data."""
-    import pandas as pd
-
     fit = fit_beside(posterior, fit)
     estimates = fit_scalars(fit)
     refuse_different_rows(fit.design, posterior.target.design)
@@ -73,7 +71,8 @@ def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideF
                 "overlap": overlap(draws, estimate, se),
             }
         )  # fmt: skip
-    table = pd.DataFrame(rows, index=pd.Index(estimates, name="parameter"))
+    columns = {column: [row[column] for row in rows] for column in rows[0]}
+    table = parameter_table(columns, estimates, posterior.parameters.name_of, labels=posterior.labels)
     most = str(table["shift"].abs().idxmax())
     return BesideFit(method, table, most, float(table["shift"][most]), prob)
 

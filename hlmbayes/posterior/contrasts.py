@@ -29,6 +29,7 @@ class DrawnContrast(Sentence):
     """
 
     combination: tuple[str, ...]
+    names: tuple[str, ...]
     value: np.ndarray
     mean: np.ndarray
     median: np.ndarray
@@ -41,20 +42,21 @@ class DrawnContrast(Sentence):
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the combinations, one row each."""
-        columns = {name: getattr(self, name) for name in ("mean", "median", "sd")}
+        columns = {"name": self.names, **{name: getattr(self, name) for name in ("mean", "median", "sd")}}
         columns |= dict(zip(bounds(self.prob), (self.low, self.high), strict=True))
         columns |= {"value": self.value, "direction": self.direction}
         return table(columns, self.combination, "combination")
 
     def __str__(self) -> str:
         rows = zip(
-            self.combination, self.mean, self.sd, self.low, self.high, self.median, self.value,
+            self.combination, self.names, self.mean, self.sd, self.low, self.high, self.median, self.value,
             self.direction, strict=True,
         )  # fmt: skip
         return "\n".join(
-            f"{name}: posterior mean {mean:.6g}, sd {sd:.6g}, {100 * self.prob:g} % interval {low:.6g} to "
-            f"{high:.6g}; {100 * share:.2f} % of the draws are {'above' if median > at else 'below'} {at:g}"
-            for name, mean, sd, low, high, median, at, share in rows
+            f"{code} ({name}): posterior mean {mean:.6g}, sd {sd:.6g}, {100 * self.prob:g} % interval "
+            f"{low:.6g} to {high:.6g}; {100 * share:.2f} % of the draws are "
+            f"{'above' if median > at else 'below'} {at:g}"
+            for code, name, mean, sd, low, high, median, at, share in rows
         )
 
 
@@ -83,11 +85,11 @@ def of_draws(
     check_prob(prob)
     asked = stacked(design.model, combinations)
     asked.free(design)  # refuses what says nothing
-    draws = np.tensordot(asked.matrix, np.array([scalar(name) for name in asked.names]), 1)
+    draws = np.tensordot(asked.matrix, np.array([scalar(name) for name in asked.known.codes]), 1)
     flat, value = draws.reshape(len(draws), -1), asked.value[:, None]
     low, high = np.quantile(flat, [0.5 - prob / 2, 0.5 + prob / 2], axis=1)
     direction = np.maximum(np.mean(flat > value, axis=1), np.mean(flat < value, axis=1))
     return DrawnContrast(
-        asked.left, asked.value, flat.mean(axis=1), np.median(flat, axis=1), flat.std(axis=1, ddof=1), low,
-        high, direction, prob, draws,
+        asked.left, asked.named, asked.value, flat.mean(axis=1), np.median(flat, axis=1),
+        flat.std(axis=1, ddof=1), low, high, direction, prob, draws,
     )  # fmt: skip

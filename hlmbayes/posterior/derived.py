@@ -26,8 +26,10 @@ from ..derived.intraclass import (
 from ..derived.plausible import PlausibleRange, middle_of
 from ..derived.r2 import PARTS, R2, said_of, share, variance_parts
 from ..derived.variance_explained import VarianceExplained
+from ..equations.names import LEVEL1
 from ..errors import SamplingError
 from ..inference.same_data import random_keys, refuse_different_rows
+from ..labelled import parameter_table, table
 from ..laws.law import Need, refuse
 from .record import PosteriorSample, posterior_of
 from .summaries import bounds, interval
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
 
 def _table(draws: Mapping[str, np.ndarray], prob: float) -> pd.DataFrame:
     """Tabulate median and interval of draws by name."""
-    import pandas as pd
+    return table(_columns(draws, prob), draws)
 
-    rows = {name: [float(np.median(v)), *interval(v, prob)] for name, v in draws.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["median", *bounds(prob)])
+
+def _columns(draws: Mapping[str, np.ndarray], prob: float) -> dict[str, Any]:
+    rows = np.array([[float(np.median(v)), *interval(v, prob)] for v in draws.values()])
+    return dict(zip(["median", *bounds(prob)], rows.T, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -75,7 +79,8 @@ class DrawnExplained(VarianceExplained):
 
     def frame(self) -> pd.DataFrame:
         """Tabulate median and interval of every proportion."""
-        return _table(self.draws, self.prob)
+        known = {"sigma2": LEVEL1["sigma2"], **self.names}
+        return parameter_table(_columns(self.draws, self.prob), self.draws, known)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -131,8 +136,8 @@ def plausible_range(
     `Fit.plausible_range` does.
     """
     check_prob(prob)
-    weights, used = middle_of(posterior.model, posterior.target.design, coefficient, at)
-    name = coefficient.strip().lower()
+    found = middle_of(posterior.model, posterior.target.design, coefficient, at)
+    name, weights = found.coefficient.code, found.weights
     sd = posterior.scalar(f"sd[{name}]")
     middle = sum((weight * posterior.scalar(gamma) for gamma, weight in weights.items()), np.zeros_like(sd))
     z = float(ndtri(0.5 + prob / 2))
@@ -140,8 +145,9 @@ def plausible_range(
     low, center, high = (float(np.median(v)) for v in draws.values())
     mean = " + ".join(f"{weight:g}*{gamma}" if weight != 1 else gamma for gamma, weight in weights.items())
     return DrawnRange(
-        name, center, float(np.median(sd)), low, high, prob, used,
-        f"posterior medians of {mean or '0'} +- {z:.2f} sd[{name}]", draws=draws,
+        name, center, float(np.median(sd)), low, high, prob, found.at,
+        f"posterior medians of {mean or '0'} +- {z:.2f} sd[{name}]", found.coefficient.name, found.notes,
+        draws=draws,
     )  # fmt: skip
 
 
@@ -168,10 +174,11 @@ def variance_explained(posterior: PosteriorSample, base: Any, prob: float = 0.95
         "The draws of two models have no joint distribution: they are set against each other as they came."
     ]
     if alone:
-        notes += [f"{', '.join(alone)}: not random in the base model with the same predictor and centring."]
+        shown = posterior.model.random_parameters.shown(alone)
+        notes += [f"{', '.join(shown)}: not random in the base model with the same predictor and centring."]
     return DrawnExplained(
-        medians.pop("sigma2"), medians, "posterior median of (base - model) / base", tuple(notes),
-        draws=draws, prob=prob,
+        medians.pop("sigma2"), medians, "posterior median of (base - model) / base",
+        posterior.model.random_parameters.name_of, tuple(notes), draws=draws, prob=prob,
     )  # fmt: skip
 
 

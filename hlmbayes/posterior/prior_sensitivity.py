@@ -12,6 +12,8 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..density.conditional import full_log_prior, unit_log_likelihood
+from ..errors import SamplingError
+from ..labelled import parameter_table
 from .record import PosteriorSample
 from .summaries import bounds, interval
 
@@ -26,19 +28,23 @@ def under_priors(
     posteriors: Mapping[str, PosteriorSample], parameters: str | Sequence[str], prob: float
 ) -> pd.DataFrame:
     """Tabulate each parameter under each prior; see `Sensitivity.frame`."""
-    import pandas as pd
+    from ..printed import Table
 
     first, rows = next(iter(posteriors.values())), []
-    for name in one_or_several(parameters) or tuple(first.scalars):
+    asked = [first.parameters.find(name, SamplingError) for name in one_or_several(parameters)]
+    for name in asked or first.scalars:
         base = first.scalar(name)
         for prior, posterior in posteriors.items():
             draws = posterior.scalar(name)
             median = float(np.median(draws))
             low, high = interval(draws, prob, "eti")
             shift = (median - float(np.median(base))) / float(base.std())
-            rows.append((name, prior, float(draws.mean()), median, float(draws.std()), low, high, shift))
-    columns = ["parameter", "prior", "mean", "median", "sd", *bounds(prob, "eti"), "shift"]
-    return pd.DataFrame(rows, columns=columns).set_index(["parameter", "prior"])
+            known = first.parameters.name_of[name]
+            rows.append(
+                (name, prior, known, float(draws.mean()), median, float(draws.std()), low, high, shift)
+            )
+    columns = ["parameter", "prior", "name", "mean", "median", "sd", *bounds(prob, "eti"), "shift"]
+    return Table(rows, columns=columns).set_index(["parameter", "prior"])
 
 
 def power_scale(posterior: PosteriorSample) -> pd.DataFrame:
@@ -54,7 +60,6 @@ def power_scale(posterior: PosteriorSample) -> pd.DataFrame:
         Index parameter: ``prior`` and ``likelihood``, the change of the posterior (cumulative
         Jensen-Shannon distance) for a doubling of the power, and ``diagnosis``.
     """
-    import pandas as pd
     from arviz_stats.base import array_stats
 
     draws = posterior.parameter_draws
@@ -72,7 +77,8 @@ def power_scale(posterior: PosteriorSample) -> pd.DataFrame:
         ]
         rows[name] = [*sizes, _diagnosis(*sizes)]
     columns = [*parts, "diagnosis"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("parameter")
+    by_column = dict(zip(columns, zip(*rows.values(), strict=True), strict=True))
+    return parameter_table(by_column, rows, posterior.parameters.name_of)
 
 
 def _scaled(log: np.ndarray) -> list[np.ndarray]:

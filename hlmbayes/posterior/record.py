@@ -14,6 +14,7 @@ from ..data.two_level import TwoLevelData
 from ..density.conditional import Draws
 from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
+from ..equations.names import variable_labels
 from ..errors import OutputError, SamplingError
 from ..faces import record_of
 from ..likelihood.pattern import elements
@@ -61,6 +62,11 @@ class PosteriorSample:
     def scalar(self, name: str) -> np.ndarray:
         """Give the draws of one of the `scalars`, (chain, draw), by its code or by its variables."""
         return self.scalars[self.parameters.find(name, SamplingError)]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that the data have for the model's predictors."""
+        return {} if self.data is None else variable_labels(self.model.predictors, self.data.labels)
 
     @cached_property
     def parameters(self) -> Parameters:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..errors import SamplingError
+from ..labelled import parameter_table
 from .convergence import diagnostics
 from .record import PosteriorSample
 
@@ -39,8 +40,6 @@ def summary(
     posterior: PosteriorSample, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti"
 ) -> pd.DataFrame:
     """Tabulate every parameter; see `Posterior.summary`."""
-    import pandas as pd
-
     rows = {}
     for name, values in posterior.scalars.items():
         low, high = interval(values, prob, kind)
@@ -50,7 +49,8 @@ def summary(
             checks["r_hat"], checks["ess_bulk"], checks["ess_tail"], checks["mcse_mean"],
         ]  # fmt: skip
     columns = ["mean", "median", "sd", *bounds(prob, kind), "r_hat", "ess_bulk", "ess_tail", "mcse_mean"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("parameter")
+    by_column = dict(zip(columns, zip(*rows.values(), strict=True), strict=True))
+    return parameter_table(by_column, rows, posterior.parameters.name_of, labels=posterior.labels)
 
 
 def effects(posterior: PosteriorSample) -> pd.DataFrame:

@@ -97,6 +97,6 @@ def far_zeros(design: Design) -> tuple[str, ...]:
             found.append(
                 f"{name} has its zero {abs(m) / s:.1f} standard deviations from its mean, and priors of "
                 "standard deviations and correlations at that zero speak against a variance of "
-                f"{coefficient.name}: centre it, grand({name}) or group({name})."
+                f"{coefficient.name} : centre it, grand({name}) or group({name})."
             )
     return tuple(found)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from ..equations.model import Coefficient, TwoLevelModel
+from ..equations.names import variable_labels
 from ..equations.text import tau_words
 from ..estimation.estimates import Estimates
 from .tables import NO_WEIGHTS, ChiSquare, Header, Hypothesis, Level1Term, Level2Term, NoteGroup, Weight
@@ -76,7 +77,14 @@ def header_of(fit: Estimates, run: Run) -> Header:
         mixed=model.mixed(),
         tau=tau_words(model.blocks),
         weights=_weights(fit) if run.weights == NO_WEIGHTS else run.weights,
+        labels=_labels(fit),
     )
+
+
+def _labels(fit: Estimates) -> tuple[tuple[str, str], ...]:
+    """Return the labels of the outcome and the predictors; none where the fit came from moments."""
+    known = {} if fit.data is None else fit.data.labels
+    return tuple(variable_labels((fit.model.outcome, *fit.model.predictors), known).items())
 
 
 def _weights(fit: Estimates) -> tuple[Weight, ...]:

@@ -85,6 +85,7 @@ def _specification(tables: Tables) -> list[str]:
     centred = [f"{escape(name)} {CENTERING[how]}" for name, how in (*level1, *level2) if how != "none"]
     pairs = {
         "Outcome": escape(header.outcome),
+        "Variables": "<br>".join(f"{escape(name)}: {escape(label)}" for name, label in header.labels),
         "Level-1 records": f"{header.n_rows}{dropped}",
         "Level-2 units": str(header.n_units),
         "Method": METHODS[header.method],

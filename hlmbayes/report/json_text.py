@@ -35,6 +35,7 @@ def document(tables: Tables) -> dict[str, Any]:
         "stop_reason": tables.stop_line,
         "data": {"level1_units": header.n_rows, "level2_units": header.n_units},
         "equations": header.equations,
+        "labels": dict(header.labels),
         "units_used_for_reliability_and_chi2": tables.n_units_full_rank or header.n_units,
         **_optional(tables),
         "warnings": [s for group in groups if group.warning for s in group.sentences],

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..text_table import ALL_DIGITS
 from .tables import Header, Matrix
 
-ALL_DIGITS = 1e15  # from here on a float has no digit after the point
 RULE = " " + "-" * 76
 LONG_RULE = " " + "-" * 77
 SHORT_RULE = " " + "-" * 52

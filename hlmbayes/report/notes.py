@@ -17,8 +17,9 @@ OPTIMUM_HEADING = "HLM's answer and the optimum"
 
 def notes_section(tables: Tables) -> list[str]:
     """Return the lines of the section; it is there even when there is nothing unusual to say."""
-    lines = [BAR, HEADING, BAR]
-    for group in note_groups(tables):
+    lines, labels = [BAR, HEADING, BAR], tables.header.labels
+    named = NoteGroup("Variables", tuple(f"{name}: {label}" for name, label in labels))
+    for group in (*note_groups(tables), *([named] if labels else [])):
         lines += ["", *_group(group)]
         if group.heading == OPTIMUM_HEADING and tables.optimum is not None:
             lines += ["", *_optimum_table(tables.optimum)]

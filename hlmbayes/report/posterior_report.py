@@ -14,6 +14,7 @@ from ..estimation.estimates import Estimates
 from ..posterior.beside_fit import compare
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import summary
+from ..text_table import ALL_DIGITS, TextColumn, in_blocks, shortened
 from .header import Run, header_of
 from .html_parts import aside, document, main_element, section, table
 from .symbols import equations_html
@@ -38,6 +39,7 @@ COMPARE_LEGEND = (
     "standard error (1: the same); left out where REML has no standard error, on the boundary."
 )
 MODEL, PRIORS, VERDICT = "The model", "Priors", "Can the draws be used?"
+WIDTH = 80  # of the text
 BESIDE = "Beside restricted maximum likelihood"
 ALT = {
     "ranks": "Ranks of the draws by chain",
@@ -59,22 +61,23 @@ def _compared(posterior: PosteriorSample, fit: Estimates) -> pd.DataFrame:
 
 
 def _cell(column: str, value: float) -> str:
-    """Return a number with four significant digits; nothing for nan."""
+    """Return a number with four significant digits or more; nothing for nan."""
     if math.isnan(value):
         return ""
     if column in ("ess_bulk", "ess_tail"):
         return f"{value:.0f}"
     if column in ("r_hat", "shift", "overlap"):
         return f"{value:z.3f}"
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:#.4g}"
+    return f"{value:.2f}" if 1000 <= abs(value) < ALL_DIGITS else f"{value:#.4g}"
 
 
 def _cells(frame: pd.DataFrame) -> list[list[str]]:
-    """Return the heads and the rows of a table."""
-    heads = ["", *(HEADS.get(str(column), str(column)) for column in frame)]
+    """Return the heads and the rows of a table; the first two columns are codes and names."""
+    numbers = frame.drop(columns=["name"])
+    heads = ["", "", *(HEADS.get(str(column), str(column)) for column in numbers)]
     rows = [
-        [str(name), *(_cell(str(column), float(v)) for column, v in zip(frame, values, strict=True))]
-        for name, values in zip(frame.index, frame.to_numpy(), strict=True)
+        [str(code), str(name), *map(_cell, map(str, numbers), values)]
+        for code, name, values in zip(frame.index, frame["name"], numbers.to_numpy(dtype=float), strict=True)
     ]
     return [heads, *rows]
 
@@ -95,17 +98,13 @@ def as_text(posterior: PosteriorSample, fit: Estimates) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(text, 100, break_long_words=False)
+    return textwrap.fill(text, WIDTH, break_long_words=False)
 
 
 def _text_table(frame: pd.DataFrame) -> str:
-    cells = _cells(frame)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    codes, names, *numbers = zip(*_cells(frame), strict=True)
+    words = [TextColumn(codes, words=True), TextColumn([shortened(name) for name in names], words=True)]
+    return in_blocks([*words, *map(TextColumn, numbers)], 1, WIDTH)
 
 
 # ----------------------------------------------------------------------------- JSON
@@ -165,7 +164,7 @@ def _summary(posterior: PosteriorSample) -> str:
 def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:
     heads, *rows = _cells(frame)
     escaped = [[escape(cell) for cell in row] for row in rows]
-    return table(caption, [escape(head) for head in heads], escaped, note=escape(legend))
+    return table(caption, [escape(head) for head in heads], escaped, names=2, note=escape(legend))
 
 
 def _image(name: str, image: bytes) -> str:

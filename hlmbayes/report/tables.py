@@ -80,6 +80,7 @@ class Header:
     mixed: str = ""  # the combined model
     tau: str = ""  # in words, which random effects are independent; "" where tau has all covariances
     weights: tuple[Weight, ...] = NO_WEIGHTS
+    labels: tuple[tuple[str, str], ...] = ()  # of variables, as the data have them
 
     @property
     def random(self) -> tuple[Level1Term, ...]:

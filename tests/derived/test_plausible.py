@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hlmbayes import Model
 from tests.small import model, small
 
 
@@ -20,6 +21,23 @@ def test_plausible_range_at_values_of_the_predictors() -> None:
     assert slope.high - slope.center == pytest.approx(0.6744897501960817 * np.sqrt(fit.tau["b1", "b1"]))
     moved = fit.plausible_range("b1", at={"w": middle + 1})
     assert moved.center == pytest.approx(fit.gamma["g10"] + fit.gamma["g11"])
+
+
+def test_by_default_it_is_where_the_units_are() -> None:
+    source = small(62, n_units=20, sd=1.5)
+    fit = Model("y = b0 + b1*group(x) + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1").fit(source.data())
+    middle = float(source.level2["w"].mean())
+    found = fit.plausible_range("intercept")
+    assert found.coefficient == "b0"
+    assert found.at == {"w": pytest.approx(middle)}
+    assert found.center == pytest.approx(fit.gamma["g00"] + middle * fit.gamma["w"])
+    assert "have b0 (intercept) between" in str(found)
+    assert "w: at the mean of the units; at= takes other values." in str(found)
+    at_zero = fit.plausible_range("b0", at={"w": 0})
+    assert at_zero.center == pytest.approx(fit.gamma["intercept"])
+    assert "mean of the units" not in str(at_zero)
+    assert fit.plausible_range("x").coefficient == "b1"
+    assert not fit.plausible_range("x").notes
 
 
 def test_random_only_coefficient_ranges_about_zero() -> None:

@@ -81,8 +81,8 @@ def test_boundary_messages_name_the_direction() -> None:
         case = SINGULAR[name]
         return Model("\n".join(case["equations"])).fit(read(ORACLES / case["data"], id="id"))
 
-    assert fitted("slope_zero").boundary == ("the variance of u1 is estimated as zero",)
-    assert fitted("intercept_zero").boundary == ("the variance of u0 is estimated as zero",)
+    assert fitted("slope_zero").boundary == ("the variance of u1 (x slope) is estimated as zero",)
+    assert fitted("intercept_zero").boundary == ("the variance of u0 (intercept) is estimated as zero",)
     assert "correlation is estimated as 1 or -1" in fitted("corr_plus1").boundary[0]
     assert len(fitted("all_zero").boundary) == 2
     assert "On the boundary" in repr(fitted("slope_zero"))

@@ -46,7 +46,7 @@ def test_meta_analyses_agree_with_metafor(name, method):
         assert fit.se_tau[0, 0] == pytest.approx(oracle["se_tau2_expected_information"], rel=1e-7)
         assert fit.se_sigma2 == 0.0
     else:
-        assert fit.boundary == ("the variance of u0 is estimated as zero",)
+        assert fit.boundary == ("the variance of u0 (intercept) is estimated as zero",)
 
 
 def test_the_listing_says_that_sigma2_is_fixed():

@@ -127,7 +127,9 @@ def test_an_equation_with_as_many_effects_as_units_leaves_no_variance() -> None:
     with pytest.raises(EstimationError, match=r"explain b1 in every unit.*or its u1"):
         Model(slopes).fit(data)
     # full likelihood has the information, and says that the variance is zero
-    assert "variance of u0 is estimated as zero" in Model(means).fit(data, method="ML").boundary[0]
+    assert (
+        "variance of u0 (intercept) is estimated as zero" in Model(means).fit(data, method="ML").boundary[0]
+    )
 
 
 def test_pairs_that_a_slope_and_an_intercept_explain_are_said_to_be_ambiguous() -> None:

@@ -23,15 +23,21 @@ def words(name: str, root: np.ndarray) -> tuple[str, ...]:
     ("root", "expected"),
     [
         ([[1.0, 0.0], [0.3, 0.5]], ()),
-        ([[1.0], [0.0]], ("the variance of u1 is estimated as zero",)),
-        ([[0.0], [2.0]], ("the variance of u0 is estimated as zero",)),
+        ([[1.0], [0.0]], ("the variance of u1 (x slope) is estimated as zero",)),
+        ([[0.0], [2.0]], ("the variance of u0 (intercept) is estimated as zero",)),
         (
             [[1.0], [-0.4]],
-            ("a combination of u0 and u1 has zero variance (their correlation is estimated as 1 or -1)",),
+            (
+                "a combination of u0 (intercept) and u1 (x slope) has zero variance "
+                "(their correlation is estimated as 1 or -1)",
+            ),
         ),
         (
             [[0.0], [0.0]],
-            ("the variance of u0 is estimated as zero", "the variance of u1 is estimated as zero"),
+            (
+                "the variance of u0 (intercept) is estimated as zero",
+                "the variance of u1 (x slope) is estimated as zero",
+            ),
         ),
     ],
 )
@@ -41,12 +47,13 @@ def test_two_effects(root: list[list[float]], expected: tuple[str, ...]) -> None
 
 def test_three_effects() -> None:
     assert words("random only", np.array([[1.0], [0.0], [0.5]])) == (
-        "the variance of u1 is estimated as zero",
-        "a combination of u0 and u2 has zero variance (their correlation is estimated as 1 or -1)",
+        "the variance of u1 (d slope) is estimated as zero",
+        "a combination of u0 (intercept) and u2 (x slope) has zero variance "
+        "(their correlation is estimated as 1 or -1)",
     )
     assert words("random only", np.array([[1.0], [0.4], [0.5]])) == (
-        "2 combinations of u0, u1 and u2 have zero variance",
+        "2 combinations of u0 (intercept), u1 (d slope) and u2 (x slope) have zero variance",
     )
     assert words("random only", np.array([[1.0, 0.0], [0.4, 1.0], [0.5, 0.3]])) == (
-        "a combination of u0, u1 and u2 has zero variance",
+        "a combination of u0 (intercept), u1 (d slope) and u2 (x slope) has zero variance",
     )

@@ -94,7 +94,7 @@ def test_hlms_degrees_of_freedom_are_the_smallest_of_the_effects(fit):
 def test_it_is_said_in_words(fit):
     text = str(fit.contrast("g01 - 2*g11 = 0.5", "g00", df="satterthwaite")).split("\n")
     assert text[0].startswith(
-        "g01 - 2*g11: estimate 3.32342, s.e. 0.88719, 95 % interval 0.132306 to 6.51454; "
+        "g01 - 2*g11 (w - 2*x:w): estimate 3.32342, s.e. 0.88719, 95 % interval 0.132306 to 6.51454; "
     )
     assert text[0].endswith("test that it is 0.5: t = 3.182 on 2.479 d.f., p = 0.065")
     assert text[2] == "(model-based covariance; Satterthwaite's d.f.)"
@@ -121,7 +121,18 @@ def test_rows_need_not_be_independent_here(fit):
 
 def test_frames(fit):
     frame = fit.contrast("g01 - g11").frame()
-    assert list(frame.columns) == ["estimate", "se", "value", "t_ratio", "df", "p_value", "low", "high"]
+    assert list(frame.columns) == [
+        "name",
+        "estimate",
+        "se",
+        "value",
+        "t_ratio",
+        "df",
+        "p_value",
+        "low",
+        "high",
+    ]
+    assert list(frame["name"]) == ["w - x:w"]
     frame = fit.wald("g01 = 0.5").frame()
     assert frame.loc[0, "hypothesis"] == "g01 = 0.5"
 
@@ -154,6 +165,7 @@ def test_a_posterior_has_the_same_combinations(fit):
     assert [found.low[0], found.high[0]] == pytest.approx(np.quantile(draws, [0.05, 0.95]))
     assert found.direction == pytest.approx([np.mean(draws > 0.5), 1.0])
     assert list(found.frame().columns) == [
+        "name",
         "mean",
         "median",
         "sd",

@@ -83,7 +83,7 @@ def test_centring_by_hand_is_centring_by_the_model() -> None:
 @pytest.mark.parametrize("shift", [{"x": 2000.0}, {"w": 1e5}])
 def test_simulated_data_are_the_same(shift: dict) -> None:
     here, there = (made(SLOPE, **at).bootstrap(20, seed=1) for at in ({}, shift))
-    g11 = list(here.gamma_names).index("g11")
+    g11 = list(here.model.gamma_names).index("g11")
     np.testing.assert_allclose(there.gamma[:, g11], here.gamma[:, g11], rtol=1e-5)
     np.testing.assert_allclose(there.tau[:, 1, 1], here.tau[:, 1, 1], rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(there.sigma2, here.sigma2, rtol=1e-7)

@@ -83,7 +83,7 @@ def test_rubins_rules_for_the_variances(pooled):
     assert [pooled.tau[0, 0], pooled.sigma2] == pytest.approx(VALUES[pooled.method]["mean_tau_sigma2"])
     table = pooled.variance_components()
     assert table.loc["r", "variance"] == pytest.approx(pooled.sigma2)
-    assert list(table.columns) == ["variance", "se", "df", "fmi", "riv"]
+    assert list(table.columns) == ["name", "variance", "se", "df", "fmi", "riv"]
 
 
 def test_d1(pooled):

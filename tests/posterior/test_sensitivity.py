@@ -67,7 +67,12 @@ def test_figures_have_panels_and_labels(result, hsb, model4):
         "ranks", "gamma_forest", "tau_pair", "predictive_by_unit", "caterpillar_b0", "caterpillar_b1",
     }  # fmt: skip
     assert len(drawn["ranks"].axes) >= 10
-    assert [t.get_text() for t in drawn["gamma_forest"].axes[0].get_yticklabels()] == list(model4.gamma_names)
+    ticks = [t.get_text() for t in drawn["gamma_forest"].axes[0].get_yticklabels()]
+    assert ticks[:2] == ["intercept (g00)", "sector (g01)"]
+    assert ticks[4] == "ses × sector (g11)"
+    assert "ses: Socioeconomic status of the student" in drawn["gamma_forest"].axes[0].get_xlabel()
+    assert "sd[ses] (sd[b1])" in {ax.get_title(loc="left") for ax in drawn["ranks"].axes}
+    assert len(plots.ranks(post, ["ses:sector", "sd[ses]"]).axes) >= 2
     forest = result.plot(("sd[b1]", "tau[b1,b1]"), fit=fit)
     assert "REML, the optimum 0.318" in forest.axes[0].get_title(loc="left")
     plt.close("all")

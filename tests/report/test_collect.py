@@ -290,3 +290,17 @@ def test_ids_read_as_floats_are_printed_as_in_the_file() -> None:
     named = {"id": np.array([f"s{u}" for u in raw.unit]), **raw.columns}
     result = fit(Model("y = b0 + r\nb0 = g00 + u0"), read(named, id="id"), algorithm="hlm")
     assert tables(result).unit_regressions[0].unit == "s0"
+
+
+def test_labels_of_the_data_are_in_the_listing_the_page_and_the_json() -> None:
+    text = "mathach = b0 + b1*ses + r\nb0 = g00 + g01*sector + u0\nb1 = g10"
+    labelled = fit(Model(text), datasets.hsb())
+    listed = listing(labelled)
+    assert listed.endswith(
+        " Variables\n   mathach: Mathematics achievement\n   ses: Socioeconomic status of the student\n"
+        "   sector: Sector of the school\n"
+    )
+    assert "<br>ses: Socioeconomic status of the student<br>" in to_html(labelled)
+    assert '"sector": "Sector of the school"' in to_json(labelled)
+    assert "\n Variables\n" not in listing(fitted("slopes"))
+    assert "<dt>Variables" not in to_html(fitted("slopes"))

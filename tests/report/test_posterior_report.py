@@ -29,12 +29,12 @@ def test_numbers_that_do_not_exist_are_left_out(boundary):
     """No R-hat of one chain, no standard error of REML on the boundary: a blank, never nan."""
     text = as_text(*boundary)
     assert "nan" not in text.lower()
-    (row,) = re.findall(r"^tau\[b0,b0\].*", text.split("Beside restricted")[1], re.MULTILINE)
-    assert row.split()[1] == "0.000"
+    row, *_ = re.findall(r"^tau\[b0,b0\].*", text.split("Beside restricted")[1], re.MULTILINE)
+    assert row.split()[1:3] == ["tau[intercept,intercept]", "0.000"]
     post, fit = boundary
     html = page(post, fit, {})
     assert "nan" not in re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL).lower()
-    assert re.search(r"^g00 +1500 +1500 ", text, re.MULTILINE)
+    assert re.search(r"^g00 +intercept +1500\.\d\d +1500\.\d\d ", text, re.MULTILINE)
 
 
 def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
