@@ -15,7 +15,7 @@ from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.inference.intervals import Interval
-from hlmbayes.inference.profile import intervals
+from hlmbayes.inference.profile import intervals, profiled
 from tests.dense import dense
 from tests.inference.test_small_sample import case_data
 from tests.small import MODELS, model, small
@@ -169,3 +169,9 @@ def test_a_limit_is_not_that_of_an_upper_branch() -> None:
     fit = hlm.Model(model).fit(data)
     assert fit.deviance == pytest.approx(95.0945, abs=1e-4)  # the same data
     assert fit.confint().loc["sd[b1]", "high"] > 3.0
+
+
+@pytest.mark.parametrize("name", ["slopes", "means", "four"])
+def test_the_parameters_it_has_are_known_before(name: str) -> None:
+    fit = record_of(model(name).fit(small(3, n_units=20).data()))
+    assert profiled(fit) == tuple(row.parameter for row in intervals(fit))
