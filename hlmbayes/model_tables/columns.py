@@ -151,12 +151,13 @@ def effect_names(model: TwoLevelModel) -> tuple[str, ...]:
 
 
 def variances_of(model: TwoLevelModel, tau: np.ndarray, sigma2: float) -> dict[str, float]:
-    """Name the elements of tau (q, q), variances before covariances, and sigma2 where there is one."""
+    """Name the free elements of tau (q, q), variances before covariances, and sigma2 where there is one."""
     names = component_names(model.coefficients)
     q = len(tau)
     effects = model.effects
     found = {names[effects[k]]: float(tau[k, k]) for k in range(q)}
-    pairs = [(i, j) for i in range(q) for j in range(i)]
+    block = [next(k for k, b in enumerate(model.blocks) if effect in b) for effect in effects]
+    pairs = [(i, j) for i in range(q) for j in range(i) if block[i] == block[j]]
     found |= {f"{names[effects[i]]} with {names[effects[j]]}": float(tau[i, j]) for i, j in pairs}
     return found if np.isnan(sigma2) else found | {"level-1 residual": sigma2}
 

@@ -16,6 +16,7 @@ from ..estimation.estimates import Estimates
 from ..inference.component_errors import components_covariance
 from ..inference.covariances import CR0
 from ..laws.log_linear import EstimatedLogLinear
+from ..likelihood.pattern import elements
 
 A_LINE = 60  # numbers
 MOST = 2000  # characters of a line
@@ -33,7 +34,7 @@ def gammas_robust(fit: Estimates) -> str:
 
 
 def taus(fit: Estimates) -> str:
-    """Give the lower triangle of tau by rows and the covariance matrix of these, by the information.
+    """Give tau's free elements, the lower triangle by rows, and their covariance matrix by the information.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def taus(fit: Estimates) -> str:
     if not q or fit.boundary or isinstance(fit.law, EstimatedLogLinear):
         why = "the model has no random effects" if not q else "sigma2 is heterogeneous, or tau is singular"
         raise EstimationError(f"there is no covariance matrix of tau: {why}")
-    return _text(fit.components.tau[np.tril_indices(q)], components_covariance(fit)[:-1, :-1])
+    return _text(fit.components.tau[elements(fit.design.pattern)], components_covariance(fit)[:-1, :-1])
 
 
 MATRIX_FILES: dict[str, Callable[[Estimates], str]] = {

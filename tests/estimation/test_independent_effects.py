@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import hlmbayes as hlm
 from hlmbayes import Model
 from hlmbayes.data.two_level import TwoLevelData, read
+from hlmbayes.equations.names import component_names
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation.prepare import prepare
 from hlmbayes.faces import record_of
@@ -45,8 +46,11 @@ def test_optimum_is_lmers(name: str, method: str) -> None:
     tau, free = np.asarray(fit.tau), mask(record_of(fit).design.pattern)
     assert np.all(tau[~free] == 0.0)
     zero = np.flatnonzero(np.diag(expected["tau"]) < 1e-9)
-    effects = fit.model.effects
-    assert fit.boundary == tuple(f"the variance of {effects[k]} is estimated as zero" for k in zero)
+    names = component_names(fit.model.coefficients)
+    said = (
+        f"the variance of {u} ({names[u]}) is estimated as zero" for u in np.array(fit.model.effects)[zero]
+    )
+    assert fit.boundary == tuple(said)
     assert np.all(np.diag(tau)[zero] == 0.0)
 
 

@@ -20,6 +20,8 @@ from hlmbayes.inference.boundary import cone_lengths
 from hlmbayes.inference.component_errors import components_covariance
 from hlmbayes.inference.small_sample import variance_parameters
 from hlmbayes.likelihood.pattern import Pattern
+from hlmbayes.model_tables.columns import variances_of
+from hlmbayes.report.matrix_files import taus
 from tests.dense import dense
 from tests.small import MODELS, Small, small
 
@@ -97,7 +99,7 @@ def test_on_the_boundary_covariances_have_no_mixture() -> None:
     data = read({"id": unit, "x": x, "y": rng.normal(size=20)[unit] + rng.normal(size=100)}, id="id")
     full = Model("y = b0 + b1*x\nb0 = g00 + u0\nb1 = g10 + u1")
     general, simple = full.fit(data), Model(f"{full}\ncov(u0, u1) = 0").fit(data)
-    assert simple.boundary == ("the variance of u1 is estimated as zero",)
+    assert simple.boundary == ("the variance of u1 (x slope) is estimated as zero",)
     test = general.compare(simple)
     assert test.p_boundary is None
     assert any("itself estimated as zero" in note for note in test.notes)
@@ -290,6 +292,17 @@ def test_hlms_path_says_that_its_steps_are_in_the_free_elements() -> None:
     assert "Tau z, INTRCPT1" not in listing
     text = " ".join(fit(BLOCKS).listing().split())
     assert "Tau is block-diagonal: effects of different sets, (u0, u1) and (u2), are independent" in text
+
+
+def test_tables_and_matrix_files_have_the_free_elements_only() -> None:
+    found = fit(BLOCKS)
+    variances = variances_of(found.model, np.asarray(found.tau), found.sigma2)
+    assert [name for name in variances if " with " in name] == ["x slope with intercept"]
+    first, *rest = taus(record_of(found)).splitlines()
+    np.testing.assert_allclose(
+        [float(v) for v in first.split()], np.asarray(found.tau)[[0, 1, 1, 2], [0, 0, 1, 2]]
+    )
+    assert [len(row.split()) for row in rest] == [4] * 4
 
 
 def test_imputed_data_and_moments() -> None:
