@@ -25,6 +25,7 @@ FILES = re.compile(rf"\.({KINDS.replace(' ', '|')})$")
 # what a page or docstring calls an object it made
 EXAMPLES = {
     "hlm": hlmbayes, "fit": Fit, "post": Posterior, "model": hlmbayes.Model, "moments": Moments,
+    "data": hlmbayes.TwoLevelData,
 }  # fmt: skip
 NOT_OURS = {"numpy", "pymc", "bmb", "frame", "point"}
 
