@@ -9,14 +9,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..data.read_options import read_options
 from ..errors import DataError, HLMError
 
 PACKAGES = {"duckdb": "duckdb", "polars": "polars", "dask": "dask", "spark": "pyspark"}
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".gz")
 
 
-def open_source(source: Any, engine: str | None) -> Any:
+def open_source(source: Any, engine: str | None, decimal: str | None = None) -> Any:
     """Give a narwhals LazyFrame, or None where the source is in memory or is a file `read` reads."""
+    read_options(decimal=decimal)  # refuses what is no decimal mark
     if engine is not None and engine not in PACKAGES:
         raise DataError(f"engine {engine!r} is not known: use one of {', '.join(PACKAGES)}, or leave it out")
     paths = _paths(source)
@@ -34,7 +36,7 @@ def open_source(source: Any, engine: str | None) -> Any:
     if find_spec(PACKAGES[engine]) is None:
         raise DataError(_install(PACKAGES[engine], f"For engine={engine!r}"))
     with engine_errors(source):
-        frame = _narwhals(READERS[engine](paths, _format(paths))).lazy()
+        frame = _narwhals(READERS[engine](paths, _format(paths), decimal == ",")).lazy()
         if not frame.collect_schema().names():
             raise DataError(f"{', '.join(paths)} cannot be read: there is no such file, or no column in it")
     return frame
@@ -104,34 +106,43 @@ def _format(paths: list[str]) -> bool:
     )
 
 
-def _duckdb(paths: list[str], parquet: bool) -> Any:
+def _duckdb(paths: list[str], parquet: bool, comma: bool) -> Any:
     import duckdb
 
     connection = duckdb.connect()
     connection.execute("SET preserve_insertion_order = false")  # lets it stream in any order
     files = [os.path.join(path, "**", "*.parquet") if os.path.isdir(path) else path for path in paths]
-    return connection.read_parquet(files) if parquet else connection.read_csv(files)
+    if parquet:
+        return connection.read_parquet(files)
+    return connection.read_csv(files, **({"decimal": ",", "sep": ";"} if comma else {}))
 
 
-def _polars(paths: list[str], parquet: bool) -> Any:
+def _polars(paths: list[str], parquet: bool, comma: bool) -> Any:
     import polars as pl
 
-    return pl.scan_parquet(paths) if parquet else pl.scan_csv(paths)
+    if parquet:
+        return pl.scan_parquet(paths)
+    return pl.scan_csv(paths, separator=";" if comma else ",", decimal_comma=comma)
 
 
-def _dask(paths: list[str], parquet: bool) -> Any:
+def _dask(paths: list[str], parquet: bool, comma: bool) -> Any:
     import dask.dataframe as dd
 
-    return dd.read_parquet(paths) if parquet else dd.read_csv(paths)
+    if parquet:
+        return dd.read_parquet(paths)
+    return dd.read_csv(paths, **({"decimal": ",", "sep": ";"} if comma else {}))
 
 
-def _spark(paths: list[str], parquet: bool) -> Any:
+def _spark(paths: list[str], parquet: bool, comma: bool) -> Any:
     from pyspark.sql import SparkSession
+
+    if comma and not parquet:
+        raise DataError('Spark reads no decimal commas: take engine="duckdb", or write the files as Parquet')
 
     read = SparkSession.builder.getOrCreate().read
     return read.parquet(*paths) if parquet else read.csv(paths, header=True, inferSchema=True)
 
 
-READERS: dict[str, Callable[[list[str], bool], Any]] = {
+READERS: dict[str, Callable[[list[str], bool, bool], Any]] = {
     "duckdb": _duckdb, "polars": _polars, "dask": _dask, "spark": _spark,
 }  # fmt: skip

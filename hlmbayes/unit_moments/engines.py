@@ -38,7 +38,7 @@ DIFFERS = "differs between rows of the same unit"
 def moments(
     source: Any, level2_source: Any = None, *, id: str | tuple[str, str] | None = None,
     model: TwoLevelModel | None = None, columns: str | Sequence[str] | None = None,
-    level2: str | Sequence[str] | None = None, engine: str | None = None,
+    level2: str | Sequence[str] | None = None, engine: str | None = None, decimal: str | None = None,
 ) -> Moments:  # fmt: skip
     """Take the moments of rows: of a frame, of a file, or of files larger than memory.
 
@@ -62,6 +62,9 @@ def moments(
     engine : "duckdb", "polars", "dask" or "spark", optional
         What reads files. By default DuckDB or Polars, whichever is installed, reads Parquet files and
         lists of files, and `read` everything else. A lazy frame is run by its own engine.
+    decimal : "." or ",", optional
+        Decimal mark of numbers in text files. `read` judges it by default, engines take the point; with a
+        comma their columns are parted by semicolons. Spark knows none but the point.
 
     Returns
     -------
@@ -87,16 +90,17 @@ def moments(
                 f"{'level2_source' if level2_source is not None else 'id='} out, or give moments() the files"
             )
         return _of_rows(source, model, columns, level2)
-    frame = open_source(source, engine)
+    frame = open_source(source, engine, decimal)
     id = id or (model and model.group) or "id"
     if frame is None:
-        return _of_rows(read(source, level2_source, id=id), model, columns, level2)
+        return _of_rows(read(source, level2_source, id=id, decimal=decimal), model, columns, level2)
     id1, id2 = id_names(id)
     level1, second = _wanted(model and _of_columns(model, list(frame.collect_schema())), columns, level2)
     with engine_errors(source):
         if level2_source is None:
             return aggregate(frame, id1, level1, second)
-        return _join_level2(aggregate(frame, id1, level1, ()), level2_source, (id1, id2), second)
+        taken = aggregate(frame, id1, level1, ())
+        return _join_level2(taken, level2_source, (id1, id2), second, decimal)
 
 
 def _of_rows(
@@ -363,9 +367,11 @@ def _about_unit_means(
     return np.where(rows[:, None] < 0, mean, own[rows]), products[rows]
 
 
-def _join_level2(taken: Moments, source: Any, ids: tuple[str, str], names: Sequence[str]) -> Moments:
+def _join_level2(
+    taken: Moments, source: Any, ids: tuple[str, str], names: Sequence[str], decimal: str | None
+) -> Moments:
     """Give moments the level-2 variables of a source with one record a unit."""
-    units = read({ids[0]: taken.unit_ids}, source, id=ids)
+    units = read({ids[0]: taken.unit_ids}, source, id=ids, decimal=decimal)
     return replace(
         taken, level2=dict(units.level2_values(name) for name in names), notes=(*taken.notes, *units.notes)
     )

@@ -286,6 +286,17 @@ def test_lists_of_sources_and_two_levels(frame, sets):
         hlm.read_imputed(frame.drop(columns="sector"), stacked2[stacked2["imp"] < 5], id="id", by="imp")
 
 
+def test_decimal_commas(frame, sets, tmp_path):
+    frame.to_csv(tmp_path / "stacked.csv", index=False, sep=";", decimal=",")
+    same(hlm.read_imputed(tmp_path / "stacked.csv", id="id", by="imp", decimal=","), sets)
+    files = [tmp_path / f"{k}.csv" for k in range(5)]
+    for file, part in zip(files, parts(frame), strict=True):
+        part.to_csv(file, index=False, sep=";", decimal=",")
+    same(hlm.read_imputed(files, id="id", decimal=","), sets)
+    with pytest.raises(DataError, match="decimal=7 is no decimal mark"):
+        hlm.read_imputed(files, id="id", decimal=7)
+
+
 def test_number_0_is_the_original_data_where_it_misses_values(frame, sets):
     original = frame[frame["imp"] == 1].assign(imp=0)
     incomplete = original.assign(mathach=original["mathach"].where(original.index % 7 > 0))

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import unicodedata
+from dataclasses import replace
 import warnings
 from importlib import import_module
 from importlib.util import find_spec
@@ -199,6 +200,27 @@ def test_csv_files(tmp_path, engine: str, request) -> None:
     frame.to_csv(tmp_path / "a.csv", index=False)
     got = hlm.moments(tmp_path / "a.csv", model=m, engine=engine)
     assert_same(got, hlm.moments(tmp_path / "a.csv", model=m))
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, None])
+def test_decimal_commas(tmp_path, engine: str | None, request) -> None:
+    need(engine or "duckdb")
+    frame, m = frame_of(), model("slopes")
+    wanted = hlm.moments(frame, model=m)
+    level2 = frame.groupby("id", as_index=False)[["w"]].first()
+    for name, part in {"a": frame, "rows": frame.drop(columns="w"), "units": level2}.items():
+        part.to_csv(tmp_path / f"{name}.csv", index=False, sep=";", decimal=",")
+    if engine == "spark":
+        request.getfixturevalue("spark")
+        with pytest.raises(DataError, match="Spark reads no decimal commas"):
+            hlm.moments(tmp_path / "a.csv", model=m, engine=engine, decimal=",")
+        return
+    assert_same(hlm.moments(tmp_path / "a.csv", model=m, engine=engine, decimal=","), wanted)
+    two = tmp_path / "rows.csv", tmp_path / "units.csv"
+    got = hlm.moments(*two, model=m, engine=engine, decimal=",")  # which says a word more of unit 100
+    assert_same(replace(got, notes=wanted.notes), wanted)
+    with pytest.raises(DataError, match="decimal=';' is no decimal mark"):
+        hlm.moments(tmp_path / "a.csv", model=m, engine=engine, decimal=";")
 
 
 def test_a_folder_and_a_list_of_files(tmp_path) -> None:
