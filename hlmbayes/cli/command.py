@@ -111,10 +111,11 @@ def _status(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
 
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
+    from ..runs.jobs import with_survey
     from ..runs.pooled import results_of
-    from .options import job_of, outputs_of, residuals_of
+    from .options import job_of, outputs_of, residuals_of, survey_of
 
-    job = asked(args, job_of(args))
+    job = with_survey(asked(args, job_of(args)), **survey_of(args))
     return write(args, results_of(job, outputs_of(args), residuals_of(args), args.output))
 
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..data.read_options import ReadOptions, codes_from_text, read_options, with_codes
 from ..errors import CommandFileError, DataError, OutputError
@@ -67,6 +68,13 @@ def outputs_of(args: argparse.Namespace, options: Sequence[str] = FILES) -> dict
     if len(screen) > 1:
         raise OutputError(f"{' and '.join(screen)} both go to the screen: name a file for one of them")
     return {option: Path(place) for option, place in given.items() if place not in (None, "-")}
+
+
+def survey_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Give the weights, plausible values and replicate weights that options name."""
+    names = ("level1_weight", "level2_weight", "plausible_values", "replicates", "sampling_from", "fay")
+    given = {name: getattr(args, name) for name in names}
+    return given | {"method": args.replicate_method, "of": args.replicates_of}
 
 
 def residuals_of(args: argparse.Namespace) -> dict[int, str]:

@@ -36,6 +36,12 @@ from NAME.mdm itself; --level1, --level2 and --id say it instead.
   hlmbayes run hsb4.hlm --json results.json --html results.html
   hlmbayes run hsb4.hlm --level1 students.csv --level2 schools.csv --id school
 
+Plausible values with replicate weights, as PISA, TIMSS and NAEP are analysed:
+
+  hlmbayes run pisa.txt --level1 pisa.sav --id SCHOOLID --level1-weight W_FSTUWT
+      --plausible-values PV1READ,PV2READ,PV3READ,PV4READ,PV5READ
+      --replicates W_FSTR1-W_FSTR80 --replicate-method fay
+
 Without a command file, write the equations in a text file (.txt or .eq), or on the command line:
 
   hlmbayes run --level1 hsb1.sav --level2 hsb2.sav --id id --equations "
@@ -112,6 +118,7 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     for command in (run, plot, demo, table):
         _add_estimation_options(command)
+    _add_survey_options(run)
     for command in (run, demo):
         _add_output_options(command)
     cli_sample.add_options(sample)
@@ -210,6 +217,24 @@ def _add_estimation_options(parser: argparse.ArgumentParser) -> None:
         choices=("variance", "precision"),
         help="what varianceknown: names, the variances of rows (default) or their precision weights",
     )
+
+
+def _add_survey_options(parser: argparse.ArgumentParser) -> None:
+    """Add what surveys like PISA, TIMSS and NAEP need."""
+    group = parser.add_argument_group("surveys (instead of, or beside, what the command file says)")
+    group.add_argument("--level1-weight", metavar="NAME", help="sampling weight of rows")
+    group.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")
+    values = "plausible values of the outcome, with commas between them: fitted one by one and pooled"
+    group.add_argument("--plausible-values", metavar="NAMES", help=values)
+    names = "replicate weights, of which standard errors are made: names with commas, or W_FSTR1-W_FSTR80"
+    group.add_argument("--replicates", metavar="NAMES", help=names)
+    kinds = "kind of the replicates (default: brr)"
+    group.add_argument("--replicate-method", choices=("brr", "fay", "jackknife", "jk2"), help=kinds)
+    group.add_argument("--fay", type=float, metavar="FACTOR", help="Fay's factor (default: 0.5, PISA's)")
+    of = "the weight they are replicates of; total: level-1 times level-2 weight"
+    group.add_argument("--replicates-of", choices=("level1", "level2", "total"), help=of)
+    where = "plausible values that the replicates' variance is taken from (default: all; NAEP: first)"
+    group.add_argument("--sampling-from", choices=("all", "first"), help=where)
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ def replicate_each(
     def replicate(run: Run) -> Any:
         name, model, data = run
         if any(run is one for one in again):
-            return named(name, lambda: fit_replicates(model, data, weights, asked))
+            fit = partial(fit_replicates, model, data, weights, asked)
+            return named(name, fit) if len(runs) > 1 else fit()
         return named(name, lambda: fit_one(model, data, weights=weights))
 
     found = _in_threads(replicate, runs, workers)
@@ -247,7 +249,7 @@ class PooledReplicates(PooledEstimates):
     @property
     def df_source(self) -> str:
         """Whose the degrees of freedom are."""
-        return "Johnson & Rust (1992)" if self.m > 1 else "replicates"
+        return "Johnson & Rust (1992)" if self.m > 1 else "those of the replicates"
 
 
 def alone(replicates: Replicates) -> PooledReplicates:

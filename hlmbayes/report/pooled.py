@@ -33,7 +33,8 @@ def pooled_listing(
     parts = []
     for k, (name, fit) in enumerate(zip(pooled.names, pooled.fits, strict=True)) if each else ():
         own = {"data_source": data_sources[k]} if data_sources else {}
-        parts += [f" DATA SET {name}", "", listing(fit, **(run | own)), ""]
+        parts += [f" DATA SET {name}", ""] if pooled.m > 1 else []
+        parts += [listing(fit, **(run | own)), ""]
     return "\n".join([*parts, _pooled_tables(pooled)])
 
 
@@ -46,16 +47,19 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
         f" {title if pooled.m > 1 else 'Results with standard errors from replicate weights'}",
         "",
         f"  Method of estimation: {'restricted' if pooled.method == 'REML' else 'full'} maximum likelihood",
-        f"  {first.n_rows} level-1 records in {first.n_units} level-2 units in each of them",
+        f"  {first.n_rows} level-1 records in {first.n_units} level-2 units"
+        + (" in each of them" if pooled.m > 1 else ""),
         *(f"  {line}" for line in sampling),
         "",
     ]
     for said, robust in pooled.tables.values():
         if not (first.counting.pseudo and robust is False):
-            lines += _fixed(pooled, robust, f"Final estimation of fixed effects, averaged{said}:")
+            averaged = ", averaged" if pooled.m > 1 else ""
+            lines += _fixed(pooled, robust, f"Final estimation of fixed effects{averaged}{said}:")
     lines += _components(pooled)
+    missing = " Fraction missing: of the information about the parameter." if pooled.m > 1 else ""
     lines += [
-        f" Fraction missing: of the information about the parameter. Approx. d.f.: {pooled.df_source}.",
+        f"{missing} Approx. d.f.: {pooled.df_source}.",
         *(f" {line}" for warning in pooled.warnings for line in textwrap.wrap(f"WARNING: {warning}", 85)),
     ]
     return "\n".join(lines) + "\n"
@@ -73,7 +77,7 @@ def _fixed(pooled: PooledEstimates, robust: bool | None, title: str) -> list[str
         Column(("", "T-ratio"), 10, [figure(v, 3) for v in table.t_ratio]),
         Column(("Approx.", "d.f."), 10, [_df(v) for v in table.df]),
         Column(("", "P-value"), 10, [p_text(float(v)) for v in table.p_value]),
-        Column(("Fraction", "missing"), 10, [figure(v, 3) for v in table.fmi]),
+        *([Column(("Fraction", "missing"), 10, [figure(v, 3) for v in table.fmi])] if pooled.m > 1 else []),
     )
     rows, of_gammas = [], iter(lines)
     for term in terms:
@@ -97,10 +101,11 @@ def _components(pooled: PooledEstimates) -> list[str]:
         Column(("Standard", "Deviation"), 14, sd),
         Column(("Variance", "Component"), 14, [figure(v, 5) for v in table.estimate]),
         Column(("Standard", "Error"), 14, [figure(v, 5) for v in table.se]),
-        Column(("Fraction", "missing"), 12, [figure(v, 3) for v in table.fmi]),
+        *([Column(("Fraction", "missing"), 12, [figure(v, 3) for v in table.fmi])] if pooled.m > 1 else []),
     )
     rule = RULE + "-" * (wide - 22 + extra)
-    return [" Final estimation of variance components, averaged:", *ruled(rule, heads, rows), ""]
+    averaged = ", averaged" if pooled.m > 1 else ""
+    return [f" Final estimation of variance components{averaged}:", *ruled(rule, heads, rows), ""]
 
 
 def pooled_page(pooled: PooledEstimates, text: str) -> str:

@@ -12,6 +12,7 @@ from ..errors import CommandFileError
 from ..hlm_files.command_file import has_equations_of_hlm, read_command_file
 from ..hlm_files.command_options import Options
 from ..hlm_files.mdm_template import DataSource, read_text
+from ..many_fits.replicate_weights import Replication
 
 EQUATION_FILES = (".txt", ".eq")
 
@@ -22,7 +23,8 @@ class Job:
 
     ``name`` is the command file's (or the equations') name for the listing; ``warnings`` are what the
     numbers depend on and is not done, or is not understood; ``not_done`` what else was asked for; ``file``
-    is what was read; ``folder`` is that of a command file, None for equations.
+    is what was read; ``folder`` is that of a command file, None for equations. ``replication``: the
+    replicate weights that standard errors are to come from, and which data sets' (`sampling_from`).
     """
 
     model: TwoLevelModel
@@ -34,6 +36,13 @@ class Job:
     not_done: tuple[str, ...] = ()
     file: Path | None = None
     folder: Path | None = None
+    replication: Replication | None = None
+    sampling_from: str = "all"
+
+    @property
+    def several(self) -> bool:
+        """Whether more is fitted than one model to one data set."""
+        return bool(self.options.plausible_values) or self.replication is not None
 
     @property
     def inputs(self) -> list[Path]:
@@ -108,6 +117,39 @@ def asked_otherwise(
     known = varianceknown or job.options.variance_known_is
     options = replace(job.options, method=method or job.options.method, variance_known_is=known)
     return replace(job, options=options, algorithm=algorithm or job.algorithm)
+
+
+def with_survey(
+    job: Job, *, level1_weight: str | None = None, level2_weight: str | None = None,
+    plausible_values: str | None = None, replicates: str | None = None, sampling_from: str | None = None,
+    **options: Any,
+) -> Job:  # fmt: skip
+    """Return the job with sampling weights, plausible values and replicate weights, where they are given.
+
+    ``plausible_values`` and ``replicates`` are names with commas between them; ``options`` are those of
+    `Replication`, None where they are not given.
+
+    Raises
+    ------
+    CommandFileError
+        Options of replicate weights without any.
+    """
+    weights = {"level1_weight": level1_weight, "level2_weight": level2_weight}
+    given: dict[str, Any] = {name: value for name, value in weights.items() if value is not None}
+    if plausible_values is not None:
+        given["plausible_values"] = _names(plausible_values)
+    job = replace(job, options=replace(job.options, **given))
+    asked = {name: value for name, value in options.items() if value is not None}
+    if replicates is None:
+        if asked or sampling_from:
+            raise CommandFileError("options of replicate weights without any: name them with --replicates")
+        return job
+    replication = Replication.asked(_names(replicates), asked)
+    return replace(job, replication=replication, sampling_from=sampling_from or "all")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def run_of(job: Job, output: str | None = None) -> dict[str, Any]:

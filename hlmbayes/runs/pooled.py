@@ -1,4 +1,4 @@
-"""The analyses of several data sets that a job asks for by plausvals:, pooled."""
+"""The many fits that a job asks for: of plausible values, of imputed data, with replicate weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import CommandFileError, HLMError
 from ..hlm_files.command_options import Options
 from ..hlm_files.data_source import source_of
 from ..hlm_files.mdm_template import own_name
-from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data
+from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, replicate_each
 from ..many_fits.pooled_tests import pooled_wald
 from ..report.pooled import pooled_json, pooled_listing, pooled_page
 from .analysis import analyse, variance_known_note
@@ -25,7 +25,7 @@ def results_of(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
 ) -> Results:
     """Do what a job asks: one analysis, or several that are pooled; see `analyse`."""
-    do = analyse_pooled if job.options.plausible_values else analyse
+    do = analyse_pooled if job.several else analyse
     return do(job, outputs, residuals, output)
 
 
@@ -42,9 +42,11 @@ def analyse_pooled(
         Residual files, of which pooled data sets have none, or data sets that cannot be told.
     """
     if residuals:
+        several = bool(job.options.plausible_values)
+        asked, what = ("plausvals:", "pooled data sets") if several else ("--replicates", "many fits")
         raise CommandFileError(
-            f"{job.name}: plausvals: there is no residual file of pooled data sets; take plausvals: out "
-            "for that of one of them"
+            f"{job.name}: {asked} there is no residual file of {what}; take {asked} out for that of one of "
+            "them"
         )
     jobs = _imputed_jobs(job)
     check_places(outputs, [file for each in (job, *jobs) for file in each.inputs])
@@ -94,8 +96,18 @@ def fit_pooled(job: Job, jobs: list[Job] | None = None) -> PooledEstimates:
         pairs = model_and_data(model, [read_data(each) for each in jobs], ())
     else:
         first = () if model.outcome.lower() in (name.lower() for name in names) else (model.outcome,)
-        pairs = model_and_data(model, read_data(job), (*first, *names))
-    return fit_each(pairs, algorithm=job.algorithm, **fit_options(job.options))
+        data, values = read_data(job), (*first, *names)
+        pairs = model_and_data(model, data, values) if names else [(model.outcome, model, data)]
+    options = fit_options(job.options)
+    if job.replication is None:
+        return fit_each(pairs, algorithm=job.algorithm, **options)
+    weights = options.get("weights")
+    if weights is None:
+        raise CommandFileError(
+            f"{job.name}: --replicates are replicates of sampling weights: name these in the command file "
+            "(level1weight:, level2weight:) or with --level1-weight, --level2-weight"
+        )
+    return replicate_each(pairs, job.replication, weights, sampling_from=job.sampling_from)
 
 
 def not_pooled(options: Options) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 import hlmbayes as hlm
+from hlmbayes.cli.command import main
 from hlmbayes.errors import DataError, EstimationError, HLMError, HypothesisError, OutputError
 from hlmbayes.faces import record_of
 from hlmbayes.many_fits.rubin import d1
@@ -275,3 +276,97 @@ def test_wrong_questions_are_said(pooled, data):
         pooled.to_json(tests=[3])
     with pytest.raises(EstimationError, match="algorithm 'fast' is not known"):
         hlm.fit_imputed(MODEL, data, outcomes=VALUES, algorithm="fast")
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+FILE = ORACLES / "data" / "pv_replicates.csv"
+EQUATIONS = [
+    "run",
+    "--equations",
+    "; ".join(ORACLE["equations"]).replace("y =", "pv1 ="),
+    "--level1",
+    str(FILE),
+]
+SURVEY = ["--level1-weight", "w1", "--level2-weight", "w2", "--replicates-of", "total"]
+SURVEY += ["--replicate-method", "fay", "--replicates", "rep1-rep6"]
+
+
+@pytest.mark.parametrize("which", ["all", "first"])
+def test_the_command_does_it(tmp_path, capsys, which):
+    values, out = ",".join(VALUES), tmp_path / "out.json"
+    asked = [
+        *EQUATIONS,
+        *SURVEY,
+        "--plausible-values",
+        values,
+        "--json",
+        str(out),
+        "--html",
+        str(tmp_path / "o.html"),
+    ]
+    assert main([*asked, *(["--sampling-from", "first"] if which == "first" else [])]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Results pooled over 5 plausible values (pv1, pv2, pv3, pv4, pv5) by Rubin's rules" in text
+    read = json.loads(out.read_text())["fixed_replicates"]
+    assert [row["se"] for row in read.values()] == pytest.approx(ORACLE[which]["se"][:3], rel=1e-5)
+    assert "6 replicate weights (fay" in (tmp_path / "o.html").read_text()
+
+
+def test_the_command_takes_replicates_without_plausible_values(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    assert main([*EQUATIONS, *SURVEY, "--json", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "DATA SET" not in text
+    assert "Results with standard errors from replicate weights" in text
+    assert "Fraction" not in text
+    assert "averaged" not in text
+    wanted = np.sqrt(np.sum((REPLICATED[0] - FULL[0]) ** 2, axis=0) / 1.5)[:3]
+    read = json.loads(out.read_text())["fixed_replicates"]
+    assert [row["se"] for row in read.values()] == pytest.approx(wanted, rel=1e-5)
+    assert f" {read['g01']['se']:.6f} " in text
+
+
+def test_the_command_takes_plausible_values_without_replicates(capsys, data):
+    assert main([*EQUATIONS, "--plausible-values", "pv2"]) == 0
+    gamma = hlm.fit_imputed(MODEL, data, outcomes=["pv1", "pv2"]).gamma
+    assert f"{gamma['g01']:.6f}" in capsys.readouterr().out
+
+
+def test_a_command_files_weights_and_values_are_used(tmp_path, capsys):
+    equations = (
+        "level1:PV1=INTRCPT1+X+RANDOM\nlevel2:INTRCPT1=INTRCPT2+W+random/\nlevel2:X=INTRCPT2+random/\n"
+    )
+    file = tmp_path / "survey.hlm"
+    file.write_text(
+        f"{equations}level1weight:W1\nlevel2weight:W2\nplausvals:PV2,PV3,PV4,PV5\nhypoth:n\ngamma1:0,1,0\n"
+    )
+    asked = ["run", str(file), "--level1", str(FILE), "--id", "id", *SURVEY[4:], "--json", "-"]
+    assert main(asked) == 0
+    read = json.loads(capsys.readouterr().out)
+    assert [row["se"] for row in read["fixed_replicates"].values()] == pytest.approx(
+        ORACLE["all"]["se"][:3], rel=1e-5
+    )
+    (test,) = read["tests"]
+    t = ORACLE["estimate"][1] / ORACLE["all"]["se"][1]
+    assert (test["name"], test["f_ratio"]) == ("D1", pytest.approx(t**2, rel=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["--replicates", "rep1-rep6"], "are replicates of sampling weights: name these in the command file"),
+        (["--fay", "0.3"], "options of replicate weights without any: name them with --replicates"),
+        (["--sampling-from", "first"], "name them with --replicates"),
+        ([*SURVEY, "--residuals2", "r.csv"], "there is no residual file of many fits"),
+        ([*SURVEY, "--fay", "2"], "fay=2.0: Fay's factor is from 0 to below 1"),
+        ([*SURVEY[:-1], "rep1-rep9"], "The data have no column 'rep7'"),
+        ([*SURVEY[:-1], ","], "got 0 replicate weights"),
+        (["--plausible-values", "pv7"], "The data have no column 'pv7'"),
+    ],
+)
+def test_what_the_command_cannot_do_is_said(capsys, asked, words):
+    assert main([*EQUATIONS, *asked]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1

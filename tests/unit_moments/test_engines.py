@@ -6,8 +6,8 @@ import os
 import shutil
 import sys
 import unicodedata
-from dataclasses import replace
 import warnings
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 
