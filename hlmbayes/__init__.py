@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .data.two_level import read as read
     from .data.weights import Frequencies as Frequencies
     from .data.weights import Weights as Weights
+    from .data.wide import long as long
     from .errors import HLMError as HLMError
     from .errors import HLMWarning as HLMWarning
     from .front.command_files import read_command_file as read_command_file
@@ -48,6 +49,7 @@ MODULES = {
     "data.imputed": "read_imputed",
     "data.two_level": "read TwoLevelData",
     "data.weights": "Frequencies Weights",
+    "data.wide": "long",
     "errors": "HLMError HLMWarning",
     "front.command_files": "read_command_file",
     "front.fit": "Fit",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from ..version import __version__
+from . import long as cli_long
 from . import sample as cli_sample  # imports nothing heavy itself
 from .console import WRONG_INPUT, complain
 
@@ -22,6 +23,7 @@ Two-level hierarchical linear models: the listings of HLM 6.08, and the true opt
   hlmbayes sample MODEL.hlm --seed 1     the posterior distribution of the same model
   hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
                                          means, standard deviations, ranges of the variables
+  hlmbayes long WIDE.sav LONG.sav        score1 score2 score3 of a person as three rows
 
 hlmbayes COMMAND --help explains a command."""
 
@@ -108,6 +110,8 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sample = _command(commands, "sample", cli_sample.sample, what, cli_sample.TEXT)
     what = "descriptive statistics of data files"
     describe = _command(commands, "describe", functions["describe"], what, DESCRIBE)
+    what = "a file with one row a person, made long"
+    long = _command(commands, "long", cli_long.long, what, cli_long.TEXT)
     what = "an analysis of data that come with the program"
     demo = _command(commands, "demo", functions["demo"], what, DEMO)
     for command in (run, plot, sample):
@@ -123,6 +127,8 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
         _add_output_options(command)
     cli_sample.add_options(sample)
     _add_describe_options(describe)
+    cli_long.add_options(long)
+    add_reading_options(long.add_argument_group("how the data are read"))
     return parser
 
 

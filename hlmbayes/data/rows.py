@@ -19,7 +19,8 @@ from .categories import is_category, is_missing
 from .columns import at, find_column, numeric, scan, suggest
 from .suspects import Suspect, suspects
 from .table import Columns, take_rows
-from .unit_columns import UnitColumn, unit_column
+from .unit_columns import UnitColumn, dropped, unit_column
+from .wide import looks_wide
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 LEFT_OUT = ', or say level2_missing="drop" (--drop-incomplete), which leaves them out'
@@ -101,7 +102,13 @@ class Rows:
         if name.lower() == self.id_name.lower():
             return self.id_name
         names = list(dict.fromkeys([*self.level1, *self.level2]))
-        raise DataError(f"The data have no column {name!r}{at(where)}. {suggest(name, names)}")
+        hint = self._suggest(name, names)
+        raise DataError(f"The data have no column {name!r}{at(where)}. {hint}")
+
+    def _suggest(self, name: str, names: Iterable[str]) -> str:
+        """Give the nearest name, or those there are; of one row a unit, what it may be."""
+        wide = looks_wide(names) if self.n_units == self.n_rows else ""
+        return f"{suggest(name, names)}{f' The file {wide}.' if wide else ''}"
 
     def is_level2(self, name: str) -> bool:
         """Tell whether `name` is a level-2 variable.
@@ -215,21 +222,10 @@ class Rows:
         data = self._on_every_row(columns, notes) if notes else self
         if self.level2_missing == "refuse" or not gone:
             return data
-        drop = np.logical_or.reduce(list(gone.values()))
-        if self.n_units - drop.sum() < 2:
-            raise DataError(
-                f"level2_missing='drop' leaves {self.n_units - drop.sum()} of {self.n_units} units: "
-                f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} missing in the others of "
-                f"{self.sources[1]}. A two-level model needs several: take the variable out of the model."
-            )
-        rows = ~drop[self.unit]
-        by_name = ", ".join(f"{name} in {count.sum()}" for name, count in gone.items())
-        note = (
-            f"{drop.sum()} of {self.n_units} units ({len(rows) - rows.sum():,} rows) were left out, as "
-            f"level2_missing='drop' (--drop-incomplete) says. Without a value: {by_name}; {self.id_name}: "
-            f"{some(self.unit_ids[drop])}"
+        drop, note = dropped(
+            gone, self.unit_ids, self.id_name, np.bincount(self.unit, minlength=self.n_units)
         )
-        return data._take(rows, np.flatnonzero(~drop), [note])
+        return data._take(~drop[self.unit], np.flatnonzero(~drop), [note])
 
     def missing_level2(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Say in which units, (J,) bool, level-2 variables have no value, for those that miss some."""
@@ -261,7 +257,7 @@ class Rows:
         own, other = (self.level1, self.level2) if level == 1 else (self.level2, self.level1)
         source, there = self.sources[level - 1], self.sources[2 - level]
         found = find_column(name, other, there)
-        hint = f"It is a level-{3 - level} variable ({there})." if found else suggest(name, own)
+        hint = f"It is a level-{3 - level} variable ({there})." if found else self._suggest(name, own)
         raise DataError(f"{source} has no level-{level} column {name!r}{at(where)}. {hint}")
 
     def _refuse(self, bad: np.ndarray, found: str, what: str, where: str, way_out: str = "") -> None:

@@ -28,6 +28,7 @@ from .suspects import sentence
 from .table import NUMBER, Columns, Table, take_rows
 from .units import Ids, index_rows, match_units
 from .weights import Weights
+from .wide import looks_wide
 
 __all__ = ["TwoLevelData", "read"]
 
@@ -129,6 +130,8 @@ def join(
     first, id1, raw = _with_ids(as_asked(first, options, 1), id1)
     rows, ids = index_rows(raw, id1, first.name)
     notes = (*first.notes, *_as_written(first, id1, raw))
+    if len(ids) == len(rows) and (wide := looks_wide(first.columns, fewest=3)):
+        notes += (f"{first.name} {wide}",)
     if len(ids) < 2:
         raise DataError(
             f"Column {id1!r} of {first.name} is {ids[0]} in every row: there is one unit, and a two-level "

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from ..errors import DataError
+from ..words import some
 
 ROUNDING = 1e-6  # of a value's size: what single precision, or a mean computed twice, leaves
 OF_SPREAD = 1e-3  # of the spread between units, which rounding is far below
@@ -70,3 +74,25 @@ def _first_rows_only(here: np.ndarray, unit: np.ndarray, n_units: int) -> bool:
     first = np.full(n_units, len(unit))
     np.minimum.at(first, unit, np.arange(len(unit)))
     return bool(np.all(first[unit[here]] == np.flatnonzero(here)))
+
+
+def dropped(
+    gone: Mapping[str, np.ndarray], ids: np.ndarray, id_name: str, rows: np.ndarray
+) -> tuple[np.ndarray, str]:
+    """Give the units, (J,) bool, that level2_missing="drop" leaves out, and the sentence that says so.
+
+    ``gone`` has by variable the units, (J,) bool, without a value; ``rows`` (J,) how many rows units have.
+    Raise DataError where fewer than two units are left.
+    """
+    drop = np.logical_or.reduce(list(gone.values()))
+    if len(ids) - drop.sum() < 2:
+        raise DataError(
+            f"level2_missing='drop' leaves {len(ids) - drop.sum()} of {len(ids)} units: in the others "
+            f"{' or '.join(gone)} is missing. A two-level model needs several: take the variable out of it."
+        )
+    by_name = ", ".join(f"{name} in {count.sum()}" for name, count in gone.items())
+    return drop, (
+        f"{drop.sum()} of {len(ids)} units ({int(rows[drop].sum()):,} rows) were left out, as "
+        f"level2_missing='drop' (--drop-incomplete) says. Without a value: {by_name}; {id_name}: "
+        f"{some(ids[drop])}"
+    )

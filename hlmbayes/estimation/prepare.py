@@ -11,11 +11,12 @@ import numpy as np
 from ..data.columns import find_column
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
+from ..data.wide import looks_wide
 from ..equations.model import TwoLevelModel
 from ..equations.symbols import quoted
 from ..errors import DataError, EstimationError
 from ..laws.counting import ONCE, Counting, counted_moments, counting_in
-from ..laws.law import Law
+from ..laws.law import Law, SingleRowsError
 from ..laws.log_linear import LogLinear
 from ..laws.normal import FixedSigma2, KnownVariance, Precision
 from ..likelihood.build_design import build_design
@@ -69,7 +70,11 @@ def prepare(
     model, data, terms = _plain_columns(model, data, weights)
     moments, counting, complete = _moments(model, data, law, weights)
     design, law = law.weighed(build_design(model, moments), complete)
-    law.check(design)
+    try:
+        law.check(design)
+    except SingleRowsError as error:
+        wide = looks_wide(data.level1) if isinstance(data, TwoLevelData) else ""
+        raise EstimationError(f"{error}{'. The file ' if wide else ''}{wide}") from None
     return Prepared(replace(design, terms=terms), law, counting, data, complete)
 
 

@@ -19,6 +19,11 @@ from ..errors import EstimationError, HypothesisError
 from ..likelihood.design import Design
 from ..unit_moments.record import Moments
 
+
+class SingleRowsError(EstimationError):
+    """Every unit has one row."""
+
+
 NO_PATH = (
     "HLM's own iterations are known {where}: these are the values at the optimum, which HLM's iterations "
     "approach and stop just before."
@@ -112,7 +117,7 @@ class Law:
             )
         check_units(design)
         if design.n_random and design.n_rows <= design.n_units:
-            raise EstimationError(
+            raise SingleRowsError(
                 "every unit has a single row: variance between units cannot be told from variance within them"
             )
 

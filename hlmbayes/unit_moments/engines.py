@@ -12,13 +12,14 @@ mean; `LARGEST_OFFSET` says where that begins. So estimates agree with those fro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..arguments import one_or_several
 from ..data.columns import find_column, spellings, suggest
+from ..data.missing import codes_of
+from ..data.read_options import EVERY, Codes, ReadOptions, read_options
 from ..data.two_level import TwoLevelData, id_names, read
 from ..data.units import index_rows
 from ..equations.model import TwoLevelModel
@@ -27,18 +28,18 @@ from ..terms.expand import expanded
 from ..terms.named import named
 from ..words import some
 from .accumulate import Sums, about_means, combine
+from .engine_level2 import DIFFERS, join_level2, level2_values, refuse_level2
 from .engine_sources import engine_errors, open_source
 from .record import Moments, moments_of
 
 LARGEST_OFFSET = 1e3  # squared distance of a unit's mean from c, in units of the variance inside units
 SAMPLE = 1000  # rows whose mean is c
-DIFFERS = "differs between rows of the same unit"
 
 
 def moments(
     source: Any, level2_source: Any = None, *, id: str | tuple[str, str] | None = None,
     model: TwoLevelModel | None = None, columns: str | Sequence[str] | None = None,
-    level2: str | Sequence[str] | None = None, engine: str | None = None, decimal: str | None = None,
+    level2: str | Sequence[str] | None = None, engine: str | None = None, **how: Any,
 ) -> Moments:  # fmt: skip
     """Take the moments of rows: of a frame, of a file, or of files larger than memory.
 
@@ -62,9 +63,10 @@ def moments(
     engine : "duckdb", "polars", "dask" or "spark", optional
         What reads files. By default DuckDB or Polars, whichever is installed, reads Parquet files and
         lists of files, and `read` everything else. A lazy frame is run by its own engine.
-    decimal : "." or ",", optional
-        Decimal mark of numbers in text files. `read` judges it by default, engines take the point; with a
-        comma their columns are parted by semicolons. Spark knows none but the point.
+    **how
+        As for `read`: decimal, missing, level2_missing; thousands, percent and sheet where no engine reads.
+        Engines take the decimal point unless ``decimal`` says the comma; their columns are then parted by
+        semicolons. Spark knows none but the point.
 
     Returns
     -------
@@ -84,23 +86,42 @@ def moments(
     if model is None and not columns:
         raise DataError("which columns? Give model=, or columns=[...] with the outcome among them")
     if isinstance(source, TwoLevelData):
-        if level2_source is not None or id is not None:
+        given = [
+            f"{name}=" for name, value in {"level2_source": level2_source, "id": id, **how}.items() if value
+        ]
+        if given:
             raise DataError(
                 "these data have been read already, with their id and level-2 variables: leave "
-                f"{'level2_source' if level2_source is not None else 'id='} out, or give moments() the files"
+                f"{', '.join(given)} out, or give moments() the files"
             )
         return _of_rows(source, model, columns, level2)
-    frame = open_source(source, engine, decimal)
+    options = read_options(**how)
+    frame = open_source(source, engine, options.decimal)
     id = id or (model and model.group) or "id"
     if frame is None:
-        return _of_rows(read(source, level2_source, id=id, decimal=decimal), model, columns, level2)
+        return _of_rows(read(source, level2_source, id=id, **how), model, columns, level2)
     id1, id2 = id_names(id)
-    level1, second = _wanted(model and _of_columns(model, list(frame.collect_schema())), columns, level2)
+    schema = list(frame.collect_schema())
+    level1, second = _wanted(model and _of_columns(model, schema), columns, level2)
+    _for_engine(options, [*schema, *second])
     with engine_errors(source):
         if level2_source is None:
-            return aggregate(frame, id1, level1, second)
-        taken = aggregate(frame, id1, level1, ())
-        return _join_level2(taken, level2_source, (id1, id2), second, decimal)
+            return aggregate(frame, id1, level1, second, options)
+        return join_level2(
+            aggregate(frame, id1, level1, (), options), level2_source, (id1, id2), second, options
+        )
+
+
+def _for_engine(options: ReadOptions, names: Sequence[str]) -> None:
+    """Refuse what an engine cannot do, and missing codes of what is not among ``names``."""
+    for name in options.missing[0]:
+        if name != EVERY and name not in {known.lower() for known in names}:
+            raise DataError(f"missing= names {name!r}, which no column is called. {suggest(name, names)}")
+    if options.thousands or options.percent or options.sheet != (None, None):
+        raise DataError(
+            "an engine takes numbers as the files have them: thousands=, percent= and sheet= are for one "
+            "file that hlmbayes.read reads. Convert the files, or take moments of what it gives"
+        )
 
 
 def _of_rows(
@@ -111,7 +132,7 @@ def _of_rows(
     if model is not None:
         model, data, _ = expanded(model, data)
     level1, second = _wanted(model, columns, level2)
-    return moments_of(data, level1, level2=second)
+    return moments_of(data.with_level2(second), level1, level2=second)
 
 
 def _of_columns(model: TwoLevelModel, columns: Sequence[str]) -> TwoLevelModel:
@@ -140,40 +161,45 @@ def _names(asked: str | Sequence[str] | None, needed: Sequence[str]) -> tuple[st
     return tuple(names.values())
 
 
-def aggregate(frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[str]) -> Moments:
+def aggregate(
+    frame: Any, id_name: str, level1: Sequence[str], level2: Sequence[str], options: ReadOptions
+) -> Moments:
     """Take the moments of a narwhals lazy frame; level-2 columns are constant inside every unit."""
     spelled = spellings(frame.collect_schema().names())
     frame = frame.rename({old: new for new, old in spelled.items() if old != new})
     schema = frame.collect_schema()
     key = _find(id_name, schema)
     names, constant = [_numeric(n, schema) for n in level1], [_numeric(n, schema) for n in level2]
-    frame = _prepare(frame, key, names, constant, schema)
+    frame = _prepare(frame, key, names, constant, schema, options.missing[0])
     center = _sample_means(frame, len(names))
     sums = _collect(_sums(frame, center, len(names), len(constant)))
     keys = _keys(sums, key)
     p, n = len(names), sums["n"]
     if not n.any():
         raise DataError(f"no row has values on all of {', '.join(names)}: nothing is left to analyse")
-    values = _level2_values(sums, constant, keys)
+    values, kept, notes = level2_values(sums, constant, keys, key, options)
     with np.errstate(invalid="ignore"):  # infinite values are refused next
         mean, sscp = _means(sums, center, p)
     _refuse_infinite(names, mean, sscp)
     if _far_apart(n, mean, sscp, center):
         mean, sscp = _about_unit_means(frame, sums, mean, p)
-    present = n > 0
+    present = (n > 0) & kept
     index, unit_ids = index_rows(keys[present], key, "the data")
     taken = combine(index, len(unit_ids), n[present], n[present], mean[present], sscp[present])
-    level2_values = {}
+    of_units = {}
     for name, column in values.items():
-        merged = np.empty(len(unit_ids))
-        merged[index] = column[present]
-        _refuse_level2(merged[index] != column[present], DIFFERS, name, keys[present])
-        level2_values[name] = merged
-    notes: tuple[str, ...] = ()
-    if not present.all():
-        notes = (f"{np.sum(~present)} units have no complete level-1 record: {some(keys[~present])}",)
-    dropped = int(sums["n_all"].sum() - n.sum())
-    return Moments(key, unit_ids, tuple(names), *taken, level2_values, dropped, notes)
+        of_units[name] = np.empty(len(unit_ids))
+        of_units[name][index] = column[present]
+        refuse_level2(of_units[name][index] != column[present], DIFFERS, name, keys[present])
+    if (empty := kept & (n == 0)).any():
+        notes += (f"{empty.sum()} units have no complete level-1 record: {some(keys[empty])}",)
+    if options.missing[0]:
+        codes = dict.fromkeys(code for own in options.missing[0].values() for code in own)
+        notes += (
+            f"missing codes, as missing= says: {some(f'{c:g}' for c in codes if isinstance(c, float))}",
+        )
+    lost = int((sums["n_all"] - n)[kept].sum())
+    return Moments(key, unit_ids, tuple(names), *taken, of_units, lost, notes)
 
 
 # --- what the engine runs --------------------------------------------------------------------------
@@ -200,9 +226,14 @@ def _numeric(name: str, schema: Mapping[str, Any]) -> str:
 
 
 def _prepare(
-    frame: Any, key: str, names: Sequence[str], constant: Sequence[str], schema: Mapping[str, Any]
+    frame: Any,
+    key: str,
+    names: Sequence[str],
+    constant: Sequence[str],
+    schema: Mapping[str, Any],
+    codes: Codes,
 ) -> Any:
-    """Keep the id (key), the columns as x0, x1, ... and w0, ... in double precision, nan as null."""
+    """Keep the id (key), columns as x0, x1, ... and w0, ... in double precision, nan and codes as null."""
     import narwhals as nw
 
     def number(name: str, new: str) -> Any:
@@ -211,6 +242,8 @@ def _prepare(
             # not is_nan: DuckDB takes it for false where a Parquet file's statistics name no nan (none do)
             finite, infinite = nw.col(name) - nw.col(name) == 0.0, nw.col(name).abs() == float("inf")
             column = nw.when(finite | infinite).then(column)
+        if own := [code for code in codes_of(name, codes) if isinstance(code, float)]:
+            column = nw.when(~column.is_in(own)).then(column)
         return column.alias(new)
 
     return frame.select(
@@ -299,28 +332,6 @@ def _keys(sums: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     return keys
 
 
-def _level2_values(
-    sums: Mapping[str, np.ndarray], constant: Sequence[str], keys: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Give level-2 variables that are columns of the rows; refuse what is missing or varies in a unit."""
-    values = {}
-    for k, name in enumerate(constant):
-        low, differs = sums[f"low{k}"], sums[f"low{k}"] != sums[f"high{k}"]
-        gone = sums[f"gone{k}"] > 0
-        _refuse_level2(gone, "is missing on some rows", name, keys)
-        _refuse_level2(differs, DIFFERS, name, keys)
-        values[name] = low
-    return values
-
-
-def _refuse_level2(bad: np.ndarray, what: str, name: str, keys: np.ndarray) -> None:
-    if bad.any():
-        raise DataError(
-            f"Level-2 variable {name!r} of the data {what} in {bad.sum()} of {len(keys)} units: "
-            f"{some(keys[bad])}. A level-2 variable needs one value for every unit."
-        )
-
-
 def _means(sums: Mapping[str, np.ndarray], center: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
     """Turn sums about c into means (J, p) and products about the units' means (J, p, p)."""
     n = sums["n"]
@@ -365,13 +376,3 @@ def _about_unit_means(
     rows = place[index[len(again["key"]) :]]
     own = np.stack([again[f"m{k}"] for k in range(p)], axis=1) + offset
     return np.where(rows[:, None] < 0, mean, own[rows]), products[rows]
-
-
-def _join_level2(
-    taken: Moments, source: Any, ids: tuple[str, str], names: Sequence[str], decimal: str | None
-) -> Moments:
-    """Give moments the level-2 variables of a source with one record a unit."""
-    units = read({ids[0]: taken.unit_ids}, source, id=ids, decimal=decimal)
-    return replace(
-        taken, level2=dict(units.level2_values(name) for name in names), notes=(*taken.notes, *units.notes)
-    )

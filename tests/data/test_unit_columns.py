@@ -157,7 +157,7 @@ def test_several_variables_and_too_few_units(frame):
     assert "5 of 12 units (30 rows) were left out" in fit.listing()
     assert "w in 1, v in 5" in " ".join(fit.listing().split())
     with pytest.raises(
-        DataError, match=r"level2_missing='drop' leaves 1 of 12 units: w is missing in the others"
+        DataError, match=r"level2_missing='drop' leaves 1 of 12 units: in the others w is missing"
     ):
         MODEL.fit(read(frame.assign(w=frame.w.where(frame.id == 3)), level2_missing="drop"))
 
@@ -170,3 +170,43 @@ def test_the_posterior_and_imputed_data_leave_them_out_too(frame):
     assert post.data.n_units == J - 1
     sets = hlm.read_imputed([gone, gone], level2_missing="drop")
     assert hlm.fit_imputed(MODEL, sets).fits[0].n_units == J - 1
+
+
+# --- engines -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+@pytest.mark.parametrize("level2", ["columns", "records"])
+def test_engines_leave_units_out_and_know_missing_codes(frame, tmp_path, engine, level2):
+    pytest.importorskip(engine)
+    gone = frame.assign(w=frame.w.where(~frame.id.isin([3, 7])), x=frame.x.mask(frame.index % 17 == 0, -99))
+    rows, units = tmp_path / "a.parquet", None
+    if level2 == "records":
+        units = gone.groupby("id").first().reset_index()[["id", "w"]]
+        gone = gone[["id", "y", "x"]]
+    gone.to_parquet(rows)
+    with pytest.raises(DataError, match=r'in 2 of 12 units.*(3, 7|7, 3)\..*or say level2_missing="drop"'):
+        hlm.moments(rows, units, model=MODEL, engine=engine)
+    options = {"missing": {"x": [-99], "*": -9}, "level2_missing": "drop"}
+    found = hlm.moments(rows, units, model=MODEL, engine=engine, **options)
+    fit = MODEL.fit(read(gone, units, **options))
+    np.testing.assert_allclose(gammas(found), list(fit.gamma), rtol=1e-9)
+    listing = " ".join(MODEL.fit(found).listing().split())
+    assert "2 of 12 units" in listing
+    assert "Without a value: w in 2; id: " in listing
+    assert "missing codes, as missing= says: -99, -9" in listing
+    with pytest.raises(DataError, match="thousands=, percent= and sheet= are for one file that"):
+        hlm.moments(rows, units, model=MODEL, engine=engine, thousands=",")
+    with pytest.raises(DataError, match=r"these data have been read already.*leave missing= out"):
+        hlm.moments(read(gone, units, missing=-99), model=MODEL, missing=-99)
+    with pytest.raises(DataError, match="missing= names 'xx', which no column is called"):
+        hlm.moments(rows, units, model=MODEL, engine=engine, missing={"xx": -99})
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+def test_engines_accept_rounding(frame, tmp_path, engine):
+    pytest.importorskip(engine)
+    rounded = frame.assign(w=np.where(frame.index % N == 2, frame.w.astype("float32"), frame.w))
+    rounded.to_parquet(tmp_path / "a.parquet")
+    found = hlm.moments(tmp_path / "a.parquet", model=MODEL, engine=engine)
+    np.testing.assert_allclose(gammas(found), gammas(read(rounded)), rtol=1e-9)
