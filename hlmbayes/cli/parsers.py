@@ -44,7 +44,16 @@ Plausible values with replicate weights, as PISA, TIMSS and NAEP are analysed:
       --plausible-values PV1READ,PV2READ,PV3READ,PV4READ,PV5READ
       --replicates W_FSTR1-W_FSTR80 --replicate-method fay
 
-Without a command file, write the equations in a text file (.txt or .eq), or on the command line:
+Without a command file, write the equations, or a formula, in a text file (.txt or .eq) that says where the
+data are, and needs no options:
+
+  data: students.csv
+  level2: schools.csv
+  id: school
+  mathach = b0 + b1*group(ses) + b2*C(track) + r
+  ...
+
+or on the command line:
 
   hlmbayes run --level1 hsb1.sav --level2 hsb2.sav --id id --equations "
       mathach = b0 + b1*group(ses) + r

@@ -234,6 +234,13 @@ class TwoLevelModel:
         return unique_names(gamma.predictor.variable for gamma in self.gammas)
 
     @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables of the data: the outcome, predictors, and what terms are made of; each once."""
+        used = [c.predictor for c in self.coefficients] + [gamma.predictor for gamma in self.gammas]
+        names = [name for predictor in used for name in predictor.names]
+        return unique_names([self.outcome, *names, *self.variance_variables])
+
+    @property
     def variance_variables(self) -> tuple[str, ...]:
         """Variables that log(sigma2) depends on; none without that equation."""
         return () if self.log_sigma2 is None else self.log_sigma2.variables

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..estimation.estimate import fit
 from .fit import Fit
+from .model_files import save_model
 from .posterior import build, sample
 from .sources import Id, data_for
 
@@ -93,6 +95,25 @@ class Model(TwoLevelModel):
             max_iterations=max_iterations, stopval=stopval, accel=accel,
         )  # fmt: skip
         return Fit(found)
+
+    def save(self, path: str | Path, data: Any, *, method: Literal["REML", "ML"] = "REML") -> list[Path]:
+        """Write the model and its data as files that `hlmbayes run` takes, and give their paths.
+
+        Parameters
+        ----------
+        path : path
+            NAME.hlm: HLM's command file, with the template NAME.mdmt and the data as NAME_level1.sav and
+            NAME_level2.sav beside it. NAME.txt: the equations, which may have terms, with lines that name the
+            data, which stand beside it too.
+        data : TwoLevelData
+        method : "REML" or "ML"
+
+        Raises
+        ------
+        OutputError, CommandFileError
+            Another ending, or what a command file cannot hold.
+        """
+        return save_model(self, path, data, method)
 
     pymc = build
     sample = sample

@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn
 from ..data.mdm import MdmHeader
 from ..data.read_options import EVERY, Codes, ReadOptions, number_or_text
 from ..data.reading import READERS
+from ..datasets import hsb_paths
 from ..errors import CommandFileError
 from ..words import composed, nearest
 
@@ -298,11 +299,17 @@ def _check_raw_data(path: Path, values: dict[str, str]) -> None:
 
 
 def _data_file(template: Path, name: str) -> Path:
-    found = beside(template.parent, name)
+    found = beside(template.parent, name) or _packaged(name)
     if found is None:
         place = template.parent / (own_name(name) or name)
         missing_file(place, wanted=f", which {template.name} names", kind=RawDataError)
     return found
+
+
+def _packaged(name: str) -> Path | None:
+    """The package's own data file that a path ends in: its templates may have been copied elsewhere."""
+    own = {"/".join(path.parts[-3:]): path for path in hsb_paths()}
+    return own.get("/".join(Path(name.replace("\\", "/")).parts[-3:]))
 
 
 def check_names(where: str, used: Sequence[str], source: DataSource | None, level: int) -> None:

@@ -76,16 +76,23 @@ def name_width(header: Header) -> int:
     return max([8, *map(len, names), *map(len, header.sigma2_variables)])
 
 
+def symbols(names: Iterable[str], least: int = 0) -> list[str]:
+    """Set symbols out: as wide as the longest where there are columns of terms, B1[GENERAL], else as HLM."""
+    listed = list(names)
+    width = max([least, *(len(name) for name in listed if any("[" in other for other in listed))])
+    return [name.ljust(width) for name in listed]
+
+
 def matrix(
     header: Header, values: Matrix, *, width: int = 13, decimals: int = 5, end: str = " "
 ) -> list[str]:
     """Return one line per random coefficient: its name, its symbol, its row."""
     names = name_width(header) + 1
     width = max([width, *(len(figure(value, decimals)) + 1 for row in values for value in row)])
+    of_random = symbols((c.symbol for c in header.random), 2)
     return [
-        f"{c.variable:>{names}},{c.symbol:<2}"
-        + "".join(number(value, width, decimals) + end for value in row)
-        for c, row in zip(header.random, values, strict=True)
+        f"{c.variable:>{names}},{symbol}" + "".join(number(value, width, decimals) + end for value in row)
+        for c, symbol, row in zip(header.random, of_random, values, strict=True)
     ]
 
 

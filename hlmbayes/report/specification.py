@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from .layout import SHORT_RULE, name_width
+from .layout import SHORT_RULE, name_width, symbols
 from .tables import Header, Level1Term
 
 METHODS = {"REML": "restricted maximum likelihood", "ML": "full maximum likelihood"}
@@ -57,8 +57,9 @@ def _fixed_specification(header: Header) -> list[str]:
         f"   Coefficients{'':{pad}}             Predictors",
         f" {'-' * (22 + pad)}   {'-' * (15 + pad)}",
     ]
-    for coefficient in header.coefficients:
-        left = f"{_marks(coefficient)}{coefficient.label:>{width + 7}}, {coefficient.symbol}"
+    own = symbols(c.symbol for c in header.coefficients)
+    for coefficient, symbol in zip(header.coefficients, own, strict=True):
+        left = f"{_marks(coefficient)}{coefficient.label:>{width + 7}}, {symbol}"
         for term in coefficient.terms:
             mark = "$" if term.centering == "grand" else " "
             lines.append(f"{left}    {mark} {term.name:>{width}}, {term.gamma}   ")

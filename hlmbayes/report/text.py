@@ -23,6 +23,7 @@ from .layout import (
     number,
     ruled,
     set_out,
+    symbols,
 )
 from .notes import notes_section
 from .specification import specification
@@ -148,9 +149,10 @@ def _tau(tables: Tables) -> list[str]:
 def _reliabilities(tables: Tables) -> list[str]:
     width = name_width(tables.header) + 2
     pad = width - 10
+    own = symbols(c.symbol for c in tables.header.random)
     rows = [
-        f"{c.variable:>{width}}, {c.symbol}{number(value, 29, 3)}"
-        for c, value in zip(tables.header.random, tables.reliability, strict=True)
+        f"{c.variable:>{width}}, {symbol}{number(value, 29, 3)}"
+        for c, symbol, value in zip(tables.header.random, own, tables.reliability, strict=True)
     ]
     head = f"  Random level-1 coefficient{'':{pad}}   Reliability estimate"
     fewer = _fewer_units(tables, "reliability estimates") if tables.units_left_out else []
@@ -224,9 +226,11 @@ def _fixed_tables(
 
 def _fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow]) -> list[str]:
     pad = name_width(header) - 8
-    names = [f"    {r.level2:>{8 + pad}}, {r.gamma}".ljust(20 + pad) + " *"[r.constrained] for r in rows]
+    names = [f"    {r.level2:>{8 + pad}}, {r.gamma}".ljust(20 + pad) for r in rows]
+    width = max([20 + pad, *map(len, names)])
+    names = [name.ljust(width) + " *"[r.constrained] for name, r in zip(names, rows, strict=True)]
     heads, cells, extra = set_out(
-        ["".ljust(21 + pad), "    Fixed Effect".ljust(21 + pad), *names],
+        ["".ljust(width + 1), "    Fixed Effect".ljust(width + 1), *names],
         Column(("", "Coefficient"), 15, [figure(r.estimate, 6) for r in rows]),
         Column(("Standard", "Error   "), 11, [figure(r.se, 6) for r in rows]),
         Column(("", "T-ratio"), 10, [figure(r.t, 3) for r in rows]),
@@ -237,7 +241,7 @@ def _fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow
     for (row, begins), line in zip(grouped(rows), cells, strict=True):
         lines += [*_coefficient_line(header, row, begins), line]
     closing = [CONSTRAINED] if any(row.constrained for row in rows) else []
-    return [*heading, *ruled(RULE + "-" * (pad + extra), heads, lines), *closing]
+    return [*heading, *ruled(RULE + "-" * (width - 20 + extra), heads, lines), *closing]
 
 
 def _coefficient_line(header: Header, row: FixedRow, begins: bool) -> list[str]:
@@ -250,9 +254,11 @@ def _variance_components(tables: Tables) -> list[str]:
         return []
     pad, rows = name_width(tables.header) - 8, tables.variance_components
     tested = [row.df is not None for row in rows]
+    effects = symbols((row.effect for row in rows), 2)
+    names = [f"{_effect_name(row.name, 8 + pad)}{effect}" for row, effect in zip(rows, effects, strict=True)]
+    width = max(19 + pad, len(names[0]))
     heads, lines, extra = set_out(
-        [" Random Effect".ljust(19 + pad), "".ljust(19 + pad)]
-        + [f"{_effect_name(row.name, 8 + pad)}{row.effect:<2}" for row in rows],
+        [" Random Effect".ljust(width), "".ljust(width), *(name.ljust(width) for name in names)],
         Column(("Standard ", "Deviation"), 15, [figure(row.sd, 5) for row in rows]),
         Column(("Variance ", "Component"), 14, [figure(row.variance, 5) for row in rows]),
         Column(("df", ""), 6, ["" if row.df is None else count(row.df) for row in rows]),
@@ -261,7 +267,7 @@ def _variance_components(tables: Tables) -> list[str]:
     )
     fewer = _fewer_units(tables, "chi-square statistics") if tables.tested_on_fewer_units else []
     heading = " Final estimation of variance components:"
-    return [heading, *ruled(LONG_RULE + "-" * (pad + extra), heads, lines), "", *fewer]
+    return [heading, *ruled(LONG_RULE + "-" * (width - 19 + extra), heads, lines), "", *fewer]
 
 
 def _effect_name(name: str, width: int) -> str:
@@ -306,11 +312,12 @@ def _hypothesis(tables: Tables, hypothesis: Hypothesis, which: str) -> list[str]
     lines += [f"{'':35}Coefficients      Contrast", LONG_RULE]
     numbers = [figure(value, 3) for values in contrasts.values() for value in values]
     wide = max([8, *(len(text) + 1 for text in numbers)])
+    wide_name = 10 + width + max([0, *(len(row.gamma) - 3 for row in tables.fixed if "[" in row.gamma)])
     for row, begins in grouped(tables.fixed):
         cells = "".join(number(value, wide, 3) for value in contrasts.get(row.gamma, ()))
         name = f"     {row.level2:>{width}}, {row.gamma}"
         lines += _coefficient_line(tables.header, row, begins)
-        lines.append(f"{name:<{10 + width}}{number(row.estimate, 27, 6)}   {cells}")
+        lines.append(f"{name:<{wide_name}}{number(row.estimate, 27, 6)}   {cells}")
     test = hypothesis.test
     return [
         *lines,

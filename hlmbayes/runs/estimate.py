@@ -33,7 +33,7 @@ def read_data(job: Job) -> TwoLevelData:
     else:
         files = (source.level1, source.level2)
         data = read_with_short_names(files, ids, *_names_by_level(job), source.reading)
-    if found := data.suspects(_variables(job.model)):
+    if found := data.suspects(_variables(job.model, data)):
         warn(sentence(found))
     data = _with_listed(job, data)
     if source.deletion == "now" and source.level1_names:
@@ -51,7 +51,7 @@ def _with_listed(job: Job, data: TwoLevelData) -> TwoLevelData:
     listed = [name for name in job.source.level2_names if name.lower() in known and _is_number(data, name)]
     if data.level2_missing == "drop" or data.one_source:
         data = data.with_level2(listed)
-    used = {name.lower() for name in _variables(job.model)}
+    used = {name.lower() for name in _variables(job.model, data)}
     notes = [
         f"{name} of {job.source.template} is missing in {gone.sum()} of {data.n_units} units; "
         f"{data.id_name}: {some(data.unit_ids[gone])}. This model does not use it and the units stay; HLM "
@@ -67,8 +67,8 @@ def _is_number(data: TwoLevelData, name: str) -> bool:
     return values[data.find(name)].dtype.kind in "biuf" and data.is_level2(name)
 
 
-def _variables(model: TwoLevelModel) -> list[str]:
-    return [model.outcome, *model.level1_variables, *model.level2_variables, *model.variance_variables]
+def _variables(model: TwoLevelModel, data: TwoLevelData) -> tuple[str, ...]:
+    return model.with_levels(data).variables
 
 
 def _beside_mdm(source: DataSource, data: TwoLevelData) -> None:

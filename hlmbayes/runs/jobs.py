@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ..data.read_options import ReadOptions, codes_from_text
 from ..data.reading import READERS
 from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
@@ -13,6 +14,7 @@ from ..hlm_files.command_file import has_equations_of_hlm, read_command_file
 from ..hlm_files.command_options import Options
 from ..hlm_files.mdm_template import DataSource, read_text
 from ..many_fits.replicate_weights import Replication
+from .equation_files import data_file, id_pair, read_equation_file
 
 EQUATION_FILES = (".txt", ".eq")
 
@@ -59,7 +61,8 @@ def job_from_file(
     file = Path(path)
     _refuse_other_files(file)
     if file.suffix.lower() in EQUATION_FILES and not has_equations_of_hlm(text := read_text(file)):
-        return replace(job_from_equations(text, file.name, level1=level1, level2=level2, id=id), file=file)
+        where = {"level1": level1, "level2": level2, "id": id}
+        return replace(job_from_equations(text, file.name, folder=file.parent, **where), file=file)
     command = read_command_file(file, level1=level1, level2=level2, id=id)
     assert command.source is not None  # read() finds the data or raises
     return Job(
@@ -93,17 +96,32 @@ def job_from_equations(
     level1: str | None = None,
     level2: str | None = None,
     id: str | None = None,
+    folder: Path | None = None,
 ) -> Job:
-    """Make a job of equations and data files."""
-    model = TwoLevelModel(text)
+    """Make a job of equations, or a formula, and data files.
+
+    The text may say itself where the data are, seen from ``folder``: see `hlmbayes.runs.equation_files`. What
+    the arguments say goes before.
+    """
+    said, missing, equations = read_equation_file(text, name)
+    model = TwoLevelModel(equations)
+    files = [None if file is None else Path(file) for file in (level1, level2)]
     if level1 is None:
+        own = (said.get("data"), said.get("level2") if level2 is None else None)
+        files = [data_file(folder or Path(), f) if f else file for f, file in zip(own, files, strict=True)]
+    if files[0] is None:
         raise CommandFileError(
-            "equations do not say where the data are: add --level1 FILE, --level2 FILE if the level-2 "
-            "variables are in a file of their own, and --id NAME"
+            "equations do not say where the data are: add the lines data: FILE and id: NAME (level2: FILE if "
+            "the level-2 variables are in a file of their own), or --level1 FILE, --level2 FILE and --id NAME"
         )
-    files = " + ".join(Path(file).name for file in (level1, level2) if file is not None)
-    source = DataSource(files, Path(level1), Path(level2) if level2 else None, id or "id")
-    return Job(model, Options(output=""), source, name, "exact")
+    first, second = id_pair(id or said.get("id") or model.group or "id")
+    codes = codes_from_text(missing)
+    source = DataSource(
+        " + ".join(file.name for file in files if file is not None), files[0], files[1], first,
+        id2="" if second == first else second, reading=ReadOptions(missing=(codes, codes)),
+    )  # fmt: skip
+    options = Options(output="", title=said.get("title", "no title"), method=said.get("method", "REML"))  # type: ignore[arg-type]
+    return Job(model, options, source, name, said.get("algorithm", "exact"))  # type: ignore[arg-type]
 
 
 def asked_otherwise(

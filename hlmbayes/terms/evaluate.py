@@ -69,11 +69,15 @@ class Means:
 
 @dataclass(eq=False)
 class Evaluator:
-    """Evaluates the terms of one level; ``states`` has what they learnt, by term, and grows as they do."""
+    """Evaluates the terms of one level; ``states`` has what they learnt, by term, and grows as they do.
+
+    One that does not learn refuses terms whose state is not there.
+    """
 
     source: Source
     states: dict[Node, Any] = field(default_factory=dict)
     where: str = ""
+    learns: bool = True
 
     @singledispatchmethod
     def columns(self, node: Node) -> Columns:
@@ -163,16 +167,25 @@ class Evaluator:
 
     # --- what learns ---
 
+    def _is_new(self, node: Node) -> bool:
+        """Say whether a term is to learn now."""
+        if node not in self.states and not self.learns:
+            raise DataError(
+                f"what {text_of(node)} was made of is not known: the model was fitted to moments, which do "
+                "not say it. Fit it to the data"
+            )
+        return node not in self.states
+
     def _centred(self, node: Function) -> Columns:
         """Take off means of units, or of all, by the rows that were learnt from; new units have their own."""
         found, source = self.columns(node.argument), self.source
         values, names = found.values, tuple(f"{node.function}({name})" for name in found.names)
         if node.function == "grand":
-            if node not in self.states:
+            if self._is_new(node):
                 self.states[node] = Means(np.average(values, axis=0, weights=source.weight)[None, :])
             return Columns(values - self.states[node].mean, names, found.labels)
         own = _unit_means(values, source)
-        if node not in self.states:
+        if self._is_new(node):
             self.states[node] = Means(own, source.data.unit_ids)
         learnt: Means = self.states[node]
         assert learnt.unit_ids is not None
@@ -188,7 +201,7 @@ class Evaluator:
         found, values = self.source.values(node.name, self.where)
         everywhere = np.ones(len(values), dtype=bool)
         cats = categories_of(values, self.source.declared(found), self.source.labels(found), everywhere)
-        if node not in self.states:
+        if self._is_new(node):
             self.states[node] = self._levels(node, cats.levels, cats.unused)
         state: Levels = self.states[node]
         codes = self._codes(found, cats.codes, cats.levels, state)
@@ -246,7 +259,7 @@ class Evaluator:
     @columns.register
     def _(self, node: Basis) -> Columns:
         x = self._one(node.argument, node)[:, 0]
-        if node not in self.states:
+        if self._is_new(node):
             self._refuse_few_values(node, x)
         state = self.states.setdefault(node, {})
         values = _polynomials(x, node, state) if node.kind == "poly" else self._splines(x, node, state)

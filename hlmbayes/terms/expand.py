@@ -25,7 +25,8 @@ from .source import Source
 class Made:
     """The columns made of one term (of a text variable: as a factor), at one level.
 
-    ``names`` are the columns', ``labels`` what stands in brackets after b1; ``node`` is the term.
+    ``names`` are the columns', ``labels`` what stands in brackets after b1; ``node`` is the term, written at
+    ``where``.
     """
 
     level: int
@@ -33,6 +34,7 @@ class Made:
     node: Node
     names: tuple[str, ...]
     labels: tuple[str, ...]
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,16 +106,15 @@ def expanded[M: TwoLevelModel, D: Rows](
         made[level], states[level] = {}, {}
         for predictor, (node, where) in wanted[level].items():
             found = Evaluator(sources[level], states[level], where).columns(node)
-            made[level][predictor] = Made(
-                level, str(predictor.variable), node, found.names, labels_of(found.labels)
-            )
+            labels = labels_of(found.labels)
+            made[level][predictor] = Made(level, str(predictor.variable), node, found.names, labels, where)
             # rows that are left out have no value; units that are left out have one that is never used
             full = np.full((len(found.names), size), np.nan if level == 1 else 0.0)
             full[:, places] = found.values.T
             values[level] |= dict(zip(found.names, full, strict=True))
     flat = tuple(one for level in made.values() for one in dict.fromkeys(level.values()))
     extended = replace(
-        data, level1=_with(data.level1, values[1]), level2=_with(data.level2, values[2]),
+        data, level1=with_columns(data.level1, values[1]), level2=with_columns(data.level2, values[2]),
         notes=(*data.notes, *_said(states)),
     )  # fmt: skip
     return plain_model(model, made), extended, Terms(model, flat, states, extended)
@@ -155,7 +156,9 @@ def _level1_names(model: TwoLevelModel, data: Rows) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _with(columns: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+def with_columns(
+    columns: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]
+) -> Mapping[str, np.ndarray]:
     """Give columns with some more, which go before those of the same name."""
     if not more:
         return columns

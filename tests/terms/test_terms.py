@@ -15,6 +15,9 @@ import hlmbayes as hlm
 from hlmbayes.equations.expressions import Factor, Function, Name, Negative, Number, Operation, text_of
 from hlmbayes.equations.parts import predictor_of
 from hlmbayes.errors import DataError, EquationError, OutputError
+from hlmbayes.estimation.prepare import prepare
+from hlmbayes.terms.apply import applied
+from hlmbayes.terms.expand import expanded
 
 L2 = "b0 = g00 + u0; b1 = g10"
 
@@ -365,3 +368,66 @@ def test_residual_files_have_names_for_columns_of_terms(data: hlm.TwoLevelData, 
     columns = fit.residuals(level=2).columns
     assert {"fvtrackg", "fvtrackv", "ectrackg"} <= set(columns)
     assert {"track[general]", "track[voc / tech]"} <= set(fit.residuals(level=1).columns)
+
+
+# ---------------------------------------------------------------- other rows
+
+
+def test_other_rows_get_the_columns_that_were_learnt(data: hlm.TwoLevelData) -> None:
+    with_terms = hlm.Model(
+        """
+        y = b0 + b1*group(x)*female + b2*C(track, sum) + b3*poly(grand(x), 2) + b4*bs(x, df=4) + r
+        b0 = g00 + g01*region + g02*poly(size, 2) + u0
+        b1 = g10; b2 = g20; b3 = g30; b4 = g40
+        """
+    )
+    _, extended, terms = expanded(with_terms, data)
+    half = frame().iloc[::2]
+    again = applied(terms, hlm.read(half, id="school"))
+    for made in terms.made:
+        for name in made.names:
+            get = "level1_column" if made.level == 1 else "level2_column"
+            all_rows = getattr(extended, get)(name)
+            expected = all_rows[::2] if made.level == 1 else all_rows
+            np.testing.assert_allclose(getattr(again, get)(name), expected, rtol=0, atol=1e-12)
+
+
+def test_a_new_unit_has_its_own_mean_and_gaps_stay_gaps(data: hlm.TwoLevelData) -> None:
+    _, _, terms = expanded(model("group(x)*female"), data)
+    new = frame().iloc[:3].assign(school=[0, 99, 99], x=[1.0, 2.0, 4.0], female=[1.0, 1.0, 1.0])
+    new.loc[3] = new.loc[2]
+    new.loc[3, "female"] = np.nan
+    own = frame().query("school == 0")["x"].mean()
+    found = applied(terms, hlm.read(new, id="school")).level1_column("group(x)*female")
+    np.testing.assert_allclose(found, [1.0 - own, -1.0, 1.0, np.nan], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("term", "change", "message"),
+    [
+        (
+            "track",
+            {"track": "private"},
+            "track has the new value private in 1 of 300 rows, row 1: the model knows",
+        ),
+        ("bs(x)", {"x": 90.0}, r"its spline was made between .* and it lies outside in 1 of 300 rows, row 1"),
+        ("log(x + 10)", {"x": -11.0}, r"\(x \+ 10\) is zero or negative"),
+    ],
+)
+def test_what_the_model_has_not_seen_is_refused(
+    data: hlm.TwoLevelData, term: str, change: dict[str, Any], message: str
+) -> None:
+    _, _, terms = expanded(model(term), data)
+    new = frame()
+    new.loc[0, list(change)] = list(change.values())
+    with pytest.raises(DataError, match=message):
+        applied(terms, hlm.read(new, id="school"))
+
+
+def test_what_moments_do_not_say_is_not_made_up(data: hlm.TwoLevelData) -> None:
+    moments = hlm.moments(data, model=model("track"))
+    terms = prepare(model("track"), moments).design.terms
+    with pytest.raises(
+        DataError, match=r"what C\(track\) was made of is not known: the model was fitted to moments"
+    ):
+        applied(terms, data)

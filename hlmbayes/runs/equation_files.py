@@ -1,0 +1,97 @@
+"""Files of equations that say where their data are: lines such as data: students.csv before the equations.
+
+data: students.csv            the rows, or both levels in one file
+level2: schools.csv           the level-2 records, where they are in a file of their own
+id: school                    the name of the units' id (two names where the files call it differently)
+missing: -99, -9              missing codes; of one variable, ses=-99
+method: ML                    REML or ML
+algorithm: hlm                exact or hlm
+title: Schools and ses        of the listing
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import CommandFileError
+from ..words import nearest
+
+KEYS = ("data", "level2", "id", "missing", "method", "algorithm", "title")
+CHOICES = {"method": ("REML", "ML"), "algorithm": ("exact", "hlm")}
+_LINE = re.compile(r"\s*([^\W\d]\w*)\s*:\s*(.*?)\s*")
+
+
+class EquationFile(NamedTuple):
+    """What a file of equations says: ``settings`` by key, ``missing`` codes as written, the equations."""
+
+    settings: Mapping[str, str]
+    missing: tuple[str, ...]
+    equations: str
+
+
+def read_equation_file(text: str, name: str) -> EquationFile:
+    """Divide the text of a file, or of --equations, into settings and equations.
+
+    Raises
+    ------
+    CommandFileError
+        A key that is not known or stands twice, or a value it cannot have: with the line.
+    """
+    settings: dict[str, str] = {}
+    missing: list[str] = []
+    lines = re.split(r"\r\n|\r|\n", text)
+    for k, line in enumerate(lines):
+        match = _LINE.fullmatch(line)
+        if match is None or not _is_setting(match[1], match[2]):
+            continue
+        where, key, value = f"{name}, line {k + 1}", match[1].casefold(), _unquoted(match[2])
+        _check(where, key, value, settings)
+        if key == "missing":
+            missing.append(value)
+        else:
+            settings[key] = next((c for c in CHOICES.get(key, ()) if c.casefold() == value.casefold()), value)
+        lines[k] = "#"  # the equations keep the numbers of their lines
+    return EquationFile(settings, tuple(missing), "\n".join(lines))
+
+
+def _is_setting(key: str, value: str) -> bool:
+    """Whether a line with a colon is a setting: equations and formulas have a sign, and may have a colon."""
+    return key.casefold() in KEYS or not re.search(r"[=~+]", value)
+
+
+def _check(where: str, key: str, value: str, settings: Mapping[str, str]) -> None:
+    if key not in KEYS:
+        close = nearest(key, KEYS)
+        hint = f"did you mean {close}:?" if close else f"wanted {', '.join(f'{k}:' for k in KEYS)}"
+        raise CommandFileError(f"{where}: {key}: is not known; {hint}")
+    if not value:
+        raise CommandFileError(f"{where}: nothing stands after {key}:")
+    if key in settings:
+        raise CommandFileError(f"{where}: {key}: is there twice, as {settings[key]} and as {value}; keep one")
+    choices = CHOICES.get(key, (value,))
+    if value.casefold() not in map(str.casefold, choices):
+        raise CommandFileError(f"{where}: {key}: {value} is not known; wanted {' or '.join(choices)}")
+
+
+def _unquoted(value: str) -> str:
+    value = re.sub(r"\s+#.*", "", value)  # a comment; file names may have a "#" in them
+    quoted = re.fullmatch(r"\"([^\"]*)\"|'([^']*)'", value)
+    return (quoted[1] or quoted[2] or "") if quoted else value
+
+
+def id_pair(text: str) -> tuple[str, str]:
+    """Give the id's names at level 1 and level 2."""
+    names = [name.strip().strip("`") for name in text.split(",")]
+    if len(names) > 2 or not all(names):
+        raise CommandFileError(
+            f"id: {text} is not understood; wanted a name, or two with a comma between them"
+        )
+    return names[0], names[-1]
+
+
+def data_file(folder: Path, name: str) -> Path:
+    """Give a data file as the file of equations names it, seen from its folder."""
+    return folder / Path(name).expanduser()
