@@ -12,7 +12,13 @@ from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..faces import Face, asked, shown
-from ..many_fits.imputed_posterior import PooledSample, draw_pooled, pooled_draws_contrast, pooled_summary
+from ..many_fits.imputed_posterior import (
+    PooledSample,
+    draw_pooled,
+    pooled_draws_contrast,
+    pooled_draws_icc,
+    pooled_summary,
+)
 from ..priors.priors import Priors
 from ..sampling.settings import Settings
 from .posterior import Posterior
@@ -39,6 +45,7 @@ class PooledPosterior(Face):
 
     summary = asked(pooled_summary)
     contrast = asked(pooled_draws_contrast)
+    icc = asked(pooled_draws_icc)
 
     def __repr__(self) -> str:
         table = str(self.summary())

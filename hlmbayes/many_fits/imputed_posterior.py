@@ -7,17 +7,20 @@ converged is judged within each data set: between them draws are meant to differ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import check_prob
 from ..data.imputed import named
+from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
 from ..labelled import parameter_table
 from ..posterior.contrasts import DrawnContrast, of_draws
+from ..posterior.derived import DrawnCorrelation, icc_of_draws
 from ..posterior.draw import draw_posterior
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import bounds, interval
@@ -78,6 +81,15 @@ def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
 def pooled_draws_contrast(pooled: PooledSample, *combinations: Any, prob: float = 0.95) -> DrawnContrast:
     """Give the posterior of combinations of fixed effects over all draws; see `Posterior.contrast`."""
     return of_draws(pooled.samples[0].target.design, pooled.scalar, combinations, prob)
+
+
+def pooled_draws_icc(
+    pooled: PooledSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+) -> DrawnCorrelation | IntraclassCurve:
+    """Give the posterior of the intraclass correlation over all draws; ``at`` as in `Fit.icc`."""
+    check_prob(prob)
+    design = pooled.samples[0].target.design
+    return icc_of_draws(design, pooled.values("tau"), pooled.scalar("sigma2"), at, prob)
 
 
 def draw_pooled(

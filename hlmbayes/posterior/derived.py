@@ -31,6 +31,7 @@ from ..errors import SamplingError
 from ..inference.same_data import random_keys, refuse_different_rows
 from ..labelled import parameter_table, table
 from ..laws.law import Need, refuse
+from ..likelihood.design import Design
 from .record import PosteriorSample, posterior_of
 from .summaries import bounds, interval
 
@@ -102,7 +103,15 @@ def icc(
             "log(sigma2) depends on variables, so there is not one intraclass correlation: work it out from "
             "the draws of tau and alpha for the rows in question"
         )
-    design, tau, sigma2 = posterior.target.design, posterior.values("tau"), posterior.scalar("sigma2")
+    return icc_of_draws(
+        posterior.target.design, posterior.values("tau"), posterior.scalar("sigma2"), at, prob
+    )
+
+
+def icc_of_draws(
+    design: Design, tau: np.ndarray, sigma2: np.ndarray, at: str | Mapping[str, Any] | None, prob: float
+) -> DrawnCorrelation | IntraclassCurve:
+    """Give the same of draws of tau (chain, draw, q, q) and sigma2 (chain, draw)."""
 
     def point(place: Place, notes: tuple[str, ...]) -> DrawnCorrelation:
         between = np.einsum("cdab,a,b->cd", tau, place.z, place.z)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.errors import DataError, HLMWarning
+from hlmbayes.errors import DataError, HLMWarning, HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.front.pooled_posterior import PooledPosterior
 from hlmbayes.many_fits.imputed_posterior import PooledSample
@@ -70,6 +70,16 @@ def test_combinations_are_those_of_all_draws(pooled):
     np.testing.assert_allclose(found.draws[0], draws)
     assert found.mean[0] == pytest.approx(draws.mean())
     assert found.direction[0] == pytest.approx(max(np.mean(draws > 0.5), np.mean(draws < 0.5)))
+
+
+def test_the_intraclass_correlation_is_that_of_all_draws(pooled):
+    found = pooled.icc(prob=0.9)
+    tau = pooled["tau[b0,b0]"]
+    draws = tau / (tau + pooled["sigma2"])
+    assert found.icc == pytest.approx(np.median(draws))
+    assert [found.low, found.high] == pytest.approx(np.quantile(draws, [0.05, 0.95]))
+    with pytest.raises(HypothesisError, match="prob=95"):
+        pooled.icc(prob=95)
 
 
 def test_warnings_name_the_data_set(sets):
