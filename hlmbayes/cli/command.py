@@ -123,9 +123,7 @@ def asked(args: argparse.Namespace, job: Job) -> Job:
     """Give the job as the estimation options want it."""
     from ..runs.jobs import asked_otherwise
 
-    return asked_otherwise(
-        job, method=args.method, algorithm=args.algorithm, varianceknown=args.varianceknown
-    )
+    return asked_otherwise(job, method=args.method, algorithm=args.algorithm)
 
 
 def plot(args: argparse.Namespace) -> int:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..data.read_options import ReadOptions, codes_from_text, read_options, with_codes
+from ..data.weights import Frequencies
 from ..errors import CommandFileError, DataError, OutputError
-from ..runs.jobs import Job, job_from_equations, job_from_file
+from ..estimation.prepare import Level1Asked
+from ..runs.jobs import Job, asked_otherwise, job_from_equations, job_from_file
 
 FILES = ("output", "json", "html")  # options that name a file for the results
 
@@ -33,9 +35,13 @@ def job_of_file(args: argparse.Namespace, file: str) -> Job:
 
 
 def _as_read(args: argparse.Namespace, job: Job) -> Job:
-    """Give the job with what options say of reading; missing codes of its template stay."""
+    """Give the job with what options say of the data; missing codes of its template stay."""
     reading = with_codes(reading_of(args), job.source.reading.missing)
-    return replace(job, source=replace(job.source, reading=reading))
+    level1: Level1Asked = {"variance_known": args.known_variance, "precision": args.precision}
+    if args.frequency or args.frequency2:
+        level1["frequency"] = Frequencies(args.frequency, args.frequency2)
+    job = asked_otherwise(job, varianceknown=args.varianceknown)
+    return replace(job, source=replace(job.source, reading=reading), level1=level1)
 
 
 def reading_of(args: argparse.Namespace) -> ReadOptions:

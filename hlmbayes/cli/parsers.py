@@ -125,6 +125,7 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     demo = _command(commands, "demo", functions["demo"], what, DEMO)
     for command in (run, plot, sample):
         _add_job_options(command)
+        _add_level1_options(command)
     _add_table_options(table)
     plot.add_argument(
         "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
@@ -214,6 +215,20 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--percent", action="store_true", help="read 45%% as 45")
 
 
+def _add_level1_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is known of the rows")
+    known = "level-1 variable that is the variance of the row's outcome (meta-analysis)"
+    group.add_argument("--known-variance", metavar="NAME", help=known)
+    group.add_argument("--precision", metavar="NAME", help="level-1 variable w: the variance is sigma2 / w")
+    group.add_argument("--frequency", metavar="NAME", help="how many identical rows a row stands for")
+    group.add_argument("--frequency2", metavar="NAME", help="how many identical units a unit stands for")
+    group.add_argument(
+        "--varianceknown",
+        choices=("variance", "precision"),
+        help="what varianceknown: names, the variances of rows (default) or their precision weights",
+    )
+
+
 def _add_estimation_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("estimation")
     group.add_argument(
@@ -226,11 +241,6 @@ def _add_estimation_options(parser: argparse.ArgumentParser) -> None:
         type=str.upper,
         choices=("REML", "ML"),
         help="restricted or full maximum likelihood (default: what the command file says, else REML)",
-    )
-    group.add_argument(
-        "--varianceknown",
-        choices=("variance", "precision"),
-        help="what varianceknown: names, the variances of rows (default) or their precision weights",
     )
 
 

@@ -22,7 +22,7 @@ from numba import carray, cfunc, njit, types
 
 BLOCK = 256  # units whose working arrays stay in the cache
 LARGE = 1e150  # a product of determinants up to here takes one more without overflow
-HEADER = 10
+HEADER = 11
 DOUBLES = types.CPointer(types.double)
 
 
@@ -286,13 +286,13 @@ def _matrix(t, at, rows, columns):  # type: ignore[no-untyped-def]
 def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     """Write the log density at phi = centre + root zeta, up to a constant, and its gradient in zeta.
 
-    A C function: ``size`` d, zeta (d,), room for the gradient (d,) and for the value, and what
-    `kernel_tables.flatten` gives. Returns 0, or 1 where the density is not finite.
+    A C function: zeta's ``size``, zeta, room for the gradient and for the value, what `kernel_tables.flatten`
+    gives (phi has log sigma, known or not, last). Returns 0, or 1 where the density is not finite.
     """
     header = carray(tables, (HEADER,), np.float64)
     t = carray(tables, (int(header[9]),), np.float64)
-    d = int(size)
-    zeta, out = carray(point, (d,)), carray(slope, (d,))
+    free, d = int(size), int(size) + int(t[10])
+    zeta, out = carray(point, (free,)), carray(slope, (free,))
     q, m, J, u, F = int(t[0]), int(t[1]), int(t[2]), int(t[3]), int(t[4])
     rss, n, e_scale, constant = t[5], t[6], t[7], t[8]
     pu = (m - 1) * u
@@ -308,7 +308,7 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
     curves, at = _matrix(t, at, q + 1, 8)
     shapes, at = _matrix(t, at, 1, d - q - 1)
     centre, at = _matrix(t, at, 1, d)
-    turn, at = _matrix(t, at, d, d)
+    turn, at = _matrix(t, at, d, free)
 
     width, large = min(J, BLOCK), pu + F + 1
     units = q * m * J + q * (m + max(2 * q, m)) * width + 2 * width
@@ -327,7 +327,7 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
 
     for j in range(width):
         plane[1, j] = 1.0
-    _product(_matrix(zeta, 0, 1, d)[0], turn, phi)
+    _product(_matrix(zeta, 0, 1, free)[0], turn, phi)
     for i in range(d):
         phi[0, i] += centre[0, i]
     value, logdet = _log_prior(phi, reference, curves, shapes, gradient), 0.0
@@ -383,7 +383,7 @@ def density(size, point, slope, value_, tables):  # type: ignore[no-untyped-def]
         value -= 0.5 * (gram[pu + F, k] - pull[1, k - pu]) ** 2
         gradient[0, d - 1] -= s2 * gram[k, k]
     carray(value_, (1,))[0] = value
-    for j in range(d):
+    for j in range(free):
         out[j] = 0.0
         for i in range(d):
             out[j] += turn[i, j] * gradient[0, i]

@@ -1,8 +1,8 @@
 """What level 1 is to a posterior: its parameters, their priors, and what they do to the rows.
 
-Every class here is one law of level 1, with all that the samplers and the results ask of it; a further
-law is a further class. Where the level-1 variance differs between rows, these are divided by their sigma
-first, so that it is 1: only cross-products change from point to point.
+Every class here has parameters of its own, with all that the samplers and the results ask of them; further
+parameters are a further class. Where the level-1 variance differs between rows, these are divided by their
+sigma, or by the part of it that is known, so that one is left for all of them.
 """
 
 # ruff: noqa: D102 (what the methods give is said once, in Level1)
@@ -10,12 +10,13 @@ first, so that it is 1: only cross-products change from point to point.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
 from ..estimation.heterogeneous import alpha_score, expected_squares
 from ..laws.law import Law
 from ..laws.log_linear import LogLinearAt
@@ -24,6 +25,7 @@ from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation, standardise
 from ..likelihood.planes import blocks
 from ..likelihood.row_groups import Groups, weighted_design, weighted_rows
+from ..likelihood.rows import Rows
 from ..likelihood.system import System, with_rows
 from ..priors.resolved import AlphaPrior, SigmaPrior
 from .unequal import GroupedRows
@@ -40,10 +42,14 @@ class RowsAtMeans(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Level1(ABC):
-    """A law of level 1; ``phi`` (B, K) are its coordinates at many points, ``point`` (K,) those at one."""
+    """The parameters of a law of level 1: ``phi`` (B, K) at many points, ``point`` (K,) at one.
+
+    ``design`` and ``system`` are of the rows as the ``law`` weighs them, which may depend on the point.
+    """
 
     design: Design
     system: System
+    law: Law
 
     variable: ClassVar[str]  # what its parameters are called in a DataTree and in a PyMC model
 
@@ -76,9 +82,9 @@ class Level1(ABC):
     def start(self, sigma: float) -> np.ndarray:
         """Give the point (K,) at which every row's standard deviation is ``sigma``."""
 
-    def to_phi(self, values: np.ndarray) -> np.ndarray:
-        """Give the coordinates of draws of the variable, (B, ...) -> (B, K)."""
-        return values
+    def to_phi(self, values: Callable[[str], np.ndarray], size: int) -> np.ndarray:
+        """Give the coordinates of ``size`` draws of the variable, which ``values`` gives by name, (B, K)."""
+        return values(self.variable)
 
     def sigma(self, phi: np.ndarray) -> np.ndarray:
         """Give the level-1 standard deviation of the rows, which is 1 where they are weighted, (B,)."""
@@ -110,11 +116,11 @@ class Level1(ABC):
         Shapes (q, p + 1, J), (p - q, p - q + 1, J), or (..., B, J) where points have their own; (B,).
         """
         system = self.system
-        return system.root[:, :, block], system.rest[:, :, block], system.own_ee - system.own
+        return system.root[:, :, block], system.rest[:, :, block], system.left
 
     def log_weights(self, phi: np.ndarray) -> np.ndarray:
         """Give what the rows' weights add to -2 log p(y), (B,)."""
-        return np.zeros(len(phi))
+        return np.full(len(phi), -self.law.log_precision)
 
     @abstractmethod
     def slope(
@@ -126,18 +132,27 @@ class Level1(ABC):
         derivative in the logarithm of the rows' `sigma`.
         """
 
-    @abstractmethod
-    def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
-        """Give log(sigma2) of rows with these covariates (N, K): (B, N), or (B, 1) of them all."""
+    def log_sigma2(self, phi: np.ndarray) -> np.ndarray:
+        """Give log(sigma2) of the weighed rows: (B, 1) of all, or (B, G) of groups of them."""
+        return np.asarray(2.0 * np.log(self.sigma(phi))[:, None])
+
+    def row_terms(self, rows: Rows, data: TwoLevelData) -> np.ndarray:
+        """Give what rows differ by in log(sigma2), as `row_log_sigma2` takes it; leading axis N."""
+        return np.asarray(2.0 * np.log(self.law.row_sigma(self.design, data, rows.row, rows.unit, 1.0)))
+
+    def row_log_sigma2(self, phi: np.ndarray, terms: np.ndarray) -> np.ndarray:
+        """Give log(sigma2) of rows with these `row_terms`, (B, N)."""
+        return np.asarray(self.log_sigma2(phi) + terms)
 
     def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Give sum log sigma2 + (e - D b)^2 / sigma2 of every unit's rows, (B, J); b (B, J, p)."""
-        log_sigma2 = self.log_sigma2(phi, None)
-        return np.asarray(self.design.n * log_sigma2 + _squares(self.design, b) * np.exp(-log_sigma2))
+        log_sigma2, log_weight = self.log_sigma2(phi), self.law.by_unit(self.design)[0]
+        squares = _squares(self.design, b) * np.exp(-log_sigma2)
+        return np.asarray(self.design.n * log_sigma2 - log_weight + squares)
 
     def noise(self, phi: np.ndarray) -> np.ndarray:
         """Give the variance of the sum of r over every unit's rows, (B, J)."""
-        return self.design.n * np.exp(self.log_sigma2(phi, None))
+        return np.asarray(self.law.by_unit(self.design)[1] * np.exp(self.log_sigma2(phi)))
 
     @abstractmethod
     def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
@@ -153,8 +168,57 @@ class Level1(ABC):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class KnownSigma(Level1):
+    """The level-1 variance is known, of one size for all rows or of each: there are no parameters."""
+
+    variable: ClassVar[str] = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+    def start(self, sigma: float) -> np.ndarray:
+        return np.zeros(0)
+
+    def to_phi(self, values: Callable[[str], np.ndarray], size: int) -> np.ndarray:
+        return np.zeros((size, 0))
+
+    def sigma(self, phi: np.ndarray) -> np.ndarray:
+        return np.full(len(phi), self._sigma2**0.5)
+
+    @property
+    def _sigma2(self) -> float:
+        held = self.law.held
+        assert held is not None  # its law knows the variance
+        return held
+
+    def log_prior(self, phi: np.ndarray) -> np.ndarray:
+        return np.zeros(len(phi))
+
+    def prior_slope(self, point: np.ndarray) -> np.ndarray:
+        return np.zeros(0)
+
+    def draw_prior(self, rng: np.random.Generator, draws: int) -> np.ndarray:
+        return np.zeros((draws, 0))
+
+    def slope(
+        self, point: np.ndarray, rows: tuple[Design, System], at: Evaluation, by_log_sigma: float
+    ) -> np.ndarray:
+        return np.zeros(0)
+
+    def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
+        return {}
+
+    def scalars(self, quantities: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def at_means(self, phi: np.ndarray) -> RowsAtMeans:
+        return RowsAtMeans(self.design, self.system, self._sigma2, self.law)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class OneSigma(Level1):
-    """One sigma for all rows; the coordinate is its logarithm."""
+    """One sigma for all rows, or for all as their precision weighs them; the coordinate is its logarithm."""
 
     prior: SigmaPrior
 
@@ -167,8 +231,8 @@ class OneSigma(Level1):
     def start(self, sigma: float) -> np.ndarray:
         return np.log([sigma])
 
-    def to_phi(self, values: np.ndarray) -> np.ndarray:
-        return np.log(values)[:, None]
+    def to_phi(self, values: Callable[[str], np.ndarray], size: int) -> np.ndarray:
+        return np.log(values(self.variable))[:, None]
 
     def sigma(self, phi: np.ndarray) -> np.ndarray:
         return np.exp(phi[:, 0])
@@ -191,7 +255,7 @@ class OneSigma(Level1):
     ) -> np.ndarray:
         return np.array([by_log_sigma])
 
-    def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
+    def log_sigma2(self, phi: np.ndarray) -> np.ndarray:
         return 2.0 * phi
 
     def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
@@ -202,7 +266,7 @@ class OneSigma(Level1):
         return {name: quantities[name] for name in ("sigma", "sigma2")}
 
     def at_means(self, phi: np.ndarray) -> RowsAtMeans:
-        return RowsAtMeans(self.design, self.system, float(np.mean(self.sigma(phi) ** 2)), Law())
+        return RowsAtMeans(self.design, self.system, float(np.mean(self.sigma(phi) ** 2)), self.law)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,7 +316,7 @@ class LogLinearSigma(Level1):
         return weighted, with_rows(self.system, self.design, products, de, float(ee.sum()))
 
     def triangular(self, phi: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.rows.triangular(np.exp(-self.log_sigma2(phi, None)), self.system.n_random)
+        return self.rows.triangular(np.exp(-self.log_sigma2(phi)), self.system.n_random)
 
     def log_weights(self, phi: np.ndarray) -> np.ndarray:
         return np.asarray(phi @ (self.groups.n @ self.groups.covariates))
@@ -264,16 +328,22 @@ class LogLinearSigma(Level1):
         squares, _ = expected_squares(*rows, at, self.groups, True)
         return alpha_score(self.groups, point, squares)
 
-    def log_sigma2(self, phi: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
-        return np.asarray(phi @ (self.groups.covariates if covariates is None else covariates).T)
+    def log_sigma2(self, phi: np.ndarray) -> np.ndarray:
+        return np.asarray(phi @ self.groups.covariates.T)
+
+    def row_terms(self, rows: Rows, data: TwoLevelData) -> np.ndarray:
+        return rows.covariates
+
+    def row_log_sigma2(self, phi: np.ndarray, terms: np.ndarray) -> np.ndarray:
+        return np.asarray(phi @ terms.T)
 
     def unit_deviance(self, phi: np.ndarray, b: np.ndarray) -> np.ndarray:
-        groups, log_sigma2 = self.groups, self.log_sigma2(phi, None)
+        groups, log_sigma2 = self.groups, self.log_sigma2(phi)
         squares = _squares(groups, b[:, groups.unit])
         return self.rows.per_unit(groups.n * log_sigma2 + squares * np.exp(-log_sigma2))
 
     def noise(self, phi: np.ndarray) -> np.ndarray:
-        return self.rows.per_unit(self.groups.n * np.exp(self.log_sigma2(phi, None)))
+        return self.rows.per_unit(self.groups.n * np.exp(self.log_sigma2(phi)))
 
     def quantities(self, phi: np.ndarray) -> dict[str, np.ndarray]:
         return {"alpha": phi}

@@ -68,6 +68,7 @@ def fixed_gamma(
     here, moved = at_gamma(at, delta), at.information_times(delta - at.delta)
     rss, vv, n = here.rss, here.vv, system.n
     value = -0.5 * (at.logdet_v + n * (LOG_2PI + 2.0 * np.log(sigma)) + rss / s2)
+    value += 0.5 * target.law.law.log_precision
     by_standard = -(at.h - vv / s2) @ standard
     by_factor = np.linalg.solve(system.to_tau.T, by_standard) * ratio if target.n_random else factor
     by_sigma = (-n + rss / s2 - np.sum(by_standard * standard)) / sigma

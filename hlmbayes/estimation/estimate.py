@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
-from ..arguments import name_or_none, not_negative, whole
+from ..arguments import not_negative, whole
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
@@ -20,7 +20,7 @@ from .heterogeneous_fit import exact_log_linear, hlm_log_linear
 from .hlm_fit import hlm_fit
 from .hlm_path import Limits
 from .lost_digits import lost_digits
-from .prepare import Prepared, law_of, prepare, refuse_two
+from .prepare import Prepared, law_and_counting, prepare
 
 NO_REML = (
     "REML was asked for, but pseudo-likelihood with sampling weights has no restricted form: estimation is "
@@ -53,31 +53,16 @@ def fit(
         not_negative("stopval", stopval, EstimationError),
         whole("accel", accel, 0, EstimationError),
     )
-    name_or_none("precision=", precision, EstimationError)
-    name_or_none("variance_known=", variance_known, EstimationError)
-    counted = _counted(weights, frequency)
-    law = law_of(model, precision=precision, variance_known=variance_known, sigma2=sigma2)
+    law, counted = law_and_counting(
+        model, weights=weights, frequency=frequency, precision=precision, variance_known=variance_known,
+        sigma2=sigma2,
+    )  # fmt: skip
     return estimate(prepare(model, data, law=law, weights=counted), wanted, algorithm, limits)
 
 
 def _choose(what: str, got: Any, allowed: tuple[str, ...]) -> None:
     if got not in allowed:
         raise EstimationError(f"{what} {got!r} is not known: use {' or '.join(allowed)}")
-
-
-def _counted(weights: Any, frequency: Any) -> Weights | Frequencies | None:
-    """Give the weights of rows and units; refuse two kinds, and what is none."""
-    given = {"weights": (weights, Weights), "frequency": (frequency, Frequencies)}
-    asked = {name: value for name, (value, _) in given.items() if value is not None}
-    refuse_two(tuple(asked))
-    for name, value in asked.items():
-        wanted = given[name][1]
-        if not isinstance(value, wanted):
-            raise EstimationError(
-                f'{name}= wants hlm.{wanted.__name__}(level1="NAME", level2="NAME"), '
-                f"got {type(value).__name__}"
-            )
-    return next(iter(asked.values()), None)
 
 
 def estimate(

@@ -7,9 +7,9 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import EstimationError
-from ..likelihood.criterion import degrees_of_freedom
+from ..likelihood.criterion import degrees_of_freedom, profiled_sigma2
 from ..likelihood.design import Design
-from ..likelihood.system import data_scale
+from ..likelihood.system import System, data_scale, to_data
 from .estimates import Components, Estimates, Iteration
 from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
 from .newton import Minimum
@@ -22,7 +22,7 @@ def exact_fit(prepared: Prepared, reml: bool) -> Estimates:
     """Find the optimum of a prepared model's likelihood; raise where there is none, or a variance unknown."""
     design, system, law = prepared.design, prepared.system, prepared.law
     held = law.held
-    found = optimum(system, reml, sigma2=None if held is None else held / system.e_scale**2)
+    found = optimum_of(system, reml, held)
     at = evaluation(found.point)
     notes = _notes(prepared, found, reml) if held is None else ()
     log = _log(prepared, found, reml)
@@ -35,6 +35,18 @@ def exact_fit(prepared: Prepared, reml: bool) -> Estimates:
         entering=components, loglik=last.loglik, converged=found.converged, stop_reason=found.reason,
         boundary=boundary, log=log, data=prepared.rows, notes=notes,
     )  # fmt: skip
+
+
+def optimum_of(system: System, reml: bool, held: float | None) -> Minimum:
+    """Find the optimum, sigma2 profiled out or ``held`` (units of the data)."""
+    return optimum(system, reml, sigma2=None if held is None else held / system.e_scale**2)
+
+
+def variances(system: System, found: Minimum, reml: bool, held: float | None) -> tuple[np.ndarray, float]:
+    """Give tau (q, q) and sigma2 at an optimum, units of the data."""
+    at = evaluation(found.point)
+    s2 = profiled_sigma2(system, at, reml) if held is None else held / system.e_scale**2
+    return to_data(system, at.theta * s2, s2)
 
 
 def _notes(prepared: Prepared, found: Minimum, reml: bool) -> tuple[str, ...]:

@@ -169,7 +169,7 @@ def has_level1_variance(system: System, reml: bool, found: Minimum) -> bool:
     least = NO_RESIDUAL if found.reason == OPTIMUM else HARDLY_A_RESIDUAL
     if not at.rss > least * system.n:
         return False
-    if system.own_ee - system.own > NO_RESIDUAL * system.n:
+    if system.left > NO_RESIDUAL * system.n:
         return True
     df = degrees_of_freedom(system, reml)
     return bool(df - np.sum(at.theta * (at.h - at.p if reml else at.h)) > NO_SHARE * df)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypedDict
 
 import numpy as np
 
+from ..arguments import name_or_none
 from ..data.columns import find_column
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
@@ -37,6 +39,11 @@ class Prepared:
     counting: Counting  # how rows and units count
     source: TwoLevelData | Moments  # the data it came from
     complete: TwoLevelData | Moments  # without incomplete rows, where weights or the law needed the rows
+
+    @cached_property
+    def plain(self) -> Design:
+        """The design of the rows as they are."""
+        return self.law.plain(self.design)
 
     @cached_property
     def system(self) -> System:
@@ -98,7 +105,7 @@ def _moments(
 ) -> tuple[Moments, Counting, TwoLevelData | Moments]:
     """Give the moments of the complete rows, how they count, and those rows (or the moments)."""
     if isinstance(data, Moments):
-        if weights is not None or law.columns:
+        if weights is not None or law.needs_rows:
             raise DataError("weights need the rows, and these data are moments: fit from the data instead")
         return data, counting_in(data), data
     if not isinstance(data, TwoLevelData):
@@ -115,6 +122,45 @@ def _moments(
     else:
         moments, counting = counted_moments(kept, level1, level2, weights)
     return replace(moments, n_dropped=data.n_rows - kept.n_rows), counting, kept
+
+
+class Level1Asked(TypedDict, total=False):
+    """The arguments of a call that say what level 1 is beside the model, and how rows and units count."""
+
+    weights: Weights | None
+    frequency: Frequencies | None
+    precision: str | None
+    variance_known: str | None
+    sigma2: float | None
+
+
+def law_and_counting(
+    model: TwoLevelModel, *, weights: Weights | None = None, frequency: Frequencies | None = None,
+    precision: str | None = None, variance_known: str | None = None, sigma2: float | None = None,
+) -> tuple[Law, Weights | Frequencies | None]:  # fmt: skip
+    """Give the law of level 1, and the weights of rows and units, that a model and arguments ask for.
+
+    The arguments are those of `hlmbayes.Model.fit`; two of a kind are refused, and what is none.
+    """
+    name_or_none("precision=", precision, EstimationError)
+    name_or_none("variance_known=", variance_known, EstimationError)
+    law = law_of(model, precision=precision, variance_known=variance_known, sigma2=sigma2)
+    return law, _counted(weights, frequency)
+
+
+def _counted(weights: Any, frequency: Any) -> Weights | Frequencies | None:
+    """Give the weights of rows and units; refuse two kinds, and what is none."""
+    given = {"weights": (weights, Weights), "frequency": (frequency, Frequencies)}
+    asked = {name: value for name, (value, _) in given.items() if value is not None}
+    refuse_two(tuple(asked))
+    for name, value in asked.items():
+        wanted = given[name][1]
+        if not isinstance(value, wanted):
+            raise EstimationError(
+                f'{name}= wants hlm.{wanted.__name__}(level1="NAME", level2="NAME"), '
+                f"got {type(value).__name__}"
+            )
+    return next(iter(asked.values()), None)
 
 
 def law_of(

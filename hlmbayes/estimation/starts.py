@@ -21,6 +21,7 @@ SMALLEST_SHARE = 0.05  # of the residual variance, for the sigma2 of the startin
 FLOOR = 0.02  # smallest variance of the starting values, relative to the largest (Z orthonormal)
 FEW_UNITS = 60  # up to here maxima other than the best are frequent, and searches take a moment
 OWN_ROWS = 2.0  # Z'Z of a unit, where Z'Z/n = I over all rows, from which it has coefficients of its own
+BEST_KNOWN = 1e4  # Z'Z of a unit from which that is looked for
 SIZES = (1e5, 30.0, 1.0)  # of Theta, Z'Z/n = I, from which a step of scoring leads to a start
 
 
@@ -71,7 +72,7 @@ def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
         left = system.n - q * system.n_units
         if left < 0.2 * system.n:
             return None
-        sigma2 = (system.own_ee - system.own) / left
+        sigma2 = (system.left) / left
     identity = np.broadcast_to(np.eye(q)[:, :, None], (q, q, n_units))
     inverse = solve_planes(root[:, :q].transpose(1, 0, 2), identity)
     u = np.einsum("caj,cj->aj", inverse, root[:, -1])
@@ -99,7 +100,9 @@ def other_starts(system: System, reml: bool, sigma2: float | None) -> Iterator[n
             yield found
     if system.n_units > FEW_UNITS:
         return
-    for size in (0.01, 1.0, 100.0, 1e4):
+    # a unit known far better than the others makes a maximum where tau is as small as its variance
+    best_known = float(np.max(system.root[np.arange(q), np.arange(q)])) ** 2
+    for size in (0.01, 1.0, 100.0, 1e4, *([1.0 / best_known] if best_known > BEST_KNOWN else [])):
         yield np.sqrt(size) * np.eye(q)
     for k in range(q if q > 1 else 0):  # one coefficient varies, the others hardly
         yield np.diag(np.where(np.arange(q) == k, 10.0, 0.1))

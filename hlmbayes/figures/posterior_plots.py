@@ -256,6 +256,6 @@ def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
         drawn["tau_pair"] = tau_pair(posterior, fit)
     if container.has(posterior.tree, "b"):
         drawn["predictive_by_unit"] = predictive_by_unit(posterior).figure
-    for name in posterior.model.random:
+    for name in posterior.model.random if posterior.target.single_rows else ():
         drawn[f"caterpillar_{name}"] = caterpillar(posterior, coefficient=name).figure
     return drawn

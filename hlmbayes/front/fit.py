@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import one_or_several
+from ..derived.between_studies import i2
 from ..derived.intraclass import icc
 from ..derived.plausible import plausible_range
+from ..derived.prediction import prediction_interval
 from ..derived.r2 import r2
 from ..derived.variance_explained import VarianceExplained, variance_explained
 from ..equations.model import TwoLevelModel
@@ -162,9 +164,9 @@ class Fit(Tabled):
 
         Fixed effects: t intervals with the standard errors and degrees of freedom of `fixed_effects`,
         ``robust`` and ``df`` as there. Standard deviations, elements of tau, correlations and sigma2: from
-        the profile likelihood, around its optimum. With sampling weights the fixed effects' are robust; these
-        and known level-1 variances have no profile intervals. Where log(sigma2) depends on variables its
-        coefficients have normal intervals, and there are no profile intervals either.
+        the profile likelihood, around its optimum. With sampling weights the fixed effects' are robust, and
+        there are no profile intervals. A level-1 variance that is known has no row. Where log(sigma2) depends
+        on variables its coefficients have normal intervals, and there are no profile intervals either.
 
         ``parameters``: only those of these, by code ("g11", "sd[b1]") or name ("ses:sector", "sd[ses]").
         """
@@ -220,6 +222,8 @@ class Fit(Tabled):
     homogeneity = asked(homogeneity)
     icc = asked(icc)
     r2 = asked(r2)
+    i2 = asked(i2)
+    prediction_interval = asked(prediction_interval)
     plausible_range = asked(plausible_range)
 
     def compare(

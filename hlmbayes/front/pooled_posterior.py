@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arguments import one_or_several, seed_or_new
 from ..data.two_level import TwoLevelData
+from ..data.weights import Frequencies
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..faces import Face, asked, shown
@@ -61,6 +62,10 @@ def sample_imputed(
     priors: Priors | None = None,
     seed: int | None = None,
     marginal: bool = True,
+    frequency: Frequencies | None = None,
+    precision: str | None = None,
+    variance_known: str | None = None,
+    sigma2: float | None = None,
     **options: Any,
 ) -> PooledPosterior:
     """Draw from the posterior given every imputed data set, or every plausible value, and take all draws.
@@ -72,7 +77,7 @@ def sample_imputed(
         As `hlmbayes.fit_imputed`.
     seed : int, optional
         The data sets get seeds that follow from it.
-    priors, marginal, **options
+    priors, marginal, frequency, precision, variance_known, sigma2, **options
         As `hlmbayes.front.posterior.sample`.
 
     Raises
@@ -82,4 +87,8 @@ def sample_imputed(
     """
     settings = Settings(seed=seed_or_new(seed, SamplingError), **options)
     names = one_or_several(outcomes)
-    return PooledPosterior(draw_pooled(model, data, names, priors, settings, marginal=marginal))
+    drawn = draw_pooled(
+        model, data, names, priors, settings, marginal=marginal, frequency=frequency, precision=precision,
+        variance_known=variance_known, sigma2=sigma2,
+    )  # fmt: skip
+    return PooledPosterior(drawn)

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
 from ..arguments import seed_or_new
+from ..data.weights import Frequencies, Weights
 from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
+from ..estimation.prepare import Level1Asked, law_and_counting
 from ..faces import Face, asked, record_of, shown
 from ..model_tables.protocol import Tabled
-from ..posterior import beside_fit, derived, draw, evidence, predictive, prior_sensitivity, summaries
+from ..posterior import (
+    beside_fit,
+    derived,
+    draw,
+    evidence,
+    new_units,
+    predictive,
+    prior_sensitivity,
+    summaries,
+)
 from ..posterior.contrasts import contrast
 from ..posterior.convergence import Convergence
 from ..posterior.record import PosteriorSample, posterior_of
@@ -93,6 +104,19 @@ class Posterior(Tabled):
     def r2(self, *, prob: float = 0.95) -> derived.DrawnR2:
         """Give the parts of the outcome's variance, within and between units, and R-squared."""
         return derived.r2(self._record, prob)
+
+    def i2(self, *, prob: float = 0.95) -> new_units.DrawnBetween:
+        """Give I2 and H2 of studies whose variances are known: how much they differ; see `Fit.i2`."""
+        return new_units.i2(self._record, prob)
+
+    def prediction_interval(
+        self, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
+    ) -> new_units.DrawnPrediction:
+        """Give the posterior of a new unit's coefficient, in a meta-analysis a new study's true effect.
+
+        At level-2 predictors of zero, or ``at`` given values.
+        """
+        return new_units.prediction_interval(self._record, coefficient, prob, at)
 
     def plausible_range(
         self, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
@@ -228,6 +252,11 @@ def sample(
     marginal: bool = True,
     keep_effects: bool | None = None,
     progressbar: bool = False,
+    weights: Weights | None = None,
+    frequency: Frequencies | None = None,
+    precision: str | None = None,
+    variance_known: str | None = None,
+    sigma2: float | None = None,
 ) -> Posterior:
     """Draw from the posterior distribution of a model.
 
@@ -254,6 +283,11 @@ def sample(
         and sd are kept (`Posterior.effects`).
     progressbar : bool
         Of NUTS.
+    frequency, precision, variance_known, sigma2
+        As for `Model.fit`: frequencies of rows and units; the level-1 variance known up to sigma2, known
+        (every meta-analysis), or held at a value. A variance that is known is no parameter.
+    weights : Weights
+        Refused: with sampling weights there is a pseudo-likelihood, and no posterior.
 
     Raises
     ------
@@ -268,13 +302,18 @@ def sample(
     """
     seed = seed_or_new(seed, SamplingError)
     settings = Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar)
+    law, counted = law_and_counting(
+        model, weights=weights, frequency=frequency, precision=precision, variance_known=variance_known,
+        sigma2=sigma2,
+    )  # fmt: skip
     found = data_for(model, data, id, level2)
-    return Posterior(draw.draw_posterior(model, found, priors, settings, marginal=marginal))
+    drawn = draw.draw_posterior(model, found, priors, settings, marginal=marginal, law=law, weights=counted)
+    return Posterior(drawn)
 
 
 def build(
     model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True, id: Id = None,
-    level2: Any = None,
+    level2: Any = None, **level1: Unpack[Level1Asked],
 ) -> pm.Model:  # fmt: skip
     """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`.
 
@@ -283,7 +322,7 @@ def build(
     """
     from ..sampling.pymc_model import build as build_pymc
 
-    return build_pymc(model, data_for(model, data, id, level2), priors, marginal=marginal)
+    return build_pymc(model, data_for(model, data, id, level2), priors, marginal=marginal, **level1)
 
 
 def load_posterior(path: str | Path) -> Posterior:
@@ -293,14 +332,14 @@ def load_posterior(path: str | Path) -> Posterior:
 
 def prior_predictive(
     model: TwoLevelModel, data: Any, priors: Priors | None = None, *, draws: int = 500,
-    seed: int | None = None, id: Id = None, level2: Any = None,
+    seed: int | None = None, id: Id = None, level2: Any = None, **level1: Unpack[Level1Asked],
 ) -> xr.DataTree:  # fmt: skip
     """Draw parameters and the units' means from the prior; see `predictive.prior_predictive`.
 
     ``id`` and ``level2`` are of a frame or file, as for `Model.fit`.
     """
     found = data_for(model, data, id, level2)
-    return predictive.prior_predictive(model, found, priors, draws=draws, seed=seed)
+    return predictive.prior_predictive(model, found, priors, draws=draws, seed=seed, **level1)
 
 
 def power_scale(posterior: Posterior) -> pd.DataFrame:
@@ -318,7 +357,7 @@ def sensitivity(model: TwoLevelModel, data: Any, priors: Mapping[str, Priors], *
     priors : mapping of name to Priors
         The first is the one the others are compared with.
     **options
-        As for `Model.sample`: seed, draws, chains, sampler. All have the same seed.
+        As for `Model.sample`: seed, draws, chains, sampler, variance_known, ... All have the same seed.
 
     Raises
     ------

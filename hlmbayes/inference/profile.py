@@ -38,9 +38,9 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     """Give profile-likelihood intervals of all variance parameters.
 
     Order: sd and variance of each random coefficient, covariance and correlation of each pair that has one,
-    sigma2 and sigma. Of the fit's own likelihood (restricted or full), around its optimum; HLM's estimates
-    under ``algorithm="hlm"`` may differ a little from that. A lower limit of 0, or a correlation's of -1 or
-    1: the boundary is inside the interval.
+    sigma2 and sigma where they are estimated. Of the fit's own likelihood (restricted or full), around its
+    optimum; HLM's estimates under ``algorithm="hlm"`` may differ a little from that. A lower limit of 0, or a
+    correlation's of -1 or 1: the boundary is inside the interval.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
         A level-1 variance that depends on variables.
     """
     check_prob(prob)
-    fit.require("the profile likelihood", Need.ONE_SIGMA2, Need.LIKELIHOOD, Need.ESTIMATED_SIGMA2)
+    fit.require("the profile likelihood", Need.ONE_SIGMA2, Need.LIKELIHOOD)
     p, scale, e = _prepare(fit, prob)
     names = fit.random_names
     found: dict[str, tuple[float, ...]] = {}
@@ -62,8 +62,9 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
         # a variance of zero has no correlation with anything
         varies = p.tau[b, b] * p.tau[a, a] > 0
         found[f"corr[{name}]"] = _limits(charts.CorrelationChart(p, pair)) if varies else nothing
-    sigma = tuple(float(np.exp(0.5 * v)) * e for v in _limits(charts.Sigma2Chart(p)))
-    found["sigma"], found["sigma2"] = sigma, tuple(v**2 for v in sigma)
+    if not p.held:
+        sigma = tuple(float(np.exp(0.5 * v)) * e for v in _limits(charts.Sigma2Chart(p)))
+        found["sigma"], found["sigma2"] = sigma, tuple(v**2 for v in sigma)
     return tuple(
         Interval(name, value, low, high, MISSED if np.isnan([low, high]).any() else "profile")
         for name, (value, low, high) in found.items()
@@ -72,12 +73,13 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
 
 def profiled(fit: Estimates) -> tuple[str, ...]:
     """Name the parameters that `intervals` has, those of tau that are free; none where it has none."""
-    if not fit.has(Need.LIKELIHOOD, Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2):
+    if not fit.has(Need.LIKELIHOOD, Need.ONE_SIGMA2):
         return ()
     names = fit.random_names
     pairs = [f"{names[a]},{names[b]}" for a, b in np.argwhere(np.tril(mask(fit.design.pattern), -1)).tolist()]
     own = [code for name in names for code in (f"sd[{name}]", f"tau[{name},{name}]")]
-    return (*own, *(f"{kind}[{pair}]" for pair in pairs for kind in ("tau", "corr")), "sigma", "sigma2")
+    level1 = ("sigma", "sigma2") if fit.has(Need.ESTIMATED_SIGMA2) else ()
+    return (*own, *(f"{kind}[{pair}]" for pair in pairs for kind in ("tau", "corr")), *level1)
 
 
 def ratio_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float]:
@@ -106,14 +108,15 @@ def _prepare(fit: Estimates, prob: float) -> tuple[Profile, np.ndarray, float]:
     """Find the optimum, and tau there in units where every Z column and e have mean square one."""
     design, system, reml = fit.design, fit.system, fit.method == "REML"
     r = design.random
-    at = evaluation(optimum(system, reml).point)
+    held = None if fit.law.held is None else fit.law.held / system.e_scale**2
+    at = evaluation(optimum(system, reml, sigma2=held).point)
     scale = design.rms[r]
     to_standard = np.linalg.solve(system.to_tau, np.diag(1.0 / scale)) * system.e_scale
-    sigma2 = profiled_sigma2(system, at, reml)
+    sigma2 = profiled_sigma2(system, at, reml) if held is None else held
     inverse = np.linalg.inv(to_standard) if len(r) else to_standard
     tau = system.tau_columns.only(inverse @ (at.theta * sigma2) @ inverse.T)
-    lowest, cut = criterion(system, at, reml).value, float(chdtri(1, 1.0 - prob))
-    profile = Profile(system, reml, to_standard, 0.5 * (tau + tau.T), sigma2, lowest, cut)
+    lowest, cut = criterion(system, at, reml, sigma2=held).value, float(chdtri(1, 1.0 - prob))
+    profile = Profile(system, reml, to_standard, 0.5 * (tau + tau.T), sigma2, lowest, cut, held is not None)
     return profile, scale, system.e_scale
 
 

@@ -26,7 +26,10 @@ from ..likelihood.pattern import mask, symmetric_basis
 
 
 class Profile(NamedTuple):
-    """What a profile needs: the system, the scaled tau's map M to standardised units, the optimum."""
+    """What a profile needs: the system, the scaled tau's map M to standardised units, the optimum.
+
+    ``held``: sigma2 is known, and no number of its own.
+    """
 
     system: System
     reml: bool
@@ -35,6 +38,7 @@ class Profile(NamedTuple):
     sigma2: float
     minimum: float
     cut: float
+    held: bool
 
 
 class Root(NamedTuple):
@@ -51,14 +55,22 @@ class Chart(ABC):
 
     Lambda has the blocks of tau; those of a covariance or correlation are in one.
 
-    ``held``: entries of Lambda that are not free numbers as they stand. ``with_sigma2``: log sigma2 is one.
+    ``held``: entries of Lambda that are not free numbers as they stand.
     """
 
     profile: Profile
     of: tuple[int, ...] = ()
     ends: ClassVar[tuple[float, float]] = (-np.inf, np.inf)
     held: ClassVar[frozenset[tuple[int, int]]] = frozenset()
-    with_sigma2: ClassVar[bool] = True
+
+    @property
+    def with_sigma2(self) -> bool:
+        """Whether log sigma2 is a free number, the last one."""
+        return not self.profile.held
+
+    def sigma2(self, c: float, x: np.ndarray) -> float:
+        """Give sigma2 at the parameter's value c and the free numbers x (m,)."""
+        return _exp(float(x[-1])) if self.with_sigma2 else self.profile.sigma2
 
     @cached_property
     def estimate(self) -> float:
@@ -124,7 +136,7 @@ class Chart(ABC):
     def objective(self, c: float, x: np.ndarray) -> Point:
         """Give the deviance and its derivatives in the free numbers (m,), the parameter held at c."""
         p, m = self.profile, self.profile.to_standard[:, self.order]
-        s2 = float(np.exp(np.clip(float(x[-1]) if self.with_sigma2 else c, -50.0, 50.0)))
+        s2 = self.sigma2(c, x)
         root, first, second = self.root(c, x)
         at = evaluate(p.system, m @ root / np.sqrt(s2))
         value = criterion(p.system, at, p.reml, sigma2=s2).value
@@ -144,6 +156,10 @@ class Chart(ABC):
         return Point(x, value, gradient, 0.5 * (hessian + hessian.T), at)
 
 
+def _exp(log: float) -> float:
+    return float(np.exp(np.clip(log, -50.0, 50.0)))
+
+
 def _moves(m: np.ndarray, root: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Give the derivatives of M Lambda Lambda' M' in the free numbers, (m, q, q)."""
     moves = first @ root.T
@@ -153,7 +169,11 @@ def _moves(m: np.ndarray, root: np.ndarray, first: np.ndarray) -> np.ndarray:
 class Sigma2Chart(Chart):
     """The logarithm of sigma2."""
 
-    with_sigma2 = False
+    with_sigma2 = False  # it is the parameter
+
+    def sigma2(self, c: float, x: np.ndarray) -> float:
+        """Give the parameter itself."""
+        return _exp(c)
 
     def _estimate(self) -> float:
         return float(np.log(self.profile.sigma2))

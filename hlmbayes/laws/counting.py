@@ -38,6 +38,11 @@ class Counting:
         return ()
 
     @property
+    def arguments(self) -> dict[str, str | None]:
+        """What the call that asks for it names: the variables by level; nothing where all count once."""
+        return {}
+
+    @property
     def names(self) -> str:
         """The variables and their levels, in words."""
         return " and ".join(
@@ -53,6 +58,10 @@ class Repeated(Counting):
     """Every record counts as many identical rows or units."""
 
     lacks: ClassVar[Mapping[Need, str]] = {Need.SINGLE_ROWS: "frequencies"}
+
+    @property
+    def arguments(self) -> dict[str, str | None]:
+        return {"level1": self.level1, "level2": self.level2}
 
     @property
     def sentence(self) -> str:
@@ -118,6 +127,25 @@ def with_row_weights(data: TwoLevelData, plain: Moments, row: np.ndarray) -> Mom
     arrays = data.level1_columns(plain.columns)
     _, weight, mean, sscp = unit_moments(data.unit, data.n_units, arrays, row)
     return replace(plain, weight=weight, mean=mean, sscp=sscp)
+
+
+def precise_moments(data: TwoLevelData, plain: Moments, row: np.ndarray) -> Moments:
+    """Give the moments of the same rows with weights (N,), of which one may be 1e12 times the others.
+
+    In two rounds, the first about each unit's heaviest row: about any other, what that row adds to a sum
+    would be rounding beside which the others are nothing.
+    """
+    unit, J = data.unit, data.n_units
+    order, heaviest = np.argsort(row, kind="stable"), np.empty(J, dtype=np.intp)
+    heaviest[unit[order]] = order  # the last one stays
+    columns = np.array(data.level1_columns(plain.columns), dtype=float)
+    reference = columns[:, heaviest]
+    columns -= reference[:, unit]
+    weight = np.bincount(unit, row, J)
+    offset = np.array([np.bincount(unit, row * column, J) for column in columns]) / weight
+    columns -= offset[:, unit]
+    sscp = np.array([[np.bincount(unit, row * a * b, J) for a in columns] for b in columns])
+    return replace(plain, weight=weight, mean=(reference + offset).T, sscp=sscp.transpose(2, 0, 1))
 
 
 def _repeated(

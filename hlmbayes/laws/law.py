@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ..data.two_level import TwoLevelData
 from ..errors import EstimationError, HypothesisError
 from ..likelihood.design import Design
+from ..likelihood.weighing import Weighing
 from ..unit_moments.record import Moments
 
 
@@ -89,9 +90,32 @@ class Law:
         return ()
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """What the call that asks for it names, by argument; nothing where the model says it."""
+        return {}
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Level-1 variables that give the rows' variances."""
         return ()
+
+    @property
+    def weighing(self) -> Weighing | None:
+        """What rows weigh, where they have been weighed by their precision."""
+        return None
+
+    def weighed_as(self, weighing: Weighing) -> Self:
+        """Give the law with what rows weigh, as a file has it."""
+        return self
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether the rows must be there to say what they weigh."""
+        return False
+
+    def by_unit(self, design: Design) -> tuple[np.ndarray, np.ndarray]:
+        """Give sums over each unit's rows of log(w) and 1 / w, rows having variance sigma2 / w, (J,) each."""
+        return np.zeros(design.n_units), design.n
 
     def weighed(self, design: Design, data: TwoLevelData | Moments) -> tuple[Design, Self]:
         """Give the design of rows divided by their sigma (up to one factor), and the law with its constants.

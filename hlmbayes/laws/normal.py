@@ -12,8 +12,8 @@ centering are those of the rows, not weighted by their precision. REML and ML.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from ..data.two_level import TwoLevelData
 from ..data.weights import row_weights
 from ..errors import EstimationError
 from ..likelihood.build_design import build_design
-from ..likelihood.design import Design, with_products
-from ..likelihood.row_groups import group_products
-from .counting import with_row_weights
+from ..likelihood.design import Design
+from ..likelihood.weighing import Weighing, weighed_design
+from ..unit_moments.record import Moments
+from .counting import precise_moments
 from .law import NO_PATH, Law, Need, check_units
 
 ODD = "HLM would print the deviance 1.838 lower: it leaves one ln(2 pi) out for this number of observations."
@@ -65,6 +66,10 @@ class FixedSigma2(Known):
         return ("sigma2", float(self.value))
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        return {self.alone: float(self.value)}
+
+    @property
     def sentence(self) -> str:
         return f"Sigma squared is held at {self.value:.10g} and not estimated."
 
@@ -78,7 +83,7 @@ class Precision(Law):
     """Level-1 variances sigma2 / w, w a level-1 variable; sigma2 is estimated."""
 
     variable: str  # w, as the data name it once the rows are weighed
-    log_weights: float = 0.0  # sum of log(w) over rows
+    weighing: Weighing | None = field(default=None, repr=False)  # once the rows are weighed
     what: ClassVar[str] = "the precision weight"
     heading = "Weights"
     alone = "precision"
@@ -89,11 +94,15 @@ class Precision(Law):
 
     @property
     def log_precision(self) -> float:
-        return self.log_weights
+        return 0.0 if self.weighing is None else float(self.weighing.log_weight.sum())
 
     @property
     def given(self) -> tuple[object, ...]:
-        return (self.what, self.variable, self.log_weights)
+        return (self.what, self.variable, self.log_precision)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {self.alone: self.variable}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -103,12 +112,30 @@ class Precision(Law):
         """Give w from the variable."""
         return values
 
-    def weighed(self, design: Design, data: TwoLevelData) -> tuple[Design, Self]:  # type: ignore[override]
-        found, plain = data.find(self.variable), design.moments
+    @property
+    def needs_rows(self) -> bool:
+        return self.weighing is None
+
+    def weighed(self, design: Design, data: TwoLevelData | Moments) -> tuple[Design, Self]:
+        law = self if isinstance(data, Moments) else self._of_rows(design.moments, data)
+        assert law.weighing is not None
+        return weighed_design(design, law.weighing.moments), law
+
+    def _of_rows(self, plain: Moments, data: TwoLevelData) -> Self:
+        """Give the law with what the rows weigh."""
+        found = data.find(self.variable)
         weight = self.precision(row_weights(data, found, self.what))
-        products = group_products(design, with_row_weights(data, plain, weight), np.arange(plain.n_units))
-        law = replace(self, variable=found, log_weights=float(np.log(weight).sum()))
-        return with_products(design, *products), law
+        log, spread = (np.bincount(data.unit, v, data.n_units) for v in (np.log(weight), 1.0 / weight))
+        return replace(
+            self, variable=found, weighing=Weighing(precise_moments(data, plain, weight), log, spread)
+        )
+
+    def weighed_as(self, weighing: Weighing) -> Self:
+        return replace(self, weighing=weighing)
+
+    def by_unit(self, design: Design) -> tuple[np.ndarray, np.ndarray]:
+        assert self.weighing is not None
+        return self.weighing.log_weight, self.weighing.spread
 
     def plain(self, design: Design) -> Design:
         return build_design(design.model, design.moments)

@@ -26,6 +26,14 @@ from .pattern import Pattern, TauColumns, tau_columns
 RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's sum of squares
 
 
+class OutcomeFactor(NamedTuple):
+    """What the triangular factor of each unit's [D* e] has of e: (q, J), (p - q, J); e'e left of it, (J,)."""
+
+    root: np.ndarray
+    rest: np.ndarray
+    left: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """A model's cross-products per unit, in the units of the data.
@@ -51,6 +59,7 @@ class Design:
     moments: Moments
     terms: Terms = NO_TERMS  # what the model's columns were made of
     most_condition: float = np.inf  # of a unit's Z'Z, for a regression of its own
+    outcome: OutcomeFactor | None = None  # e beside D*, where sums of e would lose digits
 
     @property
     def n_units(self) -> int:
@@ -202,9 +211,9 @@ class Design:
 
     @cached_property
     def weighed_n(self) -> np.ndarray:
-        """Rows of each unit by what they weigh beside all others, shape (J,): the scale of ``zz``."""
+        """Rows of each unit by what they weigh beside a usual unit's, shape (J,): the scale of ``zz``."""
         mass = self.products.mass
-        return np.asarray(mass * (self.n.sum() / mass.sum()))
+        return np.asarray(mass / np.median(mass / self.n))
 
     @cached_property
     def full_rank(self) -> np.ndarray:

@@ -312,7 +312,7 @@ def _second_pass(
     lay, q = system.layout, system.n_random
     m = len(lay.pairs_q[0])
     sums, outer, kk, kv = [], [], [], []
-    rss = system.own_ee - system.own
+    rss = system.left
     flat = solved.vk.reshape(-1)
     fold = flat.take(lay.g_one) + lay.g_weight * flat.take(lay.g_two)
     for block in blocks(system.n_units):

@@ -160,6 +160,33 @@ def orthonormal(
     )
 
 
+def weighted_orthonormal(
+    products: Products, level2: np.ndarray, loading: np.ndarray, order: np.ndarray, basis: np.ndarray, q: int,
+    n: float,
+) -> Orthonormal:  # fmt: skip
+    """Find the bases of weighted rows whose columns are independent: nothing is refused for the weights.
+
+    ``basis`` (p, p) makes D about orthonormal; the level-2 columns are orthogonal over units as they weigh.
+    The others as for `orthonormal`.
+    """
+    turned = products.turned(basis, order)
+    dd = turned.dd
+    sums = level2_sums(dd, level2)
+    loading = (dtrtri(basis)[0] if len(basis) else basis) @ loading[:, order]
+    flat = loading.reshape(len(loading), len(sums))
+    values, vectors = np.linalg.eigh(sums)
+    half = flat @ (vectors * np.sqrt(np.maximum(values, 0.0)))
+    scale = np.sqrt(n) / np.linalg.norm(half, axis=1)
+    flat, half = flat * scale[:, None], half * scale[:, None] / np.sqrt(n)
+    r = np.linalg.qr(half.T, mode="r")
+    r *= np.where(r.diagonal() < 0, -1.0, 1.0)[:, None]
+    whitener = np.asarray(dtrtri(r)[0].T) if len(r) else r
+    return Orthonormal(
+        basis, dd, *turned.triangular(q), sums, flat.reshape(loading.shape), n * (r.T @ r), scale, whitener,
+        whitener @ flat,
+    )  # fmt: skip
+
+
 def level2_sums(dd: np.ndarray, level2: np.ndarray) -> np.ndarray:
     """Give sums over units of D'D (p, p, J) by products of two level-2 columns (u, J): (p u, p u)."""
     p, (u, J) = len(dd), level2.shape

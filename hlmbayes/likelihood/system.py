@@ -31,7 +31,7 @@ class System:
     products: np.ndarray  # (q, p + 1, J): Z'[D* e]
     root: np.ndarray  # (q, p + 1, J): [C' B T], rows of Z* in the triangular factor of [D* e]; C C' = Z*'Z*
     rest: np.ndarray  # (p - q, p - q + 1, J): what they leave of the other columns' products, with e too
-    own: float  # what each unit's own Z* explains of e'e, altogether
+    left: float  # what the units' own Z* leave of e'e, altogether
     level2: np.ndarray  # (u, J): ones, then each level-2 variable centred and scaled
     loading: np.ndarray  # (F, p, u): X = D* W* with W*_cf = sum_u loading[f, c, u] level2[u]
     white: np.ndarray  # (F, p u): ``whitener`` times ``loading``: of X orthonormal over all rows
@@ -97,7 +97,7 @@ class System:
     def counted_times(self, factor: float) -> System:
         """Give the system whose units count ``factor`` times as much."""
         assert self.unit_weight is not None
-        sums = ("own", "own_xx", "own_xe", "own_ee", "xx", "xe", "ee", "n", "unit_weight")
+        sums = ("left", "own_xx", "own_xe", "own_ee", "xx", "xe", "ee", "n", "unit_weight")
         return replace(self, **{name: factor * getattr(self, name) for name in sums})
 
     @cached_property
@@ -152,17 +152,22 @@ def standardise(design: Design) -> System:
     if weight is not None:
         design = with_unit_weights(design)
     bases, n, ee = design.bases, float(design.n.sum()), float(design.ee.sum())
-    e_scale = (ee / n) ** 0.5
+    # rows of great weight may be all that e'e is, and the level-1 variance rounding beside it
+    e_scale = (ee / n if design.outcome is None else float(np.median(design.ee / design.n)) or ee / n) ** 0.5
     if not e_scale > 0:
         raise EstimationError(
             "the fixed effects fit every row exactly: there is no variance left to estimate"
         )
     de = standard_outcome(design, design.de, e_scale)
-    rows = _of_rows(bases.dd, (bases.root, bases.rest), de, design.level2, bases.loading)
+    own_ee = n if design.outcome is None else ee / e_scale**2
+    rows = _of_rows(bases.dd, (bases.root, bases.rest), de, own_ee, design.level2, bases.loading)
+    if design.outcome is not None:
+        root, rest, left = (part / e_scale for part in design.outcome)
+        rows["root"][:, -1], rows["rest"][:, -1], rows["left"] = root, rest, float(left.sum() / e_scale)
     columns = replace(design.tau_columns, scale=design.tau_columns.scale * e_scale)
     system = System(
         level2=design.level2, loading=bases.loading, white=bases.white, whitener=bases.whitener,
-        own_xx=bases.xx, own_ee=n, xx=bases.xx, ee=n, n=n,
+        own_xx=bases.xx, own_ee=own_ee, xx=bases.xx, ee=own_ee, n=n,
         to_tau=design.z_basis * e_scale, tau_columns=columns, gamma_scale=bases.scale * e_scale,
         e_scale=e_scale, **rows,
     )  # fmt: skip
@@ -188,21 +193,22 @@ def with_rows(system: System, design: Design, products: Products, de: np.ndarray
     flat = system.loading.reshape(system.n_fixed, system.white.shape[1])
     ee = ee / system.e_scale**2
     xx = flat @ level2_sums(turned.dd, system.level2) @ flat.T
-    rows = _of_rows(turned.dd, turned.triangular(system.n_random), right, system.level2, system.loading)
+    factor = turned.triangular(system.n_random)
+    rows = _of_rows(turned.dd, factor, right, ee, system.level2, system.loading)
     return replace(system, own_xx=xx, own_ee=ee, xx=xx, ee=ee, **rows)
 
 
 def _of_rows(
-    dd: np.ndarray, factor: tuple[np.ndarray, np.ndarray], de: np.ndarray, level2: np.ndarray,
+    dd: np.ndarray, factor: tuple[np.ndarray, np.ndarray], de: np.ndarray, ee: float, level2: np.ndarray,
     loading: np.ndarray,
 ) -> dict[str, Any]:  # fmt: skip
     """Put e beside D*'D* and its triangular factors: a System's arrays over units, and X'e."""
     q = len(factor[0])
     root, rest = with_outcome(*factor, de)
     xe = loading.reshape(len(loading), len(de) * len(level2)) @ (de @ level2.T).reshape(-1)
-    own = float(np.sum(root[:, -1] ** 2))
+    left = ee - float(np.sum(root[:, -1] ** 2))
     products = np.concatenate([dd[:q], de[:q, None]], axis=1)
-    return {"products": products, "root": root, "rest": rest, "own": own, "own_xe": xe, "xe": xe}
+    return {"products": products, "root": root, "rest": rest, "left": left, "own_xe": xe, "xe": xe}
 
 
 def with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ..arguments import check_prob
 from ..data.imputed import named
 from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
+from ..estimation.prepare import Level1Asked, law_and_counting
 from ..labelled import parameter_table
 from ..posterior.contrasts import DrawnContrast, of_draws
 from ..posterior.derived import DrawnCorrelation, icc_of_draws
@@ -94,7 +95,7 @@ def pooled_draws_icc(
 
 def draw_pooled(
     model: TwoLevelModel, data: TwoLevelData | Sequence[TwoLevelData], outcomes: tuple[str, ...],
-    priors: Priors | None, settings: Settings, *, marginal: bool = True,
+    priors: Priors | None, settings: Settings, *, marginal: bool = True, **level1: Unpack[Level1Asked],
 ) -> PooledSample:  # fmt: skip
     """Draw from the posterior given every data set; see `hlmbayes.front.pooled_posterior.sample_imputed`."""
     runs, settings = model_and_data(model, data, outcomes), checked(settings)
@@ -102,5 +103,7 @@ def draw_pooled(
     samples = []
     for (name, each, one), seed in zip(runs, seeds, strict=True):
         own = replace(settings, seed=int(seed))
-        samples.append(named(name, partial(draw_posterior, each, one, priors, own, marginal=marginal)))
+        law, weights = law_and_counting(each, **level1)
+        ask = partial(draw_posterior, each, one, priors, own, marginal=marginal, law=law, weights=weights)
+        samples.append(named(name, ask))
     return PooledSample(tuple(samples), tuple(name for name, _, _ in runs))

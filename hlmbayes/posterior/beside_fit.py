@@ -15,6 +15,7 @@ from ..inference.component_errors import variance_standard_errors
 from ..inference.same_data import refuse_different_rows
 from ..labelled import parameter_table
 from ..labels import Sentence
+from ..laws.law import Need
 from ..likelihood.pattern import elements
 from .record import PosteriorSample
 from .summaries import bounds, interval
@@ -84,6 +85,12 @@ def fit_beside(posterior: PosteriorSample, source: Any) -> Estimates:
     if own != other:
         theirs = "; ".join(fit.model.equations().splitlines())
         raise SamplingError(f"the fit and the posterior are not of the same model; the fit's is {theirs}")
+    same = (fit.law.given, fit.counting) == (posterior.target.law.law.given, posterior.target.counting)
+    if not same:
+        raise SamplingError(
+            "the fit and the posterior are weighted differently, or have other level-1 variances: give both "
+            "the same frequency=, precision=, variance_known= or sigma2="
+        )
     return fit
 
 
@@ -103,6 +110,8 @@ def fit_scalars(fit: Estimates) -> dict[str, tuple[float, float]]:
     se_tau, se_sigma2 = variance_standard_errors(fit)
     for i, j in zip(*elements(fit.design.pattern), strict=True):
         result[f"tau[{names[i]},{names[j]}]"] = float(tau[i, j]), float(se_tau[i, j])
+    if not fit.has(Need.ESTIMATED_SIGMA2):
+        return result
     if fit.law.one_sigma2:
         return result | {"sigma2": (fit.sigma2, se_sigma2)}
     return result | {alpha.name: (alpha.estimate, alpha.se) for alpha in fit.law.alphas}

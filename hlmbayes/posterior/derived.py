@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..arguments import check_prob
-from ..density.level1 import OneSigma
+from ..density.level1 import LogLinearSigma
 from ..derived.intraclass import (
     IntraclassCorrelation,
     IntraclassCurve,
@@ -98,11 +98,12 @@ def icc(
 ) -> DrawnCorrelation | IntraclassCurve:
     """Give the posterior of z'tau z / (z'tau z + sigma2), where there is one of it; ``at`` as for a fit."""
     check_prob(prob)
-    if not isinstance(posterior.target.law, OneSigma):
+    if isinstance(posterior.target.law, LogLinearSigma):
         raise SamplingError(
             "log(sigma2) depends on variables, so there is not one intraclass correlation: work it out from "
             "the draws of tau and alpha for the rows in question"
         )
+    refuse("the intraclass correlation", posterior.target.law.law.lacks, Need.ROWS_ALIKE)
     return icc_of_draws(
         posterior.target.design, posterior.values("tau"), posterior.scalar("sigma2"), at, prob
     )
@@ -177,6 +178,8 @@ def variance_explained(posterior: PosteriorSample, base: Any, prob: float = 0.95
             pairs[name] = f"tau[{name},{name}]", f"tau[{other},{other}]"
         else:
             alone.append(name)
+    if Need.ESTIMATED_SIGMA2 in posterior.point.law.lacks:  # what is known is the same in both
+        pairs.pop("sigma2")
     draws = {name: _reduction(posterior.scalar(own), base.scalar(was)) for name, (own, was) in pairs.items()}
     medians = {name: float(np.median(v)) for name, v in draws.items()}
     notes = [
@@ -186,7 +189,7 @@ def variance_explained(posterior: PosteriorSample, base: Any, prob: float = 0.95
         shown = posterior.model.random_parameters.shown(alone)
         notes += [f"{', '.join(shown)}: not random in the base model with the same predictor and centring."]
     return DrawnExplained(
-        medians.pop("sigma2"), medians, "posterior median of (base - model) / base",
+        medians.pop("sigma2", 0.0), medians, "posterior median of (base - model) / base",
         posterior.model.random_parameters.name_of, tuple(notes), draws=draws, prob=prob,
     )  # fmt: skip
 

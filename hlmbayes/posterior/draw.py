@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..arguments import seed_or_new
+from ..data.weights import Frequencies, Weights
 from ..density.target import target_for
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
+from ..estimation.prepare import law_of
+from ..laws.counting import Repeated
+from ..laws.law import Law
 from ..priors.priors import Priors
 from ..sampling import container, posterior_file
 from ..sampling.arrange import finish
@@ -20,22 +24,26 @@ from ..sampling.settings import Settings, checked
 from ..unit_moments.record import Moments
 from .record import PosteriorSample
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 
 def draw_posterior(
-    model: TwoLevelModel, data: Any, priors: Priors | None, settings: Settings, *, marginal: bool = True
-) -> PosteriorSample:
+    model: TwoLevelModel, data: Any, priors: Priors | None, settings: Settings, *, marginal: bool = True,
+    law: Law | None = None, weights: Weights | Frequencies | None = None,
+) -> PosteriorSample:  # fmt: skip
     """Draw from the posterior distribution of a model; see `hlmbayes.front.posterior.sample`.
 
-    ``marginal=False`` samples the textbook model on rows.
+    ``marginal=False`` samples the textbook model on rows; ``law`` and ``weights`` as for `prepare`.
     """
     priors = Priors() if priors is None else priors
     settings = checked(settings)
     if marginal:
-        target = target_for(model, data, priors)
+        target = target_for(model, data, priors, law=law, weights=weights)
         data = target.design.terms.of(data)
         tree = finish(target, draw(target, settings), settings, priors, data)
     else:
-        target, tree = sample_rows(model, data, priors, settings)
+        target, tree = sample_rows(model, data, priors, settings, law, weights)
     rows = None if isinstance(data, Moments) else target.design.terms.of(data)
     return _warned(PosteriorSample(tree, target.design.model, priors, settings, target, rows))
 
@@ -51,8 +59,11 @@ def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
         changes["seed"] = seed_or_new(changes["seed"], SamplingError)
     settings = checked(replace(posterior.settings, **changes))
     if posterior.sampler["sampler"] == ON_ROWS:
-        moments = posterior.target.design.moments
-        return draw_posterior(posterior.model, posterior.data or moments, priors, settings, marginal=False)
+        moments, own = posterior.target.design.moments, posterior.target.law
+        law = None if own.groups is not None else own.law
+        return draw_posterior(
+            posterior.model, posterior.data or moments, priors, settings, marginal=False, law=law
+        )
     target = posterior.target_of(posterior.model, priors)
     tree = finish(target, draw(target, settings), settings, priors, posterior.data)
     return _warned(replace(posterior, tree=tree, priors=priors, settings=settings, target=target))
@@ -63,11 +74,21 @@ def read(path: str | Path) -> PosteriorSample:
     tree = posterior_file.read(path)
     try:
         model, priors = TwoLevelModel(tree.attrs["model"]), Priors.from_json(tree.attrs["priors"])
-        moments = container.moments_from(tree["moments"])
-        target = target_for(model, moments, priors, groups=container.groups_from(tree))
+        moments, law = container.moments_from(tree["moments"]), _law_in(tree, model)
+        target = target_for(model, moments, priors, law=law, groups=container.groups_from(tree))
+        frequency = json.loads(tree.attrs.get("frequency", "{}"))
+        if frequency:
+            target = replace(target, counting=Repeated(**frequency))
         return PosteriorSample(tree, model, priors, Settings(**json.loads(tree.attrs["settings"])), target)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SamplingError(f"{path}: its parts do not fit together ({error}); save it again") from None
+
+
+def _law_in(tree: xr.DataTree, model: TwoLevelModel) -> Law:
+    """Give the law of level 1 of a posterior that was saved."""
+    law = law_of(model, **json.loads(tree.attrs.get("level1", "{}")))
+    weighing = container.weighing_from(tree)
+    return law if weighing is None else law.weighed_as(weighing)
 
 
 def _warned(posterior: PosteriorSample) -> PosteriorSample:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
+from ..density.batch import evaluate_batch
 from ..density.target import Target
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
@@ -88,6 +89,8 @@ def without(model: TwoLevelModel, priors: Priors, name: str) -> tuple[TwoLevelMo
 
 def _log_evidence(target: Target, seed: int) -> float:
     rng = np.random.default_rng([seed, 6])
+    if not target.size:  # no variance is left to integrate out
+        return float(evaluate_batch(target, np.zeros((1, 0))).log_density[0])
     proposal, _ = find_proposal(target, rng)
     weighted = weigh(target, proposal, proposal.draw(target, rng, POINTS))
     if weighted.khat > KHAT_LIMIT:

@@ -72,5 +72,5 @@ def posterior_point(target: Target, tree: xr.DataTree, draws: Draws, data: Any) 
     return PosteriorPoint(
         model, rows.design, rows.system, gamma.mean(axis=0),
         Components(container.flat(tree, "tau").mean(axis=0), rows.sigma2), np.cov(gamma.T).reshape(F, F),
-        data, gamma, u, mean, sd, rows.law,
+        data, gamma, u, mean, sd, rows.law, target.counting,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..density.prior_density import correlation_shapes
 from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
+from ..estimation.prepare import Level1Asked, law_and_counting
 from ..labelled import tree
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.rows import Rows, rows_of
@@ -50,18 +51,16 @@ def _row_log_likelihood(posterior: PosteriorSample, rows: Rows) -> np.ndarray:
     """Give log p(y_ij | b_j, sigma), (B, N)."""
     b = posterior.values("b").reshape(-1, *posterior.values("b").shape[2:])
     law, level1 = posterior.target.law, posterior.parameter_draws.phi[:, posterior.target.level1]
-    values = np.empty((len(b), len(rows.y)))
+    values, terms = np.empty((len(b), len(rows.y))), law.row_terms(rows, posterior.data_by_row)
     for i in range(len(b)):
         residual = rows.y - np.einsum("np,np->n", rows.d, b[i, rows.unit])
-        log_sigma2 = law.log_sigma2(level1[i : i + 1], rows.covariates)[0]
+        log_sigma2 = law.row_log_sigma2(level1[i : i + 1], terms)[0]
         values[i] = -0.5 * (LOG_2PI + log_sigma2 + residual**2 * np.exp(-log_sigma2))
     return values
 
 
 def _rows(posterior: PosteriorSample) -> Rows:
-    if posterior.data is None:
-        raise SamplingError("this needs the level-1 rows, and the posterior was made from moments or a file")
-    return rows_of(posterior.target.design, posterior.data)
+    return rows_of(posterior.target.design, posterior.data_by_row)
 
 
 def loo(posterior: PosteriorSample, by: Literal["unit", "row"]) -> Any:
@@ -91,7 +90,7 @@ def with_predictive(posterior: PosteriorSample, seed: int | None, draws: int) ->
         u = draw_effects(target, parameters, rng, keep=True).draws
     b[:, :, target.design.random] += u
     known: dict[str, Any] = container.coords(target.design)
-    if posterior.data is None:
+    if posterior.data is None or not posterior.target.single_rows:
         values = _new_unit_means(target, b, parameters, rng)
     else:
         rows = _rows(posterior)
@@ -100,7 +99,7 @@ def with_predictive(posterior: PosteriorSample, seed: int | None, draws: int) ->
                 f"{len(b)} new outcomes of each of {len(rows.y)} rows do not fit into memory: ask for fewer "
                 f"with draws=, now {draws} of each chain, or take unit means from a posterior of moments"
             )
-        values = _new_rows(target, rows, b, parameters, rng)
+        values = _new_rows(target, rows, b, parameters, rng, target.law.row_terms(rows, posterior.data))
         known["row"] = rows.row
     values = {name: v.reshape(chains, len(keep), -1) for name, v in values.items()}
     dims = {"unit_mean": ("unit",), "unit_sd": ("unit",), "y": ("row",)}
@@ -118,16 +117,19 @@ def _new_unit_means(
 
 
 def _new_rows(
-    target: Target, rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator
+    target: Target, rows: Rows, b: np.ndarray, draws: Draws, rng: np.random.Generator, terms: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Draw a new outcome of every row, and each unit's mean and sd of them, b (B, J, p)."""
+    """Draw a new outcome of every row, and each unit's mean and sd of them, b (B, J, p).
+
+    ``terms`` are those of `Level1.row_terms`.
+    """
     B, J, _ = b.shape
     level1 = draws.phi[:, target.level1]
     n = np.bincount(rows.unit, minlength=J)
     y = np.empty((B, len(rows.y)))
     mean, sd = np.empty((B, J)), np.full((B, J), np.nan)
     for i in range(B):
-        log_sigma2 = target.law.log_sigma2(level1[i : i + 1], rows.covariates)[0]
+        log_sigma2 = target.law.row_log_sigma2(level1[i : i + 1], terms)[0]
         new = np.einsum("np,np->n", rows.d, b[i, rows.unit])
         new += np.exp(0.5 * log_sigma2) * rng.standard_normal(len(new))
         y[i] = new
@@ -138,8 +140,9 @@ def _new_rows(
 
 
 def prior_predictive(
-    model: TwoLevelModel, data: Any, priors: Priors | None, *, draws: int, seed: int | None
-) -> xr.DataTree:
+    model: TwoLevelModel, data: Any, priors: Priors | None, *, draws: int, seed: int | None,
+    **level1: Unpack[Level1Asked],
+) -> xr.DataTree:  # fmt: skip
     """Draw parameters and the units' means from the prior, before the data are seen.
 
     Parameters
@@ -151,6 +154,8 @@ def prior_predictive(
     draws : int
     seed : int, optional
         Same seed, same draws.
+    **level1
+        ``frequency``, ``precision``, ``variance_known`` or ``sigma2``, as `hlmbayes.Model.sample` has them.
 
     Returns
     -------
@@ -167,7 +172,8 @@ def prior_predictive(
     HLMWarning
         Some draws are too large for a number.
     """
-    target = target_for(model, data, priors)
+    law, weights = law_and_counting(model, **level1)
+    target = target_for(model, data, priors, law=law, weights=weights)
     if not target.priors.proper:
         raise SamplingError("a flat prior cannot be drawn from: give every fixed effect a normal prior")
     with np.errstate(over="ignore", invalid="ignore"):  # some priors have draws that no number holds

@@ -17,6 +17,7 @@ from ..equations.model import TwoLevelModel
 from ..equations.names import variable_labels
 from ..errors import OutputError, SamplingError
 from ..faces import record_of
+from ..laws.law import Need
 from ..likelihood.pattern import elements
 from ..naming import Parameters
 from ..priors.priors import Priors
@@ -42,6 +43,21 @@ class PosteriorSample:
     settings: Settings
     target: Target
     data: TwoLevelData | None = None
+
+    @property
+    def data_by_row(self) -> TwoLevelData:
+        """The rows, each of which is one row of the design; a SamplingError where there are none."""
+        counting = self.target.counting
+        if self.data is None:
+            raise SamplingError(
+                "this needs the level-1 rows, and the posterior was made from moments or a file"
+            )
+        if not self.target.single_rows:
+            raise SamplingError(
+                f"this needs rows that are single ones, and those of this posterior have "
+                f"{counting.lacks[Need.SINGLE_ROWS]}: write them out in full, a record for each row"
+            )
+        return self.data
 
     @property
     def sampler(self) -> dict[str, Any]:
@@ -110,9 +126,10 @@ class PosteriorSample:
 
     def target_of(self, model: TwoLevelModel, priors: Priors) -> Target:
         """Give the density of another model or of other priors on the same moments."""
-        own = self.target.design
-        found = target_for(model, own.moments, priors, groups=self.target.law.groups)
-        return replace(found, design=replace(found.design, terms=own.terms))
+        own, level1 = self.target.design, self.target.law
+        law = None if level1.groups is not None else level1.law  # an equation of log(sigma2) is the model's
+        found = target_for(model, own.moments, priors, law=law, groups=level1.groups)
+        return replace(found, design=replace(found.design, terms=own.terms), counting=self.target.counting)
 
     def with_group(self, name: str, group: xr.Dataset) -> PosteriorSample:
         """Give the posterior with one more group in its DataTree."""

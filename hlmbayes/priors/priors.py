@@ -11,25 +11,27 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, Unpack, get_args
 
 import numpy as np
 
+from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..equations.names import alpha_parameters
 from ..equations.text import tau_words
 from ..errors import SamplingError
-from ..estimation.prepare import prepare
-from ..laws.law import Need
+from ..estimation.prepare import Level1Asked, Prepared, law_and_counting, prepare
+from ..laws.law import Law, Need
 from ..laws.log_linear import LogLinear
 from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups
 from ..naming import Parameters
 from .distributions import FAMILIES, LKJ, GammaPrior, HalfT, InverseWishart, Normal, SdPrior, positive, scaled
-from .resolved import AlphaPrior, ResolvedPriors, SigmaPrior
+from .resolved import AlphaPrior, NoPrior, ResolvedPriors, SigmaPrior
 from .scales import Scales, data_scales, far_zeros, spread_of
 
 ALPHA_SCALE = 1.0  # prior sd of an effect on log(sigma2), for one sd of its variable
+LAW = Law()
 GAMMA_SCALE = 2.5  # prior sd of a fixed effect, in units of outcome sd / predictor sd
 
 
@@ -92,10 +94,14 @@ class Priors:
                 frozen = MappingProxyType({str(k).strip().lower(): v for k, v in value.items()})
                 object.__setattr__(self, name, frozen)
 
-    def describe(self, model: Any = None, data: Any = None) -> str:
-        """Say the priors in words; with a model and data, every one with its numbers."""
+    def describe(self, model: Any = None, data: Any = None, **level1: Unpack[Level1Asked]) -> str:
+        """Say the priors in words; with a model and data, every one with its numbers.
+
+        ``level1``: frequency, precision, variance_known or sigma2, as `Model.sample` has them.
+        """
         if model is not None and data is not None:
-            return resolve(self, *posterior_design(model, data)).describe()
+            prepared, groups = ready_to_sample(model, data, *law_and_counting(model, **level1))
+            return resolve(self, prepared.plain, groups, prepared.law).describe()
         lines = [
             "Fixed effects: " + _say(self.gamma, "normal, sd 2.5 outcome sds per predictor sd"),
             "Standard deviations of random effects: "
@@ -165,27 +171,33 @@ def _decode(value: Any) -> Any:
 # --- with a design: every scale a number -----------------------------------------------------------
 
 
-def posterior_design(
-    model: TwoLevelModel, data: Any, groups: Groups | None = None
-) -> tuple[Design, Groups | None]:
-    """Give the design, and groups of rows by their variance where log(sigma2) depends on variables.
+def ready_to_sample(
+    model: TwoLevelModel, data: Any, law: Law | None = None, weights: Weights | Frequencies | None = None,
+    groups: Groups | None = None,
+) -> tuple[Prepared, Groups | None]:  # fmt: skip
+    """Join model and data, with groups of rows by their variance where log(sigma2) depends on variables.
 
     ``groups`` are those of moments, where log(sigma2) varies in units. Refuses what `Model.fit` would, and
-    moments that carry sampling weights.
+    sampling weights.
     """
-    prepared = prepare(model, data)
+    prepared = prepare(model, data, law=law, weights=weights)
     if Need.LIKELIHOOD in prepared.counting.lacks:
+        carried = "these moments carry" if weights is None else "these are"
         raise SamplingError(
-            "these moments carry sampling weights, with which there is a pseudo-likelihood and no posterior: "
-            "sample from the data, or fit with weights=hlm.Weights(...)"
+            f"{carried} sampling weights, with which there is a pseudo-likelihood and no posterior: "
+            "sample from the data without them, or fit with weights=hlm.Weights(...)"
         )
     if isinstance(prepared.law, LogLinear) and groups is None:
         groups = prepared.groups
-    return prepared.design, groups
+    return prepared, groups
 
 
-def resolve(priors: Priors | None, design: Design, groups: Groups | None = None) -> ResolvedPriors:
+def resolve(
+    priors: Priors | None, design: Design, groups: Groups | None = None, law: Law = LAW
+) -> ResolvedPriors:
     """Give every parameter of a design its prior; ``groups`` of rows where log(sigma2) depends on variables.
+
+    ``design`` is of the rows as they are, not as the ``law`` of level 1 weighs them.
 
     Raises
     ------
@@ -212,7 +224,7 @@ def resolve(priors: Priors | None, design: Design, groups: Groups | None = None)
         )
     return ResolvedPriors(
         tuple(names), *_gamma(priors, design, scales), random, design.pattern, _sd(priors, design, scales),
-        _level1(priors, design, scales, groups), priors.corr.eta, priors.tau, far_zeros(design),
+        _level1(priors, design, scales, groups, law), priors.corr.eta, priors.tau, far_zeros(design),
     )  # fmt: skip
 
 
@@ -223,8 +235,16 @@ def _sd(priors: Priors, design: Design, scales: Scales) -> tuple[SdPrior, ...]:
     return tuple(scaled(p or HalfT(), float(unit)) for p, unit in zip(asked, units, strict=True))
 
 
-def _level1(priors: Priors, design: Design, scales: Scales, groups: Groups | None) -> SigmaPrior | AlphaPrior:
+def _level1(
+    priors: Priors, design: Design, scales: Scales, groups: Groups | None, law: Law
+) -> SigmaPrior | AlphaPrior | NoPrior:
     """Give the prior of sigma, or of the coefficients of log(sigma2)."""
+    if Need.ESTIMATED_SIGMA2 in law.lacks:
+        if priors.sigma is not None or priors.alpha is not None:
+            raise SamplingError(
+                f"Priors: there is no prior of level 1, {law.lacks[Need.ESTIMATED_SIGMA2]}: leave sigma= out"
+            )
+        return NoPrior(law.sentence)
     spec = design.model.log_sigma2
     if spec is None or groups is None:
         if priors.alpha is not None:

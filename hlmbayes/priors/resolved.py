@@ -21,6 +21,17 @@ class SigmaPrior:
         return [f"sigma: {self.sigma.words()}"]
 
 
+@dataclass(frozen=True, slots=True)
+class NoPrior:
+    """A level-1 variance that is known has none; ``sentence`` says so."""
+
+    sentence: str
+
+    def words(self) -> list[str]:
+        """Say it in words."""
+        return [self.sentence]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AlphaPrior:
     """The normal priors of the coefficients of log(sigma2), a0 and one a variable; ``mean``, ``sd`` (K,)."""
@@ -51,7 +62,7 @@ class ResolvedPriors:
     pattern : Pattern
         Which of their covariances are free.
     sd : tuple of q SdPrior
-    level1 : SigmaPrior or AlphaPrior
+    level1 : SigmaPrior, AlphaPrior or NoPrior
     eta : float
         Of the LKJ prior.
     tau : InverseWishart or None
@@ -66,7 +77,7 @@ class ResolvedPriors:
     random_names: tuple[str, ...]
     pattern: Pattern
     sd: tuple[SdPrior, ...]
-    level1: SigmaPrior | AlphaPrior
+    level1: SigmaPrior | AlphaPrior | NoPrior
     eta: float
     tau: InverseWishart | None
     cautions: tuple[str, ...] = ()

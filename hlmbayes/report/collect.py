@@ -8,6 +8,8 @@ from typing import Literal, cast
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
+from ..derived.between_studies import i2, why_not
+from ..derived.prediction import prediction_interval
 from ..estimation.estimates import Estimates
 from ..inference.component_errors import variance_standard_errors
 from ..inference.covariances import CR0, Covariance, ModelBased
@@ -31,6 +33,8 @@ from .tables import (
     IterationRow,
     LeastSquares,
     Matrix,
+    MetaAnalysis,
+    NoteGroup,
     Optimum,
     OptimumRow,
     StartingValues,
@@ -53,7 +57,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
     """
     run = run or Run()
     rows, robust = _fixed(fit, ModelBased()), _fixed(fit, CR0())
-    components, varying = _variance_components(fit), _heterogeneity(fit)
+    components, varying, meta = _variance_components(fit), _heterogeneity(fit), _meta_analysis(fit)
     se_tau, se_sigma2 = variance_standard_errors(fit)
     return Tables(
         header=header_of(fit, run),
@@ -84,13 +88,41 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         comparison=run.comparison,
         hypotheses=run.hypotheses,
         homogeneity=run.homogeneity,
+        meta_analysis=meta,
         notes=(
             *remarks(fit, rows, run.warnings, run.not_done),
+            *([] if meta is None else [NoteGroup("Meta-analysis", meta.sentences)]),
             *odd_p_values(rows, robust, components, _tests(run, varying)),
             *run.notes,
         ),
         optimum=None if optimum is None else _optimum(fit, optimum),
     )
+
+
+def _meta_analysis(fit: Estimates) -> MetaAnalysis | None:
+    """Say how much studies with known variances differ; None where there is no I2."""
+    if why_not(fit.design, fit.law):
+        return None
+    found = i2(fit)
+    limits = found.limits
+    low, high = limits["tau2"]
+    sentences = [
+        f"{found}.",
+        "I2 is the share of the variance that is between studies and not sampling error. Its limits follow "
+        f"from those of tau by profile likelihood, {low:.6g} to {high:.6g}.",
+    ]
+    new = None
+    if not fit.model.level2_variables and len(fit.model.coefficients) == 1:
+        expected = prediction_interval(fit)
+        new = expected.low, expected.high
+        sentences.append(
+            f"A new study's true effect is expected between {new[0]:.6g} and {new[1]:.6g} (95 % prediction "
+            f"interval, {expected.basis})."
+        )
+    return MetaAnalysis(
+        found.i2, limits["i2"], found.h2, limits["h2"], limits["tau2"], found.typical_variance, new,
+        tuple(sentences),
+    )  # fmt: skip
 
 
 def _tests(run: Run, varying: Heterogeneity | None) -> dict[str, ChiSquare | AlphaRow]:

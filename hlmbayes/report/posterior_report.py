@@ -14,6 +14,7 @@ from ..estimation.estimates import Estimates
 from ..posterior.beside_fit import compare
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import summary
+from ..priors.resolved import NoPrior
 from ..text_table import ALL_DIGITS, TextColumn, in_blocks, shortened
 from .header import Run, header_of
 from .html_parts import aside, document, main_element, section, table
@@ -88,13 +89,20 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
 def as_text(posterior: PosteriorSample, fit: Estimates) -> str:
     """Return the report as text."""
     parts = {
-        MODEL: posterior.model.equations(),
+        MODEL: "\n".join([posterior.model.equations(), *map(_wrapped, _level1(posterior))]),
         PRIORS: posterior.target.priors.describe(),
         _heading(posterior): f"{_text_table(summary(posterior))}\n\n{_wrapped(SUMMARY_LEGEND)}",
         VERDICT: _wrapped(str(posterior.convergence)),
         BESIDE: f"{_text_table(_compared(posterior, fit))}\n\n{_wrapped(COMPARE_LEGEND)}",
     }
     return "\n".join(f"{heading}\n{'-' * len(heading)}\n{body}\n" for heading, body in parts.items())
+
+
+def _level1(posterior: PosteriorSample) -> list[str]:
+    """Say what is known of the rows, and how they count, beside the model and its priors."""
+    law, counting = posterior.target.law.law, posterior.target.counting
+    known = isinstance(posterior.target.priors.level1, NoPrior)  # the priors say it
+    return [sentence for sentence in ("" if known else law.sentence, counting.sentence) if sentence]
 
 
 def _wrapped(text: str) -> str:
@@ -131,10 +139,11 @@ def as_json(posterior: PosteriorSample, fit: Estimates) -> str:
 def page(posterior: PosteriorSample, fit: Estimates, figures: Mapping[str, bytes]) -> str:
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
     priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
+    level1 = [f"<p>{escape(sentence)}</p>" for sentence in _level1(posterior)]
     title = _title(posterior)
     parts = [
         _verdict(posterior),
-        section(MODEL, [equations_html(header_of(fit, Run()))]),
+        section(MODEL, [equations_html(header_of(fit, Run())), *level1]),
         section(PRIORS, [f"<ul>{priors}</ul>"]),
         section("Results", [_summary(posterior)]),
         section(BESIDE, [_html_table("Posterior and REML", _compared(posterior, fit), COMPARE_LEGEND)]),

@@ -165,6 +165,23 @@ class Heterogeneity:
 
 
 @dataclass(frozen=True, slots=True)
+class MetaAnalysis:
+    """How much studies differ: I2 (per cent) and H2 with their limits, and what a new study's effect may be.
+
+    ``prediction`` is left out where the studies' mean has predictors.
+    """
+
+    i2: float
+    i2_limits: tuple[float, float]
+    h2: float
+    h2_limits: tuple[float, float]
+    tau2_limits: tuple[float, float]
+    typical_variance: float
+    prediction: tuple[float, float] | None
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LeastSquares:
     """OLS of all rows, ignoring the units: printed with fulloutput:y."""
 
@@ -267,6 +284,7 @@ class Tables:
     comparison: ChiSquare | None = None  # against the deviance: and df: of the command file
     hypotheses: tuple[Hypothesis, ...] = ()
     homogeneity: ChiSquare | None = None
+    meta_analysis: MetaAnalysis | None = None
     notes: tuple[NoteGroup, ...] = ()
     optimum: Optimum | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from ..data.mdm import is_mdm
 from ..data.suspects import sentence
@@ -15,7 +15,7 @@ from ..equations.model import TwoLevelModel
 from ..errors import HLMWarning, warn
 from ..estimation.estimate import fit
 from ..estimation.estimates import Estimates
-from ..hlm_files.command_options import Options
+from ..estimation.prepare import Level1Asked
 from ..hlm_files.mdm_template import DataSource
 from ..hlm_files.short_names import read_with_short_names
 from ..words import some
@@ -97,11 +97,12 @@ def _names_by_level(job: Job) -> tuple[list[str], list[str]]:
 
 def fit_job(job: Job, data: TwoLevelData) -> Estimates:
     """Estimate the job's model as its options say."""
-    return fit(job.model, data, algorithm=job.algorithm, **fit_options(job.options))
+    return fit(job.model, data, algorithm=job.algorithm, **fit_options(job))
 
 
-def fit_options(options: Options) -> dict[str, Any]:
-    """Return the options of a command file that `estimate.fit` takes, weights among them."""
+def fit_options(job: Job) -> dict[str, Any]:
+    """Return what a job asks `estimate.fit` for, weights among it."""
+    options = job.options
     limit = options.max_iterations
     found: dict[str, Any] = {
         "method": options.method,
@@ -111,12 +112,20 @@ def fit_options(options: Options) -> dict[str, Any]:
     }
     if options.level1_weight or options.level2_weight:
         found["weights"] = Weights(options.level1_weight, options.level2_weight)
-    if options.variance_known:
-        precision = options.variance_known_is == "precision"
-        found["precision" if precision else "variance_known"] = options.variance_known
+    return found | level1_options(job)
+
+
+def level1_options(job: Job) -> Level1Asked:
+    """Return what a job says of level 1 and of how rows count, sampling weights left out."""
+    options, found = job.options, Level1Asked()
+    if options.variance_known and options.variance_known_is == "precision":
+        found["precision"] = options.variance_known
+    elif options.variance_known:
+        found["variance_known"] = options.variance_known
     if options.fix_sigma2 is not None:
         found["sigma2"] = options.fix_sigma2
-    return found
+    given = {name: value for name, value in job.level1.items() if value is not None}
+    return cast(Level1Asked, {**found, **given})
 
 
 def heard[T](act: Callable[[], T]) -> tuple[T, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from ..data.read_options import ReadOptions, codes_from_text
 from ..data.reading import READERS
 from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
+from ..estimation.prepare import Level1Asked
 from ..hlm_files.command_file import has_equations_of_hlm, read_command_file
 from ..hlm_files.command_options import Options
 from ..hlm_files.mdm_template import DataSource, read_text
@@ -27,6 +28,7 @@ class Job:
     numbers depend on and is not done, or is not understood; ``not_done`` what else was asked for; ``file``
     is what was read; ``folder`` is that of a command file, None for equations. ``replication``: the
     replicate weights that standard errors are to come from, and which data sets' (`sampling_from`).
+    ``level1`` is what is said of level 1 and of how rows count beside the command file.
     """
 
     model: TwoLevelModel
@@ -40,6 +42,7 @@ class Job:
     folder: Path | None = None
     replication: Replication | None = None
     sampling_from: str = "all"
+    level1: Level1Asked = field(default_factory=Level1Asked)
 
     @property
     def several(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import indent
 
 from ..errors import CommandFileError, HLMError
+from ..estimation.prepare import refuse_two
 from ..hlm_files.command_options import Options
 from ..hlm_files.data_source import source_of
 from ..hlm_files.mdm_template import own_name
@@ -16,7 +17,7 @@ from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, re
 from ..many_fits.pooled_tests import pooled_wald
 from ..report.pooled import pooled_json, pooled_listing, pooled_page
 from .analysis import analyse, variance_known_note
-from .estimate import fit_options, heard, read_data
+from .estimate import fit_options, heard, level1_options, read_data
 from .jobs import Job, run_of
 from .outputs import Results, check_places, said
 
@@ -98,7 +99,7 @@ def fit_pooled(job: Job, jobs: list[Job] | None = None) -> PooledEstimates:
         first = () if model.outcome.lower() in (name.lower() for name in names) else (model.outcome,)
         data, values = read_data(job), (*first, *names)
         pairs = model_and_data(model, data, values) if names else [(model.outcome, model, data)]
-    options = fit_options(job.options)
+    options = fit_options(job)
     if job.replication is None:
         return fit_each(pairs, algorithm=job.algorithm, **options)
     weights = options.get("weights")
@@ -107,6 +108,7 @@ def fit_pooled(job: Job, jobs: list[Job] | None = None) -> PooledEstimates:
             f"{job.name}: --replicates are replicates of sampling weights: name these in the command file "
             "(level1weight:, level2weight:) or with --level1-weight, --level2-weight"
         )
+    refuse_two(("weights", *level1_options(job)))
     return replicate_each(pairs, job.replication, weights, sampling_from=job.sampling_from)
 
 

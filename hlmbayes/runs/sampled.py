@@ -20,7 +20,7 @@ from ..hlm_files.command_options import Options
 from ..priors.priors import Priors
 from ..report.posterior_report import as_json, as_text, page
 from ..writing import write_bytes
-from .estimate import heard, read_data
+from .estimate import heard, level1_options, read_data
 from .jobs import Job
 from .outputs import Results, check_folder, check_places, made_folder, said
 
@@ -54,15 +54,19 @@ def sample_job(
     CommandFileError
         The command file asks for what the posterior would leave out.
     """
-    _refuse_weights(job)
+    _refuse_what_has_no_posterior(job)
     check_places(outputs, job.inputs)
     if figures is not None:
         check_folder(figures)
     (data, heard_before), priors = heard(lambda: read_data(job)), Priors(width=width)
+    level1 = level1_options(job)
     # PyMC's remarks are for its users; what matters of them is in the verdict
     logging.getLogger("pymc").addFilter(lambda record: record.levelno >= logging.ERROR)
     (estimates, posterior), messages = heard(
-        lambda: (fit(job.model, data), sample(job.model, data, priors=priors, **settings))
+        lambda: (
+            fit(job.model, data, **level1),
+            sample(job.model, data, priors=priors, **level1, **settings),
+        )
     )
     drawn = cache(lambda: _images(record_of(posterior), estimates))
     files: list[Callable[[], object]] = [] if save is None else [partial(posterior.save, save)]
@@ -88,23 +92,21 @@ def _images(posterior: Any, estimates: Estimates) -> dict[str, bytes]:
     return drawn
 
 
-def _refuse_weights(job: Job) -> None:
-    """Raise where the command file asks for what the posterior would leave out."""
+def _refuse_what_has_no_posterior(job: Job) -> None:
+    """Raise where the command file asks for what no posterior has, or not this command."""
     options = job.options
-    asked = {
-        "level1weight": options.level1_weight,
-        "level2weight": options.level2_weight,
-        "varianceknown": options.variance_known,
-        "plausvals": ",".join(options.plausible_values),
-        "fixsigma2": options.fix_sigma2,
-    }
-    for keyword, value in asked.items():
+    weights = {"level1weight": options.level1_weight, "level2weight": options.level2_weight}
+    for keyword, value in weights.items():
         if value:
-            python = "; from Python, hlm.sample_imputed does it" if keyword == "plausvals" else ""
             raise CommandFileError(
-                f"{job.name}: {keyword}:{value} cannot be sampled by this command, hlmbayes run estimates "
-                f"with it{python}"
+                f"{job.name}: {keyword}:{value} is a sampling weight, with which there is a "
+                "pseudo-likelihood and no posterior; hlmbayes run estimates with it"
             )
+    if options.plausible_values:
+        raise CommandFileError(
+            f"{job.name}: plausvals:{','.join(options.plausible_values)} cannot be sampled by this command, "
+            "hlmbayes run estimates with it; from Python, hlm.sample_imputed does it"
+        )
 
 
 def _left_out(options: Options) -> list[str]:

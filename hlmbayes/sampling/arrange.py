@@ -41,7 +41,7 @@ def finish(
 ) -> xr.DataTree:
     """Draw gamma and u given the variance parameters and give everything its place and name."""
     rng = np.random.default_rng([settings.seed, 2])
-    draws = complete(target, drawn.phi.reshape(-1, drawn.phi.shape[2]), rng, drawn.batch)
+    draws = complete(target, drawn.all_phi, rng, drawn.batch)
     effects = draw_effects(target, draws, rng, keep=keeps_effects(target, settings))
     return arrange(target, drawn, draws.gamma, effects, settings, priors, data)
 
@@ -51,8 +51,8 @@ def arrange(
     priors: Priors, data: Any,
 ) -> xr.DataTree:  # fmt: skip
     """Put draws into their DataTree; ``gamma`` (B, F) are the free fixed effects, chains run together."""
-    chains, n_draws, d = drawn.phi.shape
-    phi = drawn.phi.reshape(-1, d)
+    chains, n_draws, _ = drawn.phi.shape
+    phi = drawn.all_phi
     draws = Draws(phi, gamma, unpack(target, phi).tau)
 
     def by_chain(values: np.ndarray) -> np.ndarray:
@@ -74,6 +74,8 @@ def arrange(
         "moments": container.moments_dataset(target.design.moments),
         "log_prior": container.dataset({"parameters": by_chain(full_log_prior(target, draws))}, {}),
     }
+    if target.law.law.weighing is not None:
+        groups["weighed_rows"] = container.weighing_dataset(target.law.law.weighing)
     if target.law.groups is not None:
         groups["variance_groups"] = container.groups_dataset(target.law.groups)
     return tree(groups, attributes(target, drawn, settings, priors))
@@ -109,7 +111,7 @@ def observed(target: Target, known: Mapping[str, Any], data: Any) -> Any:
     design = target.design
     mean = design.moments.mean[:, design.moments.column(design.model.outcome)]
     values, coords, dims = {"unit_mean": mean}, dict(known), {"unit_mean": ("unit",)}
-    if data is not None and not isinstance(data, Moments):
+    if data is not None and not isinstance(data, Moments) and target.single_rows:
         row, _ = analysed_rows(design, data)
         values["y"], coords["row"], dims["y"] = outcome_values(design, data, row), row, ("row",)
     return container.dataset(values, coords, (), dims)
@@ -131,5 +133,7 @@ def attributes(target: Target, drawn: VarianceDraws, settings: Settings, priors:
         "priors": priors.to_json(),
         "priors_in_words": target.priors.describe(),
         "settings": json.dumps(asdict(settings)),
+        "level1": json.dumps(target.law.law.arguments),
+        "frequency": json.dumps(target.counting.arguments),
         "sampler": json.dumps(drawn.says),
     }

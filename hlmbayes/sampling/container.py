@@ -4,7 +4,8 @@ Dimensions: chain, draw, fixed_effect (g00, g01, ...), coef and coef_bis (random
 b0, b1, ...), coefficient (all level-1 coefficients), unit (the ids), row. Groups: posterior (gamma,
 sigma, sigma2, tau, sd, tau_corr, u, b), variance_parameters (the sampler's own coordinates),
 sample_stats, log_prior, log_likelihood, posterior_predictive, prior_predictive, observed_data, constant_data,
-moments and, where log(sigma2) depends on variables, variance_groups (what a rerun needs).
+moments and, where log(sigma2) depends on variables, variance_groups or, where rows are weighed by their
+precision, weighed_rows (what a rerun needs).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..labelled import coordinates, text_or_numbers
 from ..likelihood.design import Design
 from ..likelihood.orthonormal import Products
 from ..likelihood.row_groups import Groups
+from ..likelihood.weighing import Weighing
 from ..unit_moments.record import Moments
 
 if TYPE_CHECKING:
@@ -136,6 +138,21 @@ def groups_from(data: xr.DataTree) -> Groups | None:
     mean, cross = (np.ascontiguousarray(np.moveaxis(held[name], 0, -1)) for name in ("mean", "sscp"))
     products = Products(held["n"], mean, cross)
     return Groups(held["unit_index"], held["n"], held["covariates"], products, held["de"], held["ee"])
+
+
+def weighing_dataset(weighing: Weighing) -> xr.Dataset:
+    """Give what rows weigh as a dataset a file can hold: their moments, and sums by unit."""
+    sums = {"log_weight": ("unit", weighing.log_weight), "spread": ("unit", weighing.spread)}
+    return moments_dataset(weighing.moments).assign(sums)
+
+
+def weighing_from(data: xr.DataTree) -> Weighing | None:
+    """Read back what `weighing_dataset` gave; None where all rows weigh the same."""
+    if "weighed_rows" not in data.children:
+        return None
+    held = data["weighed_rows"]
+    sums = (np.asarray(held[name].values) for name in ("log_weight", "spread"))
+    return Weighing(moments_from(held), *sums)
 
 
 def moments_from(dataset: Any) -> Moments:

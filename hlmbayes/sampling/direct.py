@@ -20,11 +20,9 @@ from ..density.marginal import value_and_gradient
 from ..density.prior_density import correlation_shapes
 from ..density.target import Target
 from ..errors import EstimationError
-from ..estimation.exact import refuse_no_level1_variance
+from ..estimation.exact import optimum_of, refuse_no_level1_variance, variances
 from ..estimation.newton import Point, minimise
-from ..estimation.optimum import evaluation, has_level1_variance, optimum
-from ..likelihood.criterion import profiled_sigma2
-from ..likelihood.system import to_data
+from ..estimation.optimum import has_level1_variance
 
 KHAT_LIMIT = 0.5
 DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units
@@ -128,13 +126,11 @@ def find_mode(target: Target) -> Mode:
 
 
 def _start(target: Target) -> np.ndarray:
-    system = target.system
-    best = optimum(system, True)
-    if not has_level1_variance(system, True, best):
+    system, held = target.system, target.law.law.held
+    best = optimum_of(system, True, held)
+    if held is None and not has_level1_variance(system, True, best):
         refuse_no_level1_variance(target.design)
-    found = evaluation(best.point)
-    s2 = profiled_sigma2(system, found, True)
-    tau, sigma2 = to_data(system, found.theta * s2, s2)
+    tau, sigma2 = variances(system, best, True, held)
     return pack(target, tau, sigma2**0.5, floor=0.3)
 
 

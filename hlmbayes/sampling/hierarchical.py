@@ -6,15 +6,18 @@ import logging
 import os
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.weights import Frequencies, Weights
 from ..density.conditional import Effects
 from ..density.coordinates import pack_many
 from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
+from ..laws.law import Law
 from ..priors.priors import Priors
 from ..unit_moments.record import Moments
 from .arrange import arrange, keeps_effects
@@ -28,8 +31,9 @@ ON_ROWS = "nuts on rows"  # the sampler's name
 
 
 def sample_rows(
-    model: TwoLevelModel, data: Any, priors: Priors, settings: Settings
-) -> tuple[Target, xr.DataTree]:
+    model: TwoLevelModel, data: Any, priors: Priors, settings: Settings, law: Law | None = None,
+    weights: Weights | Frequencies | None = None,
+) -> tuple[Target, xr.DataTree]:  # fmt: skip
     """Sample the non-centred model on rows; give its density, u and gamma integrated out, and the draws."""
     if isinstance(data, Moments):
         raise SamplingError("this model is sampled on the level-1 rows, and these are moments")
@@ -39,10 +43,10 @@ def sample_rows(
         )
     import pymc as pm
 
-    from .pymc_model import build
+    from .pymc_model import on_rows
 
     begun = time.perf_counter()
-    with build(model, data, priors, marginal=False), ExitStack() as after:
+    with on_rows(model, data, priors, law, weights), ExitStack() as after:
         if not settings.progressbar:
             remarks = logging.getLogger("pymc")  # what matters of them is in the verdict
             after.callback(remarks.setLevel, remarks.level)
@@ -52,9 +56,10 @@ def sample_rows(
             progressbar=settings.progressbar, nuts_sampler="nutpie", target_accept=0.95,
             cores=min(settings.chains, os.cpu_count() or 1),
         )  # fmt: skip
-    target = target_for(model, data, priors)
+    target = target_for(model, data, priors, law=law, weights=weights)
     data = target.design.terms.of(data)
-    gamma, level1 = flat(trace, "gamma_free"), target.law.to_phi(flat(trace, target.law.variable))
+    gamma = flat(trace, "gamma_free")
+    level1 = target.law.to_phi(partial(flat, trace), len(gamma))
     tau, u = np.zeros((len(gamma), 0, 0)), np.zeros((len(gamma), target.design.n_units, 0))
     if target.n_random:
         tau, u = flat(trace, "tau"), flat(trace, "u")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..density.coordinates import fold
-from ..density.level1 import OneSigma
+from ..density.kernel_tables import COMPILED
 from ..density.marginal import value_and_gradient
 from ..density.target import Target
 from ..errors import EstimationError, SamplingError
@@ -43,7 +43,7 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
         rng = np.random.default_rng([settings.seed, seed % 2**32])
         return OVERDISPERSION * rng.standard_normal(target.size)
 
-    compiled = isinstance(target.law, OneSigma) and target.priors.tau is None
+    compiled = isinstance(target.law, COMPILED) and target.priors.tau is None
     model = _compiled_model(target, mode, start) if compiled else _python_model(target, mode, start)
     ready = time.perf_counter()
     try:
@@ -105,6 +105,10 @@ def _python_model(target: Target, mode: Mode, start: Start) -> Any:
 
 
 def _acceptance(target: Target) -> float:
-    """Step carefully where the prior forbids a zero sd: the density then has a wall there."""
+    """Step carefully where the prior forbids a zero sd, for the density then has a wall there.
+
+    And where sigma is known: it may be far below the sd of the units, and the density bend sharply near zero.
+    """
     walled = any(prior.curve().f or prior.curve().g for prior in target.priors.sd)
-    return 0.98 if target.priors.tau is not None or walled else 0.9
+    known = target.law.law.held is not None
+    return 0.98 if target.priors.tau is not None or walled or known else 0.9

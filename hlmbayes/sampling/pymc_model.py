@@ -8,7 +8,7 @@ integrated out and the likelihood comes from the moments, as an Op with its anal
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pymc as pm
@@ -18,66 +18,91 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
 
+from ..data.weights import Frequencies, Weights
 from ..density.marginal import fixed_gamma
 from ..density.prior_density import correlation_shapes
-from ..density.target import Target, build_target
+from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
+from ..estimation.prepare import Level1Asked, law_and_counting
+from ..laws.law import Law, Need
 from ..likelihood.pattern import mask
 from ..likelihood.rows import Rows, rows_of
 from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseWishart, SdPrior
-from ..priors.priors import Priors, posterior_design, resolve
-from ..priors.resolved import AlphaPrior, ResolvedPriors, SigmaPrior
+from ..priors.priors import Priors, ready_to_sample, resolve
+from ..priors.resolved import AlphaPrior, NoPrior, ResolvedPriors, SigmaPrior
 from ..unit_moments.record import Moments
 from .container import coords
 
 
 def build(
-    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True
-) -> pm.Model:
+    model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True,
+    **level1: Unpack[Level1Asked],
+) -> pm.Model:  # fmt: skip
     """Give a PyMC model of gamma, sd, tau_corr, tau, sigma (or alpha), and u where not ``marginal``.
+
+    ``level1``: ``frequency``, ``precision``, ``variance_known`` or ``sigma2``, as `hlmbayes.Model.sample` has
+    them; a variance that is known is no parameter.
 
     Raises
     ------
     SamplingError
         Rows are needed and there are none, or log(sigma2) depends on variables and ``marginal``.
     """
-    design, groups = posterior_design(model, data)
-    resolved = resolve(priors, design, groups)
-    known = coords(design)
-    if marginal:
-        level1 = resolved.level1
-        if not isinstance(level1, SigmaPrior):
-            raise SamplingError("log(sigma2) depends on variables: the PyMC model needs marginal=False")
-        target = build_target(design, resolved)
-        with pm.Model(coords=known) as result:
-            gamma, factor = _gamma(resolved, design.free), _factor(resolved)
-            sigma = _sd("sigma", level1.sigma)
-            pm.Potential("likelihood", MarginalLikelihood(target)(gamma, factor, sigma)[0])
-        return result
-    if isinstance(data, Moments):
-        raise SamplingError("marginal=False needs the level-1 rows, and these are moments")
-    rows = rows_of(design, design.terms.of(data))
-    with pm.Model(coords={**known, "row": np.arange(len(rows.y))}) as result:
-        _on_rows(rows, resolved, design.free)
+    law, weights = law_and_counting(model, **level1)
+    if not marginal:
+        return on_rows(model, data, priors, law, weights)
+    target = target_for(model, data, priors, law=law, weights=weights)
+    if isinstance(target.priors.level1, AlphaPrior):
+        raise SamplingError("log(sigma2) depends on variables: the PyMC model needs marginal=False")
+    with pm.Model(coords=coords(target.design)) as result:
+        gamma, factor = _gamma(target.priors, target.design.free), _factor(target.priors)
+        sigma = _sigma(target.priors.level1, target.law.law)
+        pm.Potential("likelihood", MarginalLikelihood(target)(gamma, factor, sigma)[0])
     return result
 
 
-def _on_rows(rows: Rows, priors: ResolvedPriors, free: np.ndarray) -> None:
-    """Add gamma, u and the outcome of every row to the model at hand."""
-    gamma, factor = _gamma(priors, free), _factor(priors)
-    expected = pt.dot(pt.as_tensor(rows.x), gamma)
-    if len(priors.random_names):
-        z = pm.Normal("z", dims=("unit", "coef"))
-        u = pm.Deterministic("u", pt.dot(z, factor.T), dims=("unit", "coef"))
-        expected = expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
-    pm.Normal("y", expected, _sigma(rows, priors.level1), observed=rows.y, dims="row")
+def on_rows(
+    model: TwoLevelModel, data: Any, priors: Priors | None, law: Law | None = None,
+    weights: Weights | Frequencies | None = None,
+) -> pm.Model:  # fmt: skip
+    """Give the model on rows; ``law`` and ``weights`` as for `hlmbayes.estimation.prepare.prepare`."""
+    prepared, groups = ready_to_sample(model, data, law, weights)
+    if isinstance(data, Moments):
+        raise SamplingError("marginal=False needs the level-1 rows, and these are moments")
+    if Need.SINGLE_ROWS in prepared.counting.lacks:
+        raise SamplingError(
+            "marginal=False needs every row by itself, and these have frequencies: write the data out in "
+            "full, a record for each row and unit, or leave marginal=False out"
+        )
+    resolved, data = resolve(priors, prepared.plain, groups, prepared.law), prepared.source
+    rows = rows_of(prepared.plain, data)
+    spread = prepared.law.row_sigma(prepared.design, data, rows.row, rows.unit, 1.0)
+    with pm.Model(coords={**coords(prepared.design), "row": np.arange(len(rows.y))}) as result:
+        gamma, factor = _gamma(resolved, prepared.design.free), _factor(resolved)
+        expected = pt.dot(pt.as_tensor(rows.x), gamma)
+        if len(resolved.random_names):
+            z = pm.Normal("z", dims=("unit", "coef"))
+            u = pm.Deterministic("u", pt.dot(z, factor.T), dims=("unit", "coef"))
+            expected = expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
+        if isinstance(resolved.level1, AlphaPrior):
+            sigma = _row_sigma(rows, resolved.level1)
+        else:
+            sigma = _sigma(resolved.level1, prepared.law) * spread
+        pm.Normal("y", expected, sigma, observed=rows.y, dims="row")
+    return result
 
 
-def _sigma(rows: Rows, prior: SigmaPrior | AlphaPrior) -> Any:
-    """Give the level-1 standard deviation of every row, or of all of them."""
+def _sigma(prior: SigmaPrior | NoPrior, law: Law) -> Any:
+    """Give the level-1 standard deviation of rows as they are weighed: a parameter, or what is known."""
     if isinstance(prior, SigmaPrior):
         return _sd("sigma", prior.sigma)
+    assert law.held is not None  # a variance without a prior is known
+    return pt.as_tensor(np.sqrt(law.held))
+
+
+def _row_sigma(rows: Rows, prior: AlphaPrior) -> Any:
+    """Give the level-1 standard deviation of every row where log(sigma2) depends on variables."""
     alpha = pm.Normal("alpha", prior.mean, prior.sd, shape=len(prior.mean))
     return pt.exp(0.5 * pt.dot(pt.as_tensor(rows.covariates), alpha))
 

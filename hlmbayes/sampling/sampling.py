@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..density.batch import evaluate_batch
 from ..density.target import Target
 from ..errors import warn
 from .direct import KHAT_LIMIT, find_proposal, matched, resample, weigh
@@ -21,6 +22,8 @@ def draw(target: Target, settings: Settings) -> VarianceDraws:
     With many random coefficients a proposal covers the posterior badly, and has a density for every
     combination of signs: NUTS is the faster one then.
     """
+    if not target.size:
+        return no_variances(target, settings)
     default = "direct" if target.n_random <= DIRECT_UP_TO else "nuts"
     if (settings.sampler or default) == "direct":
         drawn = draw_direct(target, settings)
@@ -32,6 +35,15 @@ def draw(target: Target, settings: Settings) -> VarianceDraws:
             "NUTS is used instead"
         )
     return draw_nuts(target, settings)
+
+
+def no_variances(target: Target, settings: Settings) -> VarianceDraws:
+    """Give the draws of no parameter: with known variances and no random effects gamma alone is drawn."""
+    shape = (settings.chains, settings.draws)
+    says = {"sampler": "direct", "khat": 0.0, "share": 1.0}  # all weigh the same
+    if target.priors.proper:
+        says["log_evidence"] = float(evaluate_batch(target, np.zeros((1, 0))).log_density[0])
+    return VarianceDraws(np.zeros((*shape, 0)), {"log_weight": np.zeros(shape)}, says)
 
 
 def draw_direct(target: Target, settings: Settings) -> VarianceDraws:

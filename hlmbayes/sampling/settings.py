@@ -36,6 +36,12 @@ class VarianceDraws(NamedTuple):
     says: dict[str, Any]
     batch: Batch | None = None  # of all draws, chains run together, where it is known
 
+    @property
+    def all_phi(self) -> np.ndarray:
+        """The draws of phi, chains run together, (chain * draw, d)."""
+        chains, draws, d = self.phi.shape
+        return self.phi.reshape(chains * draws, d)  # also of no variance parameters
+
 
 def checked(settings: Settings) -> Settings:
     """Give settings with plain numbers; refuse those that cannot be meant."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from hlmbayes import datasets
 from hlmbayes.cli.command import main
+from tests.estimation.test_known_variance import several_rows
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -15,15 +17,12 @@ MODELS = Path(__file__).parents[2] / "models"
 def test_what_belongs_to_a_fit_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (MODELS / "model1_unconditional.hlm").read_text(encoding="utf-8")
     text = text.replace("homvar:n", "homvar:y\nresfil2:y").replace("mlf:n", "mlf:y")
-    for name, content in (("m.hlm", text), ("f.hlm", text + "\nfixsigma2:36.0\n")):
-        (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "m.hlm").write_text(text, encoding="utf-8")
     data = ["--level1", *map(str, datasets.hsb_paths()[:1]), "--id", "id", "--no-progress"]
     assert main(["sample", str(tmp_path / "m.hlm"), *data, "--draws", "200", "--seed", "1"]) == 0
     err = capsys.readouterr().err
     assert "left out: the test of homogeneity, residual files: hlmbayes run does this" in err
     assert "left out: mlf:y: the estimates beside the posterior are by restricted" in err
-    assert main(["sample", str(tmp_path / "f.hlm"), *data]) == 2
-    assert "fixsigma2:36.0 cannot be sampled" in capsys.readouterr().err
 
 
 def test_what_is_not_done_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,3 +44,49 @@ def test_equations_and_output_as_with_run(tmp_path: Path, capsys: pytest.Capture
     assert "neither a file nor --equations" in capsys.readouterr().err
     assert main(["sample", "m.hlm", "--equations", equations, *data]) == 2
     assert "both a file and --equations" in capsys.readouterr().err
+
+
+COMMANDS = "level1:EFFECT=INTRCPT1+RANDOM\nlevel2:INTRCPT1=INTRCPT2+RANDOM/\n"
+STUDIES = Path(__file__).parents[1] / "oracles" / "data" / "bcg.csv"
+
+
+def test_known_variances_are_sampled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = "#WHLM CMD FILE FOR bcg.mdm\n" + COMMANDS
+    (tmp_path / "v.hlm").write_text(head + "varianceknown:V\n", encoding="utf-8")
+    data = ["--level1", str(STUDIES), "--id", "study", "--no-progress", "--seed", "1"]
+    assert main(["sample", str(tmp_path / "v.hlm"), *data, "--json", str(tmp_path / "v.json")]) == 0
+    text = capsys.readouterr().out
+    assert "The level-1 variance is known: v." in text
+    found = json.loads((tmp_path / "v.json").read_text())
+    assert list(found["summary"]) == ["g00", "sd[b0]", "tau[b0,b0]"]
+    assert found["compare"]["tau[b0,b0]"]["reml_exact"] == pytest.approx(0.313243, abs=1e-6)
+    equations = ["sample", "--equations", "effect = b0 + r; b0 = g00 + u0", *data]
+    assert main([*equations, "--known-variance", "v", "--json", str(tmp_path / "e.json")]) == 0
+    assert json.loads((tmp_path / "e.json").read_text())["summary"] == found["summary"]
+    (tmp_path / "s.hlm").write_text(head + "fixsigma2:0.05\n", encoding="utf-8")
+    assert main(["sample", str(tmp_path / "s.hlm"), *data]) == 0
+    assert "Sigma squared is held at 0.05" in capsys.readouterr().out
+    (tmp_path / "w.hlm").write_text(head + "level1weight:V\n", encoding="utf-8")
+    assert main(["sample", str(tmp_path / "w.hlm"), *data]) == 2
+    assert (
+        "is a sampling weight, with which there is a pseudo-likelihood and no posterior"
+        in capsys.readouterr().err
+    )
+
+
+def test_precision_and_frequencies_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rows.csv"
+    several_rows().assign(k=2).to_csv(file, index=False)
+    rest = ["--equations", "y = b0 + r; b0 = g00 + u0", "--level1", str(file), "--id", "id"]
+    sample = ["sample", *rest, "--no-progress", "--seed", "1", "--draws", "300"]
+    assert main([*sample, "--precision", "p"]) == 0
+    assert "Precision weights: the level-1 variance of a row is sigma squared / p." in capsys.readouterr().out
+    assert main([*sample, "--frequency", "k", "--html", str(tmp_path / "p.html")]) == 0
+    assert "Frequencies: k at level 1." in capsys.readouterr().out
+    assert "Frequencies: k at level 1." in (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert main(["run", *rest, "--frequency", "k", "--known-variance", "v"]) == 2
+    assert "which are different kinds" in capsys.readouterr().err
+    assert main(["run", *rest, "--known-variance", "v"]) == 0
+    assert "The level-1 variance is known: v." in capsys.readouterr().out

@@ -1,9 +1,8 @@
-"""A further law of level 1 is one more class: sigma known, so that level 1 has no parameter."""
+"""Level-1 variances that are known, so that level 1 has no parameter, or known up to a factor."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +10,11 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.density.batch import evaluate_batch
 from hlmbayes.density.conditional import complete, draw_effects, full_log_prior, unit_log_likelihood
-from hlmbayes.density.level1 import Level1, RowsAtMeans
+from hlmbayes.density.level1 import KnownSigma
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.prior_density import log_prior
 from hlmbayes.density.target import target_for
+from hlmbayes.laws.normal import FixedSigma2
 from hlmbayes.sampling.arrange import parameter_names
 from hlmbayes.sampling.sampling import draw
 from hlmbayes.sampling.settings import Settings
@@ -22,49 +22,11 @@ from hlmbayes.sampling.settings import Settings
 MODEL = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownSigma(Level1):
-    """sigma is known and the same for all rows."""
-
-    known: float
-    names: ClassVar = ()
-
-    def start(self, sigma):
-        return np.zeros(0)
-
-    def sigma(self, phi):
-        return np.full(len(phi), self.known)
-
-    def log_prior(self, phi):
-        return np.zeros(len(phi))
-
-    def prior_slope(self, point):
-        return np.zeros(0)
-
-    def draw_prior(self, rng, draws):
-        return np.zeros((draws, 0))
-
-    def slope(self, point, rows, at, by_log_sigma):
-        return np.zeros(0)
-
-    def log_sigma2(self, phi, covariates):
-        return np.full((len(phi), 1), 2.0 * np.log(self.known))
-
-    def quantities(self, phi):
-        return {}
-
-    def scalars(self, quantities):
-        return {}
-
-    def at_means(self, phi):
-        return RowsAtMeans(self.design, self.system, self.known**2, None)
-
-
 @pytest.fixture
 def targets(make_small):
     """The density with sigma estimated, and with sigma known to be 1.3."""
     free = target_for(MODEL, make_small(n_units=40), None)
-    return free, replace(free, law=KnownSigma(free.design, free.system, 1.3))
+    return free, replace(free, law=KnownSigma(free.design, free.system, FixedSigma2(1.69)))
 
 
 def test_its_density_is_the_conditional_one(targets):

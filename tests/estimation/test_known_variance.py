@@ -1,11 +1,15 @@
 """Known level-1 variances against metafor and dense matrices; precision weights against dense matrices."""
 
 import json
+import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 import hlmbayes as hlm
@@ -328,23 +332,115 @@ def test_the_outcomes_unit_changes_nothing(kind, exponent):
     assert here["Q df"][0] > 0
 
 
-@pytest.mark.parametrize("precise", [1e-6, 1e-8, 1e-10])
+def exact_deviance(y, x, unit, weight, tau, sigma2, reml):
+    """-2 log-likelihood of a random intercept, rows having variance sigma2 / w: all sums are fractions.
+
+    V_j^-1 = S - tau S 1 1'S / (1 + tau s), S = diag(w) / sigma2 and s its trace.
+    """
+    columns = [[Fraction(float(v)) for v in column] for column in (*np.asarray(x, dtype=float).T, y)]
+    precision = [Fraction(float(w)) / Fraction(float(sigma2)) for w in weight]
+    tau, p = Fraction(float(tau)), len(columns) - 1
+    log_v, products = 0.0, [[Fraction(0)] * (p + 1) for _ in range(p + 1)]
+    for j in np.unique(unit):
+        rows = np.flatnonzero(unit == j)
+        trace = sum(precision[i] for i in rows)
+        log_v += log(1 + tau * trace) - sum(log(precision[i]) for i in rows)
+        sums = [sum(precision[i] * c[i] for i in rows) for c in columns]
+        for a in range(p + 1):
+            for b in range(p + 1):
+                products[a][b] += sum(precision[i] * columns[a][i] * columns[b][i] for i in rows)
+                products[a][b] -= tau * sums[a] * sums[b] / (1 + tau * trace)
+    det, left = Fraction(1), [row[:] for row in products]
+    for k in range(p):  # Gauss: what is left of y'V^-1y is the residual sum of squares
+        det *= left[k][k]
+        for a in range(k + 1, p + 1):
+            factor = left[a][k] / left[k][k]
+            left[a] = [u - factor * v for u, v in zip(left[a], left[k], strict=True)]
+    rest = len(y) - p * reml
+    return log_v + float(left[p][p]) + reml * log(det) + rest * np.log(2 * np.pi)
+
+
+def log(value):
+    """The logarithm of a fraction, however large its parts are."""
+    return math.log(value.numerator) - math.log(value.denominator)
+
+
+@pytest.mark.parametrize("precise", [1e-6, 1e-10, 1e-12, 1e-14, 1e-16])
 @pytest.mark.parametrize("method", ["REML", "ML"])
-def test_one_very_precise_study(method, precise):
-    v = SE**2 * np.where(HOURS == 2, precise, 1.0)
-    fit = MODERATED.fit(studies(v=v), variance_known="v", method=method)
-    x = np.column_stack([np.ones(8), HOURS])
+@pytest.mark.parametrize("model", [MEAN, MODERATED], ids=["mean", "moderator"])
+@pytest.mark.parametrize("where", [0, 2])
+def test_one_very_precise_study(model, method, precise, where):
+    v = SE**2 * np.where(np.arange(8) == where, precise, 1.0)
+    fit = model.fit(studies(v=v), variance_known="v", method=method)
+    x = np.column_stack([np.ones(8), HOURS])[:, : len(fit.gamma)]
+    assert fit.converged
 
     def deviance(tau):
-        w, reml = (v + tau) ** -0.5, method == "REML"
-        q, r = np.linalg.qr(x * w[:, None])
-        e = Y * w - q @ (q.T @ (Y * w))
-        value = e @ e - 2 * np.log(w).sum() + (8 - 2 * reml) * np.log(2 * np.pi)
-        return value + reml * 2 * np.linalg.slogdet(r)[1]
+        return exact_deviance(Y, x, np.arange(8), 1 / v, tau, 1.0, method == "REML")
 
-    assert fit.deviance == pytest.approx(deviance(fit.tau[0, 0]), abs=1e-7)
-    assert fit.deviance < min(deviance(tau) for tau in [0.0, *np.geomspace(1e-6, 1e4, 300)]) + 1e-7
-    weight = 1 / v
-    ols = np.linalg.lstsq(x * weight[:, None] ** 0.5, Y * weight**0.5, rcond=None)[0]
-    assert fit.variance_components()["chi2"].iloc[0] == pytest.approx(weight @ (Y - x @ ols) ** 2, rel=1e-8)
+    assert fit.deviance == pytest.approx(deviance(fit.tau[0, 0]), abs=1e-9)
+    assert fit.deviance < min(deviance(tau) for tau in [0.0, *np.geomspace(1e-6, 1e4, 40)]) + 1e-9
+    q = exact_residuals(Y, x, 1 / v)
+    assert fit.variance_components()["chi2"].iloc[0] == pytest.approx(q, rel=1e-9)
     assert np.asarray(fit.reliability())[0] == pytest.approx(np.mean(fit.tau[0, 0] / (fit.tau[0, 0] + v)))
+
+
+def exact_residuals(y, x, weight):
+    """The residual sum of squares of the weighted fit: the deviance's at tau = 0, nothing else in it."""
+    rest = exact_deviance(y, x, np.arange(len(y)), weight, 0.0, 1.0, False)
+    return rest + np.log(weight).sum() - len(y) * np.log(2 * np.pi)
+
+
+def weighed_rows(heavy, weight, seed=1):
+    """Rows of 12 units, some of them weighing far more than the others."""
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(np.arange(12), 4)
+    y = 3.0 + rng.normal(size=12)[unit] + rng.normal(size=48)
+    w = np.exp(rng.normal(size=48))
+    w[list(heavy)] = weight
+    return pd.DataFrame(
+        {"id": unit, "y": y, "h": rng.normal(size=12)[unit], "x": rng.normal(size=48), "w": w}
+    )
+
+
+@pytest.mark.parametrize("weight", [1e4, 1e10, 1e12, 1e15])
+@pytest.mark.parametrize("heavy", [(7,), (7, 21, 38), (4, 5)], ids=["one row", "three units", "one unit"])
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_rows_that_weigh_far_more_than_the_others(heavy, weight, method):
+    frame = weighed_rows(heavy, weight)
+    model = hlm.Model("y = b0 + b1*x + r; b0 = g00 + g01*h + u0; b1 = g10")
+    fit = model.fit(hlm.read(frame, id="id"), precision="w", method=method)
+    assert fit.converged
+    x = np.column_stack([np.ones(48), frame["h"], frame["x"]])
+
+    def deviance(tau, sigma2):
+        return exact_deviance(
+            frame["y"], x, frame["id"].to_numpy(), frame["w"], tau, sigma2, method == "REML"
+        )
+
+    here = deviance(fit.tau[0, 0], fit.sigma2)
+    # two such rows of one unit differ: beside that sum of squares the others of the unit are rounding
+    rounding = 1e-16 * weight if len(heavy) == 2 else 0.0
+    assert fit.deviance == pytest.approx(here, abs=1e-9 + rounding)
+    for tau, sigma2 in ((1.02, 1), (0.98, 1), (1, 1.02), (1, 0.98)):
+        assert deviance(tau * fit.tau[0, 0], sigma2 * fit.sigma2) >= here - 1e-9 - rounding
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10_000), st.floats(-15, 15), st.floats(-15, 15), st.floats(0, 14), st.integers(0, 47),
+    st.sampled_from(["y = b0 + r; b0 = g00 + u0", "y = b0 + b1*x + r; b0 = g00 + g01*h + u0; b1 = g10 + u1"]),
+)  # fmt: skip
+def test_units_of_measurement_of_outcome_and_weights_change_nothing(seed, of_y, of_w, heavy, row, equations):
+    frame, model = weighed_rows((row,), 10.0**heavy, seed), hlm.Model(equations)
+    c, k = 10.0**of_y, 10.0**of_w
+    other = frame.assign(y=c * frame["y"], w=k * frame["w"])
+    a, b = (model.fit(hlm.read(each, id="id"), precision="w") for each in (frame, other))
+    np.testing.assert_allclose(np.asarray(b.gamma) / c, np.asarray(a.gamma), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(np.asarray(b.tau) / c**2, np.asarray(a.tau), rtol=2e-5, atol=1e-6)
+    assert b.sigma2 / c**2 / k == pytest.approx(a.sigma2, rel=1e-5)
+    shift = 2 * (48 - len(a.gamma)) * np.log(c)
+    assert b.deviance - shift == pytest.approx(a.deviance, abs=1e-6)
+    np.testing.assert_allclose(
+        b.fixed_effects()["p_value"], a.fixed_effects()["p_value"], rtol=1e-4, atol=1e-12
+    )

@@ -162,9 +162,10 @@ def test_a_posterior_is_frozen_and_pickles(post4):
     assert np.array_equal(pickle.loads(pickle.dumps(post4))["g01"], post4["g01"])
     shown = {name for name in dir(post4) if not name.startswith("_")}
     assert shown == {
-        "check", "compare", "contrast", "convergence", "data", "draws", "effects", "icc", "loo", "model",
-        "plausible_range", "priors", "r2", "rerun", "sampler", "save", "settings", "summary", "tree",
-        "variance_explained", "variance_is_zero", "with_log_likelihood", "with_predictive",
+        "check", "compare", "contrast", "convergence", "data", "draws", "effects", "i2", "icc", "loo",
+        "model", "plausible_range", "prediction_interval", "priors", "r2", "rerun", "sampler", "save",
+        "settings", "summary", "tree", "variance_explained", "variance_is_zero", "with_log_likelihood",
+        "with_predictive",
     }  # fmt: skip
 
 
@@ -327,7 +328,7 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
 
     monkeypatch.setattr(sampling, "draw_direct", direct)
     monkeypatch.setattr(sampling, "draw_nuts", lambda *_: asked.append("nuts"))
-    few, many = (SimpleNamespace(n_random=q) for q in (4, 5))
+    few, many = (SimpleNamespace(n_random=q, size=q + 1) for q in (4, 5))
     settings = Settings(None, 1, 10, 4, 10, None, False)
     for target, s in ((few, settings), (many, settings), (many, replace(settings, sampler="direct"))):
         sampling.draw(target, s)

@@ -10,10 +10,11 @@ import hlmbayes as hlm
 from hlmbayes.density.kernel import BLOCK
 from hlmbayes.density.kernel_tables import flatten
 from hlmbayes.density.marginal import value_and_gradient
-from hlmbayes.density.target import build_target
-from hlmbayes.estimation.prepare import prepare
+from hlmbayes.density.target import build_target, target_for
+from hlmbayes.estimation.prepare import law_and_counting, prepare
 from hlmbayes.priors.priors import resolve
 from tests.compiled import evaluate
+from tests.estimation.test_known_variance import MODEL, several_rows
 
 OLS = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w\nb1 = g10")
 PRIORS = [
@@ -25,7 +26,10 @@ PRIORS = [
 
 def check(model, data, priors, digits=1e-10):
     design = prepare(model, data).design
-    target = build_target(design, resolve(priors, design))
+    check_target(build_target(design, resolve(priors, design)), digits)
+
+
+def check_target(target, digits=1e-10):
     rng = np.random.default_rng(11)
     centre, root = (
         0.1 * rng.normal(size=target.size),
@@ -45,6 +49,12 @@ def check(model, data, priors, digits=1e-10):
 @pytest.mark.parametrize("priors", PRIORS)
 def test_compiled_density_is_the_plain_one(small_model, make_small, priors):
     check(small_model, make_small(), priors)
+
+
+@pytest.mark.parametrize("level1", [{"variance_known": "v"}, {"precision": "p"}, {"sigma2": 1.7}])
+def test_compiled_density_of_known_variances(level1):
+    law, _ = law_and_counting(MODEL, **level1)
+    check_target(target_for(MODEL, hlm.read(several_rows(), id="id"), None, law=law))
 
 
 def test_compiled_density_of_several_blocks_of_units(small_model, make_small):
