@@ -92,6 +92,10 @@ class Parameters:
             return found[0]
         if found:
             raise error(f"{text} could be {' or '.join(self.shown(found))}: write its code")
+        whole = [p.code for p in self.each if f"{spelled(str(text))}[" in spelled(p.name)]
+        if text and whole:
+            each = f"{text} is several: {', '.join(self.shown(whole))}"
+            raise error(f"{each}. Name one of them, or test all together with test_variable")
         known = some(self.shown(self.codes), MOST_SHOWN) if self.each else "it has none"
         close = nearest(str(text), {form for p in self.each for form in (p.code, p.typed)})
         hint = f". Did you mean {close}?" if close else ""

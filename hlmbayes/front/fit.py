@@ -117,7 +117,8 @@ class Fit(Tabled):
         """
         kind = table_kind(self._record, robust, df)
         rows = hlm_tables.fixed_effects(self._record, kind)
-        table = self._table(rows, hlm_tables.FixedEffect, "gamma", self.model.fixed_parameters.name_of)
+        names = self._record.model.fixed_parameters.name_of
+        table = self._table(rows, hlm_tables.FixedEffect, "gamma", names)
         table.attrs.update(kind.basis())
         return table
 
@@ -126,7 +127,8 @@ class Fit(Tabled):
 
         There is no r where log(sigma2) depends on variables.
         """
-        rows, names = hlm_tables.variance_components(self._record), component_names(self.model.coefficients)
+        rows = hlm_tables.variance_components(self._record)
+        names = component_names(self._record.model.coefficients)
         return self._table(rows, hlm_tables.VarianceComponent, "effect", names)
 
     def log_sigma2(self) -> pd.DataFrame:
@@ -172,7 +174,7 @@ class Fit(Tabled):
         """
         found = fixed_intervals(self._record, prob=prob, robust=robust, df=df)
         found += alpha_intervals(self._record.law.alphas, prob=prob)
-        of_variances, known = profiled(self._record), self.model.scalar_parameters
+        of_variances, known = profiled(self._record), self._record.model.scalar_parameters
         there = known.only([*(row.parameter for row in found), *of_variances])
         wanted = [there.find(name, HypothesisError) for name in one_or_several(parameters)] or there.codes
         if not set(of_variances).isdisjoint(wanted):

@@ -61,13 +61,14 @@ class PooledFit(Tabled):
             reckon with how many replicates there are.
         """
         pooled = pooled_fit.pooled_fixed(self._record, robust, df)
-        known, labels = self.model.fixed_parameters, self._record.fits[0].labels
+        known, labels = self._record.model.fixed_parameters, self._record.fits[0].labels
         return parameter_table(columns_of(pooled), known.codes, known.name_of, "gamma", labels)
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau and sigma2 ("r"): name, variance, se, df, fmi, riv; nan where a set has no s.e."""
         names, pooled = pooled_fit.pooled_components(self._record)
-        columns, known = columns_of(pooled, "variance", tests=False), component_names(self.model.coefficients)
+        columns = columns_of(pooled, "variance", tests=False)
+        known = component_names(self._record.model.coefficients)
         return parameter_table(columns, names, known, "effect", self._record.fits[0].labels)
 
     def confint(
@@ -78,7 +79,7 @@ class PooledFit(Tabled):
         ``robust`` and ``df`` as in `fixed_effects`.
         """
         found = pooled_derived.pooled_intervals(self._record, prob=prob, robust=robust, df=df)
-        known = self.model.scalar_parameters
+        known = self._record.model.scalar_parameters
         return records_table(found, Interval, "parameter", known.name_of, self._record.fits[0].labels)
 
     icc = asked(pooled_derived.pooled_icc)

@@ -54,21 +54,21 @@ class ReplicateFit(Face):
     def fixed_effects(self) -> pd.DataFrame:
         """Tabulate the fixed effects: name, coefficient, se, t_ratio, df, p_value."""
         columns = columns_of(pooled_fit.pooled_fixed(self._pooled))
-        known = self.fit.model.fixed_parameters
+        known = self._record.full.model.fixed_parameters
         columns = {name: columns[name] for name in columns if name not in ("fmi", "riv")}
         return parameter_table(columns, known.codes, known.name_of, "gamma", self._record.full.labels)
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau and sigma2 ("r") with their standard errors."""
         names, pooled = pooled_fit.pooled_components(self._pooled)
-        columns, known = {"variance": pooled.estimate, "se": pooled.se}, self.fit.model.coefficients
+        columns, known = {"variance": pooled.estimate, "se": pooled.se}, self._record.full.model.coefficients
         return parameter_table(columns, names, component_names(known), "effect", self._record.full.labels)
 
     def confint(self, prob: float = 0.95) -> pd.DataFrame:
         """Tabulate t intervals: name, estimate, low, high, method; of variances on the log scale."""
         found, known = (
             pooled_derived.pooled_intervals(self._pooled, prob=prob),
-            self.fit.model.scalar_parameters,
+            self._record.full.model.scalar_parameters,
         )
         return records_table(found, Interval, "parameter", known.name_of, self._record.full.labels)
 

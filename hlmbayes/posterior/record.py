@@ -117,7 +117,8 @@ class PosteriorSample:
     @cached_property
     def convergence(self) -> Convergence:
         """Whether the draws can be used, in words and figures."""
-        return convergence(self.scalars, self.tree["sample_stats"], float(self.sampler.get("khat", np.nan)))
+        shown = {str(each): self.scalars[each.code] for each in self.parameters.each}
+        return convergence(shown, self.tree["sample_stats"], float(self.sampler.get("khat", np.nan)))
 
     @cached_property
     def point(self) -> PosteriorPoint:

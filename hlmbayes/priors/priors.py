@@ -225,6 +225,7 @@ def resolve(
     return ResolvedPriors(
         tuple(names), *_gamma(priors, design, scales), random, design.pattern, _sd(priors, design, scales),
         _level1(priors, design, scales, groups, law), priors.corr.eta, priors.tau, far_zeros(design),
+        {**design.model.fixed_parameters.name_of, **design.model.random_parameters.name_of},
     )  # fmt: skip
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..likelihood.pattern import Pattern
+from ..naming import Parameter
 from .distributions import LKJ, Flat, InverseWishart, Normal, SdPrior
 
 
@@ -44,7 +46,8 @@ class AlphaPrior:
     def words(self) -> list[str]:
         """Say them in words, a parameter a line."""
         priors = [Normal(float(mean), float(sd)) for mean, sd in zip(self.mean, self.sd, strict=True)]
-        return [f"{name} of log(sigma2): {p.words()}" for name, p in zip(self.names, priors, strict=True)]
+        each = zip(self.names, ("intercept", *self.variables), priors, strict=True)
+        return [f"{code} ({name}) of log(sigma2): {prior.words()}" for code, name, prior in each]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +72,8 @@ class ResolvedPriors:
         Where given, ``sd`` and ``eta`` are not used.
     cautions : tuple of str
         What should be known of them, in words.
+    names : mapping
+        Names of the parameters by their codes, as they are shown.
     """
 
     gamma_names: tuple[str, ...]
@@ -81,6 +86,10 @@ class ResolvedPriors:
     eta: float
     tau: InverseWishart | None
     cautions: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def _shown(self, code: str) -> str:
+        return str(Parameter(code, self.names.get(code, "")))
 
     @property
     def proper(self) -> bool:
@@ -92,14 +101,14 @@ class ResolvedPriors:
         lines = []
         for name, mean, p0 in zip(self.gamma_names, self.gamma_mean, self.gamma_precision, strict=True):
             prior = Normal(float(mean), float(p0**-0.5)) if p0 > 0 else Flat()
-            lines.append(f"{name}: {prior.words()}")
+            lines.append(f"{self._shown(name)}: {prior.words()}")
         if self.tau is not None:
-            lines.append(f"tau of {', '.join(self.random_names)}: {self.tau.words()}")
+            lines.append(f"tau of {', '.join(map(self._shown, self.random_names))}: {self.tau.words()}")
         else:
             for name, sd in zip(self.random_names, self.sd, strict=True):
-                lines.append(f"sd of {name}: {sd.words()}")
+                lines.append(f"sd of {self._shown(name)}: {sd.words()}")
             for block in self.pattern.blocks:
                 if len(block) > 1:
-                    names = ", ".join(self.random_names[k] for k in block)
+                    names = ", ".join(self._shown(self.random_names[k]) for k in block)
                     lines.append(f"correlations of {names}: {LKJ(self.eta).words()}")
         return "\n".join([*lines, *self.level1.words(), *self.cautions])

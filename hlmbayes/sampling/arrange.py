@@ -65,8 +65,10 @@ def arrange(
         for k, r in enumerate(target.design.random):  # in place: an index of them all makes copies
             b[:, :, r] += effects.draws[:, :, k]
         quantities |= {"u": by_chain(effects.draws), "b": by_chain(b)}
+    whole = {name: quantities.pop(name) for name in ("tau_corr", *([] if target.pattern.full else ["tau"]))}
     groups = {
         "posterior": container.dataset(quantities, known),
+        container.MATRICES: container.dataset(whole, known),
         "variance_parameters": container.dataset({"phi": drawn.phi}, {"parameter": parameter_names(target)}),
         "sample_stats": container.dataset(drawn.stats, {}),
         "observed_data": observed(target, known, data),
@@ -86,15 +88,16 @@ def posterior_values(target: Target, draws: Draws) -> dict[str, np.ndarray]:
     sd = np.sqrt(np.einsum("bqq->bq", draws.tau))
     with np.errstate(divide="ignore", invalid="ignore"):
         corr = draws.tau / (sd[:, :, None] * sd[:, None, :])
-    index = np.arange(corr.shape[1])
+    index, (rows, cols) = np.arange(corr.shape[1]), pairs(target.pattern)
     corr[:, index, index] = 1.0
-    return {
+    found = {
         "gamma": draws.gamma[:, target.design.free],
         **target.law.quantities(draws.phi[:, target.level1]),
         "tau": draws.tau,
         "sd": sd,
         "tau_corr": corr,
     }
+    return found | ({"corr": corr[:, rows, cols]} if len(rows) else {})
 
 
 def parameter_names(target: Target) -> list[str]:

@@ -1,11 +1,12 @@
 """The layout of a posterior as an ArviZ DataTree: every name of a group, variable and dimension is here.
 
 Dimensions: chain, draw, fixed_effect (g00, g01, ...), coef and coef_bis (random level-1 coefficients
-b0, b1, ...), coefficient (all level-1 coefficients), unit (the ids), row. Groups: posterior (gamma,
-sigma, sigma2, tau, sd, tau_corr, u, b), variance_parameters (the sampler's own coordinates),
-sample_stats, log_prior, log_likelihood, posterior_predictive, prior_predictive, observed_data, constant_data,
-moments and, where log(sigma2) depends on variables, variance_groups or, where rows are weighed by their
-precision, weighed_rows (what a rerun needs).
+b0, b1, ...), pair (b1,b0), coefficient (all level-1 coefficients), unit (the ids), row. Groups: posterior
+(gamma, sigma, sigma2, tau, sd, corr, u, b: all of it varies from draw to draw), matrices (tau_corr, and tau
+where some of it is zero), variance_parameters (the sampler's own coordinates), sample_stats, log_prior,
+log_likelihood, posterior_predictive, prior_predictive, observed_data, constant_data, moments and, where
+log(sigma2) depends on variables, variance_groups or, where rows are weighed by their precision, weighed_rows
+(what a rerun needs).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..errors import SamplingError
 from ..labelled import coordinates, text_or_numbers
 from ..likelihood.design import Design
 from ..likelihood.orthonormal import Products
+from ..likelihood.pattern import pairs
 from ..likelihood.row_groups import Groups
 from ..likelihood.weighing import Weighing
 from ..unit_moments.record import Moments
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 CHAIN = ("chain", "draw")
+MATRICES = "matrices"
 DIMS: dict[str, tuple[str, ...]] = {
     "gamma": ("fixed_effect",),
     "sigma": (),
@@ -34,6 +37,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     "alpha": ("log_sigma2",),
     "tau": ("coef", "coef_bis"),
     "sd": ("coef",),
+    "corr": ("pair",),
     "tau_corr": ("coef", "coef_bis"),
     "u": ("unit", "coef"),
     "b": ("unit", "coefficient"),
@@ -49,6 +53,7 @@ def coords(design: Design) -> dict[str, Any]:
         "fixed_effect": list(model.gamma_names),
         "coef": random,
         "coef_bis": random,
+        "pair": [f"{random[i]},{random[j]}" for i, j in zip(*pairs(design.pattern), strict=True)],
         "coefficient": list(model.coefficient_names),
         "unit": text_or_numbers(design.unit_ids),
     }
@@ -74,7 +79,12 @@ def dataset(
 
 
 def values(data: xr.DataTree, name: str, group: str = "posterior") -> np.ndarray:
-    """Give an array of a group, shape (chain, draw, ...); a SamplingError where there is none."""
+    """Give an array of a group, shape (chain, draw, ...); a SamplingError where there is none.
+
+    What is not in the posterior, because some of it does not vary, is in its matrices.
+    """
+    if group == "posterior" and not has(data, name, group) and has(data, name, MATRICES):
+        group = MATRICES
     if not has(data, name, group):
         there = ", ".join(str(v) for v in data[group].data_vars) if group in data.children else "nothing"
         raise SamplingError(f"this posterior has no {name} in its group {group}; it has {there}")

@@ -197,8 +197,8 @@ def test_the_posterior_is_beside_the_maximum_likelihood_fit(posterior):
     assert list(table.index[-2:]) == ["a0", "a1"]
     assert np.all(np.abs(table.loc[["g01", "g10", "a1"], "shift"]) < 0.3)
     assert table.loc["a1", "sd"] == pytest.approx(table.loc["a1", "se"], rel=0.2)
-    assert "a1 of log(sigma2): normal" in posterior.tree.attrs["priors_in_words"]
-    assert "a1 of log(sigma2): normal" in hlm.Priors().describe(posterior.model, rows(40))
+    assert "a1 (female) of log(sigma2): normal" in posterior.tree.attrs["priors_in_words"]
+    assert "a1 (female) of log(sigma2): normal" in hlm.Priors().describe(posterior.model, rows(40))
 
 
 def test_a_file_has_all_that_a_rerun_needs(posterior, tmp_path):

@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.errors import HLMError, HLMWarning, HypothesisError, SamplingError
 from hlmbayes.faces import record_of
+from tests.small import model, small
 from tests.small_posterior import EQUATIONS
 
 MODELS = {
@@ -310,7 +312,7 @@ def test_the_log_prior_is_kept(post4):
 
     kept, record = post4.tree["log_prior"]["parameters"].values, record_of(post4)
     assert kept.ravel() == pytest.approx(full_log_prior(record.target, record.parameter_draws))
-    corr = post4.tree["posterior"]["tau_corr"].values
+    corr = post4.draws("tau_corr")
     assert (corr[..., [0, 1], [0, 1]] == 1.0).all()
 
 
@@ -415,3 +417,26 @@ def test_a_prior_without_bounds_says_so(make_small):
     wide = hlm.Priors(sd=hlm.InverseGamma(0.001, 0.001))
     with pytest.warns(HLMWarning, match="no finite numbers"):
         hlm.prior_predictive(hlm.Model("y = b0 + r\nb0 = g00 + u0"), make_small(), wide, seed=1)
+
+
+def test_all_that_arviz_draws_varies(post4, model4, hsb, tmp_path):
+    independent = hlm.Model(f"{model4.equations()}\ncov(u0, u1) = 0").sample(hsb, seed=1, draws=400, chains=2)
+    for post, there in ((post4, {"tau", "corr"}), (independent, set())):
+        for name, values in post.tree["posterior"].data_vars.items():
+            assert (np.ptp(values.values, axis=1) > 0).all(), name
+        assert {"tau", "corr"} & set(post.tree["posterior"].data_vars) == there
+        assert post.draws("tau_corr").shape == post.draws("tau").shape == (*post["g00"].shape, 2, 2)
+    assert list(post4.tree["posterior"]["pair"].values) == ["b1,b0"]
+    np.testing.assert_array_equal(post4.tree["posterior"]["corr"].values[..., 0], post4["corr[b1,b0]"])
+    again = hlm.load_posterior(independent.save(tmp_path / "post.nc"))
+    np.testing.assert_array_equal(again.draws("tau"), independent.draws("tau"))
+
+
+@pytest.mark.slow
+def test_arviz_draws_them_without_a_warning():
+    import arviz as az
+
+    post = model("slopes").sample(small(3, n_units=20).data(), seed=1, draws=500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        az.plot_trace_dist(post.tree)

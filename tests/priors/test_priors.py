@@ -125,8 +125,9 @@ def test_words_name_every_parameter_and_number(hsb, model4):
     priors = Priors(gamma={"g01": Normal(0, 1.5), "G10": Flat()}, sd={"u1": HalfNormal()}, corr=LKJ(2))
     words = priors.describe(model4, hsb)
     for line in (
-        "g01: normal, mean 0, sd 1.5", "g10: flat", "sd of b1: half-normal, scale 10.4", "LKJ(2)",
-        "sigma: half-t with 3 d.f., scale 6.878", "sd of b0: half-t",
+        "g01 (sector): normal, mean 0, sd 1.5", "g10 (ses): flat",
+        "sd of b1 (ses): half-normal, scale 10.4", "LKJ(2)",
+        "sigma: half-t with 3 d.f., scale 6.878", "sd of b0 (intercept): half-t",
     ):  # fmt: skip
         assert line in words
     assert "g01 normal, mean 0, sd 1.5" in priors.describe()

@@ -63,7 +63,7 @@ def test_only_free_elements_are_parameters(drawn) -> None:
     assert set(names) <= wanted
     assert set(pairs) <= set(names)
     assert {name for name in record_of(drawn).scalars if name.startswith(("corr", "tau"))} == wanted
-    tau = drawn.tree["posterior"]["tau"].values
+    tau = drawn.draws("tau")
     assert np.all(tau[..., 1, 0] == 0.0)
     assert np.all(tau[..., 2, 1] == 0.0)
     assert (np.ptp(tau[..., 2, 0]) > 0) == bool(pairs)
@@ -78,14 +78,16 @@ def test_it_lies_about_the_fit_and_is_read_back(drawn, data, tmp_path) -> None:
     again = hlm.load_posterior(tmp_path / "post.nc")
     assert again.model == drawn.model
     np.testing.assert_array_equal(again["sd[b1]"], drawn["sd[b1]"])
-    assert "correlations of b0, b1" not in drawn.tree.attrs["priors_in_words"]
+    assert "correlations of b0 (intercept), b1" not in drawn.tree.attrs["priors_in_words"]
     simpler = drawn.variance_is_zero("b1")
     assert simpler["log_bayes_factor"] < 0
 
 
 def test_figures_have_no_correlation_of_independent_effects(drawn) -> None:
     shown = [ax for ax in hlm.plots.tau_pair(drawn).axes if ax.get_visible()]
-    assert [(ax.get_xlabel()[:2], ax.get_ylabel()[:2]) for ax in shown] == [("sd", "sd")]
+    assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in shown] == [
+        ("sd[intercept] (sd[b0])", "sd[x] (sd[b1])")
+    ]
 
 
 def test_prior_draws_have_the_blocks(data) -> None:
@@ -149,7 +151,7 @@ def test_rows_nuts_and_the_direct_sampler_give_one_posterior(model, data) -> Non
         draws = [post[name][:, ::5].ravel() for post in (rows, nuts, direct)]
         assert ks_2samp(draws[0], draws[2]).pvalue > 1e-3, name
         assert ks_2samp(draws[1], draws[2]).pvalue > 1e-3, name
-    assert np.all(rows.tree["posterior"]["tau"].values[..., 1, 0] == 0.0)
+    assert np.all(rows.draws("tau")[..., 1, 0] == 0.0)
 
 
 @pytest.mark.slow
