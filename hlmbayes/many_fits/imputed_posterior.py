@@ -21,7 +21,7 @@ from ..equations.model import TwoLevelModel
 from ..estimation.prepare import Level1Asked, law_and_counting
 from ..labelled import parameter_table
 from ..posterior.contrasts import DrawnContrast, of_draws
-from ..posterior.derived import DrawnCorrelation, icc_of_draws
+from ..posterior.derived import DrawnCorrelation, icc_of_draws, refuse_several_correlations
 from ..posterior.draw import draw_posterior
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import bounds, interval
@@ -89,8 +89,9 @@ def pooled_draws_icc(
 ) -> DrawnCorrelation | IntraclassCurve:
     """Give the posterior of the intraclass correlation over all draws; ``at`` as in `Fit.icc`."""
     check_prob(prob)
-    design = pooled.samples[0].target.design
-    return icc_of_draws(design, pooled.values("tau"), pooled.scalar("sigma2"), at, prob)
+    target = pooled.samples[0].target
+    refuse_several_correlations(target)
+    return icc_of_draws(target.design, pooled.values("tau"), pooled.scalar("sigma2"), at, prob)
 
 
 def draw_pooled(

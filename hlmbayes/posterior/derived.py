@@ -15,6 +15,7 @@ from scipy.special import ndtri
 
 from ..arguments import check_prob
 from ..density.level1 import LogLinearSigma
+from ..density.target import Target
 from ..derived.intraclass import (
     IntraclassCorrelation,
     IntraclassCurve,
@@ -98,15 +99,20 @@ def icc(
 ) -> DrawnCorrelation | IntraclassCurve:
     """Give the posterior of z'tau z / (z'tau z + sigma2), where there is one of it; ``at`` as for a fit."""
     check_prob(prob)
-    if isinstance(posterior.target.law, LogLinearSigma):
+    refuse_several_correlations(posterior.target)
+    return icc_of_draws(
+        posterior.target.design, posterior.values("tau"), posterior.scalar("sigma2"), at, prob
+    )
+
+
+def refuse_several_correlations(target: Target) -> None:
+    """Raise where there is not one intraclass correlation, for rows differ in their level-1 variance."""
+    if isinstance(target.law, LogLinearSigma):
         raise SamplingError(
             "log(sigma2) depends on variables, so there is not one intraclass correlation: work it out from "
             "the draws of tau and alpha for the rows in question"
         )
-    refuse("the intraclass correlation", posterior.target.law.law.lacks, Need.ROWS_ALIKE)
-    return icc_of_draws(
-        posterior.target.design, posterior.values("tau"), posterior.scalar("sigma2"), at, prob
-    )
+    refuse("the intraclass correlation", target.law.law.lacks, Need.ROWS_ALIKE)
 
 
 def icc_of_draws(

@@ -298,7 +298,8 @@ def _default_gamma(width: float, scales: Scales) -> tuple[np.ndarray, np.ndarray
     carries = np.abs(scales.level) * scales.x_spread > 1e-6
     # predictors move the fit at their zero by up to mean * effect: the level must be free to follow
     reach = np.sum((scales.x_mean * sd)[~carries] ** 2)
-    return scales.y_mean * scales.level, np.where(carries, np.sqrt(sd**2 + reach * scales.level**2), sd)
+    mean = scales.y_mean * scales.level + 0.0  # no minus zero
+    return mean, np.where(carries, np.sqrt(sd**2 + reach * scales.level**2), sd)
 
 
 def _by_name(what: str, known: Parameters, value: Any) -> list[Any]:

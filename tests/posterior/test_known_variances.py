@@ -332,6 +332,7 @@ def test_priors_say_what_is_known(rows):
     assert "sigma" not in text.replace("Sigma squared is fixed", "")
     assert "The level-1 variance is known: v." in text
     plain = hlm.Priors().describe(MODEL, data)
+    assert "mean -0," not in plain
     assert hlm.Priors().describe(MODEL, data, precision="p") == plain  # scales are of the rows as they are
 
 
@@ -354,6 +355,8 @@ def test_imputed_meta_analyses_and_prior_predictions():
     sets = [hlm.read(frame.assign(effect=frame["effect"] + k), id="site") for k in (0.0, 1.0)]
     pooled = hlm.sample_imputed(MEAN, sets, variance_known="v", seed=1, draws=200, priors=PRIORS)
     assert pooled["g00"].mean() == pytest.approx(8.42, abs=0.3)
+    with pytest.raises(HypothesisError, match="known, not estimated"):
+        pooled.icc()
     drawn = hlm.prior_predictive(MEAN, sets[0], PRIORS, draws=4000, seed=1, variance_known="v")
     sd = np.asarray(drawn["prior_predictive"]["unit_mean"]).reshape(-1, 9).std(axis=0)
     assert sd == pytest.approx(np.sqrt(400 + 100 + frame["v"].to_numpy()), rel=0.06)
