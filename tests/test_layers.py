@@ -41,6 +41,7 @@ FLOW = (
     "density",
     "sampling",
     "posterior",
+    "predictions",
     "many_fits",
     "diagnostics",
     "report",

@@ -43,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 stream.reconfigure(
                     errors="backslashreplace"
                 )  # a screen without a name's letters shows the rest
-        parser = build_parser({"run": run, "plot": plot, "table": table, "describe": describe, "demo": demo})
+        parser = build_parser(
+            {"run": run, "plot": plot, "table": table, "predict": predict, "describe": describe, "demo": demo}
+        )
         args = parser.parse_args(_codes_joined(sys.argv[1:] if argv is None else argv))
         if args.command is None:
             parser.print_help(sys.stderr)
@@ -157,6 +159,21 @@ def table(args: argparse.Namespace) -> int:
     for sentence in warned:
         complain("warning", sentence)
     print(plain(str(found)) if out is None else f"{len(jobs)} models in {out}")
+    return DONE
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Fit a model and say what it predicts."""
+    from ..runs.jobs import asked_otherwise
+    from ..runs.predicted import Wanted, predicted
+    from .options import job_of
+
+    job = asked_otherwise(job_of(args), method=args.method, algorithm=args.algorithm)
+    wanted = Wanted(args.new, args.slopes, args.means, args.by, args.at, args.level, args.interval)
+    text, warned = predicted(job, wanted, None if args.out in (None, "-") else Path(args.out))
+    for sentence in warned:
+        complain("warning", sentence)
+    print(plain(text))
     return DONE
 
 

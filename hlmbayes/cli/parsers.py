@@ -20,6 +20,7 @@ Two-level hierarchical linear models: the listings of HLM 6.08, and the true opt
   hlmbayes run MODEL.hlm                 the analysis in an HLM command file
   hlmbayes plot MODEL.hlm                diagnostic plots and model graphs of that analysis
   hlmbayes table A.hlm B.hlm             models side by side, for a paper
+  hlmbayes predict MODEL.hlm             predictions, simple slopes, adjusted means
   hlmbayes sample MODEL.hlm --seed 1     the posterior distribution of the same model
   hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
                                          means, standard deviations, ranges of the variables
@@ -77,6 +78,16 @@ paper: on the screen, or in a file for Word, Excel, LaTeX, Typst, a page of HTML
   hlmbayes table hsb3.hlm hsb4.hlm --out table.docx --stars
   hlmbayes table a.txt b.txt --level1 students.csv --id school --names Null Full --intervals"""
 
+PREDICT = """\
+Fit a model and say what it predicts: the rows of its data or of a file, the slopes of a variable at values of
+others, or adjusted means and their differences.
+
+  hlmbayes predict hsb4.hlm --out predicted.csv --interval prediction
+  hlmbayes predict hsb4.hlm --new new.csv --level 2
+  hlmbayes predict hsb4.hlm --slopes ses --by sector
+  hlmbayes predict hsb4.hlm --slopes ses --by meanses=-0.5,0,0.5
+  hlmbayes predict hsb4.hlm --means sector --at meanses=0"""
+
 DESCRIBE = """\
 Print the descriptive statistics HLM prints when it makes its data file, of every numeric variable.
 
@@ -115,6 +126,8 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     run = _command(commands, "run", functions["run"], "run an HLM command file, or equations", RUN)
     plot = _command(commands, "plot", functions["plot"], "draw the figures of an analysis", PLOT)
     table = _command(commands, "table", functions["table"], "models side by side, for a paper", TABLE)
+    what = "predictions, simple slopes, adjusted means"
+    predict = _command(commands, "predict", functions["predict"], what, PREDICT)
     what = "the posterior distribution of the same model"
     sample = _command(commands, "sample", cli_sample.sample, what, cli_sample.TEXT)
     what = "descriptive statistics of data files"
@@ -123,14 +136,15 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     long = _command(commands, "long", cli_long.long, what, cli_long.TEXT)
     what = "an analysis of data that come with the program"
     demo = _command(commands, "demo", functions["demo"], what, DEMO)
-    for command in (run, plot, sample):
+    for command in (run, plot, sample, predict):
         _add_job_options(command)
         _add_level1_options(command)
+    _add_predict_options(predict)
     _add_table_options(table)
     plot.add_argument(
         "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
     )
-    for command in (run, plot, demo, table):
+    for command in (run, plot, demo, table, predict):
         _add_estimation_options(command)
     _add_survey_options(run)
     for command in (run, demo):
@@ -183,6 +197,22 @@ def _add_table_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--robust", choices=kinds, help="robust standard errors: HLM's, or better ones")
     whose = ("hlm", "satterthwaite", "kenward-roger")
     group.add_argument("--df", choices=whose, help="degrees of freedom (default: HLM's)")
+
+
+def _add_predict_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is predicted")
+    group.add_argument("--new", metavar="FILE", help="rows to predict (default: those of the data)")
+    group.add_argument("--out", metavar="FILE", help="write predicted rows to a .csv")
+    what = "1: with each unit's own effects (default); 2: by the equations alone"
+    group.add_argument("--level", type=int, choices=(1, 2), default=1, help=what)
+    kinds = ("confidence", "prediction")
+    group.add_argument("--interval", choices=kinds, help="of the expected outcome, or of an outcome")
+    group.add_argument("--slopes", metavar="NAME", help="simple slopes of a variable")
+    group.add_argument("--means", metavar="NAME", help="adjusted means at values of a variable")
+    group.add_argument(
+        "--by", nargs="+", metavar="NAME[=VALUES]", default=(), help="moderators of the slopes"
+    )
+    group.add_argument("--at", nargs="+", metavar="NAME=VALUE", default=(), help="where others are held")
 
 
 def _add_job_options(parser: argparse.ArgumentParser) -> None:

@@ -34,6 +34,9 @@ from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Alpha
 from ..model_tables.protocol import Tabled
+from ..predictions.means import means
+from ..predictions.predict import predict
+from ..predictions.slopes import slopes
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
 
@@ -226,6 +229,9 @@ class Fit(Tabled):
     r2 = asked(r2)
     i2 = asked(i2)
     prediction_interval = asked(prediction_interval)
+    predict = asked(predict)
+    slopes = asked(slopes)
+    means = asked(means)
     plausible_range = asked(plausible_range)
 
     def compare(

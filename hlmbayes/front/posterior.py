@@ -29,6 +29,7 @@ from ..posterior import (
 from ..posterior.contrasts import contrast
 from ..posterior.convergence import Convergence
 from ..posterior.record import PosteriorSample, posterior_of
+from ..predictions import means, predict, slopes
 from ..priors.priors import Priors
 from ..sampling import posterior_file
 from ..sampling.settings import Settings
@@ -117,6 +118,25 @@ class Posterior(Tabled):
         At level-2 predictors of zero, or ``at`` given values.
         """
         return new_units.prediction_interval(self._record, coefficient, prob, at)
+
+    def predict(
+        self, data: Any = None, *, level: int = 1, interval: predict.Kind | None = None, prob: float = 0.95,
+        seed: int | None = 0,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Predict rows: ``predicted``, ``sd``, with an interval ``low`` and ``high``; see `Fit.predict`."""
+        return predict.predict_draws(self._record, data, level=level, interval=interval, prob=prob, seed=seed)
+
+    def slopes(
+        self, variable: str, by: Any = None, *, at: Mapping[str, Any] | None = None, prob: float = 0.95
+    ) -> slopes.Slopes:
+        """Give the posterior of the simple slopes of a variable; see `Fit.slopes`."""
+        return slopes.slopes_of_draws(self._record, variable, by, at=at, prob=prob)
+
+    def means(
+        self, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None, prob: float = 0.95
+    ) -> means.Means:
+        """Give the posterior of adjusted means and their differences; see `Fit.means`."""
+        return means.means_of_draws(self._record, variable, values=values, at=at, prob=prob)
 
     def plausible_range(
         self, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None

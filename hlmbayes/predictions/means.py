@@ -1,0 +1,172 @@
+"""Adjusted means: the expected outcome at values of a variable, the others typical; and their differences.
+
+As R's emmeans: numbers at their means, factors averaged over their levels, random effects at zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.stats import studentized_range
+
+from ..errors import HypothesisError
+from ..estimation.estimates import Estimates
+from ..labelled import table
+from ..labels import Sentence
+from ..posterior.contrasts import of_draws
+from ..posterior.record import PosteriorSample
+from ..words import p_text
+from .reference import find, grid, variables
+from .slopes import checked, contrast_of, middle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Adjustment = Literal["holm", "tukey", "bonferroni", "none"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Means(Sentence):
+    """Adjusted means of the outcome at ``values`` of ``variable``, and their differences.
+
+    ``contrast`` has a row for each value, ``difference`` one for each pair (first minus second).
+    ``adjusted``: p-values of the differences, adjusted as ``adjustment`` says; none of a posterior.
+    """
+
+    variable: str
+    values: tuple[Any, ...]
+    contrast: Any
+    pairs: tuple[tuple[Any, Any], ...]
+    difference: Any
+    adjustment: str = ""
+    adjusted: np.ndarray | None = None
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate the means; one row a value."""
+        found = self.contrast.frame()
+        drop = [c for c in ("name", "value", "t_ratio", "p_value", "direction") if c in found]
+        found = found.drop(columns=drop)
+        return table({c: found[c].to_numpy() for c in found}, self.values, self.variable)
+
+    def differences(self) -> pd.DataFrame:
+        """Tabulate the differences of every pair, with p-values as adjusted."""
+        if not self.pairs:
+            raise HypothesisError("there is one mean, and no difference")
+        found = self.difference.frame().drop(columns=["name", "value"])
+        columns = {c: found[c].to_numpy() for c in found}
+        if self.adjusted is not None:
+            columns |= {"p_value": self.adjusted}
+        return table(columns, [f"{_text(a)} - {_text(b)}" for a, b in self.pairs], "difference")
+
+    def __str__(self) -> str:
+        found, prob = self.contrast, f"{100 * self.contrast.prob:g} % interval"
+        lines = [
+            f"Mean at {self.variable} = {_text(value)}: {m:.4f} ({prob} {low:.4f} to {high:.4f})"
+            for value, m, low, high in zip(self.values, middle(found), found.low, found.high, strict=True)
+        ]
+        if self.difference is None:
+            return "\n".join(lines)
+        p = (
+            [""] * len(self.pairs)
+            if self.adjusted is None
+            else [f", {p_text(v)}" for v in self.adjusted.tolist()]
+        )
+        each = zip(self.pairs, middle(self.difference), p, strict=True)
+        lines += [f"{_text(a)} - {_text(b)}: {m:.4f}{said}" for (a, b), m, said in each]
+        if self.adjustment not in ("", "none") and len(self.pairs) > 1:
+            lines.append(f"(p-values adjusted for {len(self.pairs)} comparisons: {self.adjustment})")
+        return "\n".join(lines)
+
+
+def means(
+    fit: Estimates, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
+    adjust: Adjustment = "holm", robust: bool | str | None = None, df: str | None = None, prob: float = 0.95,
+) -> Means:  # fmt: skip
+    """Give adjusted means of the outcome at values of a variable, and their differences.
+
+    Parameters
+    ----------
+    variable : str
+        A factor or a number of the model.
+    values : optional
+        Those to look at; all of a few by default, else the mean and one standard deviation to either side.
+    at : mapping of name to value, optional
+        Where other variables are held; their means (factors: averaged over their levels) by default.
+    adjust : "holm", "tukey", "bonferroni" or "none"
+        How p-values of several differences are adjusted; intervals are not.
+    robust, df, prob
+        As for `Fit.contrast`.
+
+    Raises
+    ------
+    HypothesisError
+        A variable the model does not have, or a fit from moments.
+    """
+    if adjust not in ("holm", "tukey", "bonferroni", "none"):
+        raise HypothesisError(f'adjust= is "holm", "tukey", "bonferroni" or "none", got {adjust!r}')
+    name, chosen, rows = _rows(fit.design, fit.data, variable, values, at)
+    options = {"robust": robust, "df": df, "prob": prob}
+    pairs, matrix = _pairs(chosen, rows)
+    difference = contrast_of(fit, matrix, **options) if pairs else None
+    adjusted = None if difference is None else adjusted_p(difference, adjust, len(chosen))
+    return Means(name, chosen, contrast_of(fit, rows, **options), pairs, difference, adjust, adjusted)
+
+
+def means_of_draws(
+    posterior: PosteriorSample, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
+    prob: float = 0.95,
+) -> Means:  # fmt: skip
+    """Give the posterior of adjusted means and of their differences."""
+    design = posterior.target.design
+    name, chosen, rows = _rows(design, posterior.data, variable, values, at)
+    pairs, matrix = _pairs(chosen, rows)
+
+    def drawn(each: np.ndarray) -> Any:
+        return of_draws(design, posterior.scalar, [each], prob)
+
+    return Means(name, chosen, drawn(rows), pairs, drawn(matrix) if pairs else None)
+
+
+def _rows(
+    design: Any, data: Any, variable: str, values: Any, at: Mapping[str, Any] | None
+) -> tuple[str, tuple[Any, ...], np.ndarray]:
+    known = variables(design, data)
+    x = find(known, variable)
+    chosen = x.chosen if values is None else checked(x, values)
+    held = {
+        find(known, k).name.lower(): checked(find(known, k), v)[:1] * len(chosen)
+        for k, v in (at or {}).items()
+    }
+    rows = grid(design, known, {**held, x.name.lower(): chosen}, len(chosen), data)
+    return x.name, tuple(chosen), rows
+
+
+def _pairs(chosen: tuple[Any, ...], rows: np.ndarray) -> tuple[tuple[tuple[Any, Any], ...], np.ndarray]:
+    each = list(combinations(range(len(chosen)), 2))
+    differ = np.array([rows[a] - rows[b] for a, b in each]).reshape(len(each), -1)
+    return tuple((chosen[a], chosen[b]) for a, b in each), differ
+
+
+def adjusted_p(found: Any, how: Adjustment, n: int) -> np.ndarray:
+    """Adjust the p-values of all differences of n means (Holm 1979; Tukey-Kramer)."""
+    p, m = np.asarray(found.p_value), len(found.p_value)
+    if how == "none" or m == 1:
+        return p
+    if how == "tukey":
+        t = np.abs(np.asarray(found.t_ratio)) * np.sqrt(2.0)
+        return np.asarray(studentized_range.sf(t, n, np.minimum(found.df, 1e5)))
+    if how == "bonferroni":
+        return np.asarray(np.minimum(1.0, m * p))
+    order = np.argsort(p)
+    held = np.maximum.accumulate((m - np.arange(m)) * p[order])
+    result = np.empty(m)
+    result[order] = np.minimum(held, 1.0)
+    return result
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"

@@ -1,0 +1,164 @@
+"""Rows of other data as the design has them: terms with what they learnt, centring about the fit's means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..data.columns import find_column
+from ..data.reading import read_table
+from ..data.rows import Rows
+from ..data.two_level import TwoLevelData
+from ..equations.expressions import Function, Node
+from ..equations.parts import Predictor
+from ..errors import DataError
+from ..likelihood.design import Design
+from ..terms.evaluate import Evaluator, Means
+from ..terms.expand import Made
+from ..terms.source import Source
+
+NEW = "the new data"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewRows:
+    """n rows: ``effects`` (n, n_gamma), what each fixed effect multiplies, and ``z`` (n, q).
+
+    ``unit`` (n,): the place of its unit in the design, -1 of a unit that is not there; ``ids`` (n,), None
+    where rows have none.
+    """
+
+    effects: np.ndarray
+    z: np.ndarray
+    unit: np.ndarray
+    ids: np.ndarray | None
+
+    def x(self, design: Design) -> np.ndarray:
+        """Give the rows of X, (n, F): fixed effects that are held equal share a column."""
+        x = np.zeros((len(self.effects), design.n_fixed))
+        np.add.at(x.T, design.free, self.effects.T)
+        return x
+
+
+def new_rows(design: Design, data: Any, like: Rows | None = None, *, deviations: bool = False) -> NewRows:
+    """Lay out rows of a frame, file, mapping of arrays or TwoLevelData.
+
+    ``like`` are the rows of the fit, whose value labels and declared categories hold for the new ones, too.
+    With ``deviations`` a group-mean centred variable is given as its deviation already.
+
+    Raises
+    ------
+    DataError
+        A variable of the model that is not there, is missing, or has a value the model does not know.
+    """
+    rows, ids, unit = _rows(design, data, like)
+    maker = _Maker(design, rows, ids, unit, deviations)
+    level1 = [maker.values(c.predictor, 1) for c in design.model.coefficients]
+    effects = [
+        level1[k] * maker.values(gamma.predictor, 2)
+        for k, c in enumerate(design.model.coefficients)
+        for gamma in c.gammas
+    ]
+    n = rows.n_rows
+    z = np.array([level1[r] for r in design.random]).reshape(design.n_random, n).T
+    return NewRows(np.array(effects).reshape(len(effects), n).T, z, unit, ids)
+
+
+def _rows(design: Design, data: Any, like: Rows | None) -> tuple[Rows, np.ndarray | None, np.ndarray]:
+    """Read the data: rows that are each a unit of its own, their ids, the places of their units."""
+    if isinstance(data, TwoLevelData):
+        columns = {name: data.level1[name] for name in data.level1}
+        columns |= {name: np.asarray(data.level2[name])[data.unit] for name in data.level2}
+        ids: np.ndarray | None = data.unit_ids[data.unit]
+        n = data.n_rows
+    else:
+        table = read_table(data, NEW)
+        columns = dict(table.columns)
+        found = find_column(design.moments.id_name, columns, NEW)
+        ids, n = (None if found is None else np.asarray(columns[found])), table.n_rows
+    each, labels = np.arange(n), {} if like is None else like.value_labels
+    categories = {} if like is None else like.categories
+    rows = Rows(
+        "row", each, each, columns, value_labels=labels, sources=(NEW, NEW), one_source=True,
+        categories=categories,
+    )  # fmt: skip
+    return rows, ids, np.full(n, -1) if ids is None else places(design.unit_ids, ids)
+
+
+def places(unit_ids: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Give the place of each id among ascending ones, (n,), -1 where it is not among them."""
+    if (unit_ids.dtype.kind in "iuf") != (ids.dtype.kind in "iuf"):
+        unit_ids, ids = unit_ids.astype(str), ids.astype(str)
+    order = np.argsort(unit_ids, kind="stable")
+    at = np.minimum(np.searchsorted(unit_ids[order], ids), len(order) - 1)
+    return np.where(unit_ids[order][at] == ids, order[at], -1)
+
+
+class _Maker:
+    """Makes the columns of the model's predictors of new rows."""
+
+    def __init__(
+        self, design: Design, rows: Rows, ids: np.ndarray | None, unit: np.ndarray, deviations: bool
+    ) -> None:
+        self.design, self.rows, self.unit, self.deviations = design, rows, unit, deviations
+        own = np.arange(rows.n_rows) if ids is None else np.unique(ids, return_inverse=True)[1].reshape(-1)
+        self.group = own  # rows of the same unit, known or not
+        weight = np.ones(rows.n_rows)
+        self.evaluators = {
+            level: Evaluator(Source(level, rows, weight, rows.unit + 1), dict(states))
+            for level, states in design.terms.states.items()
+        }
+        for evaluator in self.evaluators.values():
+            self._centre(evaluator)
+
+    def values(self, predictor: Predictor, level: int) -> np.ndarray:
+        """Give the values of a predictor, centred as the model says, (n,)."""
+        if predictor.variable is None:
+            return np.ones(self.rows.n_rows)
+        raw = self._raw(predictor.variable, level)
+        if predictor.centering == "grand":
+            return np.asarray(raw - self.design.centers[predictor.variable.lower()])
+        if predictor.centering == "group" and not self.deviations:
+            column = self.design.moments.column(predictor.variable)
+            return np.asarray(raw - self._unit_mean(raw, self.design.moments.mean[:, column]))
+        return raw
+
+    def _raw(self, name: str, level: int) -> np.ndarray:
+        for made in self.design.terms.made:
+            if made.level == level and name in made.names:
+                return self._term(made)[:, made.names.index(name)]
+        values = np.asarray(self.rows.level1_column(name), dtype=float)
+        if np.isnan(values).any():
+            raise DataError(
+                f"{name} is missing in {int(np.isnan(values).sum())} of {len(values)} rows of {NEW}: leave "
+                "them out, or fill it in"
+            )
+        return values
+
+    def _term(self, made: Made) -> np.ndarray:
+        return self.evaluators[made.level].columns(made.node).values
+
+    def _unit_mean(self, values: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Give each row its unit's mean: the fit's, of a unit it does not know that of its rows here."""
+        own = np.bincount(self.group, values) / np.bincount(self.group)
+        return np.where(self.unit >= 0, known[self.unit], own[self.group])
+
+    def _centre(self, evaluator: Evaluator) -> None:
+        """Give group() inside terms the means of the rows' units."""
+        learnt = {node: state for node, state in evaluator.states.items() if isinstance(state, Means)}
+        for node, state in learnt.items():
+            if state.unit_ids is not None:
+                evaluator.states[node] = self._means(evaluator, node, state)
+
+    def _means(self, evaluator: Evaluator, node: Node, state: Means) -> Means:
+        here, ids = self.rows.unit_ids, state.unit_ids
+        assert ids is not None
+        if self.deviations:
+            return Means(np.zeros((len(here), state.mean.shape[1])), here)
+        assert isinstance(node, Function)
+        values = evaluator.columns(node.argument).values
+        at = places(ids, self.design.unit_ids)
+        mean = [self._unit_mean(v, m[at]) for v, m in zip(values.T, state.mean.T, strict=True)]
+        return replace(state, mean=np.array(mean).T, unit_ids=here)

@@ -1,0 +1,161 @@
+"""Typical rows: every variable at its mean, or at values that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.categories import categories_of, is_category
+from ..data.columns import find_column, numeric, suggest
+from ..data.rows import Rows
+from ..data.two_level import TwoLevelData
+from ..equations.expressions import Factor, Function, Node, children, names_in
+from ..equations.model import TwoLevelModel
+from ..equations.parts import Predictor
+from ..errors import HypothesisError
+from ..likelihood.design import Design
+from ..likelihood.rows import analysed_rows
+from .new_rows import new_rows
+
+FEW = 7  # different values, from which values to look at are not all of them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variable:
+    """A variable of the data that the model uses: ``values`` (N,) on the rows analysed.
+
+    ``levels``: of a factor, else empty; values that are centred in units are ``deviations`` from their means.
+    """
+
+    name: str
+    values: np.ndarray
+    levels: tuple[str, ...] = ()
+    deviations: bool = False
+
+    @property
+    def chosen(self) -> list[Any]:
+        """Values worth looking at: all of a few, else the mean and a standard deviation to either side."""
+        if self.levels:
+            return list(self.levels)
+        distinct = np.unique(self.values)
+        if len(distinct) <= FEW:
+            return [float(v) for v in distinct]
+        mean, sd = float(self.values.mean()), float(self.values.std(ddof=1))
+        return [mean - sd, mean, mean + sd]
+
+
+def variables(design: Design, data: Any) -> dict[str, Variable]:
+    """Give the variables of the data a model is made of, by lower-case name.
+
+    Raises
+    ------
+    HypothesisError
+        The fit came from moments, so that there are no rows to say what is typical.
+    """
+    if not isinstance(data, TwoLevelData):
+        raise HypothesisError(
+            "what is typical is taken from the rows, and this fit was made from moments: fit from the data"
+        )
+    row, unit = analysed_rows(design, design.terms.of(data))
+    written = design.terms.written or design.model
+    found: dict[str, Variable] = {}
+    factors = {name.lower() for made in design.terms.made for name in factors_in(made.node)}
+    for name, grouped in _names(written).items():
+        own = data.find(name)
+        level1 = find_column(own, data.level1, data.sources[0])
+        column = data.level1[level1] if level1 is not None else data.level2_values(own)[1][data.unit]
+        values = np.asarray(column)[row]
+        if own.lower() in factors or is_category(values, data.categories.get(own.lower())):
+            found[name] = _factor(own, values, data)
+            continue
+        number = np.asarray(numeric(values, own, data.sources[0]), dtype=float)
+        if grouped:
+            mean = np.bincount(unit, number) / np.bincount(unit)
+            number = number - mean[unit]
+        found[name] = Variable(own, number, (), grouped)
+    return found
+
+
+def _factor(name: str, values: np.ndarray, data: TwoLevelData) -> Variable:
+    """Give a factor with its levels, as text."""
+    declared, labels = data.categories.get(name.lower()), data.value_labels.get(name.lower(), {})
+    cats = categories_of(values, declared, labels, np.ones(len(values), dtype=bool))
+    return Variable(name, np.array(cats.levels, dtype=object)[cats.codes], tuple(cats.levels))
+
+
+def factors_in(node: Node) -> Iterator[str]:
+    """Give the names of the factors in a term."""
+    if isinstance(node, Factor):
+        yield node.name
+    for child in children(node):
+        yield from factors_in(child)
+
+
+def _names(model: TwoLevelModel) -> dict[str, bool]:
+    """Give the variables of a model by lower-case name, and whether each is centred in units."""
+    found: dict[str, bool] = {}
+    predictors = [c.predictor for c in model.coefficients]
+    predictors += [gamma.predictor for gamma in model.gammas]
+    for predictor in predictors:
+        for name in predictor.names:
+            found[name.lower()] = found.get(name.lower(), False) or _grouped(predictor, name)
+    return found
+
+
+def _grouped(predictor: Predictor, name: str) -> bool:
+    if predictor.centering == "group":
+        return True
+    return predictor.term is not None and any(name in names_in(part) for part in _groups(predictor.term))
+
+
+def _groups(node: Node) -> Iterator[Node]:
+    """Give the parts of a term that are group(...)."""
+    if isinstance(node, Function) and node.function == "group":
+        yield node
+    for child in children(node):
+        yield from _groups(child)
+
+
+def find(known: Mapping[str, Variable], name: str) -> Variable:
+    """Find a variable by name in any case."""
+    if name.lower() not in known:
+        hint = suggest(name, [v.name for v in known.values()]).replace("columns", "variables")
+        raise HypothesisError(f"{name!r} is not a variable of this model. {hint}")
+    return known[name.lower()]
+
+
+def grid(
+    design: Design,
+    known: Mapping[str, Variable],
+    at: Mapping[str, Sequence[Any]],
+    n: int,
+    like: Rows | None = None,
+) -> np.ndarray:
+    """Give what fixed effects multiply in n typical rows, (n, n_gamma), averaged over levels of factors.
+
+    ``at`` has values of some variables, n each; numbers are else at their means (deviations at 0), factors
+    are averaged over their levels, each counting once, as in R's emmeans.
+    """
+    rows: dict[str, np.ndarray] = {}
+    free = []
+    for key, variable in known.items():
+        if key in at:
+            rows[variable.name] = np.asarray(at[key], dtype=object if variable.levels else float)
+        elif variable.levels:
+            free.append(variable)
+        else:
+            rows[variable.name] = np.full(n, 0.0 if variable.deviations else variable.values.mean())
+    repeat = int(np.prod([len(variable.levels) for variable in free], dtype=int))
+    rows = {name: np.tile(values, repeat) for name, values in rows.items()}
+    each = n
+    for variable in free:
+        own = np.repeat(np.array(variable.levels, dtype=object), each)
+        rows[variable.name] = np.resize(own, n * repeat)
+        each *= len(variable.levels)
+    if not rows:
+        rows = {"row": np.zeros(n)}
+    effects = new_rows(design, rows, like, deviations=True).effects
+    return np.asarray(effects.reshape(repeat, n, -1).mean(axis=0))

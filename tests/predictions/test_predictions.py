@@ -1,0 +1,210 @@
+"""Predictions, simple slopes and adjusted means: R's emmeans, dense matrices, the fit's own residual file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hlmbayes import Fit, Model, datasets, read
+from hlmbayes.errors import DataError, HypothesisError
+from hlmbayes.faces import record_of
+from hlmbayes.likelihood.rows import rows_of
+from hlmbayes.predictions.slopes import johnson_neyman
+
+CROSS = """mathach = b0 + b1*group(ses) + b2*minority + r
+b0 = g00 + g01*sector + g02*grand(meanses) + u0
+b1 = g10 + g11*sector + g12*meanses + u1
+b2 = g20"""
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    return Model(CROSS).fit(datasets.hsb())
+
+
+@pytest.fixture(scope="module")
+def emmeans(oracles: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((oracles / "predictions.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def fits(emmeans: dict[str, Any]) -> dict[str, Fit]:
+    return {name: Model(text).fit(datasets.hsb()) for name, text in emmeans["equations"].items()}
+
+
+def test_slopes_are_those_of_emtrends(fits: dict[str, Fit], emmeans: dict[str, Any]) -> None:
+    for by, key in (("sector", "trends"), ({"meanses": [-0.5, 0.5]}, "trends_meanses")):
+        found: Any = fits["one"].slopes("ses", by=by).frame()  # type: ignore[arg-type]
+        for (_, row), wanted in zip(found.iterrows(), emmeans[key].values(), strict=True):
+            assert row["estimate"] == pytest.approx(wanted["ses_c.trend"], abs=1e-5)
+            assert row["se"] == pytest.approx(wanted["SE"], abs=1e-6)
+
+
+def test_means_are_those_of_emmeans(fits: dict[str, Fit], emmeans: dict[str, Any]) -> None:
+    for model, variable, key in (("one", "sector", "means"), ("two", "minority", "means_minority")):
+        found: Any = fits[model].means(variable).frame()
+        for (_, row), wanted in zip(found.iterrows(), emmeans[key].values(), strict=True):
+            assert row["estimate"] == pytest.approx(wanted["emmean"], abs=2e-6)
+            assert row["se"] == pytest.approx(wanted["SE"], abs=2e-6)
+    pair: Any = fits["one"].means("sector").differences().iloc[0]
+    assert pair["estimate"] == pytest.approx(emmeans["pairs"]["1"]["estimate"], abs=2e-6)
+    assert pair["se"] == pytest.approx(emmeans["pairs"]["1"]["SE"], abs=2e-6)
+
+
+def test_rows_of_the_fit_are_predicted_as_its_residual_file_says(fit: Fit) -> None:
+    own: Any = fit.residuals(1)
+    assert np.allclose(fit.predict()["predicted"], own["fitval"], rtol=0, atol=1e-10)
+    x: Any = fit.predict(level=2)["predicted"]
+    assert x.to_numpy().std() < own["fitval"].std()
+
+
+def test_errors_are_those_of_dense_mixed_model_equations() -> None:
+    rng = np.random.default_rng(5)
+    unit = np.repeat(np.arange(9), [1, 2, 3, 4, 5, 6, 3, 2, 4])
+    x, w = rng.normal(size=30), rng.normal(size=9)
+    y = 1 + x + w[unit] + (rng.normal(size=9)[unit]) + x * rng.normal(size=9)[unit] + rng.normal(size=30)
+    model = Model("y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
+    data = read({"id": unit, "x": x, "w": w[unit], "y": y})
+    fit = model.fit(data)
+    rows = rows_of(record_of(fit).design, data)
+    tau, s2, J = np.asarray(fit.tau), fit.sigma2, 9
+    Z = np.zeros((30, 18))
+    for k in range(30):
+        Z[k, 2 * unit[k] : 2 * unit[k] + 2] = rows.z[k]
+    W = np.hstack([rows.x, Z])
+    prior = np.zeros((21, 21))
+    prior[3:, 3:] = np.kron(np.eye(J), np.linalg.inv(tau))
+    inverse = np.linalg.inv(W.T @ W / s2 + prior)
+    solution = inverse @ W.T @ y / s2
+    found: Any = fit.predict(interval="prediction")
+    variance = np.einsum("nf,fg,ng->n", W, inverse, W)
+    assert np.allclose(found["predicted"], W @ solution, atol=1e-9)
+    assert np.allclose(found["se"], np.sqrt(variance), rtol=1e-9)
+    assert np.allclose(found["high"] - found["predicted"], 1.959963985 * np.sqrt(variance + s2), rtol=1e-7)
+    # a unit nobody knows: the variance between units in place of what is known of the unit
+    new: Any = fit.predict({"id": [99], "x": [0.5], "w": [0.1]})
+    row = np.array([1.0, 0.1, 0.5])
+    z = np.array([1.0, 0.5])
+    fixed = row @ inverse[:3, :3] @ row
+    assert new["se"][0] == pytest.approx(np.sqrt(fixed + z @ tau @ z), rel=1e-9)
+    alone: Any = fit.predict({"x": [0.5], "w": [0.1]}, level=2, interval="confidence")
+    assert alone["se"][0] == pytest.approx(np.sqrt(fixed), rel=1e-9)
+
+
+def test_new_rows_are_centred_and_coded_as_the_fit_was(fit: Fit) -> None:
+    hsb = datasets.hsb()
+    frame = pd.DataFrame({name: hsb.level1[name] for name in ("ses", "minority", "mathach")})
+    frame["id"] = hsb.unit_ids[hsb.unit]
+    for name in ("sector", "meanses"):
+        frame[name] = np.asarray(hsb.level2[name])[hsb.unit]
+    some = frame.iloc[[5, 700, 7000]]
+    whole: Any = fit.predict()["predicted"]
+    assert np.allclose(fit.predict(some)["predicted"], whole.iloc[[5, 700, 7000]], atol=1e-10)
+    factor = Model(
+        "mathach = b0 + b1*group(ses)*C(minority) + b2*group(ses) + b3*C(minority) + r\n"
+        "b0 = g00 + u0\nb1 = g10\nb2 = g20\nb3 = g30"
+    ).fit(hsb)
+    again: Any = factor.predict()["predicted"]
+    assert np.allclose(factor.predict(some)["predicted"], again.iloc[[5, 700, 7000]], atol=1e-9)
+    with pytest.raises(DataError, match="new value"):
+        factor.predict(some.assign(minority=7))
+    with pytest.raises(DataError, match="missing"):
+        fit.predict(some.assign(ses=np.nan))
+    with pytest.raises(DataError, match="sector"):
+        fit.predict(some.drop(columns="sector"))
+
+
+def test_johnson_neyman_limits_are_where_the_interval_touches_zero(fit: Fit) -> None:
+    found = fit.slopes("ses", by="meanses")
+    assert found.limits is not None
+    for limit in found.limits:
+        row: Any = fit.slopes("ses", by={"meanses": [limit]}).frame().iloc[0]
+        nearer = row["low"] if abs(row["low"]) < abs(row["high"]) else row["high"]
+        assert nearer == pytest.approx(0.0, abs=1e-7)
+    low, high = min(found.limits), max(found.limits)
+    inside: Any = fit.slopes("ses", by={"meanses": [(low + high) / 2]}).frame().iloc[0]
+    assert (inside["low"] * inside["high"] > 0) == found.inside
+    assert "Johnson-Neyman" in str(found)
+    assert fit.slopes("ses", by="sector").limits is None  # two values are no region
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_limits_of_any_line(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    b, root = rng.normal(size=2), rng.normal(size=(2, 2))
+    v = root @ root.T
+    limits, inside = johnson_neyman(b, v, 1.7)
+    for w in (*limits, -1e3, 1e3):
+        z = (b[0] + b[1] * w) ** 2 - 1.7**2 * (v[0, 0] + 2 * v[0, 1] * w + v[1, 1] * w**2)
+        if w in limits:
+            assert abs(z) < 1e-6 * (1 + w**2)
+        elif limits:
+            assert (z > 0) != inside
+
+
+def test_slopes_of_powers_are_derivatives() -> None:
+    fit = Model("mathach = b0 + b1*ses + b2*ses^2 + r\nb0 = g00 + u0\nb1 = g10\nb2 = g20").fit(datasets.hsb())
+    found: Any = fit.slopes("ses", by={"ses": [-1.0, 0.0, 2.0]}).frame()
+    wanted = [fit.gamma["g10"] + 2 * fit.gamma["g20"] * at for at in (-1.0, 0.0, 2.0)]
+    assert np.allclose(found["estimate"], wanted, atol=1e-7)
+
+
+def test_posteriors_answer_alike(fit: Fit) -> None:
+    post = Model(CROSS).sample(datasets.hsb(), seed=3, draws=500)
+    by: Any = post.slopes("ses", by="sector").frame()
+    fitted: Any = fit.slopes("ses", by="sector").frame()
+    assert np.allclose(by["mean"], fitted["estimate"], atol=0.05)
+    assert np.allclose(
+        post.means("sector").frame()["mean"], fit.means("sector").frame()["estimate"], atol=0.05
+    )
+    new = {
+        "id": ["1224", "none"],
+        "ses": [0.1, 0.2],
+        "minority": [0, 1],
+        "sector": [0, 1],
+        "meanses": [-0.4, 0.3],
+    }
+    drawn: Any = post.predict(new, interval="prediction", seed=1)
+    wanted: Any = fit.predict(new, interval="prediction")
+    assert np.allclose(drawn[["predicted", "low", "high"]], wanted[["predicted", "low", "high"]], atol=0.6)
+    assert "Slope of ses at sector = 0" in str(post.slopes("ses", by="sector"))
+
+
+def test_holm_and_tukey() -> None:
+    rng = np.random.default_rng(2)
+    unit = np.repeat(np.arange(20), 6)
+    track = np.array(["a", "b", "c"])[rng.integers(0, 3, 120)]
+    y = rng.normal(size=120) + (track == "c") + rng.normal(size=20)[unit]
+    fit = Model("y = b0 + b1*track + r\nb0 = g00 + u0\nb1 = g10").fit(
+        read({"id": unit, "track": track, "y": y})
+    )
+    raw = np.sort(fit.means("track", adjust="none").differences()["p_value"])
+    holm = np.sort(fit.means("track").differences()["p_value"])
+    assert np.allclose(holm, np.minimum(1, np.maximum.accumulate([3, 2, 1] * raw)))
+    tukey = np.sort(fit.means("track", adjust="tukey").differences()["p_value"])
+    assert (raw <= tukey).all()
+    assert (tukey <= np.minimum(1, 3 * raw) + 1e-12).all()
+
+
+def test_what_is_refused(fit: Fit) -> None:
+    with pytest.raises(HypothesisError, match="not a variable of this model"):
+        fit.slopes("pracad")
+    with pytest.raises(HypothesisError, match="level="):
+        fit.predict(level=3)
+    with pytest.raises(HypothesisError, match="interval="):
+        fit.predict(interval="both")  # type: ignore[arg-type]
+    with pytest.raises(HypothesisError, match="adjust="):
+        fit.means("sector", adjust="scheffe")  # type: ignore[arg-type]
+    hsb = datasets.hsb()
+    from hlmbayes import moments
+
+    made = moments(hsb, columns=["mathach", "ses", "minority"], level2=["sector", "meanses"])
+    alone = Model(CROSS).fit(made)
+    with pytest.raises(HypothesisError, match="moments"):
+        alone.slopes("ses")
