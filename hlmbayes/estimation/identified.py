@@ -77,6 +77,8 @@ def cannot_tell_apart(system: System, at: Evaluation, reml: bool) -> bool:
     of_tau = symmetric_map(by_blocks(columns.gathered(at.h), columns.pattern, _inverse_root), columns.pattern)
     turn = np.eye(len(of_tau) + 1)
     turn[:-1, :-1] = of_tau.T
+    if system.unit_weight is not None:  # 1 / J where they are of size one
+        turn[:-1, :-1] *= system.unit_weight.mean() ** 0.5
     turn[-1, -1] = system.n**-0.5  # of sigma2 there is up to a half
     information = turn @ expected_information(system, at, 1.0, reml) @ turn.T
     if not np.all(information.diagonal() > FLAT):

@@ -48,7 +48,7 @@ def level1_loss(design: Design) -> np.ndarray:
     within = ((np.abs(basis).T @ spread) ** 2).sum(axis=1)
     terms = np.abs(basis).T @ np.abs(mean)
     between = (2.0 * np.abs(basis.T @ mean) * terms + ROUNDING * terms**2) @ products.mass
-    return np.asarray(ROUNDING * np.stack([within, between]) / products.mass.sum())
+    return np.asarray(ROUNDING * np.stack([within, between]) / float(design.n.sum()))
 
 
 def fixed_loss(fit: Estimates) -> np.ndarray:
@@ -56,17 +56,18 @@ def fixed_loss(fit: Estimates) -> np.ndarray:
 
     With A = X'V^-1X of the orthonormal columns known up to E, |E_ik| <= n (e_i e_k)^1/2, the error of
     w' A^-1 w is w' A^-1 E A^-1 w: what is lost within units weighs more the less units say than rows.
-    What is lost between units is lost of what they say, in proportion.
+    What is lost between units, or of columns of Z, is lost in proportion of what is said: V has it too.
     """
     design = fit.design if fit.system.unit_weight is None else with_unit_weights(fit.design)
-    bases, n = design.bases, design.products.mass.sum()
+    bases, n = design.bases, float(design.n.sum())
     size = np.abs(bases.white) * np.sqrt(bases.sums.diagonal() / n)
     within, between = level1_loss(design)
     of_column = size.reshape(len(size), len(within), len(design.level2)).sum(axis=2)
     w, carried = bases.whitener, fit.at.vg_white @ bases.whitener
-    root = of_column @ np.sqrt(between) + np.sqrt(ROUNDING) * size.sum(axis=1)
+    random = np.arange(len(within)) < design.n_random
+    root = of_column @ np.sqrt(between + within * random) + np.sqrt(ROUNDING) * size.sum(axis=1)
     proportion = (root @ np.abs(w)) ** 2 / (w**2).sum(axis=0)
-    root = of_column @ np.sqrt(within)
+    root = of_column @ np.sqrt(within * ~random)
     return np.asarray(n * (root @ np.abs(carried)) ** 2 / np.einsum("if,if->f", w, carried) + proportion)
 
 

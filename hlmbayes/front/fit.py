@@ -96,12 +96,12 @@ class Fit(Tabled):
 
     @property
     def se_tau(self) -> NamedArray:
-        """Standard errors of tau, from the expected information; shape (q, q)."""
+        """Standard errors of tau, from the expected information; shape (q, q); nan on the boundary."""
         return NamedArray(variance_standard_errors(self._record)[0], self._record.model.random_parameters)
 
     @property
     def se_sigma2(self) -> float:
-        """Standard error of sigma2, from the expected information."""
+        """Standard error of sigma2, from the expected information; nan where none is estimated."""
         return variance_standard_errors(self._record)[1]
 
     # --- tables ---
@@ -116,19 +116,23 @@ class Fit(Tabled):
             default False, with sampling weights True: the model-based ones are not valid with them.
         df : "hlm", "satterthwaite" or "kenward-roger", optional
             Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
-            "CR2" "satterthwaite". The table's ``attrs`` say in words what was used.
+            "CR2" "satterthwaite". The table's ``attrs`` say in words what was used, and ``"not_available"``
+            there why an effect has no test (nan).
         """
         kind = table_kind(self._record, robust, df)
         rows = hlm_tables.fixed_effects(self._record, kind)
         names = self._record.model.fixed_parameters.name_of
         table = self._table(rows, hlm_tables.FixedEffect, "gamma", names)
         table.attrs.update(kind.basis())
+        if lacking := {row.name: row.lacks for row in rows if row.lacks}:
+            table.attrs["not_available"] = lacking
         return table
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate the variance components: name, sd, variance, df, chi2, p_value; index = u0, ..., r.
 
-        There is no r where log(sigma2) depends on variables.
+        nan: no test of r; none of a u where too few units have full rank, or with sampling weights. There is
+        no r where log(sigma2) depends on variables.
         """
         rows = hlm_tables.variance_components(self._record)
         names = component_names(self._record.model.coefficients)
@@ -139,7 +143,7 @@ class Fit(Tabled):
         return records_table(self._record.law.alphas, Alpha, "alpha")
 
     def reliability(self) -> NamedArray:
-        """Reliability of each random level-1 coefficient's OLS estimate, averaged over full-rank units."""
+        """Reliability of each random coefficient's OLS estimate: mean over full-rank units, nan without."""
         return NamedArray(hlm_tables.reliability(self._record), self._record.model.random_parameters)
 
     # --- residuals ---

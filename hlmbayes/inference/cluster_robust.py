@@ -94,6 +94,10 @@ def hotelling_df(parts: BiasReduced, contrast: np.ndarray) -> float:
     directions = parts.vcov @ (contrast @ parts.to_gamma).T
     b = parts.loads @ directions  # (J, p, r)
     within = b.transpose(0, 2, 1) @ parts.v @ b  # b_s'V b_t per unit
+    size = np.sqrt(np.einsum("jss->s", within))
+    if not size.all():
+        return float("nan")
+    b, within = b / size, within / np.outer(size, size)  # whatever units of measurement the rows are in
     a = parts.x.transpose(0, 2, 1) @ b  # (J, F, r)
     between = np.einsum("jfs,fg,jgt->jst", a, parts.vcov, a, optimize=True)
     mean = (within - between).sum(axis=0)

@@ -16,6 +16,9 @@ from ..likelihood.evaluate import evaluate
 from ..likelihood.own_regressions import unit_ols
 from .covariances import Covariance
 
+NO_VARIANCE = "its robust variance is zero: one unit alone determines it, or all units say the same of it"
+NO_DF = "there are no degrees of freedom: as many fixed effects as units, or as rows"
+
 
 @dataclass(frozen=True, slots=True)
 class FixedEffect:
@@ -27,6 +30,13 @@ class FixedEffect:
     t_ratio: float
     df: float
     p_value: float
+
+    @property
+    def lacks(self) -> str:
+        """Why it has no test; "" where it has one."""
+        if not self.se > 0:
+            return NO_VARIANCE
+        return "" if self.df > 0 else NO_DF
 
 
 @dataclass(frozen=True, slots=True)

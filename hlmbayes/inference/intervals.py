@@ -34,9 +34,10 @@ def fixed_intervals(
     rows = fixed_effects(fit, kind)
     # where there is no robust standard error (it is zero) there is no interval
     reach = [float(stdtrit(min(row.df, 1e15), 0.5 + prob / 2.0)) * (row.se or float("nan")) for row in rows]
+    methods = [f"not available: {row.lacks}" if row.lacks else kind.interval_method() for row in rows]
     return tuple(
-        Interval(r.name, r.coefficient, r.coefficient - h, r.coefficient + h, kind.interval_method())
-        for r, h in zip(rows, reach, strict=True)
+        Interval(r.name, r.coefficient, r.coefficient - h, r.coefficient + h, method)
+        for r, h, method in zip(rows, reach, methods, strict=True)
     )
 
 

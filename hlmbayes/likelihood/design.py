@@ -22,6 +22,7 @@ from ..terms.expand import NO_TERMS, Terms
 from ..unit_moments.record import Moments
 from .orthonormal import Orthonormal, Products, orthonormal
 from .pattern import Pattern, TauColumns, tau_columns
+from .symmetric import semidefinite_root
 
 RANK_TOLERANCE = 1e-10  # of a pivot, relative to its column's sum of squares
 
@@ -183,8 +184,11 @@ class Design:
 
         With B = ``z_basis``, u* = B K B'Z'(y - X gamma) and the posterior variance is sigma2 B K B'.
         """
-        k = theta @ np.linalg.inv(np.eye(self.n_random) + self.zz.transpose(2, 0, 1) @ theta)
-        return np.asarray(0.5 * (k + k.transpose(0, 2, 1)))
+        q, root = self.n_random, semidefinite_root(theta)
+        # K = F (I + M'M)^-1 F' with Theta = F F', M = C F, Z*'Z* = C'C: where Theta is huge I is still there
+        _, size, turn = np.linalg.svd(self.bases.root[:, :q].transpose(2, 0, 1) @ root)
+        half = root @ turn.swapaxes(1, 2) / np.sqrt(1.0 + size**2)[:, None]
+        return np.asarray(half @ half.swapaxes(1, 2))
 
     @cached_property
     def rms(self) -> np.ndarray:

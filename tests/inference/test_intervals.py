@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from tests.small import model, small
+from hlmbayes import Model
+from tests.small import model, own_unit, small
 
 
 def test_the_table_has_fixed_effects_first() -> None:
@@ -19,3 +20,15 @@ def test_the_table_has_fixed_effects_first() -> None:
     assert table["low"]["sigma2"] == pytest.approx(table["low"]["sigma"] ** 2)
     wider = fit.confint(0.99)
     assert (wider["high"] >= table["high"]).all()
+
+
+def test_where_there_is_none_the_table_says_why() -> None:
+    fit = Model("y = b0 + r; b0 = g00 + g01*own + u0").fit(own_unit(1))
+    method = fit.confint(robust=True)["method"]
+    assert method["g00"].startswith("t, hlm d.f.")
+    table = Model("y = b0 + r; b0 = g00 + g01*other + u0").fit(own_unit(1)).fixed_effects(True)
+    why = "its robust variance is zero: one unit alone determines it, or all units say the same of it"
+    assert table.attrs["not_available"] == {"g00": why}
+    other = Model("y = b0 + r; b0 = g00 + g01*other + u0").fit(own_unit(1))
+    assert other.confint(robust="CR2")["method"]["g00"] == f"not available: {why}"
+    assert "not_available" not in other.fixed_effects(False).attrs
