@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import DataError
 from ..words import composed, nearest, some
 from .read_options import ReadOptions
+from .sav_check import damage
 from .sheets import SHEETS, read_sheet
 from .table import Table, from_arrays, from_frame
 from .text_files import read_csv
@@ -88,13 +89,33 @@ def _no_such_file(path: Path) -> str:
 def _read_pyreadstat(path: Path, options: ReadOptions, level: int, function: str) -> Table:
     import pyreadstat
 
+    if function == "read_sav" and (wrong := damage(path)):
+        raise DataError(f"{path.name} is damaged: {wrong}. Copy it again from where it was made.")
     # A dict of arrays keeps pandas out of the process; user-missing values become missing by default.
     columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict")
-    labels = {k: v for k, v in meta.column_names_to_labels.items() if v}
+    labels = {k: v for k, v in meta.column_names_to_labels.items() if k and v}
     table = from_arrays(columns, path.name)
     kinds = meta.readstat_variable_types.items()
     single = frozenset(composed(name) for name, kind in kinds if kind == "float")
-    return Table(path.name, table.columns, table.n_rows, labels, meta.variable_value_labels, single=single)
+    notes = _user_missing(path) if function == "read_sav" else ()
+    return Table(
+        path.name, table.columns, table.n_rows, labels, meta.variable_value_labels, single=single, notes=notes
+    )
+
+
+def _user_missing(path: Path) -> tuple[str, ...]:
+    """Say which values an SPSS file declares to be missing."""
+    import pyreadstat
+
+    how: dict[str, Any] = {"metadataonly": True, "user_missing": True, "output_format": "dict"}
+    ranges = pyreadstat.read_sav(str(path), **how)[1].missing_ranges
+    said = [f"{name} {' and '.join(map(_range, listed))}" for name, listed in ranges.items()]
+    return (f"{path.name} declares values that are missing: {some(said)}",) if said else ()
+
+
+def _range(declared: Mapping[str, Any]) -> str:
+    low, high = (f"{v:.15g}" if isinstance(v, float) else str(v) for v in (declared["lo"], declared["hi"]))
+    return low if low == high else f"{low} to {high}"
 
 
 def _read_text(path: Path, options: ReadOptions, level: int) -> Table:

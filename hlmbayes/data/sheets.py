@@ -24,6 +24,9 @@ from .written_numbers import MISSING_TEXTS, file_mark
 SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 MOST_CELLS = 20_000_000  # of a sheet
 MOST_BYTES = 500_000_000  # of a workbook that is unpacked
+OLD_SIZE = re.compile(
+    rb"\x00\x02\x0e\x00.{4}(.{4}).{2}(.{2})", re.DOTALL
+)  # of an .xls, its last row and column
 FAR = re.compile(rb'\br="(?:[A-Z]{3}\d|[A-Z]+\d{5})')  # a cell beyond ZZ9999
 CELL = re.compile(rb'<(?:\w+:)?c\b[^>]*\br="([A-Z]{1,3})(\d{1,7})"[^>]*[^/]>(?!</)')  # with something in it
 
@@ -50,6 +53,10 @@ def read_sheet(path: Path, options: ReadOptions, level: int) -> Table:
 
 
 def _check_size(path: Path) -> None:
+    if path.suffix.lower() == ".xls":
+        for found in OLD_SIZE.finditer(path.read_bytes()):
+            rows, columns = int.from_bytes(found[1], "little"), int.from_bytes(found[2], "little")
+            _check_cells(path.name, rows * columns)
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:

@@ -22,6 +22,7 @@ NEGATIVE = frozenset([-7.0, -8.0, -9.0, *(-code for code in (*_REPEATED, *_REFUS
 POSITIVE = frozenset([9.0, *_REPEATED, *_REFUSALS])
 MOST_CODES = 4  # at one end of a column
 FEW = 5  # other values: fewer say nothing
+MANY = 10  # different values, as scores have
 ENOUGH = 20  # other values from which a single 99 is seen to be none of them
 SAMPLE = 10_000
 AN_ID = re.compile(
@@ -115,19 +116,24 @@ def _far(code: float, count: int, rest: np.ndarray, name: str) -> bool:
         return False
     some_of_them = rest[:: max(1, len(rest) // SAMPLE)]
     whole = bool(np.all(some_of_them == np.floor(some_of_them)))
+    distinct = len(np.unique(some_of_them))
+    scale = (
+        distinct >= MANY or distinct > (spread + 1) / 2
+    )  # 1 2 3 4 5, a score; not 0 6 12, when it was measured
+    if digits < 3 and not scale:
+        return False
     if code < 0:
         gap = low - code
-        if low < 0 and digits == 1 and count < 2:
-            return False
-        scale = len(np.unique(some_of_them)) >= 10 and (digits > 1 or count > 1)
-        return gap > spread or (low >= 0 and scale) or (not whole and count > 1 and gap > spread / 4)
+        if low < 0 and digits == 1:
+            return distinct >= MANY and count > 1 and gap > (spread if whole else spread / 4)
+        score = low >= 0 and distinct >= MANY and (digits > 1 or count > 1)
+        return gap > spread or score or (not whole and count > 1 and gap > spread / 4)
     gap = code - high
     if whole and (AN_ID.search(name) or (count == 1 and len(np.unique(rest)) == len(rest) > ENOUGH)):
         return False
     if digits == 1:
-        return whole and count > 2 and gap >= spread
+        return whole and low in (0, 1) and count > 2 and gap >= max(spread, 3)
     if digits == 2:
-        return (count > 1 and gap >= spread and len(rest) >= 2 * FEW) or (
-            gap >= 5 * spread and len(rest) >= ENOUGH
-        )
+        near = count > 1 and gap >= max(spread, 10) and len(rest) >= 2 * FEW
+        return near or (gap >= 5 * spread and len(rest) >= ENOUGH)
     return gap >= 2 * spread

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pyreadstat
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes.cli.command import main
 from hlmbayes.data.read_options import codes_from_text, missing_codes
 from hlmbayes.errors import DataError
 
@@ -125,7 +128,7 @@ def test_extended_missing_values_of_stata_are_missing(tmp_path):
     np.testing.assert_array_equal(hlm.read(tmp_path / "a.dta").level1_column("x"), [1, np.nan, 3, np.nan])
 
 
-def test_user_missing_values_of_spss_and_long_names_and_labels_give_the_fit(tmp_path):
+def test_user_missing_values_of_spss_and_long_names_and_labels_give_the_fit(tmp_path, capsys):
     rng = np.random.default_rng(2)
     long = "socioeconomic_status_of_the_family_as_the_students_reported_it_x"
     assert len(long) == 64
@@ -150,6 +153,7 @@ def test_user_missing_values_of_spss_and_long_names_and_labels_give_the_fit(tmp_
     data = hlm.read(tmp_path / "a.sav", id="school")
     assert np.isnan(data.level1_column(long)).sum() == 3
     assert data.labels[long] == "Status"
+    assert data.notes == (f"a.sav declares values that are missing: {long} 97 to 99 and -99",)
     assert data.value_labels[long] == {-99: "no answer"}
     model = f"y = b0 + b1*{long} + r\nb0 = g00 + u0\nb1 = g10"
     fit = hlm.Model(model).fit(data)
@@ -157,3 +161,10 @@ def test_user_missing_values_of_spss_and_long_names_and_labels_give_the_fit(tmp_
     clean = hlm.Model(model).fit(hlm.read(frame[~gone], id="school"))
     assert fit.gamma["g10"] == clean.gamma["g10"]
     assert "3 of 160 level-1 records were left out" in fit.listing()
+    (tmp_path / "m.txt").write_text(model)
+    command = ["run", str(tmp_path / "m.txt"), "--level1", str(tmp_path / "a.sav"), "--id", "school"]
+    assert main([*command, "--json", str(tmp_path / "a.json")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"a.sav declares values that are missing: {long} 97 to 99 and -99." in said
+    assert "3 of 160 level-1 records were left out" in said
+    assert json.loads((tmp_path / "a.json").read_text())["deviance"] == pytest.approx(fit.deviance, rel=1e-12)

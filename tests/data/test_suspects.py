@@ -94,7 +94,18 @@ def test_ids_are_left_in_peace(name):
 
 
 def test_repeated_measures_and_contrasts_are_left_in_peace():
-    assert codes(np.tile([-9, 0, 3, 6, 9], 40)) == {}
+    for times in (
+        [-9, 0, 3, 6, 9],
+        [-9, -3, 0],
+        [-9, 0, 3],
+        [3, 5, 9],
+        [1, 5, 9],
+        [7, 8, 9],
+        [0, 9],
+        [95, 96, 97],
+    ):
+        assert codes(np.tile(times, 40)) == {}
+    assert codes(np.tile([1995, 1996, 1999], 40)) == codes(np.tile([0, 12, 99], 40)) == {}
     assert codes(np.tile([-1, 1], 40)) == codes(np.tile([-9, 9], 40)) == {}
     assert codes(np.arange(-9, 10)) == codes(np.arange(-99, 100)) == {}
 
