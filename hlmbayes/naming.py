@@ -14,6 +14,7 @@ from functools import cached_property
 from .words import composed, nearest, some
 
 TIMES = " x "  # between the variables of a product, as it is shown
+_LABEL = re.compile(r"\[[^\[\]]*\](?=$|\*)")  # of a term's column
 MOST_SHOWN = 24  # in a refusal
 
 
@@ -79,6 +80,12 @@ class Parameters:
         text = spelled(str(text))
         return (text,) if text in self.by_code else self._spelled.get(text, ())
 
+    def columns(self, text: str) -> tuple[str, ...]:
+        """Give the codes of the columns of a term: those of track[a], track[b] for "track" and "C(track)"."""
+        stem = re.sub(r"c\(([^(),]*)\)", r"\1", spelled(str(text)))
+        names = ((p.code, {spelled(_LABEL.sub("", form)) for form in (p.code, p.name)}) for p in self.each)
+        return tuple(code for code, stems in names if stem in stems)
+
     def find(self, text: str, error: Callable[[str], Exception]) -> str:
         """Give the code of the one parameter that a text means.
 
@@ -92,7 +99,8 @@ class Parameters:
             return found[0]
         if found:
             raise error(f"{text} could be {' or '.join(self.shown(found))}: write its code")
-        whole = [p.code for p in self.each if f"{spelled(str(text))}[" in spelled(p.name)]
+        stem = f"{spelled(str(text))}["
+        whole = self.columns(text) or [p.code for p in self.each if stem in spelled(p.name)]
         if text and whole:
             each = f"{text} is several: {', '.join(self.shown(whole))}"
             raise error(f"{each}. Name one of them, or test all together with test_variable")

@@ -28,6 +28,6 @@ if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     touch "$stamp"
 fi
 [ $# -gt 0 ] || set -- tests/data tests/unit_moments tests/estimation/test_estimate.py tests/residuals tests/diagnostics \
-    tests/figures/test_plots.py tests/report/test_text_golden.py tests/posterior/test_posterior.py
+    tests/figures/test_plots.py tests/terms tests/report/test_text_golden.py tests/posterior/test_posterior.py
 # what old releases say of each other is no concern of ours
 "$python" -m pytest -q -m "not slow" -p no:cacheprovider -W ignore::DeprecationWarning "$@"

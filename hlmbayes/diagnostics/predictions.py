@@ -6,7 +6,7 @@ sqrt(x' Vg x), gamma's uncertainty alone; a posterior's band is the quantiles of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
@@ -168,6 +168,19 @@ def design_rows(
     return x
 
 
+def refuse_terms(point: Any, names: Iterable[str]) -> None:
+    """Raise where a variable is in a term, which would not change with it, or is a term but no factor."""
+    terms = point.design.terms
+    for name in names:
+        others = [column for column in terms.columns_with(name) if column != name.lower()]
+        if others or terms.is_computed(name):
+            why = f"is also in {', '.join(others)}, which" if others else "is a term, whose variables"
+            raise OutputError(
+                f"{name} {why} would not change with it: model graphs have no terms but factors. Make the "
+                "term a column of the data for a graph of that column"
+            )
+
+
 def predict(
     source: Any, x: str, by: Mapping[str, Values] | None = None, *,
     at: Mapping[str, float] | None = None, prob: float = 0.95, robust: bool = False,
@@ -205,12 +218,7 @@ def predict(
     held = {find_variable(known, k).name.lower(): _one(known[k.lower()], v) for k, v in (at or {}).items()}
     if over.name.lower() in by or over.name.lower() in held:
         raise OutputError(f"{x} cannot be both the x axis and held at a value")
-    for name in (over.name, *by, *held):
-        if others := [c for c in point.design.terms.columns_with(name) if c != name.lower()]:
-            raise OutputError(
-                f"{name} is also in {', '.join(others)}, which would not change with it: a model graph "
-                "of terms is not drawn. Make the term a column of the data for a graph of that column"
-            )
+    refuse_terms(point, (over.name, *by, *held))
     grid = np.linspace(over.values.min(), over.values.max(), POINTS)
     lines = []
     for combination in product(*(choose(known[name], values) for name, values in by.items())):

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..diagnostics.diagnostic_tree import in_sentence, kind_of_effects, label_of, point_of
-from ..diagnostics.predictions import Line, Values, Variable, as_used, find_variable, predict, variables_of
+from ..diagnostics.predictions import (
+    Line,
+    Values,
+    Variable,
+    as_used,
+    find_variable,
+    predict,
+    refuse_terms,
+    variables_of,
+)
 from ..errors import OutputError
 from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
@@ -137,6 +146,7 @@ def level1_equations(
 
     known, point = variables_of(source), point_of(source)
     over = find_variable(known, x)
+    refuse_terms(point, [over.name])
     if over.level != 1:
         raise OutputError(f"{x} is a level-2 variable, the same all over a unit: units have no line over it")
     low, high = _ranges(point, over)

@@ -125,12 +125,21 @@ def _against_zero(known: Parameters, matrix: np.ndarray) -> Combinations:
 def _from_text(known: Parameters, texts: Sequence[str]) -> Combinations:
     rows: list[Linear] = []
     for text in texts:  # a name that is no more than that may have any characters
-        rows += [Linear({text: 1.0})] if known.matching(text) else linear_rows(text)
+        whole = known.matching(text) or known.columns(text)
+        found = [Linear({text: 1.0})] if whole else linear_rows(text)
+        rows += [one for row in found for one in _by_column(known, row)]
     matrix = np.zeros((len(rows), len(known.codes)))
     for k, row in enumerate(rows):
         for written, number in row.of.items():
             matrix[k, known.place(written, HypothesisError)] += number
     return Combinations(known, matrix, -np.array([row.constant for row in rows]) + 0.0)
+
+
+def _by_column(known: Parameters, row: Linear) -> list[Linear]:
+    """Give a row of a term with several columns, "track = 0", as a row for each."""
+    name = next(iter(row.of), "")
+    columns = known.columns(name) if len(row.of) == 1 and not known.matching(name) else ()
+    return [Linear({code: row.of[name]}, row.constant) for code in columns] or [row]
 
 
 def _from_mapping(known: Parameters, hypothesis: Mapping[str, Any]) -> np.ndarray:

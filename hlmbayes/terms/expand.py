@@ -63,6 +63,11 @@ class Terms:
                 found += [column.lower() for column in made.names]
         return found
 
+    def is_computed(self, column: str) -> bool:
+        """Say whether a column is of a term other than a factor, whose columns are 0 and 1."""
+        of = [made for made in self.made if column.lower() in (name.lower() for name in made.names)]
+        return any(not isinstance(made.node, Factor | Name) for made in of)
+
 
 NO_TERMS = Terms()
 
@@ -115,7 +120,7 @@ def expanded[M: TwoLevelModel, D: Rows](
     flat = tuple(one for level in made.values() for one in dict.fromkeys(level.values()))
     extended = replace(
         data, level1=with_columns(data.level1, values[1]), level2=with_columns(data.level2, values[2]),
-        notes=(*data.notes, *_said(states)),
+        notes=(*data.notes, *_said(states), *_lacking(model, made[1], values[1], sources[1])),
     )  # fmt: skip
     return plain_model(model, made), extended, Terms(model, flat, states, extended)
 
@@ -222,6 +227,26 @@ def _said(states: Mapping[int, Mapping[Node, Any]]) -> list[str]:
             if isinstance(node, Factor):
                 said |= dict.fromkeys(_about(node, state, "rows" if level == 1 else "units"))
     return list(said)
+
+
+def _lacking(
+    model: TwoLevelModel, made: Mapping[Predictor, Made], values: Mapping[str, np.ndarray], source: Source
+) -> Iterator[str]:
+    """Say of how many units a random factor has not all its levels."""
+    unit, n_units = source.data.unit, source.data.n_units
+    random = [made[c.predictor] for c in model.coefficients if c.random and c.predictor in made]
+    for found in dict.fromkeys(random):
+        if found.labels == ("",) or not isinstance(found.node, Factor | Name):
+            continue
+        columns = np.column_stack([values[name][source.place - 1] for name in found.names])
+        kinds, code = np.unique(columns, axis=0, return_inverse=True)
+        there = np.zeros((n_units, len(kinds)), dtype=bool)
+        there[unit, code.reshape(-1)] = True
+        if lacking := int((~there.all(axis=1)).sum()):
+            yield (
+                f"{found.variable}: {lacking} of {n_units} units have no row of one of its levels or more, "
+                "and say nothing of their own effects there"
+            )
 
 
 def _about(factor: Factor, state: Levels, what: str) -> Iterator[str]:

@@ -431,3 +431,49 @@ def test_what_moments_do_not_say_is_not_made_up(data: hlm.TwoLevelData) -> None:
         DataError, match=r"what C\(track\) was made of is not known: the model was fitted to moments"
     ):
         applied(terms, data)
+
+
+def test_a_term_named_in_a_hypothesis_is_tested_whole(data: hlm.TwoLevelData) -> None:
+    fit = hlm.Model("y = b0 + b1*track + b2*x*female; b0 = g00 + u0; b1 = g10; b2 = g20").fit(data)
+    for name in ("track", "C(track) = 0", "g10", "g10[general] = 0, g10[voc_tech] = 0"):
+        assert fit.wald(name).df == 2
+    assert fit.wald("female*x = 0").df == 1
+    assert fit.contrast("track").estimate.shape == (2,)
+    with pytest.raises(
+        hlm.HLMError, match=r"track is several: g10\[general\] .*Name one of them, or test all"
+    ):
+        fit.wald("track - g20 = 0")
+    with pytest.raises(KeyError, match="track is several"):
+        fit.gamma["track"]
+
+
+def test_units_that_lack_a_level_are_counted() -> None:
+    table = frame()
+    table.loc[table["school"].isin([2, 5, 6]), "track"] = "general"
+    fit = model("C(track, sum)", "b0 = g00 + u0; b1 = g10 + u1").fit(hlm.read(table, id="school"))
+    listing = " ".join(fit.listing().split())
+    lacking = int((table.groupby("school")["track"].nunique() < 3).sum())
+    assert f"C(track, sum): {lacking} of 20 units have no row of one of its levels or more" in listing
+
+
+def test_effects_of_a_factor_may_be_independent_of_others(data: hlm.TwoLevelData) -> None:
+    one = hlm.Model(
+        "y ~ C(female) + x + (1 | school) + (0 + C(female) + x | school)",
+    ).with_levels(data)
+    assert one.blocks == (("u0",), ("u1", "u2"))
+    fit = one.fit(data)
+    assert fit.tau["b0", "b1[true]"] == fit.tau["b0", "b2"] == 0
+    assert hlm.Model(one.equations()) == one
+
+
+def test_model_graphs_show_factors_and_what_is_in_no_term(data: hlm.TwoLevelData) -> None:
+    fit = hlm.Model(
+        "y = b0 + b1*x + b2*C(track) + b3*grade^2; b0 = g00 + u0; b1 = g10; b2 = g20; b3 = g30"
+    ).fit(data)
+    for name in ("x", "track[general]"):
+        assert hlm.plots.predicted(fit, name).lines
+    for draw in (hlm.plots.predicted, hlm.plots.level1_equations):
+        with pytest.raises(
+            OutputError, match=r"grade\^2 is a term, whose variables would not change with it"
+        ):
+            draw(fit, "grade^2")
