@@ -25,13 +25,20 @@ examples:
 	@scripts/venv.sh dev,engines
 	@for example in examples/*.py; do echo "== $$example"; $(PY) $$example || exit 1; done
 
+# The documentation as a site: open docs/_build/index.html.
+.PHONY: docs
+docs:
+	@scripts/venv.sh dev,engines,docs
+	@$(PY) -m sphinx -W -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
 bench:
 	@scripts/venv.sh dev,engines,bench
 	@$(PY) -m tests.bench
 	@$(PY) -m tests.bench.bench_posterior
 
 clean:
-	rm -rf .venv .venv-oldest dist .pytest_cache .mypy_cache .ruff_cache .coverage figures
+	rm -rf .venv .venv-oldest dist docs/_build .pytest_cache .mypy_cache .ruff_cache .coverage figures
 
 # The oldest releases pyproject.toml allows, on the parts that lean on them; and what a user installs.
 .PHONY: test-oldest wheel
