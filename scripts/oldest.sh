@@ -24,10 +24,10 @@ oldest_python() { # 3.12 if there is one, else the Python of .venv
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     echo "Installing the oldest releases allowed into .venv-oldest ..." >&2
     "$uv" venv --quiet --clear --python "$(oldest_python)" .venv-oldest
-    "$uv" pip install --quiet --python "$python" --resolution lowest-direct --editable ".[dev,engines]"
+    "$uv" pip install --quiet --python "$python" --resolution lowest-direct --editable ".[app,dev,engines]"
     touch "$stamp"
 fi
 [ $# -gt 0 ] || set -- tests/data tests/unit_moments tests/estimation/test_estimate.py tests/residuals tests/diagnostics \
-    tests/figures/test_plots.py tests/terms tests/report/test_text_golden.py tests/posterior/test_posterior.py
+    tests/figures/test_plots.py tests/terms tests/report/test_text_golden.py tests/posterior/test_posterior.py tests/app
 # what old releases say of each other is no concern of ours
 "$python" -m pytest -q -m "not slow" -p no:cacheprovider -W ignore::DeprecationWarning "$@"

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Make .venv beside this checkout with a Python >= 3.12 and install the package into it.
-#   scripts/venv.sh            what a user needs
+#   scripts/venv.sh            what a user needs, the window with it
 #   scripts/venv.sh dev,engines   also the named extras
 # Does nothing when .venv already holds what pyproject.toml and constraints.txt ask for.
 set -eu
 cd "$(dirname "$0")/.."
-extras=${1:-}
-stamp=.venv/.installed-${extras:-user}
+extras=app${1:+,$1}
+stamp=.venv/.installed-$extras
 
 fresh_enough() {
     "$1" -c 'import sys; raise SystemExit(sys.version_info < (3, 12))' 2>/dev/null
@@ -31,6 +31,6 @@ fi
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ] || [ constraints.txt -nt "$stamp" ]; then
     echo "Installing into .venv (a few minutes the first time) ..." >&2
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-        --constraint constraints.txt --editable ".${extras:+[$extras]}"
+        --constraint constraints.txt --editable ".[$extras]"
     touch "$stamp"
 fi

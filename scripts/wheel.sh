@@ -11,7 +11,7 @@ trap 'rm -rf "$place"' EXIT
 rm -rf dist
 "$uv" build --quiet --wheel --python .venv/bin/python --out-dir dist
 "$uv" venv --quiet --python .venv/bin/python "$place/env"
-"$uv" pip install --quiet --python "$place/env/bin/python" --constraint constraints.txt dist/*.whl
+"$uv" pip install --quiet --python "$place/env/bin/python" --constraint constraints.txt "$(echo dist/*.whl)[app]"
 cd "$place"
 unset PYTHONPATH
 env/bin/hlmbayes demo >demo.txt
@@ -30,5 +30,9 @@ assert not tops, f"the wheel holds more than the package: {sorted(tops)}"
 data = hlmbayes.datasets.hsb()
 assert (data.n_units, data.n_rows) == (160, 7185), "the data did not come with the wheel"
 assert "Sigma_squared" in Path("demo.txt").read_text(encoding="utf-8"), "the demo printed no listing"
+window = Path(hlmbayes.__file__).parent / "app"
+parts = ("static/htmx.min.js", "static/app.css", "templates/index.html", "templates/tabs/report.html")
+assert all((window / part).is_file() for part in parts), "the window did not come with the wheel"
+import hlmbayes.app.launch  # noqa: F401
 print(f"hlmbayes {hlmbayes.__version__}: the wheel has the package and its data, {data.n_rows} students in {data.n_units} schools")
 CHECK

@@ -50,6 +50,7 @@ FLOW = (
     "front",
     "plots",
     "runs",
+    "app",
     "cli",
     "__main__",
     "",

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from ..version import __version__
+from . import app as cli_app  # these import nothing heavy themselves
 from . import long as cli_long
-from . import sample as cli_sample  # imports nothing heavy itself
+from . import sample as cli_sample
 from .console import WRONG_INPUT, complain
 
 Command = Callable[[argparse.Namespace], int]
@@ -16,6 +17,7 @@ Command = Callable[[argparse.Namespace], int]
 TOP = """\
 Two-level hierarchical linear models: the listings of HLM 6.08, and the true optimum beside them.
 
+  hlmbayes app                           the window: click a model together, run it, look at it
   hlmbayes demo                          an analysis of data that come with the program
   hlmbayes run MODEL.hlm                 the analysis in an HLM command file
   hlmbayes plot MODEL.hlm                diagnostic plots and model graphs of that analysis
@@ -134,6 +136,8 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     describe = _command(commands, "describe", functions["describe"], what, DESCRIBE)
     what = "a file with one row a person, made long"
     long = _command(commands, "long", cli_long.long, what, cli_long.TEXT)
+    app = _command(commands, "app", cli_app.app, "the window, in your browser", cli_app.TEXT)
+    cli_app.add_options(app)
     what = "an analysis of data that come with the program"
     demo = _command(commands, "demo", functions["demo"], what, DEMO)
     for command in (run, plot, sample, predict):

@@ -7,13 +7,19 @@ from collections.abc import Sequence
 
 def template_text(
     mdm: str, files: tuple[str, str], ids: tuple[str, str], names: tuple[Sequence[str], Sequence[str]],
-    missing: bool,
+    missing: bool, kind: str = "spss",
 ) -> str:  # fmt: skip
-    """The template of SPSS files: their names, their ids, their variables without the id, by level.
+    """The template of data files: their names, their ids, their variables without the id, by level.
 
-    ``mdm`` is the name of the file that HLM makes of it; ``missing`` says whether level 1 has missing values.
+    ``mdm`` is the name of the file that HLM makes of it; ``missing`` says whether level 1 has missing
+    values, ``kind`` what files they are: spss, stata, sas or ascii (text).
     """
-    lines = ["#HLM2 MDM CREATION TEMPLATE", "rawdattype:spss", f"l1fname:{files[0]}", f"l2fname:{files[1]}"]
+    lines = [
+        "#HLM2 MDM CREATION TEMPLATE",
+        f"rawdattype:{kind}",
+        f"l1fname:{files[0]}",
+        f"l2fname:{files[1]}",
+    ]
     lines += [f"l1missing:{'y' if missing else 'n'}", "timeofdeletion:analysis", f"mdmname:{mdm}"]
     for level in (1, 2):
         own = [f"level2id:{ids[level - 1]}", *names[level - 1]]

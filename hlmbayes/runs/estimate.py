@@ -33,13 +33,18 @@ def read_data(job: Job) -> TwoLevelData:
     else:
         files = (source.level1, source.level2)
         data = read_with_short_names(files, ids, *_names_by_level(job), source.reading)
-    if found := data.suspects(_variables(job.model, data)):
-        warn(sentence(found))
+    warn_of_codes(job.model, data)
     data = _with_listed(job, data)
     if source.deletion == "now" and source.level1_names:
         data = data.drop_incomplete(source.level1_names)
         _beside_mdm(source, data)
     return data
+
+
+def warn_of_codes(model: TwoLevelModel, data: TwoLevelData) -> None:
+    """Warn where values of a model's variables look like missing codes and are taken for numbers."""
+    if found := data.suspects(_variables(model, data)):
+        warn(sentence(found))
 
 
 def _with_listed(job: Job, data: TwoLevelData) -> TwoLevelData:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from textwrap import indent
 
+from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError, HLMError
 from ..estimation.prepare import refuse_two
 from ..hlm_files.command_options import Options
@@ -49,10 +50,16 @@ def analyse_pooled(
             f"{job.name}: {asked} there is no residual file of {what}; take {asked} out for that of one of "
             "them"
         )
-    jobs = _imputed_jobs(job)
+    jobs = imputed_jobs(job)
     check_places(outputs, [file for each in (job, *jobs) for file in each.inputs])
     pooled, messages = heard(lambda: fit_pooled(job, jobs))
-    job = replace(job, warnings=(*job.warnings, *messages))
+    return results_of_pooled(replace(job, warnings=(*job.warnings, *messages)), pooled, jobs, output)
+
+
+def results_of_pooled(
+    job: Job, pooled: PooledEstimates, jobs: list[Job], output: str | None = None
+) -> Results:
+    """Do the tests a job asks for with its pooled estimates, and give their results."""
     tests, missed = [], list(not_pooled(job.options))
     for k, rows in enumerate(job.options.hypotheses, 1):
         try:
@@ -69,7 +76,7 @@ def analyse_pooled(
     return Results(said(warning=warned), lambda: text, json, page)
 
 
-def _imputed_jobs(job: Job) -> list[Job]:
+def imputed_jobs(job: Job) -> list[Job]:
     """Return the job with the data of each .mdm that plausvals: names, its own first; none of values."""
     names = job.options.plausible_values
     files = [name for name in names if name.lower().endswith(".mdm")]
@@ -90,15 +97,18 @@ def _imputed_jobs(job: Job) -> list[Job]:
     return jobs
 
 
-def fit_pooled(job: Job, jobs: list[Job] | None = None) -> PooledEstimates:
-    """Estimate the job's model in the data of ``jobs``, or for its plausible values where there are none."""
+def fit_pooled(job: Job, jobs: list[Job] | None = None, data: TwoLevelData | None = None) -> PooledEstimates:
+    """Estimate the job's model in the data of ``jobs``, or for its plausible values where there are none.
+
+    ``data`` are the job's own where they are read already.
+    """
     names, model = job.options.plausible_values, job.model
     if jobs:
         pairs = model_and_data(model, [read_data(each) for each in jobs], ())
     else:
         first = () if model.outcome.lower() in (name.lower() for name in names) else (model.outcome,)
-        data, values = read_data(job), (*first, *names)
-        pairs = model_and_data(model, data, values) if names else [(model.outcome, model, data)]
+        own, values = read_data(job) if data is None else data, (*first, *names)
+        pairs = model_and_data(model, own, values) if names else [(model.outcome, model, own)]
     options = fit_options(job)
     if job.replication is None:
         return fit_each(pairs, algorithm=job.algorithm, **options)

@@ -1,0 +1,138 @@
+"""From a request to the part of the page it changes; what goes wrong is said there, in words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from ..errors import HLMError
+from .guard import MOST_BYTES
+from .pages import show
+from .session import Session
+
+LOG = logging.getLogger("hlmbayes.app")
+
+
+class Form:
+    """What a form sent, and what stands in the address."""
+
+    def __init__(self, data: FormData, path: dict[str, Any]) -> None:
+        self.data, self.path = data, path
+
+    def get(self, name: str) -> Any:
+        """A value as it is, None where there is none."""
+        return self.path[name] if name in self.path else self.data.get(name)
+
+    def text(self, name: str) -> str:
+        """A value as text without blanks around it, "" where there is none."""
+        value = self.get(name)
+        return value.strip() if isinstance(value, str) else ""
+
+    def texts(self, name: str) -> list[str]:
+        """All values of a name that are not empty."""
+        return [value for value in self.data.getlist(name) if isinstance(value, str) and value]
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """A whole number.
+
+        Raises
+        ------
+        HLMError
+            It is none, or there is none and no default.
+        """
+        value = self.get(name)
+        if value in (None, "") and default is not None:
+            return default
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise HLMError(f"{name}: wanted a whole number, got {value!r}") from None
+
+    def real(self, name: str) -> float | None:
+        """A number, with a point or a comma; None where there is none."""
+        value = self.text(name)
+        try:
+            return float(value.replace(",", ".")) if value else None
+        except ValueError:
+            raise HLMError(f"{name}: wanted a number, got {value!r}") from None
+
+    def files(self) -> list[UploadFile]:
+        """The files that were sent."""
+        return [value for value in self.data.getlist("files") if isinstance(value, UploadFile)]
+
+
+Act = Callable[[Session, Form], dict[str, Any]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def changing(template: str, act: Act) -> Endpoint:
+    """An endpoint that changes the session and answers with a template."""
+
+    async def endpoint(request: Request) -> Response:
+        async with request.form(max_files=20, max_fields=5000, max_part_size=MOST_BYTES) as data:
+            return await run_in_threadpool(_answer, request, template, act, Form(data, request.path_params))
+
+    return endpoint
+
+
+def showing(template: str, act: Act) -> Endpoint:
+    """An endpoint that shows something of the session."""
+
+    async def endpoint(request: Request) -> Response:
+        form = Form(_asked(request), request.path_params)
+        return await run_in_threadpool(_answer, request, template, act, form)
+
+    return endpoint
+
+
+def sending(act: Callable[[Session, Form], Response]) -> Endpoint:
+    """An endpoint that sends a file; what goes wrong is said in plain text."""
+
+    async def endpoint(request: Request) -> Response:
+        form = Form(_asked(request), request.path_params)
+
+        def answer() -> Response:
+            session: Session = request.scope["session_here"]
+            try:
+                with session.lock:
+                    return act(session, form)
+            except HLMError as error:
+                return PlainTextResponse(f"Not done. {error}", 422)
+            except Exception as error:
+                return PlainTextResponse(f"Not done. {_fault(error)}", 500)
+
+        return await run_in_threadpool(answer)
+
+    return endpoint
+
+
+def _asked(request: Request) -> FormData:
+    values: list[tuple[str, str | UploadFile]] = [*request.query_params.multi_items()]
+    return FormData(values)
+
+
+def _answer(request: Request, template: str, act: Act, form: Form) -> Response:
+    session: Session = request.scope["session_here"]
+    with session.lock:
+        try:
+            values = act(session, form)
+        except HLMError as error:
+            return show(request, template, error=str(error))
+        except Exception as error:
+            return show(request, template, error=_fault(error))
+        return show(request, template, **values)
+
+
+def _fault(error: Exception) -> str:
+    """Say that the program is at fault, and keep where."""
+    LOG.exception("hlmbayes app")
+    return (
+        f"this is an error of the program, not yours ({type(error).__name__}: {error}). Your model is as it "
+        "was; the terminal shows where it happened"
+    )

@@ -1,0 +1,212 @@
+"""Files that are chosen, to data and a model: which file is what, and which variable identifies the units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.describe import Description, describe
+from ..data.mdm import is_mdm
+from ..data.read_options import ReadOptions, codes_from_text, read_options
+from ..data.reading import READERS, read_table
+from ..data.table import Table
+from ..data.two_level import TwoLevelData, load
+from ..datasets import hsb_paths
+from ..errors import CommandFileError, DataError
+from ..hlm_files.mdm_template import DataSource, RawDataError, read_text
+from ..runs.estimate import heard, read_data
+from ..runs.jobs import EQUATION_FILES, job_from_file
+from ..words import safe_name, some
+from .state import Algorithm, State
+
+LIKELY = re.compile(
+    r"(l2_?id|id|.*_id|id_.*|idschool|idclass|cntschid|sch.*id|cl.*id|group|cluster|school|class|unit)",
+    re.IGNORECASE,
+)
+HSB = "High School and Beyond"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Data files, level 1 first, and the variable that identifies the units; "" where that is not known."""
+
+    level1: Path
+    level2: Path | None = None
+    id: str = ""
+    names: tuple[str, ...] = ()  # what could be the id
+    reading: ReadOptions = field(default_factory=ReadOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Data that are open, what is in them, and what a command file asked for."""
+
+    title: str
+    source: DataSource
+    data: TwoLevelData
+    description: Description
+    chosen: Chosen | None  # how it was read, where it came from data files
+    messages: tuple[str, ...] = ()
+    level1: tuple[str, ...] = ()  # variables by level, in the order of the files
+    level2: tuple[str, ...] = ()
+    state: State = field(default_factory=State)
+    warnings: tuple[str, ...] = ()  # of a command file
+    not_done: tuple[str, ...] = ()
+    folder: Path | None = None  # of a command file
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Variable labels by lower-case name."""
+        return self.data.labels
+
+
+def open_example() -> Opened:
+    """The High School and Beyond data, which come with the package."""
+    level1, level2 = hsb_paths()
+    return replace(open_data(Chosen(level1, level2, "id")), title=HSB)
+
+
+def choose(files: Sequence[Path], reading: ReadOptions | None = None) -> Chosen:
+    """Say which of one or two data files is level 1, and guess the id where a guess is safe.
+
+    Raises
+    ------
+    DataError
+        No file, more than two, or one that cannot be read.
+    """
+    reading = reading or ReadOptions()
+    if not 0 < len(files) < 3:
+        names = some([file.name for file in files])
+        raise DataError(f"wanted one data file or two, one of each level; got {len(files)}: {names}")
+    if len(files) == 1 and is_mdm(files[0]):
+        return Chosen(files[0], None, "id", ("id",), reading)
+    tables = [read_table(file, file.name, reading) for file in files]
+    if len(files) == 1:
+        own = tuple(tables[0].columns)
+        guesses = [each for each in own if LIKELY.fullmatch(each) and _repeats(tables[0], each)]
+        return Chosen(files[0], None, guesses[0] if guesses else "", own, reading)
+    shared = {name.casefold(): name for name in tables[1].columns}
+    common = tuple(name for name in tables[0].columns if name.casefold() in shared)
+    if not common:
+        raise DataError(
+            f"{files[0].name} and {files[1].name} have no variable of the same name, so rows and units "
+            "cannot be joined: call the variable that identifies the units the same in both"
+        )
+    ranked = sorted(common, key=lambda name: not LIKELY.fullmatch(name))
+    for name in ranked:
+        repeated = _repeats(tables[0], name), _repeats(tables[1], shared[name.casefold()])
+        if repeated[0] != repeated[1]:
+            order = files if repeated[0] else files[::-1]
+            return Chosen(order[0], order[1], name, common, reading)
+    order = files if tables[0].n_rows >= tables[1].n_rows else files[::-1]
+    return Chosen(order[0], order[1], "", common, reading)
+
+
+def _repeats(table: Table, name: str) -> bool:
+    """Whether a column has the same value twice, and not everywhere."""
+    values = table.columns[name]
+    try:
+        n = len(np.unique(values)) if values.dtype.kind in "biufM" else len(set(values.tolist()))
+    except TypeError:
+        return False
+    return 1 < n < table.n_rows
+
+
+def open_data(chosen: Chosen) -> Opened:
+    """Read data files."""
+    files = [file for file in (chosen.level1, chosen.level2) if file is not None]
+    mdm = f"{safe_name(chosen.level1.stem)}.mdm"
+    source = DataSource(mdm, chosen.level1, chosen.level2, chosen.id, reading=chosen.reading)
+    data, messages = heard(
+        lambda: load(chosen.level1, chosen.level2, id=(chosen.id, chosen.id), options=chosen.reading)
+    )
+    return _opened(" + ".join(file.name for file in files), source, data, messages, chosen)
+
+
+def open_command(file: Path, chosen: Chosen | None = None) -> Opened:
+    """Read a command file or a text of equations, and its data.
+
+    ``chosen`` are data that were opened with it, or before, for a file whose own are not there.
+    """
+    given = {} if chosen is None else {
+        "level1": str(chosen.level1),
+        "level2": str(chosen.level2) if chosen.level2 else None,
+        "id": chosen.id or None,
+    }  # fmt: skip
+    equations = file.suffix.lower() in EQUATION_FILES
+    try:
+        job = job_from_file(str(file), **(given if equations else {}))
+    except (CommandFileError, RawDataError):
+        if not given:
+            raise
+        job = job_from_file(str(file), **given)
+    if chosen is not None and job.source.level1 == chosen.level1:
+        job = replace(job, source=replace(job.source, reading=chosen.reading))
+    algorithm: Algorithm = job.algorithm if not equations else _algorithm(read_text(file))
+    options = replace(job.options, title="" if job.options.title == "no title" else job.options.title)
+    data, messages = heard(lambda: read_data(job))
+    title = f"{file.name}, data {', '.join(p.name for p in _files(job.source))}"
+    state = State(job.model, job.model.coefficient_names[0], options, algorithm)
+    return replace(
+        _opened(title, job.source, data, messages, chosen),
+        state=state, folder=job.folder, warnings=job.warnings, not_done=job.not_done,
+    )  # fmt: skip
+
+
+def _algorithm(text: str) -> Algorithm:
+    """The algorithm that a text of equations says in a comment, as `Save` writes it."""
+    return "exact" if re.search(r"^#\s*algorithm:\s*exact", text, re.MULTILINE) else "hlm"
+
+
+def _files(source: DataSource) -> list[Path]:
+    return [file for file in (source.level1, source.level2) if file is not None]
+
+
+def _opened(
+    title: str, source: DataSource, data: TwoLevelData, messages: tuple[str, ...], chosen: Chosen | None
+) -> Opened:
+    description = describe(data)
+    return Opened(title, source, data, description, chosen, messages, *variables_by_level(data, description))
+
+
+def variables_by_level(
+    data: TwoLevelData, description: Description
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the names of the variables of each level, text included, in the order of the files."""
+    level2 = {variable.name for variable in description.level2}
+    if data.one_source:
+        text = [name for name in description.not_numeric if _constant(data, name)]
+        second = tuple(name for name in data.level1 if name in level2 or name in text)
+        return tuple(name for name in data.level1 if name not in second), second
+    first = tuple(data.level1)
+    return first, tuple(name for name in data.level2 if name not in first)
+
+
+def _constant(data: TwoLevelData, name: str) -> bool:
+    try:
+        return data.is_level2(name)
+    except DataError:
+        return False
+
+
+def kind_of(file: Path) -> str:
+    """What a file is by its ending: "data", "command", "template" or "" for what is none of them."""
+    suffix = file.suffix.lower()
+    if suffix == ".hlm" or suffix in EQUATION_FILES:
+        return "command"
+    if suffix == ".mdmt":
+        return "template"
+    return "data" if suffix in READERS or suffix == ".mdm" else ""
+
+
+def reading_from(before: ReadOptions, missing: str, level2_missing: str) -> ReadOptions:
+    """How files are read, as a form says; missing codes that are not said stay as they were."""
+    drop: Any = "drop" if level2_missing == "drop" else "refuse"
+    codes = codes_from_text([missing]) if missing else None
+    new = read_options(missing=codes, level2_missing=drop, sheet=None)
+    return replace(before, missing=new.missing if missing else before.missing, level2_missing=drop)

@@ -1,0 +1,99 @@
+"""Figures of a run, drawn one at a time when they are asked for."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from ..diagnostics.predictions import variables_of
+from ..errors import OutputError
+from ..estimation.estimates import Estimates
+from ..figures.figure_set import figures
+from ..figures.model_graphs import level1_equations, predicted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+KINDS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
+GROUPS = {
+    "Model graphs": ("predicted", "level1_equations"),
+    "Units": ("caterpillar", "shrinkage", "boxes_by_unit", "proportions_by_unit", "influence"),
+    "Level-2 residuals": ("effect_against", "chi2_qq", "log_sd", "effects_qq"),
+}
+OTHERS = "Level-1 residuals"
+DRAWING = Lock()  # matplotlib draws one figure at a time
+
+
+def pictures(fit: Estimates) -> dict[str, list[str]]:
+    """The names of the figures that fit a model, in groups."""
+    found: dict[str, list[str]] = {group: [] for group in (*GROUPS, OTHERS)}
+    for name in figures(fit):
+        own = next((group for group, begins in GROUPS.items() if name.startswith(begins)), OTHERS)
+        found[own].append(name)
+    return {group: names for group, names in found.items() if names}
+
+
+def variables(fit: Estimates) -> list[tuple[str, int]]:
+    """The predictors that a model graph can have, with their levels."""
+    return [(variable.name, variable.level) for variable in variables_of(fit).values()]
+
+
+def picture(fit: Estimates, name: str, kind: str) -> bytes:
+    """Draw a figure by its name.
+
+    Raises
+    ------
+    OutputError
+        There is none of that name, or nothing to draw.
+    """
+    known = figures(fit)
+    if name not in known:
+        raise OutputError(f"this model has no figure {name}")
+    return drawn(known[name], kind)
+
+
+def graph(fit: Estimates, draw: str, x: str, by: Sequence[str], at: str, kind: str) -> bytes:
+    """Draw predicted lines, or each unit's equation, over a variable.
+
+    ``at`` holds others at values: "sector=1, meanses=0.5".
+    """
+    if draw == "level1":
+        return drawn(lambda: level1_equations(fit, x, colour=by[0] if by else None), kind)
+    held = {}
+    for part in (p for p in re.split(r"[,;]\s*", at) if p.strip()):
+        name, sign, value = part.partition("=")
+        try:
+            held[name.strip()] = float(value)
+        except ValueError:
+            raise OutputError(f"held at: wanted NAME=NUMBER, got {part.strip()!r}") from None
+        if not sign:
+            raise OutputError(f"held at: wanted NAME=NUMBER, got {part.strip()!r}")
+    from ..figures.figure_set import _values
+
+    known = variables_of(fit)
+    lines: dict[str, Any] = {}
+    for name in by:
+        if name.lower() not in known:
+            raise OutputError(f"{name} is no predictor of this model")
+        lines[name] = _values(known[name.lower()])
+    return drawn(lambda: predicted(fit, x, by=lines, at=held or None), kind)
+
+
+def drawn(draw: Callable[[], Axes], kind: str) -> bytes:
+    """The bytes of a figure."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
+    import matplotlib.pyplot as plt
+
+    with DRAWING:
+        before = set(plt.get_fignums())
+        try:
+            buffer = io.BytesIO()
+            draw().figure.figure.savefig(buffer, format=kind)
+            return buffer.getvalue()
+        finally:
+            for number in set(plt.get_fignums()) - before:
+                plt.close(number)

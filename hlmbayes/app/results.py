@@ -1,0 +1,316 @@
+"""What is shown and downloaded of a run: report, listing, figures, residual files, tests, comparisons."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..derived.intraclass import icc
+from ..derived.plausible import plausible_range
+from ..derived.r2 import r2
+from ..diagnostics.checks import check
+from ..errors import HLMError
+from ..estimation.estimates import Estimates
+from ..hlm_files.command_options import Rows
+from ..hypotheses.wald import wald
+from ..inference.compare import compare
+from ..inference.homogeneity import homogeneity
+from ..model_tables.saving import html as table_html
+from ..model_tables.table import table
+from ..report.header import shown
+from ..residuals.files import write_residuals
+from ..residuals.frames import residuals
+from ..words import safe_name
+from .answers import Form, changing, sending, showing
+from .files import attachment
+from .pictures import KINDS, graph, picture, pictures, variables
+from .report_part import part_of
+from .session import NothingOpenError, Run, Session
+from .state import State
+
+MOST_CONTRASTS = 5
+FORMATS = (".docx", ".xlsx", ".tex", ".html", ".md", ".txt")
+RESIDUAL_FORMATS = (".sav", ".dta", ".xpt", ".csv", ".parquet")
+
+
+def shown_run(session: Session, form: Form) -> Run:
+    """The run that the address names, which is the one shown from now on."""
+    run = session.find(form.number("number"))
+    session.shown = run.number
+    return run
+
+
+def one_fit(run: Run) -> Estimates:
+    """The estimates of a run of one data set.
+
+    Raises
+    ------
+    HLMError
+        Several were pooled.
+    """
+    if isinstance(run.fit, Estimates):
+        return run.fit
+    raise HLMError(
+        "this is of one data set, and several are pooled here: take the plausible values out for it"
+    )
+
+
+def result(session: Session, form: Form) -> dict[str, Any]:
+    """A run's report, with the list of runs."""
+    run = shown_run(session, form)
+    return {"run": run, "report": run.fragment, "oob": True}
+
+
+# ----------------------------------------------------------------------------- tabs
+
+
+def report_tab(session: Session, form: Form) -> dict[str, Any]:
+    """The report."""
+    run = shown_run(session, form)
+    return {"run": run, "report": run.fragment}
+
+
+def listing_tab(session: Session, form: Form) -> dict[str, Any]:
+    """HLM's listing."""
+    return {"run": shown_run(session, form)}
+
+
+def figures_tab(session: Session, form: Form) -> dict[str, Any]:
+    """What can be drawn."""
+    run = shown_run(session, form)
+    fit = one_fit(run)
+    return {"run": run, "groups": pictures(fit), "variables": variables(fit)}
+
+
+def figure_part(session: Session, form: Form) -> dict[str, Any]:
+    """One figure, chosen from the list or by its variables."""
+    run = session.find(form.number("number"))
+    fields = ("name", "x", "by", "by2", "at", "band", "draw")
+    query = {key: form.text(key) for key in fields if form.text(key)}
+    return {"run": run, "query": query, "title": query.get("name", "").replace("_", " ")}
+
+
+def residuals_tab(session: Session, form: Form) -> dict[str, Any]:
+    """The residual files that can be had, and how the level-2 file begins."""
+    run = shown_run(session, form)
+    fit = one_fit(run)
+    extra = ", ".join(session.here.level2) if session.opened and fit.data is session.here.data else ""
+    frame = residuals(fit, 2) if fit.design.n_random else None
+    labels = frame.attrs.get("labels", {}) if frame is not None else {}
+    head = frame.head(8) if frame is not None else None
+    return {"run": run, "head": head, "labels": labels, "extra": extra, "formats": RESIDUAL_FORMATS}
+
+
+def tests_tab(session: Session, form: Form) -> dict[str, Any]:
+    """What can be tested."""
+    run = shown_run(session, form)
+    fit = one_fit(run)
+    others = [other for other in session.runs if other.number != run.number and not other.pooled]
+    return {"run": run, "rows": gamma_rows(fit), "others": others, "contrasts": range(1, MOST_CONTRASTS + 1)}
+
+
+def gamma_rows(fit: Estimates) -> list[tuple[str, str, float]]:
+    """Code, name and estimate of each fixed effect, of several held equal the first."""
+    names, gamma = (
+        fit.model.fixed_parameters.name_of,
+        dict(zip(fit.model.gamma_names, fit.gamma, strict=True)),
+    )
+    return [(code, names[code], float(gamma[code])) for code, *_ in shown(fit.model)]
+
+
+def compare_tab(session: Session, form: Form) -> dict[str, Any]:
+    """The ticked runs side by side."""
+    run = shown_run(session, form)
+    return {"run": run, **_side_by_side(session, form)}
+
+
+def side_by_side(session: Session, form: Form) -> dict[str, Any]:
+    """The table of the runs that are ticked."""
+    return {"run": session.find(session.shown), **_side_by_side(session, form)}
+
+
+def _ticked(session: Session, form: Form) -> list[Run]:
+    numbers = [int(text) for text in form.texts("tick") if text.isdigit()]
+    runs = [run for run in session.runs if run.number in numbers] if numbers else list(session.runs)
+    if not runs:
+        raise NothingOpenError("no model is ticked in the list of this session")
+    return runs
+
+
+def _table(session: Session, form: Form) -> Any:
+    runs = _ticked(session, form)
+    options: dict[str, Any] = {"stars": bool(form.get("stars")), "interval": bool(form.get("interval"))}
+    if form.text("robust"):
+        options["robust"] = {"HLM": True}.get(form.text("robust"), form.text("robust"))
+    return table(*(run.fit for run in runs), names=[run.name for run in runs], **options)
+
+
+def _side_by_side(session: Session, form: Form) -> dict[str, Any]:
+    runs = _ticked(session, form)
+    found = _table(session, form)
+    tests = []
+    for one, two in pairwise(runs):
+        if isinstance(one.fit, Estimates) and isinstance(two.fit, Estimates):
+            try:
+                tests.append((one.name, two.name, str(compare(one.fit, two.fit)), ""))
+            except HLMError as error:
+                tests.append((one.name, two.name, "", str(error)))
+    asked = {key: form.text(key) for key in ("stars", "interval", "robust") if form.text(key)}
+    query = "&".join([*(f"tick={run.number}" for run in runs), *(f"{k}={v}" for k, v in asked.items())])
+    return {
+        "table": part_of(table_html(found.laid_out)),
+        "tests": tests,
+        "query": query,
+        "formats": FORMATS,
+        "asked": asked,
+    }
+
+
+# ----------------------------------------------------------------------------- tests
+
+
+def test(session: Session, form: Form) -> dict[str, Any]:
+    """One test or derived quantity, in the words it prints."""
+    run = session.find(form.number("number"))
+    fit, what = one_fit(run), form.text("what")
+    if what == "hypothesis":
+        return _hypothesis(session, run, fit, form)
+    if what == "homogeneity":
+        return {"title": "Homogeneity of level-1 variance", "text": str(homogeneity(fit))}
+    if what == "icc":
+        return {"title": "Intraclass correlation", "text": str(icc(fit))}
+    if what == "plausible":
+        ranges = [str(plausible_range(fit, name)) for name in fit.random_names]
+        return {"title": "Plausible ranges", "text": "\n".join(ranges) or "No coefficient varies over units."}
+    if what == "r2":
+        return {"title": "R-squared", "text": str(r2(fit))}
+    if what == "checks":
+        return {"title": "Checks", "text": str(check(fit))}
+    if what == "compare":
+        other = session.find(form.number("other"))
+        return {"title": f"{run.name} and {other.name}", "text": str(compare(fit, one_fit(other)))}
+    raise HLMError(f"{what!r} is no test of this window")
+
+
+def _hypothesis(session: Session, run: Run, fit: Estimates, form: Form) -> dict[str, Any]:
+    """A general linear hypothesis from the grid of contrasts."""
+    names = [code for code, *_ in shown(fit.model)]
+    columns = []
+    for k in range(1, MOST_CONTRASTS + 1):
+        column = [form.real(f"c{k}-{name}") or 0.0 for name in names]
+        if any(column):
+            columns.append(column)
+    if not columns:
+        raise HLMError(
+            "the grid has nothing but zeros: write a 1 beside the effect that the hypothesis says is zero"
+        )
+    asked = {name: [column[i] for column in columns] for i, name in enumerate(names)}
+    found: Any = wald(fit, {name: row for name, row in asked.items() if any(row)}, robust=True)
+    kept = ""
+    if form.get("keep") and session.state.model == run.state.model:
+        none = [0.0] * len(columns)
+        of_gammas = [asked.get(name, none) for name in run.state.known.gamma_names]
+        rows = tuple(zip(*of_gammas, strict=True))
+        session.change(lambda s: _with_hypothesis(s, rows))
+        kept = "It is in the settings now: the next run prints it in report and listing, and the .hlm has it."
+    return {"title": "General linear hypothesis", "text": str(found), "kept": kept}
+
+
+def _with_hypothesis(state: State, rows: Rows) -> State:
+    if rows in state.options.hypotheses:
+        return state
+    return replace(state, options=replace(state.options, hypotheses=(*state.options.hypotheses, rows)))
+
+
+# ----------------------------------------------------------------------------- files
+
+
+def download(session: Session, form: Form) -> Response:
+    """The report as a page, the JSON, the listing."""
+    run, name = session.find(form.number("number")), form.text("name")
+    made = {
+        "report.html": (run.page, "text/html"),
+        "results.json": (run.json, "application/json"),
+        "listing.txt": (run.listing, "text/plain"),
+    }
+    if name not in made:
+        raise HLMError(f"there is no {name}")
+    make, kind = made[name]
+    return attachment(make().encode(), f"{file_stem(run)}-{name}", kind)
+
+
+def file_stem(run: Run) -> str:
+    """A run's name as part of a file's."""
+    return safe_name(run.name, longest=40, ascii=True)
+
+
+def figure(session: Session, form: Form) -> Response:
+    """A figure as an image, shown or kept."""
+    run = session.find(form.number("number"))
+    kind = form.text("kind") or "png"
+    if kind not in KINDS:
+        raise HLMError(f"figures are {', '.join(KINDS)}, not {kind}")
+    fit = one_fit(run)
+    if form.text("x"):
+        by = [name for name in (form.text("by"), form.text("by2")) if name]
+        image = graph(fit, form.text("draw"), form.text("x"), by, form.text("at"), kind)
+        name = f"{form.text('draw') or 'predicted'}_{form.text('x')}"
+    else:
+        name = form.text("name")
+        image = picture(fit, name, kind)
+    if form.get("keep"):
+        return attachment(image, f"{safe_name(name, ascii=True)}.{kind}", KINDS[kind])
+    return Response(image, media_type=KINDS[kind])
+
+
+def residual_file(session: Session, form: Form) -> Response:
+    """A residual file, to be kept."""
+    run = session.find(form.number("number"))
+    level, kind = form.number("level", 2), form.text("kind") or ".sav"
+    if kind not in RESIDUAL_FORMATS:
+        raise HLMError(f"residual files are {', '.join(RESIDUAL_FORMATS)}, not {kind}")
+    extra = [name for name in re.split(r"[,\s]+", form.text("extra")) if name]
+    frame = residuals(one_fit(run), level, extra)
+    name = f"{file_stem(run)}_resfil{level}{kind}"
+    path = write_residuals(frame, session.folder / name)
+    content = path.read_bytes()
+    path.unlink()
+    return attachment(content, name)
+
+
+def table_file(session: Session, form: Form) -> Response:
+    """The models side by side, as a document."""
+    kind = form.text("kind")
+    if kind not in FORMATS:
+        raise HLMError(f"tables are {', '.join(FORMATS)}, not {kind}")
+    path = _table(session, form).save(session.folder / f"models{kind}")
+    content = path.read_bytes()
+    path.unlink()
+    return attachment(content, f"models{kind}")
+
+
+def _tab(key: str, act: Any) -> Route:
+    return Route(f"/results/{{number:int}}/{key}", showing(f"tabs/{key}.html", act))
+
+
+ROUTES = [
+    Route("/results/{number:int}", showing("results.html", result)),
+    _tab("report", report_tab),
+    _tab("listing", listing_tab),
+    _tab("figures", figures_tab),
+    _tab("residuals", residuals_tab),
+    _tab("tests", tests_tab),
+    _tab("compare", compare_tab),
+    Route("/results/{number:int}/figure", sending(figure)),
+    Route("/results/{number:int}/picture", showing("tabs/picture.html", figure_part)),
+    Route("/results/{number:int}/residual-file", sending(residual_file)),
+    Route("/results/{number:int}/test", changing("tabs/test.html", test), methods=["POST"]),
+    Route("/compare", showing("tabs/compare.html", side_by_side)),
+    Route("/compare/table", sending(table_file)),
+    Route("/results/{number:int}/{name}", sending(download)),
+]

@@ -1,0 +1,234 @@
+"""The window's addresses: what each click asks for, done to the session, and the part of the page it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from ..errors import EquationError, HLMError
+from ..model_tables.saving import STYLE
+from ..report.style import CSS
+from . import state as edits
+from .answers import Form, changing, showing
+from .files import save, take_files
+from .guard import Door, Guard
+from .opening import Chosen, Opened, choose, open_data, open_example, reading_from
+from .pages import show
+from .results import ROUTES as RESULTS
+from .session import Session, Sessions
+from .settings import apply_settings, settings_values
+from .tasks import ROUTES as TASKS
+
+HERE = Path(__file__).parent
+
+
+def page(request: Request) -> Response:
+    """The whole page, as the session is."""
+    session: Session = request.scope["session_here"]
+    run = session.find(session.shown) if session.runs else None
+    values: dict[str, Any] = {} if run is None else {"run": run, "report": run.fragment}
+    return show(request, "index.html", **values, panel="data" if session.opened and not session.runs else "")
+
+
+# ----------------------------------------------------------------------------- data
+
+
+def open_example_data(session: Session, form: Form) -> dict[str, Any]:
+    """Open the example."""
+    session.open(open_example())
+    return {"panel": "data"}
+
+
+def open_files(session: Session, form: Form) -> dict[str, Any]:
+    """Open the files that were sent, or ask for the id."""
+    files = take_files(session, form)
+    return opened_or_asked(session, files)
+
+
+def opened_or_asked(session: Session, files: list[Path]) -> dict[str, Any]:
+    """Open files: a command file with its data, or data."""
+    from .opening import kind_of, open_command
+
+    strange = [file.name for file in files if not kind_of(file)]
+    if strange:
+        raise HLMError(
+            f"{', '.join(strange)} is no file that is read here: wanted data (.sav, .dta, .xlsx, .csv, ...), "
+            ".hlm, or a text of equations (.txt, .eq)"
+        )
+    commands = [file for file in files if kind_of(file) == "command"]
+    data = [file for file in files if kind_of(file) == "data"]
+    if len(commands) > 1:
+        raise HLMError(f"got {len(commands)} command files: open one at a time")
+    before = session.opened.chosen if session.opened else None
+    chosen = choose(data) if data else before
+    if commands:
+        session.open(open_command(commands[0], chosen))
+    elif chosen is None or not data:
+        raise HLMError("a template (.mdmt) alone has no data: open it with its .hlm and the data files")
+    elif not chosen.id:
+        session.asked = chosen
+        return {}
+    else:
+        session.open(open_data(chosen))
+    return {"panel": "data"}
+
+
+def choose_id(session: Session, form: Form) -> dict[str, Any]:
+    """Read the files with the id, and as else is said."""
+    chosen = session.asked or session.here.chosen
+    if chosen is None:
+        raise HLMError(
+            "these data came with a command file; open the data files themselves to read them otherwise"
+        )
+    one, two = chosen.level1, chosen.level2
+    if form.get("swap") and two is not None:
+        one, two = two, one
+    reading = reading_from(chosen.reading, form.text("missing"), form.text("level2_missing"))
+    new = Chosen(one, two, form.text("id") or chosen.id, chosen.names, reading)
+    before = session.state
+    session.open(open_data(new))
+    session.state = before if session.past or before.model else session.state
+    return {"panel": "data"}
+
+
+# ----------------------------------------------------------------------------- the model
+
+
+def edit(session: Session, form: Form) -> dict[str, Any]:
+    """One click on a variable's menu, a u or a b."""
+    act, name, level = form.text("act"), form.text("name"), form.number("level", 1)
+    here = session.here
+    if act in ("none", "group", "grand", "factor", "outcome") and name not in edits.INTERCEPTS:
+        name = here.data.find(name)
+    if act == "outcome":
+        session.change(lambda s: edits.choose_outcome(s, name))
+    elif act == "null":
+        session.change(edits.null_model)
+    elif act == "equation":
+        session.state = edits.choose_equation(session.state, name)
+    elif act == "u":
+        session.change(lambda s: edits.toggle_u(s, name))
+    elif act == "add_term":
+        session.change(lambda s: edits.add_term(s, level, form.text("text")))
+    elif act == "delete":
+        delete = edits.delete_level1 if level == 1 else edits.delete_level2
+        session.change(lambda s: delete(s, name))
+    elif act in ("none", "group", "grand", "factor"):
+        how: Any = act
+        add = edits.add_level1 if level == 1 else edits.add_level2
+        session.change(lambda s: add(s, name, how))
+    else:
+        raise HLMError(f"{act!r} is nothing that the window does")
+    return {}
+
+
+def undo(session: Session, form: Form) -> dict[str, Any]:
+    """Go back by one change."""
+    session.undo()
+    return {}
+
+
+def take(session: Session, form: Form) -> dict[str, Any]:
+    """Go back to the model of a run."""
+    session.take(form.number("number"))
+    return {}
+
+
+def toggle_mixed(session: Session, form: Form) -> dict[str, Any]:
+    """Show or hide the mixed model."""
+    session.mixed_shown = not session.mixed_shown
+    return {}
+
+
+def use_text(session: Session, form: Form) -> dict[str, Any]:
+    """Take the model from text; what is wrong with it is said beside it."""
+    session.text_open, text = True, form.text("text")
+    try:
+        session.change(lambda s: edits.from_text(s, text))
+    except EquationError as error:
+        return {"text_error": str(error), "text": text}
+    return {}
+
+
+def settle(session: Session, form: Form) -> dict[str, Any]:
+    """Take the settings."""
+    session.change(lambda s: apply_settings(s, form, session.here))
+    return {**settings_values(session), "done": True}
+
+
+# ----------------------------------------------------------------------------- the application
+
+
+def run_model(session: Session, form: Form) -> dict[str, Any]:
+    """Estimate the model."""
+    run = session.run()
+    return {"run": run, "report": run.fragment, "oob": True}
+
+
+def panel_data(session: Session, form: Form) -> dict[str, Any]:
+    """What is in the data."""
+    _ = session.here
+    return {}
+
+
+def panel_settings(session: Session, form: Form) -> dict[str, Any]:
+    """The settings as they are."""
+    return settings_values(session)
+
+
+def report_css(request: Request) -> Response:
+    """The style sheet of reports, which they bring themselves elsewhere."""
+    return PlainTextResponse(f"{CSS}\n{STYLE}", media_type="text/css")
+
+
+def alive(request: Request) -> Response:
+    """What an open page says now and then."""
+    return Response(status_code=204)
+
+
+def application(door: Door, opened: Opened | None = None) -> Starlette:
+    """The window as an application; ``opened`` is what each new session begins with."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        door.sessions.close()
+
+    routes = [
+        Route("/", page),
+        Route("/open", changing("main.html", open_files), methods=["POST"]),
+        Route("/open/id", changing("main.html", choose_id), methods=["POST"]),
+        Route("/example", changing("main.html", open_example_data), methods=["POST"]),
+        Route("/edit", changing("work.html", edit), methods=["POST"]),
+        Route("/undo", changing("work.html", undo), methods=["POST"]),
+        Route("/text", changing("work.html", use_text), methods=["POST"]),
+        Route("/mixed", changing("work.html", toggle_mixed), methods=["POST"]),
+        Route("/take/{number:int}", changing("work.html", take), methods=["POST"]),
+        Route("/run", changing("results.html", run_model), methods=["POST"]),
+        Route("/settings", changing("panels/settings.html", settle), methods=["POST"]),
+        Route("/panel/data", showing("panels/data.html", panel_data)),
+        Route("/panel/settings", showing("panels/settings.html", panel_settings)),
+        *RESULTS,
+        *TASKS,
+        Route("/save/{name}", save),
+        Route("/alive", alive, methods=["POST"]),
+        Route("/static/report.css", report_css),
+        Mount("/static", StaticFiles(directory=HERE / "static")),
+    ]
+    app = Starlette(routes=routes, middleware=[Middleware(Guard, door=door)], lifespan=lifespan)
+    app.state.opened = opened
+    return app
+
+
+def new_door() -> Door:
+    """A door with a secret of its own."""
+    return Door(Sessions())

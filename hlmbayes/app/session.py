@@ -1,0 +1,218 @@
+"""What one browser has open: data, the model with its past, the runs. A reload of the page loses nothing."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from threading import Lock, RLock
+
+from ..errors import HLMError
+from ..estimation.estimates import Estimates
+from ..many_fits.pooled_fit import PooledEstimates
+from ..report import html, json_text, text
+from ..report.tables import Tables
+from ..runs.analysis import job_tables
+from ..runs.estimate import fit_job, heard, warn_of_codes
+from ..runs.jobs import Job
+from ..runs.outputs import Results
+from ..runs.pooled import fit_pooled, imputed_jobs, results_of_pooled
+from .opening import Chosen, Opened
+from .report_part import part_of
+from .state import State
+from .work import Work
+
+MOST_UNDO = 200
+
+
+class NothingOpenError(HLMError):
+    """There are no data yet."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One model estimated: what was asked and what came of it."""
+
+    number: int
+    state: State
+    job: Job
+    fit: Estimates | PooledEstimates
+    seconds: float
+    messages: tuple[str, ...] = ()
+
+    @property
+    def pooled(self) -> bool:
+        """Whether several data sets were fitted."""
+        return isinstance(self.fit, PooledEstimates)
+
+    @property
+    def name(self) -> str:
+        """What the run is called in lists."""
+        return self.state.options.title or f"Model {self.number}"
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What its report prints."""
+        assert isinstance(self.fit, Estimates)
+        return job_tables(self.job, self.fit, warnings=self.messages)
+
+    @cached_property
+    def _results(self) -> Results:
+        assert isinstance(self.fit, PooledEstimates)
+        return results_of_pooled(
+            replace(self.job, warnings=(*self.job.warnings, *self.messages)), self.fit, []
+        )
+
+    @cached_property
+    def report(self) -> str:
+        """The report, as a part of a page."""
+        return self._results.html() if self.pooled else html.fragment(self.tables)
+
+    @cached_property
+    def fragment(self) -> str:
+        """The report without the style, which the window has."""
+        return part_of(self.report)
+
+    def page(self) -> str:
+        """The report as a page of its own."""
+        return self._results.html() if self.pooled else html.page(self.tables)
+
+    def listing(self) -> str:
+        """HLM's listing."""
+        return self._results.text() if self.pooled else text.listing(self.tables)
+
+    def json(self) -> str:
+        """The results as ``hlmbayes run --json`` writes them."""
+        return self._results.json() if self.pooled else json_text.text(self.tables)
+
+
+@dataclass(eq=False)
+class Session:
+    """One browser's data, model, runs and work; every change holds `lock`."""
+
+    folder: Path
+    opened: Opened | None = None
+    asked: Chosen | None = None  # data files whose id is still to be chosen
+    state: State = field(default_factory=State)
+    past: list[State] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    shown: int = 0  # the number of the run that is shown
+    work: Work | None = None
+    mixed_shown: bool = False
+    text_open: bool = False
+    lock: RLock = field(default_factory=RLock)
+
+    @property
+    def here(self) -> Opened:
+        """What is open.
+
+        Raises
+        ------
+        NothingOpenError
+            Nothing is.
+        """
+        if self.opened is None:
+            raise NothingOpenError(
+                "no data are open: click Open to choose files, or High School and Beyond for an example"
+            )
+        return self.opened
+
+    def open(self, opened: Opened) -> None:
+        """Take up data, with the model that came with them; runs of others stay in the list."""
+        self.opened, self.asked, self.past, self.state = opened, None, [], opened.state
+
+    def change(self, edit: Callable[[State], State]) -> None:
+        """Change the model; what it was can be had again by `undo`."""
+        new = edit(self.state)
+        if new != self.state:
+            self.past = [*self.past, self.state][-MOST_UNDO:]
+            self.state = new
+
+    def undo(self) -> None:
+        """Go back by one change."""
+        if self.past:
+            self.state = self.past.pop()
+
+    def job(self) -> Job:
+        """What `run` would do."""
+        here, state = self.here, self.state
+        return Job(
+            state.known, state.options, here.source, f"{Path(here.source.mdm).stem}.hlm", state.algorithm,
+            here.warnings, here.not_done,
+        )  # fmt: skip
+
+    def run(self) -> Run:
+        """Estimate the model, and add it to the list."""
+        job, data, begin = self.job(), self.here.data, time.perf_counter()
+
+        def estimated() -> Estimates | PooledEstimates:
+            warn_of_codes(job.model, data)
+            if not job.options.plausible_values:
+                return fit_job(job, data)
+            return fit_pooled(job, imputed_jobs(replace(job, folder=self.here.folder)), data)
+
+        fit, messages = heard(estimated)
+        number = 1 + max((run.number for run in self.runs), default=0)
+        found = Run(number, self.state, job, fit, time.perf_counter() - begin, messages)
+        self.runs.append(found)
+        self.shown = number
+        return found
+
+    def find(self, number: int) -> Run:
+        """The run of a number.
+
+        Raises
+        ------
+        NothingOpenError
+            There is none.
+        """
+        for run in self.runs:
+            if run.number == number:
+                return run
+        raise NothingOpenError("that run is not in this session any more: click Run")
+
+    def take(self, number: int) -> None:
+        """Go back to the model of a run."""
+        state = self.find(number).state
+        self.change(lambda _: state)
+
+
+class Sessions:
+    """The sessions of one server, by the secret in a browser's cookie."""
+
+    def __init__(self) -> None:
+        self._place = tempfile.TemporaryDirectory(prefix="hlmbayes-app-", ignore_cleanup_errors=True)
+        self._by_key: dict[str, Session] = {}
+        self._lock = Lock()
+
+    def new(self, opened: Opened | None = None) -> tuple[str, Session]:
+        """Begin a session; gives its key."""
+        key = secrets.token_urlsafe(24)
+        folder = Path(self._place.name, secrets.token_hex(8))
+        folder.mkdir(mode=0o700)
+        session = Session(folder)
+        if opened is not None:
+            session.open(opened)
+        with self._lock:
+            self._by_key[key] = session
+        return key, session
+
+    def get(self, key: str | None) -> Session | None:
+        """The session of a key."""
+        return self._by_key.get(key or "")
+
+    @property
+    def working(self) -> bool:
+        """Whether something long is being done."""
+        return any(s.work is not None and s.work.running for s in self._by_key.values())
+
+    def close(self) -> None:
+        """Stop what is being done and remove every file."""
+        for session in self._by_key.values():
+            if session.work is not None:
+                session.work.stop()
+        self._place.cleanup()

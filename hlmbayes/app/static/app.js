@@ -1,0 +1,182 @@
+"use strict";
+// The little that the page does itself: the menu of a variable, dropped files, keys, and staying in place.
+const $ = (id) => document.getElementById(id);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+if (location.search) history.replaceState(null, "", location.pathname);
+
+// ---- the menu of a variable
+let opener = null;
+
+function openMenu(button) {
+  const menu = $("menu");
+  closeMenu();
+  opener = button;
+  menu.elements.level.value = button.dataset.level;
+  menu.elements.name.value = button.dataset.name;
+  const constant = button.dataset.name.startsWith("INTRCPT");
+  for (const item of all("[role=menuitem]", menu)) {
+    const level = item.dataset.level;
+    item.hidden = (level && level !== button.dataset.level) || (constant && !["none", "delete"].includes(item.value));
+  }
+  menu.hidden = false;
+  button.setAttribute("aria-expanded", "true");
+  const box = button.getBoundingClientRect();
+  const left = Math.min(box.left + 24, document.documentElement.clientWidth - menu.offsetWidth - 8);
+  const below = box.bottom + menu.offsetHeight < innerHeight || box.top < menu.offsetHeight;
+  menu.style.left = `${Math.max(8, left) + scrollX}px`;
+  menu.style.top = `${(below ? box.bottom : box.top - menu.offsetHeight) + scrollY}px`;
+  items()[0].focus({ preventScroll: true });
+}
+
+function closeMenu(back = false) {
+  const menu = $("menu");
+  if (!menu || menu.hidden) return;
+  menu.hidden = true;
+  if (opener) {
+    opener.setAttribute("aria-expanded", "false");
+    if (back) opener.focus();
+  }
+}
+
+const items = () => all("[role=menuitem]:not([hidden])", $("menu"));
+
+// ---- what is clicked
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  const variable = event.target.closest(".variable");
+  if (variable) {
+    if (variable === opener && !$("menu").hidden) closeMenu(true);
+    else openMenu(variable);
+    return;
+  }
+  if (!event.target.closest("#menu")) closeMenu();
+  if (!button) return;
+  if (button.id === "choose") $("files").click();
+  if (button.classList.contains("close")) $("panel").replaceChildren();
+  if (button.dataset.href) location.assign(button.dataset.href);
+  if (button.getAttribute("role") === "tab") selectTab(button);
+  if (button.dataset.choice) {
+    for (const other of all("[data-choice]")) other.setAttribute("aria-pressed", other === button);
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.id === "menu") setTimeout(() => closeMenu(true));
+});
+
+// ---- keys
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[key];
+  if (target.getAttribute("role") === "menuitem") {
+    const list = items();
+    if (step) list[(list.indexOf(target) + step + list.length) % list.length].focus();
+    else if (key === "Home") list[0].focus();
+    else if (key === "End") list.at(-1).focus();
+    else if (key === "Escape" || key === "Tab") closeMenu(true);
+    else return;
+    event.preventDefault();
+  } else if (target.classList.contains("variable") && step && ["ArrowDown", "ArrowUp"].includes(key)) {
+    const list = all(".variable", target.closest("ul")).filter((b) => !b.parentElement.hidden);
+    list[(list.indexOf(target) + step + list.length) % list.length].focus();
+    event.preventDefault();
+  } else if (target.getAttribute("role") === "tab" && ["ArrowLeft", "ArrowRight"].includes(key)) {
+    const list = all("[role=tab]");
+    const next = list[(list.indexOf(target) + step + list.length) % list.length];
+    next.focus();
+    next.click();
+    event.preventDefault();
+  } else if (key === "Escape") closeMenu(true);
+});
+
+function selectTab(tab) {
+  for (const other of all("[role=tab]")) {
+    other.setAttribute("aria-selected", other === tab);
+    other.tabIndex = other === tab ? 0 : -1;
+  }
+  $("tabpanel").setAttribute("aria-labelledby", tab.id);
+}
+
+// ---- variables: which are in the model, and the search
+function marks() {
+  const work = $("work");
+  if (!work) return;
+  const used = [null, ...["used1", "used2"].map((key) => new Set(JSON.parse(work.dataset[key])))];
+  for (const button of all(".variable")) {
+    const name = button.dataset.name.toLowerCase();
+    button.classList.toggle("used", used[button.dataset.level].has(name));
+    button.classList.toggle("outcome", button.dataset.level === "1" && name === work.dataset.outcome.toLowerCase());
+  }
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.id !== "find") return;
+  const wanted = event.target.value.trim().toLowerCase();
+  for (const item of all(".variables li")) item.hidden = !item.textContent.toLowerCase().includes(wanted);
+});
+
+// ---- files dropped on the page, and files too large to be sent
+const dragged = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
+document.addEventListener("dragover", (event) => {
+  if (!dragged(event)) return;
+  event.preventDefault();
+  $("drop").hidden = false;
+});
+document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) $("drop").hidden = true; });
+document.addEventListener("drop", (event) => {
+  if (!dragged(event)) return;
+  event.preventDefault();
+  $("drop").hidden = true;
+  $("files").files = event.dataTransfer.files;
+  $("files").dispatchEvent(new Event("change", { bubbles: true }));
+});
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "files") return;
+  const large = [...event.target.files].find((file) => file.size > Number(event.target.dataset.most));
+  if (!large) return;
+  event.stopImmediatePropagation();
+  say(`${large.name} is larger than 1 GB, too large to be sent to the window. Start it with the file instead, which is then read where it lies: hlmbayes app FILE`);
+  event.target.value = "";
+}, true);
+
+function say(sentence) {
+  const box = document.createElement("div");
+  box.className = "box error";
+  box.setAttribute("role", "alert");
+  const text = document.createElement("p");
+  text.textContent = sentence;
+  box.append(text);
+  $("main").prepend(box);
+  box.scrollIntoView({ block: "nearest" });
+}
+
+// ---- around a request
+let focused = "", requests = 0, leaving = false;
+document.addEventListener("htmx:before:request", () => {
+  requests += 1;
+  focused = document.activeElement ? document.activeElement.id : "";
+  $("busy").textContent = "Working ...";
+  $("busy").classList.add("on");
+});
+document.addEventListener("htmx:finally:request", () => {
+  requests = Math.max(0, requests - 1);
+  if (!requests) { $("busy").classList.remove("on"); $("busy").textContent = ""; }
+  const files = $("files");
+  if (files) files.value = "";
+});
+document.addEventListener("htmx:error", () => {
+  if (!leaving) say("The program does not answer: it may have been stopped. Start hlmbayes app again; what was saved is safe.");
+});
+document.addEventListener("htmx:after:swap", (event) => {
+  marks();
+  const id = event.detail?.ctx?.target?.id || event.target?.id || "";
+  if (focused && $(focused) && document.activeElement === document.body) $(focused).focus({ preventScroll: true });
+  if (id === "work") document.body.dispatchEvent(new Event("model-changed"));
+  if (id === "results" && document.querySelector("#panel > [aria-label=Data]")) $("panel").replaceChildren();
+  if (id === "results" && $("results")) $("results").scrollIntoView({ block: "nearest" });
+  for (const image of all("img[data-waits]")) image.removeAttribute("data-waits");
+});
+document.addEventListener("DOMContentLoaded", marks);
+addEventListener("pagehide", () => { leaving = true; });
+setInterval(() => { fetch("/alive", { method: "POST" }).catch(() => {}); }, 30000);

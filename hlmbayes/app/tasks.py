@@ -1,0 +1,98 @@
+"""Long work from the page: the posterior, with its progress, and how it is stopped."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..errors import HLMError, SamplingError
+from ..priors.priors import Priors
+from .answers import Form, changing, sending, showing
+from .files import attachment
+from .report_part import part_of
+from .script import command_line, python_script
+from .session import Session
+from .work import draw_posterior, start
+
+FILES = {"posterior.html": "text/html", "posterior.txt": "text/plain", "posterior.json": "application/json",
+         "posterior.nc": "application/x-netcdf"}  # fmt: skip
+
+
+def code(session: Session, form: Form) -> dict[str, Any]:
+    """The script that gives the same numbers."""
+    job, state, here = session.job(), session.state, session.here
+    return {"script": python_script(job, here), "command": command_line(state, here)}
+
+
+def posterior(session: Session, form: Form) -> dict[str, Any]:
+    """What is asked before drawing, how far it is, or what came of it."""
+    work = session.work
+    if work is not None:
+        work.look()
+    return {"work": work, **_report(session), **_priors(session)}
+
+
+def _report(session: Session) -> dict[str, Any]:
+    work = session.work
+    if work is None or work.status != "done":
+        return {"report": "", "files": ()}
+    report = part_of((work.folder / "posterior.html").read_text(encoding="utf-8"))
+    files = [name for name in FILES if (work.folder / name).is_file()]
+    return {"report": report, "files": files}
+
+
+def _priors(session: Session) -> dict[str, Any]:
+    try:
+        model = session.state.known
+        return {"priors": str(Priors().describe(model, session.here.data)), "priors_error": ""}
+    except HLMError as error:
+        return {"priors": "", "priors_error": str(error)}
+
+
+def begin(session: Session, form: Form) -> dict[str, Any]:
+    """Start to draw."""
+    if session.work is not None and session.work.running:
+        raise SamplingError("draws are being made: stop that first")
+    job = session.job()
+    settings: dict[str, Any] = {
+        "seed": form.number("seed", 1), "draws": form.number("draws", 1000),
+        "chains": form.number("chains", 4), "width": form.real("width") or 1.0,
+        "sampler": form.text("sampler") or None, "progressbar": False,
+    }  # fmt: skip
+    folder = session.folder / f"posterior-{secrets.token_hex(4)}"
+    session.work = start("Posterior", folder, draw_posterior, job, settings)
+    return posterior(session, form)
+
+
+def stop(session: Session, form: Form) -> dict[str, Any]:
+    """Stop what is being done."""
+    if session.work is not None:
+        session.work.stop()
+    return posterior(session, form)
+
+
+def forget(session: Session, form: Form) -> dict[str, Any]:
+    """Put away what was done, for another go."""
+    if session.work is not None and not session.work.running:
+        session.work = None
+    return posterior(session, form)
+
+
+def _download(session: Session, form: Form) -> Response:
+    name, work = form.text("name"), session.work
+    if name not in FILES or work is None or not (work.folder / name).is_file():
+        raise HLMError(f"there is no {name}")
+    return attachment((work.folder / name).read_bytes(), name, FILES[name])
+
+
+ROUTES = [
+    Route("/panel/code", showing("panels/code.html", code)),
+    Route("/panel/posterior", showing("panels/posterior.html", posterior)),
+    Route("/posterior", changing("panels/posterior.html", begin), methods=["POST"]),
+    Route("/posterior/stop", changing("panels/posterior.html", stop), methods=["POST"]),
+    Route("/posterior/again", changing("panels/posterior.html", forget), methods=["POST"]),
+    Route("/posterior/{name}", sending(_download)),
+]

@@ -1,0 +1,284 @@
+"""The window's pages and who may see them, without a browser."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hlmbayes.cli import main
+from hlmbayes.datasets import hsb_paths
+
+pytest.importorskip("starlette")
+from hlmbayes.app.files import upload_name
+from hlmbayes.app.guard import MOST_BYTES
+
+
+def files(*contents: tuple[str, bytes]) -> list[tuple[str, tuple[str, bytes]]]:
+    return [("files", content) for content in contents]
+
+
+def text_of_data(name: str = "ses") -> bytes:
+    rng = np.random.default_rng(1)
+    rows = [f"{j},{rng.normal():.4f},{rng.normal():.4f},{j % 2}" for j in range(1, 21) for _ in range(8)]
+    return f"school,y,{name},w\n".encode() + "\n".join(rows).encode()
+
+
+# ----------------------------------------------------------------------------- who may ask
+
+
+def test_nobody_comes_in_without_the_secret(window):
+    window.client.cookies.clear()
+    for path in ("/", "/?token=wrong", "/static/app.js", "/save/model.hlm", "/results/1"):
+        answer = window.client.get(path)
+        assert answer.status_code == 403
+        assert "token" in answer.text
+    assert window.client.post("/example").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1:81"},
+        {"Host": "evil.example:80"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:81"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_other_hosts_and_origins_are_refused(window, headers):
+    assert window.client.post("/example", headers=headers).status_code == 403
+    assert window.session.opened is None
+
+
+def test_every_answer_says_that_nothing_comes_from_elsewhere(window):
+    for path in ("/", "/static/app.css", "/nothing"):
+        answer = window.client.get(path)
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    cookie = window.page.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "http://" not in window.page.text.replace("http://www.w3.org", "")
+    assert "https://" not in window.page.text
+
+
+def test_a_reload_finds_everything_and_a_second_browser_nothing(model4):
+    model4.client.post("/run")
+    page = model4.client.get("/").text
+    assert "Results: Model 1" in page
+    assert "16.067" not in page
+    model4.client.cookies.clear()
+    assert "Results: Model 1" not in model4.client.get("/", params={"token": model4.door.token}).text
+
+
+# ----------------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("../../etc/passwd.csv", "passwd.csv"),
+        ("..\\..\\a.sav", "a.sav"),
+        ("/abs/x y.csv", "x_y.csv"),
+        ("..", "v.-.".replace("-.", "")),
+        ("<img src=x>.csv", "v_img_src_x_.csv"),
+        ("a.csv/../../b.sav", "b.sav"),
+    ],
+)
+def test_names_of_uploads_are_their_own_and_safe(given, name):
+    made = upload_name(given, [])
+    assert "/" not in made
+    assert "\\" not in made
+    assert not made.startswith(".")
+    if given != "..":
+        assert made == name
+
+
+def test_one_file_with_both_levels(window):
+    answer = window.client.post("/open", files=files(("data.csv", text_of_data())))
+    assert 'data-name="ses"' in answer.text
+    assert window.session.opened.level1 == ("y", "ses")
+    assert window.session.opened.level2 == ("w",)
+
+
+def test_two_files_in_any_order(window):
+    one, two = hsb_paths()
+    sent = files(("hsb2.sav", two.read_bytes()), ("hsb1.sav", one.read_bytes()))
+    window.client.post("/open", files=sent)
+    assert window.session.opened.data.n_rows == 7185
+    assert window.session.opened.level2[:2] == ("size", "sector")
+
+
+def test_the_id_is_asked_for_where_it_cannot_be_told(window):
+    data = text_of_data().replace(b"school", b"where")
+    answer = window.client.post("/open", files=files(("data.csv", data)))
+    assert "Which variable says the unit?" in answer.text
+    answer = window.client.post("/open/id", data={"id": "where"})
+    assert 'data-name="ses"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ((("a.csv", b""),), "0 bytes"),
+        ((("a.exe", b"x"),), "no file that is read here"),
+        (
+            (("a.csv", b"id,y\n1,2\n1,3\n2,4\n"), ("b.csv", b"k,w\n1,2\n2,3\n")),
+            "no variable of the same",
+        ),
+        ((("a.hlm", b"x"), ("b.hlm", b"x")), "one at a time"),
+        ((("a.mdmt", b"x"),), "alone has no data"),
+        ((("a.hlm", b"level1:y=INTRCPT1+RANDOM\nlevel2:INTRCPT1=INTRCPT2+RANDOM/"),), "data"),
+        ((("a.sav", b"no spss"),), "a.sav"),
+    ],
+)
+def test_what_cannot_be_opened_is_said_in_words(window, sent, words):
+    answer = window.client.post("/open", files=files(*sent))
+    assert answer.status_code == 200
+    assert "Not done." in answer.text
+    assert words in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_no_file_and_a_file_too_large(window):
+    assert "no file was sent" in window.client.post("/open", data={"x": "1"}).text
+    answer = window.client.post("/open", content=b"", headers={"Content-Length": str(MOST_BYTES + 1)})
+    assert answer.status_code == 413
+    assert "hlmbayes app FILE" in answer.text
+
+
+def test_nothing_in_data_is_executed(window):
+    name = "<script>alert(1)</script>"
+    window.client.post("/open", files=files(("<b>x</b>.csv", text_of_data(name))))
+    page = window.client.get("/").text
+    assert name not in page
+    window.edit("outcome", "y")
+    for text in (window.edit("none", name), window.client.post("/run").text, window.client.get("/").text):
+        assert name not in text
+    for tab in ("listing", "figures", "residuals", "tests", "compare"):
+        assert name not in window.client.get(f"/results/1/{tab}").text
+    settings = {"title": name, "max_iterations": "100"}
+    assert name not in window.client.post("/settings", data=settings).text
+
+
+# ----------------------------------------------------------------------------- the seminar
+
+
+def test_the_window_has_the_numbers_of_the_command_line(model4, tmp_path):
+    model4.client.post("/run")
+    ours = model4.client.get("/results/1/results.json").json()
+    for name in ("model.hlm", "model.mdmt"):
+        answer = model4.client.get(f"/save/{name}")
+        own = answer.headers["content-disposition"].split('"')[1]
+        (tmp_path / own).write_bytes(answer.content)
+    main(["run", str(tmp_path / "model.hlm"), "--json", str(tmp_path / "out.json"), "--output", "/dev/null"])
+    assert json.loads((tmp_path / "out.json").read_text()) == ours
+    assert ours["fixed"][0]["estimate"] == pytest.approx(12.096006, abs=1e-6)
+
+
+def test_the_script_has_the_same_numbers(model4, tmp_path):
+    model4.client.post("/run")
+    listing = model4.client.get("/results/1/listing.txt").text
+    script = model4.client.get("/save/model.py").text
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    wanted = [line for line in listing.splitlines() if "sector" in line.lower()]
+    assert [line for line in done.stdout.splitlines() if "sector" in line.lower()] == wanted
+
+
+def test_what_is_saved_opens_again(model4):
+    state = model4.session.state
+    for name in ("model.hlm", "model.txt"):
+        saved = model4.client.get(f"/save/{name}").content
+        model4.edit("null")
+        answer = model4.client.post("/open", files=files((name, saved)))
+        assert "Not done." not in answer.text
+        assert model4.session.state.model == state.model
+        assert model4.session.state.algorithm == state.algorithm
+
+
+def test_undo_goes_back_one_click(model4):
+    before = model4.session.state
+    model4.edit("delete", "ses")
+    assert "ses" not in model4.session.state.model.equations().splitlines()[0]
+    model4.client.post("/undo")
+    assert model4.session.state == before
+
+
+def test_clicks_and_text_are_in_step(model4):
+    page = model4.client.post("/text", data={"text": "mathach = b0 + r\nb0 = g00 + g01*size + u0"}).text
+    assert "g01*size" in page
+    wrong = model4.client.post("/text", data={"text": "mathach = b0 +"}).text
+    assert 'role="alert"' in wrong
+    assert "mathach = b0 +" in wrong
+    assert model4.session.state.model.level2_variables == ("size",)
+
+
+def test_what_is_wrong_is_said_and_nothing_is_lost(hsb):
+    assert "no outcome is chosen" in hsb.edit("none", "ses")
+    assert "no column" in hsb.edit("outcome", "nonsense")
+    assert "no outcome is chosen" in hsb.client.post("/run").text
+    assert "not in this session" in hsb.client.get("/results/9").text
+
+
+def test_settings_reach_the_estimates(model4):
+    form = {
+        "title": "Mine", "method": "ML", "algorithm": "exact", "max_iterations": "50", "homogeneity": "on",
+        "constraints": "g02 = g12", "sigma": "",
+    }  # fmt: skip
+    assert "Taken." in model4.client.post("/settings", data=form).text
+    run = model4.client.post("/run").text
+    assert "Results: Mine" in run
+    found = model4.client.get("/results/1/results.json").json()
+    assert found["method"] == "ML"
+    assert found["algorithm"] == "exact"
+    assert "homogeneity_of_level1_variance" in found
+    assert sum(row["constrained"] for row in found["fixed"]) == 1
+    assert "wanted at least 1" in model4.client.post("/settings", data=form | {"max_iterations": "0"}).text
+    assert "whole number" in model4.client.post("/settings", data=form | {"max_iterations": "x"}).text
+    assert "no column" in model4.client.post("/settings", data=form | {"level1_weight": "nope"}).text
+    sigma = form | {"sigma": "female", "constraints": "", "algorithm": "hlm", "method": "REML"}
+    model4.client.post("/settings", data=sigma)
+    assert "a1*female" in model4.client.get("/").text
+
+
+def test_tests_figures_files_and_tables(model4):
+    model4.client.post("/run")
+    model4.edit("u", "u1")
+    model4.client.post("/run")
+    contrasts = {"what": "hypothesis", "c1-g01": "1", "c2-g11": "1", "keep": "on"}
+    found = model4.client.post("/results/2/test", data=contrasts).text
+    assert "2 d.f." in found
+    assert model4.session.state.options.hypotheses
+    for what in ("homogeneity", "icc", "r2", "plausible", "compare"):
+        answer = model4.client.post("/results/1/test", data={"what": what, "other": "2"}).text
+        assert "Not done." not in answer, answer
+    assert "1.07710" in model4.client.post("/results/1/test", data={"what": "compare", "other": "2"}).text
+    assert "zeros" in model4.client.post("/results/1/test", data={"what": "hypothesis"}).text
+    for kind in (".sav", ".csv"):
+        file = model4.client.get(
+            "/results/1/residual-file", params={"level": 2, "kind": kind, "extra": "size"}
+        )
+        assert file.status_code == 200
+        assert "attachment" in file.headers["content-disposition"]
+    table = model4.client.get("/results/2/compare").text
+    assert "12.096" in table
+    assert model4.client.get("/compare/table", params={"kind": ".xlsx"}).content[:2] == b"PK"
+    assert model4.client.get("/results/1/listing").text.count("12.096006") >= 2
+
+
+def test_figures_are_drawn_when_they_are_asked_for(model4):
+    model4.client.post("/run")
+    assert "caterpillar" in model4.client.get("/results/1/figures").text
+    image = model4.client.get("/results/1/figure", params={"name": "caterpillar_b0", "kind": "svg"})
+    assert image.headers["content-type"].startswith("image/svg")
+    wrong = model4.client.get("/results/1/figure", params={"name": "../x"})
+    assert wrong.status_code == 422
+    graph = {"x": "ses", "by": "sector", "at": "meanses=0.5", "keep": "1"}
+    assert model4.client.get("/results/1/figure", params=graph).content[:4] == b"\x89PNG"
+    assert model4.client.get("/results/1/figure", params=graph | {"at": "x"}).status_code == 422
