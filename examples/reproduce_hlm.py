@@ -1,7 +1,7 @@
 """Put every number that HLM 6.08 printed for the seminar's models beside hlmbayes.
 
     python examples/reproduce_hlm.py            every number, then a table by model
-    python examples/reproduce_hlm.py --table    the table only, as Markdown (it is in the README)
+    python examples/reproduce_hlm.py --table    the table only, as Markdown (it is in docs/hlm_numerics.md)
 
 For each printed number: HLM's value, ours on HLM's path, the optimum, and how many of HLM's decimals agree
 ("all" where the two differ by less than a unit of the last one). A ``!`` marks what is more than two units
