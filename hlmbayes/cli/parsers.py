@@ -145,6 +145,7 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
         _add_level1_options(command)
     _add_predict_options(predict)
     _add_table_options(table)
+    _add_level1_options(table)
     plot.add_argument(
         "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
     )
