@@ -48,7 +48,7 @@ def test_damaged_files_are_refused_in_a_line_or_read(tmp_path, suffix):
         )
         path = tmp_path / f"a{suffix}"
         path.write_bytes(damaged.tobytes()[: len(content) - (k % 3) * len(content) // 4])
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             data = hlm.read(path)
             data.level1_column("y")
@@ -56,7 +56,7 @@ def test_damaged_files_are_refused_in_a_line_or_read(tmp_path, suffix):
             assert "\n" not in str(error)  # noqa: PT017
         except hlm.HLMWarning:
             pass  # values that look like codes
-        assert time.perf_counter() - start < 1
+        assert time.process_time() - start < 1
 
 
 SPOILT = {  # what ended the program: a byte, and what it says

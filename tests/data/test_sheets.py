@@ -154,11 +154,11 @@ def test_text_numbers_ids_and_dates(tmp_path):
 
 
 def refuse_soon(path: Path, words: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DataError, match=words) as info:
         hlm.read(path)
     assert "\n" not in str(info.value)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_stray_cell_in_the_last_corner_is_refused_before_it_takes_the_memory(tmp_path):
@@ -210,12 +210,12 @@ def test_damaged_workbooks_are_refused_in_a_line_or_read(tmp_path):
             damaged = np.frombuffer(content, np.uint8).copy()
             damaged[rng.integers(0, len(damaged), 1 + k // 4)] = rng.integers(0, 256, 1 + k // 4)
             path.write_bytes(damaged.tobytes()[: len(content) - (k % 3) * 200])
-            start = time.perf_counter()
+            start = time.process_time()
             try:
                 hlm.read(path, id="school")
             except DataError as error:
                 assert "\n" not in str(error)  # noqa: PT017
-            assert time.perf_counter() - start < 1
+            assert time.process_time() - start < 1
 
 
 def test_an_empty_workbook(tmp_path):

@@ -145,9 +145,9 @@ def test_damaged_files_are_refused_in_a_line_and_soon(tmp_path):
         damaged[rng.integers(0, 60 if k % 2 else len(damaged), 1 + k // 8)] = rng.integers(0, 256, 1 + k // 8)
         path = tmp_path / "a.csv"
         path.write_bytes(damaged.tobytes())
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             hlm.read(path)
         except DataError as error:
             assert "\n" not in str(error)  # noqa: PT017
-        assert time.perf_counter() - start < 1
+        assert time.process_time() - start < 1

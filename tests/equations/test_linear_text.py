@@ -80,8 +80,8 @@ def test_what_is_no_combination_is_said(text, words):
 
 
 def test_the_longest_is_read_quickly():
-    began = time.perf_counter()
+    began = time.process_time()
     (row,) = linear_rows("+".join(f"g{k}" for k in range(1_700)))
     assert len(row.of) == 1_700
     linear_rows("-" * 9_000 + "g01")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

@@ -165,9 +165,9 @@ def test_a_posterior_is_frozen_and_pickles(post4):
     shown = {name for name in dir(post4) if not name.startswith("_")}
     assert shown == {
         "check", "compare", "contrast", "convergence", "data", "draws", "effects", "i2", "icc", "loo",
-        "means", "model", "plausible_range", "predict", "prediction_interval", "priors", "r2", "rerun", "sampler", "save",
-        "settings", "slopes", "summary", "tree", "variance_explained", "variance_is_zero", "with_log_likelihood",
-        "with_predictive",
+        "means", "model", "plausible_range", "predict", "prediction_interval", "priors", "r2", "rerun",
+        "sampler", "save", "settings", "slopes", "summary", "tree", "variance_explained", "variance_is_zero",
+        "with_log_likelihood", "with_predictive",
     }  # fmt: skip
 
 
