@@ -237,8 +237,8 @@ class TwoLevelModel:
     def variables(self) -> tuple[str, ...]:
         """The variables of the data: the outcome, predictors, and what terms are made of; each once."""
         used = [c.predictor for c in self.coefficients] + [gamma.predictor for gamma in self.gammas]
-        names = [name for predictor in used for name in predictor.names]
-        return unique_names([self.outcome, *names, *self.variance_variables])
+        used += [] if self.log_sigma2 is None else self.log_sigma2.predictors
+        return unique_names([self.outcome, *(name for predictor in used for name in predictor.names)])
 
     @property
     def variance_variables(self) -> tuple[str, ...]:

@@ -304,27 +304,28 @@ def _log_sigma2(line: Line) -> LogSigma2:
     """The equation of log(sigma2); its coefficients are a0 (alone) and a1, a2, ... times a variable."""
     constant: list[str] = []
     names: list[str] = []
-    variables: list[str] = []
+    predictors: list[Predictor] = []
     for term in _terms(line):
         shown = "*".join(_text(factor) for factor in term)
         alphas = [f for f in term if len(f) == 1 and f[0].kind == "name" and ALPHA.fullmatch(f[0].text)]
         others = [f for f in term if f != alphas[0]] if len(alphas) == 1 else []
-        if len(alphas) != 1 or len(others) > 1:
+        if len(alphas) != 1:
             line.fail(f"{shown}: log(sigma2) is a sum such as a0 + a1*female (a variable in backticks: `a1`)")
         match = ALPHA.fullmatch(alphas[0][0].text)
-        name = f"a{match[1]}" if match else ""
+        name = f"a{match[1]}{(match[2] or '').casefold()}" if match else ""
         if not others:
             constant.append(name)
             continue
-        kind = _symbol(others[0])
+        kind = next((found for factor in others if (found := _symbol(factor))), None)
         predictor = Predictor(None) if kind else predictor_of(_expression(line, others))
-        if kind or predictor.centering != "none" or predictor.term is not None:
+        if kind or predictor.centering != "none":
             line.fail(f"{shown}: variables of log(sigma2) are used as they are; write {name}*x, x a variable")
         names.append(name)
-        variables.append(str(predictor.variable))
+        predictors.append(predictor)
     if len(constant) != 1:
         line.fail("log(sigma2) wants one intercept; write log(sigma2) = a0 + ...")
-    return LogSigma2((*constant, *names), tuple(variables), line.where)
+    variables, terms = (str(p.variable) for p in predictors), (p.term for p in predictors)
+    return LogSigma2((*constant, *names), tuple(variables), line.where, tuple(terms))
 
 
 def _constraints(lines: Sequence[Line], known: Parameters) -> tuple[tuple[str, ...], ...]:

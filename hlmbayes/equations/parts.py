@@ -99,14 +99,22 @@ class Coefficient:
 
 @dataclass(frozen=True, slots=True)
 class LogSigma2:
-    """The equation log(sigma2) = a0 + a1*x1 + ...: one name more than variables."""
+    """The equation log(sigma2) = a0 + a1*x1 + ...: one name more than variables, and `terms`."""
 
     names: tuple[str, ...]
     variables: tuple[str, ...]
     where: str = field(default="", compare=False)
+    terms: tuple[Node | None, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variables", tuple(map(composed, self.variables)))
+        object.__setattr__(self, "terms", self.terms or (None,) * len(self.variables))
+
+    @property
+    def predictors(self) -> tuple[Predictor, ...]:
+        """What its coefficients but the first multiply."""
+        pairs = zip(self.variables, self.terms, strict=True)
+        return tuple(Predictor(variable, "none", term) for variable, term in pairs)
 
 
 def gamma_name(coefficient: int, predictor: int, *labels: str) -> str:
@@ -272,8 +280,8 @@ def _check_log_sigma2(outcome: str, log_sigma2: LogSigma2) -> None:
         fail(log_sigma2.where, "a coefficient is used twice in log(sigma2); give each term its own a")
     if len(unique_names(log_sigma2.variables)) < len(log_sigma2.variables):
         fail(log_sigma2.where, "a variable is used twice in log(sigma2); keep one of the two")
-    for variable in log_sigma2.variables:
-        _check_predictor(outcome, Predictor(variable), log_sigma2.where)
+    for predictor in log_sigma2.predictors:
+        _check_predictor(outcome, predictor, log_sigma2.where)
 
 
 def _check_name(name: str, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from .expressions import text_of
+from .expressions import Factor, Function, Name, Negative, Node, Number, Operation, is_operation, text_of
 from .parser import ModelParts
 from .parts import Coefficient, Gamma, Predictor
 from .symbols import ALPHA, quoted
@@ -67,7 +67,10 @@ def _extra_lines(model: ModelParts) -> list[str]:
     lines = [independent] if independent else []
     if model.log_sigma2 is not None:
         names = model.log_sigma2.names
-        variables = [f"`{x}`" if ALPHA.fullmatch(x) else quoted(x) for x in model.log_sigma2.variables]
+        variables = [
+            f"`{p.variable}`" if ALPHA.fullmatch(str(p.variable)) else _named(p)
+            for p in model.log_sigma2.predictors
+        ]
         terms = [_times(a, x) for a, x in zip(names[1:], variables, strict=True)]
         lines.append(f"log(sigma2) = {' + '.join([names[0], *terms])}")
     return lines + [" = ".join(names) for names in model.constraints]
@@ -141,8 +144,8 @@ def _latex_extra(model: ModelParts) -> list[tuple[str, list[str]]]:
         rows.append((first, [" = ".join([*others, "0"])]))
     if model.log_sigma2 is not None:
         alphas = [rf"\alpha_{{{name[1:]}}}" for name in model.log_sigma2.names]
-        pairs = zip(alphas[1:], model.log_sigma2.variables, strict=True)
-        terms = [_product(alpha, _latex_name(x, "ij")) for alpha, x in pairs]
+        pairs = zip(alphas[1:], model.log_sigma2.predictors, strict=True)
+        terms = [_product(alpha, _latex_predictor(x, "ij")) for alpha, x in pairs]
         rows.append((r"\log(\sigma^{2}_{ij})", [alphas[0], *terms]))
     gammas = {g.name: _gamma(g) for c in model.coefficients for g in c.gammas}
     equal = [[gammas[name] for name in names] for names in model.constraints]
@@ -169,16 +172,58 @@ def _escaped(name: str) -> str:
     return "".join(_ESCAPES.get(character, character) for character in name)
 
 
+def _latex_upright(name: str) -> str:
+    return rf"\mathrm{{{_escaped(name)}}}"
+
+
 def _latex_name(name: str, subscript: str) -> str:
-    return rf"\mathrm{{{_escaped(name)}}}_{{{subscript}}}"
+    return _latex_upright(name) + (rf"_{{{subscript}}}" if subscript else "")
 
 
 def _latex_predictor(predictor: Predictor, subscript: str) -> str:
     if predictor.variable is None:
         return ""
+    if predictor.term is not None:
+        node = (
+            predictor.term if predictor.centering == "none" else Function(predictor.centering, predictor.term)
+        )
+        return _latex_node(node, subscript)
     name = _latex_name(predictor.variable, subscript)
     if predictor.centering == "none":
         return name
+    return rf"({name} - {_latex_mean(_latex_upright(predictor.variable), predictor.centering, subscript)})"
+
+
+def _latex_mean(what: str, centering: str, subscript: str) -> str:
     dots = r"\cdot\cdot" if subscript == "ij" else r"\cdot"
-    mean = r"\cdot j" if predictor.centering == "group" else dots
-    return rf"({name} - \overline{{\mathrm{{{_escaped(predictor.variable)}}}}}_{{{mean}}})"
+    return rf"\overline{{{what}}}_{{{r'\cdot j' if centering == 'group' else dots}}}"
+
+
+def _latex_node(node: Node, subscript: str) -> str:
+    """A term: products and powers as mathematics has them, other functions upright with what they take."""
+    if isinstance(node, Name | Factor):
+        return _latex_name(node.name, subscript)
+    if isinstance(node, Number):
+        return node.text
+    if isinstance(node, Negative):
+        return rf"-{_latex_node(node.argument, subscript)}"
+    if isinstance(node, Operation):
+        left, right = (_latex_node(part, subscript) for part in (node.left, node.right))
+        sums = isinstance(node.left, Negative) or is_operation(node.left, "+") or is_operation(node.left, "-")
+        if sums or (node.op == "^" and isinstance(node.left, Operation)):
+            left = rf"\left({left}\right)"
+        if isinstance(node.right, Operation | Negative) and node.op != "/":
+            right = rf"\left({right}\right)"
+        joined = {
+            "*": rf"{left}\,{right}",
+            "/": rf"\frac{{{left}}}{{{right}}}",
+            "^": rf"{{{left}}}^{{{right}}}",
+        }
+        return joined.get(node.op, f"{left} {node.op} {right}")
+    argument = _latex_node(node.argument, subscript)
+    if isinstance(node, Function) and node.function in ("group", "grand"):
+        mean = _latex_mean(_latex_node(node.argument, ""), node.function, subscript)
+        return rf"\left({argument} - {mean}\right)"
+    if isinstance(node, Function):
+        return rf"\operatorname{{{node.function}}}\left({argument}\right)"
+    return rf"\operatorname{{{node.kind}}}\left({argument}\right)"

@@ -75,6 +75,7 @@ def prepare(
     if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
         refuse_two(("weights", law.alone))
     model, data, terms = _plain_columns(model, data, weights)
+    law = law if model.log_sigma2 is None else law_of(model)  # its variables are columns now
     moments, counting, complete = _moments(model, data, law, weights)
     design, law = law.weighed(build_design(model, moments), complete)
     try:

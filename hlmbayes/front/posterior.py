@@ -56,8 +56,13 @@ class Posterior(Tabled):
     # --- what it is ---
 
     tree: xr.DataTree = shown("tree", "An ArviZ DataTree; its layout is in `hlmbayes.sampling.container`.")
+
+    @property
+    def model(self) -> TwoLevelModel:
+        """The model as it was written; of a posterior from a file, with the columns of its terms."""
+        return self._record.target.design.terms.written or self._record.model
+
     data: TwoLevelData | None = shown("data", "The rows it came from; None where it came from moments.")
-    model: TwoLevelModel = shown("model", "The model.")
     priors: Priors = shown("priors", "The priors as they were asked for.")
     settings: Settings = shown("settings", "Sampler, seed, draws, chains, ...")
     sampler: dict[str, Any] = shown("sampler", "What the sampler says of itself: its name, k-hat, seconds.")

@@ -41,6 +41,7 @@ def fit_each(runs: Sequence[Run], workers: int | None = None, **options: Any) ->
         return named(name, lambda: fit_one(model, data, **options))
 
     fits = _in_threads(fit, runs, workers)
+    check_same_effects([(name, one.model) for (name, _, _), one in zip(runs, fits, strict=True)])
     return PooledEstimates(fits, tuple(name for name, _, _ in runs))
 
 
@@ -116,6 +117,18 @@ def model_and_data(
     models = [model.from_parts(outcome, *parts) for outcome in outcomes] or [model] * len(sets)
     names = outcomes or tuple(str(k) for k in range(1, len(sets) + 1))
     return list(zip(names, models, sets, strict=True))
+
+
+def check_same_effects(models: Sequence[tuple[str, TwoLevelModel]]) -> None:
+    """Raise DataError where a factor has other levels in some data sets than in the first."""
+    name, first = models[0]
+    for other, model in models[1:]:
+        if odd := set(first.gamma_names) ^ set(model.gamma_names):
+            raise DataError(
+                f"data sets {name} and {other} make different columns of the same terms "
+                f"({some(sorted(odd), 5)}): a factor has a level in some of them only. Join rare levels "
+                "before the data are imputed"
+            )
 
 
 def _check_rows(fits: Sequence[Estimates]) -> None:

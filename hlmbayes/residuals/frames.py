@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..data.columns import find_column, suggest
-from ..errors import DataError, OutputError
+from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
 from ..words import composed, unique_name
@@ -221,10 +221,8 @@ def level2_names(fit: Point) -> list[str]:
 
 
 def _is_level2(data: Any, name: str) -> bool:
-    try:
-        return bool(data.is_level2(name))
-    except DataError:  # text: it has no place in a model, nor here
-        return False
+    """Say whether a column of one source is of level 2; text has no place here."""
+    return data.level1[name].dtype.kind in "biuf" and bool(data.is_level2(name))
 
 
 def level2_values(fit: Point, name: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..data.table import Columns as LazyColumns
 from ..data.weights import Frequencies, Weights, weights_of
 from ..equations.expressions import Factor, Name, Node, names_in
 from ..equations.model import TwoLevelModel
-from ..equations.parts import Coefficient, Gamma, Predictor, fail, gamma_name, gamma_number
+from ..equations.parts import Coefficient, Gamma, LogSigma2, Predictor, fail, gamma_name, gamma_number
 from ..words import some, unique_name
 from .evaluate import Evaluator, Levels
 from .source import Source
@@ -78,9 +78,8 @@ def expanded[M: TwoLevelModel, D: Rows](
     """Give the model of plain columns, the data with the columns of its terms, and the terms.
 
     Without terms, and variables that are categories by themselves, the model is given back, and the data as
-    `Rows.with_level2` has them. Means,
-    levels and knots are those of the rows that are complete on the variables of the model, and of the units
-    that have such rows; ``weights`` are those of means.
+    `Rows.with_level2` has them. Means, levels and knots are those of the rows that are complete on the
+    variables of the model, and of the units that have such rows; ``weights`` are those of means.
 
     Raises
     ------
@@ -91,7 +90,10 @@ def expanded[M: TwoLevelModel, D: Rows](
     """
     model = model.with_levels(data)
     given, data = data, data.with_level2(_level2_names(model, data))
-    wanted = {level: _terms_of(predictors(model, level), data, level) for level in (1, 2)}
+    of_variance = variance_predictors(model, data)
+    wanted = {
+        level: _terms_of([*predictors(model, level), *of_variance[level]], data, level) for level in (1, 2)
+    }
     if not wanted[1] and not wanted[2]:
         return model, data, Terms(model, extended=None if data is given else data)
     names = [name for name in _level1_names(model, data) if find_column(name, data.level1, data.sources[0])]
@@ -132,6 +134,16 @@ def predictors(model: TwoLevelModel, level: int) -> list[tuple[Predictor, str]]:
     return [(gamma.predictor, gamma.where) for gamma in model.gammas]
 
 
+def variance_predictors(model: TwoLevelModel, data: Rows) -> dict[int, list[tuple[Predictor, str]]]:
+    """List the predictors of log(sigma2) by their level, that of their variables, and where they stand."""
+    found: dict[int, list[tuple[Predictor, str]]] = {1: [], 2: []}
+    if model.log_sigma2 is not None:
+        for predictor in model.log_sigma2.predictors:
+            level = 2 if all(data.is_level2(name) for name in predictor.names) else 1
+            found[level].append((predictor, model.log_sigma2.where))
+    return found
+
+
 def _terms_of(
     found: Iterable[tuple[Predictor, str]], data: Rows, level: int
 ) -> dict[Predictor, tuple[Node, str]]:
@@ -150,15 +162,15 @@ def _level2_names(model: TwoLevelModel, data: Rows) -> list[str]:
     known = {name.lower() for name in (data.level1 if data.one_source else data.level2)}
     own = {name.lower() for name in data.level1}
     names = [name for p, _ in predictors(model, 2) for name in p.names if name.lower() in known]
-    others = [*(name for p, _ in predictors(model, 1) for name in p.names), *model.variance_variables]
+    more = () if model.log_sigma2 is None else model.log_sigma2.predictors
+    others = [name for p in (*(p for p, _ in predictors(model, 1)), *more) for name in p.names]
     return list(dict.fromkeys([*names, *(n for n in others if n.lower() in known and n.lower() not in own)]))
 
 
 def _level1_names(model: TwoLevelModel, data: Rows) -> list[str]:
     """Name the columns of level 1 in which a row must be complete."""
-    of_variance = [name for name in model.variance_variables if not data.is_level2(name)]
-    names = [model.outcome, *(name for p, _ in predictors(model, 1) for name in p.names), *of_variance]
-    return list(dict.fromkeys(names))
+    used = [*predictors(model, 1), *variance_predictors(model, data)[1]]
+    return list(dict.fromkeys([model.outcome, *(name for p, _ in used for name in p.names)]))
 
 
 def with_columns(
@@ -200,7 +212,22 @@ def plain_model[M: TwoLevelModel](model: M, made: Mapping[int, Mapping[Predictor
         for name in names:
             _check_constraint(name, known)
     blocks = [[name for effect in block for name in effects[effect]] for block in model.blocks]
-    return type(model).from_parts(model.outcome, coefficients, model.log_sigma2, model.constraints, blocks)
+    variance = _plain_variance(model.log_sigma2, made)
+    return type(model).from_parts(model.outcome, coefficients, variance, model.constraints, blocks)
+
+
+def _plain_variance(
+    equation: LogSigma2 | None, made: Mapping[int, Mapping[Predictor, Made]]
+) -> LogSigma2 | None:
+    """Give the equation of log(sigma2) whose variables, of either level, are plain columns."""
+    if equation is None:
+        return None
+    names, variables = [equation.names[0]], list[str]()
+    for name, predictor in zip(equation.names[1:], equation.predictors, strict=True):
+        for column, label in _columns(predictor, {**made[1], **made[2]}):
+            names.append(f"{name}[{label}]" if label else name)
+            variables.append(str(column.variable))
+    return LogSigma2(tuple(names), tuple(variables), equation.where)
 
 
 def _columns(predictor: Predictor, made: Mapping[Predictor, Made]) -> list[tuple[Predictor, str]]:

@@ -51,7 +51,8 @@ def named[M: TwoLevelModel](
     if units is not None:
         count = np.ones(units.n_units) if weight is None else weight
         source = Source(2, units, count, units.unit_ids)
-        for predictor, where in predictors(model, 2):
+        of_variance = [] if model.log_sigma2 is None else [(p, "") for p in model.log_sigma2.predictors]
+        for predictor, where in [*predictors(model, 2), *of_variance]:
             found = _found(predictor, list(units.level2), 2)
             if found is not None:
                 made[2][predictor] = found

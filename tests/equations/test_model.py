@@ -272,7 +272,7 @@ L2 = "\nb0 = g00 + u0\nb1 = g10 + u1"
         ("y = b0 + r\nb0 = g00\nlog(sigma2) = a0 + a1*y", 3, "y is the outcome and a predictor"),
         ("y = b0 + r\nb0 = g00\nlog(sigma2) = a1*x", 3, "log(sigma2) wants one intercept"),
         ("y = b0 + r\nb0 = g00\nlog(sigma2) = a0 + x", 3, "log(sigma2) is a sum such as"),
-        ("y = b0 + r\nb0 = g00\nlog(sigma2) = a0 + a1*x*z", 3, "log(sigma2) is a sum such as"),
+        ("y = b0 + r\nb0 = g00\nlog(sigma2) = a0 + a1*a2*x", 3, "log(sigma2) is a sum such as"),
         ("y = b0 + r\nb0 = g00\nlog(sigma2) = a0 + a1*grand(x)", 3, "are used as they are"),
         ("y = b0 + r\nb0 = g00\nlog(sigma2) = a0\nlog(sigma2) = a0", 4, "log(sigma2) is defined twice"),
         ("y = b0 + r\nb0 = g00\nsigma2 = a0 + a1*x", 3, "a second level-1 equation"),

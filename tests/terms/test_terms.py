@@ -477,3 +477,45 @@ def test_model_graphs_show_factors_and_what_is_in_no_term(data: hlm.TwoLevelData
             OutputError, match=r"grade\^2 is a term, whose variables would not change with it"
         ):
             draw(fit, "grade^2")
+
+
+# ---------------------------------------------------------------- other equations, other results
+
+
+def test_log_sigma2_takes_terms_of_both_levels(data: hlm.TwoLevelData) -> None:
+    table = frame()
+    for level in ("general", "voc / tech"):
+        table[level] = (table["track"] == level).astype(float)
+    table["larger"] = np.log(table["size"] + 1)
+    fixed = "y = b0 + b1*x + r; b0 = g00 + u0; b1 = g10"
+    terms = hlm.Model(f"{fixed}; log(sigma2) = a0 + a1*track + a2*log(size + 1)")
+    assert hlm.Model(terms.equations()) == terms
+    columns = hlm.Model(f"{fixed}; log(sigma2) = a0 + a1*general + a2*`voc / tech` + a3*larger")
+    one, other = terms.fit(data), columns.fit(hlm.read(table, id="school"))
+    assert one.deviance == pytest.approx(other.deviance, abs=1e-7)
+    assert list(one.log_sigma2().index) == ["a0", "a1[general]", "a1[voc_tech]", "a2"]
+    np.testing.assert_allclose(one.log_sigma2()["estimate"], other.log_sigma2()["estimate"], atol=1e-6)
+    by_unit = hlm.Model(f"{fixed}; log(sigma2) = a0 + a1*region")
+    assert by_unit.fit(hlm.moments(data, model=by_unit)).deviance == pytest.approx(
+        by_unit.fit(data).deviance, abs=1e-7
+    )
+
+
+def test_latex_writes_terms_as_mathematics_does() -> None:
+    text = hlm.Model(f"y = b0 + b1*group(x)*female*log(z)^2 + b2*(z/(x + 1)) + r; {L2}; b2 = g20").equations(
+        latex=True
+    )
+    assert r"\left(\mathrm{x}_{ij} - \overline{\mathrm{x}}_{\cdot j}\right)\,\mathrm{female}_{ij}" in text
+    assert r"{\operatorname{log}\left(\mathrm{z}_{ij}\right)}^{2}" in text
+    assert r"\frac{\mathrm{z}_{ij}}{\mathrm{x}_{ij} + 1}" in text
+
+
+def test_imputed_data_with_other_levels_are_refused(data: hlm.TwoLevelData) -> None:
+    other = frame()
+    other.loc[other["track"] == "general", "track"] = "academic"
+    with pytest.raises(DataError, match=r"data sets 1 and 2 make different columns .*g10\[general\]"):
+        hlm.fit_imputed(model("track"), [data, hlm.read(other, id="school")])
+
+
+def test_text_of_level_2_is_in_nobodys_way(data: hlm.TwoLevelData) -> None:
+    assert "ok" in str(model("x", "b0 = g00 + g01*region + u0; b1 = g10").fit(data).check())
