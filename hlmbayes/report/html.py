@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
-from .html_parts import aside, document, pairs_list, section, table
+from .html_parts import aside, document, labels_list, pairs_list, section, table
 from .layout import count, likelihood, number
 from .notes import note_groups
 from .specification import METHODS
@@ -85,7 +85,6 @@ def _specification(tables: Tables) -> list[str]:
     centred = [f"{escape(name)} {CENTERING[how]}" for name, how in (*level1, *level2) if how != "none"]
     pairs = {
         "Outcome": escape(header.outcome),
-        "Variables": "<br>".join(f"{escape(name)}: {escape(label)}" for name, label in header.labels),
         "Level-1 records": f"{header.n_rows}{dropped}",
         "Level-2 units": str(header.n_units),
         "Method": METHODS[header.method],
@@ -95,7 +94,7 @@ def _specification(tables: Tables) -> list[str]:
         "Centering": "; ".join(centred),
         "Weights": weights,
     }
-    return [pairs_list(pairs.items()), equations_html(header)]
+    return [pairs_list(pairs.items()), equations_html(header), labels_list(header.labels)]
 
 
 # ----------------------------------------------------------------------------- results

@@ -61,6 +61,12 @@ def table(
     )
 
 
+def labels_list(labels: Iterable[tuple[str, str]]) -> str:
+    """Return the labels of variables; nothing where there are none."""
+    pairs = [(escape(name), escape(label)) for name, label in labels]
+    return pairs_list(pairs) if pairs else ""
+
+
 def pairs_list(pairs: Iterable[tuple[str, str]]) -> str:
     """Return terms with their definitions; those without one are left out."""
     known = ((term, definition) for term, definition in pairs if definition)

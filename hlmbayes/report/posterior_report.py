@@ -17,7 +17,7 @@ from ..posterior.summaries import summary
 from ..priors.resolved import NoPrior
 from ..text_table import ALL_DIGITS, TextColumn, in_blocks, shortened
 from .header import Run, header_of
-from .html_parts import aside, document, main_element, section, table
+from .html_parts import aside, document, labels_list, main_element, section, table
 from .symbols import equations_html
 from .tables import NoteGroup
 
@@ -140,10 +140,10 @@ def page(posterior: PosteriorSample, fit: Estimates, figures: Mapping[str, bytes
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
     priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
     level1 = [f"<p>{escape(sentence)}</p>" for sentence in _level1(posterior)]
-    title = _title(posterior)
+    title, header = _title(posterior), header_of(fit, Run())
     parts = [
         _verdict(posterior),
-        section(MODEL, [equations_html(header_of(fit, Run())), *level1]),
+        section(MODEL, [equations_html(header), *level1, labels_list(header.labels)]),
         section(PRIORS, [f"<ul>{priors}</ul>"]),
         section("Results", [_summary(posterior)]),
         section(BESIDE, [_html_table("Posterior and REML", _compared(posterior, fit), COMPARE_LEGEND)]),
@@ -171,9 +171,9 @@ def _summary(posterior: PosteriorSample) -> str:
 
 
 def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:
-    heads, *rows = _cells(frame)
-    escaped = [[escape(cell) for cell in row] for row in rows]
-    return table(caption, [escape(head) for head in heads], escaped, names=2, note=escape(legend))
+    (_, *heads), *rows = ([escape(cell) for cell in row] for row in _cells(frame))
+    stacked = [[f"{name}<br><small>{code}</small>", *numbers] for code, name, *numbers in rows]
+    return table(caption, heads, stacked, note=escape(legend))
 
 
 def _image(name: str, image: bytes) -> str:

@@ -3,7 +3,7 @@
 CSS = """
 .hlmbayes { --line: color-mix(in srgb, currentColor 22%, transparent);
   --tint: color-mix(in srgb, currentColor 5%, transparent); --warn: #c2410c; --info: #2563eb;
-  max-width: 56rem; margin: 0 auto; padding: 1.5rem 1rem 3rem;
+  max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 3rem;
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif }
 .hlmbayes h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem }
 .hlmbayes h2 { font-size: 1.2rem; margin: 2.2rem 0 .8rem; padding-bottom: .25rem;
@@ -23,7 +23,7 @@ CSS = """
   margin: 0 }
 .hlmbayes caption { caption-side: top; text-align: left; font-weight: 600; padding: 0 0 .4rem;
   color: inherit; white-space: nowrap }
-.hlmbayes th, .hlmbayes td { padding: .28rem .7rem; text-align: left; font-weight: 400; white-space: nowrap;
+.hlmbayes th, .hlmbayes td { padding: .28rem .6rem; text-align: left; font-weight: 400; white-space: nowrap;
   border: 0; background: none }
 .hlmbayes thead th { font-size: .85rem; font-weight: 600; border-bottom: 1px solid currentColor;
   vertical-align: bottom }
@@ -32,6 +32,7 @@ CSS = """
 .hlmbayes tbody tr:hover { background: var(--tint) }
 .hlmbayes tr.group th { font-style: italic; padding-top: .6rem }
 .hlmbayes tbody tr:not(.group) th { padding-left: 1.4rem }
+.hlmbayes th small { opacity: .75 }
 .hlmbayes .n { text-align: right }
 .hlmbayes sub { font-size: .75em; line-height: 0 }
 .hlmbayes .foot { font-size: .85rem; opacity: .85 }

@@ -300,7 +300,6 @@ def test_labels_of_the_data_are_in_the_listing_the_page_and_the_json() -> None:
         " Variables\n   mathach: Mathematics achievement\n   ses: Socioeconomic status of the student\n"
         "   sector: Sector of the school\n"
     )
-    assert "<br>ses: Socioeconomic status of the student<br>" in to_html(labelled)
+    assert "<dt>ses</dt><dd>Socioeconomic status of the student</dd>" in to_html(labelled)
     assert '"sector": "Sector of the school"' in to_json(labelled)
     assert "\n Variables\n" not in listing(fitted("slopes"))
-    assert "<dt>Variables" not in to_html(fitted("slopes"))

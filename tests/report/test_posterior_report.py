@@ -46,6 +46,7 @@ def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
     table = summary(post)
     assert f">{float(table['mean']['sigma']):#.4g}<" in html
     assert all(f">{name}<" in html for name in map(escape, table.index))
+    assert "intercept<br><small>g00</small>" in html
 
 
 def test_a_notebook_shows_the_verdict_and_the_summary(boundary):
