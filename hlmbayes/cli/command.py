@@ -44,7 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
                     errors="backslashreplace"
                 )  # a screen without a name's letters shows the rest
         parser = build_parser(
-            {"run": run, "plot": plot, "table": table, "predict": predict, "describe": describe, "demo": demo}
+            {
+                "run": run,
+                "plot": plot,
+                "table": table,
+                "summary": summary,
+                "predict": predict,
+                "describe": describe,
+                "demo": demo,
+            }
         )
         args = parser.parse_args(_codes_joined(sys.argv[1:] if argv is None else argv))
         if args.command is None:
@@ -146,19 +154,39 @@ def table(args: argparse.Namespace) -> int:
     """Fit models and put them side by side."""
     from ..runs.jobs import asked_otherwise
     from ..runs.side_by_side import table_of
-    from .options import job_of_file
+    from .options import job_of_file, robust_of
 
     jobs = [
         asked_otherwise(job_of_file(args, file), method=args.method, algorithm=args.algorithm)
         for file in args.files
     ]
     out = None if args.out in (None, "-") else Path(args.out)
-    robust = {None: None, "HLM": True}.get(args.robust, args.robust)
     options = {"names": args.names, "interval": args.intervals, "stars": args.stars, "digits": args.digits}
-    found, warned = table_of(jobs, out, **options, robust=robust, df=args.df, title=args.title)
+    found, warned = table_of(jobs, out, **options, robust=robust_of(args), df=args.df, title=args.title)
     for sentence in warned:
         complain("warning", sentence)
     print(plain(str(found)) if out is None else f"{len(jobs)} models in {out}")
+    return DONE
+
+
+def summary(args: argparse.Namespace) -> int:
+    """Fit a model and show it at a glance, with the answers to what is asked of it."""
+    from ..runs.jobs import asked_otherwise
+    from ..runs.summarised import Questions, summarised
+    from .options import job_of, job_of_file, robust_of
+
+    def wanted(job: Job) -> Job:
+        return asked_otherwise(job, method=args.method, algorithm=args.algorithm)
+
+    asked = Questions(
+        args.prob, {"robust": robust_of(args), "df": args.df}, args.test, args.contrast, args.variable,
+        wanted(job_of_file(args, args.compare)) if args.compare else None, args.icc, args.r2, args.confint,
+        args.check, args.homogeneity,
+    )  # fmt: skip
+    text, warned = summarised(wanted(job_of(args)), asked)
+    for sentence in warned:
+        complain("warning", sentence)
+    print(plain(text))
     return DONE
 
 

@@ -44,6 +44,12 @@ def _as_read(args: argparse.Namespace, job: Job) -> Job:
     return replace(job, source=replace(job.source, reading=reading), level1=level1)
 
 
+def robust_of(args: argparse.Namespace) -> bool | str | None:
+    """Give the kind of standard errors that --robust names."""
+    robust: str | None = args.robust
+    return True if robust == "HLM" else robust
+
+
 def reading_of(args: argparse.Namespace) -> ReadOptions:
     """Give how the data are to be read.
 

@@ -22,6 +22,7 @@ Two-level hierarchical linear models: the listings of HLM 6.08, and the true opt
   hlmbayes run MODEL.hlm                 the analysis in an HLM command file
   hlmbayes plot MODEL.hlm                diagnostic plots and model graphs of that analysis
   hlmbayes table A.hlm B.hlm             models side by side, for a paper
+  hlmbayes summary MODEL.hlm             one screen; tests, intervals, checks, R2, comparison
   hlmbayes predict MODEL.hlm             predictions, simple slopes, adjusted means
   hlmbayes sample MODEL.hlm --seed 1     the posterior distribution of the same model
   hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
@@ -80,6 +81,14 @@ paper: on the screen, or in a file for Word, Excel, LaTeX, Typst, a page of HTML
   hlmbayes table hsb3.hlm hsb4.hlm --out table.docx --stars
   hlmbayes table a.txt b.txt --level1 students.csv --id school --names Null Full --intervals"""
 
+SUMMARY = """\
+Fit a model and show it on one screen, with the answers to what is asked of it.
+
+  hlmbayes summary hsb4.hlm --robust CR2 --icc --r2 --confint
+  hlmbayes summary hsb4.hlm --df kenward-roger --test "g01 = 0, g11 = 0" --contrast "g01 - 2*g11"
+  hlmbayes summary hsb4.hlm --variable sector --check --homogeneity
+  hlmbayes summary hsb4.hlm --compare hsb3.hlm"""
+
 PREDICT = """\
 Fit a model and say what it predicts: the rows of its data or of a file, the slopes of a variable at values of
 others, or adjusted means and their differences.
@@ -128,6 +137,8 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     run = _command(commands, "run", functions["run"], "run an HLM command file, or equations", RUN)
     plot = _command(commands, "plot", functions["plot"], "draw the figures of an analysis", PLOT)
     table = _command(commands, "table", functions["table"], "models side by side, for a paper", TABLE)
+    what = "one screen: effects, variances, tests, checks"
+    summary = _command(commands, "summary", functions["summary"], what, SUMMARY)
     what = "predictions, simple slopes, adjusted means"
     predict = _command(commands, "predict", functions["predict"], what, PREDICT)
     what = "the posterior distribution of the same model"
@@ -140,16 +151,17 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     cli_app.add_options(app)
     what = "an analysis of data that come with the program"
     demo = _command(commands, "demo", functions["demo"], what, DEMO)
-    for command in (run, plot, sample, predict):
+    for command in (run, plot, sample, predict, summary):
         _add_job_options(command)
         _add_level1_options(command)
     _add_predict_options(predict)
+    _add_summary_options(summary)
     _add_table_options(table)
     _add_level1_options(table)
     plot.add_argument(
         "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
     )
-    for command in (run, plot, demo, table, predict):
+    for command in (run, plot, demo, table, predict, summary):
         _add_estimation_options(command)
     _add_survey_options(run)
     for command in (run, demo):
@@ -198,10 +210,34 @@ def _add_table_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--stars", action="store_true", help="* p < .05, ** p < .01, *** p < .001")
     group.add_argument("--intervals", action="store_true", help="intervals in place of standard errors")
     group.add_argument("--digits", type=int, default=3, help="decimals of estimates (default: 3)")
+    _add_error_options(group)
+
+
+def _add_error_options(group: argparse._ArgumentGroup) -> None:
+    """Add --robust and --df."""
     kinds = ("HLM", "CR1", "CR2")
     group.add_argument("--robust", choices=kinds, help="robust standard errors: HLM's, or better ones")
     whose = ("hlm", "satterthwaite", "kenward-roger")
     group.add_argument("--df", choices=whose, help="degrees of freedom (default: HLM's)")
+
+
+def _add_summary_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is asked")
+    _add_error_options(group)
+    group.add_argument("--prob", type=float, default=0.95, help="probability of intervals (default: 0.95)")
+    what = "test that combinations hold together: 'g01 = 0, g11 = 0'"
+    group.add_argument("--test", metavar="TEXT", action="append", default=[], help=what)
+    what = "a combination with its standard error: 'g01 - 2*g11'"
+    group.add_argument("--contrast", metavar="TEXT", action="append", default=[], help=what)
+    what = "test all effects of a variable"
+    group.add_argument("--variable", metavar="NAME", action="append", default=[], help=what)
+    group.add_argument("--compare", metavar="FILE", help="deviance test against the model of another file")
+    for option, what in (
+        ("icc", "intraclass correlation with its interval"), ("r2", "parts of the variance, R-squared"),
+        ("confint", "profile intervals of the variances"), ("check", "assumptions, in words"),
+        ("homogeneity", "is the level-1 variance the same in all units?"),
+    ):  # fmt: skip
+        group.add_argument(f"--{option}", action="store_true", help=what)
 
 
 def _add_predict_options(parser: argparse.ArgumentParser) -> None:

@@ -34,6 +34,7 @@ from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Alpha
 from ..model_tables.protocol import Tabled
+from ..model_tables.summary import summary
 from ..predictions.means import means
 from ..predictions.predict import predict
 from ..predictions.slopes import slopes
@@ -105,6 +106,8 @@ class Fit(Tabled):
         return variance_standard_errors(self._record)[1]
 
     # --- tables ---
+
+    summary = asked(summary)
 
     def fixed_effects(self, robust: bool | str | None = None, *, df: str | None = None) -> pd.DataFrame:
         """Tabulate the fixed effects: name, coefficient, se, t_ratio, df, p_value; index = codes, g00, ...

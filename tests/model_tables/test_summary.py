@@ -1,0 +1,61 @@
+"""A fit on one screen, and `hlmbayes summary`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.cli import main
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def test_a_summary_has_the_numbers_of_the_tables(model4: Any, hsb: Any) -> None:
+    fit: hlm.Fit = model4.fit(hsb)
+    found = fit.summary(robust="CR2")
+    table: Any = found.frame()
+    own: Any = fit.fixed_effects("CR2")
+    assert list(table.index) == list(own.index)
+    assert table.loc["g11", "se"] == own.loc["g11", "se"]
+    assert table.loc["g11", "name"] == "ses x sector"
+    limits: Any = fit.confint(robust="CR2")
+    assert table.loc["g11", "low"] == pytest.approx(limits.loc["g11", "low"])
+    text = str(found)
+    assert "7,185 rows in 160 units" in text
+    assert "R2 marginal 0.1796" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_warnings_come_first() -> None:
+    data = hlm.read({"id": [1, 1, 2, 2, 3, 3, 4, 4], "y": [1.0, 9.0, 8.0, 2.0, 1.5, 8.5, 9.0, 1.0]})
+    fit = hlm.Model("y = b0 + r\nb0 = g00 + u0").fit(data)
+    assert str(fit.summary()).startswith("WARNING: On the boundary")
+
+
+def test_the_command_answers_what_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    full, fixed = (str(MODELS / f"model4_{name}.hlm") for name in ("intercepts_slopes", "nonrandom_slope"))
+    asked = ["--icc", "--r2", "--confint", "--check", "--homogeneity", "--test", "g01 = 0, g11 = 0"]
+    asked += [
+        "--contrast",
+        "g01 - 2*g11",
+        "--variable",
+        "sector",
+        "--compare",
+        fixed,
+        "--df",
+        "kenward-roger",
+    ]
+    assert main(["summary", full, "--algorithm", "exact", *asked]) == 0
+    out = capsys.readouterr().out
+    for said in (
+        "Kenward-Roger", "intraclass correlation", "Marginal R2", "sd[b1]", "normality of random effects",
+        "Homogeneity of level-1 variance", "Test that g01 = 0 and g11 = 0", "g01 - 2*g11", "= 1.12651",
+    ):  # fmt: skip
+        assert said in out, said
+    assert main(["summary", full, "--test", "g77"]) == 2
+    varying = str(MODELS / "heterogeneous_sigma2.hlm")
+    assert main(["summary", varying, "--icc"]) == 0  # what there is not is said, the rest is there
+    assert "icc: " in capsys.readouterr().out
