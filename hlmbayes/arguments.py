@@ -10,6 +10,8 @@ from typing import Any
 
 from .errors import HLMError, HypothesisError
 
+HLM_VERSIONS = ("6", "7")
+
 
 def one_or_several(names: str | Sequence[str]) -> tuple[str, ...]:
     """Give names as a tuple; one name may stand alone."""
@@ -45,6 +47,13 @@ def not_negative(what: str, got: Any, error: type[HLMError]) -> float:
     if isinstance(got, bool) or not isinstance(got, Real) or not isfinite(got) or got < 0:
         raise error(f"{what} must be a number of at least 0, got {got!r}")
     return float(got)
+
+
+def hlm_version(got: Any, error: type[HLMError]) -> str:
+    """Give the version of HLM whose rules, words and names are wanted, "6" or "7"; else raise ``error``."""
+    if isinstance(got, bool) or str(got) not in HLM_VERSIONS:
+        raise error(f"hlm={got!r} is not known: wanted '6' or '7' (HLM 8 has those of 7)")
+    return str(got)
 
 
 def check_prob(prob: float) -> None:

@@ -133,7 +133,7 @@ def asked(args: argparse.Namespace, job: Job) -> Job:
     """Give the job as the estimation options want it."""
     from ..runs.jobs import asked_otherwise
 
-    return asked_otherwise(job, method=args.method, algorithm=args.algorithm)
+    return asked_otherwise(job, method=args.method, algorithm=args.algorithm, hlm=args.hlm)
 
 
 def plot(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
+from ..arguments import HLM_VERSIONS
 from ..version import __version__
 from . import app as cli_app  # these import nothing heavy themselves
 from . import long as cli_long
@@ -217,7 +218,7 @@ def _add_error_options(group: argparse._ArgumentGroup) -> None:
     """Add --robust and --df."""
     kinds = ("HLM", "CR1", "CR2")
     group.add_argument("--robust", choices=kinds, help="robust standard errors: HLM's, or better ones")
-    whose = ("hlm", "satterthwaite", "kenward-roger")
+    whose = ("hlm", "hlm7", "satterthwaite", "kenward-roger")
     group.add_argument("--df", choices=whose, help="degrees of freedom (default: HLM's)")
 
 
@@ -307,6 +308,8 @@ def _add_estimation_options(parser: argparse.ArgumentParser) -> None:
         choices=("hlm", "exact"),
         help="hlm: the steps of HLM 6.08, its numbers (default, except with equations); exact: the optimum",
     )
+    hlm = "whose d.f. of fixed slopes, words and names of residual files (default: 7 where the files show it)"
+    group.add_argument("--hlm", choices=HLM_VERSIONS, help=hlm)
     group.add_argument(
         "--method",
         type=str.upper,

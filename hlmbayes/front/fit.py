@@ -117,10 +117,10 @@ class Fit(Tabled):
         robust : bool or str, optional
             False: model-based standard errors; True: HLM's robust ones; "CR1"; "CR2", bias-reduced. By
             default False, with sampling weights True: the model-based ones are not valid with them.
-        df : "hlm", "satterthwaite" or "kenward-roger", optional
-            Degrees of freedom; Kenward-Roger brings its own standard errors. By default "hlm", with
-            "CR2" "satterthwaite". The table's ``attrs`` say in words what was used, and ``"not_available"``
-            there why an effect has no test (nan).
+        df : "hlm", "hlm7", "satterthwaite" or "kenward-roger", optional
+            Degrees of freedom, "hlm" those of HLM 5 and 6, "hlm7" of HLM 7 and 8; Kenward-Roger brings its
+            own standard errors. By default "hlm", with "CR2" "satterthwaite". The table's ``attrs`` say in
+            words what was used, and ``"not_available"`` there why an effect has no test (nan).
         """
         kind = table_kind(self._record, robust, df)
         rows = hlm_tables.fixed_effects(self._record, kind)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..equations.model import TwoLevelModel
@@ -18,6 +18,7 @@ from .command_equations import read_model
 from .command_options import Options, parse_options, refuse_other_models
 from .data_source import find_source
 from .keyword_values import Line, hypothesis_rows, is_hypothesis
+from .made_by import sign_of_hlm7
 from .mdm_template import DataSource, own_name, read_text
 
 _HEADER = re.compile(r"#\s*W?HLM\s+CMD\s+FILE\s+FOR\s*(.*)", re.IGNORECASE)
@@ -100,6 +101,8 @@ def parse(
     options, more, not_done = parse_options([line for line in lines if id(line) not in special])
     model, notes = read_model(name, equations, sigma, constraints, diagonal, source)
     _check_hypotheses(lines, model.gamma_names)
+    if sign := sign_of_hlm7(lines, source):
+        options = replace(options, hlm="7", hlm_sign=sign)
     said = (*warnings, *found, *notes, *more)
     return CommandFile(name, _mdm_name(text), model, options, source, said, not_done)
 

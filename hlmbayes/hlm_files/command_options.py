@@ -68,6 +68,8 @@ class Options:
     fix_sigma2: float | None = None  # the level-1 variance, where it is held at a value
     print_vcov: bool = False
     graph_gammas: str = ""  # name of the file for graphs, "" for none
+    hlm: str = "6"  # the version of HLM whose rules and words are followed
+    hlm_sign: str = ""  # by what the file shows that they are those of HLM 7
 
 
 # Options that are read but that nothing acts on: asked for, they are named.

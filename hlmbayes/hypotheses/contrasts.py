@@ -107,9 +107,8 @@ def contrast(
     asked = stacked(fit.model, combinations)
     kind = table_kind(fit, robust, df)
     free = asked.free(fit.design)
-    dfs = coefficient_dfs(fit, kind, free) if kind.small else hlm_df(fit, asked.matrix)
-    words = f"{kind.words}; {kind.df if kind.small else 'HLM'}'s d.f."
-    return estimated(fit, asked, free, kind, dfs, prob, words)
+    dfs = coefficient_dfs(fit, kind, free) if kind.small else hlm_df(fit, asked.matrix, kind.hlm)
+    return estimated(fit, asked, free, kind, dfs, prob, f"{kind.words}; {kind.whose_df()}")
 
 
 def estimated(
@@ -131,6 +130,6 @@ def coefficient_dfs(fit: Estimates, kind: Covariance, free: np.ndarray) -> np.nd
     return np.array([kind.coefficient_df(fit, row[None]) for row in free])
 
 
-def hlm_df(fit: Estimates, matrix: np.ndarray) -> np.ndarray:
+def hlm_df(fit: Estimates, matrix: np.ndarray, hlm: str = "6") -> np.ndarray:
     """Give the smallest of HLM's degrees of freedom of the effects in each row of L (r, n_gamma)."""
-    return np.asarray(np.where(matrix != 0, fixed_df(fit), np.inf).min(axis=1))
+    return np.asarray(np.where(matrix != 0, fixed_df(fit, hlm), np.inf).min(axis=1))

@@ -19,6 +19,11 @@ from .scores import ROUNDING, robust_parts
 from .small_sample import kenward_roger, kenward_roger_df, satterthwaite_df
 
 RANK_TOLERANCE = 1e-10
+HLM_RULES = {
+    "6": "HLM's: J - S - 1, or N - F where not random",
+    "7": "HLM 7's: J - S - 1, or N - qJ - fixed slopes where not random",
+}
+HLM_DF = {"hlm": "6", "hlm7": "7"}  # what users write
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +31,13 @@ class Covariance(ABC):
     """A kind of covariance matrix of the free fixed effects: to_gamma W to_gamma', all (F, F).
 
     W is that of X in columns in which combinations lose no digits, as a rule `Design.to_gamma`'s. ``small``:
-    degrees of freedom are estimated for few units, not HLM's; ``words``, ``errors``: what it is, and what is
-    said of an interval's standard errors; ``df``, ``f_df``: whose the estimated degrees of freedom are, of
-    one coefficient and of an F test.
+    degrees of freedom are estimated for few units, else by the rule of a version of HLM, ``hlm``. ``words``
+    and ``errors``: what it is, and what is said of an interval's standard errors; ``df`` and ``f_df``: whose
+    the estimated degrees of freedom are, of one coefficient and of an F test.
     """
 
     small: bool = False
+    hlm: str = "6"
     words: ClassVar[str]
     errors: ClassVar[str] = ""
     df: ClassVar[str] = "Satterthwaite"
@@ -71,12 +77,18 @@ class Covariance(ABC):
 
     def basis(self) -> dict[str, str]:
         """Say which standard errors and degrees of freedom a table has."""
-        df = self.df if self.small else "HLM's: J - S - 1, or N - F where not random"
+        df = self.df if self.small else HLM_RULES[self.hlm]
         return {"standard_errors": self.words, "df": df}
 
     def interval_method(self) -> str:
         """Say the same of an interval."""
-        return f"t, {self.df.lower() if self.small else 'hlm'} d.f.{self.errors}"
+        hlm = "hlm" if self.hlm == "6" else f"hlm{self.hlm}"
+        return f"t, {self.df.lower() if self.small else hlm} d.f.{self.errors}"
+
+    def whose_df(self) -> str:
+        """Say whose degrees of freedom a combination's are."""
+        hlm = "HLM" if self.hlm == "6" else f"HLM {self.hlm}"
+        return f"{self.df if self.small else hlm}'s d.f."
 
 
 class ModelBased(Covariance):
@@ -207,13 +219,15 @@ def covariance_kind(robust: bool | str, df: str | None = None) -> Covariance:
 
 
 def table_kind(fit: Estimates, robust: bool | str | None, df: str | None) -> Covariance:
-    """Do it for a table of fixed effects, where HLM's degrees of freedom can be asked for by "hlm".
+    """Do it for a table of fixed effects, where HLM's degrees of freedom can be asked for: "hlm", "hlm7".
 
     Standard errors nobody asked for are robust with sampling weights: model-based ones are not valid.
     """
     if robust is None:
         robust = fit.counting.pseudo and df is None
-    return replace(covariance_kind(robust), small=False) if df == "hlm" else covariance_kind(robust, df)
+    if df in HLM_DF:
+        return replace(covariance_kind(robust), small=False, hlm=HLM_DF[df])
+    return covariance_kind(robust, df)
 
 
 # --- Wald's statistic ----------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def fixed_effects(fit: Estimates, kind: Covariance) -> tuple[FixedEffect, ...]:
         rows = np.eye(fit.design.n_fixed)[:, None, :]
         dfs = np.array([kind.coefficient_df(fit, row) for row in rows])[free]
     else:
-        dfs = np.array(fixed_df(fit))
+        dfs = np.array(fixed_df(fit, kind.hlm))
     lines = []
     for k, name in enumerate(fit.model.gamma_names):
         value, se, df = float(fit.gamma[k]), float(np.sqrt(variance[free[k]])), float(dfs[k])
@@ -68,13 +68,18 @@ def fixed_effects(fit: Estimates, kind: Covariance) -> tuple[FixedEffect, ...]:
     return tuple(lines)
 
 
-def fixed_df(fit: Estimates) -> list[float]:
-    """Give HLM's degrees of freedom of every gamma."""
+def fixed_df(fit: Estimates, hlm: str = "6") -> list[float]:
+    """Give the degrees of freedom of every gamma in a version of HLM.
+
+    They differ in slopes that are not random: N - F in HLM 6, N - q J - (how many such slopes) in HLM 7.
+    """
     design, seen, result = fit.design, set[int](), []
+    n_slopes = sum(not c.random and c.predictor.variable is not None for c in fit.model.coefficients)
+    lost = design.n_fixed if hlm == "6" else design.n_random * design.n_units + n_slopes
     for coefficient, columns in zip(fit.model.coefficients, design.columns, strict=True):
         own = [int(c) for c in columns if int(c) not in seen]
         at_level2 = coefficient.random or coefficient.predictor.variable is None
-        df = design.n_units - len(own) if at_level2 else design.n_rows - design.n_fixed
+        df = design.n_units - len(own) if at_level2 else design.n_rows - lost
         result += [float(df)] * len(columns)
         seen.update(own)
     return result

@@ -73,7 +73,7 @@ class OfCovariances(Sampling):
 
     def complete_df(self, rows: np.ndarray) -> np.ndarray:
         """Give HLM's degrees of freedom of rows (r, n_gamma)."""
-        return hlm_df(self.fits[0], rows)
+        return hlm_df(self.fits[0], rows, self.kind.hlm)
 
     def of_components(self) -> np.ndarray:
         """Give the squared standard errors of the free elements of tau by rows and sigma2, (m, m' + 1)."""

@@ -8,7 +8,6 @@ the tables (`header`, `specification`, `remarks`, `hlm_p_values`); `text` (`layo
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..errors import EstimationError
@@ -29,7 +28,7 @@ def report_tables(fit: Estimates, **run: Any) -> Tables:
     **run
         Fields of `hlmbayes.report.header.Run`: title, full_output, ...
     """
-    return collect.tables(fit, replace(Run(), **run), companion(fit))
+    return collect.tables(fit, Run(**run), companion(fit))
 
 
 def companion(fit: Estimates) -> Estimates | None:

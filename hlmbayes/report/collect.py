@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal, cast
 
 import numpy as np
 from scipy.special import chdtrc, stdtr
 
+from ..arguments import hlm_version
 from ..derived.between_studies import i2, why_not
 from ..derived.prediction import prediction_interval
+from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..inference.component_errors import variance_standard_errors
 from ..inference.covariances import CR0, Covariance, ModelBased
@@ -24,7 +27,7 @@ from ..laws.log_linear import EstimatedLogLinear
 from ..likelihood.pattern import elements
 from .header import Run, header_of, level1_terms, shown
 from .hlm_p_values import chi2_p_value, t_p_value, z_p_value
-from .remarks import odd_p_values, remarks
+from .remarks import no_df, odd_p_values, remarks
 from .tables import (
     AlphaRow,
     ChiSquare,
@@ -56,11 +59,13 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         The exact fit of the same model to the same data by the same method: it is compared with `fit`.
     """
     run = run or Run()
-    rows, robust = _fixed(fit, ModelBased()), _fixed(fit, CR0())
-    components, varying, meta = _variance_components(fit), _heterogeneity(fit), _meta_analysis(fit)
+    hlm = hlm_version(run.hlm, OutputError)
+    rows, robust = _fixed(fit, ModelBased(hlm=hlm)), _fixed(fit, CR0(hlm=hlm))
+    components, varying = _variance_components(fit, hlm), _heterogeneity(fit, hlm)
+    meta = _meta_analysis(fit)
     se_tau, se_sigma2 = variance_standard_errors(fit)
     return Tables(
-        header=header_of(fit, run),
+        header=header_of(fit, replace(run, hlm=hlm)),
         stop_line=_stop_line(fit),
         iteration=fit.iterations,
         sigma2=float(fit.sigma2),
@@ -80,8 +85,8 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         n_units_full_rank=int(fit.design.full_rank.sum()),
         unit_regressions=_unit_regressions(fit, run.ols_units),
         average_ols=_average_ols(fit),
-        least_squares=_least_squares(fit) if run.full_output else None,
-        start=_start(fit, rows),
+        least_squares=_least_squares(fit, hlm) if run.full_output else None,
+        start=_start(fit, rows, hlm),
         log=tuple(IterationRow(i.number, float(i.loglik), float(i.sigma2), _matrix(i.tau)) for i in fit.log),
         full_output=run.full_output,
         heterogeneity=varying,
@@ -92,7 +97,8 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         notes=(
             *remarks(fit, rows, run.warnings, run.not_done),
             *([] if meta is None else [NoteGroup("Meta-analysis", meta.sentences)]),
-            *odd_p_values(rows, robust, components, _tests(run, varying)),
+            *(odd_p_values(rows, robust, components, _tests(run, varying)) if hlm == "6" else ()),
+            *no_df(rows, hlm),
             *run.notes,
         ),
         optimum=None if optimum is None else _optimum(fit, optimum),
@@ -146,13 +152,13 @@ def _matrix(values: np.ndarray) -> Matrix:
 
 
 def _rows(
-    fit: Estimates, found: Mapping[str, tuple[float, float, float, float, float]]
+    fit: Estimates, found: Mapping[str, tuple[float, float, float, float, float]], hlm: str
 ) -> tuple[FixedRow, ...]:
     """Return a table of fixed effects: estimate, standard error, t-ratio, d.f. and p-value by gamma."""
     return tuple(
         FixedRow(
             coefficient.symbol, coefficient.label, term.name, term.gamma, constrained, *found[name],
-            _t_text(fit, *found[name][2:]),
+            _t_text(fit, *found[name][2:], hlm),
         )
         for name, coefficient, term, constrained in shown(fit.model)
     )  # fmt: skip
@@ -160,38 +166,41 @@ def _rows(
 
 def _fixed(fit: Estimates, kind: Covariance) -> tuple[FixedRow, ...]:
     rows = fixed_effects(fit, kind)
-    return _rows(fit, {row.name: (row.coefficient, row.se, row.t_ratio, row.df, row.p_value) for row in rows})
+    found = {row.name: (row.coefficient, row.se, row.t_ratio, row.df, row.p_value) for row in rows}
+    return _rows(fit, found, kind.hlm)
 
 
-def _rows_of(fit: Estimates, gamma: np.ndarray, se: np.ndarray, df: list[float]) -> tuple[FixedRow, ...]:
+def _rows_of(
+    fit: Estimates, gamma: np.ndarray, se: np.ndarray, df: list[float], hlm: str
+) -> tuple[FixedRow, ...]:
     """Return a table of fixed effects for estimates that are not the final ones."""
     t = np.divide(gamma, se, out=np.full(len(se), np.nan), where=se > 0)  # all units may have the same score
     columns = gamma.tolist(), se.tolist(), t.tolist(), df, (2.0 * stdtr(df, -abs(t))).tolist()
-    return _rows(fit, dict(zip(fit.model.gamma_names, zip(*columns, strict=True), strict=True)))
+    return _rows(fit, dict(zip(fit.model.gamma_names, zip(*columns, strict=True), strict=True)), hlm)
 
 
-def _least_squares(fit: Estimates) -> LeastSquares:
+def _least_squares(fit: Estimates, hlm: str) -> LeastSquares:
     ols = least_squares(fit)
     df = [ols.df] * len(ols.gamma)
-    fixed, robust = (_rows_of(fit, ols.gamma, se, df) for se in (ols.se, ols.se_robust))
+    fixed, robust = (_rows_of(fit, ols.gamma, se, df, hlm) for se in (ols.se, ols.se_robust))
     n_parameters = 1 + (fit.design.n_fixed if fit.method == "ML" else 0)
     return LeastSquares(ols.sigma2, fixed, robust, ols.loglik, n_parameters)
 
 
-def _start(fit: Estimates, rows: tuple[FixedRow, ...]) -> StartingValues | None:
+def _start(fit: Estimates, rows: tuple[FixedRow, ...], hlm: str) -> StartingValues | None:
     if fit.start is None:
         return None
     tau, raw = fit.start.tau, fit.start.tau_raw
-    fixed = _rows_of(fit, *starting_effects(fit), fixed_df(fit)) if rows else ()
+    fixed = _rows_of(fit, *starting_effects(fit), fixed_df(fit, hlm), hlm) if rows else ()
     before = None if np.array_equal(tau, raw) else _matrix(raw)
     return StartingValues(float(fit.start.sigma2), _matrix(tau), before, fixed)
 
 
-def _variance_components(fit: Estimates) -> tuple[VarianceRow, ...]:
+def _variance_components(fit: Estimates, hlm: str) -> tuple[VarianceRow, ...]:
     terms = [term for term in level1_terms(fit.model) if term.random]
     found, rows = variance_components(fit), []
     for term, row in zip(terms, found, strict=False):
-        text = chi_square(row.chi2, row.df, fit).p_text
+        text = chi_square(row.chi2, row.df, fit, hlm=hlm).p_text
         rows.append(
             VarianceRow(term.label, term.effect, row.sd, row.variance, row.df, row.chi2, row.p_value, text)
         )
@@ -199,18 +208,18 @@ def _variance_components(fit: Estimates) -> tuple[VarianceRow, ...]:
     return tuple(rows)
 
 
-def _heterogeneity(fit: Estimates) -> Heterogeneity | None:
+def _heterogeneity(fit: Estimates, hlm: str) -> Heterogeneity | None:
     law = fit.law
     if not isinstance(law, EstimatedLogLinear):
         return None
     tests = zip(law.alphas, law.z_ratio.tolist(), law.p_value.tolist(), strict=True)
     alphas = tuple(
-        AlphaRow(a.variable or "INTRCPT1", f"alpha{k}", a.estimate, a.se, z, p, _z_text(fit, z, p))
+        AlphaRow(a.variable or "INTRCPT1", f"alpha{k}", a.estimate, a.se, z, p, _z_text(fit, z, p, hlm))
         for k, (a, z, p) in enumerate(tests)
     )
     before, after = float(law.homogeneous_deviance), float(fit.deviance)
     counts = law.homogeneous_parameters, fit.n_parameters
-    test = chi_square(before - after, counts[1] - counts[0], fit)
+    test = chi_square(before - after, counts[1] - counts[0], fit, hlm=hlm)
     return Heterogeneity(law.macro_iterations, alphas, before, counts[0], after, counts[1], test)
 
 
@@ -218,28 +227,31 @@ def _heterogeneity(fit: Estimates) -> Heterogeneity | None:
 FAR_OUT = 1e-6
 
 
-def _approximate(fit: Estimates, p: float) -> bool:
-    """Tell whether the listing prints HLM's own approximation instead of the accurate p-value."""
-    return fit.algorithm == "hlm" and p >= FAR_OUT  # not where p is nan
+def _approximate(fit: Estimates, p: float, hlm: str) -> bool:
+    """Tell whether the listing prints HLM's own approximation, known of HLM 6 alone, not the accurate p."""
+    return hlm == "6" and fit.algorithm == "hlm" and p >= FAR_OUT  # not where p is nan
 
 
-def _t_text(fit: Estimates, t: float, df: float, p: float) -> str:
-    return p_text(t_p_value(t, df) if _approximate(fit, p) else p)
+def _t_text(fit: Estimates, t: float, df: float, p: float, hlm: str) -> str:
+    return p_text(t_p_value(t, df) if _approximate(fit, p, hlm) else p, hlm=hlm)
 
 
-def _z_text(fit: Estimates, z: float, p: float) -> str:
-    return p_text(z_p_value(z) if _approximate(fit, p) else p)
+def _z_text(fit: Estimates, z: float, p: float, hlm: str) -> str:
+    return p_text(z_p_value(z) if _approximate(fit, p, hlm) else p, hlm=hlm)
 
 
-def chi_square(chi2: float, df: float, fit: Estimates, decimals: int | None = None) -> ChiSquare:
+def chi_square(
+    chi2: float, df: float, fit: Estimates, decimals: int | None = None, hlm: str = "6"
+) -> ChiSquare:
     """Return a chi-square test; a negative chi-square (deviances in the wrong order) has p = 1.
 
-    `decimals` of the printed p-value are those of a hypothesis test; None: HLM's usual form.
+    `decimals` of the printed p-value are those of a hypothesis test of HLM 6; None: HLM's usual form.
     """
     positive = max(chi2, 0.0)
     p = float(chdtrc(df, positive)) if df > 0 else float("nan")
-    shown = chi2_p_value(positive, df) if _approximate(fit, p) else p
-    text = p_text(shown, chi_square=True) if decimals is None else f"{shown:.{decimals}f}"
+    shown = chi2_p_value(positive, df) if _approximate(fit, p, hlm) else p
+    usual = decimals is None or hlm != "6"
+    text = p_text(shown, chi_square=True, hlm=hlm) if usual else f"{shown:.{decimals}f}"
     return ChiSquare(chi2, df, p, text)
 
 

@@ -32,6 +32,7 @@ class Run:
     hypotheses: tuple[Hypothesis, ...] = ()
     homogeneity: ChiSquare | None = None
     notes: tuple[NoteGroup, ...] = ()
+    hlm: str = "6"
 
 
 def level1_terms(model: TwoLevelModel) -> tuple[Level1Term, ...]:
@@ -78,6 +79,7 @@ def header_of(fit: Estimates, run: Run) -> Header:
         tau=tau_words(model.blocks),
         weights=_weights(fit) if run.weights == NO_WEIGHTS else run.weights,
         labels=_labels(fit),
+        hlm=run.hlm,
     )
 
 

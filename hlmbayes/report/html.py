@@ -6,7 +6,7 @@ lines and tints are mixed from the text colour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from .html_parts import aside, document, labels_list, pairs_list, section, table
@@ -14,7 +14,7 @@ from .layout import count, likelihood, number
 from .notes import note_groups
 from .specification import METHODS
 from .style import CSS
-from .symbols import equations_html, symbol_html
+from .symbols import equations_html, mixed_html, symbol_html
 from .tables import (
     ChiSquare,
     FixedRow,
@@ -46,16 +46,45 @@ def fragment(tables: Tables, tag: str = "div") -> str:
         f"<style>{CSS}</style>",
         f"<h1>{escape(_title(tables))}</h1>",
         *(aside(group) for group in groups if group.warning),
-        section("Specification", _specification(tables)),
-        *([section("Before the iterations", _full_output(tables))] if tables.full_output else []),
-        section("Results", _results(tables)),
-        section("Statistics", _statistics(tables)),
+        *(_sections(tables) if tables.header.hlm == "6" else _sections7(tables)),
         section("Notes by hlmbayes", [*map(aside, quiet), _optimum(tables.optimum)]),
         "<details><summary>The same as text, in HLM’s layout</summary>",
         f"<pre>{escape(chr(10).join(hlm_part(tables)))}</pre></details>",
         f"</{tag}>",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _sections(tables: Tables) -> list[str]:
+    statistics = pairs_list([*_deviance(tables), ("Log-likelihood", likelihood(tables.loglik))])
+    header, pairs = tables.header, pairs_list(_specification(tables))
+    return [
+        section("Specification", [pairs, equations_html(header), labels_list(header.labels)]),
+        *([section("Before the iterations", _full_output(tables))] if tables.full_output else []),
+        section("Results", [_stopped(tables), _iterations(tables), *_results(tables)]),
+        section("Statistics", [statistics, *_tests(tables)]),
+    ]
+
+
+def _sections7(tables: Tables) -> list[str]:
+    """Return the sections of HLM 7's page in its order."""
+    header, at = tables.header, f"Log-likelihood at iteration {tables.iteration}"
+    loglik = pairs_list([(at, likelihood(tables.loglik))])
+    return [
+        section("Specifications for this HLM2 run", [pairs_list(_specification(tables))]),
+        section(
+            "Summary of the model specified",
+            [equations_html(header), mixed_html(header), labels_list(header.labels)],
+        ),
+        *([section("Before the iterations", _full_output(tables))] if tables.full_output else []),
+        section(
+            f"Final Results - Iteration {tables.iteration}", [_stopped(tables), *_results(tables, loglik)]
+        ),
+        section(
+            "Statistics for current covariance components model",
+            [pairs_list(_deviance(tables)), *_tests(tables)],
+        ),
+    ]
 
 
 def _title(tables: Tables) -> str:
@@ -76,7 +105,7 @@ def _p(text: str | None) -> str:
 # ----------------------------------------------------------------------------- specification
 
 
-def _specification(tables: Tables) -> list[str]:
+def _specification(tables: Tables) -> Iterable[tuple[str, str]]:
     header = tables.header
     dropped = f" of {header.n_rows_in_data}" if header.n_rows_in_data not in (None, header.n_rows) else ""
     weights = "; ".join(f"{w.level}: {escape(w.variable)}" for w in header.weights if w.variable)
@@ -94,23 +123,32 @@ def _specification(tables: Tables) -> list[str]:
         "Centering": "; ".join(centred),
         "Weights": weights,
     }
-    return [pairs_list(pairs.items()), equations_html(header), labels_list(header.labels)]
+    return pairs.items()
 
 
 # ----------------------------------------------------------------------------- results
 
 
-def _results(tables: Tables) -> list[str]:
+def _stopped(tables: Tables) -> str:
+    return f"<p>{escape(tables.stop_line)}.</p>".replace("..</p>", ".</p>")
+
+
+def _iterations(tables: Tables) -> str:
+    return pairs_list([("Iterations", str(tables.iteration))])
+
+
+def _results(tables: Tables, loglik: str = "") -> list[str]:
+    """Return the tables of estimates, ``loglik`` before those of fixed effects."""
     header = tables.header
     heterogeneity = tables.heterogeneity
     sigma2 = "" if heterogeneity else _n(tables.sigma2, 5)
     if sigma2 and tables.se_sigma2 is not None and header.method == "ML":
         sigma2 += f" (standard error {_n(tables.se_sigma2, 5)})"
     parts = [
-        f"<p>{escape(tables.stop_line)}.</p>".replace("..</p>", ".</p>"),
-        pairs_list([("Iterations", str(tables.iteration)), ("σ²", sigma2)]),
+        pairs_list([("σ²", sigma2)]),
         *(_heterogeneity(heterogeneity) if heterogeneity else []),
         *_tau(tables),
+        loglik,
     ]
     fixed = _both("Final estimation of fixed effects", tables.fixed, tables.fixed_robust)
     if not tables.fixed:
@@ -203,13 +241,14 @@ def _heterogeneity(results: Heterogeneity) -> list[str]:
 # ----------------------------------------------------------------------------- statistics and tests
 
 
-def _statistics(tables: Tables) -> list[str]:
-    pairs = {
-        "Deviance": _n(tables.deviance, 6),
-        "Number of estimated parameters": str(tables.n_parameters),
-        "Log-likelihood": likelihood(tables.loglik),
-    }
-    parts = [pairs_list(pairs.items())]
+def _deviance(tables: Tables) -> list[tuple[str, str]]:
+    return [
+        ("Deviance", _n(tables.deviance, 6)), ("Number of estimated parameters", str(tables.n_parameters))
+    ]  # fmt: skip
+
+
+def _tests(tables: Tables) -> list[str]:
+    parts = []
     if tables.comparison is not None:
         reml = tables.header.method == "REML"
         caption = "Variance-covariance components test" if reml else "Model comparison test"

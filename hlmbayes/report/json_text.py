@@ -31,6 +31,7 @@ def document(tables: Tables) -> dict[str, Any]:
         ],
         **_of(tables, "deviance n_parameters"),
         "method": header.method,
+        "hlm": header.hlm,
         **_of(tables, "algorithm converged"),
         "stop_reason": tables.stop_line,
         "data": {"level1_units": header.n_rows, "level2_units": header.n_units},

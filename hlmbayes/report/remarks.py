@@ -146,6 +146,18 @@ def _small_numbers(fit: Estimates, rows: tuple[FixedRow, ...]) -> NoteGroup | No
     return NoteGroup("Numbers too small for the columns above", (f"In full: {'; '.join(small)}.",))
 
 
+def no_df(rows: tuple[FixedRow, ...], hlm: str) -> tuple[NoteGroup, ...]:
+    """Warn where HLM 7's rule, which takes a coefficient a unit for each random one, leaves nothing."""
+    names = [row.gamma for row in rows if row.df <= 0]
+    if not names or hlm == "6":
+        return ()
+    sentence = (
+        f"HLM 7's rule, N - qJ - fixed slopes, gives {', '.join(names)} no degrees of freedom: there are no "
+        "p-values. HLM 6's has N - F (--hlm 6); Satterthwaite's are estimated (df of fixed_effects)."
+    )
+    return (NoteGroup("Degrees of freedom", (sentence,), warning=True),)
+
+
 def odd_p_values(
     fixed: tuple[FixedRow, ...],
     robust: tuple[FixedRow, ...],

@@ -10,11 +10,52 @@ from .tables import Header, Level1Term
 METHODS = {"REML": "restricted maximum likelihood", "ML": "full maximum likelihood"}
 
 
+def specification_of(header: Header) -> list[str]:
+    """Return the lines down to the end of the equations, as the header's version of HLM has them."""
+    return specification(header) if header.hlm == "6" else specification7(header)
+
+
 def specification(header: Header) -> list[str]:
-    """Return the lines from SPECIFICATIONS to the end of the equations."""
+    """Return HLM 6's lines from SPECIFICATIONS to the end of the equations."""
     return [
         "  SPECIFICATIONS FOR THIS HLM2 RUN",
         "",
+        *_run(header),
+        *_weighting(header),
+        "",
+        f"  The outcome variable is  {header.outcome:<8}   ",
+        "",
+        *_fixed_specification(header),
+        *_covariance_specification(header),
+        *_equations(header),
+    ]
+
+
+def specification7(header: Header) -> list[str]:
+    """Return HLM 7's: equations with what is centred, and the mixed model; weights where there are any."""
+    weighted = any(weight.variable for weight in header.weights)
+    return [
+        "  Specifications for this HLM2 run",
+        "",
+        *_run(header),
+        *([*_weighting(header), ""] if weighted else []),
+        f"  The outcome variable is  {header.outcome}",
+        "",
+        " Summary of the model specified",
+        " " + "-" * 30,
+        "",
+        *_models(header, header.outcome, small=True),
+        "",
+        *([*_centred(header), ""] if _centred(header) else []),
+        *(["\t" + line for line in (*textwrap.wrap(header.tau, 68), "")] if header.tau else []),
+        "Mixed Model",
+        "",
+        *_mixed(header),
+    ]
+
+
+def _run(header: Header) -> list[str]:
+    return [
         f"  Problem Title: {header.title}",
         "",
         f"  The data source for this run  = {header.data_source}",
@@ -25,13 +66,6 @@ def specification(header: Header) -> list[str]:
         f"  The maximum number of iterations = {header.max_iterations}",
         f"  Method of estimation: {METHODS[header.method]}",
         "",
-        *_weighting(header),
-        "",
-        f"  The outcome variable is  {header.outcome:<8}   ",
-        "",
-        *_fixed_specification(header),
-        *_covariance_specification(header),
-        *_equations(header),
     ]
 
 
@@ -107,19 +141,47 @@ def _covariance_specification(header: Header) -> list[str]:
 
 
 def _equations(header: Header) -> list[str]:
+    heading = [" Summary of the model specified (in equation format)", " " + "-" * 51, ""]
+    return [*heading, *_models(header, "Y", small=False)]
+
+
+def _models(header: Header, outcome: str, small: bool) -> list[str]:
+    """Return the equations of both levels; ``small``: random effects are u0 and r."""
     level1 = " + ".join(f"{c.symbol}*({c.variable})" if c.slope else c.symbol for c in header.coefficients)
-    lines = [" Summary of the model specified (in equation format)", " " + "-" * 51, ""]
-    lines += ["Level-1 Model", "", *_wrapped(f"Y = {level1} + R"), "", "Level-2 Model"]
+    lines = ["Level-1 Model", "", *_wrapped(f"{outcome} = {level1} + {'r' if small else 'R'}"), ""]
+    lines += ["Level-2 Model", *([""] if small else [])]
     for coefficient in header.coefficients:
-        lines += _wrapped(_level2_equation(coefficient))
+        lines += _wrapped(_level2_equation(coefficient, small))
     for names in header.constraints:
         lines += ["", "\t" + " = ".join(f"{name[1:]}G" for name in names)]
     return lines
 
 
-def _level2_equation(coefficient: Level1Term) -> str:
+def _centred(header: Header) -> list[str]:
+    """Say in a line each which variables are centred."""
+    level1 = [(c.variable, c.centering) for c in header.coefficients]
+    level2 = [(t.name, t.centering) for c in header.coefficients for t in c.terms]
+    return [
+        f"{name} has been centered around the {how} mean."
+        for name, how in dict.fromkeys((*level1, *level2))
+        if how != "none"
+    ]
+
+
+def _mixed(header: Header) -> list[str]:
+    """Return the combined model, a line a level-1 coefficient and one for what is random."""
+    *fixed, random = header.mixed_terms
+    groups = [[f"{symbol}*{of}" if of else symbol for symbol, of in terms] for terms in fixed if terms]
+    groups.append([*(f"{symbol.lower()}*{of}" if of else symbol.lower() for symbol, of in random), "r"])
+    first, *rest = [" + ".join(terms) for terms in groups]
+    lines = _wrapped(f"{header.outcome} = {first}")
+    return [*lines, *(line.replace("\t", "\t    ", 1) for text in rest for line in _wrapped(f"+ {text}", 64))]
+
+
+def _level2_equation(coefficient: Level1Term, small: bool) -> str:
     terms = [t.gamma if t.name == "INTRCPT2" else f"{t.gamma}*({t.name})" for t in coefficient.terms]
-    terms += [coefficient.effect] if coefficient.random else []
+    effect = coefficient.effect.lower() if small else coefficient.effect
+    terms += [effect] if coefficient.random else []
     return f"{coefficient.symbol} = {' + '.join(terms)}"
 
 

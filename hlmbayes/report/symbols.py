@@ -32,6 +32,16 @@ def equations_html(header: Header) -> str:
     return f'<div class="equations">{"".join(lines)}</div>'
 
 
+def mixed_html(header: Header) -> str:
+    """Return the combined model."""
+    *fixed, random = header.mixed_terms
+    terms = [_times(symbol_html(symbol, ""), of, "none") for row in fixed for symbol, of in row]
+    terms += [_times(symbol_html(symbol, "j"), of, "none") for symbol, of in random]
+    right = " + ".join([*terms, symbol_html("R", "ij")])
+    lines = f'<p class="level">Mixed model</p><p>{escape(header.outcome)} = {right}</p>'
+    return f'<div class="equations">{lines}</div>'
+
+
 def _level2(coefficient: Level1Term) -> str:
     named = [(t, "" if t.name == "INTRCPT2" else t.name) for t in coefficient.terms]
     terms = [_times(symbol_html(t.gamma), name, t.centering) for t, name in named]

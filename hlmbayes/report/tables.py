@@ -81,11 +81,24 @@ class Header:
     tau: str = ""  # in words, which random effects are independent; "" where tau has all covariances
     weights: tuple[Weight, ...] = NO_WEIGHTS
     labels: tuple[tuple[str, str], ...] = ()  # of variables, as the data have them
+    hlm: str = "6"  # the version of HLM whose words and order the listing has
 
     @property
     def random(self) -> tuple[Level1Term, ...]:
         """Coefficients with a random effect, in the order of tau."""
         return tuple(c for c in self.coefficients if c.random)
+
+    @property
+    def mixed_terms(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """The combined model: each coefficient's symbols with what they are multiplied by, then the u."""
+        fixed = tuple(tuple((t.gamma, _product(t.name, c)) for t in c.terms) for c in self.coefficients)
+        return (*fixed, tuple((c.effect, _product("INTRCPT2", c)) for c in self.random))
+
+
+def _product(name: str, coefficient: Level1Term) -> str:
+    """Return ``MEANSES*SES``; "" of two intercepts."""
+    own = () if name == "INTRCPT2" else (name,)
+    return "*".join((*own, *((coefficient.variable,) if coefficient.slope else ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,10 +321,15 @@ def grouped(rows: Sequence[FixedRow]) -> Iterator[tuple[FixedRow, bool]]:
         current = row.coef
 
 
-def p_text(p: float, *, chi_square: bool = False) -> str:
-    """Return a p-value in HLM's form: three decimals, ``>.500`` for a chi-square test with p over .5."""
+def p_text(p: float, *, chi_square: bool = False, hlm: str = "6") -> str:
+    """Return a p-value in HLM's form: three decimals, ``>.500`` for a chi-square test with p over .5.
+
+    HLM 7 writes ``<0.001`` and ``>0.500``.
+    """
     if p != p:
         return "n/a"
     if chi_square and p > 0.5:
-        return ">.500"
+        return ">.500" if hlm == "6" else ">0.500"
+    if p < 0.001 and hlm != "6":
+        return "<0.001"
     return f"{p:.3f}"

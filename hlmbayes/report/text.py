@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from .hlm_words import words_of
 from .layout import (
     LONG_RULE,
     RULE,
@@ -26,7 +27,7 @@ from .layout import (
     symbols,
 )
 from .notes import notes_section
-from .specification import specification
+from .specification import specification_of
 from .tables import ChiSquare, FixedRow, Header, Heterogeneity, Hypothesis, Tables, grouped
 
 CONSTRAINED = ' The "*" gammas have been constrained.  See the table on the header page.'
@@ -39,7 +40,7 @@ def listing(tables: Tables) -> str:
 
 def hlm_part(tables: Tables) -> list[str]:
     """Return the lines that HLM itself would print."""
-    lines = [*specification(tables.header), ""]
+    lines = [*specification_of(tables.header), ""]
     if tables.full_output:
         lines += _unit_regressions(tables) + _least_squares(tables)
         lines += _starting_values(tables) + _log(tables)
@@ -108,12 +109,13 @@ def _starting_values(tables: Tables) -> list[str]:
     return lines
 
 
-def _at(iteration: int, loglik: float) -> str:
-    return f"The value of the likelihood function at iteration {iteration} = {likelihood(loglik)}"
+def _at(header: Header, iteration: int, loglik: float) -> str:
+    what = words_of(header).likelihood
+    return f"The value of the {what} at iteration {iteration} = {likelihood(loglik)}"
 
 
 def _log(tables: Tables) -> list[str]:
-    lines = [_at(i.number, i.loglik) for i in tables.log]
+    lines = [_at(tables.header, i.number, i.loglik) for i in tables.log]
     return [*lines, ""] if lines else []
 
 
@@ -121,29 +123,36 @@ def _log(tables: Tables) -> list[str]:
 
 
 def _results(tables: Tables) -> list[str]:
-    header = tables.header
+    header, words = tables.header, words_of(tables.header)
     lines = []
     if header.n_rows_in_data is not None and header.n_rows_in_data != header.n_rows:
         lines += [f"Run-time deletion has reduced the number of level-1 records to {header.n_rows}", ""]
-    lines += [tables.stop_line, f"******* ITERATION {tables.iteration} *******", ""]
+    stopped = [tables.stop_line, f"******* ITERATION {tables.iteration} *******", ""]
+    final = [f"Final Results - Iteration {tables.iteration}", "", tables.stop_line, ""]
+    lines += stopped if header.hlm == "6" else final
     if tables.heterogeneity is not None:
         lines += _heterogeneity(header, tables.heterogeneity)
     else:
-        lines += [f" Sigma_squared ={number(tables.sigma2, 13, 5)}", ""]
+        lines += [f" {words.sigma2} ={number(tables.sigma2, 13, 5)}", ""]
         if tables.se_sigma2 is not None and header.method == "ML":
-            lines += [f" Standard Error of Sigma_squared ={number(tables.se_sigma2, 13, 5)}", "", ""]
+            lines += [f" {words.se_sigma2} ={number(tables.se_sigma2, 13, 5)}", "", ""]
     if header.random:
         lines += [*_tau(tables), *_reliabilities(tables)]
-    return [*lines, _at(tables.iteration, tables.loglik), f"The outcome variable is  {header.outcome}", ""]
+    return [
+        *lines,
+        _at(header, tables.iteration, tables.loglik),
+        f"The outcome variable is  {header.outcome}",
+        "",
+    ]
 
 
 def _tau(tables: Tables) -> list[str]:
-    header = tables.header
-    lines = [" Tau", *matrix(header, tables.tau), "", ""]
+    header, words = tables.header, words_of(tables.header)
+    lines = [f" {words.tau}", *matrix(header, tables.tau), "", ""]
     if tables.se_tau is not None and tables.heterogeneity is None and header.method == "ML":
-        lines += [" Standard Errors of Tau", *matrix(header, tables.se_tau), "", ""]
+        lines += [f" {words.se_tau}", *matrix(header, tables.se_tau), "", ""]
     correlations = matrix(header, tables.tau_corr, width=7, decimals=3, end="")
-    return [*lines, "Tau (as correlations)", *correlations, ""]
+    return [*lines, f"{words.tau} (as correlations)", *correlations, ""]
 
 
 def _reliabilities(tables: Tables) -> list[str]:
@@ -225,17 +234,17 @@ def _fixed_tables(
 
 
 def _fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow]) -> list[str]:
-    pad = name_width(header) - 8
+    pad, words = name_width(header) - 8, words_of(header)
     names = [f"    {r.level2:>{8 + pad}}, {r.gamma}".ljust(20 + pad) for r in rows]
     width = max([20 + pad, *map(len, names)])
     names = [name.ljust(width) + " *"[r.constrained] for name, r in zip(names, rows, strict=True)]
     heads, cells, extra = set_out(
         ["".ljust(width + 1), "    Fixed Effect".ljust(width + 1), *names],
         Column(("", "Coefficient"), 15, [figure(r.estimate, 6) for r in rows]),
-        Column(("Standard", "Error   "), 11, [figure(r.se, 6) for r in rows]),
-        Column(("", "T-ratio"), 10, [figure(r.t, 3) for r in rows]),
+        Column(("Standard", words.error), 11, [figure(r.se, 6) for r in rows]),
+        Column(("", words.t_ratio), 10, [figure(r.t, 3) for r in rows]),
         Column(("Approx.", "d.f.   "), 10, [count(r.df) for r in rows]),
-        Column(("", "P-value"), 9, [r.p_text for r in rows]),
+        Column(("", words.p_value), 9, [r.p_text for r in rows]),
     )
     lines = []
     for (row, begins), line in zip(grouped(rows), cells, strict=True):
@@ -252,18 +261,18 @@ def _coefficient_line(header: Header, row: FixedRow, begins: bool) -> list[str]:
 def _variance_components(tables: Tables) -> list[str]:
     if not tables.variance_components:
         return []
-    pad, rows = name_width(tables.header) - 8, tables.variance_components
+    pad, rows, words = name_width(tables.header) - 8, tables.variance_components, words_of(tables.header)
     tested = [row.df is not None for row in rows]
-    effects = symbols((row.effect for row in rows), 2)
+    effects = symbols((words.effect(row.effect) for row in rows), 2)
     names = [f"{_effect_name(row.name, 8 + pad)}{effect}" for row, effect in zip(rows, effects, strict=True)]
     width = max(19 + pad, len(names[0]))
     heads, lines, extra = set_out(
         [" Random Effect".ljust(width), "".ljust(width), *(name.ljust(width) for name in names)],
         Column(("Standard ", "Deviation"), 15, [figure(row.sd, 5) for row in rows]),
         Column(("Variance ", "Component"), 14, [figure(row.variance, 5) for row in rows]),
-        Column(("df", ""), 6, ["" if row.df is None else count(row.df) for row in rows]),
+        Column((words.df, ""), 6, ["" if row.df is None else count(row.df) for row in rows]),
         Column(("Chi-square", ""), 14, [figure(r.chi2, 5) * t for r, t in zip(rows, tested, strict=True)]),
-        Column(("P-value", ""), 9, [row.p_text or "" for row in rows]),
+        Column((words.p_value, ""), 9, [row.p_text or "" for row in rows]),
     )
     fewer = _fewer_units(tables, "chi-square statistics") if tables.tested_on_fewer_units else []
     heading = " Final estimation of variance components:"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import one_or_several
+from ..arguments import hlm_version, one_or_several
 from ..data.columns import find_column, suggest
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
@@ -84,9 +84,8 @@ def residuals(fit: Estimates, level: int, extra: str | Sequence[str] = (), hlm: 
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
         raise OutputError(f"extra= wants names of variables, got {odd[0]!r}")
-    if hlm not in SPELLINGS:
-        raise OutputError(f"hlm={hlm!r} is not known: residual files have the names of HLM '6' or '7'")
-    return level2_frame(fit, names, SPELLINGS[hlm]) if level == 2 else level1_frame(fit, names)
+    spelling = SPELLINGS[hlm_version(hlm, OutputError)]
+    return level2_frame(fit, names, spelling) if level == 2 else level1_frame(fit, names)
 
 
 def level2_frame(

@@ -50,7 +50,7 @@ def analyse(
     matrices = matrix_requests(job.options, job.folder)
     check_places({**outputs, **files, **matrices}, job.inputs)
     fit, messages = heard(lambda: fit_job(job, read_data(job)))
-    wrote, failed, errors = write_residual_files(fit, requests, residuals)
+    wrote, failed, errors = write_residual_files(fit, requests, residuals, job.options.hlm)
     more, missed = write_matrix_files(fit, matrices)
     tables = job_tables(job, fit, output=output, warnings=(*messages, *failed, *missed))
     warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
@@ -67,7 +67,10 @@ def job_tables(
         fit, **run_of(job, output), warnings=(*job.warnings, *warnings, *asked.warnings),
         not_done=job.not_done, hypotheses=asked.hypotheses, comparison=asked.comparison,
         homogeneity=asked.homogeneity,
-        notes=(*_went_on(job.options, fit), *variance_known_note(job.options), *asked.notes),
+        notes=(
+            *hlm7_note(job.options), *_went_on(job.options, fit), *variance_known_note(job.options),
+            *asked.notes,
+        ),
     )  # fmt: skip
 
 
@@ -78,6 +81,17 @@ def _went_on(options: Options, fit: Estimates) -> tuple[NoteGroup, ...]:
         return ()
     sentence = f"numit:{limit},y asks to go on after iteration {limit} until the iterations converge."
     return (NoteGroup("Iterations", (sentence,)),)
+
+
+def hlm7_note(options: Options) -> tuple[NoteGroup, ...]:
+    """Say why HLM 7 is followed where nobody asked for it."""
+    if not options.hlm_sign:
+        return ()
+    sentence = (
+        f"{options.hlm_sign}: the degrees of freedom of fixed slopes, the words and the names of residual "
+        "files are those of HLM 7 and 8. --hlm 6 takes HLM 6's."
+    )
+    return (NoteGroup("HLM 7", (sentence,)),)
 
 
 def variance_known_note(options: Options) -> tuple[NoteGroup, ...]:

@@ -47,7 +47,8 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
 
     hypotheses = []
     for k, rows in enumerate(options.hypotheses, 1):
-        found = attempt(f"hypothesis {k} (gamma{k}:)", partial(hypothesis, fit, rows, sentences))
+        test = partial(hypothesis, fit, rows, sentences, options.hlm)
+        found = attempt(f"hypothesis {k} (gamma{k}:)", test)
         hypotheses += [] if found is None else [found]
     comparison = same_variance = None
     if options.deviance is not None and options.df is not None:
@@ -55,12 +56,12 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
         comparison = attempt("the comparison (deviance:, df:)", compare)
     if options.homogeneity:
         what = "the test of homogeneity of level-1 variance (homvar:)"
-        same_variance = attempt(what, partial(homogeneous, fit, sentences))
+        same_variance = attempt(what, partial(homogeneous, fit, sentences, options.hlm))
     notes = (NoteGroup("Tests", tuple(sentences)),) if sentences else ()
     return Asked(tuple(hypotheses), comparison, same_variance, notes, tuple(warnings))
 
 
-def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[str]) -> Hypothesis:
+def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[str], hlm: str) -> Hypothesis:
     """Test one hypothesis, each row of which has one number for every gamma of the model."""
     matrix = np.array(rows, dtype=float)
     test: Any = wald(fit, matrix, robust=True)  # one hypothesis, one test
@@ -70,7 +71,7 @@ def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[
     summed = {name.upper(): matrix[:, k].sum(axis=1).tolist() for name, k in columns.items()}
     contrasts = tuple((name, tuple(values)) for name, values in summed.items())
     sentences.append(f"The general linear hypothesis that {test.hypothesis} uses the {test.covariance}.")
-    chi2 = chi_square(float(test.chi2), float(test.df), fit, decimals=6)
+    chi2 = chi_square(float(test.chi2), float(test.df), fit, decimals=6, hlm=hlm)
     return Hypothesis(contrasts, chi2, test.covariance)
 
 
@@ -92,10 +93,10 @@ def compared(fit: Estimates, options: Options, sentences: list[str], warnings: l
             "the comparison (deviance:, df:) means nothing: the model with more parameters has the larger "
             "deviance, so the two are not nested or are not of the same data and method"
         )
-    return chi_square(float(test.chi2), float(test.df), fit)
+    return chi_square(float(test.chi2), float(test.df), fit, hlm=options.hlm)
 
 
-def homogeneous(fit: Estimates, sentences: list[str]) -> ChiSquare:
+def homogeneous(fit: Estimates, sentences: list[str], hlm: str) -> ChiSquare:
     """Test that all units have one level-1 variance."""
     test = homogeneity.homogeneity(fit)
     sentences.append(
@@ -104,4 +105,4 @@ def homogeneous(fit: Estimates, sentences: list[str]) -> ChiSquare:
         f"p-value {test.bartlett_p_value:.3f}."
     )
     sentences += test.notes
-    return chi_square(float(test.chi2), float(test.df), fit)
+    return chi_square(float(test.chi2), float(test.df), fit, hlm=hlm)

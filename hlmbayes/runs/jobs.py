@@ -133,10 +133,13 @@ def asked_otherwise(
     method: Literal["REML", "ML"] | None = None,
     algorithm: Literal["hlm", "exact"] | None = None,
     varianceknown: Literal["variance", "precision"] | None = None,
+    hlm: str | None = None,
 ) -> Job:
-    """Return the job with another method, algorithm or reading of varianceknown:, where one is given."""
+    """Return the job with another method, algorithm, HLM or reading of varianceknown:, where one is given."""
     known = varianceknown or job.options.variance_known_is
     options = replace(job.options, method=method or job.options.method, variance_known_is=known)
+    if hlm is not None:
+        options = replace(options, hlm=hlm, hlm_sign="")
     return replace(job, options=options, algorithm=algorithm or job.algorithm)
 
 
@@ -184,4 +187,5 @@ def run_of(job: Job, output: str | None = None) -> dict[str, Any]:
         "max_iterations": options.max_iterations,
         "full_output": options.full_output,
         "ols_units": options.lev1ols,
+        "hlm": options.hlm,
     }

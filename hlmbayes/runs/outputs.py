@@ -129,11 +129,15 @@ def check_folder(folder: str) -> None:
 
 
 def write_residual_files(
-    fit: Estimates, requests: Mapping[int, tuple[Path, ResidualFile]], demanded: Collection[int] = ()
+    fit: Estimates,
+    requests: Mapping[int, tuple[Path, ResidualFile]],
+    demanded: Collection[int] = (),
+    hlm: str = "6",
 ) -> tuple[list[str], list[str], list[Said]]:
     """Write the residual files; say what is where, which could not be had, and which had to, a sentence each.
 
-    ``demanded`` are the levels that must be had: those that are not asked for by the command file alone.
+    ``demanded`` are the levels that must be had: those that are not asked for by the command file alone;
+    ``hlm`` is the version of HLM whose names the variables have.
 
     Raises
     ------
@@ -147,7 +151,7 @@ def write_residual_files(
             if level not in demanded:
                 check_replaceable(target, level, file.type)
             there = target.exists()
-            frame = residuals(fit, level, file.variables)
+            frame = residuals(fit, level, file.variables, hlm)
             path = write_residuals(frame, target, file.type or None)
         except HLMError as error:
             if level in demanded and frame is None:

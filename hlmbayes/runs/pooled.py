@@ -130,6 +130,9 @@ def not_pooled(options: Options) -> tuple[str, ...]:
         "deviance: pooled data sets have no one deviance, so models are not compared": options.deviance,
         "resfil1, resfil2: residual files of pooled data sets were not written": files,
         matrices: options.print_vcov or None,
+        "--hlm 7: the listing of pooled data sets has its own words, and its d.f. are Rubin's": (
+            True if options.hlm == "7" and not options.hlm_sign else None
+        ),
         "homvar: the test of homogeneity cannot be pooled and was not done": options.homogeneity or None,
     }
     return tuple(sentence for sentence, given in asked.items() if given is not None)
