@@ -38,6 +38,7 @@ from ..model_tables.summary import summary
 from ..predictions.means import means
 from ..predictions.predict import predict
 from ..predictions.slopes import slopes
+from ..residuals.exploratory import explore
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
 
@@ -159,6 +160,7 @@ class Fit(Tabled):
         return residuals(self._record, level, extra, hlm)
 
     influence = asked(influence)
+    explore = asked(explore)
 
     def check(self) -> Checks:
         """Check normality, homogeneity, outliers and influence; each with a verdict in plain words."""

@@ -78,10 +78,7 @@ def _level2(
             line.fail(f"{left} is not in the level-1 equation ({level1.where}); it has {known}")
         if left.casefold() in found:
             line.fail(f"a second level2: line for {left}; the first: {found[left.casefold()][2].where}")
-        equation, slash, candidates = right.partition("/")
-        if slash and candidates.strip():
-            what = f'candidate predictors after "/" ({candidates.strip()})'
-            notes.append(f"{line.where}: {what} are not analysed")
+        equation = right.partition("/")[0]
         parsed = [_predictor(line, text, "INTRCPT2", level=2) for text in _terms(line, equation)]
         gammas = [p for p in parsed if p is not None]
         check_names(line.where, [p.variable for p in gammas if p.variable], source, level=2)
@@ -94,6 +91,18 @@ def _level2(
         gammas, random, line = found[label.casefold()]
         terms.append(Term(p, [(gamma, line.where) for gamma in gammas], random, level1.where))
     return terms, notes
+
+
+def candidates(lines: Sequence[Line], model: TwoLevelModel) -> dict[str, tuple[str, ...]]:
+    """Give the names after "/" in level2: lines, for an exploratory analysis, by level-1 coefficient."""
+    named = {(c.predictor.variable or "INTRCPT1").casefold(): c.name for c in model.coefficients}
+    found = {}
+    for line in lines:
+        left, _, right = line.value.partition("=")
+        names = tuple(re.split(r"[,+\s]+", right.partition("/")[2].strip()))
+        if line.keyword == "level2" and names != ("",):
+            found[named[left.strip().casefold()]] = names
+    return found
 
 
 def _sides(line: Line, example: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
 from ..words import composed
-from .command_equations import read_model
+from .command_equations import candidates, read_model
 from .command_options import Options, parse_options, refuse_other_models
 from .data_source import find_source
 from .keyword_values import Line, hypothesis_rows, is_hypothesis
@@ -101,6 +101,7 @@ def parse(
     options, more, not_done = parse_options([line for line in lines if id(line) not in special])
     model, notes = read_model(name, equations, sigma, constraints, diagonal, source)
     _check_hypotheses(lines, model.gamma_names)
+    options = replace(options, explore=candidates(equations, model))
     if sign := sign_of_hlm7(lines, source):
         options = replace(options, hlm="7", hlm_sign=sign)
     said = (*warnings, *found, *notes, *more)

@@ -20,8 +20,8 @@ depend on, or of what is not understood; the rest (a graph file, say) is only na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from . import keyword_values as read
@@ -68,6 +68,7 @@ class Options:
     fix_sigma2: float | None = None  # the level-1 variance, where it is held at a value
     print_vcov: bool = False
     graph_gammas: str = ""  # name of the file for graphs, "" for none
+    explore: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # candidates, by coefficient
     hlm: str = "6"  # the version of HLM whose rules and words are followed
     hlm_sign: str = ""  # by what the file shows that they are those of HLM 7
 

@@ -19,6 +19,7 @@ from ..inference.least_squares import loglik_on_hlms_constant
 from ..report.collect import chi_square
 from ..report.header import shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
+from ..residuals.exploratory import Exploration, explore
 from ..words import p_text
 
 
@@ -57,8 +58,18 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
     if options.homogeneity:
         what = "the test of homogeneity of level-1 variance (homvar:)"
         same_variance = attempt(what, partial(homogeneous, fit, sentences, options.hlm))
-    notes = (NoteGroup("Tests", tuple(sentences)),) if sentences else ()
+    notes: tuple[NoteGroup, ...] = (NoteGroup("Tests", tuple(sentences)),) if sentences else ()
+    explored = (
+        attempt("the exploratory analysis", partial(_explored, fit, options)) if options.explore else None
+    )
+    notes += () if explored is None else (NoteGroup("Exploratory analysis", explored),)
     return Asked(tuple(hypotheses), comparison, same_variance, notes, tuple(warnings))
+
+
+def _explored(fit: Estimates, options: Options) -> tuple[str, ...]:
+    """Judge the candidates of each coefficient that has them, in words."""
+    each = [explore(fit, names, coefficients=name).candidates for name, names in options.explore.items()]
+    return Exploration(tuple(candidate for found in each for candidate in found)).sentences
 
 
 def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[str], hlm: str) -> Hypothesis:

@@ -185,6 +185,11 @@ def test_keywords_that_ask_for_nothing_are_passed_over() -> None:
     assert replace(file.options, hlm="6", hlm_sign="") == Options()
 
 
+def test_names_after_the_slash_are_candidates_of_their_coefficient() -> None:
+    text = with_lines("level2:INTRCPT1=INTRCPT2+RANDOM/SIZE,PRACAD") + "\nlevel2:SES=INTRCPT2/"
+    assert parse(text, "x.hlm").options.explore == {"b0": ("SIZE", "PRACAD")}
+
+
 @pytest.mark.parametrize(
     ("value", "limit", "goes_on"),
     [
@@ -298,14 +303,10 @@ def test_a_command_file_has_tau_full_or_diagonal() -> None:
         ("hypoth:y", "hypoth:y without gamma1: lines; no hypothesis is tested"),
         ("deviance:12.5", "x.hlm, line 25: deviance: is given without df:; models are not compared"),
         ("df:3", "df: is given without deviance:"),
-        ("level2:INTRCPT1=INTRCPT2+RANDOM/SIZE,PRACAD", 'candidate predictors after "/" (SIZE,PRACAD)'),
     ],
 )
 def test_what_is_not_acted_on_is_never_silent(line: str, message: str) -> None:
-    text = with_lines(line)
-    if line.startswith("level2:"):
-        text += "\nlevel2:SES=INTRCPT2/"
-    warnings = parse(text, "x.hlm").warnings
+    warnings = parse(with_lines(line), "x.hlm").warnings
     assert len(warnings) == 1
     assert message in warnings[0]
 

@@ -1,0 +1,172 @@
+"""Level-2 variables that a model has not, judged without fitting them: HLM's way and a better one.
+
+HLM's exploratory analysis regresses the empirical Bayes residuals u*_q on each candidate, units alike
+(Raudenbush & Bryk 2002, ch. 9): shrunken residuals make its coefficients too small. Beside it stands the
+score test: the effect that a fit with the candidate has at the same tau and sigma2, from the moments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import chdtrc
+
+from ..arguments import one_or_several
+from ..errors import HypothesisError, OutputError
+from ..estimation.estimates import Estimates
+from ..inference.scores import residuals_u
+from ..labelled import table
+from ..labels import Sentence
+from ..laws.law import Need
+from ..likelihood.system import to_standard
+from ..words import p_text
+from .frames import level2_names, level2_values
+from .quantities import refuse_repeated
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CAUTION = (
+    "Candidates chosen because they stand out here are significant too easily in a test of the same data, "
+    "and their effects are overrated: report how many were looked at."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate in the equation of a coefficient: HLM's regression of u*, and the score test."""
+
+    coefficient: str
+    variable: str
+    n_units: int
+    estimate: float  # of the regression of u*
+    se: float
+    t: float
+    effect: float  # as it would enter the model, tau and sigma2 held
+    effect_se: float
+    chi2: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Exploration(Sentence):
+    """What each candidate promises in the equation of each random coefficient."""
+
+    candidates: tuple[Candidate, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate the candidates: HLM's coefficient, se and t-to-enter; the score test."""
+        fields = ("coefficient", "variable", "n_units", "estimate", "se", "t", "effect", "effect_se", "chi2")
+        columns = {name: [getattr(each, name) for each in self.candidates] for name in (*fields, "p_value")}
+        return table(columns, range(len(self.candidates)), "candidate")
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Each candidate in words, and the caution."""
+        each = tuple(
+            f"{c.variable} for {c.coefficient}: coefficient {c.estimate:.5f}, standard error {c.se:.5f}, "
+            f"t-to-enter {c.t:.3f} (EB residuals); score test: effect {c.effect:.5f}, "
+            f"s.e. {c.effect_se:.5f}, chi-square = {c.chi2:.3f} on 1 d.f., {p_text(c.p_value)}"
+            for c in self.candidates
+        )
+        return (*each, CAUTION)
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+
+def explore(
+    fit: Estimates, variables: str | Sequence[str] = (), *, coefficients: str | Sequence[str] = ()
+) -> Exploration:
+    """Judge level-2 variables as further predictors of the random coefficients, without fitting them.
+
+    Parameters
+    ----------
+    variables : str or sequence of str
+        Candidates; by default every level-2 variable that an equation has not.
+    coefficients : str or sequence of str
+        Random coefficients, by name or variable; all by default.
+
+    Raises
+    ------
+    OutputError
+        No such level-2 variable.
+    HypothesisError
+        No such random coefficient, sampling weights, or nothing to judge.
+    """
+    refuse_repeated(fit)
+    fit.require("an exploratory analysis", Need.LIKELIHOOD)
+    names = one_or_several(variables) or tuple(level2_names(fit))
+    wanted = [fit.model.random_parameters.find(c, HypothesisError) for c in one_or_several(coefficients)]
+    parts, found = _Parts(fit), []
+    for k, r in enumerate(fit.design.random.tolist()):
+        coefficient = fit.model.coefficients[r]
+        inside = [str(g.predictor.variable).lower() for g in coefficient.gammas]
+        for name in names:
+            if (wanted and coefficient.name not in wanted) or name.lower() in inside:
+                continue
+            found.append(parts.candidate(k, coefficient.name, name))
+    if not found:
+        raise HypothesisError("there is no candidate: the equations have these variables already")
+    return Exploration(tuple(found))
+
+
+class _Parts:
+    """What all candidates share: u*; of every unit D'V^-1(y - X gamma), D'V^-1D, D'V^-1X times sigma2."""
+
+    def __init__(self, fit: Estimates) -> None:
+        design, q = fit.design, fit.design.n_random
+        self.fit = fit
+        de = design.standard_residual(fit.gamma_free)[0]
+        self.u = residuals_u(fit, de)
+        theta = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
+        products = design.standard_dd.transpose(2, 0, 1)
+        taken = products[:, :, :q] @ design.shrinkage(theta)  # D'Z K
+        self.error = de - np.einsum("jpq,jq->jp", taken, de[:, :q])
+        self.square = products - taken @ products[:, :q]
+        self.with_x = self.square @ design.standard_x()
+        self.columns = np.linalg.inv(design.bases.basis)[:, :q].T  # the random columns of D in those of D*
+
+    def candidate(self, k: int, coefficient: str, name: str) -> Candidate:
+        """Judge a variable for the k-th random coefficient, on the units that have a value."""
+        values = np.asarray(level2_values(self.fit, name), dtype=float)
+        ok = np.isfinite(values)
+        w = np.where(ok, values, 0.0)
+        w[ok] -= w[ok].mean()
+        spread = float(w @ w)
+        if spread <= 1e-20 * float(values[ok] @ values[ok]) or ok.sum() < 4:
+            raise OutputError(f"{name} is constant in the units analysed: it can explain nothing")
+        u = np.where(ok, self.u[:, k], 0.0)
+        u[ok] -= u[ok].mean()
+        slope = float(w @ u) / spread
+        se = float(np.sqrt(np.sum((u - slope * w) ** 2) / (ok.sum() - 2) / spread))
+        t = slope / se if se > 0 else float("nan")
+        effect, effect_se = self._score(k, w)
+        chi2 = (effect / effect_se) ** 2
+        spelled = next(n for n in level2_names(self.fit) if n.lower() == name.lower())
+        return Candidate(
+            coefficient,
+            spelled,
+            int(ok.sum()),
+            slope,
+            se,
+            t,
+            effect,
+            effect_se,
+            chi2,
+            float(chdtrc(1.0, chi2)),
+        )
+
+    def _score(self, k: int, w: np.ndarray) -> tuple[float, float]:
+        """Give the effect of the column D_k w and its standard error, tau and sigma2 held."""
+        column, s2 = self.columns[k], self.fit.entering.sigma2
+        score = float(w @ (self.error @ column)) / s2
+        own = float(np.einsum("j,p,jpr,r->", w**2, column, self.square, column)) / s2
+        shared = np.einsum("j,p,jpf->f", w, column, self.with_x) / s2
+        information = own - float(shared @ self.fit.vcov_white @ shared)
+        if not information > 1e-12 * own:
+            return float("nan"), float("nan")
+        return score / information, information**-0.5
