@@ -15,6 +15,7 @@ from ..estimation.estimates import Estimates
 from ..report import mathml
 from ..words import one_line
 from .guard import MOST_BYTES, cookie_name
+from .pictures import title
 from .session import Run, Session
 from .state import State, to_text
 
@@ -38,7 +39,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.globals.update(
         m=mathml, two=two_decimals, run_line=run_line, run_deviance=run_deviance, tabs=TABS, endings=ENDINGS,
-        most_bytes=MOST_BYTES,
+        most_bytes=MOST_BYTES, figure_title=title,
     )  # fmt: skip
     return made
 

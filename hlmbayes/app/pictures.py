@@ -24,6 +24,22 @@ GROUPS = {
     "Units": ("caterpillar", "shrinkage", "boxes_by_unit", "proportions_by_unit", "influence"),
     "Level-2 residuals": ("effect_against", "chi2_qq", "log_sd", "effects_qq"),
 }
+TITLES = {  # by what names begin with; the variable and the coefficient follow
+    "predicted": "Predicted lines over {0}",
+    "level1_equations": "Each unit’s line over {0}",
+    "caterpillar": "Units with intervals: {0}",
+    "shrinkage": "Shrinkage",
+    "boxes_by_unit": "{0} by unit",
+    "residuals_by_unit": "Residuals by unit",
+    "influence_on_effects": "Influence of units on each effect",
+    "influence": "Influence of units",
+    "effect_against": "{1} residuals against {0}",
+    "chi2_qq": "Normality of level 2 (χ² plot)",
+    "log_sd_histogram": "Standard deviations of units",
+    "log_sd_qq": "Standard deviations of units (normal plot)",
+    "residuals_against_fitted": "Residuals against fitted values",
+    "level1_qq": "Normality of level 1 (normal plot)",
+}
 OTHERS = "Level-1 residuals"
 DRAWING = Lock()  # matplotlib draws one figure at a time
 
@@ -35,6 +51,14 @@ def pictures(fit: Estimates) -> dict[str, list[str]]:
         own = next((group for group, begins in GROUPS.items() if name.startswith(begins)), OTHERS)
         found[own].append(name)
     return {group: names for group, names in found.items() if names}
+
+
+def title(name: str) -> str:
+    """A figure's name as a person reads it."""
+    for begins, words in TITLES.items():
+        if name.startswith(begins):
+            return words.format(*name[len(begins) :].strip("_").rsplit("_", 1), "")
+    return name.replace("_", " ")
 
 
 def variables(fit: Estimates) -> list[tuple[str, int]]:

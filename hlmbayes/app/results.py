@@ -28,7 +28,7 @@ from ..residuals.frames import residuals
 from ..words import safe_name
 from .answers import Form, changing, sending, showing
 from .files import attachment
-from .pictures import KINDS, graph, picture, pictures, variables
+from .pictures import KINDS, graph, picture, pictures, title, variables
 from .report_part import part_of
 from .session import NothingOpenError, Run, Session
 from .state import State
@@ -92,7 +92,7 @@ def figure_part(session: Session, form: Form) -> dict[str, Any]:
     run = session.find(form.number("number"))
     fields = ("name", "x", "by", "by2", "at", "band", "draw")
     query = {key: form.text(key) for key in fields if form.text(key)}
-    return {"run": run, "query": query, "title": query.get("name", "").replace("_", " ")}
+    return {"run": run, "query": query, "title": title(query["name"]) if "name" in query else ""}
 
 
 def residuals_tab(session: Session, form: Form) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A model's equations as MathML, in the letters of Raudenbush & Bryk: what browsers typeset without help.
 
 The parts (`beta`, `gamma`, `effect`, `predictor`, ...) have no ``<math>`` around them, `math` puts it there;
-`level1`, `level2` and `mixed` are whole equations.
+`level1`, `level2` and `mixed` are whole equations, `level1_terms` and `mixed_terms` their right sides piece by
+piece, for pages where long ones must wrap. Style sheets draw the bar of a mean: ``.mean { border-top: 1px solid }``.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def predictor(x: Predictor, level: int) -> str:
     own = word(x.variable)
     if x.centering == "none":
         return _indexed(own, "ij" if level == 1 else "j")
-    bar = f'<mover accent="true">{own}<mo stretchy="true">¯</mo></mover>'
+    bar = f'<mrow class="mean">{own}</mrow>'  # a bar above it by the style sheet: fonts' bars do not stretch
     mean = _indexed(bar, ".j") if x.centering == "group" else _indexed(bar, ".." if level == 1 else ".")
     inside = f"{_indexed(own, 'ij' if level == 1 else 'j')}<mo>−</mo>{mean}"
     return f'<mrow><mo stretchy="false">(</mo>{inside}<mo stretchy="false">)</mo></mrow>'
@@ -81,8 +82,7 @@ def _indexed(name: str, index: str) -> str:
 
 def level1(model: TwoLevelModel) -> str:
     """The level-1 equation."""
-    terms = [_times(beta(c), predictor(c.predictor, 1)) for c in model.coefficients]
-    return math(outcome(model), EQUALS, _sum([*terms, RESIDUAL]))
+    return math(outcome(model), EQUALS, _sum(level1_terms(model)))
 
 
 def level2(coefficient: Coefficient) -> str:
@@ -95,12 +95,22 @@ def level2(coefficient: Coefficient) -> str:
 
 def mixed(model: TwoLevelModel) -> str:
     """The combined model: the level-2 equations put into the level-1 equation."""
+    return math(outcome(model), EQUALS, _sum(mixed_terms(model)))
+
+
+def level1_terms(model: TwoLevelModel) -> list[str]:
+    """What is added up in the level-1 equation."""
+    return [*(_times(beta(c), predictor(c.predictor, 1)) for c in model.coefficients), RESIDUAL]
+
+
+def mixed_terms(model: TwoLevelModel) -> list[str]:
+    """What is added up in the combined model."""
     terms = []
     for c in model.coefficients:
         x = predictor(c.predictor, 1)
         terms += [_times(gamma(g), predictor(g.predictor, 2), x) for g in c.gammas]
     terms += [_times(effect(c), predictor(c.predictor, 1)) for c in model.coefficients if c.random]
-    return math(outcome(model), EQUALS, _sum([*terms, RESIDUAL]))
+    return [*terms, RESIDUAL]
 
 
 def extra(model: TwoLevelModel) -> list[str]:

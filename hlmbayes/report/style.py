@@ -34,6 +34,7 @@ CSS = """
 .hlmbayes tbody tr:not(.group) th { padding-left: 1.4rem }
 .hlmbayes th small { opacity: .75 }
 .hlmbayes .n { text-align: right }
+.hlmbayes .mean { border-top: 1px solid currentColor; padding-top: .08em }
 .hlmbayes sub { font-size: .75em; line-height: 0 }
 .hlmbayes .foot { font-size: .85rem; opacity: .85 }
 .hlmbayes aside { margin: .8rem 0; padding: .6rem 1rem; background: var(--tint);

@@ -32,7 +32,7 @@ def words(formula: str) -> str:
 def test_the_mixed_model_multiplies_out():
     model = TwoLevelModel(TEXTS[1])
     assert words(mathml.mixed(model)) == (
-        "yij=γ00+γ01wj+γ10(xij−x¯.j)+γ11(wj−w¯.)(xij−x¯.j)+u0j+u1j(xij−x¯.j)+u2jx^2ij+rij"
+        "yij=γ00+γ01wj+γ10(xij−x.j)+γ11(wj−w.)(xij−x.j)+u0j+u1j(xij−x.j)+u2jx^2ij+rij"
     )
     assert words(mathml.level2(model.coefficients[2])) == "β2j=u2j"
 
