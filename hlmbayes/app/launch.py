@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import threading
 import time
 import webbrowser
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Timer
 
@@ -19,6 +21,7 @@ from .opening import Opened, choose, kind_of, open_command, open_data
 from .server import application, new_door
 
 IDLE = 3600.0  # seconds after the last page closed
+ENDS = (signal.SIGINT, signal.SIGTERM)
 HOST = "127.0.0.1"
 
 
@@ -28,6 +31,17 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, door: Door, idle: float) -> None:
         super().__init__(config)
         self.door, self.idle = door, idle
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let Ctrl-C and a request to end stop the server, which is no error."""
+        ours = threading.current_thread() is threading.main_thread()
+        before = {s: signal.signal(s, self.handle_exit) for s in ENDS} if ours else {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop now."""

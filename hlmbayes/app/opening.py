@@ -68,7 +68,8 @@ class Opened:
 def open_example() -> Opened:
     """The High School and Beyond data, which come with the package."""
     level1, level2 = hsb_paths()
-    return replace(open_data(Chosen(level1, level2, "id")), title=HSB)
+    opened = open_data(Chosen(level1, level2, "id"))
+    return replace(opened, title=HSB, source=replace(opened.source, mdm="hsb.mdm"))
 
 
 def choose(files: Sequence[Path], reading: ReadOptions | None = None) -> Chosen:

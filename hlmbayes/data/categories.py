@@ -59,8 +59,9 @@ def declared_categories(frame: Any, names: Mapping[str, Any]) -> dict[str, tuple
     native = frame.to_native()
     pandas = (native.schema.pandas_metadata or {}) if frame.implementation.is_pyarrow() else {}
     from_pandas = {c["name"] for c in pandas.get("columns", ()) if c["pandas_type"] == "categorical"}
+    schema = frame.schema  # made anew whenever it is asked for
     for name, column in names.items():
-        dtype = frame.schema[column]
+        dtype = schema[column]
         if isinstance(dtype, nw.Enum):
             found[name] = tuple(dtype.categories)
         elif dtype == nw.Categorical:

@@ -1,8 +1,8 @@
 """A model's equations as MathML, in the letters of Raudenbush & Bryk: what browsers typeset without help.
 
 The parts (`beta`, `gamma`, `effect`, `predictor`, ...) have no ``<math>`` around them, `math` puts it there;
-`level1`, `level2` and `mixed` are whole equations, `level1_terms` and `mixed_terms` their right sides piece by
-piece, for pages where long ones must wrap. Style sheets draw the bar of a mean: ``.mean { border-top: 1px solid }``.
+`level1`, `level2` and `mixed` are whole equations, `level1_terms` and `mixed_terms` their right sides piece
+by piece, for pages where long ones must wrap. The bar of a mean is drawn by the style sheet (class mean).
 """
 
 from __future__ import annotations
