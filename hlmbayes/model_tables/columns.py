@@ -12,7 +12,7 @@ from functools import singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtr, stdtrit
 
 from ..derived.r2 import r2
 from ..equations.model import TwoLevelModel
@@ -21,7 +21,8 @@ from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
 from ..inference.covariances import table_kind
 from ..inference.hlm_tables import fixed_effects
-from ..inference.intervals import fixed_intervals
+from ..inference.intervals import alpha_intervals, fixed_intervals
+from ..laws.law import Need
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
 from ..posterior import derived
 from ..posterior.record import PosteriorSample
@@ -89,13 +90,14 @@ def _(model: Estimates, asked: Asked) -> Column:
         name: Effect(row.coefficient, row.se, limit.low, limit.high, row.p_value)
         for name, row, limit in zip(effect_names(model.model), rows, limits, strict=True)
     }
-    effects |= {
-        f"log variance: {INTERCEPT if k == 0 else a.variable}": Effect(a.estimate, a.se, NONE, NONE, NONE)
-        for k, a in enumerate(model.law.alphas)
-    }
+    alphas = model.law.alphas
+    for k, (a, limit) in enumerate(zip(alphas, alpha_intervals(alphas, prob=asked.prob), strict=True)):
+        p = float(2.0 * ndtr(-abs(a.estimate / a.se)))
+        name = f"log variance: {a.variable if k else INTERCEPT}"
+        effects[name] = Effect(a.estimate, a.se, limit.low, limit.high, p)
     tau = np.asarray(model.components.tau)
-    variances = variances_of(model.model, tau, model.sigma2)
-    facts = shares(model.model, tau, model.sigma2)
+    sigma2 = model.sigma2 if model.has(Need.ONE_SIGMA2, Need.ROWS_ALIKE) else NONE
+    variances, facts = variances_of(model.model, tau, sigma2), shares(model.model, tau, sigma2)
     with suppress(HLMError):
         found = r2(model)
         facts |= {"R2 marginal": found.marginal, "R2 conditional": found.conditional}

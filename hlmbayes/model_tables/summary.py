@@ -51,14 +51,14 @@ class Summary(Sentence):
             names = ["variances", *map(shortened, column.variances)]
             values = ["", *number_texts(list(column.variances.values()))]
             lines += ["", in_blocks([TextColumn(names, words=True), TextColumn(values)], 1)]
-        said = ", ".join(f"{name} {_figure(value)}" for name, value in facts.items())
+        said = ", ".join(f"{name} {_figure(name, value)}" for name, value in facts.items())
         return "\n".join([*lines, "", *textwrap.wrap(said, WIDE)])
 
     def _effects(self) -> str:
         effects = self.column.effects
         estimates, errors = (number_texts([e[k] for e in effects.values()]) for k in (0, 1))
         ends = number_texts([end for e in effects.values() for end in (e.low, e.high)])
-        p = [f"{e.p_value:.3f}" if e.p_value >= 0.001 else "<0.001" for e in effects.values()]
+        p = ["<0.001" if e.p_value < 0.001 else f"{e.p_value:.3f}" for e in effects.values()]
         head = f"{100 * self.prob:g} % interval"
         columns = [
             TextColumn(["", *self.codes], words=True),
@@ -71,8 +71,8 @@ class Summary(Sentence):
         return in_blocks(columns, 2)
 
 
-def _figure(value: float) -> str:
-    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.2f}"
+def _figure(name: str, value: float) -> str:
+    return f"{value:,.2f}" if name == "Deviance" else f"{value:,.4g}"
 
 
 def summary(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import hlmbayes as hlm
@@ -33,6 +34,21 @@ def test_warnings_come_first() -> None:
     data = hlm.read({"id": [1, 1, 2, 2, 3, 3, 4, 4], "y": [1.0, 9.0, 8.0, 2.0, 1.5, 8.5, 9.0, 1.0]})
     fit = hlm.Model("y = b0 + r\nb0 = g00 + u0").fit(data)
     assert str(fit.summary()).startswith("WARNING: On the boundary")
+
+
+def test_known_and_varying_level1_variances_are_not_one_that_was_estimated() -> None:
+    rng = np.random.default_rng(1)
+    studies = hlm.read({"id": range(9), "d": rng.normal(size=9), "v": rng.uniform(0.1, 1, 9)})
+    known = str(hlm.Model("d = b0 + r; b0 = g00 + u0").fit(studies, variance_known="v").summary())
+    assert "level-1 residual" not in known
+    assert "ICC" not in known
+    text = "mathach = b0 + r; b0 = g00 + u0; log(sigma2) = a0 + a1*female"
+    varying = hlm.Model(text).fit(hlm.datasets.hsb())
+    table: Any = varying.summary().frame()
+    a1: Any = varying.log_sigma2().loc["a1"]
+    assert table.loc["a1", "low"] == pytest.approx(a1["estimate"] - 1.959964 * a1["se"], rel=1e-6)
+    assert 0 < table.loc["a1", "p_value"] < 1
+    assert "nan" not in str(varying.summary())
 
 
 def test_the_command_answers_what_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
