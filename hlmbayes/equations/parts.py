@@ -190,15 +190,15 @@ def check_model(outcome: str, coefficients: Sequence[Coefficient], log_sigma2: L
     if not coefficients:
         fail("", f"the level-1 equation of {outcome} has no coefficients; write at least {outcome} = b0 + r")
     _check_name(outcome, coefficients[0].where)
-    _check_prob1(outcome, coefficients)
+    _check_level1(outcome, coefficients)
     seen: set[str] = set()
     for coefficient in coefficients:
-        _check_prob2(outcome, coefficient, seen)
+        _check_level2(outcome, coefficient, seen)
     if log_sigma2 is not None:
         _check_log_sigma2(outcome, log_sigma2)
 
 
-def _check_prob1(outcome: str, coefficients: Sequence[Coefficient]) -> None:
+def _check_level1(outcome: str, coefficients: Sequence[Coefficient]) -> None:
     names: set[str] = set()
     forms: dict[str | None, Predictor] = {}
     for c in coefficients:
@@ -224,7 +224,7 @@ def _fail_variable_twice(where: str, variable: str | None, level: int) -> NoRetu
     fail(where, f"{variable} is used twice in one equation; keep one of the two{hint}")
 
 
-def _check_prob2(outcome: str, coefficient: Coefficient, seen: set[str]) -> None:
+def _check_level2(outcome: str, coefficient: Coefficient, seen: set[str]) -> None:
     name = coefficient.name
     if not coefficient.gammas and not coefficient.random:
         either = f"{name} = {gamma_name(coefficient.index, 0)} or {name} = {coefficient.effect}"
