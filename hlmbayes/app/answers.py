@@ -8,11 +8,11 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..errors import HLMError
-from .guard import MOST_BYTES
+from .guard import MOST_BYTES, too_large
 from .pages import show
 from .session import Session
 
@@ -75,8 +75,12 @@ def changing(template: str, act: Act) -> Endpoint:
     """An endpoint that changes the session and answers with a template."""
 
     async def endpoint(request: Request) -> Response:
-        async with request.form(max_files=20, max_fields=5000, max_part_size=MOST_BYTES) as data:
-            return await run_in_threadpool(_answer, request, template, act, Form(data, request.path_params))
+        try:
+            async with request.form(max_files=20, max_fields=5000, max_part_size=MOST_BYTES) as data:
+                form = Form(data, request.path_params)
+                return await run_in_threadpool(_answer, request, template, act, form)
+        except ClientDisconnect:  # the page is gone, or what it sent was cut off by the guard
+            return PlainTextResponse(too_large("what was sent"), 413)
 
     return endpoint
 
@@ -100,8 +104,7 @@ def sending(act: Callable[[Session, Form], Response]) -> Endpoint:
         def answer() -> Response:
             session: Session = request.scope["session_here"]
             try:
-                with session.lock:
-                    return act(session, form)
+                return act(session, form)  # without the lock: a figure may take long, and changes nothing
             except HLMError as error:
                 return PlainTextResponse(f"Not done. {error}", 422)
             except Exception as error:

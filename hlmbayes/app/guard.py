@@ -108,7 +108,7 @@ class Guard:
             return
         self.door.last = time.monotonic()
         scope["session_here"], scope["cookie"] = session, cookie
-        await self.app(scope, receive, send_with_headers)
+        await self.app(scope, _counted(receive), send_with_headers)
 
     def _session(self, request: Request) -> tuple[Session | None, str]:
         """The session of a request, and the cookie that it is to be given."""
@@ -121,6 +121,19 @@ class Guard:
             return None, ""
         key, session = self.door.sessions.new(request.app.state.opened if "app" in request.scope else None)
         return session, key
+
+
+def _counted(receive: Receive) -> Receive:
+    """Give what is received, and end it where it is more than a request may have, whatever it said before."""
+    total = 0
+
+    async def receive_counted() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        return message if total <= MOST_BYTES + 10_000_000 else {"type": "http.disconnect"}
+
+    return receive_counted
 
 
 def cookie_name(request: Request) -> str:

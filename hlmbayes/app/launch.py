@@ -8,8 +8,9 @@ import socket
 import threading
 import time
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
@@ -28,9 +29,14 @@ HOST = "127.0.0.1"
 class Server(uvicorn.Server):
     """A server that stops when no page has asked anything for long."""
 
-    def __init__(self, config: uvicorn.Config, door: Door, idle: float) -> None:
+    def __init__(self, config: uvicorn.Config, door: Door, idle: float, begun: Callable[[], object]) -> None:
         super().__init__(config)
-        self.door, self.idle = door, idle
+        self.door, self.idle, self.begun = door, idle, begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
+        await super().startup(sockets)
+        self.begun()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -51,7 +57,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def open_named(files: Sequence[str]) -> Opened | None:
+def open_named(files: Sequence[str], id: str = "") -> Opened | None:
     """Open what the command line names: a command file, data, or nothing.
 
     Raises
@@ -67,6 +73,8 @@ def open_named(files: Sequence[str]) -> Opened | None:
     if len(commands) > 1:
         raise HLMError(f"got {len(commands)} command files: the window opens one at a time")
     chosen = choose(data) if data else None
+    if chosen is not None and id:
+        chosen = replace(chosen, id=id)
     if commands:
         return open_command(commands[0], chosen)
     assert chosen is not None
@@ -93,9 +101,11 @@ def free_socket(port: int) -> socket.socket:
     return made
 
 
-def serve(files: Sequence[str] = (), *, port: int = 0, browser: bool = True, idle: float = IDLE) -> None:
+def serve(
+    files: Sequence[str] = (), *, id: str = "", port: int = 0, browser: bool = True, idle: float = IDLE
+) -> None:
     """Serve the window until Ctrl-C, or an hour after the last page closed."""
-    opened = open_named(files)
+    opened = open_named(files, id)
     door = new_door()
     listening = free_socket(port)
     address = f"http://{HOST}:{listening.getsockname()[1]}/?token={door.token}"
@@ -103,10 +113,13 @@ def serve(files: Sequence[str] = (), *, port: int = 0, browser: bool = True, idl
         application(door, opened), log_level="error", access_log=False, server_header=False, lifespan="on",
         timeout_graceful_shutdown=2,
     )  # fmt: skip
-    print(f"hlmbayes app: {address}", flush=True)
-    if browser:
-        Timer(0.4, lambda: webbrowser.open(address)).start()
-    server = Server(config, door, idle)
+
+    def begun() -> None:
+        print(f"hlmbayes app: {address}", flush=True)
+        if browser:
+            Timer(0.2, lambda: webbrowser.open(address)).start()
+
+    server = Server(config, door, idle, begun)
     with suppress(KeyboardInterrupt):
         asyncio.run(server.serve(sockets=[listening]))
     door.sessions.close()

@@ -17,7 +17,7 @@ from ..words import one_line
 from .guard import MOST_BYTES, cookie_name
 from .pictures import title
 from .session import Run, Session
-from .state import State, to_text
+from .state import State, computed_terms, to_text
 
 TABS = (
     ("report", "Report"),
@@ -37,10 +37,9 @@ def environment() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=StrictUndefined,
     )  # fmt: skip
-    made.globals.update(
-        m=mathml, two=two_decimals, run_line=run_line, run_deviance=run_deviance, tabs=TABS, endings=ENDINGS,
-        most_bytes=MOST_BYTES, figure_title=title,
-    )  # fmt: skip
+    made.globals.update(m=mathml, two=two_decimals, computed_terms=computed_terms, figure_title=title)
+    made.globals.update(run_line=run_line, run_deviance=run_deviance, tabs=TABS)
+    made.globals.update(endings=ENDINGS, most_bytes=MOST_BYTES)
     return made
 
 

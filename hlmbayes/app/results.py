@@ -23,6 +23,7 @@ from ..inference.homogeneity import homogeneity
 from ..model_tables.saving import html as table_html
 from ..model_tables.table import table
 from ..report.header import shown
+from ..residuals.exploratory import explore
 from ..residuals.files import write_residuals
 from ..residuals.frames import residuals
 from ..words import safe_name
@@ -189,6 +190,8 @@ def test(session: Session, form: Form) -> dict[str, Any]:
         return {"title": "Plausible ranges", "text": "\n".join(ranges) or "No coefficient varies over units."}
     if what == "r2":
         return {"title": "R-squared", "text": str(r2(fit))}
+    if what == "explore":
+        return {"title": "Exploratory analysis", "text": str(explore(fit))}
     if what == "checks":
         return {"title": "Checks", "text": str(check(fit))}
     if what == "compare":

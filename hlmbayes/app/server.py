@@ -119,6 +119,8 @@ def edit(session: Session, form: Form) -> dict[str, Any]:
         session.change(lambda s: edits.toggle_u(s, name))
     elif act == "add_term":
         session.change(lambda s: edits.add_term(s, level, form.text("text")))
+    elif act == "delete_term":
+        session.change(lambda s: edits.delete_term(s, name))
     elif act == "delete":
         delete = edits.delete_level1 if level == 1 else edits.delete_level2
         session.change(lambda s: delete(s, name))

@@ -189,6 +189,15 @@ def delete_term(state: State, code: str) -> State:
     raise EquationError(f"the model has no {code}")
 
 
+def computed_terms(model: TwoLevelModel) -> list[tuple[str, str]]:
+    """Code and text of what the equations compute from variables, which no variable's menu takes out."""
+    level1 = [(c.name, c.predictor) for c in model.coefficients]
+    every = [*level1, *((g.name, g.predictor) for g in model.gammas)]
+    return [
+        (code, str(x.variable)) for code, x in every if x.term is not None and not isinstance(x.term, Factor)
+    ]
+
+
 def toggle_u(state: State, effect: str) -> State:
     """Turn a random effect on or off."""
     own = next((c for c in state.known.coefficients if c.effect == effect), None)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..errors import HLMError, SamplingError
+from ..posterior.draw import read
+from ..posterior.prior_sensitivity import power_scale
 from ..priors.priors import Priors
 from .answers import Form, changing, sending, showing
 from .files import attachment
@@ -52,11 +55,23 @@ def _priors(session: Session) -> dict[str, Any]:
         return {"priors": "", "priors_error": str(error)}
 
 
+def sensitivity(session: Session, form: Form) -> dict[str, Any]:
+    """How much each parameter's draws depend on the priors and on the data."""
+    work = session.work
+    if work is None or work.status != "done":
+        raise SamplingError("there are no draws yet")
+    frame = power_scale(read(work.folder / "posterior.nc"))
+    columns = (frame.index, frame["prior"], frame["likelihood"], frame["diagnosis"])
+    return {
+        "rows": [(str(n), f"{a:.3f}", f"{b:.3f}", words) for n, a, b, words in zip(*columns, strict=True)]
+    }
+
+
 def begin(session: Session, form: Form) -> dict[str, Any]:
     """Start to draw."""
     if session.work is not None and session.work.running:
         raise SamplingError("draws are being made: stop that first")
-    job = session.job()
+    job = replace(session.job(), folder=session.here.folder)
     settings: dict[str, Any] = {
         "seed": form.number("seed", 1), "draws": form.number("draws", 1000),
         "chains": form.number("chains", 4), "width": form.real("width") or 1.0,
@@ -91,6 +106,7 @@ def _download(session: Session, form: Form) -> Response:
 ROUTES = [
     Route("/panel/code", showing("panels/code.html", code)),
     Route("/panel/posterior", showing("panels/posterior.html", posterior)),
+    Route("/posterior/sensitivity", showing("panels/sensitivity.html", sensitivity)),
     Route("/posterior", changing("panels/posterior.html", begin), methods=["POST"]),
     Route("/posterior/stop", changing("panels/posterior.html", stop), methods=["POST"]),
     Route("/posterior/again", changing("panels/posterior.html", forget), methods=["POST"]),

@@ -23,6 +23,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add FILE, --no-browser and --port."""
     what = "command file (.hlm), equations (.txt), data files"
     parser.add_argument("files", nargs="*", metavar="FILE", help=what)
+    unit = "variable that identifies the level-2 unit (default: judged by the names)"
+    parser.add_argument("--id", default="", metavar="NAME", help=unit)
     parser.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     parser.add_argument("--port", type=int, default=0, help="port of this machine (default: a free one)")
 
@@ -33,5 +35,5 @@ def app(args: argparse.Namespace) -> int:
         from ..app.launch import serve
     except ModuleNotFoundError as error:
         raise OutputError(LACKING.format(name=error.name)) from None
-    serve(args.files, port=args.port, browser=not args.no_browser)
+    serve(args.files, id=args.id, port=args.port, browser=not args.no_browser)
     return DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -255,7 +256,7 @@ def test_tests_figures_files_and_tables(model4):
     found = model4.client.post("/results/2/test", data=contrasts).text
     assert "2 d.f." in found
     assert model4.session.state.options.hypotheses
-    for what in ("homogeneity", "icc", "r2", "plausible", "compare"):
+    for what in ("homogeneity", "icc", "r2", "plausible", "explore", "compare"):
         answer = model4.client.post("/results/1/test", data={"what": what, "other": "2"}).text
         assert "Not done." not in answer, answer
     assert "1.07710" in model4.client.post("/results/1/test", data={"what": "compare", "other": "2"}).text
@@ -282,3 +283,107 @@ def test_figures_are_drawn_when_they_are_asked_for(model4):
     graph = {"x": "ses", "by": "sector", "at": "meanses=0.5", "keep": "1"}
     assert model4.client.get("/results/1/figure", params=graph).content[:4] == b"\x89PNG"
     assert model4.client.get("/results/1/figure", params=graph | {"at": "x"}).status_code == 422
+
+
+def test_an_mdm_and_a_command_file_beside_it_open(window, tmp_path):
+    from hlmbayes.app.launch import open_named
+    from hlmbayes.errors import HLMError
+
+    (tmp_path / "data.csv").write_bytes(text_of_data().replace(b"school", b"where"))
+    with pytest.raises(HLMError, match="--id NAME"):
+        open_named([str(tmp_path / "data.csv")])
+    opened = open_named([str(tmp_path / "data.csv")], "where")
+    assert opened.level2 == ("w",)
+    with pytest.raises(HLMError, match="one at a time"):
+        open_named(["a.hlm", "b.hlm"])
+    assert open_named([]) is None
+
+
+def test_units_that_miss_a_value_and_missing_codes_are_said(window):
+    text = text_of_data().replace(b",1\n", b",-99\n", 8)
+    answer = window.client.post("/open", files=files(("data.csv", text))).text
+    assert "-99" in answer
+    answer = window.client.post("/open/id", data={"id": "school", "missing": "-99"}).text
+    assert "Not done." not in answer
+    assert np.isnan(window.session.opened.data.level1["w"]).any()
+
+
+def test_plausible_values_are_pooled(window):
+    rng = np.random.default_rng(2)
+    rows = [f"{j},{rng.normal() + j % 3:.4f},{rng.normal() + j % 3:.4f}" for j in range(30) for _ in range(6)]
+    window.client.post("/open", files=files(("pv.csv", ("school,pv1,pv2\n" + "\n".join(rows)).encode())))
+    window.edit("outcome", "pv1")
+    form = {"plausible": "pv1, pv2", "max_iterations": "100", "algorithm": "exact"}
+    assert "Taken." in window.client.post("/settings", data=form).text
+    run = window.client.post("/run").text
+    assert "Results: Model 1" in run
+    assert "pooled here" in window.client.get("/results/1/figures").text
+    assert "pv2" in window.client.get("/results/1/listing").text
+    assert "Model 1" in window.client.get("/results/1/compare").text
+    assert "outcomes=['pv1', 'pv2']" in window.client.get("/panel/code").text.replace("&#39;", "'")
+
+
+def test_terms_are_added_and_taken_out(model4):
+    page = model4.edit("add_term", level=1, text="ses*female")
+    assert "Take out ses*female (b2)" in page
+    page = model4.edit("add_term", level=2, text="size^2")
+    assert "Take out size^2 (g13)" in page
+    model4.edit("delete_term", "g13")
+    model4.edit("delete_term", "b2")
+    assert model4.session.state.model.equations().count("*") == 5
+    assert "has no b7" in model4.edit("delete_term", "b7")
+    assert "nothing that the window does" in model4.edit("dance")
+
+
+def test_the_rest_of_the_page(model4):
+    assert 'aria-label="Mixed model"' in model4.client.post("/mixed").text
+    assert model4.client.post("/alive").status_code == 204
+    assert ".hlmbayes" in model4.client.get("/static/report.css").text
+    assert "7,185 rows" in model4.client.get("/panel/data").text
+    assert "REML" in model4.client.get("/panel/settings").text
+    model4.client.post("/run")
+    first = model4.session.state
+    model4.edit("null")
+    assert "u0" in model4.client.post("/take/1").text
+    assert model4.session.state == first
+    assert "12.096006" in model4.client.get("/results/1/report.html").text
+    assert "Results: Model 1" in model4.client.get("/results/1").text
+    for address in ("/results/1/nothing.txt", "/save/nothing", "/compare/table?kind=.exe"):
+        assert model4.client.get(address).status_code == 422
+    assert model4.client.get("/results/1/residual-file?kind=.exe").status_code == 422
+    assert model4.client.get("/results/1/figure?name=caterpillar_b0&kind=exe").status_code == 422
+    assert "caterpillar" in model4.client.get("/results/1/picture?name=caterpillar_b0").text
+    table = model4.client.get("/compare", params={"tick": "1", "stars": "1", "robust": "CR2"}).text
+    assert "12.096" in table
+
+
+def test_the_script_says_what_differs(model4):
+    form = {
+        "method": "ML", "max_iterations": "50", "homogeneity": "on", "level1_weight": "female",
+        "fix_sigma2": "", "title": "It's mine",
+    }  # fmt: skip
+    model4.client.post("/settings", data=form)
+    model4.session.change(
+        lambda s: replace(s, options=replace(s.options, hypotheses=(((0.0, 1.0, 0.0, 0.0, 0.0, 0.0),),)))
+    )
+    script = model4.client.get("/save/model.py").text
+    for part in ("method='ML'", "max_iterations=50", "hlm.Weights(level1='female')", "{'g01': [1.0]}",
+                 "fit.homogeneity()", 'title="It\'s mine"'):  # fmt: skip
+        assert part in script
+    assert "above 0" in model4.client.post("/settings", data=form | {"fix_sigma2": "-1"}).text
+    assert "wanted a number" in model4.client.post("/settings", data=form | {"fix_sigma2": "x"}).text
+    assert "both the deviance" in model4.client.post("/settings", data=form | {"deviance": "1"}).text
+    resid = form | {"residuals2": "on", "extra2": "size, pracad", "apart": "on", "algorithm": "exact"}
+    model4.client.post("/settings", data=resid)
+    assert "resfil2:y/size,pracad" in model4.client.get("/save/model.hlm").text
+    assert "--algorithm exact" in model4.client.get("/panel/code").text
+    assert model4.session.state.model.blocks == (("u0",), ("u1",))
+
+
+def test_a_fault_of_the_program_is_said_as_one(hsb, monkeypatch):
+    def fault(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("hlmbayes.app.state.choose_outcome", fault)
+    page = hsb.edit("outcome", "mathach")
+    assert "an error of the program, not yours (RuntimeError: boom)" in page

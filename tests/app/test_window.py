@@ -318,6 +318,8 @@ def test_the_posterior_is_drawn_stopped_and_survives_a_kill(click):
     panel.get_by_role("link", name="All draws (.nc)").wait_for(timeout=120_000)
     click.picture("posterior", 1400)
     assert re.search("12\\.6", panel.inner_text())
+    click.press("Do the priors matter?")
+    sync_api.expect(panel).to_contain_text("What moves the draws")
     click.press("Draw again")
     panel.get_by_label("Draws of each chain").fill("90000")
     click.press("Draw")
