@@ -109,5 +109,5 @@ def hlm_estimates(law: Law, prepared: Prepared, reml: bool, limits: Limits) -> E
 @hlm_estimates.register
 def _(law: LogLinear, prepared: Prepared, reml: bool, limits: Limits) -> Estimates:
     plain = replace(prepared, law=Law())
-    found = hlm_log_linear(law, plain, hlm_fit(plain, False, limits), limits)
+    found = hlm_log_linear(law, plain, hlm_fit(plain, False, limits, varying=True), limits)
     return replace(found, notes=(NO_REML_PATH, *found.notes)) if reml else found

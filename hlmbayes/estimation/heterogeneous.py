@@ -9,24 +9,35 @@ from ..likelihood.evaluate import Evaluation, System
 from ..likelihood.orthonormal import Products
 from ..likelihood.row_groups import Groups
 
+MOST_STEPS = 100
+SMALLEST_STEP = 1e-13  # in log(sigma2)
+
 
 def expected_squares(
-    design: Design, system: System, at: Evaluation, groups: Groups, reml: bool
+    design: Design,
+    system: System,
+    at: Evaluation,
+    groups: Groups,
+    reml: bool,
+    newest: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give E[sum r^2 | y] of each group, shape (G,), and the posterior covariance of u*, (J, q, q).
 
     ``design`` is the weighted one; ``at`` the likelihood at tau. Under REML the uncertainty of
     gamma is part of the expectation. All in columns that are orthonormal over all rows: u = B u*, B
-    the design's z_basis; the level-1 variance is 1, so that tau* is the theta of ``at``.
+    the design's z_basis; the level-1 variance is 1, so that tau* is the theta of ``at``. ``newest`` is a tau*
+    (q, q) of which the posterior covariance is taken instead, as HLM does.
     """
     q, de = design.n_random, design.as_standard(design.de)
     dd = _standard_dd(design, design.products)
     zd = dd[:, :q, :]
-    m = at.theta @ np.linalg.inv(np.eye(q) + zd[:, :, :q] @ at.theta)
+    m = _posterior_covariance(zd, at.theta)
     delta = np.linalg.solve(system.whitener.T, at.delta) * system.e_scale
     fixed = design.standard_fixed(delta).T
     b = fixed.copy()
     b[:, :q] += np.einsum("jab,jb->ja", m, de[:, :q] - np.einsum("jab,jb->ja", zd, fixed))
+    if newest is not None:
+        m = _posterior_covariance(zd, newest)
     spread = np.zeros_like(dd)
     spread[:, :q, :q] = m
     if reml:
@@ -40,6 +51,12 @@ def expected_squares(
     return squares, m
 
 
+def _posterior_covariance(zd: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Give (Z*'Z* + tau*^-1)^-1 of each unit, (J, q, q), tau* perhaps singular."""
+    q = len(theta)
+    return np.asarray(theta @ np.linalg.inv(np.eye(q) + zd[:, :, :q] @ theta))
+
+
 def _standard_dd(design: Design, products: Products) -> np.ndarray:
     """Give D*'D*, shape (G, p, p), of D*, the columns that are orthonormal over all rows."""
     return products.turned(design.bases.basis, design.order).dd.transpose(2, 0, 1)
@@ -49,6 +66,28 @@ def alpha_score(groups: Groups, alpha: np.ndarray, squares: np.ndarray) -> np.nd
     """Give the derivative of the log-likelihood in alpha, shape (K,)."""
     weight = np.exp(-groups.covariates @ alpha)
     return np.asarray(0.5 * groups.covariates.T @ (weight * squares - groups.n))
+
+
+def solved_alpha(groups: Groups, alpha: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Regress expected squares on the covariates, log link, gamma likelihood: the M-step of alpha.
+
+    By scoring, whose steps are cut in halves where the likelihood falls.
+    """
+    c = groups.covariates
+    weight = np.linalg.inv((c * groups.n[:, None]).T @ c)
+
+    def value(at: np.ndarray) -> float:
+        eta = c @ at
+        return float(groups.n @ eta + squares @ np.exp(-eta))
+
+    for _ in range(MOST_STEPS):
+        step = 2.0 * weight @ alpha_score(groups, alpha, squares)
+        while value(alpha + step) > value(alpha) and np.max(np.abs(step)) > SMALLEST_STEP:
+            step = step / 2.0
+        alpha = alpha + step
+        if np.max(np.abs(step)) <= SMALLEST_STEP:
+            break
+    return alpha
 
 
 def information(

@@ -16,7 +16,7 @@ from ..likelihood.pattern import by_blocks, elements
 from ..likelihood.row_groups import Groups, log_sigma2_sum, weighted_design
 from ..likelihood.system import data_scale, to_data, to_standard, unit_variance
 from .estimates import Components, Estimates, Iteration
-from .heterogeneous import alpha_score, expected_squares, information
+from .heterogeneous import alpha_score, expected_squares, information, solved_alpha
 from .hlm_path import Limits, hlm_loglik, root_of, stop_line
 from .newton import Minimum, Point, minimise
 from .optimum import AGREES, JOINED, NEAR, NO_RESIDUAL, evaluation, is_lower, optimum, theta_at
@@ -28,6 +28,7 @@ LARGEST_LOG_RANGE = 50.0  # of log(sigma2) between rows: beyond it the weights l
 FURTHER = 40  # evaluations of a search from another place than the first
 FAR = 30.0  # above the optimum found: no search goes out from places where the deviance is so much higher
 SIZES = (-2.0, 2.0)  # of an effect on log(sigma2), of a variable with unit variance, to start from
+STOP_MACRO = 1e-6  # relative change of the log-likelihood: HLM's stopmacro
 DIFFERENCE = 1e-5  # step of the forward difference of the analytic score in alpha
 
 
@@ -239,61 +240,50 @@ class Macro:
 
 
 def macro_iterations(design: Design, groups: Groups, last: Iteration, limits: Limits) -> Macro:
-    """Alternate, from the homogeneous fit (macro iteration 1), a scoring step in alpha with EM for tau.
+    """Alternate, from the homogeneous fit (macro iteration 1), an M-step of alpha with EM for tau.
 
-    The first step is in tau too, unless that leaves the parameter space. ML throughout. Both loops stop
-    at the relative change of the log-likelihood that stops HLM's EM.
+    The M-step is complete: a gamma regression of the expected squares. Their u* are those of the last micro
+    iteration, of the tau that entered it; their covariances are at the newest tau. ML throughout. The end is
+    where the first log-likelihoods of two macro iterations hardly differ.
     """
     alpha = np.append(np.log(last.sigma2), np.zeros(groups.covariates.shape[1] - 1))
     weighted = weighted_design(design, groups, alpha)
+    system, seen, first = standardise(weighted), None, last.loglik
     count, converged = 1, False
     while count < max(limits.max_iterations, 2) and not converged:
         count += 1
-        joint = joint_step(weighted, groups, alpha, last) if count == 2 else None
-        if joint is None:
-            alpha = _score_step(weighted, groups, alpha, last.tau)
-        else:
-            alpha, tau = joint
-            last = replace(last, tau=tau)
+        newest = _seen(weighted, system, last)
+        squares = expected_squares(weighted, system, seen or newest, groups, False, newest.theta)[0]
+        alpha = solved_alpha(groups, alpha, squares)
         weighted = weighted_design(design, groups, alpha)
-        before = last
-        log, system, at, entering, gamma_of_u = _micro(weighted, groups, alpha, before, limits)
-        last = log[-1]
-        converged = limits.settled(last.loglik, before.loglik)
-    spread = expected_squares(weighted, system, at, groups, False)[1]
+        system = standardise(weighted)
+        log, at, seen, entering, gamma_of_u = _micro(weighted, system, groups, alpha, last, limits)
+        last, before, first = log[-1], first, log[0].loglik
+        converged = abs(first - before) < STOP_MACRO * abs(first)
+    spread = expected_squares(weighted, system, _seen(weighted, system, last), groups, False)[1]
     return Macro(weighted, system, at, alpha, spread, entering, log, count, converged, gamma_of_u)
 
 
-def _score_step(weighted: Design, groups: Groups, alpha: np.ndarray, tau: np.ndarray) -> np.ndarray:
-    """Take a Fisher-scoring step of the regression of E[r^2] on the covariates."""
-    system = standardise(weighted)
-    squares, _ = expected_squares(weighted, system, _at(system, tau), groups, False)
-    c = groups.covariates
-    return alpha + 2.0 * np.linalg.solve((c * groups.n[:, None]).T @ c, alpha_score(groups, alpha, squares))
+def _seen(weighted: Design, system: System, last: Iteration) -> Evaluation:
+    """Evaluate at an iteration's tau, the residuals from its gamma."""
+    return at_gamma(_at(system, last.tau), (last.gamma - weighted.gamma_ols) / system.gamma_scale)
 
 
-def joint_step(
-    weighted: Design, groups: Groups, alpha: np.ndarray, last: Iteration
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Take a Fisher-scoring step of ML in (alpha, tau); None if tau leaves the parameter space."""
+def tau_step(
+    weighted: Design, system: System, groups: Groups, alpha: np.ndarray, at: Evaluation
+) -> np.ndarray | None:
+    """Take a Fisher-scoring step of ML in tau, alpha held; None if tau leaves the parameter space."""
     if not weighted.n_random:
         return None
-    system, columns = standardise(weighted), weighted.tau_columns
-    at = at_gamma(_at(system, last.tau), (last.gamma - weighted.gamma_ols) / system.gamma_scale)
-    squares, spread = expected_squares(weighted, system, at, groups, False)
-    aa, cross, tt = information(weighted, groups, alpha, spread)
+    columns, spread = weighted.tau_columns, expected_squares(weighted, system, at, groups, False)[1]
+    information_of_tau = information(weighted, groups, alpha, spread)[2]
     slope = 0.5 * (at.vv / unit_variance(system) - at.h)
-    gradient = np.append(
-        alpha_score(groups, alpha, squares), np.einsum("kab,ab->k", columns.directions, slope)
-    )
-    joint = np.block([[aa, cross], [cross.T, tt]])
-    scale = np.sqrt(np.diag(joint))
-    step = np.linalg.lstsq(joint / np.outer(scale, scale), gradient / scale, rcond=None)[0] / scale
-    moved = np.einsum("k,kab->ab", step[len(alpha) :], columns.directions)
-    tau = at.theta + moved  # tau*: see `expected_squares`
+    gradient = np.einsum("kab,ab->k", columns.directions, slope)
+    step = np.linalg.lstsq(information_of_tau, gradient, rcond=None)[0]
+    tau = at.theta + np.einsum("k,kab->ab", step, columns.directions)  # tau*: see `expected_squares`
     if np.linalg.eigvalsh(tau)[0] <= 0:
         return None
-    return alpha + step[: len(alpha)], columns.only(weighted.z_basis @ tau @ weighted.z_basis.T)
+    return columns.only(weighted.z_basis @ tau @ weighted.z_basis.T)
 
 
 def _at(system: System, tau: np.ndarray) -> Evaluation:
@@ -301,13 +291,14 @@ def _at(system: System, tau: np.ndarray) -> Evaluation:
 
 
 def _micro(
-    weighted: Design, groups: Groups, alpha: np.ndarray, last: Iteration, limits: Limits
-) -> tuple[tuple[Iteration, ...], System, Evaluation, np.ndarray, np.ndarray]:
+    weighted: Design, system: System, groups: Groups, alpha: np.ndarray, last: Iteration, limits: Limits
+) -> tuple[tuple[Iteration, ...], Evaluation, Evaluation, np.ndarray, np.ndarray]:
     """Iterate EM for tau with the level-1 variances held, until the log-likelihood hardly changes.
 
-    As in `hlm_path.run_path` under ML, residuals use the gamma of the iteration before.
+    As in `hlm_path.run_path` under ML, residuals use the gamma of the iteration before, and every fifth
+    iteration is a scoring step. Gives the iterations, the last evaluation without and with that gamma, and
+    the tau and gamma that entered it.
     """
-    system = standardise(weighted)
     s2, log = unit_variance(system), [last]
     for number in range(1, limits.max_iterations + 1):
         entering, gamma_of_u = log[-1].tau, log[-1].gamma
@@ -315,8 +306,11 @@ def _micro(
         seen = at_gamma(at, (gamma_of_u - weighted.gamma_ols) / system.gamma_scale)
         loglik = hlm_loglik(system, seen, s2, False) - 0.5 * log_sigma2_sum(groups, alpha)
         tau = to_data(system, em_step(system, seen, s2, False)[0], s2)[0]
+        if limits.accel > 0 and number % limits.accel == 0:
+            moved = tau_step(weighted, system, groups, alpha, seen)
+            tau = tau if moved is None else moved
         gamma = at.delta * system.gamma_scale + weighted.gamma_ols
         log.append(Iteration(number, float(loglik), gamma, tau, float("nan")))
         if number > 1 and limits.settled(loglik, log[-2].loglik):
             break
-    return tuple(log[1:]), system, at, entering, gamma_of_u
+    return tuple(log[1:]), at, seen, entering, gamma_of_u

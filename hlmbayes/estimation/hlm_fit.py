@@ -36,10 +36,10 @@ def with_hlms_rule(design: Design) -> tuple[Design, tuple[str, ...]]:
     return replace(design, most_condition=MOST_CONDITION), ()
 
 
-def hlm_fit(prepared: Prepared, reml: bool, limits: Limits) -> Estimates:
+def hlm_fit(prepared: Prepared, reml: bool, limits: Limits, varying: bool = False) -> Estimates:
     """Go HLM's way; raise where it has no starting values or steps, or there is no level-1 variance."""
     (design, notes), system = with_hlms_rule(prepared.design), prepared.system
-    path = run_path(design, system, reml, limits)
+    path = run_path(design, system, reml, limits, varying)
     last = path.log[-1]
     if not last.sigma2 > NO_RESIDUAL * system.e_scale**2:
         refuse_no_level1_variance(design)

@@ -57,13 +57,14 @@ class Path:
     reason: str
 
 
-def starting_values(design: Design, reml: bool) -> Start:
+def starting_values(design: Design, reml: bool, varying: bool = False) -> Start:
     """Take HLM's starting values from the units' own OLS regressions.
 
     sigma2(0) is the pooled residual variance of the J' full-rank units; tau(0) the dispersion of
     their OLS coefficients about W_j gamma_OLS, minus sigma2(0) times the mean of (Z'Z)^-1. REML divides
     by J' - S - 1 and J'; ML divides both sums by J, the units without full rank included. Where a
-    diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`). Covariances that are no
+    diagonal element is not positive it becomes 0.2 of that dispersion (`fixtau`), or, where log(sigma2) is to
+    depend on variables (``varying``), tau(0) is the absolute values of the diagonal. Covariances that are no
     parameters are left out. Raise EstimationError where there are too few units, or rows in them, for these
     sums.
     """
@@ -87,6 +88,8 @@ def starting_values(design: Design, reml: bool) -> Start:
     raw = design.tau_columns.only(dispersion - sigma2 * inverse[ok].sum(axis=0) / n_units)
     tau = raw.copy()
     bad = np.flatnonzero(np.diag(raw) <= 0)
+    if varying and len(bad):
+        return Start(np.diag(np.abs(np.diag(raw))), raw, sigma2)
     tau[bad, bad] = FIX_UP_SHARE * np.diag(dispersion)[bad]
     return Start(positive_definite(tau, dispersion).reshape(q, q), raw, sigma2)
 
@@ -102,10 +105,10 @@ def positive_definite(tau: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
     return np.diag(FIX_UP_SHARE * np.diag(dispersion))
 
 
-def run_path(design: Design, system: System, reml: bool, limits: Limits) -> Path:
-    """Iterate as HLM does."""
+def run_path(design: Design, system: System, reml: bool, limits: Limits, varying: bool = False) -> Path:
+    """Iterate as HLM does; ``varying``: as the first stage of a model whose log(sigma2) has variables."""
     accel = limits.accel
-    start = starting_values(design, reml)
+    start = starting_values(design, reml, varying)
     values = (start.tau, start.sigma2)
     history, log, previous = [values], [], np.nan
     converged, entering, gamma_of_u = False, values, design.gamma_ols
