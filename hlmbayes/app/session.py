@@ -101,7 +101,8 @@ class Session:
     past: list[State] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     shown: int = 0  # the number of the run that is shown
-    work: Work | None = None
+    work: Work | None = None  # the posterior
+    resampling: Work | None = None  # a bootstrap
     mixed_shown: bool = False
     text_open: bool = False
     lock: RLock = field(default_factory=RLock)
@@ -120,6 +121,11 @@ class Session:
                 "no data are open: click Open to choose files, or High School and Beyond for an example"
             )
         return self.opened
+
+    @property
+    def works(self) -> list[Work]:
+        """What is or was being done in processes of their own."""
+        return [work for work in (self.work, self.resampling) if work is not None]
 
     def open(self, opened: Opened) -> None:
         """Take up data, with the model that came with them; runs of others stay in the list."""
@@ -208,11 +214,11 @@ class Sessions:
     @property
     def working(self) -> bool:
         """Whether something long is being done."""
-        return any(s.work is not None and s.work.running for s in self._by_key.values())
+        return any(work.running for session in self._by_key.values() for work in session.works)
 
     def close(self) -> None:
         """Stop what is being done and remove every file."""
         for session in self._by_key.values():
-            if session.work is not None:
-                session.work.stop()
+            for work in session.works:
+                work.stop()
         self._place.cleanup()

@@ -1,4 +1,4 @@
-"""Long work from the page: the posterior, with its progress, and how it is stopped."""
+"""Long work from the page: posterior and bootstrap, with their progress, and how they are stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .files import attachment
 from .report_part import part_of
 from .script import command_line, python_script
 from .session import Session
-from .work import draw_posterior, start
+from .work import draw_posterior, resample, start
 
 FILES = {"posterior.html": "text/html", "posterior.txt": "text/plain", "posterior.json": "application/json",
          "posterior.nc": "application/x-netcdf"}  # fmt: skip
@@ -96,6 +96,35 @@ def forget(session: Session, form: Form) -> dict[str, Any]:
     return posterior(session, form)
 
 
+def bootstrap(session: Session, form: Form) -> dict[str, Any]:
+    """How far a bootstrap is, or what came of it."""
+    work = session.resampling
+    if work is not None:
+        work.look()
+    done = work is not None and work.status == "done"
+    text = (work.folder / "bootstrap.txt").read_text(encoding="utf-8") if work is not None and done else ""
+    return {"work": work, "text": text}
+
+
+def begin_bootstrap(session: Session, form: Form) -> dict[str, Any]:
+    """Start a parametric bootstrap of a run."""
+    if session.resampling is not None and session.resampling.running:
+        raise HLMError("a bootstrap is being done: stop that first")
+    run = session.find(form.number("number"))
+    job = replace(run.job, folder=session.here.folder)
+    folder = session.folder / f"bootstrap-{secrets.token_hex(4)}"
+    n, seed = form.number("n", 1000), form.number("seed", 1)
+    session.resampling = start(f"Bootstrap of {run.name}", folder, resample, job, n, seed)
+    return bootstrap(session, form)
+
+
+def stop_bootstrap(session: Session, form: Form) -> dict[str, Any]:
+    """Stop the bootstrap."""
+    if session.resampling is not None:
+        session.resampling.stop()
+    return bootstrap(session, form)
+
+
 def _download(session: Session, form: Form) -> Response:
     name, work = form.text("name"), session.work
     if name not in FILES or work is None or not (work.folder / name).is_file():
@@ -110,5 +139,8 @@ ROUTES = [
     Route("/posterior", changing("panels/posterior.html", begin), methods=["POST"]),
     Route("/posterior/stop", changing("panels/posterior.html", stop), methods=["POST"]),
     Route("/posterior/again", changing("panels/posterior.html", forget), methods=["POST"]),
+    Route("/bootstrap/{number:int}", changing("tabs/bootstrap.html", begin_bootstrap), methods=["POST"]),
+    Route("/bootstrap", showing("tabs/bootstrap.html", bootstrap)),
+    Route("/bootstrap/stop", changing("tabs/bootstrap.html", stop_bootstrap), methods=["POST"]),
     Route("/posterior/{name}", sending(_download)),
 ]

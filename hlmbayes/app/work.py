@@ -126,3 +126,17 @@ def draw_posterior(say: Callable[[str], None], folder: Path, job: Job, settings:
     (folder / "posterior.json").write_text(results.json(), encoding="utf-8")
     for file in results.files:
         file()
+
+
+def resample(say: Callable[[str], None], folder: Path, job: Job, n: int, seed: int) -> None:
+    """Simulate the fitted model of a job n times, estimate each, and leave what came of it in the folder."""
+    say("Reading the data and estimating")
+    from ..inference.bootstrap import bootstrap
+    from ..runs.estimate import fit_job, read_data
+
+    def progress(done: int, whole: int) -> None:
+        if done % 10 == 0 or done == whole:
+            say(f"{done:,} of {whole:,} data sets simulated and estimated")
+
+    found = bootstrap(fit_job(job, read_data(job)), n, seed, progress=progress)
+    (folder / "bootstrap.txt").write_text(str(found), encoding="utf-8")

@@ -331,6 +331,10 @@ def test_the_posterior_is_drawn_stopped_and_survives_a_kill(click):
     kill_children()
     panel.get_by_text("ended from outside").wait_for()
     assert click.run()["deviance"] == pytest.approx(47116.793477, abs=1e-5)
+    click.tab("Tests")
+    page.get_by_label("Parametric bootstrap, data sets").fill("40")
+    click.press("Simulate")
+    sync_api.expect(page.locator("#bootstrap pre")).to_contain_text("g00", timeout=60_000)
 
 
 def kill_children() -> None:

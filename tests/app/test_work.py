@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("starlette")
-from hlmbayes.app.work import Work, draw_posterior, start
+from hlmbayes.app.work import Work, draw_posterior, resample, start
 from hlmbayes.errors import SamplingError
 
 
@@ -103,6 +103,27 @@ def test_the_posterior_on_the_page(hsb, monkeypatch):
     assert "stop that first" in client.post("/posterior", data={}).text
     assert "Stopped after" in client.post("/posterior/stop").text
     assert "wanted a whole number" in client.post("/posterior", data={"draws": "x"}).text
+
+
+def test_the_bootstrap_on_the_page(model4, monkeypatch):
+    said: list[str] = []
+
+    def begin(title: str, folder: Path, act: Any, *args: Any) -> Any:
+        folder.mkdir()
+        resample(said.append, folder, *args)
+        return Work(title, folder, Process(0), Pipe(("done", "")))
+
+    monkeypatch.setattr("hlmbayes.app.tasks.start", begin)
+    model4.client.post("/run")
+    page = model4.client.post("/bootstrap/1", data={"n": "4", "seed": "1"}).text
+    assert "Bootstrap of Model 1" in page
+    assert "g01" in page
+    assert said[-1] == "4 of 4 data sets simulated and estimated"
+    assert "g01" in model4.client.get("/bootstrap").text
+    model4.session.resampling = Work("Bootstrap", Path(), Process(), Pipe(("says", "10 of 1000")))
+    assert "10 of 1000 ..." in model4.client.get("/bootstrap").text
+    assert "stop that first" in model4.client.post("/bootstrap/1").text
+    assert "Stopped after" in model4.client.post("/bootstrap/stop").text
 
 
 def fails(say: Any, folder: Path) -> None:
