@@ -387,3 +387,24 @@ def test_a_fault_of_the_program_is_said_as_one(hsb, monkeypatch):
     monkeypatch.setattr("hlmbayes.app.state.choose_outcome", fault)
     page = hsb.edit("outcome", "mathach")
     assert "an error of the program, not yours (RuntimeError: boom)" in page
+
+
+def test_which_files_are_which(tmp_path):
+    from hlmbayes.app.opening import choose, open_data
+    from hlmbayes.errors import DataError
+
+    rows = "\n".join(f"{j},{j * 1.5 + i},{'ab'[j % 2]}" for j in range(4) for i in range(3))
+    one, two, three = (tmp_path / f"{name}.csv" for name in ("rows", "units", "other"))
+    one.write_text(f"key,y,kind\n{rows}\n")
+    two.write_text("key,w\n" + "\n".join(f"{j},{j}" for j in range(4)) + "\n")
+    three.write_text("key,v\n" + "\n".join(f"{j},{j}" for j in range(12)) + "\n")
+    found = choose([two, one])
+    assert (found.level1, found.level2, found.id) == (one, two, "key")
+    assert open_data(choose([one, two])).level2 == ("w",)
+    alike = choose([two, three])
+    assert (alike.level1, alike.id) == (three, "")
+    with pytest.raises(DataError, match="one of each level; got 3"):
+        choose([one, two, three])
+    assert choose([one]).id == ""
+    both = open_data(replace(choose([one]), id="key"))
+    assert both.level2 == ("kind",)
