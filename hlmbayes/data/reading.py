@@ -13,8 +13,8 @@ from typing import Any
 
 from ..errors import DataError
 from ..words import composed, nearest, some
+from . import dta_check, sav_check
 from .read_options import ReadOptions
-from .sav_check import damage
 from .sheets import SHEETS, read_sheet
 from .table import Table, from_arrays, from_frame
 from .text_files import read_csv
@@ -86,10 +86,13 @@ def _no_such_file(path: Path) -> str:
     return f"There is no file {path.name} in {folder}. {there}."
 
 
+CHECKS = {"read_sav": sav_check.damage, "read_dta": dta_check.damage}  # of what a reader believes
+
+
 def _read_pyreadstat(path: Path, options: ReadOptions, level: int, function: str) -> Table:
     import pyreadstat
 
-    if function == "read_sav" and (wrong := damage(path)):
+    if function in CHECKS and (wrong := CHECKS[function](path)):
         raise DataError(f"{path.name} is damaged: {wrong}. Copy it again from where it was made.")
     # A dict of arrays keeps pandas out of the process; user-missing values become missing by default.
     columns, meta = getattr(pyreadstat, function)(str(path), output_format="dict")
@@ -98,9 +101,8 @@ def _read_pyreadstat(path: Path, options: ReadOptions, level: int, function: str
     kinds = meta.readstat_variable_types.items()
     single = frozenset(composed(name) for name, kind in kinds if kind == "float")
     notes = _user_missing(path) if function == "read_sav" else ()
-    return Table(
-        path.name, table.columns, table.n_rows, labels, meta.variable_value_labels, single=single, notes=notes
-    )
+    values = {k: v for k, v in meta.variable_value_labels.items() if k}
+    return Table(path.name, table.columns, table.n_rows, labels, values, single=single, notes=notes)
 
 
 def _user_missing(path: Path) -> tuple[str, ...]:

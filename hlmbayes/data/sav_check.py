@@ -9,6 +9,8 @@ import mmap
 import struct
 from pathlib import Path
 
+LEAST = {1: 1.0, 2: 0.001}  # bytes of a value where they are packed: by value, and by zlib
+PRINT, WRITE, TEXTS = 18, 22, (1, 2)  # where the kind of a format is; A and AHEX
 LONGEST = 255  # letters of a text variable, or of a part of one
 HEADER, VARIABLE, LABELS, LABELLED, DOCUMENTS, EXTENSION, END = 176, 2, 3, 4, 6, 7, 999
 
@@ -23,19 +25,33 @@ def _damage(content: mmap.mmap) -> str:
     if content[:4] not in (b"$FL2", b"$FL3") or len(content) < HEADER:
         return ""  # no file of SPSS: the reader says so
     order = "<" if content[64] in (2, 3) else ">"
-    at, n_variables, owed = HEADER, 0, 0
+    at, owed = HEADER, 0
+    variables: list[tuple[bool, bool]] = []  # by its width and by its formats: is it text?
+    values: list[bytes] = []  # that have labels
     try:
         while (record := _number(content, order, at)) != END:
             owed = _owed(content, order, at, owed) if record == VARIABLE else _none(owed)
-            n_variables += record == VARIABLE
-            if record == LABELLED:
-                _check_labelled(content, order, at, n_variables)
+            if record == VARIABLE:
+                formats = content[at + PRINT], content[at + WRITE]
+                variables.append((_number(content, order, at + 4) != 0, any(f in TEXTS for f in formats)))
+            elif record == LABELS:
+                values = [content[place : place + 8] for place in _labels(content, order, at)][:-1]
+            elif record == LABELLED:
+                _check_labelled(content, order, at, variables, values)
             at = _next(content, order, at, record)
+        _check_rows(content, order, len(variables))
     except (struct.error, IndexError):
         return "its dictionary ends too early"
     except ValueError as error:
         return str(error)
     return ""
+
+
+def _check_rows(content: mmap.mmap, order: str, n_variables: int) -> None:
+    """Refuse more rows than there is room for: the reader asks for their memory first."""
+    rows, packed = _number(content, order, 80), _number(content, order, 72)
+    if rows * n_variables * LEAST.get(packed, 8.0) > len(content):
+        raise ValueError(f"it claims {rows} rows, and has room for fewer")
 
 
 def _number(content: mmap.mmap, order: str, at: int) -> int:
@@ -64,10 +80,27 @@ def _none(owed: int) -> int:
     return 0
 
 
-def _check_labelled(content: mmap.mmap, order: str, at: int, n_variables: int) -> None:
+def _check_labelled(
+    content: mmap.mmap, order: str, at: int, variables: list[tuple[bool, bool]], values: list[bytes]
+) -> None:
     for k in range(_size(content, order, at + 4)):
-        if not 1 <= _number(content, order, at + 8 + 4 * k) <= n_variables:
+        number = _number(content, order, at + 8 + 4 * k)
+        if not 1 <= number <= len(variables):
             raise ValueError("value labels belong to a variable that is not there")
+        by_width, by_formats = variables[number - 1]
+        # of the bytes of a number some are no letters
+        no_text = any(min(value.rstrip(b"\0"), default=32) < 32 for value in values)
+        if by_width != by_formats or (by_width and no_text):
+            raise ValueError("value labels of numbers belong to a text variable, or the reverse")
+
+
+def _labels(content: mmap.mmap, order: str, at: int) -> list[int]:
+    """Give where each value with a label begins, and where they end."""
+    places = [at + 8]
+    for _ in range(_size(content, order, at + 4)):
+        text = content[places[-1] + 8]  # after the value: a byte for the length, then the text
+        places.append(places[-1] + 8 + 8 * -(-(text + 1) // 8))
+    return places
 
 
 def _next(content: mmap.mmap, order: str, at: int, record: int) -> int:
@@ -77,10 +110,7 @@ def _next(content: mmap.mmap, order: str, at: int, record: int) -> int:
         label = 4 + 4 * -(-_size(content, order, at + 32) // 4) if has_label else 0
         return at + 32 + label + 8 * min(abs(n_missing), 3)
     if record == LABELS:
-        place = at + 8
-        for _ in range(_size(content, order, at + 4)):
-            place += 8 + 8 * -(-(content[place + 8] + 1) // 8)  # the value, a byte for the length, the text
-        return place
+        return _labels(content, order, at)[-1]
     if record == LABELLED:
         return at + 8 + 4 * _size(content, order, at + 4)
     if record == DOCUMENTS:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..words import one_line
 from .categories import declared_categories
 from .columns import spellings
 
@@ -167,7 +168,16 @@ def _load_series(frame: Any, names: Mapping[str, Any], name: str) -> np.ndarray:
         return tidy(np.asarray(series.to_native()))  # the categories' own type, not their codes
     if series.dtype == nw.Categorical and series.implementation.is_pyarrow():
         return tidy(series.to_native().cast(series.to_native().type.value_type).to_numpy())
-    return tidy(series.to_numpy())
+    return tidy(_numpy(series, name))
+
+
+def _numpy(series: Any, name: str) -> np.ndarray:
+    from pyarrow import ArrowException
+
+    try:
+        return np.asarray(series.to_numpy())
+    except ArrowException as error:  # text that is none
+        raise DataError(f"Column {name!r} is damaged: {one_line(str(error))[:100]}") from None
 
 
 def _encode_text(frame: Any, names: Mapping[str, Any], name: str) -> tuple[np.ndarray, np.ndarray] | None:

@@ -126,7 +126,11 @@ def normality_level2(source: Any) -> Check:
     verdict = (
         f"the units' distances (mdist) {'follow' if ok else 'do not follow'} the chi-square distribution "
         f"that normal random effects give ({p_text(p)}"
-        + (")." if flat else f"; Q\u2013Q correlation {correlation:.3f}).")
+        + (
+            "; all are the same: no Q\u2013Q correlation)."
+            if flat
+            else f"; Q\u2013Q correlation {correlation:.3f})."
+        )
         + ("" if ok else " See plots.chi2_qq; robust standard errors are the safer ones.")
     )
     figures = {"n_units": len(mdist), "df": df, "W2": statistic, "p_value": p, "r_qq": correlation}

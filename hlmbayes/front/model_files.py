@@ -13,6 +13,7 @@ from ..errors import OutputError
 from ..hlm_files.command_options import Options
 from ..hlm_files.command_writer import to_text
 from ..hlm_files.template_writer import template_text
+from ..residuals.files import put_statistical
 from ..writing import write_text, write_whole
 
 if TYPE_CHECKING:
@@ -114,9 +115,7 @@ def _parquet(frame: pd.DataFrame, data: TwoLevelData, path: Path) -> None:
 
 
 def _sav(frame: pd.DataFrame, data: TwoLevelData, path: Path) -> None:
-    import pyreadstat
-
     labels = [data.labels.get(name.lower()) or "" for name in frame.columns]
     known: dict[str, Any] = {name: data.value_labels.get(name.lower()) for name in frame.columns}
     values = {name: dict(own) for name, own in known.items() if own}
-    pyreadstat.write_sav(frame, str(path), column_labels=labels, variable_value_labels=values)
+    put_statistical(frame, path, ".sav", column_labels=labels, variable_value_labels=values)

@@ -105,21 +105,27 @@ def hotelling_df(parts: BiasReduced, contrast: np.ndarray) -> float:
     if not values[0] > ROUNDING * np.einsum("jss->", within):
         return float("nan")
     turn = vectors / np.sqrt(values) @ vectors.T
-    outer = np.einsum("jfs,jgt->stfg", a @ turn, a @ turn, optimize=True)
-    total = _total_variance(turn @ within @ turn, turn @ between @ turn, outer, parts.vcov)
+    total = _total_variance(turn @ within @ turn, turn @ between @ turn, a @ turn, parts.vcov)
     return len(contrast) * (len(contrast) + 1.0) / total
 
 
-def _total_variance(within: np.ndarray, between: np.ndarray, outer: np.ndarray, m: np.ndarray) -> float:
+def _total_variance(within: np.ndarray, between: np.ndarray, a: np.ndarray, m: np.ndarray) -> float:
     """Sum the variances of all entries of the standardised covariance matrix, normal errors.
 
-    Var(h_st) = sum_ij (C_ss,ij C_tt,ij + C_st,ij C_ts,ij), C_st,ij = [i = j] within_st - a_si'M a_tj.
+    Var(h_st) = sum_ij (C_ss,ij C_tt,ij + C_st,ij C_ts,ij), C_st,ij = [i = j] within_st - a_si'M a_tj. Pairs
+    of units are summed by what they have in common, sum_i a_si a_ti'. A unit that nearly determines the
+    combination would be lost there beside its own square: its pairs are written out, of few units.
     """
-    ss, bb = np.einsum("jss->j", within), np.einsum("jss->j", between)
-    first = np.sum(ss**2 - 2.0 * ss * bb)
-    # sum_ij (a_si'M a_sj)(a_ti'M a_tj) = tr(O_ts M O_st M), O_st = sum_i a_si a_ti'
-    first += np.einsum("tsfg,gh,sthi,if->", outer, m, outer, m, optimize=True)
-    second = np.sum(within**2 - 2.0 * within * between)
-    # sum_ij (a_si'M a_tj)(a_ti'M a_sj) = tr(O_ss-like): a_tj a_sj' and a_ti a_si' in turn
-    second += np.einsum("tsfg,gh,tshi,if->", outer, m, outer, m, optimize=True)
-    return float(first + second)
+    heavy = np.einsum("jss->j", between) > 0.5 * np.einsum("jss->j", within)
+    total = _squares(within - between).sum() - _squares(between[~heavy]).sum()
+    outer = np.einsum("jfs,jgt->stfg", a[~heavy], a[~heavy], optimize=True)
+    total += np.einsum("tsfg,gh,sthi,if->", outer, m, outer, m, optimize=True)
+    total += np.einsum("tsfg,gh,tshi,if->", outer, m, outer, m, optimize=True)
+    pairs = _squares(np.einsum("ifs,fg,jgt->ijst", a[heavy], m, a, optimize=True))
+    pairs[:, heavy] *= 0.5 * (1.0 - np.eye(len(pairs)))  # each has both of them; its own is in already
+    return float(total + 2.0 * pairs.sum())
+
+
+def _squares(c: np.ndarray) -> np.ndarray:
+    """Give sum_st c_ss c_tt + c_st c_ts of matrices (..., r, r)."""
+    return np.asarray(np.einsum("...ss->...", c) ** 2 + np.einsum("...st,...ts->...", c, c))

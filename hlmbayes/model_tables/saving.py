@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
-from ..writing import write_text, write_whole
+from ..writing import write_bytes, write_text
 from .laid_out import MINUS, LaidOut
 
 HIDDEN = 0xE000  # Unicode's private use: no text has characters from there
@@ -90,7 +91,7 @@ def _html(table: LaidOut, path: Path) -> Path:
 
 def _docx(table: LaidOut, path: Path) -> Path:
     document = _maketable(table).make("docx", docx_style=DOCX_STYLE)
-    return write_whole(path, lambda place: document.save(str(place)))
+    return _archive(document, path)
 
 
 def _tex(table: LaidOut, path: Path) -> Path:
@@ -148,7 +149,13 @@ def _xlsx(table: LaidOut, path: Path) -> Path:
     sheet.freeze_panes = "C3"
     for note in ("", *table.notes):
         sheet.append([note])
-    return write_whole(path, lambda place: book.save(place))
+    return _archive(book, path)
+
+
+def _archive(document: Any, path: Path) -> Path:
+    """Write a document in memory first: an archive that meets a full disk complains as long as it lives."""
+    document.save(buffer := BytesIO())
+    return write_bytes(path, buffer.getvalue())
 
 
 _FORMATS: dict[str, Callable[[LaidOut, Path], Path]] = {

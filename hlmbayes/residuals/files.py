@@ -156,16 +156,19 @@ def _whole_numbers(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def _write_statistical(suffix: str, frame: pd.DataFrame, path: Path, labels: Mapping[str, str]) -> None:
+    frame, labels = _cut(frame, labels, suffix)
+    options: dict[str, Any] = {"variable_format": _whole_numbers(frame)} if suffix == ".sav" else {}
+    options |= {"table_name": "RESFIL", "file_format_version": 5} if suffix == ".xpt" else {}
+    put_statistical(frame, path, suffix, column_labels=labels, **options)
+
+
+def put_statistical(frame: pd.DataFrame, path: Path, suffix: str, **options: Any) -> None:
     """Write .sav, .dta or .xpt and read it back: the library does not notice a disk that is full."""
     import pyreadstat
 
-    frame, labels = _cut(frame, labels, suffix)
-    kind = KINDS[suffix]
-    write, read = (getattr(pyreadstat, f"{verb}_{kind}") for verb in ("write", "read"))
-    options: dict[str, Any] = {"variable_format": _whole_numbers(frame)} if kind == "sav" else {}
-    options |= {"table_name": "RESFIL", "file_format_version": 5} if kind == "xport" else {}
+    write, read = (getattr(pyreadstat, f"{verb}_{KINDS[suffix]}") for verb in ("write", "read"))
     try:
-        write(frame, str(path), column_labels=labels, **options)
+        write(frame, str(path), **options)
         found = len(read(str(path), usecols=[frame.columns[0]])[0]) if path.is_file() else len(frame)
     except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
         raise OSError(f"{error}; the disk may be full") from None

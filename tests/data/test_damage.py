@@ -97,3 +97,35 @@ def test_a_sheet_of_excel_97_with_a_size_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.xls").write_bytes(bytes(content))
     with pytest.raises(DataError, match=r"a\.xls has a sheet of [\d,]+ cells, at most 20,000,000 are read"):
         hlm.read(tmp_path / "a.xls", id="school")
+
+
+@pytest.mark.parametrize("suffix", [".sav", ".zsav"])
+@pytest.mark.parametrize(("place", "value"), [(-20, 8), (-6, 1), (-2, 1)])
+def test_labels_of_numbers_on_text_are_refused(tmp_path, suffix, place, value):
+    spoilt = bytearray(whole(tmp_path, suffix))
+    spoilt[spoilt.index(b"Y       ") + place] = value
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(bytes(spoilt))
+    with pytest.raises(DataError, match="value labels of numbers belong to a text variable, or the reverse"):
+        hlm.read(path)
+
+
+@pytest.mark.parametrize("suffix", [".sav", ".dta"])
+def test_claims_of_many_rows_or_variables_ask_for_no_memory(tmp_path, suffix):
+    spoilt, path = bytearray(whole(tmp_path, suffix)), tmp_path / f"a{suffix}"
+    at = 83 if suffix == ".sav" else spoilt.index(b"<K>") + 4
+    spoilt[at] = 43
+    path.write_bytes(bytes(spoilt))
+    start = time.process_time()
+    with pytest.raises(DataError, match=r"it claims \d+ rows.* and has room for fewer"):
+        hlm.read(path)
+    assert time.process_time() - start < 1
+
+
+def test_labels_of_text_are_read(tmp_path):
+    frame = pd.DataFrame({"id": [1.0, 2], "t": ["é", "b"], "y": [1.0, 2]})
+    labels = {"t": {"é": "one", "b": "two"}, "y": {1.0: "one"}}
+    for suffix in (".sav", ".zsav"):
+        compress = suffix == ".zsav"
+        pyreadstat.write_sav(frame, tmp_path / f"a{suffix}", variable_value_labels=labels, compress=compress)
+        assert hlm.read(tmp_path / f"a{suffix}").value_labels["t"] == labels["t"]

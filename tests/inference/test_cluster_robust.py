@@ -163,3 +163,29 @@ def test_cr2_of_a_unit_of_its_own_does_not_depend_on_the_units_of_the_data(n_own
             other = Model(OWN).fit(own_unit(seed, n_own, scale, x_scale)).fixed_effects("CR2")
             np.testing.assert_allclose(other["df"], table["df"], rtol=1e-5)
             np.testing.assert_allclose(other["t_ratio"], table["t_ratio"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rest", [1e-2, 1e-4, 1e-5, 3e-6])
+@pytest.mark.parametrize("rows", [[[0.0, 1.0, 0, 0]], [[0, 1, 0, 0], [0, 0, 0, 1]]])
+def test_a_unit_that_nearly_determines_a_combination_leaves_its_digits(rest: float, rows: list) -> None:
+    """Pairs of units, all written out in extended precision, from the same arrays."""
+    rng = np.random.default_rng(3)
+    unit = np.repeat(np.arange(12), rng.integers(3, 7, 12))
+    nearly = (np.arange(12) == 0) + rest * rng.normal(size=12)
+    x, y = rng.normal(size=(2, len(unit)))
+    data = read({"id": unit, "x": x, "y": y + rng.normal(size=12)[unit], "w": nearly[unit]})
+    fit = Model("y = b0 + b1*x + r; b0 = g00 + g01*w + u0; b1 = g10 + g11*w").fit(data)
+    parts, contrast = cr2(record_of(fit)), np.array(rows)
+    b = (parts.loads @ parts.vcov @ (contrast @ parts.to_gamma).T).astype(np.longdouble)
+    a = parts.x.transpose(0, 2, 1).astype(np.longdouble) @ b
+    c = -np.einsum("ifs,fg,jgt->ijst", a, parts.vcov.astype(np.longdouble), a)
+    c[np.arange(12), np.arange(12)] += b.transpose(0, 2, 1) @ parts.v.astype(np.longdouble) @ b
+    mean = np.asarray(np.einsum("iist->st", c), dtype=float)
+    values, vectors = np.linalg.eigh(mean / np.sqrt(np.outer(mean.diagonal(), mean.diagonal())))
+    turn = (vectors / np.sqrt(values) @ vectors.T) / np.sqrt(mean.diagonal())[:, None]
+    c = np.einsum("sp,ijst,tq->ijpq", turn, c, turn)
+    total = np.einsum("ijss->ij", c) ** 2 + np.einsum("ijst,ijts->ij", c, c)
+    k = len(rows)
+    df = hotelling_df(parts, contrast)
+    assert df == pytest.approx(float(k * (k + 1) / total.sum()), rel=1e-4)
+    assert df >= 1
