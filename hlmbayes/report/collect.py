@@ -93,6 +93,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         comparison=run.comparison,
         hypotheses=run.hypotheses,
         homogeneity=run.homogeneity,
+        exploration=run.exploration,
         meta_analysis=meta,
         notes=(
             *remarks(fit, rows, run.warnings, run.not_done),

@@ -9,6 +9,7 @@ from ..equations.model import Coefficient, TwoLevelModel
 from ..equations.names import variable_labels
 from ..equations.text import tau_words
 from ..estimation.estimates import Estimates
+from ..residuals.exploratory import Candidate
 from .tables import NO_WEIGHTS, ChiSquare, Header, Hypothesis, Level1Term, Level2Term, NoteGroup, Weight
 
 FROM_RUN = ("max_iterations", "title", "data_source", "command_file", "output_file")
@@ -31,6 +32,7 @@ class Run:
     comparison: ChiSquare | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     homogeneity: ChiSquare | None = None
+    exploration: tuple[Candidate, ...] = ()
     notes: tuple[NoteGroup, ...] = ()
     hlm: str = "6"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
+from ..words import p_text
 from .html_parts import aside, document, labels_list, pairs_list, section, table
 from .layout import count, likelihood, number
 from .notes import note_groups
@@ -256,7 +257,22 @@ def _tests(tables: Tables) -> list[str]:
     parts += [_hypothesis(tables, h, k) for k, h in enumerate(tables.hypotheses, 1)]
     if tables.homogeneity is not None:
         parts.append(_test("Test of homogeneity of level-1 variance", tables.homogeneity))
+    if tables.exploration:
+        parts.append(_exploration(tables))
     return parts
+
+
+def _exploration(tables: Tables) -> str:
+    head = ["Coefficient", "Candidate", "EB regression", "s.e.", "t-to-enter"]
+    head += ["Score test: effect", "s.e.", "&chi;&sup2;", "p"]
+    rows = [
+        (
+            escape(c.coefficient), escape(c.variable), _n(c.estimate, 5), _n(c.se, 5), _n(c.t, 3),
+            _n(c.effect, 5), _n(c.effect_se, 5), _n(c.chi2, 3), _p(p_text(c.p_value).removeprefix("p = ")),
+        )
+        for c in tables.exploration
+    ]  # fmt: skip
+    return table("Exploratory analysis of level-2 predictors", head, rows, names=2)
 
 
 def _test(caption: str, test: ChiSquare) -> str:

@@ -62,6 +62,9 @@ def _optional(tables: Tables) -> dict[str, Any]:
         found["general_linear_hypotheses"] = [_hypothesis(h) for h in tables.hypotheses]
     if tables.homogeneity is not None:
         found["homogeneity_of_level1_variance"] = _of(tables.homogeneity, TEST)
+    if tables.exploration:
+        names = "coefficient variable n_units estimate se t effect effect_se chi2 p_value"
+        found["exploratory_analysis"] = [_of(candidate, names) for candidate in tables.exploration]
     if tables.meta_analysis is not None:
         names = "i2 i2_limits h2 h2_limits tau2_limits typical_variance prediction"
         found["meta_analysis"] = _of(tables.meta_analysis, names)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..residuals.exploratory import Candidate
+
 Matrix = tuple[tuple[float, ...], ...]
 Centering = Literal["none", "group", "grand"]
 
@@ -298,6 +300,7 @@ class Tables:
     hypotheses: tuple[Hypothesis, ...] = ()
     homogeneity: ChiSquare | None = None
     meta_analysis: MetaAnalysis | None = None
+    exploration: tuple[Candidate, ...] = ()
     notes: tuple[NoteGroup, ...] = ()
     optimum: Optimum | None = None
 

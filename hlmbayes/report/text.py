@@ -303,7 +303,25 @@ def _statistics(tables: Tables) -> list[str]:
     if tables.homogeneity is not None:
         title = " Test of homogeneity of level-1 variance"
         lines += ["", title, " " + "-" * 40, *_chi_square(tables.homogeneity)]
-    return lines
+    return [*lines, *_exploration(tables)]
+
+
+def _exploration(tables: Tables) -> list[str]:
+    """HLM's table of candidates at level 2, by coefficient: the EB residuals regressed on each."""
+    if not tables.exploration:
+        return []
+    rule = " " + "-" * 77
+    lines = [
+        "", " Exploratory Analysis: estimated level-2 coefficients and their standard errors",
+        " obtained by regressing EB residuals on level-2 predictors selected for",
+        " possible inclusion in subsequent runs", rule,
+        " Level-1 Coefficient   Potential Level-2     Coefficient   Standard   t-to-enter",
+        "                       Predictor                              Error", rule,
+    ]  # fmt: skip
+    for c in tables.exploration:
+        numbers = f"{number(c.estimate, 12, 6)}{number(c.se, 13, 6)}{number(c.t, 11, 3)}"
+        lines.append(f" {c.coefficient.upper():<21} {c.variable[:20]:<20} {numbers}")
+    return [*lines, rule]
 
 
 def _chi_square(test: ChiSquare) -> list[str]:

@@ -66,7 +66,7 @@ def job_tables(
     return report_tables(
         fit, **run_of(job, output), warnings=(*job.warnings, *warnings, *asked.warnings),
         not_done=job.not_done, hypotheses=asked.hypotheses, comparison=asked.comparison,
-        homogeneity=asked.homogeneity,
+        homogeneity=asked.homogeneity, exploration=asked.exploration,
         notes=(
             *hlm7_note(job.options), *_went_on(job.options, fit), *variance_known_note(job.options),
             *asked.notes,

@@ -19,7 +19,7 @@ from ..inference.least_squares import loglik_on_hlms_constant
 from ..report.collect import chi_square
 from ..report.header import shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
-from ..residuals.exploratory import Exploration, explore
+from ..residuals.exploratory import Candidate, Exploration, explore
 from ..words import p_text
 
 
@@ -31,6 +31,7 @@ class Asked:
     comparison: ChiSquare | None = None
     homogeneity: ChiSquare | None = None
     notes: tuple[NoteGroup, ...] = ()
+    exploration: tuple[Candidate, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -62,14 +63,15 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
     explored = (
         attempt("the exploratory analysis", partial(_explored, fit, options)) if options.explore else None
     )
-    notes += () if explored is None else (NoteGroup("Exploratory analysis", explored),)
-    return Asked(tuple(hypotheses), comparison, same_variance, notes, tuple(warnings))
+    candidates = () if explored is None else explored.candidates
+    notes += () if explored is None else (NoteGroup("Exploratory analysis", explored.sentences),)
+    return Asked(tuple(hypotheses), comparison, same_variance, notes, candidates, tuple(warnings))
 
 
-def _explored(fit: Estimates, options: Options) -> tuple[str, ...]:
-    """Judge the candidates of each coefficient that has them, in words."""
+def _explored(fit: Estimates, options: Options) -> Exploration:
+    """Judge the candidates of each coefficient that has them."""
     each = [explore(fit, names, coefficients=name).candidates for name, names in options.explore.items()]
-    return Exploration(tuple(candidate for found in each for candidate in found)).sentences
+    return Exploration(tuple(candidate for found in each for candidate in found))
 
 
 def hypothesis(fit: Estimates, rows: Sequence[Sequence[float]], sentences: list[str], hlm: str) -> Hypothesis:

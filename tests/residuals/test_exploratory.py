@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,20 @@ def test_names_after_the_slash_of_a_command_file_are_explored(
     (tmp_path / "hsb.mdmt").write_text((models / "hsb.mdmt").read_text(encoding="utf-8"), encoding="utf-8")
     assert main(["run", str(tmp_path / "m.hlm")]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "Exploratory analysis" in out
+    assert "Exploratory Analysis: estimated level-2 coefficients" in out
+    files = ["--json", str(tmp_path / "m.json"), "--html", str(tmp_path / "m.html")]
+    assert main(["run", str(tmp_path / "m.hlm"), *files]) == 0
+    rows = json.loads((tmp_path / "m.json").read_text(encoding="utf-8"))["exploratory_analysis"]
+    assert [(row["coefficient"], row["variable"].lower()) for row in rows] == [
+        ("b0", "size"),
+        ("b0", "meanses"),
+    ]
+    fit = hlm.Model("mathach = b0 + b1*group(ses) + r; b0 = g00 + u0; b1 = g10 + u1").fit(
+        hlm.datasets.hsb(), algorithm="hlm"
+    )
+    best = fit.explore("meanses", coefficients="b0").candidates[0]
+    assert rows[1]["t"] == pytest.approx(best.t, rel=1e-10)
+    assert f"{best.estimate:.6f}" in out
+    assert f"{best.estimate:.5f}" in (tmp_path / "m.html").read_text(encoding="utf-8")
     assert "MEANSES for b0: coefficient" in out or "meanses for b0: coefficient" in out
     assert "for b1" not in out
