@@ -13,8 +13,10 @@ from threading import Lock, RLock
 
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
+from ..figures.report_figures import report
 from ..many_fits.pooled_fit import PooledEstimates
 from ..report import html, json_text, text
+from ..report.findings import findings
 from ..report.tables import Tables
 from ..runs.analysis import job_tables
 from ..runs.estimate import fit_job, heard, warn_of_codes
@@ -22,6 +24,7 @@ from ..runs.jobs import Job
 from ..runs.outputs import Results
 from ..runs.pooled import fit_pooled, imputed_jobs, results_of_pooled
 from .opening import Chosen, Opened
+from .pictures import DRAWING
 from .report_part import part_of
 from .state import State
 from .work import Work
@@ -79,7 +82,10 @@ class Run:
 
     def page(self) -> str:
         """The report as a page of its own."""
-        return self._results.html() if self.pooled else html.page(self.tables)
+        if isinstance(self.fit, PooledEstimates):
+            return self._results.html()
+        with DRAWING:
+            return report(self.fit, self.tables, findings(self.fit))
 
     def listing(self) -> str:
         """HLM's listing."""
@@ -87,7 +93,9 @@ class Run:
 
     def json(self) -> str:
         """The results as ``hlmbayes run --json`` writes them."""
-        return self._results.json() if self.pooled else json_text.text(self.tables)
+        if isinstance(self.fit, PooledEstimates):
+            return self._results.json()
+        return json_text.text(self.tables, findings(self.fit))
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ from ..predictions.slopes import slopes
 from ..residuals.exploratory import explore
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
+from ..writing import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,8 +219,26 @@ class Fit(Tabled):
 
         return to_json(self._record, **run)
 
+    def report(self, path: str | Path, **run: Any) -> Path:
+        """Write the report, one page to hand out, as an HTML file that needs no other; give its place.
+
+        It has the equations, estimates with intervals, what each effect says in a sentence, ICC, R-squared,
+        ranges, checks, figures, a paragraph for a paper and HLM's tables. ``run`` as for `listing`.
+
+        Raises
+        ------
+        OutputError
+            A file that cannot be written.
+        """
+        from ..figures.report_figures import report
+        from ..report import report_tables
+        from ..report.findings import findings
+
+        page = report(self._record, report_tables(self._record, **run), findings(self._record))
+        return write_text(Path(path), page)
+
     def to_html(self, **run: Any) -> str:
-        """Return the results as one self-contained HTML page."""
+        """Return HLM's tables as one self-contained HTML page; `report` writes one to hand out."""
         from ..report import to_html
 
         return to_html(self._record, **run)

@@ -2,7 +2,8 @@
 
 The functions here are what `Fit.listing`, `Fit.to_json`, `Fit.to_html` and a notebook call. `collect` fills
 the tables (`header`, `specification`, `remarks`, `hlm_p_values`); `text` (`layout`, `notes`), `html`
-(`html_parts`, `style`, `symbols`) and `json_text` print them; `pooled` is for imputed data,
+(`html_parts`, `style`, `symbols`) and `json_text` print them; `findings` (`sentences`) is what
+`report_page` says beyond them; `pooled` is for imputed data,
 `posterior_report` for draws.
 """
 
@@ -15,6 +16,7 @@ from ..estimation.estimate import fit as estimate
 from ..estimation.estimates import Estimates
 from ..laws.counting import ONCE
 from . import collect, html, json_text, text
+from .findings import findings
 from .header import Run
 from .tables import Tables
 
@@ -49,7 +51,7 @@ def listing(fit: Estimates, **run: Any) -> str:
 
 def to_json(fit: Estimates, **run: Any) -> str:
     """Return the results as JSON text."""
-    return json_text.text(report_tables(fit, **run))
+    return json_text.text(report_tables(fit, **run), findings(fit))
 
 
 def to_html(fit: Estimates, *, whole_page: bool = True, **run: Any) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from ..words import p_text
-from .html_parts import aside, document, labels_list, pairs_list, section, table
-from .layout import count, likelihood, number
+from .html_parts import aside, document, labels_list, pairs_list, section, table, true_minus
+from .layout import count, number
 from .notes import note_groups
 from .specification import METHODS
 from .style import CSS
@@ -19,6 +19,7 @@ from .symbols import equations_html, mixed_html, symbol_html
 from .tables import (
     ChiSquare,
     FixedRow,
+    Header,
     Heterogeneity,
     Hypothesis,
     LeastSquares,
@@ -35,7 +36,7 @@ CENTERING = {"none": "", "group": "centered around the group mean", "grand": "ce
 
 def page(tables: Tables) -> str:
     """Return a complete HTML page."""
-    return document(_title(tables), fragment(tables, tag="main"))
+    return document(title_of(tables), fragment(tables, tag="main"))
 
 
 def fragment(tables: Tables, tag: str = "div") -> str:
@@ -45,20 +46,37 @@ def fragment(tables: Tables, tag: str = "div") -> str:
     parts = [
         f'<{tag} class="hlmbayes">',
         f"<style>{CSS}</style>",
-        f"<h1>{escape(_title(tables))}</h1>",
+        f"<h1>{escape(title_of(tables))}</h1>",
         *(aside(group) for group in groups if group.warning),
         *(_sections(tables) if tables.header.hlm == "6" else _sections7(tables)),
-        section("Notes by hlmbayes", [*map(aside, quiet), _optimum(tables.optimum)]),
-        "<details><summary>The same as text, in HLM’s layout</summary>",
-        f"<pre>{escape(chr(10).join(hlm_part(tables)))}</pre></details>",
+        section("Notes by hlmbayes", [*map(aside, quiet), optimum_table(tables.optimum)]),
+        *_as_text(tables),
         f"</{tag}>",
     ]
     return "\n".join(part for part in parts if part)
 
 
+def appendix(tables: Tables) -> list[str]:
+    """Return what stands at the end of a report: HLM's tables, the tests, the notes, the listing as text."""
+    before = [section("Before the iterations", _full_output(tables))] if tables.full_output else []
+    tests, quiet = _tests(tables), [group for group in note_groups(tables) if not group.warning]
+    return [
+        *([section("Tests", tests)] if tests else []),
+        section("HLM’s tables", [_stopped(tables), _iterations(tables), *_results(tables)]),
+        *before,
+        section("Notes", map(aside, quiet)),
+        *_as_text(tables),
+    ]
+
+
+def _as_text(tables: Tables) -> list[str]:
+    text = escape(chr(10).join(hlm_part(tables)))
+    return ["<details><summary>The same as text, in HLM’s layout</summary>", f"<pre>{text}</pre></details>"]
+
+
 def _sections(tables: Tables) -> list[str]:
-    statistics = pairs_list([*_deviance(tables), ("Log-likelihood", likelihood(tables.loglik))])
-    header, pairs = tables.header, pairs_list(_specification(tables))
+    statistics = pairs_list([*_deviance(tables), ("Log-likelihood", _n(tables.loglik, 4))])
+    header, pairs = tables.header, pairs_list(facts(tables.header))
     return [
         section("Specification", [pairs, equations_html(header), labels_list(header.labels)]),
         *([section("Before the iterations", _full_output(tables))] if tables.full_output else []),
@@ -70,9 +88,9 @@ def _sections(tables: Tables) -> list[str]:
 def _sections7(tables: Tables) -> list[str]:
     """Return the sections of HLM 7's page in its order."""
     header, at = tables.header, f"Log-likelihood at iteration {tables.iteration}"
-    loglik = pairs_list([(at, likelihood(tables.loglik))])
+    loglik = pairs_list([(at, _n(tables.loglik, 4))])
     return [
-        section("Specifications for this HLM2 run", [pairs_list(_specification(tables))]),
+        section("Specifications for this HLM2 run", [pairs_list(facts(tables.header))]),
         section(
             "Summary of the model specified",
             [equations_html(header), mixed_html(header), labels_list(header.labels)],
@@ -88,7 +106,8 @@ def _sections7(tables: Tables) -> list[str]:
     ]
 
 
-def _title(tables: Tables) -> str:
+def title_of(tables: Tables) -> str:
+    """Return the heading of a page."""
     title = tables.header.title
     name = f"Two-level model of {tables.header.outcome}"
     return name if title in ("", "no title") else f"{title}: {name[0].lower()}{name[1:]}"
@@ -96,7 +115,8 @@ def _title(tables: Tables) -> str:
 
 def _n(value: float | None, decimals: int) -> str:
     """Return a number as in the listing, without the column's blanks."""
-    return number(value, 20, decimals).strip()
+    text = number(value, 20, decimals).strip()
+    return true_minus(text if text.strip("-0.") else text.removeprefix("-"))
 
 
 def _p(text: str | None) -> str:
@@ -106,8 +126,8 @@ def _p(text: str | None) -> str:
 # ----------------------------------------------------------------------------- specification
 
 
-def _specification(tables: Tables) -> Iterable[tuple[str, str]]:
-    header = tables.header
+def facts(header: Header) -> Iterable[tuple[str, str]]:
+    """Return what was analysed and how, by name."""
     dropped = f" of {header.n_rows_in_data}" if header.n_rows_in_data not in (None, header.n_rows) else ""
     weights = "; ".join(f"{w.level}: {escape(w.variable)}" for w in header.weights if w.variable)
     level1 = [(c.variable, c.centering) for c in header.coefficients]
@@ -163,7 +183,8 @@ def _tau(tables: Tables) -> list[str]:
     parts = [_matrix(tables, "Tau: variances and covariances of the random effects", tables.tau)]
     if tables.se_tau is not None and tables.header.method == "ML" and tables.heterogeneity is None:
         parts.append(_matrix(tables, "Standard errors of tau", tables.se_tau))
-    parts.append(_matrix(tables, "Tau as correlations", tables.tau_corr, 3))
+    if len(tables.tau_corr) > 1:
+        parts.append(_matrix(tables, "Tau as correlations", tables.tau_corr, 3))
     names = [_symbol(c.variable, c.symbol) for c in tables.header.random]
     rows = [[name, _n(value, 3)] for name, value in zip(names, tables.reliability, strict=True)]
     head = ["Random level-1 coefficient", "Reliability estimate"]
@@ -311,7 +332,7 @@ def _full_output(tables: Tables) -> list[str]:
     parts += _least_squares(tables.least_squares) if tables.least_squares else []
     parts += _start(tables, tables.start) if tables.start else []
     if tables.log:
-        rows = [[str(i.number), likelihood(i.loglik), _n(i.sigma2, 5)] for i in tables.log]
+        rows = [[str(i.number), _n(i.loglik, 4), _n(i.sigma2, 5)] for i in tables.log]
         parts.append(table("Iterations", ["Iteration", "Log-likelihood", "σ²"], rows))
     return parts
 
@@ -333,8 +354,12 @@ def _start(tables: Tables, start: StartingValues) -> list[str]:
     return parts
 
 
-def _optimum(optimum: Optimum | None) -> str:
+def optimum_table(optimum: Optimum | None) -> str:
+    """Return HLM's numbers beside those of the optimum."""
     if optimum is None:
         return ""
-    rows = [[escape(r.label), *map(r.printed, (r.here, r.optimum, r.here - r.optimum))] for r in optimum.rows]
+    rows = [
+        [escape(r.label), *(true_minus(r.printed(v)) for v in (r.here, r.optimum, r.here - r.optimum))]
+        for r in optimum.rows
+    ]
     return table("HLM’s answer and the optimum", ["", "HLM path", "Optimum", "Difference"], rows)

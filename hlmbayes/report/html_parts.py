@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from .style import CSS
 from .tables import NoteGroup
+
+MOST_COLUMNS = 7  # of a table on a narrow screen
 
 
 def document(title: str, main: str) -> str:
@@ -42,7 +45,10 @@ def aside(group: NoteGroup) -> str:
 def table(
     caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, names: int = 1, note: str = ""
 ) -> str:
-    """Return a table; the first `names` columns are row headings, cells ready-made HTML."""
+    """Return a table; the first `names` columns are row headings, cells ready-made HTML.
+
+    One with more than `MOST_COLUMNS` is set as a list for each row where the screen is narrow.
+    """
     kinds = ["" if k < names else ' class="n"' for k in range(len(head))]
     top = "".join(f'<th scope="col"{kind}>{h}</th>' for kind, h in zip(kinds, head, strict=True))
     body = []
@@ -51,14 +57,28 @@ def table(
             body.append(f'<tr class="group"><th scope="rowgroup" colspan="{len(head)}">{row[0]}</th></tr>')
             continue
         cells = [f'<th scope="row">{cell}</th>' for cell in row[:names]]
-        cells += [f'<td class="n">{cell}</td>' for cell in row[names:]]
+        cells += [
+            f'<td class="n" data-head="{plain_head(h)}">{cell}</td>'
+            for h, cell in zip(head[names:], row[names:], strict=True)
+        ]
         body.append(f"<tr>{''.join(cells)}</tr>")
     foot = f'<p class="foot">{note}</p>' if note else ""
+    wide = ' class="wide"' if len(head) > MOST_COLUMNS else ""
     return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption)}"><table{wide}>'
         f"<caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>{foot}"
     )
+
+
+def plain_head(head: str) -> str:
+    """Return the text of a column's head, for an attribute."""
+    return re.sub(r"<[^>]*>", "", head)
+
+
+def true_minus(text: str) -> str:
+    """Put minus signs, not hyphens, before numbers."""
+    return re.sub(r"(?<![\w.)-])-(?=\.?\d)", "\N{MINUS SIGN}", text)
 
 
 def labels_list(labels: Iterable[tuple[str, str]]) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
+from .findings import Findings
 from .notes import note_groups
 from .tables import Heterogeneity, Hypothesis, Tables
 
@@ -17,7 +19,7 @@ FIXED = "coef level1 level2 gamma constrained estimate se t df p"
 TEST = "chi2 df p"
 
 
-def document(tables: Tables) -> dict[str, Any]:
+def document(tables: Tables, found: Findings | None = None) -> dict[str, Any]:
     """Return the results as plain dicts, lists, strings and numbers."""
     header, groups = tables.header, note_groups(tables)
     results: dict[str, Any] = {
@@ -42,13 +44,28 @@ def document(tables: Tables) -> dict[str, Any]:
         "warnings": [s for group in groups if group.warning for s in group.sentences],
         "notes": [s for group in groups if not group.warning for s in group.sentences],
     }
+    if found is not None:
+        results["report"] = _report(found)
     tidy: dict[str, Any] = plain(results)
     return tidy
 
 
-def text(tables: Tables) -> str:
+def text(tables: Tables, found: Findings | None = None) -> str:
     """Return the results as JSON text, one line break at the end."""
-    return json.dumps(document(tables), indent=1, allow_nan=False) + "\n"
+    return json.dumps(document(tables, found), indent=1, allow_nan=False) + "\n"
+
+
+def _report(found: Findings) -> dict[str, Any]:
+    """Return what the page says beyond HLM's tables, by the fields of `Findings`."""
+    names = "effects components basis shares variance_parts told plausible checks methods references notes"
+    values = _of(found, names)
+    for name in ["effects", "components", "shares", "variance_parts", "checks"]:
+        values[name] = [asdict(row) for row in values[name]]
+    values["told"] = [
+        {**_of(told, "variable sentence"), "differences": [d._asdict() for d in told.differences]}
+        for told in found.told
+    ]
+    return values
 
 
 def _optional(tables: Tables) -> dict[str, Any]:

@@ -7,7 +7,7 @@ by piece, for pages where long ones must wrap. The bar of a mean is drawn by the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from ..equations.model import TwoLevelModel
@@ -87,15 +87,24 @@ def level1(model: TwoLevelModel) -> str:
 
 def level2(coefficient: Coefficient) -> str:
     """The level-2 equation of one coefficient."""
+    return math(beta(coefficient), EQUALS, _sum(level2_terms(coefficient)))
+
+
+def level2_terms(coefficient: Coefficient) -> list[str]:
+    """What is added up in the level-2 equation of one coefficient."""
     terms = [_times(gamma(g), predictor(g.predictor, 2)) for g in coefficient.gammas]
-    return math(
-        beta(coefficient), EQUALS, _sum([*terms, *([effect(coefficient)] if coefficient.random else [])])
-    )
+    return [*terms, *([effect(coefficient)] if coefficient.random else [])]
 
 
 def mixed(model: TwoLevelModel) -> str:
     """The combined model: the level-2 equations put into the level-1 equation."""
     return math(outcome(model), EQUALS, _sum(mixed_terms(model)))
+
+
+def broken(left: str, terms: Sequence[str]) -> str:
+    """An equation as a formula for each term, so that long ones wrap between them."""
+    rest = (math('<mo form="infix">+</mo>', term) for term in terms[1:])
+    return " ".join([math(left, EQUALS, *terms[:1]), *rest])
 
 
 def level1_terms(model: TwoLevelModel) -> list[str]:

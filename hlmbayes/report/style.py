@@ -47,11 +47,30 @@ CSS = """
 .hlmbayes summary { cursor: pointer }
 .hlmbayes pre { overflow-x: auto; font: .8rem/1.35 ui-monospace, "Liberation Mono", Consolas, monospace }
 .hlmbayes :focus-visible { outline: 2px solid var(--info); outline-offset: 2px }
+.hlmbayes .checks { display: block }
+.hlmbayes .checks div { margin: .5rem 0 }
+.hlmbayes .checks dt { font-weight: 600; opacity: 1 }
+.hlmbayes math { font-size: 1.05em }
+.hlmbayes td:empty { padding: 0 }
+@media (max-width: 600px) {
+  .hlmbayes { padding: 1rem .6rem 2rem }
+  .hlmbayes caption, .hlmbayes th, .hlmbayes td { white-space: normal }
+  .hlmbayes table { font-size: .78rem; width: 100% }
+  .hlmbayes thead th { font-size: .7rem; letter-spacing: -.02em }
+  .hlmbayes th, .hlmbayes td { padding: .25rem .22rem }
+  .hlmbayes tbody tr:not(.group) th { padding-left: .4rem; overflow-wrap: anywhere }
+  .hlmbayes .wide thead { display: none }
+  .hlmbayes .wide tr, .hlmbayes .wide th { display: block }
+  .hlmbayes .wide td { display: flex; justify-content: space-between }
+  .hlmbayes .wide td::before { content: attr(data-head); opacity: .75 }
+}
 @media print {
   .hlmbayes { max-width: none; padding: 0; font-size: 10pt }
   .hlmbayes details { display: none }
   .hlmbayes .scroll { overflow: visible }
-  .hlmbayes table, .hlmbayes aside, .hlmbayes .equations { break-inside: avoid }
+  .hlmbayes img { max-height: 7.4cm; max-width: 13cm }
+  .hlmbayes table, .hlmbayes aside, .hlmbayes .figure, .hlmbayes li,
+  .hlmbayes .equations { break-inside: avoid }
   .hlmbayes h2 { break-after: avoid }
 }
 """

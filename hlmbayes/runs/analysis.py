@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 from ..errors import CommandFileError
 from ..estimation.estimates import Estimates
 from ..figures.figure_set import Drawn
+from ..figures.report_figures import report
 from ..hlm_files.command_options import Options
-from ..report import html, json_text, report_tables, text
+from ..report import json_text, report_tables, text
+from ..report.findings import findings
 from ..report.remarks import fit_warnings
 from ..report.tables import NoteGroup, Tables
 from .asked import asked_tests
@@ -54,8 +56,13 @@ def analyse(
     more, missed = write_matrix_files(fit, matrices)
     tables = job_tables(job, fit, output=output, warnings=(*messages, *failed, *missed))
     warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
-    makers = [partial(make, tables) for make in (text.listing, json_text.text, html.page)]
-    return Results((*said(wrote=(*wrote, *more), warning=warned), *errors), makers[0], makers[1], makers[2])
+    found = cache(lambda: findings(fit))
+    return Results(
+        (*said(wrote=(*wrote, *more), warning=warned), *errors),
+        lambda: text.listing(tables),
+        lambda: json_text.text(tables, found()),
+        lambda: report(fit, tables, found()),
+    )
 
 
 def job_tables(

@@ -1,0 +1,58 @@
+"""The report with its few figures: where the variance lies, what predicts, how units differ, what is left."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..errors import HLMError
+from ..estimation.estimates import Estimates
+from ..report.findings import Findings
+from ..report.report_page import page
+from ..report.tables import Tables
+from .figure_set import figures
+from .variance_bars import variance_bars
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CHOSEN = ("predicted", "caterpillar", "chi2_qq", "level1_qq", "influence")  # the first of each kind
+DOTS = 130  # an inch
+
+
+def report(fit: Estimates, tables: Tables, found: Findings) -> str:
+    """Return the report of a fit as one page."""
+    return page(tables, found, report_figures(fit))
+
+
+def report_figures(fit: Estimates) -> dict[str, tuple[str, bytes]]:
+    """Draw the figures of a report as PNG: name -> (title, image); what cannot be drawn is not there."""
+    drawable: dict[str, Callable[[], Axes]] = {"variance_bars": lambda: variance_bars(fit)}
+    known = figures(fit)
+    for kind in CHOSEN:
+        name = next((name for name in known if name.startswith(kind)), None)
+        if name is not None:
+            drawable[name] = known[name]
+    found = {}
+    for name, draw in drawable.items():
+        if image := _drawn(draw):
+            found[name] = image
+    return found
+
+
+def _drawn(draw: Callable[[], Axes]) -> tuple[str, bytes] | None:
+    import matplotlib.pyplot as plt
+
+    before = set(plt.get_fignums())
+    try:
+        axes = draw()
+        file = io.BytesIO()
+        axes.figure.figure.savefig(file, format="png", dpi=DOTS)
+        title = axes.get_title(loc="left") or axes.get_title()
+        return " ".join(title.split()), file.getvalue()
+    except HLMError:
+        return None
+    finally:
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
