@@ -15,13 +15,14 @@ from scipy.stats import studentized_range
 
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..hypotheses.contrasts import contrast
 from ..labelled import table
 from ..labels import Sentence
 from ..posterior.contrasts import of_draws
 from ..posterior.record import PosteriorSample
 from ..words import p_text
-from .reference import find, grid, variables
-from .slopes import checked, contrast_of, middle
+from .reference import checked, find, grid, held_at, variables
+from .slopes import middle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,11 +110,11 @@ def means(
     if adjust not in ("holm", "tukey", "bonferroni", "none"):
         raise HypothesisError(f'adjust= is "holm", "tukey", "bonferroni" or "none", got {adjust!r}')
     name, chosen, rows = _rows(fit.design, fit.data, variable, values, at)
-    options = {"robust": robust, "df": df, "prob": prob}
+    options: dict[str, Any] = {"robust": robust, "df": df, "prob": prob}
     pairs, matrix = _pairs(chosen, rows)
-    difference = contrast_of(fit, matrix, **options) if pairs else None
+    difference = contrast(fit, matrix, **options) if pairs else None
     adjusted = None if difference is None else adjusted_p(difference, adjust, len(chosen))
-    return Means(name, chosen, contrast_of(fit, rows, **options), pairs, difference, adjust, adjusted)
+    return Means(name, chosen, contrast(fit, rows, **options), pairs, difference, adjust, adjusted)
 
 
 def means_of_draws(
@@ -137,11 +138,8 @@ def _rows(
     known = variables(design, data)
     x = find(known, variable)
     chosen = x.chosen if values is None else checked(x, values)
-    held = {
-        find(known, k).name.lower(): checked(find(known, k), v)[:1] * len(chosen)
-        for k, v in (at or {}).items()
-    }
-    rows = grid(design, known, {**held, x.name.lower(): chosen}, len(chosen), data)
+    others = {name: [value] * len(chosen) for name, value in held_at(known, at).items()}
+    rows = grid(design, known, {**others, x.name.lower(): chosen}, len(chosen), data)
     return x.name, tuple(chosen), rows
 
 

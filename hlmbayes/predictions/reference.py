@@ -20,6 +20,7 @@ from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows
 from .new_rows import new_rows
 
+Values = Any  # one or several numbers, or levels of a factor
 FEW = 7  # different values, from which values to look at are not all of them
 
 
@@ -125,6 +126,31 @@ def find(known: Mapping[str, Variable], name: str) -> Variable:
         hint = suggest(name, [v.name for v in known.values()]).replace("columns", "variables")
         raise HypothesisError(f"{name!r} is not a variable of this model. {hint}")
     return known[name.lower()]
+
+
+def checked(variable: Variable, given: Values) -> list[Any]:
+    """Give values asked for: one or several numbers, or levels of a factor."""
+    values = [given] if isinstance(given, str) or np.ndim(given) == 0 else list(given)
+    if variable.levels:
+        for value in values:
+            if str(value) not in variable.levels:
+                raise HypothesisError(
+                    f"{variable.name} has no level {value!r}; there are {', '.join(variable.levels)}"
+                )
+        return [str(value) for value in values]
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise HypothesisError(f"{variable.name}: wants numbers, got {given!r}") from None
+    if not numbers or not np.isfinite(numbers).all():
+        raise HypothesisError(f"{variable.name}: wants one or more numbers, got {given!r}")
+    return numbers
+
+
+def held_at(known: Mapping[str, Variable], at: Mapping[str, Values] | None) -> dict[str, Any]:
+    """Give the one value at which each variable of ``at`` is held, by lower-case name."""
+    found = {find(known, name): given for name, given in (at or {}).items()}
+    return {variable.name.lower(): checked(variable, given)[0] for variable, given in found.items()}
 
 
 def grid(

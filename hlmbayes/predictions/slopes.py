@@ -19,8 +19,8 @@ from scipy.special import stdtrit
 from ..data.rows import Rows
 from ..errors import DataError, HypothesisError
 from ..estimation.estimates import Estimates
-from ..hypotheses.combinations import Combinations, stacked
-from ..hypotheses.contrasts import Contrast, coefficient_dfs, estimated, hlm_df
+from ..hypotheses.combinations import stacked
+from ..hypotheses.contrasts import Contrast, contrast
 from ..inference.covariances import table_kind
 from ..labelled import table
 from ..labels import Sentence
@@ -28,13 +28,12 @@ from ..likelihood.design import Design
 from ..posterior.contrasts import DrawnContrast, of_draws
 from ..posterior.record import PosteriorSample
 from ..words import p_text
-from .reference import Variable, find, grid, variables
+from .reference import Values, Variable, checked, find, grid, held_at, variables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STEP = 1e-4  # of a variable's standard deviation, for a derivative
-Values = Any
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -126,18 +125,15 @@ def slopes(
         A variable the model does not have, or a fit from moments.
     """
     asked = _asked(fit.design, fit.data, variable, by, at)
-    kind = table_kind(fit, robust, df)
-    combinations = asked.combinations(fit.design)
-    free = combinations.free(fit.design)
-    dfs = coefficient_dfs(fit, kind, free) if kind.small else hlm_df(fit, combinations.matrix)
-    found = estimated(fit, combinations, free, kind, dfs, prob, kind.words)
+    found = contrast(fit, asked.rows(fit.design), robust=robust, df=df, prob=prob)
     result = Slopes(asked.variable.name, asked.at, found)
     line = asked.line(fit.design)
     if line is None:
         return result
     rows = stacked(fit.model, [np.array(line)]).free(fit.design)
-    b, v = rows @ fit.gamma_free, kind.of(fit, rows)
-    limits, inside = johnson_neyman(b, v, float(stdtrit(min(float(dfs.min()), 1e15), 0.5 + prob / 2.0)))
+    b, v = rows @ fit.gamma_free, table_kind(fit, robust, df).of(fit, rows)
+    critical = float(stdtrit(min(float(found.df.min()), 1e15), 0.5 + prob / 2.0))
+    limits, inside = johnson_neyman(b, v, critical)
     return replace(result, moderator=asked.moderator.name, span=asked.span, limits=limits, inside=inside)
 
 
@@ -148,11 +144,8 @@ def slopes_of_draws(
     """Give the posterior of the simple slopes; as of a fit, without a region."""
     design = posterior.target.design
     asked = _asked(design, posterior.data, variable, by, at)
-    return Slopes(
-        asked.variable.name,
-        asked.at,
-        of_draws(design, posterior.scalar, [asked.combinations(design).matrix], prob),
-    )
+    found = of_draws(design, posterior.scalar, [asked.rows(design)], prob)
+    return Slopes(asked.variable.name, asked.at, found)
 
 
 def johnson_neyman(b: np.ndarray, v: np.ndarray, critical: float) -> tuple[tuple[float, ...], bool]:
@@ -207,13 +200,14 @@ class _Asked:
         straight = np.allclose(whole, bent, rtol=1e-6, atol=1e-6 * np.abs(whole).max())
         return np.asarray(whole if straight else bent)
 
-    def combinations(self, design: Design) -> Combinations:
+    def rows(self, design: Design) -> np.ndarray:
+        """Give L of the slopes asked for, (r, n_gamma); refuse what has no effect."""
         matrix = self.matrix(design, self.at)
         if not np.abs(matrix).any(axis=1).all():
             raise HypothesisError(
                 f"{self.variable.name} has no fixed effect in this model: there is no slope of it"
             )
-        return stacked(design.model, [matrix])
+        return matrix
 
     def line(self, design: Design) -> list[np.ndarray] | None:
         """Give the rows r0, r1 of a slope (r0 + r1 w) gamma in the one moderator w; None where it is none."""
@@ -250,35 +244,4 @@ def _asked(
         for m, given in zip(moderators, wanted.values(), strict=True)
     ]
     rows = [dict(zip((m.name for m in moderators), row, strict=True)) for row in product(*values)]
-    held = {
-        find(known, name).name.lower(): checked(find(known, name), v)[0] for name, v in (at or {}).items()
-    }
-    return _Asked(known, x, tuple(rows), held, moderators, data)
-
-
-def checked(variable: Variable, given: Values) -> list[Any]:
-    """Give values asked for: one or several numbers, or levels of a factor."""
-    values = [given] if isinstance(given, str) or np.ndim(given) == 0 else list(given)
-    if variable.levels:
-        for value in values:
-            if str(value) not in variable.levels:
-                raise HypothesisError(
-                    f"{variable.name} has no level {value!r}; there are {', '.join(variable.levels)}"
-                )
-        return [str(value) for value in values]
-    try:
-        numbers = [float(value) for value in values]
-    except (TypeError, ValueError):
-        raise HypothesisError(f"{variable.name}: wants numbers, got {given!r}") from None
-    if not numbers or not np.isfinite(numbers).all():
-        raise HypothesisError(f"{variable.name}: wants one or more numbers, got {given!r}")
-    return numbers
-
-
-def contrast_of(fit: Estimates, matrix: np.ndarray, **options: Any) -> Contrast:
-    """Estimate combinations L gamma, (r, n_gamma), with the options of `Fit.contrast`."""
-    kind = table_kind(fit, options.pop("robust", None), options.pop("df", None))
-    asked = stacked(fit.model, [matrix])
-    free = asked.free(fit.design)
-    dfs = coefficient_dfs(fit, kind, free) if kind.small else hlm_df(fit, matrix)
-    return estimated(fit, asked, free, kind, dfs, options.pop("prob", 0.95), kind.words)
+    return _Asked(known, x, tuple(rows), held_at(known, at), moderators, data)

@@ -18,8 +18,8 @@ from ..data.columns import find_column
 from ..data.two_level import TwoLevelData
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
+from ..hypotheses.contrasts import contrast
 from ..predictions.reference import Variable, grid, variables
-from ..predictions.slopes import contrast_of
 
 ALIKE = 1e-9  # of what a row's columns are, below which two differences are one
 FIGURES = 3  # significant digits of a number in a sentence
@@ -107,7 +107,7 @@ class _Teller:
             low = high = p = float("nan")
             if np.any(row):
                 try:
-                    c = contrast_of(self.fit, row[None], prob=self.prob)
+                    c = contrast(self.fit, row[None], prob=self.prob)
                     low, high, p = float(c.low[0]), float(c.high[0]), float(c.p_value[0])
                 except HLMError:
                     pass
@@ -153,7 +153,7 @@ class _Teller:
         if not np.any(row):
             return None
         value = float(row @ np.asarray(self.fit.gamma))
-        found = contrast_of(self.fit, row[None], prob=self.prob)
+        found = contrast(self.fit, row[None], prob=self.prob)
         low, high = float(found.low[0]), float(found.high[0])
         where = f" with {listed([self.place(key) for key in self.known])}" if self.known else ""
         text = (

@@ -148,6 +148,16 @@ def test_limits_of_any_line(seed: int) -> None:
             assert (z > 0) != inside
 
 
+def test_degrees_of_freedom_are_those_of_the_combination(fit: Fit) -> None:
+    for df in ("hlm", "hlm7", "satterthwaite"):
+        own = fit.fixed_effects(df=df).loc["g20"]
+        slope: Any = fit.slopes("minority", df=df).frame().iloc[0]
+        difference: Any = fit.means("minority", df=df).differences().iloc[0]
+        for found in (slope, difference):
+            assert found["df"] == pytest.approx(own["df"])
+        assert slope["p_value"] == pytest.approx(own["p_value"])
+
+
 def test_slopes_of_powers_are_derivatives() -> None:
     fit = Model("mathach = b0 + b1*ses + b2*ses^2 + r\nb0 = g00 + u0\nb1 = g10\nb2 = g20").fit(datasets.hsb())
     found: Any = fit.slopes("ses", by={"ses": [-1.0, 0.0, 2.0]}).frame()
