@@ -184,6 +184,8 @@ class Simulator:
         self.dd = design.standard_dd.transpose(2, 0, 1)
         values, vectors = np.linalg.eigh(self.dd)
         kept = values > RANK * np.maximum(values[:, -1:], 0.0)
+        # n rows have no more than n directions; of columns that nearly agree rounding may show another
+        kept &= np.arange(values.shape[1], 0, -1) <= design.n[:, None]
         self.kept = from_eigen(kept, vectors)
         self.root = from_eigen(np.sqrt(np.where(kept, values, 0.0)), vectors)
         self.df = design.n - kept.sum(axis=1)

@@ -32,6 +32,8 @@ FEW_UNITS = 200  # up to here it is made at every limit,
 NEARLY_SINGULAR = 0.05  # beyond, where an eigenvalue of tau's correlations is below this
 MOST_BRANCHES = 6
 MOST_STEPS = 40  # outwards, until the deviance has risen
+LIMIT = 300  # evaluations of one minimisation over the other parameters
+MOST_LOST = 3  # of them without an end: the likelihood is flat beyond what can be followed
 
 
 def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
@@ -142,12 +144,14 @@ def _limits(chart: Chart, unit: float = 1.0) -> tuple[float, float, float]:
 class Search:
     """A search for a limit from the estimate towards an end of the parameter's range.
 
-    ``known``: the minima at the values of the parameter that were tried.
+    ``known``: the minima at the values of the parameter that were tried; ``lost``: the values at which a
+    minimisation over the others came to no end.
     """
 
     chart: Chart
     end: float
     known: dict[float, Point] = field(default_factory=dict)
+    lost: list[float] = field(default_factory=list)
 
     @property
     def reach(self) -> float:
@@ -166,7 +170,7 @@ class Search:
         if c not in self.known:
             nearest = min(self.known, key=lambda k: abs(k - c), default=None)
             starts = self.chart.starts(None if nearest is None else self.known[nearest].x)
-            self.known[c] = min((minimum(self.chart, c, x) for x in starts), key=lambda at: at.value)
+            self.known[c] = min((self.minimum(c, x) for x in starts), key=lambda at: at.value)
         return float(np.sqrt(max(self.known[c].value - p.minimum, 0.0)) - np.sqrt(p.cut))
 
     def limit(self) -> float:
@@ -234,14 +238,24 @@ class Search:
         for k in range(STARTS):
             x = chart.start if k == 0 else (0.5, 1.5)[k % 2] * rng.normal(size=len(chart.start))
             try:
-                found = minimum(chart, c, x)
+                found = self.minimum(c, x)
             except (EstimationError, np.linalg.LinAlgError):
                 continue
             if found.value < best.value - 1e-6:
                 best = found
         return None if best is here else best
 
+    def minimum(self, c: float, x: np.ndarray) -> Point:
+        """Minimise the deviance over all other parameters, from x, with the chart's held at c.
 
-def minimum(chart: Chart, c: float, x: np.ndarray) -> Point:
-    """Minimise the deviance over all other parameters, from x, with the chart's held at c."""
-    return minimise(lambda x: chart.objective(c, x), x).point
+        Raises
+        ------
+        EstimationError
+            Several of these searches came to no end: what they found is no profile, and takes seconds.
+        """
+        if len(self.lost) >= MOST_LOST:
+            raise EstimationError("the likelihood is too flat for its profile to be followed")
+        found = minimise(lambda x: self.chart.objective(c, x), x, limit=LIMIT)
+        if found.evaluations >= LIMIT:
+            self.lost.append(c)
+        return found.point

@@ -13,10 +13,13 @@ from scipy import optimize, stats
 import hlmbayes as hlm
 from hlmbayes import Model
 from hlmbayes.errors import HypothesisError
+from hlmbayes.estimation.newton import Minimum, minimise
 from hlmbayes.faces import record_of
+from hlmbayes.inference import profile
 from hlmbayes.inference.intervals import Interval
 from hlmbayes.inference.profile import intervals, profiled
 from tests.dense import dense
+from tests.designs import random_case
 from tests.inference.test_small_sample import case_data
 from tests.small import MODELS, model, small
 
@@ -150,6 +153,23 @@ def test_what_has_no_profile_is_refused() -> None:
     fit = model("slopes").fit(small(75, n_units=15).data())
     with pytest.raises(HypothesisError, match="prob=2"):
         fit.confint(2)
+
+
+def test_a_profile_too_flat_to_be_followed_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five units, one of them huge: each search of the hundreds ended at its most evaluations, 27 s in all."""
+    fit, evaluations = record_of(random_case(1283).fit()), []
+
+    def counted(*args: Any, **options: Any) -> Minimum:
+        found = minimise(*args, **options)
+        evaluations.append(found.evaluations)
+        return found
+
+    monkeypatch.setattr(profile, "minimise", counted)
+    found = by_name(intervals(fit))
+    assert sum(evaluations) < 12_000
+    missed = [i for i in found.values() if i.method == "not available"]
+    assert 0 < len(missed) < len(found)
+    assert all(np.isnan([i.low, i.high]).any() for i in missed)
 
 
 def test_a_limit_is_not_that_of_an_upper_branch() -> None:
