@@ -156,7 +156,7 @@ def test_what_has_no_profile_is_refused() -> None:
 
 
 def test_a_profile_too_flat_to_be_followed_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five units, one of them huge: each search of the hundreds ended at its most evaluations, 27 s in all."""
+    """Five units, one of them huge: hundreds of searches had no end, 27 s in all."""
     fit, evaluations = record_of(random_case(1283).fit()), []
 
     def counted(*args: Any, **options: Any) -> Minimum:
