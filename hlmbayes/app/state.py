@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ..equations.expressions import Factor, text_of
 from ..equations.model import TwoLevelModel
+from ..equations.outcome_law import check_normal
 from ..equations.parts import (
     Centering,
     Coefficient,
@@ -230,6 +231,7 @@ def to_text(state: State) -> str:
 
 def with_model(state: State, model: TwoLevelModel) -> State:
     """The state with another model, and hypotheses over its fixed effects."""
+    check_normal(model.outcome, model.outcome_law, "the window")
     old = state.model
     hypotheses = () if old is None else tuple(
         rows for asked in state.options.hypotheses if (rows := _moved(asked, old, model))
@@ -244,39 +246,25 @@ def with_model(state: State, model: TwoLevelModel) -> State:
 
 def constrain(state: State, lines: Iterable[str]) -> State:
     """Hold fixed effects equal, a set a line (g02 = g12), in place of those that were."""
-    model = state.known
     sets = [[name.strip() for name in line.split("=")] for line in lines if line.strip()]
-    return replace(
-        state,
-        model=TwoLevelModel.from_parts(
-            model.outcome, model.coefficients, model.log_sigma2, sets, model.blocks
-        ),
-    )
+    return _with_parts(state, constraints=sets)
 
 
 def level1_variance(state: State, names: Sequence[str], intercept_only: bool = False) -> State:
     """Let log(sigma2) depend on variables; on none: one sigma2."""
-    model = state.known
     alphas = tuple(f"a{k}" for k in range(len(names) + 1))
     equation = LogSigma2(alphas, tuple(names)) if names or intercept_only else None
-    return replace(
-        state,
-        model=TwoLevelModel.from_parts(
-            model.outcome, model.coefficients, equation, model.constraints, model.blocks
-        ),
-    )
+    return _with_parts(state, log_sigma2=equation)
 
 
 def independent(state: State, apart: bool) -> State:
     """Let the random effects be independent of one another (tau diagonal), or all correlated."""
-    model = state.known
-    blocks = [[name] for name in model.effects] if apart else ()
-    return replace(
-        state,
-        model=TwoLevelModel.from_parts(
-            model.outcome, model.coefficients, model.log_sigma2, model.constraints, blocks
-        ),
-    )
+    return _with_parts(state, blocks=[[name] for name in state.known.effects] if apart else ())
+
+
+def _with_parts(state: State, **parts: Any) -> State:
+    """The state with other parts of its model."""
+    return replace(state, model=TwoLevelModel.from_parts(*state.known.parts._replace(**parts)))
 
 
 # ----------------------------------------------------------------------------- how it is done
@@ -330,7 +318,7 @@ def _with_terms(state: State, terms: Sequence[Term], outcome: str = "") -> State
     if old is None:
         return with_model(state, TwoLevelModel.from_parts(outcome, coefficients))
     name = outcome or old.outcome
-    bare = TwoLevelModel.from_parts(name, coefficients)
+    bare = TwoLevelModel.from_parts(name, coefficients, outcome_law=old.outcome_law)
     codes = _new_codes(old, bare)
     sets = [[codes[g] for g in names if g in codes] for names in old.constraints]
     effects = dict(zip(_keys(old), old.coefficients, strict=True))
@@ -343,7 +331,7 @@ def _with_terms(state: State, terms: Sequence[Term], outcome: str = "") -> State
         placed = {u for block in blocks for u in block}
         blocks = [block for block in blocks if block] + [[u] for u in now if u not in placed]
     model = TwoLevelModel.from_parts(
-        name, coefficients, old.log_sigma2, [s for s in sets if len(s) > 1], blocks
+        name, coefficients, old.log_sigma2, [s for s in sets if len(s) > 1], blocks, old.outcome_law
     )
     moved = replace(state, equation=_moved_equation(state, old, bare))
     return with_model(moved, model)

@@ -153,6 +153,11 @@ class _Reader:
     def formula(self) -> tuple[str, list[_Product], _RandomPart]:
         """The whole formula: outcome, fixed products, the random parts as one."""
         outcome = self.variable()
+        if self.peek() == "(":
+            self.fail(
+                f"before ~ stands the outcome alone, got {outcome}(...): of counts and trials say "
+                'family="poisson", or family="binomial" and trials=; else make a column of it first'
+            )
         self.take("~")
         fixed = self.sum(0, random_allowed=True)
         if self.peek():

@@ -23,6 +23,7 @@ from . import formula as formulas
 from . import text as equation_text
 from .blocks import check_blocks
 from .names import coefficient_parameters, gamma_parameters, scalar_parameters
+from .outcome_law import NORMAL, Asked, OutcomeLaw, check_outcome_law
 from .parser import ModelParts, parse
 from .parts import (
     Centering,
@@ -43,6 +44,7 @@ __all__ = [
     "Coefficient",
     "Gamma",
     "LogSigma2",
+    "OutcomeLaw",
     "Predictor",
     "TwoLevelModel",
     "gamma_name",
@@ -65,6 +67,8 @@ class TwoLevelModel:
     blocks : tuple of tuple of str
         Sets of random effects that are correlated with one another only: (("u0", "u1"),) where tau has all
         its covariances, (("u0",), ("u1",)) where it is diagonal.
+    outcome_law : OutcomeLaw
+        The distribution of the outcome about the level-1 equation, and its link.
     formula : str or None
         The formula it was made of, where no data said the levels: those it is fitted to have the last word.
     """
@@ -74,20 +78,28 @@ class TwoLevelModel:
     log_sigma2: LogSigma2 | None
     constraints: tuple[tuple[str, ...], ...]
     blocks: tuple[tuple[str, ...], ...]
+    outcome_law: OutcomeLaw
     formula: str | None
 
-    def __init__(self, text: str) -> None:
+    def __init__(
+        self, text: str, *, family: str | None = None, link: str | None = None, trials: str | None = None,
+        exposure: str | None = None, overdispersed: bool | None = None,
+    ) -> None:  # fmt: skip
+        asked = Asked(family, link, trials, exposure, overdispersed)
         if not isinstance(text, str) or not formulas.is_formula(text):
-            self._set(parse(text))
+            self._set(parse(text, asked))
             return
+        law = asked.law()
         found = formulas.read_formula(text)
         level2, unknown = formulas.implied_levels(found)
         if unknown:  # a formula has no other equations
             object.__setattr__(self, "outcome", composed(found.outcome))
             object.__setattr__(self, "log_sigma2", None)
             object.__setattr__(self, "constraints", ())
+            object.__setattr__(self, "outcome_law", law)
+            check_outcome_law(law, found.outcome, None)
         else:
-            self._set(self.from_formula(text, level2=level2)._parts)
+            self._set(self._from_formula(text, law, level2).parts)
         object.__setattr__(self, "formula", text)
 
     def _set(self, parts: ModelParts) -> None:
@@ -109,9 +121,10 @@ class TwoLevelModel:
         if self.formula is None:
             return self
         if data is not None:
-            return self.from_formula(self.formula, data=data)
+            return self._from_formula(self.formula, self.outcome_law, data=data)
         used = formulas.read_formula(self.formula).variables
-        return self.from_formula(self.formula, level2=[name for name in level2 if name.casefold() in used])
+        own = [name for name in level2 if name.casefold() in used]
+        return self._from_formula(self.formula, self.outcome_law, own)
 
     @property
     def _is_open(self) -> bool:
@@ -123,8 +136,11 @@ class TwoLevelModel:
         return None if self.formula is None else formulas.read_formula(self.formula).group
 
     @property
-    def _parts(self) -> ModelParts:
-        return ModelParts(self.outcome, self.coefficients, self.log_sigma2, self.constraints, self.blocks)
+    def parts(self) -> ModelParts:
+        """What `from_parts` makes the model of, in that order."""
+        return ModelParts(
+            self.outcome, self.coefficients, self.log_sigma2, self.constraints, self.blocks, self.outcome_law
+        )
 
     @classmethod
     def from_parts(
@@ -134,6 +150,7 @@ class TwoLevelModel:
         log_sigma2: LogSigma2 | None = None,
         constraints: Iterable[Sequence[str]] = (),
         blocks: Iterable[Sequence[str]] = (),
+        outcome_law: OutcomeLaw = NORMAL,
     ) -> Self:
         """Model from its parts; they are checked as the equations are. No ``blocks``: one of all effects.
 
@@ -145,15 +162,20 @@ class TwoLevelModel:
         coefficients = tuple(coefficients)
         outcome = composed(outcome)
         check_model(outcome, coefficients, log_sigma2)
+        check_outcome_law(outcome_law, outcome, log_sigma2)
         known = gamma_parameters(coefficients)
         model = cls.__new__(cls)
         sets = check_constraints(constraints, known)
         of_effects = check_blocks(blocks, [c.effect for c in coefficients if c.random])
-        model._set(ModelParts(outcome, coefficients, log_sigma2, sets, of_effects))
+        model._set(ModelParts(outcome, coefficients, log_sigma2, sets, of_effects, outcome_law))
         return model
 
     @classmethod
-    def from_formula(cls, text: str, *, level2: Iterable[str] | None = None, data: Any = None) -> Self:
+    def from_formula(
+        cls, text: str, *, level2: Iterable[str] | None = None, data: Any = None, family: str | None = None,
+        link: str | None = None, trials: str | None = None, exposure: str | None = None,
+        overdispersed: bool | None = None,
+    ) -> Self:  # fmt: skip
         """Model from a formula as lme4 and bambi write it.
 
         ``Model.from_formula("mathach ~ (sector + meanses)*group(ses) + (group(ses) | id)", data=data)``
@@ -171,17 +193,26 @@ class TwoLevelModel:
         data : TwoLevelData, optional
             Says which variables are level 2, when `level2` is not given. Without either the data say it
             that the model is fitted to.
+        family, link, trials, exposure, overdispersed
+            Of an outcome that is not normal, as `hlmbayes.Model` has them.
 
         Raises
         ------
         EquationError
             Not such a formula, or the level of a variable cannot be told from it.
         """
-        found = formulas.read_formula(text)
+        asked = Asked(family, link, trials, exposure, overdispersed)
         if level2 is None and data is None:
-            return cls(text)
-        outcome, coefficients, blocks = formulas.described(found, level2, data)
-        return cls.from_parts(outcome, coefficients, blocks=blocks)
+            formulas.read_formula(text)  # equations are refused
+            return cls(text, **asked._asdict())
+        return cls._from_formula(text, asked.law(), level2, data)
+
+    @classmethod
+    def _from_formula(
+        cls, text: str, law: OutcomeLaw, level2: Iterable[str] | None = None, data: Any = None
+    ) -> Self:
+        outcome, coefficients, blocks = formulas.described(formulas.read_formula(text), level2, data)
+        return cls.from_parts(outcome, coefficients, blocks=blocks, outcome_law=law)
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -238,7 +269,8 @@ class TwoLevelModel:
         """The variables of the data: the outcome, predictors, and what terms are made of; each once."""
         used = [c.predictor for c in self.coefficients] + [gamma.predictor for gamma in self.gammas]
         used += [] if self.log_sigma2 is None else self.log_sigma2.predictors
-        return unique_names([self.outcome, *(name for predictor in used for name in predictor.names)])
+        own = (self.outcome, *self.outcome_law.columns)
+        return unique_names([*own, *(name for predictor in used for name in predictor.names)])
 
     @property
     def variance_variables(self) -> tuple[str, ...]:
@@ -269,15 +301,15 @@ class TwoLevelModel:
             if not isinstance(text, str) or "=" not in text:
                 fail("", f'a constraint is text such as "g02 = g12", got {text!r}')
             sets.append([name.strip() for name in text.split("=")])
-        return self.from_parts(self.outcome, self.coefficients, self.log_sigma2, sets, self.blocks)
+        return self.from_parts(*self.parts._replace(constraints=tuple(map(tuple, sets))))
 
     def equations(self, latex: bool = False) -> str:
         """The equations, as text that `Model` reads back or as a LaTeX align* environment."""
-        return equation_text.equations_latex(self._parts) if latex else equation_text.equations(self._parts)
+        return equation_text.equations_latex(self.parts) if latex else equation_text.equations(self.parts)
 
     def mixed(self, latex: bool = False) -> str:
         """The combined model: the level-2 equations put into the level-1 equation."""
-        return equation_text.mixed_latex(self._parts) if latex else equation_text.mixed(self._parts)
+        return equation_text.mixed_latex(self.parts) if latex else equation_text.mixed(self.parts)
 
     def __eq__(self, other: object) -> bool:
         return self._compared == other._compared if isinstance(other, TwoLevelModel) else NotImplemented
@@ -289,8 +321,10 @@ class TwoLevelModel:
         return str(self.formula) if self._is_open else self.equations()
 
     def __repr__(self) -> str:
-        return f'Model("""\n{self}\n""")'
+        law = self.outcome_law
+        family = f', family="{law.family}"' if self._is_open and not law.is_normal else ""
+        return f'Model("""\n{self}\n"""{family})'
 
     @property
     def _compared(self) -> tuple[Any, ...]:
-        return (self.formula,) if self._is_open else self._parts
+        return (self.formula, self.outcome_law) if self._is_open else self.parts

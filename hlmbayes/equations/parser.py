@@ -18,6 +18,7 @@ from .blocks import read_blocks
 from .expressions import Node, Number, Operation
 from .lines import MAKE_COLUMN, Line, Token, check_size, is_covariance, read_lines
 from .names import gamma_parameters
+from .outcome_law import NORMAL, NOTHING, OF_LINK, Asked, OutcomeLaw, check_outcome_law
 from .parts import (
     Coefficient,
     Gamma,
@@ -45,10 +46,11 @@ class ModelParts(NamedTuple):
     log_sigma2: LogSigma2 | None
     constraints: tuple[tuple[str, ...], ...]
     blocks: tuple[tuple[str, ...], ...]  # random effects that are correlated with one another only
+    outcome_law: OutcomeLaw = NORMAL
 
 
-def parse(text: str) -> ModelParts:
-    """Parts of the model written in `text`.
+def parse(text: str, asked: Asked = NOTHING) -> ModelParts:
+    """Parts of the model written in `text`; ``asked`` is what is said of its outcome elsewhere.
 
     Raises
     ------
@@ -83,16 +85,19 @@ def parse(text: str) -> ModelParts:
             constraints.append(line)
     if level1 is None:
         fail("", "there is no level-1 equation; write one such as: mathach = b0 + b1*ses + r")
-    return _build(level1, level2, sigma, constraints, covariances)
+    return _build(level1, level2, sigma, constraints, covariances, asked)
 
 
 def _build(
     level1: Line, level2: dict[str, Line], sigma: Line | None, constraints: list[Line],
-    covariances: list[Line],
+    covariances: list[Line], asked: Asked,
 ) -> ModelParts:  # fmt: skip
-    outcome = variable_name(level1.left[0], level1.fail)
+    outcome, said = _outcome(level1)
+    law = asked.with_(said, level1.where).law(level1.where)
     coefficients = []
-    terms = _level1_terms(level1)
+    terms, residual = _level1_terms(level1)
+    if residual and not law.is_normal:
+        _fail_residual(level1, outcome, law)
     used: set[str] = set()
     for index, predictor in terms:
         if index in used:
@@ -111,9 +116,44 @@ def _build(
             line.fail(f"b{index} is not in the level-1 equation; add b{index} there or remove this line")
     log_sigma2 = None if sigma is None else _log_sigma2(sigma)
     check_model(outcome, coefficients, log_sigma2)
+    check_outcome_law(law, outcome, log_sigma2)
     known = gamma_parameters(coefficients)
     blocks = read_blocks(covariances, [c.effect for c in coefficients if c.random])
-    return ModelParts(outcome, tuple(coefficients), log_sigma2, _constraints(constraints, known), blocks)
+    return ModelParts(outcome, tuple(coefficients), log_sigma2, _constraints(constraints, known), blocks, law)
+
+
+def _outcome(line: Line) -> tuple[str, Asked]:
+    """The outcome of the level-1 equation, and what its left side says of it: logit(passed, trials=tried)."""
+    if len(line.left) == 1:
+        return variable_name(line.left[0], line.fail), Asked()
+    link = line.left[0].text.casefold()
+    size = "exposure" if link == "log" else "trials"
+    reader = ExpressionReader(line.left[3:], line.fail)
+    outcome = variable_name(line.left[2], line.fail)
+    if reader.at("/"):
+        shown = _text(line.left)
+        line.fail(f"{shown}: write {link}({outcome}, {size}=NAME) with the variable after the stroke")
+    asked = Asked(link=link)
+    for name, token in reader.options(link):
+        if name == "overdispersed" and token.text.casefold() in ("yes", "no"):
+            said = Asked(overdispersed=token.text.casefold() == "yes")
+        elif name == size:
+            variable = variable_name(token, line.fail)
+            said = Asked(exposure=variable) if link == "log" else Asked(trials=variable)
+        else:
+            got = f"{name}={token.text}" if name else token.text
+            line.fail(f"{link}(...) has {got}; wanted {link}({outcome}, {size}=NAME, overdispersed=yes)")
+        asked = asked.with_(said, line.where)
+    if reader.position < len(reader.tokens):
+        line.fail(f"{_text(line.left)}: something stands after the parenthesis; take it out")
+    return outcome, asked
+
+
+def _fail_residual(line: Line, outcome: str, law: OutcomeLaw) -> NoReturn:
+    what = f"a {law.name} outcome has no r, which is the residual of a normal one: take r out"
+    if law.link == "log":
+        what += f". For the logarithm of a normal {outcome} {MAKE_COLUMN}"
+    line.fail(what)
 
 
 # ---------------------------------------------------------------- which equation
@@ -125,12 +165,9 @@ def _kind(line: Line) -> tuple[str, str]:
     shown = "".join(token.text for token in left)
     if is_covariance(left):
         return "cov", ""
-    if first.kind == "name" and first.text.casefold() == "log" and len(left) > 1:
+    if first.kind == "name" and first.text.casefold() in OF_LINK and len(left) > 3 and left[1].is_op("("):
         inner = "".join(token.text for token in left[2:-1])
-        if not (left[1].is_op("(") and left[-1].is_op(")") and _SIGMA2.fullmatch(inner)):
-            only = f"got {shown}; the only logarithm is log(sigma2)"
-            line.fail(f"{only}. For the log of a variable {MAKE_COLUMN}")
-        return "log", ""
+        return ("log" if first.text.casefold() == "log" and _SIGMA2.fullmatch(inner) else "outcome"), ""
     if len(left) > 1:
         spaced = " ".join(token.text for token in left)
         hint = f"; {backticks(spaced)}" if all(token.kind in ("name", "number") for token in left) else ""
@@ -236,7 +273,8 @@ def _pair(line: Line, term: list[list[Token]], letter: str) -> tuple[str, str, P
     return kind, number, predictor_of(_expression(line, others)) if others else Predictor(None)
 
 
-def _level1_terms(line: Line) -> list[tuple[str, Predictor]]:
+def _level1_terms(line: Line) -> tuple[list[tuple[str, Predictor]], bool]:
+    """The numbers and predictors of the level-1 equation, and whether it has an r."""
     terms: list[tuple[str, Predictor]] = []
     residuals = 0
     for term in _terms(line):
@@ -252,7 +290,7 @@ def _level1_terms(line: Line) -> list[tuple[str, Predictor]]:
         line.fail("r is there twice; keep one")
     if not terms:
         line.fail("the level-1 equation has no coefficients; write at least b0 + r")
-    return terms
+    return terms, bool(residuals)
 
 
 def _level2_terms(line: Line, index: str) -> tuple[tuple[Gamma, ...], bool]:

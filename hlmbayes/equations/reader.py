@@ -137,7 +137,7 @@ class ExpressionReader:
         variable = self.variable(self.tokens[self.position])
         self.position += 1
         coding, reference = "treatment", None
-        for name, token in self._options("C"):
+        for name, token in self.options("C"):
             value = token.text[1:-1] if token.kind in ("string", "quoted") else token.text
             if name == "" and value.casefold() in CODINGS:
                 coding = value.casefold()
@@ -150,7 +150,7 @@ class ExpressionReader:
     def _basis(self, kind: str, argument: Node) -> Node:
         """poly(x, 2), bs(x, df=5, degree=3): from after the expression."""
         found: dict[str, int] = {}
-        for name, token in self._options(kind):
+        for name, token in self.options(kind):
             key = name or ("degree" if kind == "poly" else "df")
             if key not in (("degree",) if kind == "poly" else ("df", "degree")) or key in found:
                 self.fail(
@@ -170,7 +170,7 @@ class ExpressionReader:
             self.fail(f"bs(...) of degree {degree} has at least df={degree}, got df={df}")
         return Basis(kind, argument, degree, df)  # type: ignore[arg-type]
 
-    def _options(self, function: str) -> list[tuple[str, Token]]:
+    def options(self, function: str) -> list[tuple[str, Token]]:
         """What follows commas, up to the closing parenthesis: names ("" without one) and values."""
         found = []
         while self.take(","):

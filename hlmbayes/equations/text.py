@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from .expressions import Factor, Function, Name, Negative, Node, Number, Operation, is_operation, text_of
+from .outcome_law import OutcomeLaw
 from .parser import ModelParts
 from .parts import Coefficient, Gamma, Predictor
 from .symbols import ALPHA, quoted
@@ -14,7 +15,7 @@ from .symbols import ALPHA, quoted
 def equations(model: ModelParts) -> str:
     """Level-1 equation, level-2 equations, log(sigma2), constraints: text that `Model` reads back."""
     level1 = [_times(c.name, _written(c.predictor)) for c in model.coefficients]
-    lines = [f"{quoted(model.outcome)} = {' + '.join([*level1, 'r'])}"]
+    lines = [_level1(model, level1)]
     for c in model.coefficients:
         terms = [_times(g.name, _written(g.predictor)) for g in c.gammas]
         lines.append(f"{c.name} = {' + '.join([*terms, *([c.effect] if c.random else [])])}")
@@ -27,7 +28,13 @@ def mixed(model: ModelParts) -> str:
     for c in model.coefficients:
         terms += [_times(g.name, _deviation(g.predictor), _deviation(c.predictor)) for g in c.gammas]
     terms += [_times(c.effect, _deviation(c.predictor)) for c in model.coefficients if c.random]
-    return "\n".join([f"{quoted(model.outcome)} = {' + '.join([*terms, 'r'])}", *_extra_lines(model)])
+    return "\n".join([_level1(model, terms), *_extra_lines(model)])
+
+
+def _level1(model: ModelParts, terms: Sequence[str]) -> str:
+    """An equation of the outcome; only a normal one has a residual."""
+    right = [*terms, "r"] if model.outcome_law.is_normal else terms
+    return f"{model.outcome_law.left(model.outcome)} = {' + '.join(right)}"
 
 
 def covariances(blocks: Sequence[Sequence[str]]) -> str:
@@ -113,11 +120,11 @@ _ESCAPES = {
 def equations_latex(model: ModelParts) -> str:
     r"""The level equations as an align* environment (\beta_{0j}, \gamma_{00}, subscripts ij and j)."""
     terms = [_product(_beta(c), _latex_predictor(c.predictor, "ij")) for c in model.coefficients]
-    rows = [(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"])]
+    rows = _latex_level1(model, terms)
     for c in model.coefficients:
         terms = [_product(_gamma(g), _latex_predictor(g.predictor, "j")) for g in c.gammas]
         rows.append((_beta(c), [*terms, *([_effect(c)] if c.random else [])]))
-    return _align(rows + _latex_extra(model))
+    return _align(model, rows)
 
 
 def mixed_latex(model: ModelParts) -> str:
@@ -128,11 +135,33 @@ def mixed_latex(model: ModelParts) -> str:
         terms += [_product(_gamma(g), _latex_predictor(g.predictor, "j"), x) for g in c.gammas]
     random = [c for c in model.coefficients if c.random]
     terms += [_product(_effect(c), _latex_predictor(c.predictor, "ij")) for c in random]
-    return _align([(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"]), *_latex_extra(model)])
+    return _align(model, _latex_level1(model, terms))
 
 
-def _align(rows: list[tuple[str, list[str]]]) -> str:
-    lines = [rf"{left} &= {' + '.join(terms)}" for left, terms in rows]
+def _latex_level1(model: ModelParts, terms: list[str]) -> list[tuple[str, list[str]]]:
+    """An equation of the outcome, or of the link of its mean."""
+    law = model.outcome_law
+    if law.is_normal:
+        return [(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"])]
+    return [(rf"\operatorname{{{law.link}}}({_latex_letter(law)})", terms)]
+
+
+def _latex_letter(law: OutcomeLaw) -> str:
+    """The letter of what the link is taken of: the probability of a success, or the rate of counts."""
+    return r"\lambda_{ij}" if law.family == "poisson" else "p_{ij}"
+
+
+def _latex_distribution(model: ModelParts) -> str:
+    """How an outcome that is not normal is distributed."""
+    law = model.outcome_law
+    letter, size = _latex_letter(law), "" if law.size is None else _latex_name(law.size, "ij")
+    sign = "" if not size else r"\," if law.family == "poisson" else r",\,"
+    return rf"{_latex_name(model.outcome, 'ij')} &\sim \operatorname{{{law.name}}}({size}{sign}{letter})"
+
+
+def _align(model: ModelParts, rows: list[tuple[str, list[str]]]) -> str:
+    lines = [] if model.outcome_law.is_normal else [_latex_distribution(model)]
+    lines += [rf"{left} &= {' + '.join(terms)}" for left, terms in [*rows, *_latex_extra(model)]]
     return "\n".join([r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}"])
 
 

@@ -18,7 +18,7 @@ from ..equations.model import TwoLevelModel
 from ..equations.symbols import quoted
 from ..errors import DataError, EstimationError
 from ..laws.counting import ONCE, Counting, counted_moments, counting_in
-from ..laws.law import Law, SingleRowsError
+from ..laws.law import Law, SingleRowsError, check_family
 from ..laws.log_linear import LogLinear
 from ..laws.normal import FixedSigma2, KnownVariance, Precision
 from ..likelihood.build_design import build_design
@@ -72,6 +72,7 @@ def prepare(
     or has nothing to be estimated from.
     """
     law = law_of(model) if law is None else law
+    check_family(law, model)
     if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
         refuse_two(("weights", law.alone))
     model, data, terms = _plain_columns(model, data, weights)
@@ -201,7 +202,7 @@ def columns_for(model: TwoLevelModel, data: TwoLevelData) -> tuple[list[str], li
     """
     _check_names(model, data)
     more1, more2 = variance_columns(model.variance_variables, data)
-    level1 = [model.outcome, *model.level1_variables, *more1]
+    level1 = [model.outcome, *model.outcome_law.columns, *model.level1_variables, *more1]
     return _unique(level1), _unique([*model.level2_variables, *more2])
 
 
@@ -219,8 +220,9 @@ def _check_names(model: TwoLevelModel, data: TwoLevelData) -> None:
                 data.level2_column(variable, gamma.where)
             elif variable is not None:
                 data.find(variable, gamma.where)
-    if model.outcome.lower() not in level1:
-        data.level1_column(model.outcome, model.coefficients[0].where)
+    for name in (model.outcome, *model.outcome_law.columns):
+        if name.lower() not in level1:
+            data.level1_column(name, model.coefficients[0].where)
 
 
 def _offer_categories(data: TwoLevelData, name: str) -> None:

@@ -24,8 +24,4 @@ def read_command_file(path: str | Path, **where: Any) -> CommandFile:
     """
     found = command_file.read_command_file(path, **where)
     values = {field.name: getattr(found, field.name) for field in fields(found)}
-    parts = found.model
-    model = Model.from_parts(
-        parts.outcome, parts.coefficients, parts.log_sigma2, parts.constraints, parts.blocks
-    )
-    return CommandFile(**values | {"model": model})
+    return CommandFile(**values | {"model": Model.from_parts(*found.model.parts)})

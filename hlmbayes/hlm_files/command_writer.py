@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ..equations.model import TwoLevelModel
+from ..equations.outcome_law import check_normal
 from ..equations.parts import Predictor
 from ..equations.text import covariances
 from ..errors import CommandFileError, OutputError
@@ -25,6 +26,7 @@ def to_text(model: TwoLevelModel, options: Options | None = None, mdm: str = "da
         A name of a variable that such a file cannot hold, residual files of two types, or a tau that is
         neither full nor diagonal.
     """
+    check_normal(model.outcome, model.outcome_law, "a command file")
     options = options or Options()
     right = [_coded(c.predictor, "INTRCPT1") for c in model.coefficients]
     go_on = ",y" if options.keep_going else ""

@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..data.two_level import TwoLevelData
+from ..equations.model import TwoLevelModel
+from ..equations.outcome_law import check_normal
 from ..errors import EstimationError, HypothesisError
 from ..likelihood.design import Design
 from ..likelihood.weighing import Weighing
@@ -57,6 +59,7 @@ class Law:
 
     lacks: ClassVar[Mapping[Need, str]] = {}
     heading: ClassVar[str] = "Level-1 variance"
+    of_normal: ClassVar[bool] = True  # the rows are normal
     one_sigma2: ClassVar[bool] = True  # the table of variance components has a level-1 line
     weighs_rows: ClassVar[bool] = False  # the fit's design is of rows divided by their sigma
     cochran: ClassVar[bool] = False  # chi-squares of variances are about the fixed effects at tau = 0
@@ -194,6 +197,12 @@ def check_units(design: Design) -> None:
             f"{design.n_units} units cannot carry {design.n_random} random coefficients: "
             "make some of them nonrandom"
         )
+
+
+def check_family(law: Law, model: TwoLevelModel) -> None:
+    """Refuse, as EstimationError, a law of normal rows for a model whose outcome is not normal."""
+    if law.of_normal:
+        check_normal(model.outcome, model.outcome_law, "this analysis")
 
 
 def refuse(what: str, lacks: Mapping[Need, str], *needs: Need) -> None:

@@ -113,8 +113,8 @@ def model_and_data(
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
     model = model.with_levels(sets[0])
-    parts = model.coefficients, model.log_sigma2, model.constraints, model.blocks
-    models = [model.from_parts(outcome, *parts) for outcome in outcomes] or [model] * len(sets)
+    of_each = [model.from_parts(*model.parts._replace(outcome=outcome)) for outcome in outcomes]
+    models = of_each or [model] * len(sets)
     names = outcomes or tuple(str(k) for k in range(1, len(sets) + 1))
     return list(zip(names, models, sets, strict=True))
 

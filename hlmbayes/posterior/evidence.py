@@ -76,10 +76,9 @@ def without(model: TwoLevelModel, priors: Priors, name: str) -> tuple[TwoLevelMo
     """Give the model in which a coefficient does not vary, and the priors of what is left."""
     left = [c for c in model.coefficients if c.name != name or c.gammas]
     coefficients = [replace(c, random=c.random and c.name != name) for c in left]
-    blocks = [[effect for effect in block if effect[1:] != name[1:]] for block in model.blocks]
-    simpler = TwoLevelModel.from_parts(
-        model.outcome, coefficients, model.log_sigma2, model.constraints, [b for b in blocks if b]
-    )
+    blocks = [tuple(effect for effect in block if effect[1:] != name[1:]) for block in model.blocks]
+    parts = model.parts._replace(coefficients=tuple(coefficients), blocks=tuple(b for b in blocks if b))
+    simpler = TwoLevelModel.from_parts(*parts)
     if not isinstance(priors.sd, Mapping):
         return simpler, priors
     known = model.random_parameters

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from ..equations.model import TwoLevelModel
+from ..equations.model import OutcomeLaw, TwoLevelModel
 from ..equations.parts import Coefficient, Gamma, LogSigma2, Predictor
 from ..equations.text import covariances
 
@@ -59,8 +59,25 @@ RESIDUAL = symbol("r", "ij")
 
 
 def outcome(model: TwoLevelModel) -> str:
-    """The outcome of a row."""
-    return _indexed(word(model.outcome), "ij")
+    """What the level-1 equation is of: the outcome of a row, or the link of its mean."""
+    law = model.outcome_law
+    if law.is_normal:
+        return _indexed(word(model.outcome), "ij")
+    return f"<mi>{law.link}</mi>{_in_brackets(mean(law))}"
+
+
+def mean(law: OutcomeLaw) -> str:
+    """What the link is taken of: the probability of a success, or the rate of counts."""
+    return symbol("λ" if law.family == "poisson" else "p", "ij")
+
+
+def distribution(model: TwoLevelModel) -> str:
+    """How an outcome that is not normal is distributed."""
+    law = model.outcome_law
+    sign = "" if law.family == "poisson" else "<mo>,</mo>"
+    size = "" if law.size is None else f"{_indexed(word(law.size), 'ij')}{sign}"
+    left = _indexed(word(model.outcome), "ij")
+    return math(left, "<mo>∼</mo>", f"<mi>{law.name}</mi>", _in_brackets(size + mean(law)))
 
 
 def predictor(x: Predictor, level: int) -> str:
@@ -73,7 +90,11 @@ def predictor(x: Predictor, level: int) -> str:
     bar = f'<mrow class="mean">{own}</mrow>'  # a bar above it by the style sheet: fonts' bars do not stretch
     mean = _indexed(bar, ".j") if x.centering == "group" else _indexed(bar, ".." if level == 1 else ".")
     inside = f"{_indexed(own, 'ij' if level == 1 else 'j')}<mo>−</mo>{mean}"
-    return f'<mrow><mo stretchy="false">(</mo>{inside}<mo stretchy="false">)</mo></mrow>'
+    return f"<mrow>{_in_brackets(inside)}</mrow>"
+
+
+def _in_brackets(inside: str) -> str:
+    return f'<mo stretchy="false">(</mo>{inside}<mo stretchy="false">)</mo>'
 
 
 def _indexed(name: str, index: str) -> str:
@@ -109,7 +130,8 @@ def broken(left: str, terms: Sequence[str]) -> str:
 
 def level1_terms(model: TwoLevelModel) -> list[str]:
     """What is added up in the level-1 equation."""
-    return [*(_times(beta(c), predictor(c.predictor, 1)) for c in model.coefficients), RESIDUAL]
+    terms = [_times(beta(c), predictor(c.predictor, 1)) for c in model.coefficients]
+    return [*terms, *_residual(model)]
 
 
 def mixed_terms(model: TwoLevelModel) -> list[str]:
@@ -119,12 +141,19 @@ def mixed_terms(model: TwoLevelModel) -> list[str]:
         x = predictor(c.predictor, 1)
         terms += [_times(gamma(g), predictor(g.predictor, 2), x) for g in c.gammas]
     terms += [_times(effect(c), predictor(c.predictor, 1)) for c in model.coefficients if c.random]
-    return [*terms, RESIDUAL]
+    return [*terms, *_residual(model)]
+
+
+def _residual(model: TwoLevelModel) -> list[str]:
+    return [RESIDUAL] if model.outcome_law.is_normal else []
 
 
 def extra(model: TwoLevelModel) -> list[str]:
-    """What is said beside the equations: independent effects, log(sigma2), fixed effects held equal."""
-    found = []
+    """What is said beside the equations: the distribution of an outcome that is not normal, independent
+
+    effects, log(sigma2), fixed effects held equal.
+    """
+    found = [] if model.outcome_law.is_normal else [distribution(model)]
     if independent := covariances(model.blocks):
         sets, _ = independent.rsplit(" = ", 1)
         found.append(math(EQUALS.join([*map(_covariance, sets.split(" = ")), "<mn>0</mn>"])))

@@ -7,6 +7,10 @@ missing: -99, -9              missing codes; of one variable, ses=-99
 method: ML                    REML or ML
 algorithm: hlm                exact or hlm
 title: Schools and ses        of the listing
+family: binomial              of an outcome that is not normal, where the equations do not say it
+link: probit                  the link of its mean
+trials: tried                 the variable with each row's number of trials, or exposure: years
+overdispersed: yes            the variance is a multiple of the family's
 """
 
 from __future__ import annotations
@@ -14,13 +18,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import CommandFileError
 from ..words import nearest
 
-KEYS = ("data", "level2", "id", "missing", "method", "algorithm", "title")
-CHOICES = {"method": ("REML", "ML"), "algorithm": ("exact", "hlm")}
+OF_OUTCOME = ("family", "link", "trials", "exposure", "overdispersed")
+KEYS = ("data", "level2", "id", "missing", "method", "algorithm", "title", *OF_OUTCOME)
+CHOICES = {"method": ("REML", "ML"), "algorithm": ("exact", "hlm"), "overdispersed": ("yes", "no")}
 _LINE = re.compile(r"\s*([^\W\d]\w*)\s*:\s*(.*?)\s*")
 
 
@@ -30,6 +35,14 @@ class EquationFile(NamedTuple):
     settings: Mapping[str, str]
     missing: tuple[str, ...]
     equations: str
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """What is said of the outcome, as `TwoLevelModel` takes it."""
+        found: dict[str, Any] = {key: self.settings[key] for key in OF_OUTCOME if key in self.settings}
+        return found | (
+            {"overdispersed": found["overdispersed"] == "yes"} if "overdispersed" in found else {}
+        )
 
 
 def read_equation_file(text: str, name: str) -> EquationFile:

@@ -106,8 +106,9 @@ def job_from_equations(
     The text may say itself where the data are, seen from ``folder``: see `hlmbayes.runs.equation_files`. What
     the arguments say goes before.
     """
-    said, missing, equations = read_equation_file(text, name)
-    model = TwoLevelModel(equations)
+    found = read_equation_file(text, name)
+    said, missing, equations = found
+    model = TwoLevelModel(equations, **found.outcome)
     files = [None if file is None else Path(file) for file in (level1, level2)]
     if level1 is None:
         own = (said.get("data"), said.get("level2") if level2 is None else None)

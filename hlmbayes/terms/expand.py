@@ -170,7 +170,8 @@ def _level2_names(model: TwoLevelModel, data: Rows) -> list[str]:
 def _level1_names(model: TwoLevelModel, data: Rows) -> list[str]:
     """Name the columns of level 1 in which a row must be complete."""
     used = [*predictors(model, 1), *variance_predictors(model, data)[1]]
-    return list(dict.fromkeys([model.outcome, *(name for p, _ in used for name in p.names)]))
+    own = (model.outcome, *model.outcome_law.columns)
+    return list(dict.fromkeys([*own, *(name for p, _ in used for name in p.names)]))
 
 
 def with_columns(
@@ -211,9 +212,10 @@ def plain_model[M: TwoLevelModel](model: M, made: Mapping[int, Mapping[Predictor
     for names in model.constraints:
         for name in names:
             _check_constraint(name, known)
-    blocks = [[name for effect in block for name in effects[effect]] for block in model.blocks]
+    blocks = tuple(tuple(name for effect in block for name in effects[effect]) for block in model.blocks)
     variance = _plain_variance(model.log_sigma2, made)
-    return type(model).from_parts(model.outcome, coefficients, variance, model.constraints, blocks)
+    parts = model.parts._replace(coefficients=tuple(coefficients), log_sigma2=variance)
+    return type(model).from_parts(*parts._replace(blocks=blocks))
 
 
 def _plain_variance(

@@ -23,6 +23,7 @@ from ..data.read_options import EVERY, Codes, ReadOptions, read_options
 from ..data.two_level import TwoLevelData, id_names, read
 from ..data.units import index_rows
 from ..equations.model import TwoLevelModel
+from ..equations.outcome_law import check_normal
 from ..errors import DataError
 from ..terms.expand import expanded
 from ..terms.named import named
@@ -85,6 +86,8 @@ def moments(
     """
     if model is None and not columns:
         raise DataError("which columns? Give model=, or columns=[...] with the outcome among them")
+    if model is not None:
+        check_normal(model.outcome, model.outcome_law, "what moments hold")
     if isinstance(source, TwoLevelData):
         given = [
             f"{name}=" for name, value in {"level2_source": level2_source, "id": id, **how}.items() if value
