@@ -136,6 +136,14 @@ def asked(args: argparse.Namespace, job: Job) -> Job:
     return asked_otherwise(job, method=args.method, algorithm=args.algorithm, hlm=args.hlm)
 
 
+def show(text: str, warned: Sequence[str]) -> int:
+    """Print warnings, then a text; done."""
+    for sentence in warned:
+        complain("warning", sentence)
+    print(plain(text))
+    return DONE
+
+
 def plot(args: argparse.Namespace) -> int:
     """Run a command file or equations and draw the figures."""
     from ..runs.analysis import draw_job
@@ -152,57 +160,37 @@ def plot(args: argparse.Namespace) -> int:
 
 def table(args: argparse.Namespace) -> int:
     """Fit models and put them side by side."""
-    from ..runs.jobs import asked_otherwise
     from ..runs.side_by_side import table_of
     from .options import job_of_file, robust_of
 
-    jobs = [
-        asked_otherwise(job_of_file(args, file), method=args.method, algorithm=args.algorithm)
-        for file in args.files
-    ]
+    jobs = [asked(args, job_of_file(args, file)) for file in args.files]
     out = None if args.out in (None, "-") else Path(args.out)
     options = {"names": args.names, "interval": args.intervals, "stars": args.stars, "digits": args.digits}
     found, warned = table_of(jobs, out, **options, robust=robust_of(args), df=args.df, title=args.title)
-    for sentence in warned:
-        complain("warning", sentence)
-    print(plain(str(found)) if out is None else f"{len(jobs)} models in {out}")
-    return DONE
+    return show(str(found) if out is None else f"{len(jobs)} models in {out}", warned)
 
 
 def summary(args: argparse.Namespace) -> int:
     """Fit a model and show it at a glance, with the answers to what is asked of it."""
-    from ..runs.jobs import asked_otherwise
     from ..runs.summarised import Questions, summarised
     from .options import job_of, job_of_file, robust_of
 
-    def wanted(job: Job) -> Job:
-        return asked_otherwise(job, method=args.method, algorithm=args.algorithm)
-
-    asked = Questions(
+    questions = Questions(
         args.prob, {"robust": robust_of(args), "df": args.df}, args.test, args.contrast, args.variable,
-        wanted(job_of_file(args, args.compare)) if args.compare else None, args.icc, args.r2, args.confint,
-        args.check, args.homogeneity,
+        asked(args, job_of_file(args, args.compare)) if args.compare else None,
+        args.icc, args.r2, args.confint, args.check, args.homogeneity,
     )  # fmt: skip
-    text, warned = summarised(wanted(job_of(args)), asked)
-    for sentence in warned:
-        complain("warning", sentence)
-    print(plain(text))
-    return DONE
+    return show(*summarised(asked(args, job_of(args)), questions))
 
 
 def predict(args: argparse.Namespace) -> int:
     """Fit a model and say what it predicts."""
-    from ..runs.jobs import asked_otherwise
     from ..runs.predicted import Wanted, predicted
     from .options import job_of
 
-    job = asked_otherwise(job_of(args), method=args.method, algorithm=args.algorithm)
     wanted = Wanted(args.new, args.slopes, args.means, args.by, args.at, args.level, args.interval)
-    text, warned = predicted(job, wanted, None if args.out in (None, "-") else Path(args.out))
-    for sentence in warned:
-        complain("warning", sentence)
-    print(plain(text))
-    return DONE
+    out = None if args.out in (None, "-") else Path(args.out)
+    return show(*predicted(asked(args, job_of(args)), wanted, out))
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -234,7 +222,4 @@ def describe(args: argparse.Namespace) -> int:
 
         weights = Weights(args.level1_weight, args.level2_weight)
     data, warned = heard(lambda: load(args.data, args.level2, id=args.id, options=reading_of(args)))
-    for sentence in warned:
-        complain("warning", sentence)
-    print(plain(str(data.describe(weights))))
-    return DONE
+    return show(str(data.describe(weights)), warned)

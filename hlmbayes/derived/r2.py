@@ -189,14 +189,9 @@ def r2(fit: Estimates, *, bootstrap: int = 0, seed: int | None = None, prob: flo
     draws, source = {}, ""
     if bootstrap:
         simulated = simulate(fit, bootstrap, seed)
-        draws = parts.of(simulated.gamma[:, first_places(fit.design)], simulated.tau, simulated.sigma2)
+        draws = parts.of(simulated.gamma[:, fit.design.first_of_free], simulated.tau, simulated.sigma2)
         source = f"percentiles of {simulated.n} simulated data sets"
     return R2({name: float(value) for name, value in found.items()}, prob, draws, source, said_of(fit.design))
-
-
-def first_places(design: Design) -> np.ndarray:
-    """Give the place among all gammas of each free fixed effect, (F,)."""
-    return np.unique(design.free, return_index=True)[1]
 
 
 def said_of(design: Design) -> tuple[str, ...]:

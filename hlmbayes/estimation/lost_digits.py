@@ -30,7 +30,7 @@ def lost_digits(fit: Estimates) -> tuple[str, ...]:
     design = fit.design
     loss = fixed_loss(fit)
     if loss.max(initial=0.0) > MOST:
-        codes = [fit.model.gamma_names[k] for k in np.unique(design.free, return_index=True)[1]]
+        codes = [fit.model.gamma_names[k] for k in design.first_of_free]
         names = np.array(fit.model.fixed_parameters.shown(codes))[loss > MOST]
         return (SAID.format(names=_and(list(names)), which="standard errors", loss=loss.max() / 2),)
     loss = level1_loss(design).sum(axis=0)[: design.n_random]

@@ -73,6 +73,11 @@ class Design:
         return len(self.gamma_ols)
 
     @property
+    def first_of_free(self) -> np.ndarray:
+        """Place among all gammas of the first one of each free fixed effect, (F,)."""
+        return np.unique(self.free, return_index=True)[1]
+
+    @property
     def n_random(self) -> int:
         """Number of random coefficients, q."""
         return len(self.random)

@@ -110,9 +110,10 @@ class PosteriorSample:
     def parameter_draws(self) -> Draws:
         """Draws of everything but the random effects, chains run together."""
         design = self.target.design
-        first = [int(np.flatnonzero(design.free == f)[0]) for f in range(design.n_fixed)]
         phi = container.flat(self.tree, "phi", "variance_parameters")
-        return Draws(phi, container.flat(self.tree, "gamma")[:, first], container.flat(self.tree, "tau"))
+        return Draws(
+            phi, container.flat(self.tree, "gamma")[:, design.first_of_free], container.flat(self.tree, "tau")
+        )
 
     @cached_property
     def convergence(self) -> Convergence:

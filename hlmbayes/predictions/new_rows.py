@@ -15,8 +15,8 @@ from ..equations.expressions import Function, Node
 from ..equations.parts import Predictor
 from ..errors import DataError
 from ..likelihood.design import Design
+from ..terms.apply import applied
 from ..terms.evaluate import Evaluator, Means
-from ..terms.expand import Made
 from ..terms.source import Source
 
 NEW = "the new data"
@@ -55,9 +55,9 @@ def new_rows(design: Design, data: Any, like: Rows | None = None, *, deviations:
     """
     rows, ids, unit = _rows(design, data, like)
     maker = _Maker(design, rows, ids, unit, deviations)
-    level1 = [maker.values(c.predictor, 1) for c in design.model.coefficients]
+    level1 = [maker.values(c.predictor) for c in design.model.coefficients]
     effects = [
-        level1[k] * maker.values(gamma.predictor, 2)
+        level1[k] * maker.values(gamma.predictor)
         for k, c in enumerate(design.model.coefficients)
         for gamma in c.gammas
     ]
@@ -102,22 +102,18 @@ class _Maker:
     def __init__(
         self, design: Design, rows: Rows, ids: np.ndarray | None, unit: np.ndarray, deviations: bool
     ) -> None:
-        self.design, self.rows, self.unit, self.deviations = design, rows, unit, deviations
+        self.design, self.unit, self.deviations = design, unit, deviations
         own = np.arange(rows.n_rows) if ids is None else np.unique(ids, return_inverse=True)[1].reshape(-1)
         self.group = own  # rows of the same unit, known or not
-        weight = np.ones(rows.n_rows)
-        self.evaluators = {
-            level: Evaluator(Source(level, rows, weight, rows.unit + 1), dict(states))
-            for level, states in design.terms.states.items()
-        }
-        for evaluator in self.evaluators.values():
-            self._centre(evaluator)
+        states = {level: self._centred(rows, level) for level in (1, 2)}
+        found = applied(replace(design.terms, states=states), rows)
+        self.rows = replace(found, level1={**found.level1, **found.level2})  # each row is a unit
 
-    def values(self, predictor: Predictor, level: int) -> np.ndarray:
+    def values(self, predictor: Predictor) -> np.ndarray:
         """Give the values of a predictor, centred as the model says, (n,)."""
         if predictor.variable is None:
             return np.ones(self.rows.n_rows)
-        raw = self._raw(predictor.variable, level)
+        raw = self._raw(predictor.variable)
         if predictor.centering == "grand":
             return np.asarray(raw - self.design.centers[predictor.variable.lower()])
         if predictor.centering == "group" and not self.deviations:
@@ -125,10 +121,7 @@ class _Maker:
             return np.asarray(raw - self._unit_mean(raw, self.design.moments.mean[:, column]))
         return raw
 
-    def _raw(self, name: str, level: int) -> np.ndarray:
-        for made in self.design.terms.made:
-            if made.level == level and name in made.names:
-                return self._term(made)[:, made.names.index(name)]
+    def _raw(self, name: str) -> np.ndarray:
         values = np.asarray(self.rows.level1_column(name), dtype=float)
         if np.isnan(values).any():
             raise DataError(
@@ -137,23 +130,23 @@ class _Maker:
             )
         return values
 
-    def _term(self, made: Made) -> np.ndarray:
-        return self.evaluators[made.level].columns(made.node).values
-
     def _unit_mean(self, values: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Give each row its unit's mean: the fit's, of a unit it does not know that of its rows here."""
         own = np.bincount(self.group, values) / np.bincount(self.group)
         return np.where(self.unit >= 0, known[self.unit], own[self.group])
 
-    def _centre(self, evaluator: Evaluator) -> None:
-        """Give group() inside terms the means of the rows' units."""
-        learnt = {node: state for node, state in evaluator.states.items() if isinstance(state, Means)}
-        for node, state in learnt.items():
-            if state.unit_ids is not None:
-                evaluator.states[node] = self._means(evaluator, node, state)
+    def _centred(self, rows: Rows, level: int) -> dict[Node, Any]:
+        """Give what the terms of a level learnt, group() with the means of the rows' units."""
+        states = dict(self.design.terms.states.get(level, {}))
+        source = Source(level, rows, np.ones(rows.n_rows), rows.unit + 1)
+        evaluator = Evaluator(source, states, learns=False)
+        for node, state in self.design.terms.states.get(level, {}).items():
+            if isinstance(state, Means) and state.unit_ids is not None:
+                states[node] = self._means(evaluator, node, state)
+        return states
 
     def _means(self, evaluator: Evaluator, node: Node, state: Means) -> Means:
-        here, ids = self.rows.unit_ids, state.unit_ids
+        here, ids = evaluator.source.data.unit_ids, state.unit_ids
         assert ids is not None
         if self.deviations:
             return Means(np.zeros((len(here), state.mean.shape[1])), here)

@@ -209,8 +209,7 @@ def resolve(
     if not isinstance(priors, Priors):
         raise SamplingError(f"priors must be hlmbayes.Priors(...), got {priors!r}")
     scales = data_scales(design)
-    first = [int(np.flatnonzero(design.free == f)[0]) for f in range(design.n_fixed)]
-    names = [design.model.gamma_names[k] for k in first]
+    names = [design.model.gamma_names[k] for k in design.first_of_free]
     random = tuple(design.model.coefficients[r].name for r in design.random)
     if priors.tau is not None and len(priors.tau.scale) != len(random):
         raise SamplingError(

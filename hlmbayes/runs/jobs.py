@@ -49,6 +49,10 @@ class Job:
         """Whether more is fitted than one model to one data set."""
         return bool(self.options.plausible_values) or self.replication is not None
 
+    def df(self, robust: bool | str | None = None) -> str | None:
+        """Name HLM 7's degrees of freedom where the job is HLM 7's; None: those of ``robust``."""
+        return "hlm7" if self.options.hlm == "7" and robust not in ("CR1", "CR2") else None
+
     @property
     def inputs(self) -> list[Path]:
         """The files that are read."""

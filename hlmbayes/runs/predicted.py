@@ -53,10 +53,10 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
     warned = (*job.warnings, *warned, *fit.warnings)
     if wanted.slopes:
         by = _values(wanted.by)
-        found = slopes(fit, wanted.slopes, by or None, at=_values(wanted.at))
+        found = slopes(fit, wanted.slopes, by or None, at=_values(wanted.at), df=job.df())
         return str(found), warned
     if wanted.means:
-        return str(means(fit, wanted.means, at=_values(wanted.at))), warned
+        return str(means(fit, wanted.means, at=_values(wanted.at), df=job.df())), warned
     rows = predict(fit, wanted.new, level=wanted.level, interval=wanted.interval)
     if out is None:
         return rows.rename_axis(None).to_string(), warned

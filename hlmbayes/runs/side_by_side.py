@@ -22,7 +22,9 @@ def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[Mod
         check_places({"out": out}, [file for job in jobs for file in job.inputs])
     models, warned = heard(lambda: [_fitted(job) for job in jobs])
     said = [f"{job.name}: {sentence}" for job in jobs for sentence in job.warnings]
-    found = table(*models, **options)
+    version = {job.df(options.get("robust")) for job in jobs}
+    df = options.pop("df", None) or (version.pop() if len(version) == 1 else None)
+    found = table(*models, df=df, **options)
     if out is not None:
         found.save(out)
     return found, (*said, *warned)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..derived.intraclass import icc
@@ -42,6 +42,8 @@ class Questions:
 def summarised(job: Job, asked: Questions) -> tuple[str, tuple[str, ...]]:
     """Fit the job's model and answer; gives the text, and what was warned of."""
     fit, warned = heard(lambda: fit_job(job, read_data(job)))
+    df = asked.errors.get("df") or job.df(asked.errors.get("robust"))
+    asked = replace(asked, errors={**asked.errors, "df": df})
     parts = [str(summary(fit, asked.prob, **asked.errors)), *_answers(fit, asked)]
     if asked.compare is not None:
         other = asked.compare

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hlmbayes import __version__, datasets
@@ -629,3 +630,19 @@ def test_the_decimal_mark_can_be_said(
     assert got.out != said
     with pytest.raises(SystemExit):
         cli.main([command, *options, "--decimal", ";"])
+
+
+@pytest.mark.parametrize("command", [["predict", "--slopes", "x"], ["summary"]])
+def test_every_command_takes_the_hlm_that_is_asked_for(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HLM 7 has fewer degrees of freedom for a slope without a u, and so a wider interval."""
+    rng, rows = np.random.default_rng(1), tmp_path / "rows.csv"
+    lines = [f"{k % 4},{x:.3f},{x + y:.3f}" for k, (x, y) in enumerate(rng.normal(size=(16, 2)))]
+    rows.write_text("\n".join(["id,x,y", *lines]))
+    model = ["--equations", "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10", "--level1", str(rows), "--id", "id"]
+    shown = []
+    for version in ("6", "7"):
+        assert cli.main([*command, *model, "--hlm", version]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] != shown[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from hlmbayes import Fit, Model, datasets, read
 from hlmbayes.errors import DataError, HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.likelihood.rows import rows_of
+from hlmbayes.predictions.new_rows import new_rows
 from hlmbayes.predictions.slopes import johnson_neyman
+from hlmbayes.terms.expand import NO_TERMS
 
 CROSS = """mathach = b0 + b1*group(ses) + b2*minority + r
 b0 = g00 + g01*sector + g02*grand(meanses) + u0
@@ -114,6 +117,9 @@ def test_new_rows_are_centred_and_coded_as_the_fit_was(fit: Fit) -> None:
     assert np.allclose(factor.predict(some)["predicted"], again.iloc[[5, 700, 7000]], atol=1e-9)
     with pytest.raises(DataError, match="new value"):
         factor.predict(some.assign(minority=7))
+    design = record_of(factor).design  # a saved posterior keeps no levels: its columns are asked for by name
+    with pytest.raises(DataError, match=r"no level-1 column"):
+        new_rows(replace(design, terms=NO_TERMS), some)
     with pytest.raises(DataError, match="missing"):
         fit.predict(some.assign(ses=np.nan))
     with pytest.raises(DataError, match="sector"):
