@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 KINDS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 GROUPS = {
-    "Model graphs": ("predicted", "level1_equations"),
+    "Model graphs": ("predicted", "level1_equations", "variance_bars"),
     "Units": ("caterpillar", "shrinkage", "boxes_by_unit", "proportions_by_unit", "influence"),
-    "Level-2 residuals": ("effect_against", "chi2_qq", "log_sd", "effects_qq"),
+    "Level-2 residuals": ("effect_against", "chi2_qq", "log_sd"),
 }
 TITLES = {  # by what names begin with; the variable and the coefficient follow
     "predicted": "Predicted lines over {0}",
     "level1_equations": "Each unit’s line over {0}",
+    "variance_bars": "Where the variance lies",
     "caterpillar": "Units with intervals: {0}",
     "shrinkage": "Shrinkage",
     "boxes_by_unit": "{0} by unit",

@@ -145,16 +145,17 @@ def show(text: str, warned: Sequence[str]) -> int:
 
 
 def plot(args: argparse.Namespace) -> int:
-    """Run a command file or equations and draw the figures."""
+    """Run a command file or equations and draw figures; each file's name is printed when it is written."""
     from ..runs.analysis import draw_job
-    from .options import job_of
+    from .options import figures_of, job_of
 
-    job = asked(args, job_of(args))
-    drawn, said = draw_job(job, args.figures)
-    for kind, sentence in said:
-        complain(kind, sentence)
-    print(f"{len(drawn.paths)} figures in {args.figures}:")
-    print("\n".join(f"  {path.name}" for path in drawn.paths))
+    def wrote(path: Path) -> None:
+        print(plain(f"  {path.name}"), flush=True)
+
+    wanted, job = figures_of(args), asked(args, job_of(args))
+    drawn = draw_job(job, args.figures, wanted, complain, wrote)
+    n = len(drawn.paths)
+    print(f"{n} {'figure' if n == 1 else 'figures'} in {args.figures}")
     return DONE
 
 

@@ -50,6 +50,28 @@ def robust_of(args: argparse.Namespace) -> bool | str | None:
     return True if robust == "HLM" else robust
 
 
+def figures_of(args: argparse.Namespace) -> Any:
+    """Give the figures that options ask for.
+
+    Raises
+    ------
+    OutputError
+        Options that exclude each other, or values of --by or --at that are none.
+    """
+    from ..figures.figure_set import Wanted
+    from ..runs.predicted import values_of
+
+    asked = [option for option in ("all", "only", "x") if getattr(args, option)]
+    if len(asked) > 1:
+        raise OutputError(f"--{asked[0]} and --{asked[1]} exclude each other: give one of them")
+    if (args.by or args.at) and not args.x:
+        raise OutputError(
+            "--by and --at are of the predictions over a variable: name it, --x ses --by sector"
+        )
+    by, at = values_of(args.by), values_of(args.at)
+    return Wanted(args.all, args.only, args.x, by, at, args.format, args.dpi)
+
+
 def reading_of(args: argparse.Namespace) -> ReadOptions:
     """Give how the data are to be read.
 

@@ -68,11 +68,16 @@ or on the command line:
 group(x) is x minus the mean of its unit, grand(x) is x minus the mean of all rows."""
 
 PLOT = """\
-Run the analysis and draw its figures into a folder as PNG files: the diagnostic plots of its residuals,
-each unit's estimates and influence, and model graphs. It takes what hlmbayes run takes.
+Run the analysis and draw its figures into a folder: the eight that tell most, or --all there are (of each
+variable, each coefficient). Each file's name is printed when it is written. It takes what hlmbayes run takes.
 
-  hlmbayes plot hsb4.hlm                   into the folder figures
-  hlmbayes plot hsb4.hlm --figures plots"""
+  hlmbayes plot hsb4.hlm                   eight figures into the folder figures
+  hlmbayes plot hsb4.hlm --all --figures plots --format pdf
+  hlmbayes plot hsb4.hlm --only caterpillar,chi2_qq,effect_against_pracad_b0 --format png --dpi 300
+  hlmbayes plot hsb4.hlm --x ses --by sector meanses=-0.5,0.5
+
+A file has the name of its figure. The beginning of names will do: --only caterpillar draws every caterpillar.
+A name that is not there is answered with those that are."""
 
 TABLE = """\
 Fit the models of command files, or of equations in text files, and put them side by side in a table for a
@@ -159,9 +164,7 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     _add_summary_options(summary)
     _add_table_options(table)
     _add_level1_options(table)
-    plot.add_argument(
-        "--figures", metavar="FOLDER", default="figures", help="where the figures go (default: figures)"
-    )
+    _add_plot_options(plot)
     for command in (run, plot, demo, table, predict, summary):
         _add_estimation_options(command)
     _add_survey_options(run)
@@ -239,6 +242,29 @@ def _add_summary_options(parser: argparse.ArgumentParser) -> None:
         ("homogeneity", "is the level-1 variance the same in all units?"),
     ):  # fmt: skip
         group.add_argument(f"--{option}", action="store_true", help=what)
+
+
+def _add_plot_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("figures")
+    what = "where the figures go (default: figures)"
+    group.add_argument("--figures", metavar="FOLDER", default="figures", help=what)
+    group.add_argument("--all", action="store_true", help="all figures that fit the model")
+    what = "those of these names, or whose names begin so; may be said again"
+    group.add_argument("--only", metavar="NAME,...", action="append", default=[], help=what)
+    group.add_argument("--x", metavar="NAME", help="predictions over this variable, and nothing else")
+    what = "one or two variables with a line (or mark) for each value"
+    group.add_argument("--by", nargs="+", metavar="NAME[=VALUES]", default=(), help=what)
+    group.add_argument("--at", nargs="+", metavar="NAME=VALUE", default=(), help="where others are held")
+    kinds = ("png", "svg", "pdf")
+    group.add_argument("--format", choices=kinds, default="png", help="of the files (default: png)")
+    what = "dots an inch, of figures 8 inches wide (default: 100; 300 for print)"
+    group.add_argument("--dpi", type=_dots, metavar="NUMBER", default=100, help=what)
+
+
+def _dots(text: str) -> int:
+    if not text.isdigit() or not 20 <= int(text) <= 1200:
+        raise argparse.ArgumentTypeError(f"wanted a whole number from 20 to 1200, got {text!r}")
+    return int(text)
 
 
 def _add_predict_options(parser: argparse.ArgumentParser) -> None:

@@ -1,17 +1,17 @@
-"""All figures that fit a model, as `hlmbayes plot` and the example draw them."""
+"""The figures that fit a model: all of them, the eight that matter most, those asked for; and their files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.predictions import Variable, variables_of
-from ..errors import OutputError
+from ..diagnostics.predictions import Variable, find_variable, variables_of
+from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
 from ..residuals.frames import level2_names
 from ..words import safe_name, unique_name
@@ -20,7 +20,9 @@ from .level1_plots import influence, influence_on_effects, residuals_against_fit
 from .level2_plots import caterpillar, effect_against, shrinkage
 from .model_graphs import level1_equations, predicted
 from .normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
+from .plot_style import DOTS
 from .unit_boxes import boxes_by_unit, residuals_by_unit
+from .variance_bars import variance_bars
 from .wording import FEW
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
 
 Figures = dict[str, Callable[[], "Axes"]]
 MOST_VARIABLES = 12
+KINDS = ("png", "svg", "pdf")
+EIGHT = 8
+MATTER = (  # the kinds that tell most, from which eight are drawn
+    "variance_bars", "predicted", "level1_equations", "caterpillar", "effect_against", "chi2_qq", "level1_qq",
+    "influence", "residuals_against_fitted", "shrinkage", "boxes_by_unit",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,30 @@ class Drawn:
     left_out: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which figures are wanted: ``all``, ``only`` those named, predictions over ``x``; else the telling 8.
+
+    ``by`` has None for a variable whose values are to be chosen. They are written as ``kind``, with ``dpi``
+    dots an inch.
+    """
+
+    all: bool = False
+    only: Sequence[str] = ()
+    x: str | None = None
+    by: Mapping[str, Any] = field(default_factory=dict)
+    at: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "png"
+    dpi: int = DOTS
+
+
 def figures(fit: Estimates) -> Figures:
     """Give the figures of a fit by name, each a function that draws it.
 
     A figure has the name of its function in `hlmbayes.plots`, followed by the variable and the coefficient it
     is of: ``effect_against_pracad_b0``.
     """
-    found: Figures = {}
+    found: Figures = _figure(variance_bars, fit)
     if fit.design.n_random:
         found |= _level2_figures(fit)
     if fit.data is not None:
@@ -68,7 +93,8 @@ def _level2_figures(fit: Estimates) -> Figures:
         found |= _figure(draw, fit)
     inside = [name.lower() for name in fit.model.level2_variables]
     others = [name for name in level2_names(fit) if name.lower() not in inside]
-    for name in [*fit.model.level2_variables, *others][:MOST_VARIABLES]:
+    drawn = [*fit.model.level2_variables, *others][:MOST_VARIABLES]
+    for name in sorted(drawn, key=lambda name: name.lower() in inside):  # what is not in the model first
         for coefficient in fit.random_names:
             found |= _figure(effect_against, fit, name, coefficient=coefficient)
     for coefficient in fit.random_names:
@@ -81,7 +107,7 @@ def _model_graphs(fit: Estimates) -> Figures:
     found: Figures = {}
     known = variables_of(fit)
     level2 = [v for v in known.values() if v.level == 2]
-    for variable in known.values():
+    for variable in sorted(known.values(), key=lambda variable: variable.level):
         others = [v for v in level2 if v.name != variable.name][:2]
         if variable.level == 2 and len(np.unique(variable.values)) <= FEW and len(known) > 1:
             continue  # a category: it has its own lines in the other graphs
@@ -99,26 +125,76 @@ def _values(variable: Variable) -> Any:
     return "all" if len(np.unique(variable.values)) <= FEW else "quartiles"
 
 
-def draw_all(chosen: Figures, folder: Path) -> Drawn:
-    """Draw figures as PNG files, 800 pixels wide; those the data leave nothing to draw for are left out.
+def most_telling(known: Figures) -> Figures:
+    """Give eight figures: the first of each kind, what matters first; with few kinds, others of them."""
+    first: dict[str, str] = {}
+    for name, draw in known.items():
+        first.setdefault(_kind(draw), name)
+    kinds = sorted(first, key=lambda kind: MATTER.index(kind) if kind in MATTER else len(MATTER))
+    order = [first[kind] for kind in kinds]
+    order += [name for name in known if name not in order]
+    return {name: known[name] for name in order[:EIGHT]}
 
-    The files' names are safe: none leaves the folder. Where one cannot be written the others are, and its
-    OutputError is raised.
+
+def _kind(draw: Any) -> str:
+    return str(draw.func.__name__)
+
+
+def chosen(fit: Estimates, wanted: Wanted) -> Figures:
+    """Give the figures that are wanted.
+
+    Raises
+    ------
+    OutputError
+        A name that no figure has, or begins with.
+    """
+    if wanted.x is not None:
+        known = variables_of(fit)
+        by = {n: _values(find_variable(known, n)) if v is None else v for n, v in wanted.by.items()}
+        name = "_".join(["predicted", wanted.x, *(["by", *by] if by else [])]).lower()
+        return {name: partial(predicted, fit, wanted.x, by=by, at=wanted.at)}
+    drawable = figures(fit)
+    if not wanted.only:
+        return drawable if wanted.all else most_telling(drawable)
+    return {name: drawable[name] for text in wanted.only for name in _asked(drawable, text)}
+
+
+def _asked(known: Figures, text: str) -> list[str]:
+    """Give the names a text stands for: one, or all it begins ("caterpillar"), or several with commas."""
+    key = safe_name(text.strip()).lower()
+    if mine := [name for name in known if safe_name(name) == key]:
+        return mine
+    if mine := [name for name in known if safe_name(name).startswith(f"{key}_")]:
+        return mine
+    if "," in text:
+        return [name for part in text.split(",") if part.strip() for name in _asked(known, part)]
+    raise OutputError(f"there is no figure {text.strip()!r}: this model has {', '.join(known)}")
+
+
+def draw_all(
+    drawable: Figures, folder: Path, *, kind: str = "png", dpi: int = DOTS,
+    wrote: Callable[[Path], object] = lambda path: None,
+) -> Drawn:  # fmt: skip
+    """Draw figures as files, ``wrote`` told of each; those the data leave nothing to draw for are left out.
+
+    ``kind`` is "png", "svg" or "pdf"; ``dpi`` the dots an inch of 8 inches. The files' names are safe: none
+    leaves the folder. Where one cannot be written the others are, and its OutputError is raised.
     """
     import matplotlib.pyplot as plt
 
     paths: list[Path] = []
     left_out, failed = {}, []
-    for name, draw in chosen.items():
+    for name, draw in drawable.items():
         before = set(plt.get_fignums())
         try:
             try:
                 figure = draw().figure.figure
-            except OutputError as error:  # all variances zero, for one
+            except HLMError as error:  # all variances zero, for one
                 left_out[name] = str(error)
                 continue
-            file = folder / f"{unique_name(safe_name(name), [path.stem for path in paths])}.png"
-            paths.append(write_whole(file, partial(figure.savefig, format="png")))
+            file = folder / f"{unique_name(safe_name(name), [path.stem for path in paths])}.{kind}"
+            paths.append(write_whole(file, partial(figure.savefig, format=kind, dpi=dpi)))
+            wrote(paths[-1])
         except Exception as error:
             failed.append(error)
         finally:

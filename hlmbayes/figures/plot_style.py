@@ -22,13 +22,14 @@ PURPLE, SKY, INK, GREY, PALE = "#CC79A7", "#56B4E9", "#222222", "#767676", "#D9D
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK)
 DASHES = ("-", "--", ":", "-.")
 LONGEST_ID = 20  # letters of an id in a figure
-SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels at 100 dots an inch
+SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels
+DOTS = 100  # an inch
 SMALL = 9.5
 MANY = 20_000  # beyond, an even sample of the points is drawn: more ink shows no more
 PLAIN: dict[str, Any] = {"parse_math": False}  # of text from data: a $ in it is a $
 STYLE: dict[str, Any] = {
-    "figure.dpi": 100,
-    "savefig.dpi": 100,
+    "figure.dpi": DOTS,
+    "savefig.dpi": DOTS,
     "font.size": 11,
     "axes.labelsize": 11.5,
     "axes.labelpad": 6,

@@ -12,12 +12,18 @@ from ..report.findings import Findings
 from ..report.report_page import page
 from ..report.tables import Tables
 from .figure_set import figures
-from .variance_bars import variance_bars
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CHOSEN = ("predicted", "caterpillar", "chi2_qq", "level1_qq", "influence")  # the first of each kind
+CHOSEN = (
+    "variance_bars",
+    "predicted",
+    "caterpillar",
+    "chi2_qq",
+    "level1_qq",
+    "influence",
+)  # the first of each kind
 DOTS = 130  # an inch
 
 
@@ -28,7 +34,7 @@ def report(fit: Estimates, tables: Tables, found: Findings) -> str:
 
 def report_figures(fit: Estimates) -> dict[str, tuple[str, bytes]]:
     """Draw the figures of a report as PNG: name -> (title, image); what cannot be drawn is not there."""
-    drawable: dict[str, Callable[[], Axes]] = {"variance_bars": lambda: variance_bars(fit)}
+    drawable: dict[str, Callable[[], Axes]] = {}
     known = figures(fit)
     for kind in CHOSEN:
         name = next((name for name in known if name.startswith(kind)), None)

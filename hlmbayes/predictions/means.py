@@ -11,7 +11,6 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.stats import studentized_range
 
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
@@ -155,6 +154,8 @@ def adjusted_p(found: Any, how: Adjustment, n: int) -> np.ndarray:
     if how == "none" or m == 1:
         return p
     if how == "tukey":
+        from scipy.stats import studentized_range  # half a second, which few need
+
         t = np.abs(np.asarray(found.t_ratio)) * np.sqrt(2.0)
         return np.asarray(studentized_range.sf(t, n, np.minimum(found.df, 1e5)))
     if how == "bonferroni":

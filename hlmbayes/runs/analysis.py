@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from ..errors import CommandFileError
+from ..errors import CommandFileError, OutputError
 from ..estimation.estimates import Estimates
-from ..figures.figure_set import Drawn
+from ..figures.figure_set import Drawn, Wanted
 from ..figures.report_figures import report
 from ..hlm_files.command_options import Options
 from ..report import json_text, report_tables, text
@@ -20,7 +20,6 @@ from .estimate import fit_job, heard, read_data
 from .jobs import Job, run_of
 from .outputs import (
     Results,
-    Said,
     check_folder,
     check_places,
     matrix_requests,
@@ -118,13 +117,23 @@ def variance_known_note(options: Options) -> tuple[NoteGroup, ...]:
     return (NoteGroup("varianceknown:", (sentence,)),)
 
 
-def draw_job(job: Job, folder: str) -> tuple[Drawn, tuple[Said, ...]]:
-    """Read the data, fit, and draw the figures of the model into a folder.
+def draw_job(
+    job: Job,
+    folder: str,
+    wanted: Wanted,
+    say: Callable[[str, str], object],
+    wrote: Callable[[Path], object],
+) -> Drawn:
+    """Read the data, fit, and draw the figures that are wanted into a folder.
+
+    ``say`` is told kinds and sentences (what is warned of before anything is drawn), ``wrote`` each file.
 
     Raises
     ------
     CommandFileError
         Pooled data sets, which have no figures.
+    OutputError
+        There is nothing to draw.
     """
     if job.options.plausible_values:
         raise CommandFileError(
@@ -133,10 +142,15 @@ def draw_job(job: Job, folder: str) -> tuple[Drawn, tuple[Said, ...]]:
         )
     check_folder(folder)
     fit, messages = heard(lambda: fit_job(job, read_data(job)))
-    drawn = write_figures(fit, folder)
-    warned = (*job.warnings, *fit_warnings(fit), *messages)
+    for kind, sentence in said(warning=(*job.warnings, *fit_warnings(fit), *messages)):
+        say(kind, sentence)
+    drawn = write_figures(fit, folder, wanted, wrote)
     names: dict[str, list[str]] = {}  # one reason may be that of many figures
     for name, reason in drawn.left_out.items():
         names.setdefault(reason, []).append(name)
-    left_out = [f"{', '.join(figures)}: {reason}" for reason, figures in names.items()]
-    return drawn, said(warning=warned, left_out=left_out)
+    left_out = [f"{', '.join(left)}: {reason}" for reason, left in names.items()]
+    if not drawn.paths:
+        raise OutputError("; ".join(left_out))
+    for kind, sentence in said(left_out=left_out):
+        say(kind, sentence)
+    return drawn

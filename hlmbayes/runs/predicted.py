@@ -52,11 +52,11 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
     fit, warned = heard(lambda: fit_job(job, read_data(job)))
     warned = (*job.warnings, *warned, *fit.warnings)
     if wanted.slopes:
-        by = _values(wanted.by)
-        found = slopes(fit, wanted.slopes, by or None, at=_values(wanted.at), df=job.df())
+        by = values_of(wanted.by)
+        found = slopes(fit, wanted.slopes, by or None, at=values_of(wanted.at), df=job.df())
         return str(found), warned
     if wanted.means:
-        return str(means(fit, wanted.means, at=_values(wanted.at), df=job.df())), warned
+        return str(means(fit, wanted.means, at=values_of(wanted.at), df=job.df())), warned
     rows = predict(fit, wanted.new, level=wanted.level, interval=wanted.interval)
     if out is None:
         return rows.rename_axis(None).to_string(), warned
@@ -64,7 +64,7 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
     return f"{len(rows):,} rows in {out}", warned
 
 
-def _values(given: Sequence[str]) -> dict[str, Any]:
+def values_of(given: Sequence[str]) -> dict[str, Any]:
     """Read "meanses=0,1" and "sector": names with numbers or levels, or None."""
     found: dict[str, Any] = {}
     for text in given:

@@ -6,7 +6,7 @@ import numpy as np
 
 import hlmbayes as hlm
 from hlmbayes.faces import record_of
-from hlmbayes.figures.figure_set import figures
+from hlmbayes.figures.figure_set import figures, most_telling
 from hlmbayes.figures.plot_style import number
 from hlmbayes.unit_moments.record import moments_of
 from tests.small import model, small
@@ -35,6 +35,18 @@ def test_every_part_of_the_model_has_its_figures() -> None:
     } <= names
     assert "caterpillar_b2" not in names
     assert "predicted_sector" not in names  # two values: lines in the other graphs
+
+
+def test_eight_figures_tell_most() -> None:
+    data = hlm.datasets.hsb()
+    eight = list(most_telling(figures(record_of(hlm.Model(MODEL4).fit(data)))))
+    assert eight == [
+        "variance_bars", "predicted_ses", "level1_equations_ses", "caterpillar_b0", "effect_against_size_b0",
+        "chi2_qq", "level1_qq", "influence",
+    ]  # fmt: skip
+    means = most_telling(figures(record_of(hlm.Model("mathach = b0 + r\nb0 = g00 + u0").fit(data))))
+    assert len(means) == 8  # others in the places of model graphs, which it does not have
+    assert list(means)[-2:] == ["residuals_against_fitted", "shrinkage"]
 
 
 def test_without_rows_what_needs_rows_is_left_out() -> None:

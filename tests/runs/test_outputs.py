@@ -165,20 +165,67 @@ def test_a_command_file_replaces_its_own_residual_files(
     }
 
 
-def test_plot_draws_every_figure_of_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plot_draws_eight_figures_and_prints_each_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from PIL import Image
 
     out = tmp_path / "figures"
     model = str(MODELS / "model2_means_as_outcomes.hlm")
     assert cli.main(["plot", model, *DATA, "--figures", str(out)]) == 0
-    files = sorted(path.name for path in out.iterdir())
+    files = [path.name for path in out.iterdir()]
     assert {"chi2_qq.png", "caterpillar_b0.png", "influence.png", "predicted_meanses.png"} <= set(files)
-    assert "effect_against_pracad_b0.png" in files
+    assert "effect_against_size_b0.png" in files  # the first that is not in the model
     for path in out.iterdir():
         with Image.open(path) as image:
             assert image.size[0] == 800
         assert path.stat().st_size < 200_000
-    assert f"{len(files)} figures in {out}" in capsys.readouterr().out
+    *names, last = capsys.readouterr().out.splitlines()
+    assert sorted(name.strip() for name in names) == sorted(files)
+    assert last == f"8 figures in {out}"
+
+
+def test_plot_draws_what_is_named_in_the_format_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    def plot(*options: str) -> int:
+        model = str(MODELS / "model2_means_as_outcomes.hlm")
+        return cli.main(["plot", model, *DATA, "--figures", str(tmp_path), *options])
+
+    assert plot("--only", "chi2_qq,caterpillar", "--only", "EFFECT_AGAINST_PRACAD", "--dpi", "50") == 0
+    files = {path.name: path for path in tmp_path.iterdir()}
+    assert set(files) == {"chi2_qq.png", "caterpillar_b0.png", "effect_against_pracad_b0.png"}
+    with Image.open(files["chi2_qq.png"]) as image:
+        assert image.size == (400, 250)
+    for kind, begins in (("svg", b"<?xml"), ("pdf", b"%PDF")):
+        assert plot("--x", "meanses", "--at", "meanses=0", "--format", kind) == 2  # x is held
+        assert plot("--only", "influence", "--format", kind) == 0
+        assert (tmp_path / f"influence.{kind}").read_bytes().startswith(begins)
+    capsys.readouterr()
+    for options, said in (
+        (
+            ("--only", "caterpilar"),
+            "there is no figure 'caterpilar': this model has variance_bars, chi2_qq, ",
+        ),
+        (("--only", "chi2_qq", "--all"), "--all and --only exclude each other"),
+        (("--by", "sector"), "name it, --x ses --by sector"),
+    ):
+        assert plot(*options) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
+    for dots in ("0", "-1", "1e9", "many"):
+        with pytest.raises(SystemExit):
+            plot("--dpi", dots)
+        assert "from 20 to 1200" in capsys.readouterr().err
+
+
+def test_plot_of_predictions_over_a_variable(tmp_path: Path) -> None:
+    model = str(MODELS / "model4_intercepts_slopes.hlm")
+    asked = ["--x", "ses", "--by", "sector", "meanses=-0.5,0.5", "--format", "svg"]
+    assert cli.main(["plot", model, *DATA, "--figures", str(tmp_path), *asked]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["predicted_ses_by_sector_meanses.svg"]
 
 
 def test_plot_of_equations_and_a_folder_that_cannot_be(
@@ -187,7 +234,7 @@ def test_plot_of_equations_and_a_folder_that_cannot_be(
     equations = ["--equations", "mathach = b0 + r; b0 = g00"]
     assert cli.main(["plot", *equations, *DATA, "--figures", str(tmp_path / "a" / "b")]) == 2
     assert "a/b cannot be made" in capsys.readouterr().err
-    assert cli.main(["plot", *equations, *DATA, "--figures", str(tmp_path / "c")]) == 0
+    assert cli.main(["plot", *equations, *DATA, "--figures", str(tmp_path / "c"), "--all"]) == 0
     names = {path.name for path in (tmp_path / "c").iterdir()}
     assert "level1_qq.png" in names
     assert "chi2_qq.png" not in names
@@ -251,7 +298,8 @@ def test_a_reason_that_many_figures_share_is_said_once(
 ) -> None:
     text = command_file.read_text(encoding="utf-8").replace("level2weight:none", "level2weight:SIZE")
     command_file.write_text(text, encoding="utf-8")
-    assert cli.main(["plot", str(command_file), *DATA, "--figures", str(command_file.parent / "f")]) == 0
+    out = str(command_file.parent / "f")
+    assert cli.main(["plot", str(command_file), *DATA, "--figures", out, "--all"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
     (line,) = lines
     assert "chi2_qq, log_sd_histogram, log_sd_qq" in line
