@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..equations.model import TwoLevelModel
 from ..equations.names import gamma_parameters
+from ..equations.outcome_law import NORMAL, OutcomeLaw
 from ..equations.parts import LogSigma2, Predictor, Term, check_constraints, numbered
 from ..errors import CommandFileError, EquationError
 from ..naming import Parameters
-from .keyword_values import Line, yes
+from .command_options import outcome_asked
+from .keyword_values import Line, is_off, number, yes
 from .mdm_template import DataSource, check_names
 
 _CENTERING = {"": "none", "0": "none", "1": "group", "2": "grand"}
@@ -29,9 +32,13 @@ def read_model(
     sigma: Sequence[Line],
     constraints: Sequence[Line],
     diagonal: Sequence[Line],
+    nonlin: Sequence[Line],
     source: DataSource | None,
 ) -> tuple[TwoLevelModel, list[str]]:
-    """The model of the level1:, level2:, heterol1var:, constrain: and diagonalizetau: lines, and notes."""
+    """The model of the level1:, level2:, heterol1var:, constrain:, diagonalizetau: and nonlin: lines, notes.
+
+    Of the ``nonlin`` lines fixsigma2: is one.
+    """
     level1 = [line for line in equations if line.keyword == "level1"]
     level2 = [line for line in equations if line.keyword == "level2"]
     if not level1:
@@ -47,7 +54,8 @@ def read_model(
         sets = _constraints(constraints, known)
         effects = [c.effect for c in coefficients if c.random]
         blocks = [(name,) for name in effects] if any(yes(line) for line in diagonal) else ()
-        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets, blocks), notes
+        law = _outcome_law(nonlin, source)
+        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets, blocks, law), notes
     except EquationError as error:
         raise CommandFileError(str(error)) from None
 
@@ -156,6 +164,19 @@ def _log_sigma2(lines: Sequence[Line], source: DataSource | None) -> LogSigma2 |
     level2 = {name.casefold() for name in source.level2_names} if source else set()
     check_names(line.where, [name for name in variables if name.casefold() not in level2], source, level=1)
     return LogSigma2(tuple(f"a{i}" for i in range(len(variables) + 1)), variables, line.where)
+
+
+def _outcome_law(lines: Sequence[Line], source: DataSource | None) -> OutcomeLaw:
+    """What nonlin: says of the outcome; fixsigma2:n beside it, that sigma2 is estimated."""
+    asked = next((line for line in reversed(lines) if line.keyword == "nonlin"), None)
+    law = NORMAL if asked is None else outcome_asked(asked).law(asked.where)
+    if asked is None or law.is_normal:
+        return NORMAL
+    check_names(asked.where, law.columns, source, level=1)
+    held = next((line for line in reversed(lines) if line.keyword == "fixsigma2"), None)
+    if held is not None and not is_off(held.value) and number(held) != 1.0:
+        held.fail(f"fixsigma2: of a nonlinear model is 1, or n where sigma2 is estimated, got {held.value!r}")
+    return replace(law, overdispersed=held is not None and is_off(held.value))
 
 
 def _constraints(lines: Sequence[Line], known: Parameters) -> Sequence[Sequence[str]]:

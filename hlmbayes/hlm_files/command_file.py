@@ -97,15 +97,28 @@ def parse(
     constraints = [line for line in lines if line.keyword.startswith("constrain")]
     sigma = [line for line in lines if line.keyword == "heterol1var"]
     diagonal = [line for line in lines if line.keyword == "diagonalizetau"]
+    nonlin = [line for line in lines if line.keyword in ("nonlin", "fixsigma2")]
     special = {id(line) for line in (*equations, *constraints, *sigma, *diagonal)}
     options, more, not_done = parse_options([line for line in lines if id(line) not in special])
-    model, notes = read_model(name, equations, sigma, constraints, diagonal, source)
+    model, notes = read_model(name, equations, sigma, constraints, diagonal, nonlin, source)
+    if options.laplace and model.outcome_law.is_normal:
+        line = next(line for line in lines if line.keyword == "laplace")
+        what = f"laplace:{line.value} is not acted on; it belongs to nonlinear models"
+        not_done = (*not_done, f"{line.where}: {what}")
+    options = _of_outcome(options, model)
     _check_hypotheses(lines, model.gamma_names)
     options = replace(options, explore=candidates(equations, model))
     if sign := sign_of_hlm7(lines, source):
         options = replace(options, hlm="7", hlm_sign=sign)
     said = (*warnings, *found, *notes, *more)
     return CommandFile(name, _mdm_name(text), model, options, source, said, not_done)
+
+
+def _of_outcome(options: Options, model: TwoLevelModel) -> Options:
+    """Take out what belongs to nonlinear models, or, of these, the level-1 variance, which is the model's."""
+    if model.outcome_law.is_normal:
+        return replace(options, most_macro=None, stop_macro=None, laplace=False)
+    return replace(options, fix_sigma2=None)
 
 
 def _mdm_name(text: str) -> str:

@@ -11,6 +11,8 @@ command files name these keywords; nothing is copied from them):
   predictors after its "/", for an exploratory analysis.
 - `varianceknown:`, `level1weight:` and the like say `none` where there is none.
 - `fixsigma2:36.7` holds sigma squared at that value.
+- `nonlin:` is with the equations; `macroit:`, `microit:`, `stopmacro:` and `stopmicro:` say how long the two
+  kinds of iterations of such models go on. `fixsigma2:1` of them is no overdispersion, `fixsigma2:n` is one.
 - HLM 7 and 8 add keywords (agq, autoimpute, fishertype, ...) for analyses that
   do not exist here: switched off they are passed over, switched on they are named.
 
@@ -24,6 +26,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from ..equations.outcome_law import Asked
 from . import keyword_values as read
 from .keyword_values import Line, hypothesis_rows, is_hypothesis, is_off
 from .mdm_template import own_name
@@ -66,6 +69,9 @@ class Options:
     variance_known_is: Literal["variance", "precision"] = "variance"  # how that was read: no keyword says it
     plausible_values: tuple[str, ...] = ()  # outcomes that are values of one, or .mdm files of imputed data
     fix_sigma2: float | None = None  # the level-1 variance, where it is held at a value
+    most_macro: int | None = None  # macro iterations of a nonlinear model
+    stop_macro: float | None = None  # relative change at which they end
+    laplace: bool = False  # Laplace's approximation after penalised quasi-likelihood
     print_vcov: bool = False
     graph_gammas: str = ""  # name of the file for graphs, "" for none
     explore: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # candidates, by coefficient
@@ -97,11 +103,9 @@ _MISSING_ONLY = {  # the numbers of a two-level linear model do not depend on th
     **dict.fromkeys(("diagnose", "debug"), "no such output"),
     "growthmodel": "a growth model is estimated as any other model",
     "vagueprior": "priors are set in hlmbayes sample",
-} | dict.fromkeys(
-    ("laplace", "laplace6", "emlaplace5", "agq", "nobase", "taylor"), "it belongs to nonlinear models"
-)
+} | dict.fromkeys(("laplace6", "emlaplace5", "agq", "nobase", "taylor"), "it belongs to nonlinear models")
 _SILENT = {  # how often to iterate, when to stop, what to print in analyses that do not exist here
-    "macroit", "microit", "stopmacro", "stopmicro", "hetit", "autoimputeiter", "autoimputekeep",
+    "microit", "stopmicro", "hetit", "autoimputeiter", "autoimputekeep",
     "fishertype", "agqderivlevel", "popavit", "hasmissing",
 }  # fmt: skip
 
@@ -175,8 +179,30 @@ def refuse_other_models(lines: Iterable[Line]) -> None:
         if keyword in OTHER_MODELS and not (keyword in _HARMLESS_WHEN_OFF and is_off(line.value)):
             what = f"{OTHER_MODELS[keyword]} ({keyword}:)"
             line.fail(f"{what} is not available; only two-level linear models are")
-        if keyword == "nonlin" and not is_off(line.value):
-            line.fail(f"a nonlinear model (nonlin:{line.value}) is not available; only linear models are")
+        if keyword == "nonlin":
+            outcome_asked(line)
+
+
+def outcome_asked(line: Line) -> Asked:
+    """Read nonlin:, what is said of the outcome: n, bernoulli, binomial,TRIALS, poisson, poisson,EXPOSURE."""
+    if is_off(line.value):
+        return Asked()
+    kind, *more = (part.strip() for part in line.value.split(","))
+    size = more[0] if more and not is_off(more[0]) else None
+    family = kind.casefold()
+    if family not in _NONLINEAR or len(more) > 1:
+        line.fail(
+            f"a nonlinear model (nonlin:{line.value}) is not available; there are n (linear), bernoulli, "
+            "binomial,TRIALS, poisson and poisson,EXPOSURE, TRIALS and EXPOSURE being level-1 variables"
+        )
+    if family == "binomial" and size is None:
+        line.fail("nonlin:binomial wants the variable with the number of trials: nonlin:binomial,TRIALS")
+    if family == "bernoulli" and size is not None:
+        line.fail(f"nonlin:bernoulli has one trial a row; nonlin:binomial,{size} has {size} trials")
+    return Asked(family, trials=size) if family == "binomial" else Asked(family, exposure=size)
+
+
+_NONLINEAR = ("bernoulli", "binomial", "poisson")
 
 
 def _not_an_option(line: Line, warnings: list[str], not_done: list[str]) -> None:
@@ -245,4 +271,7 @@ _READERS: dict[str, tuple[str, Callable[[Line], Any]]] = {
     "printvariance-covariance": ("print_vcov", read.on),
     "prntvcmat": ("print_vcov", read.on),
     "graphgammas": ("graph_gammas", read.file),
+    "macroit": ("most_macro", read.whole_or_none),
+    "stopmacro": ("stop_macro", read.positive_or_none),
+    "laplace": ("laplace", read.on),
 }

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ..equations.model import TwoLevelModel
-from ..equations.outcome_law import check_normal
+from ..equations.outcome_law import OutcomeLaw
 from ..equations.parts import Predictor
 from ..equations.text import covariances
 from ..errors import CommandFileError, OutputError
@@ -26,16 +26,33 @@ def to_text(model: TwoLevelModel, options: Options | None = None, mdm: str = "da
         A name of a variable that such a file cannot hold, residual files of two types, or a tau that is
         neither full nor diagonal.
     """
-    check_normal(model.outcome, model.outcome_law, "a command file")
     options = options or Options()
     right = [_coded(c.predictor, "INTRCPT1") for c in model.coefficients]
     go_on = ",y" if options.keep_going else ""
-    lines = [f"#WHLM CMD FILE FOR {mdm}", "nonlin:n", f"numit:{options.max_iterations}{go_on}"]
+    nonlin, *of_outcome = _outcome_lines(model.outcome_law, options)
+    lines = [f"#WHLM CMD FILE FOR {mdm}", nonlin, f"numit:{options.max_iterations}{go_on}", *of_outcome]
     lines += [f"stopval:{options.stopval!r}", f"level1:{_safe(model.outcome)}={'+'.join([*right, 'RANDOM'])}"]
     for c in model.coefficients:
         parts = [_coded(gamma.predictor, "INTRCPT2") for gamma in c.gammas] + ["RANDOM"] * c.random
         lines.append(f"level2:{c.predictor.variable or 'INTRCPT1'}={'+'.join(parts)}/")
     return "\n".join([*lines, *_option_lines(model, options)]) + "\n"
+
+
+def _outcome_lines(law: OutcomeLaw, options: Options) -> list[str]:
+    """nonlin:, and what goes with it."""
+    if law.is_normal:
+        return ["nonlin:n"]
+    usual = {"bernoulli": "logit", "binomial": "logit", "poisson": "log"}[law.family]
+    if law.link != usual:
+        raise CommandFileError(
+            f"a command file has the {usual} link of a {law.name} outcome, this model {law.link}: save its "
+            "equations as text instead, model.equations()"
+        )
+    lines = [f"nonlin:{','.join((law.family, *map(_safe, law.columns)))}"]
+    lines += [] if options.most_macro is None else [f"macroit:{options.most_macro}"]
+    lines += [] if options.stop_macro is None else [f"stopmacro:{options.stop_macro!r}"]
+    lines += ["laplace:y"] if options.laplace else []
+    return [*lines, f"fixsigma2:{'n' if law.overdispersed else '1.000000'}"]
 
 
 def _option_lines(model: TwoLevelModel, o: Options) -> list[str]:
