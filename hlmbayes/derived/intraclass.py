@@ -43,6 +43,11 @@ SEVERAL = (
     "No interval: the variance between units is a sum over independent random effects here, which has no "
     "profile; fit.bootstrap(1000) gives draws of tau."
 )
+BOUNDARY = "No interval: tau is on the boundary."
+FLAT = (
+    "No interval to its end: the likelihood is too flat to be followed there (few units for so many random "
+    "effects?)."
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -139,11 +144,9 @@ def icc(
     def point(place: Place, notes: tuple[str, ...]) -> IntraclassCorrelation:
         between = float(place.z @ fit.components.tau @ place.z)
         ratio = limits(fit, place.z, prob)
-        if np.isnan(ratio[0]):
-            notes = (
-                *notes,
-                SEVERAL if _of_several(fit.design, place.z) else "No interval: tau is on the boundary.",
-            )
+        if np.isnan(ratio).any():
+            pseudo = BOUNDARY if fit.counting.pseudo else FLAT
+            notes = (*notes, SEVERAL if _of_several(fit.design, place.z) else pseudo)
         low, high = (value / (1.0 + value) for value in ratio)
         return IntraclassCorrelation(
             between / (between + fit.sigma2), low, high, prob, conditional(fit.design), formula(at), notes,
