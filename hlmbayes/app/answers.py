@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,8 +14,7 @@ from ..errors import HLMError
 from .guard import MOST_BYTES, too_large
 from .pages import show
 from .session import Session
-
-LOG = logging.getLogger("hlmbayes.app")
+from .work import fault
 
 
 class Form:
@@ -108,7 +106,7 @@ def sending(act: Callable[[Session, Form], Response]) -> Endpoint:
             except HLMError as error:
                 return PlainTextResponse(f"Not done. {error}", 422)
             except Exception as error:
-                return PlainTextResponse(f"Not done. {_fault(error)}", 500)
+                return PlainTextResponse(f"Not done. {fault(error)}", 500)
 
         return await run_in_threadpool(answer)
 
@@ -128,14 +126,5 @@ def _answer(request: Request, template: str, act: Act, form: Form) -> Response:
         except HLMError as error:
             return show(request, template, error=str(error))
         except Exception as error:
-            return show(request, template, error=_fault(error))
+            return show(request, template, error=fault(error))
         return show(request, template, **values)
-
-
-def _fault(error: Exception) -> str:
-    """Say that the program is at fault, and keep where."""
-    LOG.exception("hlmbayes app")
-    return (
-        f"this is an error of the program, not yours ({type(error).__name__}: {error}). Your model is as it "
-        "was; the terminal shows where it happened"
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from starlette.staticfiles import StaticFiles
 from ..errors import EquationError, HLMError
 from ..model_tables.saving import STYLE
 from ..report.style import CSS
+from . import doing
 from . import state as edits
 from .answers import Form, changing, showing
 from .files import save, take_files
 from .guard import Door, Guard
-from .opening import Chosen, Opened, choose, open_data, open_example, reading_from
+from .opening import Chosen, Opened, reading_from
 from .pages import show
 from .results import ROUTES as RESULTS
 from .session import Session, Sessions
@@ -34,9 +36,12 @@ HERE = Path(__file__).parent
 def page(request: Request) -> Response:
     """The whole page, as the session is."""
     session: Session = request.scope["session_here"]
-    run = session.find(session.shown) if session.runs else None
-    values: dict[str, Any] = {} if run is None else {"run": run, "report": run.fragment}
-    return show(request, "index.html", **values, panel="data" if session.opened and not session.runs else "")
+    return show(
+        request,
+        "index.html",
+        **as_shown(session),
+        panel="data" if session.opened and not session.runs else "",
+    )
 
 
 # ----------------------------------------------------------------------------- data
@@ -44,42 +49,42 @@ def page(request: Request) -> Response:
 
 def open_example_data(session: Session, form: Form) -> dict[str, Any]:
     """Open the example."""
-    session.open(open_example())
-    return {"panel": "data"}
+    session.read(partial(take_up, session), doing.example)
+    return reading(session, form, session.patience)
 
 
 def open_files(session: Session, form: Form) -> dict[str, Any]:
     """Open the files that were sent, or ask for the id."""
     files = take_files(session, form)
-    return opened_or_asked(session, files)
-
-
-def opened_or_asked(session: Session, files: list[Path]) -> dict[str, Any]:
-    """Open files: a command file with its data, or data."""
-    from .opening import kind_of, open_command
-
-    strange = [file.name for file in files if not kind_of(file)]
-    if strange:
-        raise HLMError(
-            f"{', '.join(strange)} is no file that is read here: wanted data (.sav, .dta, .xlsx, .csv, ...), "
-            ".hlm, or a text of equations (.txt, .eq)"
-        )
-    commands = [file for file in files if kind_of(file) == "command"]
-    data = [file for file in files if kind_of(file) == "data"]
-    if len(commands) > 1:
-        raise HLMError(f"got {len(commands)} command files: open one at a time")
     before = session.opened.chosen if session.opened else None
-    chosen = choose(data) if data else before
-    if commands:
-        session.open(open_command(commands[0], chosen))
-    elif chosen is None or not data:
-        raise HLMError("a template (.mdmt) alone has no data: open it with its .hlm and the data files")
-    elif not chosen.id:
-        session.asked = chosen
-        return {}
+    session.read(partial(take_up, session), doing.open_files, files, before)
+    return reading(session, form, session.patience)
+
+
+def take_up(session: Session, found: Opened | Chosen) -> None:
+    """Take up what was read, or ask for the id."""
+    if isinstance(found, Chosen):
+        session.asked = found
     else:
-        session.open(open_data(chosen))
-    return {"panel": "data"}
+        session.open(found)
+
+
+def reading(session: Session, form: Form, seconds: float = 0.0) -> dict[str, Any]:
+    """How far the reading of files is, or what was read."""
+    if session.reading is None or not session.reading.wait(seconds):
+        return {}
+    session.take_read()
+    return {"panel": "" if session.asked else "data"}
+
+
+def stop_reading(session: Session, form: Form) -> dict[str, Any]:
+    """Stop the reading of files."""
+    work, session.reading = session.reading, None
+    if work is None or not work.running:
+        return {}
+    work.stop()
+    session.worker.begin()
+    return {"said": (f"Reading was stopped after {work.seconds:.0f} s. What was open is open still.",)}
 
 
 def choose_id(session: Session, form: Form) -> dict[str, Any]:
@@ -92,12 +97,16 @@ def choose_id(session: Session, form: Form) -> dict[str, Any]:
     one, two = chosen.level1, chosen.level2
     if form.get("swap") and two is not None:
         one, two = two, one
-    reading = reading_from(chosen.reading, form.text("missing"), form.text("level2_missing"))
-    new = Chosen(one, two, form.text("id") or chosen.id, chosen.names, reading)
-    before = session.state
-    session.open(open_data(new))
-    session.state = before if session.past or before.model else session.state
-    return {"panel": "data"}
+    how = reading_from(chosen.reading, form.text("missing"), form.text("level2_missing"))
+    new = Chosen(one, two, form.text("id") or chosen.id, chosen.names, how)
+    before = session.state if session.opened else None
+
+    def take(found: Opened | Chosen) -> None:
+        take_up(session, found)
+        session.state = before or session.state
+
+    session.read(take, doing.read_again, new)
+    return reading(session, form, session.patience)
 
 
 # ----------------------------------------------------------------------------- the model
@@ -163,7 +172,8 @@ def use_text(session: Session, form: Form) -> dict[str, Any]:
 
 def settle(session: Session, form: Form) -> dict[str, Any]:
     """Take the settings."""
-    session.change(lambda s: apply_settings(s, form, session.here))
+    state = apply_settings(session, form)
+    session.change(lambda _: state)
     return {**settings_values(session), "done": True}
 
 
@@ -172,8 +182,38 @@ def settle(session: Session, form: Form) -> dict[str, Any]:
 
 def run_model(session: Session, form: Form) -> dict[str, Any]:
     """Estimate the model."""
-    run = session.run()
+    session.run()
+    return fitting(session, form, session.patience)
+
+
+def fitting(session: Session, form: Form, seconds: float = 0.0) -> dict[str, Any]:
+    """How far the estimation is, or what came of it."""
+    if session.fitting is not None and not session.fitting.wait(seconds):
+        return as_shown(session)
+    run = session.take_run()
     return {"run": run, "report": run.fragment, "oob": True}
+
+
+def fitting_still(session: Session, form: Form) -> dict[str, Any]:
+    """How far the estimation is, beside the results that are read meanwhile."""
+    done = session.fitting is not None and not session.fitting.running
+    return {"run": session.take_run() if done else None}
+
+
+def stop_fitting(session: Session, form: Form) -> dict[str, Any]:
+    """Stop the estimation."""
+    work, session.fitting = session.fitting, None
+    if work is None or not work.running:
+        return {}
+    work.stop()
+    session.worker.begin()
+    return {"said": (f"Stopped after {work.seconds:.0f} s. The model and the runs are all here.",)}
+
+
+def as_shown(session: Session) -> dict[str, Any]:
+    """The run that is shown, if there is one."""
+    run = session.find(session.shown) if session.runs else None
+    return {} if run is None else {"run": run, "report": run.fragment}
 
 
 def panel_data(session: Session, form: Form) -> dict[str, Any]:
@@ -202,12 +242,15 @@ def application(door: Door, opened: Opened | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        door.sessions.worker.begin()
         yield
         door.sessions.close()
 
     routes = [
         Route("/", page),
         Route("/open", changing("main.html", open_files), methods=["POST"]),
+        Route("/open", showing("main.html", reading)),
+        Route("/open/stop", changing("main.html", stop_reading), methods=["POST"]),
         Route("/open/id", changing("main.html", choose_id), methods=["POST"]),
         Route("/example", changing("main.html", open_example_data), methods=["POST"]),
         Route("/edit", changing("work.html", edit), methods=["POST"]),
@@ -216,6 +259,8 @@ def application(door: Door, opened: Opened | None = None) -> Starlette:
         Route("/mixed", changing("work.html", toggle_mixed), methods=["POST"]),
         Route("/take/{number:int}", changing("work.html", take), methods=["POST"]),
         Route("/run", changing("results.html", run_model), methods=["POST"]),
+        Route("/run", showing("fitting.html", fitting_still)),
+        Route("/run/stop", changing("fitting.html", stop_fitting), methods=["POST"]),
         Route("/settings", changing("panels/settings.html", settle), methods=["POST"]),
         Route("/panel/data", showing("panels/data.html", panel_data)),
         Route("/panel/settings", showing("panels/settings.html", panel_settings)),

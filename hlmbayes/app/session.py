@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,18 +17,19 @@ from ..many_fits.pooled_fit import PooledEstimates
 from ..report import html, json_text, text
 from ..report.findings import findings
 from ..report.tables import Tables
-from ..runs.analysis import job_tables
-from ..runs.estimate import fit_job, heard, warn_of_codes
 from ..runs.jobs import Job
 from ..runs.outputs import Results
-from ..runs.pooled import fit_pooled, imputed_jobs, results_of_pooled
+from ..runs.pooled import imputed_jobs, results_of_pooled
+from .doing import Estimated, estimate
 from .opening import Chosen, Opened
 from .pictures import DRAWING
 from .report_part import part_of
 from .state import State
 from .work import Work
+from .worker import Worker
 
 MOST_UNDO = 200
+PATIENCE = 1.0  # seconds that a click waits for its answer before the page says how far it is
 
 
 class NothingOpenError(HLMError):
@@ -43,9 +43,12 @@ class Run:
     number: int
     state: State
     job: Job
-    fit: Estimates | PooledEstimates
-    seconds: float
-    messages: tuple[str, ...] = ()
+    done: Estimated
+
+    @property
+    def fit(self) -> Estimates | PooledEstimates:
+        """The estimates."""
+        return self.done.fit
 
     @property
     def pooled(self) -> bool:
@@ -57,18 +60,17 @@ class Run:
         """What the run is called in lists."""
         return self.state.options.title or f"Model {self.number}"
 
-    @cached_property
+    @property
     def tables(self) -> Tables:
         """What its report prints."""
-        assert isinstance(self.fit, Estimates)
-        return job_tables(self.job, self.fit, warnings=self.messages)
+        assert self.done.tables is not None
+        return self.done.tables
 
     @cached_property
     def _results(self) -> Results:
         assert isinstance(self.fit, PooledEstimates)
-        return results_of_pooled(
-            replace(self.job, warnings=(*self.job.warnings, *self.messages)), self.fit, []
-        )
+        job = replace(self.job, warnings=(*self.job.warnings, *self.done.messages))
+        return results_of_pooled(job, self.fit, imputed_jobs(job))
 
     @cached_property
     def report(self) -> str:
@@ -103,12 +105,18 @@ class Session:
     """One browser's data, model, runs and work; every change holds `lock`."""
 
     folder: Path
+    worker: Worker
+    patience: float = PATIENCE
     opened: Opened | None = None
     asked: Chosen | None = None  # data files whose id is still to be chosen
     state: State = field(default_factory=State)
     past: list[State] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     shown: int = 0  # the number of the run that is shown
+    reading: Work | None = None  # of files
+    then: Callable[[Opened | Chosen], None] = lambda found: None  # what is done with what was read
+    fitting: Work | None = None
+    fitted: tuple[State, Job] | None = None  # what is being, or was last, estimated
     work: Work | None = None  # the posterior
     resampling: Work | None = None  # a bootstrap
     mixed_shown: bool = False
@@ -133,7 +141,26 @@ class Session:
     @property
     def works(self) -> list[Work]:
         """What is or was being done in processes of their own."""
-        return [work for work in (self.work, self.resampling) if work is not None]
+        every = (self.reading, self.fitting, self.work, self.resampling)
+        return [work for work in every if work is not None]
+
+    def read(
+        self, then: Callable[[Opened | Chosen], None], act: Callable[..., object], *args: object
+    ) -> None:
+        """Start to read files with an act of `doing`; ``then`` takes what was read."""
+        self.reading, self.then = self.worker.do("Reading files", act, *args), then
+
+    def take_read(self) -> None:
+        """Take up what was read, once it is.
+
+        Raises
+        ------
+        HLMError
+            Why it could not be.
+        """
+        work, self.reading = self.reading, None
+        if work is not None:
+            self.then(self.worker.result(work))
 
     def open(self, opened: Opened) -> None:
         """Take up data, with the model that came with them; runs of others stay in the list."""
@@ -156,22 +183,28 @@ class Session:
         here, state = self.here, self.state
         return Job(
             state.known, state.options, here.source, f"{Path(here.source.mdm).stem}.hlm", state.algorithm,
-            here.warnings, here.not_done,
+            here.warnings, here.not_done, folder=here.folder,
         )  # fmt: skip
 
-    def run(self) -> Run:
-        """Estimate the model, and add it to the list."""
-        job, data, begin = self.job(), self.here.data, time.perf_counter()
+    def run(self) -> None:
+        """Start to estimate the model."""
+        job = self.job()
+        self.fitting = self.worker.do("An estimation", estimate, job, data=self.here.data)
+        self.fitted = self.state, job
 
-        def estimated() -> Estimates | PooledEstimates:
-            warn_of_codes(job.model, data)
-            if not job.options.plausible_values:
-                return fit_job(job, data)
-            return fit_pooled(job, imputed_jobs(replace(job, folder=self.here.folder)), data)
+    def take_run(self) -> Run:
+        """Add what was estimated to the list, once it is.
 
-        fit, messages = heard(estimated)
+        Raises
+        ------
+        HLMError
+            Why it could not be.
+        """
+        work, self.fitting = self.fitting, None
+        if work is None or self.fitted is None:
+            raise NothingOpenError("nothing is being estimated: click Run")
         number = 1 + max((run.number for run in self.runs), default=0)
-        found = Run(number, self.state, job, fit, time.perf_counter() - begin, messages)
+        found = Run(number, *self.fitted, self.worker.result(work))
         self.runs.append(found)
         self.shown = number
         return found
@@ -198,7 +231,8 @@ class Session:
 class Sessions:
     """The sessions of one server, by the secret in a browser's cookie."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: Worker | None = None, patience: float = PATIENCE) -> None:
+        self.worker, self.patience = worker or Worker(), patience
         self._place = tempfile.TemporaryDirectory(prefix="hlmbayes-app-", ignore_cleanup_errors=True)
         self._by_key: dict[str, Session] = {}
         self._lock = Lock()
@@ -208,7 +242,7 @@ class Sessions:
         key = secrets.token_urlsafe(24)
         folder = Path(self._place.name, secrets.token_hex(8))
         folder.mkdir(mode=0o700)
-        session = Session(folder)
+        session = Session(folder, self.worker, self.patience)
         if opened is not None:
             session.open(opened)
         with self._lock:
@@ -229,4 +263,5 @@ class Sessions:
         for session in self._by_key.values():
             for work in session.works:
                 work.stop()
+        self.worker.close()
         self._place.cleanup()

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import HLMError
+from ..estimation.estimates import Estimates
 from ..hlm_files.command_options import ResidualFile
 from . import state as edits
 from .answers import Form
 from .opening import Opened
-from .session import Session
+from .session import Run, Session
 from .state import State
 
 
@@ -23,11 +24,18 @@ def settings_values(session: Session) -> dict[str, Any]:
     apart = bool(model) and len(model.blocks) > 1 and len(model.blocks) == len(model.effects)  # type: ignore[union-attr]
     return {
         "options": state.options, "algorithm": state.algorithm, "sigma": ", ".join(sigma), "apart": apart,
+        "runs": [run.name for run in comparable(session)],
         "constraints": constraints, "names1": here.level1, "names2": here.level2, "done": False,
     }  # fmt: skip
 
 
-def apply_settings(state: State, form: Form, here: Opened) -> State:
+def comparable(session: Session) -> list[Run]:
+    """The runs that have a deviance, the last of each name."""
+    runs = {run.name: run for run in session.runs if isinstance(run.fit, Estimates)}
+    return list(runs.values())
+
+
+def apply_settings(session: Session, form: Form) -> State:
     """Give the state as the form says.
 
     Raises
@@ -35,7 +43,8 @@ def apply_settings(state: State, form: Form, here: Opened) -> State:
     HLMError
         A value that is none, or a model that the settings do not fit.
     """
-    known = form.text("known")
+    state, here, known = session.state, session.here, form.text("known")
+    deviance, df = _other_model(session, form)
     options = replace(
         state.options,
         title=form.text("title"),
@@ -50,13 +59,11 @@ def apply_settings(state: State, form: Form, here: Opened) -> State:
         variance_known_is="precision" if known == "precision" else "variance",
         plausible_values=_names(form.text("plausible"), here),
         fix_sigma2=_positive(form, "fix_sigma2"),
-        deviance=form.real("deviance"),
-        df=form.number("df") if form.text("df") else None,
+        deviance=deviance,
+        df=df,
         residuals1=_residuals(form, 1, here),
         residuals2=_residuals(form, 2, here),
     )
-    if (options.deviance is None) != (options.df is None):
-        raise HLMError("comparison: give both the deviance and the number of parameters of the other model")
     algorithm: edits.Algorithm = "exact" if form.text("algorithm") == "exact" else "hlm"
     new = replace(state, options=options, algorithm=algorithm)
     if state.model is None:
@@ -66,6 +73,18 @@ def apply_settings(state: State, form: Form, here: Opened) -> State:
     apart = form.get("apart") is not None
     was = len(state.model.blocks) > 1
     return edits.independent(new, apart) if apart != was else new
+
+
+def _other_model(session: Session, form: Form) -> tuple[float | None, int | None]:
+    """The deviance and number of parameters to compare with: a run's, or what is written."""
+    name = form.text("compare")
+    for run in comparable(session):
+        if run.name == name and isinstance(run.fit, Estimates):
+            return round(run.fit.deviance, 6), run.fit.n_parameters
+    deviance, df = form.real("deviance"), form.number("df") if form.text("df") else None
+    if (deviance is None) != (df is None):
+        raise HLMError("comparison: give both the deviance and the number of parameters of the other model")
+    return deviance, df
 
 
 def _iterations(form: Form) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Any, Literal
 from ..errors import HLMError
 from ..runs.jobs import Job
 
+LOG = logging.getLogger("hlmbayes.app")
 Status = Literal["running", "done", "failed", "stopped"]
 ENDS = 5.0  # seconds that a process has to end before it is killed
 
@@ -33,6 +35,7 @@ class Work:
     said: str = ""
     error: str = ""
     status: Status = "running"
+    result: Any = None
 
     @property
     def seconds(self) -> float:
@@ -58,6 +61,7 @@ class Work:
                 elif kind == "failed":
                     self._ended("failed", text)
                 else:
+                    self.result = text
                     self._ended("done")
         if self.status == "running" and not alive:
             code = self.process.exitcode
@@ -67,8 +71,16 @@ class Work:
             self._ended(
                 "failed",
                 f"the work was ended from outside ({how}): the computer may have run out of memory. The "
-                "model and the runs are all here; start it again, with fewer draws if it was memory",
+                "model and the runs are all here; start it again, with less at a time if it was memory",
             )
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it has ended, but not longer than so many seconds; gives whether it has."""
+        end = time.monotonic() + seconds
+        while self.running and (left := end - time.monotonic()) > 0:
+            with suppress(EOFError, OSError):
+                self.pipe.poll(min(left, 0.1))
+        return not self.running
 
     def stop(self) -> None:
         """End the process, if it still goes on."""
@@ -111,7 +123,16 @@ def _do(pipe: Connection, act: Callable[..., None], folder: Path, *args: Any) ->
     except HLMError as error:
         pipe.send(("failed", str(error)))
     except Exception as error:
-        pipe.send(("failed", f"this is an error of the program, not yours ({type(error).__name__}: {error})"))
+        pipe.send(("failed", fault(error)))
+
+
+def fault(error: Exception) -> str:
+    """Say that the program is at fault, and keep where."""
+    LOG.error("hlmbayes app", exc_info=error)
+    return (
+        f"this is an error of the program, not yours ({type(error).__name__}: {error}). Your model is as it "
+        "was; the terminal shows where it happened"
+    )
 
 
 def draw_posterior(say: Callable[[str], None], folder: Path, job: Job, settings: dict[str, Any]) -> None:

@@ -10,14 +10,31 @@ import pytest
 pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
-from hlmbayes.app.server import application, new_door
+from hlmbayes.app.guard import Door
+from hlmbayes.app.server import application
+from hlmbayes.app.session import Sessions
+from hlmbayes.app.worker import Worker
 
 BASE = "http://127.0.0.1:80"
 
 
+class Shared(Worker):
+    """The worker of all tests."""
+
+    def close(self) -> None:
+        """Stay, for the next test."""
+
+
+@pytest.fixture(scope="session")
+def worker() -> Iterator[Worker]:
+    found = Shared()
+    yield found
+    Worker.close(found)
+
+
 @pytest.fixture
-def window() -> Iterator[SimpleNamespace]:
-    door = new_door()
+def window(worker: Worker) -> Iterator[SimpleNamespace]:
+    door = Door(Sessions(worker, patience=60.0))
     with TestClient(application(door), base_url=BASE) as client:
         page = client.get("/", params={"token": door.token})
         assert page.status_code == 200

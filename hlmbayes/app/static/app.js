@@ -132,23 +132,55 @@ document.addEventListener("drop", (event) => {
   $("files").dispatchEvent(new Event("change", { bubbles: true }));
 });
 document.addEventListener("change", (event) => {
-  if (event.target.id !== "files") return;
-  const large = [...event.target.files].find((file) => file.size > Number(event.target.dataset.most));
-  if (!large) return;
-  event.stopImmediatePropagation();
-  say(`${large.name} is larger than 1 GB, too large to be sent to the window. Start it with the file instead, which is then read where it lies: hlmbayes app FILE`);
+  const { files, dataset } = event.target;
+  if (event.target.id !== "files" || !files.length) return;
+  const large = [...files].find((file) => file.size > Number(dataset.most));
+  if (large) say(`${large.name} is larger than 1 GB, too large to be sent to the window. Start it with the file instead, which is then read where it lies: hlmbayes app FILE`);
+  else upload([...files]);
   event.target.value = "";
-}, true);
+});
 
-function say(sentence) {
+// Files are sent by hand, because fetch cannot say how far it is.
+function upload(files) {
+  const request = new XMLHttpRequest(), form = new FormData(), stop = document.createElement("button");
+  const names = files.map((file) => file.name).join(" and "), bar = document.createElement("progress");
+  for (const file of files) form.append("files", file);
+  const box = say("", "note"), text = box.firstChild;
+  Object.assign(bar, { max: 1, value: 0, ariaLabel: `Sending ${names}` });
+  Object.assign(stop, { type: "button", textContent: "Stop", onclick: () => request.abort() });
+  box.append(bar, stop);
+  const far = (share) => {
+    bar.value = share;
+    text.textContent = share < 1 ? `Sending ${names}: ${Math.floor(100 * share)} %` : `Reading ${names}`;
+  };
+  far(0);
+  request.upload.onprogress = (event) => far(event.loaded / event.total);
+  request.onload = () => {
+    box.remove();
+    if (request.status !== 200) return say(request.responseText || "The files could not be sent.");
+    $("main").outerHTML = request.responseText;
+    htmx.process($("main"));
+    marks();
+    $("main").focus();
+  };
+  request.onabort = () => { box.remove(); say(`${names}: sending was stopped. What was open is open still.`, "note"); };
+  request.onerror = () => { box.remove(); say(GONE); };
+  request.open("POST", "/open");
+  request.send(form);
+}
+
+const GONE = "The program does not answer: it may have been stopped. Start hlmbayes app again; what was saved is safe.";
+
+function say(sentence, kind = "error") {
   const box = document.createElement("div");
-  box.className = "box error";
-  box.setAttribute("role", "alert");
+  box.className = `box ${kind}`;
+  box.setAttribute("role", kind === "error" ? "alert" : "status");
   const text = document.createElement("p");
   text.textContent = sentence;
   box.append(text);
   $("main").prepend(box);
   box.scrollIntoView({ block: "nearest" });
+  return box;
 }
 
 // ---- around a request
@@ -162,11 +194,9 @@ document.addEventListener("htmx:before:request", () => {
 document.addEventListener("htmx:finally:request", () => {
   requests = Math.max(0, requests - 1);
   if (!requests) { $("busy").classList.remove("on"); $("busy").textContent = ""; }
-  const files = $("files");
-  if (files) files.value = "";
 });
 document.addEventListener("htmx:error", () => {
-  if (!leaving) say("The program does not answer: it may have been stopped. Start hlmbayes app again; what was saved is safe.");
+  if (!leaving) say(GONE);
 });
 document.addEventListener("htmx:after:swap", (event) => {
   marks();

@@ -1,0 +1,58 @@
+"""The window in a browser, which asks this machine alone and has nothing to complain of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .clicks import Clicks, served
+
+CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None)
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+ARGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    process, found = served()
+    yield found
+    process.terminate()
+    process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no chromium to click with: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """The window in a browser of its own, which asks this machine alone and has nothing to complain of."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
+    found = context.new_page()
+    asked: list[str] = []
+    faults: list[str] = []
+    found.on("request", lambda request: asked.append(request.url))
+    found.on("pageerror", lambda error: faults.append(str(error)))
+    found.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    found.goto(address)
+    yield found
+    # a picture is taken with a style of the browser driver's own, which the page refuses
+    assert [fault for fault in faults if "inline style" not in fault] == []
+    home = address.split("?")[0]
+    assert [url for url in asked if not url.startswith((home, "data:", "blob:"))] == []
+    context.close()
+
+
+@pytest.fixture
+def click(page: Any) -> Clicks:
+    return Clicks(page)

@@ -1,0 +1,64 @@
+"""Files opened, clicked, saved and run by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from hlmbayes.cli import main
+from hlmbayes.datasets import hsb_paths
+
+from .clicks import Clicks, build_model4
+
+pytestmark = pytest.mark.slow
+
+
+def test_files_are_opened_clicked_saved_and_run(click, tmp_path):
+    page = click.page
+    with page.expect_file_chooser() as chooser:
+        click.button("Open").click()
+    chooser.value.set_files(list(map(str, hsb_paths())))
+    click.button("mathach").wait_for()
+    build_model4(click)
+    ours = click.run()
+    with page.expect_download() as download:
+        click.button("Save as .hlm").click()
+    file = tmp_path / "saved.hlm"
+    download.value.save_as(file)
+    one, two = map(str, hsb_paths())
+    out = tmp_path / "out.json"
+    where = ["--level1", one, "--level2", two, "--id", "id"]
+    main(["run", str(file), *where, "--json", str(out), "--output", os.devnull])
+    assert json.loads(out.read_text()) == ours
+    page.reload()
+    assert click.json() == ours
+    click.press("Null model")
+    page.locator("#files").set_input_files(str(file))
+    page.get_by_text("saved.hlm").wait_for()
+    assert click.button("u1").get_attribute("aria-pressed") == "true"
+
+
+def test_many_variables_are_searched(click, tmp_path):
+    file = tmp_path / "wide.csv"
+    names = [f"x{k}" for k in range(2000)]
+    rows = [
+        ",".join([str(j), *(str((j * k + i) % 7) for k in range(2000))]) for j in range(5) for i in range(4)
+    ]
+    file.write_text("\n".join([",".join(["id", *names]), *rows]))
+    click.page.locator("#files").set_input_files(str(file))
+    click.page.get_by_label("Find a variable").fill("x1999")
+    click.expect(click.page.locator(".variable:visible")).to_have_count(1)
+
+
+def test_two_tabs_are_one_session(click, address):
+    click.press("High School and Beyond")
+    click.menu("mathach", "Outcome variable")
+    other = Clicks(click.page.context.new_page())
+    other.page.goto(address.split("?")[0])
+    other.menu("meanses", "Add uncentred")
+    click.menu("sector", "Add uncentred")
+    text = click.region("Level-2 model").inner_text()
+    assert "meanses" in text
+    assert "sector" in text
