@@ -41,7 +41,7 @@ AT_ZERO = (
 
 SEVERAL = (
     "No interval: the variance between units is a sum over independent random effects here, which has no "
-    "profile; fit.bootstrap(1000) gives draws of tau."
+    "profile (in Python fit.bootstrap(1000) gives draws of tau)."
 )
 BOUNDARY = "No interval: tau is on the boundary."
 FLAT = (
@@ -143,13 +143,17 @@ def icc(
 
     def point(place: Place, notes: tuple[str, ...]) -> IntraclassCorrelation:
         between = float(place.z @ fit.components.tau @ place.z)
-        ratio = limits(fit, place.z, prob)
+        here, *ratio = limits(fit, place.z, prob)
         if np.isnan(ratio).any():
             pseudo = BOUNDARY if fit.counting.pseudo else FLAT
             notes = (*notes, SEVERAL if _of_several(fit.design, place.z) else pseudo)
-        low, high = (value / (1.0 + value) for value in ratio)
+        best, low, high = (value / (1.0 + value) for value in (here, *ratio))
+        found = between / (between + fit.sigma2)
+        if f"{best:.4f}" != f"{found:.4f}" and not np.isnan(best):
+            said = f"HLM stopped before the optimum: the interval is that of {best:.4f}, found there."
+            notes = (*notes, said)
         return IntraclassCorrelation(
-            between / (between + fit.sigma2), low, high, prob, conditional(fit.design), formula(at), notes,
+            found, low, high, prob, conditional(fit.design), formula(at), notes,
             place.at, place.where,
         )  # fmt: skip
 
@@ -250,15 +254,16 @@ def column_means(design: Design) -> np.ndarray:
     return np.average(design.products.mean[design.random], axis=1, weights=weight)
 
 
-def _sandwich_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float]:
-    """Give large-sample limits of z'tau z / sigma2 on the log scale; nan on the boundary."""
+def _sandwich_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float, float]:
+    """Give z'tau z / sigma2 and its large-sample limits on the log scale; nan on the boundary."""
     between, sigma2 = float(z @ fit.components.tau @ z), fit.sigma2
     if fit.boundary or between <= 0:
-        return float("nan"), float("nan")
+        return (float("nan"),) * 3
     gradient = np.append(of_elements(z, fit.design.pattern) / between, -1.0 / sigma2)
     spread = float(np.sqrt(gradient @ components_covariance(fit) @ gradient))
     reach = float(ndtri(0.5 + prob / 2.0)) * spread
-    return between / sigma2 * np.exp(-reach), between / sigma2 * np.exp(reach)
+    ratio = between / sigma2
+    return ratio, ratio * np.exp(-reach), ratio * np.exp(reach)
 
 
 def of_elements(z: np.ndarray, pattern: Pattern) -> np.ndarray:

@@ -31,12 +31,16 @@ SERIOUS_SHIFT = 1.0  # of one fixed effect, in standard errors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Check:
-    """One check: what was looked at, ``ok`` or to be looked at closer, why, and the figures behind it."""
+    """One check: what was looked at, ``ok`` or to be looked at closer, why, and the numbers behind it.
+
+    ``figure``: the function of `hlmbayes.plots` that shows what to look at.
+    """
 
     name: str
     ok: bool
     verdict: str
     table: pd.DataFrame
+    figure: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -72,7 +76,8 @@ class Checks:
         lines = []
         for check in self.checks:
             head = f"{'ok   ' if check.ok else 'LOOK '} {check.name}: "
-            lines.append(textwrap.fill(head + check.verdict, 96, subsequent_indent="      "))
+            see = f" (figure: plots.{check.figure})" if check.figure and not check.ok else ""
+            lines.append(textwrap.fill(head + check.verdict + see, 96, subsequent_indent="      "))
         return "\n".join(lines)
 
 
@@ -124,17 +129,17 @@ def normality_level2(source: Any) -> Check:
     correlation = float("nan") if flat else float(np.corrcoef(ranked, expected)[0, 1])
     ok = p >= ALPHA
     verdict = (
-        f"the units' distances (mdist) {'follow' if ok else 'do not follow'} the chi-square distribution "
+        f"the units' distances {'follow' if ok else 'do not follow'} the chi-square distribution "
         f"that normal random effects give ({p_text(p)}"
         + (
             "; all are the same: no Q\u2013Q correlation)."
             if flat
             else f"; Q\u2013Q correlation {correlation:.3f})."
         )
-        + ("" if ok else " See plots.chi2_qq; robust standard errors are the safer ones.")
+        + ("" if ok else " Robust standard errors are the safer ones.")
     )
     figures = {"n_units": len(mdist), "df": df, "W2": statistic, "p_value": p, "r_qq": correlation}
-    return Check("normality of random effects", ok, verdict, _row(figures))
+    return Check("normality of random effects", ok, verdict, _row(figures), "chi2_qq")
 
 
 def cramer_von_mises(p: np.ndarray) -> float:
@@ -174,13 +179,13 @@ def outliers(source: Any, most: int = 10) -> Check:
     n = int((p < ALPHA).sum())
     verdict = (
         f"no unit is farther from the others than chance allows; the farthest is {units[worst[0]]} "
-        f"(mdist {mdist[worst[0]]:.2f}, corrected {p_text(float(p[worst[0]]))})."
+        f"(squared distance {mdist[worst[0]]:.2f}, corrected {p_text(float(p[worst[0]]))})."
         if not n
         else f"{n} unit{'s are' if n > 1 else ' is'} farther out than chance allows: {', '.join(far[:5])}"
         + (f" and {n - 5} more" if n > 5 else "")
         + ". Look at the data of each before anything else."
     )
-    return Check("outlying units", not n, verdict, _by_unit(data, worst, columns))
+    return Check("outlying units", not n, verdict, _by_unit(data, worst, columns), "chi2_qq")
 
 
 def homogeneity(source: Any) -> Check:
@@ -208,10 +213,10 @@ def homogeneity(source: Any) -> Check:
         names = ", ".join(str(u) for u in data["unit"].values[unlike])
         verdict += (
             f" Most unlike the rest: {names}. A left-out level-1 predictor, a slope that varies or tails "
-            "heavier than normal do this; see plots.log_sd_histogram and an equation for log(sigma2)."
+            "heavier than normal do this; an equation for log(sigma2) lets a variable explain it."
         )
     table = _row({"n_units": int(used.sum()), "chi2": found.bartlett, "df": df, "p_value": p})
-    return Check("equal level-1 variances", ok, verdict, table)
+    return Check("equal level-1 variances", ok, verdict, table, "log_sd_histogram")
 
 
 def normality_level1(source: Any) -> Check:
@@ -228,14 +233,14 @@ def normality_level1(source: Any) -> Check:
     if abs(kurtosis) >= 0.4:
         shape.append(f"{'heavier' if kurtosis > 0 else 'lighter'} tails than the normal distribution")
     verdict = (
-        f"skewness {skew:.2f}, excess kurtosis {kurtosis:.2f}, {beyond} of {len(z)} residuals beyond 3 s.d. "
-        f"({expected:.0f} expected): "
+        f"skewness {skew:z.2f}, excess kurtosis {kurtosis:z.2f}, {beyond} of {len(z)} residuals beyond "
+        f"3 s.d. ({expected:.0f} expected): "
         + (" and ".join(shape) if shape else "much like a normal distribution")
-        + ("." if ok else ". See plots.level1_qq; robust standard errors are the safer ones.")
+        + ("." if ok else ". Robust standard errors are the safer ones.")
     )
     figures = {"n_rows": len(z), "skewness": skew, "kurtosis": kurtosis}
     figures |= {"beyond_3_sd": beyond, "expected": expected}
-    return Check("normality of level-1 residuals", ok, verdict, _row(figures))
+    return Check("normality of level-1 residuals", ok, verdict, _row(figures), "level1_qq")
 
 
 def influence(source: Any, most: int = 10) -> Check:
@@ -250,12 +255,14 @@ def influence(source: Any, most: int = 10) -> Check:
     table = _by_unit(data, worst, {"cook": cook[worst], "most_moved": moved, "in_se": size[worst]})
     bad = (cook > COOK_LIMIT) | (size > SERIOUS_SHIFT)
     first = worst[0]
+    titles = dict(zip(effects, data["effect_title"].values, strict=True))
+    effect = str(titles[moved[0]])
     rests = "a conclusion may rest on it. Report the results without it, too." if bad.any() else "harmless."
     verdict = (
         f"leaving out unit {units[first]} moves the fixed effects most (Cook's distance "
-        f"{cook[first]:.3f}; {moved[0]} by {size[first]:.2f} standard errors): {rests}"
+        f"{cook[first]:.3f}; {effect} by {size[first]:.2f} standard errors): {rests}"
     )
     if np.isinf(cook[first]):
         carries = f"unit {units[first]} alone carries a fixed effect"
         verdict = f"{carries}: without it the effect cannot be estimated."
-    return Check("influence of single units", not bad.any(), verdict, table)
+    return Check("influence of single units", not bad.any(), verdict, table, "influence")

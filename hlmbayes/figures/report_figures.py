@@ -24,7 +24,9 @@ CHOSEN = (
     "level1_qq",
     "influence",
 )  # the first of each kind
-DOTS = 130  # an inch
+DOTS = 190  # an inch
+SIZE = 5.8, 4.1  # in inches: so small that its words can be read where the page is 400 pixels wide
+WITH_LEGEND = {"variance_bars": (6.8, 3.8)}  # where the legend is beside it
 
 
 def report(fit: Estimates, tables: Tables, found: Findings) -> str:
@@ -42,20 +44,23 @@ def report_figures(fit: Estimates) -> dict[str, tuple[str, bytes]]:
             drawable[name] = known[name]
     found = {}
     for name, draw in drawable.items():
-        if image := _drawn(draw):
+        if image := _drawn(draw, WITH_LEGEND.get(name, SIZE)):
             found[name] = image
     return found
 
 
-def _drawn(draw: Callable[[], Axes]) -> tuple[str, bytes] | None:
+def _drawn(draw: Callable[[], Axes], size: tuple[float, float]) -> tuple[str, bytes] | None:
     import matplotlib.pyplot as plt
 
     before = set(plt.get_fignums())
     try:
         axes = draw()
         file = io.BytesIO()
-        axes.figure.figure.savefig(file, format="png", dpi=DOTS)
         title = axes.get_title(loc="left") or axes.get_title()
+        for where in ("left", "center"):  # the page has it as text
+            axes.set_title("", loc=where)
+        axes.figure.figure.set_size_inches(size)
+        axes.figure.figure.savefig(file, format="png", dpi=DOTS)
         return " ".join(title.split()), file.getvalue()
     except HLMError:
         return None

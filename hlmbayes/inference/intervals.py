@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from ..arguments import check_prob
+from ..equations.names import INTERCEPT, gamma_parameters
 from ..estimation.estimates import Estimates
 from ..laws.law import Alpha
 from .covariances import table_kind
@@ -23,6 +24,43 @@ class Interval:
     low: float
     high: float
     method: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """An effect as papers show it: ``code`` g01, ``name``, estimate, standard error, limits, d.f., p."""
+
+    code: str
+    name: str
+    estimate: float
+    se: float
+    low: float
+    high: float
+    df: float
+    p: float
+
+
+def effect_rows(
+    fit: Estimates, *, prob: float = 0.95, robust: bool | str | None = None, df: str | None = None
+) -> tuple[EffectRow, ...]:
+    """Give the fixed effects with their t intervals, named by their variables; of a constrained set each."""
+    tests = fixed_effects(fit, table_kind(fit, robust, df))
+    limits = fixed_intervals(fit, prob=prob, robust=robust, df=df)
+    names = gamma_parameters(fit.model.coefficients).name_of
+    return tuple(
+        EffectRow(t.name, names[t.name], t.coefficient, t.se, limit.low, limit.high, t.df, t.p_value)
+        for t, limit in zip(tests, limits, strict=True)
+    )
+
+
+def alpha_rows(fit: Estimates, *, prob: float = 0.95) -> tuple[EffectRow, ...]:
+    """Give the coefficients of log(sigma2) with normal intervals, named by what they multiply."""
+    alphas = fit.law.alphas
+    found = []
+    for k, (a, limit) in enumerate(zip(alphas, alpha_intervals(alphas, prob=prob), strict=True)):
+        p, name = float(2.0 * ndtr(-abs(a.estimate / a.se))), a.variable if k else INTERCEPT
+        found.append(EffectRow(a.name, name, a.estimate, a.se, limit.low, limit.high, float("inf"), p))
+    return tuple(found)
 
 
 def fixed_intervals(

@@ -27,6 +27,8 @@ from .intervals import Interval
 from .profile_charts import Chart, Profile
 
 MISSED = "not available"
+PROFILE = "profile"
+AT_OPTIMUM = "profile, of the optimum"  # where the fit's own numbers are HLM's
 STARTS = 8  # of a search for another branch of the likelihood
 FEW_UNITS = 200  # up to here it is made at every limit,
 NEARLY_SINGULAR = 0.05  # beyond, where an eigenvalue of tau's correlations is below this
@@ -41,8 +43,8 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
 
     Order: sd and variance of each random coefficient, covariance and correlation of each pair that has one,
     sigma2 and sigma where they are estimated. Of the fit's own likelihood (restricted or full), around its
-    optimum; HLM's estimates under ``algorithm="hlm"`` may differ a little from that. A lower limit of 0, or a
-    correlation's of -1 or 1: the boundary is inside the interval.
+    optimum; under ``algorithm="hlm"`` the estimates are the optimum's, too, not those where HLM stopped, and
+    ``method`` says so. A lower limit of 0, or a correlation's of -1 or 1: the boundary is inside.
 
     Raises
     ------
@@ -67,8 +69,9 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     if not p.held:
         sigma = tuple(float(np.exp(0.5 * v)) * e for v in _limits(charts.Sigma2Chart(p)))
         found["sigma"], found["sigma2"] = sigma, tuple(v**2 for v in sigma)
+    method = PROFILE if fit.algorithm == "exact" else AT_OPTIMUM
     return tuple(
-        Interval(name, value, low, high, MISSED if np.isnan([low, high]).any() else "profile")
+        Interval(name, value, low, high, MISSED if np.isnan([low, high]).any() else method)
         for name, (value, low, high) in found.items()
     )
 
@@ -84,26 +87,26 @@ def profiled(fit: Estimates) -> tuple[str, ...]:
     return (*own, *(f"{kind}[{pair}]" for pair in pairs for kind in ("tau", "corr")), *level1)
 
 
-def ratio_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float]:
-    """Give profile-likelihood limits of z'tau z / sigma2, z (q,); zero where z is.
+def ratio_limits(fit: Estimates, z: np.ndarray, prob: float) -> tuple[float, float, float]:
+    """Give the optimum's z'tau z / sigma2, z (q,), and its profile-likelihood limits; zero where z is.
 
     The random coefficients of z's block are rotated until the first is along z: then it is a variance's
     ratio. nan where z has coefficients of several blocks.
     """
     check_prob(prob)
     if not z.any():
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     p, scale, _ = _prepare(fit, prob)
     along = z / scale
     size = float(np.linalg.norm(along))
     block, *others = [list(block) for block in fit.design.pattern.blocks if along[list(block)].any()]
     if others:
-        return float("nan"), float("nan")
+        return (float("nan"),) * 3
     turn = np.eye(len(z))
     turn[np.ix_(block, block)] = np.linalg.qr(np.column_stack([along[block] / size, np.eye(len(block))]))[0]
     turned = p._replace(to_standard=p.to_standard @ turn, tau=turn.T @ p.tau @ turn)
-    _, low, high = _limits(charts.RatioChart(turned, (block[0],)))
-    return (low * size) ** 2, (high * size) ** 2
+    at, low, high = ((value * size) ** 2 for value in _limits(charts.RatioChart(turned, (block[0],))))
+    return at, low, high
 
 
 def _prepare(fit: Estimates, prob: float) -> tuple[Profile, np.ndarray, float]:

@@ -12,16 +12,15 @@ from functools import singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import stdtrit
 
 from ..derived.r2 import r2
 from ..equations.model import TwoLevelModel
-from ..equations.names import INTERCEPT, component_names, gamma_parameters
+from ..equations.names import component_names, gamma_parameters
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
 from ..inference.covariances import table_kind
-from ..inference.hlm_tables import fixed_effects
-from ..inference.intervals import alpha_intervals, fixed_intervals
+from ..inference.intervals import EffectRow, alpha_rows, effect_rows
 from ..laws.law import Need
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
 from ..posterior import derived
@@ -84,17 +83,9 @@ def column_of(model: Any, asked: Asked) -> Column:
 @column_of.register
 def _(model: Estimates, asked: Asked) -> Column:
     kind = table_kind(model, asked.robust, asked.df)
-    rows = fixed_effects(model, kind)
-    limits = fixed_intervals(model, prob=asked.prob, robust=asked.robust, df=asked.df)
-    effects = {
-        name: Effect(row.coefficient, row.se, limit.low, limit.high, row.p_value)
-        for name, row, limit in zip(effect_names(model.model), rows, limits, strict=True)
-    }
-    alphas = model.law.alphas
-    for k, (a, limit) in enumerate(zip(alphas, alpha_intervals(alphas, prob=asked.prob), strict=True)):
-        p = float(2.0 * ndtr(-abs(a.estimate / a.se)))
-        name = f"log variance: {a.variable if k else INTERCEPT}"
-        effects[name] = Effect(a.estimate, a.se, limit.low, limit.high, p)
+    rows = effect_rows(model, prob=asked.prob, robust=asked.robust, df=asked.df)
+    effects = {row.name: _effect(row) for row in rows}
+    effects |= {f"log variance: {row.name}": _effect(row) for row in alpha_rows(model, prob=asked.prob)}
     tau = np.asarray(model.components.tau)
     sigma2 = model.sigma2 if model.has(Need.ONE_SIGMA2, Need.ROWS_ALIKE) else NONE
     variances, facts = variances_of(model.model, tau, sigma2), shares(model.model, tau, sigma2)
@@ -105,6 +96,10 @@ def _(model: Estimates, asked: Asked) -> Column:
     facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
     how = model.method if model.algorithm == "exact" else f"{model.method} as HLM stops"
     return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
+
+
+def _effect(row: EffectRow) -> Effect:
+    return Effect(row.estimate, row.se, row.low, row.high, row.p)
 
 
 @column_of.register

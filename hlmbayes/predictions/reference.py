@@ -38,14 +38,17 @@ class Variable:
 
     @property
     def chosen(self) -> list[Any]:
-        """Values worth looking at: all of a few, else the mean and a standard deviation to either side."""
+        """Values worth looking at: all of a few, else the mean and a standard deviation to either side.
+
+        None is outside the data, where a spline has no columns.
+        """
         if self.levels:
             return list(self.levels)
         distinct = np.unique(self.values)
         if len(distinct) <= FEW:
             return [float(v) for v in distinct]
         mean, sd = float(self.values.mean()), float(self.values.std(ddof=1))
-        return [mean - sd, mean, mean + sd]
+        return [max(mean - sd, float(distinct[0])), mean, min(mean + sd, float(distinct[-1]))]
 
 
 def variables(design: Design, data: Any) -> dict[str, Variable]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..derived.intraclass import AT_ZERO, IntraclassCorrelation, icc
 from ..derived.plausible import PlausibleRange, plausible_range
 from ..derived.r2 import PARTS, r2
@@ -17,11 +19,11 @@ from ..equations.names import INTERCEPT, component_names
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
 from ..inference.covariances import table_kind
-from ..inference.hlm_tables import fixed_effects, variance_components
-from ..inference.intervals import fixed_intervals
+from ..inference.hlm_tables import variance_components
+from ..inference.intervals import EffectRow, alpha_rows, effect_rows
 from ..inference.profile import intervals
 from ..version import __version__
-from .sentences import Told, listed, sentences, signed
+from .sentences import Told, figures, listed, sentences, signed
 
 PROB = 0.95
 SOFTWARE = (
@@ -40,22 +42,12 @@ R2_SOURCE = (
 
 
 @dataclass(frozen=True, slots=True)
-class EffectRow:
-    """A fixed effect: ``code`` g01, ``name``, estimate, standard error, limits, d.f., p-value."""
-
-    code: str
-    name: str
-    estimate: float
-    se: float
-    low: float
-    high: float
-    df: float
-    p: float
-
-
-@dataclass(frozen=True, slots=True)
 class ComponentRow:
-    """A standard deviation of random effects, or of level 1, with its limits (nan: none), and variance."""
+    """A standard deviation of random effects, or of level 1, with its limits (nan: none), and variance.
+
+    The limits are those of ``at_optimum``, the standard deviation at the optimum of the likelihood: another
+    one where the estimates are HLM's, which stops before.
+    """
 
     code: str
     name: str
@@ -63,6 +55,7 @@ class ComponentRow:
     low: float
     high: float
     variance: float
+    at_optimum: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +80,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything beyond HLM's tables; ``basis`` says what the standard errors are."""
+    """Everything beyond HLM's tables; ``basis`` says what the standard errors are.
+
+    ``level1_variance``: the coefficients of log(sigma2), and ``spread`` what they say, where there are any.
+    """
 
     model: TwoLevelModel
     effects: tuple[EffectRow, ...]
+    level1_variance: tuple[EffectRow, ...]
     components: tuple[ComponentRow, ...]
     basis: str
     shares: tuple[Share, ...]
     variance_parts: tuple[Share, ...]
     told: tuple[Told, ...]
+    spread: tuple[str, ...]
     plausible: tuple[str, ...]
     checks: tuple[Verdict, ...]
     methods: str
@@ -109,32 +107,22 @@ def findings(fit: Estimates) -> Findings:
     kind = table_kind(fit, None, None).words
     cited = (BOOK, *((R2_SOURCE,) if parts else ()), SOFTWARE)
     return Findings(
-        fit.design.terms.written or fit.model, _effects(fit), _components(fit), kind, shares, parts,
-        sentences(fit, PROB),
+        fit.design.terms.written or fit.model, effect_rows(fit, prob=PROB), alpha_rows(fit, prob=PROB),
+        _components(fit), kind, shares, parts, sentences(fit, PROB), spread_told(fit),
         _plausible(fit), _checks(fit), methods(fit), cited, notes,
     )  # fmt: skip
-
-
-def _effects(fit: Estimates) -> tuple[EffectRow, ...]:
-    rows = fixed_effects(fit, table_kind(fit, None, None))
-    names = fit.model.fixed_parameters.name_of
-    limits = fixed_intervals(fit, prob=PROB)
-    return tuple(
-        EffectRow(r.name, names[r.name], r.coefficient, r.se, limit.low, limit.high, r.df, r.p_value)
-        for r, limit in zip(rows, limits, strict=True)
-    )
 
 
 def _components(fit: Estimates) -> tuple[ComponentRow, ...]:
     names, limits = component_names(fit.model.coefficients), {}
     with suppress(HLMError):
-        limits = {row.parameter: (row.low, row.high) for row in intervals(fit, prob=PROB)}
-    none = float("nan"), float("nan")
+        limits = {row.parameter: (row.low, row.high, row.estimate) for row in intervals(fit, prob=PROB)}
+    none = (float("nan"),) * 3
     found = []
     for row in variance_components(fit):
         key = "sigma" if row.name == "r" else f"sd[b{row.name[1:]}]"
-        low, high = limits.get(key, none)
-        found.append(ComponentRow(row.name, names[row.name], row.sd, low, high, row.variance))
+        low, high, best = limits.get(key, none)
+        found.append(ComponentRow(row.name, names[row.name], row.sd, low, high, row.variance, best))
     return tuple(found)
 
 
@@ -157,6 +145,22 @@ def _shares(fit: Estimates) -> tuple[tuple[Share, ...], tuple[Share, ...], tuple
         parts = [Share(name, r.share([name]), nan, nan, PARTS[name][1]) for name in PARTS]
         notes += r.notes
     return tuple(shares), tuple(parts), tuple(notes)
+
+
+def spread_told(fit: Estimates) -> tuple[str, ...]:
+    """Say by what one unit more of each variable of log(sigma2) multiplies the level-1 variance."""
+    labels = {} if fit.data is None else fit.data.labels
+    found = []
+    for row in alpha_rows(fit, prob=PROB)[1:]:
+        label = labels.get(row.name.lower(), "")
+        name = row.name if label.lower() in ("", row.name.lower()) else f"{label} ({row.name})"
+        times, low, high = (figures(float(np.exp(value))) for value in (row.estimate, row.low, row.high))
+        open_ = ", which leaves the direction open" if row.low < 0 < row.high else ""
+        found.append(
+            f"With one unit more in {name} the level-1 variance is {times} times as large "
+            f"({100 * PROB:g} % interval {low} to {high}{open_})."
+        )
+    return tuple(found)
 
 
 def _plausible(fit: Estimates) -> tuple[str, ...]:
@@ -205,6 +209,9 @@ def methods(fit: Estimates) -> str:
     said += _centred(model)
     if law.sentence:
         said.append(law.sentence)
+    if law.alphas[1:]:
+        names_of_variance = listed([a.variable for a in law.alphas[1:]])
+        said.append(f"The logarithm of the level-1 variance was a linear function of {names_of_variance}.")
     kinds = table_kind(fit, None, None)
     said.append(f"Standard errors come from the {kinds.words}; tests of fixed effects are t tests.")
     if not fit.converged:

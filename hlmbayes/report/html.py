@@ -6,7 +6,7 @@ lines and tints are mixed from the text colour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from html import escape
 
 from ..words import p_text
@@ -56,13 +56,17 @@ def fragment(tables: Tables, tag: str = "div") -> str:
     return "\n".join(part for part in parts if part)
 
 
-def appendix(tables: Tables) -> list[str]:
-    """Return what stands at the end of a report: HLM's tables, the tests, the notes, the listing as text."""
+def appendix(tables: Tables, shown: Collection[str] = ()) -> list[str]:
+    """Return what stands at the end of a report: HLM's tables, the tests, the notes, the listing as text.
+
+    ``shown``: the headings of notes that stand elsewhere.
+    """
     before = [section("Before the iterations", _full_output(tables))] if tables.full_output else []
-    tests, quiet = _tests(tables), [group for group in note_groups(tables) if not group.warning]
+    tests, groups = _tests(tables), note_groups(tables)
+    quiet = [group for group in groups if not group.warning and group.heading not in shown]
     return [
         *([section("Tests", tests)] if tests else []),
-        section("HLM’s tables", [_stopped(tables), _iterations(tables), *_results(tables)]),
+        section("HLM’s tables", [_stopped(tables), *_results(tables, iterations=True)]),
         *before,
         section("Notes", map(aside, quiet)),
         *_as_text(tables),
@@ -80,7 +84,7 @@ def _sections(tables: Tables) -> list[str]:
     return [
         section("Specification", [pairs, equations_html(header), labels_list(header.labels)]),
         *([section("Before the iterations", _full_output(tables))] if tables.full_output else []),
-        section("Results", [_stopped(tables), _iterations(tables), *_results(tables)]),
+        section("Results", [_stopped(tables), *_results(tables, iterations=True)]),
         section("Statistics", [statistics, *_tests(tables)]),
     ]
 
@@ -154,19 +158,16 @@ def _stopped(tables: Tables) -> str:
     return f"<p>{escape(tables.stop_line)}.</p>".replace("..</p>", ".</p>")
 
 
-def _iterations(tables: Tables) -> str:
-    return pairs_list([("Iterations", str(tables.iteration))])
-
-
-def _results(tables: Tables, loglik: str = "") -> list[str]:
+def _results(tables: Tables, loglik: str = "", *, iterations: bool = False) -> list[str]:
     """Return the tables of estimates, ``loglik`` before those of fixed effects."""
     header = tables.header
     heterogeneity = tables.heterogeneity
     sigma2 = "" if heterogeneity else _n(tables.sigma2, 5)
     if sigma2 and tables.se_sigma2 is not None and header.method == "ML":
         sigma2 += f" (standard error {_n(tables.se_sigma2, 5)})"
+    counted = [("Iterations", str(tables.iteration))] if iterations else []
     parts = [
-        pairs_list([("σ²", sigma2)]),
+        pairs_list([*counted, ("σ²", sigma2)]),
         *(_heterogeneity(heterogeneity) if heterogeneity else []),
         *_tau(tables),
         loglik,

@@ -38,7 +38,7 @@ def section(heading: str, parts: Iterable[str]) -> str:
 def aside(group: NoteGroup) -> str:
     """Return a box of sentences."""
     kind, label = ("warning", "Warning: ") if group.warning else ("note", "")
-    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in group.sentences)
+    sentences = "".join(f"<p>{escape(true_minus(sentence))}</p>" for sentence in group.sentences)
     return f'<aside class="{kind}"><h3>{label}{escape(group.heading)}</h3>{sentences}</aside>'
 
 

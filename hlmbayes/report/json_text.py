@@ -57,9 +57,9 @@ def text(tables: Tables, found: Findings | None = None) -> str:
 
 def _report(found: Findings) -> dict[str, Any]:
     """Return what the page says beyond HLM's tables, by the fields of `Findings`."""
-    names = "effects components basis shares variance_parts told plausible checks methods references notes"
-    values = _of(found, names)
-    for name in ["effects", "components", "shares", "variance_parts", "checks"]:
+    names = "effects level1_variance components basis shares variance_parts told spread plausible checks"
+    values = _of(found, f"{names} methods references notes")
+    for name in ["effects", "level1_variance", "components", "shares", "variance_parts", "checks"]:
         values[name] = [asdict(row) for row in values[name]]
     values["told"] = [
         {**_of(told, "variable sentence"), "differences": [d._asdict() for d in told.differences]}

@@ -56,7 +56,7 @@ def optimum_sentences(tables: Tables) -> tuple[str, ...]:
     )
     return (
         f"{why} before the {method} optimum: at the optimum the deviance is {gain:.6f} lower. "
-        "Above are HLM's numbers; below, both. --algorithm exact prints the whole listing at the optimum.",
+        "The tables have HLM's numbers; below are both. --algorithm exact prints all of it at the optimum.",
         *closing,
     )
 

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from html import escape
 
 from ..equations.model import TwoLevelModel
+from ..inference.intervals import EffectRow
 from . import html, mathml
-from .findings import ComponentRow, EffectRow, Findings, Share
+from .findings import ComponentRow, Findings, Share
 from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table, true_minus
 from .layout import count
-from .notes import SAME_DEVIANCE, note_groups
-from .sentences import figures, signed
+from .notes import OPTIMUM_HEADING, SAME_DEVIANCE, note_groups, optimum_sentences
+from .sentences import figures, listed, signed
 from .tables import Tables
 
 BARS = "variance_bars"
@@ -44,17 +45,17 @@ def page(tables: Tables, found: Findings, images: Mapping[str, tuple[str, bytes]
     parts = [
         *(aside(group) for group in groups if group.warning),
         section("The model", _model(tables, found.model)),
-        section("Estimates", [_effects(found), _components(found), _deviance(tables)]),
-        section("What the effects say", _told(found)) if found.told else "",
+        section("Estimates", [_effects(found), _components(found), _level1(found), _deviance(tables)]),
+        section("What the effects say", _told(found)) if found.told or found.spread else "",
         section("How much is explained", [*_shares(found), *map(_image, _bars(images))]),
         section("How units differ", [f"<p>{escape(s)}</p>" for s in found.plausible])
         if found.plausible
         else "",
         section("Do the assumptions hold?", _checks(found)) if found.checks else "",
-        section("Figures", map(_image, rest)) if rest else "",
-        section("HLM’s numbers and the optimum", [html.optimum_table(tables.optimum)]) if differs else "",
+        section("Figures", ['<div class="figures">', *map(_image, rest), "</div>"]) if rest else "",
+        section("HLM’s numbers and the optimum", _optimum(tables)) if differs else "",
         section("For a paper", _paper(found)),
-        *html.appendix(tables),
+        *html.appendix(tables, shown=(OPTIMUM_HEADING,) if differs else ()),
     ]
     title = html.title_of(tables)
     return document(title, main_element(title, [part for part in parts if part]))
@@ -85,9 +86,9 @@ def _effects(found: Findings) -> str:
     return table("Fixed effects", head, rows, note=escape(f"{of_t}; {found.basis}."))
 
 
-def _effect(row: EffectRow) -> list[str]:
+def _effect(row: EffectRow, letter: str = "γ") -> list[str]:
     name = escape(row.name).replace(" x ", " × ")
-    code = mathml.math(mathml.symbol("γ", row.code[1:]))
+    code = mathml.math(mathml.symbol(letter, row.code[1:]))
     limits = f"{decimal(row.low)} to {decimal(row.high)}" if row.low == row.low else ""
     return [f"{name} {code}", decimal(row.estimate), limits, decimal(row.se), p_value(row.p)]
 
@@ -96,8 +97,38 @@ def _components(found: Findings) -> str:
     if not found.components:
         return ""
     head = ["Random part", "Standard deviation", "95 % interval", "Variance"]
-    note = "Intervals by profile likelihood." if any(r.low == r.low for r in found.components) else ""
-    return table("Variances", head, [_component(row) for row in found.components], note=note)
+    return table("Variances", head, map(_component, found.components), note=escape(_of_limits(found)))
+
+
+def _of_limits(found: Findings) -> str:
+    """Say what the limits of the standard deviations are, and whose, where the estimates are others."""
+    known = [row for row in found.components if row.low == row.low]
+    if not known:
+        return ""
+    others = [
+        f"{decimal(row.at_optimum)} of {row.name}"
+        for row in known
+        if decimal(row.at_optimum) != decimal(row.sd)
+    ]
+    if not others:
+        return "Intervals by profile likelihood."
+    return (
+        "Intervals by profile likelihood, which are around the optimum and not around HLM’s estimates: the "
+        f"standard deviations there are {listed(others)}."
+    )
+
+
+def _level1(found: Findings) -> str:
+    """Return the coefficients of the logarithm of the level-1 variance."""
+    head = ["Logarithm of the level-1 variance", "Estimate", "95 % interval", "Standard error", "p"]
+    rows = [_effect(row, "α") for row in found.level1_variance]
+    note = "Normal intervals and tests."
+    return table("What the level-1 variance depends on", head, rows, note=note) if rows else ""
+
+
+def _optimum(tables: Tables) -> list[str]:
+    sentences = [f"<p>{escape(text)}</p>" for text in optimum_sentences(tables)]
+    return [*sentences, html.optimum_table(tables.optimum)]
 
 
 def _component(row: ComponentRow) -> list[str]:
@@ -117,7 +148,8 @@ def _deviance(tables: Tables) -> str:
 
 
 def _told(found: Findings) -> list[str]:
-    each = "".join(f"<li>{escape(told.sentence)}</li>" for told in found.told)
+    every = [*(told.sentence for told in found.told), *found.spread]
+    each = "".join(f"<li>{escape(sentence)}</li>" for sentence in every)
     return [f"<ul>{each}</ul>", f'<p class="foot">{ALIKE}</p>']
 
 
@@ -152,9 +184,12 @@ def _paper(found: Findings) -> list[str]:
 
 
 def _image(image: tuple[str, bytes]) -> str:
-    alt, png = image
-    source = base64.b64encode(png).decode()
-    return f'<p class="figure"><img alt="{escape(alt)}" src="data:image/png;base64,{source}"></p>'
+    title, png = image
+    source, caption = base64.b64encode(png).decode(), escape(title)
+    return (
+        f'<figure class="figure"><figcaption>{caption}</figcaption>'
+        f'<img alt="{caption}" src="data:image/png;base64,{source}"></figure>'
+    )
 
 
 def decimal(value: float) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..data.columns import find_column
 from ..data.two_level import TwoLevelData
-from ..errors import HLMError
+from ..errors import DataError, HLMError
 from ..estimation.estimates import Estimates
 from ..hypotheses.contrasts import contrast
 from ..predictions.reference import Variable, grid, variables
@@ -39,7 +39,10 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence on one variable ("" of the intercept), and the differences it tells, in their order."""
+    """A sentence on one variable ("" of the intercept), and the differences it tells, in their order.
+
+    Without differences it says why there is nothing to tell.
+    """
 
     variable: str
     sentence: str
@@ -47,10 +50,7 @@ class Told:
 
 
 def sentences(fit: Estimates, prob: float = 0.95) -> tuple[Told, ...]:
-    """Say what the intercept and each variable of the model mean; nothing where there are no rows.
-
-    A variable whose columns cannot be made at other values (a spline outside its knots) is left out.
-    """
+    """Say what the intercept and each variable of the model mean; nothing where there are no rows."""
     if not isinstance(fit.data, TwoLevelData) or not fit.design.n_fixed:
         return ()
     try:
@@ -58,11 +58,11 @@ def sentences(fit: Estimates, prob: float = 0.95) -> tuple[Told, ...]:
     except HLMError:
         return ()
     found = [teller.intercept()]
-    for name in teller.order:
+    for key in teller.order:
         try:
-            found += teller.variable(name)
-        except HLMError:
-            continue
+            found += teller.variable(key)
+        except HLMError as error:
+            found.append(Told(teller.known[key].name, f"{teller.name(key)} is not told: {error}", ()))
     return tuple(told for told in found if told is not None)
 
 
@@ -74,8 +74,12 @@ class _Teller:
         self.data = fit.data
         assert isinstance(self.data, TwoLevelData)
         self.known = variables(fit.design, self.data)
+        model = fit.design.terms.written or fit.model
+        of_model = [c.predictor for c in model.coefficients] + [g.predictor for g in model.gammas]
+        self.spelled = {name.lower(): name for predictor in of_model for name in predictor.names}
         self.held = {key: _reference(v) for key, v in self.known.items()}
         level1 = [k for k, v in self.known.items() if self._level(v) == 1]
+        self.reach = {key: self._reach(key) for key in self.known}
         self.order = [*level1, *(k for k in self.known if k not in level1)]
         self.told: set[frozenset[str]] = set()
         named = self.data.labels.get(fit.model.outcome.lower(), "")
@@ -87,6 +91,17 @@ class _Teller:
         return 2 if found is None else 1
 
     # --- numbers
+
+    def _reach(self, key: str) -> float:
+        """Give the step in which a number is tried: one, less where its columns end (a spline's knots)."""
+        x, at = self.known[key], self.held[key]
+        if x.levels:
+            return 1.0
+        try:
+            self.rows([{key: at + 2.0}])
+        except DataError:
+            return float(x.values.max() - at) / 2.0
+        return 1.0
 
     def rows(self, at: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Give what the fixed effects multiply in rows with values ``at``, the others held, (n, n_gamma)."""
@@ -127,14 +142,14 @@ class _Teller:
         assert isinstance(self.data, TwoLevelData)
         label = self.data.labels.get(key, "")
         same = not label or label.lower() == variable.name.lower()
-        return variable.name if same else f"{label} ({variable.name})"
+        return self.spelled[key] if same else f"{label} ({self.spelled[key]})"
 
     def value(self, key: str, value: Any) -> str:
         """Say a value of a factor or of a variable with two values: "sector = Catholic"."""
         variable = self.known[key]
         assert isinstance(self.data, TwoLevelData)
         labels = {} if variable.levels else self.data.value_labels.get(key, {})
-        return f"{variable.name} = {labels.get(value, value if variable.levels else f'{value:g}')}"
+        return f"{self.spelled[key]} = {labels.get(value, value if variable.levels else f'{value:g}')}"
 
     def place(self, key: str) -> str:
         """Say where a variable is held."""
@@ -142,8 +157,8 @@ class _Teller:
         if variable.levels or two(variable):
             return self.value(key, at)
         if variable.deviations:
-            return f"{variable.name} at the unit's mean"
-        return f"{variable.name} at its mean ({signed(at)})"
+            return f"{self.spelled[key]} at the unit's mean"
+        return f"{self.spelled[key]} at its mean ({signed(at)})"
 
     # --- sentences
 
@@ -184,6 +199,8 @@ class _Teller:
         straight = x.levels or two(x) or self._straight(key)
         if not straight:
             to = start + float(x.values.std(ddof=1))
+            if self.reach[key] < 1.0:  # no farther than its columns go
+                to = min(to, float(x.values.max()))
         base = ({key: start}, {key: to})
         own = self.steps([base])[0]
         moderators = [
@@ -256,12 +273,12 @@ class _Teller:
         """Give L of a step at other values of another variable, one or two units more or its levels."""
         other = self.known[k]
         values = other.levels or (np.unique(other.values).tolist() if two(other) else ())
-        values = values or (self.held[k] + 1.0, self.held[k] + 2.0)
+        values = values or (self.held[k] + self.reach[k], self.held[k] + 2.0 * self.reach[k])
         return self.steps([({**base[0], k: v}, {**base[1], k: v}) for v in values])
 
     def _straight(self, key: str) -> bool:
-        at = self.held[key]
-        one, two_ = self.steps([({key: at}, {key: at + 1.0}), ({key: at + 1.0}, {key: at + 2.0})])
+        at, h = self.held[key], self.reach[key]
+        one, two_ = self.steps([({key: at}, {key: at + h}), ({key: at + h}, {key: at + 2.0 * h})]) / h
         return not self.differs(one, two_)
 
 

@@ -42,7 +42,11 @@ CSS = """
 .hlmbayes aside.warning { border-left-color: var(--warn) }
 .hlmbayes ul { margin: .4rem 0; padding-left: 1.4rem }
 .hlmbayes .figure { max-width: none; margin: 1rem 0 }
-.hlmbayes img { max-width: 100%; background: #fff }
+.hlmbayes .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr));
+  gap: 1rem }
+.hlmbayes .figures .figure { margin: 0 }
+.hlmbayes figcaption { font-weight: 600; margin-bottom: .3rem }
+.hlmbayes img { max-width: min(100%, 40rem); background: #fff }
 .hlmbayes details { margin-top: 2rem }
 .hlmbayes summary { cursor: pointer }
 .hlmbayes pre { overflow-x: auto; font: .8rem/1.35 ui-monospace, "Liberation Mono", Consolas, monospace }
@@ -58,7 +62,7 @@ CSS = """
   .hlmbayes table { font-size: .78rem; width: 100% }
   .hlmbayes thead th { font-size: .7rem; letter-spacing: -.02em }
   .hlmbayes th, .hlmbayes td { padding: .25rem .22rem }
-  .hlmbayes tbody tr:not(.group) th { padding-left: .4rem; overflow-wrap: anywhere }
+  .hlmbayes tbody tr:not(.group) th { padding-left: .2rem; min-width: 5.4em; overflow-wrap: anywhere }
   .hlmbayes .wide thead { display: none }
   .hlmbayes .wide tr, .hlmbayes .wide th { display: block }
   .hlmbayes .wide td { display: flex; justify-content: space-between }
@@ -67,10 +71,15 @@ CSS = """
 @media print {
   .hlmbayes { max-width: none; padding: 0; font-size: 10pt }
   .hlmbayes details { display: none }
-  .hlmbayes .scroll { overflow: visible }
-  .hlmbayes img { max-height: 7.4cm; max-width: 13cm }
-  .hlmbayes table, .hlmbayes aside, .hlmbayes .figure, .hlmbayes li,
-  .hlmbayes .equations { break-inside: avoid }
-  .hlmbayes h2 { break-after: avoid }
+  .hlmbayes h2 { margin-top: 1.4rem }
+  .hlmbayes .scroll { overflow: visible; margin-top: 1rem }
+  .hlmbayes .figures { grid-template-columns: 1fr 1fr; gap: .6rem }
+  .hlmbayes img { max-height: 7.4cm; max-width: 100% }
+  .hlmbayes th, .hlmbayes td { padding-block: .16rem }
+  .hlmbayes aside, .hlmbayes .figure, .hlmbayes li, .hlmbayes tr, .hlmbayes dl,
+  .hlmbayes .equations, .hlmbayes .scroll:has(tbody tr:nth-child(-n+8):last-child) { break-inside: avoid }
+  .hlmbayes h2, .hlmbayes h3, .hlmbayes caption { break-after: avoid }
+  .hlmbayes .foot { break-before: avoid }
+  .hlmbayes p, .hlmbayes dd { orphans: 3; widows: 3 }
 }
 """

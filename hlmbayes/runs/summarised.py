@@ -15,7 +15,7 @@ from ..hypotheses.contrasts import contrast
 from ..hypotheses.wald import variable_test, wald
 from ..inference.compare import compare_any
 from ..inference.homogeneity import homogeneity
-from ..inference.profile import intervals
+from ..inference.profile import AT_OPTIMUM, intervals
 from ..laws.law import Need
 from ..model_tables.summary import summary
 from .estimate import fit_job, heard, read_data
@@ -79,5 +79,7 @@ def _variance_intervals(fit: Estimates, prob: float) -> str:
     fit.require("the profile likelihood", Need.LIKELIHOOD, Need.ONE_SIGMA2)
     lines = [f"{100 * prob:g} % intervals of the variances' parameters, from the profile likelihood"]
     found = intervals(fit, prob=prob)
+    if any(i.method == AT_OPTIMUM for i in found):
+        lines.append("These are the optimum's: HLM, whose numbers are above, stops before it.")
     lines += [f"  {i.parameter:<16}{i.estimate:12.5g}  {i.low:.5g} to {i.high:.5g}" for i in found]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import hlmbayes as hlm
 from hlmbayes import Model, Weights, read
 from hlmbayes.errors import HLMWarning, HypothesisError, SamplingError
 from hlmbayes.faces import record_of
@@ -149,3 +150,13 @@ def test_of_a_posterior_it_is_taken_draw_by_draw(fit):
         )
     with pytest.raises(SamplingError, match="not one intraclass correlation"):
         noisy.icc()
+
+
+def test_an_interval_of_the_optimum_is_named_as_such_beside_hlms_estimate():
+    model = hlm.Model("mathach = b0 + b1*group(ses) + r\nb0 = g00 + u0\nb1 = g10 + u1")
+    data = hlm.datasets.hsb()
+    hlms, best = (model.fit(data, algorithm=name).icc(at={"ses": 1.5}) for name in ("hlm", "exact"))
+    assert f"{hlms.icc:.4f}" != f"{best.icc:.4f}"
+    assert hlms.low == pytest.approx(best.low, rel=1e-6)
+    assert any(f"the interval is that of {best.icc:.4f}" in note for note in hlms.notes)
+    assert best.notes == ()

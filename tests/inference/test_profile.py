@@ -195,3 +195,15 @@ def test_a_limit_is_not_that_of_an_upper_branch() -> None:
 def test_the_parameters_it_has_are_known_before(name: str) -> None:
     fit = record_of(model(name).fit(small(3, n_units=20).data()))
     assert profiled(fit) == tuple(row.parameter for row in intervals(fit))
+
+
+def test_limits_of_the_optimum_are_named_as_such_beside_hlms_estimates():
+    data = hlm.datasets.hsb()
+    model = hlm.Model("mathach = b0 + b1*group(ses) + r\nb0 = g00 + u0\nb1 = g10 + u1")
+    hlms, exact = (model.fit(data, algorithm=name) for name in ("hlm", "exact"))
+    asked = ["sd[b1]", "g10"]
+    found, best = (fit.confint(parameters=asked) for fit in (hlms, exact))
+    assert found["method"].tolist() == ["profile, of the optimum", "t, hlm d.f."]
+    assert best["method"].tolist() == ["profile", "t, hlm d.f."]
+    columns = ["estimate", "low", "high"]
+    assert found.loc["sd[b1]", columns].tolist() == best.loc["sd[b1]", columns].tolist()

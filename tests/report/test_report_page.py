@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 
 import pytest
@@ -94,3 +95,46 @@ def test_a_fit_writes_its_report(hsb: hlm.TwoLevelData, tmp_path) -> None:
     html = place.read_text(encoding="utf-8")
     read(html)
     assert html.count("<img ") == 6
+
+
+def test_limits_around_the_optimum_are_not_taken_for_those_of_hlms_estimates(
+    fit4: Estimates, found4: Findings, hsb: hlm.TwoLevelData
+) -> None:
+    exact = record_of(hlm.Model(TEXTS["model4"]).fit(hsb))
+    slope = next(row for row in found4.components if row.code == "u1")
+    assert slope.sd == pytest.approx(0.3859, abs=1e-4)
+    assert slope.at_optimum == pytest.approx(float(exact.components.tau[1, 1]) ** 0.5, rel=1e-5)
+    text = " ".join(read(page(report_tables(fit4), found4, {})).text)
+    assert "around the optimum and not around HLM’s estimates" in text
+    assert "0.318 of SES slope" in text.replace("ses", "SES")
+    assert "around the optimum" not in page(report_tables(exact), findings(exact), {})
+    assert json.loads(to_json(fit4))["report"]["components"][1]["at_optimum"] == slope.at_optimum
+
+
+def test_the_level1_variance_has_intervals_and_a_sentence(hsb: hlm.TwoLevelData) -> None:
+    fit = record_of(hlm.Model(TEXTS["unequal"]).fit(hsb))
+    found = findings(fit)
+    (a0, a1), (sentence,) = found.level1_variance, found.spread
+    assert (a0.name, a1.name) == ("intercept", "female")
+    assert (a1.low, a1.high) == pytest.approx(
+        (a1.estimate - 1.959964 * a1.se, a1.estimate + 1.959964 * a1.se), rel=1e-6
+    )
+    assert f"is {math.exp(a1.estimate):.3f} times as large" in sentence
+    assert f"{math.exp(a1.low):.3f} to {math.exp(a1.high):.3f}" in sentence
+    tables = dict(read(page(report_tables(fit), found, {})).tables)
+    assert len(tables["What the level-1 variance depends on"]) == 3
+    assert "linear function of female" in found.methods
+
+
+def test_the_page_speaks_to_people_who_never_write_python(fit4: Estimates, found4: Findings) -> None:
+    html = page(report_tables(fit4), found4, {"level1_qq": ("A title", b"png")})
+    assert not re.search(r"plots\.|fit\.|mdist|log_sd", html.partition("<details>")[0])
+    assert "<figcaption>A title</figcaption>" in html
+    assert "SES × MEANSES by" in html.replace("ses × meanses", "SES × MEANSES")
+    assert not re.search(r"[ (]-\d", html.partition("<details>")[0].partition("</style>")[2])
+
+
+def test_what_hlm_and_the_optimum_say_stands_with_their_numbers(fit4: Estimates, found4: Findings) -> None:
+    html = page(report_tables(fit4), found4, {})
+    assert html.count("the deviance is 0.049411 lower") == 1
+    assert html.index("0.049411 lower") < html.index("HLM path") < html.index("For a paper")

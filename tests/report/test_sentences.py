@@ -131,3 +131,22 @@ def test_words_of_numbers():
     assert change(-2.0, 1.0) == ", a change of +3.00"
     assert figures(1234.5) == "1234"
     assert figures(0.00123) == "0.00123"
+
+
+def test_a_spline_is_told_within_its_knots():
+    rng = np.random.default_rng(1)
+    unit = np.repeat(np.arange(20), 12)
+    x, w = rng.beta(5, 1, 240), rng.normal(size=20)[unit]
+    rows = pd.DataFrame({"id": unit, "x": x, "w": w, "y": np.sin(3 * x) + w + rng.normal(size=240)})
+    fit = hlm.Model("y = b0 + b1*bs(x, 4) + r\nb0 = g00 + g01*w + u0\nb1 = g10 + g11*w").fit(rows, id="id")
+    (_, of_x, of_w) = sentences(record_of(fit))
+    assert (of_x.variable, of_w.variable) == ("x", "w")
+    assert "The effect is no straight line" in of_x.sentence
+    assert of_x.differences[0].to["x"] <= x.max() < x.mean() + x.std(ddof=1) + 0.2
+    for told in (of_x, of_w):
+        first = told.differences[0]
+        assert first.estimate == pytest.approx(
+            predicted(fit, first.to) - predicted(fit, first.start), rel=1e-8
+        )
+    slopes = fit.slopes("w", by="x")
+    assert slopes.frame()["x"].between(x.min(), x.max()).all()
