@@ -1,0 +1,100 @@
+"""The rows of a model sorted by unit, equal ones counted once.
+
+Rows of a unit that agree in every column are one row with the sum of their outcomes: categorical data come
+down to few. Columns are those of the design that are orthonormal over all rows: the search is well scaled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.two_level import TwoLevelData
+from ..laws.outcomes import Outcome
+from ..likelihood.design import Design
+from ..likelihood.rows import analysed_rows, level1_values, outcome_values
+
+PAYS = 0.7  # rows are merged where at most this share of them is distinct
+SAMPLE = 20_000  # rows from which that is judged
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountedRows:
+    """Distinct rows, those of a unit together; R of them in J units.
+
+    ``d`` (p, R): level-1 columns D* = D[:, order] basis, the q random ones first; ``x`` (J, p, F):
+    X_j = D*_j x_j;
+    ``y``, ``size`` (R,): sums over equal rows of the outcome, and of the trials or rows; ``offset`` (R,);
+    ``unit`` (R,) ascending, ``starts`` (J,) each unit's first row.
+    ``constant``: sum over all rows of what has no parameter in it.
+    """
+
+    d: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    size: np.ndarray
+    offset: np.ndarray
+    unit: np.ndarray
+    starts: np.ndarray
+    n_random: int
+    constant: float
+
+    @property
+    def n_units(self) -> int:
+        """Number of units, J."""
+        return len(self.starts)
+
+    @property
+    def n_fixed(self) -> int:
+        """Number of free fixed effects, F."""
+        return int(self.x.shape[2])
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sum (..., R) over the rows of each unit: (..., J)."""
+        return np.add.reduceat(values, self.starts, axis=-1)
+
+
+def counted_rows(design: Design, data: TwoLevelData, law: Outcome) -> CountedRows:
+    """Lay out the rows of a design for a law of level 1; refuse outcomes the law cannot give (DataError)."""
+    row, unit = analysed_rows(design, data, law.columns)
+    y = outcome_values(design, data, row)
+    size = np.ones(len(row))
+    if law.size is not None:
+        size = np.asarray(np.asarray(data.level1_column(law.size), dtype=float)[row])
+    law.check_rows(y, size, design.model.outcome)
+    d = np.stack([level1_values(design, data, k, row, unit) for k in design.order.tolist()])
+    constant, offset = float(np.sum(law.constant(y, size))), law.offset(size)
+    own = offset if offset.any() else None
+    first, of = _kinds(unit, [*d, *([] if own is None else [own])])
+    y, size = (np.bincount(of, values, len(first)) for values in (y, law.counts(size)))
+    d, unit = design.bases.basis.T @ d[:, first], unit[first]
+    starts = np.flatnonzero(np.r_[True, unit[1:] != unit[:-1]])
+    return CountedRows(
+        d, design.standard_x(), y, size, offset[first], unit, starts, design.n_random, constant
+    )
+
+
+def _kinds(unit: np.ndarray, columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Give a row of each kind, units ascending (R,), and for every row the place of its kind there, (N,)."""
+    key = _hash(unit, columns)
+    head = key[:SAMPLE]
+    if len(np.unique(head)) > PAYS * len(head):
+        first, of = np.arange(len(unit)), np.arange(len(unit))
+    else:
+        _, first, of = np.unique(key, return_index=True, return_inverse=True)
+    order = np.argsort(unit[first], kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first[order], place[of]
+
+
+def _hash(unit: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
+    """Give a 64-bit number that equal rows share; of different rows two in 2^64 pairs do."""
+    key = unit.astype(np.uint64)
+    for column in columns:
+        bits = (np.asarray(column, dtype=float) + 0.0).view(np.uint64)  # -0.0 is 0.0
+        key = (key ^ (key >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (bits ^ (bits >> np.uint64(32))) * np.uint64(0xBF58476D1CE4E5B9)
+        key = key ^ (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return key

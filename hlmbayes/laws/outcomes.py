@@ -1,0 +1,233 @@
+"""Laws of level 1 that are not normal: binary, binomial and count outcomes, row by row.
+
+Given the linear predictor eta each law says log density, its slope and its curvature in eta; what estimates
+or samples needs no more (McCullagh & Nelder 1989, ch. 2). Constants that hold no parameter are included, so
+that deviances are comparable with those of other programs (lme4, glmmTMB, Stata).
+"""
+
+# ruff: noqa: D102 (what the methods give is said once, in Outcome)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import special
+
+from ..errors import DataError
+from ..likelihood.design import Design
+from .law import Law, Need, check_units
+
+type Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+MANY = 700.0  # exp of more is no number
+
+
+@dataclass(frozen=True)
+class Outcome(Law):
+    """Rows of an exponential family about a linear predictor; no level-1 variance is estimated.
+
+    ``size``: the variable with each row's number of trials or its exposure; None where it is 1.
+    """
+
+    size: str | None = None
+
+    family: ClassVar[str]
+    links: ClassVar[tuple[str, ...]]
+    lacks: ClassVar[Mapping[Need, str]] = dict.fromkeys(
+        (Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2, Need.ROWS_ALIKE),
+        "the outcome is not normal, so that there is no one level-1 variance",
+    )
+    one_sigma2: ClassVar[bool] = False
+
+    @property
+    def n_parameters(self) -> int:
+        return 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return () if self.size is None else (self.size,)
+
+    def check(self, design: Design) -> None:
+        check_units(design)
+
+    def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
+        """Refuse outcomes that the law cannot give, in one line: DataError."""
+        raise NotImplementedError
+
+    def offset(self, size: np.ndarray) -> np.ndarray:
+        """Give what is added to the linear predictor of each row, (N,)."""
+        return np.zeros_like(size)
+
+    def counts(self, size: np.ndarray) -> np.ndarray:
+        """Give what of each row is summed with its outcome where rows are equal, (N,): its trials, or 1."""
+        return size
+
+    def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Give the part of each row's log density that has no parameter in it, (N,)."""
+        return np.zeros_like(y)
+
+    def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
+        """Give log density (without its constant), its slope in eta and minus its second derivative.
+
+        ``eta`` (..., N); ``y`` and ``size`` (N,) are sums over rows of one eta: all three are linear in them.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Binomial(Outcome):
+    """Successes in trials; without ``size`` one trial a row, which is Bernoulli's law."""
+
+    link_name: str = "logit"
+
+    family: ClassVar[str] = "binomial"
+    links: ClassVar[tuple[str, ...]] = ("logit", "probit", "cloglog")
+
+    @property
+    def sentence(self) -> str:
+        what = "one trial a row" if self.size is None else f"{self.size} trials a row"
+        law = "Bernoulli" if self.size is None else "binomial"
+        return f"The outcome is {law} ({what}), {self.link_name} link."
+
+    def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
+        if self.size is None:
+            if not np.isin(y, (0.0, 1.0)).all():
+                odd = np.unique(y[~np.isin(y, (0.0, 1.0))])[:3]
+                raise DataError(
+                    f"a Bernoulli outcome is 0 or 1 in every row, and {name} is also "
+                    f"{', '.join(f'{v:g}' for v in odd)}: recode it, or say trials= for successes in trials"
+                )
+        else:
+            _whole(size, self.size, "trials", least=1)
+            _whole(y, name, "successes")
+            if (y > size).any():
+                k = int(np.flatnonzero(y > size)[0])
+                raise DataError(
+                    f"{name} is {y[k]:g} where {self.size} is {size[k]:g}: more successes than trials"
+                )
+        if not (y > 0).any() or not (y < size).any():
+            raise DataError(
+                f"{name} is {'never' if not (y > 0).any() else 'always'} a success: nothing can be explained"
+            )
+
+    def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        if self.size is None:
+            return np.zeros_like(y)
+        return np.asarray(special.gammaln(size + 1) - special.gammaln(y + 1) - special.gammaln(size - y + 1))
+
+    def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
+        return _BINOMIAL[self.link_name](eta, y, size)
+
+    def link(self, mean: np.ndarray) -> np.ndarray:
+        return np.asarray(_LINK[self.link_name](mean))
+
+    def inverse_link(self, predictor: np.ndarray) -> np.ndarray:
+        return np.asarray(_INVERSE[self.link_name](predictor))
+
+    def variance(self, mean: np.ndarray) -> np.ndarray:
+        return np.asarray(mean * (1.0 - mean))
+
+
+@dataclass(frozen=True)
+class Poisson(Outcome):
+    """Counts; ``size`` is the exposure, whose logarithm is added to the linear predictor."""
+
+    link_name: str = "log"
+
+    family: ClassVar[str] = "poisson"
+    links: ClassVar[tuple[str, ...]] = ("log",)
+
+    @property
+    def sentence(self) -> str:
+        per = "" if self.size is None else f", per {self.size} of exposure"
+        return f"The outcome is a Poisson count, log link{per}."
+
+    def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
+        _whole(y, name, "counts")
+        if not (size > 0).all():
+            raise DataError(f"the exposure {self.size} must be above 0 in every row")
+        if not (y > 0).any():
+            raise DataError(f"{name} is 0 in every row: nothing can be explained")
+
+    def offset(self, size: np.ndarray) -> np.ndarray:
+        return np.log(size)
+
+    def counts(self, size: np.ndarray) -> np.ndarray:
+        return np.ones_like(size)
+
+    def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        return np.asarray(-special.gammaln(y + 1.0))
+
+    def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
+        mean = size * np.exp(np.minimum(eta, MANY))
+        return y * eta - mean, y - mean, mean
+
+    def link(self, mean: np.ndarray) -> np.ndarray:
+        return np.log(mean)
+
+    def inverse_link(self, predictor: np.ndarray) -> np.ndarray:
+        return np.exp(predictor)
+
+    def variance(self, mean: np.ndarray) -> np.ndarray:
+        return mean
+
+
+def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:
+    bad = (values < least) | (values != np.floor(values))
+    if bad.any():
+        raise DataError(
+            f"{what} are whole numbers of at least {least}, and {name} is {values[bad][0]:g} in one of "
+            f"{int(bad.sum())} such rows"
+        )
+
+
+def _logit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
+    small = np.exp(-np.abs(eta))
+    up = eta > 0
+    mean = np.where(up, 1.0, small) / (1.0 + small)
+    log1p = np.log1p(small)
+    value = y * eta - size * (np.maximum(eta, 0.0) + log1p)
+    return value, y - size * mean, size * small / (1.0 + small) ** 2
+
+
+def _probit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
+    up, down = special.log_ndtr(eta), special.log_ndtr(-eta)
+    log_phi = -0.5 * eta**2 - 0.5 * np.log(2.0 * np.pi)
+    hit, miss = np.exp(log_phi - up), np.exp(log_phi - down)
+    rest = size - y
+    return (
+        y * up + rest * down,
+        y * hit - rest * miss,
+        y * hit * (hit + eta) + rest * miss * (miss - eta),
+    )
+
+
+def _cloglog(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
+    hazard = np.exp(np.minimum(eta, MANY))
+    rest = size - y
+    with np.errstate(over="ignore", invalid="ignore"):
+        fall = np.where(hazard > 0, hazard / np.expm1(hazard), 1.0)
+    # minus the slope of log(fall); its series where the difference would have no digits
+    bend = np.where(hazard < 1e-3, hazard / 2.0 + hazard**2 / 12.0, hazard - 1.0 + fall)
+    miss = -np.expm1(-hazard)
+    value = y * np.log(np.where(miss > 0, miss, 1.0)) - rest * hazard
+    return value, y * fall - rest * hazard, y * fall * bend + rest * hazard
+
+
+_BINOMIAL: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Rows]] = {
+    "logit": _logit,
+    "probit": _probit,
+    "cloglog": _cloglog,
+}
+_LINK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "logit": special.logit,
+    "probit": special.ndtri,
+    "cloglog": lambda mean: np.log(-np.log1p(-mean)),
+}
+_INVERSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "logit": special.expit,
+    "probit": special.ndtr,
+    "cloglog": lambda eta: -np.expm1(-np.exp(np.minimum(eta, MANY))),
+}
