@@ -28,7 +28,7 @@ def exact_fit(prepared: Prepared, reml: bool) -> Estimates:
     log = _log(prepared, found, reml)
     last = log[-1]
     components = Components(last.tau, last.sigma2)
-    boundary = describe_boundary(design, system, theta_at(found.point))
+    boundary = describe_boundary(design, system.tau_columns, theta_at(found.point))
     return Estimates(
         design=design, system=system, at=at, law=law, counting=prepared.counting,
         method="REML" if reml else "ML", algorithm="exact", gamma_free=last.gamma, components=components,

@@ -173,7 +173,7 @@ def exact_log_linear(law: LogLinear, prepared: Prepared, homogeneous: Estimates)
     found_here = _estimates(homogeneous, law, groups, state, log, len(log))
     return replace(
         found_here, entering=found_here.components, converged=found.converged, stop_reason=found.reason,
-        boundary=describe_boundary(state.design, state.system, state.theta),
+        boundary=describe_boundary(state.design, state.system.tau_columns, state.theta),
     )  # fmt: skip
 
 

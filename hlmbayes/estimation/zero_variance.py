@@ -8,18 +8,18 @@ import numpy as np
 
 from ..equations.names import component_names
 from ..likelihood.design import Design
-from ..likelihood.evaluate import System
+from ..likelihood.pattern import TauColumns
 from .faces_of_theta import zero_directions
 
 EXACTLY_ZERO = 1e-12  # the optimum makes vanished directions zero but for rounding
 
 
-def describe_boundary(design: Design, system: System, theta: np.ndarray) -> tuple[str, ...]:
+def describe_boundary(design: Design, columns: TauColumns, theta: np.ndarray) -> tuple[str, ...]:
     """Say which directions of tau have no variance; empty inside the parameter space.
 
     ``theta`` is in the columns in which it has tau's pattern.
     """
-    columns, rms = system.tau_columns, design.rms[design.random]
+    rms = design.rms[design.random]
     known, messages = component_names(design.model.coefficients), list[str]()
     names = [f"{effect} ({known[effect]})" for effect in design.model.effects]
     blocks = columns.pattern.blocks

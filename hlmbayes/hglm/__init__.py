@@ -1,5 +1,7 @@
 """Models whose outcome is not normal (HLM's HGLM): the likelihood by adaptive quadrature, its optimum.
 
 `counted_rows` (equal rows counted once), `quadrature` (nodes), `modes` and `marginal` (the integral of each
-unit, its score and information), `search` (the optimum).
+unit, its score and information), `search` and `enough_nodes` (the optimum, by as many nodes as it takes),
+`fixed_nodes` (by so many, and Laplace's), `separation` (outcomes without an estimate), `fit` (the one way in)
+and `estimates` (the record).
 """

@@ -1,11 +1,13 @@
 """The rows of a model sorted by unit, equal ones counted once.
 
 Rows of a unit that agree in every column are one row with the sum of their outcomes: categorical data come
-down to few. Columns are those of the design that are orthonormal over all rows: the search is well scaled.
+down to few. Columns are those of the design in which tau has its pattern, otherwise orthonormal over all
+rows: the search is well scaled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from ..data.two_level import TwoLevelData
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
+from ..likelihood.pattern import TauColumns, elements
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 
 PAYS = 0.7  # rows are merged where at most this share of them is distinct
@@ -23,8 +26,8 @@ SAMPLE = 20_000  # rows from which that is judged
 class CountedRows:
     """Distinct rows, those of a unit together; R of them in J units.
 
-    ``d`` (p, R): level-1 columns D* = D[:, order] basis, the q random ones first; ``x`` (J, p, F):
-    X_j = D*_j x_j;
+    ``d`` (p, R): level-1 columns D* = D[:, order] basis, the q random ones first and of these the
+    combinations in which tau has its pattern; ``x`` (J, p, F): X_j = D*_j x_j;
     ``y``, ``size`` (R,): sums over equal rows of the outcome, and of the trials or rows; ``offset`` (R,);
     ``unit`` (R,) ascending, ``starts`` (J,) each unit's first row.
     ``constant``: sum over all rows of what has no parameter in it.
@@ -37,7 +40,7 @@ class CountedRows:
     offset: np.ndarray
     unit: np.ndarray
     starts: np.ndarray
-    n_random: int
+    tau_columns: TauColumns
     constant: float
 
     @property
@@ -49,6 +52,29 @@ class CountedRows:
     def n_fixed(self) -> int:
         """Number of free fixed effects, F."""
         return int(self.x.shape[2])
+
+    @property
+    def n_random(self) -> int:
+        """Number of random effects, q."""
+        return self.tau_columns.pattern.n_random
+
+    @property
+    def free(self) -> list[tuple[int, int]]:
+        """Rows and columns of the free elements of a root of tau: the lower triangle by rows, m of them."""
+        return [(int(a), int(b)) for a, b in zip(*elements(self.tau_columns.pattern), strict=True)]
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters, P: F and m."""
+        return self.n_fixed + self.tau_columns.pattern.n_free
+
+    def blocks(self, cells: int) -> Iterator[tuple[slice, slice]]:
+        """Give units, and their rows, in blocks of about so many rows."""
+        ends = np.r_[self.starts[1:], len(self.y)]
+        of = self.starts // max(1, cells)
+        first = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
+        for a, b in zip(first, np.r_[first[1:], self.n_units], strict=True):
+            yield slice(a, b), slice(self.starts[a], ends[b - 1])
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum (..., R) over the rows of each unit: (..., J)."""
@@ -68,11 +94,12 @@ def counted_rows(design: Design, data: TwoLevelData, law: Outcome) -> CountedRow
     own = offset if offset.any() else None
     first, of = _kinds(unit, [*d, *([] if own is None else [own])])
     y, size = (np.bincount(of, values, len(first)) for values in (y, law.counts(size)))
-    d, unit = design.bases.basis.T @ d[:, first], unit[first]
+    d, x, columns = design.bases.basis.T @ d[:, first], design.standard_x(), design.tau_columns
+    q, m = design.n_random, columns.m
+    d[:q], x[:, :q] = m.T @ d[:q], np.linalg.solve(m, x[:, :q])
+    unit = unit[first]
     starts = np.flatnonzero(np.r_[True, unit[1:] != unit[:-1]])
-    return CountedRows(
-        d, design.standard_x(), y, size, offset[first], unit, starts, design.n_random, constant
-    )
+    return CountedRows(d, x, y, size, offset[first], unit, starts, columns, constant)
 
 
 def _kinds(unit: np.ndarray, columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,31 +8,32 @@ of those of the complete data (Louis 1982): exact as the quadrature is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..laws.outcomes import Outcome
 from .counted_rows import CountedRows
 from .modes import Modes, find_modes
-from .quadrature import nodes
+from .quadrature import Rule
 
-CELLS = 1 << 15  # rows times nodes at a time: they stay in the processor's cache
+CELLS = 1 << 14  # rows times nodes at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marginal:
     """The likelihood at one point: gamma (F,) and chol (q, q), lower triangular, tau = chol chol'.
 
-    Both are of the orthonormal columns: in the units of the data they are `Design.to_gamma` times gamma and
-    `Design.z_basis` times chol.
+    Both are of the columns of `CountedRows`: in the units of the data they are `Design.to_gamma` times gamma
+    and ``tau_columns.scale`` times chol.
 
-    ``score`` (P,) and ``information`` (P, P) are of gamma, then of the lower triangle of chol by rows;
+    ``score`` (P,) and ``information`` (P, P) are of gamma, then of the free elements of chol by rows;
     ``unit_loglik`` (J,), ``unit_scores`` (J, P).
     """
 
     gamma: np.ndarray
     chol: np.ndarray
-    n_nodes: int
+    rule: Rule
     unit_loglik: np.ndarray
     unit_scores: np.ndarray
     information: np.ndarray
@@ -58,120 +59,143 @@ def linear_predictor(rows: CountedRows, gamma: np.ndarray) -> np.ndarray:
     return np.asarray(rows.offset + np.einsum("pr,pr->r", rows.d, b.T[:, rows.unit]))
 
 
-def marginal(
-    rows: CountedRows, law: Outcome, gamma: np.ndarray, chol: np.ndarray, n_nodes: int, start: np.ndarray
-) -> Marginal:
-    """Evaluate the likelihood, its score and its information with ``n_nodes`` nodes a random effect."""
-    q, eta = len(chol), linear_predictor(rows, gamma)
-    modes = find_modes(rows, law, eta, chol, start)
-    grid = nodes(n_nodes, q)
-    sums = Sums(rows, q)
-    step = max(1, CELLS // len(rows.y))
-    for k in range(0, len(grid.z), step):
-        sums.add(law, eta, chol, modes, grid.z[k : k + step], grid.log_weight[k : k + step])
-    return sums.marginal(gamma, chol, n_nodes, modes)
+class Cells(NamedTuple):
+    """Nodes of a block of units: t (J, q, K), the fixed and random part eta (R, K) of its rows."""
+
+    t: np.ndarray
+    eta: np.ndarray
+    local: np.ndarray  # (R,): each row's unit in the block
+    starts: np.ndarray  # (J,)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sum (R, K) over the rows of each unit, (J, K)."""
+        return np.asarray(np.add.reduceat(values, self.starts, axis=0))
+
+    def height(self, value: np.ndarray) -> np.ndarray:
+        """Give the log integrand (J, K) from the rows' log densities."""
+        return np.asarray(self.sums(value) - 0.5 * np.einsum("jak,jak->jk", self.t, self.t))
 
 
-def log_scale(modes: Modes) -> np.ndarray:
-    """Give the logarithm of the volume each unit's nodes are scaled by, (J,)."""
-    return np.asarray(np.log(np.einsum("jaa->ja", modes.root)).sum(axis=1))
-
-
-def integrand(
-    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, modes: Modes, z: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Give t (K, q, J) at nodes z (K, q), the log integrand (K, J), slope and curvature of rows (K, R)."""
-    t = modes.t + np.einsum("jab,kb->kaj", modes.root, z)
-    u = np.einsum("ab,kbj->kaj", chol, t)
-    at = eta + np.zeros((len(z), 1))
+def cells_of(
+    rows: CountedRows, eta: np.ndarray, chol: np.ndarray, modes: Modes, z: np.ndarray, at: tuple[slice, slice]
+) -> Cells:
+    """Lay out the nodes z (K, q) of the units and rows ``at``, ``eta`` (R,) the fixed part of all rows."""
+    units, own = at
+    local = rows.unit[own] - units.start
+    t = modes.root[units] @ z.T + modes.t.T[units, :, None]
+    u, full = chol @ t, eta[own, None] + np.zeros(len(z))
     for a in range(len(chol)):
-        at += rows.d[a] * u[:, a][:, rows.unit]
-    value, slope, bend = law.rows(at, rows.y, rows.size)
-    return t, rows.sums(value) - 0.5 * np.einsum("kaj,kaj->kj", t, t), slope, bend
+        full += rows.d[a, own, None] * u[:, a][local]
+    return Cells(t, full, local, rows.starts[units] - own.start)
+
+
+def unit_logliks(
+    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, modes: Modes, rule: Rule
+) -> np.ndarray:
+    """Give the log-likelihood of each unit, without its constant, (J,)."""
+    total = np.empty(rows.n_units)
+    for at in rows.blocks(CELLS // len(rule.z)):
+        cells = cells_of(rows, eta, chol, modes, rule.z, at)
+        value = law.value(cells.eta, rows.y[at[1], None], rows.size[at[1], None])
+        height = cells.height(value) - modes.value[at[0], None] + rule.log_weight
+        total[at[0]] = np.exp(height).sum(axis=1)
+    return np.asarray(modes.value + np.log(total) + modes.log_volume)
+
+
+def loglik(
+    rows: CountedRows, law: Outcome, gamma: np.ndarray, chol: np.ndarray, rule: Rule, start: np.ndarray
+) -> float:
+    """Give the log-likelihood alone, constants included."""
+    eta = linear_predictor(rows, gamma)
+    modes = find_modes(rows, law, eta, chol, start)
+    return float(unit_logliks(rows, law, eta, chol, modes, rule).sum()) + rows.constant
+
+
+def marginal(
+    rows: CountedRows, law: Outcome, gamma: np.ndarray, chol: np.ndarray, rule: Rule, start: np.ndarray
+) -> Marginal:
+    """Evaluate the likelihood, its score and its information at the nodes of a rule."""
+    eta = linear_predictor(rows, gamma)
+    modes = find_modes(rows, law, eta, chol, start)
+    sums = Sums(rows)
+    for at in rows.blocks(CELLS // len(rule.z)):
+        sums.add(law, cells_of(rows, eta, chol, modes, rule.z, at), modes.value, rule.log_weight, at)
+    return sums.marginal(gamma, chol, rule, modes)
 
 
 class Sums:
-    """Sums over nodes, each unit's weights relative to its integrand at the mode."""
+    """Posterior means over the nodes, unit by unit and row by row, as blocks of units are added."""
 
-    def __init__(self, rows: CountedRows, q: int) -> None:
-        J, p, R = rows.n_units, len(rows.d), len(rows.y)
-        self.rows, self.q = rows, q
-        self.lower = [(a, b) for a in range(q) for b in range(a + 1)]
-        n = p + len(self.lower)
-        self.total = np.zeros(J)
-        self.first = np.zeros((n, J))  # of the complete-data score of D*'s coefficients and of chol
-        self.cross = np.zeros((n, n, J))
-        self.bend = np.zeros((1 + q + len(self.lower), R))  # of curvature times 1, t, t t'
-        self.t = np.zeros((q, J))
-        self.tt = np.zeros((q, q, J))
+    def __init__(self, rows: CountedRows) -> None:
+        J, p, q, R = rows.n_units, len(rows.d), rows.n_random, len(rows.y)
+        self.rows, self.free = rows, rows.free
+        self.pairs = [(a, b) for a in range(q) for b in range(a + 1)]
+        n = p + len(self.free)
+        self.total = np.empty(J)
+        self.first = np.empty((J, n))  # of the complete-data score of D*'s coefficients and of chol
+        self.cross = np.empty((J, n, n))
+        self.bend = np.empty((1 + q + len(self.pairs), R))  # of curvature times 1, t, t t'
+        self.t = np.empty((J, q))
+        self.tt = np.empty((J, q, q))
 
     def add(
-        self,
-        law: Outcome,
-        eta: np.ndarray,
-        chol: np.ndarray,
-        modes: Modes,
-        z: np.ndarray,
-        log_weight: np.ndarray,
+        self, law: Outcome, cells: Cells, top: np.ndarray, log_weight: np.ndarray, at: tuple[slice, slice]
     ) -> None:
-        """Add the nodes z (K, q), centred and scaled by ``modes``."""
-        rows, q = self.rows, self.q
-        t, height, slope, bend = integrand(rows, law, eta, chol, modes, z)
-        weight = np.exp(height - modes.value + log_weight[:, None])  # (K, J)
+        """Add a block of units; ``top`` (J,) is the log integrand at the mode."""
+        rows, (units, own) = self.rows, at
+        value, slope, bend = law.rows(cells.eta, rows.y[own, None], rows.size[own, None])
+        weight = np.exp(cells.height(value) - top[units, None] + log_weight)  # (J, K)
+        self.total[units] = total = weight.sum(axis=1)
+        weight /= total[:, None]
+        t = cells.t
         # the complete data's score: D*'r, then (Z*'r)_a t_b for the elements of chol
-        own = [rows.sums(slope * d) for d in rows.d]
-        score = np.stack([*own, *(own[a] * t[:, b] for a, b in self.lower)])  # (n, K, J)
-        weighted = weight * score
-        self.total += weight.sum(axis=0)
-        self.first += weighted.sum(axis=1)
-        self.cross += np.einsum("nkj,mkj->nmj", weighted, score)
-        self.t += np.einsum("kj,kaj->aj", weight, t)
-        self.tt += np.einsum("kj,kaj,kbj->abj", weight, t, t)
-        factors = [weight, *(weight * t[:, b] for b in range(q))]
-        factors += [weight * t[:, b] * t[:, d] for b, d in self.lower]
+        score = np.empty((len(total), self.first.shape[1], weight.shape[1]))
+        for k, d in enumerate(rows.d):
+            score[:, k] = cells.sums(slope * d[own, None])
+        for m, (a, b) in enumerate(self.free, start=len(rows.d)):
+            np.multiply(score[:, a], t[:, b], out=score[:, m])
+        weighted = score * weight[:, None]
+        self.first[units] = weighted.sum(axis=2)
+        self.cross[units] = weighted @ score.swapaxes(1, 2)
+        spread = t * weight[:, None]
+        self.t[units], self.tt[units] = spread.sum(axis=2), spread @ t.swapaxes(1, 2)
+        factors = [weight, *spread.swapaxes(0, 1), *(spread[:, a] * t[:, b] for a, b in self.pairs)]
         for m, factor in enumerate(factors):
-            self.bend[m] += np.einsum("kr,kr->r", bend, factor[:, rows.unit])
+            self.bend[m, own] = np.einsum("rk,rk->r", bend, factor[cells.local])
 
-    def marginal(self, gamma: np.ndarray, chol: np.ndarray, n_nodes: int, modes: Modes) -> Marginal:
-        """Give what the sums over all nodes say of the likelihood at this point."""
-        rows = self.rows
-        unit_loglik = modes.value + np.log(self.total) + log_scale(modes)
-        mean = self.first / self.total
-        spread = self.cross / self.total - mean[:, None] * mean[None]
-        inside = self._inside() - spread  # information of (b, chol) in each unit
-        p = len(rows.d)
-        gg = np.einsum("jpf,pqj,jqg->fg", rows.x, inside[:p, :p], rows.x, optimize=True)
-        gl = np.einsum("jpf,plj->fl", rows.x, inside[:p, p:], optimize=True)
-        ll = inside[p:, p:].sum(axis=2)
-        scores = np.concatenate([np.einsum("jpf,pj->jf", rows.x, mean[:p]), mean[p:].T], axis=1)
-        t = self.t / self.total
+    def marginal(self, gamma: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes) -> Marginal:
+        """Give what the means say of the likelihood at this point."""
+        x, p = self.rows.x, len(self.rows.d)
+        inside = self._inside() - self.cross + self.first[:, :, None] * self.first[:, None]
+        half = inside[:, :, :p] @ x  # (J, n, F)
+        gg = np.tensordot(x, half[:, :p], axes=([0, 1], [0, 1]))
+        lg, ll = half[:, p:].sum(axis=0), inside[:, p:, p:].sum(axis=0)
+        own = (self.first[:, None, :p] @ x)[:, 0]
         return Marginal(
-            gamma, chol, n_nodes, unit_loglik, scores, np.block([[gg, gl], [gl.T, ll]]), modes,
-            t.T, (self.tt / self.total).transpose(2, 0, 1), rows.constant,
+            gamma, chol, rule, modes.value + np.log(self.total) + modes.log_volume,
+            np.concatenate([own, self.first[:, p:]], axis=1), np.block([[gg, lg.T], [lg, ll]]), modes,
+            self.t, self.tt, self.rows.constant,
         )  # fmt: skip
 
     def _inside(self) -> np.ndarray:
-        """Posterior mean of the complete data's information of b and chol in each unit, (n, n, J)."""
-        rows, q, p = self.rows, self.q, len(self.rows.d)
-        bend = self.bend / self.total[rows.unit]
-        pairs = self.lower
-        place = {pair: 1 + q + m for m, pair in enumerate(pairs)}
-        n = p + len(pairs)
-        inside = np.zeros((n, n, rows.n_units))
+        """Posterior mean of the complete data's information of b and chol in each unit, (J, n, n)."""
+        rows, q, p = self.rows, self.rows.n_random, len(self.rows.d)
+        place = {pair: 1 + q + m for m, pair in enumerate(self.pairs)}
+        inside = np.zeros((rows.n_units, self.first.shape[1], self.first.shape[1]))
         products: dict[tuple[int, int, int], np.ndarray] = {}
 
         def product(c: int, d: int, m: int) -> np.ndarray:
             key = (max(c, d), min(c, d), m)
             if key not in products:
-                products[key] = rows.sums(rows.d[c] * rows.d[d] * bend[m])
+                products[key] = rows.sums(rows.d[c] * rows.d[d] * self.bend[m])
             return products[key]
 
         for c in range(p):
             for d in range(p):
-                inside[c, d] = product(c, d, 0)
-            for m, (a, b) in enumerate(pairs):
-                inside[c, p + m] = inside[p + m, c] = product(c, a, 1 + b)
-        for m, (a, b) in enumerate(pairs):
-            for o, (c, d) in enumerate(pairs):
-                inside[p + m, p + o] = product(a, c, place[max(b, d), min(b, d)])
+                inside[:, c, d] = product(c, d, 0)
+            for m, (a, b) in enumerate(self.free, start=p):
+                inside[:, c, m] = inside[:, m, c] = product(c, a, 1 + b)
+        for m, (a, b) in enumerate(self.free, start=p):
+            for o, (c, d) in enumerate(self.free, start=p):
+                inside[:, m, o] = product(a, c, place[max(b, d), min(b, d)])
         return inside

@@ -18,28 +18,37 @@ MOST = 60
 
 
 class Modes(NamedTuple):
-    """t (q, J) at the mode; ``value`` (J,) the log integrand there; ``root`` (J, q, q): root root' = H^-1."""
+    """t (q, J) at the mode; ``value`` (J,) the log integrand there; ``root`` (J, q, q): root root' = H^-1.
+
+    The columns of ``root`` are orthogonal, ascending: the rows of a unit say most about the first, and
+    nothing about one of length 1, along which the integrand is normal.
+    """
 
     t: np.ndarray
     value: np.ndarray
     root: np.ndarray
 
+    @property
+    def log_volume(self) -> np.ndarray:
+        """Logarithm of the volume each unit's nodes are scaled by, (J,)."""
+        return np.asarray(0.5 * np.log(np.einsum("jab,jab->jb", self.root, self.root)).sum(axis=1))
+
 
 def find_modes(
-    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, start: np.ndarray
-) -> Modes:
+    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, start: np.ndarray,
+    tolerance: float = TOLERANCE,
+) -> Modes:  # fmt: skip
     """Find the modes, from ``start`` (q, J), at the fixed part ``eta`` (R,) of the linear predictor."""
-    q = len(chol)
-    scaled = chol.T @ rows.d[:q]  # (q, R): the columns t multiplies
+    scaled = chol.T @ rows.d[: len(chol)]  # (q, R): the columns t multiplies
     t = start
     value, slope, bend = _at(rows, law, eta, scaled, t)
-    for _ in range(MOST):
+    for _ in range(MOST if len(chol) else 0):
         step = np.linalg.solve(bend, slope.T[:, :, None])[:, :, 0].T
-        if np.abs(step).max(initial=0.0) < TOLERANCE:
+        if np.abs(step).max(initial=0.0) < tolerance:
             break
         t, value, slope, bend = _uphill(rows, law, eta, scaled, t, step, value)
-    root = np.linalg.inv(np.linalg.cholesky(bend)).transpose(0, 2, 1)
-    return Modes(t, value, root)
+    size, turn = np.linalg.eigh(bend)  # the most curved last
+    return Modes(t, value, (turn / np.sqrt(size)[:, None])[:, :, ::-1])
 
 
 def _uphill(
@@ -68,7 +77,7 @@ def _at(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give log integrand (J,), its slope (q, J) and minus its second derivative (J, q, q) at t (q, J)."""
     q = len(scaled)
-    at = eta + np.einsum("qr,qr->r", scaled, t[:, rows.unit])
+    at = eta + sum((scaled[a] * t[a][rows.unit] for a in range(q)), np.zeros_like(eta))
     value, slope, bend = law.rows(at, rows.y, rows.size)
     h = np.empty((rows.n_units, q, q))
     for a in range(q):

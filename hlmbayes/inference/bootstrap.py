@@ -156,7 +156,7 @@ def estimate(design: Design, reml: bool) -> tuple[np.ndarray, np.ndarray, float,
     system = standardise(design)
     point = optimum(system, reml, thorough=False).point
     at, theta = evaluation(point), theta_at(point)
-    boundary = describe_boundary(design, system, theta)
+    boundary = describe_boundary(design, system.tau_columns, theta)
     s2 = profiled_sigma2(system, at, reml)
     gamma, tau = at.delta * system.gamma_scale + design.gamma_ols, system.tau_columns.to_data(theta * s2)
     return gamma, tau, s2 * system.e_scale**2, bool(boundary)

@@ -16,9 +16,10 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
+from ..equations.outcome_law import OutcomeLaw
 from ..errors import DataError
 from ..likelihood.design import Design
-from .law import Law, Need, check_units
+from .law import Law, Need, SingleRowsError, check_units
 
 type Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 MANY = 700.0  # exp of more is no number
@@ -35,11 +36,13 @@ class Outcome(Law):
 
     family: ClassVar[str]
     links: ClassVar[tuple[str, ...]]
+    never: ClassVar[str]  # in words, what separated outcomes are like
     lacks: ClassVar[Mapping[Need, str]] = dict.fromkeys(
         (Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2, Need.ROWS_ALIKE),
         "the outcome is not normal, so that there is no one level-1 variance",
     )
-    one_sigma2: ClassVar[bool] = False
+    of_normal = False
+    one_sigma2 = False
 
     @property
     def n_parameters(self) -> int:
@@ -75,6 +78,17 @@ class Outcome(Law):
         """
         raise NotImplementedError
 
+    def ways(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Say where the log density rises for ever with eta (1), falls for ever (-1), or has a top (0), (N,).
+
+        ``y`` and ``size`` (N,) are sums over equal rows.
+        """
+        raise NotImplementedError
+
+    def value(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Give the log density alone."""
+        return self.rows(eta, y, size)[0]
+
 
 @dataclass(frozen=True)
 class Binomial(Outcome):
@@ -84,6 +98,7 @@ class Binomial(Outcome):
 
     family: ClassVar[str] = "binomial"
     links: ClassVar[tuple[str, ...]] = ("logit", "probit", "cloglog")
+    never = "on one side of it all are successes or all failures"
 
     @property
     def sentence(self) -> str:
@@ -117,8 +132,23 @@ class Binomial(Outcome):
             return np.zeros_like(y)
         return np.asarray(special.gammaln(size + 1) - special.gammaln(y + 1) - special.gammaln(size - y + 1))
 
+    def ways(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        return np.where(y == size, 1.0, np.where(y == 0, -1.0, 0.0))
+
+    def check(self, design: Design) -> None:
+        super().check(design)
+        if self.size is None and design.n_random and design.n_rows <= design.n_units:
+            raise SingleRowsError(
+                "every unit has a single row of one trial: nothing tells variance between units from chance"
+            )
+
     def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
         return _BINOMIAL[self.link_name](eta, y, size)
+
+    def value(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        if self.link_name != "logit":
+            return super().value(eta, y, size)
+        return np.asarray(y * eta - size * (np.maximum(eta, 0.0) + np.log1p(np.exp(-np.abs(eta)))))
 
     def link(self, mean: np.ndarray) -> np.ndarray:
         return np.asarray(_LINK[self.link_name](mean))
@@ -138,6 +168,7 @@ class Poisson(Outcome):
 
     family: ClassVar[str] = "poisson"
     links: ClassVar[tuple[str, ...]] = ("log",)
+    never = "on one side of it all counts are 0"
 
     @property
     def sentence(self) -> str:
@@ -160,6 +191,9 @@ class Poisson(Outcome):
     def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.asarray(-special.gammaln(y + 1.0))
 
+    def ways(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        return np.where(y == 0, -1.0, 0.0)
+
     def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
         mean = size * np.exp(np.minimum(eta, MANY))
         return y * eta - mean, y - mean, mean
@@ -172,6 +206,13 @@ class Poisson(Outcome):
 
     def variance(self, mean: np.ndarray) -> np.ndarray:
         return mean
+
+
+def law_of(law: OutcomeLaw) -> Outcome:
+    """Give the law of level 1 that a model's words ask for."""
+    if law.family == "poisson":
+        return Poisson(law.size, law.link)
+    return Binomial(law.size, law.link)
 
 
 def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:

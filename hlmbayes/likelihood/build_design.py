@@ -27,7 +27,8 @@ def build_design(model: TwoLevelModel, moments: Moments) -> Design:
     """
     _refuse_huge(moments)
     y = moments.column(model.outcome, "the outcome")
-    if not np.any(moments.sscp[:, y, y] > 0) and np.ptp(moments.mean[:, y]) == 0:
+    constant = not np.any(moments.sscp[:, y, y] > 0) and np.ptp(moments.mean[:, y]) == 0
+    if constant and model.outcome_law.is_normal:  # other outcomes have exposure, or words of their own
         raise DataError(f"the outcome {model.outcome} is constant: there is nothing to explain")
     centers: dict[str, float] = {}
     level1 = level1_products(model, moments, centers, moments.mean)
@@ -40,7 +41,8 @@ def build_design(model: TwoLevelModel, moments: Moments) -> Design:
     gamma = _ols(bases, (level1.cross_y + moments.weight * mean * level1.y_mean)[order], level2, moments)
     b = (gamma @ loading.reshape(n_free, len(mean) * len(level2))).reshape(len(mean), -1) @ level2
     de, ee = level1.residual(b)
-    _refuse_exact_fit(moments, y, float(ee.sum()))
+    if model.outcome_law.is_normal:
+        _refuse_exact_fit(moments, y, float(ee.sum()))
     return Design(
         model, moments.unit_ids, moments.weight, moments.n_rows, products, bases, de, ee, level2, loading,
         columns, random, gamma, free, centers, moments,

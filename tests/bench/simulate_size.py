@@ -19,7 +19,7 @@ from hlmbayes.estimation.estimates import Estimates
 from hlmbayes.faces import record_of
 from hlmbayes.inference.covariances import CR0, CR2, KenwardRoger, ModelBased
 from hlmbayes.inference.hlm_tables import fixed_effects, variance_components
-from hlmbayes.inference.profile import _prepare, minimum
+from hlmbayes.inference.profile import Search, _prepare
 from hlmbayes.inference.profile_charts import Chart, RatioChart, SdChart, Sigma2Chart
 from hlmbayes.unit_moments.record import Moments, unit_moments
 
@@ -112,7 +112,7 @@ def interval_tests(fit: Estimates) -> Iterator[tuple[str, float]]:
 
 def rises(chart: Chart, value: float) -> float:
     """Tell whether the profile deviance at the truth is below the cut: the interval holds it."""
-    found = minimum(chart, float(value), chart.start)
+    found = Search(chart, chart.ends[1]).minimum(float(value), chart.start)
     return float(found.value - chart.profile.minimum <= chart.profile.cut)
 
 

@@ -1,0 +1,70 @@
+"""How many nodes it takes: more along each direction, one at a time, until the deviance stands still.
+
+The error of Gauss-Hermite quadrature of an analytic integrand falls geometrically with the number of nodes:
+what two additions moved says how many are needed, and a last look with more that they were.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log
+
+import numpy as np
+
+from ..laws.outcomes import Outcome
+from .counted_rows import CountedRows
+from .marginal import Marginal, linear_predictor, unit_logliks
+from .quadrature import Rule, product_rule
+
+STILL = 1e-6  # of the deviance: more nodes must not move it further
+AIM = 0.1 * STILL  # of the error along one direction
+SLOW, FAST = 0.9, 0.02  # of the error, left by one node more, at the most and at the least counted on
+DOUBT = 0.7  # power of that share: the error oscillates as it falls, and two changes tell it roughly
+FIRST, OTHERS = 5, 3  # nodes in the search: along the direction the rows say most about, along others
+LONGEST = 255  # nodes along a direction
+MOST_NODES = 1 << 15  # in all
+
+
+def few(q: int) -> Rule:
+    """Give the nodes that are enough to come near the optimum."""
+    return product_rule((FIRST, *(OTHERS,) * (q - 1)))
+
+
+def enough(rows: CountedRows, law: Outcome, at: Marginal) -> Rule:
+    """Give the nodes with which the deviance stands still at a point, as far as a first look says."""
+    q, start = rows.n_random, few(rows.n_random).counts
+    eta = linear_predictor(rows, at.gamma)
+
+    def deviance(counts: tuple[int, ...]) -> float:
+        return -2.0 * float(unit_logliks(rows, law, eta, at.chol, at.modes, product_rule(counts)).sum())
+
+    counts = list(start)
+    for k in range(q):
+        last, before, n = np.inf, 0, start[k]
+        value = deviance(start)
+        while n <= LONGEST:
+            up = n + max(2, n // 2)
+            new = deviance((*start[:k], up, *start[k + 1 :]))
+            change = abs(new - value)
+            if change < AIM:
+                break
+            if before:
+                rate = min(max((change / last) ** (DOUBT / (n - before)), FAST), SLOW)
+                need = n + ceil(log(AIM / change) / log(rate))
+                if need < 1.5 * up:
+                    n = need
+                    break
+            last, before, n, value = change, n, up, new
+        counts[k] = min(n, LONGEST)
+    return product_rule(tuple(counts))
+
+
+def stands_still(rows: CountedRows, law: Outcome, at: Marginal) -> bool:
+    """Say whether more nodes along every direction leave the deviance where it is."""
+    eta, rule = linear_predictor(rows, at.gamma), more(at.rule, 6)
+    new = unit_logliks(rows, law, eta, at.chol, at.modes, rule)
+    return 2.0 * abs(float((new - at.unit_loglik).sum())) < STILL
+
+
+def more(rule: Rule, share: int) -> Rule:
+    """Give a rule with more nodes along every direction: one more of every ``share``, at least two."""
+    return product_rule(tuple(n + max(2, n // share) for n in rule.counts))

@@ -1,0 +1,182 @@
+"""What the likelihood of an outcome that is not normal gave: a frozen record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..data.two_level import TwoLevelData
+from ..equations.model import TwoLevelModel
+from ..equations.names import variable_labels
+from ..labels import NamedArray
+from ..laws.counting import ONCE, Counting
+from ..laws.law import Need, refuse
+from ..laws.outcomes import Outcome
+from ..likelihood.design import Design
+from ..likelihood.pattern import elements
+
+
+@dataclass(frozen=True, eq=False)
+class GeneralizedEstimates:
+    """A fitted model whose outcome is not normal, by maximum likelihood.
+
+    All is in the units of the data, and on the scale of the link. ``covariance`` (P, P) and ``unit_scores``
+    (J, P) are of the free fixed effects, then of a root of tau, ``root`` (m, m) what turns the latter's
+    changes into those of tau's free elements.
+    """
+
+    design: Design
+    law: Outcome
+    data: TwoLevelData  # the rows
+    gamma_free: np.ndarray  # (F,): free fixed effects
+    tau_values: np.ndarray  # (q, q)
+    covariance: np.ndarray  # inverse of the observed information
+    unit_scores: np.ndarray  # at the optimum: they sum to zero
+    root: np.ndarray
+    unit_loglik: np.ndarray  # (J,)
+    loglik: float  # constants included
+    u: np.ndarray  # (J, q): posterior means of the random effects
+    var_u: np.ndarray  # (J, q, q)
+    n_nodes: tuple[int, ...]  # along each direction of a unit's random effects; 1 is Laplace's approximation
+    asked_nodes: bool  # for so many nodes, or Laplace's method, instead of as many as it takes
+    converged: bool
+    stop_reason: str
+    iterations: int
+    boundary: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    method: str = "ML"
+    algorithm: str = "exact"
+    counting: Counting = ONCE
+
+    @property
+    def model(self) -> TwoLevelModel:
+        """The model."""
+        return self.design.model
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that the data have for the model's predictors."""
+        return variable_labels(self.model.predictors, self.data.labels)
+
+    @property
+    def gamma(self) -> NamedArray:
+        """All fixed effects by name, constrained ones repeated, (n_gamma,)."""
+        return NamedArray(self.gamma_free[self.design.free], self.model.fixed_parameters)
+
+    @property
+    def vcov_free(self) -> np.ndarray:
+        """Covariance matrix of the free fixed effects from the observed information, (F, F)."""
+        return self.covariance[: self.design.n_fixed, : self.design.n_fixed]
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """The same of all fixed effects, (n_gamma, n_gamma)."""
+        return self.vcov_free[np.ix_(self.design.free, self.design.free)]
+
+    @cached_property
+    def sandwich(self) -> np.ndarray:
+        """Covariance of all parameters that holds whatever the rows' distribution is within units, (P, P).
+
+        I^-1 (sum_j s_j s_j') I^-1, s_j the score of unit j: Huber (1967), White (1982).
+        """
+        half = self.unit_scores @ self.covariance
+        return np.asarray(half.T @ half)
+
+    @property
+    def vcov_robust(self) -> np.ndarray:
+        """Robust covariance matrix of all fixed effects, (n_gamma, n_gamma)."""
+        return self.sandwich[np.ix_(self.design.free, self.design.free)]
+
+    @property
+    def tau(self) -> NamedArray:
+        """Covariance matrix of the random effects, by coefficient name, (q, q)."""
+        return NamedArray(self.tau_values, self.model.random_parameters)
+
+    @property
+    def tau_corr(self) -> NamedArray:
+        """Tau as correlations; nan where a variance is zero."""
+        sd = np.sqrt(np.diag(self.tau_values))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return NamedArray(self.tau_values / np.outer(sd, sd), self.model.random_parameters)
+
+    @property
+    def se_tau(self) -> NamedArray:
+        """Standard errors of tau from the observed information, (q, q); nan on the boundary."""
+        q, F = self.design.n_random, self.design.n_fixed
+        se = np.full((q, q), np.nan)
+        if not self.boundary:
+            rows, cols = elements(self.design.pattern)
+            variance = np.diag(self.root @ self.covariance[F:, F:] @ self.root.T)
+            se[rows, cols] = se[cols, rows] = np.sqrt(variance)
+        return NamedArray(se, self.model.random_parameters)
+
+    @property
+    def random_names(self) -> tuple[str, ...]:
+        """Names of the random level-1 coefficients, b0, b1, ..."""
+        return tuple(self.model.coefficients[r].name for r in self.design.random)
+
+    @property
+    def effect_names(self) -> tuple[str, ...]:
+        """Names of the random effects, u0, u1, ..."""
+        return self.model.effects
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood, constants included."""
+        return -2.0 * self.loglik
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of estimated parameters, fixed effects included."""
+        return self.design.n_fixed + self.design.pattern.n_free
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, deviance + 2 k."""
+        return self.deviance + 2.0 * self.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, deviance + k ln(N), N the level-1 rows, as in lme4."""
+        return self.deviance + self.n_parameters * float(np.log(self.n_rows))
+
+    @property
+    def n_rows(self) -> int:
+        """Level-1 rows analysed, N."""
+        return self.design.n_rows
+
+    @property
+    def n_units(self) -> int:
+        """Level-2 units analysed, J."""
+        return self.design.n_units
+
+    @property
+    def lacks(self) -> Mapping[Need, str]:
+        """What analyses take for granted and is not there, with the reason."""
+        return self.law.lacks
+
+    def has(self, *needs: Need) -> bool:
+        """Say whether what an analysis needs is there."""
+        return not any(need in self.lacks for need in needs)
+
+    def require(self, what: str, *needs: Need) -> None:
+        """Refuse an analysis that needs what is lacking."""
+        refuse(what, self.lacks, *needs)
+
+    @property
+    def integration(self) -> str:
+        """How the random effects were integrated out, in words."""
+        if not self.n_nodes:
+            return "there are no random effects to integrate over"
+        if max(self.n_nodes) == 1:
+            return "Laplace's approximation"
+        return f"adaptive Gauss-Hermite quadrature, {' x '.join(map(str, self.n_nodes))} nodes"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What should be known before the numbers are used, in words."""
+        said = () if self.converged else (f"The estimation did not converge: {self.stop_reason}.",)
+        return (*said, *self.notes, *(f"On the boundary: {message}." for message in self.boundary))

@@ -1,0 +1,126 @@
+"""From a model whose outcome is not normal, and data, to estimates by maximum likelihood."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arguments import whole
+from ..data.two_level import TwoLevelData
+from ..equations.model import TwoLevelModel
+from ..errors import EstimationError
+from ..estimation.prepare import Prepared, prepare
+from ..estimation.zero_variance import describe_boundary
+from ..laws.outcomes import Outcome, law_of
+from ..unit_moments.record import Moments
+from .counted_rows import CountedRows, counted_rows
+from .estimates import GeneralizedEstimates
+from .fixed_nodes import search_with
+from .marginal import Marginal
+from .search import FLOOR, SEVERAL, Found, search
+from .separation import refuse_separated, refuse_unbounded_tau
+
+LAPLACE = (
+    "Laplace's approximation was used, not the likelihood itself: with few rows a unit it is off in tau and "
+    "in the coefficients, and so is its deviance."
+)
+TOO_MANY = (
+    "Quadrature is for up to 4 random effects and this model has {q}: Laplace's approximation was used, "
+    "which is off where units have few rows."
+)
+MOST_ASKED = 255
+
+
+def fit_by_likelihood(
+    model: TwoLevelModel, data: TwoLevelData | Moments, *, n_nodes: int | None = None, laplace: bool = False
+) -> GeneralizedEstimates:
+    """Estimate by maximum likelihood, the random effects integrated out by adaptive quadrature.
+
+    Parameters
+    ----------
+    n_nodes : int, optional
+        Nodes for each random effect; by default as many as make the deviance stand still to 1e-6.
+    laplace : bool
+        Laplace's approximation, as with one node.
+
+    Raises
+    ------
+    DataError, EquationError, EstimationError
+        As for normal outcomes; outcomes that the law cannot give, or that predictors separate.
+    """
+    law = law_of(model.outcome_law)
+    counts = _counts(model, n_nodes, laplace)
+    prepared = prepare(model, data, law=law)
+    if not isinstance(prepared.complete, TwoLevelData):
+        raise EstimationError(f"an outcome that is {model.outcome_law.name} needs the rows, got moments")
+    rows = counted_rows(prepared.design, prepared.complete, law)
+    refuse_unbounded_tau(rows, law, model.outcome)
+    found = search(rows, law) if counts is None else search_with(rows, law, counts)
+    refuse_separated(rows, law, prepared.design, found)
+    return estimates_of(prepared, law, rows, found, counts is not None)
+
+
+def _counts(model: TwoLevelModel, n_nodes: int | None, laplace: bool) -> tuple[int, ...] | None:
+    """Give the nodes of each random effect that were asked for; None for as many as it takes."""
+    q = len(model.random)
+    if model.outcome_law.overdispersed:
+        raise EstimationError(
+            "an overdispersed outcome has no likelihood, only a mean and a variance: use "
+            'algorithm="hlm", or give each row a random effect of its own'
+        )
+    if n_nodes is not None and laplace:
+        raise EstimationError("laplace=True is one node: give it or n_nodes=, not both")
+    if n_nodes is not None and whole("n_nodes", n_nodes, 1, EstimationError) > MOST_ASKED:
+        raise EstimationError(f"n_nodes is at most {MOST_ASKED}, got {n_nodes}")
+    if q > SEVERAL and (n_nodes or 1) > 1:
+        raise EstimationError(f"n_nodes is for up to {SEVERAL} random effects, and this model has {q}")
+    if laplace or q > SEVERAL:
+        return (1,) * q
+    return None if n_nodes is None else (n_nodes,) * q
+
+
+def estimates_of(
+    prepared: Prepared, law: Outcome, rows: CountedRows, found: Found, asked: bool
+) -> GeneralizedEstimates:
+    """Carry an optimum to the units of the data."""
+    design, at, columns = prepared.design, found.at, rows.tau_columns
+    F, scale = design.n_fixed, columns.scale
+    to_data = np.eye(len(at.score))
+    to_data[:F, :F] = design.to_gamma
+    covariance = to_data @ inverse(at.information) @ to_data.T
+    scores = at.unit_scores.copy()
+    scores[:, :F] = np.linalg.solve(design.to_gamma.T, scores[:, :F].T).T
+    theta, to_u = at.chol @ at.chol.T, scale @ at.chol
+    var_t = at.second - at.mean[:, :, None] * at.mean[:, None]
+    assert isinstance(prepared.complete, TwoLevelData)
+    boundary = describe_boundary(design, columns, theta) if design.n_random else ()
+    return GeneralizedEstimates(
+        design, law, prepared.complete, design.to_gamma @ at.gamma, columns.to_data(theta), covariance,
+        scores, _root(rows, at, scale), at.unit_loglik, at.loglik, at.mean @ to_u.T, to_u @ var_t @ to_u.T,
+        at.rule.counts, asked, found.converged, found.reason, found.steps, boundary, _said(at.rule.counts),
+    )  # fmt: skip
+
+
+def _said(counts: tuple[int, ...]) -> tuple[str, ...]:
+    """Warn of Laplace's approximation, and say why it was used where nobody asked for it."""
+    if len(counts) > SEVERAL:
+        return (TOO_MANY.format(q=len(counts)),)
+    return (LAPLACE,) if counts and max(counts) == 1 else ()
+
+
+def inverse(information: np.ndarray) -> np.ndarray:
+    """Invert the observed information; directions without any (turns of a singular tau) have no variance."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    kept = np.where(values > FLOOR, 1.0 / np.maximum(values, FLOOR), 0.0)
+    return np.asarray((vectors * kept) @ vectors.T / np.outer(scale, scale))
+
+
+def _root(rows: CountedRows, at: Marginal, scale: np.ndarray) -> np.ndarray:
+    """Give d(free elements of tau) / d(free elements of chol), (m, m)."""
+    free, columns = rows.free, []
+    for a, b in free:
+        change = np.zeros_like(at.chol)
+        change[a] = at.chol[:, b]  # E chol' with E = e_a e_b'
+        turned = scale @ (change + change.T) @ scale.T
+        columns.append([turned[c, d] for c, d in free])
+    return np.array(columns).reshape(len(free), len(free)).T

@@ -1,0 +1,67 @@
+"""Outcomes that some combination of predictors separates: the likelihood has no maximum then, and why.
+
+It rises for ever along b where x'b is at least 0 in every row of successes only, at most 0 in every row of
+failures only, 0 in every other row, and not 0 in all (Albert & Anderson 1984): a linear program finds such a
+b, whatever the variances of the random effects are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linprog
+
+from ..errors import EstimationError
+from ..laws.outcomes import Outcome
+from ..likelihood.design import Design
+from .counted_rows import CountedRows
+from .marginal import linear_predictor
+from .search import Found
+
+CERTAIN = 1e-5  # variance of a row at the fixed part: only where one is below separation is looked for
+PART = 1e-6  # of the largest contribution, below which a predictor has no part in it
+
+
+def refuse_unbounded_tau(rows: CountedRows, law: Outcome, outcome: str) -> None:
+    """Raise where every unit's rows are all successes or all failures: tau grows without end."""
+    ways = law.ways(rows.y, rows.size)
+    if rows.n_random and (np.abs(rows.sums(ways)) == rows.sums(np.ones_like(ways))).all():
+        raise EstimationError(
+            f"the rows of each unit have one and the same {outcome}: the variance between units grows "
+            f"without end, and nothing of {outcome} is left within them. It is an outcome of level 2"
+        )
+
+
+def refuse_separated(rows: CountedRows, law: Outcome, design: Design, found: Found) -> None:
+    """Raise, with the predictors' names, where a combination of predictors separates the outcomes."""
+    fixed = linear_predictor(rows, found.at.gamma) - rows.offset
+    if found.converged and law.variance(law.inverse_link(fixed)).min() > CERTAIN:
+        return
+    part = separating(rows, law, design)
+    if not part.any():
+        return
+    known = design.model.fixed_parameters
+    codes = [code for code, place in zip(known.codes, design.free, strict=True) if part[place]]
+    names, one = " and ".join(known.shown(codes)), len(codes) == 1
+    raise EstimationError(
+        f"{names} separate{'s' if one else ''} the outcomes of {design.model.outcome}: {law.never}, so the "
+        f"estimate would grow without end. Take {'it' if one else 'one'} out, or join categories"
+    )
+
+
+def separating(rows: CountedRows, law: Outcome, design: Design) -> np.ndarray:
+    """Say which free fixed effects have a part in a combination that separates the outcomes, bool (F,)."""
+    x = np.einsum("pr,rpf->rf", rows.d, rows.x[rows.unit]) @ np.linalg.inv(design.to_gamma)
+    size = np.abs(x).max(axis=0)
+    ways = law.ways(rows.y, rows.size)
+    x = np.where(ways == 0, 1.0, ways)[:, None] * x / size
+    both = np.column_stack([x, -x])  # of the positive and the negative part of b
+    clear, mixed = both[ways != 0], both[ways == 0]
+    found = linprog(
+        np.ones(both.shape[1]), A_ub=-clear, b_ub=np.zeros(len(clear)),
+        A_eq=np.vstack([mixed, clear.mean(axis=0)]), b_eq=np.r_[np.zeros(len(mixed)), 1.0], method="highs",
+    )  # fmt: skip
+    if found.status != 0:
+        return np.zeros(len(size), dtype=bool)
+    plus, minus = np.split(np.asarray(found.x), 2)
+    b = np.abs(plus - minus)
+    return np.asarray(b > PART * b.max())
