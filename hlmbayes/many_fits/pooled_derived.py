@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit, stdtrit
 
-from ..arguments import check_prob
+from ..arguments import check_prob, seed_or_none
 from ..derived.intraclass import (
     IntraclassCorrelation,
     IntraclassCurve,
@@ -19,7 +19,8 @@ from ..derived.intraclass import (
     formula,
     of_elements,
 )
-from ..derived.r2 import R2, said_of, variance_parts
+from ..derived.r2 import PARTS, R2, r2, said_of
+from ..errors import HypothesisError
 from ..inference.intervals import Interval
 from ..laws.law import Need
 from ..likelihood.pattern import elements
@@ -117,16 +118,29 @@ def pooled_icc(
     return at_places(fits[0].design, at, point, means)  # type: ignore[no-any-return]
 
 
-def pooled_r2(pooled: PooledEstimates) -> R2:
-    """Give the parts of the outcome's variance, averaged over the data sets, and R-squared; see `Fit.r2`."""
-    for fit in pooled.fits:
-        fit.require("R-squared", Need.ONE_SIGMA2, Need.ROWS_ALIKE)
+def pooled_r2(
+    pooled: PooledEstimates, *, bootstrap: int = 0, seed: int | None = None, prob: float = 0.95
+) -> R2:
+    """Give the parts of the outcome's variance, averaged over the data sets, and R-squared; see `Fit.r2`.
+
+    With ``bootstrap`` every data set's fit is simulated so many times, and the limits are percentiles of all
+    together (Schomaker & Heumann 2018, Statistics in Medicine 37, 2252: pooled bootstrap samples).
+
+    Raises
+    ------
+    HypothesisError
+        As `Fit.r2`; with replicate weights, or sampling weights, there is no model to simulate.
+    """
+    check_prob(prob)
+    streams = np.random.SeedSequence(seed_or_none(seed, HypothesisError)).generate_state(pooled.m)
     each = [
-        variance_parts(f.design).of(f.gamma_free, f.components.tau, f.components.sigma2) for f in pooled.fits
+        r2(fit, bootstrap=bootstrap, seed=int(own)) for fit, own in zip(pooled.fits, streams, strict=True)
     ]
-    mean = {name: float(np.mean([parts[name] for parts in each])) for name in each[0]}
-    source = f"parts averaged over {pooled.m} data sets" if pooled.m > 1 else ""
-    return R2(mean, 0.95, source=source, notes=said_of(pooled.fits[0].design))
+    mean = {name: float(np.mean([found.variance[name] for found in each])) for name in PARTS}
+    draws = {name: np.concatenate([found.draws[name] for found in each]) for name in each[0].draws}
+    said = [f"parts averaged over {pooled.m} data sets"] if pooled.m > 1 else []
+    said += [f"percentiles of {bootstrap} simulated data sets of each"] if bootstrap else []
+    return R2(mean, prob, draws, "; ".join(said), said_of(pooled.fits[0].design))
 
 
 def _quantile(df: np.ndarray, prob: float) -> np.ndarray:

@@ -144,7 +144,7 @@ def _check_rows(fits: Sequence[Estimates]) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class PooledEstimates:
     """Fits of one model to m imputed data sets, or plausible values: what `PooledFit` is a face of.
 

@@ -5,7 +5,7 @@ A kind of model registers its `column_of`: a fit, a posterior, a pooled fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import singledispatch
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from ..derived.r2 import r2
+from ..derived.r2 import R2, r2
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names, gamma_parameters
 from ..errors import HLMError, OutputError
@@ -22,6 +22,7 @@ from ..estimation.estimates import Estimates
 from ..inference.covariances import table_kind
 from ..inference.intervals import EffectRow, alpha_rows, effect_rows
 from ..laws.law import Need
+from ..many_fits.pooled_derived import pooled_icc, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
 from ..posterior import derived
 from ..posterior.record import PosteriorSample
@@ -88,10 +89,9 @@ def _(model: Estimates, asked: Asked) -> Column:
     effects |= {f"log variance: {row.name}": _effect(row) for row in alpha_rows(model, prob=asked.prob)}
     tau = np.asarray(model.components.tau)
     sigma2 = model.sigma2 if model.has(Need.ONE_SIGMA2, Need.ROWS_ALIKE) else NONE
-    variances, facts = variances_of(model.model, tau, sigma2), shares(model.model, tau, sigma2)
-    with suppress(HLMError):
-        found = r2(model)
-        facts |= {"R2 marginal": found.marginal, "R2 conditional": found.conditional}
+    variances = variances_of(model.model, tau, sigma2)
+    of_intercept = float(tau[0, 0] / (tau[0, 0] + sigma2)) if len(tau) else NONE
+    facts = shares(model.model, lambda: of_intercept, lambda: r2(model))
     facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
     facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
     how = model.method if model.algorithm == "exact" else f"{model.method} as HLM stops"
@@ -111,10 +111,7 @@ def _(model: PosteriorSample, asked: Asked) -> Column:
         effects[name] = Effect(float(draws.mean()), sd, *interval(draws, asked.prob), NONE)
     tau = np.median(model.values("tau"), axis=(0, 1)).reshape(2 * (len(model.model.random),))
     sigma2 = float(np.median(model.scalars["sigma2"])) if "sigma2" in model.scalars else NONE
-    facts = shares(model.model, tau, sigma2)
-    with suppress(HLMError):
-        found = derived.r2(model)
-        facts |= {"R2 marginal": found.marginal, "R2 conditional": found.conditional}
+    facts = shares(model.model, lambda: derived.icc(model).icc, lambda: derived.r2(model))  # type: ignore[union-attr]
     design = model.target.design
     facts |= {UNITS: float(design.n_units), ROWS: float(design.n_rows)}
     warnings = () if model.convergence.ok else (str(model.convergence),)
@@ -134,7 +131,7 @@ def _(model: PooledEstimates, asked: Asked) -> Column:
     effects = {name: Effect(*row) for name, row in zip(effect_names(model.model), values, strict=True)}
     tau, sigma2 = np.asarray(model.tau), float(model.sigma2)
     first = model.fits[0]
-    facts = shares(model.model, tau, sigma2)
+    facts = shares(model.model, lambda: pooled_icc(model).icc, lambda: pooled_r2(model))  # type: ignore[union-attr]
     facts |= {UNITS: float(first.n_units), ROWS: float(first.n_rows), "Data sets": float(model.m)}
     return Column(
         model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts,
@@ -159,7 +156,17 @@ def variances_of(model: TwoLevelModel, tau: np.ndarray, sigma2: float) -> dict[s
     return found if np.isnan(sigma2) else found | {"level-1 residual": sigma2}
 
 
-def shares(model: TwoLevelModel, tau: np.ndarray, sigma2: float) -> dict[str, float]:
-    """Give the intraclass correlation where it is one number: a random intercept and nothing else random."""
+def shares(model: TwoLevelModel, icc: Callable[[], float], r2: Callable[[], R2]) -> dict[str, float]:
+    """Give shares of the variance, where there are any.
+
+    The intraclass correlation, where it is one number: a random intercept and nothing else random.
+    """
+    found = {}
     alone = [c.predictor.variable for c in model.coefficients if c.random] == [None]
-    return {"ICC": float(tau[0, 0] / (tau[0, 0] + sigma2))} if alone and not np.isnan(sigma2) else {}
+    with suppress(HLMError):
+        if alone and not np.isnan(between := icc()):
+            found["ICC"] = between
+    with suppress(HLMError):
+        parts = r2()
+        found |= {"R2 marginal": parts.marginal, "R2 conditional": parts.conditional}
+    return found

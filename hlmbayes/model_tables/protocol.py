@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..faces import Face
-from .columns import Asked, column_of
+from ..inference.kept import once_per_fit
+from .columns import Asked, Column, column_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,12 @@ STATS = {
     "deviance": "Deviance",
     "r2": "R2 conditional",
 }
+
+
+@once_per_fit
+def _column(record: Any) -> Column:
+    """Give a record's column as it is without any wishes; maketables asks for every number by itself."""
+    return column_of(record, Asked())
 
 
 class Tabled(Face):
@@ -30,7 +37,7 @@ class Tabled(Face):
     def __maketables_coef_table__(self) -> pd.DataFrame:
         import pandas as pd
 
-        effects = column_of(self._record, Asked()).effects
+        effects = _column(self._record).effects
         rows = {
             name: (e.estimate, e.se, e.estimate / e.se, e.p_value, e.low, e.high)
             for name, e in effects.items()
@@ -41,10 +48,10 @@ class Tabled(Face):
 
     @property
     def __maketables_depvar__(self) -> str:
-        return column_of(self._record, Asked()).outcome
+        return _column(self._record).outcome
 
     def __maketables_stat__(self, key: str) -> Any:
-        column = column_of(self._record, Asked())
+        column = _column(self._record)
         name = STATS.get(key, key)
         value = column.facts.get(name, column.variances.get(name))
         return int(value) if value is not None and key in ("N", "n_clusters") else value
@@ -55,5 +62,5 @@ class Tabled(Face):
 
     @property
     def __maketables_default_stat_keys__(self) -> list[str]:
-        column = column_of(self._record, Asked())
+        column = _column(self._record)
         return [*column.variances, *(key for key, name in STATS.items() if name in column.facts)]

@@ -370,3 +370,19 @@ def test_what_the_command_cannot_do_is_said(capsys, asked, words):
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
+
+
+def test_r2_has_limits_by_bootstrap_of_every_data_set(data):
+    plain = hlm.fit_imputed(MODEL, data, outcomes=VALUES[:2])
+    found, again = (plain.r2(bootstrap=20, seed=3, prob=0.8) for _ in range(2))
+    assert found.draws["sigma2"].shape == (40,)
+    assert np.array_equal(found.draws["sigma2"], again.draws["sigma2"])
+    first, second = found.draws["sigma2"][:20], found.draws["sigma2"][20:]
+    for own, fit in zip((first, second), plain.fits, strict=True):
+        assert own.mean() == pytest.approx(fit.sigma2, rel=0.1)
+    shares = sum(found.draws[name] for name in ("fixed_within", "fixed_between")) / sum(found.draws.values())
+    frame = found.frame()
+    assert frame.loc["marginal", ["low", "high"]].tolist() == pytest.approx(
+        np.quantile(shares, [0.1, 0.9]).tolist()
+    )
+    assert "percentiles of 20 simulated data sets of each" in str(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.cli import main
 from hlmbayes.errors import OutputError
+from hlmbayes.faces import record_of
 from hlmbayes.model_tables.table import MINUS, decimals
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -162,3 +165,32 @@ def test_the_command_writes_what_python_writes(
     assert out.exists()
     assert main(["table", files[0], "--out", files[0]]) == 2
     assert "error" in capsys.readouterr().err
+
+
+def test_maketables_asks_once_for_the_column(fits: list[hlm.Fit], monkeypatch: pytest.MonkeyPatch) -> None:
+    from hlmbayes.model_tables import protocol
+
+    asked: list[Any] = []
+    work_out = protocol.column_of
+
+    def counted(*of: Any) -> Any:
+        asked.append(of)
+        return work_out(*of)
+
+    monkeypatch.setattr(protocol, "column_of", counted)
+    fit = hlm.Fit(copy.copy(record_of(fits[0])))
+    for key in ("N", "deviance", "r2", *fit.__maketables_default_stat_keys__):
+        fit.__maketables_stat__(key)
+    assert fit.__maketables_coef_table__.loc["intercept", "b"] == fits[0].gamma["g00"]
+    assert len(asked) == 1
+
+
+def test_shares_in_a_table_are_those_of_their_own_methods(oracles: Path) -> None:
+    sets = hlm.read_imputed(oracles / "data" / "mi.csv", id="id", by="imp")
+    outcome = json.loads((oracles / "mi.json").read_text())["equations"][0].split("=")[0]
+    pooled = hlm.fit_imputed(hlm.Model(f"{outcome} = b0 + r\nb0 = g00 + u0"), sets)
+    found: Any = hlm.table(pooled).frame()
+    facts = {row: found.xs(row, level="row").dropna(axis=1).iloc[0, 0] for row in ("ICC", "R2 conditional")}
+    shares = pooled.r2()
+    assert facts["ICC"] == pytest.approx(pooled.icc().icc, rel=1e-12)
+    assert facts["R2 conditional"] == pytest.approx(shares.conditional, rel=1e-12)
