@@ -106,7 +106,8 @@ def outputs_of(args: argparse.Namespace, options: Sequence[str] = FILES) -> dict
 
 def survey_of(args: argparse.Namespace) -> dict[str, Any]:
     """Give the weights, plausible values and replicate weights that options name."""
-    names = ("level1_weight", "level2_weight", "plausible_values", "replicates", "sampling_from", "fay")
+    names = ("level1_weight", "level2_weight", "plausible_values", "replicates", "sampling_from", "fay",
+             "imputed", "imputed_by")  # fmt: skip
     given = {name: getattr(args, name) for name in names}
     return given | {"method": args.replicate_method, "of": args.replicates_of}
 

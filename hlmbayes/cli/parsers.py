@@ -351,6 +351,12 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--level2-weight", metavar="NAME", help="sampling weight of units")
     values = "plausible values of the outcome, with commas between them: fitted one by one and pooled"
     group.add_argument("--plausible-values", metavar="NAMES", help=values)
+    files = (
+        "level-1 files of the other imputed data sets, of the same variables: fitted one by one and pooled"
+    )
+    group.add_argument("--imputed", metavar="FILE", nargs="+", help=files)
+    column = "column that numbers the imputed data sets, where they are in one file"
+    group.add_argument("--imputed-by", metavar="NAME", help=column)
     names = "replicate weights, of which standard errors are made: names with commas, or W_FSTR1-W_FSTR80"
     group.add_argument("--replicates", metavar="NAMES", help=names)
     kinds = "kind of the replicates (default: brr)"

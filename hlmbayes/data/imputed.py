@@ -42,7 +42,13 @@ def read_imputed(
     DataError
         Fewer than two data sets, or as `hlmbayes.read`, naming the data set.
     """
-    options = read_options(**how)
+    return load_imputed(level1, level2, id=id, by=by, options=read_options(**how))
+
+
+def load_imputed(
+    level1: Any, level2: Any, *, id: str | tuple[str, str], by: str | None, options: ReadOptions
+) -> tuple[TwoLevelData, ...]:
+    """Read as `read_imputed`, with options that are read already."""
     if by is None:
         if not isinstance(level1, list | tuple):
             raise DataError(

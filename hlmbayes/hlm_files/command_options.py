@@ -153,7 +153,7 @@ def parse_options(lines: list[Line]) -> Found:
             values[name] = reader(line)
         elif is_hypothesis(keyword):
             gammas.setdefault(int(keyword[5:]), []).extend(hypothesis_rows(line))
-        elif keyword in ("resfil1", "resfil2", "resfil1name", "resfil2name", "resfiltype"):
+        elif keyword in _OF_RESIDUALS:
             residuals[keyword] = line
         elif keyword == "hypoth":
             hypoth = line
@@ -170,6 +170,11 @@ def parse_options(lines: list[Line]) -> Found:
         warnings.append(f"{hypoth.where}: hypoth:{hypoth.value} {what}; no hypothesis is tested")
     _unused(options, places, warnings, not_done)
     return Found(options, tuple(warnings), tuple(not_done))
+
+
+def is_option(keyword: str) -> bool:
+    """Whether a keyword is an option that is acted on."""
+    return keyword in _READERS or is_hypothesis(keyword) or keyword in _OF_RESIDUALS
 
 
 def refuse_other_models(lines: Iterable[Line]) -> None:
@@ -249,6 +254,7 @@ def _residual_file(lines: dict[str, Line], keyword: str) -> ResidualFile | None:
     return ResidualFile(name, kind, tuple(v.strip() for v in variables.split(",") if v.strip()))
 
 
+_OF_RESIDUALS = ("resfil1", "resfil2", "resfil1name", "resfil2name", "resfiltype")
 _EXTENSIONS = {"spss": "sav", "stata": "dta", "sas": "sas7bdat", "systat": "csv", "ascii": "csv"}
 _READERS: dict[str, tuple[str, Callable[[Line], Any]]] = {
     "numit": ("max_iterations", read.iterations),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from ..errors import CommandFileError, OutputError
+from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..figures.figure_set import Drawn, Wanted
 from ..figures.report_figures import report
@@ -135,11 +135,7 @@ def draw_job(
     OutputError
         There is nothing to draw.
     """
-    if job.options.plausible_values:
-        raise CommandFileError(
-            f"{job.name}: plausvals: there are no figures of pooled data sets; take plausvals: out for "
-            "those of one of them"
-        )
+    job.refuse_several("there are no figures")
     check_folder(folder)
     fit, messages = heard(lambda: fit_job(job, read_data(job)))
     for kind, sentence in said(warning=(*job.warnings, *fit_warnings(fit), *messages)):

@@ -11,6 +11,15 @@ family: binomial              of an outcome that is not normal, where the equati
 link: probit                  the link of its mean
 trials: tried                 the variable with each row's number of trials, or exposure: years
 overdispersed: yes            the variance is a multiple of the family's
+hlm: 7                        whose degrees of freedom and words, 6 or 7
+replicates: W1-W80            replicate weights, with replicate_method: fay, fay: 0.5, replicates_of: total
+                              and sampling_from: first, as the command's options
+frequency: n                  how many rows a row stands for; frequency2: of units
+precision: w                  the level-1 variance is sigma2 / w; known_variance: v
+imputed: b.sav, c.sav         level-1 files of the other imputed data sets; or imputed_by: m, the column
+                              that numbers them in one file
+
+Other settings are the lines of a command file: numit: 500, gamma1: 0,1,0, level1weight: w, resfil2: y, ...
 """
 
 from __future__ import annotations
@@ -21,20 +30,31 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import CommandFileError
+from ..hlm_files.command_options import is_option
+from ..hlm_files.keyword_values import Line
 from ..words import nearest
 
 OF_OUTCOME = ("family", "link", "trials", "exposure", "overdispersed")
-KEYS = ("data", "level2", "id", "missing", "method", "algorithm", "title", *OF_OUTCOME)
-CHOICES = {"method": ("REML", "ML"), "algorithm": ("exact", "hlm"), "overdispersed": ("yes", "no")}
+OF_REPLICATES = ("replicates", "replicate_method", "replicates_of", "fay", "sampling_from")
+OF_ROWS = ("frequency", "frequency2", "precision", "known_variance", "imputed", "imputed_by")
+KEYS = (
+    "data", "level2", "id", "missing", "method", "algorithm", "hlm", "title", *OF_OUTCOME, *OF_REPLICATES,
+    *OF_ROWS,
+)  # fmt: skip
+CHOICES = {
+    "method": ("REML", "ML"), "algorithm": ("exact", "hlm"), "hlm": ("6", "7"),
+    "overdispersed": ("yes", "no"), "sampling_from": ("all", "first"),
+}  # fmt: skip
 _LINE = re.compile(r"\s*([^\W\d]\w*)\s*:\s*(.*?)\s*")
 
 
 class EquationFile(NamedTuple):
-    """What a file of equations says: ``settings`` by key, ``missing`` codes as written, the equations."""
+    """What a file of equations says: settings, missing codes as written, equations, and options of HLM."""
 
     settings: Mapping[str, str]
     missing: tuple[str, ...]
     equations: str
+    options: tuple[Line, ...] = ()
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -55,24 +75,28 @@ def read_equation_file(text: str, name: str) -> EquationFile:
     """
     settings: dict[str, str] = {}
     missing: list[str] = []
+    options: list[Line] = []
     lines = re.split(r"\r\n|\r|\n", text)
     for k, line in enumerate(lines):
         match = _LINE.fullmatch(line)
         if match is None or not _is_setting(match[1], match[2]):
             continue
         where, key, value = f"{name}, line {k + 1}", match[1].casefold(), _unquoted(match[2])
+        lines[k] = "#"  # the equations keep the numbers of their lines
+        if is_option(key) and key not in KEYS:
+            options.append(Line(where, key, value))
+            continue
         _check(where, key, value, settings)
         if key == "missing":
             missing.append(value)
         else:
             settings[key] = next((c for c in CHOICES.get(key, ()) if c.casefold() == value.casefold()), value)
-        lines[k] = "#"  # the equations keep the numbers of their lines
-    return EquationFile(settings, tuple(missing), "\n".join(lines))
+    return EquationFile(settings, tuple(missing), "\n".join(lines), tuple(options))
 
 
 def _is_setting(key: str, value: str) -> bool:
     """Whether a line with a colon is a setting: equations and formulas have a sign, and may have a colon."""
-    return key.casefold() in KEYS or not re.search(r"[=~+]", value)
+    return key.casefold() in KEYS or is_option(key.casefold()) or not re.search(r"[=~+]", value)
 
 
 def _check(where: str, key: str, value: str, settings: Mapping[str, str]) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ..data.read_options import ReadOptions, codes_from_text
 from ..data.reading import READERS
+from ..data.weights import Frequencies
 from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
 from ..estimation.prepare import Level1Asked
 from ..hlm_files.command_file import has_equations_of_hlm, read_command_file
-from ..hlm_files.command_options import Options
+from ..hlm_files.command_options import Options, parse_options
 from ..hlm_files.mdm_template import DataSource, read_text
 from ..many_fits.replicate_weights import Replication
 from .equation_files import data_file, id_pair, read_equation_file
@@ -28,7 +30,8 @@ class Job:
     numbers depend on and is not done, or is not understood; ``not_done`` what else was asked for; ``file``
     is what was read; ``folder`` is that of a command file, None for equations. ``replication``: the
     replicate weights that standard errors are to come from, and which data sets' (`sampling_from`).
-    ``level1`` is what is said of level 1 and of how rows count beside the command file.
+    ``level1`` is what is said of level 1 and of how rows count beside the command file. ``imputed``: the
+    level-1 files of the other imputed data sets; ``imputed_by``: the column that numbers them in one file.
     """
 
     model: TwoLevelModel
@@ -43,21 +46,35 @@ class Job:
     replication: Replication | None = None
     sampling_from: str = "all"
     level1: Level1Asked = field(default_factory=Level1Asked)
+    imputed: tuple[Path, ...] = ()
+    imputed_by: str = ""
 
     @property
     def several(self) -> bool:
         """Whether more is fitted than one model to one data set."""
-        return bool(self.options.plausible_values) or self.replication is not None
+        imputed = self.options.plausible_values or self.imputed or self.imputed_by
+        return bool(imputed) or self.replication is not None
 
     def df(self, robust: bool | str | None = None) -> str | None:
         """Name HLM 7's degrees of freedom where the job is HLM 7's; None: those of ``robust``."""
         return "hlm7" if self.options.hlm == "7" and robust not in ("CR1", "CR2") else None
 
+    def refuse_several(self, what: str) -> None:
+        """Raise a CommandFileError where several fits are pooled, of which there is no ``what``."""
+        if not self.several:
+            return
+        pooled = bool(self.options.plausible_values or self.imputed or self.imputed_by)
+        asked = "plausvals:" if self.options.plausible_values else "imputed:" if pooled else "--replicates"
+        kind = "pooled data sets" if pooled else "many fits"
+        raise CommandFileError(
+            f"{self.name}: {asked} {what} of {kind}; take {asked} out for that of one of them"
+        )
+
     @property
     def inputs(self) -> list[Path]:
         """The files that are read."""
         template = (self.folder or Path()) / self.source.template if self.source.template else None
-        files = (self.file, template, self.source.level1, self.source.level2)
+        files = (self.file, template, self.source.level1, self.source.level2, *self.imputed)
         return [Path(file) for file in files if file is not None]
 
 
@@ -111,8 +128,8 @@ def job_from_equations(
     the arguments say goes before.
     """
     found = read_equation_file(text, name)
-    said, missing, equations = found
-    model = TwoLevelModel(equations, **found.outcome)
+    said = found.settings
+    model = TwoLevelModel(found.equations, **found.outcome)
     files = [None if file is None else Path(file) for file in (level1, level2)]
     if level1 is None:
         own = (said.get("data"), said.get("level2") if level2 is None else None)
@@ -123,13 +140,32 @@ def job_from_equations(
             "the level-2 variables are in a file of their own), or --level1 FILE, --level2 FILE and --id NAME"
         )
     first, second = id_pair(id or said.get("id") or model.group or "id")
-    codes = codes_from_text(missing)
+    codes = codes_from_text(found.missing)
     source = DataSource(
         " + ".join(file.name for file in files if file is not None), files[0], files[1], first,
         id2="" if second == first else second, reading=ReadOptions(missing=(codes, codes)),
     )  # fmt: skip
-    options = Options(output="", title=said.get("title", "no title"), method=said.get("method", "REML"))  # type: ignore[arg-type]
-    return Job(model, options, source, name, said.get("algorithm", "exact"))  # type: ignore[arg-type]
+    options, warnings, not_done = parse_options(list(found.options))
+    named = {key: said[key] for key in ("title", "method", "hlm") if key in said}
+    job = Job(model, replace(options, output="", **named), source, name, said.get("algorithm", "exact"),  # type: ignore[arg-type]
+              warnings, not_done)  # fmt: skip
+    return _of_rows(job, said, folder or Path())
+
+
+def _of_rows(job: Job, said: Mapping[str, str], folder: Path) -> Job:
+    """Return the job with what a file of equations says of replicate weights, rows and imputed data."""
+    job = with_survey(
+        job, replicates=said.get("replicates"), sampling_from=said.get("sampling_from"),
+        method=said.get("replicate_method"), of=said.get("replicates_of"),
+        fay=_number("fay", said["fay"]) if "fay" in said else None,
+    )  # fmt: skip
+    level1: Level1Asked = {
+        "variance_known": said.get("known_variance"), "precision": said.get("precision"),
+    }  # fmt: skip
+    if said.get("frequency") or said.get("frequency2"):
+        level1["frequency"] = Frequencies(said.get("frequency"), said.get("frequency2"))
+    files = [data_file(folder, name) for name in _names(said.get("imputed", ""))]
+    return replace(job, level1=level1, imputed=tuple(files), imputed_by=said.get("imputed_by", ""))
 
 
 def asked_otherwise(
@@ -151,9 +187,9 @@ def asked_otherwise(
 def with_survey(
     job: Job, *, level1_weight: str | None = None, level2_weight: str | None = None,
     plausible_values: str | None = None, replicates: str | None = None, sampling_from: str | None = None,
-    **options: Any,
+    imputed: Sequence[str] | None = None, imputed_by: str | None = None, **options: Any,
 ) -> Job:  # fmt: skip
-    """Return the job with sampling weights, plausible values and replicate weights, where they are given.
+    """Return the job with weights, plausible values, imputed data and replicates, where they are given.
 
     ``plausible_values`` and ``replicates`` are names with commas between them; ``options`` are those of
     `Replication`, None where they are not given.
@@ -168,6 +204,10 @@ def with_survey(
     if plausible_values is not None:
         given["plausible_values"] = _names(plausible_values)
     job = replace(job, options=replace(job.options, **given))
+    if imputed is not None:
+        job = replace(job, imputed=tuple(Path(file) for file in imputed))
+    if imputed_by is not None:
+        job = replace(job, imputed_by=imputed_by)
     asked = {name: value for name, value in options.items() if value is not None}
     if replicates is None:
         if asked or sampling_from:
@@ -175,6 +215,13 @@ def with_survey(
         return job
     replication = Replication.asked(_names(replicates), asked)
     return replace(job, replication=replication, sampling_from=sampling_from or "all")
+
+
+def _number(key: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise CommandFileError(f"{key}: {text} is not understood; wanted a number") from None
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from textwrap import indent
 
+from ..data.imputed import load_imputed
 from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError, HLMError
 from ..estimation.prepare import refuse_two
@@ -44,12 +45,7 @@ def analyse_pooled(
         Residual files, of which pooled data sets have none, or data sets that cannot be told.
     """
     if residuals:
-        several = bool(job.options.plausible_values)
-        asked, what = ("plausvals:", "pooled data sets") if several else ("--replicates", "many fits")
-        raise CommandFileError(
-            f"{job.name}: {asked} there is no residual file of {what}; take {asked} out for that of one of "
-            "them"
-        )
+        job.refuse_several("there is no residual file")
     jobs = imputed_jobs(job)
     check_places(outputs, [file for each in (job, *jobs) for file in each.inputs])
     pooled, messages = heard(lambda: fit_pooled(job, jobs))
@@ -77,8 +73,19 @@ def results_of_pooled(
 
 
 def imputed_jobs(job: Job) -> list[Job]:
-    """Return the job with the data of each .mdm that plausvals: names, its own first; none of values."""
+    """Return the job with the data of each imputed data set in a file of its own, its own first; else none.
+
+    They are files that the job names, or .mdm files of plausvals:.
+    """
     names = job.options.plausible_values
+    if ((job.imputed or job.imputed_by) and names) or (job.imputed and job.imputed_by):
+        raise CommandFileError(
+            f"{job.name}: plausible values, files of imputed data and a column that numbers imputed data "
+            "were asked for together: name one of them"
+        )
+    if job.imputed:
+        others = [replace(job.source, level1=file, mdm=file.name) for file in job.imputed]
+        return [replace(job, imputed=(), source=source) for source in (job.source, *others)]
     files = [name for name in names if name.lower().endswith(".mdm")]
     if not files:
         return []
@@ -103,7 +110,9 @@ def fit_pooled(job: Job, jobs: list[Job] | None = None, data: TwoLevelData | Non
     ``data`` are the job's own where they are read already.
     """
     names, model = job.options.plausible_values, job.model
-    if jobs:
+    if job.imputed_by:
+        pairs = model_and_data(model, list(_numbered(job)), ())
+    elif jobs:
         pairs = model_and_data(model, [read_data(each) for each in jobs], ())
     else:
         first = () if model.outcome.lower() in (name.lower() for name in names) else (model.outcome,)
@@ -120,6 +129,13 @@ def fit_pooled(job: Job, jobs: list[Job] | None = None, data: TwoLevelData | Non
         )
     refuse_two(("weights", *level1_options(job)))
     return replicate_each(pairs, job.replication, weights, sampling_from=job.sampling_from)
+
+
+def _numbered(job: Job) -> tuple[TwoLevelData, ...]:
+    """Read the imputed data sets that a column of the job's files numbers."""
+    source = job.source
+    ids = (source.id, source.id2 or source.id)
+    return load_imputed(source.level1, source.level2, id=ids, by=job.imputed_by, options=source.reading)
 
 
 def not_pooled(options: Options) -> tuple[str, ...]:

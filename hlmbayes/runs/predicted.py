@@ -49,6 +49,7 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
             raise CommandFileError(f"{out}: predicted rows are written as .csv, and nothing else is")
     if wanted.slopes and wanted.means:
         raise CommandFileError("--slopes and --means are two questions: ask one at a time")
+    job.refuse_several("there are no predictions")
     fit, warned = heard(lambda: fit_job(job, read_data(job)))
     warned = (*job.warnings, *warned, *fit.warnings)
     if wanted.slopes:

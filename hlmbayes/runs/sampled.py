@@ -107,6 +107,7 @@ def _refuse_what_has_no_posterior(job: Job) -> None:
             f"{job.name}: plausvals:{','.join(options.plausible_values)} cannot be sampled by this command, "
             "hlmbayes run estimates with it; from Python, hlm.sample_imputed does it"
         )
+    job.refuse_several("there is no posterior")
 
 
 def _left_out(options: Options) -> list[str]:

@@ -10,7 +10,7 @@ from ..model_tables.table import ModelTable, table
 from .estimate import fit_job, heard, read_data
 from .jobs import Job
 from .outputs import check_places
-from .pooled import fit_pooled
+from .pooled import fit_pooled, imputed_jobs
 
 
 def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[ModelTable, tuple[str, ...]]:
@@ -31,4 +31,4 @@ def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[Mod
 
 
 def _fitted(job: Job) -> Any:
-    return fit_pooled(job) if job.options.plausible_values else fit_job(job, read_data(job))
+    return fit_pooled(job, imputed_jobs(job)) if job.several else fit_job(job, read_data(job))

@@ -41,6 +41,8 @@ class Questions:
 
 def summarised(job: Job, asked: Questions) -> tuple[str, tuple[str, ...]]:
     """Fit the job's model and answer; gives the text, and what was warned of."""
+    for each in (job, *([asked.compare] if asked.compare else [])):
+        each.refuse_several("there is no summary")
     fit, warned = heard(lambda: fit_job(job, read_data(job)))
     df = asked.errors.get("df") or job.df(asked.errors.get("robust"))
     asked = replace(asked, errors={**asked.errors, "df": df})
