@@ -91,7 +91,7 @@ def shares(tau2: np.ndarray, typical: float) -> dict[str, np.ndarray]:
 def why_not(design: Design, law: Law) -> str:
     """Say why there is no I2; empty where there is."""
     random = [design.model.coefficients[r].predictor.variable for r in design.random]
-    if Need.ESTIMATED_SIGMA2 not in law.lacks:
+    if Need.ESTIMATED_SIGMA2 not in law.lacks or Need.LIKELIHOOD in law.lacks:
         return "it is of outcomes whose variances are known, variance_known=, and this one is estimated"
     if random != [None]:
         return "it is of a model in which the intercept, and nothing else, has a random effect"

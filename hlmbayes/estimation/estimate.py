@@ -45,8 +45,7 @@ def fit(
     accel: int = 5,
 ) -> Estimates:
     """Estimate a two-level model; the parameters and errors are those of `hlmbayes.Model.fit`."""
-    wanted = method.upper() if isinstance(method, str) else method
-    _choose("method", "REML" if wanted is None else wanted, ("REML", "ML"))
+    wanted = chosen_method(method)
     _choose("algorithm", algorithm, ("exact", "hlm"))
     limits = Limits(
         whole("max_iterations", max_iterations, 1, EstimationError),
@@ -58,6 +57,13 @@ def fit(
         sigma2=sigma2,
     )  # fmt: skip
     return estimate(prepare(model, data, law=law, weights=counted), wanted, algorithm, limits)
+
+
+def chosen_method(method: str | None) -> str | None:
+    """Give "REML", "ML" or None where it was left open; refuse others."""
+    wanted = method.upper() if isinstance(method, str) else method
+    _choose("method", "REML" if wanted is None else wanted, ("REML", "ML"))
+    return wanted
 
 
 def _choose(what: str, got: Any, allowed: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from ..estimation.estimate import fit
 from .fit import Fit
 from .model_files import save_model
 from .posterior import build, sample
+from .pql_fit import fit_not_normal, refuse_given
 from .sources import Id, data_for
 
 
@@ -71,7 +72,7 @@ class Model(TwoLevelModel):
         max_iterations: int = 100,
         stopval: float = 1e-6,
         accel: int = 5,
-    ) -> Fit:
+    ) -> Any:
         """Estimate by REML (the default) or ML.
 
         Parameters
@@ -100,6 +101,11 @@ class Model(TwoLevelModel):
         ------
         DataError, EquationError, EstimationError
         """
+        if not self.outcome_law.is_normal:
+            given = {"weights": weights, "frequency": frequency, "precision": precision,
+                     "variance_known": variance_known, "sigma2": sigma2}  # fmt: skip
+            refuse_given(self, given)
+            return fit_not_normal(self, data_for(self, data, id, level2), method, algorithm, max_iterations)
         found = fit(
             self, data_for(self, data, id, level2), method=method, algorithm=algorithm, weights=weights,
             frequency=frequency, precision=precision, variance_known=variance_known, sigma2=sigma2,

@@ -193,7 +193,7 @@ def outcome_asked(line: Line) -> Asked:
     if is_off(line.value):
         return Asked()
     kind, *more = (part.strip() for part in line.value.split(","))
-    size = more[0] if more and not is_off(more[0]) else None
+    size = more[0] if more and more[0] else None
     family = kind.casefold()
     if family not in _NONLINEAR or len(more) > 1:
         line.fail(

@@ -60,7 +60,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
     """
     run = run or Run()
     hlm = hlm_version(run.hlm, OutputError)
-    rows, robust = _fixed(fit, ModelBased(hlm=hlm)), _fixed(fit, CR0(hlm=hlm))
+    rows, robust = fixed_rows(fit, ModelBased(hlm=hlm)), fixed_rows(fit, CR0(hlm=hlm))
     components, varying = _variance_components(fit, hlm), _heterogeneity(fit, hlm)
     meta = _meta_analysis(fit)
     se_tau, se_sigma2 = variance_standard_errors(fit)
@@ -165,7 +165,8 @@ def _rows(
     )  # fmt: skip
 
 
-def _fixed(fit: Estimates, kind: Covariance) -> tuple[FixedRow, ...]:
+def fixed_rows(fit: Estimates, kind: Covariance) -> tuple[FixedRow, ...]:
+    """Return the table of fixed effects with one kind of standard errors."""
     rows = fixed_effects(fit, kind)
     found = {row.name: (row.coefficient, row.se, row.t_ratio, row.df, row.p_value) for row in rows}
     return _rows(fit, found, kind.hlm)

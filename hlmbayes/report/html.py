@@ -62,7 +62,7 @@ def appendix(tables: Tables, shown: Collection[str] = ()) -> list[str]:
     ``shown``: the headings of notes that stand elsewhere.
     """
     before = [section("Before the iterations", _full_output(tables))] if tables.full_output else []
-    tests, groups = _tests(tables), note_groups(tables)
+    tests, groups = tests_html(tables), note_groups(tables)
     quiet = [group for group in groups if not group.warning and group.heading not in shown]
     return [
         *([section("Tests", tests)] if tests else []),
@@ -79,20 +79,20 @@ def _as_text(tables: Tables) -> list[str]:
 
 
 def _sections(tables: Tables) -> list[str]:
-    statistics = pairs_list([*_deviance(tables), ("Log-likelihood", _n(tables.loglik, 4))])
+    statistics = pairs_list([*_deviance(tables), ("Log-likelihood", num(tables.loglik, 4))])
     header, pairs = tables.header, pairs_list(facts(tables.header))
     return [
         section("Specification", [pairs, equations_html(header), labels_list(header.labels)]),
         *([section("Before the iterations", _full_output(tables))] if tables.full_output else []),
         section("Results", [_stopped(tables), *_results(tables, iterations=True)]),
-        section("Statistics", [statistics, *_tests(tables)]),
+        section("Statistics", [statistics, *tests_html(tables)]),
     ]
 
 
 def _sections7(tables: Tables) -> list[str]:
     """Return the sections of HLM 7's page in its order."""
     header, at = tables.header, f"Log-likelihood at iteration {tables.iteration}"
-    loglik = pairs_list([(at, _n(tables.loglik, 4))])
+    loglik = pairs_list([(at, num(tables.loglik, 4))])
     return [
         section("Specifications for this HLM2 run", [pairs_list(facts(tables.header))]),
         section(
@@ -105,7 +105,7 @@ def _sections7(tables: Tables) -> list[str]:
         ),
         section(
             "Statistics for current covariance components model",
-            [pairs_list(_deviance(tables)), *_tests(tables)],
+            [pairs_list(_deviance(tables)), *tests_html(tables)],
         ),
     ]
 
@@ -117,7 +117,7 @@ def title_of(tables: Tables) -> str:
     return name if title in ("", "no title") else f"{title}: {name[0].lower()}{name[1:]}"
 
 
-def _n(value: float | None, decimals: int) -> str:
+def num(value: float | None, decimals: int) -> str:
     """Return a number as in the listing, without the column's blanks."""
     text = number(value, 20, decimals).strip()
     return true_minus(text if text.strip("-0.") else text.removeprefix("-"))
@@ -162,23 +162,24 @@ def _results(tables: Tables, loglik: str = "", *, iterations: bool = False) -> l
     """Return the tables of estimates, ``loglik`` before those of fixed effects."""
     header = tables.header
     heterogeneity = tables.heterogeneity
-    sigma2 = "" if heterogeneity else _n(tables.sigma2, 5)
+    sigma2 = "" if heterogeneity else num(tables.sigma2, 5)
     if sigma2 and tables.se_sigma2 is not None and header.method == "ML":
-        sigma2 += f" (standard error {_n(tables.se_sigma2, 5)})"
+        sigma2 += f" (standard error {num(tables.se_sigma2, 5)})"
     counted = [("Iterations", str(tables.iteration))] if iterations else []
     parts = [
         pairs_list([*counted, ("σ²", sigma2)]),
         *(_heterogeneity(heterogeneity) if heterogeneity else []),
-        *_tau(tables),
+        *tau_parts(tables),
         loglik,
     ]
     fixed = _both("Final estimation of fixed effects", tables.fixed, tables.fixed_robust)
     if not tables.fixed:
         fixed = ["<p>The model has no fixed effects.</p>"]
-    return [*parts, *fixed, _variance_components(tables)]
+    return [*parts, *fixed, variance_components(tables)]
 
 
-def _tau(tables: Tables) -> list[str]:
+def tau_parts(tables: Tables) -> list[str]:
+    """Return tau, its standard errors under ML, its correlations, and the reliabilities."""
     if not tables.header.random:
         return []
     parts = [_matrix(tables, "Tau: variances and covariances of the random effects", tables.tau)]
@@ -187,7 +188,7 @@ def _tau(tables: Tables) -> list[str]:
     if len(tables.tau_corr) > 1:
         parts.append(_matrix(tables, "Tau as correlations", tables.tau_corr, 3))
     names = [_symbol(c.variable, c.symbol) for c in tables.header.random]
-    rows = [[name, _n(value, 3)] for name, value in zip(names, tables.reliability, strict=True)]
+    rows = [[name, num(value, 3)] for name, value in zip(names, tables.reliability, strict=True)]
     head = ["Random level-1 coefficient", "Reliability estimate"]
     note = _fewer_units(tables, "Reliability estimates") if tables.units_left_out else ""
     return [*parts, table("Reliability of the units’ own estimates", head, rows, note=note)]
@@ -195,7 +196,7 @@ def _tau(tables: Tables) -> list[str]:
 
 def _matrix(tables: Tables, caption: str, values: Matrix, decimals: int = 5) -> str:
     names = [_symbol(c.variable, c.symbol) for c in tables.header.random]
-    rows = [[name, *(_n(v, decimals) for v in row)] for name, row in zip(names, values, strict=True)]
+    rows = [[name, *(num(v, decimals) for v in row)] for name, row in zip(names, values, strict=True)]
     return table(caption, ["", *names], rows)
 
 
@@ -210,7 +211,7 @@ def _symbol(name: str, symbol: str) -> str:
     return f"{escape(name)}, {symbol_html(symbol)}"
 
 
-def _gammas(rows: Sequence[FixedRow], cells: Callable[[FixedRow], list[str]]) -> list[list[str]]:
+def gammas(rows: Sequence[FixedRow], cells: Callable[[FixedRow], list[str]]) -> list[list[str]]:
     """Return a row a gamma, its name before its cells; a heading where a level-1 coefficient begins."""
     body = []
     for r, begins in grouped(rows):
@@ -221,21 +222,32 @@ def _gammas(rows: Sequence[FixedRow], cells: Callable[[FixedRow], list[str]]) ->
 
 def _both(caption: str, fixed: Sequence[FixedRow], robust: Sequence[FixedRow]) -> list[str]:
     """Return the tables with both kinds of standard errors."""
-    return [_fixed(caption, fixed), _fixed(f"{caption} (with robust standard errors)", robust)]
+    return [fixed_table(caption, fixed), fixed_table(f"{caption} (with robust standard errors)", robust)]
 
 
-def _fixed(caption: str, rows: Sequence[FixedRow]) -> str:
+def fixed_table(caption: str, rows: Sequence[FixedRow]) -> str:
+    """Return a table of fixed effects."""
     head = ["Fixed effect", "Coefficient", "Standard error", "t-ratio", "d.f.", "p-value"]
-    body = _gammas(rows, lambda r: [_n(r.estimate, 6), _n(r.se, 6), _n(r.t, 3), count(r.df), _p(r.p_text)])
+    body = gammas(
+        rows,
+        lambda r: [
+            num(r.estimate, 6),
+            num(r.se, 6),
+            num(r.t, 3),
+            count(r.df),
+            _p(r.p_text),
+        ],
+    )
     note = "* These gammas have been constrained to be equal." if any(r.constrained for r in rows) else ""
     return table(caption, head, body, note=note)
 
 
-def _variance_components(tables: Tables) -> str:
+def variance_components(tables: Tables) -> str:
+    """Return the table of variance components; nothing without random effects."""
     head = ["Random effect", "Standard deviation", "Variance component", "d.f.", "Chi-square", "p-value"]
     rows = [
-        [_symbol(r.name, r.effect), _n(r.sd, 5), _n(r.variance, 5)]
-        + (["", "", ""] if r.df is None else [count(r.df), _n(r.chi2, 5), _p(r.p_text)])
+        [_symbol(r.name, r.effect), num(r.sd, 5), num(r.variance, 5)]
+        + (["", "", ""] if r.df is None else [count(r.df), num(r.chi2, 5), _p(r.p_text)])
         for r in tables.variance_components
     ]
     note = _fewer_units(tables, "Chi-square statistics") if tables.tested_on_fewer_units else ""
@@ -244,12 +256,22 @@ def _variance_components(tables: Tables) -> str:
 
 def _heterogeneity(results: Heterogeneity) -> list[str]:
     alphas = [
-        [f"{escape(a.variable)}, {a.alpha}", _n(a.estimate, 5), _n(a.se, 6), _n(a.z, 3), _p(a.p_text)]
+        [
+            f"{escape(a.variable)}, {a.alpha}",
+            num(a.estimate, 5),
+            num(a.se, 6),
+            num(a.z, 3),
+            _p(a.p_text),
+        ]
         for a in results.alphas
     ]
     models = [
-        ["Homogeneous σ²", str(results.homogeneous_parameters), _n(results.homogeneous_deviance, 5)],
-        ["Heterogeneous σ²", str(results.heterogeneous_parameters), _n(results.heterogeneous_deviance, 5)],
+        ["Homogeneous σ²", str(results.homogeneous_parameters), num(results.homogeneous_deviance, 5)],
+        [
+            "Heterogeneous σ²",
+            str(results.heterogeneous_parameters),
+            num(results.heterogeneous_deviance, 5),
+        ],
     ]
     terms = "".join(f" + {a.alpha}·{escape(a.variable)}" for a in results.alphas[1:])
     head = ["Parameter", "Coefficient", "Standard error", "z-ratio", "p-value"]
@@ -266,11 +288,12 @@ def _heterogeneity(results: Heterogeneity) -> list[str]:
 
 def _deviance(tables: Tables) -> list[tuple[str, str]]:
     return [
-        ("Deviance", _n(tables.deviance, 6)), ("Number of estimated parameters", str(tables.n_parameters))
+        ("Deviance", num(tables.deviance, 6)), ("Number of estimated parameters", str(tables.n_parameters))
     ]  # fmt: skip
 
 
-def _tests(tables: Tables) -> list[str]:
+def tests_html(tables: Tables) -> list[str]:
+    """Return the tests that were asked for."""
     parts = []
     if tables.comparison is not None:
         reml = tables.header.method == "REML"
@@ -289,8 +312,8 @@ def _exploration(tables: Tables) -> str:
     head += ["Score test: effect", "s.e.", "&chi;&sup2;", "p"]
     rows = [
         (
-            escape(c.coefficient), escape(c.variable), _n(c.estimate, 5), _n(c.se, 5), _n(c.t, 3),
-            _n(c.effect, 5), _n(c.effect_se, 5), _n(c.chi2, 3), _p(p_text(c.p_value).removeprefix("p = ")),
+            escape(c.coefficient), escape(c.variable), num(c.estimate, 5), num(c.se, 5), num(c.t, 3),
+            num(c.effect, 5), num(c.effect_se, 5), num(c.chi2, 3), _p(p_text(c.p_value).removeprefix("p = ")),
         )
         for c in tables.exploration
     ]  # fmt: skip
@@ -298,7 +321,7 @@ def _exploration(tables: Tables) -> str:
 
 
 def _test(caption: str, test: ChiSquare) -> str:
-    rows = [[escape(caption), _n(test.chi2, 5), count(test.df), _p(test.p_text)]]
+    rows = [[escape(caption), num(test.chi2, 5), count(test.df), _p(test.p_text)]]
     return table(caption, ["Test", "Chi-square", "d.f.", "p-value"], rows)
 
 
@@ -307,12 +330,13 @@ def _hypothesis(tables: Tables, hypothesis: Hypothesis, position: int) -> str:
     width = max((len(c) for c in contrasts.values()), default=0)
     head = ["Fixed effect", "Coefficient", *(f"Contrast {k}" for k in range(1, width + 1))]
     none = (0.0,) * width
-    rows = _gammas(
-        tables.fixed, lambda r: [_n(r.estimate, 6), *(_n(v, 3) for v in contrasts.get(r.gamma, none))]
+    rows = gammas(
+        tables.fixed,
+        lambda r: [num(r.estimate, 6), *(num(v, 3) for v in contrasts.get(r.gamma, none))],
     )
     test = hypothesis.test
     note = (
-        f"Chi-square {_n(test.chi2, 6)}, {count(test.df)} d.f., p-value {_p(test.p_text)} "
+        f"Chi-square {num(test.chi2, 6)}, {count(test.df)} d.f., p-value {_p(test.p_text)} "
         f"({escape(hypothesis.covariance)})."
     )
     which = f" {position}" if len(tables.hypotheses) > 1 else ""
@@ -326,32 +350,37 @@ def _full_output(tables: Tables) -> list[str]:
     random = tables.header.random
     parts = []
     if tables.unit_regressions:
-        rows = [[escape(u.unit), *(_n(v, 5) for v in u.coefficients)] for u in tables.unit_regressions]
+        rows = [[escape(u.unit), *(num(v, 5) for v in u.coefficients)] for u in tables.unit_regressions]
         parts.append(table("Level-1 OLS regressions", ["Unit", *(escape(c.label) for c in random)], rows))
     pairs = zip(random, tables.average_ols, strict=False)
-    parts.append(pairs_list((f"Average OLS coefficient, {escape(c.variable)}", _n(v, 5)) for c, v in pairs))
+    parts.append(pairs_list((f"Average OLS coefficient, {escape(c.variable)}", num(v, 5)) for c, v in pairs))
     parts += _least_squares(tables.least_squares) if tables.least_squares else []
     parts += _start(tables, tables.start) if tables.start else []
     if tables.log:
-        rows = [[str(i.number), _n(i.loglik, 4), _n(i.sigma2, 5)] for i in tables.log]
+        rows = [[str(i.number), num(i.loglik, 4), num(i.sigma2, 5)] for i in tables.log]
         parts.append(table("Iterations", ["Iteration", "Log-likelihood", "σ²"], rows))
     return parts
 
 
 def _least_squares(ols: LeastSquares) -> list[str]:
-    pairs = ("Least-squares σ²", _n(ols.sigma2, 5)), ("Least-squares deviance", _n(-2 * ols.loglik, 5))
+    pairs = (
+        ("Least-squares σ²", num(ols.sigma2, 5)),
+        ("Least-squares deviance", num(-2 * ols.loglik, 5)),
+    )
     tables = _both("Least-squares estimates of fixed effects", ols.fixed, ols.fixed_robust)
     return [pairs_list(pairs), *tables]
 
 
 def _start(tables: Tables, start: StartingValues) -> list[str]:
-    parts = [pairs_list([("Starting value of σ²", _n(start.sigma2, 5))])]
+    parts = [pairs_list([("Starting value of σ²", num(start.sigma2, 5))])]
     if start.tau_raw is not None:
         parts.append(_matrix(tables, "Tau(0) before repair", start.tau_raw))
     if start.tau:
         parts.append(_matrix(tables, "Tau(0)", start.tau))
     if start.fixed:
-        parts.append(_fixed("Fixed effects at the starting values of the covariance components", start.fixed))
+        parts.append(
+            fixed_table("Fixed effects at the starting values of the covariance components", start.fixed)
+        )
     return parts
 
 

@@ -23,18 +23,18 @@ def document(tables: Tables, found: Findings | None = None) -> dict[str, Any]:
     """Return the results as plain dicts, lists, strings and numbers."""
     header, groups = tables.header, note_groups(tables)
     results: dict[str, Any] = {
-        **_of(tables, "iteration sigma2 se_sigma2 tau se_tau tau_corr reliability"),
+        **values_of(tables, "iteration sigma2 se_sigma2 tau se_tau tau_corr reliability"),
         "loglik_at": tables.iteration,
         "loglik": tables.loglik,
-        "fixed": [_of(row, FIXED) for row in tables.fixed],
-        "fixed_robust": [_of(row, FIXED) for row in tables.fixed_robust],
+        "fixed": [values_of(row, FIXED) for row in tables.fixed],
+        "fixed_robust": [values_of(row, FIXED) for row in tables.fixed_robust],
         "variance_components": [
-            _of(row, "name effect sd variance df chi2 p") for row in tables.variance_components
+            values_of(row, "name effect sd variance df chi2 p") for row in tables.variance_components
         ],
-        **_of(tables, "deviance n_parameters"),
+        **values_of(tables, "deviance n_parameters"),
         "method": header.method,
         "hlm": header.hlm,
-        **_of(tables, "algorithm converged"),
+        **values_of(tables, "algorithm converged"),
         "stop_reason": tables.stop_line,
         "data": {"level1_units": header.n_rows, "level2_units": header.n_units},
         "equations": header.equations,
@@ -52,17 +52,28 @@ def document(tables: Tables, found: Findings | None = None) -> dict[str, Any]:
 
 def text(tables: Tables, found: Findings | None = None) -> str:
     """Return the results as JSON text, one line break at the end."""
-    return json.dumps(document(tables, found), indent=1, allow_nan=False) + "\n"
+    return written(document(tables, found))
+
+
+def written(document: dict[str, Any]) -> str:
+    """Return a document as text; numbers that do not exist are null."""
+    return json.dumps(plain(document), indent=1, allow_nan=False) + "\n"
 
 
 def _report(found: Findings) -> dict[str, Any]:
     """Return what the page says beyond HLM's tables, by the fields of `Findings`."""
+<<<<<<< HEAD
     names = "effects level1_variance components basis shares variance_parts told spread plausible checks"
     values = _of(found, f"{names} methods references notes")
     for name in ["effects", "level1_variance", "components", "shares", "variance_parts", "checks"]:
+=======
+    names = "effects components basis shares variance_parts told plausible checks methods references notes"
+    values = values_of(found, names)
+    for name in ["effects", "components", "shares", "variance_parts", "checks"]:
+>>>>>>> f23306f (Penalised quasi-likelihood as HLM does it: unit-specific and population-average tables, odds ratios, listing, page and JSON)
         values[name] = [asdict(row) for row in values[name]]
     values["told"] = [
-        {**_of(told, "variable sentence"), "differences": [d._asdict() for d in told.differences]}
+        {**values_of(told, "variable sentence"), "differences": [d._asdict() for d in told.differences]}
         for told in found.told
     ]
     return values
@@ -73,18 +84,18 @@ def _optional(tables: Tables) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if tables.comparison is not None:
         key = "variance_covariance_test" if tables.header.method == "REML" else "user_model_comparison"
-        found[key] = _of(tables.comparison, TEST)
+        found[key] = values_of(tables.comparison, TEST)
     if tables.hypotheses:
         found["general_linear_hypothesis"] = _hypothesis(tables.hypotheses[0])
         found["general_linear_hypotheses"] = [_hypothesis(h) for h in tables.hypotheses]
     if tables.homogeneity is not None:
-        found["homogeneity_of_level1_variance"] = _of(tables.homogeneity, TEST)
+        found["homogeneity_of_level1_variance"] = values_of(tables.homogeneity, TEST)
     if tables.exploration:
         names = "coefficient variable n_units estimate se t effect effect_se chi2 p_value"
-        found["exploratory_analysis"] = [_of(candidate, names) for candidate in tables.exploration]
+        found["exploratory_analysis"] = [values_of(candidate, names) for candidate in tables.exploration]
     if tables.meta_analysis is not None:
         names = "i2 i2_limits h2 h2_limits tau2_limits typical_variance prediction"
-        found["meta_analysis"] = _of(tables.meta_analysis, names)
+        found["meta_analysis"] = values_of(tables.meta_analysis, names)
     if tables.heterogeneity is not None:
         found |= _heterogeneity(tables.heterogeneity)
     if tables.unit_regressions:
@@ -92,9 +103,11 @@ def _optional(tables: Tables) -> dict[str, Any]:
     if tables.average_ols:
         found["average_ols"] = tables.average_ols
     if tables.start is not None:
-        found["start"] = _of(tables.start, "sigma2 tau tau_raw")
+        found["start"] = values_of(tables.start, "sigma2 tau tau_raw")
     if tables.log:
-        found["iterations"] = [{"iteration": i.number, **_of(i, "loglik sigma2 tau")} for i in tables.log]
+        found["iterations"] = [
+            {"iteration": i.number, **values_of(i, "loglik sigma2 tau")} for i in tables.log
+        ]
     if tables.optimum is not None:
         found["optimum"] = {
             "deviance": tables.optimum.true_deviance,
@@ -104,14 +117,14 @@ def _optional(tables: Tables) -> dict[str, Any]:
     return found
 
 
-def _of(record: Any, names: str) -> dict[str, Any]:
+def values_of(record: Any, names: str) -> dict[str, Any]:
     """Return fields of a record by their names."""
     return {name: getattr(record, name) for name in names.split()}
 
 
 def _hypothesis(hypothesis: Hypothesis) -> dict[str, Any]:
     contrasts = {gamma.lower(): values for gamma, values in hypothesis.contrasts if any(values)}
-    return {"contrasts": contrasts, **_of(hypothesis.test, TEST), "covariance": hypothesis.covariance}
+    return {"contrasts": contrasts, **values_of(hypothesis.test, TEST), "covariance": hypothesis.covariance}
 
 
 def _heterogeneity(results: Heterogeneity) -> dict[str, Any]:
@@ -123,11 +136,11 @@ def _heterogeneity(results: Heterogeneity) -> dict[str, Any]:
     return {
         "macro_iteration": results.macro_iteration,
         "alpha": [
-            {"parameter": name, **_of(a, "estimate se z p")}
+            {"parameter": name, **values_of(a, "estimate se z p")}
             for name, a in zip(names, results.alphas, strict=True)
         ],
         **{kind: {"deviance": d, "n_parameters": n} for kind, (d, n) in deviances.items()},
-        "model_comparison": _of(results.comparison, TEST),
+        "model_comparison": values_of(results.comparison, TEST),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from .layout import SHORT_RULE, name_width, symbols
 from .tables import Header, Level1Term
@@ -21,11 +22,11 @@ def specification(header: Header) -> list[str]:
         "  SPECIFICATIONS FOR THIS HLM2 RUN",
         "",
         *_run(header),
-        *_weighting(header),
+        *weighting(header),
         "",
         f"  The outcome variable is  {header.outcome:<8}   ",
         "",
-        *_fixed_specification(header),
+        *fixed_specification(header),
         *_covariance_specification(header),
         *_equations(header),
     ]
@@ -38,13 +39,13 @@ def specification7(header: Header) -> list[str]:
         "  Specifications for this HLM2 run",
         "",
         *_run(header),
-        *([*_weighting(header), ""] if weighted else []),
+        *([*weighting(header), ""] if weighted else []),
         f"  The outcome variable is  {header.outcome}",
         "",
         " Summary of the model specified",
         " " + "-" * 30,
         "",
-        *_models(header, header.outcome, small=True),
+        *models(header, header.outcome, small=True),
         "",
         *([*_centred(header), ""] if _centred(header) else []),
         *(["\t" + line for line in (*textwrap.wrap(header.tau, 68), "")] if header.tau else []),
@@ -56,6 +57,16 @@ def specification7(header: Header) -> list[str]:
 
 def _run(header: Header) -> list[str]:
     return [
+        *sources(header),
+        f"  The maximum number of iterations = {header.max_iterations}",
+        f"  Method of estimation: {METHODS[header.method]}",
+        "",
+    ]
+
+
+def sources(header: Header) -> list[str]:
+    """Return the title, the files and the sizes of a run."""
+    return [
         f"  Problem Title: {header.title}",
         "",
         f"  The data source for this run  = {header.data_source}",
@@ -63,13 +74,11 @@ def _run(header: Header) -> list[str]:
         f"  Output file name              = {header.output_file}",
         f"  The maximum number of level-1 units = {header.n_rows_in_data or header.n_rows}",
         f"  The maximum number of level-2 units = {header.n_units}",
-        f"  The maximum number of iterations = {header.max_iterations}",
-        f"  Method of estimation: {METHODS[header.method]}",
-        "",
     ]
 
 
-def _weighting(header: Header) -> list[str]:
+def weighting(header: Header) -> list[str]:
+    """Return the table of weights."""
     rows = []
     for weight in header.weights:
         row = f" {weight.level:<9}{'yes' if weight.variable else 'no':>8}       "
@@ -80,7 +89,8 @@ def _weighting(header: Header) -> list[str]:
     return [" Weighting Specification", " " + "-" * 23, *heads, *rows]
 
 
-def _fixed_specification(header: Header) -> list[str]:
+def fixed_specification(header: Header) -> list[str]:
+    """Return the coefficients with their level-2 predictors, and what their marks mean."""
     width = name_width(header)
     pad = width - 8
     lines = [
@@ -125,6 +135,11 @@ def _covariance_specification(header: Header) -> list[str]:
     names = ", ".join(header.sigma2_variables)
     varying = f"depends on {names}" if names else "exp(alpha0)"
     sigma2 = varying if header.heterogeneous else "constant across level-2 units"
+    return covariance_specification(header, [f"         Sigma squared ({sigma2})", ""])
+
+
+def covariance_specification(header: Header, level1: Sequence[str]) -> list[str]:
+    """Return what the covariance components are, ``level1`` the lines of level 1."""
     width = name_width(header)
     dimensions = [f"{'':15}{c.variable:>{width}}{' slope' if c.slope else ''}" for c in header.random]
     words = f"{header.tau[:1].upper()}{header.tau[1:]}"
@@ -133,8 +148,7 @@ def _covariance_specification(header: Header) -> list[str]:
         " The model specified for the covariance components was:",
         " " + "-" * 57,
         "",
-        f"         Sigma squared ({sigma2})",
-        "",
+        *level1,
         *(["         Tau dimensions", *dimensions] if dimensions else [f"{'':9}No random level-2 effects"]),
         "",
     ]
@@ -142,14 +156,25 @@ def _covariance_specification(header: Header) -> list[str]:
 
 def _equations(header: Header) -> list[str]:
     heading = [" Summary of the model specified (in equation format)", " " + "-" * 51, ""]
-    return [*heading, *_models(header, "Y", small=False)]
+    return [*heading, *models(header, "Y", small=False)]
 
 
-def _models(header: Header, outcome: str, small: bool) -> list[str]:
+def models(header: Header, left: str, small: bool) -> list[str]:
     """Return the equations of both levels; ``small``: random effects are u0 and r."""
-    level1 = " + ".join(f"{c.symbol}*({c.variable})" if c.slope else c.symbol for c in header.coefficients)
-    lines = ["Level-1 Model", "", *_wrapped(f"{outcome} = {level1} + {'r' if small else 'R'}"), ""]
-    lines += ["Level-2 Model", *([""] if small else [])]
+    return [*level1_model(header, left, "r" if small else "R"), *level2_model(header, small)]
+
+
+def level1_model(header: Header, left: str, residual: str = "", before: Sequence[str] = ()) -> list[str]:
+    """Return the level-1 equation, lines that say how the outcome is distributed ``before`` it."""
+    terms = [f"{c.symbol}*({c.variable})" if c.slope else c.symbol for c in header.coefficients]
+    right = " + ".join([*terms, *([residual] if residual else [])])
+    lines = [line for text in before for line in ("\t" + text, "")]
+    return ["Level-1 Model", "", *lines, *_wrapped(f"{left} = {right}"), ""]
+
+
+def level2_model(header: Header, small: bool) -> list[str]:
+    """Return the level-2 equations and the constraints."""
+    lines = ["Level-2 Model", *([""] if small else [])]
     for coefficient in header.coefficients:
         lines += _wrapped(_level2_equation(coefficient, small))
     for names in header.constraints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from .tables import Header, Level1Term
@@ -16,18 +17,25 @@ def symbol_html(symbol: str, index: str = "") -> str:
     return f"<i>{GREEK[symbol[0]]}</i>" + (f"<sub>{digits}</sub>" if digits else "")
 
 
-def equations_html(header: Header) -> str:
-    """Return the level-1 and level-2 equations."""
+def equations_html(header: Header, left: str = "", before: Sequence[str] = (), after: str = "") -> str:
+    """Return the level-1 and level-2 equations.
+
+    Of an outcome that is not normal ``left`` is the left side, without r; lines ``before`` it say how the
+    outcome is distributed, one ``after`` what its variance is.
+    """
     named = [(c, c.variable if c.slope else "") for c in header.coefficients]
     level1 = [_times(symbol_html(c.symbol, "j"), name, c.centering) for c, name in named]
+    residual = [] if left else [symbol_html("R", "ij")]
     lines = [
         '<p class="level">Level 1</p>',
-        f"<p>{escape(header.outcome)} = {' + '.join([*level1, symbol_html('R', 'ij')])}</p>",
+        *(f"<p>{escape(line)}</p>" for line in before),
+        f"<p>{escape(left or header.outcome)} = {' + '.join([*level1, *residual])}</p>",
         '<p class="level">Level 2</p>',
         *(f"<p>{_level2(c)}</p>" for c in header.coefficients),
         *([f"<p>{escape(header.tau)}</p>"] if header.tau else []),
-        *([_variance(header)] if header.heterogeneous else []),
+        *([_variance(header)] if header.heterogeneous and not left else []),
         *(f"<p>{' = '.join(symbol_html(name) for name in names)}</p>" for names in header.constraints),
+        *([f"<p>{escape(after)}</p>"] if after else []),
     ]
     return f'<div class="equations">{"".join(lines)}</div>'
 

@@ -50,7 +50,7 @@ def hlm_part(tables: Tables) -> list[str]:
         lines += _fixed_tables(tables, heading, ":", tables.fixed, tables.fixed_robust)
     else:
         lines += [" The model has no fixed effects.", ""]
-    return lines + _variance_components(tables) + _statistics(tables)
+    return lines + variance_components(tables) + _statistics(tables)
 
 
 # ----------------------------------------------------------------------------- full output
@@ -105,17 +105,18 @@ def _starting_values(tables: Tables) -> list[str]:
     lines.append("")
     if start.fixed:
         heading = [" Estimation of fixed effects", " (Based on starting values of covariance components)"]
-        lines += [*_outcome(tables), *_fixed_table(tables.header, heading, start.fixed), ""]
+        lines += [*_outcome(tables), *fixed_table(tables.header, heading, start.fixed), ""]
     return lines
 
 
-def _at(header: Header, iteration: int, loglik: float) -> str:
+def likelihood_at(header: Header, iteration: int, loglik: float) -> str:
+    """Return the line of the log-likelihood."""
     what = words_of(header).likelihood
     return f"The value of the {what} at iteration {iteration} = {likelihood(loglik)}"
 
 
 def _log(tables: Tables) -> list[str]:
-    lines = [_at(tables.header, i.number, i.loglik) for i in tables.log]
+    lines = [likelihood_at(tables.header, i.number, i.loglik) for i in tables.log]
     return [*lines, ""] if lines else []
 
 
@@ -137,16 +138,17 @@ def _results(tables: Tables) -> list[str]:
         if tables.se_sigma2 is not None and header.method == "ML":
             lines += [f" {words.se_sigma2} ={number(tables.se_sigma2, 13, 5)}", "", ""]
     if header.random:
-        lines += [*_tau(tables), *_reliabilities(tables)]
+        lines += [*tau(tables), *reliabilities(tables)]
     return [
         *lines,
-        _at(header, tables.iteration, tables.loglik),
+        likelihood_at(header, tables.iteration, tables.loglik),
         f"The outcome variable is  {header.outcome}",
         "",
     ]
 
 
-def _tau(tables: Tables) -> list[str]:
+def tau(tables: Tables) -> list[str]:
+    """Return tau, its standard errors under ML, and tau as correlations."""
     header, words = tables.header, words_of(tables.header)
     lines = [f" {words.tau}", *matrix(header, tables.tau), "", ""]
     if tables.se_tau is not None and tables.heterogeneity is None and header.method == "ML":
@@ -155,7 +157,8 @@ def _tau(tables: Tables) -> list[str]:
     return [*lines, f"{words.tau} (as correlations)", *correlations, ""]
 
 
-def _reliabilities(tables: Tables) -> list[str]:
+def reliabilities(tables: Tables) -> list[str]:
+    """Return the table of reliabilities."""
     width = name_width(tables.header) + 2
     pad = width - 10
     own = symbols(c.symbol for c in tables.header.random)
@@ -225,15 +228,16 @@ def _fixed_tables(
 ) -> list[str]:
     """Return the tables with both kinds of standard errors, the outcome named between them."""
     return [
-        *_fixed_table(tables.header, [heading + mark], fixed),
+        *fixed_table(tables.header, [heading + mark], fixed),
         "",
         *_outcome(tables),
-        *_fixed_table(tables.header, [heading, " (with robust standard errors)"], robust),
+        *fixed_table(tables.header, [heading, " (with robust standard errors)"], robust),
         "",
     ]
 
 
-def _fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow]) -> list[str]:
+def fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow]) -> list[str]:
+    """Return a table of fixed effects."""
     pad, words = name_width(header) - 8, words_of(header)
     names = [f"    {r.level2:>{8 + pad}}, {r.gamma}".ljust(20 + pad) for r in rows]
     width = max([20 + pad, *map(len, names)])
@@ -248,17 +252,18 @@ def _fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow
     )
     lines = []
     for (row, begins), line in zip(grouped(rows), cells, strict=True):
-        lines += [*_coefficient_line(header, row, begins), line]
+        lines += [*coefficient_line(header, row, begins), line]
     closing = [CONSTRAINED] if any(row.constrained for row in rows) else []
     return [*heading, *ruled(RULE + "-" * (width - 20 + extra), heads, lines), *closing]
 
 
-def _coefficient_line(header: Header, row: FixedRow, begins: bool) -> list[str]:
+def coefficient_line(header: Header, row: FixedRow, begins: bool) -> list[str]:
     """Return ``For SES slope, B1``, the line before the first gamma of a level-1 coefficient."""
     return [f" For{row.level1:>{name_width(header) + 7}}, {row.coef}"] if begins else []
 
 
-def _variance_components(tables: Tables) -> list[str]:
+def variance_components(tables: Tables) -> list[str]:
+    """Return the table of variance components; nothing without random effects."""
     if not tables.variance_components:
         return []
     pad, rows, words = name_width(tables.header) - 8, tables.variance_components, words_of(tables.header)
@@ -293,6 +298,12 @@ def _statistics(tables: Tables) -> list[str]:
         f" Deviance                       = {tables.deviance:.6f}",
         f" Number of estimated parameters = {tables.n_parameters}",
     ]
+    return [*lines, *tests(tables)]
+
+
+def tests(tables: Tables) -> list[str]:
+    """Return the tests that were asked for: comparison, hypotheses, homogeneity, exploration."""
+    lines: list[str] = []
     if tables.comparison is not None:
         reml = tables.header.method == "REML"
         title = "Variance-Covariance components test" if reml else "Model comparison test"
@@ -343,7 +354,7 @@ def _hypothesis(tables: Tables, hypothesis: Hypothesis, which: str) -> list[str]
     for row, begins in grouped(tables.fixed):
         cells = "".join(number(value, wide, 3) for value in contrasts.get(row.gamma, ()))
         name = f"     {row.level2:>{width}}, {row.gamma}"
-        lines += _coefficient_line(tables.header, row, begins)
+        lines += coefficient_line(tables.header, row, begins)
         lines.append(f"{name:<{wide_name}}{number(row.estimate, 27, 6)}   {cells}")
     test = hypothesis.test
     return [

@@ -21,6 +21,7 @@ from ..report.pooled import pooled_json, pooled_listing, pooled_page
 from .analysis import analyse, variance_known_note
 from .estimate import fit_options, heard, level1_options, read_data
 from .jobs import Job, run_of
+from .nonlinear import analyse_nonlinear
 from .outputs import Results, check_places, said
 
 
@@ -28,7 +29,9 @@ def results_of(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
 ) -> Results:
     """Do what a job asks: one analysis, or several that are pooled; see `analyse`."""
-    do = analyse_pooled if job.several else analyse
+    if job.several:
+        return analyse_pooled(job, outputs, residuals, output)
+    do = analyse if job.model.outcome_law.is_normal else analyse_nonlinear
     return do(job, outputs, residuals, output)
 
 

@@ -28,7 +28,7 @@ level2:PPED=INTRCPT2/
         ("NONLIN: Bernoulli\nfixsigma2:1.000000", OutcomeLaw("bernoulli", "logit")),
         ("nonlin:binomial, TRIED", OutcomeLaw("binomial", "logit", "TRIED")),
         ("nonlin:poisson", OutcomeLaw("poisson", "log")),
-        ("nonlin:poisson,n\nfixsigma2:n", OutcomeLaw("poisson", "log", None, True)),
+        ("nonlin:poisson,n\nfixsigma2:n", OutcomeLaw("poisson", "log", "n", True)),
         ("nonlin:poisson,YEARS\nfixsigma2:n", OutcomeLaw("poisson", "log", "YEARS", True)),
     ],
 )

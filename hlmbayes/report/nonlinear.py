@@ -1,0 +1,115 @@
+"""Estimates by penalised quasi-likelihood as a listing, a page, or JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+from ..errors import HypothesisError
+from ..estimation.estimates import Estimates
+from ..hglm.pql import PQLEstimates
+from ..inference.covariances import CR0, ModelBased
+from . import json_text
+from .collect import fixed_rows, tables
+from .header import Run
+from .nonlinear_page import page
+from .nonlinear_tables import RATIOS, Effects, MacroRow, Nonlinear, RatioRow
+from .nonlinear_text import listing
+from .tables import NO_WEIGHTS, FixedRow, NoteGroup
+
+__all__ = ["listing", "nonlinear_tables", "page", "to_json"]
+
+PROB = 0.95
+EXPLAINED = (
+    "Algorithm: hlm, penalised quasi-likelihood (PQL): {n} macro iterations linearised the model about the "
+    "predicted random effects, and in each the normal model of the working outcome was estimated by {method} "
+    "to its optimum (its micro iterations).",
+    "PQL is biased: variances and fixed effects are too small in size where units have few rows and tau is "
+    'large. The likelihood itself is taken by --algorithm exact, in Python algorithm="exact".',
+    "There is no deviance: the likelihood printed is that of the last working outcome, and cannot be "
+    "compared with another model's.",
+    "Unit-specific effects are at one and the same random effect; population-average effects compare means "
+    "over all units, and are smaller (Zeger, Liang & Albert 1988). Intervals are exp of t intervals.",
+)
+
+
+def nonlinear_tables(found: PQLEstimates, **run: Any) -> Nonlinear:
+    """Return what a listing of estimates by penalised quasi-likelihood prints.
+
+    ``run`` are fields of `hlmbayes.report.header.Run`.
+    """
+    asked = Run(**run)
+    base = tables(found.working, asked)
+    unit_specific = _effects(found.working, found, asked.hlm)
+    kept = [group for group in base.notes if group.heading != "Estimation"]
+    told = tuple(text.format(n=len(found.macro), method=found.working.method) for text in EXPLAINED)
+    warned = [NoteGroup("read this before using the numbers", found.of_linearising, warning=True)]
+    base = replace(
+        base, stop_line=f"Macro iterations stopped due to {found.stop_reason}", converged=found.converged,
+        iteration=found.macro[-1].micro, average_ols=(), unit_regressions=(), least_squares=None,
+        algorithm="hlm", deviance=float("nan"), header=replace(base.header, weights=NO_WEIGHTS),
+        notes=(*(warned if found.of_linearising else []), *kept, NoteGroup("Estimation", told)),
+    )  # fmt: skip
+    macro = tuple(
+        MacroRow(m.number, m.micro, float(m.sigma2), tuple(map(tuple, m.tau.tolist())), m.change)
+        for m in found.macro
+    )
+    law = found.working.model.outcome_law
+    average = _effects(found.population, found, asked.hlm)
+    return Nonlinear(base, law, found.limits.most, macro, unit_specific, average)
+
+
+def _effects(fit: Estimates, found: PQLEstimates, hlm: str) -> Effects:
+    """Return the tables of fixed effects of one of the two models."""
+    rows, robust = fixed_rows(fit, ModelBased(hlm=hlm)), fixed_rows(fit, CR0(hlm=hlm))
+    has = found.working.model.outcome_law.link in RATIOS
+    return Effects(rows, robust, *(ratio_rows(each) if has else () for each in (rows, robust)))
+
+
+def ratios_of(found: PQLEstimates, robust: bool, average: bool) -> tuple[RatioRow, ...]:
+    """Return exp of the fixed effects with 95 % intervals; raise HypothesisError where it means nothing."""
+    link = found.model.outcome_law.link
+    if link not in RATIOS:
+        raise HypothesisError(f"exp of an effect means nothing with a {link} link: see fixed_effects()")
+    fit = found.population if average else found.working
+    return ratio_rows(fixed_rows(fit, CR0() if robust else ModelBased()))
+
+
+def ratio_rows(rows: tuple[FixedRow, ...]) -> tuple[RatioRow, ...]:
+    """Return exp of fixed effects and of the ends of their t intervals."""
+    found = []
+    for row in rows:
+        half = float(stdtrit(row.df, 0.5 + 0.5 * PROB)) * row.se if row.df > 0 else float("nan")
+        with np.errstate(over="ignore"):
+            ends = np.exp([row.estimate, row.estimate - half, row.estimate + half]).tolist()
+        found.append(RatioRow(row, *ends))
+    return tuple(found)
+
+
+def to_json(found: Nonlinear) -> str:
+    """Return the results as JSON text: the keys of other listings, and those of this one."""
+    document = json_text.document(found.tables)
+    document["outcome"] = asdict(found.law)
+    names = "number micro sigma2 tau change"
+    document["macro_iterations"] = [json_text.values_of(row, names) for row in found.macro]
+    document["population_average"] = _json_effects(found.population_average, found.ratio)
+    document |= {
+        k: v for k, v in _json_effects(found.unit_specific, found.ratio).items() if k not in document
+    }
+    return json_text.written(document)
+
+
+def _json_effects(effects: Effects, ratio: str) -> dict[str, Any]:
+    tidy: dict[str, Any] = {}
+    for name in ("fixed", "fixed_robust"):
+        tidy[name] = [json_text.values_of(row, json_text.FIXED) for row in getattr(effects, name)]
+    if ratio:
+        key = f"{ratio.replace(' ', '_')}s"
+        for name, rows in ((key, effects.ratios), (f"{key}_robust", effects.ratios_robust)):
+            tidy[name] = [
+                {"gamma": r.row.gamma, "ratio": r.ratio, "low": r.low, "high": r.high} for r in rows
+            ]
+    return tidy

@@ -1,0 +1,64 @@
+"""What a listing of penalised quasi-likelihood prints beside `Tables`, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..equations.model import OutcomeLaw
+from .tables import FixedRow, Tables
+
+RATIOS = {"logit": "odds ratio", "log": "event rate ratio", "cloglog": "hazard ratio"}  # what exp(gamma) is
+
+
+@dataclass(frozen=True, slots=True)
+class RatioRow:
+    """exp of one gamma with its 95 % interval."""
+
+    row: FixedRow
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """The fixed effects of one model, unit-specific or population-average, with both kinds of errors.
+
+    ``ratios`` are of both; empty where exp(gamma) means nothing, as with a probit link.
+    """
+
+    fixed: tuple[FixedRow, ...]
+    fixed_robust: tuple[FixedRow, ...]
+    ratios: tuple[RatioRow, ...]
+    ratios_robust: tuple[RatioRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MacroRow:
+    """One macro iteration: its micro iterations, sigma2 and tau after it, the change of the predictor."""
+
+    number: int
+    micro: int
+    sigma2: float
+    tau: tuple[tuple[float, ...], ...]
+    change: float
+
+
+@dataclass(frozen=True, slots=True)
+class Nonlinear:
+    """Everything a listing of penalised quasi-likelihood prints.
+
+    ``tables`` are those of the last linearised model, its fixed effects the unit-specific ones.
+    """
+
+    tables: Tables
+    law: OutcomeLaw
+    most_macro: int
+    macro: tuple[MacroRow, ...]
+    unit_specific: Effects
+    population_average: Effects
+
+    @property
+    def ratio(self) -> str:
+        """What exp of a fixed effect is called; "" where it is nothing."""
+        return RATIOS.get(self.law.link, "")

@@ -1,0 +1,169 @@
+"""HLM 6's listing of a model whose outcome is not normal, as text: a pure function of `Nonlinear`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..equations.model import OutcomeLaw
+from .layout import RULE, Column, figure, name_width, number, ruled, set_out
+from .nonlinear_tables import Effects, Nonlinear, RatioRow
+from .notes import notes_section
+from .specification import (
+    covariance_specification,
+    fixed_specification,
+    level1_model,
+    level2_model,
+    sources,
+    weighting,
+)
+from .tables import Header, grouped
+from .text import coefficient_line, fixed_table, likelihood_at, reliabilities, tau, tests, variance_components
+
+PQL = {"REML": "restricted PQL", "ML": "full PQL"}
+LINKS = {
+    "logit": "log[P/(1-P)]",
+    "probit": "probit(P)",
+    "cloglog": "log[-log(1-P)]",
+    "log": "log[L]",
+}
+
+
+def listing(found: Nonlinear) -> str:
+    """Return the whole listing, HLM's part first, then the section "Notes by hlmbayes"."""
+    return "\n".join([*hlm_part(found), "", *notes_section(found.tables), ""])
+
+
+def hlm_part(found: Nonlinear) -> list[str]:
+    """Return the lines that HLM itself would print."""
+    tables, header = found.tables, found.tables.header
+    link = found.law.link.upper()
+    lines = [*_specification(found), ""]
+    if header.n_rows_in_data is not None and header.n_rows_in_data != header.n_rows:
+        lines += [f"Run-time deletion has reduced the number of level-1 records to {header.n_rows}", ""]
+    lines += _log(found) if tables.full_output else []
+    lines += [
+        tables.stop_line, "", f"RESULTS FOR NON-LINEAR MODEL WITH THE {link} LINK FUNCTION",
+        f"Unit-Specific Model (macro iteration {len(found.macro)})", "",
+    ]  # fmt: skip
+    if found.law.overdispersed:
+        lines += [f" Sigma_squared ={number(tables.sigma2, 13, 5)}", ""]
+    lines += [*tau(tables), *reliabilities(tables)] if header.random else []
+    lines += [likelihood_at(header, tables.iteration, tables.loglik), ""]
+    lines += _effects(found, found.unit_specific, "Unit-specific model")
+    lines += [
+        *variance_components(tables),
+        *tests(tables),
+        "",
+        f"RESULTS FOR NON-LINEAR MODEL WITH THE {link} LINK FUNCTION",
+    ]
+    lines += ["Population-Average Model", ""]
+    return [*lines, *_effects(found, found.population_average, "Population-average model")]
+
+
+# ----------------------------------------------------------------------------- specification
+
+
+def _specification(found: Nonlinear) -> list[str]:
+    header, law = found.tables.header, found.law
+    return [
+        "  SPECIFICATIONS FOR THIS NONLINEAR HLM2 RUN",
+        "",
+        *sources(header),
+        f"  The maximum number of macro iterations = {found.most_macro}",
+        f"  Method of estimation: {PQL[header.method]}",
+        "",
+        f"  Distribution at Level-1: {distribution(law)}",
+        "",
+        *weighting(header),
+        "",
+        f"  The outcome variable is  {header.outcome:<8}   ",
+        "",
+        *fixed_specification(header),
+        *covariance_specification(header, []),
+        " Summary of the model specified (in equation format)",
+        " " + "-" * 51,
+        "",
+        *level1_model(header, LINKS[law.link], before=sampling(law)),
+        *level2_model(header, small=False),
+        "",
+        variance(law),
+    ]
+
+
+def distribution(law: OutcomeLaw) -> str:
+    """Name the distribution of the rows, as the listing does."""
+    what = {
+        "bernoulli": "Bernoulli",
+        "binomial": f"Binomial (number of trials: {law.size})",
+        "poisson": "Poisson (constant exposure)" if law.size is None else f"Poisson (exposure: {law.size})",
+    }[law.family]
+    return f"{what}, overdispersed" if law.overdispersed else what
+
+
+def sampling(law: OutcomeLaw) -> list[str]:
+    """Return the sampling model, a line each: Prob(Y=1|B) = P."""
+    if law.family == "bernoulli":
+        return ["Prob(Y=1|B) = P"]
+    if law.family == "binomial":
+        return [f"E(Y|B) = {law.size}*P"]
+    return ["E(Y|B) = L"] if law.size is None else [f"E(Y|B) = {law.size}*L"]
+
+
+def variance(law: OutcomeLaw) -> str:
+    """Return the line of the level-1 variance: of the working outcome with the usual link, else of Y."""
+    scale = "Sigma_squared" if law.overdispersed else "1"
+    if law.family == "poisson":
+        return f"Level-1 variance = {scale}/{'L' if law.size is None else f'[{law.size}*L]'}"
+    size = "" if law.size is None else f"{law.size}*"
+    if law.link == "logit":
+        return f"Level-1 variance = {scale}/[{size}P(1-P)]"
+    scale = f"{scale}*" if law.overdispersed else ""
+    return f"Level-1 variance of Y = {scale}{size}P(1-P)"
+
+
+# ----------------------------------------------------------------------------- results
+
+
+def _log(found: Nonlinear) -> list[str]:
+    """Return a line for each macro iteration: printed with fulloutput:y."""
+    lines = [
+        f"Macro iteration {row.number}: {row.micro} micro iterations, change of the linear predictor "
+        f"{row.change:.3e}, Tau diagonal {' '.join(figure(row.tau[k][k], 5) for k in range(len(row.tau)))}"
+        for row in found.macro
+    ]
+    return [*lines, ""]
+
+
+def _effects(found: Nonlinear, effects: Effects, which: str) -> list[str]:
+    """Return the tables of fixed effects of one model with both kinds of errors, each with its ratios."""
+    header = found.tables.header
+    if not effects.fixed:
+        return [" The model has no fixed effects.", ""]
+    first = [f" Final estimation of fixed effects: ({which})"]
+    robust = [" Final estimation of fixed effects", f" ({which} with robust standard errors)"]
+    lines: list[str] = []
+    for heading, rows, ratios in (
+        (first, effects.fixed, effects.ratios), (robust, effects.fixed_robust, effects.ratios_robust)
+    ):  # fmt: skip
+        lines += [f"The outcome variable is  {header.outcome}", "", *fixed_table(header, heading, rows), ""]
+        lines += [*_ratios(header, found.ratio, ratios), ""] if ratios else []
+    return lines
+
+
+def _ratios(header: Header, ratio: str, rows: Sequence[RatioRow]) -> list[str]:
+    """Return HLM's table of odds ratios (event rate ratios) with 95 % confidence intervals."""
+    pad, (first, last) = name_width(header) - 8, ratio.title().rsplit(" ", 1)
+    names = [f"    {r.row.level2:>{8 + pad}}, {r.row.gamma}".ljust(20 + pad) for r in rows]
+    width = max([20 + pad, *map(len, names)])
+    names = [name.ljust(width) + " *"[r.row.constrained] for name, r in zip(names, rows, strict=True)]
+    intervals = [f"({figure(r.low, 3)},{figure(r.high, 3)})" for r in rows]
+    heads, cells, extra = set_out(
+        ["".ljust(width + 1), "    Fixed Effect".ljust(width + 1), *names],
+        Column(("", "Coefficient"), 15, [figure(r.row.estimate, 6) for r in rows]),
+        Column((f"{first}  ", f"{last}  "), 14, [figure(r.ratio, 6) for r in rows]),
+        Column(("Confidence   ", "Interval    "), 20, intervals),
+    )
+    lines = []
+    for (row, begins), line in zip(grouped([r.row for r in rows]), cells, strict=True):
+        lines += [*coefficient_line(header, row, begins), line]
+    return ruled(RULE + "-" * (width - 20 + extra), heads, lines)

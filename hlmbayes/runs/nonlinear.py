@@ -1,0 +1,80 @@
+"""The analysis of an outcome that is not normal that a job asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..data.two_level import TwoLevelData
+from ..errors import CommandFileError, EstimationError
+from ..hglm.pql import MOST_MACRO, STOP, PQLEstimates, PQLLimits, pql
+from ..report import nonlinear
+from .analysis import hlm7_note
+from .asked import asked_tests
+from .estimate import heard, read_data
+from .jobs import Job, run_of
+from .outputs import (
+    Results,
+    check_places,
+    residual_requests,
+    said,
+    write_residual_files,
+)
+
+
+def analyse_nonlinear(
+    job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
+) -> Results:
+    """Read the data, fit, and fill the tables; parameters as of `hlmbayes.runs.analysis.analyse`."""
+    _refuse(job, residuals)
+    requests = residual_requests(job.options, job.folder or Path(), residuals)
+    files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
+    check_places({**outputs, **files}, job.inputs)
+    found, messages = heard(lambda: fit_nonlinear(job, read_data(job)))
+    wrote, failed, errors = write_residual_files(found.working, requests, residuals, job.options.hlm)
+    asked = asked_tests(found.working, job.options)
+    tables = nonlinear.nonlinear_tables(
+        found, **run_of(job, output), warnings=(*job.warnings, *messages, *failed, *asked.warnings),
+        not_done=(*job.not_done, *_not_done(job)), hypotheses=asked.hypotheses,
+        exploration=asked.exploration, notes=(*hlm7_note(job.options), *asked.notes),
+    )  # fmt: skip
+    warned = [text for group in tables.tables.notes if group.warning for text in group.sentences]
+    return Results(
+        (*said(wrote=wrote, warning=warned), *errors),
+        lambda: nonlinear.listing(tables),
+        lambda: nonlinear.to_json(tables),
+        lambda: nonlinear.page(tables),
+    )
+
+
+def fit_nonlinear(job: Job, data: TwoLevelData) -> PQLEstimates:
+    """Estimate the job's model as its options say."""
+    most, stop = job.options.most_macro, job.options.stop_macro
+    limits = PQLLimits(MOST_MACRO if most is None else most, STOP if stop is None else stop)
+    return pql(job.model, data, job.options.method, limits)
+
+
+def _refuse(job: Job, residuals: Mapping[int, str]) -> None:
+    """Refuse what is for normal outcomes, before anything is read."""
+    name = job.model.outcome_law.name
+    if job.algorithm == "exact":
+        raise EstimationError(
+            f"the likelihood of a {name} outcome is not available here: --algorithm hlm estimates it as HLM "
+            "does"
+        )
+    options, level1 = job.options, job.level1
+    asked = {
+        "level1weight:": options.level1_weight, "level2weight:": options.level2_weight,
+        "varianceknown:": options.variance_known, **{f"{key}=": value for key, value in level1.items()},
+        "a level-1 residual file": options.residuals1 or residuals.get(1),
+    }  # fmt: skip
+    for what, value in asked.items():
+        if value:
+            raise CommandFileError(
+                f"{job.name}: {what} is for normal outcomes, and {job.model.outcome} of this model is "
+                f"{name}: take it out"
+            )
+
+
+def _not_done(job: Job) -> tuple[str, ...]:
+    return ("laplace: Laplace's approximation is not printed",) if job.options.laplace else ()

@@ -1,0 +1,89 @@
+"""Command files and equations whose outcome is not normal, run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import hlmbayes as hlm
+from hlmbayes.cli.command import main
+
+DATA = Path(__file__).parents[1] / "oracles" / "data"
+REST = "b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A saved command file of counts with an exposure."""
+    data = hlm.read(DATA / "pql_counts.csv", id="id")
+    hlm.Model(f"log(y, exposure=n) = {REST}").save(tmp_path / "m.hlm", data)
+    return tmp_path / "m.hlm"
+
+
+def run(file: Path, *more: str) -> int:
+    return main(["run", str(file), *more])
+
+
+def test_a_command_file_runs_as_the_model_does(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = saved.read_text()
+    saved.write_text(f"{text}gamma1:0,1,0\nmacroit:50\nstopmacro:0.000001\nresfil2:y\nlaplace:y\n")
+    page = saved.with_suffix(".html")
+    assert run(saved, "--json", "-", "--html", str(page)) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    fit = hlm.read_command_file(saved).model.fit(hlm.read(DATA / "pql_counts.csv", id="id"), algorithm="hlm")
+    assert [row["estimate"] for row in found["fixed"]] == pytest.approx([*fit.gamma], abs=1e-4)
+    assert found["outcome"]["size"] == "n"
+    assert found["general_linear_hypothesis"]["df"] == 1
+    assert found["event_rate_ratios"][0]["gamma"] == "G00"
+    assert "laplace" in " ".join(found["warnings"]) + err
+    assert "Event rate ratios" in page.read_text()
+    assert (saved.parent / "resfil2.sav").exists()
+    assert run(saved) == 0
+    listing = capsys.readouterr().out
+    assert "The maximum number of macro iterations = 50" in listing
+    assert "General Linear Hypothesis" in listing
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("level1weight:x", "level1weight: is for normal outcomes, and y of this model is Poisson"),
+        ("varianceknown:x", "varianceknown: is for normal outcomes"),
+        ("resfil1:y", "a level-1 residual file is for normal outcomes"),
+        ("plausvals:y,n", "is for normal outcomes"),
+    ],
+)
+def test_what_is_for_normal_outcomes_is_refused_in_one_line(
+    saved: Path, line: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyword = line.partition(":")[0]
+    kept = [own for own in saved.read_text().splitlines() if not own.startswith(f"{keyword}:")]
+    saved.write_text("\n".join([*kept, line, ""]))
+    assert run(saved) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert (out, len(err.splitlines())) == ("", 1)
+
+
+def test_equations_name_the_family_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "m.txt"
+    head = f"data: {DATA / 'pql_slopes.csv'}\nid: id\nalgorithm: hlm\nfamily: binomial\ntrials: n\n"
+    file.write_text(f"{head}overdispersed: yes\ny ~ x + w + (x | id)\n")
+    assert run(file) == 0
+    out = capsys.readouterr().out
+    assert "Distribution at Level-1: Binomial (number of trials: n), overdispersed" in out
+    assert "E(Y|B) = n*P" in out
+
+
+@pytest.mark.parametrize("command", ["sample", "plot", "predict", "summary", "table"])
+def test_other_commands_refuse_in_one_line(
+    saved: Path, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = {"plot": ["--figures", str(tmp_path)]}.get(command, [])
+    assert main([command, str(saved), *more]) == 2
+    err = capsys.readouterr().err
+    assert "is for normal outcomes, and y of this model is Poisson with a log link" in err
+    assert len(err.splitlines()) == 1
