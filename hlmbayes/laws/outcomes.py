@@ -67,6 +67,14 @@ class Outcome(Law):
         """Give what of each row is summed with its outcome where rows are equal, (N,): its trials, or 1."""
         return size
 
+    def slope(self, predictor: np.ndarray) -> np.ndarray:
+        """Give the derivative of the mean in the linear predictor."""
+        raise NotImplementedError
+
+    def near(self, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Give a mean near a row's own outcome, of which the link is finite."""
+        raise NotImplementedError
+
     def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Give the part of each row's log density that has no parameter in it, (N,)."""
         return np.zeros_like(y)
@@ -159,6 +167,12 @@ class Binomial(Outcome):
     def variance(self, mean: np.ndarray) -> np.ndarray:
         return np.asarray(mean * (1.0 - mean))
 
+    def slope(self, predictor: np.ndarray) -> np.ndarray:
+        return np.asarray(_SLOPE[self.link_name](predictor))
+
+    def near(self, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return (y + 0.5) / (counts + 1.0)
+
 
 @dataclass(frozen=True)
 class Poisson(Outcome):
@@ -206,6 +220,12 @@ class Poisson(Outcome):
 
     def variance(self, mean: np.ndarray) -> np.ndarray:
         return mean
+
+    def slope(self, predictor: np.ndarray) -> np.ndarray:
+        return np.exp(predictor)
+
+    def near(self, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return y + 0.1
 
 
 def law_of(law: OutcomeLaw) -> Outcome:
@@ -271,4 +291,9 @@ _INVERSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "logit": special.expit,
     "probit": special.ndtr,
     "cloglog": lambda eta: -np.expm1(-np.exp(np.minimum(eta, MANY))),
+}
+_SLOPE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "logit": lambda eta: special.expit(eta) * special.expit(-eta),
+    "probit": lambda eta: np.exp(-0.5 * eta**2) / np.sqrt(2.0 * np.pi),
+    "cloglog": lambda eta: np.exp(eta - np.exp(np.minimum(eta, MANY))),
 }

@@ -62,15 +62,9 @@ def written(document: dict[str, Any]) -> str:
 
 def _report(found: Findings) -> dict[str, Any]:
     """Return what the page says beyond HLM's tables, by the fields of `Findings`."""
-<<<<<<< HEAD
     names = "effects level1_variance components basis shares variance_parts told spread plausible checks"
-    values = _of(found, f"{names} methods references notes")
+    values = values_of(found, f"{names} methods references notes")
     for name in ["effects", "level1_variance", "components", "shares", "variance_parts", "checks"]:
-=======
-    names = "effects components basis shares variance_parts told plausible checks methods references notes"
-    values = values_of(found, names)
-    for name in ["effects", "components", "shares", "variance_parts", "checks"]:
->>>>>>> f23306f (Penalised quasi-likelihood as HLM does it: unit-specific and population-average tables, odds ratios, listing, page and JSON)
         values[name] = [asdict(row) for row in values[name]]
     values["told"] = [
         {**values_of(told, "variable sentence"), "differences": [d._asdict() for d in told.differences]}

@@ -19,10 +19,10 @@ NAMES = ("binary", "slopes", "probit", "cloglog", "counts")
 
 def model_of(name: str, overdispersed: bool) -> hlm.Model:
     case = CASES[name]
-    size = {"binomial": "trials", "poisson": "exposure"}[case["family"]] if case["sized"] else ""
+    size = {{"binomial": "trials", "poisson": "exposure"}[case["family"]]: "n"} if case["sized"] else {}
     return hlm.Model(
         f"y = b0 + b1*x; b0 = g00 + g01*w + u0; b1 = g10 {'+ u1' * (case['q'] == 2)}",
-        family=case["family"], link=case["link"], overdispersed=overdispersed, **({size: "n"} if size else {}),
+        family=case["family"], link=case["link"], overdispersed=overdispersed, **size,
     )  # fmt: skip
 
 

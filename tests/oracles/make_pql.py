@@ -1,9 +1,9 @@
 """pql.json: penalised quasi-likelihood by MASS::glmmPQL, and by dense matrices with one row a row.
 
 python make_pql.py. glmmPQL estimates the scale of the level-1 variance by ML and stops early: its iterations
-are carried on until nothing changes. The dense ones have the scale at 1 or estimated, ML or REML, by a general
-optimiser of the working outcome's likelihood; and the population-average model, generalized least squares about
-the fixed part with the variances held. Standard errors: (X'V^-1X)^-1 and the sandwich over units.
+are carried on until nothing changes. The dense ones have the scale at 1 or estimated, ML or REML, by a
+general optimiser of the working outcome's likelihood; and the population-average model, generalized least
+squares about the fixed part with the variances held. Standard errors: (X'V^-1X)^-1, the sandwich over units.
 """
 
 import numpy as np
@@ -55,7 +55,7 @@ class Dense:
             return eta + (self.y - mean) / slope, slope**2 / mean
         return eta + (self.y / self.n - mean) / slope, self.n * slope**2 / (mean * (1 - mean))
 
-    def V(self, weight, tau, sigma2):
+    def marginal(self, weight, tau, sigma2):
         return np.diag(sigma2 / weight) + self.same * (self.Z @ tau @ self.Z.T)
 
     def gls(self, z, V):
@@ -79,7 +79,7 @@ class Dense:
         return root @ root.T, np.exp(theta[k]) if free else 1.0
 
     def deviance(self, theta, z, weight, free, reml):
-        V = self.V(weight, *self.unpack(theta, free))
+        V = self.marginal(weight, *self.unpack(theta, free))
         gamma, bread, _, residual, inverse = self.gls(z, V)
         value = np.linalg.slogdet(V)[1] + residual @ inverse @ residual
         return value - reml * np.linalg.slogdet(bread)[1]
@@ -97,7 +97,7 @@ class Dense:
             )
             theta = found.x
             tau, sigma2 = self.unpack(theta, free)
-            V = self.V(weight, tau, sigma2)
+            V = self.marginal(weight, tau, sigma2)
             gamma, bread, robust, residual, inverse = self.gls(z, V)
             u = (
                 tau
@@ -121,7 +121,7 @@ class Dense:
     def average(self, gamma, tau, sigma2):
         for _ in range(200):
             z, weight = self.working(self.X @ gamma)
-            new, bread, robust, *_ = self.gls(z, self.V(weight, tau, sigma2))
+            new, bread, robust, *_ = self.gls(z, self.marginal(weight, tau, sigma2))
             change, gamma = np.abs(new - gamma).max(), new
             if change < 1e-10:
                 break

@@ -29,7 +29,7 @@ def test_listing_of_a_binary_outcome_has_hlms_parts(binary: hlm.TwoLevelData) ->
     fit = hlm.Model(f"logit(y) = {REST}").fit(binary, algorithm="hlm")
     text = fit.listing(title="passed", full_output=True)
     in_order = [
-        "SPECIFICATIONS FOR THIS NONLINEAR HLM2 RUN", "Problem Title: passed", "Method of estimation: restricted PQL",
+        "SPECIFICATIONS FOR THIS NONLINEAR HLM2 RUN", "Problem Title: passed", "estimation: restricted PQL",
         "Distribution at Level-1: Bernoulli", "Level-1 Model", "\tProb(Y=1|B) = P",
         "\tlog[P/(1-P)] = B0 + B1*(x)\n", "\tB0 = G00 + G01*(w) + U0", "Level-1 variance = 1/[P(1-P)]",
         "Macro iteration 1: ", "Macro iterations stopped due to small change",
@@ -49,7 +49,7 @@ def test_listing_of_a_binary_outcome_has_hlms_parts(binary: hlm.TwoLevelData) ->
 @pytest.mark.parametrize(
     ("left", "said"),
     [
-        ("log(y)", ["E(Y|B) = L", "log[L] = B0", "Level-1 variance = 1/L", "Event Rate", "Poisson (constant"]),
+        ("log(y)", ["E(Y|B) = L", "log[L] = B0", "Level-1 variance = 1/L", "Rate", "Poisson (constant"]),
         (
             "log(y, exposure=n, overdispersed=yes)",
             ["E(Y|B) = n*L", "Level-1 variance = Sigma_squared/[n*L]", " Sigma_squared =", "level-1,",
