@@ -80,7 +80,7 @@ class Dense:
 
     def deviance(self, theta, z, weight, free, reml):
         V = self.marginal(weight, *self.unpack(theta, free))
-        gamma, bread, _, residual, inverse = self.gls(z, V)
+        _, bread, _, residual, inverse = self.gls(z, V)
         value = np.linalg.slogdet(V)[1] + residual @ inverse @ residual
         return value - reml * np.linalg.slogdet(bread)[1]
 
