@@ -65,7 +65,8 @@ def _refuse(job: Job, residuals: Mapping[int, str]) -> None:
     options, level1 = job.options, job.level1
     asked = {
         "level1weight:": options.level1_weight, "level2weight:": options.level2_weight,
-        "varianceknown:": options.variance_known, **{f"{key}=": value for key, value in level1.items()},
+        "varianceknown:": options.variance_known, "plausvals:": options.plausible_values,
+        "--replicates": job.replication, **{f"{key}=": value for key, value in level1.items()},
         "a level-1 residual file": options.residuals1 or residuals.get(1),
     }  # fmt: skip
     for what, value in asked.items():

@@ -29,9 +29,9 @@ def results_of(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
 ) -> Results:
     """Do what a job asks: one analysis, or several that are pooled; see `analyse`."""
-    if job.several:
-        return analyse_pooled(job, outputs, residuals, output)
-    do = analyse if job.model.outcome_law.is_normal else analyse_nonlinear
+    do = analyse_pooled if job.several else analyse
+    if not job.model.outcome_law.is_normal:
+        do = analyse_nonlinear
     return do(job, outputs, residuals, output)
 
 
