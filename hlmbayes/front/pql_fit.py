@@ -199,6 +199,8 @@ def fit_not_normal(
     model: TwoLevelModel, data: TwoLevelData | Moments, method: str | None, algorithm: str, most: int
 ) -> PQLFit:
     """Fit a model whose outcome is not normal; see `hlmbayes.Model.fit`."""
+    if isinstance(data, Moments):
+        check_normal(model.outcome, model.outcome_law, "a fit of moments")
     if algorithm != "hlm":
         raise EstimationError(
             f'the likelihood of a {model.outcome_law.name} outcome is not available here: algorithm="hlm" '

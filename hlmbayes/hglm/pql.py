@@ -139,8 +139,6 @@ def pql(
         As the normal engine; or outcomes the law cannot give.
     """
     limits, law, reml = limits or PQLLimits(), law_of(model.outcome_law), method != "ML"
-    if isinstance(data, Moments):
-        raise DataError(f"an outcome that is {model.outcome_law.name} needs the rows, got moments")
     prepared = prepare(model, data, law=law)
     rows = linear_rows(prepared, law)
     eta, macro, change = rows.first(), list[MacroIteration](), np.inf
@@ -165,7 +163,8 @@ def pql(
 def linear_rows(prepared: Prepared, law: Outcome) -> LinearRows:
     """Lay out the rows of a prepared model; refuse outcomes the law cannot give (DataError)."""
     design, data = prepared.design, prepared.source
-    assert isinstance(data, TwoLevelData)
+    if not isinstance(data, TwoLevelData):
+        raise DataError(f"an outcome that is {design.model.outcome_law.name} needs the rows, got moments")
     kept = data.drop_incomplete([data.find(name) for name in design.moments.columns])
     row, unit = analysed_rows(design, kept)
     y, size = outcome_values(design, kept, row), np.ones(len(row))
