@@ -79,6 +79,7 @@ class _Teller:
         self.spelled = {name.lower(): name for predictor in of_model for name in predictor.names}
         self.held = {key: _reference(v) for key, v in self.known.items()}
         level1 = [k for k, v in self.known.items() if self._level(v) == 1]
+        self.sizes = self._sizes()
         self.reach = {key: self._reach(key) for key in self.known}
         self.order = [*level1, *(k for k in self.known if k not in level1)]
         self.told: set[frozenset[str]] = set()
@@ -111,7 +112,19 @@ class _Teller:
     def steps(self, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> np.ndarray:
         """Give L of the differences between the second and the first of each pair, (n, n_gamma)."""
         found = self.rows([end for pair in pairs for end in pair])
-        return np.asarray(found[1::2] - found[::2])
+        steps = np.asarray(found[1::2] - found[::2])
+        # of a variable held at its mean the grand mean may leave the rounding: that is no effect
+        return np.where(np.abs(steps) > ALIKE * self.sizes, steps, 0.0)
+
+    def _sizes(self) -> np.ndarray:
+        """Give how large each fixed effect's column gets about, (n_gamma,)."""
+        most = max([2, *(len(v.levels) for v in self.known.values())])
+        ends = [
+            {k: v.levels[i % len(v.levels)] if v.levels else v.values.max() if i % 2 else v.values.min()
+             for k, v in self.known.items()}
+            for i in range(2 * most)
+        ]  # fmt: skip
+        return np.abs(self.rows(ends)).max(axis=0)
 
     def estimated(self, pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> list[Difference]:
         """Estimate differences, with limits where they have a standard error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import hlmbayes as hlm
 from hlmbayes.faces import record_of
 from hlmbayes.report.sentences import Difference, Told, amount, change, figures, sentences
+from tests.report.read_sentences import NUMBER, Reader, number
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -25,7 +27,8 @@ def frame(seed: int, sign: float) -> pd.DataFrame:
     f = rng.integers(0, 2, 108)
     y = 3 + sign * (0.8 * x * d - 0.5 * w * x + 0.4 * x**2 + f + (kind == "b"))
     y += rng.normal(size=12)[unit] + rng.normal(size=108)
-    columns = {"id": unit, "kind": kind, "w": w, "d": d, "x": x, "f": f, "y": y}
+    v = rng.beta(5.0, 1.0, 108)  # its mean is nearer to its end than one unit, where a spline has its knots
+    columns = {"id": unit, "kind": kind, "w": w, "d": d, "x": x, "f": f, "v": v, "y": y}
     return pd.DataFrame(columns)
 
 
@@ -45,7 +48,7 @@ def predicted(fit: hlm.Fit, at: dict) -> float:
     centred = fit.model.coefficients[1].predictor.centering == "group"
     x = [at["x"], -at["x"]] if centred else [at["x"]] * 2
     rows = pd.DataFrame(
-        {name: [at.get(name, 0)] * 2 for name in ("kind", "w", "d", "f")} | {"x": x, "id": 99}
+        {name: [at.get(name, 0)] * 2 for name in ("kind", "w", "d", "f", "v")} | {"x": x, "id": 99}
     )
     rows["kind"] = at.get("kind", "a")
     return float(fit.predict(rows, level=2)["predicted"].iloc[0])
@@ -53,7 +56,7 @@ def predicted(fit: hlm.Fit, at: dict) -> float:
 
 MODELS = given(
     st.integers(0, 50), st.sampled_from([1.0, -1.0]), st.sampled_from(LEVEL1), st.sampled_from(LEVEL2),
-    st.sampled_from(LEVEL2), st.sampled_from(["", "f", "C(f)", "f*x", "x^2"]),
+    st.sampled_from(LEVEL2), st.sampled_from(["", "f", "C(f)", "f*x", "x^2", "bs(v, 4)"]),
 )  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def test_every_difference_is_that_of_two_predictions(seed, sign, x, first, secon
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @MODELS
 def test_every_difference_is_that_of_two_predictions_in_many_models(seed, sign, x, first, second, more):
     check_model(seed, sign, x, first, second, more)
@@ -84,6 +87,20 @@ def check_model(seed, sign, x, first, second, more):
             assert d.estimate == pytest.approx(predicted(fit, dict(d.to)) - low, rel=1e-8, abs=1e-9)
         if told.variable:
             check_words(told)
+    read_all(fit, found, frame(seed, sign), seed)
+
+
+def read_all(fit: hlm.Fit, found: Sequence[Told], rows: pd.DataFrame, seed: int) -> None:
+    """Read every sentence by its words alone."""
+    centred = fit.model.coefficients[1].predictor.centering == "group"
+    deviations = frozenset({"x"}) if centred else frozenset()
+    reader = Reader(rows, deviations, lambda at: predicted(fit, dict(at)), np.random.default_rng(seed))
+    said = re.match(rf"The expected y is ({NUMBER})(?: with (.*?))? \(95 % interval", found[0].sentence)
+    assert said is not None
+    places = reader.places(said[2])
+    assert number(said[1]) == pytest.approx(predicted(fit, reader.anywhere(set(places)) | places), rel=6e-3)
+    for told in found[1:]:
+        reader.read(told.sentence)
 
 
 def check_words(told: Told) -> None:
@@ -150,3 +167,57 @@ def test_a_spline_is_told_within_its_knots():
         )
     slopes = fit.slopes("w", by="x")
     assert slopes.frame()["x"].between(x.min(), x.max()).all()
+
+
+def told_of(rows: pd.DataFrame, text: str) -> dict[str, str]:
+    return {told.variable: told.sentence for told in sentences(record_of(hlm.Model(text).fit(rows, id="id")))}
+
+
+def test_an_effect_of_rounding_is_none():
+    rows = frame(1, 1.0)
+    found = told_of(rows, "y = b0 + b1*grand(x) + r\nb0 = g00 + u0\nb1 = g10 + g11*w")
+    assert found["w"].endswith("no higher and no lower with x at its mean (1.92).")
+
+
+@pytest.mark.parametrize(("one", "other"), [("x", "grand(x)"), ("x", "(x - 2000)"), ("C(f)", "f")])
+def test_centring_and_coding_change_no_sentence(one, other):
+    rows = frame(3, 1.0)
+    text = "y = b0 + b1*{} + b2*f*x + r\nb0 = g00 + g01*C(kind) + u0\nb1 = g10 + g11*C(kind)\nb2 = g20"
+    if "f" in one:
+        text = text.replace("f*x", "x")
+    found, again = (told_of(rows, text.format(term)) for term in (one, other))
+    assert found == again
+    assert found == told_of(rows, text.format(one).replace("C(kind)", "C(kind, sum)"))
+
+
+def test_an_outcome_with_the_other_sign_turns_every_sentence():
+    rows = frame(2, 1.0)
+    turned = rows.assign(y=-rows["y"])
+    text = "y = b0 + b1*group(x) + r\nb0 = g00 + g01*C(kind) + g02*w + u0\nb1 = g10 + g11*w"
+    found, again = told_of(rows, text), told_of(turned, text)
+    swap = {"higher": "lower", "lower": "higher"}
+    for name, sentence in found.items():
+        head, other = (re.split(r" \(95 %|;", s)[0] for s in (sentence, again[name]))
+        if name:
+            assert re.sub("higher|lower", lambda m: swap[m.group()], head) == other
+        else:
+            assert head.replace("is ", f"is {MINUS}") == other
+
+
+LIES = [
+    (r"(\d) higher", r"\1 lower"), (r"(\d) lower", r"\1 higher"), (r"that is (\d)", r"that is 1\1"),
+    (r"which is (\S+) less", r"which is \1 more"), (r" with w at its mean \([^)]*\)", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "false"), LIES)
+def test_the_reader_finds_a_false_sentence(words, false):
+    rows = frame(1, 1.0)
+    fit = hlm.Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + g11*w").fit(rows, id="id")
+    reader = Reader(rows, frozenset(), lambda at: predicted(fit, dict(at)), np.random.default_rng(1))
+    sentence = told_of(rows, "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + g11*w")["x"]
+    lie = re.sub(words, false, sentence, count=1)
+    reader.read(sentence)
+    if lie != sentence:
+        with pytest.raises((AssertionError, KeyError)):
+            reader.read(lie)
