@@ -14,6 +14,7 @@ from hlmbayes.derived.r2 import PARTS
 from hlmbayes.errors import HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.likelihood.rows import rows_of
+from tests.mdm_writer import ORACLES, popular2
 
 MIXED = """mathach = b0 + b1*group(ses) + b2*minority + r
 b0 = g00 + g01*sector + g02*grand(meanses) + u0
@@ -148,3 +149,26 @@ def test_sampling_weights_count_rows_by_what_they_stand_for() -> None:
     data = read({"id": unit, "x": x, "y": y, "w": rng.uniform(1, 3, 240)})
     fit = Model("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10").fit(data, weights=Weights(level1="w"))
     assert 0 < fit.r2().marginal < fit.r2().conditional < 1
+
+
+def test_parts_are_those_that_the_papers_formulas_give_of_r2mlms_estimates(tmp_path: Path) -> None:
+    """Those of lme4 in the help of r2mlm_manual: popular ~ extravCWC + texp + (extravCWC | class)."""
+    file = tmp_path / "popular2.mdm"
+    file.write_bytes(popular2())
+    text = "popular = b0 + b1*group(extrav) + r\nb0 = g00 + g01*texp + u0\nb1 = g10 + u1"
+    fit = Model(text).fit(read(file))
+    gamma = [fit.gamma[code] for code in ("g10", "g00", "g01")]
+    assert gamma == pytest.approx([0.4985, 4.4149, 0.0464], abs=5.1e-5)
+    assert np.ravel(fit.tau).tolist() == pytest.approx(
+        [0.5694, -0.0406, -0.0406, 0.0326], abs=6e-5
+    )  # lme4 stops near
+    assert fit.sigma2 == pytest.approx(0.8921, abs=5.1e-5)
+    kept = json.loads((ORACLES / "popular2.json").read_text(encoding="utf-8"))
+    n, texp = np.array(kept["n"]), np.array(kept["level2"])
+    within = np.array(kept["sscp"])[:, 0].sum() / (n.sum() - 1)  # extraversion about the means of the classes
+    between = np.cov(texp, fweights=n)
+    found, parts = fit.r2(), {"fixed_within": 0.4985**2 * within, "fixed_between": 0.0464**2 * between}
+    parts |= {"slopes_within": 0.0326 * within, "intercepts": 0.5694, "sigma2": 0.8921}
+    for name, value in parts.items():
+        assert found.share([name]) == pytest.approx(value / sum(parts.values()), rel=3e-3)
+    assert found.variance["slopes_between"] == pytest.approx(0.0, abs=1e-15)

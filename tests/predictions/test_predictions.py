@@ -45,8 +45,16 @@ def test_slopes_are_those_of_emtrends(fits: dict[str, Fit], emmeans: dict[str, A
     for by, key in (("sector", "trends"), ({"meanses": [-0.5, 0.5]}, "trends_meanses")):
         found: Any = fits["one"].slopes("ses", by=by).frame()  # type: ignore[arg-type]
         for (_, row), wanted in zip(found.iterrows(), emmeans[key].values(), strict=True):
-            assert row["estimate"] == pytest.approx(wanted["ses_c.trend"], abs=1e-5)
-            assert row["se"] == pytest.approx(wanted["SE"], abs=1e-6)
+            assert row["estimate"] == pytest.approx(wanted["ses_c.trend"], abs=1e-7)
+            assert row["se"] == pytest.approx(wanted["SE"], abs=1e-7)
+
+
+def test_johnson_neyman_limits_are_where_the_intervals_of_emtrends_touch_zero(
+    fits: dict[str, Fit], emmeans: dict[str, Any]
+) -> None:
+    found = fits["one"].slopes("ses", by="meanses")
+    assert found.limits == pytest.approx(tuple(emmeans["johnson_neyman"]), rel=1e-6)
+    assert not found.inside
 
 
 def test_means_are_those_of_emmeans(fits: dict[str, Fit], emmeans: dict[str, Any]) -> None:
