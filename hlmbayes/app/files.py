@@ -8,8 +8,7 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from ..equations.model import TwoLevelModel
-from ..errors import DataError, HLMError
+from ..errors import CommandFileError, DataError, HLMError
 from ..hlm_files.command_writer import to_text
 from ..hlm_files.template_writer import template_text
 from ..words import safe_name, unique_name
@@ -65,7 +64,7 @@ def _save(session: Session, form: Form) -> Response:
     if name == "model.hlm":
         text = command_text(session)
     elif name == "model.txt":
-        text = equations_text(session.state)
+        text = equations_text(session.job(), session.here)
     elif name == "model.py":
         text = python_script(session.job(), session.here)
     elif name.endswith(".mdmt"):
@@ -91,8 +90,13 @@ def template(here: Opened, *, own_names: bool) -> str:
 
 def command_text(session: Session) -> str:
     """The command file of the model and its settings."""
-    model: TwoLevelModel = session.state.known
-    return to_text(model, session.state.options, session.here.source.mdm)
+    state = session.state
+    if lines := state.beside.lines():
+        raise CommandFileError(
+            f"a command file has no keyword for {', '.join(line.partition(':')[0] for line in lines)}: click "
+            "Code and save the equations (.txt), which hlmbayes run takes too"
+        )
+    return to_text(state.known, state.options, session.here.source.mdm)
 
 
 def attachment(content: bytes, name: str, kind: str = "application/octet-stream") -> Response:

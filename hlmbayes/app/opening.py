@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,17 @@ from ..datasets import hsb_paths
 from ..errors import CommandFileError, DataError
 from ..hlm_files.mdm_template import DataSource, RawDataError, read_text
 from ..runs.estimate import heard, read_data
-from ..runs.jobs import EQUATION_FILES, job_from_file
+from ..runs.jobs import EQUATION_FILES, job_from_equations, job_from_file
 from ..words import safe_name, some
-from .state import Algorithm, State
+from .beside import beside_of
+from .state import State
 
 LIKELY = re.compile(
     r"(l2_?id|id|.*_id|id_.*|idschool|idclass|cntschid|sch.*id|cl.*id|group|cluster|school|class|unit)",
     re.IGNORECASE,
 )
 HSB = "High School and Beyond"
+SETTING = "#: "  # begins a line of a script that is read when the script is opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +142,49 @@ def open_command(file: Path, chosen: Chosen | None = None) -> Opened:
         "level2": str(chosen.level2) if chosen.level2 else None,
         "id": chosen.id or None,
     }  # fmt: skip
-    equations = file.suffix.lower() in EQUATION_FILES
+    script, equations = file.suffix.lower() == ".py", file.suffix.lower() in EQUATION_FILES
     try:
-        job = job_from_file(str(file), **(given if equations else {}))
+        if script:
+            text = text_of_script(read_text(file), file.name)
+            job = replace(job_from_equations(text, file.name, folder=file.parent, **given), file=file)
+        else:
+            job = job_from_file(str(file), **(given if equations else {}))
     except (CommandFileError, RawDataError):
-        if not given:
+        if not given or script:
             raise
         job = job_from_file(str(file), **given)
     if chosen is not None and job.source.level1 == chosen.level1:
         job = replace(job, source=replace(job.source, reading=chosen.reading))
-    algorithm: Algorithm = job.algorithm if not equations else _algorithm(read_text(file))
     options = replace(job.options, title="" if job.options.title == "no title" else job.options.title)
+    if known := job.level1.get("variance_known"):
+        options = replace(options, variance_known=known)
+    if known := job.level1.get("precision"):
+        options = replace(options, variance_known=known, variance_known_is="precision")
     data, messages = heard(lambda: read_data(job))
     title = f"{file.name}, data {', '.join(p.name for p in _files(job.source))}"
-    state = State(job.model, job.model.coefficient_names[0], options, algorithm)
+    state = State(job.model, job.model.coefficient_names[0], options, job.algorithm, beside_of(job))
     return replace(
         _opened(title, job.source, data, messages, chosen),
         state=state, folder=job.folder, warnings=job.warnings, not_done=job.not_done,
     )  # fmt: skip
 
 
-def _algorithm(text: str) -> Algorithm:
-    """The algorithm that a text of equations says in a comment, as `Save` writes it."""
-    return "exact" if re.search(r"^#\s*algorithm:\s*exact", text, re.MULTILINE) else "hlm"
+def text_of_script(script: str, name: str) -> str:
+    """The text of equations that a script of the window holds; nothing of the script is run.
+
+    Raises
+    ------
+    CommandFileError
+        It holds none.
+    """
+    found = re.search(r'hlm\.Model\("""\n(.*?)\n"""\)', script, re.DOTALL)
+    if found is None:
+        raise CommandFileError(
+            f'{name} has no hlm.Model("""...""") as the scripts that this window saves have'
+        )
+    settings = [line.removeprefix(SETTING) for line in script.splitlines() if line.startswith(SETTING)]
+    equations = dedent(found[1]).replace('\\"\\"\\"', '"""').replace("\\\\", "\\")
+    return "\n".join([*settings, equations]) + "\n"
 
 
 def _files(source: DataSource) -> list[Path]:
@@ -198,7 +221,7 @@ def _constant(data: TwoLevelData, name: str) -> bool:
 def kind_of(file: Path) -> str:
     """What a file is by its ending: "data", "command", "template" or "" for what is none of them."""
     suffix = file.suffix.lower()
-    if suffix == ".hlm" or suffix in EQUATION_FILES:
+    if suffix in (".hlm", ".py") or suffix in EQUATION_FILES:
         return "command"
     if suffix == ".mdmt":
         return "template"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from . import state as edits
 from .answers import Form, changing, showing
 from .files import save, take_files
 from .guard import Door, Guard
-from .opening import Chosen, Opened, reading_from
+from .opening import Chosen, Opened, kind_of, reading_from
 from .pages import show
 from .results import ROUTES as RESULTS
 from .session import Session, Sessions
@@ -180,6 +181,17 @@ def settle(session: Session, form: Form) -> dict[str, Any]:
 # ----------------------------------------------------------------------------- the application
 
 
+def add_imputed(session: Session, form: Form) -> dict[str, Any]:
+    """Take other imputed data sets, whose fits are pooled with that of the open data."""
+    files = tuple(take_files(session, form))
+    if strange := [file.name for file in files if kind_of(file) != "data" or file.suffix.lower() == ".mdm"]:
+        raise HLMError(
+            f"{', '.join(strange)} is no data file that is read here: wanted .sav, .dta, .csv, ..."
+        )
+    session.change(lambda s: replace(s, beside=replace(s.beside, imputed=(*s.beside.imputed, *files))))
+    return {**settings_values(session), "done": True}
+
+
 def run_model(session: Session, form: Form) -> dict[str, Any]:
     """Estimate the model."""
     session.run()
@@ -262,6 +274,7 @@ def application(door: Door, opened: Opened | None = None) -> Starlette:
         Route("/run", showing("fitting.html", fitting_still)),
         Route("/run/stop", changing("fitting.html", stop_fitting), methods=["POST"]),
         Route("/settings", changing("panels/settings.html", settle), methods=["POST"]),
+        Route("/imputed", changing("panels/settings.html", add_imputed), methods=["POST"]),
         Route("/panel/data", showing("panels/data.html", panel_data)),
         Route("/panel/settings", showing("panels/settings.html", panel_settings)),
         *RESULTS,

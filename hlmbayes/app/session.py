@@ -181,10 +181,10 @@ class Session:
     def job(self) -> Job:
         """What `run` would do."""
         here, state = self.here, self.state
-        return Job(
+        return state.beside.put(Job(
             state.known, state.options, here.source, f"{Path(here.source.mdm).stem}.hlm", state.algorithm,
             here.warnings, here.not_done, folder=here.folder,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def run(self) -> None:
         """Start to estimate the model."""

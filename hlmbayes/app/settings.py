@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..data.weights import Frequencies
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
-from ..hlm_files.command_options import ResidualFile
+from ..hlm_files.command_options import Options, ResidualFile
+from ..many_fits.replicate_weights import Replication
 from . import state as edits
 from .answers import Form
+from .beside import Beside
 from .opening import Opened
 from .session import Run, Session
 from .state import State
@@ -22,11 +25,29 @@ def settings_values(session: Session) -> dict[str, Any]:
     sigma = model.log_sigma2.variables if model and model.log_sigma2 else ()
     constraints = "\n".join(" = ".join(names) for names in model.constraints) if model else ""
     apart = bool(model) and len(model.blocks) > 1 and len(model.blocks) == len(model.effects)  # type: ignore[union-attr]
+    beside, frequency = state.beside, state.beside.frequency
+    names = (*here.level1, *here.level2) if here.source.level2 is None else here.level1
     return {
-        "options": state.options, "algorithm": state.algorithm, "sigma": ", ".join(sigma), "apart": apart,
-        "runs": [run.name for run in comparable(session)],
-        "constraints": constraints, "names1": here.level1, "names2": here.level2, "done": False,
+        "options": state.options, "algorithm": _algorithm(state), "sigma": ", ".join(sigma), "apart": apart,
+        "runs": [run.name for run in comparable(session)], "constraints": constraints,
+        "names1": here.level1, "names2": here.level2, "numbers": names,
+        "frequency": (frequency.level1, frequency.level2) if frequency else (None, None),
+        "replication": beside.replication, "sampling_from": beside.sampling_from,
+        "imputed": [file.name for file in beside.imputed], "imputed_by": beside.imputed_by,
+        "hypotheses": _hypotheses(state), "done": False,
     }  # fmt: skip
+
+
+def _algorithm(state: State) -> str:
+    if state.algorithm == "exact":
+        return "exact"
+    return "hlm7" if state.options.hlm == "7" else "hlm"
+
+
+def _hypotheses(state: State) -> str:
+    """The hypotheses that every report tests, in words."""
+    n = len(state.options.hypotheses)
+    return "" if not n else "the hypothesis of the grid" if n == 1 else f"the {n} hypotheses of the grid"
 
 
 def comparable(session: Session) -> list[Run]:
@@ -45,8 +66,10 @@ def apply_settings(session: Session, form: Form) -> State:
     """
     state, here, known = session.state, session.here, form.text("known")
     deviance, df = _other_model(session, form)
+    kept = state.options.hypotheses if form.get("hypotheses") is not None else ()
     options = replace(
         state.options,
+        hypotheses=kept,
         title=form.text("title"),
         method="ML" if form.text("method") == "ML" else "REML",
         max_iterations=_iterations(form),
@@ -65,7 +88,9 @@ def apply_settings(session: Session, form: Form) -> State:
         residuals2=_residuals(form, 2, here),
     )
     algorithm: edits.Algorithm = "exact" if form.text("algorithm") == "exact" else "hlm"
-    new = replace(state, options=options, algorithm=algorithm)
+    if algorithm == "hlm":
+        options = _of_hlm(options, form.text("algorithm"))
+    new = replace(state, options=options, algorithm=algorithm, beside=_beside(state.beside, form, here))
     if state.model is None:
         return new
     new = edits.constrain(new, form.text("constraints").splitlines())
@@ -73,6 +98,30 @@ def apply_settings(session: Session, form: Form) -> State:
     apart = form.get("apart") is not None
     was = len(state.model.blocks) > 1
     return edits.independent(new, apart) if apart != was else new
+
+
+def _of_hlm(options: Options, algorithm: str) -> Options:
+    """Follow HLM 6, or HLM 7, which a command file shows by the page that it asks for."""
+    hlm = "7" if algorithm == "hlm7" else "6"
+    if hlm == options.hlm:
+        return options
+    return replace(options, hlm=hlm, hlm_sign="", output="hlm2.html" if hlm == "7" else "")
+
+
+def _beside(before: Beside, form: Form, here: Opened) -> Beside:
+    """What no keyword of a command file says."""
+    counts = [_named(form, f"frequency{level}", here) for level in (1, 2)]
+    names = tuple(name.strip() for name in form.text("replicates").split(",") if name.strip())
+    fay = form.real("fay")
+    options = {"method": form.text("replicate_method") or "brr", "of": form.text("replicates_of") or None}
+    replication = Replication(names, fay=0.5 if fay is None else fay, **options) if names else None  # type: ignore[arg-type]
+    if replication is not None:
+        replication.columns(here.data)
+    imputed = before.imputed if form.get("keep_imputed") is not None else ()
+    return Beside(
+        replication, form.text("sampling_from") or "all", Frequencies(*counts) if any(counts) else None,
+        imputed, _named(form, "imputed_by", here) or "",
+    )  # fmt: skip
 
 
 def _other_model(session: Session, form: Form) -> tuple[float | None, int | None]:

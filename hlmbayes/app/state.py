@@ -25,6 +25,7 @@ from ..equations.parts import (
 )
 from ..errors import EquationError
 from ..hlm_files.command_options import Options, Rows
+from .beside import Beside
 
 INTERCEPTS = ("INTRCPT1", "INTRCPT2")
 How = Literal["none", "group", "grand", "factor"]
@@ -43,6 +44,7 @@ class State:
     equation: str = "b0"
     options: Options = field(default_factory=lambda: Options(output="", title=""))
     algorithm: Algorithm = "hlm"
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def chosen(self) -> Coefficient:

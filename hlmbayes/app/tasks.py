@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -14,9 +13,9 @@ from ..posterior.draw import read
 from ..posterior.prior_sensitivity import power_scale
 from ..priors.priors import Priors
 from .answers import Form, changing, sending, showing
-from .files import attachment
+from .files import attachment, command_text
 from .report_part import part_of
-from .script import command_line, python_script
+from .script import command_line, equations_text, python_script
 from .session import Session
 from .work import draw_posterior, resample, start
 
@@ -26,8 +25,16 @@ FILES = {"posterior.html": "text/html", "posterior.txt": "text/plain", "posterio
 
 def code(session: Session, form: Form) -> dict[str, Any]:
     """The script that gives the same numbers."""
-    job, state, here = session.job(), session.state, session.here
-    return {"script": python_script(job, here), "command": command_line(state, here)}
+    job, here = session.job(), session.here
+    try:
+        command_text(session)
+        lacks = ""
+    except HLMError as error:
+        lacks = str(error)
+    return {
+        "script": python_script(job, here), "text": equations_text(job, here), "lacks": lacks,
+        "command": command_line(job, here, text=bool(lacks)),
+    }  # fmt: skip
 
 
 def posterior(session: Session, form: Form) -> dict[str, Any]:
@@ -71,7 +78,10 @@ def begin(session: Session, form: Form) -> dict[str, Any]:
     """Start to draw."""
     if session.work is not None and session.work.running:
         raise SamplingError("draws are being made: stop that first")
-    job = replace(session.job(), folder=session.here.folder)
+    from ..runs.sampled import refuse_what_has_no_posterior
+
+    job = session.job()
+    refuse_what_has_no_posterior(job)
     settings: dict[str, Any] = {
         "seed": form.number("seed", 1), "draws": form.number("draws", 1000),
         "chains": form.number("chains", 4), "width": form.real("width") or 1.0,
@@ -111,10 +121,10 @@ def begin_bootstrap(session: Session, form: Form) -> dict[str, Any]:
     if session.resampling is not None and session.resampling.running:
         raise HLMError("a bootstrap is being done: stop that first")
     run = session.find(form.number("number"))
-    job = replace(run.job, folder=session.here.folder)
+    run.job.refuse_several("there is no bootstrap")
     folder = session.folder / f"bootstrap-{secrets.token_hex(4)}"
     n, seed = form.number("n", 1000), form.number("seed", 1)
-    session.resampling = start(f"Bootstrap of {run.name}", folder, resample, job, n, seed)
+    session.resampling = start(f"Bootstrap of {run.name}", folder, resample, run.job, n, seed)
     return bootstrap(session, form)
 
 

@@ -37,7 +37,9 @@ def job_of_file(args: argparse.Namespace, file: str) -> Job:
 def _as_read(args: argparse.Namespace, job: Job) -> Job:
     """Give the job with what options say of the data; missing codes of its template stay."""
     reading = with_codes(reading_of(args), job.source.reading.missing)
-    level1: Level1Asked = {"variance_known": args.known_variance, "precision": args.precision}
+    level1: Level1Asked = {**job.level1}
+    if args.known_variance or args.precision:
+        level1 |= {"variance_known": args.known_variance, "precision": args.precision}
     if args.frequency or args.frequency2:
         level1["frequency"] = Frequencies(args.frequency, args.frequency2)
     job = asked_otherwise(job, varianceknown=args.varianceknown)

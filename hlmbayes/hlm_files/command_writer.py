@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ..equations.model import TwoLevelModel
@@ -28,10 +29,10 @@ def to_text(model: TwoLevelModel, options: Options | None = None, mdm: str = "da
     """
     options = options or Options()
     right = [_coded(c.predictor, "INTRCPT1") for c in model.coefficients]
-    go_on = ",y" if options.keep_going else ""
     nonlin, *of_outcome = _outcome_lines(model.outcome_law, options)
-    lines = [f"#WHLM CMD FILE FOR {mdm}", nonlin, f"numit:{options.max_iterations}{go_on}", *of_outcome]
-    lines += [f"stopval:{options.stopval!r}", f"level1:{_safe(model.outcome)}={'+'.join([*right, 'RANDOM'])}"]
+    numit, stopval = _iteration_lines(options)
+    lines = [f"#WHLM CMD FILE FOR {mdm}", nonlin, numit, *of_outcome]
+    lines += [stopval, f"level1:{_safe(model.outcome)}={'+'.join([*right, 'RANDOM'])}"]
     for c in model.coefficients:
         parts = [_coded(gamma.predictor, "INTRCPT2") for gamma in c.gammas] + ["RANDOM"] * c.random
         lines.append(f"level2:{c.predictor.variable or 'INTRCPT1'}={'+'.join(parts)}/")
@@ -53,6 +54,19 @@ def _outcome_lines(law: OutcomeLaw, options: Options) -> list[str]:
     lines += [] if options.stop_macro is None else [f"stopmacro:{options.stop_macro!r}"]
     lines += ["laplace:y"] if options.laplace else []
     return [*lines, f"fixsigma2:{'n' if law.overdispersed else '1.000000'}"]
+
+
+def changed_lines(model: TwoLevelModel, options: Options) -> list[str]:
+    """The lines of options that are not HLM's defaults, for a text of equations, which has the others."""
+    bare = TwoLevelModel.from_parts(*model.parts._replace(constraints=(), log_sigma2=None, blocks=()))
+    plain = replace(options, method="REML", title="", output="")
+    usual = Options(title="", output="")
+    before = [*_iteration_lines(usual), *_option_lines(bare, usual), "hypoth:y"]
+    return [line for line in (*_iteration_lines(plain), *_option_lines(bare, plain)) if line not in before]
+
+
+def _iteration_lines(o: Options) -> list[str]:
+    return [f"numit:{o.max_iterations}{',y' if o.keep_going else ''}", f"stopval:{o.stopval!r}"]
 
 
 def _option_lines(model: TwoLevelModel, o: Options) -> list[str]:

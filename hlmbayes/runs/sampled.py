@@ -54,7 +54,7 @@ def sample_job(
     CommandFileError
         The command file asks for what the posterior would leave out.
     """
-    _refuse_what_has_no_posterior(job)
+    refuse_what_has_no_posterior(job)
     check_places(outputs, job.inputs)
     if figures is not None:
         check_folder(figures)
@@ -92,7 +92,7 @@ def _images(posterior: Any, estimates: Estimates) -> dict[str, bytes]:
     return drawn
 
 
-def _refuse_what_has_no_posterior(job: Job) -> None:
+def refuse_what_has_no_posterior(job: Job) -> None:
     """Raise where the command file asks for what no posterior has, or not this command."""
     options = job.options
     weights = {"level1weight": options.level1_weight, "level2weight": options.level2_weight}

@@ -54,7 +54,7 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   if (button.id === "choose") $("files").click();
   if (button.classList.contains("close")) $("panel").replaceChildren();
-  if (button.dataset.href) location.assign(button.dataset.href);
+  if (button.dataset.href) keep(button.dataset.href);
   if (button.getAttribute("role") === "tab") selectTab(button);
   if (button.dataset.choice) {
     for (const other of all("[data-choice]")) other.setAttribute("aria-pressed", other === button);
@@ -170,6 +170,17 @@ function upload(files) {
 }
 
 const GONE = "The program does not answer: it may have been stopped. Start hlmbayes app again; what was saved is safe.";
+
+// A file to be kept; what stands in its way is said on the page.
+async function keep(address) {
+  const answer = await fetch(address).catch(() => null);
+  if (!answer?.ok) return say(answer ? await answer.text() : GONE);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = address.split("/").at(-1);
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
 
 function say(sentence, kind = "error") {
   const box = document.createElement("div");
