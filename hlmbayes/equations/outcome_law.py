@@ -18,8 +18,9 @@ LINKS = {  # of each family, the usual one first
     "bernoulli": ("logit", "probit", "cloglog"),
     "binomial": ("logit", "probit", "cloglog"),
     "poisson": ("log",),
+    "ordinal": ("cumlogit",),
 }
-NAMES = {"normal": "normal", "bernoulli": "Bernoulli", "binomial": "binomial", "poisson": "Poisson"}
+NAMES = {family: family for family in LINKS} | {"bernoulli": "Bernoulli", "poisson": "Poisson"}
 OF_LINK = {link: family for family, links in LINKS.items() for link in links}  # logit: binomial
 _ALSO = {"gaussian": "normal"}
 _SIZES = {"binomial": "trials", "poisson": "exposure"}  # what a row's size is called
@@ -31,8 +32,8 @@ class OutcomeLaw:
 
     Attributes
     ----------
-    family : "normal", "bernoulli", "binomial" or "poisson"
-    link : "identity", "logit", "probit", "cloglog" or "log"
+    family : "normal", "bernoulli", "binomial", "poisson" or "ordinal"
+    link : "identity", "logit", "probit", "cloglog", "log" or "cumlogit"
     size : str or None
         The variable with each row's number of trials (binomial) or its exposure (Poisson).
     overdispersed : bool
@@ -48,6 +49,11 @@ class OutcomeLaw:
     def is_normal(self) -> bool:
         """Whether the outcome is normal about its linear predictor, with a residual r."""
         return self.family == "normal"
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether the link is taken of a mean, a probability or a rate."""
+        return self.family not in ("normal", "ordinal")
 
     @property
     def name(self) -> str:
@@ -108,6 +114,8 @@ class Asked(NamedTuple):
             )
         if self.overdispersed and family == "normal":
             fail(where, "a normal outcome has its own level-1 variance: take overdispersed= out")
+        if self.overdispersed and family == "ordinal":
+            fail(where, "an ordinal outcome has no variance to be multiplied: take overdispersed= out")
         size = {"trials": self.trials, "exposure": self.exposure}
         for name, value in size.items():
             if value is not None and _SIZES.get(family) != name:
@@ -128,7 +136,10 @@ class Asked(NamedTuple):
             of_size = "binomial" if self.trials else "poisson" if self.exposure else ""
             family = OF_LINK.get((self.link or "").casefold(), of_size)
             if not family:
-                fail(where, f'say the family of the outcome too: family="binomial" or "poisson"; {_KNOWN}')
+                fail(
+                    where,
+                    f'say the family of the outcome too: family="binomial", "poisson" or "ordinal"; {_KNOWN}',
+                )
         else:
             family = _ALSO.get(self.family.casefold(), self.family.casefold())
             if family not in LINKS:

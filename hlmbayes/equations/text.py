@@ -143,6 +143,9 @@ def _latex_level1(model: ModelParts, terms: list[str]) -> list[tuple[str, list[s
     law = model.outcome_law
     if law.is_normal:
         return [(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"])]
+    if law.family == "ordinal":
+        left = rf"\operatorname{{logit}}P({_latex_name(model.outcome, 'ij')} \le m)"
+        return [(left, [r"\delta_{m}", *terms])]
     return [(rf"\operatorname{{{law.link}}}({_latex_letter(law)})", terms)]
 
 
@@ -152,7 +155,7 @@ def _latex_letter(law: OutcomeLaw) -> str:
 
 
 def _latex_distribution(model: ModelParts) -> str:
-    """How an outcome that is not normal is distributed."""
+    """How an outcome about a mean that has a letter is distributed."""
     law = model.outcome_law
     letter, size = _latex_letter(law), "" if law.size is None else _latex_name(law.size, "ij")
     sign = "" if not size else r"\," if law.family == "poisson" else r",\,"
@@ -160,7 +163,7 @@ def _latex_distribution(model: ModelParts) -> str:
 
 
 def _align(model: ModelParts, rows: list[tuple[str, list[str]]]) -> str:
-    lines = [] if model.outcome_law.is_normal else [_latex_distribution(model)]
+    lines = [_latex_distribution(model)] if model.outcome_law.has_mean else []
     lines += [rf"{left} &= {' + '.join(terms)}" for left, terms in [*rows, *_latex_extra(model)]]
     return "\n".join([r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}"])
 

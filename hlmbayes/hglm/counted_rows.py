@@ -17,6 +17,7 @@ from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.pattern import TauColumns, elements
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
+from .cuts import Cuts, no_cuts
 
 PAYS = 0.7  # rows are merged where at most this share of them is distinct
 SAMPLE = 20_000  # rows from which that is judged
@@ -42,6 +43,18 @@ class CountedRows:
     starts: np.ndarray
     tau_columns: TauColumns
     constant: float
+    cuts: Cuts  # of an ordinal outcome: their columns are the last of ``d``, their effects the last of F
+
+    @property
+    def first(self) -> np.ndarray:
+        """Fixed effects to begin with, (F,)."""
+        return np.concatenate([np.zeros(self.n_fixed - self.cuts.n), self.cuts.first])
+
+    def to_gamma(self, design: Design) -> np.ndarray:
+        """Give what turns the fixed effects into those of the data, (F, F); cuts stay what they are."""
+        turn = np.eye(self.n_fixed)
+        turn[: design.n_fixed, : design.n_fixed] = design.to_gamma
+        return turn
 
     @property
     def n_units(self) -> int:
@@ -92,17 +105,29 @@ def counted_rows(design: Design, data: TwoLevelData, law: Outcome) -> CountedRow
     d = np.stack([level1_values(design, data, k, row, unit) for k in design.order.tolist()])
     constant, offset = float(np.sum(law.constant(y, size))), law.offset(size)
     own = offset if offset.any() else None
-    first, of = _kinds(unit, [*d, *([] if own is None else [own])])
+    first, of = kinds(unit, [*d, *([] if own is None else [own])])
     y, size = (np.bincount(of, values, len(first)) for values in (y, law.counts(size)))
-    d, x, columns = design.bases.basis.T @ d[:, first], design.standard_x(), design.tau_columns
-    q, m = design.n_random, columns.m
-    d[:q], x[:, :q] = m.T @ d[:q], np.linalg.solve(m, x[:, :q])
+    d, x = standard_columns(design, d[:, first])
     unit = unit[first]
-    starts = np.flatnonzero(np.r_[True, unit[1:] != unit[:-1]])
-    return CountedRows(d, x, y, size, offset[first], unit, starts, columns, constant)
+    return CountedRows(
+        d, x, y, size, offset[first], unit, starts_of(unit), design.tau_columns, constant, no_cuts(len(x))
+    )
 
 
-def _kinds(unit: np.ndarray, columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def standard_columns(design: Design, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give level-1 columns (p, R), in the design's order, as `CountedRows` has them, and x (J, p, F)."""
+    q, m = design.n_random, design.tau_columns.m
+    d, x = design.bases.basis.T @ d, design.standard_x()
+    d[:q], x[:, :q] = m.T @ d[:q], np.linalg.solve(m, x[:, :q])
+    return d, x
+
+
+def starts_of(unit: np.ndarray) -> np.ndarray:
+    """Give each unit's first row, the units of rows (R,) being ascending."""
+    return np.flatnonzero(np.r_[True, unit[1:] != unit[:-1]])
+
+
+def kinds(unit: np.ndarray, columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Give a row of each kind, units ascending (R,), and for every row the place of its kind there, (N,)."""
     key = _hash(unit, columns)
     head = key[:SAMPLE]

@@ -24,8 +24,8 @@ class GeneralizedEstimates:
     """A fitted model whose outcome is not normal, by maximum likelihood.
 
     All is in the units of the data, and on the scale of the link. ``covariance`` (P, P) and ``unit_scores``
-    (J, P) are of the free fixed effects, then of a root of tau, ``root`` (m, m) what turns the latter's
-    changes into those of tau's free elements.
+    (J, P) are of the free fixed effects, then of a root of tau, last of the cuts of an ordinal outcome;
+    ``root`` (m, m) is what turns the root's changes into those of tau's free elements.
     """
 
     design: Design
@@ -105,11 +105,11 @@ class GeneralizedEstimates:
     @property
     def se_tau(self) -> NamedArray:
         """Standard errors of tau from the observed information, (q, q); nan on the boundary."""
-        q, F = self.design.n_random, self.design.n_fixed
+        q, F, m = self.design.n_random, self.design.n_fixed, self.design.pattern.n_free
         se = np.full((q, q), np.nan)
         if not self.boundary:
             rows, cols = elements(self.design.pattern)
-            variance = np.diag(self.root @ self.covariance[F:, F:] @ self.root.T)
+            variance = np.diag(self.root @ self.covariance[F : F + m, F : F + m] @ self.root.T)
             se[rows, cols] = se[cols, rows] = np.sqrt(variance)
         return NamedArray(se, self.model.random_parameters)
 
@@ -131,7 +131,7 @@ class GeneralizedEstimates:
     @property
     def n_parameters(self) -> int:
         """Number of estimated parameters, fixed effects included."""
-        return self.design.n_fixed + self.design.pattern.n_free
+        return self.design.n_fixed + self.design.pattern.n_free + self.law.n_parameters
 
     @property
     def aic(self) -> float:

@@ -10,12 +10,14 @@ from ..equations.model import TwoLevelModel
 from ..errors import EstimationError
 from ..estimation.prepare import Prepared, prepare
 from ..estimation.zero_variance import describe_boundary
-from ..laws.outcomes import Outcome, law_of
+from ..laws.ordinal import law_of
+from ..laws.outcomes import Outcome
 from ..unit_moments.record import Moments
-from .counted_rows import CountedRows, counted_rows
+from .counted_rows import CountedRows
 from .estimates import GeneralizedEstimates
 from .fixed_nodes import search_with
 from .marginal import Marginal
+from .ordinal_rows import rows_of_law
 from .search import FLOOR, SEVERAL, Found, search
 from .separation import refuse_separated, refuse_unbounded_tau
 
@@ -52,11 +54,11 @@ def fit_by_likelihood(
     prepared = prepare(model, data, law=law)
     if not isinstance(prepared.complete, TwoLevelData):
         raise EstimationError(f"an outcome that is {model.outcome_law.name} needs the rows, got moments")
-    rows = counted_rows(prepared.design, prepared.complete, law)
+    own, law, rows = rows_of_law(law, prepared.design, prepared.complete)
     refuse_unbounded_tau(rows, law, model.outcome)
     found = search(rows, law) if counts is None else search_with(rows, law, counts)
     refuse_separated(rows, law, prepared.design, found)
-    return estimates_of(prepared, law, rows, found, counts is not None)
+    return estimates_of(prepared, own, rows, found, counts is not None)
 
 
 def _counts(model: TwoLevelModel, n_nodes: int | None, laplace: bool) -> tuple[int, ...] | None:
@@ -83,19 +85,22 @@ def estimates_of(
 ) -> GeneralizedEstimates:
     """Carry an optimum to the units of the data."""
     design, at, columns = prepared.design, found.at, rows.tau_columns
-    F, scale = design.n_fixed, columns.scale
-    to_data = np.eye(len(at.score))
-    to_data[:F, :F] = design.to_gamma
-    covariance = to_data @ inverse(at.information) @ to_data.T
-    scores = at.unit_scores.copy()
-    scores[:, :F] = np.linalg.solve(design.to_gamma.T, scores[:, :F].T).T
+    F, G, scale = design.n_fixed, rows.n_fixed, columns.scale
+    places = np.arange(len(at.score))
+    order = np.r_[places[:F], places[G:], places[F:G]]  # cuts go last
+    to_data = np.eye(len(order))
+    to_data[:G, :G] = rows.to_gamma(design)
+    covariance = (to_data @ inverse(at.information) @ to_data.T)[np.ix_(order, order)]
+    scores = np.linalg.solve(to_data.T, at.unit_scores.T).T[:, order]
+    law = law.with_cuts(at.gamma[F:], np.sqrt(np.diag(covariance)[len(order) - (G - F) :]))
     theta, to_u = at.chol @ at.chol.T, scale @ at.chol
     var_t = at.second - at.mean[:, :, None] * at.mean[:, None]
     assert isinstance(prepared.complete, TwoLevelData)
     boundary = describe_boundary(design, columns, theta) if design.n_random else ()
+    unit_loglik = at.unit_loglik + rows.cuts.unit_values(at.gamma)
     return GeneralizedEstimates(
-        design, law, prepared.complete, design.to_gamma @ at.gamma, columns.to_data(theta), covariance,
-        scores, _root(rows, at, scale), at.unit_loglik, at.loglik, at.mean @ to_u.T, to_u @ var_t @ to_u.T,
+        design, law, prepared.complete, design.to_gamma @ at.gamma[:F], columns.to_data(theta), covariance,
+        scores, _root(rows, at, scale), unit_loglik, at.loglik, at.mean @ to_u.T, to_u @ var_t @ to_u.T,
         at.rule.counts, asked, found.converged, found.reason, found.steps, boundary, _said(at.rule.counts),
     )  # fmt: skip
 

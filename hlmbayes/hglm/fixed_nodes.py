@@ -62,7 +62,8 @@ class Surface:
         gamma, chol = moved(self.rows, self.at, change)
         eta = linear_predictor(self.rows, gamma)
         modes = find_modes(self.rows, self.law, eta, chol, self.at.modes.t, EXACT_MODES)
-        return unit_logliks(self.rows, self.law, eta, chol, modes, self.at.rule)
+        found = unit_logliks(self.rows, self.law, eta, chol, modes, self.at.rule)
+        return np.asarray(found + self.rows.cuts.unit_values(gamma))
 
     def slopes(self) -> np.ndarray:
         """Give the units' slopes by central differences, (J, P)."""

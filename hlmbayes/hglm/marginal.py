@@ -28,7 +28,7 @@ class Marginal:
     and ``tau_columns.scale`` times chol.
 
     ``score`` (P,) and ``information`` (P, P) are of gamma, then of the free elements of chol by rows;
-    ``unit_loglik`` (J,), ``unit_scores`` (J, P).
+    ``unit_loglik`` (J,), without what cuts add, ``unit_scores`` (J, P).
     """
 
     gamma: np.ndarray
@@ -108,7 +108,8 @@ def loglik(
     """Give the log-likelihood alone, constants included."""
     eta = linear_predictor(rows, gamma)
     modes = find_modes(rows, law, eta, chol, start)
-    return float(unit_logliks(rows, law, eta, chol, modes, rule).sum()) + rows.constant
+    of_cuts = float(rows.cuts.unit_values(gamma).sum())
+    return float(unit_logliks(rows, law, eta, chol, modes, rule).sum()) + of_cuts + rows.constant
 
 
 def marginal(
@@ -171,10 +172,12 @@ class Sums:
         gg = np.tensordot(x, half[:, :p], axes=([0, 1], [0, 1]))
         lg, ll = half[:, p:].sum(axis=0), inside[:, p:, p:].sum(axis=0)
         own = (self.first[:, None, :p] @ x)[:, 0]
+        scores, information = np.hstack([own, self.first[:, p:]]), np.block([[gg, lg.T], [lg, ll]])
+        self.rows.cuts.add_slopes(gamma, scores, information)
+        unit_loglik = modes.value + np.log(self.total) + modes.log_volume
         return Marginal(
-            gamma, chol, rule, modes.value + np.log(self.total) + modes.log_volume,
-            np.concatenate([own, self.first[:, p:]], axis=1), np.block([[gg, lg.T], [lg, ll]]), modes,
-            self.t, self.tt, self.rows.constant,
+            gamma, chol, rule, unit_loglik, scores, information, modes, self.t, self.tt,
+            self.rows.constant + float(self.rows.cuts.unit_values(gamma).sum()),
         )  # fmt: skip
 
     def _inside(self) -> np.ndarray:

@@ -15,12 +15,13 @@ import numpy as np
 
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
-from ..errors import DataError
+from ..errors import DataError, EstimationError
 from ..estimation.estimates import Components, Estimates
 from ..estimation.exact import exact_fit
 from ..estimation.prepare import Prepared, prepare
 from ..laws.counting import ONCE, precise_moments
-from ..laws.outcomes import Outcome, law_of
+from ..laws.ordinal import law_of
+from ..laws.outcomes import Outcome
 from ..laws.working import WEIGHT, Working, WorkingKnown
 from ..likelihood.design import Design
 from ..likelihood.evaluate import evaluate
@@ -139,6 +140,11 @@ def pql(
         As the normal engine; or outcomes the law cannot give.
     """
     limits, law, reml = limits or PQLLimits(), law_of(model.outcome_law), method != "ML"
+    if model.outcome_law.family == "ordinal":
+        raise EstimationError(
+            "penalised quasi-likelihood of an ordinal outcome is not available: the likelihood itself is, "
+            'algorithm="exact" (--algorithm exact)'
+        )
     prepared = prepare(model, data, law=law)
     rows = linear_rows(prepared, law)
     eta, macro, change = rows.first(), list[MacroIteration](), np.inf

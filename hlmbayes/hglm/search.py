@@ -69,7 +69,7 @@ def _pooled(rows: CountedRows, law: Outcome) -> Marginal:
     """Fit without random effects."""
     q, F = rows.n_random, rows.n_fixed
     zero, t = np.zeros((q, q)), np.zeros((q, rows.n_units))
-    at = marginal(rows, law, np.zeros(F), zero, product_rule((1,) * q), t)
+    at = marginal(rows, law, rows.first, zero, product_rule((1,) * q), t)
     for _ in range(MOST_STEPS):
         step, promised, _ = newton_step(at.score[:F], at.information[:F, :F])
         if promised < 1e-6:

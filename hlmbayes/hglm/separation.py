@@ -41,6 +41,8 @@ def refuse_separated(rows: CountedRows, law: Outcome, design: Design, found: Fou
         return
     known = design.model.fixed_parameters
     codes = [code for code, place in zip(known.codes, design.free, strict=True) if part[place]]
+    if not codes:
+        return
     names, one = " and ".join(known.shown(codes)), len(codes) == 1
     raise EstimationError(
         f"{names} separate{'s' if one else ''} the outcomes of {design.model.outcome}: {law.never}, so the "
@@ -50,7 +52,7 @@ def refuse_separated(rows: CountedRows, law: Outcome, design: Design, found: Fou
 
 def separating(rows: CountedRows, law: Outcome, design: Design) -> np.ndarray:
     """Say which free fixed effects have a part in a combination that separates the outcomes, bool (F,)."""
-    x = np.einsum("pr,rpf->rf", rows.d, rows.x[rows.unit]) @ np.linalg.inv(design.to_gamma)
+    x = np.einsum("pr,rpf->rf", rows.d, rows.x[rows.unit]) @ np.linalg.inv(rows.to_gamma(design))
     size = np.abs(x).max(axis=0)
     ways = law.ways(rows.y, rows.size)
     x = np.where(ways == 0, 1.0, ways)[:, None] * x / size

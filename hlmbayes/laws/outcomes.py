@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy import special
 
-from ..equations.outcome_law import OutcomeLaw
 from ..errors import DataError
 from ..likelihood.design import Design
 from .law import Law, Need, SingleRowsError, check_units
@@ -66,6 +65,10 @@ class Outcome(Law):
     def counts(self, size: np.ndarray) -> np.ndarray:
         """Give what of each row is summed with its outcome where rows are equal, (N,): its trials, or 1."""
         return size
+
+    def with_cuts(self, cuts: np.ndarray, se: np.ndarray) -> Self:
+        """Give the law with estimated cuts between categories and their standard errors, where it has any."""
+        return self
 
     def slope(self, predictor: np.ndarray) -> np.ndarray:
         """Give the derivative of the mean in the linear predictor."""
@@ -226,13 +229,6 @@ class Poisson(Outcome):
 
     def near(self, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return y + 0.1
-
-
-def law_of(law: OutcomeLaw) -> Outcome:
-    """Give the law of level 1 that a model's words ask for."""
-    if law.family == "poisson":
-        return Poisson(law.size, law.link)
-    return Binomial(law.size, law.link)
 
 
 def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:

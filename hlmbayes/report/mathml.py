@@ -63,6 +63,9 @@ def outcome(model: TwoLevelModel) -> str:
     law = model.outcome_law
     if law.is_normal:
         return _indexed(word(model.outcome), "ij")
+    if not law.has_mean:
+        inside = f"{_indexed(word(model.outcome), 'ij')}<mo>≤</mo><mi>m</mi>"
+        return f"<mi>logit</mi><mi>P</mi>{_in_brackets(inside)}"
     return f"<mi>{law.link}</mi>{_in_brackets(mean(law))}"
 
 
@@ -131,7 +134,7 @@ def broken(left: str, terms: Sequence[str]) -> str:
 def level1_terms(model: TwoLevelModel) -> list[str]:
     """What is added up in the level-1 equation."""
     terms = [_times(beta(c), predictor(c.predictor, 1)) for c in model.coefficients]
-    return [*terms, *_residual(model)]
+    return [*_cut(model), *terms, *_residual(model)]
 
 
 def mixed_terms(model: TwoLevelModel) -> list[str]:
@@ -141,7 +144,12 @@ def mixed_terms(model: TwoLevelModel) -> list[str]:
         x = predictor(c.predictor, 1)
         terms += [_times(gamma(g), predictor(g.predictor, 2), x) for g in c.gammas]
     terms += [_times(effect(c), predictor(c.predictor, 1)) for c in model.coefficients if c.random]
-    return [*terms, *_residual(model)]
+    return [*_cut(model), *terms, *_residual(model)]
+
+
+def _cut(model: TwoLevelModel) -> list[str]:
+    """The cut of a category, of an ordinal outcome."""
+    return [symbol("δ", "m")] if model.outcome_law.family == "ordinal" else []
 
 
 def _residual(model: TwoLevelModel) -> list[str]:
@@ -153,7 +161,7 @@ def extra(model: TwoLevelModel) -> list[str]:
 
     effects, log(sigma2), fixed effects held equal.
     """
-    found = [] if model.outcome_law.is_normal else [distribution(model)]
+    found = [distribution(model)] if model.outcome_law.has_mean else []
     if independent := covariances(model.blocks):
         sets, _ = independent.rsplit(" = ", 1)
         found.append(math(EQUALS.join([*map(_covariance, sets.split(" = ")), "<mn>0</mn>"])))

@@ -38,6 +38,8 @@ REST = " = b0 + b1*sex; b0 = g00 + g01*w + u0; b1 = g10"
         ("count", {"family": "poisson", "exposure": "t"}, OutcomeLaw("poisson", "log", "t")),
         ("log(count, overdispersed=yes)", {}, OutcomeLaw("poisson", "log", None, True)),
         ("log(count)", {"overdispersed": True}, OutcomeLaw("poisson", "log", None, True)),
+        ("cumlogit(rating)", {}, OutcomeLaw("ordinal", "cumlogit")),
+        ("rating", {"family": "ordinal"}, OutcomeLaw("ordinal", "cumlogit")),
         ("y", {"family": "gaussian"}, NORMAL),
         ("y", {"overdispersed": False}, NORMAL),
     ],
@@ -75,6 +77,8 @@ def test_ways_of_saying_what_the_outcome_is(left: str, said: dict[str, Any], law
         (f"y{REST}", {"family": "poisson", "overdispersed": 1}, "overdispersed= wants True or False, got 1"),
         (f"y{REST}", {"family": "normal", "overdispersed": True}, "take overdispersed= out"),
         (f"logit(y){REST}; log(sigma2) = a0", {}, "log(sigma2) is of a normal outcome"),
+        (f"cumlogit(y, trials=n){REST}", {}, "trials= is for a binomial outcome, and this one is ordinal"),
+        (f"cumlogit(y, overdispersed=yes){REST}", {}, "an ordinal outcome has no variance to be multiplied"),
         ("log(y) ~ x + (1 | id)", {}, "before ~ stands the outcome alone, got log(...)"),
         ("cbind(y, n) ~ x + (1 | id)", {}, "before ~ stands the outcome alone, got cbind(...)"),
         ("y ~ x + (1 | id)", {"trials": "y"}, "y is the outcome, and its own trials"),
@@ -92,7 +96,7 @@ LAWS = [
     for family, links in LINKS.items()
     for link in links
     for exposure, over in product((None, "r") if family == "poisson" else (None,), (False, True))
-    if not (family == "normal" and over)
+    if not (family in ("normal", "ordinal") and over)
 ]
 
 
@@ -126,6 +130,12 @@ def test_typeset_equations_have_the_distribution_and_no_residual() -> None:
         assert r"\mathrm{passed}_{ij} &\sim \operatorname{binomial}(\mathrm{tried}_{ij},\,p_{ij})" in latex
         assert r"\operatorname{cloglog}(p_{ij}) &= " in latex
         assert "r_{ij}" not in latex
+    ordinal = Model(f"cumlogit(rating){REST}")
+    level1 = r"\operatorname{logit}P(\mathrm{rating}_{ij} \le m) &= \delta_{m} + \beta_{0j}"
+    assert level1 in ordinal.equations(latex=True)
+    assert r"\sim" not in ordinal.equations(latex=True)
+    assert "<mo>≤</mo>" in mathml.level1(ordinal)
+    assert mathml.extra(ordinal) == []
     assert r"\operatorname{log}(\lambda_{ij}) &=" in Model(f"log(y){REST}").mixed(latex=True)
     assert r"\operatorname{Poisson}(\mathrm{t}_{ij}\,\lambda_{ij})" in Model(
         f"log(y, exposure=t){REST}"

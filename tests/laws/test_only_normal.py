@@ -14,7 +14,8 @@ from hlmbayes.app.state import State, from_text
 from hlmbayes.errors import HLMError
 
 REST = " = b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10"
-LEFT = {"Bernoulli": "logit(y)", "binomial": "probit(y, trials=n)", "Poisson": "log(y, exposure=n)"}
+LEFT = {"Bernoulli": "logit(y)", "binomial": "probit(y, trials=n)", "Poisson": "log(y, exposure=n)",
+        "ordinal": "cumlogit(y)"}  # fmt: skip
 DOORS: dict[str, Callable[[hlm.Model, Any], Any]] = {
     "fit by weights": lambda m, d: m.fit(d, weights=hlm.Weights("p")),
     "fit by frequencies": lambda m, d: m.fit(d, frequency=hlm.Frequencies("n")),

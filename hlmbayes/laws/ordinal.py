@@ -1,0 +1,82 @@
+"""Ordinal outcomes: the log odds of a category or a lower one, as HLM has them.
+
+P(y <= m) = sigma(delta_m + eta), delta_1 = 0 < delta_2 < ...: a positive effect makes low categories
+likelier. Cumulative link models elsewhere (R's ordinal and MASS, Stata) have the opposite sign.
+"""
+
+# ruff: noqa: D102 (what the methods give is said once, in Outcome)
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, NoReturn, Self
+
+import numpy as np
+
+from ..equations.outcome_law import OutcomeLaw
+from ..errors import DataError, HypothesisError
+from .outcomes import Binomial, Outcome, Poisson
+
+MOST = 30  # categories; more are no rating
+
+
+@dataclass(frozen=True)
+class Ordinal(Binomial):
+    """Categories in an order; its rows are two binary ones each (see `hglm.cuts`).
+
+    ``categories``: values of the outcome, ascending; ``cuts`` and ``se_cuts``: delta_2, delta_3, ..., once
+    they are estimated.
+    """
+
+    categories: tuple[float, ...] = ()
+    cuts: tuple[float, ...] = ()
+    se_cuts: tuple[float, ...] = ()
+
+    family: ClassVar[str] = "ordinal"
+    links: ClassVar[tuple[str, ...]] = ("cumlogit",)
+    heading: ClassVar[str] = "Ordinal outcome"
+
+    @property
+    def n_parameters(self) -> int:
+        return len(self.cuts)
+
+    @property
+    def sentence(self) -> str:
+        shown = ", ".join(f"{value:g}" for value in self.categories)
+        return (
+            f"The outcome is ordinal ({shown}). Effects are on the log odds of a category or a lower one: a "
+            "positive one makes low categories likelier. R's ordinal and MASS have the opposite sign."
+        )
+
+    def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
+        found = np.unique(y)
+        if len(found) == 2:
+            raise DataError(f"{name} has two categories, {found[0]:g} and {found[1]:g}: write logit({name})")
+        if len(found) < 2:
+            raise DataError(f"{name} is {found[0]:g} in every row: nothing can be explained")
+        if len(found) > MOST:
+            raise DataError(
+                f"{name} has {len(found)} values, and an ordinal outcome at most {MOST} categories"
+            )
+
+    def with_cuts(self, cuts: np.ndarray, se: np.ndarray) -> Self:
+        return replace(self, cuts=tuple(cuts.tolist()), se_cuts=tuple(se.tolist()))
+
+    def link(self, mean: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def inverse_link(self, predictor: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def variance(self, mean: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def _no_mean(self) -> NoReturn:
+        raise HypothesisError("an ordinal outcome has a probability for each category and no one mean")
+
+
+def law_of(law: OutcomeLaw) -> Outcome:
+    """Give the law of level 1 that a model's words ask for."""
+    if law.family == "poisson":
+        return Poisson(law.size, law.link)
+    return Ordinal() if law.family == "ordinal" else Binomial(law.size, law.link)
