@@ -72,10 +72,9 @@ def _(law: Ordinal, design: Design, data: TwoLevelData) -> Laid:
 
 def _refuse_without_intercept(design: Design) -> None:
     """Raise where there is no fixed intercept: it is the log odds of the lowest category."""
-    for coefficient in design.model.coefficients:
-        if coefficient.predictor.variable is None:
-            if any(gamma.predictor.variable is None for gamma in coefficient.gammas):
-                return
+    own = [c for c in design.model.coefficients if c.predictor.variable is None]
+    if any(gamma.predictor.variable is None for c in own for gamma in c.gammas):
+        return
     raise EquationError(
         f"cumlogit({design.model.outcome}) wants an intercept, b0 = g00 + ...: it is the log odds of the "
         "lowest category, from which the cuts are counted"
