@@ -14,6 +14,7 @@ from ..errors import HLMError
 from ..estimation.estimates import Estimates
 from ..figures.report_figures import report
 from ..many_fits.pooled_fit import PooledEstimates
+from ..priors.priors import Priors
 from ..report import html, json_text, text
 from ..report.findings import findings
 from ..report.tables import Tables
@@ -117,6 +118,7 @@ class Session:
     then: Callable[[Opened | Chosen], None] = lambda found: None  # what is done with what was read
     fitting: Work | None = None
     fitted: tuple[State, Job] | None = None  # what is being, or was last, estimated
+    priors: Priors = field(default_factory=Priors)
     work: Work | None = None  # the posterior
     resampling: Work | None = None  # a bootstrap
     mixed_shown: bool = False

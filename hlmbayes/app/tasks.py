@@ -11,9 +11,10 @@ from starlette.routing import Route
 from ..errors import HLMError, SamplingError
 from ..posterior.draw import read
 from ..posterior.prior_sensitivity import power_scale
-from ..priors.priors import Priors
+from ..runs.estimate import level1_options
 from .answers import Form, changing, sending, showing
 from .files import attachment, command_text
+from .prior_form import in_python, priors_of, rows_of
 from .report_part import part_of
 from .script import command_line, equations_text, python_script
 from .session import Session
@@ -55,11 +56,26 @@ def _report(session: Session) -> dict[str, Any]:
 
 
 def _priors(session: Session) -> dict[str, Any]:
+    """The priors as chosen, in words and as Python writes them."""
     try:
-        model = session.state.known
-        return {"priors": str(Priors().describe(model, session.here.data)), "priors_error": ""}
+        job, rows = session.job(), rows_of(session.priors, session.state.known)
     except HLMError as error:
         return {"priors": "", "priors_error": str(error)}
+    found = {"chosen": session.priors, "rows": rows, "python": in_python(session.priors), "priors_error": ""}
+    try:
+        words = session.priors.describe(job.model, session.here.data, **level1_options(job))
+    except HLMError as error:
+        return {**found, "priors": "", "wrong": str(error)}
+    return {**found, "priors": str(words), "wrong": ""}
+
+
+def say_priors(session: Session, form: Form) -> dict[str, Any]:
+    """Take the priors of the form, and say them in words."""
+    try:
+        session.priors = priors_of(form, session.state.known)
+    except HLMError as error:
+        return {"priors": "", "wrong": str(error), "python": ""}
+    return _priors(session)
 
 
 def sensitivity(session: Session, form: Form) -> dict[str, Any]:
@@ -84,11 +100,11 @@ def begin(session: Session, form: Form) -> dict[str, Any]:
     refuse_what_has_no_posterior(job)
     settings: dict[str, Any] = {
         "seed": form.number("seed", 1), "draws": form.number("draws", 1000),
-        "chains": form.number("chains", 4), "width": form.real("width") or 1.0,
-        "sampler": form.text("sampler") or None, "progressbar": False,
+        "chains": form.number("chains", 4), "sampler": form.text("sampler") or None, "progressbar": False,
     }  # fmt: skip
+    session.priors = priors_of(form, session.state.known)
     folder = session.folder / f"posterior-{secrets.token_hex(4)}"
-    session.work = start("Posterior", folder, draw_posterior, job, settings)
+    session.work = start("Posterior", folder, draw_posterior, job, session.priors.to_json(), settings)
     return posterior(session, form)
 
 
@@ -146,6 +162,7 @@ ROUTES = [
     Route("/panel/code", showing("panels/code.html", code)),
     Route("/panel/posterior", showing("panels/posterior.html", posterior)),
     Route("/posterior/sensitivity", showing("panels/sensitivity.html", sensitivity)),
+    Route("/posterior/priors", changing("panels/priors.html", say_priors), methods=["POST"]),
     Route("/posterior", changing("panels/posterior.html", begin), methods=["POST"]),
     Route("/posterior/stop", changing("panels/posterior.html", stop), methods=["POST"]),
     Route("/posterior/again", changing("panels/posterior.html", forget), methods=["POST"]),

@@ -135,12 +135,19 @@ def fault(error: Exception) -> str:
     )
 
 
-def draw_posterior(say: Callable[[str], None], folder: Path, job: Job, settings: dict[str, Any]) -> None:
-    """Draw from the posterior of a job's model, and leave page, text, JSON and draws in the folder."""
+def draw_posterior(
+    say: Callable[[str], None], folder: Path, job: Job, priors: str, settings: dict[str, Any]
+) -> None:
+    """Draw from the posterior of a job's model, and leave page, text, JSON and draws in the folder.
+
+    ``priors`` are what `Priors.to_json` gave.
+    """
     say("Reading the data and drawing")
+    from ..priors.priors import Priors
     from ..runs.sampled import sample_job
 
-    results = sample_job(job, {}, save=str(folder / "posterior.nc"), **settings)
+    save = str(folder / "posterior.nc")
+    results = sample_job(job, {}, save=save, priors=Priors.from_json(priors), **settings)
     say("Writing what came of it")
     for name, make in (("posterior.html", results.html), ("posterior.txt", results.text)):
         (folder / name).write_text(make(), encoding="utf-8")

@@ -38,12 +38,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def sample(args: argparse.Namespace) -> int:
     """Draw and write what is asked for."""
+    from ..priors.priors import Priors
     from ..runs.sampled import sample_job
     from .options import FILES, job_of, outputs_of
 
     results = sample_job(
         job_of(args), outputs_of(args, (*FILES, "save")), figures=args.figures, save=args.save,
-        width=args.width, seed=args.seed, draws=args.draws, chains=args.chains, tune=args.tune,
+        priors=Priors(width=args.width), seed=args.seed, draws=args.draws, chains=args.chains, tune=args.tune,
         sampler=args.sampler, progressbar=not args.no_progress,
     )  # fmt: skip
     return write(args, results)

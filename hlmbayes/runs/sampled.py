@@ -31,7 +31,7 @@ def sample_job(
     *,
     figures: str | None = None,
     save: str | None = None,
-    width: float = 1.0,
+    priors: Priors | None = None,
     **settings: Any,
 ) -> Results:
     """Draw from the posterior distribution of the job's model and estimate it by REML.
@@ -44,8 +44,8 @@ def sample_job(
         The folder to draw the figures into.
     save : str, optional
         The file for all draws.
-    width : float
-        What the scales of the default priors are multiplied with.
+    priors : Priors, optional
+        Default: weakly informative.
     **settings
         As `hlmbayes.Model.sample`: seed, draws, chains, tune, sampler, progressbar.
 
@@ -58,7 +58,7 @@ def sample_job(
     check_places(outputs, job.inputs)
     if figures is not None:
         check_folder(figures)
-    (data, heard_before), priors = heard(lambda: read_data(job)), Priors(width=width)
+    data, heard_before = heard(lambda: read_data(job))
     level1 = level1_options(job)
     # PyMC's remarks are for its users; what matters of them is in the verdict
     logging.getLogger("pymc").addFilter(lambda record: record.levelno >= logging.ERROR)
