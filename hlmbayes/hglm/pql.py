@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arguments import whole
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import DataError, EstimationError
@@ -31,6 +32,8 @@ from ..likelihood.system import to_standard
 from ..likelihood.weighing import Weighing, weighed_design
 from ..terms.expand import with_columns
 from ..unit_moments.record import Moments
+from .counted_rows import counted_rows
+from .separation import refuse_separating, refuse_unbounded_tau
 
 STOP = 1e-7  # root mean square change of the linear predictor, relative to its size
 MOST_MACRO = 200
@@ -140,6 +143,7 @@ def pql(
         As the normal engine; or outcomes the law cannot give.
     """
     limits, law, reml = limits or PQLLimits(), law_of(model.outcome_law), method != "ML"
+    whole("the number of macro iterations", limits.most, 1, EstimationError)
     if model.outcome_law.family == "ordinal":
         raise EstimationError(
             "penalised quasi-likelihood of an ordinal outcome is not available: the likelihood itself is, "
@@ -147,6 +151,8 @@ def pql(
         )
     prepared = prepare(model, data, law=law)
     rows = linear_rows(prepared, law)
+    counted = counted_rows(prepared.design, rows.data, law)
+    refuse_unbounded_tau(counted, law, model.outcome)
     eta, macro, change = rows.first(), list[MacroIteration](), np.inf
     while len(macro) < limits.most and change > limits.stop:
         fit = exact_fit(_linearised(prepared, rows, eta), reml)
@@ -159,6 +165,8 @@ def pql(
         )
     converged = change <= limits.stop
     reason = "small change of the linear predictor" if converged else f"macro iteration {limits.most} reached"
+    if np.abs(eta).max() > 0.5 * FAR:
+        refuse_separating(counted, law, prepared.design)
     fit = replace(fit, algorithm="hlm")
     return PQLEstimates(
         fit, population_average(prepared, rows, fit, limits), law, tuple(macro), limits, converged, reason,
@@ -242,11 +250,11 @@ def _change(new: np.ndarray, old: np.ndarray) -> float:
 
 
 def _notes(rows: LinearRows, eta: np.ndarray) -> tuple[str, ...]:
-    """Say where linear predictors run away: a predictor, or a unit, tells the outcome."""
+    """Say where linear predictors run away."""
     far = int((np.abs(eta) > 0.5 * FAR).sum())
     if not far:
         return ()
     return (
-        f"{far} of {len(eta)} rows have a linear predictor beyond {0.5 * FAR:g}: a predictor tells the "
-        "outcome there (separation), and its effect has no finite estimate.",
+        f"{far} of {len(eta)} rows have a linear predictor beyond {0.5 * FAR:g}, where the outcome is as "
+        "good as certain: their working outcomes mean little.",
     )

@@ -34,8 +34,12 @@ def refuse_unbounded_tau(rows: CountedRows, law: Outcome, outcome: str) -> None:
 def refuse_separated(rows: CountedRows, law: Outcome, design: Design, found: Found) -> None:
     """Raise, with the predictors' names, where a combination of predictors separates the outcomes."""
     fixed = linear_predictor(rows, found.at.gamma) - rows.offset
-    if found.converged and law.variance(law.inverse_link(fixed)).min() > CERTAIN:
-        return
+    if not found.converged or law.variance(law.inverse_link(fixed)).min() <= CERTAIN:
+        refuse_separating(rows, law, design)
+
+
+def refuse_separating(rows: CountedRows, law: Outcome, design: Design) -> None:
+    """Raise where a combination of predictors separates the outcomes, whatever estimates look like."""
     part = separating(rows, law, design)
     if not part.any():
         return

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hlmbayes as hlm
@@ -99,18 +101,25 @@ def test_the_face_has_tables_and_tests(binary: hlm.TwoLevelData) -> None:
     assert "Level-1 variance of Y = P(1-P)" in probit.listing()
 
 
-def test_separation_and_too_few_iterations_are_said(binary: hlm.TwoLevelData) -> None:
+def test_too_few_iterations_are_said(binary: hlm.TwoLevelData) -> None:
     stopped = hlm.Model(f"logit(y) = {REST}").fit(binary, algorithm="hlm", max_iterations=2)
     assert not stopped.converged
     assert "did not converge: macro iteration 2 reached" in stopped.listing()
-    frame = binary.level1
-    rows = {"id": binary.unit, "y": (np.asarray(frame["x"]) > 0) * 1.0, "x": frame["x"]}
-    import pandas as pd
 
-    split = hlm.read(pd.DataFrame(rows), id="id")
-    model = hlm.Model("logit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
-    try:
-        said = model.fit(split, algorithm="hlm").warnings
-    except EstimationError as error:
-        said = (str(error),)
-    assert any("separation" in text for text in said)
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (lambda f: (f["x"] > 0) * 1, "separates the outcomes of y"),
+        (lambda f: f["id"] % 2, "the rows of each unit have one and the same y"),
+    ],
+)
+def test_what_has_no_finite_estimate_is_refused(y: Any, message: str) -> None:
+    frame = pd.read_csv(DATA / "pql_binary.csv").assign(y=y)
+    with pytest.raises(EstimationError, match=message):
+        hlm.Model("logit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(frame, id="id", algorithm="hlm")
+
+
+def test_it_takes_an_iteration_at_least(binary: hlm.TwoLevelData) -> None:
+    with pytest.raises(EstimationError, match="must be a whole number of at least 1, got 0"):
+        hlm.Model(f"logit(y) = {REST}").fit(binary, algorithm="hlm", max_iterations=0)
