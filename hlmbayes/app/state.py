@@ -46,6 +46,10 @@ class State:
     algorithm: Algorithm = "hlm"
     beside: Beside = field(default_factory=Beside)
 
+    def __post_init__(self) -> None:
+        if self.model is not None:
+            check_normal(self.model.outcome, self.model.outcome_law, "the window")
+
     @property
     def chosen(self) -> Coefficient:
         """The coefficient whose equation is chosen; the first where that is no more.
@@ -233,7 +237,6 @@ def to_text(state: State) -> str:
 
 def with_model(state: State, model: TwoLevelModel) -> State:
     """The state with another model, and hypotheses over its fixed effects."""
-    check_normal(model.outcome, model.outcome_law, "the window")
     old = state.model
     hypotheses = () if old is None else tuple(
         rows for asked in state.options.hypotheses if (rows := _moved(asked, old, model))

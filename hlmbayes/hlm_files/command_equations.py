@@ -176,7 +176,8 @@ def _outcome_law(lines: Sequence[Line], source: DataSource | None) -> OutcomeLaw
     held = next((line for line in reversed(lines) if line.keyword == "fixsigma2"), None)
     if held is not None and not is_off(held.value) and number(held) != 1.0:
         held.fail(f"fixsigma2: of a nonlinear model is 1, or n where sigma2 is estimated, got {held.value!r}")
-    return replace(law, overdispersed=held is not None and is_off(held.value))
+    estimated = held is not None and is_off(held.value) and law.has_mean
+    return replace(law, overdispersed=estimated)
 
 
 def _constraints(lines: Sequence[Line], known: Parameters) -> Sequence[Sequence[str]]:

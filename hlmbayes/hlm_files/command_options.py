@@ -189,7 +189,7 @@ def refuse_other_models(lines: Iterable[Line]) -> None:
 
 
 def outcome_asked(line: Line) -> Asked:
-    """Read nonlin:, what is said of the outcome: n, bernoulli, binomial,TRIALS, poisson, poisson,EXPOSURE."""
+    """Read nonlin:, what is said of the outcome: n, bernoulli, binomial,TRIALS, poisson, ordinal,3, ..."""
     if is_off(line.value):
         return Asked()
     kind, *more = (part.strip() for part in line.value.split(","))
@@ -198,8 +198,12 @@ def outcome_asked(line: Line) -> Asked:
     if family not in _NONLINEAR or len(more) > 1:
         line.fail(
             f"a nonlinear model (nonlin:{line.value}) is not available; there are n (linear), bernoulli, "
-            "binomial,TRIALS, poisson and poisson,EXPOSURE, TRIALS and EXPOSURE being level-1 variables"
+            "binomial,TRIALS, poisson, poisson,EXPOSURE (level-1 variables) and ordinal,CATEGORIES (how many)"
         )
+    if family == "ordinal":
+        if size is not None and not size.isdigit():
+            line.fail(f"nonlin:ordinal wants the number of categories, as in nonlin:ordinal,3, got {size!r}")
+        return Asked(family)
     if family == "binomial" and size is None:
         line.fail("nonlin:binomial wants the variable with the number of trials: nonlin:binomial,TRIALS")
     if family == "bernoulli" and size is not None:
@@ -207,7 +211,7 @@ def outcome_asked(line: Line) -> Asked:
     return Asked(family, trials=size) if family == "binomial" else Asked(family, exposure=size)
 
 
-_NONLINEAR = ("bernoulli", "binomial", "poisson")
+_NONLINEAR = ("bernoulli", "binomial", "poisson", "ordinal")
 
 
 def _not_an_option(line: Line, warnings: list[str], not_done: list[str]) -> None:

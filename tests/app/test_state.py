@@ -156,3 +156,9 @@ def test_whatever_is_clicked_reads_back(clicks):
         if state.model is not None:
             assert TwoLevelModel(edits.to_text(state)) == state.model
             assert state.equation in state.model.coefficient_names
+
+
+def test_no_state_has_a_model_whose_outcome_is_not_normal() -> None:
+    model = TwoLevelModel("logit(y) = b0; b0 = g00 + u0")
+    with pytest.raises(HLMError, match="the window is for normal outcomes, and y of this model is Bernoulli"):
+        State(model)

@@ -350,6 +350,7 @@ def test_options_carry_what_is_not_acted_on() -> None:
     [
         (("nonlin:y",), "a nonlinear model (nonlin:y) is not available"),
         (("nonlin:poisson,SES,SES",), "a nonlinear model (nonlin:poisson,SES,SES)"),
+        (("nonlin:ordinal,many",), "nonlin:ordinal wants the number of categories"),
         (("nonlin:binomial",), "nonlin:binomial wants the variable with the number of trials"),
         (("nonlin:bernoulli,SES",), "nonlin:bernoulli has one trial a row"),
         (("nonlin:bernoulli", "fixsigma2:2"), "fixsigma2: of a nonlinear model is 1, or n"),
@@ -358,8 +359,8 @@ def test_options_carry_what_is_not_acted_on() -> None:
         (("fixtau2:3",), "a three-level model (fixtau2:)"),
         (("resfil3:y",), "a three-level model (resfil3:)"),
         (
-            ("nonlin:ordinal,3",),
-            "a nonlinear model (nonlin:ordinal,3) is not available; there are n (linear), bernoulli",
+            ("nonlin:multinomial,3",),
+            "a nonlinear model (nonlin:multinomial,3) is not available; there are n (linear), bernoulli",
         ),
         (("rowcol:x",), "a cross-classified model"),
         (("r_e_model:x",), "a multivariate model"),

@@ -40,6 +40,11 @@ def test_what_nonlin_says_of_the_outcome(lines: str, law: OutcomeLaw) -> None:
     assert (again.model, again.options) == (file.model, file.options)
 
 
+@pytest.mark.parametrize("lines", ["nonlin:ordinal,3", "nonlin:ordinal", "nonlin:ordinal,4\nfixsigma2:n"])
+def test_an_ordinal_outcome_has_no_variance(lines: str) -> None:
+    assert parse(TEXT.format(lines=lines), "thai.hlm").model.outcome_law == OutcomeLaw("ordinal", "cumlogit")
+
+
 def test_how_long_macro_iterations_go_on() -> None:
     more = "macroit:25\nmicroit:50\nstopmacro:0.0001\nstopmicro:0.000001\nlaplace:y"
     file = parse(TEXT.format(lines=f"nonlin:bernoulli\n{more}"), "thai.hlm")
@@ -55,7 +60,7 @@ def test_how_long_macro_iterations_go_on() -> None:
     )
 
 
-@pytest.mark.parametrize("left", ["probit(y)", "cloglog(y, trials=n)"])
+@pytest.mark.parametrize("left", ["probit(y)", "cloglog(y, trials=n)", "cumlogit(y)"])
 def test_links_that_a_command_file_does_not_have(left: str) -> None:
     with pytest.raises(CommandFileError, match="save its equations as text"):
         to_text(Model(f"{left} = b0; b0 = g00 + u0"))
