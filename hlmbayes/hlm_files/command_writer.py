@@ -47,8 +47,8 @@ def _outcome_lines(law: OutcomeLaw, options: Options) -> list[str]:
     if law.link != usual.get(law.family):
         has = f"the {usual[law.family]} link" if law.family in usual else "no model"
         raise CommandFileError(
-            f"a command file that is written here has {has} of {law.name} outcomes, and this model {law.link}: "
-            "save its equations as text instead, model.equations()"
+            f"a command file that is written here has {has} of {law.name} outcomes, and this model "
+            f"{law.link}: save its equations as text instead, model.equations()"
         )
     lines = [f"nonlin:{','.join((law.family, *map(_safe, law.columns)))}"]
     lines += [] if options.most_macro is None else [f"macroit:{options.most_macro}"]
