@@ -18,7 +18,7 @@ from hlmbayes import words
 from hlmbayes.cli.command import main
 from hlmbayes.faces import record_of
 from hlmbayes.figures.figure_set import draw_all, figures
-from hlmbayes.figures.posterior_plots import figures as posterior_figures
+from hlmbayes.figures.posterior_set import figures as posterior_figures
 from hlmbayes.residuals.files import write_residuals
 
 ODD = (

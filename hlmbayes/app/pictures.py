@@ -31,6 +31,7 @@ TITLES = {  # by what names begin with; the variable and the coefficient follow
     "caterpillar": "Units with intervals: {0}",
     "shrinkage": "Shrinkage",
     "boxes_by_unit": "{0} by unit",
+    "proportions_by_unit": "{0} by unit",
     "residuals_by_unit": "Residuals by unit",
     "influence_on_effects": "Influence of units on each effect",
     "influence": "Influence of units",

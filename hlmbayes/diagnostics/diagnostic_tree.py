@@ -230,10 +230,17 @@ def _attrs(point: Point) -> dict[str, Any]:
     return {
         "engine": point.method,
         "outcome": point.model.outcome,
+        "intercepts_are_means": int(_are_means(point.model)),
         "outcome_label": label_of(point, point.model.outcome),
         "id_name": point.design.moments.id_name,
         "id_label": label_of(point, point.design.moments.id_name),
     }
+
+
+def _are_means(model: TwoLevelModel) -> bool:
+    """Say whether intercepts are the units' means: every level-1 predictor is centred about these."""
+    predictors = [c.predictor for c in model.coefficients]
+    return all(predictor.variable is None or predictor.centering == "group" for predictor in predictors)
 
 
 def _dataset(

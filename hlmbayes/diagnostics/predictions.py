@@ -2,10 +2,12 @@
 
 A prediction is x'gamma at values of the variables, random effects at zero. Its standard error is
 sqrt(x' Vg x), gamma's uncertainty alone; a posterior's band is the quantiles of x'gamma over its draws.
+Variables inside terms (a factor, log(x), a product) are varied themselves, and the terms with them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -15,16 +17,19 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..data.columns import suggest
+from ..data.two_level import TwoLevelData
 from ..errors import OutputError
 from ..inference.scores import robust_parts
 from ..likelihood.rows import analysed_rows
 from ..posterior.point import PosteriorPoint
+from ..predictions import reference
 from ..residuals.frames import level2_values
 from .diagnostic_tree import is_tree, label_of, point_of
 
 POINTS = 41
 MANY_VALUES = 7
-Values = Literal["all", "quartiles", "categories"] | float | Sequence[float]
+DEVIATION = ", deviation from the unit's mean"
+Values = Literal["all", "quartiles", "categories"] | float | str | Sequence[float | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Variable:
     """A predictor of the model, in its own units; a group-mean centred one as deviations from unit means.
 
     ``values`` (N,) or (J,), without missing ones; ``mean`` theirs; ``note`` says if they are deviations.
+    Of a factor ``levels`` are the names, and the values the places in them.
     """
 
     name: str
@@ -40,11 +46,24 @@ class Variable:
     values: np.ndarray
     mean: float
     note: str
+    levels: tuple[str, ...] = ()
+
+    @property
+    def distinct(self) -> np.ndarray:
+        """The different values."""
+        return np.arange(float(len(self.levels))) if self.levels else np.unique(self.values)
+
+    @property
+    def is_category(self) -> bool:
+        """Whether there is nothing between its values: a factor, or a variable of two values."""
+        return bool(self.levels) or len(self.distinct) <= 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
     """One line of a model graph, over ``x`` (n,) in raw units: predicted value and band, (n,) each.
+
+    Of a variable of two values, or a factor, ``x`` are these (places of levels), else an even grid.
 
     ``at`` gives the values of the other variables that distinguish it, raw units.
     """
@@ -57,10 +76,37 @@ class Line:
 
 
 def variables_of(source: Any) -> dict[str, Variable]:
-    """Give every predictor of the model by lower-case name; a DataTree has no model."""
+    """Give every variable of the model, as it was written, by lower-case name; a DataTree has no model."""
     if is_tree(source):
         raise OutputError("a model graph needs the model: give the Fit or the Posterior, not a DataTree")
     point = point_of(source)
+    if not _by_rows(point):
+        return columns_of(point)
+    data: Any = point.data
+    _, unit = analysed_rows(point.design, data)
+    first = np.unique(unit, return_index=True)[1]
+    found: dict[str, Variable] = {}
+    for key, variable in reference.variables(point.design, data).items():
+        level = 2 if data.is_level2(variable.name) else 1
+        values = variable.values[first] if level == 2 else variable.values
+        if variable.levels:
+            values = np.searchsorted(np.sort(variable.levels), values)
+            values = np.argsort(variable.levels, kind="stable")[values]
+        numbers, label = np.asarray(values, dtype=float), label_of(point, variable.name)
+        note = DEVIATION if variable.deviations else ""
+        found[key] = Variable(
+            variable.name, level, label, numbers, float(numbers.mean()), note, variable.levels
+        )
+    return found
+
+
+def _by_rows(point: Any) -> bool:
+    """Say whether predictions are made of typical rows: where there are terms, and rows to learn from."""
+    return isinstance(point.data, TwoLevelData) and bool(point.design.terms.made)
+
+
+def columns_of(point: Any) -> dict[str, Variable]:
+    """Give every column that fixed effects multiply, those of terms by the names the terms gave them."""
     found: dict[str, Variable] = {}
     for coefficient in point.model.coefficients:
         if coefficient.predictor.variable is not None:
@@ -77,7 +123,7 @@ def _add(found: dict[str, Variable], point: Any, predictor: Any, level: int) -> 
         return
     raw = level2_values(point, name) if level == 2 else _level1(point, name, predictor.centering)
     values, label = np.asarray(raw, dtype=float), label_of(point, name)
-    note = ", deviation from the unit's mean" if predictor.centering == "group" else ""
+    note = DEVIATION if predictor.centering == "group" else ""
     found[name] = Variable(predictor.variable, level, label, values, float(values.mean()), note)
 
 
@@ -104,7 +150,10 @@ def _level1(point: Any, name: str, centering: str) -> np.ndarray:
 
 
 def find_variable(known: Mapping[str, Variable], name: str) -> Variable:
-    """Find a predictor by name in any case."""
+    """Find a predictor by name in any case; a factor also as C(track), or by one of its columns."""
+    factor = re.sub(r"^c\(\s*(.*?)\s*[,)].*|\[.*", r"\1", name.lower())
+    if factor in known and known[factor].levels:
+        return known[factor]
     if name.lower() not in known:
         hint = suggest(name, [v.name for v in known.values()]) if known else "It has no predictors."
         hint = hint.replace("Its columns are", "Its predictors are")
@@ -114,7 +163,14 @@ def find_variable(known: Mapping[str, Variable], name: str) -> Variable:
 
 def choose(variable: Variable, wanted: Values) -> np.ndarray:
     """Give the values to draw lines for: "all" or "categories" of a few, "quartiles", a number or several."""
-    distinct = np.unique(variable.values)
+    distinct = variable.distinct
+    if variable.levels and wanted not in ("all", "categories"):
+        given = [wanted] if isinstance(wanted, str) else np.atleast_1d(np.asarray(wanted)).tolist()
+        if not given or not {str(level) for level in given} <= set(variable.levels):
+            raise OutputError(
+                f"{variable.name} has no level {wanted!r}; there are {', '.join(variable.levels)}"
+            )
+        return np.array([float(variable.levels.index(str(level))) for level in given])
     if isinstance(wanted, str):
         if wanted == "quartiles":
             return np.unique(np.quantile(variable.values, [0.25, 0.5, 0.75]))
@@ -150,7 +206,12 @@ def _one(variable: Variable, wanted: Values) -> float:
 def design_rows(
     point: Any, known: Mapping[str, Variable], at: Mapping[str, np.ndarray], n: int
 ) -> np.ndarray:
-    """Give x (n, F) of n predictions; variables not in ``at`` (raw units, (n,) each) are at their means."""
+    """Give x (n, F) of n predictions; variables not in ``at`` (raw units, (n,) each) are at their means.
+
+    Factors that are not in it are averaged over their levels, each counting once.
+    """
+    if _by_rows(point):
+        return _typical_rows(point, known, at, n)
 
     def value(predictor: Any) -> np.ndarray | float:
         if predictor.variable is None:
@@ -168,6 +229,21 @@ def design_rows(
     return x
 
 
+def _typical_rows(
+    point: Any, known: Mapping[str, Variable], at: Mapping[str, np.ndarray], n: int
+) -> np.ndarray:
+    """Give x (n, F) where there are terms: they are worked out of the variables anew."""
+    values: dict[str, Any] = {k: np.full(n, v.mean) for k, v in known.items() if not v.levels}
+    for name, wanted in at.items():
+        levels = known[name].levels
+        values[name] = [levels[int(place)] for place in wanted] if levels else wanted
+    design = point.design
+    effects = reference.grid(design, reference.variables(design, point.data), values, n, point.data)
+    x = np.zeros((n, design.n_fixed))
+    np.add.at(x.T, design.free, effects.T)
+    return x
+
+
 def refuse_terms(point: Any, names: Iterable[str]) -> None:
     """Raise where a variable is in a term, which would not change with it, or is a term but no factor."""
     terms = point.design.terms
@@ -176,14 +252,14 @@ def refuse_terms(point: Any, names: Iterable[str]) -> None:
         if others or terms.is_computed(name):
             why = f"is also in {', '.join(others)}, which" if others else "is a term, whose variables"
             raise OutputError(
-                f"{name} {why} would not change with it: model graphs have no terms but factors. Make the "
-                "term a column of the data for a graph of that column"
+                f"{name} {why} would not change with it. Make the term a column of the data for a graph "
+                "of that column"
             )
 
 
 def predict(
     source: Any, x: str, by: Mapping[str, Values] | None = None, *,
-    at: Mapping[str, float] | None = None, prob: float = 0.95, robust: bool = False,
+    at: Mapping[str, Values] | None = None, prob: float = 0.95, robust: bool = False,
 ) -> tuple[Line, ...]:  # fmt: skip
     """Predict the outcome over one variable, with a line for each combination of values of others.
 
@@ -194,9 +270,10 @@ def predict(
         A level-1 or level-2 predictor of the model. A group-mean centred one counts as the deviation
         from the unit's mean, every other one in its own units.
     by : mapping of name to values, optional
-        "all", "quartiles", "categories", a number or several.
-    at : mapping of name to number, optional
-        Where to hold variables that have no line of their own; their (unweighted) means by default.
+        "all", "quartiles", "categories", a number or several; levels of a factor.
+    at : mapping of name to number or level, optional
+        Where to hold variables that have no line of their own; their (unweighted) means by default, factors
+        averaged over their levels.
     prob : float
         Probability of the pointwise bands: normal for a fit, equal-tailed quantiles for a posterior.
     robust : bool
@@ -218,13 +295,16 @@ def predict(
     held = {find_variable(known, k).name.lower(): _one(known[k.lower()], v) for k, v in (at or {}).items()}
     if over.name.lower() in by or over.name.lower() in held:
         raise OutputError(f"{x} cannot be both the x axis and held at a value")
-    refuse_terms(point, (over.name, *by, *held))
-    grid = np.linspace(over.values.min(), over.values.max(), POINTS)
+    if not _by_rows(point):
+        refuse_terms(point, (over.name, *by, *held))
+    ends = over.values.min(), over.values.max()
+    grid = over.distinct if over.is_category else np.linspace(*ends, POINTS)
+    n = len(grid)
     lines = []
     for combination in product(*(choose(known[name], values) for name, values in by.items())):
         here = dict(zip(by, (float(v) for v in combination), strict=True))
-        values = {k: np.full(POINTS, v) for k, v in {**held, **here}.items()} | {over.name.lower(): grid}
-        rows = design_rows(point, known, values, POINTS)
+        values = {k: np.full(n, v) for k, v in {**held, **here}.items()} | {over.name.lower(): grid}
+        rows = design_rows(point, known, values, n)
         lines.append(Line(here, grid, *_band(point, rows, prob, robust)))
     return tuple(lines)
 

@@ -21,7 +21,7 @@ from .level2_plots import caterpillar, effect_against, shrinkage
 from .model_graphs import level1_equations, predicted
 from .normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
 from .plot_style import DOTS
-from .unit_boxes import boxes_by_unit, residuals_by_unit
+from .unit_boxes import boxes_by_unit, is_zero_or_one, proportions_by_unit, residuals_by_unit
 from .variance_bars import variance_bars
 from .wording import FEW
 
@@ -34,7 +34,7 @@ KINDS = ("png", "svg", "pdf")
 EIGHT = 8
 MATTER = (  # the kinds that tell most, from which eight are drawn
     "variance_bars", "predicted", "level1_equations", "caterpillar", "effect_against", "chi2_qq", "level1_qq",
-    "influence", "residuals_against_fitted", "shrinkage", "boxes_by_unit",
+    "influence", "residuals_against_fitted", "shrinkage", "boxes_by_unit", "proportions_by_unit",
 )  # fmt: skip
 
 
@@ -105,24 +105,31 @@ def _level2_figures(fit: Estimates) -> Figures:
 def _model_graphs(fit: Estimates) -> Figures:
     """Give a graph of each predictor, with lines for up to two level-2 predictors of its slope."""
     found: Figures = {}
-    known = variables_of(fit)
-    level2 = [v for v in known.values() if v.level == 2]
-    for variable in sorted(known.values(), key=lambda variable: variable.level):
-        others = [v for v in level2 if v.name != variable.name][:2]
-        if variable.level == 2 and len(np.unique(variable.values)) <= FEW and len(known) > 1:
-            continue  # a category: it has its own lines in the other graphs
+    known = sorted(variables_of(fit).values(), key=lambda variable: variable.level)
+    lines = [v for v in known if v.level == 2 and len(v.levels) <= FEW][:2]
+    # a category with its own lines in the other graphs needs none of its own
+    over = [v for v in known if v not in lines or len(v.distinct) > FEW] or known
+    for variable in over:
+        others = [v for v in lines if v is not variable]
         found |= _figure(predicted, fit, variable.name, by={v.name: _values(v) for v in others})
-        if variable.level == 1 and fit.data is not None:
+        if variable.level == 2 or variable.levels or fit.data is None:
+            continue
+        if not variable.is_category and not fit.design.terms.columns_with(variable.name):
             colour = others[0].name if others else None
             found |= _figure(level1_equations, fit, variable.name, colour=colour)
-            found |= _figure(boxes_by_unit, fit, variable.name)
-    if fit.data is not None:
-        found |= _figure(boxes_by_unit, fit, fit.model.outcome)
-    return found
+        found |= _by_unit(fit, variable.name)
+    return found if fit.data is None else found | _by_unit(fit, fit.model.outcome)
+
+
+def _by_unit(fit: Estimates, variable: str) -> Figures:
+    """Give a level-1 variable's boxes, or proportions, by unit."""
+    assert fit.data is not None
+    two = is_zero_or_one(np.asarray(fit.data.level1_column(variable), dtype=float))
+    return _figure(proportions_by_unit if two else boxes_by_unit, fit, variable)
 
 
 def _values(variable: Variable) -> Any:
-    return "all" if len(np.unique(variable.values)) <= FEW else "quartiles"
+    return "all" if variable.levels or len(variable.distinct) <= FEW else "quartiles"
 
 
 def most_telling(known: Figures) -> Figures:

@@ -12,10 +12,13 @@ from ..errors import OutputError
 from .plot_style import (
     BLUE,
     GREY,
+    HEAVY,
+    MANY_UNITS,
     PLAIN,
     VERMILLION,
     axes,
     evenly,
+    evenly_of,
     finish,
     id_text,
     jitter,
@@ -23,6 +26,7 @@ from .plot_style import (
     legend,
     number,
     smooth,
+    thinned,
     wrapped,
     zero_line,
 )
@@ -38,12 +42,14 @@ def residuals_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
     x, y = evenly(data["fitted"].values, data["residual"].values)
     ax = axes(ax)
     zero_line(ax)
-    ax.scatter(x, y, s=8, color=BLUE, alpha=float(np.clip(600.0 / max(len(x), 1), 0.12, 0.7)), linewidth=0)
+    ax.scatter(x, y, s=8, color=BLUE, alpha=float(np.clip(600.0 / max(len(x), 1), 0.12, 0.7)), linewidth=0,
+               rasterized=len(x) > HEAVY)  # fmt: skip
     ax.plot(*smooth(x, y), color=VERMILLION, linewidth=2.2, label="smooth (local lines)")
     legend(ax, loc="upper right")
     fitted = f"Fitted {outcome_of(data)} ({kind_of_effects(data.attrs['engine'])} coefficients)"
     residual = f"Level-1 residual of {outcome_of(data)}"
-    return finish(ax, "Level-1 residuals against fitted values", fitted, residual)
+    title = thinned("Level-1 residuals against fitted values", len(x), data.sizes["row"])
+    return finish(ax, title, fitted, residual)
 
 
 def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
@@ -54,19 +60,24 @@ def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     place, height = np.arange(len(cook), dtype=float), np.nan_to_num(shown)
     ax = axes(ax)
     rule = 4.0 / len(cook)
+    largest = np.argsort(-height, kind="stable")
+    drawn = np.isin(place, largest[:MANY_UNITS])
     high = height > rule
-    for mine, colour, text in ((~high, GREY, "below"), (high, VERMILLION, "above")):
+    for of, colour, marker, text in ((~high, GREY, "o", "below"), (high, VERMILLION, "D", "above")):
+        mine = of & drawn
         ax.vlines(place[mine], 0, shown[mine], color=colour, linewidth=1.2)
-        name = f"{text} ({mine.sum()})"
-        ax.scatter(place[mine], shown[mine], s=14, color=colour, linewidth=0, label=name, zorder=3)
+        look: dict[str, Any] = {"color": colour, "marker": marker, "label": f"{text} ({of.sum():,})"}
+        ax.scatter(place[mine], shown[mine], s=14, linewidth=0, zorder=3, **look)
     ax.axhline(rule, color=GREY, linestyle="--", linewidth=1.1)
     top = max(1.15 * float(np.nanmax(shown)), 1.3 * rule) if np.isfinite(shown).any() else 1.0
     ax.set(ylim=(0, top), xlim=(-0.02 * len(cook) - 0.5, 1.02 * len(cook)))
     word = units_word(data)
     title = f"Influence of each {word[:-1]} on the fixed effects"
-    finish(ax, title, f"{word.capitalize()} in order of id", "Cook's distance without the unit", counts="x")
+    words = thinned(f"{word.capitalize()} in order of id", int(drawn.sum()), len(cook))
+    words += "" if drawn.all() else ": those that matter most"
+    finish(ax, title, words, "Cook's distance without the unit", counts="x")
     legend(ax, outside=True, title=f"4 / J = {number(rule)} (dashed)")
-    worst = np.argsort(-height, kind="stable")[:label]
+    worst = largest[:label]
     texts = [id_text(unit) for unit in data["unit"].values[worst]]
     label_points(ax, place[worst], shown[worst], texts, place, height)
     return ax
@@ -86,16 +97,18 @@ def influence_on_effects(source: Any, ax: Axes | None = None) -> Axes:
         ax.axvline(side, color=GREY, linestyle="--", linewidth=1.0, zorder=0.5)
     place = np.arange(len(names))[::-1]
     y = place[None, :] + jitter(len(z), 0.22)[:, None]
-    colours = np.where(np.abs(z) > rule, VERMILLION, BLUE).ravel().tolist()
-    ax.scatter(z, y, s=14, color=colours, alpha=0.6, linewidth=0)
+    worst = np.nanargmax(np.abs(np.nan_to_num(z)), axis=0)
+    drawn = np.unique([*evenly_of(np.arange(len(z)), 5 * MANY_UNITS), *worst])
+    colours = np.where(np.abs(z[drawn]) > rule, VERMILLION, BLUE).ravel().tolist()
+    ax.scatter(z[drawn], y[drawn], s=14, color=colours, alpha=0.6, linewidth=0)
     titles = [f"{t} ({n})" for t, n in zip(data["effect_title"].values, names, strict=True)]
     ax.set_yticks(place, [wrapped(title, 28) for title in titles], **PLAIN)
     ax.set_ylim(-0.6, len(names) - 0.4)
+    title = f"What leaving out one {units_word(data)[:-1]} does to each fixed effect"
     finish(
-        ax, f"What leaving out one {units_word(data)[:-1]} does to each fixed effect",
+        ax, thinned(title, len(drawn), len(z)),
         f"Change in standard errors (dashed: \u00b12 / \u221aJ = \u00b1{number(rule)})", "Fixed effect",
     )  # fmt: skip
-    worst = np.nanargmax(np.abs(np.nan_to_num(z)), axis=0)
     columns = np.arange(len(names))
     texts = [id_text(unit) for unit in data["unit"].values[worst]]
     label_points(ax, z[worst, columns], y[worst, columns], texts, np.nan_to_num(z).ravel(), y.ravel())

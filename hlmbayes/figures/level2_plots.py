@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import kind_of_effects, level2, level2_variable
+from ..diagnostics.diagnostic_tree import in_sentence, kind_of_effects, level2, level2_variable
 from ..errors import OutputError
 from .plot_style import (
     BLUE,
     GREY,
+    MANY_UNITS,
     ORANGE,
     PLAIN,
     SIZE,
     VERMILLION,
     axes,
+    evenly,
+    evenly_of,
     finish,
     id_text,
     jitter,
@@ -26,6 +29,7 @@ from .plot_style import (
     legend,
     named,
     smooth,
+    thinned,
     zero_line,
 )
 from .wording import (
@@ -34,6 +38,7 @@ from .wording import (
     effect_name,
     label_after,
     label_extremes,
+    of_units,
     short_name,
     units_word,
     value_text,
@@ -43,6 +48,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
+KINDS_OF_INTERVAL = (
+    (0, GREY, "o", "holds 0"), (1, BLUE, "^", "above 0"), (-1, VERMILLION, "v", "below 0"),
+)  # fmt: skip
 NAMED_UNITS = 40  # a caterpillar of at most so many units names each
 
 
@@ -65,10 +73,12 @@ def effect_against(
         shown = _categories(ax, source, variable, x, y, categories)
     else:
         shown = x
-        ax.scatter(x, y, s=24, color=BLUE, alpha=0.65, linewidth=0)
+        drawn = evenly(x, y)
+        ax.scatter(drawn[0], drawn[1], s=24, color=BLUE, alpha=0.65, linewidth=0)
         ax.plot(*smooth(x, y), color=VERMILLION, linewidth=2.2, label="smooth (local lines)")
         legend(ax, loc="best")
-    finish(ax, f"Is {variable} related to what is left?", named(title, variable), effect_name(data, k))
+    heading = f"Is what remains of {of_units(data, k)} related to {in_sentence(title, variable)}?"
+    finish(ax, heading, named(title, variable), effect_name(data, k))
     kept = np.isfinite(shown)
     outer = np.flatnonzero(kept)[np.argsort(-np.abs(y[kept]))[:label]]
     label_extremes(ax, data, shown, y, outer)
@@ -111,22 +121,22 @@ def caterpillar(
     """
     data = level2(source, prob)
     k = coefficient_index(data, coefficient)
-    order = np.argsort(data["eb"].values[:, k], kind="stable")
-    eb, low, high = (data[name].values[order, k] for name in ("eb", "eb_low", "eb_high"))
+    every = [data[name].values[:, k] for name in ("eb", "eb_low", "eb_high")]
+    order = evenly_of(np.argsort(every[0], kind="stable"), MANY_UNITS)
+    eb, low, high = (values[order] for values in every)
     place = np.arange(len(eb))
     named_all = len(eb) <= NAMED_UNITS
     ax = axes(ax, (8.0, max(3.5, 0.22 * len(eb) + 1.2)) if named_all else SIZE)
-    kind = np.where(low > 0, 1, np.where(high < 0, -1, 0))
-    for value, colour, text in ((0, GREY, "holds 0"), (1, BLUE, "above 0"), (-1, VERMILLION, "below 0")):
-        mine = kind == value
+    for value, colour, marker, text in KINDS_OF_INTERVAL:
+        mine = _side(low, high) == value
         if not mine.any():
             continue
         lines, x, y = (ax.hlines, eb, place) if named_all else (ax.vlines, place, eb)
         lines(place[mine], low[mine], high[mine], color=colour, linewidth=1.1, alpha=0.75)
-        name = f"{text} ({mine.sum()})"
-        ax.scatter(x[mine], y[mine], s=14, color=colour, zorder=3, linewidth=0, label=name)
+        name = f"{text} ({(_side(every[1], every[2]) == value).sum():,})"
+        ax.scatter(x[mine], y[mine], s=16, color=colour, marker=marker, zorder=3, linewidth=0, label=name)
     prob = float(data.attrs["interval_prob"])
-    title = f"Which {units_word(data)} differ? {100 * prob:g} % intervals of the {short_name(data, k)}"
+    title = f"Which {units_word(data)} differ? {100 * prob:g} % intervals of {of_units(data, k)}"
     ids = [id_text(unit) for unit in data["unit"].values[order]]
     if named_all:
         ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
@@ -137,11 +147,17 @@ def caterpillar(
         return ax
     zero_line(ax)
     ax.set_xlim(-0.1 * len(eb), 1.1 * len(eb))
-    finish(ax, title, f"{units_word(data).capitalize()}, lowest to highest", effect_name(data, k))
+    words = thinned(f"{units_word(data).capitalize()}, lowest to highest", len(order), len(every[0]))
+    finish(ax, title, words, effect_name(data, k))
     legend(ax, loc="upper left", title="Interval")
     for ends, side in ((place[:label], "left"), (place[len(place) - label :], "right")):
         label_ends(ax, ends.astype(float), eb[ends], [ids[i] for i in ends], side)
     return ax
+
+
+def _side(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Say on which side of 0 each interval lies: 1, -1, or 0 where it holds it."""
+    return np.where(low > 0, 1, np.where(high < 0, -1, 0))
 
 
 def shrinkage(source: Any, ax: Axes | None = None, *, coefficients: tuple[str, ...] | None = None) -> Axes:
@@ -162,6 +178,7 @@ def shrinkage(source: Any, ax: Axes | None = None, *, coefficients: tuple[str, .
     ax = axes(ax)
     if len(index) == 1:
         return _shrinkage_one(ax, data, index[0], ok)
+    n_all, ok = int(ok.sum()), evenly_of(np.flatnonzero(ok), MANY_UNITS)
     names = list(data["coefficient"].values)
     columns = [names.index(str(data["coef"].values[k])) for k in index]
     eb = data["b"].values[ok][:, columns]
@@ -180,7 +197,8 @@ def shrinkage(source: Any, ax: Axes | None = None, *, coefficients: tuple[str, .
     legend(ax, loc="best")
     titles = [(c, str(data["coefficient_title"].values[c])) for c in columns]
     x, y = (f"{t[:1].upper()}{t[1:]} ({names[c]}){label_after(data, 'coefficient', c)}" for c, t in titles)
-    return finish(ax, f"Shrinkage: each unit's own estimate and its {kind} estimate", x, y)
+    title = thinned(f"Shrinkage: each unit's own estimate and its {kind} estimate", len(ok), n_all)
+    return finish(ax, title, x, y)
 
 
 def _shrinkage_one(ax: Axes, data: xr.Dataset, k: int, ok: np.ndarray) -> Axes:

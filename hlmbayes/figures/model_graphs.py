@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import in_sentence, kind_of_effects, label_of, point_of
+from ..diagnostics.diagnostic_tree import in_sentence, is_tree, kind_of_effects, label_of, point_of
 from ..diagnostics.predictions import (
     Line,
     Values,
     Variable,
     as_used,
+    columns_of,
     find_variable,
     predict,
     refuse_terms,
@@ -22,8 +23,20 @@ from ..errors import OutputError
 from ..posterior.point import PosteriorPoint
 from ..residuals.frames import level2_values
 from ..residuals.quantities import eb_coefficients
-from .plot_style import CYCLE, DASHES, PLAIN, axes, finish, legend, named, number
-from .unit_boxes import SHOWN_UNITS, evenly_shown
+from .plot_style import (
+    CYCLE,
+    DASHES,
+    MARKERS,
+    PLAIN,
+    axes,
+    evenly_of,
+    finish,
+    legend,
+    named,
+    number,
+    shortened,
+)
+from .unit_boxes import SHOWN_UNITS
 from .wording import FEW, unit_word, value_text
 
 if TYPE_CHECKING:
@@ -36,15 +49,16 @@ def predicted(
     ax: Axes | None = None,
     *,
     by: Mapping[str, Values] | None = None,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, Values] | None = None,
     prob: float = 0.95,
     robust: bool = False,
     band: bool = True,
 ) -> Axes:
     """Draw the predicted outcome over a variable, a line for each value of up to two others.
 
-    ``predicted(fit, "ses", by={"sector": "all", "meanses": "quartiles"})``: colours for the values of the
-    first variable, dashes for those of the second. See `hlmbayes.diagnostics.predictions.predict`.
+    ``predicted(fit, "ses", by={"sector": "all", "meanses": "quartiles"})``: colours and markers for the
+    values of the first variable, dashes for those of the second. Over a factor, or a variable of two values,
+    there are points with intervals. See `hlmbayes.diagnostics.predictions.predict`.
 
     Raises
     ------
@@ -58,33 +72,65 @@ def predicted(
         )
     lines = predict(source, x, by, at=at, prob=prob, robust=robust)
     known = variables_of(source)
+    chosen = {find_variable(known, name).name.lower(): values for name, values in by.items()}
+    point, over = point_of(source), find_variable(known, x)
     ax = axes(ax)
-    levels = [list(dict.fromkeys(line.at[name] for line in lines)) for name in (n.lower() for n in by)]
-    for line in lines:
-        colour, dash = _look(line, levels)
+    levels = [list(dict.fromkeys(line.at[name] for line in lines)) for name in chosen]
+    for k, line in enumerate(lines):
+        colour, marker, dash = _look(line, levels)
+        label = _line_name(source, known, chosen, line)
+        if over.is_category:
+            _marks(ax, line, k, len(lines), {"color": colour, "marker": marker, "label": label}, band, dash)
+            continue
         if band:
             ax.fill_between(line.x, line.low, line.high, color=colour, alpha=0.13, linewidth=0)
-        label = _line_name(source, known, by, line)
-        ax.plot(line.x, line.y, color=colour, linestyle=dash, linewidth=2.2, label=label)
+        every = (3 * k % 10, 10) if by else []
+        ax.plot(line.x, line.y, color=colour, linestyle=dash, linewidth=2.2, marker=marker, markersize=6,
+                markevery=every, label=label)  # fmt: skip
     ax.margins(x=0)
-    point, over = point_of(source), find_variable(known, x)
     _category_ticks(ax, source, over)
-    bands = f", {100 * prob:g} % bands" if band else ""
-    *most, last = [over.name, *(known[name.lower()].name for name in by)]
-    names = f"{', '.join(most)} and {last}" if most else last
+    what = "intervals" if over.is_category else "bands"
+    bands = f" ({100 * prob:g} % {what})" if band else ""
+    *most, last = [known[name].label for name in (over.name.lower(), *chosen)]
+    labels = [in_sentence(label, "") for label in (*most, last)]
+    names = f"{', '.join(labels[:-1])} and {labels[-1]}" if most else labels[-1]
     title = f"{label_of(point, point.model.outcome)} by {names}{bands}"
     finish(ax, title, axis_name(over), _predicted_outcome(point))
     if by:
-        title = " × ".join(known[name.lower()].label for name in by)
+        title = " × ".join(known[name].label for name in chosen)
         legend(ax, outside=len(lines) > 3, title=title)
     return ax
 
 
+def _marks(ax: Axes, line: Line, k: int, n: int, look: dict[str, Any], band: bool, dash: str) -> None:
+    """Draw a point with its interval for each value of a category, those of several lines side by side."""
+    apart = (
+        0.1 * (k - (n - 1) / 2.0) * min(1.0, 6.0 / n) * float(np.ptp(line.x) or 1.0) / (len(line.x) - 1 or 1)
+    )
+    error = np.array([line.y - line.low, line.high - line.y]) if band else None
+    bars = ax.errorbar(line.x + apart, line.y, yerr=error, linestyle="none", markersize=7, capsize=4,
+                       elinewidth=1.8, **look)  # fmt: skip
+    for collection in bars.lines[2]:
+        collection.set_linestyle([dash])  # type: ignore[list-item]
+
+
 def _category_ticks(ax: Axes, source: Any, over: Variable) -> None:
     """Mark the values themselves, with their labels, where x has few."""
-    distinct = np.unique(over.values)
-    if len(distinct) <= FEW and not over.note:
-        ax.set_xticks(distinct, [value_text(source, over.name, v) for v in distinct], **PLAIN)
+    distinct = over.distinct
+    few = len(distinct) <= FEW or bool(over.levels)
+    if few and not over.note:
+        names = [shortened(_value_name(source, over, v), 24) for v in distinct]
+        ax.set_xticks(distinct, names, **PLAIN)
+        if sum(map(len, names)) > 70:
+            ax.tick_params("x", rotation=30)
+    if over.is_category:
+        step = float(np.ptp(distinct) or 1.0) / (len(distinct) - 1 or 1)
+        ax.set_xlim(distinct[0] - 0.5 * step, distinct[-1] + 0.5 * step)
+
+
+def _value_name(source: Any, variable: Variable, value: float) -> str:
+    """Name a value: a factor's level, a value's label, or the number."""
+    return variable.levels[int(value)] if variable.levels else value_text(source, variable.name, value)
 
 
 def _predicted_outcome(point: Any) -> str:
@@ -97,11 +143,11 @@ def axis_name(variable: Variable) -> str:
     return named(variable.label, variable.name) + variable.note
 
 
-def _look(line: Line, levels: list[list[float]]) -> tuple[str, str]:
-    """Give colour and dash of a line, from the places of its values among those of each variable."""
+def _look(line: Line, levels: list[list[float]]) -> tuple[str, str, str]:
+    """Give colour, marker and dash of a line, from the places of its values among those of each variable."""
     place = [values.index(value) for values, value in zip(levels, line.at.values(), strict=True)]
     first, second, *_ = *place, 0, 0
-    return CYCLE[first % len(CYCLE)], DASHES[second % len(DASHES)]
+    return CYCLE[first % len(CYCLE)], MARKERS[first % len(MARKERS)], DASHES[second % len(DASHES)]
 
 
 def _line_name(
@@ -110,7 +156,7 @@ def _line_name(
     parts = []
     for (name, wanted), value in zip(by.items(), line.at.values(), strict=True):
         variable = known[name.lower()]
-        text = value_text(source, variable.name, value)
+        text = _value_name(source, variable, value)
         if isinstance(wanted, str) and wanted == "quartiles":
             share = {round(float(np.quantile(variable.values, q)), 12): q for q in (0.25, 0.5, 0.75)}
             text = f"{100 * share[round(value, 12)]:.0f}th percentile ({number(value)})"
@@ -144,7 +190,10 @@ def level1_equations(
     """
     from matplotlib.collections import LineCollection
 
-    known, point = variables_of(source), point_of(source)
+    if is_tree(source):
+        raise OutputError("a model graph needs the model: give the Fit or the Posterior, not a DataTree")
+    point = point_of(source)
+    known = columns_of(point)
     over = find_variable(known, x)
     refuse_terms(point, [over.name])
     if over.level != 1:
@@ -157,19 +206,20 @@ def level1_equations(
     ends = np.stack([_outcome(point, known, b, over, end) for end in (low, high)], axis=1)
     segments = np.stack([np.stack([low, high], axis=1), ends], axis=2)
     ax = axes(ax)
-    shown = evenly_shown(np.arange(len(b)), units or SHOWN_UNITS)
+    shown = evenly_of(np.arange(len(b)), units or SHOWN_UNITS)
     kinds, names, title = _kinds(source, colour, len(b))
     for k, name in enumerate(names):
         mine = shown[kinds[shown] == k]
-        shade = CYCLE[k % len(CYCLE)]
-        ax.add_collection(LineCollection(list(segments[mine]), colors=shade, linewidths=1.0, alpha=0.5))
-        ax.plot([], [], color=shade, linewidth=2, label=name)
+        look: dict[str, Any] = {"color": CYCLE[k % len(CYCLE)], "linestyle": DASHES[k % len(DASHES)]}
+        ax.add_collection(LineCollection(list(segments[mine]), linewidths=1.0, alpha=0.5, **look))
+        ax.plot([], [], linewidth=2, label=name, **look)
     ax.autoscale_view()
     _category_ticks(ax, source, over)
     if colour:
         legend(ax, outside=True, title=title)
     id_name = point.design.moments.id_name
-    heading = f"Level-1 equations of {len(shown)} {unit_word(label_of(point, id_name), id_name)}"
+    of = "" if len(shown) == len(b) else f" of {len(b):,}"
+    heading = f"Level-1 equations of {len(shown)}{of} {unit_word(label_of(point, id_name), id_name)}"
     outcome = f"{_predicted_outcome(point)} ({kind_of_effects(point.method)})"
     return finish(ax, heading, axis_name(over), outcome)
 

@@ -9,7 +9,7 @@ from scipy.special import betaincinv, chdtri, ndtri
 
 from ..diagnostics.diagnostic_tree import level1, level2, outcome_of
 from ..errors import OutputError
-from .plot_style import BLUE, GREY, PALE, VERMILLION, axes, evenly, finish, legend
+from .plot_style import BLUE, GREY, HEAVY, PALE, VERMILLION, axes, evenly, finish, legend, thinned
 from .wording import label_extremes, units_word
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def chi2_qq(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     )  # fmt: skip
     top = 1.06 * max(x.max(), y.max())
     ax.plot([0, top], [0, top], color=GREY, linewidth=1.2, label="45-degree line")
-    ax.scatter(x, y, s=22, color=BLUE, alpha=0.75, linewidth=0, zorder=3)
+    points = evenly(x, y)
+    ax.scatter(points[0], points[1], s=22, color=BLUE, alpha=0.75, linewidth=0, zorder=3)
     ax.set(xlim=(0, top), ylim=(0, top))
     finish(
         ax, "Are the random effects normal? Chi-square Q–Q plot",
@@ -109,11 +110,12 @@ def level1_qq(source: Any, ax: Axes | None = None) -> Axes:
     data = level1(source)
     z = data["residual"].values / data["sigma"].values
     z = z / z.std()  # EB residuals vary less than sigma: the fitted value has seen them
-    (z,) = evenly(np.sort(z))
+    n, (z,) = len(z), evenly(np.sort(z))
     ax = axes(ax)
     normal_qq(ax, z)
+    title = thinned("Are the level-1 residuals normal? Normal Q–Q plot", len(z), n)
     return finish(
-        ax, "Are the level-1 residuals normal? Normal Q–Q plot", "Expected normal quantile",
+        ax, title, "Expected normal quantile",
         f"Standardised level-1 residual of {outcome_of(data)}",
     )  # fmt: skip
 
@@ -128,7 +130,8 @@ def normal_qq(ax: Axes, z: np.ndarray) -> np.ndarray:
         label=f"{100 * BAND:g} % of samples from a normal distribution",
     )  # fmt: skip
     ax.plot(x[[0, -1]], x[[0, -1]], color=GREY, linewidth=1.2, label="normal distribution")
-    ax.scatter(x, z[order], s=16, color=BLUE, alpha=0.7, linewidth=0, zorder=3)
+    heavy = len(z) > HEAVY
+    ax.scatter(x, z[order], s=16, color=BLUE, alpha=0.7, linewidth=0, zorder=3, rasterized=heavy)
     ax.margins(0.04)
     legend(ax, loc="upper left")
     return order

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, INK, GREY, PALE = "#CC79A7", "#56B4E9", "#222222", "#767676", "#D9D9D9"
-CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK)
+CYCLE = (BLUE, ORANGE, INK, VERMILLION, SKY, GREEN, PURPLE)  # the first differ in grey, too
 DASHES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # beside the colours, which a grey print has not
 LONGEST_ID = 20  # letters of an id in a figure
 SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels
 DOTS = 100  # an inch
 SMALL = 9.5
 MANY = 20_000  # beyond, an even sample of the points is drawn: more ink shows no more
+HEAVY = 2_000  # points of one scatter, beyond which they are dots also in a PDF or SVG
+MANY_UNITS = 400  # of those that have an interval or a line each
 PLAIN: dict[str, Any] = {"parse_math": False}  # of text from data: a $ in it is a $
 STYLE: dict[str, Any] = {
     "figure.dpi": DOTS,
@@ -230,6 +233,17 @@ def evenly(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         return arrays
     index = np.unique(np.linspace(0, n - 1, MANY).astype(int))
     return tuple(a[index] for a in arrays)
+
+
+def evenly_of(order: np.ndarray, most: int) -> np.ndarray:
+    """Give at most so many of the places in ``order``, every so-many-th; the first and the last stay."""
+    places = np.linspace(0, len(order) - 1, min(len(order), most)).astype(int)
+    return np.asarray(order[np.unique(places)])
+
+
+def thinned(words: str, shown: int, of: int) -> str:
+    """Add to words how many of how many are shown, where not all are."""
+    return words if shown == of else f"{words} ({shown:,} of {of:,})"
 
 
 def id_text(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import one_or_several
+from ..diagnostics.diagnostic_tree import in_sentence
 from ..errors import SamplingError
 from ..estimation.estimates import Estimates
 from ..naming import TIMES
@@ -19,21 +20,24 @@ from ..posterior.predictive import with_predictive
 from ..posterior.record import PosteriorSample, posterior_of
 from ..sampling import container
 from ..writing import write_whole
-from .level2_plots import caterpillar
 from .plot_style import (
     BLUE,
     CYCLE,
+    DASHES,
     GREY,
+    MANY_UNITS,
     PALE,
     PLAIN,
     SIZE,
     STYLE,
     VERMILLION,
     axes,
+    evenly_of,
     finish,
     legend,
     number,
     shortened,
+    thinned,
     wrapped,
 )
 
@@ -61,13 +65,19 @@ def in_words(posterior: PosteriorSample, code: str) -> str:
     return f"{name} ({code})"
 
 
+def _outcome(posterior: PosteriorSample) -> str:
+    """Give the outcome's label, or its name."""
+    name = posterior.model.outcome
+    return (posterior.data.labels.get(name.lower()) if posterior.data else None) or name
+
+
 def labels_below(posterior: PosteriorSample, text: str) -> str:
     """Put the labels of variables under a text."""
     labels = [f"{name}: {label}" for name, label in posterior.labels.items()]
     return "\n".join([text, *(shortened(line, 90) for line in labels[:MOST_LABELS])])
 
 
-def _grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[Axes]]:
+def grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[Axes]]:
     """Lay out panels, three beside each other."""
     import matplotlib.pyplot as plt
 
@@ -86,7 +96,7 @@ def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
     """Draw the ranks of each chain's draws among all draws: bars of equal height where chains agree."""
     posterior = posterior_of(source)
     names = asked(posterior, parameters) or main_parameters(posterior)
-    figure, panels = _grid(len(names))
+    figure, panels = grid(len(names))
     highest = 2.0
     for ax, name in zip(panels, names, strict=True):
         values = posterior.scalar(name)
@@ -95,7 +105,11 @@ def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
         for chain in range(len(values)):
             counts = np.histogram(rank[chain], edges)[0] * BINS / values.shape[1]
             highest = max(highest, 1.05 * float(counts.max()))
-            ax.stairs(counts, edges / values.size, color=CYCLE[chain % len(CYCLE)], linewidth=1.3)
+            look: dict[str, Any] = {
+                "color": CYCLE[chain % len(CYCLE)],
+                "linestyle": DASHES[chain % len(DASHES)],
+            }
+            ax.stairs(counts, edges / values.size, baseline=None, linewidth=1.3, **look)
         ax.axhline(1.0, color=GREY, linewidth=0.9, linestyle="--")
         ax.set(xticks=[0, 0.5, 1])
         ax.set_title(wrapped(in_words(posterior, name), 30), loc="left", fontsize=10.5, **PLAIN)
@@ -121,7 +135,7 @@ def tau_pair(source: Any, fit: Any = None) -> Figure:
     first, second = f"sd[{names[0]}]", f"sd[{names[1]}]"
     correlation = f"corr[{names[1]},{names[0]}]"
     pairs = [(first, second), *([(second, correlation)] if correlation in posterior.scalars else [])]
-    figure, panels = _grid(len(pairs), height=3.6, wide=2)
+    figure, panels = grid(len(pairs), height=3.6, wide=2)
     for ax, (x, y) in zip(panels, pairs, strict=True):
         drawn = posterior.scalar(x).ravel(), posterior.scalar(y).ravel()
         ax.plot(*drawn, ".", color=BLUE, markersize=3, alpha=0.25, mew=0)
@@ -153,10 +167,13 @@ def _fitted_sd(fit: Estimates) -> dict[str, float]:
 
 
 def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
-    """Draw posterior medians and 50 and 95 per cent intervals of the fixed effects, a fit's beside them."""
+    """Draw posterior medians and 50 and 95 per cent intervals of the fixed effects, a fit's beside them.
+
+    The intercept is written below them where there are others: far from zero, it would leave these no room.
+    """
     posterior = posterior_of(source)
     fit = None if fit is None else fit_beside(posterior, fit)
-    names = posterior.model.gamma_names
+    names, intercept = _slopes(posterior)
     ax = axes(ax, (SIZE[0], 1.6 + 0.55 * len(names)))
     place = np.arange(len(names))[::-1].astype(float)
     for at, name in zip(place, names, strict=True):
@@ -171,10 +188,32 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     ax.set_yticks(place, [wrapped(in_words(posterior, name), 34) for name in names], **PLAIN)
     ax.set_ylim(-0.7, len(names) - 0.3)
     ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
-    legend(ax, outside=False, loc="best")
-    finish(ax, "Fixed effects", "Posterior median, 50 % and 95 % intervals", "")
-    ax.set_xlabel(labels_below(posterior, ax.get_xlabel()), **PLAIN)
+    legend(ax, outside=True)
+    outcome = in_sentence(_outcome(posterior), posterior.model.outcome)
+    finish(ax, f"Fixed effects on {outcome}", "Posterior median, 50 % and 95 % intervals", "")
+    below = ax.get_xlabel()
+    if intercept:
+        below += f"\nNot drawn: {_in_numbers(posterior, intercept)}"
+    ax.set_xlabel(labels_below(posterior, below), **PLAIN)
     return ax
+
+
+def _slopes(posterior: PosteriorSample) -> tuple[tuple[str, ...], str]:
+    """Give the fixed effects of variables, and the intercept's code where it is left out for their sake."""
+    model = posterior.model
+    alone = [
+        gamma.name for c in model.coefficients for gamma in c.gammas
+        if c.predictor.variable is None and gamma.predictor.variable is None
+    ]  # fmt: skip
+    others = tuple(name for name in model.gamma_names if name not in alone)
+    return (others, alone[0]) if others and alone else (tuple(model.gamma_names), "")
+
+
+def _in_numbers(posterior: PosteriorSample, code: str) -> str:
+    """Say a parameter's median and interval."""
+    draws = posterior.scalar(code)
+    low, high = (number(float(end)) for end in summaries.interval(draws, 0.95))
+    return f"{in_words(posterior, code)} {number(float(np.median(draws)))} (95 % interval {low} to {high})"
 
 
 def _bars(ax: Axes, draws: np.ndarray, at: float, label: str | None = None) -> None:
@@ -194,8 +233,10 @@ def predictive_by_unit(source: Any, ax: Axes | None = None) -> Axes:
     new = container.flat(posterior.tree, "unit_mean", "posterior_predictive")
     seen = np.asarray(posterior.tree["observed_data"]["unit_mean"].values)
     middle = np.median(new, axis=0)
-    order = np.argsort(middle)
-    low, high = np.quantile(new[:, order], [0.025, 0.975], axis=0)
+    order = evenly_of(np.argsort(middle), MANY_UNITS)
+    low, high = np.quantile(new, [0.025, 0.975], axis=0)
+    outside = int(((seen < low) | (seen > high)).sum())  # of all units, drawn or not
+    low, high = low[order], high[order]
     place = np.arange(len(order))
     inside = (seen[order] >= low) & (seen[order] <= high)
     ax.vlines(place, low, high, color=PALE, linewidth=max(1.0, 250 / len(order)), label="95 % interval")
@@ -204,12 +245,13 @@ def predictive_by_unit(source: Any, ax: Axes | None = None) -> Axes:
     if not inside.all():
         ax.plot(
             place[~inside], seen[order][~inside], "D", color=VERMILLION, markersize=5,
-            label=f"observed, outside its 95 % interval ({(~inside).sum()})",
+            label=f"observed, outside its 95 % interval ({outside} of {len(seen):,})",
         )  # fmt: skip
     legend(ax, loc="upper left")
-    outcome = posterior.model.outcome
-    title = f"Means of {outcome}: observed and predicted"
-    return finish(ax, title, "Units, in order of prediction", outcome, counts="x")
+    outcome = _outcome(posterior)
+    title = f"Means of {in_sentence(outcome, posterior.model.outcome)}: observed and predicted"
+    units = thinned("Units, in order of prediction", len(order), len(seen))
+    return finish(ax, title, units, outcome, counts="x")
 
 
 def sensitivity_forest(
@@ -226,7 +268,7 @@ def sensitivity_forest(
     lines = max(label.count("\n") + 1 for label in labels)
     fits = [] if fit is None else [fit_of(f) for f in (fit if isinstance(fit, list | tuple) else [fit])]
     height = 0.55 + 0.2 * len(fits) + (0.2 + 0.13 * lines) * len(priors)
-    figure, panels = _grid(len(names), height=height, wide=1 if len(names) < 3 else 2)
+    figure, panels = grid(len(names), height=height, wide=1 if len(names) < 3 else 2)
     place = np.arange(len(priors))[::-1].astype(float)
     for ax, name in zip(panels, names, strict=True):
         for at, prior in zip(place, priors, strict=True):
@@ -246,16 +288,3 @@ def sensitivity_forest(
     if path is not None:
         write_whole(Path(path).with_suffix(Path(path).suffix or ".png"), figure.savefig)
     return figure
-
-
-def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
-    """Draw all figures that suit the model, by the names of their functions (and coefficients)."""
-    posterior = posterior_of(source)
-    drawn: dict[str, Any] = {"ranks": ranks(posterior), "gamma_forest": gamma_forest(posterior, fit).figure}
-    if len(posterior.model.random) > 1:
-        drawn["tau_pair"] = tau_pair(posterior, fit)
-    if container.has(posterior.tree, "b"):
-        drawn["predictive_by_unit"] = predictive_by_unit(posterior).figure
-    for name in posterior.model.random if posterior.target.single_rows else ():
-        drawn[f"caterpillar_{name}"] = caterpillar(posterior, coefficient=name).figure
-    return drawn

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # fixed effects dark, random ones middling, what is left pale: told apart in grey, and by hatches
 LOOKS = {
-    "fixed_within": (BLUE, ""),
+    "fixed_within": (BLUE, "\\\\"),
     "fixed_between": (GREEN, ""),
     "slopes_within": (SKY, "//"),
     "slopes_between": (PURPLE, "//"),

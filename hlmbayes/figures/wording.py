@@ -57,6 +57,15 @@ def short_name(data: xr.Dataset, k: int) -> str:
     return f"{data['coef_title'].values[k]} (u{str(data['coef'].values[k])[1:]})"
 
 
+def of_units(data: xr.Dataset, k: int) -> str:
+    """Return "the school means" (intercepts, if predictors are not group-centred), "the slopes of ses"."""
+    title = str(data["coef_title"].values[k])
+    if title != "intercept":
+        return f"the {title.replace('slope', 'slopes', 1)}"
+    kind = "means" if data.attrs.get("intercepts_are_means") else "intercepts"
+    return f"the {units_word(data)[:-1]} {kind}"
+
+
 def units_word(data: xr.Dataset) -> str:
     """Return what the units of a dataset are called."""
     return unit_word(str(data.attrs["id_label"]), str(data.attrs["id_name"]))

@@ -144,7 +144,7 @@ def _rows(
 
 def _pairs(chosen: tuple[Any, ...], rows: np.ndarray) -> tuple[tuple[tuple[Any, Any], ...], np.ndarray]:
     each = list(combinations(range(len(chosen)), 2))
-    differ = np.array([rows[a] - rows[b] for a, b in each]).reshape(len(each), -1)
+    differ = np.array([rows[a] - rows[b] for a, b in each]).reshape(len(each), rows.shape[1])
     return tuple((chosen[a], chosen[b]) for a, b in each), differ
 
 

@@ -45,6 +45,7 @@ BESIDE = "Beside restricted maximum likelihood"
 ALT = {
     "ranks": "Ranks of the draws by chain",
     "gamma_forest": "Fixed effects: posterior intervals beside REML",
+    "densities": "Posterior densities, the priors beside them",
     "tau_pair": "Draws of the standard deviations and correlations",
     "predictive_by_unit": "Means of the units, observed and predicted",
 }

@@ -14,7 +14,7 @@ from ..errors import CommandFileError
 from ..estimation.estimate import fit
 from ..estimation.estimates import Estimates
 from ..faces import record_of
-from ..figures.posterior_plots import figures as all_figures
+from ..figures.posterior_set import figures as all_figures
 from ..front.posterior import sample
 from ..hlm_files.command_options import Options
 from ..priors.priors import Priors

@@ -79,7 +79,10 @@ def test_lines_and_bands_are_the_predictions(fit: Any) -> None:
     assert legend_texts(ax)[5].startswith("Catholic, 75th percentile")
     label = "Socioeconomic status of the student (ses), deviation from the unit's mean"
     assert ax.get_xlabel().replace("\n", " ") == label
-    assert ax._left_title.get_text() == "Mathematics achievement by ses, sector and meanses, 80 % bands"
+    title = ax._left_title.get_text().replace("\n", " ")
+    others = "sector of the school and mean SES of the school's students (80 % bands)"
+    assert title == f"Mathematics achievement by socioeconomic status of the student, {others}"
+    assert len({line.get_marker() for line in ax.lines}) == 2  # colours by themselves are grey in print
     assert ax.get_ylabel() == "Predicted mathematics achievement"
 
 
@@ -105,7 +108,7 @@ def test_quarters_hold_a_quarter_of_the_units(fit: Any) -> None:
     assert legend_texts(ax)[0].startswith("below ")
     few = hlm.plots.level1_equations(fit, "ses", units=12)
     assert len(few.collections[0].get_segments()) == 12
-    assert "12 schools" in few._left_title.get_text()
+    assert "12 of 160 schools" in few._left_title.get_text()
 
 
 def test_units_lines_without_rows_and_with_other_level1_variables() -> None:
@@ -143,6 +146,57 @@ def test_refusals(fit: Any) -> None:
     moments = hlm.Model(MODEL4).fit(moments_of(hlm.datasets.hsb(), ["mathach", "ses"]))
     with pytest.raises(OutputError, match="made from moments"):
         hlm.plots.boxes_by_unit(moments, "ses")
+
+
+def test_categories_have_points_with_intervals(fit: Any) -> None:
+    ax = hlm.plots.predicted(fit, "sector")
+    assert len(ax.containers) == 1  # of error bars
+    (line,) = predict(fit, "sector")
+    np.testing.assert_array_equal(line.x, [0.0, 1.0])
+    points_, _, (bars,) = ax.containers[0].lines
+    np.testing.assert_allclose(points_.get_ydata(), line.y)
+    assert points_.get_linestyle() == "None"
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    np.testing.assert_allclose(ends, np.column_stack([line.low, line.high]))
+
+
+@pytest.fixture(scope="module")
+def tracks() -> Any:
+    rng = np.random.default_rng(5)
+    unit = np.repeat(np.arange(30), 12)
+    columns = {
+        "id": unit, "track": rng.choice(["vocational", "academic", "general"], 360), "x": rng.random(360) + 1,
+        "a/b": rng.normal(size=30)[unit], "größe": rng.integers(0, 2, 360),
+    }  # fmt: skip
+    columns["y"] = columns["x"] + rng.normal(size=30)[unit] + rng.normal(size=360)
+    return hlm.read(columns, id="id")
+
+
+def test_factors_and_terms_are_those_of_adjusted_means(tracks: Any) -> None:
+    fit = hlm.Model("y ~ C(track)*log(x) + größe + (1 | id)").fit(tracks)
+    at = {"x": 1.5, "größe": 0.0}
+    lines = predict(fit, "track", at=at)
+    means = fit.means("track", at=at).frame()
+    np.testing.assert_allclose(lines[0].y, means.iloc[:, 0].to_numpy(), rtol=1e-12)
+    ax = hlm.plots.predicted(fit, "C(track)", at=at)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["academic", "general", "vocational"]
+    by = predict(fit, "x", {"track": ["general"]}, at={"größe": 0})[0]
+    here = fit.means("track", values=["general"], at={"x": float(by.x[7]), "größe": 0}).frame()
+    assert by.y[7] == pytest.approx(float(here.iloc[0, 0]), rel=1e-12)
+    check_legible(hlm.plots.predicted(fit, "x", by={"track": "all"}))
+    with pytest.raises(OutputError, match="track has no level 'nothing'; there are academic, general, voc"):
+        predict(fit, "x", {"track": "nothing"})
+
+
+def test_a_variable_of_two_values_has_proportions(tracks: Any) -> None:
+    ax = hlm.plots.boxes_by_unit(tracks, "größe")
+    x = np.asarray(tracks.level1["größe"], dtype=float)
+    shares = np.sort([x[tracks.unit == j].mean() for j in range(30)])
+    np.testing.assert_allclose(points(ax)[:, 1], shares)
+    assert ax.get_ylabel() == "Proportion of größe = 1"
+    check_legible(ax)
+    with pytest.raises(OutputError, match="x has other values than 0 and 1"):
+        hlm.plots.proportions_by_unit(tracks, "x")
 
 
 def test_many_units_are_thinned() -> None:

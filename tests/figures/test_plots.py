@@ -254,6 +254,42 @@ def test_many_rows_and_units_are_thinned_evenly() -> None:
     check_legible(ax)
 
 
+def test_thousands_of_units_are_thinned_and_counted() -> None:
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(3000), 3)
+    w = rng.normal(size=3000)
+    data = hlm.read(
+        {"id": unit, "w": w[unit], "y": 2 * rng.normal(size=3000)[unit] + rng.normal(size=9000)}, id="id"
+    )
+    fit = hlm.Model("y = b0 + r\nb0 = g00 + g01*w + u0").fit(data)
+    ax = hlm.plots.caterpillar(fit)
+    assert sum(len(points(ax, k)) for k in range(3)) == 400
+    assert "(400 of 3,000)" in ax.get_xlabel()
+    counts = [int(t.split("(")[1].rstrip(")").replace(",", "")) for t in legend_texts(ax)]
+    assert sum(counts) == 3000  # of all units, drawn or not
+    ax = hlm.plots.influence(fit)
+    assert "(400 of 3,000): those that matter most" in ax.get_xlabel()
+    assert np.concatenate([points(ax, k) for k in range(2)])[:, 1].max() == fit.influence()["cook"].max()
+    assert "of 3,000)" in hlm.plots.influence_on_effects(fit)._left_title.get_text()
+    check_legible(ax)
+
+
+def test_kinds_of_intervals_differ_in_grey(fit: Any) -> None:
+    ax = hlm.plots.caterpillar(fit)
+    shapes = {c.get_paths()[0].vertices.tobytes() for c in ax.collections if hasattr(c, "get_sizes")}
+    assert len(shapes) == 3
+
+
+def test_titles_ask_in_words(fit: Any) -> None:
+    title = hlm.plots.effect_against(fit, "pracad")._left_title.get_text().replace("\n", " ")
+    track = "related to proportion of students in the academic track?"
+    assert title == f"Is what remains of the school means {track}"
+    title = hlm.plots.effect_against(fit, "pracad", coefficient="b1")._left_title.get_text()
+    assert title.replace("\n", " ") == f"Is what remains of the slopes of ses {track}"
+    raw = hlm.Model("mathach = b0 + b1*ses + r\nb0 = g00 + u0\nb1 = g10").fit(hlm.datasets.hsb())
+    assert "school intercepts" in hlm.plots.caterpillar(raw)._left_title.get_text()
+
+
 def test_text_ids_are_written_as_they_are() -> None:
     raw = small(n_units=16)
     ids = np.array([f"St. Mary's {j}" for j in raw.unit])

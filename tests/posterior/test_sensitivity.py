@@ -12,6 +12,7 @@ from hlmbayes.cli.command import main
 from hlmbayes.errors import SamplingError
 from hlmbayes.faces import record_of
 from hlmbayes.figures import posterior_plots as plots
+from hlmbayes.figures.posterior_set import figures
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +63,17 @@ def test_figures_have_panels_and_labels(result, hsb, model4):
     import matplotlib.pyplot as plt
 
     post, fit = result.first, model4.fit(hsb)
-    drawn = plots.figures(post, fit)
+    drawn = figures(post, fit)
     assert set(drawn) == {
-        "ranks", "gamma_forest", "tau_pair", "predictive_by_unit", "caterpillar_b0", "caterpillar_b1",
+        "ranks", "densities", "gamma_forest", "tau_pair", "predictive_by_unit", "caterpillar_b0",
     }  # fmt: skip
     assert len(drawn["ranks"].axes) >= 10
     ticks = [t.get_text() for t in drawn["gamma_forest"].axes[0].get_yticklabels()]
-    assert ticks[:2] == ["intercept (g00)", "sector (g01)"]
-    assert ticks[4] == "ses × sector (g11)"
+    assert ticks[0] == "sector (g01)"
+    assert ticks[3] == "ses × sector (g11)"
+    _, high = drawn["gamma_forest"].axes[0].get_xlim()
+    assert high < post["g00"].mean()  # the intercept is far off, and written below
+    assert "Not drawn: intercept (g00) 12." in drawn["gamma_forest"].axes[0].get_xlabel()
     assert "ses: Socioeconomic status of the student" in drawn["gamma_forest"].axes[0].get_xlabel()
     assert "sd[ses] (sd[b1])" in {ax.get_title(loc="left") for ax in drawn["ranks"].axes}
     assert len(plots.ranks(post, ["ses:sector", "sd[ses]"]).axes) >= 2
@@ -92,7 +96,7 @@ def test_command_writes_everything(tmp_path, capsys):
     assert document["usable"] is True
     assert document["summary"]["g00"]["median"] == pytest.approx(12.637, abs=0.05)
     assert document["compare"]["g00"]["reml_exact"] == pytest.approx(12.636974, abs=1e-4)
-    assert len(list(folder.glob("*.png"))) == 4
+    assert len(list(folder.glob("*.png"))) == 5
     assert "data:image/png;base64" in (tmp_path / "p.html").read_text(encoding="utf-8")
     back = hlm.load_posterior(tmp_path / "p.nc")
     assert f"{np.median(back['g00']):.4g}" in out

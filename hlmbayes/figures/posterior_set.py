@@ -1,0 +1,31 @@
+"""All figures that fit a posterior, as `hlmbayes sample` draws them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..posterior.record import posterior_of
+from ..sampling import container
+from .density_plots import densities
+from .level2_plots import caterpillar
+from .posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
+    """Draw all figures that suit the model, by the names of their functions; units of the first effect."""
+    posterior = posterior_of(source)
+    drawn: dict[str, Any] = {
+        "gamma_forest": gamma_forest(posterior, fit).figure,
+        "densities": densities(posterior),
+    }
+    if len(posterior.model.random) > 1:
+        drawn["tau_pair"] = tau_pair(posterior, fit)
+    if container.has(posterior.tree, "b"):
+        drawn["predictive_by_unit"] = predictive_by_unit(posterior).figure
+    for name in posterior.model.random[:1] if posterior.target.single_rows else ():
+        drawn[f"caterpillar_{name}"] = caterpillar(posterior, coefficient=name).figure
+    drawn["ranks"] = ranks(posterior)
+    return drawn
