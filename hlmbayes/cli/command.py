@@ -168,7 +168,8 @@ def table(args: argparse.Namespace) -> int:
     out = None if args.out in (None, "-") else Path(args.out)
     options = {"names": args.names, "interval": args.intervals, "stars": args.stars, "digits": args.digits}
     found, warned = table_of(jobs, out, **options, robust=robust_of(args), df=args.df, title=args.title)
-    return show(str(found) if out is None else f"{len(jobs)} models in {out}", warned)
+    models = f"{len(jobs)} model{'s' if len(jobs) > 1 else ''}"
+    return show(str(found) if out is None else f"{models} in {out}", warned)
 
 
 def summary(args: argparse.Namespace) -> int:
@@ -179,7 +180,8 @@ def summary(args: argparse.Namespace) -> int:
     questions = Questions(
         args.prob, {"robust": robust_of(args), "df": args.df}, args.test, args.contrast, args.variable,
         asked(args, job_of_file(args, args.compare)) if args.compare else None,
-        args.icc, args.r2, args.confint, args.check, args.homogeneity,
+        args.icc, args.range, args.explore, args.bootstrap, args.seed, args.r2, args.confint, args.check,
+        args.homogeneity,
     )  # fmt: skip
     return show(*summarised(asked(args, job_of(args)), questions))
 

@@ -93,7 +93,8 @@ Fit a model and show it on one screen, with the answers to what is asked of it.
   hlmbayes summary hsb4.hlm --robust CR2 --icc --r2 --confint
   hlmbayes summary hsb4.hlm --df kenward-roger --test "g01 = 0, g11 = 0" --contrast "g01 - 2*g11"
   hlmbayes summary hsb4.hlm --variable sector --check --homogeneity
-  hlmbayes summary hsb4.hlm --compare hsb3.hlm"""
+  hlmbayes summary hsb4.hlm --compare hsb3.hlm --bootstrap 1000 --seed 1
+  hlmbayes summary hsb4.hlm --icc ses=-1,0,1 --range --explore"""
 
 PREDICT = """\
 Fit a model and say what it predicts: the rows of its data or of a file, the slopes of a variable at values of
@@ -235,9 +236,19 @@ def _add_summary_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--contrast", metavar="TEXT", action="append", default=[], help=what)
     what = "test all effects of a variable"
     group.add_argument("--variable", metavar="NAME", action="append", default=[], help=what)
-    group.add_argument("--compare", metavar="FILE", help="deviance test against the model of another file")
+    what = "deviance test against the model of another file, and how much of its variances is explained"
+    group.add_argument("--compare", metavar="FILE", help=what)
+    for option, metavar, what in (
+        ("icc", "NAME=VALUES", "intraclass correlation, where predictors with random slopes are 0 or these"),
+        ("range", "NAME", "between which values most units' coefficients are (default: all random ones)"),
+        ("explore", "NAME", "what level-2 variables promise as predictors (default: all in no equation)"),
+    ):  # fmt: skip
+        group.add_argument(f"--{option}", metavar=metavar, nargs="*", help=what)
+    what = "with so many simulated data sets: intervals of R-squared, p-value of the comparison"
+    group.add_argument("--bootstrap", metavar="N", type=int, default=0, help=what)
+    group.add_argument("--seed", type=int, help="same seed, same simulated data sets")
     for option, what in (
-        ("icc", "intraclass correlation with its interval"), ("r2", "parts of the variance, R-squared"),
+        ("r2", "parts of the variance, R-squared"),
         ("confint", "profile intervals of the variances"), ("check", "assumptions, in words"),
         ("homogeneity", "is the level-1 variance the same in all units?"),
     ):  # fmt: skip
@@ -270,9 +281,9 @@ def _dots(text: str) -> int:
 def _add_predict_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is predicted")
     group.add_argument("--new", metavar="FILE", help="rows to predict (default: those of the data)")
-    group.add_argument("--out", metavar="FILE", help="write predicted rows to a .csv")
+    group.add_argument("--out", metavar="FILE", help="write what is predicted to a .csv")
     what = "1: with each unit's own effects (default); 2: by the equations alone"
-    group.add_argument("--level", type=int, choices=(1, 2), default=1, help=what)
+    group.add_argument("--level", type=int, choices=(1, 2), help=what)
     kinds = ("confidence", "prediction")
     group.add_argument("--interval", choices=kinds, help="of the expected outcome, or of an outcome")
     group.add_argument("--slopes", metavar="NAME", help="simple slopes of a variable")

@@ -107,9 +107,12 @@ def number_or_text(text: str) -> float | str:
 
 
 def codes_from_text(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Read missing codes as they are written on a command line or in a template: -99,-9 or ses=-99,-9."""
+    """Read missing codes as they are written on a command line or in a template: -99,-9 or ses=-99,-9.
+
+    A name ends what was said before it: "ses=-99,-9, age=-1" are two.
+    """
     codes: dict[str, tuple[Any, ...]] = {}
-    for text in texts:
+    for text in [part for whole in texts for part in re.split(r"[,;]\s*(?=[^,;=]*=)", whole)]:
         name, equals, values = text.rpartition("=")
         key = name.strip().lower() if equals else EVERY
         found = [

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 MEAN = "mean"
 MOST_POINTS = 10_000  # of a curve
 AT_ZERO = (
-    "With random slopes it holds for rows whose random level-1 predictors are zero; at= gives it elsewhere."
+    "With random slopes it holds for rows whose random level-1 predictors are zero; at= gives it elsewhere "
+    "(--icc NAME=VALUE)."
 )
 
 

@@ -25,8 +25,8 @@ CHOSEN = (
     "influence",
 )  # the first of each kind
 DOTS = 190  # an inch
-SIZE = 5.8, 4.1  # in inches: so small that its words can be read where the page is 400 pixels wide
-WITH_LEGEND = {"variance_bars": (6.8, 3.8)}  # where the legend is beside it
+WIDTH = 5.8  # in inches: so small that its words can be read where the page is 400 pixels wide
+WITH_LEGEND = {"variance_bars": 6.8}  # where the legend is beside it
 
 
 def report(fit: Estimates, tables: Tables, found: Findings) -> str:
@@ -44,12 +44,12 @@ def report_figures(fit: Estimates) -> dict[str, tuple[str, bytes]]:
             drawable[name] = known[name]
     found = {}
     for name, draw in drawable.items():
-        if image := _drawn(draw, WITH_LEGEND.get(name, SIZE)):
+        if image := _drawn(draw, WITH_LEGEND.get(name, WIDTH)):
             found[name] = image
     return found
 
 
-def _drawn(draw: Callable[[], Axes], size: tuple[float, float]) -> tuple[str, bytes] | None:
+def _drawn(draw: Callable[[], Axes], width: float) -> tuple[str, bytes] | None:
     import matplotlib.pyplot as plt
 
     before = set(plt.get_fignums())
@@ -59,8 +59,10 @@ def _drawn(draw: Callable[[], Axes], size: tuple[float, float]) -> tuple[str, by
         title = axes.get_title(loc="left") or axes.get_title()
         for where in ("left", "center"):  # the page has it as text
             axes.set_title("", loc=where)
-        axes.figure.figure.set_size_inches(size)
-        axes.figure.figure.savefig(file, format="png", dpi=DOTS)
+        figure = axes.figure.figure
+        own = figure.get_size_inches()
+        figure.set_size_inches(width, width * own[1] / own[0])
+        figure.savefig(file, format="png", dpi=DOTS)
         return " ".join(title.split()), file.getvalue()
     except HLMError:
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.categories import is_missing
 from ..data.columns import find_column
 from ..data.reading import read_table
 from ..data.rows import Rows
@@ -42,18 +43,34 @@ class NewRows:
         return x
 
 
-def new_rows(design: Design, data: Any, like: Rows | None = None, *, deviations: bool = False) -> NewRows:
+def known_rows(design: Design, data: TwoLevelData) -> np.ndarray:
+    """Say of which rows of the fit's own data every predictor is known, (N,) bool."""
+    model = design.terms.written or design.model
+    predictors = [*(c.predictor for c in model.coefficients), *(g.predictor for g in model.gammas)]
+    known = np.ones(data.n_rows, dtype=bool)
+    for own in {data.find(name) for predictor in predictors for name in predictor.names}:
+        level1 = find_column(own, data.level1, data.sources[0])
+        column = data.level2_values(own)[1][data.unit] if level1 is None else data.level1[level1]
+        known &= ~is_missing(np.asarray(column))
+    return known
+
+
+def new_rows(
+    design: Design, data: Any, like: Rows | None = None, *, deviations: bool = False,
+    only: np.ndarray | None = None,
+) -> NewRows:  # fmt: skip
     """Lay out rows of a frame, file, mapping of arrays or TwoLevelData.
 
     ``like`` are the rows of the fit, whose value labels and declared categories hold for the new ones, too.
-    With ``deviations`` a group-mean centred variable is given as its deviation already.
+    With ``deviations`` a group-mean centred variable is given as its deviation already. ``only`` (N,) bool:
+    these rows of TwoLevelData.
 
     Raises
     ------
     DataError
         A variable of the model that is not there, is missing, or has a value the model does not know.
     """
-    rows, ids, unit = _rows(design, data, like)
+    rows, ids, unit = _rows(design, data, like, only)
     maker = _Maker(design, rows, ids, unit, deviations)
     level1 = [maker.values(c.predictor) for c in design.model.coefficients]
     effects = [
@@ -66,13 +83,16 @@ def new_rows(design: Design, data: Any, like: Rows | None = None, *, deviations:
     return NewRows(np.array(effects).reshape(len(effects), n).T, z, unit, ids)
 
 
-def _rows(design: Design, data: Any, like: Rows | None) -> tuple[Rows, np.ndarray | None, np.ndarray]:
+def _rows(
+    design: Design, data: Any, like: Rows | None, only: np.ndarray | None
+) -> tuple[Rows, np.ndarray | None, np.ndarray]:
     """Read the data: rows that are each a unit of its own, their ids, the places of their units."""
     if isinstance(data, TwoLevelData):
-        columns = {name: data.level1[name] for name in data.level1}
-        columns |= {name: np.asarray(data.level2[name])[data.unit] for name in data.level2}
-        ids: np.ndarray | None = data.unit_ids[data.unit]
-        n = data.n_rows
+        at = np.arange(data.n_rows) if only is None else np.flatnonzero(only)
+        columns = {name: np.asarray(data.level1[name])[at] for name in data.level1}
+        columns |= {name: np.asarray(data.level2[name])[data.unit[at]] for name in data.level2}
+        ids: np.ndarray | None = data.unit_ids[data.unit[at]]
+        n = len(at)
     else:
         table = read_table(data, NEW)
         columns = dict(table.columns)

@@ -8,6 +8,7 @@ gamma, which u* makes up for in part, (x - X'K'z)'(gamma* - gamma), and that of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,10 +21,11 @@ from ..inference.covariances import table_kind
 from ..inference.scores import residuals_u
 from ..labelled import table
 from ..laws.law import Need, refuse
+from ..likelihood.design import Design
 from ..likelihood.system import to_standard
 from ..posterior.record import PosteriorSample
 from ..residuals.quantities import data_of, shrinkage
-from .new_rows import NewRows, new_rows
+from .new_rows import NewRows, known_rows, new_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +45,9 @@ def predict(
     ----------
     data : frame, file, mapping of arrays or TwoLevelData, optional
         Rows with the variables of the model, and the id where their units are known. By default the rows of
-        the fit. Terms, centring and factors are those of the fit; a group-mean centred variable of a unit
-        the fit does not know is centred about the mean of its rows here.
+        the fit's data; one without a value of a predictor has no prediction. Terms, centring and factors are
+        those of the fit; a group-mean centred variable of a unit the fit does not know is centred about the
+        mean of its rows here.
     level : 1 or 2
         1: with the random effects of each row's unit (EB; zero of units the fit does not know). 2: by the
         equations alone, as for a unit nobody knows.
@@ -69,7 +72,7 @@ def predict(
         Another level or interval; no one level-1 variance for a prediction interval.
     """
     _check(level, interval, prob)
-    rows = new_rows(fit.design, data_of(fit) if data is None else data, fit.data)
+    rows, only = _asked(fit, fit.design, data, fit.data)
     value, variance = (_own if level == 1 else _of_equations)(fit, rows, robust)
     outcome = np.zeros(len(value))
     if interval == "prediction":
@@ -80,7 +83,26 @@ def predict(
     if interval is not None:
         reach = float(ndtri(0.5 + prob / 2.0)) * np.sqrt(variance + outcome)
         found |= {"low": value - reach, "high": value + reach}
-    return table(found, range(len(value)), "row")
+    return _table(found, only)
+
+
+def _asked(fit: Any, design: Design, data: Any, like: Any) -> tuple[NewRows, np.ndarray | None]:
+    """Lay out rows: others, or the fit's own with all predictors, and which of all (N,) bool these are."""
+    if data is not None:
+        return new_rows(design, data, like), None
+    own = data_of(fit)
+    only = known_rows(design, own)
+    return new_rows(design, own, like, only=only), only
+
+
+def _table(found: Mapping[str, np.ndarray], only: np.ndarray | None) -> pd.DataFrame:
+    """Tabulate predictions; nan of rows that have none."""
+    if only is not None:
+        full = {name: np.full(len(only), np.nan) for name in found}
+        for name, values in found.items():
+            full[name][only] = values
+        found = full
+    return table(found, range(len(next(iter(found.values())))), "row")
 
 
 def _check(level: int, interval: str | None, prob: float) -> None:
@@ -135,7 +157,7 @@ def predict_draws(
     _check(level, interval, prob)
     point = posterior.point
     refuse(NO_ONE, point.law.lacks if interval == "prediction" else {}, Need.ONE_SIGMA2, Need.ROWS_ALIKE)
-    rows = new_rows(posterior.target.design, data_of(point) if data is None else data, posterior.data)
+    rows, only = _asked(point, posterior.target.design, data, posterior.data)
     draws, x = posterior.parameter_draws, rows.x(posterior.target.design)
     sigma = np.sqrt(posterior.scalar("sigma2").reshape(-1)) if interval == "prediction" else np.zeros(1)
     u = point.u_draws
@@ -155,7 +177,7 @@ def predict_draws(
         parts.append(np.stack([eta.mean(axis=0), eta.std(axis=0, ddof=1), low, high]))
     value, sd, low, high = np.concatenate(parts, axis=1)
     found = {"predicted": value, "sd": sd}
-    return table(found | ({"low": low, "high": high} if interval else {}), range(len(value)), "row")
+    return _table(found | ({"low": low, "high": high} if interval else {}), only)
 
 
 def _roots(tau: np.ndarray) -> np.ndarray:

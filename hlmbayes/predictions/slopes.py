@@ -235,7 +235,7 @@ def _asked(
     x = find(known, variable)
     if x.levels:
         raise HypothesisError(
-            f"{x.name} is a factor, which has no slope: means({x.name!r}) compares its levels"
+            f"{x.name} is a factor, which has no slope: means({x.name!r}) compares its levels (--means)"
         )
     wanted = {} if by is None else {by: None} if isinstance(by, str) else dict(by)
     moderators = tuple(find(known, name) for name in wanted)

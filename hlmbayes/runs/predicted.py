@@ -29,7 +29,7 @@ class Wanted:
     means: str | None = None
     by: Sequence[str] = ()
     at: Sequence[str] = ()
-    level: int = 1
+    level: int | None = None
     interval: Any = None
 
 
@@ -45,24 +45,49 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
     """
     if out is not None:
         check_places({"out": out}, [*job.inputs, *([Path(wanted.new)] if wanted.new else [])])
-        if out.suffix.lower() != ".csv" or wanted.slopes or wanted.means:
-            raise CommandFileError(f"{out}: predicted rows are written as .csv, and nothing else is")
-    if wanted.slopes and wanted.means:
-        raise CommandFileError("--slopes and --means are two questions: ask one at a time")
+        if out.suffix.lower() != ".csv":
+            raise CommandFileError(f"{out}: predictions are written as .csv")
+    _check(wanted)
     job.refuse_several("there are no predictions")
     fit, warned = heard(lambda: fit_job(job, read_data(job)))
     warned = (*job.warnings, *warned, *fit.warnings)
     if wanted.slopes:
         by = values_of(wanted.by)
-        found = slopes(fit, wanted.slopes, by or None, at=values_of(wanted.at), df=job.df())
-        return str(found), warned
+        found: Any = slopes(fit, wanted.slopes, by or None, at=values_of(wanted.at), df=job.df())
+        return _said(str(found), found.frame().to_csv(index=False, lineterminator="\n"), out), warned
     if wanted.means:
-        return str(means(fit, wanted.means, at=values_of(wanted.at), df=job.df())), warned
-    rows = predict(fit, wanted.new, level=wanted.level, interval=wanted.interval)
+        found = means(fit, wanted.means, at=values_of(wanted.at), df=job.df())
+        return _said(str(found), found.frame().to_csv(lineterminator="\n"), out), warned
+    rows: Any = predict(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
+    if wanted.new is None and (own := fit.data) is not None:
+        rows.insert(0, own.id_name, own.unit_ids[own.unit])
     if out is None:
         return rows.rename_axis(None).to_string(), warned
     write_text(out, rows.to_csv(lineterminator="\n"))
     return f"{len(rows):,} rows in {out}", warned
+
+
+def _said(text: str, csv: str, out: Path | None) -> str:
+    """Give the text, and write the table where a file is named."""
+    if out is not None:
+        write_text(out, csv)
+    return text
+
+
+def _check(wanted: Wanted) -> None:
+    """Refuse two questions at once, and options that the one asked has no use for."""
+    if wanted.slopes and wanted.means:
+        raise CommandFileError("--slopes and --means are two questions: ask one at a time")
+    asked = "--slopes" if wanted.slopes else "--means" if wanted.means else "rows"
+    of_rows = {"--new": wanted.new, "--level": wanted.level, "--interval": wanted.interval}
+    idle = [*(of_rows if asked != "rows" else ())]
+    idle = [name for name in idle if of_rows[name]]
+    idle += ["--by"] if wanted.by and asked != "--slopes" else []
+    idle += ["--at"] if wanted.at and asked == "rows" else []
+    if idle:
+        hint = "; --at NAME=VALUE holds variables" if "--by" in idle and asked == "--means" else ""
+        what = "predicted rows" if asked == "rows" else asked
+        raise CommandFileError(f"{', '.join(idle)} has no meaning with {what}{hint}")
 
 
 def values_of(given: Sequence[str]) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..derived.intraclass import icc
+from ..derived.plausible import plausible_range
 from ..derived.r2 import r2
+from ..derived.variance_explained import variance_explained
 from ..diagnostics.checks import check
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
@@ -18,8 +21,10 @@ from ..inference.homogeneity import homogeneity
 from ..inference.profile import AT_OPTIMUM, intervals
 from ..laws.law import Need
 from ..model_tables.summary import summary
+from ..residuals.exploratory import explore
 from .estimate import fit_job, heard, read_data
 from .jobs import Job
+from .predicted import values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,11 @@ class Questions:
     contrasts: Sequence[str] = ()
     variables: Sequence[str] = ()
     compare: Job | None = None
-    icc: bool = False
+    icc: Sequence[str] | None = None  # "ses=0,1": where; empty: at zero
+    range: Sequence[str] | None = None  # coefficients; empty: all that are random
+    explore: Sequence[str] | None = None  # level-2 variables; empty: all that no equation has
+    bootstrap: int = 0
+    seed: int | None = None
     r2: bool = False
     confint: bool = False
     check: bool = False
@@ -50,7 +59,7 @@ def summarised(job: Job, asked: Questions) -> tuple[str, tuple[str, ...]]:
     if asked.compare is not None:
         other = asked.compare
         simpler, more = heard(lambda: fit_job(other, read_data(other)))
-        parts.append(f"Compared with {other.name}:\n{compare_any(fit, simpler, None, None)}")
+        parts += _compared(fit, simpler, other.name, asked)
         warned += more
     return "\n\n".join(parts), (*job.warnings, *warned)
 
@@ -62,19 +71,44 @@ def _answers(fit: Estimates, asked: Questions) -> Iterator[str]:
         yield str(contrast(fit, text, prob=asked.prob, **asked.errors))
     for name in asked.variables:
         yield str(variable_test(fit, name, **asked.errors))
-    wanted: dict[str, Callable[[], object]] = {
-        "icc": lambda: icc(fit, prob=asked.prob),
-        "r2": lambda: r2(fit, prob=asked.prob),
-        "homogeneity": lambda: homogeneity(fit),
-        "check": lambda: check(fit),
-        "confint": lambda: _variance_intervals(fit, asked.prob),
+    for name, (wanted, answer) in _wanted(fit, asked).items():
+        if wanted:
+            yield _or_why_not(name, answer)
+
+
+def _wanted(fit: Estimates, asked: Questions) -> dict[str, tuple[bool, Callable[[], object]]]:
+    """Give each answer there may be by name: whether it is wanted, and how it is had."""
+    places = {name: v[0] if len(v) == 1 else v for name, v in values_of(asked.icc or ()).items()}
+    ranges = asked.range or fit.random_names
+    n, seed = asked.bootstrap, asked.seed
+    return {
+        "icc": (asked.icc is not None, lambda: icc(fit, at=places or None, prob=asked.prob)),
+        "r2": (asked.r2, lambda: r2(fit, prob=asked.prob, bootstrap=n, seed=seed)),
+        "range": (
+            asked.range is not None,
+            lambda: "\n".join(str(plausible_range(fit, name, prob=asked.prob)) for name in ranges),
+        ),
+        "explore": (asked.explore is not None, lambda: explore(fit, asked.explore or ())),
+        "homogeneity": (asked.homogeneity, lambda: homogeneity(fit)),
+        "check": (asked.check, lambda: check(fit)),
+        "confint": (asked.confint, lambda: _variance_intervals(fit, asked.prob)),
     }
-    for name, answer in wanted.items():
-        if getattr(asked, name):
-            try:
-                yield str(answer())
-            except HLMError as error:  # one answer that there is not costs no other
-                yield f"{name}: {error}"
+
+
+def _or_why_not(name: str, answer: Callable[[], object]) -> str:
+    """Give an answer, or why there is none: that costs no other."""
+    try:
+        return str(answer())
+    except HLMError as error:
+        return f"{name}: {error}"
+
+
+def _compared(fit: Estimates, simpler: Estimates, name: str, asked: Questions) -> Iterator[str]:
+    """Test against a simpler model, and say how much of its variances is explained."""
+    options = {"bootstrap": asked.bootstrap, "seed": asked.seed} if asked.bootstrap else {}
+    yield f"Compared with {name}:\n{compare_any(fit, simpler, None, None, **options)}"
+    with suppress(HLMError):
+        yield str(variance_explained(fit, simpler))
 
 
 def _variance_intervals(fit: Estimates, prob: float) -> str:
@@ -83,5 +117,9 @@ def _variance_intervals(fit: Estimates, prob: float) -> str:
     found = intervals(fit, prob=prob)
     if any(i.method == AT_OPTIMUM for i in found):
         lines.append("These are the optimum's: HLM, whose numbers are above, stops before it.")
-    lines += [f"  {i.parameter:<16}{i.estimate:12.5g}  {i.low:.5g} to {i.high:.5g}" for i in found]
+    names = fit.model.scalar_parameters.name_of
+    width = max(len(names[i.parameter]) for i in found) + 2
+    lines += [
+        f"  {names[i.parameter]:<{width}}{i.estimate:12.5g}  {i.low:.5g} to {i.high:.5g}" for i in found
+    ]
     return "\n".join(lines)

@@ -112,6 +112,8 @@ def test_codes_as_they_are_written():
         "*": (-99, -9, "k.A."),
         "ses": (-1, 99, 7),
     }
+    two = {"ses": (-99, -9), "my age": (-1,)}
+    assert codes_from_text(["ses=-99,-9, my age=-1"]) == codes_from_text(["ses=-99,-9;my age=-1"]) == two
     assert codes_from_text([]) == missing_codes(None) == {}
     assert missing_codes({"A": ["-9", "x"], "*": 3}) == {"a": (-9, "x"), "*": (3,)}
     for text in ("", "ses=", "=3", "1,,2"):

@@ -67,7 +67,7 @@ def test_the_command_answers_what_is_asked(capsys: pytest.CaptureFixture[str]) -
     assert main(["summary", full, "--algorithm", "exact", *asked]) == 0
     out = capsys.readouterr().out
     for said in (
-        "Kenward-Roger", "intraclass correlation", "Marginal R2", "sd[b1]", "normality of random effects",
+        "Kenward-Roger", "intraclass correlation", "Marginal R2", "sd[SES]", "normality of random effects",
         "Homogeneity of level-1 variance", "Test that g01 = 0 and g11 = 0", "g01 - 2*g11", "= 1.12651",
     ):  # fmt: skip
         assert said in out, said
@@ -75,3 +75,23 @@ def test_the_command_answers_what_is_asked(capsys: pytest.CaptureFixture[str]) -
     varying = str(MODELS / "heterogeneous_sigma2.hlm")
     assert main(["summary", varying, "--icc"]) == 0  # what there is not is said, the rest is there
     assert "icc: " in capsys.readouterr().out
+
+
+def test_the_command_has_what_python_has(hsb: Any, model4: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    full, base = (str(MODELS / f"model{k}.hlm") for k in ("4_intercepts_slopes", "3_random_coefficients"))
+    asked = ["--icc", "ses=-1,0,1", "--range", "--explore", "pracad", "--r2", "--bootstrap", "4"]
+    asked += ["--seed", "1", "--compare", base]
+    assert main(["summary", full, "--algorithm", "exact", "--method", "ML", *asked]) == 0
+    out = capsys.readouterr().out
+    fit: hlm.Fit = model4.fit(hsb, method="ML")
+    text = "mathach = b0 + b1*group(ses) + r\nb0 = g00 + u0\nb1 = g10 + u1"
+    base_fit = hlm.Model(text).fit(hsb, method="ML")
+    curve: Any = fit.icc(at={"ses": [-1, 0, 1]})
+    for point in curve.points:
+        assert f"{point.icc:.4f}, {point.low:.4f} to {point.high:.4f}" in out
+    limits: Any = fit.r2(bootstrap=4, seed=1).frame().loc["marginal", ["low", "high"]]
+    assert f"interval {limits['low']:.4f} to {limits['high']:.4f}" in out
+    assert f"between {fit.plausible_range('b1').low:.4f} and" in out
+    assert f"coefficient {fit.explore('pracad').candidates[0].estimate:.5f}" in out
+    assert str(fit.variance_explained(base_fit)).replace("(ses)", "(SES)") in out
+    assert "Parametric bootstrap: p = " in out

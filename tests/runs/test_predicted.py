@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,52 @@ def test_rows_slopes_and_means(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--out", "x.sav"], ".csv"),
         (["--slopes", "nothing"], "not a variable"),
         (["--slopes", "ses", "--by", "sector="], "NAME=VALUE"),
+        (["--means", "sector", "--by", "ses"], "--by has no meaning with --means; --at NAME=VALUE"),
+        (["--slopes", "ses", "--interval", "prediction"], "--interval has no meaning with --slopes"),
+        (["--at", "ses=1"], "--at has no meaning with predicted rows"),
     ],
 )
 def test_refusals(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", MODEL, *options]) == 2
     assert said in capsys.readouterr().err
+
+
+CSV = "clinic,kind,dose,pain\n" + "".join(
+    f"Clinic {chr(65 + j)},{'public' if j % 2 else 'private'},"
+    f"{'' if (j, i) == (2, 1) else (i * 7 + j) % 5},{-99 if (j, i) == (3, 0) else 2 * i + j + (i * j) % 3}\n"
+    for j in range(12)
+    for i in range(6)
+)
+
+
+def test_five_commands_from_a_csv_with_names_missing_codes_and_a_factor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pain.csv").write_text(CSV, encoding="utf-8")
+    Path("mine.txt").write_text(
+        "data: pain.csv\nid: clinic\nmissing: pain=-99, dose=-9\n"
+        "pain = b0 + b1*group(dose) + r\nb0 = g00 + g01*kind + u0\nb1 = g10\n",
+        encoding="utf-8",
+    )
+    assert main(["describe", "pain.csv", "--id", "clinic"]) == 0
+    assert "-99" in capsys.readouterr().out  # said to look like a missing code
+    assert main(["run", "mine.txt", "--json", "mine.json"]) == 0
+    assert "70 level-1 records" in " ".join(capsys.readouterr().out.split())
+    assert main(["table", "mine.txt", "--out", "table.docx"]) == 0
+    assert "1 model in table.docx" in capsys.readouterr().out
+    assert main(["predict", "mine.txt", "--out", "p.csv"]) == 0
+    written = pd.read_csv("p.csv")
+    assert len(written) == 72
+    assert written["clinic"].iloc[13] == "Clinic C"
+    assert written["predicted"].isna().to_numpy().nonzero()[0].tolist() == [13]  # dose is not known there
+    fit = hlm.Model("pain = b0 + b1*group(dose) + r\nb0 = g00 + g01*kind + u0\nb1 = g10").fit(
+        hlm.read("pain.csv", id="clinic", missing={"pain": -99})
+    )
+    own = fit.predict()["predicted"]
+    assert np.allclose(written["predicted"], own, equal_nan=True)
+    assert own.notna().iloc[18]  # the outcome is missing, its prediction is not
+    assert np.allclose(own.drop([13, 18]), fit.residuals(level=1)["fitval"])
+    assert main(["predict", "mine.txt", "--means", "kind", "--out", "m.csv"]) == 0
+    means: Any = fit.means("kind").frame()
+    assert np.allclose(pd.read_csv("m.csv")["estimate"], means["estimate"])
