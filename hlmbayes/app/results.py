@@ -36,6 +36,7 @@ from .state import State
 
 MOST_CONTRASTS = 5
 FORMATS = (".docx", ".xlsx", ".tex", ".html", ".md", ".txt")
+FIGURE = ("name", "x", "by", "by2", "at", "band", "draw")  # what says which figure is asked for
 RESIDUAL_FORMATS = (".sav", ".dta", ".xpt", ".csv", ".parquet")
 
 
@@ -89,10 +90,10 @@ def figures_tab(session: Session, form: Form) -> dict[str, Any]:
 
 
 def figure_part(session: Session, form: Form) -> dict[str, Any]:
-    """One figure, chosen from the list or by its variables."""
+    """One figure, chosen from the list or by its variables; drawn now, so that what is wrong is said."""
     run = session.find(form.number("number"))
-    fields = ("name", "x", "by", "by2", "at", "band", "draw")
-    query = {key: form.text(key) for key in fields if form.text(key)}
+    query = {key: form.text(key) for key in FIGURE if form.text(key)}
+    image_of(run, form, "png")
     return {"run": run, "query": query, "title": title(query["name"]) if "name" in query else ""}
 
 
@@ -258,17 +259,26 @@ def figure(session: Session, form: Form) -> Response:
     kind = form.text("kind") or "png"
     if kind not in KINDS:
         raise HLMError(f"figures are {', '.join(KINDS)}, not {kind}")
-    fit = one_fit(run)
-    if form.text("x"):
-        by = [name for name in (form.text("by"), form.text("by2")) if name]
-        image = graph(fit, form.text("draw"), form.text("x"), by, form.text("at"), kind)
-        name = f"{form.text('draw') or 'predicted'}_{form.text('x')}"
-    else:
-        name = form.text("name")
-        image = picture(fit, name, kind)
+    image = image_of(run, form, kind)
     if form.get("keep"):
+        name = form.text("name") or f"{form.text('draw') or 'predicted'}_{form.text('x')}"
         return attachment(image, f"{safe_name(name, ascii=True)}.{kind}", KINDS[kind])
     return Response(image, media_type=KINDS[kind])
+
+
+def image_of(run: Run, form: Form, kind: str) -> bytes:
+    """A figure of a run, drawn once."""
+    asked = "&".join([kind, *(form.text(key) for key in FIGURE)])
+    if asked not in run.images:
+        run.images[asked] = _drawn(one_fit(run), form, kind)
+    return run.images[asked]
+
+
+def _drawn(fit: Estimates, form: Form, kind: str) -> bytes:
+    if not form.text("x"):
+        return picture(fit, form.text("name"), kind)
+    by = [name for name in (form.text("by"), form.text("by2")) if name]
+    return graph(fit, form.text("draw"), form.text("x"), by, form.text("at"), kind)
 
 
 def residual_file(session: Session, form: Form) -> Response:

@@ -198,6 +198,12 @@ def run_model(session: Session, form: Form) -> dict[str, Any]:
     return fitting(session, form, session.patience)
 
 
+def run_null(session: Session, form: Form) -> dict[str, Any]:
+    """Take the outcome's null model and estimate it: the report says its ICC."""
+    session.change(edits.null_model)
+    return {**run_model(session, form), "work_oob": True}
+
+
 def fitting(session: Session, form: Form, seconds: float = 0.0) -> dict[str, Any]:
     """How far the estimation is, or what came of it."""
     if session.fitting is not None and not session.fitting.wait(seconds):
@@ -270,6 +276,7 @@ def application(door: Door, opened: Opened | None = None) -> Starlette:
         Route("/text", changing("work.html", use_text), methods=["POST"]),
         Route("/mixed", changing("work.html", toggle_mixed), methods=["POST"]),
         Route("/take/{number:int}", changing("work.html", take), methods=["POST"]),
+        Route("/null", changing("results.html", run_null), methods=["POST"]),
         Route("/run", changing("results.html", run_model), methods=["POST"]),
         Route("/run", showing("fitting.html", fitting_still)),
         Route("/run/stop", changing("fitting.html", stop_fitting), methods=["POST"]),

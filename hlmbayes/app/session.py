@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock, RLock
 
+from ..derived.intraclass import icc
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
 from ..figures.report_figures import report
@@ -45,6 +46,7 @@ class Run:
     state: State
     job: Job
     done: Estimated
+    images: dict[str, bytes] = field(default_factory=dict)  # figures that were drawn, by what was asked
 
     @property
     def fit(self) -> Estimates | PooledEstimates:
@@ -72,6 +74,14 @@ class Run:
         assert isinstance(self.fit, PooledEstimates)
         job = replace(self.job, warnings=(*self.job.warnings, *self.done.messages))
         return results_of_pooled(job, self.fit, imputed_jobs(job))
+
+    @cached_property
+    def icc(self) -> str:
+        """The intraclass correlation in words; "" where there is none."""
+        try:
+            return str(icc(self.fit)) if isinstance(self.fit, Estimates) else ""
+        except HLMError:
+            return ""
 
     @cached_property
     def report(self) -> str:
