@@ -26,7 +26,7 @@ CHOSEN = (
 )  # the first of each kind
 DOTS = 190  # an inch
 WIDTH = 5.8  # in inches: so small that its words can be read where the page is 400 pixels wide
-WITH_LEGEND = {"variance_bars": 6.8}  # where the legend is beside it
+WITH_LEGEND = {"variance_bars": 7.6}  # where the legend is beside it
 
 
 def report(fit: Estimates, tables: Tables, found: Findings) -> str:

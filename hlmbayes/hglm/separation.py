@@ -8,7 +8,6 @@ b, whatever the variances of the random effects are.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linprog
 
 from ..errors import EstimationError
 from ..laws.outcomes import Outcome
@@ -62,6 +61,8 @@ def separating(rows: CountedRows, law: Outcome, design: Design) -> np.ndarray:
     x = np.where(ways == 0, 1.0, ways)[:, None] * x / size
     both = np.column_stack([x, -x])  # of the positive and the negative part of b
     clear, mixed = both[ways != 0], both[ways == 0]
+    from scipy.optimize import linprog  # takes longer to import than all the rest: only where it is used
+
     found = linprog(
         np.ones(both.shape[1]), A_ub=-clear, b_ub=np.zeros(len(clear)),
         A_eq=np.vstack([mixed, clear.mean(axis=0)]), b_eq=np.r_[np.zeros(len(mixed)), 1.0], method="highs",

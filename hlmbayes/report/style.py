@@ -78,7 +78,7 @@ CSS = """
   .hlmbayes th, .hlmbayes td { padding-block: .16rem }
   .hlmbayes aside, .hlmbayes .figure, .hlmbayes li, .hlmbayes tr, .hlmbayes dl,
   .hlmbayes .equations, .hlmbayes .scroll:has(tbody tr:nth-child(-n+8):last-child) { break-inside: avoid }
-  .hlmbayes h2, .hlmbayes h3, .hlmbayes caption { break-after: avoid }
+  .hlmbayes h2, .hlmbayes h3, .hlmbayes caption, .hlmbayes tr.group { break-after: avoid }
   .hlmbayes .foot { break-before: avoid }
   .hlmbayes p, .hlmbayes dd { orphans: 3; widows: 3 }
 }
