@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, Concatenate
 
+from . import notebook
+
 
 class Face:
     """A frozen record and the methods on it, which call downwards; the record is not for users.
@@ -24,6 +26,9 @@ class Face:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
+
+    def _repr_html_(self) -> str:
+        return notebook.shown(notebook.sentences(repr(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self._record,))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import notebook
 from .naming import Parameter, Parameters
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ class Sentence:
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        return notebook.shown(notebook.sentences(str(self)))
 
     def frame(self) -> pd.DataFrame:
         """Give the attributes as a table of one row."""

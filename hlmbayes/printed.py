@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from . import notebook
 from .text_table import TextColumn, in_blocks, number_texts, shortened
 
 MOST_ROWS = 200  # beyond, it prints as any data frame
@@ -26,13 +27,24 @@ class Table(pd.DataFrame):
     def __repr__(self) -> str:
         if self.columns.nlevels > 1 or len(self) > MOST_ROWS:
             return super().__repr__()
-        levels = [self.index.get_level_values(k) for k in range(self.index.nlevels)]
-        columns = [TextColumn([str(level.name or ""), *map(str, level)], words=True) for level in levels]
-        columns += [_column(str(self.columns[k]), self.iloc[:, k]) for k in range(len(self.columns))]
-        labels = [f"{name}: {label}" for name, label in self.attrs.get("labels", {}).items()]
-        return "\n".join([in_blocks(columns, len(levels)), *(["", *labels] if labels else [])])
+        blocks = in_blocks(self._texts(), self.index.nlevels)
+        return "\n".join([blocks, *(["", *self._labels()] if self._labels() else [])])
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str | None:
+        if self.columns.nlevels > 1 or len(self) > MOST_ROWS:
+            return super()._repr_html_()  # type: ignore[misc, no-any-return]
+        return notebook.shown(notebook.tabled(self._texts()), *map(notebook.sentences, self._labels()))
+
+    def _texts(self) -> list[TextColumn]:
+        """Give index and columns as texts."""
+        levels = [self.index.get_level_values(k) for k in range(self.index.nlevels)]
+        columns = [TextColumn([str(level.name or ""), *map(str, level)], words=True) for level in levels]
+        return columns + [_column(str(self.columns[k]), self.iloc[:, k]) for k in range(len(self.columns))]
+
+    def _labels(self) -> list[str]:
+        return [f"{name}: {label}" for name, label in self.attrs.get("labels", {}).items()]
 
 
 def _column(head: str, values: Any) -> TextColumn:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import notebook
 from ..errors import DataError
+from ..text_table import TextColumn
 from ..words import some
 from .rows import Rows
 from .suspects import sentence
@@ -51,6 +53,11 @@ class Description:
 
     def __str__(self) -> str:
         return describe_text(self)
+
+    def _repr_html_(self) -> str:
+        levels = ((1, self.level1), (2, self.level2))
+        tables = (notebook.tabled(_columns(rows), f"Level {k}") for k, rows in levels if rows)
+        return notebook.shown(*tables, *(notebook.sentences(line) for line in _remarks(self)))
 
 
 def describe(data: Rows, weights: Weights | None = None) -> Description:
@@ -133,22 +140,37 @@ def _summary(data: Rows, name: str, values: np.ndarray, weight: np.ndarray | Non
 
 def describe_text(description: Description) -> str:
     """Lay a description out as HLM does, followed by what was dropped and the rows per unit."""
-    few, median, many = description.rows_per_unit
     lines = [*_table("LEVEL-1", description.level1), *_table("LEVEL-2", description.level2)]
-    lines.append(f" {description.n_rows} level-1 rows in {description.n_units} level-2 units")
-    lines.append(f" Rows per unit: minimum {few}, median {median:g}, maximum {many}")
+    return "\n".join([*lines, *(f" {remark}" for remark in _remarks(description))]) + "\n"
+
+
+def _remarks(description: Description) -> list[str]:
+    """Say how many rows and units there are, what was left out, and what to look at."""
+    few, median, many = description.rows_per_unit
+    lines = [
+        f"{description.n_rows} level-1 rows in {description.n_units} level-2 units",
+        f"Rows per unit: minimum {few}, median {median:g}, maximum {many}",
+    ]
     if description.weighted:
-        lines.append(f" {description.weighted}")
+        lines.append(description.weighted)
     if description.n_incomplete:
         lines.append(
-            f" {description.n_incomplete} level-1 rows miss a value on at least one of these variables"
+            f"{description.n_incomplete} level-1 rows miss a value on at least one of these variables"
         )
     if description.not_numeric:
-        lines.append(f" Not numeric, left out: {some(description.not_numeric, 20)}")
-    lines += [f" Note: {note}" for note in description.notes]
-    if description.warning:
-        lines.append(f" WARNING: {description.warning}")
-    return "\n".join(lines) + "\n"
+        lines.append(f"Not numeric, left out: {some(description.not_numeric, 20)}")
+    lines += [f"Note: {note}" for note in description.notes]
+    return [*lines, *([f"WARNING: {description.warning}"] if description.warning else [])]
+
+
+def _columns(rows: Iterable[VariableSummary]) -> list[TextColumn]:
+    """Give the table of one level, numbers as HLM prints them."""
+    rows = list(rows)
+    texts: dict[str, list[str]] = {"variable": [row.name for row in rows], "n": [str(row.n) for row in rows]}
+    for name in ("mean", "sd", "minimum", "maximum"):
+        texts[name] = [_number(getattr(row, name), row.sd) for row in rows]
+    texts |= {"label": [row.label for row in rows]} if any(row.label for row in rows) else {}
+    return [TextColumn([head, *cells], words=head in ("variable", "label")) for head, cells in texts.items()]
 
 
 def _table(level: str, variables: Iterable[VariableSummary]) -> list[str]:

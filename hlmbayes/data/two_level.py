@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .. import notebook
 from ..errors import DataError, warn
 from ..words import composed, some
 from .blank_rows import without_blank_rows
@@ -33,6 +34,9 @@ from .wide import looks_wide
 __all__ = ["TwoLevelData", "read"]
 
 
+MOST_DESCRIBED = 20_000_000  # values, beyond which a notebook does not wait for their description
+
+
 class TwoLevelData(Rows):
     """Rows in units, as `read` gives them."""
 
@@ -42,6 +46,11 @@ class TwoLevelData(Rows):
         With ``weights`` means and standard deviations are weighted.
         """
         return describe(self, weights)
+
+    def _repr_html_(self) -> str:
+        if self.n_rows * (len(self.level1) + len(self.level2)) > MOST_DESCRIBED:
+            return notebook.shown(notebook.sentences(repr(self)))
+        return self.describe()._repr_html_()
 
 
 def read(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import chdtrc, ndtr
 
+from .. import notebook
 from ..errors import OutputError
 from ..inference.homogeneity import compare_variances
 from ..words import p_text
@@ -69,6 +70,10 @@ class Checks:
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.checks)
+
+    def _repr_html_(self) -> str:
+        each = ((f"{'ok' if check.ok else 'LOOK'}: {check.name}.", check.verdict) for check in self.checks)
+        return notebook.shown(notebook.listed(each))
 
     def __repr__(self) -> str:
         import textwrap

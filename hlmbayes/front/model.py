@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import notebook
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..estimation.estimate import fit
@@ -113,6 +114,12 @@ class Model(TwoLevelModel):
             max_iterations=max_iterations, stopval=stopval, accel=accel,
         )  # fmt: skip
         return Fit(found)
+
+    def _repr_html_(self) -> str:
+        from ..report.report_page import equations
+
+        open_formula = notebook.sentences(str(self)) if self._is_open else ""
+        return notebook.shown(open_formula or equations(self))
 
     def save(self, path: str | Path, data: Any, *, method: Literal["REML", "ML"] = "REML") -> list[Path]:
         """Write the model and its data as files that `hlmbayes run` takes, and give their paths.

@@ -15,6 +15,7 @@ from typing import Any, Unpack, get_args
 
 import numpy as np
 
+from .. import notebook
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..equations.names import alpha_parameters
@@ -115,6 +116,9 @@ class Priors:
         if self.width != 1:
             lines.append(f"Default scales are multiplied by {self.width:g}.")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return notebook.shown(notebook.sentences(self.describe()))
 
     def to_json(self) -> str:
         """Give the priors as text that `from_json` reads back."""

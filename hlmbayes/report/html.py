@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from html import escape
 
+from ..notebook import true_minus
 from ..words import p_text
-from .html_parts import aside, document, labels_list, pairs_list, section, table, true_minus
+from .html_parts import aside, document, labels_list, pairs_list, section, table
 from .layout import count, number
 from .notes import note_groups
 from .specification import METHODS

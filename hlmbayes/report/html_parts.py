@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from ..notebook import true_minus
 from .style import CSS
 from .tables import NoteGroup
 
@@ -74,11 +75,6 @@ def table(
 def plain_head(head: str) -> str:
     """Return the text of a column's head, for an attribute."""
     return re.sub(r"<[^>]*>", "", head)
-
-
-def true_minus(text: str) -> str:
-    """Put minus signs, not hyphens, before numbers."""
-    return re.sub(r"(?<![\w.)-])-(?=\.?\d)", "\N{MINUS SIGN}", text)
 
 
 def labels_list(labels: Iterable[tuple[str, str]]) -> str:

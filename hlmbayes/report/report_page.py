@@ -12,9 +12,10 @@ from html import escape
 
 from ..equations.model import TwoLevelModel
 from ..inference.intervals import EffectRow
+from ..notebook import true_minus
 from . import html, mathml
 from .findings import ComponentRow, Findings, Share
-from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table, true_minus
+from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table
 from .layout import count
 from .notes import OPTIMUM_HEADING, SAME_DEVIANCE, note_groups, optimum_sentences
 from .sentences import figures, listed, signed
@@ -63,7 +64,11 @@ def page(tables: Tables, found: Findings, images: Mapping[str, tuple[str, bytes]
 
 def _model(tables: Tables, model: TwoLevelModel) -> list[str]:
     header = tables.header
-    facts = pairs_list(html.facts(header))
+    return [equations(model), labels_list(header.labels), pairs_list(html.facts(header))]
+
+
+def equations(model: TwoLevelModel) -> str:
+    """Return a model's equations, level by level and in one, typeset."""
     outcome = mathml.outcome(model)
     lines = [
         mathml.broken(outcome, mathml.level1_terms(model)),
@@ -73,7 +78,7 @@ def _model(tables: Tables, model: TwoLevelModel) -> list[str]:
     levels = "".join(f"<p>{line}</p>" for line in lines)
     combined = mathml.broken(outcome, mathml.mixed_terms(model))
     mixed = f'<h3>In one equation</h3><div class="equations"><p>{combined}</p></div>'
-    return [f'<div class="equations">{levels}</div>', mixed, labels_list(header.labels), facts]
+    return f'<div class="equations">{levels}</div>{mixed}'
 
 
 def _effects(found: Findings) -> str:
