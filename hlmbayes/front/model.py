@@ -8,11 +8,12 @@ from typing import Any, Literal
 from .. import notebook
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
+from ..errors import EstimationError
 from ..estimation.estimate import fit
 from .fit import Fit
 from .model_files import save_model
+from .not_normal import fit_not_normal, refuse_given
 from .posterior import build, sample
-from .pql_fit import fit_not_normal, refuse_given
 from .sources import Id, data_for
 
 
@@ -74,8 +75,10 @@ class Model(TwoLevelModel):
         max_iterations: int = 100,
         stopval: float = 1e-6,
         accel: int = 5,
+        n_nodes: int | None = None,
+        laplace: bool = False,
     ) -> Any:
-        """Estimate by REML (the default) or ML.
+        """Estimate by REML (the default) or ML; an outcome that is not normal by ML.
 
         Parameters
         ----------
@@ -98,6 +101,15 @@ class Model(TwoLevelModel):
             Hold the level-1 variance at this value.
         max_iterations, stopval, accel
             HLM's `numit`, `stopval` (per cent) and `accel`; "hlm" only.
+        n_nodes : int, optional
+            Of an outcome that is not normal: nodes of quadrature for each random effect, instead of as many
+            as it takes.
+        laplace : bool
+            Laplace's approximation instead of quadrature, as most programs do.
+
+        Returns
+        -------
+        Fit; of an outcome that is not normal a GeneralizedFit, for algorithm "hlm" a PQLFit
 
         Raises
         ------
@@ -107,7 +119,13 @@ class Model(TwoLevelModel):
             given = {"weights": weights, "frequency": frequency, "precision": precision,
                      "variance_known": variance_known, "sigma2": sigma2}  # fmt: skip
             refuse_given(self, given)
-            return fit_not_normal(self, data_for(self, data, id, level2), method, algorithm, max_iterations)
+            rows = data_for(self, data, id, level2)
+            return fit_not_normal(self, rows, method, algorithm, max_iterations, n_nodes, laplace)
+        if n_nodes is not None or laplace:
+            raise EstimationError(
+                "n_nodes= and laplace= are for outcomes that are not normal: the likelihood of a normal one "
+                "needs no quadrature"
+            )
         found = fit(
             self, data_for(self, data, id, level2), method=method, algorithm=algorithm, weights=weights,
             frequency=frequency, precision=precision, variance_known=variance_known, sigma2=sigma2,

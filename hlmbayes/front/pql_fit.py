@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
-from ..equations.outcome_law import check_normal
-from ..errors import EstimationError
-from ..estimation.estimate import chosen_method
 from ..faces import Face, shown
-from ..hglm.pql import PQLEstimates, PQLLimits, pql
+from ..hglm.pql import PQLEstimates
 from ..hypotheses.contrasts import contrast
 from ..hypotheses.wald import wald
 from ..inference import hlm_tables
@@ -23,7 +18,6 @@ from ..inference.intervals import Interval, fixed_intervals
 from ..labelled import records_table, table
 from ..labels import NamedArray
 from ..residuals.frames import residuals
-from ..unit_moments.record import Moments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,24 +187,3 @@ class PQLFit(Face):
             *([f"sigma2 {self.sigma2:.8g}"] if law.overdispersed else []),
         ]
         return "\n".join([*lines, *self.warnings])
-
-
-def fit_not_normal(
-    model: TwoLevelModel, data: TwoLevelData | Moments, method: str | None, algorithm: str, most: int
-) -> PQLFit:
-    """Fit a model whose outcome is not normal; see `hlmbayes.Model.fit`."""
-    if isinstance(data, Moments):
-        check_normal(model.outcome, model.outcome_law, "a fit of moments")
-    if algorithm != "hlm":
-        raise EstimationError(
-            f'the likelihood of a {model.outcome_law.name} outcome is not available here: algorithm="hlm" '
-            "estimates it as HLM does"
-        )
-    return PQLFit(pql(model, data, chosen_method(method), PQLLimits(most)))
-
-
-def refuse_given(model: TwoLevelModel, given: Mapping[str, Any]) -> None:
-    """Refuse arguments that are for normal outcomes."""
-    for name, value in given.items():
-        if value is not None:
-            check_normal(model.outcome, model.outcome_law, f"{name}=")

@@ -7,6 +7,7 @@ import numpy as np
 from ..arguments import whole
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
+from ..equations.outcome_law import OutcomeLaw
 from ..errors import EstimationError
 from ..estimation.prepare import Prepared, prepare
 from ..estimation.zero_variance import describe_boundary
@@ -14,6 +15,7 @@ from ..laws.ordinal import law_of
 from ..laws.outcomes import Outcome
 from ..unit_moments.record import Moments
 from .counted_rows import CountedRows
+from .enough_nodes import MOST_NODES
 from .estimates import GeneralizedEstimates
 from .fixed_nodes import search_with
 from .marginal import Marginal
@@ -50,8 +52,9 @@ def fit_by_likelihood(
         As for normal outcomes; outcomes that the law cannot give, or that predictors separate.
     """
     law = law_of(model.outcome_law)
-    counts = _counts(model, n_nodes, laplace)
+    _check(model.outcome_law, n_nodes, laplace)
     prepared = prepare(model, data, law=law)
+    counts = _counts(prepared.design.n_random, n_nodes, laplace)
     if not isinstance(prepared.complete, TwoLevelData):
         raise EstimationError(f"an outcome that is {model.outcome_law.name} needs the rows, got moments")
     own, law, rows = rows_of_law(law, prepared.design, prepared.complete)
@@ -61,10 +64,9 @@ def fit_by_likelihood(
     return estimates_of(prepared, own, rows, found, counts is not None)
 
 
-def _counts(model: TwoLevelModel, n_nodes: int | None, laplace: bool) -> tuple[int, ...] | None:
-    """Give the nodes of each random effect that were asked for; None for as many as it takes."""
-    q = len(model.random)
-    if model.outcome_law.overdispersed:
+def _check(law: OutcomeLaw, n_nodes: int | None, laplace: bool) -> None:
+    """Refuse an outcome without a likelihood, and nodes that there cannot be."""
+    if law.overdispersed:
         raise EstimationError(
             "an overdispersed outcome has no likelihood, only a mean and a variance: use "
             'algorithm="hlm", or give each row a random effect of its own'
@@ -73,8 +75,17 @@ def _counts(model: TwoLevelModel, n_nodes: int | None, laplace: bool) -> tuple[i
         raise EstimationError("laplace=True is one node: give it or n_nodes=, not both")
     if n_nodes is not None and whole("n_nodes", n_nodes, 1, EstimationError) > MOST_ASKED:
         raise EstimationError(f"n_nodes is at most {MOST_ASKED}, got {n_nodes}")
+
+
+def _counts(q: int, n_nodes: int | None, laplace: bool) -> tuple[int, ...] | None:
+    """Give the nodes of each of q random effects that were asked for; None for as many as it takes."""
     if q > SEVERAL and (n_nodes or 1) > 1:
         raise EstimationError(f"n_nodes is for up to {SEVERAL} random effects, and this model has {q}")
+    if (n_nodes or 1) ** q > MOST_NODES:
+        raise EstimationError(
+            f"{n_nodes} nodes for each of {q} random effects are too many: leave n_nodes out, and as "
+            "many are taken as are needed"
+        )
     if laplace or q > SEVERAL:
         return (1,) * q
     return None if n_nodes is None else (n_nodes,) * q

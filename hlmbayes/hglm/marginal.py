@@ -25,7 +25,7 @@ class Marginal:
     """The likelihood at one point: gamma (F,) and chol (q, q), lower triangular, tau = chol chol'.
 
     Both are of the columns of `CountedRows`: in the units of the data they are `Design.to_gamma` times gamma
-    and ``tau_columns.scale`` times chol.
+    and `TauColumns` scale times chol.
 
     ``score`` (P,) and ``information`` (P, P) are of gamma, then of the free elements of chol by rows;
     ``unit_loglik`` (J,), without what cuts add, ``unit_scores`` (J, P).

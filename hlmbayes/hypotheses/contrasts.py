@@ -12,9 +12,9 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from ..arguments import check_prob
-from ..estimation.estimates import Estimates
 from ..inference.covariances import Covariance, refuse_zero, table_kind
 from ..inference.hlm_tables import fixed_df
+from ..inference.same_data import Fitted
 from ..labelled import table
 from ..labels import Sentence
 from ..words import p_text
@@ -83,7 +83,7 @@ class Contrast(Sentence):
 
 
 def contrast(
-    fit: Estimates, *combinations: Any, robust: bool | str | None = None, df: str | None = None,
+    fit: Fitted, *combinations: Any, robust: bool | str | None = None, df: str | None = None,
     prob: float = 0.95,
 ) -> Contrast:  # fmt: skip
     """Give estimate, standard error, interval and t test of combinations of fixed effects.
@@ -112,7 +112,7 @@ def contrast(
 
 
 def estimated(
-    fit: Estimates, asked: Combinations, free: np.ndarray, kind: Covariance, dfs: np.ndarray, prob: float,
+    fit: Fitted, asked: Combinations, free: np.ndarray, kind: Covariance, dfs: np.ndarray, prob: float,
     basis: str,
 ) -> Contrast:  # fmt: skip
     """Estimate the rows of ``free`` (r, F) with a kind's standard errors and degrees of freedom (r,)."""
@@ -125,11 +125,11 @@ def estimated(
     )  # fmt: skip
 
 
-def coefficient_dfs(fit: Estimates, kind: Covariance, free: np.ndarray) -> np.ndarray:
+def coefficient_dfs(fit: Fitted, kind: Covariance, free: np.ndarray) -> np.ndarray:
     """Give the estimated degrees of freedom of each row of ``free`` (r, F) alone."""
     return np.array([kind.coefficient_df(fit, row[None]) for row in free])
 
 
-def hlm_df(fit: Estimates, matrix: np.ndarray, hlm: str = "6") -> np.ndarray:
+def hlm_df(fit: Fitted, matrix: np.ndarray, hlm: str = "6") -> np.ndarray:
     """Give the smallest of HLM's degrees of freedom of the effects in each row of L (r, n_gamma)."""
     return np.asarray(np.where(matrix != 0, fixed_df(fit, hlm), np.inf).min(axis=1))

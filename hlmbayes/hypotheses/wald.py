@@ -15,8 +15,8 @@ import numpy as np
 from scipy.special import chdtrc, fdtrc
 
 from ..errors import HypothesisError
-from ..estimation.estimates import Estimates
-from ..inference.covariances import covariance_kind
+from ..inference.covariances import test_kind
+from ..inference.same_data import Fitted
 from ..labelled import table
 from ..labels import Sentence
 from ..words import composed, p_text
@@ -66,7 +66,7 @@ class WaldTest(Sentence):
 
 
 def wald(
-    fit: Estimates, *hypotheses: Any, robust: bool | str | None = None, df: str | None = None,
+    fit: Fitted, *hypotheses: Any, robust: bool | str | None = None, df: str | None = None,
     prob: float = 0.95,
 ) -> Any:  # fmt: skip
     """Test general linear hypotheses L gamma = value, and give the estimates of their rows.
@@ -101,9 +101,9 @@ def wald(
 
 
 def _test(
-    fit: Estimates, asked: Combinations, robust: bool | str | None, df: str | None, prob: float
+    fit: Fitted, asked: Combinations, robust: bool | str | None, df: str | None, prob: float
 ) -> WaldTest:
-    kind = covariance_kind(df is None if robust is None else robust, df)
+    kind = test_kind(fit, robust, df)
     free = asked.independent(fit.design)
     k, away = len(free), free @ fit.gamma_free - asked.value
     if df is None:
@@ -121,7 +121,7 @@ def _test(
 
 
 def variable_test(
-    fit: Estimates, name: str | Sequence[str], *, robust: bool | str | None = None, df: str | None = None,
+    fit: Fitted, name: str | Sequence[str], *, robust: bool | str | None = None, df: str | None = None,
     prob: float = 0.95,
 ) -> WaldTest:  # fmt: skip
     """Test all fixed effects a variable takes part in, together.
@@ -157,7 +157,7 @@ def variable_test(
     return _test(fit, combinations(fit.model, np.eye(len(pairs))[rows][first]), robust, df, prob)
 
 
-def _variables(fit: Estimates, name: str) -> list[str]:
+def _variables(fit: Fitted, name: str) -> list[str]:
     """Find the variables of the model that a name means: itself, or the dummies made from it."""
     known = [v.lower() for v in (*fit.model.level1_variables, *fit.model.level2_variables)]
     key = composed(name.strip()).lower()

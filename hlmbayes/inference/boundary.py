@@ -18,13 +18,13 @@ from ..laws.law import Need
 from ..likelihood.pattern import Pattern, elements, pattern_basis
 from ..likelihood.symmetric import from_eigen
 from .component_errors import information_at
-from .same_data import random_keys
+from .same_data import Fitted, random_keys
 
 DRAWS = 4000
 SEED = 1988  # a p-value must not change from one call to the next
 
 
-def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int) -> tuple[float | None, str]:
+def boundary_p_value(simple: Fitted, general: Fitted, chi2: float, df: int) -> tuple[float | None, str]:
     """Give the tail of the mixture beyond ``chi2`` and a note; None where it is not available."""
     keys, before = random_keys(general), set(random_keys(simple))
     added = [k for k, key in enumerate(keys) if key not in before]
@@ -32,14 +32,17 @@ def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int
     free = df - pattern.n_free
     covaries = simple.design.pattern.n_free < general.design.pattern.n_free
     if simple.boundary and covaries:
+        instead = " compare(..., bootstrap=1000) gives one by simulation."
         return None, (
-            "No boundary-corrected p-value: a variance of the simpler model is itself estimated as zero. "
-            "compare(..., bootstrap=1000) gives one by simulation."
+            "No boundary-corrected p-value: a variance of the simpler model is itself estimated as zero."
+            + (instead if isinstance(simple, Estimates) else "")
         )
     if m == 0:
         return tail(chi2, df), ""
     if m == 1:
         return 0.5 * (tail(chi2, free) + tail(chi2, free + 1)), ""
+    if not (isinstance(simple, Estimates) and isinstance(general, Estimates)):
+        return None, "No boundary-corrected p-value for two or more variances: the outcome is not normal."
     if not general.has(Need.ESTIMATED_SIGMA2):
         known = "No boundary-corrected p-value for two or more variances where level-1 variances are known."
         return None, known
@@ -53,7 +56,7 @@ def boundary_p_value(simple: Estimates, general: Estimates, chi2: float, df: int
     return p, f"The boundary-corrected p-value is simulated ({DRAWS} draws, within about 0.01)."
 
 
-def _of_added(general: Estimates, added: list[int]) -> Pattern:
+def _of_added(general: Fitted, added: list[int]) -> Pattern:
     """Give the blocks of the added coefficients' covariance matrix."""
     blocks = ([added.index(k) for k in block if k in added] for block in general.design.pattern.blocks)
     return Pattern(tuple(tuple(block) for block in blocks if block))

@@ -21,7 +21,7 @@ from ..words import p_text
 from .bootstrap import Progress, deviance_p_value
 from .boundary import boundary_p_value
 from .least_squares import loglik_on_hlms_constant
-from .same_data import not_nested, refuse_different_data, refuse_different_likelihood
+from .same_data import Fitted, not_nested, refuse_different_data, refuse_different_likelihood
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,7 +60,7 @@ class DevianceTest(Sentence):
 
 
 def compare(
-    fit: Estimates, other: Estimates, *, bootstrap: int = 0, seed: int | None = None,
+    fit: Fitted, other: Fitted, *, bootstrap: int = 0, seed: int | None = None,
     progress: Progress | None = None,
 ) -> DevianceTest:  # fmt: skip
     """Compare the deviances of two fits, in either order.
@@ -81,6 +81,8 @@ def compare(
     """
     refuse_different_data(fit, other)
     refuse_different_likelihood(fit, other)
+    if bootstrap:
+        fit.require("a bootstrap", Need.ROWS_ALIKE)
     simple, general = sorted((fit, other), key=lambda f: f.n_parameters)
     df = general.n_parameters - simple.n_parameters
     if df == 0:
@@ -108,7 +110,7 @@ def compare(
     else:
         p_boundary, note = boundary_p_value(simple, general, max(chi2, 0.0), df)
         notes += [note] if note else []
-        if bootstrap:
+        if bootstrap and isinstance(simple, Estimates) and isinstance(general, Estimates):
             p_bootstrap, n = deviance_p_value(simple, general, max(chi2, 0.0), bootstrap, seed, progress)
             notes.append(f"The bootstrap has {n} data sets simulated from the simpler model (seed {seed}).")
     return DevianceTest(
@@ -118,7 +120,7 @@ def compare(
 
 
 def compare_stored(
-    fit: Estimates, deviance: float, n_parameters: int, *, hlms_constant: bool = False
+    fit: Fitted, deviance: float, n_parameters: int, *, hlms_constant: bool = False
 ) -> DevianceTest:
     """Compare with a deviance and a number of parameters from elsewhere (HLM's ``deviance:`` and ``df:``).
 
@@ -138,7 +140,9 @@ def compare_stored(
             f"a stored model needs its deviance and its number of parameters, got {deviance!r} "
             f"and {n_parameters!r}"
         )
-    own = -2.0 * loglik_on_hlms_constant(fit) if hlms_constant else fit.deviance
+    own = fit.deviance
+    if hlms_constant and isinstance(fit, Estimates):
+        own = -2.0 * loglik_on_hlms_constant(fit)
     here, there = (own, fit.n_parameters), (float(deviance), int(n_parameters))
     simple, general = sorted((here, there), key=lambda pair: pair[1])
     df = general[1] - simple[1]
@@ -151,7 +155,7 @@ def compare_stored(
         f"({fit.method}), be nested with this one"
         + (", and have the same fixed effects." if fit.method == "REML" else ".")
     ]
-    if not hlms_constant and fit.algorithm == "exact" and n % 2:
+    if not hlms_constant and isinstance(fit, Estimates) and fit.algorithm == "exact" and n % 2:
         notes.append(
             "Deviances that HLM 6 printed for data of this size are 1.838 below the true ones: compare with "
             'those under algorithm="hlm" only.'
@@ -169,7 +173,7 @@ def compare_stored(
 
 
 def compare_any(
-    fit: Estimates, other: Estimates | None, deviance: float | None, n_parameters: int | None, **options: Any
+    fit: Fitted, other: Fitted | None, deviance: float | None, n_parameters: int | None, **options: Any
 ) -> DevianceTest:
     """Compare with a fit or with a stored deviance, whichever was given."""
     if other is not None and deviance is None and n_parameters is None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from functools import singledispatch
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from .cluster_robust import cr2, hotelling_df
 from .scores import ROUNDING, robust_parts
 from .small_sample import kenward_roger, kenward_roger_df, satterthwaite_df
@@ -44,18 +46,18 @@ class Covariance(ABC):
     f_df: ClassVar[str] = df
 
     @abstractmethod
-    def of(self, fit: Estimates, contrast: np.ndarray) -> np.ndarray:
+    def of(self, fit: Any, contrast: np.ndarray) -> np.ndarray:
         """Give the covariance matrix (r, r) of contrast @ gamma_free, contrast (r, F), units of the data."""
 
-    def matrix(self, fit: Estimates) -> np.ndarray:
+    def matrix(self, fit: Any) -> np.ndarray:
         """Give the covariance matrix of the free fixed effects, (F, F)."""
         return self.of(fit, np.eye(fit.design.n_fixed))
 
-    def chi2(self, fit: Estimates, contrast: np.ndarray, away: np.ndarray) -> float:
+    def chi2(self, fit: Any, contrast: np.ndarray, away: np.ndarray) -> float:
         """Give the Wald chi-square of independent rows, (r, F), ``away`` (r,) from what is tested."""
         return wald_chi2(away, self.of(fit, contrast))
 
-    def f_test(self, fit: Estimates, contrast: np.ndarray, away: np.ndarray) -> tuple[float, float, float]:
+    def f_test(self, fit: Any, contrast: np.ndarray, away: np.ndarray) -> tuple[float, float, float]:
         """Give the Wald chi-square of `chi2`, F and its estimated denominator degrees of freedom.
 
         Raises
@@ -67,11 +69,11 @@ class Covariance(ABC):
         scaling, denominator = self._reference(fit, contrast)
         return chi2, scaling * chi2 / len(contrast), denominator
 
-    def _reference(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float]:
+    def _reference(self, fit: Any, contrast: np.ndarray) -> tuple[float, float]:
         """Give the factor of Wald / r that makes it an F, and its denominator degrees of freedom."""
         return 1.0, satterthwaite_df(fit, contrast)
 
-    def coefficient_df(self, fit: Estimates, contrast: np.ndarray) -> float:
+    def coefficient_df(self, fit: Any, contrast: np.ndarray) -> float:
         """Give the estimated degrees of freedom of one row, (1, F)."""
         return self._reference(fit, contrast)[1]
 
@@ -96,12 +98,12 @@ class ModelBased(Covariance):
 
     words = "model-based covariance"
 
-    def of(self, fit: Estimates, contrast: np.ndarray) -> np.ndarray:
+    def of(self, fit: Any, contrast: np.ndarray) -> np.ndarray:
         """Give L W L' of a contrast L."""
         turned = contrast @ fit.design.to_gamma
         return np.asarray(turned @ fit.vcov_white @ turned.T * (fit.components.sigma2 / fit.entering.sigma2))
 
-    def f_test(self, fit: Estimates, contrast: np.ndarray, away: np.ndarray) -> tuple[float, float, float]:
+    def f_test(self, fit: Any, contrast: np.ndarray, away: np.ndarray) -> tuple[float, float, float]:
         """Test with the sigma2 that enters, where the degrees of freedom are taken."""
         turned, df = contrast @ fit.design.to_gamma, satterthwaite_df(fit, contrast)
         chi2 = wald_chi2(away, turned @ fit.vcov_white @ turned.T)
@@ -114,13 +116,13 @@ class KenwardRoger(Covariance):
     words = "Kenward-Roger adjusted covariance"
     df = f_df = "Kenward-Roger"
 
-    def of(self, fit: Estimates, contrast: np.ndarray) -> np.ndarray:
+    def of(self, fit: Any, contrast: np.ndarray) -> np.ndarray:
         """Give L W L' of a contrast L."""
         parts = kenward_roger(fit)
         turned = contrast @ parts.to_gamma
         return np.asarray(turned @ parts.white @ turned.T)
 
-    def _reference(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float]:
+    def _reference(self, fit: Any, contrast: np.ndarray) -> tuple[float, float]:
         return kenward_roger_df(kenward_roger(fit), contrast)
 
 
@@ -135,7 +137,7 @@ class Sandwich(Covariance):
     def _parts(self, fit: Estimates) -> np.ndarray:
         """Give what each unit gives, (J, F): W is the sum of its products."""
 
-    def of(self, fit: Estimates, contrast: np.ndarray) -> np.ndarray:
+    def of(self, fit: Any, contrast: np.ndarray) -> np.ndarray:
         """Give L W L' of a contrast L; rows and columns of combinations that have no variance are zero."""
         turned = contrast @ fit.design.to_gamma
         parts = self._parts(fit) @ turned.T
@@ -176,15 +178,66 @@ class CR2(Sandwich):
     def _parts(self, fit: Estimates) -> np.ndarray:
         return cr2(fit).parts
 
-    def coefficient_df(self, fit: Estimates, contrast: np.ndarray) -> float:
+    def coefficient_df(self, fit: Any, contrast: np.ndarray) -> float:
         """Give the estimated degrees of freedom of one row, (1, F); nan where it has no variance."""
         return hotelling_df(cr2(fit), contrast) if self.of(fit, contrast).any() else float("nan")
 
-    def _reference(self, fit: Estimates, contrast: np.ndarray) -> tuple[float, float]:
+    def _reference(self, fit: Any, contrast: np.ndarray) -> tuple[float, float]:
         eta, rows = hotelling_df(cr2(fit), contrast), len(contrast)
         if not eta - rows + 1.0 > 0:
             raise HypothesisError(f"too few units for a CR2 test of {rows} rows at once: test fewer rows")
         return (eta - rows + 1.0) / eta, eta - rows + 1.0
+
+
+# --- of a likelihood that is not normal: tests are normal ones (z, chi-square) ----------------------
+
+
+class OfLikelihood(Covariance):
+    """A kind whose degrees of freedom are infinite."""
+
+    df = f_df = "infinite (normal)"
+
+    @abstractmethod
+    def free(self, fit: GeneralizedEstimates) -> np.ndarray:
+        """Give the covariance matrix of the free fixed effects, (F, F)."""
+
+    def of(self, fit: Any, contrast: np.ndarray) -> np.ndarray:
+        """Give L V L' of a contrast L."""
+        return np.asarray(contrast @ self.free(fit) @ contrast.T)
+
+    def coefficient_df(self, fit: Any, contrast: np.ndarray) -> float:
+        """Give infinite degrees of freedom."""
+        return float("inf")
+
+    def whose_df(self) -> str:
+        """Say which tests they are."""
+        return "normal tests"
+
+    def interval_method(self) -> str:
+        """Say which interval it is."""
+        return f"normal{self.errors}"
+
+
+class Observed(OfLikelihood):
+    """The inverse of the observed information, the uncertainty of tau taken into account."""
+
+    words = "observed information"
+
+    def free(self, fit: GeneralizedEstimates) -> np.ndarray:
+        """Give the covariance matrix of the free fixed effects, (F, F)."""
+        return fit.vcov_free
+
+
+class OfScores(OfLikelihood):
+    """The sandwich of the units' scores."""
+
+    words = "robust (sandwich) covariance"
+    errors = ", robust s.e."
+
+    def free(self, fit: GeneralizedEstimates) -> np.ndarray:
+        """Give the covariance matrix of the free fixed effects, (F, F)."""
+        F = fit.design.n_fixed
+        return fit.sandwich[:F, :F]
 
 
 # --- from what the user writes to a kind ---------------------------------------------------------
@@ -218,7 +271,17 @@ def covariance_kind(robust: bool | str, df: str | None = None) -> Covariance:
     raise HypothesisError(f'there are no Satterthwaite d.f. for {name}: use robust="CR2" or robust=False')
 
 
-def table_kind(fit: Estimates, robust: bool | str | None, df: str | None) -> Covariance:
+@singledispatch
+def test_kind(fit: Any, robust: bool | str | None, df: str | None) -> Covariance:
+    """Do it for a test of a fit: by default HLM's robust covariance, or with ``df`` the model-based one.
+
+    Other kinds of fits register their own, as for `table_kind`.
+    """
+    return covariance_kind(df is None if robust is None else robust, df)
+
+
+@singledispatch
+def table_kind(fit: Any, robust: bool | str | None, df: str | None) -> Covariance:
     """Do it for a table of fixed effects, where HLM's degrees of freedom can be asked for: "hlm", "hlm7".
 
     Standard errors nobody asked for are robust with sampling weights: model-based ones are not valid.
@@ -228,6 +291,21 @@ def table_kind(fit: Estimates, robust: bool | str | None, df: str | None) -> Cov
     if df in HLM_DF:
         return replace(covariance_kind(robust), small=False, hlm=HLM_DF[df])
     return covariance_kind(robust, df)
+
+
+@table_kind.register
+@test_kind.register
+def _(fit: GeneralizedEstimates, robust: bool | str | None, df: str | None) -> Covariance:
+    if df is not None:
+        raise HypothesisError(
+            f"df={df!r} is for normal outcomes, and {fit.model.outcome} is {fit.model.outcome_law.name}: its "
+            "tests are normal ones, without degrees of freedom"
+        )
+    if isinstance(robust, str) and robust.upper() != "CR0":
+        raise HypothesisError(
+            f"robust={robust!r} is for normal outcomes: use True, the sandwich of the units' scores"
+        )
+    return OfScores(True) if robust else Observed(True)
 
 
 # --- Wald's statistic ----------------------------------------------------------------------------

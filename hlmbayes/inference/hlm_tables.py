@@ -15,6 +15,7 @@ from ..estimation.estimates import Estimates
 from ..likelihood.evaluate import evaluate
 from ..likelihood.own_regressions import unit_ols
 from .covariances import Covariance
+from .same_data import Fitted
 
 NO_VARIANCE = "its robust variance is zero: one unit alone determines it, or all units say the same of it"
 NO_DF = "there are no degrees of freedom: as many fixed effects as units, or as rows"
@@ -51,7 +52,7 @@ class VarianceComponent:
     p_value: float
 
 
-def fixed_effects(fit: Estimates, kind: Covariance) -> tuple[FixedEffect, ...]:
+def fixed_effects(fit: Fitted, kind: Covariance) -> tuple[FixedEffect, ...]:
     """Give the table of fixed effects, one line a gamma, with a kind's standard errors and d.f."""
     variance, free = np.diag(kind.matrix(fit)), fit.design.free
     if kind.small:
@@ -68,7 +69,7 @@ def fixed_effects(fit: Estimates, kind: Covariance) -> tuple[FixedEffect, ...]:
     return tuple(lines)
 
 
-def fixed_df(fit: Estimates, hlm: str = "6") -> list[float]:
+def fixed_df(fit: Fitted, hlm: str = "6") -> list[float]:
     """Give the degrees of freedom of every gamma in a version of HLM.
 
     They differ in slopes that are not random: N - F in HLM 6, N - q J - (how many such slopes) in HLM 7.

@@ -9,10 +9,10 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from ..arguments import check_prob
 from ..equations.names import INTERCEPT, gamma_parameters
-from ..estimation.estimates import Estimates
 from ..laws.law import Alpha
 from .covariances import table_kind
 from .hlm_tables import fixed_effects
+from .same_data import Fitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class EffectRow:
 
 
 def effect_rows(
-    fit: Estimates, *, prob: float = 0.95, robust: bool | str | None = None, df: str | None = None
+    fit: Fitted, *, prob: float = 0.95, robust: bool | str | None = None, df: str | None = None
 ) -> tuple[EffectRow, ...]:
     """Give the fixed effects with their t intervals, named by their variables; of a constrained set each."""
     tests = fixed_effects(fit, table_kind(fit, robust, df))
@@ -53,7 +53,7 @@ def effect_rows(
     )
 
 
-def alpha_rows(fit: Estimates, *, prob: float = 0.95) -> tuple[EffectRow, ...]:
+def alpha_rows(fit: Fitted, *, prob: float = 0.95) -> tuple[EffectRow, ...]:
     """Give the coefficients of log(sigma2) with normal intervals, named by what they multiply."""
     alphas = fit.law.alphas
     found = []
@@ -64,7 +64,7 @@ def alpha_rows(fit: Estimates, *, prob: float = 0.95) -> tuple[EffectRow, ...]:
 
 
 def fixed_intervals(
-    fit: Estimates, *, prob: float = 0.95, robust: bool | str | None = None, df: str | None = None
+    fit: Fitted, *, prob: float = 0.95, robust: bool | str | None = None, df: str | None = None
 ) -> tuple[Interval, ...]:
     """Give t intervals of the fixed effects, with the standard errors and d.f. of `fixed_effects`."""
     check_prob(prob)

@@ -8,6 +8,7 @@ from ..equations.parts import Predictor
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
+from ..hglm.estimates import GeneralizedEstimates
 from ..laws.law import Need
 from ..likelihood.design import Design
 from ..likelihood.pattern import mask
@@ -15,10 +16,13 @@ from ..likelihood.pattern import mask
 SAME_COLUMNS = 1e-6  # between the log-determinants of the same columns of X
 
 
-def refuse_different_data(fit: Estimates, other: Estimates) -> None:
+type Fitted = Estimates | GeneralizedEstimates
+
+
+def refuse_different_data(fit: Fitted, other: Fitted) -> None:
     """Raise where one is no fit, or two fits were not made from the same rows of the same outcome."""
     for each in (fit, other):
-        if not isinstance(each, Estimates):
+        if not isinstance(each, Estimates | GeneralizedEstimates):
             raise HypothesisError(f"a Fit is wanted to compare with, got {type(each).__name__}")
     refuse_different_rows(fit.design, other.design)
 
@@ -45,8 +49,16 @@ def refuse_different_rows(a: Design, b: Design) -> None:
         raise HypothesisError("the fits use different rows, though equally many: fit both to the same data")
 
 
-def refuse_different_likelihood(fit: Estimates, other: Estimates) -> None:
+def refuse_different_likelihood(fit: Fitted, other: Fitted) -> None:
     """Raise where deviances of the same rows measure different things."""
+    if fit.model.outcome_law != other.model.outcome_law:
+        laws = " and ".join(f"{f.model.outcome_law.name} ({f.model.outcome_law.link})" for f in (fit, other))
+        raise HypothesisError(f"the models take the outcome for different things, {laws}: take it for one")
+    if _approximation(fit) != _approximation(other):
+        raise HypothesisError(
+            "one fit is by Laplace's approximation or a number of nodes of its own, whose deviance is not "
+            "that of the other: fit both in the same way"
+        )
     for each in (fit, other):
         each.require("a test of deviances", Need.LIKELIHOOD)
     if (fit.law.given, fit.counting) != (other.law.given, other.counting):
@@ -73,7 +85,14 @@ def refuse_different_likelihood(fit: Estimates, other: Estimates) -> None:
         )
 
 
-def _log_xx(fit: Estimates) -> float:
+def _approximation(fit: Fitted) -> int:
+    """Give the nodes that were asked for; 0 where the likelihood is what it is."""
+    if not isinstance(fit, GeneralizedEstimates) or not fit.asked_nodes:
+        return 0
+    return max(fit.n_nodes, default=0)
+
+
+def _log_xx(fit: Fitted) -> float:
     """Give log|X'X|, which does not depend on the order of the columns."""
     bases = fit.law.plain(fit.design).bases
     return float(-2.0 * (np.log(bases.whitener.diagonal()).sum() + np.log(bases.scale).sum()))
@@ -83,7 +102,7 @@ Key = tuple[str | None, str]
 Term = tuple[Key, Key]
 
 
-def _terms(fit: Estimates) -> list[Term]:
+def _terms(fit: Fitted) -> list[Term]:
     """Name every gamma by its level-1 and its level-2 predictor, with centring."""
     coefficients = fit.model.coefficients
     return [(predictor_key(c.predictor), predictor_key(g.predictor)) for c in coefficients for g in c.gammas]
@@ -94,7 +113,7 @@ def predictor_key(predictor: Predictor) -> Key:
     return (predictor.variable.lower() if predictor.variable else None, predictor.centering)
 
 
-def _fixed_columns(fit: Estimates) -> frozenset[frozenset[Term]]:
+def _fixed_columns(fit: Fitted) -> frozenset[frozenset[Term]]:
     """Give the columns of X as sets of terms: a constrained set is one column."""
     groups: dict[int, set[Term]] = {}
     for free, term in zip(fit.design.free, _terms(fit), strict=True):
@@ -102,12 +121,12 @@ def _fixed_columns(fit: Estimates) -> frozenset[frozenset[Term]]:
     return frozenset(frozenset(group) for group in groups.values())
 
 
-def random_keys(fit: Point) -> list[Key]:
+def random_keys(fit: Point | GeneralizedEstimates) -> list[Key]:
     """Name every random coefficient by its level-1 predictor and centring."""
     return [predictor_key(fit.model.coefficients[r].predictor) for r in fit.design.random]
 
 
-def not_nested(simple: Estimates, general: Estimates) -> str:
+def not_nested(simple: Fitted, general: Fitted) -> str:
     """Say why the simpler model is not a special case of the other as written; empty if it is."""
     terms = list({*_terms(simple), *_terms(general)})
     columns = [np.zeros((len(terms), f.design.n_fixed)) for f in (simple, general)]
@@ -125,12 +144,12 @@ def not_nested(simple: Estimates, general: Estimates) -> str:
     )
 
 
-def _covariances(fit: Estimates) -> set[frozenset[Key]]:
+def _covariances(fit: Fitted) -> set[frozenset[Key]]:
     """Name the free elements of tau by their coefficients."""
     keys = random_keys(fit)
     free = np.argwhere(mask(fit.design.pattern)).tolist()
     return {frozenset((keys[a], keys[b])) for a, b in free}
 
 
-def _noise(fit: Estimates) -> set[str]:
+def _noise(fit: Fitted) -> set[str]:
     return {name.lower() for name in fit.model.variance_variables}

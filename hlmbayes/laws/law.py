@@ -41,6 +41,7 @@ class Need(Enum):
     ESTIMATED_SIGMA2 = auto()
     ROWS_ALIKE = auto()
     SINGLE_ROWS = auto()
+    ONE_MEAN = auto()
 
 
 @dataclass(frozen=True, slots=True)

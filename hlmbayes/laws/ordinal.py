@@ -8,6 +8,7 @@ likelier. Cumulative link models elsewhere (R's ordinal and MASS, Stata) have th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, NoReturn, Self
 
@@ -15,8 +16,10 @@ import numpy as np
 
 from ..equations.outcome_law import OutcomeLaw
 from ..errors import DataError, HypothesisError
+from .law import Need
 from .outcomes import Binomial, Outcome, Poisson
 
+NO_MEAN = "an ordinal outcome has a probability for each category and no one mean"
 MOST = 30  # categories; more are no rating
 
 
@@ -35,6 +38,8 @@ class Ordinal(Binomial):
     family: ClassVar[str] = "ordinal"
     links: ClassVar[tuple[str, ...]] = ("cumlogit",)
     heading: ClassVar[str] = "Ordinal outcome"
+    lacks: ClassVar[Mapping[Need, str]] = {**Binomial.lacks, Need.ONE_MEAN: NO_MEAN}
+    direction = "a positive effect makes low categories likelier"
 
     @property
     def n_parameters(self) -> int:
@@ -59,6 +64,10 @@ class Ordinal(Binomial):
                 f"{name} has {len(found)} values, and an ordinal outcome at most {MOST} categories"
             )
 
+    @property
+    def fixed_cuts(self) -> np.ndarray:
+        return np.array(self.cuts)
+
     def with_cuts(self, cuts: np.ndarray, se: np.ndarray) -> Self:
         return replace(self, cuts=tuple(cuts.tolist()), se_cuts=tuple(se.tolist()))
 
@@ -72,7 +81,7 @@ class Ordinal(Binomial):
         self._no_mean()
 
     def _no_mean(self) -> NoReturn:
-        raise HypothesisError("an ordinal outcome has a probability for each category and no one mean")
+        raise HypothesisError(NO_MEAN)
 
 
 def law_of(law: OutcomeLaw) -> Outcome:

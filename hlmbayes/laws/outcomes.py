@@ -36,9 +36,11 @@ class Outcome(Law):
     family: ClassVar[str]
     links: ClassVar[tuple[str, ...]]
     never: ClassVar[str]  # in words, what separated outcomes are like
+    direction: ClassVar[str] = ""  # what a positive effect does, where it is not plain
+    link_name: str = ""
     lacks: ClassVar[Mapping[Need, str]] = dict.fromkeys(
         (Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2, Need.ROWS_ALIKE),
-        "the outcome is not normal, so that there is no one level-1 variance",
+        "the outcome is not normal, and its level-1 variance follows from its mean",
     )
     of_normal = False
     one_sigma2 = False
@@ -50,6 +52,10 @@ class Outcome(Law):
     @property
     def columns(self) -> tuple[str, ...]:
         return () if self.size is None else (self.size,)
+
+    @property
+    def given(self) -> tuple[object, ...]:
+        return (self.family, self.link_name, self.size)
 
     def check(self, design: Design) -> None:
         check_units(design)
@@ -65,6 +71,11 @@ class Outcome(Law):
     def counts(self, size: np.ndarray) -> np.ndarray:
         """Give what of each row is summed with its outcome where rows are equal, (N,): its trials, or 1."""
         return size
+
+    @property
+    def fixed_cuts(self) -> np.ndarray:
+        """The estimated cuts between categories, (T,), where it has any."""
+        return np.zeros(0)
 
     def with_cuts(self, cuts: np.ndarray, se: np.ndarray) -> Self:
         """Give the law with estimated cuts between categories and their standard errors, where it has any."""
@@ -87,6 +98,14 @@ class Outcome(Law):
 
         ``eta`` (..., N); ``y`` and ``size`` (N,) are sums over rows of one eta: all three are linear in them.
         """
+        raise NotImplementedError
+
+    def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Give P(Y <= y) of rows at their mean, of one trial or one unit of exposure, (N,)."""
+        raise NotImplementedError
+
+    def latent_variance(self, mean: float) -> float:
+        """Give a row's variance on the scale of the link, ``mean`` being the mean of all (Nakagawa 2017)."""
         raise NotImplementedError
 
     def ways(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -142,6 +161,12 @@ class Binomial(Outcome):
         if self.size is None:
             return np.zeros_like(y)
         return np.asarray(special.gammaln(size + 1) - special.gammaln(y + 1) - special.gammaln(size - y + 1))
+
+    def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        return np.asarray(np.where(y < 0, 0.0, special.bdtr(np.maximum(y, 0.0), size.astype(int), mean)))
+
+    def latent_variance(self, mean: float) -> float:
+        return _LATENT[self.link_name]
 
     def ways(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.where(y == size, 1.0, np.where(y == 0, -1.0, 0.0))
@@ -207,6 +232,12 @@ class Poisson(Outcome):
 
     def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.asarray(-special.gammaln(y + 1.0))
+
+    def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        return np.asarray(np.where(y < 0, 0.0, special.pdtr(np.maximum(y, 0.0), mean * size)))
+
+    def latent_variance(self, mean: float) -> float:
+        return float(np.log1p(1.0 / mean))
 
     def ways(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.where(y == 0, -1.0, 0.0)
@@ -278,6 +309,7 @@ _BINOMIAL: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Rows]] = {
     "probit": _probit,
     "cloglog": _cloglog,
 }
+_LATENT = {"logit": np.pi**2 / 3.0, "probit": 1.0, "cloglog": np.pi**2 / 6.0}
 _LINK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "logit": special.logit,
     "probit": special.ndtri,

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
+from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..derived.r2 import R2, r2
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names, gamma_parameters
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..inference.covariances import table_kind
 from ..inference.intervals import EffectRow, alpha_rows, effect_rows
 from ..laws.law import Need
@@ -95,6 +97,21 @@ def _(model: Estimates, asked: Asked) -> Column:
     facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
     facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
     how = model.method if model.algorithm == "exact" else f"{model.method} as HLM stops"
+    return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
+
+
+@column_of.register
+def _(model: GeneralizedEstimates, asked: Asked) -> Column:
+    kind = table_kind(model, asked.robust, asked.df)
+    rows = effect_rows(model, prob=asked.prob, robust=asked.robust, df=asked.df)
+    effects = {row.name: _effect(row) for row in rows}
+    facts = shares(model.model, lambda: generalized_icc(model).icc, lambda: generalized_r2(model))  # type: ignore[union-attr]
+    facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
+    facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
+    law = model.model.outcome_law
+    told = f" ({model.law.direction})" if model.law.direction else ""
+    how = f"{law.name}, {law.link} link{told}, {model.method} by {model.integration}"
+    variances = variances_of(model.model, model.tau_values, NONE)
     return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..arguments import check_prob
-from ..estimation.estimates import Estimates
+from ..inference.same_data import Fitted
 from ..labelled import table
 from ..labels import Sentence
 from ..text_table import TextColumn, in_blocks, number_texts, shortened
@@ -76,7 +76,7 @@ def _figure(name: str, value: float) -> str:
 
 
 def summary(
-    fit: Estimates, prob: float = 0.95, *, robust: bool | str | None = None, df: str | None = None
+    fit: Fitted, prob: float = 0.95, *, robust: bool | str | None = None, df: str | None = None
 ) -> Summary:
     """Give a fit at a glance: warnings first, effects with intervals, variances, ICC, R-squared, deviance.
 

@@ -106,11 +106,9 @@ def means(
     HypothesisError
         A variable the model does not have, or a fit from moments.
     """
-    if adjust not in ("holm", "tukey", "bonferroni", "none"):
-        raise HypothesisError(f'adjust= is "holm", "tukey", "bonferroni" or "none", got {adjust!r}')
-    name, chosen, rows = _rows(fit.design, fit.data, variable, values, at)
+    name, chosen, rows = asked_means(fit.design, fit.data, variable, values, at, adjust)
     options: dict[str, Any] = {"robust": robust, "df": df, "prob": prob}
-    pairs, matrix = _pairs(chosen, rows)
+    pairs, matrix = pairs_of(chosen, rows)
     difference = contrast(fit, matrix, **options) if pairs else None
     adjusted = None if difference is None else adjusted_p(difference, adjust, len(chosen))
     return Means(name, chosen, contrast(fit, rows, **options), pairs, difference, adjust, adjusted)
@@ -122,8 +120,8 @@ def means_of_draws(
 ) -> Means:  # fmt: skip
     """Give the posterior of adjusted means and of their differences."""
     design = posterior.target.design
-    name, chosen, rows = _rows(design, posterior.data, variable, values, at)
-    pairs, matrix = _pairs(chosen, rows)
+    name, chosen, rows = asked_means(design, posterior.data, variable, values, at)
+    pairs, matrix = pairs_of(chosen, rows)
 
     def drawn(each: np.ndarray) -> Any:
         return of_draws(design, posterior.scalar, [each], prob)
@@ -131,9 +129,13 @@ def means_of_draws(
     return Means(name, chosen, drawn(rows), pairs, drawn(matrix) if pairs else None)
 
 
-def _rows(
-    design: Any, data: Any, variable: str, values: Any, at: Mapping[str, Any] | None
-) -> tuple[str, tuple[Any, ...], np.ndarray]:
+def asked_means(
+    design: Any, data: Any, variable: str, values: Any, at: Mapping[str, Any] | None,
+    adjust: Adjustment = "none",
+) -> tuple[str, tuple[Any, ...], np.ndarray]:  # fmt: skip
+    """Give the variable's name, its values, and the typical rows there, (n, n_gamma)."""
+    if adjust not in ("holm", "tukey", "bonferroni", "none"):
+        raise HypothesisError(f'adjust= is "holm", "tukey", "bonferroni" or "none", got {adjust!r}')
     known = variables(design, data)
     x = find(known, variable)
     chosen = x.chosen if values is None else checked(x, values)
@@ -142,7 +144,8 @@ def _rows(
     return x.name, tuple(chosen), rows
 
 
-def _pairs(chosen: tuple[Any, ...], rows: np.ndarray) -> tuple[tuple[tuple[Any, Any], ...], np.ndarray]:
+def pairs_of(chosen: tuple[Any, ...], rows: np.ndarray) -> tuple[tuple[tuple[Any, Any], ...], np.ndarray]:
+    """Give the pairs of values, and their rows' differences."""
     each = list(combinations(range(len(chosen)), 2))
     differ = np.array([rows[a] - rows[b] for a, b in each]).reshape(len(each), rows.shape[1])
     return tuple((chosen[a], chosen[b]) for a, b in each), differ

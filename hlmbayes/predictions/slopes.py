@@ -8,7 +8,7 @@ differ from zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -124,7 +124,7 @@ def slopes(
     HypothesisError
         A variable the model does not have, or a fit from moments.
     """
-    asked = _asked(fit.design, fit.data, variable, by, at)
+    asked = asked_slopes(fit.design, fit.data, variable, by, at)
     found = contrast(fit, asked.rows(fit.design), robust=robust, df=df, prob=prob)
     result = Slopes(asked.variable.name, asked.at, found)
     line = asked.line(fit.design)
@@ -143,7 +143,7 @@ def slopes_of_draws(
 ) -> Slopes:  # fmt: skip
     """Give the posterior of the simple slopes; as of a fit, without a region."""
     design = posterior.target.design
-    asked = _asked(design, posterior.data, variable, by, at)
+    asked = asked_slopes(design, posterior.data, variable, by, at)
     found = of_draws(design, posterior.scalar, [asked.rows(design)], prob)
     return Slopes(asked.variable.name, asked.at, found)
 
@@ -162,7 +162,7 @@ def johnson_neyman(b: np.ndarray, v: np.ndarray, critical: float) -> tuple[tuple
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class AskedSlopes:
     """Which slopes are asked for: of ``variable`` at the rows ``at``; ``held`` besides."""
 
     known: Mapping[str, Variable]
@@ -174,14 +174,23 @@ class _Asked:
 
     @property
     def moderator(self) -> Variable:
+        """The first moderator."""
         return self.moderators[0]
 
     @property
     def span(self) -> tuple[float, float]:
+        """Where its values lie."""
         return float(self.moderator.values.min()), float(self.moderator.values.max())
 
-    def matrix(self, design: Design, at: Sequence[Mapping[str, Any]]) -> np.ndarray:
-        """Give the derivative of the typical rows by the variable, (n, n_gamma)."""
+    def sides(self, design: Design) -> tuple[np.ndarray, np.ndarray, float]:
+        """Give the typical rows asked for a little above and below, (n, n_gamma), and how far apart."""
+        rows, h = self.around(design, self.at)
+        return rows(h), rows(-h), 2.0 * h
+
+    def around(
+        self, design: Design, at: Sequence[Mapping[str, Any]]
+    ) -> tuple[Callable[[float], np.ndarray], float]:
+        """Give the typical rows (n, n_gamma) as a function of a shift of the variable, and a small one."""
         x, n = self.variable, len(at)
         key, middle = x.name.lower(), 0.0 if self.variable.deviations else float(self.variable.values.mean())
         values = {name.lower(): [row[name] for row in at] for name in (at[0] if at else ())}
@@ -191,7 +200,11 @@ class _Asked:
         def rows(shift: float) -> np.ndarray:
             return grid(design, self.known, {**values, key: (place + shift).tolist()}, n, self.like)
 
-        h = STEP * (float(x.values.std(ddof=1)) or 1.0)
+        return rows, STEP * (float(x.values.std(ddof=1)) or 1.0)
+
+    def matrix(self, design: Design, at: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Give the derivative of the typical rows by the variable, (n, n_gamma)."""
+        rows, h = self.around(design, at)
         bent = (rows(h) - rows(-h)) / (2.0 * h)
         try:
             whole = rows(1.0) - rows(0.0)
@@ -227,10 +240,11 @@ class _Asked:
         return [rows[0] - slope * low, slope]
 
 
-def _asked(
+def asked_slopes(
     design: Design, data: Any, variable: str, by: str | Mapping[str, Values] | None,
     at: Mapping[str, Values] | None,
-) -> _Asked:  # fmt: skip
+) -> AskedSlopes:  # fmt: skip
+    """Read which slopes are asked for."""
     known = variables(design, data)
     x = find(known, variable)
     if x.levels:
@@ -244,4 +258,4 @@ def _asked(
         for m, given in zip(moderators, wanted.values(), strict=True)
     ]
     rows = [dict(zip((m.name for m in moderators), row, strict=True)) for row in product(*values)]
-    return _Asked(known, x, tuple(rows), held_at(known, at), moderators, data)
+    return AskedSlopes(known, x, tuple(rows), held_at(known, at), moderators, data)

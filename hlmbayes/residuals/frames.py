@@ -19,6 +19,7 @@ from ..data.columns import find_column, suggest
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
+from ..hglm.estimates import GeneralizedEstimates
 from ..words import composed, unique_name
 from .quantities import coefficient_variances, data_of, row_residuals, unit_residuals
 
@@ -50,6 +51,7 @@ class Spelling:
         return name.upper() if self.capitals else name.lower()
 
 
+type Framed = Point | GeneralizedEstimates
 SPELLINGS = {"6": Spelling(), "7": Spelling("INTRCPT1", 8, "_", True)}
 
 
@@ -93,7 +95,7 @@ def level2_frame(
 ) -> pd.DataFrame:
     """Return the level-2 residual file, see `residuals`; the columns are in HLM's order."""
     values, design = unit_residuals(fit), fit.design
-    columns = _Columns(fit)
+    columns = Columns(fit)
     columns.add_ids(design.moments.id_name, design.unit_ids)
     for name, label in SUMMARIES.items():
         columns.add(spelling.of(name), getattr(values, "n" if name == "nj" else name), label)
@@ -114,14 +116,19 @@ def level2_frame(
         ("pv", fit.effect_names, values.pv),
         ("pvc", titles, coefficient_variances(fit)),
     ):
-        _add_variances(columns, fit, spelling, prefix, of, array)
-    for name in _wanted(fit.model.level2_variables, extra, level2_names(fit)):
-        columns.add(spelling.of(name), level2_values(fit, name), columns.label(name))
+        add_variances(columns, fit, spelling, prefix, of, array)
+    level2_extra(columns, fit, extra, spelling)
     return columns.frame()
 
 
-def _add_variances(
-    columns: _Columns, fit: Estimates, spelling: Spelling, prefix: str, of: Sequence[str], values: np.ndarray
+def level2_extra(columns: Columns, fit: Framed, extra: Sequence[str], spelling: Spelling) -> None:
+    """Add the model's level-2 variables, and extra ones."""
+    for name in wanted_names(fit.model.level2_variables, extra, level2_names(fit)):
+        columns.add(spelling.of(name), level2_values(fit, name), columns.label(name))
+
+
+def add_variances(
+    columns: Columns, fit: Framed, spelling: Spelling, prefix: str, of: Sequence[str], values: np.ndarray
 ) -> None:
     """Add the lower triangles of (J, q, q) variances, a column an element."""
     index = [fit.model.coefficients[p].index for p in fit.design.random]
@@ -136,33 +143,42 @@ def _add_variances(
 def level1_frame(fit: Estimates, extra: Sequence[str] = ()) -> pd.DataFrame:
     """Return the level-1 residual file, see `residuals`."""
     data, rows = data_of(fit), row_residuals(fit)
-    columns = _Columns(fit)
+    columns = Columns(fit)
     columns.add_ids(data.id_name, fit.design.unit_ids[rows.unit])
     columns.add("l1resid", rows.residual, "Level-1 residual: observed - fitted")
     columns.add("fitval", rows.fitted, "Fitted value with the EB coefficients")
     columns.add("sigma", rows.sigma, "Level-1 standard deviation")
-    level1 = {name.lower() for name in data.level1}
-    known = [*data.level1, *(name for name in level2_names(fit) if name.lower() not in level1)]
-    inside = [*fit.model.level1_variables, *fit.model.level2_variables]
-    for name in _wanted(inside, extra, known):
-        found = find_column(name, data.level1, data.sources[0])
-        values = level2_values(fit, name)[rows.unit] if found is None else data.level1[found][rows.row]
-        columns.add(name.lower(), values, columns.label(name))
-    for name in fit.model.level2_variables if not data.one_source else ():
-        if name.lower() in level1:  # a level-1 variable has the same name
-            columns.add(name.lower(), level2_values(fit, name)[rows.unit], f"{name} of level 2")
+    level1_extra(columns, fit, extra, rows.row, rows.unit)
     return columns.frame(rows.row, "row")
 
 
-class _Columns:
+def level1_extra(
+    columns: Columns, fit: Framed, extra: Sequence[str], row: np.ndarray, unit: np.ndarray
+) -> None:
+    """Add the model's variables, and extra ones, of either level to rows: places in the data and units."""
+    data = data_of(fit)
+    level1 = {name.lower() for name in data.level1}
+    known = [*data.level1, *(name for name in level2_names(fit) if name.lower() not in level1)]
+    inside = [*fit.model.level1_variables, *fit.model.level2_variables]
+    for name in wanted_names(inside, extra, known):
+        found = find_column(name, data.level1, data.sources[0])
+        values = level2_values(fit, name)[unit] if found is None else data.level1[found][row]
+        columns.add(name.lower(), values, columns.label(name))
+    for name in fit.model.level2_variables if not data.one_source else ():
+        if name.lower() in level1:  # a level-1 variable has the same name
+            columns.add(name.lower(), level2_values(fit, name)[unit], f"{name} of level 2")
+
+
+class Columns:
     """Columns under unique names of at most eight letters where they are HLM's, with their labels."""
 
-    def __init__(self, fit: Estimates) -> None:
+    def __init__(self, fit: Framed) -> None:
         self.labels_of_data = {} if fit.data is None else fit.data.labels
         self.columns: dict[str, np.ndarray] = {}
         self.labels: dict[str, str] = {}
 
     def label(self, name: str) -> str:
+        """Give the label of a variable, or its name."""
         return self.labels_of_data.get(name.lower()) or name
 
     def add_ids(self, name: str, ids: np.ndarray) -> None:
@@ -172,10 +188,12 @@ class _Columns:
             self.add(name, ids, self.label(name))
 
     def add(self, name: str, values: np.ndarray, label: str) -> None:
+        """Add a column, its name changed where another has it."""
         name = unique_name(name, self.columns)
         self.columns[name], self.labels[name] = values, label
 
     def frame(self, index: np.ndarray | None = None, name: str | None = None) -> pd.DataFrame:
+        """Tabulate the columns."""
         import pandas as pd
 
         frame = pd.DataFrame(self.columns, index=None if index is None else pd.Index(index, name=name))
@@ -183,19 +201,19 @@ class _Columns:
         return frame
 
 
-def stem(fit: Estimates, p: int, spelling: Spelling) -> str:
+def stem(fit: Framed, p: int, spelling: Spelling) -> str:
     """Return what names of level-1 coefficient p end in: "intrcp", or the letters of its variable."""
     variable = fit.model.coefficients[p].predictor.variable
     return spelling.intercept if variable is None else re.sub(r"[][*]", "", variable)[: spelling.letters]
 
 
-def coefficient_title(fit: Estimates, p: int) -> str:
+def coefficient_title(fit: Framed, p: int) -> str:
     """Return what HLM calls level-1 coefficient p: "INTRCPT1" or "SES slope"."""
     variable = fit.model.coefficients[p].predictor.variable
     return "INTRCPT1" if variable is None else f"{variable.upper()} slope"
 
 
-def _wanted(inside: Iterable[str], extra: Sequence[str], known: Sequence[str]) -> list[str]:
+def wanted_names(inside: Iterable[str], extra: Sequence[str], known: Sequence[str]) -> list[str]:
     """Return the model's variables, then the extra ones, each once, as the data spell them."""
     asked = known if [name.lower() for name in extra] == ["all"] and "all" not in known else extra
     asked, spelled = [*map(composed, asked)], {name.lower(): name for name in known}
@@ -209,7 +227,7 @@ def _wanted(inside: Iterable[str], extra: Sequence[str], known: Sequence[str]) -
     return list(names.values())
 
 
-def level2_names(fit: Point) -> list[str]:
+def level2_names(fit: Framed) -> list[str]:
     """Return the names of the level-2 variables at hand, those of one-source data included."""
     data = fit.data
     if data is None:
@@ -224,7 +242,7 @@ def _is_level2(data: Any, name: str) -> bool:
     return data.level1[name].dtype.kind in "biuf" and bool(data.is_level2(name))
 
 
-def level2_values(fit: Point, name: str) -> np.ndarray:
+def level2_values(fit: Framed, name: str) -> np.ndarray:
     """Return a level-2 variable, (J,), in the order of the fit's units; missing values stay missing."""
     moments, data = fit.design.moments, fit.data
     for found, values in moments.level2.items():

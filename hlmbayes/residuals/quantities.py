@@ -16,6 +16,7 @@ from scipy.special import chdtri
 from ..data.two_level import TwoLevelData
 from ..errors import OutputError
 from ..estimation.point import Point
+from ..hglm.estimates import GeneralizedEstimates
 from ..inference.scores import residuals_u
 from ..laws.law import Need
 from ..likelihood.design import RANK_TOLERANCE, Design
@@ -225,7 +226,7 @@ def eb_coefficients(fit: Point) -> np.ndarray:
     return b
 
 
-def data_of(fit: Point) -> TwoLevelData:
+def data_of(fit: Point | GeneralizedEstimates) -> TwoLevelData:
     """Give the rows a fit was made from; raise where there are none."""
     if fit.data is None:
         raise OutputError(

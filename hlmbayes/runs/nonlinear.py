@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..data.two_level import TwoLevelData
-from ..errors import CommandFileError, EstimationError
+from ..errors import CommandFileError
 from ..hglm.pql import MOST_MACRO, STOP, PQLEstimates, PQLLimits, pql
 from ..report import nonlinear
 from .analysis import hlm7_note
 from .asked import asked_tests
 from .estimate import heard, read_data
+from .generalized import analyse_generalized
 from .jobs import Job, run_of
 from .outputs import (
     Results,
@@ -27,6 +28,8 @@ def analyse_nonlinear(
 ) -> Results:
     """Read the data, fit, and fill the tables; parameters as of `hlmbayes.runs.analysis.analyse`."""
     _refuse(job, residuals)
+    if job.algorithm == "exact":
+        return analyse_generalized(job, outputs, residuals, output)
     requests = residual_requests(job.options, job.folder or Path(), residuals)
     files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
     check_places({**outputs, **files}, job.inputs)
@@ -57,17 +60,12 @@ def fit_nonlinear(job: Job, data: TwoLevelData) -> PQLEstimates:
 def _refuse(job: Job, residuals: Mapping[int, str]) -> None:
     """Refuse what is for normal outcomes, before anything is read."""
     name = job.model.outcome_law.name
-    if job.algorithm == "exact":
-        raise EstimationError(
-            f"the likelihood of a {name} outcome is not available here: --algorithm hlm estimates it as HLM "
-            "does"
-        )
     options, level1 = job.options, job.level1
     asked = {
         "level1weight:": options.level1_weight, "level2weight:": options.level2_weight,
         "varianceknown:": options.variance_known, "plausvals:": options.plausible_values,
         "--replicates": job.replication, **{f"{key}=": value for key, value in level1.items()},
-        "a level-1 residual file": options.residuals1 or residuals.get(1),
+        "a level-1 residual file": job.algorithm != "exact" and (options.residuals1 or residuals.get(1)),
     }  # fmt: skip
     for what, value in asked.items():
         if value:

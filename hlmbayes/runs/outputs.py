@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
@@ -129,15 +129,16 @@ def check_folder(folder: str) -> None:
 
 
 def write_residual_files(
-    fit: Estimates,
+    fit: Any,
     requests: Mapping[int, tuple[Path, ResidualFile]],
     demanded: Collection[int] = (),
     hlm: str = "6",
+    frame_of: Callable[..., Any] = residuals,
 ) -> tuple[list[str], list[str], list[Said]]:
     """Write the residual files; say what is where, which could not be had, and which had to, a sentence each.
 
     ``demanded`` are the levels that must be had: those that are not asked for by the command file alone;
-    ``hlm`` is the version of HLM whose names the variables have.
+    ``hlm`` is the version of HLM whose names the variables have; ``frame_of`` makes the file of a level.
 
     Raises
     ------
@@ -151,7 +152,7 @@ def write_residual_files(
             if level not in demanded:
                 check_replaceable(target, level, file.type)
             there = target.exists()
-            frame = residuals(fit, level, file.variables, hlm)
+            frame = frame_of(fit, level, file.variables, hlm)
             path = write_residuals(frame, target, file.type or None)
         except HLMError as error:
             if level in demanded and frame is None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError
 from ..predictions.means import means
 from ..predictions.predict import predict
+from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
 from ..predictions.slopes import slopes
 from ..writing import write_text
 from .estimate import fit_job, heard, read_data
+from .generalized import fit_generalized
 from .jobs import Job
 from .outputs import check_places
 
@@ -49,18 +52,13 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
             raise CommandFileError(f"{out}: predictions are written as .csv")
     _check(wanted)
     job.refuse_several("there are no predictions")
-    fit, warned = heard(lambda: fit_job(job, read_data(job)))
-    warned = (*job.warnings, *warned, *fit.warnings)
-    if wanted.slopes:
-        by = values_of(wanted.by)
-        found: Any = slopes(fit, wanted.slopes, by or None, at=values_of(wanted.at), df=job.df())
-        return _said(str(found), found.frame().to_csv(index=False, lineterminator="\n"), out), warned
-    if wanted.means:
-        found = means(fit, wanted.means, at=values_of(wanted.at), df=job.df())
-        return _said(str(found), found.frame().to_csv(lineterminator="\n"), out), warned
-    rows: Any = predict(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
-    if wanted.new is None and (own := fit.data) is not None:
-        rows.insert(0, own.id_name, own.unit_ids[own.unit])
+    answer = _of_normal if job.model.outcome_law.is_normal else _of_generalized
+    (found, more), warned = heard(lambda: answer(job, wanted))
+    warned = (*job.warnings, *warned, *more)
+    if wanted.slopes or wanted.means:
+        csv = found.frame().to_csv(index=not wanted.slopes, lineterminator="\n")
+        return _said(str(found), csv, out), warned
+    rows: Any = found
     if out is None:
         return rows.rename_axis(None).to_string(), warned
     write_text(out, rows.to_csv(lineterminator="\n"))
@@ -88,6 +86,36 @@ def _check(wanted: Wanted) -> None:
         hint = "; --at NAME=VALUE holds variables" if "--by" in idle and asked == "--means" else ""
         what = "predicted rows" if asked == "rows" else asked
         raise CommandFileError(f"{', '.join(idle)} has no meaning with {what}{hint}")
+
+
+def _of_normal(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
+    """Fit and answer; gives slopes, means or rows, and the fit's warnings."""
+    fit, at = fit_job(job, read_data(job)), values_of(wanted.at)
+    if wanted.slopes:
+        by = values_of(wanted.by) or None
+        return slopes(fit, wanted.slopes, by, at=at, df=job.df()), fit.warnings
+    if wanted.means:
+        return means(fit, wanted.means, at=at, df=job.df()), fit.warnings
+    rows: Any = predict(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
+    return _with_ids(rows, wanted, fit.data), fit.warnings
+
+
+def _of_generalized(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
+    """Do it for an outcome that is not normal, on the scale of the outcome."""
+    fit, at = fit_generalized(job, read_data(job)), values_of(wanted.at)
+    if wanted.slopes:
+        return slopes_generalized(fit, wanted.slopes, values_of(wanted.by) or None, at=at), fit.warnings
+    if wanted.means:
+        return means_generalized(fit, wanted.means, at=at), fit.warnings
+    rows: Any = predict_generalized(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
+    return _with_ids(rows, wanted, fit.data), fit.warnings
+
+
+def _with_ids(rows: Any, wanted: Wanted, own: TwoLevelData | None) -> Any:
+    """Put the units' ids before the fit's own rows."""
+    if wanted.new is None and own is not None:
+        rows.insert(0, own.id_name, own.unit_ids[own.unit])
+    return rows
 
 
 def values_of(given: Sequence[str]) -> dict[str, Any]:

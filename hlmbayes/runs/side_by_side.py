@@ -8,6 +8,7 @@ from typing import Any
 
 from ..model_tables.table import ModelTable, table
 from .estimate import fit_job, heard, read_data
+from .generalized import fit_generalized
 from .jobs import Job
 from .outputs import check_places
 from .pooled import fit_pooled, imputed_jobs
@@ -31,4 +32,6 @@ def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[Mod
 
 
 def _fitted(job: Job) -> Any:
-    return fit_pooled(job, imputed_jobs(job)) if job.several else fit_job(job, read_data(job))
+    if job.model.outcome_law.is_normal:
+        return fit_pooled(job, imputed_jobs(job)) if job.several else fit_job(job, read_data(job))
+    return fit_generalized(job, read_data(job))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ..derived.intraclass import icc
@@ -12,8 +13,10 @@ from ..derived.plausible import plausible_range
 from ..derived.r2 import r2
 from ..derived.variance_explained import variance_explained
 from ..diagnostics.checks import check
+from ..equations.outcome_law import check_normal
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..hypotheses.contrasts import contrast
 from ..hypotheses.wald import variable_test, wald
 from ..inference.compare import compare_any
@@ -23,6 +26,7 @@ from ..laws.law import Need
 from ..model_tables.summary import summary
 from ..residuals.exploratory import explore
 from .estimate import fit_job, heard, read_data
+from .generalized import answers, fit_generalized
 from .jobs import Job
 from .predicted import values_of
 
@@ -52,26 +56,28 @@ def summarised(job: Job, asked: Questions) -> tuple[str, tuple[str, ...]]:
     """Fit the job's model and answer; gives the text, and what was warned of."""
     for each in (job, *([asked.compare] if asked.compare else [])):
         each.refuse_several("there is no summary")
-    fit, warned = heard(lambda: fit_job(job, read_data(job)))
-    df = asked.errors.get("df") or job.df(asked.errors.get("robust"))
-    asked = replace(asked, errors={**asked.errors, "df": df})
+    fit, warned = heard(lambda: _fitted(job))
+    if job.model.outcome_law.is_normal:
+        df = asked.errors.get("df") or job.df(asked.errors.get("robust"))
+        asked = replace(asked, errors={**asked.errors, "df": df})
     parts = [str(summary(fit, asked.prob, **asked.errors)), *_answers(fit, asked)]
     if asked.compare is not None:
         other = asked.compare
-        simpler, more = heard(lambda: fit_job(other, read_data(other)))
+        simpler, more = heard(lambda: _fitted(other))
         parts += _compared(fit, simpler, other.name, asked)
         warned += more
     return "\n\n".join(parts), (*job.warnings, *warned)
 
 
-def _answers(fit: Estimates, asked: Questions) -> Iterator[str]:
+def _answers(fit: Any, asked: Questions) -> Iterator[str]:
     for text in asked.tests:
         yield str(wald(fit, text, **asked.errors))
     for text in asked.contrasts:
         yield str(contrast(fit, text, prob=asked.prob, **asked.errors))
     for name in asked.variables:
         yield str(variable_test(fit, name, **asked.errors))
-    for name, (wanted, answer) in _wanted(fit, asked).items():
+    wanted_of = _wanted_generalized if isinstance(fit, GeneralizedEstimates) else _wanted
+    for name, (wanted, answer) in wanted_of(fit, asked).items():
         if wanted:
             yield _or_why_not(name, answer)
 
@@ -95,6 +101,20 @@ def _wanted(fit: Estimates, asked: Questions) -> dict[str, tuple[bool, Callable[
     }
 
 
+def _wanted_generalized(
+    fit: GeneralizedEstimates, asked: Questions
+) -> dict[str, tuple[bool, Callable[[], object]]]:
+    """Do it for an outcome that is not normal: what is for normal ones says so."""
+    places = {name: v[0] if len(v) == 1 else v for name, v in values_of(asked.icc or ()).items()}
+    own = answers(fit, places, asked.prob)
+    names = {
+        "icc": asked.icc is not None, "r2": asked.r2, "range": asked.range is not None,
+        "explore": asked.explore is not None, "homogeneity": asked.homogeneity, "check": asked.check,
+        "confint": asked.confint, "bootstrap": bool(asked.bootstrap),
+    }  # fmt: skip
+    return {name: (on, own.get(name, partial(_not_here, name, fit))) for name, on in names.items()}
+
+
 def _or_why_not(name: str, answer: Callable[[], object]) -> str:
     """Give an answer, or why there is none: that costs no other."""
     try:
@@ -103,12 +123,24 @@ def _or_why_not(name: str, answer: Callable[[], object]) -> str:
         return f"{name}: {error}"
 
 
-def _compared(fit: Estimates, simpler: Estimates, name: str, asked: Questions) -> Iterator[str]:
+def _compared(fit: Any, simpler: Any, name: str, asked: Questions) -> Iterator[str]:
     """Test against a simpler model, and say how much of its variances is explained."""
     options = {"bootstrap": asked.bootstrap, "seed": asked.seed} if asked.bootstrap else {}
     yield f"Compared with {name}:\n{compare_any(fit, simpler, None, None, **options)}"
-    with suppress(HLMError):
-        yield str(variance_explained(fit, simpler))
+    if isinstance(fit, Estimates) and isinstance(simpler, Estimates):
+        with suppress(HLMError):
+            yield str(variance_explained(fit, simpler))
+
+
+def _fitted(job: Job) -> Estimates | GeneralizedEstimates:
+    """Read the data and fit, by the likelihood where the outcome is not normal."""
+    data = read_data(job)
+    return fit_job(job, data) if job.model.outcome_law.is_normal else fit_generalized(job, data)
+
+
+def _not_here(name: str, fit: GeneralizedEstimates) -> str:
+    check_normal(fit.model.outcome, fit.model.outcome_law, f"--{name}")
+    return ""
 
 
 def _variance_intervals(fit: Estimates, prob: float) -> str:

@@ -16,6 +16,12 @@ if (ask$q == 1) for (n in c(9, 25)) {
   m <- suppressWarnings(glmer(form, d, family = ask$family, nAGQ = n, control = strict))
   out[[paste0("nodes_", n)]] <- said(m)
 }
+if (ask$q == 1) {
+  sink(stderr())
+  r <- suppressMessages(suppressWarnings(performance::r2_nakagawa(m, tolerance = 1e-10)))
+  sink()
+  out$performance <- list(marginal = unname(r$R2_marginal), conditional = unname(r$R2_conditional))
+}
 g <- suppressWarnings(glmmTMB(form, d, family = ask$family))
 out$glmmTMB <- list(gamma = unname(fixef(g)$cond), tau = unname(as.matrix(VarCorr(g)$cond[[1]])[, ]),
                     deviance = -2 * as.numeric(logLik(g)), se = unname(sqrt(diag(vcov(g)$cond))))

@@ -99,4 +99,4 @@ if __name__ == "__main__":
             request = {"family": family, "formula": FORMULAS[q], "q": q}
             content[key] |= run_r("hglm.R", request, **data)
             print(key, content[key]["brute_force"], content[key]["laplace"]["deviance"])
-    save("hglm.json", "make_hglm.py", content, ["lme4", "glmmTMB"])
+    save("hglm.json", "make_hglm.py", content, ["lme4", "glmmTMB", "performance"])

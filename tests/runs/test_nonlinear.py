@@ -78,7 +78,7 @@ def test_equations_name_the_family_in_lines(tmp_path: Path, capsys: pytest.Captu
     assert "E(Y|B) = n*P" in out
 
 
-@pytest.mark.parametrize("command", ["sample", "plot", "predict", "summary", "table"])
+@pytest.mark.parametrize("command", ["sample", "plot"])
 def test_other_commands_refuse_in_one_line(
     saved: Path, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,3 +87,42 @@ def test_other_commands_refuse_in_one_line(
     err = capsys.readouterr().err
     assert "is for normal outcomes, and y of this model is Poisson with a log link" in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "shown"),
+    [
+        ("summary", ["--icc", "--r2", "--confint"], "Poisson, log link, ML by adaptive Gauss-Hermite"),
+        ("predict", ["--means", "x"], "Mean at x = "),
+        ("predict", ["--slopes", "x"], "Slope of x: "),
+        ("predict", ["--level", "2"], "at_zero"),
+        ("table", [], "Poisson, log link, ML by adaptive"),
+        ("run", [], "Event rate ratios"),
+    ],
+)
+def test_commands_answer_by_the_likelihood(
+    saved: Path, command: str, more: list[str], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact = [command, str(saved), *more, "--algorithm", "exact"]
+    assert main(exact) == 0
+    assert shown in capsys.readouterr().out
+    if command != "run":  # which does what HLM does
+        assert main(exact[:-2]) == 2
+        err = capsys.readouterr().err
+        assert "this is of the likelihood, and y is Poisson: add --algorithm exact" in err
+        assert len(err.splitlines()) == 1
+
+
+def test_the_likelihood_writes_files(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [own for own in saved.read_text().splitlines() if not own.startswith("resfil")]
+    saved.write_text("\n".join([*lines, "gamma1:0,1,0", "resfil2:y", "resfil1:y", ""]))
+    page = saved.with_suffix(".html")
+    assert run(saved, "--algorithm", "exact", "--json", "-", "--html", str(page)) == 0
+    found = json.loads(capsys.readouterr().out)
+    fit = hlm.read_command_file(saved).model.fit(hlm.read(DATA / "pql_counts.csv", id="id"))
+    assert found["deviance"] == pytest.approx(fit.deviance, abs=1e-6)
+    assert (saved.parent / "resfil2.sav").exists()
+    assert (saved.parent / "resfil1.sav").exists()
+    assert "Event rate ratios" in page.read_text()
+    assert run(saved, "--algorithm", "exact") == 0
+    assert "Test that g01 = 0: chi-square" in capsys.readouterr().out

@@ -1,0 +1,230 @@
+"""`GeneralizedFit`: a model of an outcome that is not normal, by maximum likelihood, as users hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..arguments import one_or_several
+from ..derived.generalized_shares import generalized_icc, generalized_r2
+from ..equations.model import TwoLevelModel
+from ..equations.names import component_names
+from ..errors import HypothesisError
+from ..faces import asked, record_of, shown
+from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.fit import fit_by_likelihood
+from ..hypotheses.contrasts import contrast
+from ..hypotheses.wald import variable_test, wald
+from ..inference import hlm_tables
+from ..inference.compare import DevianceTest, compare_any
+from ..inference.covariances import table_kind
+from ..inference.intervals import Interval, fixed_intervals
+from ..inference.likelihood_tables import Component, Cut, Ratio, components, cuts, ratios
+from ..inference.profile_generalized import profile_intervals, profiled_generalized
+from ..labelled import records_table
+from ..labels import NamedArray
+from ..model_tables.protocol import Tabled
+from ..model_tables.summary import summary
+from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
+from ..residuals.generalized_frames import generalized_residuals, quantile_residuals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class GeneralizedFit(Tabled):
+    """A fitted model whose outcome is not normal: what `Model.fit` returns for it.
+
+    The random effects are integrated out by adaptive quadrature. Estimates are on the scale of the link;
+    predictions, slopes and means on that of the outcome, averaged over the random effects.
+    """
+
+    __slots__ = ()
+    _record: GeneralizedEstimates
+
+    # --- estimates ---
+
+    method: str = shown("method", '"ML".')
+    algorithm: str = shown("algorithm", '"exact".')
+    gamma: NamedArray = shown("gamma", "All fixed effects by name, constrained ones repeated, (n_gamma,).")
+    vcov: np.ndarray = shown("vcov", "Covariance matrix of all fixed effects, from the observed information.")
+    vcov_robust: np.ndarray = shown("vcov_robust", "The same by the sandwich of the units' scores.")
+    tau: NamedArray = shown("tau", "Covariance matrix of the random effects, by coefficient name, (q, q).")
+    tau_corr: NamedArray = shown("tau_corr", "Tau as correlations; nan where a variance is zero.")
+    se_tau: NamedArray = shown("se_tau", "Standard errors of tau; nan on the boundary.")
+    loglik: float = shown("loglik", "Log-likelihood, constants included.")
+    deviance: float = shown("deviance", "-2 log-likelihood.")
+    aic: float = shown("aic", "Akaike's criterion.")
+    bic: float = shown("bic", "Schwarz's criterion, with ln of the level-1 rows, as in lme4.")
+    n_parameters: int = shown("n_parameters", "Parameters, fixed effects included.")
+    n_rows: int = shown("n_rows", "Level-1 rows analysed, N.")
+    n_units: int = shown("n_units", "Level-2 units analysed, J.")
+    n_nodes: tuple[int, ...] = shown("n_nodes", "Nodes along each direction of a unit's random effects.")
+    integration: str = shown("integration", "How the random effects were integrated out, in words.")
+    iterations: int = shown("iterations", "Number of iterations.")
+    converged: bool = shown("converged", "Whether the estimation converged.")
+    stop_reason: str = shown("stop_reason", "Why it ended, in words.")
+    boundary: tuple[str, ...] = shown("boundary", "Which variances are estimated as zero, in words.")
+    warnings: tuple[str, ...] = shown("warnings", "What to know before the numbers are used, in words.")
+    notes: tuple[str, ...] = shown("notes", "What was done differently from what was asked, in words.")
+    data: Any = shown("data", "The rows it came from.")
+    random_names: tuple[str, ...] = shown("random_names", "Names of the random coefficients, b0, b1, ...")
+    effect_names: tuple[str, ...] = shown("effect_names", "Names of the random effects, u0, u1, ...")
+
+    @property
+    def model(self) -> TwoLevelModel:
+        """The model as it was written."""
+        return self._record.design.terms.written or self._record.model
+
+    # --- tables ---
+
+    summary = asked(summary)
+
+    def fixed_effects(self, robust: bool | None = None) -> pd.DataFrame:
+        """Tabulate the fixed effects: name, coefficient, se, t_ratio (z), df (infinite), p_value.
+
+        ``robust``: standard errors by the sandwich of the units' scores instead of the observed information.
+        """
+        kind = table_kind(self._record, robust, None)
+        rows = hlm_tables.fixed_effects(self._record, kind)
+        found = self._table(rows, hlm_tables.FixedEffect, "gamma")
+        found.attrs.update(kind.basis())
+        return found
+
+    def ratios(self, robust: bool | None = None, *, prob: float = 0.95) -> pd.DataFrame:
+        """Tabulate exp of the fixed effects, odds ratios (event rate, hazard ratios), with intervals.
+
+        They are unit-specific: of two rows of the same unit.
+
+        Raises
+        ------
+        HypothesisError
+            A probit link, of which exp means nothing.
+        """
+        return self._table(ratios(self._record, robust, prob), Ratio, "gamma")
+
+    def cuts(self) -> pd.DataFrame:
+        """Tabulate the cuts between categories of an ordinal outcome: estimate, se; empty of others.
+
+        They are counted from the lowest, which is the intercept's: d2, d3, ... as in HLM.
+        """
+        return records_table(cuts(self._record), Cut, "cut")
+
+    def variance_components(self) -> pd.DataFrame:
+        """Tabulate the variances of the random effects: name, sd, variance, se; index = u0, u1, ...
+
+        `test_variance` tests one; there is no level-1 variance.
+        """
+        names = component_names(self._record.model.coefficients)
+        return records_table(components(self._record), Component, "effect", names, self._record.labels)
+
+    def confint(
+        self, prob: float = 0.95, *, parameters: str | Sequence[str] = (),
+        method: Literal["wald", "profile"] = "wald", robust: bool | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Tabulate confidence intervals: name, estimate, low, high, method; index = parameter.
+
+        Fixed effects: normal ones, or with ``method="profile"`` from the profile likelihood. Standard
+        deviations and covariances of the random effects: always from the profile.
+
+        ``parameters``: only those of these, by code ("g11", "sd[b1]") or name.
+        """
+        if method not in ("wald", "profile"):
+            raise HypothesisError(f'method= is "wald" or "profile", got {method!r}')
+        if method == "profile" and robust:
+            raise HypothesisError("a profile has no standard errors to be robust: leave robust= out")
+        found, known = self._record, self._record.model.scalar_parameters
+        fixed = fixed_intervals(found, prob=prob, robust=robust)
+        gammas = [row.parameter for row in fixed]
+        there = known.only([*gammas, *profiled_generalized(found)])
+        wanted = [there.find(name, HypothesisError) for name in one_or_several(parameters)] or there.codes
+        walds = {} if method == "profile" else {row.parameter: row for row in fixed}
+        by_profile = profile_intervals(found, prob, tuple(c for c in wanted if c not in walds))
+        rows = walds | {row.parameter: row for row in by_profile}
+        names = known.name_of
+        return records_table([rows[code] for code in wanted], Interval, "parameter", names, found.labels)
+
+    # --- residuals and predictions ---
+
+    residuals = asked(generalized_residuals)
+    quantile_residuals = asked(quantile_residuals)
+    predict = asked(predict_generalized)
+    slopes = asked(slopes_generalized)
+    means = asked(means_generalized)
+
+    # --- tests and what follows from the estimates ---
+
+    wald = asked(wald)
+    contrast = asked(contrast)
+    test_variable = asked(variable_test)
+    icc = asked(generalized_icc)
+    r2 = asked(generalized_r2)
+
+    def compare(
+        self, other: GeneralizedFit | None = None, *, deviance: float | None = None,
+        n_parameters: int | None = None,
+    ) -> DevianceTest:  # fmt: skip
+        """Compare deviances with another fit, or with a stored deviance and its number of parameters."""
+        return compare_any(self._record, record_of(other), deviance, n_parameters)
+
+    def test_variance(self, effect: str) -> DevianceTest:
+        """Test a random effect ("u1") by the deviance of the model without it.
+
+        The p-value beside the chi-square's knows that a variance cannot be negative.
+
+        Raises
+        ------
+        HypothesisError
+            The model has no such random effect.
+        """
+        found = self._record
+        if effect not in found.effect_names:
+            there = ", ".join(found.effect_names) or "none"
+            raise HypothesisError(f"{effect!r} is no random effect of this model; there are: {there}")
+        parts = found.model.parts
+        without = tuple(replace(c, random=c.random and c.effect != effect) for c in parts.coefficients)
+        blocks = [[u for u in block if u != effect] for block in parts.blocks]
+        model = type(found.model).from_parts(
+            *parts._replace(coefficients=without, blocks=tuple(tuple(b) for b in blocks if b))
+        )
+        asked_for = max(found.n_nodes) if found.asked_nodes else None
+        return compare_any(found, fit_by_likelihood(model, found.data, n_nodes=asked_for), None, None)
+
+    # --- reports ---
+
+    def to_json(self) -> str:
+        """Return the results as JSON text at full precision; nan and infinity are null."""
+        from ..report.generalized import to_json
+
+        return to_json(self._record)
+
+    def to_html(self) -> str:
+        """Return the results as one self-contained HTML page."""
+        from ..report.generalized import to_html
+
+        return to_html(self._record)
+
+    def _repr_html_(self) -> str:
+        from ..report.generalized import to_html
+
+        return to_html(self._record, whole_page=False)
+
+    def _table(self, rows: Sequence[Any], kind: type, index: str) -> pd.DataFrame:
+        names = self._record.model.fixed_parameters.name_of
+        return records_table(rows, kind, index, names, self._record.labels)
+
+    def __repr__(self) -> str:
+        found, law = self._record, self._record.model.outcome_law
+        state = "converged" if found.converged else "NOT CONVERGED"
+        lines = [
+            f"Fit of {found.model.outcome} ({law.name}, {law.link} link): maximum likelihood, {state} after "
+            f"{found.iterations} iterations; {found.n_rows} rows in {found.n_units} units",
+            *wrap(f"gamma  {found.gamma}", 80, subsequent_indent=" " * 7, break_long_words=False),
+            "tau    " + "; ".join(" ".join(f"{v:.8g}" for v in row) for row in found.tau_values),
+            f"deviance {found.deviance:.6f}, {found.n_parameters} parameters ({found.integration})",
+        ]
+        return "\n".join([*lines, *found.warnings])

@@ -1,0 +1,76 @@
+"""Tables of fits whose outcome is not normal: ratios, and the variances of the random effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import HypothesisError
+from ..hglm.estimates import GeneralizedEstimates
+from .intervals import fixed_intervals
+
+WORDS = {
+    "logit": "odds ratio", "cumlogit": "odds ratio", "cloglog": "hazard ratio", "log": "event rate ratio",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A line of the table of ratios: exp of a fixed effect and of its limits."""
+
+    name: str
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A line of the table of variances; ``se`` is that of the variance, nan on the boundary."""
+
+    effect: str
+    sd: float
+    variance: float
+    se: float
+
+
+def ratios(fit: GeneralizedEstimates, robust: bool | None = None, prob: float = 0.95) -> tuple[Ratio, ...]:
+    """Give exp of the fixed effects with limits; HypothesisError for a probit link."""
+    link = fit.model.outcome_law.link
+    if link not in WORDS:
+        raise HypothesisError(
+            f"exp of a coefficient is no ratio with a {link} link: fixed_effects() has the coefficients, "
+            "predict() and slopes() are on the scale of the outcome"
+        )
+    rows = fixed_intervals(fit, prob=prob, robust=robust)
+    with np.errstate(over="ignore"):
+        return tuple(
+            Ratio(row.parameter, *np.exp([row.estimate, row.low, row.high]).tolist()) for row in rows
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A line of the table of cuts: that between a category and the next, counted from the lowest cut."""
+
+    cut: str
+    estimate: float
+    se: float
+
+
+def cuts(fit: GeneralizedEstimates) -> tuple[Cut, ...]:
+    """Give the cuts between categories of an ordinal outcome; none of other outcomes."""
+    values, errors = fit.law.fixed_cuts.tolist(), np.sqrt(np.diag(fit.covariance)).tolist()
+    T = len(values)
+    pairs = zip(values, errors[len(errors) - T :], strict=True)
+    return tuple(Cut(f"d{k}", value, se) for k, (value, se) in enumerate(pairs, 2))
+
+
+def components(fit: GeneralizedEstimates) -> tuple[Component, ...]:
+    """Give the variances of the random effects with standard errors."""
+    variances, errors = np.diag(fit.tau_values).tolist(), np.diag(np.asarray(fit.se_tau)).tolist()
+    return tuple(
+        Component(name, v**0.5, v, se)
+        for name, v, se in zip(fit.effect_names, variances, errors, strict=True)
+    )

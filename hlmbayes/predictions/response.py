@@ -1,0 +1,255 @@
+"""Predictions, slopes and means of outcomes that are not normal, on the scale of the outcome.
+
+Each is averaged over the random effects by quadrature: what one expects of a unit that nobody knows. At
+u = 0, a typical unit, it is another number, and both are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..arguments import check_prob
+from ..errors import HypothesisError
+from ..hglm.averages import Averages, averages, of_own
+from ..hglm.estimates import GeneralizedEstimates
+from ..hypotheses.contrasts import Contrast, contrast
+from ..inference.covariances import table_kind
+from ..labelled import table
+from .means import Adjustment, Means, adjusted_p, asked_means, pairs_of
+from .new_rows import new_rows
+from .reference import Values
+from .slopes import Slopes, asked_slopes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Scale = Literal["response", "link"]
+
+
+def predict_generalized(
+    fit: GeneralizedEstimates, data: Any = None, *, level: int = 1, scale: Scale = "response",
+    interval: Literal["confidence"] | None = None, prob: float = 0.95, robust: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """Predict rows: those of the data, or others.
+
+    Parameters
+    ----------
+    data : frame, file, mapping of arrays or TwoLevelData, optional
+        Rows with the variables of the model, and the id where their units are known; by default those of the
+        fit.
+    level : 1 or 2
+        1: given what the rows of the unit say of its random effects (all there is to say of units the fit
+        does not know: nothing). 2: by the equations alone.
+    scale : "response" or "link"
+        The probability of a success, or the count per unit of exposure; or the linear predictor.
+    interval : "confidence", optional
+        Of the expected outcome at level 2.
+    prob : float
+        Probability of the interval.
+    robust : bool
+        Robust standard errors.
+
+    Returns
+    -------
+    DataFrame
+        ``predicted``: averaged over the random effects, at level 1 over what is not known of them;
+        ``at_zero``, at level 1 ``at_mean``: at u = 0, or at the unit's posterior mean of u. At level 2 ``se``
+        of the first, and its interval.
+
+    Raises
+    ------
+    DataError
+        A variable of the model that is not there, or a value the model does not know.
+    HypothesisError
+        Another level, scale or interval.
+    """
+    _check(level, scale, interval, prob)
+    rows = new_rows(fit.design, fit.data if data is None else data, fit.data)
+    x = rows.x(fit.design)
+    if level == 1:
+        return _own(fit, x, rows.z, rows.unit, scale)
+    covariance = _covariance(fit, robust)
+    found = _of_equations(fit, x, rows.z, scale)
+    se = found.errors(covariance)
+    columns = {"predicted": found.mean, "se": se, "at_zero": found.at_zero}
+    if interval:
+        columns |= _limits(fit, found.mean, se, prob, scale)
+    return table(columns, range(len(x)), "row")
+
+
+def _check(level: int, scale: str, interval: str | None, prob: float) -> None:
+    check_prob(prob)
+    if level not in (1, 2):
+        raise HypothesisError(
+            f"level= is 1, given each unit's rows, or 2, the equations alone; got {level!r}"
+        )
+    check_scale(scale)
+    if interval not in (None, "confidence"):
+        raise HypothesisError(
+            f'interval= is "confidence", of the expected outcome; got {interval!r}: an outcome that is not '
+            "normal has no interval of its own"
+        )
+    if interval and level == 1:
+        raise HypothesisError("an interval is to be had at level=2; level 1 has none here")
+
+
+def check_scale(scale: str) -> None:
+    """Refuse another scale."""
+    if scale not in ("response", "link"):
+        raise HypothesisError(f'scale= is "response", that of the outcome, or "link"; got {scale!r}')
+
+
+def _own(
+    fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np.ndarray, scale: str
+) -> pd.DataFrame:
+    known, eta = unit >= 0, x @ fit.gamma_free
+    eta[known] += np.einsum("nq,nq->n", z[known], fit.u[unit[known]])
+    if scale == "link":
+        return table({"predicted": eta}, range(len(x)), "row")
+    found = {"predicted": of_own(fit, x, z, unit), "at_mean": fit.law.inverse_link(eta)}
+    return table(found, range(len(x)), "row")
+
+
+def _of_equations(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, scale: str) -> Averages:
+    if scale == "response":
+        return averages(fit, x, z)
+    eta = x @ fit.gamma_free
+    return Averages(eta, np.concatenate([x, np.zeros((len(x), fit.root.shape[1]))], axis=1), eta)
+
+
+def _limits(
+    fit: GeneralizedEstimates, mean: np.ndarray, se: np.ndarray, prob: float, scale: str
+) -> dict[str, np.ndarray]:
+    """Give limits that are normal on the scale of the link, and so inside what the outcome can be."""
+    reach = float(ndtri(0.5 + prob / 2.0)) * se
+    if scale == "link":
+        return {"low": mean - reach, "high": mean + reach}
+    eta = fit.law.link(mean)
+    reach = reach / fit.law.slope(eta)
+    return {"low": fit.law.inverse_link(eta - reach), "high": fit.law.inverse_link(eta + reach)}
+
+
+def _covariance(fit: GeneralizedEstimates, robust: bool | str | None) -> np.ndarray:
+    """Give the covariance of all parameters, (P, P)."""
+    table_kind(fit, robust, None)  # refuses kinds that there are not
+    return fit.sandwich if robust else fit.covariance
+
+
+# --- typical rows --------------------------------------------------------------------------------
+
+
+def means_generalized(
+    fit: GeneralizedEstimates, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
+    scale: Scale = "response", adjust: Adjustment = "holm", robust: bool = False, prob: float = 0.95,
+) -> Means:  # fmt: skip
+    """Give the expected outcome of typical rows at values of a variable, and differences.
+
+    Parameters
+    ----------
+    variable, values, at, adjust, prob
+        As for normal outcomes.
+    scale : "response" or "link"
+        Averaged over the random effects on the scale of the outcome; or on that of the link.
+    robust : bool
+        Robust standard errors.
+
+    Raises
+    ------
+    HypothesisError
+        A variable the model does not have.
+    """
+    check_scale(scale)
+    name, chosen, rows = asked_means(fit.design, fit.data, variable, values, at, adjust)
+    pairs, matrix = pairs_of(chosen, rows)
+    if scale == "link":
+        found = contrast(fit, rows, robust=robust, prob=prob)
+        difference = contrast(fit, matrix, robust=robust, prob=prob) if pairs else None
+    else:
+        one = averages(fit, _x(fit, rows), _z(fit, rows))
+        a, b = np.array([(chosen.index(p), chosen.index(q)) for p, q in pairs], dtype=int).reshape(-1, 2).T
+        texts = [f"mean at {name} = {v}" for v in chosen]
+        found = _by_delta(fit, texts, one.mean, one.gradient, rows, robust, prob)
+        apart = [f"{texts[i]} - {texts[j]}" for i, j in zip(a, b, strict=True)]
+        difference = None
+        if pairs:
+            change, slope = one.mean[a] - one.mean[b], one.gradient[a] - one.gradient[b]
+            difference = _by_delta(fit, apart, change, slope, matrix, robust, prob)
+    adjusted = None if difference is None else adjusted_p(difference, adjust, len(chosen))
+    return Means(name, chosen, found, pairs, difference, adjust, adjusted)
+
+
+def slopes_generalized(
+    fit: GeneralizedEstimates, variable: str, by: str | Mapping[str, Values] | None = None, *,
+    at: Mapping[str, Values] | None = None, scale: Scale = "response", robust: bool = False,
+    prob: float = 0.95,
+) -> Slopes:  # fmt: skip
+    """Give the change of the expected outcome of typical rows with a variable, at values of others.
+
+    Parameters
+    ----------
+    variable, by, at, prob
+        As for normal outcomes.
+    scale : "response" or "link"
+        The derivative of the expected outcome, averaged over the random effects; or of the linear predictor.
+    robust : bool
+        Robust standard errors.
+
+    Raises
+    ------
+    HypothesisError
+        A variable the model does not have.
+    """
+    check_scale(scale)
+    asked = asked_slopes(fit.design, fit.data, variable, by, at)
+    rows = asked.rows(fit.design)
+    if scale == "link":
+        return Slopes(asked.variable.name, asked.at, contrast(fit, rows, robust=robust, prob=prob))
+    up, down, step = asked.sides(fit.design)
+    high, low = (averages(fit, _x(fit, r), _z(fit, r)) for r in (up, down))
+    change, slope = (high.mean - low.mean) / step, (high.gradient - low.gradient) / step
+    texts = [f"slope of {asked.variable.name}"] * len(rows)
+    found = _by_delta(fit, texts, change, slope, rows, robust, prob)
+    return Slopes(asked.variable.name, asked.at, found)
+
+
+def _x(fit: GeneralizedEstimates, effects: np.ndarray) -> np.ndarray:
+    """Give the rows of X (n, F) from what each fixed effect multiplies (n, n_gamma)."""
+    x = np.zeros((len(effects), fit.design.n_fixed))
+    np.add.at(x.T, fit.design.free, effects.T)
+    return x
+
+
+def _z(fit: GeneralizedEstimates, effects: np.ndarray) -> np.ndarray:
+    """Give what random effects multiply (n, q): what the intercept of their coefficient's equation does."""
+    places, k = {}, 0
+    for place, coefficient in enumerate(fit.model.coefficients):
+        for gamma in coefficient.gammas:
+            if gamma.predictor.variable is None:
+                places[place] = k
+            k += 1
+    missing = [fit.model.coefficients[r].name for r in fit.design.random if int(r) not in places]
+    if missing:
+        raise HypothesisError(
+            f"{missing[0]} has a random effect and no intercept in its equation, so that a typical row has "
+            'no value of its predictor: use scale="link"'
+        )
+    return effects[:, [places[int(r)] for r in fit.design.random]]
+
+
+def _by_delta(
+    fit: GeneralizedEstimates, texts: list[str], value: np.ndarray, gradient: np.ndarray, rows: np.ndarray,
+    robust: bool, prob: float,
+) -> Contrast:  # fmt: skip
+    """Give functions of the parameters with normal intervals, by the delta method."""
+    check_prob(prob)
+    P = gradient.shape[1]
+    variance = np.einsum("np,pq,nq->n", gradient, _covariance(fit, robust)[:P, :P], gradient)
+    basis = f"{table_kind(fit, robust, None).words}; delta method, averaged over the random effects"
+    n, said = len(value), tuple(texts)
+    return Contrast(
+        said, said, np.zeros(n), value, np.sqrt(variance), np.full(n, np.inf), prob, basis, rows
+    )  # fmt: skip

@@ -1,0 +1,149 @@
+"""A fit of an outcome that is not normal, by maximum likelihood, as text, a page, or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from html import escape
+from typing import Any
+
+from ..errors import HypothesisError
+from ..hglm.estimates import GeneralizedEstimates
+from ..inference.covariances import table_kind
+from ..inference.hlm_tables import FixedEffect, fixed_effects
+from ..inference.likelihood_tables import WORDS, Component, Ratio, components, cuts, ratios
+from ..text_table import TextColumn, in_blocks, number_texts
+from ..words import p_text
+from .html_parts import aside, document, main_element, pairs_list, section, table
+from .json_text import plain
+from .tables import NoteGroup
+
+EXPLAINED = (
+    "Effects are unit-specific: they compare rows of one unit. Averaged over units, probabilities change "
+    "less; predict(), means() and slopes() give that.",
+    "Deviances of two such fits of the same rows can be compared.",
+)
+
+
+def _facts(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
+    law = fit.model.outcome_law
+    state = "converged" if fit.converged else f"NOT CONVERGED: {fit.stop_reason}"
+    return [
+        ("Outcome", fit.model.outcome),
+        ("Distribution", fit.law.sentence),
+        ("Rows and units", f"{fit.n_rows:,} rows in {fit.n_units:,} units"),
+        ("Method", f"maximum likelihood, {fit.integration}"),
+        ("Estimation", f"{state} after {fit.iterations} iterations"),
+        ("Deviance", f"{fit.deviance:.6f}, {fit.n_parameters} parameters"),
+        ("AIC, BIC", f"{fit.aic:.4f}, {fit.bic:.4f}"),
+        *([] if law.link in WORDS else [("Link", law.link)]),
+    ]
+
+
+def _tables(fit: GeneralizedEstimates) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Give caption, heads and cells of every table, the first cells being names."""
+    names = fit.model.fixed_parameters.name_of
+    found = []
+    for robust, what in ((False, ""), (True, ", robust standard errors")):
+        rows = fixed_effects(fit, table_kind(fit, robust, None))
+        found.append((f"Fixed effects{what}", ["", "", "coefficient", "se", "z", "p"], _effects(rows, names)))
+    try:
+        lines = ratios(fit)
+    except HypothesisError:  # a probit link has none
+        lines = ()
+    if lines:
+        word = WORDS[fit.model.outcome_law.link]
+        found.append((f"{word.capitalize()}s", ["", "", word, "95 % interval"], _ratios(lines, names)))
+    if between := cuts(fit):
+        texts = [number_texts([getattr(r, k) for r in between]) for k in ("estimate", "se")]
+        shown = [[r.cut, "", *cells] for r, *cells in zip(between, *texts, strict=True)]
+        found.append(("Cuts between categories, from the lowest", ["", "", "estimate", "se"], shown))
+    if fit.design.n_random:
+        own = _components(fit, components(fit))
+        found.append(("Variances of the random effects", ["", "", "sd", "variance", "se"], own))
+    return found
+
+
+def _effects(rows: Sequence[FixedEffect], names: Any) -> list[list[str]]:
+    columns = [number_texts([getattr(r, k) for r in rows]) for k in ("coefficient", "se")]
+    z, p = (
+        [f"{r.t_ratio:.3f}" for r in rows],
+        [p_text(r.p_value).removeprefix("p ").removeprefix("= ") for r in rows],
+    )
+    each = zip(*columns, z, p, strict=True)
+    return [[r.name, names[r.name], *cells] for r, cells in zip(rows, each, strict=True)]
+
+
+def _ratios(rows: Sequence[Ratio], names: Any) -> list[list[str]]:
+    return [[r.name, names[r.name], f"{r.ratio:.4g}", f"{r.low:.4g} to {r.high:.4g}"] for r in rows]
+
+
+def _components(fit: GeneralizedEstimates, rows: Sequence[Component]) -> list[list[str]]:
+    known = {c.effect: c.predictor.variable or "intercept" for c in fit.model.coefficients}
+    texts = zip(*(number_texts([getattr(r, k) for r in rows]) for k in ("sd", "variance", "se")), strict=True)
+    found = [[r.effect, known[r.effect], *cells] for r, cells in zip(rows, texts, strict=True)]
+    return [["" if cell == "nan" else cell for cell in row] for row in found]
+
+
+def listing(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
+    """Return the results as text."""
+    lines = [f"WARNING: {warning}" for warning in (*fit.warnings, *warnings)]
+    lines += [f"{name}: {value}" for name, value in _facts(fit)]
+    lines += ["", fit.model.equations()]
+    for caption, head, rows in _tables(fit):
+        columns = [TextColumn([name, *(row[k] for row in rows)], words=k < 2) for k, name in enumerate(head)]
+        lines += ["", f"{caption}", in_blocks(columns, 2)]
+    return "\n".join([*lines, "", *EXPLAINED, ""])
+
+
+def to_html(fit: GeneralizedEstimates, *, whole_page: bool = True, warnings: Sequence[str] = ()) -> str:
+    """Return the results as an HTML page, or as the part of one that a notebook shows."""
+    said = (*fit.warnings, *warnings)
+    title = f"Model of {fit.model.outcome}"
+    boxes = [aside(NoteGroup("read this before using the numbers", said, warning=True))] if said else []
+    shown = [table(caption, head, rows, names=2) for caption, head, rows in _tables(fit)]
+    parts = [
+        *boxes,
+        section("Model", [f"<pre>{escape(fit.model.equations())}</pre>", pairs_list(_escaped(fit))]),
+        section("Estimates", shown),
+        aside(NoteGroup("How to read this", EXPLAINED)),
+    ]
+    main = main_element(title, parts)
+    return document(title, main) if whole_page else main.replace("<main", "<div").replace("</main", "</div")
+
+
+def _escaped(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
+    return [(name, escape(value)) for name, value in _facts(fit)]
+
+
+def to_json(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
+    """Return the results as JSON text at full precision; nan and infinity are null."""
+    law = fit.model.outcome_law
+    results: dict[str, Any] = {
+        "outcome": fit.model.outcome,
+        "distribution": {"family": law.family, "link": law.link, "size": law.size},
+        "fixed": [asdict(row) for row in fixed_effects(fit, table_kind(fit, False, None))],
+        "fixed_robust": [asdict(row) for row in fixed_effects(fit, table_kind(fit, True, None))],
+        "ratios": [] if law.link not in WORDS else [asdict(row) for row in ratios(fit)],
+        "cuts": [asdict(row) for row in cuts(fit)],
+        "variance_components": [asdict(row) for row in components(fit)],
+        "tau": fit.tau_values.tolist(),
+        "se_tau": fit.se_tau.tolist(),
+        "tau_corr": fit.tau_corr.tolist(),
+        "loglik": fit.loglik,
+        "deviance": fit.deviance,
+        "n_parameters": fit.n_parameters,
+        "aic": fit.aic,
+        "bic": fit.bic,
+        "method": fit.method,
+        "algorithm": fit.algorithm,
+        "integration": fit.integration,
+        "nodes": list(fit.n_nodes),
+        "converged": fit.converged,
+        "stop_reason": fit.stop_reason,
+        "data": {"level1_units": fit.n_rows, "level2_units": fit.n_units},
+        "equations": fit.model.equations(),
+        "warnings": [*fit.warnings, *warnings],
+    }
+    return json.dumps(plain(results), indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,140 @@
+"""The residual files of outcomes that are not normal, with HLM's names.
+
+Level 2 is on the scale of the link, level 1 on that of the outcome. Randomised quantile residuals (Dunn &
+Smyth 1996) are normal where the model holds, whatever the outcome's distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..arguments import hlm_version, one_or_several
+from ..errors import OutputError
+from ..hglm.estimates import GeneralizedEstimates
+from ..likelihood.rows import analysed_rows, level1_values, outcome_values
+from .frames import (
+    SPELLINGS,
+    Columns,
+    Spelling,
+    add_variances,
+    coefficient_title,
+    level1_extra,
+    level2_extra,
+    stem,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEED = 1996  # residuals must not change from one call to the next
+
+
+class RowsFitted(NamedTuple):
+    """N rows: place in the data, unit, outcome, trials or exposure, mean of the outcome and its variance."""
+
+    row: np.ndarray
+    unit: np.ndarray
+    y: np.ndarray
+    size: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+    rate: np.ndarray  # of one trial, of one unit of exposure
+
+
+def rows_fitted(fit: GeneralizedEstimates) -> RowsFitted:
+    """Fit every row with its unit's posterior mean of u."""
+    design, law = fit.design, fit.law
+    row, unit = analysed_rows(design, fit.data, law.columns)
+    b = design.level1_coefficients(fit.gamma_free)
+    b[:, design.random] += fit.u
+    eta = np.zeros(len(row))
+    for k in range(design.n_coefficients):
+        eta += level1_values(design, fit.data, k, row, unit) * b[unit, k]
+    size = np.ones(len(row))
+    if law.size is not None:
+        size = np.asarray(np.asarray(fit.data.level1_column(law.size), dtype=float)[row])
+    rate = law.inverse_link(eta)
+    y = outcome_values(design, fit.data, row)
+    return RowsFitted(row, unit, y, size, rate * size, law.variance(rate) * size, rate)
+
+
+def quantile_residuals(fit: GeneralizedEstimates, seed: int = SEED) -> np.ndarray:
+    """Give randomised quantile residuals of the rows, (N,)."""
+    rows = rows_fitted(fit)
+    below = fit.law.distribution(rows.rate, rows.y - 1.0, rows.size)
+    here = fit.law.distribution(rows.rate, rows.y, rows.size)
+    at = below + np.random.default_rng(seed).uniform(size=len(below)) * (here - below)
+    return np.asarray(ndtri(np.clip(at, 1e-15, 1.0 - 1e-15)))
+
+
+def generalized_residuals(
+    fit: GeneralizedEstimates, level: int = 2, extra: str | Sequence[str] = (), hlm: str = "6", *,
+    seed: int = SEED,
+) -> pd.DataFrame:  # fmt: skip
+    """Return the level-2 or the level-1 residual file.
+
+    Parameters
+    ----------
+    level : 1 or 2
+        2: EB residuals (posterior means of u), fitted values, EB coefficients, posterior variances. 1:
+        residual, fitted value and standard deviation on the scale of the outcome, Pearson and randomised
+        quantile residuals.
+    extra : str or sequence of str
+        Variables to add; "all" adds all of that level.
+    hlm : "6" or "7"
+        Whose names the variables have.
+    seed : int
+        Of the quantile residuals.
+
+    Raises
+    ------
+    OutputError
+        An unknown level, variable or HLM; no random effect at level 2.
+    """
+    if isinstance(level, bool) or level not in (1, 2):
+        raise OutputError(f"residuals exist at level 1 and level 2, got level={level!r}")
+    names, spelling = one_or_several(extra), SPELLINGS[hlm_version(hlm, OutputError)]
+    return _level2(fit, names, spelling) if level == 2 else _level1(fit, names, seed)
+
+
+def _level2(fit: GeneralizedEstimates, extra: Sequence[str], spelling: Spelling) -> pd.DataFrame:
+    design, columns = fit.design, Columns(fit)
+    if not design.n_random:
+        raise OutputError(
+            "the model has no random coefficient, so there are no level-2 residuals: add a random effect "
+            '(such as "b0 = g00 + u0") to the model'
+        )
+    columns.add_ids(design.moments.id_name, design.unit_ids)
+    columns.add(spelling.of("nj"), design.moments.n, "Number of level-1 records")
+    random, fitted = [int(r) for r in design.random], design.level1_coefficients(fit.gamma_free)
+    b = fitted.copy()
+    b[:, design.random] += fit.u
+    everything = range(len(fit.model.coefficients))
+    for prefix, what, array, members in (
+        ("eb", "EB residual", fit.u, random),
+        ("fv", "Fitted value", fitted, everything),
+        ("ec", "EB coefficient", b, everything),
+    ):
+        for k, p in enumerate(members):
+            name = spelling.of(prefix + stem(fit, p, spelling))
+            columns.add(name, array[:, k], f"{what}: {coefficient_title(fit, p)}")
+    add_variances(columns, fit, spelling, "pv", fit.effect_names, fit.var_u)
+    level2_extra(columns, fit, extra, spelling)
+    return columns.frame()
+
+
+def _level1(fit: GeneralizedEstimates, extra: Sequence[str], seed: int) -> pd.DataFrame:
+    rows, columns = rows_fitted(fit), Columns(fit)
+    columns.add_ids(fit.data.id_name, fit.design.unit_ids[rows.unit])
+    sigma = np.sqrt(rows.variance)
+    columns.add("l1resid", rows.y - rows.mean, "Level-1 residual: observed - fitted")
+    columns.add("fitval", rows.mean, "Expected outcome with the EB coefficients")
+    columns.add("sigma", sigma, "Level-1 standard deviation")
+    columns.add("pearson", (rows.y - rows.mean) / sigma, "Pearson residual")
+    columns.add("quantile", quantile_residuals(fit, seed), "Randomised quantile residual")
+    level1_extra(columns, fit, extra, rows.row, rows.unit)
+    return columns.frame(rows.row, "row")

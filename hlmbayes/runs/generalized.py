@@ -1,0 +1,79 @@
+"""An outcome that is not normal by maximum likelihood: the analysis and the answers a job asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..data.two_level import TwoLevelData
+from ..derived.generalized_shares import generalized_icc, generalized_r2
+from ..errors import EstimationError, HLMError
+from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.fit import fit_by_likelihood
+from ..hypotheses.wald import wald
+from ..inference.profile_generalized import profile_intervals, profiled_generalized
+from ..report.generalized import listing, to_html, to_json
+from ..residuals.generalized_frames import generalized_residuals
+from .estimate import heard, read_data
+from .jobs import Job
+from .outputs import Results, check_places, residual_requests, said, write_residual_files
+
+
+def fit_generalized(job: Job, data: TwoLevelData) -> GeneralizedEstimates:
+    """Estimate the job's model by maximum likelihood; refuse what has no likelihood, or no restricted one."""
+    if job.algorithm != "exact":
+        raise EstimationError(
+            f"{job.name}: this is of the likelihood, and {job.model.outcome} is "
+            f"{job.model.outcome_law.name}: add --algorithm exact"
+        )
+    return fit_by_likelihood(job.model, data, laplace=job.options.laplace)
+
+
+def analyse_generalized(
+    job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
+) -> Results:
+    """Read the data, fit, write residual files; parameters as of `hlmbayes.runs.analysis.analyse`."""
+    requests = residual_requests(job.options, job.folder or Path(), residuals)
+    files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
+    check_places({**outputs, **files}, job.inputs)
+    fit, messages = heard(lambda: fit_generalized(job, read_data(job)))
+    wrote, failed, errors = write_residual_files(
+        fit, requests, residuals, job.options.hlm, generalized_residuals
+    )
+    tests, missed = _hypotheses(job, fit)
+    warnings = (*job.warnings, *messages, *failed, *missed)
+    return Results(
+        (*said(wrote=wrote, warning=(*fit.warnings, *warnings)), *errors),
+        lambda: "\n".join([listing(fit, warnings), *tests]),
+        lambda: to_json(fit, warnings),
+        lambda: to_html(fit, warnings=warnings),
+    )
+
+
+def _hypotheses(job: Job, fit: GeneralizedEstimates) -> tuple[list[str], list[str]]:
+    """Do the tests of ``hypoth:``; give them as text, and which could not be had."""
+    done, missed = [], []
+    for k, rows in enumerate(job.options.hypotheses, 1):
+        try:
+            done.append(f"{wald(fit, rows, robust=True)}\n")
+        except HLMError as error:
+            missed.append(f"hypothesis {k} (gamma{k}:) was not done: {error}")
+    return done, missed
+
+
+def answers(
+    fit: GeneralizedEstimates, places: Mapping[str, object], prob: float
+) -> dict[str, Callable[[], object]]:
+    """Give what `hlmbayes summary` can ask besides, by its options; ``places`` are those of the ICC."""
+    return {
+        "icc": lambda: generalized_icc(fit, at=places or None, prob=prob),
+        "r2": lambda: generalized_r2(fit),
+        "confint": lambda: _variance_intervals(fit, prob),
+    }
+
+
+def _variance_intervals(fit: GeneralizedEstimates, prob: float) -> str:
+    lines = [f"{100 * prob:g} % intervals of the random effects, from the profile likelihood"]
+    found = profile_intervals(fit, prob, profiled_generalized(fit))
+    lines += [f"  {i.parameter:<16}{i.estimate:12.5g}  {i.low:.5g} to {i.high:.5g}" for i in found]
+    return "\n".join(lines)
