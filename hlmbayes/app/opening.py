@@ -18,7 +18,7 @@ from ..data.reading import READERS, read_table
 from ..data.table import Table
 from ..data.two_level import TwoLevelData, load
 from ..datasets import hsb_paths
-from ..errors import CommandFileError, DataError
+from ..errors import CommandFileError, DataError, HLMError
 from ..hlm_files.mdm_template import DataSource, RawDataError, read_text
 from ..runs.estimate import heard, read_data
 from ..runs.jobs import EQUATION_FILES, job_from_equations, job_from_file
@@ -130,6 +130,32 @@ def open_data(chosen: Chosen) -> Opened:
         lambda: load(chosen.level1, chosen.level2, id=(chosen.id, chosen.id), options=chosen.reading)
     )
     return _opened(" + ".join(file.name for file in files), source, data, messages, chosen)
+
+
+def open_named(files: Sequence[str], id: str = "") -> Opened | None:
+    """Open what the command line names: a command file, data, or nothing.
+
+    Raises
+    ------
+    HLMError
+        A file that is not there or cannot be read, or an id that cannot be told.
+    """
+    paths = [Path(file).absolute() for file in files]
+    if not paths:
+        return None
+    commands = [path for path in paths if kind_of(path) == "command"]
+    data = [path for path in paths if path not in commands]
+    if len(commands) > 1:
+        raise HLMError(f"got {len(commands)} command files: the window opens one at a time")
+    chosen = choose(data) if data else None
+    if chosen is not None and id:
+        chosen = replace(chosen, id=id)
+    if commands:
+        return open_command(commands[0], chosen)
+    assert chosen is not None
+    if not chosen.id:
+        raise HLMError("which variable says the unit cannot be told from these files: add --id NAME")
+    return open_data(chosen)
 
 
 def open_command(file: Path, chosen: Chosen | None = None) -> Opened:

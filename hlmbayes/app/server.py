@@ -27,7 +27,7 @@ from .guard import Door, Guard
 from .opening import Chosen, Opened, kind_of, reading_from
 from .pages import show
 from .results import ROUTES as RESULTS
-from .session import Session, Sessions
+from .session import Session
 from .settings import apply_settings, settings_values
 from .tasks import ROUTES as TASKS
 
@@ -294,8 +294,3 @@ def application(door: Door, opened: Opened | None = None) -> Starlette:
     app = Starlette(routes=routes, middleware=[Middleware(Guard, door=door)], lifespan=lifespan)
     app.state.opened = opened
     return app
-
-
-def new_door() -> Door:
-    """A door with a secret of its own."""
-    return Door(Sessions())

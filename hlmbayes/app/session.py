@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock, RLock
 
-from ..derived.intraclass import icc
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
 from ..figures.report_figures import report
@@ -77,9 +76,13 @@ class Run:
 
     @cached_property
     def icc(self) -> str:
-        """The intraclass correlation in words; "" where there is none."""
+        """The intraclass correlation in words, of models whose intercept alone varies; else ""."""
+        from ..derived.intraclass import icc
+
+        if not isinstance(self.fit, Estimates) or len(self.fit.random_names) != 1:
+            return ""
         try:
-            return str(icc(self.fit)) if isinstance(self.fit, Estimates) else ""
+            return str(icc(self.fit))
         except HLMError:
             return ""
 

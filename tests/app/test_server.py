@@ -286,7 +286,7 @@ def test_figures_are_drawn_when_they_are_asked_for(model4):
 
 
 def test_an_mdm_and_a_command_file_beside_it_open(window, tmp_path):
-    from hlmbayes.app.launch import open_named
+    from hlmbayes.app.opening import open_named
     from hlmbayes.errors import HLMError
 
     (tmp_path / "data.csv").write_bytes(text_of_data().replace(b"school", b"where"))
