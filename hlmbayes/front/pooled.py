@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..many_fits.replicate_weights import Replication
 from ..many_fits.rubin import PooledTest
 from ..model_tables.protocol import Tabled
 from ..report.pooled import columns_of, pooled_json, pooled_listing
+from ..writing import write_text
 from .fit import Fit
 
 if TYPE_CHECKING:
@@ -100,6 +102,22 @@ class PooledFit(Tabled):
     def listing(self, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any) -> str:
         """Return the pooled listing; ``each``: after those of every data set, by ``data_sources`` in turn."""
         return pooled_listing(self._record, each=each, data_sources=data_sources, **run)
+
+    def report(self, path: str | Path, tests: Sequence[PooledTest] = ()) -> Path:
+        """Write the report, one page to hand out, as an HTML file that needs no other; give its place.
+
+        It has the equations, estimates with intervals, ICC and R-squared, ``tests``, a paragraph for a paper
+        and the listings.
+
+        Raises
+        ------
+        OutputError
+            A file that cannot be written.
+        """
+        from ..report.pooled_page import pooled_page
+
+        text = pooled_listing(self._record, each=True)
+        return write_text(Path(path), pooled_page(self._record, text, tests=map(str, tests)))
 
     def to_json(self, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
         """Return the pooled results and the estimates of every data set as JSON text.

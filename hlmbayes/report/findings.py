@@ -35,6 +35,8 @@ BOOK = (
     "methods (2nd ed.). Sage."
 )
 SLOPES = "With random slopes the ICC is that of rows whose level-1 predictors with random slopes are zero."
+MARGINAL = "the share of the outcome's variance that the fixed effects explain"
+CONDITIONAL = "the share that fixed and random effects explain together"
 R2_SOURCE = (
     "Rights, J. D., & Sterba, S. K. (2019). Quantifying explained variance in multilevel models: An "
     "integrative framework for defining R-squared measures. Psychological Methods, 24(3), 309\u2013338."
@@ -132,19 +134,21 @@ def _shares(fit: Estimates) -> tuple[tuple[Share, ...], tuple[Share, ...], tuple
     with suppress(HLMError):
         found = icc(fit, prob=PROB)
         if isinstance(found, IntraclassCorrelation):
-            kind = "of two alike on the predictors" if found.conditional else "of two of one unit"
-            words = f"the correlation {kind}: the share of variance between units{found.where}"
-            shares.append(Share("ICC", found.icc, found.low, found.high, words))
+            shares.append(Share("ICC", found.icc, found.low, found.high, icc_words(found)))
             notes += [SLOPES if note == AT_ZERO else note for note in found.notes]
     with suppress(HLMError):
         r = r2(fit)
-        marginal = "the share of the outcome's variance that the fixed effects explain"
-        shares.append(Share("Marginal R\u00b2", r.marginal, nan, nan, marginal))
-        conditional = "the share that fixed and random effects explain together"
-        shares.append(Share("Conditional R\u00b2", r.conditional, nan, nan, conditional))
+        shares.append(Share("Marginal R\u00b2", r.marginal, nan, nan, MARGINAL))
+        shares.append(Share("Conditional R\u00b2", r.conditional, nan, nan, CONDITIONAL))
         parts = [Share(name, r.share([name]), nan, nan, PARTS[name][1]) for name in PARTS]
         notes += r.notes
     return tuple(shares), tuple(parts), tuple(notes)
+
+
+def icc_words(found: IntraclassCorrelation) -> str:
+    """Say what an intraclass correlation is."""
+    kind = "of two alike on the predictors" if found.conditional else "of two of one unit"
+    return f"the correlation {kind}: the share of variance between units{found.where}"
 
 
 def spread_told(fit: Estimates) -> tuple[str, ...]:
@@ -206,7 +210,7 @@ def methods(fit: Estimates) -> str:
         free = "with all covariances" if fit.design.pattern.full else "with some covariances fixed at zero"
         free = "" if len(effects) == 1 else f", {free},"
         said.append(f"Random effects of units{free} were those of: {', '.join(effects)}.")
-    said += _centred(model)
+    said += centred(model)
     if law.sentence:
         said.append(law.sentence)
     if law.alphas[1:]:
@@ -219,7 +223,8 @@ def methods(fit: Estimates) -> str:
     return " ".join(said)
 
 
-def _centred(model: TwoLevelModel) -> list[str]:
+def centred(model: TwoLevelModel) -> list[str]:
+    """Say which predictors were centred, and how."""
     said = []
     words = {"group": "centred about the means of the units", "grand": "centred about the grand mean"}
     predictors = [*(c.predictor for c in model.coefficients), *(g.predictor for g in model.gammas)]

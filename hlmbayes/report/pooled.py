@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
-from html import escape
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fi
 from ..many_fits.rubin import Pooled, PooledTest
 from . import listing
 from .header import level1_terms
-from .html_parts import document, main_element
 from .json_text import plain
 from .layout import Column, figure, ruled, set_out
+from .pooled_page import limits_of, shares_of
 from .tables import p_text
 
 RULE = " " + "-" * 86
@@ -108,12 +108,6 @@ def _components(pooled: PooledEstimates) -> list[str]:
     return [f" Final estimation of variance components{averaged}:", *ruled(rule, heads, rows), ""]
 
 
-def pooled_page(pooled: PooledEstimates, text: str) -> str:
-    """Return a page of the pooled listing."""
-    title = f"Two-level model of {pooled.model.outcome}: pooled results"
-    return document(title, main_element(title, [f"<pre>{escape(text)}</pre>"]))
-
-
 def columns_of(pooled: Pooled, estimate: str = "coefficient", tests: bool = True) -> dict[str, np.ndarray]:
     """Give the columns of a table of pooled numbers by name, each (k,); ``tests``: t-ratios and p-values."""
     names = ("se", "t_ratio", "df", "p_value", "fmi", "riv") if tests else ("se", "df", "fmi", "riv")
@@ -145,6 +139,8 @@ def pooled_json(
         },
         "sampling_variance": list(pooled.about_sampling),
         "variance_components": _rows(names, columns_of(components, "variance", tests=False)),
+        "intervals": {code: asdict(interval) for code, interval in limits_of(pooled).items()},
+        "shares": [asdict(share) for share in shares_of(pooled)[0]],
         "tests": [{name: getattr(test, name) for name in tested} for test in tests],
         "each": [
             {"name": name, "gamma": list(fit.gamma), "tau": np.asarray(fit.tau).tolist(),

@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..estimation.estimates import Estimates
+from ..notebook import true_minus
 from ..posterior.beside_fit import compare
 from ..posterior.record import PosteriorSample
 from ..posterior.summaries import summary
@@ -172,7 +173,7 @@ def _summary(posterior: PosteriorSample) -> str:
 
 
 def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:
-    (_, *heads), *rows = ([escape(cell) for cell in row] for row in _cells(frame))
+    (_, *heads), *rows = ([escape(true_minus(cell)) for cell in row] for row in _cells(frame))
     stacked = [[f"{name}<br><small>{code}</small>", *numbers] for code, name, *numbers in rows]
     return table(caption, heads, stacked, note=escape(legend))
 

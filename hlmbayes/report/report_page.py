@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from ..equations.model import TwoLevelModel
@@ -48,7 +48,7 @@ def page(tables: Tables, found: Findings, images: Mapping[str, tuple[str, bytes]
         section("The model", _model(tables, found.model)),
         section("Estimates", [_effects(found), _components(found), _level1(found), _deviance(tables)]),
         section("What the effects say", _told(found)) if found.told or found.spread else "",
-        section("How much is explained", [*_shares(found), *map(_image, _bars(images))]),
+        section("How much is explained", [*shares(found.shares, found.notes), *map(_image, _bars(images))]),
         section("How units differ", [f"<p>{escape(s)}</p>" for s in found.plausible])
         if found.plausible
         else "",
@@ -85,13 +85,14 @@ def _effects(found: Findings) -> str:
     if not found.effects:
         return "<p>The model has no fixed effects.</p>"
     head = ["Fixed effect", "Estimate", "95 % interval", "Standard error", "p"]
-    rows = [_effect(row) for row in found.effects]
+    rows = [effect_row(row) for row in found.effects]
     df = {count(row.df) for row in found.effects}
     of_t = f"t tests with {df.pop()} degrees of freedom" if len(df) == 1 else "t tests"
     return table("Fixed effects", head, rows, note=escape(f"{of_t}; {found.basis}."))
 
 
-def _effect(row: EffectRow, letter: str = "γ") -> list[str]:
+def effect_row(row: EffectRow, letter: str = "γ") -> list[str]:
+    """Return the cells of an effect: name, estimate, interval, standard error, p."""
     name = escape(row.name).replace(" x ", " × ")
     code = mathml.math(mathml.symbol(letter, row.code[1:]))
     limits = f"{decimal(row.low)} to {decimal(row.high)}" if row.low == row.low else ""
@@ -102,7 +103,7 @@ def _components(found: Findings) -> str:
     if not found.components:
         return ""
     head = ["Random part", "Standard deviation", "95 % interval", "Variance"]
-    return table("Variances", head, map(_component, found.components), note=escape(_of_limits(found)))
+    return table("Variances", head, map(component_row, found.components), note=escape(_of_limits(found)))
 
 
 def _of_limits(found: Findings) -> str:
@@ -126,7 +127,7 @@ def _of_limits(found: Findings) -> str:
 def _level1(found: Findings) -> str:
     """Return the coefficients of the logarithm of the level-1 variance."""
     head = ["Logarithm of the level-1 variance", "Estimate", "95 % interval", "Standard error", "p"]
-    rows = [_effect(row, "α") for row in found.level1_variance]
+    rows = [effect_row(row, "α") for row in found.level1_variance]
     note = "Normal intervals and tests."
     return table("What the level-1 variance depends on", head, rows, note=note) if rows else ""
 
@@ -136,7 +137,8 @@ def _optimum(tables: Tables) -> list[str]:
     return [*sentences, html.optimum_table(tables.optimum)]
 
 
-def _component(row: ComponentRow) -> list[str]:
+def component_row(row: ComponentRow) -> list[str]:
+    """Return the cells of a variance: name, standard deviation, interval, variance."""
     symbol = mathml.symbol("r", "ij") if row.code == "r" else mathml.symbol("u", f"{row.code[1:]}j")
     limits = f"{decimal(row.low)} to {decimal(row.high)}" if row.low == row.low else ""
     name = f"{escape(row.name)} {mathml.math(symbol)}"
@@ -158,11 +160,12 @@ def _told(found: Findings) -> list[str]:
     return [f"<ul>{each}</ul>", f'<p class="foot">{ALIKE}</p>']
 
 
-def _shares(found: Findings) -> list[str]:
-    if not found.shares:
+def shares(found: Sequence[Share], notes: Sequence[str]) -> list[str]:
+    """Return shares of the variance, and notes on them."""
+    if not found:
         return ["<p>There is no one level-1 variance that shares could be taken of.</p>"]
-    items = "".join(f"<li>{_share(share)}</li>" for share in found.shares)
-    return [f"<ul>{items}</ul>", *(f'<p class="foot">{escape(note)}</p>' for note in found.notes)]
+    items = "".join(f"<li>{_share(share)}</li>" for share in found)
+    return [f"<ul>{items}</ul>", *(f'<p class="foot">{escape(note)}</p>' for note in notes)]
 
 
 def _share(share: Share) -> str:

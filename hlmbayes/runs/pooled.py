@@ -17,7 +17,8 @@ from ..hlm_files.data_source import source_of
 from ..hlm_files.mdm_template import own_name
 from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, replicate_each
 from ..many_fits.pooled_tests import pooled_wald
-from ..report.pooled import pooled_json, pooled_listing, pooled_page
+from ..report.pooled import pooled_json, pooled_listing
+from ..report.pooled_page import pooled_page
 from .analysis import analyse, variance_known_note
 from .estimate import fit_options, heard, level1_options, read_data
 from .jobs import Job, run_of
@@ -71,7 +72,12 @@ def results_of_pooled(
     lines = [indent(str(line), " ") for line in (*tests, *missed, *read_as)]
     text = "\n".join([text, *lines]) + ("\n" if lines else "")
     warned = (*job.warnings, *job.not_done, *pooled.warnings, *missed)
-    json, page = partial(pooled_json, pooled, tests, missed), partial(pooled_page, pooled, text)
+    json, page = (
+        partial(pooled_json, pooled, tests, missed),
+        partial(
+            pooled_page, pooled, text, (*job.warnings, *job.not_done, *missed), [*map(str, tests), *read_as]
+        ),
+    )
     return Results(said(warning=warned), lambda: text, json, page)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.faces import record_of
+from hlmbayes.notebook import true_minus
 from hlmbayes.posterior.summaries import summary
-from hlmbayes.report.html_parts import true_minus
 from hlmbayes.report.posterior_report import as_text, page
 
 

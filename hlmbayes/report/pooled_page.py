@@ -1,0 +1,152 @@
+"""The report of pooled fits: one page to hand out, of imputed data, plausible values or replicate weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from html import escape
+
+from ..derived.intraclass import AT_ZERO, IntraclassCorrelation
+from ..equations.names import component_names
+from ..errors import HLMError
+from ..inference.intervals import EffectRow, Interval
+from ..many_fits.pooled_derived import pooled_icc, pooled_intervals, pooled_r2
+from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
+from ..version import __version__
+from .findings import (
+    BOOK,
+    CONDITIONAL,
+    MARGINAL,
+    PROB,
+    SLOPES,
+    SOFTWARE,
+    ComponentRow,
+    Share,
+    centred,
+    icc_words,
+)
+from .header import Run, header_of
+from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table
+from .report_page import component_row, effect_row, equations, shares
+from .specification import METHODS
+from .tables import NoteGroup
+
+RUBIN = "Rubin, D. B. (1987). Multiple imputation for nonresponse in surveys. Wiley."
+
+
+def pooled_page(
+    pooled: PooledEstimates, text: str, warnings: Iterable[str] = (), tests: Iterable[str] = ()
+) -> str:
+    """Return the report as a page that needs no other file; ``text`` is the listing, at its end.
+
+    ``warnings`` and ``tests``: sentences beside those of the estimates.
+    """
+    title = f"Two-level model of {pooled.model.outcome}: pooled results"
+    warned, tested = (*pooled.warnings, *warnings), [f"<p>{escape(test)}</p>" for test in tests]
+    whole = escape(text)
+    model, first = pooled.fits[0].design.terms.written or pooled.model, pooled.fits[0]
+    labels = labels_list(header_of(first, Run()).labels)
+    parts = [
+        aside(NoteGroup("read this before using the numbers", warned, warning=True)) if warned else "",
+        section("The model", [equations(model), labels, _facts(pooled)]),
+        section("Estimates", [_effects(pooled), _components(pooled)]),
+        section("How much is explained", shares(*shares_of(pooled))),
+        section("Tests", tested) if tested else "",
+        section("For a paper", [f"<p>{escape(methods(pooled))}</p>", _references(pooled)]),
+        f"<details><summary>The listings as text</summary><pre>{whole}</pre></details>",
+    ]
+    return document(title, main_element(title, [part for part in parts if part]))
+
+
+def _facts(pooled: PooledEstimates) -> str:
+    first = pooled.fits[0]
+    several = ", ".join(pooled.names) if pooled.m > 1 else ""
+    return pairs_list(
+        [
+            ("Data sets", escape(several)), ("Level-1 records", f"{first.n_rows:.0f}"),
+            ("Level-2 units", str(first.n_units)), ("Method", METHODS[pooled.method]),
+        ]
+    )  # fmt: skip
+
+
+def _robust(pooled: PooledEstimates) -> bool | None:
+    """Give the kind of standard errors that stand in the table: the model's, or what there is instead."""
+    kinds = [robust for _, robust in pooled.tables.values()]
+    pseudo = pooled.fits[0].counting.pseudo
+    return next(robust for robust in kinds if not (pseudo and robust is False))
+
+
+def _effects(pooled: PooledEstimates) -> str:
+    robust = _robust(pooled)
+    found, limits = pooled_fixed(pooled, robust), limits_of(pooled)
+    names = pooled.model.fixed_parameters
+    head = ["Fixed effect", "Estimate", "95 % interval", "Standard error", "p"]
+    head += ["Missing"] if pooled.m > 1 else []
+    rows = []
+    numbers = (found.estimate, found.se, found.df, found.p_value, found.fmi)
+    for code, *values in zip(names.codes, *(column.tolist() for column in numbers), strict=True):
+        estimate, se, df, p, missing = values
+        ends = limits[code].low, limits[code].high
+        cells = effect_row(EffectRow(code, names.name_of[code], estimate, se, *ends, df, p))
+        rows.append([*cells, *([f"{100 * missing:.0f} %"] if pooled.m > 1 else [])])
+    note = f"t tests; degrees of freedom: {pooled.df_source}."
+    note += " Robust standard errors." if robust else ""
+    note += "".join(f" {sentence}." for sentence in pooled.about_sampling)
+    note += " Missing: the share of the information that is missing." if pooled.m > 1 else ""
+    return table("Fixed effects", head, rows, note=escape(note))
+
+
+def limits_of(pooled: PooledEstimates) -> dict[str, Interval]:
+    """Give the intervals of fixed effects and variances by parameter, as the page has them."""
+    return {row.parameter: row for row in pooled_intervals(pooled, prob=PROB, robust=_robust(pooled))}
+
+
+def _components(pooled: PooledEstimates) -> str:
+    limits, known = limits_of(pooled), component_names(pooled.model.coefficients)
+    keys = {code: "sigma" if code == "r" else f"sd[b{code[1:]}]" for code in known if "," not in code}
+    there = {code: limits[key] for code, key in keys.items() if key in limits}
+    rows = [
+        component_row(ComponentRow(code, known[code], i.estimate, i.low, i.high, i.estimate**2, i.estimate))
+        for code, i in there.items()
+    ]
+    head = ["Random part", "Standard deviation", "95 % interval", "Variance"]
+    return table("Variances", head, rows, note="Intervals on the logarithmic scale.")
+
+
+def shares_of(pooled: PooledEstimates) -> tuple[list[Share], list[str]]:
+    """Give the intraclass correlation and R-squared where there are any, and notes on them."""
+    found, notes, nan = [], [], float("nan")
+    with suppress(HLMError):
+        icc = pooled_icc(pooled, prob=PROB)
+        if isinstance(icc, IntraclassCorrelation):
+            found.append(Share("ICC", icc.icc, icc.low, icc.high, icc_words(icc)))
+            notes += [SLOPES if note == AT_ZERO else note for note in icc.notes]
+    with suppress(HLMError):
+        r2 = pooled_r2(pooled)
+        found.append(Share("Marginal R\u00b2", r2.marginal, nan, nan, MARGINAL))
+        found.append(Share("Conditional R\u00b2", r2.conditional, nan, nan, CONDITIONAL))
+        notes += r2.notes
+    return found, notes
+
+
+def methods(pooled: PooledEstimates) -> str:
+    """Write the paragraph on the method that a paper needs."""
+    first, model = pooled.fits[0], pooled.model
+    values = len({fit.model.outcome for fit in pooled.fits}) > 1
+    each = f", for each of {pooled.m} {'plausible values' if values else 'imputed data sets'},"
+    kind = f"{METHODS[pooled.method]} ({pooled.method})"
+    said = [
+        f"A two-level linear model of {model.outcome} was fitted to {first.n_rows:,.0f} level-1 records in "
+        f"{first.n_units:,} level-2 units{each if pooled.m > 1 else ''} by {kind} with hlmbayes "
+        f"{__version__}."
+    ]
+    said += ["The results were pooled by Rubin's rules (Rubin, 1987)."] if pooled.m > 1 else []
+    said += [f"{sentence}." for sentence in pooled.about_sampling]
+    said += centred(model)
+    said += ["Standard errors are robust."] if _robust(pooled) else []
+    return " ".join(said)
+
+
+def _references(pooled: PooledEstimates) -> str:
+    cited = [BOOK, *([RUBIN] if pooled.m > 1 else []), SOFTWARE]
+    return f"<h3>References</h3><ul>{''.join(f'<li>{escape(text)}</li>' for text in cited)}</ul>"
