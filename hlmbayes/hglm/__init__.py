@@ -3,6 +3,6 @@
 `counted_rows` (equal rows counted once), `quadrature` (nodes), `modes` and `marginal` (the integral of each
 unit, its score and information), `search` and `enough_nodes` (the optimum, by as many nodes as it takes),
 `fixed_nodes` (by so many, and Laplace's), `separation` (outcomes without an estimate), `fit` (the one way in)
-and `estimates` (the record). `ordinal_rows` and `cuts` make ordinal outcomes binary rows. `pql` is
-HLM's way: penalised quasi-likelihood.
+and `estimates` (the record). `ordinal_rows` and `cuts` make ordinal outcomes binary rows. `pql` is HLM's way,
+penalised quasi-likelihood, of the rows about their linear predictors (`linear_rows`, `linear_ordinal`).
 """

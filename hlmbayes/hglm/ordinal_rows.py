@@ -34,19 +34,10 @@ def rows_of_law(law: Outcome, design: Design, data: TwoLevelData) -> Laid:
 
 @rows_of_law.register
 def _(law: Ordinal, design: Design, data: TwoLevelData) -> Laid:
-    _refuse_without_intercept(design)
     row, unit = analysed_rows(design, data, law.columns)
     y = outcome_values(design, data, row)
-    law.check_rows(y, np.ones(len(y)), design.model.outcome)
-    values, category = np.unique(y, return_inverse=True)
+    values, category, counts = check_ordinal(design, law, y, unit)
     K, T, J = len(values), len(values) - 2, design.n_units
-    counts = np.zeros((J, K))
-    np.add.at(counts, (unit, category), 1.0)
-    if ((counts > 0).sum(axis=1) == 1).all():
-        raise EstimationError(
-            f"the rows of each unit have one and the same {design.model.outcome}: the variance between units "
-            "grows without end"
-        )
     d = np.stack([level1_values(design, data, k, row, unit) for k in design.order.tolist()])
     # a row of category m is at or below m (not the highest), and not at or below m - 1 (not the lowest)
     below, above = np.flatnonzero(category < K - 1), np.flatnonzero(category > 0)
@@ -68,6 +59,23 @@ def _(law: Ordinal, design: Design, data: TwoLevelData) -> Laid:
         design.tau_columns, 0.0, Cuts(counts[:, 1:-1], log_odds[1:] - log_odds[0]),
     )  # fmt: skip
     return Laid(replace(law, categories=tuple(values.tolist())), Binomial(), rows)
+
+
+def check_ordinal(
+    design: Design, law: Ordinal, y: np.ndarray, unit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the categories (K,), each row's (N,), and how often units have them (J, K); refuse others."""
+    _refuse_without_intercept(design)
+    law.check_rows(y, np.ones(len(y)), design.model.outcome)
+    values, category = np.unique(y, return_inverse=True)
+    counts = np.zeros((design.n_units, len(values)))
+    np.add.at(counts, (unit, category), 1.0)
+    if design.n_random and ((counts > 0).sum(axis=1) == 1).all():
+        raise EstimationError(
+            f"the rows of each unit have one and the same {design.model.outcome}: the variance between units "
+            "grows without end"
+        )
+    return values, category, counts
 
 
 def _refuse_without_intercept(design: Design) -> None:

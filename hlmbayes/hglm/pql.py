@@ -16,28 +16,21 @@ import numpy as np
 from ..arguments import whole
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
-from ..errors import DataError, EstimationError
+from ..errors import EstimationError
 from ..estimation.estimates import Components, Estimates
 from ..estimation.exact import exact_fit
 from ..estimation.prepare import Prepared, prepare
-from ..laws.counting import ONCE, precise_moments
-from ..laws.ordinal import law_of
+from ..laws.ordinal import Ordinal, law_of
 from ..laws.outcomes import Outcome
-from ..laws.working import WEIGHT, Working, WorkingKnown
-from ..likelihood.design import Design
 from ..likelihood.evaluate import evaluate
-from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import to_standard
-from ..likelihood.weighing import Weighing, weighed_design
-from ..terms.expand import with_columns
 from ..unit_moments.record import Moments
-from .counted_rows import counted_rows
-from .separation import refuse_separating, refuse_unbounded_tau
+from .linear_ordinal import linear_ordinal
+from .linear_rows import FAR, Linear, linear_rows
 
 STOP = 1e-7  # root mean square change of the linear predictor, relative to its size
 MOST_MACRO = 200
-FAR = 30.0  # a linear predictor beyond is taken for that: its row weighs nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,40 +88,6 @@ class PQLEstimates:
         return (*self.of_linearising, *self.working.warnings)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LinearRows:
-    """The rows of a model: what a working outcome is made of; N rows.
-
-    ``d`` (p, N): level-1 columns; ``offset`` (N,) is added to the linear predictor; ``trials`` (N,) is what
-    an outcome is divided by.
-    """
-
-    data: TwoLevelData
-    design: Design
-    law: Outcome
-    unit: np.ndarray
-    d: np.ndarray
-    y: np.ndarray
-    offset: np.ndarray
-    trials: np.ndarray
-
-    def predictor(self, b: np.ndarray) -> np.ndarray:
-        """Give the linear predictor, without offset, of level-1 coefficients b (J, p)."""
-        return np.asarray(np.einsum("pn,np->n", self.d, b[self.unit]))
-
-    def working(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give the working outcome and its weight at a linear predictor, (N,) each."""
-        eta = np.clip(eta, -FAR, FAR)
-        at = eta + self.offset
-        mean, slope = self.law.inverse_link(at), self.law.slope(at)
-        weight = self.trials * slope**2 / self.law.variance(mean)
-        return eta + (self.y / self.trials - mean) / slope, weight
-
-    def first(self) -> np.ndarray:
-        """Give a linear predictor to begin with, from each row's own outcome (R's glm does so)."""
-        return np.asarray(self.law.link(self.law.near(self.y, self.trials)) - self.offset)
-
-
 def pql(
     model: TwoLevelModel,
     data: TwoLevelData | Moments,
@@ -144,18 +103,12 @@ def pql(
     """
     limits, law, reml = limits or PQLLimits(), law_of(model.outcome_law), method != "ML"
     whole("the number of macro iterations", limits.most, 1, EstimationError)
-    if model.outcome_law.family == "ordinal":
-        raise EstimationError(
-            "penalised quasi-likelihood of an ordinal outcome is not available: the likelihood itself is, "
-            'algorithm="exact" (--algorithm exact)'
-        )
     prepared = prepare(model, data, law=law)
-    rows = linear_rows(prepared, law)
-    counted = counted_rows(prepared.design, rows.data, law)
-    refuse_unbounded_tau(counted, law, model.outcome)
+    rows = linear_ordinal(prepared, law) if isinstance(law, Ordinal) else linear_rows(prepared, law)
+    rows.refuse_unbounded()
     eta, macro, change = rows.first(), list[MacroIteration](), np.inf
     while len(macro) < limits.most and change > limits.stop:
-        fit = exact_fit(_linearised(prepared, rows, eta), reml)
+        fit = exact_fit(rows.linearised(eta), reml)
         new = rows.predictor(coefficients(fit))
         change = _change(new, eta)
         eta = new
@@ -165,41 +118,13 @@ def pql(
         )
     converged = change <= limits.stop
     reason = "small change of the linear predictor" if converged else f"macro iteration {limits.most} reached"
-    if np.abs(eta).max() > 0.5 * FAR:
-        refuse_separating(counted, law, prepared.design)
+    rows.refuse_unbounded(eta)
     fit = replace(fit, algorithm="hlm")
+    average = population_average(rows, fit, limits)
     return PQLEstimates(
-        fit, population_average(prepared, rows, fit, limits), law, tuple(macro), limits, converged, reason,
-        _notes(rows, eta),
+        fit, average, rows.law_with(fit), tuple(macro), limits, converged, reason,
+        _notes(eta),
     )  # fmt: skip
-
-
-def linear_rows(prepared: Prepared, law: Outcome) -> LinearRows:
-    """Lay out the rows of a prepared model; refuse outcomes the law cannot give (DataError)."""
-    design, data = prepared.design, prepared.source
-    if not isinstance(data, TwoLevelData):
-        raise DataError(f"an outcome that is {design.model.outcome_law.name} needs the rows, got moments")
-    kept = data.drop_incomplete([data.find(name) for name in design.moments.columns])
-    row, unit = analysed_rows(design, kept)
-    y, size = outcome_values(design, kept, row), np.ones(len(row))
-    if law.size is not None:
-        size = np.asarray(kept.level1_column(law.size), dtype=float)
-    law.check_rows(y, size, design.model.outcome)
-    d = np.stack([level1_values(design, kept, k, row, unit) for k in range(design.n_coefficients)])
-    return LinearRows(kept, design, law, unit, d, y, law.offset(size), law.counts(size))
-
-
-def _linearised(prepared: Prepared, rows: LinearRows, eta: np.ndarray) -> Prepared:
-    """Give the normal model of the working outcome at a linear predictor."""
-    z, weight = rows.working(eta)
-    data = replace(
-        rows.data, level1=with_columns(rows.data.level1, {rows.design.model.outcome: z, WEIGHT: weight})
-    )
-    moments = precise_moments(data, prepared.design.moments, weight)
-    log, spread = (np.bincount(data.unit, v, data.n_units) for v in (np.log(weight), 1.0 / weight))
-    kind = Working if rows.design.model.outcome_law.overdispersed else WorkingKnown
-    law = kind(WEIGHT, Weighing(moments, log, spread))
-    return Prepared(weighed_design(prepared.design, moments), law, ONCE, data, data)
 
 
 def coefficients(fit: Estimates) -> np.ndarray:
@@ -213,7 +138,7 @@ def coefficients(fit: Estimates) -> np.ndarray:
     return b
 
 
-def population_average(prepared: Prepared, rows: LinearRows, fit: Estimates, limits: PQLLimits) -> Estimates:
+def population_average(rows: Linear, fit: Estimates, limits: PQLLimits) -> Estimates:
     """Estimate the population-average model: generalized least squares with the variances of ``fit``.
 
     The working outcome is linearised about the fixed part alone, and its covariance matrix is
@@ -222,7 +147,7 @@ def population_average(prepared: Prepared, rows: LinearRows, fit: Estimates, lim
     gamma, change = fit.gamma_free, np.inf
     for _ in range(limits.most):
         eta = rows.predictor(rows.design.level1_coefficients(gamma))
-        found = _held_variances(_linearised(prepared, rows, eta), fit)
+        found = _held_variances(rows.linearised(eta), fit)
         change = _change(rows.predictor(rows.design.level1_coefficients(found.gamma_free)), eta)
         gamma = found.gamma_free
         if change <= limits.stop:
@@ -249,12 +174,12 @@ def _change(new: np.ndarray, old: np.ndarray) -> float:
     return float(np.sqrt(np.mean((new - old) ** 2))) / max(size, 1e-8)
 
 
-def _notes(rows: LinearRows, eta: np.ndarray) -> tuple[str, ...]:
+def _notes(eta: np.ndarray) -> tuple[str, ...]:
     """Say where linear predictors run away."""
     far = int((np.abs(eta) > 0.5 * FAR).sum())
     if not far:
         return ()
     return (
-        f"{far} of {len(eta)} rows have a linear predictor beyond {0.5 * FAR:g}, where the outcome is as "
+        f"{far} of {eta.size} rows have a linear predictor beyond {0.5 * FAR:g}, where the outcome is as "
         "good as certain: their working outcomes mean little.",
     )

@@ -12,6 +12,7 @@ from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..hglm.pql import PQLEstimates
 from ..inference.covariances import CR0, ModelBased
+from ..laws.ordinal import Ordinal
 from . import json_text
 from .collect import fixed_rows, tables
 from .header import Run
@@ -47,10 +48,16 @@ def nonlinear_tables(found: PQLEstimates, **run: Any) -> Nonlinear:
     kept = [group for group in base.notes if group.heading != "Estimation"]
     told = tuple(text.format(n=len(found.macro), method=found.working.method) for text in EXPLAINED)
     warned = [NoteGroup("read this before using the numbers", found.of_linearising, warning=True)]
+    if found.law.n_parameters:
+        kept.append(NoteGroup(found.law.heading, (found.law.sentence,)))
+    header = base.header
+    n_own = len(header.coefficients) - found.law.n_parameters  # the cuts of an ordinal outcome are last
+    header = replace(header, weights=NO_WEIGHTS, coefficients=header.coefficients[:n_own])
     base = replace(
         base, stop_line=f"Macro iterations stopped due to {found.stop_reason}", converged=found.converged,
         iteration=found.macro[-1].micro, average_ols=(), unit_regressions=(), least_squares=None,
-        algorithm="hlm", deviance=float("nan"), header=replace(base.header, weights=NO_WEIGHTS),
+        algorithm="hlm", deviance=float("nan"), header=header,
+        fixed=unit_specific.fixed, fixed_robust=unit_specific.fixed_robust,
         notes=(*(warned if found.of_linearising else []), *kept, NoteGroup("Estimation", told)),
     )  # fmt: skip
     macro = tuple(
@@ -59,14 +66,26 @@ def nonlinear_tables(found: PQLEstimates, **run: Any) -> Nonlinear:
     )
     law = found.working.model.outcome_law
     average = _effects(found.population, found, asked.hlm)
-    return Nonlinear(base, law, found.limits.most, macro, unit_specific, average)
+    categories = found.law.categories if isinstance(found.law, Ordinal) else ()
+    return Nonlinear(base, law, categories, found.limits.most, macro, unit_specific, average)
 
 
 def _effects(fit: Estimates, found: PQLEstimates, hlm: str) -> Effects:
     """Return the tables of fixed effects of one of the two models."""
-    rows, robust = fixed_rows(fit, ModelBased(hlm=hlm)), fixed_rows(fit, CR0(hlm=hlm))
+    n = found.law.n_parameters
+    rows, robust = (_named(fixed_rows(fit, kind(hlm=hlm)), n) for kind in (ModelBased, CR0))
     has = found.working.model.outcome_law.link in RATIOS
     return Effects(rows, robust, *(ratio_rows(each) if has else () for each in (rows, robust)))
+
+
+def _named(rows: tuple[FixedRow, ...], n_cuts: int) -> tuple[FixedRow, ...]:
+    """Return rows of fixed effects, those of the cuts of an ordinal outcome, the last, by their names."""
+    first = len(rows) - n_cuts
+    cuts = [
+        replace(row, level1=row.level1.removesuffix(" slope"), coef=f"d{k}")
+        for k, row in enumerate(rows[first:], start=2)
+    ]
+    return (*rows[:first], *cuts)
 
 
 def ratios_of(found: PQLEstimates, robust: bool, average: bool) -> tuple[RatioRow, ...]:

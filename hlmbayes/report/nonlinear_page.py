@@ -33,7 +33,9 @@ def _parts(found: Nonlinear) -> list[str]:
     groups = note_groups(tables)
     quiet = [group for group in groups if not group.warning]
     sigma2 = [("σ²", num(tables.sigma2, 5))] if found.law.overdispersed else []
-    equations = equations_html(header, LINKS[found.law.link], sampling(found.law), variance(found.law))
+    law = found.law
+    left, after = LINKS[law.link], variance(law) if law.has_mean else "d(1) = 0; d(m) is added on the right"
+    equations = equations_html(header, left, sampling(law), after)
     text = escape("\n".join(hlm_part(found)))
     return [
         *(aside(group) for group in groups if group.warning),
@@ -62,7 +64,7 @@ def _facts(found: Nonlinear) -> str:
     """Return what was analysed and how."""
     header = found.tables.header
     own = {
-        "Distribution": distribution(found.law),
+        "Distribution": distribution(found),
         "Method": PQL[header.method],
         "Iterations allowed": f"{found.most_macro} macro iterations",
     }

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from ..equations.model import OutcomeLaw
 from .tables import FixedRow, Tables
 
-RATIOS = {"logit": "odds ratio", "log": "event rate ratio", "cloglog": "hazard ratio"}  # what exp(gamma) is
+RATIOS = {
+    "logit": "odds ratio",
+    "cumlogit": "odds ratio",
+    "log": "event rate ratio",
+    "cloglog": "hazard ratio",
+}  # what exp(gamma) is
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Nonlinear:
 
     tables: Tables
     law: OutcomeLaw
+    categories: tuple[float, ...]  # of an ordinal outcome
     most_macro: int
     macro: tuple[MacroRow, ...]
     unit_specific: Effects

@@ -25,6 +25,7 @@ LINKS = {
     "probit": "probit(P)",
     "cloglog": "log[-log(1-P)]",
     "log": "log[L]",
+    "cumlogit": "log[P(m)/(1-P(m))]",
 }
 
 
@@ -36,7 +37,7 @@ def listing(found: Nonlinear) -> str:
 def hlm_part(found: Nonlinear) -> list[str]:
     """Return the lines that HLM itself would print."""
     tables, header = found.tables, found.tables.header
-    link = found.law.link.upper()
+    link = {"cumlogit": "CUMULATIVE LOGIT"}.get(found.law.link, found.law.link.upper())
     lines = [*_specification(found), ""]
     if header.n_rows_in_data is not None and header.n_rows_in_data != header.n_rows:
         lines += [f"Run-time deletion has reduced the number of level-1 records to {header.n_rows}", ""]
@@ -72,7 +73,7 @@ def _specification(found: Nonlinear) -> list[str]:
         f"  The maximum number of macro iterations = {found.most_macro}",
         f"  Method of estimation: {PQL[header.method]}",
         "",
-        f"  Distribution at Level-1: {distribution(law)}",
+        f"  Distribution at Level-1: {distribution(found)}",
         "",
         *weighting(header),
         "",
@@ -83,15 +84,17 @@ def _specification(found: Nonlinear) -> list[str]:
         " Summary of the model specified (in equation format)",
         " " + "-" * 51,
         "",
-        *level1_model(header, LINKS[law.link], before=sampling(law)),
+        *level1_model(header, LINKS[law.link], "" if law.has_mean else "d(m)", sampling(law)),
         *level2_model(header, small=False),
-        "",
-        variance(law),
+        *(["", variance(law)] if law.has_mean else []),
     ]
 
 
-def distribution(law: OutcomeLaw) -> str:
+def distribution(found: Nonlinear) -> str:
     """Name the distribution of the rows, as the listing does."""
+    law = found.law
+    if not law.has_mean:
+        return f"Ordinal (categories {', '.join(f'{value:g}' for value in found.categories)})"
     what = {
         "bernoulli": "Bernoulli",
         "binomial": f"Binomial (number of trials: {law.size})",
@@ -102,6 +105,8 @@ def distribution(law: OutcomeLaw) -> str:
 
 def sampling(law: OutcomeLaw) -> list[str]:
     """Return the sampling model, a line each: Prob(Y=1|B) = P."""
+    if not law.has_mean:
+        return ["Prob(Y<=m|B) = P(m)"]
     if law.family == "bernoulli":
         return ["Prob(Y=1|B) = P"]
     if law.family == "binomial":

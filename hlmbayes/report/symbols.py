@@ -7,7 +7,7 @@ from html import escape
 
 from .tables import Header, Level1Term
 
-GREEK = {"B": "β", "G": "γ", "U": "u", "R": "r"}
+GREEK = {"B": "β", "G": "γ", "U": "u", "R": "r", "d": "δ"}
 SPOKEN = {"none": "{}", "group": "({} − mean<sub>j</sub>)", "grand": "({} − mean)"}
 
 

@@ -13,6 +13,8 @@ import hlmbayes as hlm
 from hlmbayes.errors import DataError, EquationError, EstimationError, HypothesisError
 from hlmbayes.hglm.estimates import GeneralizedEstimates
 from hlmbayes.hglm.fit import fit_by_likelihood
+from hlmbayes.hglm.pql import pql
+from hlmbayes.inference.covariances import CR0
 from hlmbayes.laws.ordinal import Ordinal
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -101,9 +103,51 @@ def test_what_has_no_estimate_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_there_is_no_one_mean_and_no_quasi_likelihood() -> None:
-    found = fitted("four_1")
+def test_there_is_no_one_mean() -> None:
     with pytest.raises(HypothesisError, match="a probability for each category and no one mean"):
-        found.law.inverse_link(np.zeros(1))
-    with pytest.raises(EstimationError, match="of an ordinal outcome is not available"):
-        hlm.Model(PLAIN).fit(hlm.read(ORACLES / "data" / "ordinal_four.csv", id="id"), algorithm="hlm")
+        fitted("four_1").law.inverse_link(np.zeros(1))
+
+
+ORDER = [0, 2, 1]  # the oracle's gammas are of 1, x, w, then the cuts
+
+
+@pytest.mark.parametrize("method", ["ML", "REML"])
+@pytest.mark.parametrize("name", ["four", "rare"])
+def test_quasi_likelihood_is_that_of_dense_matrices(name: str, method: str) -> None:
+    found = pql(hlm.Model(PLAIN), hlm.read(ORACLES / "data" / f"ordinal_{name}.csv", id="id"), method)
+    known = KNOWN[f"{name}_1"][f"pql_{method}"]
+    order = [*ORDER, *range(3, len(known["gamma"]))]
+    assert found.converged
+    assert float(found.working.components.tau[0, 0]) == pytest.approx(known["tau"], abs=2e-6)
+    for fit, own in ((found.working, known), (found.population, known["average"])):
+        assert fit.gamma_free == pytest.approx(np.array(own["gamma"])[order], abs=2e-6)
+        assert np.sqrt(np.diag(fit.vcov_free)) == pytest.approx(np.array(own["se"])[order], abs=2e-6)
+        robust = np.sqrt(np.diag(CR0().matrix(fit)))
+        assert robust == pytest.approx(np.array(own["se_robust"])[order], abs=2e-6)
+    law = found.law
+    assert isinstance(law, Ordinal)
+    assert law.cuts == pytest.approx(found.working.gamma_free[3:])
+
+
+def test_quasi_likelihood_takes_terms_centring_and_several_random_effects() -> None:
+    text = "cumlogit(y) = b0 + b1*group(x) + b2*x^2; b0 = g00 + g01*grand(w) + u0; b1 = g10 + u1; b2 = g20"
+    frame = pd.read_csv(ORACLES / "data" / "ordinal_four.csv")
+    found = pql(hlm.Model(text), hlm.read(frame, id="id"))
+    other = pql(hlm.Model(text), hlm.read(frame.sample(frac=1.0, random_state=1), id="id"))
+    assert found.converged
+    assert found.working.gamma_free == pytest.approx(other.working.gamma_free, abs=1e-7)
+    assert found.working.n_rows == len(frame)
+
+
+def test_listing_of_quasi_likelihood_names_the_cuts() -> None:
+    data = hlm.read(ORACLES / "data" / "ordinal_four.csv", id="id")
+    fit = hlm.Model(PLAIN).fit(data, algorithm="hlm")
+    text = fit.listing()
+    for part in (
+        "Distribution at Level-1: Ordinal (categories 1, 2, 3, 4)", "Prob(Y<=m|B) = P(m)",
+        "log[P(m)/(1-P(m))] = B0 + B1*(x) + d(m)", "THOLD2, d2", "THOLD3, d3", "CUMULATIVE LOGIT LINK",
+        "R's ordinal and MASS have the opposite",
+    ):  # fmt: skip
+        assert " ".join(part.split()) in " ".join(text.split())
+    assert "THOLD2" not in text[: text.index("RESULTS FOR NON-LINEAR")]
+    assert "<i>δ</i><sub>2</sub>" in fit.to_html()

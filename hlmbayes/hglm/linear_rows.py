@@ -1,0 +1,124 @@
+"""The rows of a model about their linear predictors: what penalised quasi-likelihood works on."""
+
+# ruff: noqa: D102 (what the methods give is said once, in Linear)
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..data.two_level import TwoLevelData
+from ..errors import DataError
+from ..estimation.estimates import Estimates
+from ..estimation.prepare import Prepared
+from ..laws.counting import ONCE, precise_moments
+from ..laws.outcomes import Outcome
+from ..laws.working import WEIGHT, Working, WorkingKnown
+from ..likelihood.design import Design
+from ..likelihood.rows import analysed_rows, level1_values, outcome_values
+from ..likelihood.weighing import Weighing, weighed_design
+from ..terms.expand import with_columns
+from .counted_rows import counted_rows
+from .separation import refuse_separating, refuse_unbounded_tau
+
+FAR = 30.0  # a linear predictor beyond is taken for that: its row weighs nothing
+
+
+class Linear(ABC):
+    """Rows that can be linearised; ``design`` is that of the rows as they are."""
+
+    design: Design
+
+    @abstractmethod
+    def first(self) -> np.ndarray:
+        """Give linear predictors to begin with, from each row's own outcome (R's glm does so)."""
+
+    @abstractmethod
+    def predictor(self, b: np.ndarray) -> np.ndarray:
+        """Give the linear predictors, without offset, of level-1 coefficients b (J, p)."""
+
+    @abstractmethod
+    def linearised(self, eta: np.ndarray) -> Prepared:
+        """Give the normal model of the working outcome at linear predictors."""
+
+    @abstractmethod
+    def law_with(self, fit: Estimates) -> Outcome:
+        """Give the law of level 1 with what the fit of a linearised model says of it."""
+
+    @abstractmethod
+    def refuse_unbounded(self, eta: np.ndarray | None = None) -> None:
+        """Raise EstimationError where nothing has a finite estimate: at first, or at what was found."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearRows(Linear):
+    """The rows of a model, N of them, each with one linear predictor.
+
+    ``d`` (p, N): level-1 columns; ``offset`` (N,) is added to the linear predictor; ``trials`` (N,) is what
+    an outcome is divided by.
+    """
+
+    data: TwoLevelData
+    design: Design
+    law: Outcome
+    unit: np.ndarray
+    d: np.ndarray
+    y: np.ndarray
+    offset: np.ndarray
+    trials: np.ndarray
+
+    def predictor(self, b: np.ndarray) -> np.ndarray:
+        return np.asarray(np.einsum("pn,np->n", self.d, b[self.unit]))
+
+    def working(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the working outcome and its weight at a linear predictor, (N,) each."""
+        eta = np.clip(eta, -FAR, FAR)
+        at = eta + self.offset
+        mean, slope = self.law.inverse_link(at), self.law.slope(at)
+        weight = self.trials * slope**2 / self.law.variance(mean)
+        return eta + (self.y / self.trials - mean) / slope, weight
+
+    def first(self) -> np.ndarray:
+        return np.asarray(self.law.link(self.law.near(self.y, self.trials)) - self.offset)
+
+    def linearised(self, eta: np.ndarray) -> Prepared:
+        z, weight = self.working(eta)
+        columns = {self.design.model.outcome: z, WEIGHT: weight}
+        data = replace(self.data, level1=with_columns(self.data.level1, columns))
+        moments = precise_moments(data, self.design.moments, weight)
+        log, spread = (np.bincount(data.unit, v, data.n_units) for v in (np.log(weight), 1.0 / weight))
+        kind = Working if self.design.model.outcome_law.overdispersed else WorkingKnown
+        law = kind(WEIGHT, Weighing(moments, log, spread))
+        return Prepared(weighed_design(self.design, moments), law, ONCE, data, data)
+
+    def law_with(self, fit: Estimates) -> Outcome:
+        return self.law
+
+    def refuse_unbounded(self, eta: np.ndarray | None = None) -> None:
+        counted = counted_rows(self.design, self.data, self.law)
+        if eta is None:
+            refuse_unbounded_tau(counted, self.law, self.design.model.outcome)
+        elif np.abs(eta).max() > 0.5 * FAR:
+            refuse_separating(counted, self.law, self.design)
+
+
+def complete_data(prepared: Prepared) -> TwoLevelData:
+    """Give the complete rows of a prepared model; raise DataError where there are only moments."""
+    design, data = prepared.design, prepared.source
+    if not isinstance(data, TwoLevelData):
+        raise DataError(f"an outcome that is {design.model.outcome_law.name} needs the rows, got moments")
+    return data.drop_incomplete([data.find(name) for name in design.moments.columns])
+
+
+def linear_rows(prepared: Prepared, law: Outcome) -> LinearRows:
+    """Lay out the rows of a prepared model; refuse outcomes the law cannot give (DataError)."""
+    design, kept = prepared.design, complete_data(prepared)
+    row, unit = analysed_rows(design, kept)
+    y, size = outcome_values(design, kept, row), np.ones(len(row))
+    if law.size is not None:
+        size = np.asarray(kept.level1_column(law.size), dtype=float)
+    law.check_rows(y, size, design.model.outcome)
+    d = np.stack([level1_values(design, kept, k, row, unit) for k in range(design.n_coefficients)])
+    return LinearRows(kept, design, law, unit, d, y, law.offset(size), law.counts(size))
