@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
+from ..data.categories import categories_of, is_category
+from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..equations.names import effect_name
-from ..errors import OutputError
+from ..errors import DataError, OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
 from ..faces import record_of
@@ -195,6 +197,28 @@ def level2_variable(source: Any, name: str) -> tuple[np.ndarray, str, str]:
         raise OutputError(f"there is no level-2 variable {name!r}; there are {', '.join(known) or 'none'}")
     variable = there[key := known[name.lower()]]
     return np.asarray(variable.values), str(variable.attrs.get("long_name", name)), names[key]
+
+
+def unit_categories(source: Any, name: str) -> tuple[np.ndarray, tuple[str, ...]] | None:
+    """Give a level-2 variable that is text, or declared as categories: places of levels (J,), the levels.
+
+    Of a fit or posterior in the order of its units, of data in that of theirs. None where it is neither.
+    """
+    data = source if isinstance(source, TwoLevelData) else point_of(source).data
+    if not isinstance(data, TwoLevelData):
+        return None
+    try:
+        own = data.find(name)
+        values = data.level2_values(own)[1] if data.is_level2(own) else np.zeros(0)
+    except DataError:  # not there, or missing in some unit: said where its numbers are asked for
+        return None
+    declared = data.categories.get(own.lower())
+    if not len(values) or not is_category(values, declared):
+        return None
+    labels = data.value_labels.get(own.lower(), {})
+    found = categories_of(values, declared, labels, np.ones(len(values), dtype=bool))
+    ids = data.unit_ids if source is data else point_of(source).design.unit_ids
+    return found.codes[np.searchsorted(data.unit_ids, ids)].astype(float), found.levels
 
 
 def tree(source: Any, prob: float = PROB) -> xr.DataTree:

@@ -91,9 +91,10 @@ def _level2_figures(fit: Estimates) -> Figures:
     found: Figures = {}
     for draw in (chi2_qq, log_sd_histogram, log_sd_qq, shrinkage):
         found |= _figure(draw, fit)
-    inside = [name.lower() for name in fit.model.level2_variables]
+    used = [variable.name for variable in variables_of(fit).values() if variable.level == 2]
+    inside = [name.lower() for name in used]
     others = [name for name in level2_names(fit) if name.lower() not in inside]
-    drawn = [*fit.model.level2_variables, *others][:MOST_VARIABLES]
+    drawn = [*used, *others][:MOST_VARIABLES]
     for name in sorted(drawn, key=lambda name: name.lower() in inside):  # what is not in the model first
         for coefficient in fit.random_names:
             found |= _figure(effect_against, fit, name, coefficient=coefficient)

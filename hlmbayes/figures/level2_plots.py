@@ -5,11 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import in_sentence, kind_of_effects, level2, level2_variable
+from ..diagnostics.diagnostic_tree import (
+    in_sentence,
+    is_tree,
+    kind_of_effects,
+    label_of,
+    level2,
+    level2_variable,
+    unit_categories,
+)  # fmt: skip
 from ..errors import OutputError
 from .plot_style import (
     BLUE,
@@ -20,6 +29,7 @@ from .plot_style import (
     SIZE,
     VERMILLION,
     axes,
+    category_ticks,
     evenly,
     evenly_of,
     finish,
@@ -64,13 +74,19 @@ def effect_against(
     """
     data = level2(source)
     k = coefficient_index(data, coefficient)
-    x, title, variable = level2_variable(source, variable)
+    found = None if is_tree(source) else unit_categories(source, variable)
+    if found is None:
+        x, title, variable = level2_variable(source, variable)
+        levels: tuple[str, ...] = ()
+    else:
+        (x, levels), title = found, label_of(source, variable)
     y = data["eb"].values[:, k]
     ax = axes(ax)
     zero_line(ax)
     categories = np.unique(x[np.isfinite(x)])
-    if len(categories) <= FEW:
-        shown = _categories(ax, source, variable, x, y, categories)
+    if levels or len(categories) <= FEW:
+        names = [levels[int(v)] if levels else value_text(source, variable, v) for v in categories]
+        shown = _categories(ax, x, y, categories, names)
     else:
         shown = x
         drawn = evenly(x, y)
@@ -86,7 +102,7 @@ def effect_against(
 
 
 def _categories(
-    ax: Axes, source: Any, variable: str, x: np.ndarray, y: np.ndarray, categories: np.ndarray
+    ax: Axes, x: np.ndarray, y: np.ndarray, categories: np.ndarray, names: Sequence[str]
 ) -> np.ndarray:
     """Draw points beside each other per category, with the categories' means; give where they were drawn."""
     shown = np.full(len(x), np.nan)
@@ -96,7 +112,7 @@ def _categories(
         ax.plot([place - 0.25, place + 0.25], [y[mine].mean()] * 2, color=VERMILLION, linewidth=2.4, zorder=4,
                 label="mean" if place == 0 else None)  # fmt: skip
     ax.scatter(shown, y, s=24, color=BLUE, alpha=0.65, linewidth=0)
-    ax.set_xticks(np.arange(len(categories)), [value_text(source, variable, v) for v in categories], **PLAIN)
+    category_ticks(ax, np.arange(len(categories)), names)
     ax.set_xlim(-0.5, len(categories) - 0.5)
     legend(ax, loc="best")
     return shown

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import in_sentence, is_tree, kind_of_effects, label_of, point_of
+from ..diagnostics.diagnostic_tree import (
+    in_sentence,
+    is_tree,
+    kind_of_effects,
+    label_of,
+    point_of,
+    unit_categories,
+)
 from ..diagnostics.predictions import (
     Line,
     Values,
@@ -27,14 +34,13 @@ from .plot_style import (
     CYCLE,
     DASHES,
     MARKERS,
-    PLAIN,
     axes,
+    category_ticks,
     evenly_of,
     finish,
     legend,
     named,
     number,
-    shortened,
 )
 from .unit_boxes import SHOWN_UNITS
 from .wording import FEW, unit_word, value_text
@@ -119,10 +125,7 @@ def _category_ticks(ax: Axes, source: Any, over: Variable) -> None:
     distinct = over.distinct
     few = len(distinct) <= FEW or bool(over.levels)
     if few and not over.note:
-        names = [shortened(_value_name(source, over, v), 24) for v in distinct]
-        ax.set_xticks(distinct, names, **PLAIN)
-        if sum(map(len, names)) > 70:
-            ax.tick_params("x", rotation=30)
+        category_ticks(ax, distinct, [_value_name(source, over, v) for v in distinct])
     if over.is_category:
         step = float(np.ptp(distinct) or 1.0) / (len(distinct) - 1 or 1)
         ax.set_xlim(distinct[0] - 0.5 * step, distinct[-1] + 0.5 * step)
@@ -259,6 +262,8 @@ def _kinds(source: Any, colour: str | None, n_units: int) -> tuple[np.ndarray, l
     if colour is None:
         return np.zeros(n_units, dtype=int), [""], ""
     point = point_of(source)
+    if found := unit_categories(point, colour):
+        return found[0].astype(int), list(found[1]), label_of(point, colour)
     values = np.asarray(level2_values(point, colour), dtype=float)
     cuts = np.unique(values[np.isfinite(values)])
     title = label_of(point, colour)

@@ -235,6 +235,14 @@ def evenly(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(a[index] for a in arrays)
 
 
+def category_ticks(ax: Axes, places: np.ndarray, names: Sequence[str]) -> None:
+    """Mark places along x by the names of categories, aslant where they are long."""
+    names = [shortened(name, 24) for name in names]
+    ax.set_xticks(places, names, **PLAIN)
+    if sum(map(len, names)) > 70:
+        ax.tick_params("x", rotation=30)
+
+
 def evenly_of(order: np.ndarray, most: int) -> np.ndarray:
     """Give at most so many of the places in ``order``, every so-many-th; the first and the last stay."""
     places = np.linspace(0, len(order) - 1, min(len(order), most)).astype(int)

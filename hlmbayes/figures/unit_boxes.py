@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.rows import Rows
-from ..diagnostics.diagnostic_tree import in_sentence, level1, outcome_of, point_of
+from ..diagnostics.diagnostic_tree import in_sentence, level1, outcome_of, point_of, unit_categories
 from ..errors import DataError, OutputError
 from .plot_style import (
     BLUE,
@@ -152,10 +152,13 @@ def _colours(data: Rows, colour: str | None, units: np.ndarray) -> tuple[np.ndar
     """Give the colour of each unit by number, and what the colours stand for."""
     if colour is None:
         return np.zeros(len(units), dtype=int), []
-    values = np.asarray(data.level2_column(colour), dtype=float)
+    found = unit_categories(data, colour)
+    values = np.asarray(data.level2_column(colour), dtype=float) if found is None else found[0]
     distinct = np.unique(values)
     if len(distinct) > FEW:
         raise OutputError(f"{colour} has {len(distinct)} different values: colours tell at most {FEW} apart")
+    if found is not None:
+        return values[units].astype(int), list(found[1])
     labels = data.value_labels.get(colour.lower(), {})
     return np.searchsorted(distinct, values[units]), [str(labels.get(v, number(float(v)))) for v in distinct]
 

@@ -137,11 +137,15 @@ def test_value_labels_are_in_the_tree() -> None:
     assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "1"]
 
 
-def test_text_variables_are_no_level2_variables_to_draw() -> None:
+def test_text_is_drawn_as_categories_but_no_number_of_a_tree() -> None:
     raw = small(n_units=16)
     raw.level2["region"] = np.array(["north", "south"] * 8)
     fit = model("slopes").fit(raw.data())
     assert "region" not in hlm.diagnostics.tree(fit)["level2_variables"]
     with pytest.raises(hlm.errors.OutputError, match="region is not numeric"):
-        hlm.plots.effect_against(fit, "region")
+        diagnostic_tree.level2_variable(fit, "region")
+    with pytest.raises(hlm.errors.OutputError, match="no level-2 variable 'region'"):
+        hlm.plots.effect_against(hlm.diagnostics.tree(fit), "region")
+    ax = hlm.plots.effect_against(fit, "region")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["north", "south"]
     assert fit.residuals(extra="region")["region"].iloc[1] == "south"

@@ -188,6 +188,23 @@ def test_factors_and_terms_are_those_of_adjusted_means(tracks: Any) -> None:
         predict(fit, "x", {"track": "nothing"})
 
 
+def test_text_of_units_tells_them_apart(tracks: Any) -> None:
+    region = np.array(["south", "north", "east"])[np.arange(30) % 3]
+    columns = {**{name: tracks.level1[name] for name in ("x", "y")}, "id": tracks.unit}
+    data = hlm.read({**columns, "region": region[tracks.unit]}, id="id")
+    fit = hlm.Model("y = b0 + b1*x + r\nb0 = g00 + g01*C(region) + u0\nb1 = g10").fit(data)
+    ax = hlm.plots.effect_against(fit, "region")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["east", "north", "south"]
+    eb = fit.residuals(level=2)["ebintrcp"].to_numpy()
+    means = [line.get_ydata()[0] for line in ax.lines if line.get_linewidth() > 2]
+    np.testing.assert_allclose(means, [eb[region == name].mean() for name in ("east", "north", "south")])
+    check_legible(ax)
+    ax = hlm.plots.level1_equations(fit, "x", colour="region")
+    assert legend_texts(ax) == ["east", "north", "south"]
+    assert [len(c.get_segments()) for c in ax.collections] == [10, 10, 10]
+    assert legend_texts(hlm.plots.boxes_by_unit(data, "y", colour="region")) == ["east", "north", "south"]
+
+
 def test_a_variable_of_two_values_has_proportions(tracks: Any) -> None:
     ax = hlm.plots.boxes_by_unit(tracks, "größe")
     x = np.asarray(tracks.level1["größe"], dtype=float)
