@@ -1,7 +1,7 @@
 """The bias of penalised quasi-likelihood: binary outcomes, few rows a unit, a large variance between units.
 
 python examples/pql_bias.py [SETS]: simulates SETS (by default 40) data sets of 200 units for each number of
-rows a unit, and prints the means of the estimates: the true values are -1, 1 and 2.
+rows a unit, and prints the means of the estimates, of the likelihood's beside them: the truth is -1, 1 and 2.
 """
 
 import sys
@@ -16,6 +16,7 @@ MODEL = hlm.Model("logit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
 
 
 def simulated(rows: int, rng: np.random.Generator, units: int = 200) -> pd.DataFrame:
+    """Units of so many rows."""
     unit = np.repeat(np.arange(units), rows)
     x = rng.normal(size=len(unit))
     eta = TRUE["g00"] + TRUE["g10"] * x + rng.normal(0, TRUE["sd(u0)"], units)[unit]
@@ -24,18 +25,22 @@ def simulated(rows: int, rng: np.random.Generator, units: int = 200) -> pd.DataF
     )
 
 
-def estimates(frame: pd.DataFrame) -> list[float]:
-    fit = MODEL.fit(frame, algorithm="hlm")
+def estimates(frame: pd.DataFrame, algorithm: str) -> list[float]:
+    """Give g00, g10 and the standard deviation of u0."""
+    fit = MODEL.fit(frame, algorithm=algorithm)
     return [fit.gamma["g00"], fit.gamma["g10"], float(fit.tau["b0", "b0"]) ** 0.5]
 
 
 def main(sets: int) -> None:
+    """Print a line for each number of rows a unit."""
     rng = np.random.default_rng(1995)
-    print("rows a unit    g00    g10   sd(u0)")
+    print(f"{'':14}{'quasi-likelihood':>22}{'likelihood':>22}")
+    print(f"{'rows a unit':>14}{'g00':>8}{'g10':>7}{'sd':>7}{'g00':>8}{'g10':>7}{'sd':>7}")
     for rows in (3, 6, 12, 50):
-        means = np.mean([estimates(simulated(rows, rng)) for _ in range(sets)], axis=0)
-        print(f"{rows:>11} {means[0]:>6.2f} {means[1]:>6.2f} {means[2]:>8.2f}")
-    print(f"{'true':>11} {TRUE['g00']:>6.2f} {TRUE['g10']:>6.2f} {TRUE['sd(u0)']:>8.2f}")
+        drawn = [simulated(rows, rng) for _ in range(sets)]
+        means = [np.mean([estimates(frame, how) for frame in drawn], axis=0) for how in ("hlm", "exact")]
+        print(f"{rows:>14}" + "".join(f"{a:>8.2f}{b:>7.2f}{c:>7.2f}" for a, b, c in means))
+    print(f"{'true':>14}" + 2 * "".join(f"{value:>{w}.2f}" for value, w in zip(TRUE.values(), (8, 7, 7))))
 
 
 if __name__ == "__main__":

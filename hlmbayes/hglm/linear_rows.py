@@ -27,8 +27,9 @@ FAR = 30.0  # a linear predictor beyond is taken for that: its row weighs nothin
 
 
 class Linear(ABC):
-    """Rows that can be linearised; ``design`` is that of the rows as they are."""
+    """Rows that can be linearised; ``design`` is that of the rows as they are, ``data`` the complete ones."""
 
+    data: TwoLevelData
     design: Design
 
     @abstractmethod

@@ -61,6 +61,8 @@ class PQLEstimates:
     on the link's scale and HLM's tables are its. ``population`` is the population-average model.
     """
 
+    written: TwoLevelModel  # of plain columns, without the cuts of an ordinal outcome
+    data: TwoLevelData  # its complete rows
     working: Estimates
     population: Estimates
     law: Outcome
@@ -122,8 +124,8 @@ def pql(
     fit = replace(fit, algorithm="hlm")
     average = population_average(rows, fit, limits)
     return PQLEstimates(
-        fit, average, rows.law_with(fit), tuple(macro), limits, converged, reason,
-        _notes(eta),
+        prepared.design.model, rows.data, fit, average, rows.law_with(fit), tuple(macro), limits, converged,
+        reason, _notes(eta),
     )  # fmt: skip
 
 

@@ -172,7 +172,7 @@ def fixed_rows(fit: Estimates, kind: Covariance) -> tuple[FixedRow, ...]:
     return _rows(fit, found, kind.hlm)
 
 
-def _rows_of(
+def rows_of(
     fit: Estimates, gamma: np.ndarray, se: np.ndarray, df: list[float], hlm: str
 ) -> tuple[FixedRow, ...]:
     """Return a table of fixed effects for estimates that are not the final ones."""
@@ -184,7 +184,7 @@ def _rows_of(
 def _least_squares(fit: Estimates, hlm: str) -> LeastSquares:
     ols = least_squares(fit)
     df = [ols.df] * len(ols.gamma)
-    fixed, robust = (_rows_of(fit, ols.gamma, se, df, hlm) for se in (ols.se, ols.se_robust))
+    fixed, robust = (rows_of(fit, ols.gamma, se, df, hlm) for se in (ols.se, ols.se_robust))
     n_parameters = 1 + (fit.design.n_fixed if fit.method == "ML" else 0)
     return LeastSquares(ols.sigma2, fixed, robust, ols.loglik, n_parameters)
 
@@ -193,7 +193,7 @@ def _start(fit: Estimates, rows: tuple[FixedRow, ...], hlm: str) -> StartingValu
     if fit.start is None:
         return None
     tau, raw = fit.start.tau, fit.start.tau_raw
-    fixed = _rows_of(fit, *starting_effects(fit), fixed_df(fit, hlm), hlm) if rows else ()
+    fixed = rows_of(fit, *starting_effects(fit), fixed_df(fit, hlm), hlm) if rows else ()
     before = None if np.array_equal(tau, raw) else _matrix(raw)
     return StartingValues(float(fit.start.sigma2), _matrix(tau), before, fixed)
 

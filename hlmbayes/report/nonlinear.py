@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from ..errors import HypothesisError
+from ..errors import HLMError, HypothesisError
 from ..estimation.estimates import Estimates
+from ..hglm.fit import fit_by_likelihood
 from ..hglm.pql import PQLEstimates
 from ..inference.covariances import CR0, ModelBased
+from ..inference.hlm_tables import fixed_df
+from ..inference.likelihood_tables import WORDS
 from ..laws.ordinal import Ordinal
 from . import json_text
-from .collect import fixed_rows, tables
+from .collect import fixed_rows, rows_of, tables
 from .header import Run
 from .nonlinear_page import page
-from .nonlinear_tables import RATIOS, Effects, MacroRow, Nonlinear, RatioRow
+from .nonlinear_tables import Effects, Likelihood, MacroRow, Nonlinear, RatioRow
 from .nonlinear_text import listing
-from .tables import NO_WEIGHTS, FixedRow, NoteGroup
+from .tables import NO_WEIGHTS, FixedRow, NoteGroup, Tables
 
 __all__ = ["listing", "nonlinear_tables", "page", "to_json"]
 
@@ -37,10 +40,10 @@ EXPLAINED = (
 )
 
 
-def nonlinear_tables(found: PQLEstimates, **run: Any) -> Nonlinear:
-    """Return what a listing of estimates by penalised quasi-likelihood prints.
+def nonlinear_tables(found: PQLEstimates, laplace: bool = False, **run: Any) -> Nonlinear:
+    """Return what a listing of estimates by penalised quasi-likelihood prints, the likelihood's beside them.
 
-    ``run`` are fields of `hlmbayes.report.header.Run`.
+    ``laplace``: Laplace's approximation too; ``run`` are fields of `hlmbayes.report.header.Run`.
     """
     asked = Run(**run)
     base = tables(found.working, asked)
@@ -66,15 +69,54 @@ def nonlinear_tables(found: PQLEstimates, **run: Any) -> Nonlinear:
     )
     law = found.working.model.outcome_law
     average = _effects(found.population, found, asked.hlm)
+    likelihood = _by_likelihood(found, asked.hlm)
+    approximate = _by_likelihood(found, asked.hlm, laplace=True) if laplace else None
+    if likelihood is not None:
+        base = replace(base, notes=(*base.notes, _beside(base, likelihood)))
     categories = found.law.categories if isinstance(found.law, Ordinal) else ()
-    return Nonlinear(base, law, categories, found.limits.most, macro, unit_specific, average)
+    return Nonlinear(
+        base, law, categories, found.limits.most, macro, unit_specific, average, likelihood, approximate
+    )
+
+
+def _by_likelihood(found: PQLEstimates, hlm: str, laplace: bool = False) -> Likelihood | None:
+    """Return the same model by the likelihood; None where it has none, or no optimum."""
+    try:
+        fit = fit_by_likelihood(found.written, found.data, laplace=laplace)
+    except HLMError:
+        return None
+    if not fit.converged:
+        return None
+    law = fit.law
+    cuts, se_cuts = (law.cuts, law.se_cuts) if isinstance(law, Ordinal) else ((), ())
+    gamma, se = np.r_[np.asarray(fit.gamma), cuts], np.r_[np.sqrt(np.diag(fit.vcov)), se_cuts]
+    rows = _named(rows_of(found.working, gamma, se, fixed_df(found.working, hlm), hlm), len(cuts))
+    tau = tuple(map(tuple, fit.tau_values.tolist()))
+    return Likelihood(fit.integration, rows, tau, fit.deviance, fit.n_parameters)
+
+
+def _beside(tables: Tables, likelihood: Likelihood) -> NoteGroup:
+    """Say how the estimates stand to those of the likelihood."""
+    pairs = [
+        (f"Tau {term.variable}", tables.tau[k][k], likelihood.tau[k][k])
+        for k, term in enumerate(tables.header.random)
+    ]
+    pairs += [(b.gamma, a.estimate, b.estimate) for a, b in zip(tables.fixed, likelihood.fixed, strict=True)]
+    listed = "; ".join(f"{name} {here:.5f} and {there:.5f}" for name, here, there in pairs)
+    return NoteGroup(
+        "HLM's answer and the likelihood's",
+        (
+            f"Penalised quasi-likelihood, and maximum likelihood ({likelihood.how}): {listed}. Deviance "
+            f"{likelihood.deviance:.6f}, {likelihood.n_parameters} parameters.",
+        ),
+    )
 
 
 def _effects(fit: Estimates, found: PQLEstimates, hlm: str) -> Effects:
     """Return the tables of fixed effects of one of the two models."""
     n = found.law.n_parameters
     rows, robust = (_named(fixed_rows(fit, kind(hlm=hlm)), n) for kind in (ModelBased, CR0))
-    has = found.working.model.outcome_law.link in RATIOS
+    has = found.working.model.outcome_law.link in WORDS
     return Effects(rows, robust, *(ratio_rows(each) if has else () for each in (rows, robust)))
 
 
@@ -91,7 +133,7 @@ def _named(rows: tuple[FixedRow, ...], n_cuts: int) -> tuple[FixedRow, ...]:
 def ratios_of(found: PQLEstimates, robust: bool, average: bool) -> tuple[RatioRow, ...]:
     """Return exp of the fixed effects with 95 % intervals; raise HypothesisError where it means nothing."""
     link = found.model.outcome_law.link
-    if link not in RATIOS:
+    if link not in WORDS:
         raise HypothesisError(f"exp of an effect means nothing with a {link} link: see fixed_effects()")
     fit = found.population if average else found.working
     return ratio_rows(fixed_rows(fit, CR0() if robust else ModelBased()))
@@ -118,6 +160,10 @@ def to_json(found: Nonlinear) -> str:
     document |= {
         k: v for k, v in _json_effects(found.unit_specific, found.ratio).items() if k not in document
     }
+    for name, by in (("likelihood", found.likelihood), ("laplace", found.laplace)):
+        if by is not None:
+            fixed = [json_text.values_of(row, json_text.FIXED) for row in by.fixed]
+            document[name] = json_text.values_of(by, "how tau deviance n_parameters") | {"fixed": fixed}
     return json_text.written(document)
 
 

@@ -55,9 +55,23 @@ def _parts(found: Nonlinear) -> list[str]:
             "Population-average model",
             _effects(found, found.population_average, "population-average model"),
         ),
+        *_laplace(found),
         section("Notes by hlmbayes", map(aside, quiet)),
         f"<details><summary>The same as text, in HLM’s layout</summary><pre>{text}</pre></details>",
     ]
+
+
+def _laplace(found: Nonlinear) -> list[str]:
+    """Return the results of Laplace's approximation, where they were asked for."""
+    by = found.laplace
+    if by is None:
+        return []
+    pairs = [("Deviance", num(by.deviance, 6)), ("Number of estimated parameters", str(by.n_parameters))]
+    pairs += [
+        (f"Tau, {escape(c.variable)}", num(by.tau[k][k], 5)) for k, c in enumerate(found.tables.header.random)
+    ]
+    parts = [pairs_list(pairs), fixed_table("Fixed effects (Laplace)", by.fixed)]
+    return [section("Laplace’s approximation of the likelihood", parts)]
 
 
 def _facts(found: Nonlinear) -> str:

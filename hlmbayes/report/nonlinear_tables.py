@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..equations.model import OutcomeLaw
+from ..inference.likelihood_tables import WORDS
 from .tables import FixedRow, Tables
-
-RATIOS = {
-    "logit": "odds ratio",
-    "cumlogit": "odds ratio",
-    "log": "event rate ratio",
-    "cloglog": "hazard ratio",
-}  # what exp(gamma) is
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,17 @@ class MacroRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Likelihood:
+    """The same model by the likelihood, or by Laplace's approximation of it."""
+
+    how: str  # the random effects were integrated out
+    fixed: tuple[FixedRow, ...]
+    tau: tuple[tuple[float, ...], ...]
+    deviance: float
+    n_parameters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Nonlinear:
     """Everything a listing of penalised quasi-likelihood prints.
 
@@ -63,8 +68,10 @@ class Nonlinear:
     macro: tuple[MacroRow, ...]
     unit_specific: Effects
     population_average: Effects
+    likelihood: Likelihood | None = None  # None where there is none, or nobody asked for it
+    laplace: Likelihood | None = None
 
     @property
     def ratio(self) -> str:
         """What exp of a fixed effect is called; "" where it is nothing."""
-        return RATIOS.get(self.law.link, "")
+        return WORDS.get(self.law.link, "")

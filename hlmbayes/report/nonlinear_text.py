@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..equations.model import OutcomeLaw
-from .layout import RULE, Column, figure, name_width, number, ruled, set_out
+from .layout import RULE, Column, figure, matrix, name_width, number, ruled, set_out
 from .nonlinear_tables import Effects, Nonlinear, RatioRow
 from .notes import notes_section
 from .specification import (
@@ -58,7 +58,8 @@ def hlm_part(found: Nonlinear) -> list[str]:
         f"RESULTS FOR NON-LINEAR MODEL WITH THE {link} LINK FUNCTION",
     ]
     lines += ["Population-Average Model", ""]
-    return [*lines, *_effects(found, found.population_average, "Population-average model")]
+    lines += _effects(found, found.population_average, "Population-average model")
+    return [*lines, *_laplace(found)]
 
 
 # ----------------------------------------------------------------------------- specification
@@ -153,6 +154,20 @@ def _effects(found: Nonlinear, effects: Effects, which: str) -> list[str]:
         lines += [f"The outcome variable is  {header.outcome}", "", *fixed_table(header, heading, rows), ""]
         lines += [*_ratios(header, found.ratio, ratios), ""] if ratios else []
     return lines
+
+
+def _laplace(found: Nonlinear) -> list[str]:
+    """Return the results of Laplace's approximation, where they were asked for."""
+    by, header = found.laplace, found.tables.header
+    if by is None:
+        return []
+    return [
+        "RESULTS FOR LAPLACE APPROXIMATION OF THE LIKELIHOOD", "",
+        *([" Tau", *matrix(header, by.tau), ""] if header.random else []),
+        *fixed_table(header, [" Final estimation of fixed effects: (Laplace)"], by.fixed), "",
+        f" Deviance                       = {by.deviance:.6f}",
+        f" Number of estimated parameters = {by.n_parameters}", "",
+    ]  # fmt: skip
 
 
 def _ratios(header: Header, ratio: str, rows: Sequence[RatioRow]) -> list[str]:

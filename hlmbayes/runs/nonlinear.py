@@ -38,7 +38,7 @@ def analyse_nonlinear(
     asked = asked_tests(found.working, job.options)
     tables = nonlinear.nonlinear_tables(
         found, **run_of(job, output), warnings=(*job.warnings, *messages, *failed, *asked.warnings),
-        not_done=(*job.not_done, *_not_done(job)), hypotheses=asked.hypotheses,
+        laplace=job.options.laplace, not_done=job.not_done, hypotheses=asked.hypotheses,
         exploration=asked.exploration, notes=(*hlm7_note(job.options), *asked.notes),
     )  # fmt: skip
     warned = [text for group in tables.tables.notes if group.warning for text in group.sentences]
@@ -73,7 +73,3 @@ def _refuse(job: Job, residuals: Mapping[int, str]) -> None:
                 f"{job.name}: {what} is for normal outcomes, and {job.model.outcome} of this model is "
                 f"{name}: take it out"
             )
-
-
-def _not_done(job: Job) -> tuple[str, ...]:
-    return ("laplace: Laplace's approximation is not printed",) if job.options.laplace else ()

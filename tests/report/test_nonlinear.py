@@ -43,7 +43,7 @@ def test_listing_of_a_binary_outcome_has_hlms_parts(binary: hlm.TwoLevelData) ->
     ]  # fmt: skip
     places = [text.index(part) for part in in_order]
     assert places == sorted(places)
-    assert "Deviance" not in text
+    assert "Deviance" not in text[: text.index("Notes by hlmbayes")]
     assert "level-1," not in text  # there is no level-1 variance to estimate
     assert max(map(len, text.splitlines())) <= 110
 
@@ -78,6 +78,23 @@ def test_json_and_page_have_both_models_and_the_ratios(binary: hlm.TwoLevelData)
     page = fit.to_html()
     assert "Odds ratios (population-average model with robust standard errors)" in page
     assert "log[P/(1-P)] = " in page
+
+
+def test_the_likelihood_stands_beside_it(binary: hlm.TwoLevelData, counts: hlm.TwoLevelData) -> None:
+    model = hlm.Model(f"logit(y) = {REST}")
+    fit, by = model.fit(binary, algorithm="hlm"), model.fit(binary)
+    text = " ".join(fit.listing().split())
+    assert f"G00 {fit.gamma['g00']:.5f} and {by.gamma['g00']:.5f}" in text
+    assert f"Deviance {by.deviance:.6f}, {by.n_parameters} parameters" in text
+    assert "LAPLACE" not in text
+    found = json.loads(fit.to_json(laplace=True))
+    approximate = model.fit(binary, laplace=True)
+    assert found["likelihood"]["deviance"] == pytest.approx(by.deviance)
+    assert found["laplace"]["deviance"] == pytest.approx(approximate.deviance)
+    assert found["laplace"]["fixed"][0]["se"] == pytest.approx(np.sqrt(approximate.vcov[0, 0]))
+    assert "Laplace’s approximation" in fit.to_html(laplace=True)
+    scaled = hlm.Model(f"log(y, exposure=n, overdispersed=yes) = {REST}").fit(counts, algorithm="hlm")
+    assert "and the likelihood's" not in scaled.listing()
 
 
 def test_the_face_has_tables_and_tests(binary: hlm.TwoLevelData) -> None:
