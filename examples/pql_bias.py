@@ -40,7 +40,10 @@ def main(sets: int) -> None:
         drawn = [simulated(rows, rng) for _ in range(sets)]
         means = [np.mean([estimates(frame, how) for frame in drawn], axis=0) for how in ("hlm", "exact")]
         print(f"{rows:>14}" + "".join(f"{a:>8.2f}{b:>7.2f}{c:>7.2f}" for a, b, c in means))
-    print(f"{'true':>14}" + 2 * "".join(f"{value:>{w}.2f}" for value, w in zip(TRUE.values(), (8, 7, 7))))
+    print(
+        f"{'true':>14}"
+        + 2 * "".join(f"{value:>{w}.2f}" for value, w in zip(TRUE.values(), (8, 7, 7), strict=True))
+    )
 
 
 if __name__ == "__main__":
