@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import chdtri
 
 from ..arguments import check_prob
@@ -69,6 +68,7 @@ class ProfileOf:
 
     def limit(self, start: float, step: float, cut: float, end: float) -> float:
         """Give where the deviance has risen by ``cut``, in steps from ``start``; ``end`` if never."""
+        from scipy.optimize import brentq  # takes longer to import than all the rest: only where it is used
 
         def rise(c: float) -> float:
             return 2.0 * (self.best.loglik - self.at(c).loglik) - cut
