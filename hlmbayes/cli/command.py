@@ -121,8 +121,8 @@ def _status(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
 
 def run(args: argparse.Namespace) -> int:
     """Run a command file or equations and write what is asked for."""
+    from ..runs.done import results_of
     from ..runs.jobs import with_survey
-    from ..runs.pooled import results_of
     from .options import job_of, outputs_of, residuals_of, survey_of
 
     job = with_survey(asked(args, job_of(args)), **survey_of(args))
@@ -146,7 +146,7 @@ def show(text: str, warned: Sequence[str]) -> int:
 
 def plot(args: argparse.Namespace) -> int:
     """Run a command file or equations and draw figures; each file's name is printed when it is written."""
-    from ..runs.analysis import draw_job
+    from ..runs.drawn import draw_job
     from .options import figures_of, job_of
 
     def wrote(path: Path) -> None:
@@ -199,8 +199,8 @@ def predict(args: argparse.Namespace) -> int:
 def demo(args: argparse.Namespace) -> int:
     """Analyse the packaged data."""
     from ..datasets import hsb_paths
+    from ..runs.done import results_of
     from ..runs.jobs import job_from_equations
-    from ..runs.pooled import results_of
     from .options import outputs_of, residuals_of
 
     level1, level2 = map(str, hsb_paths())

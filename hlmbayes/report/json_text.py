@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .findings import Findings
 from .notes import note_groups
 from .tables import Heterogeneity, Hypothesis, Tables
+
+if TYPE_CHECKING:
+    from .findings import Findings
 
 FIXED = "coef level1 level2 gamma constrained estimate se t df p"
 TEST = "chi2 df p"

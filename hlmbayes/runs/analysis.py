@@ -1,34 +1,31 @@
-"""The analysis of one data set that a job asks for: its tables, residual files and figures."""
+"""The analysis of one data set that a job asks for: its tables, page and residual files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..errors import OutputError
 from ..estimation.estimates import Estimates
-from ..figures.figure_set import Drawn, Wanted
-from ..figures.report_figures import report
 from ..hlm_files.command_options import Options
 from ..report import json_text, report_tables, text
-from ..report.findings import findings
-from ..report.remarks import fit_warnings
 from ..report.tables import NoteGroup, Tables
 from .asked import asked_tests
 from .estimate import fit_job, heard, read_data
 from .jobs import Job, run_of
 from .outputs import (
     Results,
-    check_folder,
     check_places,
     matrix_requests,
     residual_requests,
     said,
-    write_figures,
     write_matrix_files,
     write_residual_files,
 )
+
+if TYPE_CHECKING:
+    from ..report.findings import Findings
 
 
 def analyse(
@@ -55,13 +52,28 @@ def analyse(
     more, missed = write_matrix_files(fit, matrices)
     tables = job_tables(job, fit, output=output, warnings=(*messages, *failed, *missed))
     warned = [sentence for group in tables.notes if group.warning for sentence in group.sentences]
-    found = cache(lambda: findings(fit))
+    found = cache(lambda: _findings(fit))
     return Results(
         (*said(wrote=(*wrote, *more), warning=warned), *errors),
         lambda: text.listing(tables),
         lambda: json_text.text(tables, found()),
-        lambda: report(fit, tables, found()),
+        lambda: _page(fit, tables, found()),
     )
+
+
+# what only JSON and the page need takes half a second to import
+
+
+def _findings(fit: Estimates) -> Findings:
+    from ..report.findings import findings
+
+    return findings(fit)
+
+
+def _page(fit: Estimates, tables: Tables, found: Findings) -> str:
+    from ..figures.report_figures import report
+
+    return report(fit, tables, found)
 
 
 def job_tables(
@@ -115,38 +127,3 @@ def variance_known_note(options: Options) -> tuple[NoteGroup, ...]:
         f'variance, its listing "Precision"; --varianceknown {other} reads it as {readings[other]}.'
     )
     return (NoteGroup("varianceknown:", (sentence,)),)
-
-
-def draw_job(
-    job: Job,
-    folder: str,
-    wanted: Wanted,
-    say: Callable[[str, str], object],
-    wrote: Callable[[Path], object],
-) -> Drawn:
-    """Read the data, fit, and draw the figures that are wanted into a folder.
-
-    ``say`` is told kinds and sentences (what is warned of before anything is drawn), ``wrote`` each file.
-
-    Raises
-    ------
-    CommandFileError
-        Pooled data sets, which have no figures.
-    OutputError
-        There is nothing to draw.
-    """
-    job.refuse_several("there are no figures")
-    check_folder(folder)
-    fit, messages = heard(lambda: fit_job(job, read_data(job)))
-    for kind, sentence in said(warning=(*job.warnings, *fit_warnings(fit), *messages)):
-        say(kind, sentence)
-    drawn = write_figures(fit, folder, wanted, wrote)
-    names: dict[str, list[str]] = {}  # one reason may be that of many figures
-    for name, reason in drawn.left_out.items():
-        names.setdefault(reason, []).append(name)
-    left_out = [f"{', '.join(left)}: {reason}" for reason, left in names.items()]
-    if not drawn.paths:
-        raise OutputError("; ".join(left_out))
-    for kind, sentence in said(left_out=left_out):
-        say(kind, sentence)
-    return drawn

@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple
 
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
-from ..figures.figure_set import Drawn, Wanted, chosen, draw_all
 from ..hlm_files.command_options import Options, ResidualFile
 from ..report.matrix_files import MATRIX_FILES, is_matrix_file
 from ..residuals.files import check_replaceable, check_target, write_residuals
@@ -185,21 +184,6 @@ def write_matrix_files(fit: Estimates, requests: Mapping[str, Path]) -> tuple[li
         else:
             wrote.append(f"covariance matrix {place}{REPLACED if there else ''}")
     return wrote, failed
-
-
-def write_figures(
-    fit: Estimates, folder: str, wanted: Wanted, wrote: Callable[[Path], object] = lambda path: None
-) -> Drawn:
-    """Draw the figures that are wanted into a folder, which is made if need be; ``wrote`` is told of each.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be made or written to, or there is no figure of that name.
-    """
-    os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
-    drawable = chosen(fit, wanted)
-    return draw_all(drawable, made_folder(folder), kind=wanted.kind, dpi=wanted.dpi, wrote=wrote)
 
 
 def made_folder(folder: str) -> Path:

@@ -19,21 +19,10 @@ from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, re
 from ..many_fits.pooled_tests import pooled_wald
 from ..report.pooled import pooled_json, pooled_listing
 from ..report.pooled_page import pooled_page
-from .analysis import analyse, variance_known_note
+from .analysis import variance_known_note
 from .estimate import fit_options, heard, level1_options, read_data
 from .jobs import Job, run_of
-from .nonlinear import analyse_nonlinear
 from .outputs import Results, check_places, said
-
-
-def results_of(
-    job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
-) -> Results:
-    """Do what a job asks: one analysis, or several that are pooled; see `analyse`."""
-    do = analyse_pooled if job.several else analyse
-    if not job.model.outcome_law.is_normal:
-        do = analyse_nonlinear
-    return do(job, outputs, residuals, output)
 
 
 def analyse_pooled(

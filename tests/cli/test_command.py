@@ -416,7 +416,7 @@ def test_what_the_system_refuses_is_one_line_and_status_2(
 
     assert run("run", "a" * 5000 + ".hlm") == 2
     assert capsys.readouterr().err.count("\n") == 1
-    monkeypatch.setattr("hlmbayes.runs.pooled.results_of", full)
+    monkeypatch.setattr("hlmbayes.runs.done.results_of", full)
     assert run("run", "m.hlm") == 2
     assert capsys.readouterr().err == "hlmbayes: error: No space left on device: big.json\n"
     with pytest.raises(OSError, match="No space"):
@@ -450,7 +450,7 @@ def test_an_error_of_the_program_is_said_to_be_one(
     def fail(*args: Any) -> None:
         raise ZeroDivisionError("1 / 0\nsecond line")
 
-    monkeypatch.setattr("hlmbayes.runs.pooled.results_of", fail)
+    monkeypatch.setattr("hlmbayes.runs.done.results_of", fail)
     assert run("run", "--equations", MODEL1, *DATA) == 3
     err = capsys.readouterr().err
     assert err.count("\n") == 1
@@ -475,7 +475,7 @@ def test_interruption_is_status_130(
     def interrupt(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hlmbayes.runs.pooled.results_of", interrupt)
+    monkeypatch.setattr("hlmbayes.runs.done.results_of", interrupt)
     assert run("demo") == 130
     assert "Traceback" not in capsys.readouterr().err
 
@@ -491,7 +491,7 @@ def test_an_interruption_that_a_library_swallows_is_one(
             raise then
         return Results((), str, str, str)
 
-    monkeypatch.setattr("hlmbayes.runs.pooled.results_of", swallow)
+    monkeypatch.setattr("hlmbayes.runs.done.results_of", swallow)
     before = signal.getsignal(signal.SIGINT)
     assert run("demo") == 130
     assert signal.getsignal(signal.SIGINT) is before
@@ -542,7 +542,7 @@ def test_a_closed_pipe_ends_the_command_in_peace(monkeypatch: pytest.MonkeyPatch
 
     with open(tmp_path / "out", "w", encoding="utf-8") as out:
         monkeypatch.setattr(sys, "stdout", out)
-        monkeypatch.setattr("hlmbayes.runs.pooled.results_of", closed)
+        monkeypatch.setattr("hlmbayes.runs.done.results_of", closed)
         assert run("demo") == 0
 
 
