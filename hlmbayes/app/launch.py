@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import socket
 import webbrowser
-from collections.abc import Sequence
-from contextlib import suppress
-from threading import Thread
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Thread, current_thread, main_thread
 
 import jinja2  # noqa: F401 - what is not installed is said before an address is
 import starlette  # noqa: F401
@@ -37,6 +39,18 @@ def free_socket(port: int) -> socket.socket:
     return made
 
 
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the program at once while nothing is open yet; the server then has its own way."""
+    ours = current_thread() is main_thread()
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(0)) if ours else None
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, before)
+
+
 def serve(
     files: Sequence[str] = (), *, id: str = "", port: int = 0, browser: bool = True, idle: float = IDLE
 ) -> None:
@@ -49,7 +63,7 @@ def serve(
     listening, token = free_socket(port), secrets.token_urlsafe(24)
     listening.listen()
     address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
-    with suppress(KeyboardInterrupt):
+    with _ended_by_ctrl_c():
         print(f"hlmbayes app: {address}", flush=True)
         if browser:
             Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -72,20 +72,19 @@ def take_up(session: Session, found: Opened | Chosen) -> None:
 
 def reading(session: Session, form: Form, seconds: float = 0.0) -> dict[str, Any]:
     """How far the reading of files is, or what was read."""
-    if session.reading is None or not session.reading.wait(seconds):
+    work = session.reading
+    if work is None or work.status == "stopped" or not work.wait(seconds):
         return {}
     session.take_read()
     return {"panel": "" if session.asked else "data"}
 
 
 def stop_reading(session: Session, form: Form) -> dict[str, Any]:
-    """Stop the reading of files."""
-    work, session.reading = session.reading, None
-    if work is None or not work.running:
-        return {}
-    work.stop()
-    session.worker.begin()
-    return {"said": (f"Reading was stopped after {work.seconds:.0f} s. What was open is open still.",)}
+    """Stop the reading of files; the page says so until others are opened."""
+    if session.reading is not None and session.reading.running:
+        session.reading.stop()
+        session.worker.begin()
+    return {}
 
 
 def choose_id(session: Session, form: Form) -> dict[str, Any]:
@@ -206,7 +205,8 @@ def run_null(session: Session, form: Form) -> dict[str, Any]:
 
 def fitting(session: Session, form: Form, seconds: float = 0.0) -> dict[str, Any]:
     """How far the estimation is, or what came of it."""
-    if session.fitting is not None and not session.fitting.wait(seconds):
+    work = session.fitting
+    if work is not None and (work.status == "stopped" or not work.wait(seconds)):
         return as_shown(session)
     run = session.take_run()
     return {"run": run, "report": run.fragment, "oob": True}
@@ -214,18 +214,17 @@ def fitting(session: Session, form: Form, seconds: float = 0.0) -> dict[str, Any
 
 def fitting_still(session: Session, form: Form) -> dict[str, Any]:
     """How far the estimation is, beside the results that are read meanwhile."""
-    done = session.fitting is not None and not session.fitting.running
+    work = session.fitting
+    done = work is not None and not work.running and work.status != "stopped"
     return {"run": session.take_run() if done else None}
 
 
 def stop_fitting(session: Session, form: Form) -> dict[str, Any]:
-    """Stop the estimation."""
-    work, session.fitting = session.fitting, None
-    if work is None or not work.running:
-        return {}
-    work.stop()
-    session.worker.begin()
-    return {"said": (f"Stopped after {work.seconds:.0f} s. The model and the runs are all here.",)}
+    """Stop the estimation; the page says so until the next."""
+    if session.fitting is not None and session.fitting.running:
+        session.fitting.stop()
+        session.worker.begin()
+    return {}
 
 
 def as_shown(session: Session) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def test_an_estimation_is_stopped(model4, monkeypatch):
     page = model4.client.get("/").text
     assert 'hx-get="/run"' in page
     assert "Stopped after" in model4.client.post("/run/stop").text
+    assert "Stopped after" in model4.client.get("/run").text  # what was asked while it was stopped
     monkeypatch.undo()
     model4.session.patience = 60.0
     assert "Results: Model 1" in model4.client.post("/run").text
@@ -104,6 +105,7 @@ def test_reading_is_stopped_and_killed(hsb, monkeypatch):
     assert 'aria-label="Reading"' in hsb.client.get("/").text
     page = hsb.client.post("/open/stop").text
     assert "Reading was stopped" in page
+    assert "Reading was stopped" in hsb.client.get("/open").text
     assert 'data-name="mathach"' in page
     hsb.client.post("/example")
     said(hsb, "/open")

@@ -52,6 +52,7 @@ document.addEventListener("click", (event) => {
   }
   if (!event.target.closest("#menu")) closeMenu();
   if (!button) return;
+  if (!document.querySelector("#notices [data-going]")) $("notices").replaceChildren();
   if (button.id === "choose") $("files").click();
   if (button.classList.contains("close")) $("panel").replaceChildren();
   if (button.dataset.href) keep(button.dataset.href);
@@ -146,8 +147,9 @@ function upload(files) {
   const names = files.map((file) => file.name).join(" and "), bar = document.createElement("progress");
   for (const file of files) form.append("files", file);
   const box = say("", "note"), text = box.firstChild;
+  box.dataset.going = "1";
   Object.assign(bar, { max: 1, value: 0, ariaLabel: `Sending ${names}` });
-  Object.assign(stop, { type: "button", textContent: "Stop", onclick: () => request.abort() });
+  Object.assign(stop, { type: "button", textContent: "Stop", onclick: () => setTimeout(() => request.abort()) });
   box.append(bar, stop);
   const far = (share) => {
     bar.value = share;
@@ -189,7 +191,7 @@ function say(sentence, kind = "error") {
   const text = document.createElement("p");
   text.textContent = sentence;
   box.append(text);
-  $("main").prepend(box);
+  $("notices").replaceChildren(box);
   box.scrollIntoView({ block: "nearest" });
   return box;
 }

@@ -46,6 +46,7 @@ class Clicks:
 
     def settled(self) -> None:
         self.page.locator("#busy:not(.on)").wait_for(state="attached")
+        self.page.locator("section[aria-label=Reading]").wait_for(state="detached")
 
     def press(self, name: str) -> None:
         self.button(name).click()

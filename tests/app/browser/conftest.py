@@ -47,7 +47,8 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     found.goto(address)
     yield found
     # a picture is taken with a style of the browser driver's own, which the page refuses
-    assert [fault for fault in faults if "inline style" not in fault] == []
+    # and a refusal in words (422) is nothing to complain of
+    assert [fault for fault in faults if not any(w in fault for w in ("inline style", "of 422"))] == []
     home = address.split("?")[0]
     assert [url for url in asked if not url.startswith((home, "data:", "blob:"))] == []
     context.close()

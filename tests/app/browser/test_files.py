@@ -62,3 +62,46 @@ def test_two_tabs_are_one_session(click, address):
     text = click.region("Level-2 model").inner_text()
     assert "meanses" in text
     assert "sector" in text
+
+
+def test_files_are_dropped_on_the_page(click):
+    page = click.page
+    rows = "\n".join(f"{k // 5},{k % 7}" for k in range(100))
+    page.evaluate(
+        """text => {
+            const dropped = new DataTransfer();
+            dropped.items.add(new File([text], "dropped.csv", {type: "text/csv"}));
+            for (const kind of ["dragover", "drop"])
+                document.body.dispatchEvent(
+                    new DragEvent(kind, {dataTransfer: dropped, bubbles: true, cancelable: true}));
+        }""",
+        f"id,y\n{rows}\n",
+    )
+    page.get_by_text("100 rows in 20 units").wait_for()
+
+
+def test_a_script_that_was_saved_opens_again(click, tmp_path):
+    page = click.page
+    click.press("High School and Beyond")
+    build_model4(click)
+    click.settings(
+        {"Title": "Mine", "Algorithm": "HLM 7 and 8: the steps of HLM 6, their own d.f. and words"}
+    )
+    ours = click.run()
+    click.press("Code")
+    file = tmp_path / "model.py"
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Python (.py)").click()
+    download.value.save_as(file)
+    click.press("Null model")
+    page.locator("#files").set_input_files(str(file))
+    page.get_by_text("model.py").first.wait_for()
+    assert {**click.run(), "notes": 0} == {**ours, "notes": 0}
+
+
+def test_what_a_command_file_cannot_say_is_said_on_the_page(click):
+    click.press("High School and Beyond")
+    click.menu("mathach", "Outcome variable")
+    click.settings({"Frequency of rows": "female"})
+    click.press("Save as .hlm")
+    click.page.get_by_text("a command file has no keyword for frequency").wait_for()
