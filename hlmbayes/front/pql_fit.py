@@ -8,7 +8,7 @@ import numpy as np
 
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
-from ..faces import Face, shown
+from ..faces import Face, asked, shown
 from ..hglm.pql import PQLEstimates
 from ..hypotheses.contrasts import contrast
 from ..hypotheses.wald import wald
@@ -17,7 +17,7 @@ from ..inference.covariances import CR0, table_kind
 from ..inference.intervals import Interval, fixed_intervals
 from ..labelled import records_table, table
 from ..labels import NamedArray
-from ..residuals.frames import residuals
+from ..residuals.pql_frames import pql_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,9 +138,7 @@ class PQLFit(Face):
         fit = self._record.working
         return NamedArray(hlm_tables.reliability(fit), fit.model.random_parameters)
 
-    def residuals(self, extra: Any = (), hlm: str = "6") -> pd.DataFrame:
-        """Return the level-2 residual file, on the scale of the link."""
-        return residuals(self._record.working, 2, extra, hlm)
+    residuals = asked(pql_residuals)
 
     def confint(self, prob: float = 0.95, *, robust: bool | str | None = None) -> pd.DataFrame:
         """Tabulate t intervals of the unit-specific fixed effects."""

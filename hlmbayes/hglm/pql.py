@@ -22,6 +22,7 @@ from ..estimation.exact import exact_fit
 from ..estimation.prepare import Prepared, prepare
 from ..laws.ordinal import Ordinal, law_of
 from ..laws.outcomes import Outcome
+from ..likelihood.design import Design
 from ..likelihood.evaluate import evaluate
 from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import to_standard
@@ -88,6 +89,29 @@ class PQLEstimates:
     def warnings(self) -> tuple[str, ...]:
         """What to know before the numbers are used, in words."""
         return (*self.of_linearising, *self.working.warnings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predicted:
+    """What rows are fitted from: their design, the law, the data, fixed effects (F,), u (J, q)."""
+
+    design: Design
+    law: Outcome
+    data: TwoLevelData
+    gamma_free: np.ndarray
+    u: np.ndarray
+
+    @property
+    def model(self) -> TwoLevelModel:
+        """The model."""
+        return self.design.model
+
+
+def predicted(found: PQLEstimates) -> Predicted:
+    """Give what the rows of a fit are fitted from."""
+    fit = found.working
+    u = (coefficients(fit) - fit.design.level1_coefficients(fit.gamma_free))[:, fit.design.random]
+    return Predicted(fit.law.plain(fit.design), found.law, found.data, fit.gamma_free, u)
 
 
 def pql(

@@ -20,6 +20,7 @@ from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
 from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import Predicted
 from ..words import composed, unique_name
 from .quantities import coefficient_variances, data_of, row_residuals, unit_residuals
 
@@ -51,7 +52,7 @@ class Spelling:
         return name.upper() if self.capitals else name.lower()
 
 
-type Framed = Point | GeneralizedEstimates
+type Framed = Point | GeneralizedEstimates | Predicted
 SPELLINGS = {"6": Spelling(), "7": Spelling("INTRCPT1", 8, "_", True)}
 
 

@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from ..arguments import hlm_version, one_or_several
 from ..errors import OutputError
 from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import Predicted
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from .frames import (
     SPELLINGS,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 SEED = 1996  # residuals must not change from one call to the next
 
 
+type RowsOf = GeneralizedEstimates | Predicted
+
+
 class RowsFitted(NamedTuple):
     """N rows: place in the data, unit, outcome, trials or exposure, mean of the outcome and its variance."""
 
@@ -45,7 +49,7 @@ class RowsFitted(NamedTuple):
     rate: np.ndarray  # of one trial, of one unit of exposure
 
 
-def rows_fitted(fit: GeneralizedEstimates) -> RowsFitted:
+def rows_fitted(fit: RowsOf) -> RowsFitted:
     """Fit every row with its unit's posterior mean of u."""
     design, law = fit.design, fit.law
     row, unit = analysed_rows(design, fit.data, law.columns)
@@ -62,7 +66,7 @@ def rows_fitted(fit: GeneralizedEstimates) -> RowsFitted:
     return RowsFitted(row, unit, y, size, rate * size, law.variance(rate) * size, rate)
 
 
-def quantile_residuals(fit: GeneralizedEstimates, seed: int = SEED) -> np.ndarray:
+def quantile_residuals(fit: RowsOf, seed: int = SEED) -> np.ndarray:
     """Give randomised quantile residuals of the rows, (N,)."""
     rows = rows_fitted(fit)
     below = fit.law.distribution(rows.rate, rows.y - 1.0, rows.size)
@@ -98,7 +102,7 @@ def generalized_residuals(
     if isinstance(level, bool) or level not in (1, 2):
         raise OutputError(f"residuals exist at level 1 and level 2, got level={level!r}")
     names, spelling = one_or_several(extra), SPELLINGS[hlm_version(hlm, OutputError)]
-    return _level2(fit, names, spelling) if level == 2 else _level1(fit, names, seed)
+    return _level2(fit, names, spelling) if level == 2 else level1_frame(fit, names, seed)
 
 
 def _level2(fit: GeneralizedEstimates, extra: Sequence[str], spelling: Spelling) -> pd.DataFrame:
@@ -127,7 +131,8 @@ def _level2(fit: GeneralizedEstimates, extra: Sequence[str], spelling: Spelling)
     return columns.frame()
 
 
-def _level1(fit: GeneralizedEstimates, extra: Sequence[str], seed: int) -> pd.DataFrame:
+def level1_frame(fit: RowsOf, extra: Sequence[str], seed: int) -> pd.DataFrame:
+    """Return the level-1 residual file."""
     rows, columns = rows_fitted(fit), Columns(fit)
     columns.add_ids(fit.data.id_name, fit.design.unit_ids[rows.unit])
     sigma = np.sqrt(rows.variance)

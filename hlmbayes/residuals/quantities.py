@@ -17,6 +17,7 @@ from ..data.two_level import TwoLevelData
 from ..errors import OutputError
 from ..estimation.point import Point
 from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import Predicted
 from ..inference.scores import residuals_u
 from ..laws.law import Need
 from ..likelihood.design import RANK_TOLERANCE, Design
@@ -226,7 +227,7 @@ def eb_coefficients(fit: Point) -> np.ndarray:
     return b
 
 
-def data_of(fit: Point | GeneralizedEstimates) -> TwoLevelData:
+def data_of(fit: Point | GeneralizedEstimates | Predicted) -> TwoLevelData:
     """Give the rows a fit was made from; raise where there are none."""
     if fit.data is None:
         raise OutputError(

@@ -9,6 +9,7 @@ from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError
 from ..hglm.pql import MOST_MACRO, STOP, PQLEstimates, PQLLimits, pql
 from ..report import nonlinear
+from ..residuals.pql_frames import pql_residuals
 from .analysis import hlm7_note
 from .asked import asked_tests
 from .estimate import heard, read_data
@@ -27,14 +28,14 @@ def analyse_nonlinear(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
 ) -> Results:
     """Read the data, fit, and fill the tables; parameters as of `hlmbayes.runs.analysis.analyse`."""
-    _refuse(job, residuals)
+    _refuse(job)
     if job.algorithm == "exact":
         return analyse_generalized(job, outputs, residuals, output)
     requests = residual_requests(job.options, job.folder or Path(), residuals)
     files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
     check_places({**outputs, **files}, job.inputs)
     found, messages = heard(lambda: fit_nonlinear(job, read_data(job)))
-    wrote, failed, errors = write_residual_files(found.working, requests, residuals, job.options.hlm)
+    wrote, failed, errors = write_residual_files(found, requests, residuals, job.options.hlm, pql_residuals)
     asked = asked_tests(found.working, job.options)
     tables = nonlinear.nonlinear_tables(
         found, **run_of(job, output), warnings=(*job.warnings, *messages, *failed, *asked.warnings),
@@ -57,7 +58,7 @@ def fit_nonlinear(job: Job, data: TwoLevelData) -> PQLEstimates:
     return pql(job.model, data, job.options.method, limits)
 
 
-def _refuse(job: Job, residuals: Mapping[int, str]) -> None:
+def _refuse(job: Job) -> None:
     """Refuse what is for normal outcomes, before anything is read."""
     name = job.model.outcome_law.name
     options, level1 = job.options, job.level1
@@ -65,7 +66,6 @@ def _refuse(job: Job, residuals: Mapping[int, str]) -> None:
         "level1weight:": options.level1_weight, "level2weight:": options.level2_weight,
         "varianceknown:": options.variance_known, "plausvals:": options.plausible_values,
         "--replicates": job.replication, **{f"{key}=": value for key, value in level1.items()},
-        "a level-1 residual file": job.algorithm != "exact" and (options.residuals1 or residuals.get(1)),
     }  # fmt: skip
     for what, value in asked.items():
         if value:

@@ -28,7 +28,7 @@ def run(file: Path, *more: str) -> int:
 
 def test_a_command_file_runs_as_the_model_does(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = saved.read_text()
-    saved.write_text(f"{text}gamma1:0,1,0\nmacroit:50\nstopmacro:0.000001\nresfil2:y\nlaplace:y\n")
+    saved.write_text(f"{text}gamma1:0,1,0\nmacroit:50\nstopmacro:0.000001\nresfil1:y\nresfil2:y\nlaplace:y\n")
     page = saved.with_suffix(".html")
     assert run(saved, "--json", "-", "--html", str(page)) == 0
     out, err = capsys.readouterr()
@@ -39,9 +39,9 @@ def test_a_command_file_runs_as_the_model_does(saved: Path, capsys: pytest.Captu
     assert found["general_linear_hypothesis"]["df"] == 1
     assert found["event_rate_ratios"][0]["gamma"] == "G00"
     assert found["laplace"]["deviance"] == pytest.approx(found["likelihood"]["deviance"], abs=1.0)
-    assert err.count("\n") == 1  # the residual file was written
+    assert err.count("\n") == 2  # the residual files were written
     assert "Event rate ratios" in page.read_text()
-    assert (saved.parent / "resfil2.sav").exists()
+    assert all((saved.parent / f"resfil{level}.sav").exists() for level in (1, 2))
     assert run(saved) == 0
     listing = capsys.readouterr().out
     assert "The maximum number of macro iterations = 50" in listing
@@ -54,7 +54,6 @@ def test_a_command_file_runs_as_the_model_does(saved: Path, capsys: pytest.Captu
     [
         ("level1weight:x", "level1weight: is for normal outcomes, and y of this model is Poisson"),
         ("varianceknown:x", "varianceknown: is for normal outcomes"),
-        ("resfil1:y", "a level-1 residual file is for normal outcomes"),
         ("plausvals:y,n", "is for normal outcomes"),
     ],
 )
@@ -123,7 +122,7 @@ def test_the_likelihood_writes_files(saved: Path, capsys: pytest.CaptureFixture[
     found = json.loads(capsys.readouterr().out)
     fit = hlm.read_command_file(saved).model.fit(hlm.read(DATA / "pql_counts.csv", id="id"))
     assert found["deviance"] == pytest.approx(fit.deviance, abs=1e-6)
-    assert (saved.parent / "resfil2.sav").exists()
+    assert all((saved.parent / f"resfil{level}.sav").exists() for level in (1, 2))
     assert (saved.parent / "resfil1.sav").exists()
     assert "Event rate ratios" in page.read_text()
     assert run(saved, "--algorithm", "exact") == 0
