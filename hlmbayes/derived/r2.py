@@ -39,6 +39,7 @@ SUMS = {
     "marginal": ("fixed_within", "fixed_between"),
     "conditional": tuple(name for name in PARTS if name != "sigma2"),
 }
+NEEDS = (Need.ONE_SIGMA2, Need.ROWS_ALIKE)  # of the law of level 1
 FORMULA = "Rights & Sterba 2019; marginal and conditional: Nakagawa & Schielzeth 2013, Johnson 2014"
 
 
@@ -183,7 +184,7 @@ def r2(fit: Estimates, *, bootstrap: int = 0, seed: int | None = None, prob: flo
         There is no one level-1 variance, or rows have variances of their own; what `Fit.bootstrap` raises.
     """
     check_prob(prob)
-    fit.require("R-squared", Need.ONE_SIGMA2, Need.ROWS_ALIKE)
+    fit.require("R-squared", *NEEDS)
     parts = variance_parts(fit.design)
     found = parts.of(fit.gamma_free, fit.components.tau, fit.components.sigma2)
     draws, source = {}, ""

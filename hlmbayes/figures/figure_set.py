@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..derived.r2 import NEEDS as R2_NEEDS
 from ..diagnostics.predictions import Variable, find_variable, variables_of
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
@@ -69,7 +70,7 @@ def figures(fit: Estimates) -> Figures:
     A figure has the name of its function in `hlmbayes.plots`, followed by the variable and the coefficient it
     is of: ``effect_against_pracad_b0``.
     """
-    found: Figures = _figure(variance_bars, fit)
+    found: Figures = _figure(variance_bars, fit) if fit.has(*R2_NEEDS) else {}
     if fit.design.n_random:
         found |= _level2_figures(fit)
     if fit.data is not None:

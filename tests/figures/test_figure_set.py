@@ -49,6 +49,13 @@ def test_eight_figures_tell_most() -> None:
     assert list(means)[-2:] == ["residuals_against_fitted", "shrinkage"]
 
 
+def test_without_one_level1_variance_others_take_the_place_of_its_parts() -> None:
+    model = "mathach = b0 + b1*ses + r\nb0 = g00 + u0\nb1 = g10\nlog(sigma2) = a0 + a1*female"
+    known = figures(record_of(hlm.Model(model).fit(hlm.datasets.hsb())))
+    assert "variance_bars" not in known
+    assert len(most_telling(known)) == 8
+
+
 def test_without_rows_what_needs_rows_is_left_out() -> None:
     fit = hlm.Model(MODEL4).fit(moments_of(hlm.datasets.hsb(), ["mathach", "ses", "female"]))
     names = set(figures(record_of(fit)))
