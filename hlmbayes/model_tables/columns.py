@@ -21,6 +21,7 @@ from ..equations.names import component_names, gamma_parameters
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import PQLEstimates
 from ..inference.covariances import table_kind
 from ..inference.intervals import EffectRow, alpha_rows, effect_rows
 from ..laws.law import Need
@@ -113,6 +114,19 @@ def _(model: GeneralizedEstimates, asked: Asked) -> Column:
     how = f"{law.name}, {law.link} link{told}, {model.method} by {model.integration}"
     variances = variances_of(model.model, model.tau_values, NONE)
     return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
+
+
+@column_of.register
+def _(model: PQLEstimates, asked: Asked) -> Column:
+    fit, law = model.working, model.model.outcome_law
+    kind = table_kind(fit, asked.robust, asked.df)
+    rows = effect_rows(fit, prob=asked.prob, robust=asked.robust, df=asked.df)
+    effects = {row.name: _effect(row) for row in rows}
+    told = f" ({model.law.direction})" if model.law.direction else ""
+    how = f"{law.name}, {law.link} link{told}, unit-specific, penalised quasi-likelihood ({fit.method})"
+    variances = variances_of(fit.model, np.asarray(fit.components.tau), NONE)
+    facts = {UNITS: float(fit.n_units), ROWS: float(fit.n_rows)}
+    return Column(fit.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
 
 
 def _effect(row: EffectRow) -> Effect:

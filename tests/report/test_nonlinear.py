@@ -140,3 +140,11 @@ def test_what_has_no_finite_estimate_is_refused(y: Any, message: str) -> None:
 def test_it_takes_an_iteration_at_least(binary: hlm.TwoLevelData) -> None:
     with pytest.raises(EstimationError, match="must be a whole number of at least 1, got 0"):
         hlm.Model(f"logit(y) = {REST}").fit(binary, algorithm="hlm", max_iterations=0)
+
+
+def test_it_stands_beside_the_likelihood_in_a_table(binary: hlm.TwoLevelData) -> None:
+    model = hlm.Model(f"logit(y) = {REST}")
+    fit = model.fit(binary, algorithm="hlm")
+    text = str(hlm.table(fit, model.fit(binary)))
+    assert "likelihood (REML); Model 2, Bernoulli, logit link, ML" in " ".join(text.split())
+    assert f"{fit.gamma['g10']:.3f}" in text
