@@ -56,7 +56,8 @@ MODULES = {
     "front.model": "Model",
     "front.pooled": "PooledFit fit_imputed",
     "front.pooled_posterior": "PooledPosterior sample_imputed",
-    "front.posterior": "Posterior load_posterior power_scale prior_predictive sensitivity",
+    "front.draws": "load_posterior power_scale prior_predictive sensitivity",
+    "front.posterior": "Posterior",
     "front.replicates": "ReplicateFit fit_replicates",
     "model_tables.table": "ModelTable table",
     "priors.distributions": "Exponential Flat HalfCauchy HalfNormal HalfT InverseGamma InverseWishart LKJ "

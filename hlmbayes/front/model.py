@@ -10,10 +10,10 @@ from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..errors import EstimationError
 from ..estimation.estimate import fit
+from .draws import build, sample
 from .fit import Fit
 from .model_files import save_model
 from .not_normal import fit_not_normal, refuse_given
-from .posterior import build, sample
 from .sources import Id, data_for
 
 

@@ -78,7 +78,7 @@ def sample_imputed(
     seed : int, optional
         The data sets get seeds that follow from it.
     priors, marginal, frequency, precision, variance_known, sigma2, **options
-        As `hlmbayes.front.posterior.sample`.
+        As `hlmbayes.front.draws.sample`.
 
     Raises
     ------

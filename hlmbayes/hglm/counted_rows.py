@@ -98,9 +98,7 @@ def counted_rows(design: Design, data: TwoLevelData, law: Outcome) -> CountedRow
     """Lay out the rows of a design for a law of level 1; refuse outcomes the law cannot give (DataError)."""
     row, unit = analysed_rows(design, data, law.columns)
     y = outcome_values(design, data, row)
-    size = np.ones(len(row))
-    if law.size is not None:
-        size = np.asarray(np.asarray(data.level1_column(law.size), dtype=float)[row])
+    size = law.row_sizes(data, row)
     law.check_rows(y, size, design.model.outcome)
     d = np.stack([level1_values(design, data, k, row, unit) for k in design.order.tolist()])
     constant, offset = float(np.sum(law.constant(y, size))), law.offset(size)

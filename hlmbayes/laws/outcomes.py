@@ -16,6 +16,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy import special
 
+from ..data.two_level import TwoLevelData
 from ..errors import DataError
 from ..likelihood.design import Design
 from .law import Law, Need, SingleRowsError, check_units
@@ -60,6 +61,12 @@ class Outcome(Law):
     def check(self, design: Design) -> None:
         check_units(design)
 
+    def row_sizes(self, data: TwoLevelData, row: np.ndarray) -> np.ndarray:
+        """Give the trials or the exposure of rows, ``row`` (N,) their places; 1 where there are none."""
+        if self.size is None:
+            return np.ones(len(row))
+        return np.asarray(np.asarray(data.level1_column(self.size), dtype=float)[row])
+
     def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
         """Refuse outcomes that the law cannot give, in one line: DataError."""
         raise NotImplementedError
@@ -102,6 +109,11 @@ class Outcome(Law):
 
     def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Give P(Y <= y) of rows at their mean, of one trial or one unit of exposure, (N,)."""
+        raise NotImplementedError
+
+    @property
+    def unit_of_link(self) -> tuple[float, str]:
+        """The sd of a row on the scale of the link, and how it is written: the scale of default priors."""
         raise NotImplementedError
 
     def latent_variance(self, mean: float) -> float:
@@ -164,6 +176,10 @@ class Binomial(Outcome):
 
     def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(y < 0, 0.0, special.bdtr(np.maximum(y, 0.0), size.astype(int), mean)))
+
+    @property
+    def unit_of_link(self) -> tuple[float, str]:
+        return _LATENT[self.link_name] ** 0.5, _LATENT_SD[self.link_name]
 
     def latent_variance(self, mean: float) -> float:
         return _LATENT[self.link_name]
@@ -235,6 +251,10 @@ class Poisson(Outcome):
 
     def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(y < 0, 0.0, special.pdtr(np.maximum(y, 0.0), mean * size)))
+
+    @property
+    def unit_of_link(self) -> tuple[float, str]:
+        return 1.0, "1"  # of a logarithm, whatever the mean: its latent sd goes to 0 as counts grow
 
     def latent_variance(self, mean: float) -> float:
         return float(np.log1p(1.0 / mean))
@@ -310,6 +330,7 @@ _BINOMIAL: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Rows]] = {
     "cloglog": _cloglog,
 }
 _LATENT = {"logit": np.pi**2 / 3.0, "probit": 1.0, "cloglog": np.pi**2 / 6.0}
+_LATENT_SD = {"logit": "pi / sqrt(3)", "probit": "1", "cloglog": "pi / sqrt(6)"}
 _LINK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "logit": special.logit,
     "probit": special.ndtri,

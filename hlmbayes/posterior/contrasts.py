@@ -13,7 +13,7 @@ from ..hypotheses.combinations import stacked
 from ..labelled import table
 from ..labels import Sentence
 from ..likelihood.design import Design
-from .record import PosteriorSample
+from .record import Drawn
 from .summaries import bounds
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class DrawnContrast(Sentence):
         )
 
 
-def contrast(posterior: PosteriorSample, *combinations: Any, prob: float = 0.95) -> DrawnContrast:
+def contrast(posterior: Drawn, *combinations: Any, prob: float = 0.95) -> DrawnContrast:
     """Give the posterior of combinations of fixed effects: mean, sd, interval, probability of direction.
 
     Parameters

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import seed_or_new
 from ..data.weights import Frequencies, Weights
+from ..density.link import link_target
 from ..density.target import target_for
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
@@ -18,11 +19,11 @@ from ..laws.law import Law
 from ..priors.priors import Priors
 from ..sampling import container, posterior_file
 from ..sampling.arrange import finish
-from ..sampling.hierarchical import ON_ROWS, sample_rows
+from ..sampling.hierarchical import ON_ROWS, sample_link, sample_rows
 from ..sampling.sampling import draw
 from ..sampling.settings import Settings, checked
 from ..unit_moments.record import Moments
-from .record import PosteriorSample
+from .record import Drawn, LinkSample, PosteriorSample
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,7 +33,7 @@ def draw_posterior(
     model: TwoLevelModel, data: Any, priors: Priors | None, settings: Settings, *, marginal: bool = True,
     law: Law | None = None, weights: Weights | Frequencies | None = None,
 ) -> PosteriorSample:  # fmt: skip
-    """Draw from the posterior distribution of a model; see `hlmbayes.front.posterior.sample`.
+    """Draw from the posterior distribution of a model; see `hlmbayes.front.draws.sample`.
 
     ``marginal=False`` samples the textbook model on rows; ``law`` and ``weights`` as for `prepare`.
     """
@@ -46,6 +47,18 @@ def draw_posterior(
         target, tree = sample_rows(model, data, priors, settings, law, weights)
     rows = None if isinstance(data, Moments) else target.design.terms.of(data)
     return _warned(PosteriorSample(tree, target.design.model, priors, settings, target, rows))
+
+
+def draw_link(model: TwoLevelModel, data: Any, priors: Priors | None, settings: Settings) -> LinkSample:
+    """Draw from the posterior of a model whose outcome is not normal, by NUTS on the rows."""
+    priors, settings = Priors() if priors is None else priors, checked(settings)
+    link = link_target(model, data, priors)
+    if settings.sampler == "direct":
+        raise SamplingError(
+            f'a {model.outcome_law.name} outcome is sampled by NUTS on its rows: leave out sampler="direct"'
+        )
+    tree = sample_link(link, priors, settings)
+    return _warned(LinkSample(tree, link.target.design.model, priors, settings, link.target, link.data))
 
 
 def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
@@ -91,7 +104,7 @@ def _law_in(tree: xr.DataTree, model: TwoLevelModel) -> Law:
     return law if weighing is None else law.weighed_as(weighing)
 
 
-def _warned(posterior: PosteriorSample) -> PosteriorSample:
+def _warned[D: Drawn](posterior: D) -> D:
     """Issue a warning of what should be known of priors or draws; give the posterior itself."""
     for caution in posterior.target.priors.cautions:
         warn(caution)

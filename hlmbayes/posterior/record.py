@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class PosteriorSample:
+class Drawn:
     """Draws from the posterior of a model: ``tree``, laid out as `hlmbayes.sampling.container` says.
 
     ``target`` is the density that was sampled, ``data`` the rows, where it came from rows.
@@ -43,21 +43,6 @@ class PosteriorSample:
     settings: Settings
     target: Target
     data: TwoLevelData | None = None
-
-    @property
-    def data_by_row(self) -> TwoLevelData:
-        """The rows, each of which is one row of the design; a SamplingError where there are none."""
-        counting = self.target.counting
-        if self.data is None:
-            raise SamplingError(
-                "this needs the level-1 rows, and the posterior was made from moments or a file"
-            )
-        if not self.target.single_rows:
-            raise SamplingError(
-                f"this needs rows that are single ones, and those of this posterior have "
-                f"{counting.lacks[Need.SINGLE_ROWS]}: write them out in full, a record for each row"
-            )
-        return self.data
 
     @property
     def sampler(self) -> dict[str, Any]:
@@ -107,6 +92,37 @@ class PosteriorSample:
         return result | {name: np.asarray(values) for name, values in law.items()}
 
     @cached_property
+    def convergence(self) -> Convergence:
+        """Whether the draws can be used, in words and figures."""
+        shown = {str(each): self.scalars[each.code] for each in self.parameters.each}
+        return convergence(shown, self.tree["sample_stats"], float(self.sampler.get("khat", np.nan)))
+
+
+@dataclass(frozen=True, eq=False)
+class LinkSample(Drawn):
+    """Draws from the posterior of a model whose outcome is not normal, all on the scale of the link."""
+
+
+@dataclass(frozen=True, eq=False)
+class PosteriorSample(Drawn):
+    """Draws from the posterior of a model whose outcome is normal."""
+
+    @property
+    def data_by_row(self) -> TwoLevelData:
+        """The rows, each of which is one row of the design; a SamplingError where there are none."""
+        counting = self.target.counting
+        if self.data is None:
+            raise SamplingError(
+                "this needs the level-1 rows, and the posterior was made from moments or a file"
+            )
+        if not self.target.single_rows:
+            raise SamplingError(
+                f"this needs rows that are single ones, and those of this posterior have "
+                f"{counting.lacks[Need.SINGLE_ROWS]}: write them out in full, a record for each row"
+            )
+        return self.data
+
+    @cached_property
     def parameter_draws(self) -> Draws:
         """Draws of everything but the random effects, chains run together."""
         design = self.target.design
@@ -114,12 +130,6 @@ class PosteriorSample:
         return Draws(
             phi, container.flat(self.tree, "gamma")[:, design.first_of_free], container.flat(self.tree, "tau")
         )
-
-    @cached_property
-    def convergence(self) -> Convergence:
-        """Whether the draws can be used, in words and figures."""
-        shown = {str(each): self.scalars[each.code] for each in self.parameters.each}
-        return convergence(shown, self.tree["sample_stats"], float(self.sampler.get("khat", np.nan)))
 
     @cached_property
     def point(self) -> PosteriorPoint:

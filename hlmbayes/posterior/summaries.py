@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import SamplingError
 from ..labelled import parameter_table
 from .convergence import diagnostics
-from .record import PosteriorSample
+from .record import Drawn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +36,7 @@ def bounds(prob: float, kind: Literal["eti", "hdi"] = "eti") -> tuple[str, str]:
     return f"{kind}{100 * prob:g}_low", f"{kind}{100 * prob:g}_high"
 
 
-def summary(
-    posterior: PosteriorSample, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti"
-) -> pd.DataFrame:
+def summary(posterior: Drawn, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti") -> pd.DataFrame:
     """Tabulate every parameter; see `Posterior.summary`."""
     rows = {}
     for name, values in posterior.scalars.items():
@@ -53,7 +51,7 @@ def summary(
     return parameter_table(by_column, rows, posterior.parameters.name_of, labels=posterior.labels)
 
 
-def effects(posterior: PosteriorSample) -> pd.DataFrame:
+def effects(posterior: Drawn) -> pd.DataFrame:
     """Tabulate mean and sd of every unit's random effects."""
     import pandas as pd
 

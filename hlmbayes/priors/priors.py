@@ -16,6 +16,7 @@ from typing import Any, Unpack, get_args
 import numpy as np
 
 from .. import notebook
+from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..equations.names import alpha_parameters
@@ -24,12 +25,15 @@ from ..errors import SamplingError
 from ..estimation.prepare import Level1Asked, Prepared, law_and_counting, prepare
 from ..laws.law import Law, Need
 from ..laws.log_linear import LogLinear
+from ..laws.ordinal import law_of
+from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups
 from ..naming import Parameters
+from ..unit_moments.record import Moments
 from .distributions import FAMILIES, LKJ, GammaPrior, HalfT, InverseWishart, Normal, SdPrior, positive, scaled
 from .resolved import AlphaPrior, NoPrior, ResolvedPriors, SigmaPrior
-from .scales import Scales, data_scales, far_zeros, spread_of
+from .scales import Scales, data_scales, far_zeros, link_scales, spread_of
 
 ALPHA_SCALE = 1.0  # prior sd of an effect on log(sigma2), for one sd of its variable
 LAW = Law()
@@ -61,6 +65,10 @@ class Priors:
         predictor's sd.
     width : float
         Multiplies every default scale: 10 makes the defaults ten times wider.
+
+    Of an outcome that is not normal all is on the scale of the link. The outcome's sd is then that of a row
+    there: pi / sqrt(3) for a logit, 1 for a probit, pi / sqrt(6) for a cloglog, and 1 on the logarithm of
+    counts; its mean is the link of the mean outcome.
 
     Raises
     ------
@@ -100,6 +108,8 @@ class Priors:
 
         ``level1``: frequency, precision, variance_known or sigma2, as `Model.sample` has them.
         """
+        if model is not None and data is not None and not model.outcome_law.is_normal:
+            return ready_on_link(model, data, self)[1].describe()
         if model is not None and data is not None:
             prepared, groups = ready_to_sample(model, data, *law_and_counting(model, **level1))
             return resolve(self, prepared.plain, groups, prepared.law).describe()
@@ -196,12 +206,36 @@ def ready_to_sample(
     return prepared, groups
 
 
+def ready_on_link(
+    model: TwoLevelModel, data: Any, priors: Priors | None
+) -> tuple[Prepared, ResolvedPriors, Outcome]:
+    """Join data and a model whose outcome is not normal; give its priors and law too.
+
+    Refuses what `Model.fit` would, moments, and outcomes without a posterior.
+    """
+    law, said = law_of(model.outcome_law), model.outcome_law
+    if Need.ONE_MEAN in law.lacks or said.overdispersed:
+        why = "has no likelihood" if said.overdispersed else "has cuts, which have no priors here"
+        what = "overdispersed" if said.overdispersed else said.name
+        raise SamplingError(
+            f"there is no posterior of this model: an outcome that is {what} {why}. Model.fit estimates it"
+        )
+    if isinstance(data, Moments):
+        raise SamplingError(f"the posterior of a {said.name} outcome needs the rows, and these are moments")
+    prepared = prepare(model, data, law=law)
+    assert isinstance(prepared.complete, TwoLevelData)  # moments were refused
+    scales = link_scales(prepared.design, prepared.complete, law)
+    return prepared, resolve(priors, prepared.design, law=law, scales=scales), law
+
+
 def resolve(
-    priors: Priors | None, design: Design, groups: Groups | None = None, law: Law = LAW
-) -> ResolvedPriors:
+    priors: Priors | None, design: Design, groups: Groups | None = None, law: Law = LAW,
+    scales: Scales | None = None,
+) -> ResolvedPriors:  # fmt: skip
     """Give every parameter of a design its prior; ``groups`` of rows where log(sigma2) depends on variables.
 
-    ``design`` is of the rows as they are, not as the ``law`` of level 1 weighs them.
+    ``design`` is of the rows as they are, not as the ``law`` of level 1 weighs them; ``scales`` are by
+    default its own.
 
     Raises
     ------
@@ -212,7 +246,7 @@ def resolve(
     priors = Priors() if priors is None else priors
     if not isinstance(priors, Priors):
         raise SamplingError(f"priors must be hlmbayes.Priors(...), got {priors!r}")
-    scales = data_scales(design)
+    scales = data_scales(design) if scales is None else scales
     names = [design.model.gamma_names[k] for k in design.first_of_free]
     random = tuple(design.model.coefficients[r].name for r in design.random)
     if priors.tau is not None and len(priors.tau.scale) != len(random):
@@ -248,7 +282,7 @@ def _level1(
             raise SamplingError(
                 f"Priors: there is no prior of level 1, {law.lacks[Need.ESTIMATED_SIGMA2]}: leave sigma= out"
             )
-        return NoPrior(law.sentence)
+        return NoPrior(" ".join(filter(None, (law.sentence, scales.words))))
     spec = design.model.log_sigma2
     if spec is None or groups is None:
         if priors.alpha is not None:

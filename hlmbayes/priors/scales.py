@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
+from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
+from ..likelihood.rows import analysed_rows, outcome_values
 
 FAR = 3.0  # sds between a predictor's mean and its zero: beyond, priors at that zero say much about its slope
 
@@ -26,6 +29,8 @@ class Scales:
         Coefficients with which X gives 1: an intercept, or one each of a full set of dummies. None where
         the fit at the predictors' zero is 0 (a regression through the origin).
     z_spread : ndarray, shape (q,)
+    words : str
+        What the outcome's sd is, where it is not that of its rows.
     """
 
     y_mean: float
@@ -35,6 +40,7 @@ class Scales:
     constant: np.ndarray
     level: np.ndarray | None
     z_spread: np.ndarray
+    words: str = ""
 
 
 def data_scales(design: Design) -> Scales:
@@ -58,6 +64,24 @@ def data_scales(design: Design) -> Scales:
         y_mean, float(np.sqrt(y_ss / total)), mean, spread, constant, _level(xx, mean, spread, constant),
         spread_of(z_square, z_mean)[0],
     )  # fmt: skip
+
+
+def link_scales(design: Design, data: TwoLevelData, law: Outcome) -> Scales:
+    """Measure columns, and the outcome on the scale of its link: the link of its mean, and a row's sd there.
+
+    The mean is that of one trial or one unit of exposure. Refuses outcomes that the law cannot give.
+    """
+    row, _ = analysed_rows(design, data, law.columns)
+    y, size = outcome_values(design, data, row), law.row_sizes(data, row)
+    law.check_rows(y, size, design.model.outcome)
+    sd, written = law.unit_of_link
+    level = float(law.link(np.asarray(y.sum() / size.sum())))
+    shown = written if written == f"{sd:g}" else f"{written} = {sd:.4g}"
+    words = (
+        f"Priors are on the scale of the {law.link_name} link: a row's sd there is taken as {shown}, and the "
+        f"link of the outcome's mean is {level:.4g}."
+    )
+    return replace(data_scales(design), y_mean=level, y_sd=sd, words=words)
 
 
 def _level(xx: np.ndarray, mean: np.ndarray, spread: np.ndarray, constant: np.ndarray) -> np.ndarray | None:

@@ -15,7 +15,7 @@ from ..estimation.estimate import fit
 from ..estimation.estimates import Estimates
 from ..faces import record_of
 from ..figures.posterior_set import figures as all_figures
-from ..front.posterior import sample
+from ..front.draws import sample
 from ..hlm_files.command_options import Options
 from ..priors.priors import Priors
 from ..report.posterior_report import as_json, as_text, page

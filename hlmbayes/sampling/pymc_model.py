@@ -26,6 +26,7 @@ from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..estimation.prepare import Level1Asked, law_and_counting
 from ..laws.law import Law, Need
+from ..likelihood.design import Design
 from ..likelihood.pattern import mask
 from ..likelihood.rows import Rows, rows_of
 from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseWishart, SdPrior
@@ -79,18 +80,24 @@ def on_rows(
     rows = rows_of(prepared.plain, data)
     spread = prepared.law.row_sigma(prepared.design, data, rows.row, rows.unit, 1.0)
     with pm.Model(coords={**coords(prepared.design), "row": np.arange(len(rows.y))}) as result:
-        gamma, factor = _gamma(resolved, prepared.design.free), _factor(resolved)
-        expected = pt.dot(pt.as_tensor(rows.x), gamma)
-        if len(resolved.random_names):
-            z = pm.Normal("z", dims=("unit", "coef"))
-            u = pm.Deterministic("u", pt.dot(z, factor.T), dims=("unit", "coef"))
-            expected = expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
+        expected = expected_rows(resolved, prepared.design, rows)
         if isinstance(resolved.level1, AlphaPrior):
             sigma = _row_sigma(rows, resolved.level1)
         else:
             sigma = _sigma(resolved.level1, prepared.law) * spread
         pm.Normal("y", expected, sigma, observed=rows.y, dims="row")
     return result
+
+
+def expected_rows(priors: ResolvedPriors, design: Design, rows: Rows) -> Any:
+    """Give the linear predictor of every row (N,); adds gamma, u and tau to the model at hand."""
+    gamma, factor = _gamma(priors, design.free), _factor(priors)
+    expected = pt.dot(pt.as_tensor(rows.x), gamma)
+    if not len(priors.random_names):
+        return expected
+    z = pm.Normal("z", dims=("unit", "coef"))
+    u = pm.Deterministic("u", pt.dot(z, factor.T), dims=("unit", "coef"))
+    return expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
 
 
 def _sigma(prior: SigmaPrior | NoPrior, law: Law) -> Any:

@@ -632,7 +632,7 @@ def test_fit_is_the_estimation_engine() -> None:
 
 
 def test_a_model_is_handed_on_to_sampling_and_pymc_as_it_is() -> None:
-    from hlmbayes.front.posterior import build, sample
+    from hlmbayes.front.draws import build, sample
 
     assert Model.sample is sample
     assert Model.pymc is build

@@ -1,0 +1,102 @@
+"""`GeneralizedPosterior`: draws of a model whose outcome is not normal, as users hold them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..density.link import link_target
+from ..equations.model import TwoLevelModel
+from ..errors import SamplingError
+from ..faces import Face, asked, shown
+from ..posterior import summaries
+from ..posterior.contrasts import contrast
+from ..posterior.convergence import Convergence
+from ..posterior.record import LinkSample
+from ..priors.priors import Priors
+from ..sampling.settings import Settings
+from .posterior import Posterior
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+    import xarray as xr
+
+    from ..data.two_level import TwoLevelData
+
+
+class OnlyNormalError(SamplingError, AttributeError):
+    """What posteriors of normal outcomes have, asked of another one."""
+
+
+class GeneralizedPosterior(Face):
+    """Draws from the posterior of a model whose outcome is not normal: what `Model.sample` returns for it.
+
+    Everything is on the scale of the link. ``post["g01"]`` are the draws of one parameter by its name in
+    `summary`, (chain, draw).
+    """
+
+    __slots__ = ()
+    _record: LinkSample
+
+    tree: xr.DataTree = shown("tree", "An ArviZ DataTree; its layout is in `hlmbayes.sampling.container`.")
+    data: TwoLevelData = shown("data", "The rows it came from.")
+    priors: Priors = shown("priors", "The priors as they were asked for.")
+    settings: Settings = shown("settings", "Sampler, seed, draws, chains, ...")
+    sampler: dict[str, Any] = shown("sampler", "What the sampler says of itself: its name, seconds, ...")
+    convergence: Convergence = shown("convergence", "Whether the draws can be used, in words and figures.")
+
+    @property
+    def model(self) -> TwoLevelModel:
+        """The model as it was written."""
+        return self._record.target.design.terms.written or self._record.model
+
+    def draws(self, name: str) -> np.ndarray:
+        """Give the draws of "gamma", "tau", "sd", "tau_corr", "u" or "b", (chain, draw, ...)."""
+        return self._record.values(name)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._record.scalar(name)
+
+    def summary(self, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti") -> pd.DataFrame:
+        """Tabulate the parameters: name, mean, median, sd, interval, R-hat, effective draws, mean's error.
+
+        ``prob`` is the probability of the interval, ``kind`` "eti" (equal-tailed) or "hdi" (highest-density).
+        """
+        return summaries.summary(self._record, prob, kind)
+
+    def effects(self) -> pd.DataFrame:
+        """Tabulate the posterior mean and sd of every unit's random effects; index = unit ids."""
+        return summaries.effects(self._record)
+
+    contrast = asked(contrast)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(Posterior, name):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise OnlyNormalError(
+            f"{name} is for posteriors of normal outcomes, and {self._record.model.outcome} of this model is "
+            f"{self._record.model.outcome_law.name}: Model.fit has its predictions, and post.tree every draw"
+        )
+
+    def __repr__(self) -> str:
+        design, law = self._record.target.design, self._record.model.outcome_law
+        how = self.settings
+        return (
+            f"Posterior of {self._record.model.outcome} ({law.name}, {law.link} link): {how.chains} chains "
+            f"of {how.draws} draws, sampler {self.sampler['sampler']!r}, seed {how.seed}; {design.n_rows} "
+            f"rows in {design.n_units} units\n{self.summary()}\n{self.convergence}"
+        )
+
+
+def build_link(model: TwoLevelModel, data: Any, priors: Priors | None, marginal: bool) -> pm.Model:
+    """Give a model whose outcome is not normal as a `pymc.Model` on rows."""
+    if marginal:
+        raise SamplingError(
+            f"a {model.outcome_law.name} outcome has no moments that say its likelihood: its PyMC model is "
+            "on the rows, model.pymc(data, marginal=False)"
+        )
+    from ..sampling.pymc_link import on_link
+
+    return on_link(link_target(model, data, priors))

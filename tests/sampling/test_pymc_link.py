@@ -1,0 +1,144 @@
+"""Outcomes that are not normal in PyMC: the density on rows, written out again, and the draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import hlmbayes as hlm
+from hlmbayes.errors import EstimationError, HLMError, SamplingError
+
+GRAPH = "FAST_COMPILE"
+LEVEL2 = "b0 = g00 + g01*w + u0; b1 = g10"
+INVERSE = {
+    "logit": lambda eta: 1.0 / (1.0 + np.exp(-eta)),
+    "probit": stats.norm.cdf,
+    "cloglog": lambda eta: 1.0 - np.exp(-np.exp(eta)),
+}
+
+
+def frame_of(seed=1, units=8, rows=6):
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(np.arange(units), rows)
+    x, w = rng.normal(size=unit.size), rng.normal(size=units)[unit]
+    eta = -0.3 + 0.5 * x + 0.4 * w + 0.8 * rng.normal(size=units)[unit]
+    n = rng.integers(1, 7, size=unit.size)
+    p = INVERSE["logit"](eta)
+    return pd.DataFrame(
+        {"id": unit, "x": x, "w": w, "n": n, "y": (rng.random(unit.size) < p).astype(int),
+         "hits": rng.binomial(n, p), "count": rng.poisson(n * np.exp(eta))}
+    )  # fmt: skip
+
+
+FRAME = frame_of()
+DATA = hlm.read(FRAME, id="id")
+
+
+def log_mass(left, eta):
+    link, y, n = left.split("(")[0], FRAME, FRAME["n"].to_numpy()
+    if link == "log":
+        return stats.poisson.logpmf(y["count"], n * np.exp(eta))
+    if "trials" in left:
+        return stats.binom.logpmf(y["hits"], n, INVERSE[link](eta))
+    return stats.bernoulli.logpmf(y["y"], INVERSE[link](eta))
+
+
+@pytest.mark.parametrize(
+    "left", ["logit(y)", "probit(y)", "cloglog(y)", "logit(hits, trials=n)", "probit(hits, trials=n)",
+             "cloglog(hits, trials=n)", "log(count, exposure=n)"],
+)  # fmt: skip
+def test_the_density_on_rows_is_the_one_written_out(left):
+    model = hlm.Model(f"{left} = b0 + b1*x; {LEVEL2}")
+    priors = hlm.Priors(gamma=hlm.Normal(0.2, 1.5), sd=hlm.HalfNormal(0.7))
+    built = model.pymc(DATA, priors, marginal=False)
+    rng = np.random.default_rng(3)
+    gamma, s, z = np.array([-0.4, 0.3, 0.6]), -0.6, rng.normal(size=(8, 1))
+    value = built.compile_logp(mode=GRAPH)({"gamma_free": gamma, "s_b0": np.asarray(s), "z": z})
+    free, gamma = gamma, dict(zip(model.gamma_names, gamma, strict=True))
+    eta = gamma["g00"] + gamma["g01"] * FRAME.w + gamma["g10"] * FRAME.x + (s * z[:, 0])[FRAME.id]
+    expected = log_mass(left, eta.to_numpy()).sum() + stats.norm.logpdf(z).sum()
+    expected += stats.norm.logpdf(free, 0.2, 1.5).sum() + stats.norm.logpdf(s, 0, 0.7)
+    assert float(value) == pytest.approx(float(expected), abs=1e-9)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_far_out_the_density_is_still_a_number(link):
+    built = hlm.Model(f"{link}(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").pymc(DATA, marginal=False)
+    point = {"gamma_free": np.array([-30.0, 0.0]), "s_b0": np.asarray(0.1), "z": np.zeros((8, 1))}
+    assert np.isfinite(built.compile_logp(mode=GRAPH)(point))
+    assert np.isfinite(built.compile_dlogp(mode=GRAPH)(point)).all()
+
+
+def test_names_and_coordinates():
+    built = hlm.Model(f"logit(y) = b0 + b1*x; {LEVEL2} + u1").pymc(DATA, marginal=False)
+    assert {"gamma", "tau", "sd", "tau_corr", "u"} <= set(built.named_vars)
+    assert "sigma" not in built.named_vars
+    assert list(built.coords["coef"]) == ["b0", "b1"]
+    assert len(built.coords["row"]) == len(FRAME)
+
+
+@pytest.mark.parametrize(("left", "y", "unit"), [
+    ("logit(y)", "y", np.pi / np.sqrt(3)),
+    ("probit(hits, trials=n)", "hits", 1.0),
+    ("cloglog(y)", "y", np.pi / np.sqrt(6)),
+    ("log(count, exposure=n)", "count", 1.0),
+])  # fmt: skip
+def test_default_priors_are_on_the_scale_of_the_link(left, y, unit):
+    model = hlm.Model(f"{left} = b0 + b1*grand(x); b0 = g00 + u0; b1 = g10")
+    said = hlm.Priors().describe(model, DATA)
+    sized = "=n" in left
+    mean = FRAME[y].sum() / (FRAME["n"].sum() if sized else len(FRAME))
+    of = {"logit": stats.logistic.ppf, "probit": stats.norm.ppf, "cloglog": lambda p: np.log(-np.log1p(-p)),
+          "log": np.log}[left.split("(")[0]]  # fmt: skip
+    assert f"g00 (intercept): normal, mean {of(mean):.4g}"[:-1] in said
+    assert f"sd {2.5 * unit / FRAME.x.std(ddof=0):.4g}" in said
+    assert f"half-t with 3 d.f., scale {unit:.4g}" in said
+    assert "scale of the " in said
+    wider = hlm.Priors(width=2.0).describe(model, DATA)
+    assert f"half-t with 3 d.f., scale {2 * unit:.4g}" in wider
+
+
+def test_what_cannot_be_is_refused_in_a_line():
+    model = hlm.Model(f"logit(y) = b0 + b1*x; {LEVEL2}")
+    with pytest.raises(SamplingError, match=r"marginal=False"):
+        model.pymc(DATA)
+    with pytest.raises(EstimationError, match="sigma2= is for normal outcomes"):
+        model.pymc(DATA, marginal=False, sigma2=1.0)
+    with pytest.raises(EstimationError, match="precision= is for normal outcomes"):
+        model.sample(DATA, precision="n")
+    with pytest.raises(SamplingError, match="leave sigma= out"):
+        model.pymc(DATA, hlm.Priors(sigma=hlm.HalfNormal(1.0)), marginal=False)
+    with pytest.raises(SamplingError, match="direct"):
+        model.sample(DATA, sampler="direct", marginal=False)
+    with pytest.raises(EstimationError, match="sensitivity is for normal outcomes"):
+        hlm.sensitivity(model, DATA, {"one": hlm.Priors()})
+    frame = FRAME.assign(rating=np.arange(len(FRAME)) % 3)
+    ordinal = hlm.Model("cumlogit(rating) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+    with pytest.raises(SamplingError, match="ordinal has cuts"):
+        ordinal.sample(frame, id="id")
+    over = hlm.Model("log(count, overdispersed=yes) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+    with pytest.raises(SamplingError, match="overdispersed has no likelihood"):
+        over.sample(DATA)
+    with pytest.raises(HLMError, match="also 2"):
+        hlm.Model("logit(rating) = b0; b0 = g00 + u0").pymc(frame, marginal=False, id="id")
+
+
+@pytest.mark.slow  # PyMC compiles the model
+def test_nuts_on_rows():
+    model = hlm.Model(f"logit(y) = b0 + b1*x; {LEVEL2}")
+    post = model.sample(DATA, sampler="nuts", seed=1, draws=4000, chains=2)
+    assert type(post).__name__ == "GeneralizedPosterior"
+    assert list(post.summary().index) == ["g00", "g01", "g10", "sd[b0]", "tau[b0,b0]"]
+    assert post["sd[b0]"].shape == (2, 4000)
+    np.testing.assert_allclose(post["tau[b0,b0]"], post["sd[b0]"] ** 2)
+    assert post.draws("u").shape == (2, 4000, 8, 1)
+    assert list(post.effects().columns) == ["u0_mean", "u0_sd"]
+    assert post.contrast("g01 - g10").frame().shape[0] == 1
+    assert "Bernoulli, logit link" in repr(post)
+    with pytest.raises(SamplingError, match="loo is for posteriors of normal outcomes"):
+        post.loo()
+    assert not hasattr(post, "check")
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        post.nonsense  # noqa: B018
