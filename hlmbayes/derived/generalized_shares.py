@@ -30,6 +30,8 @@ from .intraclass import (
 )
 from .r2 import R2, said_of, variance_parts
 
+FARTHEST = 300.0  # of a limit from a variance, on the scale of its logarithm
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GeneralizedCorrelation(IntraclassCorrelation):
@@ -114,7 +116,7 @@ def _limits(fit: GeneralizedEstimates, z: np.ndarray, between: float, prob: floa
     slope = (z[rows] * z[cols] * np.where(rows == cols, 1.0, 2.0)) @ fit.root
     own = slice(fit.design.n_fixed, fit.design.n_fixed + len(rows))
     se = float(np.sqrt(slope @ fit.covariance[own, own] @ slope)) / between
-    reach = float(ndtri(0.5 + prob / 2.0)) * se
+    reach = min(float(ndtri(0.5 + prob / 2.0)) * se, FARTHEST)
     return between * float(np.exp(-reach)), between * float(np.exp(reach))
 
 

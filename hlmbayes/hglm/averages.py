@@ -35,6 +35,14 @@ def averages(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray) -> Average
     eta = x @ fit.gamma_free
     sd = np.sqrt(np.maximum(np.einsum("na,ab,nb->n", z, fit.tau_values, z), 0.0))
     at, weight = nodes_along()
+    with np.errstate(over="ignore", invalid="ignore"):  # counts whose mean is no number any more
+        return _averages(fit, x, z, eta, sd, at, weight)
+
+
+def _averages(
+    fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, eta: np.ndarray, sd: np.ndarray, at: np.ndarray,
+    weight: np.ndarray,
+) -> Averages:  # fmt: skip
     inside = eta[:, None] + sd[:, None] * at
     slope = fit.law.slope(inside)
     mean, by_eta = fit.law.inverse_link(inside) @ weight, slope @ weight

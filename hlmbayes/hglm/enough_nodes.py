@@ -17,11 +17,12 @@ from .quadrature import Rule, product_rule
 
 STILL = 1e-6  # of the deviance: more nodes must not move it further
 AIM = 0.1 * STILL  # of the error along one direction
+SEEN = 0.25  # of it, that more nodes may be seen to move: what is left is more than the change
 SLOW, FAST = 0.9, 0.02  # of the error, left by one node more, at the most and at the least counted on
 DOUBT = 0.7  # power of that share: the error oscillates as it falls, and two changes tell it roughly
 FIRST, OTHERS = 5, 3  # nodes in the search: along the direction the rows say most about, along others
 LONGEST = 255  # nodes along a direction
-MOST_NODES = 1 << 15  # in all
+MOST_NODES = 1 << 13  # in all
 
 
 def few(q: int) -> Rule:
@@ -62,7 +63,7 @@ def stands_still(rows: CountedRows, law: Outcome, at: Marginal) -> bool:
     """Say whether more nodes along every direction leave the deviance where it is."""
     eta, rule = linear_predictor(rows, at.gamma), more(at.rule, 6)
     new = unit_logliks(rows, law, eta, at.chol, at.modes, rule)
-    return 2.0 * abs(float((new - at.unit_loglik).sum())) < STILL
+    return 2.0 * abs(float((new - at.unit_loglik).sum())) < SEEN * STILL
 
 
 def more(rule: Rule, share: int) -> Rule:

@@ -94,7 +94,7 @@ def unit_logliks(
 ) -> np.ndarray:
     """Give the log-likelihood of each unit, without its constant, (J,)."""
     total = np.empty(rows.n_units)
-    for at in rows.blocks(CELLS // len(rule.z)):
+    for at in rows.blocks(max(1, CELLS // len(rule.z))):
         cells = cells_of(rows, eta, chol, modes, rule.z, at)
         value = law.value(cells.eta, rows.y[at[1], None], rows.size[at[1], None])
         height = cells.height(value) - modes.value[at[0], None] + rule.log_weight
@@ -119,7 +119,7 @@ def marginal(
     eta = linear_predictor(rows, gamma)
     modes = find_modes(rows, law, eta, chol, start)
     sums = Sums(rows)
-    for at in rows.blocks(CELLS // len(rule.z)):
+    for at in rows.blocks(max(1, CELLS // len(rule.z))):
         sums.add(law, cells_of(rows, eta, chol, modes, rule.z, at), modes.value, rule.log_weight, at)
     return sums.marginal(gamma, chol, rule, modes)
 

@@ -1,4 +1,4 @@
-"""Nodes of Gauss-Hermite quadrature for several random effects: products of those for one.
+"""Nodes of quadrature for several random effects: products of those for one, Gauss and Hermite's.
 
 Each direction has a number of its own: where the rows of a unit say little about one, the integrand is nearly
 normal along it and needs few.
@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+GAUSS = 45  # nodes along a direction that are Gauss and Hermite's; more are trapezoids
+WIDE = 16.0  # how far these go
 LEAST = 1e-17  # of the normal density's mass at a node, relative to the largest: lighter ones hold nothing
 
 
@@ -29,14 +31,28 @@ class Rule(NamedTuple):
 @lru_cache(maxsize=64)
 def product_rule(counts: tuple[int, ...]) -> Rule:
     """Give ``counts[k]`` nodes along direction k: sums of weight * f(z) integrate f over normal z."""
-    axes = [np.polynomial.hermite_e.hermegauss(n) for n in counts]
-    z, log_mass = np.zeros((1, 0)), np.zeros(1)
-    for place, weight in axes:
+    z, log_weight = np.zeros((1, 0)), np.zeros(1)
+    for place, log_own in map(_along, counts):
         old, new = np.repeat(np.arange(len(z)), len(place)), np.tile(np.arange(len(place)), len(z))
-        z = np.column_stack([z[old], place[new]])
-        log_mass = log_mass[old] + np.log(weight)[new] - 0.5 * np.log(2.0 * np.pi)
+        z, log_weight = np.column_stack([z[old], place[new]]), log_weight[old] + log_own[new]
+    if max(counts, default=0) > GAUSS:
+        return Rule(counts, z, log_weight)
+    log_mass = log_weight - 0.5 * np.sum(z**2, axis=1)
     near = log_mass > log_mass.max() + np.log(LEAST)
-    return Rule(counts, z[near], (log_mass + 0.5 * np.sum(z**2, axis=1))[near])
+    return Rule(counts, z[near], log_weight[near])
+
+
+def _along(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give n nodes of one direction and the logarithm of their weights, 0.5 z^2 in it.
+
+    Where more than a few of Gauss and Hermite's are needed the integrand is far from normal, its tails wide
+    and an edge sharp, as of units without a success where tau is very large: trapezoids need fewer there.
+    """
+    if n > GAUSS:
+        place = np.linspace(-WIDE, WIDE, n)
+        return place, np.full(n, np.log(2.0 * WIDE / (n - 1)) - 0.5 * np.log(2.0 * np.pi))
+    place, weight = np.polynomial.hermite_e.hermegauss(n)
+    return place, np.log(weight) - 0.5 * np.log(2.0 * np.pi) + 0.5 * place**2
 
 
 def few_points(q: int) -> Rule:

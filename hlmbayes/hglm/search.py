@@ -8,6 +8,7 @@ deviance stands still.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,15 @@ from .quadrature import few_points, product_rule
 
 GAIN = 1e-11  # the step's predicted gain in log-likelihood at which the search ends
 ROUGH = 1e-2  # that at which more nodes are worth their time
-MOST_STEPS = 200
+MOST_STEPS = 60
+FEW_STEPS = 20  # once many nodes are used
+SLACK = 0.05  # of the likelihood, by which a step may lower it: the nodes are not exact
+MORE = {  # nodes for what few of them do not find: tau is very large
+    1: [product_rule((15,)), product_rule((75,))],
+    2: [product_rule((13, 9)), product_rule((75, 15))],
+    3: [product_rule((11, 7, 5)), product_rule((65, 11, 7))],
+    4: [product_rule((9, 5, 5, 3))],
+}
 NEARLY = 1e-3  # of chol's largest element: a column below it is tried as zero
 FLOOR = 1e-10  # of an eigenvalue of the information, relative to its diagonal
 SEVERAL = 4  # random effects that are integrated by quadrature; more by Laplace's method
@@ -45,11 +54,12 @@ def search(rows: CountedRows, law: Outcome) -> Found:
     rule = enough(rows, law, found.at)
     while True:
         at = marginal(rows, law, found.at.gamma, found.at.chol, rule, found.at.modes.t)
-        steps, found = found.steps, _climb(rows, law, at, GAIN, MOST_STEPS)
+        steps, found = found.steps, _climb(rows, law, at, GAIN, FEW_STEPS)
         found = found._replace(steps=steps + found.steps, at=_snapped(rows, law, found.at))
-        if not found.converged or stands_still(rows, law, found.at):
+        if found.converged and stands_still(rows, law, found.at):
             return found
-        if len((rule := more(rule, 4)).z) > MOST_NODES:
+        # where the nodes are too few the score leads astray: with more it is found
+        if len((rule := more(rule, 4 if found.converged else 2)).z) > MOST_NODES:
             counts = " x ".join(map(str, found.at.rule.counts))
             return found._replace(converged=False, reason=f"more nodes than {counts} still move the deviance")
 
@@ -60,9 +70,13 @@ def rough(rows: CountedRows, law: Outcome) -> Found:
     at = _pooled(rows, law)
     if not q:
         return _climb(rows, law, at, GAIN, MOST_STEPS)
-    rule = few(q) if q <= SEVERAL else few_points(q)
-    at = marginal(rows, law, at.gamma, _first_chol(rows, law, at), rule, np.zeros((q, rows.n_units)))
-    return _climb(rows, law, at, ROUGH, MOST_STEPS)
+    start = _first_chol(rows, law, at)
+    for rule in [few(q), *MORE[q]] if q <= SEVERAL else [few_points(q)]:
+        here = marginal(rows, law, at.gamma, start, rule, np.zeros((q, rows.n_units)))
+        found = _climb(rows, law, here, ROUGH, MOST_STEPS)
+        if found.converged:
+            break
+    return found
 
 
 def _pooled(rows: CountedRows, law: Outcome) -> Marginal:
@@ -95,7 +109,7 @@ def _climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int
         step, promised, saddle = newton_step(at.score, at.information)
         if promised < gain and not saddle:
             return Found(at, done, True, "the score is zero")
-        new = _better(rows, law, at, step, max(promised, 1e-9))
+        new = _better(rows, law, at, step, min(max(promised, 1e-9), SLACK))
         if new is at:
             flat = promised < 1e-6
             return Found(
@@ -122,11 +136,19 @@ def _better(rows: CountedRows, law: Outcome, at: Marginal, step: np.ndarray, sla
     """Go along a step, shortened until the likelihood is not lower; the same point where none helps."""
     size = min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
     for _ in range(25):
-        new = marginal(rows, law, *moved(rows, at, step, size), at.rule, at.modes.t)
+        new = _tried(rows, law, at, step, size)
         if np.isfinite(new.loglik) and new.loglik >= at.loglik - slack:
             return new
         size *= 0.4
     return at
+
+
+def _tried(rows: CountedRows, law: Outcome, at: Marginal, step: np.ndarray, size: float) -> Marginal:
+    """Evaluate a part of a step further; with no likelihood where it leaves the numbers there are."""
+    try:
+        return marginal(rows, law, *moved(rows, at, step, size), at.rule, at.modes.t)
+    except np.linalg.LinAlgError:
+        return replace(at, constant=-np.inf)
 
 
 def moved(

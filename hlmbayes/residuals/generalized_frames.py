@@ -139,7 +139,9 @@ def level1_frame(fit: RowsOf, extra: Sequence[str], seed: int) -> pd.DataFrame:
     columns.add("l1resid", rows.y - rows.mean, "Level-1 residual: observed - fitted")
     columns.add("fitval", rows.mean, "Expected outcome with the EB coefficients")
     columns.add("sigma", sigma, "Level-1 standard deviation")
-    columns.add("pearson", (rows.y - rows.mean) / sigma, "Pearson residual")
+    with np.errstate(divide="ignore", invalid="ignore"):  # a row whose outcome is certain has none
+        pearson = (rows.y - rows.mean) / sigma
+    columns.add("pearson", pearson, "Pearson residual")
     columns.add("quantile", quantile_residuals(fit, seed), "Randomised quantile residual")
     level1_extra(columns, fit, extra, rows.row, rows.unit)
     return columns.frame(rows.row, "row")

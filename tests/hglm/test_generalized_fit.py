@@ -167,6 +167,22 @@ def test_a_variance_of_zero_has_a_profile_from_zero(frame):
     assert "tau is on the boundary" in str(fit.icc())
 
 
+def test_a_very_large_variance_is_integrated(frame):
+    """Most units have one outcome only: their integrands are steps, far from normal."""
+    rng = np.random.default_rng(5)
+    u = 8 * rng.normal(size=61)[frame.id.astype(int)]
+    steep = frame.assign(y=(rng.random(len(frame)) < 1 / (1 + np.exp(-u))).astype(int))
+    fit = hlm.Model(f"logit(y) = b0 + b1*x; {ONE}").fit(hlm.read(steep, id="id"))
+    assert fit.converged
+    assert fit.tau["b0", "b0"] > 20
+    sd, t = np.sqrt(fit.tau["b0", "b0"]), np.arange(-9, 9.005, 0.01)
+    eta = fixed_part(fit, steep).to_numpy()[:, None] + sd * t
+    rows = np.where(steep.y.to_numpy()[:, None] == 1, -np.logaddexp(0, -eta), -np.logaddexp(0, eta))
+    units = np.add.reduceat(rows, np.flatnonzero(np.diff(steep.id, prepend=-1)))
+    known = -2 * np.logaddexp.reduce(units + stats.norm.logpdf(t) + np.log(0.01), axis=1).sum()
+    assert fit.deviance == pytest.approx(known, abs=1e-6)
+
+
 # --- shares, predictions ------------------------------------------------------------------------
 
 
