@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError
 from ..hglm.pql import MOST_MACRO, STOP, PQLEstimates, PQLLimits, pql
+from ..hlm_files.command_options import Options
 from ..report import nonlinear
 from ..residuals.pql_frames import pql_residuals
 from .analysis import hlm7_note
@@ -36,7 +38,7 @@ def analyse_nonlinear(
     check_places({**outputs, **files}, job.inputs)
     found, messages = heard(lambda: fit_nonlinear(job, read_data(job)))
     wrote, failed, errors = write_residual_files(found, requests, residuals, job.options.hlm, pql_residuals)
-    asked = asked_tests(found.working, job.options)
+    asked = asked_tests(found.working, _with_cuts(job.options, found))
     tables = nonlinear.nonlinear_tables(
         found, **run_of(job, output), warnings=(*job.warnings, *messages, *failed, *asked.warnings),
         laplace=job.options.laplace, not_done=job.not_done, hypotheses=asked.hypotheses,
@@ -49,6 +51,13 @@ def analyse_nonlinear(
         lambda: nonlinear.to_json(tables),
         lambda: nonlinear.page(tables),
     )
+
+
+def _with_cuts(options: Options, found: PQLEstimates) -> Options:
+    """Return the options, hypotheses having zeros for the cuts of an ordinal outcome."""
+    zeros = (0.0,) * found.law.n_parameters
+    tests = tuple(tuple((*row, *zeros) for row in rows) for rows in options.hypotheses)
+    return replace(options, hypotheses=tests)
 
 
 def fit_nonlinear(job: Job, data: TwoLevelData) -> PQLEstimates:

@@ -69,6 +69,23 @@ def test_what_is_for_normal_outcomes_is_refused_in_one_line(
     assert (out, len(err.splitlines())) == ("", 1)
 
 
+def test_a_command_file_of_ratings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = hlm.read(DATA / "ordinal_four.csv", id="id")
+    hlm.Model(f"y = {REST}").save(tmp_path / "m.hlm", data)
+    text = (tmp_path / "m.hlm").read_text().replace("nonlin:n", "nonlin:ordinal,4\nlaplace:y")
+    (tmp_path / "m.hlm").write_text(f"{text}gamma1:0,1,0\n")
+    assert run(tmp_path / "m.hlm") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "THOLD3, d3" in out[out.index("RESULTS FOR LAPLACE") :]
+    assert "General Linear Hypothesis" in out
+    assert run(tmp_path / "m.hlm", "--json", "-") == 0
+    test = json.loads(capsys.readouterr().out)["general_linear_hypothesis"]
+    fit = hlm.Model(f"cumlogit(y) = {REST}").fit(data, algorithm="hlm")
+    row = fit.fixed_effects(robust=True).loc["g01"]
+    assert test["chi2"] == pytest.approx(row["t_ratio"] ** 2)
+
+
 def test_equations_name_the_family_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "m.txt"
     head = f"data: {DATA / 'pql_slopes.csv'}\nid: id\nalgorithm: hlm\nfamily: binomial\ntrials: n\n"
