@@ -8,11 +8,14 @@ from dataclasses import asdict
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from ..errors import HypothesisError
 from ..hglm.estimates import GeneralizedEstimates
 from ..inference.covariances import table_kind
 from ..inference.hlm_tables import FixedEffect, fixed_effects
 from ..inference.likelihood_tables import WORDS, Component, Ratio, components, cuts, ratios
+from ..likelihood.pattern import pairs
 from ..text_table import TextColumn, in_blocks, number_texts
 from ..words import p_text
 from .html_parts import aside, document, main_element, pairs_list, section, table
@@ -62,7 +65,19 @@ def _tables(fit: GeneralizedEstimates) -> list[tuple[str, list[str], list[list[s
     if fit.design.n_random:
         own = _components(fit, components(fit))
         found.append(("Variances of the random effects", ["", "", "sd", "variance", "se"], own))
+    if together := _covariances(fit):
+        head = ["", "", "covariance", "se", "correlation"]
+        found.append(("Covariances of the random effects", head, together))
     return found
+
+
+def _covariances(fit: GeneralizedEstimates) -> list[list[str]]:
+    """Give the free covariances of the random effects, with standard errors and as correlations."""
+    a, b = pairs(fit.design.pattern)
+    columns = [number_texts(np.asarray(m)[a, b]) for m in (fit.tau_values, fit.se_tau, fit.tau_corr)]
+    names = [f"{fit.effect_names[i]}, {fit.effect_names[j]}" for i, j in zip(a, b, strict=True)]
+    rows = [[name, "", *cells] for name, *cells in zip(names, *columns, strict=True)]
+    return [["" if cell == "nan" else cell for cell in row] for row in rows]
 
 
 def _effects(rows: Sequence[FixedEffect], names: Any) -> list[list[str]]:

@@ -146,6 +146,12 @@ def test_a_profile_limit_is_where_the_deviance_has_risen(fit, frame, code, place
     assert row.method == "profile"
 
 
+def test_covariances_of_random_effects_are_shown(fit, slopes_fit):
+    assert "Covariances of the random effects" in slopes_fit.to_html()
+    assert f"{slopes_fit.tau['b1', 'b0']:.4f}" in slopes_fit.to_html()
+    assert "Covariances" not in fit.to_html()
+
+
 def test_profile_of_two_effects_holds_the_estimates(slopes_fit):
     table = slopes_fit.confint(method="profile", prob=0.9)
     assert list(table.index) == ["g00", "g01", "g10", "sd[b0]", "sd[b1]", "tau[b1,b0]"]

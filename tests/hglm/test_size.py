@@ -1,0 +1,26 @@
+"""Tests of effects that are not there reject as often as they say."""
+
+import numpy as np
+import pytest
+
+import hlmbayes as hlm
+
+MODEL = hlm.Model("logit(y) = b0 + b1*x; b0 = g00 + g01*w + u0; b1 = g10")
+WITHOUT = hlm.Model("logit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+
+
+@pytest.mark.slow
+def test_five_per_cent_tests_reject_in_three_to_seven():
+    rng, found = np.random.default_rng(18), []
+    unit = np.repeat(np.arange(100), 6)
+    for _ in range(600):
+        x, w, u = rng.integers(-1, 2, 600), rng.normal(size=100).round(2), rng.normal(size=100)
+        y = (rng.random(600) < 1 / (1 + np.exp(0.8 - u[unit]))).astype(int)
+        data = hlm.read({"id": unit, "x": x, "w": w[unit], "y": y}, id="id")
+        fit = MODEL.fit(data)
+        kinds = [fit.fixed_effects(robust=robust).p_value for robust in (False, True)]
+        p = [kind[code] for kind in kinds for code in ("g01", "g10")]
+        found.append([*p, fit.compare(WITHOUT.fit(data)).p_value])
+    share = (np.array(found) < 0.05).mean(axis=0)
+    assert (share > 0.03).all(), share
+    assert (share < 0.07).all(), share
