@@ -56,7 +56,12 @@ def enough(rows: CountedRows, law: Outcome, at: Marginal) -> Rule:
                     break
             last, before, n, value = change, n, up, new
         counts[k] = min(n, LONGEST)
-    return product_rule(tuple(counts))
+    rule = product_rule(tuple(counts))
+    while len(rule.z) < MOST_NODES:  # a look costs less than a climb with too few
+        if abs(deviance(more(rule, 6).counts) - deviance(rule.counts)) < SEEN * STILL:
+            break
+        rule = more(rule, 4)
+    return rule
 
 
 def stands_still(rows: CountedRows, law: Outcome, at: Marginal) -> bool:
