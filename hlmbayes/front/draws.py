@@ -112,14 +112,14 @@ def sample(
     seed : int, optional
         Same seed, same draws.
     sampler : "direct" or "nuts", optional
-        Independent draws by importance sampling (the default up to four random coefficients, where it
-        passes its own check), or the No-U-Turn sampler.
+        Independent draws by importance sampling (the default up to four random coefficients, of an
+        outcome that is not normal up to two, where it passes its own check), or the No-U-Turn sampler.
     draws, chains, tune : int
         Draws a chain, chains, and (nuts) steps to adapt that are thrown away.
     marginal : bool
         False: the textbook model with every u_j a parameter, on the rows, sampled by PyMC. Slow; for
-        checks and for models extended by hand (`Model.pymc`). An outcome that is not normal is always
-        sampled so.
+        checks and for models extended by hand (`Model.pymc`). Of an
+        outcome that is not normal it is what sampler="nuts" does.
     keep_effects : bool, optional
         Keep every draw of u and b. By default while they take less than 512 MB; otherwise their mean
         and sd are kept (`Posterior.effects`).
@@ -153,7 +153,7 @@ def sample(
                  "variance_known": variance_known, "sigma2": sigma2}  # fmt: skip
         refuse_given(model, given)
         return GeneralizedPosterior(
-            draw.draw_link(model, data_for(model, data, id, level2), priors, settings)
+            draw.draw_link(model, data_for(model, data, id, level2), priors, settings, marginal=marginal)
         )
     law, counted = law_and_counting(
         model, weights=weights, frequency=frequency, precision=precision, variance_known=variance_known,

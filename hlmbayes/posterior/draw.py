@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import seed_or_new
 from ..data.weights import Frequencies, Weights
-from ..density.link import link_target
+from ..density.link import LinkTarget, link_target
 from ..density.target import target_for
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
 from ..estimation.prepare import law_of
+from ..hglm.search import SEVERAL
 from ..laws.counting import Repeated
 from ..laws.law import Law
 from ..priors.priors import Priors
 from ..sampling import container, posterior_file
 from ..sampling.arrange import finish
-from ..sampling.hierarchical import ON_ROWS, sample_link, sample_rows
+from ..sampling.direct_link import DIRECT_UP_TO, sample_directly
+from ..sampling.hierarchical import ON_ROWS, refuse_direct, sample_link, sample_rows
 from ..sampling.sampling import draw
 from ..sampling.settings import Settings, checked
 from ..unit_moments.record import Moments
@@ -49,16 +51,36 @@ def draw_posterior(
     return _warned(PosteriorSample(tree, target.design.model, priors, settings, target, rows))
 
 
-def draw_link(model: TwoLevelModel, data: Any, priors: Priors | None, settings: Settings) -> LinkSample:
-    """Draw from the posterior of a model whose outcome is not normal, by NUTS on the rows."""
+def draw_link(
+    model: TwoLevelModel, data: Any, priors: Priors | None, settings: Settings, *, marginal: bool = True
+) -> LinkSample:
+    """Draw from the posterior of a model whose outcome is not normal.
+
+    Directly where there are few random effects and the sampler passes its check, else by NUTS on the rows,
+    as always where not ``marginal``.
+    """
     priors, settings = Priors() if priors is None else priors, checked(settings)
+    if not marginal:
+        refuse_direct(settings)
     link = link_target(model, data, priors)
-    if settings.sampler == "direct":
-        raise SamplingError(
-            f'a {model.outcome_law.name} outcome is sampled by NUTS on its rows: leave out sampler="direct"'
-        )
-    tree = sample_link(link, priors, settings)
+    tree = _link_tree(link, priors, settings, marginal)
     return _warned(LinkSample(tree, link.target.design.model, priors, settings, link.target, link.data))
+
+
+def _link_tree(link: LinkTarget, priors: Priors, settings: Settings, marginal: bool) -> xr.DataTree:
+    q = link.target.n_random
+    if settings.sampler == "direct" and q > SEVERAL:
+        raise SamplingError(
+            f'quadrature is for up to {SEVERAL} random effects and this model has {q}: use sampler="nuts"'
+        )
+    if settings.sampler == "direct":
+        return sample_directly(link, priors, settings)
+    if settings.sampler is None and marginal and q <= DIRECT_UP_TO:
+        try:
+            return sample_directly(link, priors, settings)
+        except SamplingError as error:
+            warn(f"{error}, which is done here")
+    return sample_link(link, priors, settings)
 
 
 def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:

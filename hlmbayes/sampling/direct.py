@@ -57,7 +57,7 @@ class Weighted:
     khat: float
     share: float
     log_evidence: float
-    batch: Batch
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,16 +156,21 @@ def hessian_at(target: Target, phi: np.ndarray) -> np.ndarray:
 
 def weigh(target: Target, proposal: Proposal, phi: np.ndarray) -> Weighted:
     """Weight points drawn from a proposal; the largest weights are Pareto-smoothed."""
-    from arviz_stats.base import array_stats
-
     batch = evaluate_batch(target, phi)
     # the folded density is the sum of 2^q equal ones
     log_ratio = batch.log_density + target.n_random * np.log(2.0) - proposal.log_density(target, phi)
+    return replace(weighted(phi, log_ratio), batch=batch)
+
+
+def weighted(phi: np.ndarray, log_ratio: np.ndarray) -> Weighted:
+    """Weight points by the logarithm of density over proposal, (B,)."""
+    from arviz_stats.base import array_stats
+
     smoothed, khat = array_stats.psislw(-log_ratio)  # it wants the log-likelihood left out
     smoothed = smoothed - logsumexp(smoothed)
     share = float(np.exp(-logsumexp(2.0 * smoothed)) / len(phi))
     evidence = float(logsumexp(log_ratio) - np.log(len(phi)))
-    return Weighted(phi, smoothed, float(khat), share, evidence, batch)
+    return Weighted(phi, smoothed, float(khat), share, evidence)
 
 
 def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, float]:

@@ -68,7 +68,7 @@ def draw_direct(target: Target, settings: Settings) -> VarianceDraws:
     says = {"khat": weighted.khat, "share": weighted.share, "sampler": "direct"}
     if target.priors.proper:
         says["log_evidence"] = weighted.log_evidence
-    batch = weighted.batch.take(np.concatenate(chosen))
+    batch = None if weighted.batch is None else weighted.batch.take(np.concatenate(chosen))
     return VarianceDraws(np.stack(phi), {"log_weight": np.stack(log_weight)}, says, batch)
 
 

@@ -28,7 +28,7 @@ def frame_of(seed=1, units=8, rows=6):
     p = INVERSE["logit"](eta)
     return pd.DataFrame(
         {"id": unit, "x": x, "w": w, "n": n, "y": (rng.random(unit.size) < p).astype(int),
-         "hits": rng.binomial(n, p), "count": rng.poisson(n * np.exp(eta))}
+         "hits": rng.binomial(n, p), "number": rng.poisson(n * np.exp(eta))}
     )  # fmt: skip
 
 
@@ -36,18 +36,19 @@ FRAME = frame_of()
 DATA = hlm.read(FRAME, id="id")
 
 
-def log_mass(left, eta):
-    link, y, n = left.split("(")[0], FRAME, FRAME["n"].to_numpy()
+def log_mass(left, eta, rows=FRAME):
+    """Give the log probability of rows at their linear predictor."""
+    link, n = left.split("(")[0], np.asarray(rows.n)
     if link == "log":
-        return stats.poisson.logpmf(y["count"], n * np.exp(eta))
+        return stats.poisson.logpmf(np.asarray(rows.number), n * np.exp(eta))
     if "trials" in left:
-        return stats.binom.logpmf(y["hits"], n, INVERSE[link](eta))
-    return stats.bernoulli.logpmf(y["y"], INVERSE[link](eta))
+        return stats.binom.logpmf(np.asarray(rows.hits), n, INVERSE[link](eta))
+    return stats.bernoulli.logpmf(np.asarray(rows.y), INVERSE[link](eta))
 
 
 @pytest.mark.parametrize(
     "left", ["logit(y)", "probit(y)", "cloglog(y)", "logit(hits, trials=n)", "probit(hits, trials=n)",
-             "cloglog(hits, trials=n)", "log(count, exposure=n)"],
+             "cloglog(hits, trials=n)", "log(number, exposure=n)"],
 )  # fmt: skip
 def test_the_density_on_rows_is_the_one_written_out(left):
     model = hlm.Model(f"{left} = b0 + b1*x; {LEVEL2}")
@@ -83,7 +84,7 @@ def test_names_and_coordinates():
     ("logit(y)", "y", np.pi / np.sqrt(3)),
     ("probit(hits, trials=n)", "hits", 1.0),
     ("cloglog(y)", "y", np.pi / np.sqrt(6)),
-    ("log(count, exposure=n)", "count", 1.0),
+    ("log(number, exposure=n)", "number", 1.0),
 ])  # fmt: skip
 def test_default_priors_are_on_the_scale_of_the_link(left, y, unit):
     model = hlm.Model(f"{left} = b0 + b1*grand(x); b0 = g00 + u0; b1 = g10")
@@ -118,7 +119,7 @@ def test_what_cannot_be_is_refused_in_a_line():
     ordinal = hlm.Model("cumlogit(rating) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
     with pytest.raises(SamplingError, match="ordinal has cuts"):
         ordinal.sample(frame, id="id")
-    over = hlm.Model("log(count, overdispersed=yes) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+    over = hlm.Model("log(number, overdispersed=yes) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
     with pytest.raises(SamplingError, match="overdispersed has no likelihood"):
         over.sample(DATA)
     with pytest.raises(HLMError, match="also 2"):

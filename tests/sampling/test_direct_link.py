@@ -1,0 +1,154 @@
+"""The direct sampler of outcomes that are not normal, against quadrature, bambi and NUTS on the rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import special, stats
+
+import hlmbayes as hlm
+from hlmbayes.density.link import link_target
+from hlmbayes.errors import SamplingError
+from hlmbayes.hglm.quadrature import product_rule
+from hlmbayes.sampling.direct_link import at_mode
+from tests.sampling.test_pymc_link import DATA, FRAME, LEVEL2, log_mass
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+KNOWN = json.loads((ORACLES / "hglm_posterior.json").read_text())
+PRIORS = hlm.Priors(gamma=hlm.Normal(0.0, 2.0), sd=hlm.HalfNormal(1.5))
+LEFT = {"binary": "logit(y)", "trials": "logit(y, trials=n)", "counts": "log(y, exposure=n)"}
+
+
+def by_grid(left, rows):
+    """Give places of g00 and the sd, their weights, the evidence, and units' means of u: sums over a grid."""
+    g, s, z = np.linspace(-3, 2, 51), (np.arange(50) + 0.5) / 12, np.linspace(-6, 6, 91)
+    mass = stats.norm.pdf(z) * (z[1] - z[0])
+    joint = np.empty((len(g), len(s)))
+    means = np.empty((len(g), len(s), rows.id.nunique()))
+    for k, sd in enumerate(s):
+        eta = g[:, None] + sd * z
+        total = 0.0
+        for j, (_, unit) in enumerate(rows.groupby("id")):
+            log = sum(log_mass(left, eta, row) for row in unit.itertuples())
+            like = np.exp(log) * mass
+            total = total + np.log(like.sum(axis=1))
+            means[:, k, j] = (like * sd * z).sum(axis=1) / like.sum(axis=1)
+        joint[:, k] = total + stats.norm.logpdf(g, 0, 2) + stats.halfnorm.logpdf(sd, scale=1.5)
+    log_evidence = special.logsumexp(joint) + np.log((g[1] - g[0]) * (s[1] - s[0]))
+    weight = np.exp(joint - special.logsumexp(joint))
+    return g, s, weight, log_evidence, np.einsum("gs,gsj->j", weight, means)
+
+
+def median(places, weight):
+    return np.interp(0.5, np.cumsum(weight) - 0.5 * weight, places)
+
+
+@pytest.mark.parametrize("left", ["logit(y)", "probit(hits, trials=n)", "log(number, exposure=n)"])
+def test_a_small_model_is_that_of_sums_over_a_grid(left):
+    post = hlm.Model(f"{left} = b0; b0 = g00 + u0").sample(DATA, priors=PRIORS, seed=1, draws=2000)
+    g, s, weight, log_evidence, u = by_grid(left, FRAME)
+    for name, places, mass in (("g00", g, weight.sum(axis=1)), ("sd[b0]", s, weight.sum(axis=0))):
+        mean = mass @ places
+        sd = np.sqrt(mass @ (places - mean) ** 2)
+        draws = post[name].ravel()
+        assert np.median(draws) == pytest.approx(median(places, mass), abs=0.06 * sd)
+        assert draws.mean() == pytest.approx(mean, abs=0.06 * sd)
+        assert draws.std() == pytest.approx(sd, rel=0.06)
+    assert post.sampler["sampler"] == "direct"
+    assert post.sampler["log_evidence"] == pytest.approx(log_evidence, abs=0.03)
+    np.testing.assert_allclose(post.effects()["u0_mean"], u, atol=0.06)
+    assert post.convergence.ok
+    assert post.draws("u").shape == (4, 2000, 8, 1)
+
+
+@pytest.mark.parametrize("left", ["logit(y)", "cloglog(hits, trials=n)", "log(number, exposure=n)"])
+def test_gradient_and_many_points_at_once(left):
+    link = link_target(hlm.Model(f"{left} = b0 + b1*x; {LEVEL2} + u1"), DATA, hlm.Priors())
+    density, proposal = at_mode(link)
+    points = proposal.draw(link.target, np.random.default_rng(1), 200)
+    many = density.log_density(points)
+    density = replace(density, rule=product_rule((35, 35)))
+    near = many > many.max() - 12
+    np.testing.assert_allclose(many[near], density.log_density(points)[near], atol=0.02)
+    for x in points[:4]:
+        at, gradient = density.value_and_gradient(x)
+        assert at == pytest.approx(density.log_density(x[None])[0], abs=1e-5)
+        steps = 1e-5 * np.eye(len(x))
+        slopes = [density.value_and_gradient(x + h)[0] - density.value_and_gradient(x - h)[0] for h in steps]
+        np.testing.assert_allclose(gradient, np.array(slopes) / 2e-5, atol=1e-4, rtol=1e-3)
+    assert np.abs(density.value_and_gradient(proposal.mean)[1]).max() < 1e-2
+
+
+def test_a_variance_near_zero_is_no_wall():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"id": np.repeat(np.arange(40), 10), "y": rng.integers(0, 2, 400)})
+    model = hlm.Model("logit(y) = b0; b0 = g00 + u0")
+    post = model.sample(frame, id="id", seed=1, priors=PRIORS)
+    sd = post["sd[b0]"]
+    assert post.convergence.ok
+    assert sd.min() < 0.01
+    assert np.median(sd) < 0.35
+
+
+def test_effects_that_separate_outcomes_have_a_posterior():
+    frame = FRAME.assign(y=np.where(FRAME.x > 0.5, 1, FRAME.y))
+    frame["high"] = (frame.x > 0.5).astype(int)
+    post = hlm.Model("logit(y) = b0 + b1*high; b0 = g00 + u0; b1 = g10").sample(
+        frame, id="id", seed=1, priors=PRIORS
+    )
+    assert 0.5 < post["g10"].mean() < 6
+    assert post.convergence.ok
+
+
+def test_a_model_without_random_effects():
+    model = hlm.Model("logit(y) = b0 + b1*x; b0 = g00; b1 = g10")
+    post = model.sample(DATA, seed=1, priors=hlm.Priors(gamma=hlm.Flat()))
+    fit = model.fit(DATA)
+    assert list(post.summary().index) == ["g00", "g10"]
+    assert post["g10"].mean() == pytest.approx(fit.gamma["g10"], abs=0.5 * fit.vcov[1, 1] ** 0.5)
+
+
+def test_the_same_seed_gives_the_same_draws():
+    model = hlm.Model("logit(y) = b0; b0 = g00 + u0")
+    one, two = (model.sample(DATA, seed=5, draws=500, chains=2) for _ in range(2))
+    np.testing.assert_array_equal(one["g00"], two["g00"])
+    kept = model.sample(DATA, seed=5, draws=500, chains=2, keep_effects=False)
+    with pytest.raises(SamplingError, match="not kept"):
+        kept.draws("u")
+    assert kept.effects().shape == (8, 2)
+
+
+def test_a_check_that_fails_is_said(monkeypatch):
+    model = hlm.Model("logit(y) = b0; b0 = g00 + u0")
+    monkeypatch.setattr("hlmbayes.sampling.direct_link.KHAT_LIMIT", -9.0)
+    with pytest.raises(SamplingError, match=r'own check failed .* use sampler="nuts"'):
+        model.sample(DATA, seed=1, sampler="direct", draws=50)
+
+
+@pytest.mark.parametrize("name", list(LEFT))
+def test_medians_are_those_of_bambi(name):
+    frame = pd.read_csv(ORACLES / "data" / f"hglm_{name}.csv")
+    model = hlm.Model(f"{LEFT[name]} = b0 + b1*x; {LEVEL2}")
+    post = model.sample(frame, id="id", priors=PRIORS, seed=1)
+    assert post.sampler["sampler"] == "direct"
+    for parameter, known in KNOWN[name].items():
+        if parameter != "divergences":
+            assert np.median(post[parameter]) == pytest.approx(known["median"], abs=0.1 * known["sd"])
+            assert post[parameter].std() == pytest.approx(known["sd"], rel=0.08)
+
+
+@pytest.mark.slow
+def test_two_correlated_effects_are_those_of_nuts_on_the_rows():
+    frame = pd.read_csv(ORACLES / "data" / "hglm_binary.csv")
+    model = hlm.Model(f"logit(y) = b0 + b1*x; {LEVEL2} + u1")
+    direct, nuts = (model.sample(frame, id="id", seed=1, sampler=s, draws=3000) for s in ("direct", "nuts"))
+    table = nuts.summary()
+    away = (direct.summary()["median"] - table["median"]).abs() / table["sd"]
+    assert away.max() < 0.1
+    ratio = direct.summary()["sd"] / table["sd"]
+    assert ratio.between(0.9, 1.1).all()
