@@ -77,7 +77,8 @@ class GeneralizedPosterior(Face):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         raise OnlyNormalError(
             f"{name} is for posteriors of normal outcomes, and {self._record.model.outcome} of this model is "
-            f"{self._record.model.outcome_law.name}: Model.fit has its predictions, and post.tree every draw"
+            f"{self._record.model.outcome_law.name}: Model.fit has predictions and checks, and post.tree "
+            "every draw, which post.tree.to_netcdf(path) writes"
         )
 
     def __repr__(self) -> str:

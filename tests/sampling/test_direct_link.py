@@ -13,7 +13,7 @@ from scipy import special, stats
 
 import hlmbayes as hlm
 from hlmbayes.density.link import link_target
-from hlmbayes.errors import SamplingError
+from hlmbayes.errors import HLMWarning, SamplingError
 from hlmbayes.hglm.quadrature import product_rule
 from hlmbayes.sampling.direct_link import at_mode
 from tests.sampling.test_pymc_link import DATA, FRAME, LEVEL2, log_mass
@@ -128,6 +128,20 @@ def test_a_check_that_fails_is_said(monkeypatch):
     monkeypatch.setattr("hlmbayes.sampling.direct_link.KHAT_LIMIT", -9.0)
     with pytest.raises(SamplingError, match=r'own check failed .* use sampler="nuts"'):
         model.sample(DATA, seed=1, sampler="direct", draws=50)
+
+
+def test_nuts_takes_over_with_a_warning(monkeypatch):
+    class OnRowsError(Exception):
+        pass
+
+    def on_rows(*_):
+        raise OnRowsError
+
+    monkeypatch.setattr("hlmbayes.sampling.direct_link.KHAT_LIMIT", -9.0)
+    monkeypatch.setattr("hlmbayes.posterior.draw.sample_link", on_rows)
+    model = hlm.Model("logit(y) = b0; b0 = g00 + u0")
+    with pytest.warns(HLMWarning, match="own check failed"), pytest.raises(OnRowsError):
+        model.sample(DATA, seed=1, draws=50)
 
 
 @pytest.mark.parametrize("name", list(LEFT))
