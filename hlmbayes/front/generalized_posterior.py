@@ -95,8 +95,8 @@ def build_link(model: TwoLevelModel, data: Any, priors: Priors | None, marginal:
     """Give a model whose outcome is not normal as a `pymc.Model` on rows."""
     if marginal:
         raise SamplingError(
-            f"a {model.outcome_law.name} outcome has no moments that say its likelihood: its PyMC model is "
-            "on the rows, model.pymc(data, marginal=False)"
+            f"the likelihood of an outcome that is {model.outcome_law.name} is not one of moments: its PyMC "
+            "model is on the rows, model.pymc(data, marginal=False)"
         )
     from ..sampling.pymc_link import on_link
 

@@ -22,10 +22,7 @@ DOORS: dict[str, Callable[[hlm.Model, Any], Any]] = {
     "fit by precision": lambda m, d: m.fit(d, precision="p"),
     "fit with variance known": lambda m, d: m.fit(d, variance_known="p"),
     "fit with sigma2": lambda m, d: m.fit(d, sigma2=1.0),
-    "sample": lambda m, d: m.sample(d, seed=1),
-    "sample with NUTS": lambda m, d: m.sample(d, sampler="nuts", seed=1),
     "sample with weights": lambda m, d: m.sample(d, weights=hlm.Weights("p"), seed=1),
-    "pymc": lambda m, d: m.pymc(d),
     "priors": lambda m, d: hlm.prior_predictive(m, d, seed=1),
     "sensitivity": lambda m, d: hlm.sensitivity(m, d, {"a": hlm.Priors()}, seed=1),
     "imputed": lambda m, d: hlm.fit_imputed(m, [d, d]),
@@ -56,3 +53,15 @@ def test_a_door_for_normal_outcomes(door: str, law: str, data: hlm.TwoLevelData)
     with pytest.raises(HLMError) as caught:
         DOORS[door](model, data)
     assert f"is for normal outcomes, and y of this model is {law}" in str(caught.value)
+
+
+@pytest.mark.parametrize("law", LEFT)
+def test_what_is_on_rows_has_no_pymc_model_of_moments(law: str, data: hlm.TwoLevelData) -> None:
+    with pytest.raises(HLMError, match="marginal=False"):
+        hlm.Model(LEFT[law] + REST).pymc(data)
+
+
+def test_ratings_have_no_posterior(data: hlm.TwoLevelData) -> None:
+    for sampler in ("direct", "nuts"):
+        with pytest.raises(HLMError, match="ordinal has cuts, which have no priors"):
+            hlm.Model(LEFT["ordinal"] + REST).sample(data, sampler=sampler, seed=1)

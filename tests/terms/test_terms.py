@@ -357,10 +357,11 @@ def test_a_posterior_of_terms_is_saved_and_read(data: hlm.TwoLevelData, tmp_path
     assert post.compare(fit) is not None
 
 
-def test_a_model_graph_of_a_term_is_refused(data: hlm.TwoLevelData) -> None:
+def test_a_graph_of_units_lines_over_a_variable_of_a_term_is_refused(data: hlm.TwoLevelData) -> None:
     fit = hlm.Model("y = b0 + b1*x + b2*x*female; b0 = g00 + u0; b1 = g10; b2 = g20").fit(data)
     with pytest.raises(OutputError, match=r"x is also in x\*female"):
-        hlm.plots.predicted(fit, "x")
+        hlm.plots.level1_equations(fit, "x")
+    assert hlm.plots.predicted(fit, "x").lines  # which changes with x and x*female alike
 
 
 def test_residual_files_have_names_for_columns_of_terms(data: hlm.TwoLevelData, tmp_path: Any) -> None:
@@ -470,13 +471,12 @@ def test_model_graphs_show_factors_and_what_is_in_no_term(data: hlm.TwoLevelData
     fit = hlm.Model(
         "y = b0 + b1*x + b2*C(track) + b3*grade^2; b0 = g00 + u0; b1 = g10; b2 = g20; b3 = g30"
     ).fit(data)
-    for name in ("x", "track[general]"):
+    for name in ("x", "track[general]", "grade"):
         assert hlm.plots.predicted(fit, name).lines
-    for draw in (hlm.plots.predicted, hlm.plots.level1_equations):
-        with pytest.raises(
-            OutputError, match=r"grade\^2 is a term, whose variables would not change with it"
-        ):
-            draw(fit, "grade^2")
+    with pytest.raises(OutputError, match=r"'grade\^2' is not a predictor .* Did you mean 'grade'"):
+        hlm.plots.predicted(fit, "grade^2")
+    with pytest.raises(OutputError, match=r"grade\^2 is a term, whose variables would not change with it"):
+        hlm.plots.level1_equations(fit, "grade^2")
 
 
 # ---------------------------------------------------------------- other equations, other results
