@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,12 +32,15 @@ from ..model_tables.protocol import Tabled
 from ..model_tables.summary import summary
 from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
 from ..residuals.generalized_frames import generalized_residuals, quantile_residuals
+from ..writing import write_text
+from .fit import Fit
+from .other_outcomes import OtherOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class GeneralizedFit(Tabled):
+class GeneralizedFit(OtherOutcome, Tabled):
     """A fitted model whose outcome is not normal: what `Model.fit` returns for it.
 
     The random effects are integrated out by adaptive quadrature. Estimates are on the scale of the link;
@@ -45,6 +49,8 @@ class GeneralizedFit(Tabled):
 
     __slots__ = ()
     _record: GeneralizedEstimates
+    normal = Fit
+    instead = "dir(fit) lists what there is; slopes, means, predict and residuals are on the outcome's scale"
 
     # --- estimates ---
 
@@ -195,6 +201,22 @@ class GeneralizedFit(Tabled):
         return compare_any(found, fit_by_likelihood(model, found.data, n_nodes=asked_for), None, None)
 
     # --- reports ---
+
+    def listing(self) -> str:
+        """Return the results as text: fixed effects, robust errors, ratios, variances, what to know."""
+        from ..report.generalized import listing
+
+        return listing(self._record)
+
+    def report(self, path: str | Path) -> Path:
+        """Write `to_html` as a file that needs no other, and give its place.
+
+        Raises
+        ------
+        OutputError
+            A file that cannot be written.
+        """
+        return write_text(Path(path), self.to_html())
 
     def to_json(self) -> str:
         """Return the results as JSON text at full precision; nan and infinity are null."""

@@ -9,13 +9,14 @@ import numpy as np
 from ..density.link import link_target
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
-from ..faces import Face, asked, shown
+from ..faces import asked, shown
 from ..posterior import summaries
 from ..posterior.contrasts import contrast
 from ..posterior.convergence import Convergence
 from ..posterior.record import LinkSample
 from ..priors.priors import Priors
 from ..sampling.settings import Settings
+from .other_outcomes import OtherOutcome
 from .posterior import Posterior
 
 if TYPE_CHECKING:
@@ -26,11 +27,7 @@ if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
 
 
-class OnlyNormalError(SamplingError, AttributeError):
-    """What posteriors of normal outcomes have, asked of another one."""
-
-
-class GeneralizedPosterior(Face):
+class GeneralizedPosterior(OtherOutcome):
     """Draws from the posterior of a model whose outcome is not normal: what `Model.sample` returns for it.
 
     Everything is on the scale of the link. ``post["g01"]`` are the draws of one parameter by its name in
@@ -38,6 +35,8 @@ class GeneralizedPosterior(Face):
     """
 
     __slots__ = ()
+    normal = Posterior
+    instead = "Model.fit has predictions, and post.tree every draw, which post.tree.to_netcdf(path) writes"
     _record: LinkSample
 
     tree: xr.DataTree = shown("tree", "An ArviZ DataTree; its layout is in `hlmbayes.sampling.container`.")
@@ -71,15 +70,6 @@ class GeneralizedPosterior(Face):
         return summaries.effects(self._record)
 
     contrast = asked(contrast)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not hasattr(Posterior, name):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        raise OnlyNormalError(
-            f"{name} is for posteriors of normal outcomes, and {self._record.model.outcome} of this model is "
-            f"{self._record.model.outcome_law.name}: Model.fit has predictions and checks, and post.tree "
-            "every draw, which post.tree.to_netcdf(path) writes"
-        )
 
     def __repr__(self) -> str:
         design, law = self._record.target.design, self._record.model.outcome_law

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
-from ..faces import Face, asked, shown
+from ..faces import asked, shown
 from ..hglm.pql import PQLEstimates
 from ..hypotheses.contrasts import contrast
 from ..hypotheses.wald import wald
@@ -18,18 +19,23 @@ from ..inference.intervals import Interval, fixed_intervals
 from ..labelled import records_table, table
 from ..labels import NamedArray
 from ..residuals.pql_frames import pql_residuals
+from ..writing import write_text
+from .fit import Fit
+from .other_outcomes import OtherOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class PQLFit(Face):
+class PQLFit(OtherOutcome):
     """A model of an outcome that is not normal, fitted as HLM does: what `Model.fit` returns for "hlm".
 
     Estimates are on the scale of the link. There is no likelihood, and so no deviance, AIC or profile.
     """
 
     __slots__ = ()
+    normal = Fit
+    instead = 'dir(fit) lists what there is, and algorithm="exact" has more'
     _record: PQLEstimates
 
     converged: bool = shown("converged", "Whether the macro iterations converged.")
@@ -160,6 +166,16 @@ class PQLFit(Face):
         from ..report import nonlinear
 
         return nonlinear.listing(nonlinear.nonlinear_tables(self._record, **run))
+
+    def report(self, path: str | Path, **run: Any) -> Path:
+        """Write `to_html` as a file that needs no other, and give its place; ``run`` as for `listing`.
+
+        Raises
+        ------
+        OutputError
+            A file that cannot be written.
+        """
+        return write_text(Path(path), self.to_html(**run))
 
     def to_json(self, **run: Any) -> str:
         """Return the results as JSON text at full precision."""

@@ -56,6 +56,24 @@ def test_a_formula_and_equations_are_one_model(fit, data):
     assert type(fit).__name__ == "GeneralizedFit"
 
 
+def test_what_only_normal_outcomes_have_is_refused_in_words(fit, data):
+    by_hlm = hlm.Model(f"logit(y) = b0 + b1*x; {ONE}").fit(data, algorithm="hlm")
+    for name in ("influence", "bootstrap", "check", "homogeneity"):
+        for one in (fit, by_hlm):
+            with pytest.raises(HLMError, match=f"{name} is for normal outcomes, and y of this model is Bern"):
+                getattr(one, name)
+            assert not hasattr(one, name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        fit.nonsense  # noqa: B018
+
+
+def test_reports_are_written(fit, data, tmp_path):
+    by_hlm = hlm.Model(f"logit(y) = b0 + b1*x; {ONE}").fit(data, algorithm="hlm")
+    for one in (fit, by_hlm):
+        assert one.report(tmp_path / "page.html").read_text(encoding="utf-8") == one.to_html()
+        assert "Bernoulli" in one.listing()
+
+
 def test_tables(fit):
     table = fit.fixed_effects()
     assert list(table.index) == ["g00", "g01", "g10"]
