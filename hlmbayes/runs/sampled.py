@@ -23,6 +23,7 @@ from ..writing import write_bytes
 from .estimate import heard, level1_options, read_data
 from .jobs import Job
 from .outputs import Results, check_folder, check_places, made_folder, said
+from .sampled_on_link import sample_on_link
 
 
 def sample_job(
@@ -55,6 +56,8 @@ def sample_job(
         The command file asks for what the posterior would leave out.
     """
     refuse_what_has_no_posterior(job)
+    if not job.model.outcome_law.is_normal:
+        return sample_on_link(job, outputs, figures=figures, save=save, priors=priors, **settings)
     check_places(outputs, job.inputs)
     if figures is not None:
         check_folder(figures)

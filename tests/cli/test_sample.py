@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hlmbayes import datasets
@@ -90,3 +91,30 @@ def test_precision_and_frequencies_from_the_command_line(
     assert "which are different kinds" in capsys.readouterr().err
     assert main(["run", *rest, "--known-variance", "v"]) == 0
     assert "The level-1 variance is known: v." in capsys.readouterr().out
+
+
+def test_an_outcome_that_is_not_normal_is_sampled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng, rows = np.random.default_rng(1), tmp_path / "rows.csv"
+    passed = [f"{k % 12},{int(rng.random() < 0.5)}" for k in range(96)]
+    rows.write_text("\n".join(["id,passed", *passed]), encoding="utf-8")
+    asked = [
+        "sample",
+        "--equations",
+        "logit(passed) = b0; b0 = g00 + u0",
+        "--level1",
+        str(rows),
+        "--id",
+        "id",
+    ]
+    asked += ["--no-progress", "--seed", "1", "--draws", "200"]
+    assert main([*asked, "--json", str(tmp_path / "p.json")]) == 0
+    text = capsys.readouterr().out
+    assert "logit(passed) = b0" in text
+    assert "The draws can be used" in text
+    assert "Priors are on the scale of the logit link" in text
+    found = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))
+    assert list(found["parameters"]) == ["g00", "sd[b0]", "tau[b0,b0]"]
+    assert main([*asked, "--html", str(tmp_path / "p.html")]) == 2
+    assert "--html: for posteriors of normal outcomes" in capsys.readouterr().err
+    assert main([*asked, "--frequency", "passed"]) == 2
+    assert "is for normal outcomes" in capsys.readouterr().err
