@@ -13,7 +13,6 @@ import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -143,10 +142,8 @@ class _Pickler(pickle.Pickler):
         return self._known.get(id(value)) if isinstance(value, np.ndarray | TwoLevelData) else None
 
     def reducer_override(self, value: Any) -> Any:
-        """Let read-only mappings travel, and columns that are loaded when they are asked for."""
-        if isinstance(value, Columns):
-            return dict, (dict(value),)
-        return (_read_only, (dict(value),)) if isinstance(value, MappingProxyType) else NotImplemented
+        """Let columns travel that are loaded when they are asked for."""
+        return (dict, (dict(value),)) if isinstance(value, Columns) else NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):
@@ -157,10 +154,6 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, place: Any) -> Any:
         """Give what was named."""
         return self._known[place]
-
-
-def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    return MappingProxyType(values)
 
 
 def _parts(data: TwoLevelData | None) -> list[Any]:

@@ -6,6 +6,7 @@ text column or the wrong unit.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -21,6 +22,14 @@ from .suspects import Suspect, suspects
 from .table import Columns, take_rows
 from .unit_columns import UnitColumn, dropped, unit_column
 from .wide import looks_wide
+
+
+def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
+
+
+# Python cannot pickle its own read-only mappings; what holds them goes to other processes and into files
+copyreg.pickle(MappingProxyType, lambda values: (_read_only, (dict(values),)))
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 LEFT_OUT = ', or say level2_missing="drop" (--drop-incomplete), which leaves them out'

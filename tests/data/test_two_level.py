@@ -561,3 +561,11 @@ def test_the_message_names_the_file(tmp_path):
     pd.DataFrame(pupils(t=list("abcdef"))).to_csv(path, index=False)
     with pytest.raises(DataError, match=r"'t' of pupils\.csv is not numeric"):
         hlm.read(path).level1_column("t")
+
+
+def test_data_and_fits_go_to_other_processes() -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"id": np.repeat(range(10), 6), "x": rng.normal(size=60), "y": rng.normal(size=60)})
+    data = pickle.loads(pickle.dumps(hlm.read(frame, id="id")))
+    fit = hlm.Model("y ~ x + (1 | id)").fit(data)
+    assert pickle.loads(pickle.dumps(fit)).deviance == fit.deviance
