@@ -158,7 +158,12 @@ def spread_told(fit: Estimates) -> tuple[str, ...]:
     for row in alpha_rows(fit, prob=PROB)[1:]:
         label = labels.get(row.name.lower(), "")
         name = row.name if label.lower() in ("", row.name.lower()) else f"{label} ({row.name})"
-        times, low, high = (figures(float(np.exp(value))) for value in (row.estimate, row.low, row.high))
+        with np.errstate(over="ignore", under="ignore"):
+            times, *ends = np.exp([row.estimate, row.low, row.high]).tolist()
+        if not figures(times) or np.isnan(ends).any():  # no number that says anything: the table has its log
+            continue
+        times = figures(times)
+        low, high = (figures(end) or ("0" if end < 1 else "any size") for end in ends)
         open_ = ", which leaves the direction open" if row.low < 0 < row.high else ""
         found.append(
             f"With one unit more in {name} the level-1 variance is {times} times as large "
