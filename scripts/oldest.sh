@@ -24,7 +24,8 @@ oldest_python() { # 3.12 if there is one, else the Python of .venv
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     echo "Installing the oldest releases allowed into .venv-oldest ..." >&2
     "$uv" venv --quiet --clear --python "$(oldest_python)" .venv-oldest
-    "$uv" pip install --quiet --python "$python" --resolution lowest-direct --editable ".[app,dev,engines]"
+    "$uv" pip install --quiet --python "$python" --resolution lowest-direct --editable ".[app,dev,engines]" \
+        "httpx>=0.28"  # what the test client of old releases of Starlette wants
     touch "$stamp"
 fi
 [ $# -gt 0 ] || set -- tests/data tests/unit_moments tests/estimation/test_estimate.py tests/residuals tests/diagnostics \
