@@ -138,7 +138,7 @@ def test_nuts_on_rows():
     assert list(post.effects().columns) == ["u0_mean", "u0_sd"]
     assert post.contrast("g01 - g10").frame().shape[0] == 1
     assert "Bernoulli, logit link" in repr(post)
-    with pytest.raises(HLMError, match="loo is for posteriors of normal outcomes"):
+    with pytest.raises(HLMError, match="loo is for normal outcomes, and y of this model is Bernoulli"):
         post.loo()
     assert not hasattr(post, "check")
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
