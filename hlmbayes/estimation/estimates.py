@@ -8,14 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from ..data.two_level import TwoLevelData
-from ..equations.model import TwoLevelModel
-from ..equations.names import variable_labels
 from ..labels import NamedArray
 from ..laws.counting import Counting
 from ..laws.law import Law, Need, refuse
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation
 from ..likelihood.system import System, to_standard
+from .fitted import Fitted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +50,7 @@ class Components:
 
 
 @dataclass(frozen=True, eq=False)
-class Estimates:
+class Estimates(Fitted):
     """A fitted two-level model: what `hlmbayes.Fit` is a face of.
 
     HLM prints fixed effects, their standard errors and the log-likelihood at the values of tau and
@@ -87,16 +86,6 @@ class Estimates:
         self.gamma_free.flags.writeable = False
 
     @property
-    def model(self) -> TwoLevelModel:
-        """The model."""
-        return self.design.model
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels that the data have for the model's predictors."""
-        return {} if self.data is None else variable_labels(self.model.predictors, self.data.labels)
-
-    @property
     def iterations(self) -> int:
         """Number of iterations; with unequal level-1 variances, of the last round."""
         return self.log[-1].number
@@ -109,11 +98,6 @@ class Estimates:
         """Refuse an analysis that needs what the law or the way of counting lacks."""
         for part in (self.law, self.counting):
             refuse(what, part.lacks, *needs)
-
-    @property
-    def gamma(self) -> NamedArray:
-        """All fixed effects by name, constrained ones repeated, shape (n_gamma,)."""
-        return NamedArray(self.gamma_free[self.design.free], self.model.fixed_parameters)
 
     @cached_property
     def vcov_white(self) -> np.ndarray:
@@ -152,29 +136,6 @@ class Estimates:
         return self.components.sigma2 if self.law.one_sigma2 else float("nan")
 
     @property
-    def tau_corr(self) -> NamedArray:
-        """Tau as correlations; nan where a variance is zero."""
-        sd = np.sqrt(np.diag(self.components.tau))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            corr = self.components.tau / np.outer(sd, sd)
-        return NamedArray(corr, self.model.random_parameters)
-
-    @property
-    def random_names(self) -> tuple[str, ...]:
-        """Names of the random level-1 coefficients, b0, b1, ..."""
-        return tuple(self.model.coefficients[r].name for r in self.design.random)
-
-    @property
-    def effect_names(self) -> tuple[str, ...]:
-        """Names of the random effects, u0, u1, ..."""
-        return tuple(self.model.coefficients[r].effect for r in self.design.random)
-
-    @property
-    def deviance(self) -> float:
-        """-2 log-likelihood; HLM's constant under ``algorithm="hlm"``, the true one under "exact"."""
-        return -2.0 * self.loglik
-
-    @property
     def n_parameters(self) -> int:
         """Number of estimated parameters as HLM counts: variances under REML, gammas too under ML."""
         of_tau = self.design.pattern.n_free
@@ -193,25 +154,3 @@ class Estimates:
     def _all_parameters(self, what: str) -> int:
         self.require(what, Need.LIKELIHOOD)
         return self.n_parameters + (self.design.n_fixed if self.method == "REML" else 0)
-
-    @property
-    def n_rows(self) -> int:
-        """Level-1 rows analysed, N."""
-        return self.design.n_rows
-
-    @property
-    def n_units(self) -> int:
-        """Level-2 units analysed, J."""
-        return self.design.n_units
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What should be known before the numbers are used, in words."""
-        if self.converged:
-            return self.cautions
-        return (f"The estimation did not converge: {self.stop_reason}.", *self.cautions)
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """The warnings but for that of convergence."""
-        return (*self.notes, *(f"On the boundary: {message}." for message in self.boundary))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,10 @@ from ..derived.plausible import plausible_range
 from ..derived.prediction import prediction_interval
 from ..derived.r2 import r2
 from ..derived.variance_explained import VarianceExplained, variance_explained
-from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..faces import asked, record_of, shown
-from ..hypotheses.contrasts import contrast
-from ..hypotheses.wald import variable_test, wald
 from ..inference import hlm_tables
 from ..inference.bootstrap import bootstrap
 from ..inference.compare import DevianceTest, compare_any
@@ -34,8 +31,6 @@ from ..inference.profile import intervals, profiled
 from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Alpha
-from ..model_tables.protocol import Tabled
-from ..model_tables.summary import summary
 from ..predictions.means import means
 from ..predictions.predict import predict
 from ..predictions.slopes import slopes
@@ -43,6 +38,7 @@ from ..residuals.exploratory import explore
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
 from ..writing import write_text
+from .any_fit import AnyFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +46,7 @@ if TYPE_CHECKING:
     from ..diagnostics.checks import Checks
 
 
-class Fit(Tabled):
+class Fit(AnyFit):
     """A fitted two-level model: what `Model.fit` returns.
 
     Estimates are attributes, tables and tests are methods; `print(fit.listing())` is HLM's listing.
@@ -63,34 +59,14 @@ class Fit(Tabled):
 
     method: str = shown("method", '"REML" or "ML".')
     algorithm: str = shown("algorithm", '"exact", the optimum, or "hlm", where HLM stops.')
-    gamma: NamedArray = shown("gamma", "All fixed effects by name, constrained ones repeated, (n_gamma,).")
     vcov: np.ndarray = shown("vcov", "Model-based covariance matrix of all fixed effects.")
-    tau: NamedArray = shown("tau", "Covariance matrix of the random effects, by coefficient name, (q, q).")
-    tau_corr: NamedArray = shown("tau_corr", "Tau as correlations; nan where a variance is zero.")
     sigma2: float = shown("sigma2", "Level-1 variance; nan where it depends on variables (`log_sigma2`).")
     loglik: float = shown("loglik", "Log-likelihood; HLM's constant under algorithm 'hlm'.")
-    deviance: float = shown("deviance", "-2 log-likelihood.")
     aic: float = shown("aic", "Akaike's criterion; gammas count under REML too, as in lme4.")
-    bic: float = shown("bic", "Schwarz's criterion, with ln of the level-1 rows, as in lme4.")
     n_parameters: int = shown("n_parameters", "Parameters as HLM counts: no gammas under REML.")
-    n_rows: int = shown("n_rows", "Level-1 rows analysed, N.")
-    n_units: int = shown("n_units", "Level-2 units analysed, J.")
-    iterations: int = shown("iterations", "Number of iterations.")
-    converged: bool = shown("converged", "Whether the estimation converged.")
-    stop_reason: str = shown("stop_reason", "Why it ended, in words.")
-    boundary: tuple[str, ...] = shown("boundary", "Which variances are estimated as zero, in words.")
-    warnings: tuple[str, ...] = shown("warnings", "What to know before the numbers are used, in words.")
-    notes: tuple[str, ...] = shown("notes", "What was done differently from what was asked, in words.")
     log: tuple[Any, ...] = shown("log", "The iterations: number, loglik, gamma, tau, sigma2.")
     start: Any = shown("start", "HLM's starting values; None at the optimum.")
     data: Any = shown("data", "The rows it came from; None where it came from moments.")
-    random_names: tuple[str, ...] = shown("random_names", "Names of the random coefficients, b0, b1, ...")
-    effect_names: tuple[str, ...] = shown("effect_names", "Names of the random effects, u0, u1, ...")
-
-    @property
-    def model(self) -> TwoLevelModel:
-        """The model as it was written."""
-        return self._record.design.terms.written or self._record.model
 
     @property
     def vcov_robust(self) -> np.ndarray:
@@ -109,8 +85,6 @@ class Fit(Tabled):
         return variance_standard_errors(self._record)[1]
 
     # --- tables ---
-
-    summary = asked(summary)
 
     def fixed_effects(self, robust: bool | str | None = None, *, df: str | None = None) -> pd.DataFrame:
         """Tabulate the fixed effects: name, coefficient, se, t_ratio, df, p_value; index = codes, g00, ...
@@ -250,9 +224,6 @@ class Fit(Tabled):
 
     # --- tests and what follows from the estimates ---
 
-    wald = asked(wald)
-    contrast = asked(contrast)
-    test_variable = asked(variable_test)
     homogeneity = asked(homogeneity)
     icc = asked(icc)
     r2 = asked(r2)
@@ -276,10 +247,6 @@ class Fit(Tabled):
     def variance_explained(self, base: Fit) -> VarianceExplained:
         """Give the proportion of each variance of the model ``base`` that this one explains."""
         return variance_explained(self._record, record_of(base))
-
-    def _table(self, rows: Sequence[Any], kind: type, index: str, names: Mapping[str, str]) -> pd.DataFrame:
-        """Lay records of parameters out as a table with their names and the labels of variables."""
-        return records_table(rows, kind, index, names, self._record.labels)
 
     def __repr__(self) -> str:
         found = self._record

@@ -12,14 +12,11 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..derived.generalized_shares import generalized_icc, generalized_r2
-from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
 from ..errors import HypothesisError
 from ..faces import asked, record_of, shown
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
-from ..hypotheses.contrasts import contrast
-from ..hypotheses.wald import variable_test, wald
 from ..inference import hlm_tables
 from ..inference.compare import DevianceTest, compare_any
 from ..inference.covariances import table_kind
@@ -28,11 +25,10 @@ from ..inference.likelihood_tables import Component, Cut, Ratio, components, cut
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
 from ..labelled import records_table
 from ..labels import NamedArray
-from ..model_tables.protocol import Tabled
-from ..model_tables.summary import summary
 from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
 from ..residuals.generalized_frames import generalized_residuals, quantile_residuals
 from ..writing import write_text
+from .any_fit import AnyFit
 from .fit import Fit
 from .other_outcomes import OtherOutcome
 
@@ -40,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class GeneralizedFit(OtherOutcome, Tabled):
+class GeneralizedFit(OtherOutcome, AnyFit):
     """A fitted model whose outcome is not normal: what `Model.fit` returns for it.
 
     The random effects are integrated out by adaptive quadrature. Estimates are on the scale of the link;
@@ -56,39 +52,17 @@ class GeneralizedFit(OtherOutcome, Tabled):
 
     method: str = shown("method", '"ML".')
     algorithm: str = shown("algorithm", '"exact".')
-    gamma: NamedArray = shown("gamma", "All fixed effects by name, constrained ones repeated, (n_gamma,).")
     vcov: np.ndarray = shown("vcov", "Covariance matrix of all fixed effects, from the observed information.")
     vcov_robust: np.ndarray = shown("vcov_robust", "The same by the sandwich of the units' scores.")
-    tau: NamedArray = shown("tau", "Covariance matrix of the random effects, by coefficient name, (q, q).")
-    tau_corr: NamedArray = shown("tau_corr", "Tau as correlations; nan where a variance is zero.")
     se_tau: NamedArray = shown("se_tau", "Standard errors of tau; nan on the boundary.")
     loglik: float = shown("loglik", "Log-likelihood, constants included.")
-    deviance: float = shown("deviance", "-2 log-likelihood.")
     aic: float = shown("aic", "Akaike's criterion.")
-    bic: float = shown("bic", "Schwarz's criterion, with ln of the level-1 rows, as in lme4.")
     n_parameters: int = shown("n_parameters", "Parameters, fixed effects included.")
-    n_rows: int = shown("n_rows", "Level-1 rows analysed, N.")
-    n_units: int = shown("n_units", "Level-2 units analysed, J.")
     n_nodes: tuple[int, ...] = shown("n_nodes", "Nodes along each direction of a unit's random effects.")
     integration: str = shown("integration", "How the random effects were integrated out, in words.")
-    iterations: int = shown("iterations", "Number of iterations.")
-    converged: bool = shown("converged", "Whether the estimation converged.")
-    stop_reason: str = shown("stop_reason", "Why it ended, in words.")
-    boundary: tuple[str, ...] = shown("boundary", "Which variances are estimated as zero, in words.")
-    warnings: tuple[str, ...] = shown("warnings", "What to know before the numbers are used, in words.")
-    notes: tuple[str, ...] = shown("notes", "What was done differently from what was asked, in words.")
     data: Any = shown("data", "The rows it came from.")
-    random_names: tuple[str, ...] = shown("random_names", "Names of the random coefficients, b0, b1, ...")
-    effect_names: tuple[str, ...] = shown("effect_names", "Names of the random effects, u0, u1, ...")
-
-    @property
-    def model(self) -> TwoLevelModel:
-        """The model as it was written."""
-        return self._record.design.terms.written or self._record.model
 
     # --- tables ---
-
-    summary = asked(summary)
 
     def fixed_effects(self, robust: bool | None = None) -> pd.DataFrame:
         """Tabulate the fixed effects: name, coefficient, se, t_ratio (z), df (infinite), p_value.
@@ -96,8 +70,11 @@ class GeneralizedFit(OtherOutcome, Tabled):
         ``robust``: standard errors by the sandwich of the units' scores instead of the observed information.
         """
         kind = table_kind(self._record, robust, None)
-        rows = hlm_tables.fixed_effects(self._record, kind)
-        found = self._table(rows, hlm_tables.FixedEffect, "gamma")
+        rows, names = (
+            hlm_tables.fixed_effects(self._record, kind),
+            self._record.model.fixed_parameters.name_of,
+        )
+        found = self._table(rows, hlm_tables.FixedEffect, "gamma", names)
         found.attrs.update(kind.basis())
         return found
 
@@ -111,7 +88,8 @@ class GeneralizedFit(OtherOutcome, Tabled):
         HypothesisError
             A probit link, of which exp means nothing.
         """
-        return self._table(ratios(self._record, robust, prob), Ratio, "gamma")
+        names = self._record.model.fixed_parameters.name_of
+        return self._table(ratios(self._record, robust, prob), Ratio, "gamma", names)
 
     def cuts(self) -> pd.DataFrame:
         """Tabulate the cuts between categories of an ordinal outcome: estimate, se; empty of others.
@@ -126,7 +104,7 @@ class GeneralizedFit(OtherOutcome, Tabled):
         `test_variance` tests one; there is no level-1 variance.
         """
         names = component_names(self._record.model.coefficients)
-        return records_table(components(self._record), Component, "effect", names, self._record.labels)
+        return self._table(components(self._record), Component, "effect", names)
 
     def confint(
         self, prob: float = 0.95, *, parameters: str | Sequence[str] = (),
@@ -152,7 +130,7 @@ class GeneralizedFit(OtherOutcome, Tabled):
         by_profile = profile_intervals(found, prob, tuple(c for c in wanted if c not in walds))
         rows = walds | {row.parameter: row for row in by_profile}
         names = known.name_of
-        return records_table([rows[code] for code in wanted], Interval, "parameter", names, found.labels)
+        return self._table([rows[code] for code in wanted], Interval, "parameter", names)
 
     # --- residuals and predictions ---
 
@@ -164,9 +142,6 @@ class GeneralizedFit(OtherOutcome, Tabled):
 
     # --- tests and what follows from the estimates ---
 
-    wald = asked(wald)
-    contrast = asked(contrast)
-    test_variable = asked(variable_test)
     icc = asked(generalized_icc)
     r2 = asked(generalized_r2)
 
@@ -234,10 +209,6 @@ class GeneralizedFit(OtherOutcome, Tabled):
         from ..report.generalized import to_html
 
         return to_html(self._record, whole_page=False)
-
-    def _table(self, rows: Sequence[Any], kind: type, index: str) -> pd.DataFrame:
-        names = self._record.model.fixed_parameters.name_of
-        return records_table(rows, kind, index, names, self._record.labels)
 
     def __repr__(self) -> str:
         found, law = self._record, self._record.model.outcome_law

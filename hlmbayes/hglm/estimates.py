@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..data.two_level import TwoLevelData
-from ..equations.model import TwoLevelModel
-from ..equations.names import variable_labels
+from ..estimation.fitted import Fitted
 from ..labels import NamedArray
 from ..laws.counting import ONCE, Counting
 from ..laws.law import Need, refuse
@@ -20,7 +19,7 @@ from ..likelihood.pattern import elements
 
 
 @dataclass(frozen=True, eq=False)
-class GeneralizedEstimates:
+class GeneralizedEstimates(Fitted):
     """A fitted model whose outcome is not normal, by maximum likelihood.
 
     All is in the units of the data, and on the scale of the link. ``covariance`` (P, P) and ``unit_scores``
@@ -52,21 +51,6 @@ class GeneralizedEstimates:
     counting: Counting = ONCE
 
     @property
-    def model(self) -> TwoLevelModel:
-        """The model."""
-        return self.design.model
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels that the data have for the model's predictors."""
-        return variable_labels(self.model.predictors, self.data.labels)
-
-    @property
-    def gamma(self) -> NamedArray:
-        """All fixed effects by name, constrained ones repeated, (n_gamma,)."""
-        return NamedArray(self.gamma_free[self.design.free], self.model.fixed_parameters)
-
-    @property
     def vcov_free(self) -> np.ndarray:
         """Covariance matrix of the free fixed effects from the observed information, (F, F)."""
         return self.covariance[: self.design.n_fixed, : self.design.n_fixed]
@@ -96,13 +80,6 @@ class GeneralizedEstimates:
         return NamedArray(self.tau_values, self.model.random_parameters)
 
     @property
-    def tau_corr(self) -> NamedArray:
-        """Tau as correlations; nan where a variance is zero."""
-        sd = np.sqrt(np.diag(self.tau_values))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return NamedArray(self.tau_values / np.outer(sd, sd), self.model.random_parameters)
-
-    @property
     def se_tau(self) -> NamedArray:
         """Standard errors of tau from the observed information, (q, q); nan on the boundary."""
         q, F, m = self.design.n_random, self.design.n_fixed, self.design.pattern.n_free
@@ -112,21 +89,6 @@ class GeneralizedEstimates:
             variance = np.diag(self.root @ self.covariance[F : F + m, F : F + m] @ self.root.T)
             se[rows, cols] = se[cols, rows] = np.sqrt(variance)
         return NamedArray(se, self.model.random_parameters)
-
-    @property
-    def random_names(self) -> tuple[str, ...]:
-        """Names of the random level-1 coefficients, b0, b1, ..."""
-        return tuple(self.model.coefficients[r].name for r in self.design.random)
-
-    @property
-    def effect_names(self) -> tuple[str, ...]:
-        """Names of the random effects, u0, u1, ..."""
-        return self.model.effects
-
-    @property
-    def deviance(self) -> float:
-        """-2 log-likelihood, constants included."""
-        return -2.0 * self.loglik
 
     @property
     def n_parameters(self) -> int:
@@ -142,16 +104,6 @@ class GeneralizedEstimates:
     def bic(self) -> float:
         """Schwarz's criterion, deviance + k ln(N), N the level-1 rows, as in lme4."""
         return self.deviance + self.n_parameters * float(np.log(self.n_rows))
-
-    @property
-    def n_rows(self) -> int:
-        """Level-1 rows analysed, N."""
-        return self.design.n_rows
-
-    @property
-    def n_units(self) -> int:
-        """Level-2 units analysed, J."""
-        return self.design.n_units
 
     @property
     def lacks(self) -> Mapping[Need, str]:
@@ -174,9 +126,3 @@ class GeneralizedEstimates:
         if max(self.n_nodes) == 1:
             return "Laplace's approximation"
         return f"adaptive Gauss-Hermite quadrature, {' x '.join(map(str, self.n_nodes))} nodes"
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What should be known before the numbers are used, in words."""
-        said = () if self.converged else (f"The estimation did not converge: {self.stop_reason}.",)
-        return (*said, *self.notes, *(f"On the boundary: {message}." for message in self.boundary))
