@@ -5,6 +5,7 @@ Plain values, as `tables.Tables` are; what a model cannot have is empty.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..derived.intraclass import AT_ZERO, IntraclassCorrelation, icc
 from ..derived.plausible import PlausibleRange, plausible_range
-from ..derived.r2 import PARTS, r2
+from ..derived.r2 import PARTS, R2, r2
 from ..diagnostics.checks import check
 from ..equations.model import TwoLevelModel
 from ..equations.names import INTERCEPT, component_names
@@ -130,19 +131,28 @@ def _components(fit: Estimates) -> tuple[ComponentRow, ...]:
 
 def _shares(fit: Estimates) -> tuple[tuple[Share, ...], tuple[Share, ...], tuple[str, ...]]:
     """Give the ICC and R-squared, the parts of the variance, and notes on both."""
-    shares, parts, notes, nan = [], [], [], float("nan")
+    shares, notes, r = shares_of(lambda: icc(fit, prob=PROB), lambda: r2(fit))
+    nan = float("nan")
+    parts = () if r is None else (Share(name, r.share([name]), nan, nan, PARTS[name][1]) for name in PARTS)
+    return tuple(shares), tuple(parts), tuple(notes)
+
+
+def shares_of(
+    icc_of: Callable[[], object], r2_of: Callable[[], R2]
+) -> tuple[list[Share], list[str], R2 | None]:
+    """Give the intraclass correlation and R-squared where there are any, notes on them, and the R-squared."""
+    shares, notes, r, nan = [], [], None, float("nan")
     with suppress(HLMError):
-        found = icc(fit, prob=PROB)
+        found = icc_of()
         if isinstance(found, IntraclassCorrelation):
             shares.append(Share("ICC", found.icc, found.low, found.high, icc_words(found)))
             notes += [SLOPES if note == AT_ZERO else note for note in found.notes]
     with suppress(HLMError):
-        r = r2(fit)
+        r = r2_of()
         shares.append(Share("Marginal R\u00b2", r.marginal, nan, nan, MARGINAL))
         shares.append(Share("Conditional R\u00b2", r.conditional, nan, nan, CONDITIONAL))
-        parts = [Share(name, r.share([name]), nan, nan, PARTS[name][1]) for name in PARTS]
         notes += r.notes
-    return tuple(shares), tuple(parts), tuple(notes)
+    return shares, notes, r
 
 
 def icc_words(found: IntraclassCorrelation) -> str:

@@ -18,7 +18,7 @@ from . import listing
 from .header import level1_terms
 from .json_text import plain
 from .layout import Column, figure, ruled, set_out
-from .pooled_page import limits_of, shares_of
+from .pooled_page import limits_of, pooled_shares
 from .tables import p_text
 
 RULE = " " + "-" * 86
@@ -140,7 +140,7 @@ def pooled_json(
         "sampling_variance": list(pooled.about_sampling),
         "variance_components": _rows(names, columns_of(components, "variance", tests=False)),
         "intervals": {code: asdict(interval) for code, interval in limits_of(pooled).items()},
-        "shares": [asdict(share) for share in shares_of(pooled)[0]],
+        "shares": [asdict(share) for share in pooled_shares(pooled)[0]],
         "tests": [{name: getattr(test, name) for name in tested} for test in tests],
         "each": [
             {"name": name, "gamma": list(fit.gamma), "tau": np.asarray(fit.tau).tolist(),

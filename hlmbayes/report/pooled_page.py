@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from html import escape
 
-from ..derived.intraclass import AT_ZERO, IntraclassCorrelation
 from ..equations.names import component_names
-from ..errors import HLMError
 from ..inference.intervals import EffectRow, Interval
 from ..many_fits.pooled_derived import pooled_icc, pooled_intervals, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
 from ..version import __version__
 from .findings import (
     BOOK,
-    CONDITIONAL,
-    MARGINAL,
     PROB,
-    SLOPES,
     SOFTWARE,
     ComponentRow,
     Share,
     centred,
-    icc_words,
+    shares_of,
 )
 from .header import Run, header_of
 from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table
@@ -50,7 +44,7 @@ def pooled_page(
         aside(NoteGroup("read this before using the numbers", warned, warning=True)) if warned else "",
         section("The model", [equations(model), labels, _facts(pooled)]),
         section("Estimates", [_effects(pooled), _components(pooled)]),
-        section("How much is explained", shares(*shares_of(pooled))),
+        section("How much is explained", shares(*pooled_shares(pooled))),
         section("Tests", tested) if tested else "",
         section("For a paper", [f"<p>{escape(methods(pooled))}</p>", _references(pooled)]),
         f"<details><summary>The listings as text</summary><pre>{whole}</pre></details>",
@@ -113,19 +107,9 @@ def _components(pooled: PooledEstimates) -> str:
     return table("Variances", head, rows, note="Intervals on the logarithmic scale.")
 
 
-def shares_of(pooled: PooledEstimates) -> tuple[list[Share], list[str]]:
+def pooled_shares(pooled: PooledEstimates) -> tuple[list[Share], list[str]]:
     """Give the intraclass correlation and R-squared where there are any, and notes on them."""
-    found, notes, nan = [], [], float("nan")
-    with suppress(HLMError):
-        icc = pooled_icc(pooled, prob=PROB)
-        if isinstance(icc, IntraclassCorrelation):
-            found.append(Share("ICC", icc.icc, icc.low, icc.high, icc_words(icc)))
-            notes += [SLOPES if note == AT_ZERO else note for note in icc.notes]
-    with suppress(HLMError):
-        r2 = pooled_r2(pooled)
-        found.append(Share("Marginal R\u00b2", r2.marginal, nan, nan, MARGINAL))
-        found.append(Share("Conditional R\u00b2", r2.conditional, nan, nan, CONDITIONAL))
-        notes += r2.notes
+    found, notes, _ = shares_of(lambda: pooled_icc(pooled, prob=PROB), lambda: pooled_r2(pooled))
     return found, notes
 
 
