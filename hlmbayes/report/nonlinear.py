@@ -10,10 +10,12 @@ from scipy.special import stdtrit
 
 from ..errors import HLMError, HypothesisError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
 from ..hglm.pql import PQLEstimates
 from ..inference.covariances import CR0, ModelBased
 from ..inference.hlm_tables import fixed_df
+from ..inference.kept import once_per_fit
 from ..inference.likelihood_tables import WORDS
 from ..laws.ordinal import Ordinal
 from . import json_text
@@ -79,13 +81,30 @@ def nonlinear_tables(found: PQLEstimates, laplace: bool = False, **run: Any) -> 
     )
 
 
-def _by_likelihood(found: PQLEstimates, hlm: str, laplace: bool = False) -> Likelihood | None:
-    """Return the same model by the likelihood; None where it has none, or no optimum."""
+@once_per_fit  # a listing, a page and JSON of one fit ask for it each
+def likelihood_of(found: PQLEstimates) -> GeneralizedEstimates | None:
+    """Fit the same model by the likelihood; None where it has none, or no optimum."""
+    return _fitted(found, laplace=False)
+
+
+@once_per_fit
+def laplace_of(found: PQLEstimates) -> GeneralizedEstimates | None:
+    """Do it by Laplace's approximation."""
+    return _fitted(found, laplace=True)
+
+
+def _fitted(found: PQLEstimates, laplace: bool) -> GeneralizedEstimates | None:
     try:
         fit = fit_by_likelihood(found.written, found.data, laplace=laplace)
     except HLMError:
         return None
-    if not fit.converged:
+    return fit if fit.converged else None
+
+
+def _by_likelihood(found: PQLEstimates, hlm: str, laplace: bool = False) -> Likelihood | None:
+    """Return the same model by the likelihood; None where it has none, or no optimum."""
+    fit = laplace_of(found) if laplace else likelihood_of(found)
+    if fit is None:
         return None
     law = fit.law
     cuts, se_cuts = (law.cuts, law.se_cuts) if isinstance(law, Ordinal) else ((), ())

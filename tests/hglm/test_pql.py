@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes.hglm.fit import fit_by_likelihood
 from hlmbayes.hglm.pql import PQLEstimates, pql
 from hlmbayes.inference.covariances import CR0
 
@@ -61,3 +64,20 @@ def test_ml_with_a_free_scale_is_glmmpql(name: str) -> None:
         near = 5e-4 if (name, which) == ("cloglog", "glmmPQL") else 1e-4
         assert found.working.gamma_free == pytest.approx(np.array(right["gamma"])[ORDER], abs=near)
         assert found.working.components.sigma2 == pytest.approx(right["sigma2"], abs=near)
+
+
+def test_listing_page_and_json_take_the_likelihood_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"id": np.repeat(range(20), 8), "y": rng.integers(0, 2, 160)})
+    fit = hlm.Model("logit(y) = b0; b0 = g00 + u0").fit(hlm.read(frame, id="id"), algorithm="hlm")
+    calls = []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        calls.append(options)
+        return fit_by_likelihood(*args, **options)
+
+    monkeypatch.setattr("hlmbayes.report.nonlinear.fit_by_likelihood", counted)
+    assert fit.listing() == fit.listing()
+    assert fit.to_json()
+    assert fit.to_html()
+    assert calls == [{"laplace": False}]
