@@ -16,9 +16,8 @@ from .estimate import fit_job, heard, read_data
 from .jobs import Job, run_of
 from .outputs import (
     Results,
-    check_places,
+    checked_requests,
     matrix_requests,
-    residual_requests,
     said,
     write_matrix_files,
     write_residual_files,
@@ -43,10 +42,8 @@ def analyse(
     output : str, optional
         The name of the listing's file, for its header.
     """
-    requests = residual_requests(job.options, job.folder or Path(), residuals)
-    files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
     matrices = matrix_requests(job.options, job.folder)
-    check_places({**outputs, **files, **matrices}, job.inputs)
+    requests = checked_requests(job, outputs, residuals, matrices)
     fit, messages = heard(lambda: fit_job(job, read_data(job)))
     wrote, failed, errors = write_residual_files(fit, requests, residuals, job.options.hlm)
     more, missed = write_matrix_files(fit, matrices)

@@ -8,15 +8,22 @@ from pathlib import Path
 from ..data.two_level import TwoLevelData
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..errors import EstimationError, HLMError
+from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
 from ..hypotheses.wald import wald
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
 from ..report.generalized import listing, to_html, to_json
 from ..residuals.generalized_frames import generalized_residuals
-from .estimate import heard, read_data
+from .estimate import fit_job, heard, read_data
 from .jobs import Job
-from .outputs import Results, check_places, residual_requests, said, write_residual_files
+from .outputs import Results, checked_requests, said, write_residual_files
+
+
+def fit_of(job: Job) -> Estimates | GeneralizedEstimates:
+    """Read the data and fit, by the likelihood where the outcome is not normal."""
+    fit = fit_job if job.model.outcome_law.is_normal else fit_generalized
+    return fit(job, read_data(job))
 
 
 def fit_generalized(job: Job, data: TwoLevelData) -> GeneralizedEstimates:
@@ -33,9 +40,7 @@ def analyse_generalized(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
 ) -> Results:
     """Read the data, fit, write residual files; parameters as of `hlmbayes.runs.analysis.analyse`."""
-    requests = residual_requests(job.options, job.folder or Path(), residuals)
-    files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
-    check_places({**outputs, **files}, job.inputs)
+    requests = checked_requests(job, outputs, residuals)
     fit, messages = heard(lambda: fit_generalized(job, read_data(job)))
     wrote, failed, errors = write_residual_files(
         fit, requests, residuals, job.options.hlm, generalized_residuals

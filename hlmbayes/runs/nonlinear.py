@@ -17,13 +17,7 @@ from .asked import asked_tests
 from .estimate import heard, read_data
 from .generalized import analyse_generalized
 from .jobs import Job, run_of
-from .outputs import (
-    Results,
-    check_places,
-    residual_requests,
-    said,
-    write_residual_files,
-)
+from .outputs import Results, checked_requests, said, write_residual_files
 
 
 def analyse_nonlinear(
@@ -33,9 +27,7 @@ def analyse_nonlinear(
     _refuse(job)
     if job.algorithm == "exact":
         return analyse_generalized(job, outputs, residuals, output)
-    requests = residual_requests(job.options, job.folder or Path(), residuals)
-    files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
-    check_places({**outputs, **files}, job.inputs)
+    requests = checked_requests(job, outputs, residuals)
     found, messages = heard(lambda: fit_nonlinear(job, read_data(job)))
     wrote, failed, errors = write_residual_files(found, requests, residuals, job.options.hlm, pql_residuals)
     asked = asked_tests(found.working, _with_cuts(job.options, found))

@@ -15,6 +15,7 @@ from ..report.matrix_files import MATRIX_FILES, is_matrix_file
 from ..residuals.files import check_replaceable, check_target, write_residuals
 from ..residuals.frames import residuals
 from ..writing import refuse_special, write_text
+from .jobs import Job
 
 REPLACED = "; it took the place of one that was there"
 
@@ -108,6 +109,19 @@ def check_places(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
             if _same(place, path):
                 raise OutputError(f"{what} and {other} name the same file, {place}; name two")
         taken.append((what, place))
+
+
+def checked_requests(
+    job: Job,
+    outputs: Mapping[str, Path],
+    residuals: Mapping[int, str],
+    more: Mapping[str, Path] | None = None,
+) -> dict[int, tuple[Path, ResidualFile]]:
+    """Say which residual files a job wants, by level; they, ``outputs`` and ``more`` are checked."""
+    requests = residual_requests(job.options, job.folder or Path(), residuals)
+    files = {f"the level-{level} residual file": target for level, (target, _) in requests.items()}
+    check_places({**outputs, **files, **(more or {})}, job.inputs)
+    return requests
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -78,8 +78,7 @@ def _check(wanted: Wanted) -> None:
         raise CommandFileError("--slopes and --means are two questions: ask one at a time")
     asked = "--slopes" if wanted.slopes else "--means" if wanted.means else "rows"
     of_rows = {"--new": wanted.new, "--level": wanted.level, "--interval": wanted.interval}
-    idle = [*(of_rows if asked != "rows" else ())]
-    idle = [name for name in idle if of_rows[name]]
+    idle = [name for name, given in of_rows.items() if given and asked != "rows"]
     idle += ["--by"] if wanted.by and asked != "--slopes" else []
     idle += ["--at"] if wanted.at and asked == "rows" else []
     if idle:

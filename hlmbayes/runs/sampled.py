@@ -23,7 +23,7 @@ from ..writing import write_bytes
 from .estimate import heard, level1_options, read_data
 from .jobs import Job
 from .outputs import Results, check_folder, check_places, made_folder, said
-from .sampled_on_link import sample_on_link
+from .sampled_on_link import errors_only, sample_on_link
 
 
 def sample_job(
@@ -63,8 +63,7 @@ def sample_job(
         check_folder(figures)
     data, heard_before = heard(lambda: read_data(job))
     level1 = level1_options(job)
-    # PyMC's remarks are for its users; what matters of them is in the verdict
-    logging.getLogger("pymc").addFilter(lambda record: record.levelno >= logging.ERROR)
+    logging.getLogger("pymc").addFilter(errors_only)
     (estimates, posterior), messages = heard(
         lambda: (
             fit(job.model, data, **level1),

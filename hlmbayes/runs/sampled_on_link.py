@@ -16,6 +16,11 @@ from .jobs import Job
 from .outputs import Results, check_places, said
 
 
+def errors_only(record: logging.LogRecord) -> bool:
+    """Keep PyMC's remarks back, which are for its users; what matters of them is in the verdict."""
+    return record.levelno >= logging.ERROR
+
+
 def sample_on_link(
     job: Job, outputs: Mapping[str, Path], *, figures: str | None, save: str | None, priors: Priors | None,
     **settings: Any,
@@ -35,7 +40,7 @@ def sample_on_link(
         )
     check_places(outputs, job.inputs)
     data, before = heard(lambda: read_data(job))
-    logging.getLogger("pymc").addFilter(lambda record: record.levelno >= logging.ERROR)
+    logging.getLogger("pymc").addFilter(errors_only)
     post, messages = heard(lambda: sample(job.model, data, priors=priors, **level1_options(job), **settings))
 
     def text() -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..model_tables.table import ModelTable, table
-from .estimate import fit_job, heard, read_data
-from .generalized import fit_generalized
+from .estimate import heard
+from .generalized import fit_of
 from .jobs import Job
 from .outputs import check_places
 from .pooled import fit_pooled, imputed_jobs
@@ -32,6 +32,5 @@ def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[Mod
 
 
 def _fitted(job: Job) -> Any:
-    if job.model.outcome_law.is_normal:
-        return fit_pooled(job, imputed_jobs(job)) if job.several else fit_job(job, read_data(job))
-    return fit_generalized(job, read_data(job))
+    several = job.several and job.model.outcome_law.is_normal
+    return fit_pooled(job, imputed_jobs(job)) if several else fit_of(job)

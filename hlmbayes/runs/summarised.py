@@ -25,8 +25,8 @@ from ..inference.profile import AT_OPTIMUM, intervals
 from ..laws.law import Need
 from ..model_tables.summary import summary
 from ..residuals.exploratory import explore
-from .estimate import fit_job, heard, read_data
-from .generalized import answers, fit_generalized
+from .estimate import heard
+from .generalized import answers, fit_of
 from .jobs import Job
 from .predicted import values_of
 
@@ -56,14 +56,14 @@ def summarised(job: Job, asked: Questions) -> tuple[str, tuple[str, ...]]:
     """Fit the job's model and answer; gives the text, and what was warned of."""
     for each in (job, *([asked.compare] if asked.compare else [])):
         each.refuse_several("there is no summary")
-    fit, warned = heard(lambda: _fitted(job))
+    fit, warned = heard(lambda: fit_of(job))
     if job.model.outcome_law.is_normal:
         df = asked.errors.get("df") or job.df(asked.errors.get("robust"))
         asked = replace(asked, errors={**asked.errors, "df": df})
     parts = [str(summary(fit, asked.prob, **asked.errors)), *_answers(fit, asked)]
     if asked.compare is not None:
         other = asked.compare
-        simpler, more = heard(lambda: _fitted(other))
+        simpler, more = heard(lambda: fit_of(other))
         parts += _compared(fit, simpler, other.name, asked)
         warned += more
     return "\n\n".join(parts), (*job.warnings, *warned)
@@ -130,12 +130,6 @@ def _compared(fit: Any, simpler: Any, name: str, asked: Questions) -> Iterator[s
     if isinstance(fit, Estimates) and isinstance(simpler, Estimates):
         with suppress(HLMError):
             yield str(variance_explained(fit, simpler))
-
-
-def _fitted(job: Job) -> Estimates | GeneralizedEstimates:
-    """Read the data and fit, by the likelihood where the outcome is not normal."""
-    data = read_data(job)
-    return fit_job(job, data) if job.model.outcome_law.is_normal else fit_generalized(job, data)
 
 
 def _not_here(name: str, fit: GeneralizedEstimates) -> str:
