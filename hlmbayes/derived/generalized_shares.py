@@ -65,6 +65,7 @@ def generalized_icc(
         No random intercept (and no ``at``), a predictor without a random slope.
     """
     check_prob(prob)
+    fit.require("an intraclass correlation", Need.ONE_EQUATION)
     latent, eta = latent_variance(fit), average_predictor(fit)
 
     def point(place: Place, notes: tuple[str, ...]) -> GeneralizedCorrelation:
@@ -122,6 +123,7 @@ def _limits(fit: GeneralizedEstimates, z: np.ndarray, between: float, prob: floa
 
 def generalized_r2(fit: GeneralizedEstimates) -> R2:
     """Give the parts of the variance on the scale of the link, and marginal and conditional R-squared."""
+    fit.require("R-squared", Need.ONE_EQUATION)
     found = variance_parts(fit.design).of(fit.gamma_free, fit.tau_values, latent_variance(fit))
     notes = (
         "On the scale of the link, where a row's variance is "

@@ -12,7 +12,7 @@ from ..errors import HypothesisError
 from .lines import Token
 
 _NUMBER = r"(?:\d++\.?+\d*+|\.\d++)(?:e[+-]?\d++)?+(?![\w.])"  # possessive: digits are tried once
-_ONE_NAME = r"[^\W\d][\w.@$]*(?:\[[^\[\]]*\]|\^\d+)?"  # of a factor's column, of a power
+_ONE_NAME = r"[^\W\d][\w.@$]*(?:(?:\[[^\[\]]*\])+|\^\d+)?"  # of a factor's column, a category, of a power
 _NAME = rf"{_ONE_NAME}(?::{_ONE_NAME})*"
 _TOKEN = re.compile(rf"(?P<quoted>`[^`]*`)|(?P<number>{_NUMBER})|(?P<name>{_NAME})|(?P<op>\S)", re.IGNORECASE)
 _ADVICE = 'write for example "g01 - 2*g11 = 0.5"'

@@ -24,8 +24,9 @@ def gamma_parameters(coefficients: Iterable[Coefficient]) -> Parameters:
     each = []
     for c in coefficients:
         for g in c.gammas:
-            spellings = (*_of_pair(c.predictor, g.predictor), *_codes(g.name))
-            each.append(Parameter(g.name, effect_name(c.predictor, g.predictor), spellings))
+            spellings = (*_of_category(_of_pair(c.predictor, g.predictor), c), *_codes(g.name))
+            name = _named(effect_name(c.predictor, g.predictor), c)
+            each.append(Parameter(g.name, name, spellings))
     return Parameters("fixed effect", tuple(each))
 
 
@@ -42,14 +43,24 @@ def coefficient_parameters(coefficients: Iterable[Coefficient]) -> Parameters:
 def _coefficient(c: Coefficient) -> Parameter:
     forms, variable = _forms(c.predictor), c.predictor.variable
     slope = () if variable is None else (f"{variable} slope", f"slope of {variable}")
-    greek = (f"beta{c.index}", f"β{c.index}")
-    return Parameter(c.name, variable or INTERCEPT, (*forms, *slope, c.effect, *greek))
+    own = _of_category((*forms, *slope, f"beta{c.index}", f"β{c.index}"), c)
+    return Parameter(c.name, _named(variable or INTERCEPT, c), (*own, c.effect))
+
+
+def _of_category(spellings: Sequence[str], c: Coefficient) -> tuple[str, ...]:
+    """Give spellings with the category of the outcome whose equation a coefficient is in: ses[2]."""
+    return tuple(f"{text}[{c.category}]" if c.category else text for text in spellings)
+
+
+def _named(name: str, c: Coefficient) -> str:
+    return f"{name}[{c.category}]" if c.category else name
 
 
 def component_names(coefficients: Iterable[Coefficient]) -> dict[str, str]:
     """Name the rows of a table of variances nearly as HLM does: "intercept", "ses slope", "level-1"."""
     random = [c for c in coefficients if c.random]
     names = [INTERCEPT if c.predictor.variable is None else f"{c.predictor.variable} slope" for c in random]
+    names = [_named(name, c) for name, c in zip(names, random, strict=True)]
     found = {c.effect: name for c, name in zip(random, names, strict=True)}
     pairs = [(i, j) for i in range(len(random)) for j in range(i)]
     found |= {f"{random[i].effect}, {random[j].effect}": f"{names[i]}, {names[j]}" for i, j in pairs}

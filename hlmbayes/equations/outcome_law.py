@@ -19,10 +19,13 @@ LINKS = {  # of each family, the usual one first
     "binomial": ("logit", "probit", "cloglog"),
     "poisson": ("log",),
     "ordinal": ("cumlogit",),
+    "multinomial": ("mlogit",),
 }
 NAMES = {family: family for family in LINKS} | {"bernoulli": "Bernoulli", "poisson": "Poisson"}
 OF_LINK = {link: family for family, links in LINKS.items() for link in links}  # logit: binomial
 _ALSO = {"gaussian": "normal"}
+_OF_CATEGORIES = ("ordinal", "multinomial")
+_ONE = {"ordinal": "an ordinal", "multinomial": "a multinomial"}
 _SIZES = {"binomial": "trials", "poisson": "exposure"}  # what a row's size is called
 
 
@@ -32,8 +35,8 @@ class OutcomeLaw:
 
     Attributes
     ----------
-    family : "normal", "bernoulli", "binomial", "poisson" or "ordinal"
-    link : "identity", "logit", "probit", "cloglog", "log" or "cumlogit"
+    family : "normal", "bernoulli", "binomial", "poisson", "ordinal" or "multinomial"
+    link : "identity", "logit", "probit", "cloglog", "log", "cumlogit" or "mlogit"
     size : str or None
         The variable with each row's number of trials (binomial) or its exposure (Poisson).
     overdispersed : bool
@@ -53,7 +56,7 @@ class OutcomeLaw:
     @property
     def has_mean(self) -> bool:
         """Whether the link is taken of a mean, a probability or a rate."""
-        return self.family not in ("normal", "ordinal")
+        return self.family != "normal" and self.family not in _OF_CATEGORIES
 
     @property
     def name(self) -> str:
@@ -65,10 +68,22 @@ class OutcomeLaw:
         """The variables it needs beside the outcome."""
         return () if self.size is None else (self.size,)
 
-    def left(self, outcome: str) -> str:
-        """The left side of the level-1 equation: logit(passed, trials=tried)."""
+    @property
+    def is_ordinal(self) -> bool:
+        """Whether the outcome is one of several categories in an order, with cuts between them."""
+        return self.family == "ordinal"
+
+    @property
+    def by_category(self) -> bool:
+        """Whether each category of the outcome but the last has equations of its own."""
+        return self.family == "multinomial"
+
+    def left(self, outcome: str, category: str = "") -> str:
+        """The left side of the level-1 equation: logit(passed, trials=tried), or of that of a category."""
         if self.is_normal:
             return quoted(outcome)
+        if category:
+            return f"{self.link}({quoted(outcome)} = {category})"
         options = [] if self.size is None else [f"{_SIZES[self.family]}={quoted(self.size)}"]
         options += ["overdispersed=yes"] if self.overdispersed else []
         return f"{self.link}({', '.join([quoted(outcome), *options])})"
@@ -114,8 +129,8 @@ class Asked(NamedTuple):
             )
         if self.overdispersed and family == "normal":
             fail(where, "a normal outcome has its own level-1 variance: take overdispersed= out")
-        if self.overdispersed and family == "ordinal":
-            fail(where, "an ordinal outcome has no variance to be multiplied: take overdispersed= out")
+        if self.overdispersed and family in _OF_CATEGORIES:
+            fail(where, f"{_ONE[family]} outcome has no variance to be multiplied: take overdispersed= out")
         size = {"trials": self.trials, "exposure": self.exposure}
         for name, value in size.items():
             if value is not None and _SIZES.get(family) != name:
@@ -138,7 +153,8 @@ class Asked(NamedTuple):
             if not family:
                 fail(
                     where,
-                    f'say the family of the outcome too: family="binomial", "poisson" or "ordinal"; {_KNOWN}',
+                    'say the family of the outcome too: family="binomial", "poisson", "ordinal" or '
+                    f'"multinomial"; {_KNOWN}',
                 )
         else:
             family = _ALSO.get(self.family.casefold(), self.family.casefold())

@@ -80,6 +80,7 @@ class Coefficient:
     gammas: tuple[Gamma, ...]
     random: bool
     where: str = field(default="", compare=False)
+    category: str = ""  # of the outcome, whose equation it is in; nothing where there is one equation for all
 
     @property
     def index(self) -> int:
@@ -88,7 +89,7 @@ class Coefficient:
 
     @property
     def label(self) -> str:
-        """Which column of a term it is of: "general" for b1[general], nothing for b1."""
+        """Which column of a term or category it is of: "general" for b1[general], nothing for b1."""
         return self.name[1:].partition("[")[2].rstrip("]")
 
     @property
@@ -200,14 +201,14 @@ def check_model(outcome: str, coefficients: Sequence[Coefficient], log_sigma2: L
 
 def _check_level1(outcome: str, coefficients: Sequence[Coefficient]) -> None:
     names: set[str] = set()
-    forms: dict[str | None, Predictor] = {}
+    forms: dict[tuple[str | None, str], Predictor] = {}
     for c in coefficients:
         if not _COEFFICIENT.fullmatch(c.name):
             fail(c.where, f"{c.name!r} is not a name of a coefficient; wanted b0, b1, ...")
         if c.name in names:
             fail(c.where, f"{c.name} is used twice in the level-1 equation; give each term its own b")
         names.add(c.name)
-        key = None if c.predictor.variable is None else c.predictor.variable.casefold()
+        key = (None if c.predictor.variable is None else c.predictor.variable.casefold(), c.category)
         if key in forms and forms[key].centering != c.predictor.centering:
             what = f"{c.predictor.variable} is used with two kinds of centring"
             fail(c.where, f"{what}; write it one way everywhere ({_BETWEEN})")

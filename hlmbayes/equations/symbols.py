@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 NAME = r"[^\W\d][\w.@$]*"
-LABEL = r"\[[\w.-]+\]"  # of a factor's column: b1[general]
-LABELS = r"\[[\w.-]+(?:,[\w.-]+)?\]"  # of a fixed effect: of its column at level 1, at level 2, or of both
+LABEL = r"\[[\w.-]+(?:,[\w.-]+)?\]"  # of a factor's column, of a category, or both: b1[general,2]
+LABELS = r"\[[\w.-]+(?:,[\w.-]+){0,2}\]"  # of a fixed effect: of level 1, of a category, of level 2
 SYMBOLS = {
     "b": re.compile(rf"(?:beta|b|β)_?(0|[1-9][0-9]{{0,2}})(?:_?i?j)?({LABEL})?", re.IGNORECASE),
     "g": re.compile(rf"(?:gamma|g|γ)_?([0-9]{{1,6}}|[0-9]{{1,3}}_[0-9]{{1,3}})({LABELS})?", re.IGNORECASE),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, groupby
 
+from .categories import typeset_parts
 from .expressions import Factor, Function, Name, Negative, Node, Number, Operation, is_operation, text_of
 from .outcome_law import OutcomeLaw
 from .parser import ModelParts
@@ -14,27 +15,38 @@ from .symbols import ALPHA, quoted
 
 def equations(model: ModelParts) -> str:
     """Level-1 equation, level-2 equations, log(sigma2), constraints: text that `Model` reads back."""
-    level1 = [_times(c.name, _written(c.predictor)) for c in model.coefficients]
-    lines = [_level1(model, level1)]
-    for c in model.coefficients:
-        terms = [_times(g.name, _written(g.predictor)) for g in c.gammas]
-        lines.append(f"{c.name} = {' + '.join([*terms, *([c.effect] if c.random else [])])}")
+    lines = []
+    for category, coefficients in _by_category(model):
+        level1 = [_times(c.name, _written(c.predictor)) for c in coefficients]
+        lines.append(_level1(model, level1, category))
+        for c in coefficients:
+            terms = [_times(g.name, _written(g.predictor)) for g in c.gammas]
+            lines.append(f"{c.name} = {' + '.join([*terms, *([c.effect] if c.random else [])])}")
     return "\n".join(lines + _extra_lines(model))
 
 
 def mixed(model: ModelParts) -> str:
     """The combined model, deviations from means written out; (x - mean_j) is x minus its unit's mean."""
-    terms = []
-    for c in model.coefficients:
-        terms += [_times(g.name, _deviation(g.predictor), _deviation(c.predictor)) for g in c.gammas]
-    terms += [_times(c.effect, _deviation(c.predictor)) for c in model.coefficients if c.random]
-    return "\n".join([_level1(model, terms), *_extra_lines(model)])
+    lines = []
+    for category, coefficients in _by_category(model):
+        terms = []
+        for c in coefficients:
+            terms += [_times(g.name, _deviation(g.predictor), _deviation(c.predictor)) for g in c.gammas]
+        terms += [_times(c.effect, _deviation(c.predictor)) for c in coefficients if c.random]
+        lines.append(_level1(model, terms, category))
+    return "\n".join(lines + _extra_lines(model))
 
 
-def _level1(model: ModelParts, terms: Sequence[str]) -> str:
+def _by_category(model: ModelParts) -> list[tuple[str, list[Coefficient]]]:
+    """The coefficients of each category's equation; all together where there is one equation."""
+    found = groupby(model.coefficients, key=lambda c: c.category)
+    return [(category, list(coefficients)) for category, coefficients in found]
+
+
+def _level1(model: ModelParts, terms: Sequence[str], category: str) -> str:
     """An equation of the outcome; only a normal one has a residual."""
     right = [*terms, "r"] if model.outcome_law.is_normal else terms
-    return f"{model.outcome_law.left(model.outcome)} = {' + '.join(right)}"
+    return f"{model.outcome_law.left(model.outcome, category)} = {' + '.join(right)}"
 
 
 def covariances(blocks: Sequence[Sequence[str]]) -> str:
@@ -66,7 +78,7 @@ def _independent(blocks: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def _number(effect: str) -> int:
-    return int(effect[1:])
+    return int(effect[1:].partition("[")[0])
 
 
 def _extra_lines(model: ModelParts) -> list[str]:
@@ -119,6 +131,7 @@ _ESCAPES = {
 
 def equations_latex(model: ModelParts) -> str:
     r"""The level equations as an align* environment (\beta_{0j}, \gamma_{00}, subscripts ij and j)."""
+    model = typeset_parts(model)
     terms = [_product(_beta(c), _latex_predictor(c.predictor, "ij")) for c in model.coefficients]
     rows = _latex_level1(model, terms)
     for c in model.coefficients:
@@ -129,7 +142,7 @@ def equations_latex(model: ModelParts) -> str:
 
 def mixed_latex(model: ModelParts) -> str:
     """The combined model as an align* environment."""
-    terms = []
+    model, terms = typeset_parts(model), []
     for c in model.coefficients:
         x = _latex_predictor(c.predictor, "ij")
         terms += [_product(_gamma(g), _latex_predictor(g.predictor, "j"), x) for g in c.gammas]
@@ -143,9 +156,11 @@ def _latex_level1(model: ModelParts, terms: list[str]) -> list[tuple[str, list[s
     law = model.outcome_law
     if law.is_normal:
         return [(_latex_name(model.outcome, "ij"), [*terms, "r_{ij}"])]
-    if law.family == "ordinal":
-        left = rf"\operatorname{{logit}}P({_latex_name(model.outcome, 'ij')} \le m)"
-        return [(left, [r"\delta_{m}", *terms])]
+    name = _latex_name(model.outcome, "ij")
+    if law.is_ordinal:
+        return [(rf"\operatorname{{logit}}P({name} \le m)", [r"\delta_{m}", *terms])]
+    if law.by_category:
+        return [(rf"\log\frac{{P({name} = m)}}{{P({name} = M)}}", terms)]
     return [(rf"\operatorname{{{law.link}}}({_latex_letter(law)})", terms)]
 
 
@@ -189,11 +204,11 @@ def _product(*factors: str) -> str:
 
 
 def _beta(coefficient: Coefficient) -> str:
-    return rf"\beta_{{{coefficient.index}j}}"
+    return rf"\beta_{{{coefficient.name[1:]}j}}"
 
 
 def _effect(coefficient: Coefficient) -> str:
-    return rf"u_{{{coefficient.index}j}}"
+    return rf"u_{{{coefficient.name[1:]}j}}"
 
 
 def _gamma(gamma: Gamma) -> str:

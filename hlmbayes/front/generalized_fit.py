@@ -163,10 +163,12 @@ class GeneralizedFit(OtherOutcome, AnyFit):
             The model has no such random effect.
         """
         found = self._record
-        if effect not in found.effect_names:
-            there = ", ".join(found.effect_names) or "none"
+        one_for_all = found.model.outcome_law.by_category  # an effect is tested in all of them together
+        parts = (self.model if one_for_all else found.model).parts
+        effects = [c.effect for c in parts.coefficients if c.random]
+        if effect not in effects:
+            there = ", ".join(effects) or "none"
             raise HypothesisError(f"{effect!r} is no random effect of this model; there are: {there}")
-        parts = found.model.parts
         without = tuple(replace(c, random=c.random and c.effect != effect) for c in parts.coefficients)
         blocks = [[u for u in block if u != effect] for block in parts.blocks]
         model = type(found.model).from_parts(

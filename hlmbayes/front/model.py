@@ -38,15 +38,16 @@ class Model(TwoLevelModel):
           ``ses^2``, ``poly(age, 2)``, ``bs(age, df=5)``; docs/terms.md.
         - ``logit(y) = b0 + ...``, without r: a Bernoulli outcome, ``logit(y, trials=n)`` a binomial one; also
           ``probit`` and ``cloglog``. ``log(y) = b0 + ...``, ``log(y, exposure=time)``: Poisson counts.
-          ``cumlogit(y)``: ordinal, the log odds of a category or a lower one.
+          ``cumlogit(y)``: ordinal, the log odds of a category or a lower one. ``mlogit(y)``: categories
+          without an order, the log odds of each against the last.
           ``overdispersed=yes`` after a comma: their variance is a multiple of the family's.
         - ``g02 = g12``: fixed effects held equal (more than two: ``g01 = g11 = g21``).
 
         Case does not count in any name. ``beta0``, ``gamma00``, ``B0``, ``G00`` are read as b0, g00.
         A variable whose name has odd characters, or looks like b1, g10, u1 or r, goes in backticks.
-    family : "binomial", "bernoulli", "poisson", "ordinal" or "normal", optional
+    family : "binomial", "bernoulli", "poisson", "ordinal", "multinomial" or "normal", optional
         Of the outcome, where the left side does not say it: of a formula, always.
-    link : "logit", "probit", "cloglog", "log" or "cumlogit", optional
+    link : "logit", "probit", "cloglog", "log", "cumlogit" or "mlogit", optional
         By default the first that the family has.
     trials, exposure : str, optional
         The variable with each row's number of trials (binomial), or its exposure (Poisson).

@@ -83,7 +83,7 @@ class CountedRows:
 
     def blocks(self, cells: int) -> Iterator[tuple[slice, slice]]:
         """Give units, and their rows, in blocks of about so many rows."""
-        ends = np.r_[self.starts[1:], len(self.y)]
+        ends = np.r_[self.starts[1:], len(self.unit)]
         of = self.starts // max(1, cells)
         first = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
         for a, b in zip(first, np.r_[first[1:], self.n_units], strict=True):

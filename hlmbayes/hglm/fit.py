@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..arguments import whole
@@ -11,9 +13,11 @@ from ..equations.outcome_law import OutcomeLaw
 from ..errors import EstimationError
 from ..estimation.prepare import Prepared, prepare
 from ..estimation.zero_variance import describe_boundary
+from ..laws.multinomial import Multinomial
 from ..laws.ordinal import law_of
 from ..laws.outcomes import Outcome
 from ..unit_moments.record import Moments
+from .category_layout import with_found_categories
 from .counted_rows import CountedRows
 from .enough_nodes import MOST_NODES
 from .estimates import GeneralizedEstimates
@@ -54,10 +58,14 @@ def fit_by_likelihood(
     law = law_of(model.outcome_law)
     _check(model.outcome_law, n_nodes, laplace)
     prepared = prepare(model, data, law=law)
-    counts = _counts(prepared.design.n_random, n_nodes, laplace)
-    if not isinstance(prepared.complete, TwoLevelData):
+    complete = prepared.complete
+    if not isinstance(complete, TwoLevelData):
         raise EstimationError(f"an outcome that is {model.outcome_law.name} needs the rows, got moments")
-    own, law, rows = rows_of_law(law, prepared.design, prepared.complete)
+    if isinstance(law, Multinomial):
+        law, design = with_found_categories(law, prepared.design, complete)
+        prepared = replace(prepared, design=design)
+    counts = _counts(prepared.design.n_random, n_nodes, laplace)
+    own, law, rows = rows_of_law(law, prepared.design, complete)
     refuse_unbounded_tau(rows, law, model.outcome)
     with np.errstate(all="ignore"):  # a step that leaves the numbers there are is shortened
         found = search(rows, law) if counts is None else search_with(rows, law, counts)

@@ -8,6 +8,7 @@ of those of the complete data (Louis 1982): exact as the quadrature is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,7 @@ class Marginal:
         return np.asarray(self.unit_scores.sum(axis=0))
 
 
+@singledispatch
 def linear_predictor(rows: CountedRows, gamma: np.ndarray) -> np.ndarray:
     """Give the fixed part of every row's linear predictor, offset included, (R,)."""
     b = rows.x @ gamma  # (J, p)
@@ -76,6 +78,7 @@ class Cells(NamedTuple):
         return np.asarray(self.sums(value) - 0.5 * np.einsum("jak,jak->jk", self.t, self.t))
 
 
+@singledispatch
 def cells_of(
     rows: CountedRows, eta: np.ndarray, chol: np.ndarray, modes: Modes, z: np.ndarray, at: tuple[slice, slice]
 ) -> Cells:
@@ -96,7 +99,7 @@ def unit_logliks(
     total = np.empty(rows.n_units)
     for at in rows.blocks(max(1, CELLS // len(rule.z))):
         cells = cells_of(rows, eta, chol, modes, rule.z, at)
-        value = law.value(cells.eta, rows.y[at[1], None], rows.size[at[1], None])
+        value = law.value(cells.eta, rows.y[..., at[1], None], rows.size[at[1], None])
         height = cells.height(value) - modes.value[at[0], None] + rule.log_weight
         total[at[0]] = np.exp(height).sum(axis=1)
     return np.asarray(modes.value + np.log(total) + modes.log_volume)
@@ -118,7 +121,7 @@ def marginal(
     """Evaluate the likelihood, its score and its information at the nodes of a rule."""
     eta = linear_predictor(rows, gamma)
     modes = find_modes(rows, law, eta, chol, start)
-    sums = Sums(rows)
+    sums = sums_of(rows)
     for at in rows.blocks(max(1, CELLS // len(rule.z))):
         sums.add(law, cells_of(rows, eta, chol, modes, rule.z, at), modes.value, rule.log_weight, at)
     return sums.marginal(gamma, chol, rule, modes)
@@ -166,7 +169,7 @@ class Sums:
 
     def marginal(self, gamma: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes) -> Marginal:
         """Give what the means say of the likelihood at this point."""
-        x, p = self.rows.x, len(self.rows.d)
+        x, p = self.rows.x, self.rows.x.shape[1]
         inside = self._inside() - self.cross + self.first[:, :, None] * self.first[:, None]
         half = inside[:, :, :p] @ x  # (J, n, F)
         gg = np.tensordot(x, half[:, :p], axes=([0, 1], [0, 1]))
@@ -202,3 +205,9 @@ class Sums:
             for o, (c, d) in enumerate(self.free, start=p):
                 inside[:, m, o] = product(a, c, place[max(b, d), min(b, d)])
         return inside
+
+
+@singledispatch
+def sums_of(rows: CountedRows) -> Sums:
+    """Give what takes the posterior means of rows."""
+    return Sums(rows)

@@ -6,6 +6,8 @@ here are log-concave in the linear predictor, so there is one mode.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,9 @@ from .counted_rows import CountedRows
 
 TOLERANCE = 1e-7  # of a step in t, in prior standard deviations
 MOST = 60
+
+type Values = tuple[np.ndarray, np.ndarray, np.ndarray]
+type Integrand = Callable[[np.ndarray], Values]
 
 
 class Modes(NamedTuple):
@@ -39,32 +44,25 @@ def find_modes(
     tolerance: float = TOLERANCE,
 ) -> Modes:  # fmt: skip
     """Find the modes, from ``start`` (q, J), at the fixed part ``eta`` (R,) of the linear predictor."""
-    scaled = chol.T @ rows.d[: len(chol)]  # (q, R): the columns t multiplies
-    t = start
-    value, slope, bend = _at(rows, law, eta, scaled, t)
+    at, t = integrand(rows, law, eta, chol), start
+    value, slope, bend = at(t)
     for _ in range(MOST if len(chol) else 0):
         step = np.linalg.solve(bend, slope.T[:, :, None])[:, :, 0].T
         if np.abs(step).max(initial=0.0) < tolerance:
             break
-        t, value, slope, bend = _uphill(rows, law, eta, scaled, t, step, value)
+        t, value, slope, bend = _uphill(at, t, step, value)
     size, turn = np.linalg.eigh(bend)  # the most curved last
     return Modes(t, value, (turn / np.sqrt(size)[:, None])[:, :, ::-1])
 
 
 def _uphill(
-    rows: CountedRows,
-    law: Outcome,
-    eta: np.ndarray,
-    scaled: np.ndarray,
-    t: np.ndarray,
-    step: np.ndarray,
-    value: np.ndarray,
+    at: Integrand, t: np.ndarray, step: np.ndarray, value: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Take a step in every unit, halved where it would lower the integrand."""
-    size = np.ones(rows.n_units)
+    size = np.ones(t.shape[1])
     for _ in range(30):
         trial = t + size * step
-        new, slope, bend = _at(rows, law, eta, scaled, trial)
+        new, slope, bend = at(trial)
         worse = ~(new >= value - 1e-10 * (1.0 + np.abs(value)))
         if not worse.any():
             break
@@ -72,9 +70,14 @@ def _uphill(
     return trial, new, slope, bend
 
 
-def _at(
-    rows: CountedRows, law: Outcome, eta: np.ndarray, scaled: np.ndarray, t: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@singledispatch
+def integrand(rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray) -> Integrand:
+    """Give the function of t that is the log integrand of every unit, with its slope and curvature."""
+    scaled = chol.T @ rows.d[: len(chol)]  # (q, R): the columns t multiplies
+    return lambda t: _at(rows, law, eta, scaled, t)
+
+
+def _at(rows: CountedRows, law: Outcome, eta: np.ndarray, scaled: np.ndarray, t: np.ndarray) -> Values:
     """Give log integrand (J,), its slope (q, J) and minus its second derivative (J, q, q) at t (q, J)."""
     q = len(scaled)
     at = eta + sum((scaled[a] * t[a][rows.unit] for a in range(q)), np.zeros_like(eta))

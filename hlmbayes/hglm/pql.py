@@ -20,6 +20,7 @@ from ..errors import EstimationError
 from ..estimation.estimates import Components, Estimates
 from ..estimation.exact import exact_fit
 from ..estimation.prepare import Prepared, prepare
+from ..laws.law import Need
 from ..laws.ordinal import Ordinal, law_of
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
@@ -128,6 +129,11 @@ def pql(
         As the normal engine; or outcomes the law cannot give.
     """
     limits, law, reml = limits or PQLLimits(), law_of(model.outcome_law), method != "ML"
+    if Need.ONE_EQUATION in law.lacks:
+        raise EstimationError(
+            f"there is no quasi-likelihood of {model.outcome} here: {law.lacks[Need.ONE_EQUATION]}. Use "
+            'algorithm="exact", the likelihood itself (--algorithm exact on the command line)'
+        )
     whole("the number of macro iterations", limits.most, 1, EstimationError)
     prepared = prepare(model, data, law=law)
     rows = linear_ordinal(prepared, law) if isinstance(law, Ordinal) else linear_rows(prepared, law)

@@ -16,7 +16,8 @@ import numpy as np
 from ..laws.outcomes import Outcome
 from .counted_rows import CountedRows
 from .enough_nodes import MOST_NODES, enough, few, more, stands_still
-from .marginal import Marginal, loglik, marginal
+from .marginal import Marginal, linear_predictor, loglik, marginal
+from .modes import integrand
 from .quadrature import few_points, product_rule
 
 GAIN = 1e-11  # the step's predicted gain in log-likelihood at which the search ends
@@ -95,10 +96,9 @@ def _pooled(rows: CountedRows, law: Outcome) -> Marginal:
 def _first_chol(rows: CountedRows, law: Outcome, at: Marginal) -> np.ndarray:
     """Take a first chol, diagonal, from how units' scores vary at tau = 0."""
     q = rows.n_random
-    eta = np.einsum("pr,pr->r", rows.d, (rows.x @ at.gamma).T[:, rows.unit]) + rows.offset
-    _, slope, bend = law.rows(eta, rows.y, rows.size)
-    score = rows.sums(slope * rows.d[:q])
-    info = rows.sums(bend * rows.d[:q] ** 2)
+    of_u = integrand(rows, law, linear_predictor(rows, at.gamma), np.eye(q))
+    _, score, bend = of_u(np.zeros((q, rows.n_units)))
+    info = np.einsum("jaa->aj", bend) - 1.0  # of the rows alone
     variance = np.sum(score**2 - info, axis=1) / np.sum(info**2, axis=1)
     return np.diag(np.sqrt(np.clip(variance, 0.05, 4.0)))
 

@@ -7,6 +7,8 @@ b, whatever the variances of the random effects are.
 
 from __future__ import annotations
 
+from functools import singledispatch
+
 import numpy as np
 
 from ..errors import EstimationError
@@ -20,6 +22,7 @@ CERTAIN = 1e-5  # variance of a row at the fixed part: only where one is below s
 PART = 1e-6  # of the largest contribution, below which a predictor has no part in it
 
 
+@singledispatch
 def refuse_unbounded_tau(rows: CountedRows, law: Outcome, outcome: str) -> None:
     """Raise where every unit's rows are all successes or all failures: tau grows without end."""
     ways = law.ways(rows.y, rows.size)
@@ -33,7 +36,7 @@ def refuse_unbounded_tau(rows: CountedRows, law: Outcome, outcome: str) -> None:
 def refuse_separated(rows: CountedRows, law: Outcome, design: Design, found: Found) -> None:
     """Raise, with the predictors' names, where a combination of predictors separates the outcomes."""
     fixed = linear_predictor(rows, found.at.gamma) - rows.offset
-    if not found.converged or law.variance(law.inverse_link(fixed)).min() <= CERTAIN:
+    if not found.converged or law.least_variance(fixed) <= CERTAIN:
         refuse_separating(rows, law, design)
 
 
@@ -55,16 +58,14 @@ def refuse_separating(rows: CountedRows, law: Outcome, design: Design) -> None:
 
 def separating(rows: CountedRows, law: Outcome, design: Design) -> np.ndarray:
     """Say which free fixed effects have a part in a combination that separates the outcomes, bool (F,)."""
-    x = np.einsum("pr,rpf->rf", rows.d, rows.x[rows.unit]) @ np.linalg.inv(rows.to_gamma(design))
-    size = np.abs(x).max(axis=0)
-    ways = law.ways(rows.y, rows.size)
-    x = np.where(ways == 0, 1.0, ways)[:, None] * x / size
-    both = np.column_stack([x, -x])  # of the positive and the negative part of b
-    clear, mixed = both[ways != 0], both[ways == 0]
+    clear, mixed = sides(rows, law, np.linalg.inv(rows.to_gamma(design)))
+    size = np.abs(np.vstack([clear, mixed])).max(axis=0)
+    # of the positive and the negative part of b
+    clear, mixed = (np.column_stack([x, -x]) for x in (clear / size, mixed / size))
     from scipy.optimize import linprog  # takes longer to import than all the rest: only where it is used
 
     found = linprog(
-        np.ones(both.shape[1]), A_ub=-clear, b_ub=np.zeros(len(clear)),
+        np.ones(clear.shape[1]), A_ub=-clear, b_ub=np.zeros(len(clear)),
         A_eq=np.vstack([mixed, clear.mean(axis=0)]), b_eq=np.r_[np.zeros(len(mixed)), 1.0], method="highs",
     )  # fmt: skip
     if found.status != 0:
@@ -72,3 +73,14 @@ def separating(rows: CountedRows, law: Outcome, design: Design) -> np.ndarray:
     plus, minus = np.split(np.asarray(found.x), 2)
     b = np.abs(plus - minus)
     return np.asarray(b > PART * b.max())
+
+
+@singledispatch
+def sides(rows: CountedRows, law: Outcome, to_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give rows x (n, F) for which x'b must be at least 0, and those for which it must be 0.
+
+    ``to_x`` (F, F) is what carries the columns of rows to those of the data.
+    """
+    x = np.einsum("pr,rpf->rf", rows.d, rows.x[rows.unit]) @ to_x
+    ways = law.ways(rows.y, rows.size)
+    return (ways[:, None] * x)[ways != 0], x[ways == 0]

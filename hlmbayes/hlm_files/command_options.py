@@ -198,11 +198,14 @@ def outcome_asked(line: Line) -> Asked:
     if family not in _NONLINEAR or len(more) > 1:
         line.fail(
             f"a nonlinear model (nonlin:{line.value}) is not available; there are n (linear), bernoulli, "
-            "binomial,TRIALS, poisson, poisson,EXPOSURE (level-1 variables) and ordinal,CATEGORIES (how many)"
+            "binomial,TRIALS, poisson, poisson,EXPOSURE (level-1 variables), ordinal,CATEGORIES and "
+            "multinomial,CATEGORIES (how many)"
         )
-    if family == "ordinal":
+    if family in _COUNTED:
         if size is not None and not size.isdigit():
-            line.fail(f"nonlin:ordinal wants the number of categories, as in nonlin:ordinal,3, got {size!r}")
+            line.fail(
+                f"nonlin:{family} wants the number of categories, as in nonlin:{family},3, got {size!r}"
+            )
         return Asked(family)
     if family == "binomial" and size is None:
         line.fail("nonlin:binomial wants the variable with the number of trials: nonlin:binomial,TRIALS")
@@ -211,7 +214,8 @@ def outcome_asked(line: Line) -> Asked:
     return Asked(family, trials=size) if family == "binomial" else Asked(family, exposure=size)
 
 
-_NONLINEAR = ("bernoulli", "binomial", "poisson", "ordinal")
+_COUNTED = ("ordinal", "multinomial")  # whose number of categories may stand beside
+_NONLINEAR = ("bernoulli", "binomial", "poisson", *_COUNTED)
 
 
 def _not_an_option(line: Line, warnings: list[str], not_done: list[str]) -> None:

@@ -11,7 +11,8 @@ from ..hglm.estimates import GeneralizedEstimates
 from .intervals import fixed_intervals
 
 WORDS = {
-    "logit": "odds ratio", "cumlogit": "odds ratio", "cloglog": "hazard ratio", "log": "event rate ratio",
+    "logit": "odds ratio", "cumlogit": "odds ratio", "mlogit": "odds ratio",
+    "cloglog": "hazard ratio", "log": "event rate ratio",
 }  # fmt: skip
 
 

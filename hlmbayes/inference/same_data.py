@@ -98,19 +98,22 @@ def _log_xx(fit: Fitted) -> float:
     return float(-2.0 * (np.log(bases.whitener.diagonal()).sum() + np.log(bases.scale).sum()))
 
 
-Key = tuple[str | None, str]
+Key = tuple[str | None, str, str]
 Term = tuple[Key, Key]
 
 
 def _terms(fit: Fitted) -> list[Term]:
     """Name every gamma by its level-1 and its level-2 predictor, with centring."""
     coefficients = fit.model.coefficients
-    return [(predictor_key(c.predictor), predictor_key(g.predictor)) for c in coefficients for g in c.gammas]
+    return [
+        (predictor_key(c.predictor, c.category), predictor_key(g.predictor))
+        for c in coefficients for g in c.gammas
+    ]  # fmt: skip
 
 
-def predictor_key(predictor: Predictor) -> Key:
-    """Tell a predictor from others: its variable, in small letters, and its centring."""
-    return (predictor.variable.lower() if predictor.variable else None, predictor.centering)
+def predictor_key(predictor: Predictor, category: str = "") -> Key:
+    """Tell a predictor from others: its variable, in small letters, its centring, its category."""
+    return (predictor.variable.lower() if predictor.variable else None, predictor.centering, category)
 
 
 def _fixed_columns(fit: Fitted) -> frozenset[frozenset[Term]]:
@@ -123,7 +126,8 @@ def _fixed_columns(fit: Fitted) -> frozenset[frozenset[Term]]:
 
 def random_keys(fit: Point | GeneralizedEstimates) -> list[Key]:
     """Name every random coefficient by its level-1 predictor and centring."""
-    return [predictor_key(fit.model.coefficients[r].predictor) for r in fit.design.random]
+    random = [fit.model.coefficients[r] for r in fit.design.random]
+    return [predictor_key(c.predictor, c.category) for c in random]
 
 
 def not_nested(simple: Fitted, general: Fitted) -> str:

@@ -42,6 +42,7 @@ class Need(Enum):
     ROWS_ALIKE = auto()
     SINGLE_ROWS = auto()
     ONE_MEAN = auto()
+    ONE_EQUATION = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ import numpy as np
 from ..equations.outcome_law import OutcomeLaw
 from ..errors import DataError, HypothesisError
 from .law import Need
-from .outcomes import Binomial, Outcome, Poisson
+from .multinomial import Multinomial
+from .outcomes import Binomial, Outcome, Poisson, n_categories
 
 NO_MEAN = "an ordinal outcome has a probability for each category and no one mean"
 MOST = 30  # categories; more are no rating
@@ -39,30 +40,30 @@ class Ordinal(Binomial):
     links: ClassVar[tuple[str, ...]] = ("cumlogit",)
     heading: ClassVar[str] = "Ordinal outcome"
     lacks: ClassVar[Mapping[Need, str]] = {**Binomial.lacks, Need.ONE_MEAN: NO_MEAN}
-    direction = "a positive effect makes low categories likelier"
 
     @property
     def n_parameters(self) -> int:
         return len(self.cuts)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(f"{value:g}" for value in self.categories)
+
+    @property
+    def direction(self) -> str:
+        return "a positive effect makes low categories likelier"
+
+    @property
     def sentence(self) -> str:
-        shown = ", ".join(f"{value:g}" for value in self.categories)
         return (
-            f"The outcome is ordinal ({shown}). Effects are on the log odds of a category or a lower one: a "
-            "positive one makes low categories likelier. R's ordinal and MASS have the opposite sign."
+            f"The outcome is ordinal ({', '.join(self.labels)}). Effects are on the log odds of a category "
+            "or a lower one: a positive one makes low categories likelier. R's ordinal and MASS have the "
+            "opposite sign."
         )
 
     def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
-        found = np.unique(y)
-        if len(found) == 2:
-            raise DataError(f"{name} has two categories, {found[0]:g} and {found[1]:g}: write logit({name})")
-        if len(found) < 2:
-            raise DataError(f"{name} is {found[0]:g} in every row: nothing can be explained")
-        if len(found) > MOST:
-            raise DataError(
-                f"{name} has {len(found)} values, and an ordinal outcome at most {MOST} categories"
-            )
+        if (found := n_categories(y, name)) > MOST:
+            raise DataError(f"{name} has {found} values, and an ordinal outcome at most {MOST} categories")
 
     @property
     def fixed_cuts(self) -> np.ndarray:
@@ -88,4 +89,6 @@ def law_of(law: OutcomeLaw) -> Outcome:
     """Give the law of level 1 that a model's words ask for."""
     if law.family == "poisson":
         return Poisson(law.size, law.link)
+    if law.family == "multinomial":
+        return Multinomial()
     return Ordinal() if law.family == "ordinal" else Binomial(law.size, law.link)

@@ -37,7 +37,6 @@ class Outcome(Law):
     family: ClassVar[str]
     links: ClassVar[tuple[str, ...]]
     never: ClassVar[str]  # in words, what separated outcomes are like
-    direction: ClassVar[str] = ""  # what a positive effect does, where it is not plain
     link_name: str = ""
     lacks: ClassVar[Mapping[Need, str]] = dict.fromkeys(
         (Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2, Need.ROWS_ALIKE),
@@ -51,12 +50,26 @@ class Outcome(Law):
         return 0
 
     @property
+    def direction(self) -> str:
+        """What effects are of, or what a positive one does, where it is not plain."""
+        return ""
+
+    @property
     def columns(self) -> tuple[str, ...]:
         return () if self.size is None else (self.size,)
 
     @property
     def given(self) -> tuple[object, ...]:
         return (self.family, self.link_name, self.size)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The categories of the outcome as they are shown, once they are found; none where it has a mean."""
+        return ()
+
+    def against(self, category: str) -> str:
+        """Say what the equations of a category are of, where each has its own."""
+        return category
 
     def check(self, design: Design) -> None:
         check_units(design)
@@ -126,6 +139,10 @@ class Outcome(Law):
         ``y`` and ``size`` (N,) are sums over equal rows.
         """
         raise NotImplementedError
+
+    def least_variance(self, predictor: np.ndarray) -> float:
+        """Give the smallest variance of rows at their linear predictors: it is zero where one is certain."""
+        return float(self.variance(self.inverse_link(predictor)).min())
 
     def value(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Give the log density alone."""
@@ -280,6 +297,16 @@ class Poisson(Outcome):
 
     def near(self, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return y + 0.1
+
+
+def n_categories(y: np.ndarray, name: str) -> int:
+    """Count the categories of an outcome; refuse fewer than three: DataError."""
+    found = np.unique(y)
+    if len(found) == 2:
+        raise DataError(f"{name} has two categories, {found[0]:g} and {found[1]:g}: write logit({name})")
+    if len(found) < 2:
+        raise DataError(f"{name} is {found[0]:g} in every row: nothing can be explained")
+    return len(found)
 
 
 def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:

@@ -19,6 +19,7 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..hypotheses.contrasts import Contrast, contrast
 from ..inference.covariances import table_kind
 from ..labelled import table
+from ..laws.law import Need
 from .means import Adjustment, Means, adjusted_p, asked_means, pairs_of
 from .new_rows import new_rows
 from .reference import Values
@@ -163,6 +164,7 @@ def means_generalized(
         A variable the model does not have.
     """
     check_scale(scale)
+    fit.require("means()", Need.ONE_EQUATION)
     name, chosen, rows = asked_means(fit.design, fit.data, variable, values, at, adjust)
     pairs, matrix = pairs_of(chosen, rows)
     if scale == "link":
@@ -204,6 +206,7 @@ def slopes_generalized(
         A variable the model does not have.
     """
     check_scale(scale)
+    fit.require("slopes()", Need.ONE_EQUATION)
     asked = asked_slopes(fit.design, fit.data, variable, by, at)
     rows = asked.rows(fit.design)
     if scale == "link":

@@ -215,7 +215,10 @@ def ready_on_link(
     """
     law, said = law_of(model.outcome_law), model.outcome_law
     if Need.ONE_MEAN in law.lacks or said.overdispersed:
-        why = "has no likelihood" if said.overdispersed else "has cuts, which have no priors here"
+        cuts = (
+            f"has {'cuts' if said.is_ordinal else 'an equation for each category'}, which have no priors here"
+        )
+        why = "has no likelihood" if said.overdispersed else cuts
         what = "overdispersed" if said.overdispersed else said.name
         raise SamplingError(
             f"there is no posterior of this model: an outcome that is {what} {why}. Model.fit estimates it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from html import escape
 from typing import Any
@@ -44,20 +44,22 @@ def _facts(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
     ]
 
 
-def _tables(fit: GeneralizedEstimates) -> list[tuple[str, list[str], list[list[str]]]]:
+type Table = tuple[str, list[str], list[list[str]]]
+
+
+def _tables(fit: GeneralizedEstimates) -> list[Table]:
     """Give caption, heads and cells of every table, the first cells being names."""
-    names = fit.model.fixed_parameters.name_of
     found = []
     for robust, what in ((False, ""), (True, ", robust standard errors")):
         rows = fixed_effects(fit, table_kind(fit, robust, None))
-        found.append((f"Fixed effects{what}", ["", "", "coefficient", "se", "z", "p"], _effects(rows, names)))
+        found += _by_category(fit, f"Fixed effects{what}", ["coefficient", "se", "z", "p"], rows, _effects)
     try:
         lines = ratios(fit)
     except HypothesisError:  # a probit link has none
         lines = ()
     if lines:
         word = WORDS[fit.model.outcome_law.link]
-        found.append((f"{word.capitalize()}s", ["", "", word, "95 % interval"], _ratios(lines, names)))
+        found += _by_category(fit, f"{word.capitalize()}s", [word, "95 % interval"], lines, _ratios)
     if between := cuts(fit):
         texts = [number_texts([getattr(r, k) for r in between]) for k in ("estimate", "se")]
         shown = [[r.cut, "", *cells] for r, *cells in zip(between, *texts, strict=True)]
@@ -68,6 +70,21 @@ def _tables(fit: GeneralizedEstimates) -> list[tuple[str, list[str], list[list[s
     if together := _covariances(fit):
         head = ["", "", "covariance", "se", "correlation"]
         found.append(("Covariances of the random effects", head, together))
+    return found
+
+
+def _by_category[R: (FixedEffect, Ratio)](
+    fit: GeneralizedEstimates, caption: str, head: list[str], rows: Sequence[R],
+    cells: Callable[[Sequence[R], Any], list[list[str]]],
+) -> list[Table]:  # fmt: skip
+    """Give a table of fixed effects; where each category has equations, a table for each of them."""
+    names, found, of = fit.model.fixed_parameters.name_of, [], dict[str, list[R]]()
+    categories = [c.category for c in fit.model.coefficients for _ in c.gammas]
+    for row, category in zip(rows, categories, strict=True):
+        of.setdefault(category, []).append(row)
+    for category, own in of.items():
+        about = f"{caption}: {fit.law.against(category)}" if category else caption
+        found.append((about, ["", "", *head], cells(own, names)))
     return found
 
 
@@ -95,7 +112,7 @@ def _ratios(rows: Sequence[Ratio], names: Any) -> list[list[str]]:
 
 
 def _components(fit: GeneralizedEstimates, rows: Sequence[Component]) -> list[list[str]]:
-    known = {c.effect: c.predictor.variable or "intercept" for c in fit.model.coefficients}
+    known = dict(zip(fit.effect_names, fit.model.random_parameters.names, strict=True))
     texts = zip(*(number_texts([getattr(r, k) for r in rows]) for k in ("sd", "variance", "se")), strict=True)
     found = [[r.effect, known[r.effect], *cells] for r, cells in zip(rows, texts, strict=True)]
     return [["" if cell == "nan" else cell for cell in row] for row in found]
@@ -138,6 +155,7 @@ def to_json(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
     results: dict[str, Any] = {
         "outcome": fit.model.outcome,
         "distribution": {"family": law.family, "link": law.link, "size": law.size},
+        "categories": list(fit.law.labels),
         "fixed": [asdict(row) for row in fixed_effects(fit, table_kind(fit, False, None))],
         "fixed_robust": [asdict(row) for row in fixed_effects(fit, table_kind(fit, True, None))],
         "ratios": [] if law.link not in WORDS else [asdict(row) for row in ratios(fit)],

@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from ..equations.categories import typeset_parts
 from ..equations.model import OutcomeLaw, TwoLevelModel
 from ..equations.parts import Coefficient, Gamma, LogSigma2, Predictor
 from ..equations.text import covariances
 
 PLUS = "<mo>+</mo>"
 EQUALS = "<mo>=</mo>"
+
+
+def typeset(model: TwoLevelModel) -> TwoLevelModel:
+    """Give the model whose equations are typeset: where categories have equations, those of category m."""
+    return type(model).from_parts(*typeset_parts(model.parts)) if model.outcome_law.by_category else model
 
 
 def math(*parts: str) -> str:
@@ -63,9 +69,12 @@ def outcome(model: TwoLevelModel) -> str:
     law = model.outcome_law
     if law.is_normal:
         return _indexed(word(model.outcome), "ij")
-    if not law.has_mean:
-        inside = f"{_indexed(word(model.outcome), 'ij')}<mo>≤</mo><mi>m</mi>"
-        return f"<mi>logit</mi><mi>P</mi>{_in_brackets(inside)}"
+    name = _indexed(word(model.outcome), "ij")
+    if law.is_ordinal:
+        return f"<mi>logit</mi><mi>P</mi>{_in_brackets(f'{name}<mo>≤</mo><mi>m</mi>')}"
+    if law.by_category:
+        of, last = (f"<mi>P</mi>{_in_brackets(f'{name}{EQUALS}<mi>{m}</mi>')}" for m in "mM")
+        return f"<mi>log</mi><mfrac><mrow>{of}</mrow><mrow>{last}</mrow></mfrac>"
     return f"<mi>{law.link}</mi>{_in_brackets(mean(law))}"
 
 
@@ -133,13 +142,14 @@ def broken(left: str, terms: Sequence[str]) -> str:
 
 def level1_terms(model: TwoLevelModel) -> list[str]:
     """What is added up in the level-1 equation."""
+    model = typeset(model)
     terms = [_times(beta(c), predictor(c.predictor, 1)) for c in model.coefficients]
     return [*_cut(model), *terms, *_residual(model)]
 
 
 def mixed_terms(model: TwoLevelModel) -> list[str]:
     """What is added up in the combined model."""
-    terms = []
+    model, terms = typeset(model), []
     for c in model.coefficients:
         x = predictor(c.predictor, 1)
         terms += [_times(gamma(g), predictor(g.predictor, 2), x) for g in c.gammas]
@@ -149,7 +159,7 @@ def mixed_terms(model: TwoLevelModel) -> list[str]:
 
 def _cut(model: TwoLevelModel) -> list[str]:
     """The cut of a category, of an ordinal outcome."""
-    return [symbol("δ", "m")] if model.outcome_law.family == "ordinal" else []
+    return [symbol("δ", "m")] if model.outcome_law.is_ordinal else []
 
 
 def _residual(model: TwoLevelModel) -> list[str]:

@@ -69,6 +69,7 @@ def _model(tables: Tables, model: TwoLevelModel) -> list[str]:
 
 def equations(model: TwoLevelModel) -> str:
     """Return a model's equations, level by level and in one, typeset."""
+    model = mathml.typeset(model)
     outcome = mathml.outcome(model)
     lines = [
         mathml.broken(outcome, mathml.level1_terms(model)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -95,6 +95,7 @@ def expanded[M: TwoLevelModel, D: Rows](
         level: _terms_of([*predictors(model, level), *of_variance[level]], data, level) for level in (1, 2)
     }
     if not wanted[1] and not wanted[2]:
+        _check_constraints(model, model.gamma_names)
         return model, data, Terms(model, extended=None if data is given else data)
     names = [name for name in _level1_names(model, data) if find_column(name, data.level1, data.sources[0])]
     mask, _ = data.complete_rows(names)
@@ -208,10 +209,7 @@ def plain_model[M: TwoLevelModel](model: M, made: Mapping[int, Mapping[Predictor
             name = f"{c.name}[{label}]" if label else c.name
             coefficients.append(Coefficient(name, predictor, tuple(gammas), c.random, c.where))
             effects.setdefault(c.effect, []).append(coefficients[-1].effect)
-    known = [gamma.name for c in coefficients for gamma in c.gammas]
-    for names in model.constraints:
-        for name in names:
-            _check_constraint(name, known)
+    _check_constraints(model, [gamma.name for c in coefficients for gamma in c.gammas])
     blocks = tuple(tuple(name for effect in block for name in effects[effect]) for block in model.blocks)
     variance = _plain_variance(model.log_sigma2, made)
     parts = model.parts._replace(coefficients=tuple(coefficients), log_sigma2=variance)
@@ -240,9 +238,19 @@ def _columns(predictor: Predictor, made: Mapping[Predictor, Made]) -> list[tuple
     return list(zip(columns, found.labels, strict=True))
 
 
-def _check_constraint(name: str, known: Sequence[str]) -> None:
-    if name in known:
-        return
+def _check_constraints(model: TwoLevelModel, known: Sequence[str]) -> None:
+    for names in model.constraints:
+        for name in names:
+            if name in known:
+                continue
+            if model.outcome_law.by_category:
+                fail(
+                    "", f"{name}: effects are held equal in the equations of each category, without brackets"
+                )
+            _refuse_constraint(name, known)
+
+
+def _refuse_constraint(name: str, known: Sequence[str]) -> NoReturn:
     columns = [other for other in known if other.partition("[")[0] == name.partition("[")[0]]
     what = "is not a fixed effect of this model" if "[" in name else "is several fixed effects"
     fail("", f"{name} {what}: a constraint names the columns of a term, here {some(columns, 10)}")

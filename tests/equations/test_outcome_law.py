@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import hlmbayes as hlm
 from hlmbayes import Model
+from hlmbayes.equations.categories import with_categories
 from hlmbayes.equations.outcome_law import LINKS, NORMAL, Asked, OutcomeLaw
+from hlmbayes.equations.parts import Coefficient, Gamma, Predictor
 from hlmbayes.errors import EquationError
 from hlmbayes.report import mathml
 
@@ -40,6 +42,8 @@ REST = " = b0 + b1*sex; b0 = g00 + g01*w + u0; b1 = g10"
         ("log(count)", {"overdispersed": True}, OutcomeLaw("poisson", "log", None, True)),
         ("cumlogit(rating)", {}, OutcomeLaw("ordinal", "cumlogit")),
         ("rating", {"family": "ordinal"}, OutcomeLaw("ordinal", "cumlogit")),
+        ("mlogit(choice)", {}, OutcomeLaw("multinomial", "mlogit")),
+        ("choice", {"family": "multinomial"}, OutcomeLaw("multinomial", "mlogit")),
         ("y", {"family": "gaussian"}, NORMAL),
         ("y", {"overdispersed": False}, NORMAL),
     ],
@@ -79,6 +83,8 @@ def test_ways_of_saying_what_the_outcome_is(left: str, said: dict[str, Any], law
         (f"logit(y){REST}; log(sigma2) = a0", {}, "log(sigma2) is of a normal outcome"),
         (f"cumlogit(y, trials=n){REST}", {}, "trials= is for a binomial outcome, and this one is ordinal"),
         (f"cumlogit(y, overdispersed=yes){REST}", {}, "an ordinal outcome has no variance to be multiplied"),
+        (f"mlogit(y, trials=n){REST}", {}, "trials= is for a binomial outcome, and this one is multinomial"),
+        (f"mlogit(y, overdispersed=yes){REST}", {}, "a multinomial outcome has no variance to be multiplied"),
         ("log(y) ~ x + (1 | id)", {}, "before ~ stands the outcome alone, got log(...)"),
         ("cbind(y, n) ~ x + (1 | id)", {}, "before ~ stands the outcome alone, got cbind(...)"),
         ("y ~ x + (1 | id)", {"trials": "y"}, "y is the outcome, and its own trials"),
@@ -96,7 +102,7 @@ LAWS = [
     for family, links in LINKS.items()
     for link in links
     for exposure, over in product((None, "r") if family == "poisson" else (None,), (False, True))
-    if not (family in ("normal", "ordinal") and over)
+    if not (family in ("normal", "ordinal", "multinomial") and over)
 ]
 
 
@@ -136,6 +142,13 @@ def test_typeset_equations_have_the_distribution_and_no_residual() -> None:
     assert r"\sim" not in ordinal.equations(latex=True)
     assert "<mo>≤</mo>" in mathml.level1(ordinal)
     assert mathml.extra(ordinal) == []
+    by_category = Model(f"mlogit(choice){REST}")
+    latex = by_category.equations(latex=True)
+    for part in (r"\log\frac{P(\mathrm{choice}_{ij} = m)}{P(\mathrm{choice}_{ij} = M)} &= \beta_{0[m]j}",
+                 r"\gamma_{01[m]}", r"u_{0[m]j}"):  # fmt: skip
+        assert part in latex
+    assert "<mfrac>" in mathml.level1(by_category)
+    assert "<mtext>[m]</mtext>" in mathml.mixed(by_category)
     assert r"\operatorname{log}(\lambda_{ij}) &=" in Model(f"log(y){REST}").mixed(latex=True)
     assert r"\operatorname{Poisson}(\mathrm{t}_{ij}\,\lambda_{ij})" in Model(
         f"log(y, exposure=t){REST}"
@@ -144,3 +157,24 @@ def test_typeset_equations_have_the_distribution_and_no_residual() -> None:
     assert mathml.RESIDUAL not in mathml.level1(model) + mathml.mixed(model)
     assert "<mi>binomial</mi>" in mathml.extra(model)[0]
     assert mathml.RESIDUAL in mathml.level1(Model(f"y{REST}"))
+
+
+def test_equations_of_categories_are_those_of_one_set() -> None:
+    model = Model(f"mlogit(y){REST} + u1; cov(u0, u1) = 0; g00 = g01")
+    parts = with_categories(model.parts, ("1", "-2.5"))
+    of_categories = Model.from_parts(*parts)
+    assert of_categories.blocks == (("u0[1]", "u0[-2.5]"), ("u1[1]", "u1[-2.5]"))
+    assert of_categories.constraints == (("g00[1]", "g01[1]"), ("g00[-2.5]", "g01[-2.5]"))
+    assert "mlogit(y = -2.5) = b0[-2.5] + b1[-2.5]*sex\n" in of_categories.equations()
+    known = of_categories.fixed_parameters
+    assert known.names[:3] == ("intercept[1]", "w[1]", "sex[1]")
+    assert known.find("sex[-2.5]", EquationError) == known.find("g10[-2.5]", EquationError) == "g10[-2.5]"
+    assert known.columns("sex") == known.columns("g10") == ("g10[1]", "g10[-2.5]")
+    of_term = Gamma("g11[general,private]", Predictor("w"))
+    column = Coefficient("b1[general]", Predictor("track[general]"), (of_term,), True)
+    (found,) = with_categories(
+        model.parts._replace(coefficients=(column,), blocks=(), constraints=()), "2"
+    ).coefficients
+    assert (found.name, found.effect, found.gammas[0].name) == (
+        "b1[general,2]", "u1[general,2]", "g11[general,2,private]"
+    )  # fmt: skip

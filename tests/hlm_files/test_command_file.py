@@ -359,8 +359,8 @@ def test_options_carry_what_is_not_acted_on() -> None:
         (("fixtau2:3",), "a three-level model (fixtau2:)"),
         (("resfil3:y",), "a three-level model (resfil3:)"),
         (
-            ("nonlin:multinomial,3",),
-            "a nonlinear model (nonlin:multinomial,3) is not available; there are n (linear), bernoulli",
+            ("nonlin:gamma,3",),
+            "a nonlinear model (nonlin:gamma,3) is not available; there are n (linear), bernoulli",
         ),
         (("rowcol:x",), "a cross-classified model"),
         (("r_e_model:x",), "a multivariate model"),

@@ -174,7 +174,7 @@ def test_the_caller_may_name_an_mdm(tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        ("level3:INTRCPT2=INTRCPT3/", "a three-level model"), ("nonlin:multinomial,3", "a nonlinear model"),
+        ("level3:INTRCPT2=INTRCPT3/", "a three-level model"), ("nonlin:gamma,3", "a nonlinear model"),
         ("r_e_model:2", "a multivariate model"), ("rowcol:x", "a cross-classified model"),
     ],
 )  # fmt: skip

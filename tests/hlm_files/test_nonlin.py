@@ -40,9 +40,10 @@ def test_what_nonlin_says_of_the_outcome(lines: str, law: OutcomeLaw) -> None:
     assert (again.model, again.options) == (file.model, file.options)
 
 
-@pytest.mark.parametrize("lines", ["nonlin:ordinal,3", "nonlin:ordinal", "nonlin:ordinal,4\nfixsigma2:n"])
-def test_an_ordinal_outcome_has_no_variance(lines: str) -> None:
-    assert parse(TEXT.format(lines=lines), "thai.hlm").model.outcome_law == OutcomeLaw("ordinal", "cumlogit")
+@pytest.mark.parametrize("law", [OutcomeLaw("ordinal", "cumlogit"), OutcomeLaw("multinomial", "mlogit")])
+@pytest.mark.parametrize("more", [",3", "", ",4\nfixsigma2:n"])
+def test_an_outcome_of_categories_has_no_variance(law: OutcomeLaw, more: str) -> None:
+    assert parse(TEXT.format(lines=f"nonlin:{law.family}{more}"), "thai.hlm").model.outcome_law == law
 
 
 def test_how_long_macro_iterations_go_on() -> None:

@@ -15,7 +15,7 @@ from hlmbayes.errors import HLMError
 
 REST = " = b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10"
 LEFT = {"Bernoulli": "logit(y)", "binomial": "probit(y, trials=n)", "Poisson": "log(y, exposure=n)",
-        "ordinal": "cumlogit(y)"}  # fmt: skip
+        "ordinal": "cumlogit(y)", "multinomial": "mlogit(y)"}  # fmt: skip
 DOORS: dict[str, Callable[[hlm.Model, Any], Any]] = {
     "fit by weights": lambda m, d: m.fit(d, weights=hlm.Weights("p")),
     "fit by frequencies": lambda m, d: m.fit(d, frequency=hlm.Frequencies("n")),
@@ -61,7 +61,15 @@ def test_what_is_on_rows_has_no_pymc_model_of_moments(law: str, data: hlm.TwoLev
         hlm.Model(LEFT[law] + REST).pymc(data)
 
 
-def test_ratings_have_no_posterior(data: hlm.TwoLevelData) -> None:
+@pytest.mark.parametrize("law", ["ordinal has cuts", "multinomial has an equation for each category"])
+def test_categories_have_no_posterior(law: str, data: hlm.TwoLevelData) -> None:
     for sampler in ("direct", "nuts"):
-        with pytest.raises(HLMError, match="ordinal has cuts, which have no priors"):
-            hlm.Model(LEFT["ordinal"] + REST).sample(data, sampler=sampler, seed=1)
+        with pytest.raises(HLMError, match=f"{law}, which have no priors"):
+            hlm.Model(LEFT[law.split()[0]] + REST).sample(data, sampler=sampler, seed=1)
+
+
+def test_categories_without_an_order_have_no_quasi_likelihood(data: hlm.TwoLevelData) -> None:
+    with pytest.raises(
+        HLMError, match=r'each category of the outcome has equations .* Use algorithm="exact"'
+    ):
+        hlm.Model(LEFT["multinomial"] + REST).fit(data, algorithm="hlm")

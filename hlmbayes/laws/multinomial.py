@@ -1,0 +1,119 @@
+"""Outcomes that are one of several categories without an order: a logit of each against the last.
+
+P(y = m) / P(y = M) = exp(eta_m), m = 1, ..., M - 1: K = M - 1 linear predictors a row. The reference M is the
+last category, as in HLM (Raudenbush & Bryk 2002, p. 325); R's nnet and Stata take the first.
+"""
+
+# ruff: noqa: D102 (what the methods give is said once, in Outcome)
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NoReturn
+
+import numpy as np
+
+from ..equations.categories import category_label
+from ..errors import DataError, HypothesisError
+from .law import Need
+from .outcomes import Outcome, Rows, n_categories
+
+NO_MEAN = "an outcome of categories without an order has a probability for each and no one mean"
+SEVERAL = "each category of the outcome has equations of its own; predict() has the probabilities"
+MOST = 10  # categories; more are no names
+
+
+@dataclass(frozen=True)
+class Multinomial(Outcome):
+    """Categories without an order; ``categories`` are the values of the outcome, ascending.
+
+    Its methods of rows have K predictors: ``eta`` and ``y`` (K, ...) are of the categories but the last,
+    ``size`` (...) the rows of all categories.
+    """
+
+    link_name: str = "mlogit"
+    categories: tuple[float, ...] = ()
+
+    family: ClassVar[str] = "multinomial"
+    links: ClassVar[tuple[str, ...]] = ("mlogit",)
+    lacks: ClassVar[Mapping[Need, str]] = {
+        **Outcome.lacks, Need.ONE_MEAN: NO_MEAN, Need.ONE_EQUATION: SEVERAL,
+    }  # fmt: skip
+    heading: ClassVar[str] = "Outcome of categories"
+    never = "of some category there is none on one side of it"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(map(category_label, self.categories))
+
+    def against(self, category: str) -> str:
+        return f"{category} against {self.labels[-1]}"
+
+    @property
+    def direction(self) -> str:
+        return self.against("each category") if self.categories else ""
+
+    @property
+    def sentence(self) -> str:
+        *others, last = self.labels
+        return (
+            f"The outcome is one of the categories {', '.join(others)} and {last}, without an order. Effects "
+            f"are on the log odds of each against {last}, the reference; brackets say of which, "
+            f"g00[{others[0]}]."
+        )
+
+    def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
+        if (found := n_categories(y, name)) > MOST:
+            raise DataError(
+                f"{name} has {found} values, and a multinomial outcome at most {MOST} categories, each with "
+                "equations of its own: join some"
+            )
+
+    def probabilities(self, eta: np.ndarray) -> np.ndarray:
+        """Give the probabilities of all categories, (K + 1, ...), of their linear predictors (K, ...)."""
+        top = np.maximum(eta.max(axis=0), 0.0)
+        odds = np.exp(np.concatenate([eta - top, -top[None]]))
+        return np.asarray(odds / odds.sum(axis=0))
+
+    def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
+        """Give log density (...), its slopes (K, ...) and minus its second derivatives, packed.
+
+        These are (K (K + 1) / 2, ...), the lower triangle by rows.
+        """
+        p = self.probabilities(eta)
+        K = len(eta)
+        bend = np.empty((K * (K + 1) // 2, *eta.shape[1:]))
+        for m, (a, b) in enumerate(zip(*np.tril_indices(K), strict=True)):
+            np.multiply(-p[a], p[b], out=bend[m])
+            if a == b:
+                bend[m] += p[a]
+            bend[m] *= size
+        return self.value(eta, y, size), y - size * p[:-1], bend
+
+    def value(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        top = np.maximum(eta.max(axis=0), 0.0)
+        log_sum = top + np.log(np.exp(eta - top).sum(axis=0) + np.exp(-top))
+        return np.asarray(np.sum(y * eta, axis=0) - size * log_sum)
+
+    def least_variance(self, predictor: np.ndarray) -> float:
+        p = self.probabilities(predictor)
+        return float((p * (1.0 - p)).min())
+
+    def link(self, mean: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def inverse_link(self, predictor: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def slope(self, predictor: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def variance(self, mean: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def latent_variance(self, mean: float) -> float:
+        raise HypothesisError(f"there is no one level-1 variance: {SEVERAL}")
+
+    def _no_mean(self) -> NoReturn:
+        raise HypothesisError(NO_MEAN)
