@@ -35,7 +35,14 @@ docs:
 bench:
 	@scripts/venv.sh dev,engines,bench
 	@$(PY) -m tests.bench
+	@$(PY) -m tests.bench.page
 	@$(PY) -m tests.bench.bench_posterior
+
+# Speed that does not rot unnoticed: instructions of five kernels beside the stored ones (needs valgrind).
+.PHONY: instructions
+instructions:
+	@scripts/venv.sh dev,engines
+	@$(PY) -m tests.bench.instructions
 
 clean:
 	rm -rf .venv .venv-oldest dist docs/_build .pytest_cache .mypy_cache .ruff_cache .coverage figures

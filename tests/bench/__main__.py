@@ -2,11 +2,15 @@
 
     python -m tests.bench [--python OTHER ...] [--sizes 160 1000 10000 100000] [--json FILE]
 
-Cases: High School and Beyond, models 3 and 4; simulated from model 4 with a fixed seed, 45 rows a unit.
-Tools that are not installed are left out with a reason; `--python` names interpreters that have some of
-them. Every tool runs in a process of its own, whose peak memory above the data is reported; times are
-medians. "above best" is the REML deviance at a tool's tau and sigma2, by one formula for all, minus the
-smallest: a tool that says it converged with 0.1 there has not found the optimum.
+Writes tests/bench/speed.json: machine, releases, medians; `python -m tests.bench.page` makes docs/speed.md's
+table of it.
+
+Cases: High School and Beyond, models 3 and 4; simulated from model 4 with a fixed seed, 45 rows a unit;
+growth, four occasions that are the same for all of 125,066 units. Tools that are not installed are left out
+with a reason; `--python` names interpreters that have some of them. Every tool runs in a process of its
+own, whose peak memory above the data is reported; times are medians. "above best" is the REML deviance at a
+tool's tau and sigma2, by one formula for all, minus the smallest: a tool that says it converged with 0.1
+there has not found the optimum.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -21,6 +26,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +38,7 @@ from hlmbayes.likelihood.criterion import criterion
 from hlmbayes.likelihood.evaluate import evaluate, standardise
 from hlmbayes.likelihood.system import data_scale, to_standard
 from tests.bench import cases
+from tests.bench.page import table
 
 HERE = Path(__file__).parent
 WAYS = {
@@ -39,10 +46,14 @@ WAYS = {
     "arrays, SE": "arrays -> Fit with all standard errors",
     "frames": "data frames + equations -> Fit",
     "moments": "moments -> Fit",
+    "second": "a second model on the same data -> Fit",
 }
-OTHERS = ("lmer", "nlme optim", "mixedlm", "statsmodels", "bambi")
+IN_R = {"lmer": "lme4", "nlme optim": "nlme", "glmmTMB": "glmmTMB"}
+OTHERS = (*IN_R, "mixedlm", "mixedlm_rs", "lme_python", "statsmodels", "bambi")
+GROWTH = 125_066  # units
 # seconds one fit may take to be tried again at ten times the units
 LIMIT = {"lmer": 20.0, "nlme optim": 3.0, "mixedlm": 6.0, "statsmodels": 8.0, "bambi": 0.0}
+LIMIT |= {"glmmTMB": 10.0, "mixedlm_rs": 20.0, "lme_python": 5.0}
 
 
 @dataclass
@@ -62,9 +73,8 @@ def command(tool: str, folder: Path, model: str, repeats: int, pythons: list[str
     if tool in WAYS or tool in ("one pass", "rows -> moments"):
         return [sys.executable, "-m", "tests.bench.tool_hlmbayes", str(folder), model, tool, str(repeats)]
     rest = [str(folder), cases.LME4[model], tool, str(repeats)]
-    if tool in ("lmer", "nlme optim"):
-        packages = "lme4" if tool == "lmer" else "nlme"
-        has = f'quit(status = !(requireNamespace("{packages}") && requireNamespace("jsonlite")))'
+    if tool in IN_R:
+        has = f'quit(status = !(requireNamespace("{IN_R[tool]}") && requireNamespace("jsonlite")))'
         if (
             shutil.which("Rscript") is None
             or subprocess.run(["Rscript", "-e", has], capture_output=True).returncode
@@ -140,7 +150,9 @@ def says(report: dict[str, Any]) -> str:
     return "; ".join(words)
 
 
-def rows(sizes: list[int], pythons: list[str], folder: Path, skip: list[str]) -> Iterator[Result]:
+def rows(
+    sizes: list[int], growth: int, pythons: list[str], folder: Path, skip: list[str]
+) -> Iterator[Result]:
     """Run all cases, tools that became too slow left out of larger ones."""
     cases.save(cases.hsb(), folder / "hsb")
     everyone = [*WAYS, *(tool for tool in OTHERS if tool not in skip)]
@@ -157,40 +169,56 @@ def rows(sizes: list[int], pythons: list[str], folder: Path, skip: list[str]) ->
                 left.remove(result.tool)
             yield result
         shutil.rmtree(place)
+    alone = [tool for tool in left if tool != "second"]  # it has one model
+    cases.save(cases.growth(growth), folder / "growth")
+    yield from run_case(f"growth, J = {growth}", folder / "growth", "growth", alone, pythons, 3)
 
 
-def show(results: list[Result]) -> str:
-    """Make the table, in Markdown."""
-    lines = [
-        "| case | tool | seconds | lmer / it | peak MB | above best | says |",
-        "|---|---|---:|---:|---:|---:|---|",
-    ]
-    for r in results:
-        lmer = next((o.seconds for o in results if (o.case, o.tool) == (r.case, "lmer")), float("nan"))
-        excess = "" if np.isnan(r.excess) else f"{r.excess:.5f}"
-        ratio = "" if np.isnan(lmer) else f"{lmer / r.seconds:.3g}"
-        lines.append(
-            f"| {r.case} | {r.tool} | {r.seconds:.4g} | {ratio} | {r.peak:.0f} | {excess} | {r.says} |"
-        )
-    return "\n".join(lines)
+def machine(pythons: list[str]) -> dict[str, Any]:
+    """Say where and with what it was measured."""
+    cpu = next((line for line in _lines("/proc/cpuinfo") if line.startswith("model name")), ":").split(":")
+    versions = {"python": platform.python_version(), "hlmbayes": hlm.__version__}
+    for tool in ("numpy", "scipy", *OTHERS):
+        versions |= _version(tool, pythons)
+    about = {"cores": os.cpu_count(), "cpu": cpu[1].strip(), "load": round(os.getloadavg()[0], 1)}
+    return about | {"date": date.today().isoformat(), "versions": versions}
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def _version(tool: str, pythons: list[str]) -> dict[str, str]:
+    """Find a tool's release; nothing where it is not installed."""
+    if tool in IN_R:
+        lines = [["Rscript", "-e", f'cat(as.character(packageVersion("{IN_R[tool]}")))']]
+    else:
+        code = f"from importlib.metadata import version; print(version({tool!r}))"
+        lines = [[python, "-c", code] for python in pythons]
+    for line in lines if tool not in IN_R or shutil.which("Rscript") else ():
+        done = subprocess.run(line, capture_output=True, text=True)
+        if not done.returncode:
+            return {IN_R.get(tool, tool): done.stdout.strip()}
+    return {}
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", action="append", default=[], help="an interpreter with other tools")
+    parser.add_argument("--growth", type=int, default=GROWTH, help="units of that case")
     parser.add_argument("--sizes", type=int, nargs="*", default=[160, 1000, 10_000, 100_000])
     parser.add_argument("--skip", action="append", default=[], choices=OTHERS, help="leave a tool out")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, default=HERE / "speed.json")
     args = parser.parse_args()
+    pythons = [sys.executable, *args.python]
+    found = {"machine": machine(pythons), "results": []}
     with tempfile.TemporaryDirectory() as folder:
-        results = []
-        for result in rows(args.sizes, [sys.executable, *args.python], Path(folder), args.skip):
+        for result in rows(args.sizes, args.growth, pythons, Path(folder), args.skip):
             print(f"  {result.case}: {result.tool} {result.seconds:.4g} s", file=sys.stderr, flush=True)
-            results.append(result)
-    print(show(results))
-    if args.json:
-        args.json.write_text(json.dumps([vars(r) for r in results], indent=1))
+            found["results"].append(vars(result))
+    args.json.write_text(json.dumps(found, indent=1) + "\n")
+    print(table(found))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ import numpy as np
 MODELS = {
     "model 3": "y = b0 + b1*group(x) + r\nb0 = g00 + u0\nb1 = g10 + u1",
     "model 4": "y = b0 + b1*group(x) + r\nb0 = g00 + g01*w1 + g02*w2 + u0\nb1 = g10 + g11*w1 + g12*w2 + u1",
+    "growth": "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10 + u1",
 }
 # group-mean centred x is a column for the others; only hlmbayes is timed with the centring
 LME4 = {
     "model 3": "y ~ xc + (1 + xc | id)",
     "model 4": "y ~ w1 + w2 + xc + w1:xc + w2:xc + (1 + xc | id)",
+    "growth": "y ~ xc + (1 + xc | id)",
 }
 ROWS = 45
 LEVEL1, LEVEL2 = ("id", "y", "x", "xc"), ("w1", "w2")
@@ -33,6 +35,16 @@ def simulate(n_units: int, seed: int = 2002) -> dict[str, np.ndarray]:
     b1 = 2.94 - 1.64 * w1 + 1.03 * w2 + u[:, 1]
     y = b0[unit] + b1[unit] * xc + 6.06 * rng.standard_normal(len(unit))
     return {"id": unit.astype(float), "y": y, "x": x, "xc": xc, "w1": w1, "w2": w2}
+
+
+def growth(n_units: int, seed: int = 4) -> dict[str, np.ndarray]:
+    """Simulate four occasions, the same for every unit: 0, 1, 2, 3."""
+    rng = np.random.default_rng(seed)
+    unit, x = np.repeat(np.arange(n_units), 4), np.tile(np.arange(4.0), n_units)
+    u = rng.standard_normal((n_units, 2)) @ np.linalg.cholesky(np.array([[4.0, 0.5], [0.5, 0.6]])).T
+    y = 20.0 + u[unit, 0] + (1.5 + u[unit, 1]) * x + 2.0 * rng.standard_normal(len(unit))
+    nothing = np.zeros(n_units)
+    return {"id": unit.astype(float), "y": y, "x": x, "xc": x, "w1": nothing, "w2": nothing}
 
 
 def hsb() -> dict[str, np.ndarray]:

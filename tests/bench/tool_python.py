@@ -40,6 +40,23 @@ def by_mixedlm(formula, data):
     return np.asarray(fit.VarCorr().get_cov("id")), float(fit.sigma) ** 2, bool(fit.converged)
 
 
+def by_mixedlm_rs(formula, data):
+    import mixedlm_rs
+
+    fixed = formula.split(" + (")[0]
+    fit = mixedlm_rs.mixedlm(fixed, data, groups="id", re_formula="~xc").fit(reml=True)
+    return np.asarray(fit.cov_re), float(fit.scale), bool(fit.converged)
+
+
+def by_lme_python(formula, data):
+    import lme_python
+
+    fit = lme_python.lmer(formula, data)
+    a, b, c = fit.theta
+    root = np.array([[a, 0.0], [b, c]])
+    return fit.sigma2 * root @ root.T, float(fit.sigma2), bool(fit.converged)
+
+
 def by_bambi(formula, data):
     import bambi as bmb
 
@@ -52,7 +69,7 @@ def by_bambi(formula, data):
 
 def main():
     folder, formula, tool, repeats = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-    run = {"statsmodels": by_statsmodels, "mixedlm": by_mixedlm, "bambi": by_bambi}[tool]
+    run = globals()[f"by_{tool}"]
     data = frame(folder)
     __import__(tool)
     before, seconds = rss("VmRSS"), []
