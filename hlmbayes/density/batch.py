@@ -6,8 +6,9 @@ points in runs, so that the working planes (points by units) stay in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,21 @@ from .target import Target
 
 CHUNK = 1 << 15  # numbers in one working plane; the draws of u of a seed depend on it
 CACHED = 1 << 14  # the same where a point has many
+
+
+class Sums(NamedTuple):
+    """Sums over units at many points, sigma2 = 1, X in the whitened basis.
+
+    ``logdet`` log|V| (B,), ``xx`` X'V^-1X (B, F, F), ``xe`` X'V^-1e (B, F), ``ee`` e'V^-1e (B,).
+    """
+
+    logdet: np.ndarray
+    xx: np.ndarray
+    xe: np.ndarray
+    ee: np.ndarray
+
+
+SumsOf = Callable[[Target, np.ndarray], Sums]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,18 +60,19 @@ class Batch:
         return np.asarray(np.linalg.solve(upper, (self.half + noise)[:, :, None])[:, :, 0] @ system.whitener)
 
 
-def evaluate_batch(target: Target, phi: np.ndarray) -> Batch:
-    """Evaluate points (B, d): the same density as `value_and_gradient`, without its gradient."""
-    system = target.system
-    parts = unpack(target, phi)
-    s2 = (parts.sigma / system.e_scale) ** 2
-    level1 = phi[:, target.level1]
-    logdet, xx, xe, ee = sums_batch(target, to_standard_factor(target, parts), level1)
+def evaluate_batch(target: Target, phi: np.ndarray, sums_of: SumsOf | None = None) -> Batch:
+    """Evaluate points (B, d): the same density as `value_and_gradient`, without its gradient.
+
+    ``sums_of`` gives the sums over units where they are not to be taken: see `expansion`.
+    """
+    system, level1 = target.system, phi[:, target.level1]
+    s2 = (target.law.sigma(level1) / system.e_scale) ** 2
+    logdet, xx, xe, ee = (sums_of or unit_sums)(target, phi)
     turn = system.whitener
     precision = xx / s2[:, None, None] + (turn * target.p0) @ turn.T
     squares = ee / s2 + float(target.d0 @ (target.p0 * target.d0))
     chol, half = _solve_half(precision, xe / s2[:, None] + turn @ (target.p0 * target.d0), squares)
-    logdet += 2.0 * np.log(np.einsum("bff->bf", chol) / turn.diagonal()).sum(axis=1)
+    logdet = logdet + 2.0 * np.log(np.einsum("bff->bf", chol) / turn.diagonal()).sum(axis=1)
     deviance = logdet + system.n * np.log(s2) + squares - np.sum(half**2, axis=1) + constant(target)
     deviance += target.law.log_weights(level1)
     density = log_prior(target, phi) - 0.5 * deviance
@@ -93,10 +110,11 @@ def chunks(n_points: int, n_units: int, size: int = CHUNK) -> Iterator[slice]:
         yield slice(start, min(start + step, n_points))
 
 
-def sums_batch(target: Target, factor: np.ndarray, level1: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give log|V|, X'V^-1X and X'V^-1e in the whitened basis, and e'V^-1e, leading axis B, sigma2 = 1."""
-    system, q, p, B = target.system, target.n_random, target.system.p, len(factor)
-    lay, white = system.layout, system.white
+def unit_sums(target: Target, phi: np.ndarray) -> Sums:
+    """Take the sums over units at points (B, d)."""
+    system, q, p, B = target.system, target.n_random, target.system.p, len(phi)
+    lay, white, level1 = system.layout, system.white, phi[:, target.level1]
+    factor = to_standard_factor(target, unpack(target, phi))
     by_pairs = np.zeros((p * (p + 1) // 2, B, len(lay.pairs_u[0])))
     by_level2 = np.zeros((p, B, len(system.level2)))
     w = e = np.empty((0, 0, 0, 0))
@@ -113,4 +131,4 @@ def sums_batch(target: Target, factor: np.ndarray, level1: np.ndarray) -> tuple[
             by_pairs[:, rows] += e @ pairs
             ee[rows] += np.einsum("cbj,cbj->b", w[:, -1], w[:, -1])
     xx = white @ by_pairs.transpose(1, 0, 2).reshape(B, -1).take(lay.t, axis=1) @ white.T
-    return logdet, xx, by_level2.transpose(1, 0, 2).reshape(B, -1) @ white.T, left + ee
+    return Sums(logdet, xx, by_level2.transpose(1, 0, 2).reshape(B, -1) @ white.T, left + ee)

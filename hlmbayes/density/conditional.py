@@ -24,6 +24,9 @@ from .prior_density import log_cosh, log_prior
 from .target import Target
 
 
+FEWEST, CELLS = 100, 4_000_000  # conditional normals for u's mean and sd, at least, and times units
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
     """Draws of everything but the random effects, in the units of the data.
@@ -65,21 +68,40 @@ def draw_effects(
 ) -> Effects:
     """Draw u_j from its conditional normal, once for every draw.
 
-    ``keep`` the draws, as numbers of a ``dtype``; otherwise only their mean and sd, for which 400 of them do.
+    ``keep`` the draws, as numbers of a ``dtype``. Otherwise only their mean and sd, which follow from those of
+    the conditional normals; of very many units a hundred of them are taken, for they hardly differ.
     """
-    J, q, B = target.design.n_units, target.n_random, len(draws.phi)
-    used = np.arange(B) if keep else np.unique(np.linspace(0, B - 1, min(B, 400)).astype(int))
-    kept: np.ndarray | None = np.empty((B, J, q), dtype=dtype) if keep else None
+    if not keep:
+        return _summarised(target, draws)
+    B, J, q = len(draws.phi), target.design.n_units, target.n_random
+    kept: np.ndarray = np.empty((B, J, q), dtype=dtype)
     total, square = np.zeros((J, q)), np.zeros((J, q))
-    for rows in chunks(len(used), target.law.width):
-        index = used[rows]
-        u = _effects(target, draws.phi[index], draws.gamma[index], rng)
+    for rows in chunks(B, target.law.width):
+        u = _effects(target, draws.phi[rows], draws.gamma[rows], rng)
         total += u.sum(axis=0)
         square += np.einsum("bjq,bjq->jq", u, u)
-        if kept is not None:
-            kept[index] = u
+        kept[rows] = u
+    mean = total / B
+    return Effects(kept, mean, np.sqrt(np.maximum(square / B - mean**2, 0.0)))
+
+
+def _summarised(target: Target, draws: Draws) -> Effects:
+    """Give the mean and sd of u alone."""
+    J, q, B = target.design.n_units, target.n_random, len(draws.phi)
+    used = np.unique(np.linspace(0, B - 1, min(B, max(FEWEST, CELLS // J))).astype(int))
+    total, square = np.zeros((J, q)), np.zeros((J, q))
+    for rows in chunks(len(used), target.law.width) if q else ():
+        index = used[rows]
+        root, sigma, m, left = _conditional(target, draws.phi[index], draws.gamma[index])
+        mean = np.einsum("baq,qbj->bja", root, _back(m, left))
+        by_noise = np.zeros((q, *m.shape[1:]))
+        by_noise[np.arange(q), np.arange(q)] = sigma[:, None]
+        total += mean.sum(axis=0)
+        square += np.einsum("bja,bja->ja", mean, mean)
+        spread = np.einsum("bac,cnbj->anbj", root, _back(m, by_noise))
+        square += np.einsum("anbj,anbj->ja", spread, spread)
     mean = total / len(used)
-    return Effects(kept, mean, np.sqrt(np.maximum(square / len(used) - mean**2, 0.0)))
+    return Effects(None, mean, np.sqrt(np.maximum(square / len(used) - mean**2, 0.0)))
 
 
 def _whitened(
@@ -102,20 +124,31 @@ def _whitened(
     return factor, m, solve_planes(m, np.einsum("ra...,r...->a...", g, left)[:, None])[:, 0]
 
 
+def _conditional(
+    target: Target, phi: np.ndarray, gamma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Give A L (B, q, q), sigma in standardised units (B,), M (q, q, B, J) and M^-1 G'(...), (q, B, J)."""
+    factor, m, left = _whitened(target, phi, gamma)
+    sigma = target.law.sigma(phi[:, target.level1]) / target.system.e_scale
+    return target.system.to_tau @ factor, sigma, m, left
+
+
+def _back(m: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Turn ``right`` (q, ..., B, J) into M'^-1 of it, from the last row up; M (q, q, B, J)."""
+    for i in range(len(m) - 1, -1, -1):
+        for k in range(i + 1, len(m)):
+            right[i] -= m[k, i] * right[k]
+        right[i] /= m[i, i]
+    return right
+
+
 def _effects(target: Target, phi: np.ndarray, gamma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Give u (B, J, q)."""
-    q = target.n_random
-    if not q:
+    if not target.n_random:
         return np.zeros((len(phi), target.design.n_units, 0))
-    factor, m, left = _whitened(target, phi, gamma)
-    sigma = unpack(target, phi).sigma / target.system.e_scale
+    root, sigma, m, left = _conditional(target, phi, gamma)
     left += sigma[:, None] * rng.standard_normal(left.shape)
-    for i in range(q - 1, -1, -1):  # M' x = left, from the last row up
-        for k in range(i + 1, q):
-            left[i] -= m[k, i] * left[k]
-        left[i] /= m[i, i]
-    to_data = target.system.to_tau @ factor
-    return np.asarray(np.einsum("baq,qbj->bja", to_data, left))
+    return np.asarray(np.einsum("baq,qbj->bja", root, _back(m, left)))
 
 
 def unit_log_likelihood(target: Target, draws: Draws) -> np.ndarray:

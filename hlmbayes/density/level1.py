@@ -52,6 +52,7 @@ class Level1(ABC):
     law: Law
 
     variable: ClassVar[str]  # what its parameters are called in a DataTree and in a PyMC model
+    reweighs: ClassVar[bool] = False  # whether rows weigh differently from point to point
 
     @property
     @abstractmethod
@@ -277,6 +278,7 @@ class LogLinearSigma(Level1):
     rows: GroupedRows
 
     variable: ClassVar[str] = "alpha"
+    reweighs: ClassVar[bool] = True
 
     @property
     def names(self) -> tuple[str, ...]:
