@@ -23,7 +23,6 @@ from .coordinates import to_standard_factor, unpack
 from .prior_density import log_cosh, log_prior
 from .target import Target
 
-
 FEWEST, CELLS = 100, 4_000_000  # conditional normals for u's mean and sd, at least, and times units
 
 
@@ -68,8 +67,8 @@ def draw_effects(
 ) -> Effects:
     """Draw u_j from its conditional normal, once for every draw.
 
-    ``keep`` the draws, as numbers of a ``dtype``. Otherwise only their mean and sd, which follow from those of
-    the conditional normals; of very many units a hundred of them are taken, for they hardly differ.
+    ``keep`` the draws, as numbers of a ``dtype``. Otherwise only their mean and sd, which follow from those
+    of the conditional normals; of very many units a hundred of these are taken, for they hardly differ.
     """
     if not keep:
         return _summarised(target, draws)

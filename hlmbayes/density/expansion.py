@@ -1,10 +1,10 @@
 """Sums over very many units as polynomials in the variance parameters.
 
-What a density needs of the units, log|V|, X'V^-1X, X'V^-1e and e'V^-1e for sigma2 = 1, are smooth functions of
-tau / sigma2 (and of what else the rows' weights depend on). With many units the posterior covers a small
-region of them, in which a polynomial of low degree is those sums to many digits: it is fitted to the sums at
-some hundred points, and held against them at others. Outside the region the sums are taken as ever. So
-neither the samplers nor the priors know of it, and gamma's mean and precision come with it.
+What a density needs of the units, log|V|, X'V^-1X, X'V^-1e and e'V^-1e for sigma2 = 1, are smooth functions
+of tau / sigma2 (and of what else the rows' weights depend on). With many units the posterior covers a small
+region, in which a polynomial of low degree is those sums to many digits: it is fitted to the sums at some
+hundred points, and held against them at others. Outside the region the sums are taken as ever. Neither
+samplers nor priors know of it, and gamma's mean and precision come with it.
 """
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ class Expansion:
 def expand(
     target: Target, mean: np.ndarray, root: np.ndarray, rng: np.random.Generator, most: int
 ) -> Expansion | None:
-    """Fit polynomials about a mode of phi, ``mean`` (d,), with the inverse root of the density's Hessian there.
+    """Fit polynomials about a mode of phi, ``mean`` (d,); ``root`` (d, d) is the Hessian's inverse root.
 
-    The degree grows until the log density is exact to `TOLERANCE`; None where that would take sums at more than
-    ``most`` points.
+    The degree grows until the log density is exact to `TOLERANCE`; None where that would take the sums at
+    more than ``most`` points.
     """
     region = region_about(target, mean, root)
     size, F = len(region.mean), target.system.n_fixed

@@ -252,6 +252,18 @@ def test_gamma_and_effects_have_their_conditional_moments(make_small, make_dense
     assert np.abs((np.cov(drawn.T) - covariance) / scale).max() < 0.03
 
 
+def test_effects_that_are_not_kept_have_the_moments_of_their_conditional_normals(small_model, make_small):
+    target = make_target(small_model, make_small(), Priors())
+    phi = fold(target, np.stack([random_point(target, 3), random_point(target, 4)]))
+    draws = complete(target, phi, np.random.default_rng(0))
+    given = draw_effects(target, draws, np.random.default_rng(1), keep=False)
+    often = draws.take(np.tile([0, 1], 20_000))
+    drawn = draw_effects(target, often, np.random.default_rng(2), keep=True)
+    assert given.draws is None
+    assert np.abs(given.mean - drawn.mean).max() < 4.5 * drawn.sd.max() / 200.0
+    assert given.sd == pytest.approx(drawn.sd, rel=0.03)
+
+
 def test_units_of_the_data_do_not_matter(make_small):
     """y times c: the density of the data falls by N log c, and the posterior moves with it."""
     model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1")
