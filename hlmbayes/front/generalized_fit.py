@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..derived.generalized_shares import generalized_icc, generalized_r2
+from ..diagnostics.calibration import calibration
 from ..equations.names import component_names
 from ..errors import HypothesisError
 from ..faces import asked, record_of, shown
@@ -26,7 +27,9 @@ from ..inference.profile_generalized import profile_intervals, profiled_generali
 from ..labelled import records_table
 from ..labels import NamedArray
 from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
+from ..residuals.generalized_exploratory import explore_generalized
 from ..residuals.generalized_frames import generalized_residuals, quantile_residuals
+from ..residuals.generalized_influence import generalized_influence
 from ..writing import write_text
 from .any_fit import AnyFit
 from .fit import Fit
@@ -139,6 +142,12 @@ class GeneralizedFit(OtherOutcome, AnyFit):
     predict = asked(predict_generalized)
     slopes = asked(slopes_generalized)
     means = asked(means_generalized)
+
+    # --- checks ---
+
+    calibration = asked(calibration)
+    influence = asked(generalized_influence)
+    explore = asked(explore_generalized)
 
     # --- tests and what follows from the estimates ---
 

@@ -18,6 +18,8 @@ from ..inference.covariances import CR0, table_kind
 from ..inference.intervals import Interval, fixed_intervals
 from ..labelled import records_table, table
 from ..labels import NamedArray
+from ..residuals.generalized_exploratory import explore_pql
+from ..residuals.generalized_influence import influence_pql
 from ..residuals.pql_frames import pql_residuals
 from ..writing import write_text
 from .fit import Fit
@@ -145,6 +147,8 @@ class PQLFit(OtherOutcome):
         return NamedArray(hlm_tables.reliability(fit), fit.model.random_parameters)
 
     residuals = asked(pql_residuals)
+    explore = asked(explore_pql)
+    influence = asked(influence_pql)
 
     def confint(self, prob: float = 0.95, *, robust: bool | str | None = None) -> pd.DataFrame:
         """Tabulate t intervals of the unit-specific fixed effects."""

@@ -44,12 +44,22 @@ class Cuts:
 
     def add_slopes(self, gamma: np.ndarray, scores: np.ndarray, information: np.ndarray) -> None:
         """Add its slopes to the units' scores (J, P) and minus its bends to the information (P, P)."""
-        F, turn = len(gamma), np.eye(self.n) - np.eye(self.n, k=-1)  # gaps = turn cuts
-        own = slice(F - self.n, F)
-        steep = 1.0 / np.expm1(self.gaps(gamma))
-        scores[:, own] += (self.counts * steep) @ turn
-        bend = self.counts.sum(axis=0) * steep * (1.0 + steep)
-        information[own, own] += (turn.T * bend) @ turn
+        own = slice(len(gamma) - self.n, len(gamma))
+        scores[:, own] += (self.counts / np.expm1(self.gaps(gamma))) @ self._turn
+        information[: own.stop, : own.stop] += self.bends(gamma, self.counts.sum(axis=0))
+
+    def bends(self, gamma: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Give minus the bends of what ``counts`` (..., T) rows add, in all fixed effects, (..., F, F)."""
+        steep, own = 1.0 / np.expm1(self.gaps(gamma)), slice(len(gamma) - self.n, None)
+        found = np.zeros((*counts.shape[:-1], len(gamma), len(gamma)))
+        bend = counts * steep * (1.0 + steep)
+        found[..., own, own] = (self._turn.T * bend[..., None, :]) @ self._turn
+        return found
+
+    @property
+    def _turn(self) -> np.ndarray:
+        """What gives gaps of cuts, (T, T)."""
+        return np.eye(self.n) - np.eye(self.n, k=-1)
 
 
 def no_cuts(n_units: int) -> Cuts:

@@ -11,11 +11,12 @@ from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..equations.outcome_law import OutcomeLaw
 from ..errors import EstimationError
-from ..estimation.prepare import Prepared, prepare
+from ..estimation.prepare import prepare
 from ..estimation.zero_variance import describe_boundary
 from ..laws.multinomial import Multinomial
 from ..laws.ordinal import law_of
 from ..laws.outcomes import Outcome
+from ..likelihood.design import Design
 from ..unit_moments.record import Moments
 from .category_layout import with_found_categories
 from .counted_rows import CountedRows
@@ -70,7 +71,7 @@ def fit_by_likelihood(
     with np.errstate(all="ignore"):  # a step that leaves the numbers there are is shortened
         found = search(rows, law) if counts is None else search_with(rows, law, counts)
         refuse_separated(rows, law, prepared.design, found)
-    return estimates_of(prepared, own, rows, found, counts is not None)
+    return estimates_of(prepared.design, prepared.complete, own, rows, found, counts is not None)
 
 
 def _check(law: OutcomeLaw, n_nodes: int | None, laplace: bool) -> None:
@@ -101,10 +102,10 @@ def _counts(q: int, n_nodes: int | None, laplace: bool) -> tuple[int, ...] | Non
 
 
 def estimates_of(
-    prepared: Prepared, law: Outcome, rows: CountedRows, found: Found, asked: bool
+    design: Design, data: TwoLevelData, law: Outcome, rows: CountedRows, found: Found, asked: bool
 ) -> GeneralizedEstimates:
     """Carry an optimum to the units of the data."""
-    design, at, columns = prepared.design, found.at, rows.tau_columns
+    at, columns = found.at, rows.tau_columns
     F, G, scale = design.n_fixed, rows.n_fixed, columns.scale
     places = np.arange(len(at.score))
     order = np.r_[places[:F], places[G:], places[F:G]]  # cuts go last
@@ -115,11 +116,10 @@ def estimates_of(
     law = law.with_cuts(at.gamma[F:], np.sqrt(np.diag(covariance)[len(order) - (G - F) :]))
     theta, to_u = at.chol @ at.chol.T, scale @ at.chol
     var_t = at.second - at.mean[:, :, None] * at.mean[:, None]
-    assert isinstance(prepared.complete, TwoLevelData)
     boundary = describe_boundary(design, columns, theta) if design.n_random else ()
     unit_loglik = at.unit_loglik + rows.cuts.unit_values(at.gamma)
     return GeneralizedEstimates(
-        design, law, prepared.complete, design.to_gamma @ at.gamma[:F], columns.to_data(theta), covariance,
+        design, law, data, design.to_gamma @ at.gamma[:F], columns.to_data(theta), covariance,
         scores, _root(rows, at, scale), unit_loglik, at.loglik, at.mean @ to_u.T, to_u @ var_t @ to_u.T,
         at.rule.counts, asked, found.converged, found.reason, found.steps, boundary, _said(at.rule.counts),
     )  # fmt: skip

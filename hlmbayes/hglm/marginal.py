@@ -121,10 +121,21 @@ def marginal(
     """Evaluate the likelihood, its score and its information at the nodes of a rule."""
     eta = linear_predictor(rows, gamma)
     modes = find_modes(rows, law, eta, chol, start)
+    return _sums(rows, law, eta, chol, rule, modes).marginal(gamma, chol, rule, modes)
+
+
+def sums_at(rows: CountedRows, law: Outcome, at: Marginal) -> Sums:
+    """Give the posterior means, unit by unit, that the likelihood at a point was made of."""
+    return _sums(rows, law, linear_predictor(rows, at.gamma), at.chol, at.rule, at.modes)
+
+
+def _sums(
+    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes
+) -> Sums:
     sums = sums_of(rows)
     for at in rows.blocks(max(1, CELLS // len(rule.z))):
         sums.add(law, cells_of(rows, eta, chol, modes, rule.z, at), modes.value, rule.log_weight, at)
-    return sums.marginal(gamma, chol, rule, modes)
+    return sums
 
 
 class Sums:
@@ -170,7 +181,7 @@ class Sums:
     def marginal(self, gamma: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes) -> Marginal:
         """Give what the means say of the likelihood at this point."""
         x, p = self.rows.x, self.rows.x.shape[1]
-        inside = self._inside() - self.cross + self.first[:, :, None] * self.first[:, None]
+        inside = self.informations()
         half = inside[:, :, :p] @ x  # (J, n, F)
         gg = np.tensordot(x, half[:, :p], axes=([0, 1], [0, 1]))
         lg, ll = half[:, p:].sum(axis=0), inside[:, p:, p:].sum(axis=0)
@@ -182,6 +193,18 @@ class Sums:
             gamma, chol, rule, unit_loglik, scores, information, modes, self.t, self.tt,
             self.rows.constant + float(self.rows.cuts.unit_values(gamma).sum()),
         )  # fmt: skip
+
+    def informations(self) -> np.ndarray:
+        """Give each unit's information of its coefficients of D* and of chol, (J, n, n)."""
+        return self._inside() - self.cross + self.first[:, :, None] * self.first[:, None]
+
+    def unit_informations(self, gamma: np.ndarray) -> np.ndarray:
+        """Give each unit's part of the information, (J, P, P)."""
+        x, p, inside = self.rows.x, self.rows.x.shape[1], self.informations()
+        half = inside[:, :, :p] @ x
+        own, across = x.swapaxes(1, 2) @ half[:, :p], half[:, p:]
+        own += self.rows.cuts.bends(gamma, self.rows.cuts.counts)
+        return np.block([[own, across.swapaxes(1, 2)], [across, inside[:, p:, p:]]])
 
     def _inside(self) -> np.ndarray:
         """Posterior mean of the complete data's information of b and chol in each unit, (J, n, n)."""

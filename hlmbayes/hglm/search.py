@@ -55,8 +55,8 @@ def search(rows: CountedRows, law: Outcome) -> Found:
     rule = enough(rows, law, found.at)
     while True:
         at = marginal(rows, law, found.at.gamma, found.at.chol, rule, found.at.modes.t)
-        steps, found = found.steps, _climb(rows, law, at, GAIN, FEW_STEPS)
-        found = found._replace(steps=steps + found.steps, at=_snapped(rows, law, found.at))
+        steps, found = found.steps, climb(rows, law, at, GAIN, FEW_STEPS)
+        found = found._replace(steps=steps + found.steps, at=snapped(rows, law, found.at))
         if found.converged and stands_still(rows, law, found.at):
             return found
         # where the nodes are too few the score leads astray: with more it is found
@@ -70,11 +70,11 @@ def rough(rows: CountedRows, law: Outcome) -> Found:
     q = rows.n_random
     at = _pooled(rows, law)
     if not q:
-        return _climb(rows, law, at, GAIN, MOST_STEPS)
+        return climb(rows, law, at, GAIN, MOST_STEPS)
     start = _first_chol(rows, law, at)
     for rule in [few(q), *MORE[q]] if q <= SEVERAL else [few_points(q)]:
         here = marginal(rows, law, at.gamma, start, rule, np.zeros((q, rows.n_units)))
-        found = _climb(rows, law, here, ROUGH, MOST_STEPS)
+        found = climb(rows, law, here, ROUGH, MOST_STEPS)
         if found.converged:
             break
     return found
@@ -103,7 +103,7 @@ def _first_chol(rows: CountedRows, law: Outcome, at: Marginal) -> np.ndarray:
     return np.diag(np.sqrt(np.clip(variance, 0.05, 4.0)))
 
 
-def _climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int) -> Found:
+def climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int) -> Found:
     """Take Newton's steps until the next one promises less than ``gain``."""
     for done in range(most):
         step, promised, saddle = newton_step(at.score, at.information)
@@ -161,7 +161,7 @@ def moved(
     return at.gamma + size * step[: rows.n_fixed], chol
 
 
-def _snapped(rows: CountedRows, law: Outcome, at: Marginal) -> Marginal:
+def snapped(rows: CountedRows, law: Outcome, at: Marginal) -> Marginal:
     """Make directions of tau exactly zero where that costs no likelihood."""
     scale = max(float(np.abs(at.chol).max()), 1e-3)
     for b in range(rows.n_random):

@@ -18,11 +18,10 @@ from ..arguments import check_prob
 from ..hglm.counted_rows import CountedRows
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.marginal import Marginal, marginal
-from ..hglm.ordinal_rows import Laid, rows_of_law
-from ..hglm.quadrature import product_rule
+from ..hglm.optimum import at_optimum
+from ..hglm.ordinal_rows import Laid
 from ..hglm.search import moved
 from ..likelihood.pattern import elements
-from ..likelihood.symmetric import semidefinite_root
 from .intervals import Interval
 
 STILL = 1e-9  # of what is left to be gained, at which a constrained search ends
@@ -106,8 +105,8 @@ def profile_intervals(
 ) -> tuple[Interval, ...]:
     """Give profile intervals of fixed effects, "sd[b0]" and "tau[b1,b0]" by their codes."""
     check_prob(prob)
-    laid = rows_of_law(fit.law, fit.design, fit.data)
-    best, cut = _best(fit, laid), float(chdtri(1, 1.0 - prob))
+    optimum, cut = at_optimum(fit), float(chdtri(1, 1.0 - prob))
+    laid, best = optimum.laid, optimum.evaluated()
     known = parameters_of(fit, laid.rows)
     return tuple(_interval(laid, best, name, known[name], cut) for name in wanted)
 
@@ -179,20 +178,6 @@ def _element(rows: CountedRows, a: int, b: int) -> Callable[[Marginal], Held]:
         return Held(sd, slope, bend / (2.0 * sd) - np.outer(slope, slope) / sd)
 
     return held
-
-
-def _best(fit: GeneralizedEstimates, laid: Laid) -> Marginal:
-    """Give the likelihood at the optimum."""
-    rows, own = laid.rows, np.linalg.solve(fit.design.to_gamma, fit.gamma_free)
-    gamma = np.r_[own, fit.law.fixed_cuts]
-    theta = rows.tau_columns.from_data(fit.tau_values)
-    q = fit.design.n_random
-    root = np.zeros((q, q))
-    for block in map(list, fit.design.pattern.blocks):
-        own = semidefinite_root(theta[np.ix_(block, block)])
-        lower = np.linalg.qr(own.T, mode="r").T
-        root[np.ix_(block, block)] = lower * np.where(np.diag(lower) < 0, -1.0, 1.0)
-    return marginal(rows, laid.of_rows, gamma, root, product_rule(fit.n_nodes), np.zeros((q, rows.n_units)))
 
 
 def _interval(laid: Laid, best: Marginal, name: str, of: Parameter, cut: float) -> Interval:

@@ -72,6 +72,12 @@ class Ordinal(Binomial):
     def with_cuts(self, cuts: np.ndarray, se: np.ndarray) -> Self:
         return replace(self, cuts=tuple(cuts.tolist()), se_cuts=tuple(se.tolist()))
 
+    def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
+        latent = (
+            rng.logistic(size=len(predictor)) - predictor
+        )  # below delta_m with probability sigma(delta_m + eta)
+        return np.asarray(np.array(self.categories)[np.searchsorted([0.0, *self.cuts], latent)])
+
     def link(self, mean: np.ndarray) -> np.ndarray:
         self._no_mean()
 

@@ -23,6 +23,7 @@ from .law import Law, Need, SingleRowsError, check_units
 
 type Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 MANY = 700.0  # exp of more is no number
+LARGEST_MEAN = 1e15  # of a simulated count: beyond it not every whole number is a float
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,10 @@ class Outcome(Law):
         """Give P(Y <= y) of rows at their mean, of one trial or one unit of exposure, (N,)."""
         raise NotImplementedError
 
+    def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Simulate outcomes of rows at their linear predictor, offset left out, (N,)."""
+        raise NotImplementedError
+
     @property
     def unit_of_link(self) -> tuple[float, str]:
         """The sd of a row on the scale of the link, and how it is written: the scale of default priors."""
@@ -193,6 +198,9 @@ class Binomial(Outcome):
 
     def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(y < 0, 0.0, special.bdtr(np.maximum(y, 0.0), size.astype(int), mean)))
+
+    def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
+        return np.asarray(rng.binomial(size.astype(np.int64), self.inverse_link(predictor)), dtype=float)
 
     @property
     def unit_of_link(self) -> tuple[float, str]:
@@ -268,6 +276,10 @@ class Poisson(Outcome):
 
     def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(y < 0, 0.0, special.pdtr(np.maximum(y, 0.0), mean * size)))
+
+    def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
+        mean = size * np.exp(np.minimum(predictor, MANY))
+        return np.asarray(rng.poisson(np.minimum(mean, LARGEST_MEAN)), dtype=float)
 
     @property
     def unit_of_link(self) -> tuple[float, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy.special import chdtrc
@@ -17,6 +17,7 @@ from scipy.special import chdtrc
 from ..arguments import one_or_several
 from ..errors import HypothesisError, OutputError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..inference.scores import residuals_u
 from ..labelled import table
 from ..labels import Sentence
@@ -29,6 +30,7 @@ from .quantities import refuse_repeated
 if TYPE_CHECKING:
     import pandas as pd
 
+type Judged = Estimates | GeneralizedEstimates
 CAUTION = (
     "Candidates chosen because they stand out here are significant too easily in a test of the same data, "
     "and their effects are overrated: report how many were looked at."
@@ -99,22 +101,63 @@ def explore(
     """
     refuse_repeated(fit)
     fit.require("an exploratory analysis", Need.LIKELIHOOD)
+    return explored(fit, OfMoments(fit), variables, coefficients)
+
+
+class Scores(Protocol):
+    """What candidates are judged by: ``u`` (J, q), and the effect of one with its standard error."""
+
+    @property
+    def u(self) -> np.ndarray:
+        """Empirical Bayes residuals, (J, q)."""
+
+    def effect(self, k: int, w: np.ndarray) -> tuple[float, float]:
+        """Give the effect of w (J,) in the equation of the k-th random coefficient, and its s.e."""
+
+
+def explored(
+    fit: Judged, scores: Scores, variables: str | Sequence[str], coefficients: str | Sequence[str]
+) -> Exploration:
+    """Judge candidates of a fit, whatever its outcome; parameters as of `explore`."""
     names = one_or_several(variables) or tuple(level2_names(fit))
     wanted = [fit.model.random_parameters.find(c, HypothesisError) for c in one_or_several(coefficients)]
-    parts, found = _Parts(fit), []
+    found = []
     for k, r in enumerate(fit.design.random.tolist()):
         coefficient = fit.model.coefficients[r]
         inside = [str(g.predictor.variable).lower() for g in coefficient.gammas]
         for name in names:
             if (wanted and coefficient.name not in wanted) or name.lower() in inside:
                 continue
-            found.append(parts.candidate(k, coefficient.name, name))
+            found.append(_candidate(fit, scores, k, coefficient.name, name))
     if not found:
         raise HypothesisError("there is no candidate: the equations have these variables already")
     return Exploration(tuple(found))
 
 
-class _Parts:
+def _candidate(fit: Judged, scores: Scores, k: int, coefficient: str, name: str) -> Candidate:
+    """Judge a variable for the k-th random coefficient, on the units that have a value."""
+    values = np.asarray(level2_values(fit, name), dtype=float)
+    ok = np.isfinite(values)
+    w = np.where(ok, values, 0.0)
+    w[ok] -= w[ok].mean()
+    spread = float(w @ w)
+    if spread <= 1e-20 * float(values[ok] @ values[ok]) or ok.sum() < 4:
+        raise OutputError(f"{name} is constant in the units analysed: it can explain nothing")
+    u = np.where(ok, scores.u[:, k], 0.0)
+    u[ok] -= u[ok].mean()
+    slope = float(w @ u) / spread
+    se = float(np.sqrt(np.sum((u - slope * w) ** 2) / (ok.sum() - 2) / spread))
+    t = slope / se if se > 0 else float("nan")
+    effect, effect_se = scores.effect(k, w)
+    chi2 = (effect / effect_se) ** 2
+    spelled = next(n for n in level2_names(fit) if n.lower() == name.lower())
+    p_value = float(chdtrc(1.0, chi2))
+    return Candidate(
+        coefficient, spelled, int(ok.sum()), slope, se, t, effect, effect_se, chi2, p_value
+    )  # fmt: skip
+
+
+class OfMoments:
     """What all candidates share: u*; of every unit D'V^-1(y - X gamma), D'V^-1D, D'V^-1X times sigma2."""
 
     def __init__(self, fit: Estimates) -> None:
@@ -130,37 +173,7 @@ class _Parts:
         self.with_x = self.square @ design.standard_x()
         self.columns = np.linalg.inv(design.bases.basis)[:, :q].T  # the random columns of D in those of D*
 
-    def candidate(self, k: int, coefficient: str, name: str) -> Candidate:
-        """Judge a variable for the k-th random coefficient, on the units that have a value."""
-        values = np.asarray(level2_values(self.fit, name), dtype=float)
-        ok = np.isfinite(values)
-        w = np.where(ok, values, 0.0)
-        w[ok] -= w[ok].mean()
-        spread = float(w @ w)
-        if spread <= 1e-20 * float(values[ok] @ values[ok]) or ok.sum() < 4:
-            raise OutputError(f"{name} is constant in the units analysed: it can explain nothing")
-        u = np.where(ok, self.u[:, k], 0.0)
-        u[ok] -= u[ok].mean()
-        slope = float(w @ u) / spread
-        se = float(np.sqrt(np.sum((u - slope * w) ** 2) / (ok.sum() - 2) / spread))
-        t = slope / se if se > 0 else float("nan")
-        effect, effect_se = self._score(k, w)
-        chi2 = (effect / effect_se) ** 2
-        spelled = next(n for n in level2_names(self.fit) if n.lower() == name.lower())
-        return Candidate(
-            coefficient,
-            spelled,
-            int(ok.sum()),
-            slope,
-            se,
-            t,
-            effect,
-            effect_se,
-            chi2,
-            float(chdtrc(1.0, chi2)),
-        )
-
-    def _score(self, k: int, w: np.ndarray) -> tuple[float, float]:
+    def effect(self, k: int, w: np.ndarray) -> tuple[float, float]:
         """Give the effect of the column D_k w and its standard error, tau and sigma2 held."""
         column, s2 = self.columns[k], self.fit.entering.sigma2
         score = float(w @ (self.error @ column)) / s2

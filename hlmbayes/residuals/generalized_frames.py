@@ -15,8 +15,7 @@ from scipy.special import ndtri
 from ..arguments import hlm_version, one_or_several
 from ..errors import OutputError
 from ..hglm.estimates import GeneralizedEstimates
-from ..hglm.pql import Predicted
-from ..likelihood.rows import analysed_rows, level1_values, outcome_values
+from ..hglm.fitted_rows import RowsOf, plain_rows
 from .frames import (
     SPELLINGS,
     Columns,
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 SEED = 1996  # residuals must not change from one call to the next
 
 
-type RowsOf = GeneralizedEstimates | Predicted
-
-
 class RowsFitted(NamedTuple):
     """N rows: place in the data, unit, outcome, trials or exposure, mean of the outcome and its variance."""
 
@@ -51,19 +47,10 @@ class RowsFitted(NamedTuple):
 
 def rows_fitted(fit: RowsOf) -> RowsFitted:
     """Fit every row with its unit's posterior mean of u."""
-    design, law = fit.design, fit.law
-    row, unit = analysed_rows(design, fit.data, law.columns)
-    b = design.level1_coefficients(fit.gamma_free)
-    b[:, design.random] += fit.u
-    eta = np.zeros(len(row))
-    for k in range(design.n_coefficients):
-        eta += level1_values(design, fit.data, k, row, unit) * b[unit, k]
-    size = np.ones(len(row))
-    if law.size is not None:
-        size = np.asarray(np.asarray(fit.data.level1_column(law.size), dtype=float)[row])
-    rate = law.inverse_link(eta)
-    y = outcome_values(design, fit.data, row)
-    return RowsFitted(row, unit, y, size, rate * size, law.variance(rate) * size, rate)
+    rows, law = plain_rows(fit), fit.law
+    rate = law.inverse_link(rows.predictor(fit.u))
+    mean, variance = rate * rows.size, law.variance(rate) * rows.size
+    return RowsFitted(rows.row, rows.unit, rows.y, rows.size, mean, variance, rate)
 
 
 def quantile_residuals(fit: RowsOf, seed: int = SEED) -> np.ndarray:

@@ -1,0 +1,113 @@
+"""Calibration: groups by hand, bands against theory, and p-values that reject as often as they say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import integrate, stats
+
+import hlmbayes as hlm
+from hlmbayes.diagnostics.calibration import bounds_of
+from hlmbayes.errors import HypothesisError
+
+MODEL = hlm.Model("logit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+
+
+def simulated(rng, units=60, rows=8, sd=1.0, bend=0.0):
+    unit = np.repeat(np.arange(units), rows)
+    x, u = rng.normal(size=len(unit)), sd * rng.normal(size=units)
+    eta = -0.5 + 0.7 * x + bend * (x**2 - 1) + u[unit]
+    y = (rng.random(len(unit)) < 1 / (1 + np.exp(-eta))).astype(float)
+    return pd.DataFrame({"id": unit, "x": x, "y": y})
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return simulated(np.random.default_rng(2))
+
+
+@pytest.fixture(scope="module")
+def fit(frame):
+    return MODEL.fit(frame, id="id")
+
+
+def test_groups_are_of_the_data(fit, frame):
+    found = fit.calibration(5, n=20).frame()
+    assert list(found.given) == ["units"] * 5 + ["equations"] * 5
+    for _, own in found.groupby("given"):
+        assert own.n_rows.sum() == len(frame)
+        assert own.observed @ own.n_rows == pytest.approx(frame.y.sum())
+        assert own.expected.is_monotonic_increasing
+    ranked = np.argsort(frame.x.to_numpy())[:96]  # the fifth with the least x has the least expected outcome
+    first = found[found.given == "equations"].iloc[0]
+    sd = np.sqrt(fit.tau["b0", "b0"])
+
+    def mean(x):
+        eta = fit.gamma["g00"] + fit.gamma["g10"] * x
+        return integrate.quad(lambda u: stats.norm.pdf(u) / (1 + np.exp(-eta - sd * u)), -9, 9)[0]
+
+    assert first.expected == pytest.approx(np.mean([mean(x) for x in frame.x.iloc[ranked]]), abs=1e-8)
+    assert first.observed == pytest.approx(frame.y.iloc[ranked].mean())
+    assert first.n_units == frame.id.iloc[ranked].nunique()
+
+
+def test_bands_without_random_effects_are_those_of_logistic_regression(frame):
+    fit = hlm.Model("logit(y) = b0 + b1*x; b0 = g00; b1 = g10").fit(frame, id="id")
+    found = fit.calibration(4, n=600).frame()
+    eta = fit.gamma["g00"] + fit.gamma["g10"] * frame.x.to_numpy()
+    x, v = np.column_stack([np.ones(len(eta)), frame.x]), 1 / (2 + 2 * np.cosh(eta))
+    inside = (np.argsort(np.argsort(eta)) // 120 == np.arange(4)[:, None]).astype(float)
+    shared = inside * v @ x
+    variance = np.diag(inside @ v) - shared @ np.linalg.solve((x.T * v) @ x, shared.T)
+    width = 2 * stats.norm.ppf(0.975) * np.sqrt(np.diag(variance)) / 120
+    np.testing.assert_allclose((found.high - found.low) / width, 1.0, atol=0.12)
+
+
+def test_a_wrong_shape_is_seen_and_a_right_one_is_not(fit):
+    assert min(fit.calibration(n=99).p_value.values()) > 0.05
+    bent = MODEL.fit(simulated(np.random.default_rng(3), units=120, bend=0.5), id="id").calibration(n=99)
+    assert bent.p_value["equations"] == pytest.approx(0.01)
+    assert "averaged over random effects" in str(bent).lower()
+    assert bent.frame().outside.any()
+
+
+def test_trials_and_exposure_count(frame):
+    rng = np.random.default_rng(5)
+    sized = frame.assign(n=rng.integers(1, 6, len(frame)))
+    for left, draw in (("logit(y, trials=n)", rng.binomial), ("log(y, exposure=n)", None)):
+        mean = 1 / (1 + np.exp(-0.4 * sized.x))
+        y = rng.poisson(sized.n * mean) if draw is None else draw(sized.n, mean)
+        fit = hlm.Model(f"{left} = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(sized.assign(y=y), id="id")
+        found = fit.calibration(3, n=20).frame()
+        own = found[found.given == "equations"]
+        if draw is None:
+            assert own.observed @ own.n_rows == pytest.approx(y.sum())
+        else:
+            assert own.observed.between(0, 1).all()
+        assert own.observed.to_numpy() == pytest.approx(own.expected.to_numpy(), rel=0.25)
+
+
+def test_rows_alike_stay_together():
+    np.testing.assert_allclose(bounds_of(np.repeat([0.1, 0.2, 0.9], 30), 10), [0.15, 0.55])
+    assert len(bounds_of(np.full(9, 0.3), 4)) == 0
+    assert len(bounds_of(np.linspace(0, 1, 100), 10)) == 9
+
+
+def test_what_cannot_be_asked_is_said(fit, frame):
+    for said, options in {"groups": {"groups": 1}, "data sets": {"n": 5}}.items():
+        with pytest.raises(HypothesisError, match=said):
+            fit.calibration(**options)
+    ratings = frame.assign(y=np.arange(len(frame)) % 3)
+    ordinal = hlm.Model("cumlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(ratings, id="id")
+    with pytest.raises(HypothesisError, match="no one mean"):
+        ordinal.calibration()
+
+
+@pytest.mark.slow
+def test_p_values_reject_as_often_as_they_say():
+    rng, found = np.random.default_rng(7), []
+    for _ in range(150):
+        fit = MODEL.fit(simulated(rng, units=40, rows=5), id="id")
+        found.append(list(fit.calibration(6, n=39, seed=None).p_value.values()))
+    share = (np.array(found) <= 0.05).mean(axis=0)
+    assert share[1] > 0.02, share  # given units fewer are rejected: u is estimated from the same rows
+    assert (share < 0.085).all(), share
