@@ -71,7 +71,7 @@ def fit_by_likelihood(
     with np.errstate(all="ignore"):  # a step that leaves the numbers there are is shortened
         found = search(rows, law) if counts is None else search_with(rows, law, counts)
         refuse_separated(rows, law, prepared.design, found)
-    return estimates_of(prepared.design, prepared.complete, own, rows, found, counts is not None)
+    return estimates_of(prepared.design, complete, own, rows, found, counts is not None)
 
 
 def _check(law: OutcomeLaw, n_nodes: int | None, laplace: bool) -> None:

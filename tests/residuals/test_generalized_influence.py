@@ -100,3 +100,11 @@ def test_quasi_likelihood_has_that_of_its_working_model():
     fit = hlm.Model(f"logit(y) = b0 + b1*x; {ONE}").fit(simulated("logit(y)"), id="id", algorithm="hlm")
     exact = fitted("logit(y)", simulated("logit(y)")).influence()
     assert np.corrcoef(fit.influence().z_g10, exact.z_g10)[0, 1] > 0.95
+
+
+def test_each_category_has_its_own():
+    frame = simulated("cumlogit(y)", units=40)
+    fit = hlm.Model("mlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(frame, id="id")
+    step, exact = fit.influence(), fit.influence(refit=True)
+    for column in ("z_g00[0]", "z_g10[1]", "d_sd[b0[0]]"):
+        assert np.corrcoef(step[column], exact[column])[0, 1] > 0.97
