@@ -131,7 +131,7 @@ def pql(
     limits, law, reml = limits or PQLLimits(), law_of(model.outcome_law), method != "ML"
     if Need.ONE_EQUATION in law.lacks:
         raise EstimationError(
-            f"there is no quasi-likelihood of {model.outcome} here: {law.lacks[Need.ONE_EQUATION]}. Use "
+            f"quasi-likelihood is not available for {model.outcome}, which is {model.outcome_law.name}: use "
             'algorithm="exact", the likelihood itself (--algorithm exact on the command line)'
         )
     whole("the number of macro iterations", limits.most, 1, EstimationError)

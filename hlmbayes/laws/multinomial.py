@@ -19,8 +19,8 @@ from ..errors import DataError, HypothesisError
 from .law import Need
 from .outcomes import Outcome, Rows, n_categories
 
-NO_MEAN = "an outcome of categories without an order has a probability for each and no one mean"
-SEVERAL = "each category of the outcome has equations of its own; predict() has the probabilities"
+NO_MEAN = "an outcome of categories has a probability for each, which predict() gives, and no one mean"
+SEVERAL = "each category of the outcome has equations of its own"
 MOST = 10  # categories; more are no names
 
 

@@ -20,6 +20,7 @@ from ..hypotheses.contrasts import Contrast, contrast
 from ..inference.covariances import table_kind
 from ..labelled import table
 from ..laws.law import Need
+from .categories import predict_categories
 from .means import Adjustment, Means, adjusted_p, asked_means, pairs_of
 from .new_rows import new_rows
 from .reference import Values
@@ -59,7 +60,8 @@ def predict_generalized(
     DataFrame
         ``predicted``: averaged over the random effects, at level 1 over what is not known of them;
         ``at_zero``, at level 1 ``at_mean``: at u = 0, or at the unit's posterior mean of u. At level 2 ``se``
-        of the first, and its interval.
+        of the first, and its interval. Of categories without an order each of these for every category:
+        ``predicted[1]``, ``predicted[2]``, ...
 
     Raises
     ------
@@ -70,6 +72,9 @@ def predict_generalized(
     """
     _check(level, scale, interval, prob)
     rows = new_rows(fit.design, fit.data if data is None else data, fit.data)
+    if Need.ONE_EQUATION in fit.law.lacks:
+        covariance = _covariance(fit, robust)
+        return predict_categories(fit, rows, level, scale, covariance, prob if interval else None)
     x = rows.x(fit.design)
     if level == 1:
         return _own(fit, x, rows.z, rows.unit, scale)

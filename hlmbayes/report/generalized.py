@@ -15,6 +15,7 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..inference.covariances import table_kind
 from ..inference.hlm_tables import FixedEffect, fixed_effects
 from ..inference.likelihood_tables import WORDS, Component, Ratio, components, cuts, ratios
+from ..laws.law import Need
 from ..likelihood.pattern import pairs
 from ..text_table import TextColumn, in_blocks, number_texts
 from ..words import p_text
@@ -24,9 +25,14 @@ from .tables import NoteGroup
 
 EXPLAINED = (
     "Effects are unit-specific: they compare rows of one unit. Averaged over units, probabilities change "
-    "less; predict(), means() and slopes() give that.",
+    "less; {by} that.",
     "Deviances of two such fits of the same rows can be compared.",
 )
+
+
+def _explained(fit: GeneralizedEstimates) -> tuple[str, ...]:
+    by = "predict(), means() and slopes() give" if fit.has(Need.ONE_EQUATION) else "predict() gives"
+    return tuple(text.format(by=by) for text in EXPLAINED)
 
 
 def _facts(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
@@ -126,7 +132,7 @@ def listing(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
     for caption, head, rows in _tables(fit):
         columns = [TextColumn([name, *(row[k] for row in rows)], words=k < 2) for k, name in enumerate(head)]
         lines += ["", f"{caption}", in_blocks(columns, 2)]
-    return "\n".join([*lines, "", *EXPLAINED, ""])
+    return "\n".join([*lines, "", *_explained(fit), ""])
 
 
 def to_html(fit: GeneralizedEstimates, *, whole_page: bool = True, warnings: Sequence[str] = ()) -> str:
@@ -139,7 +145,7 @@ def to_html(fit: GeneralizedEstimates, *, whole_page: bool = True, warnings: Seq
         *boxes,
         section("Model", [f"<pre>{escape(fit.model.equations())}</pre>", pairs_list(_escaped(fit))]),
         section("Estimates", shown),
-        aside(NoteGroup("How to read this", EXPLAINED)),
+        aside(NoteGroup("How to read this", _explained(fit))),
     ]
     main = main_element(title, parts)
     return document(title, main) if whole_page else main.replace("<main", "<div").replace("</main", "</div")

@@ -132,7 +132,9 @@ def add_variances(
     columns: Columns, fit: Framed, spelling: Spelling, prefix: str, of: Sequence[str], values: np.ndarray
 ) -> None:
     """Add the lower triangles of (J, q, q) variances, a column an element."""
-    index = [fit.model.coefficients[p].index for p in fit.design.random]
+    random = [fit.model.coefficients[p] for p in fit.design.random]
+    # where each category has equations the subscripts are the places in tau
+    index = [k if c.category else c.index for k, c in enumerate(random)]
     for a in range(len(index)):
         for c in range(a + 1):
             kind = "variance" if a == c else "covariance"
@@ -204,14 +206,18 @@ class Columns:
 
 def stem(fit: Framed, p: int, spelling: Spelling) -> str:
     """Return what names of level-1 coefficient p end in: "intrcp", or the letters of its variable."""
-    variable = fit.model.coefficients[p].predictor.variable
-    return spelling.intercept if variable is None else re.sub(r"[][*]", "", variable)[: spelling.letters]
+    c, places = fit.model.coefficients[p], list(dict.fromkeys(c.category for c in fit.model.coefficients))
+    name = spelling.intercept if c.predictor.variable is None else re.sub(r"[][*]", "", c.predictor.variable)
+    if not c.category:
+        return name[: spelling.letters]
+    return f"{name[: spelling.letters - 1]}{spelling.between}{places.index(c.category) + 1}"
 
 
 def coefficient_title(fit: Framed, p: int) -> str:
     """Return what HLM calls level-1 coefficient p: "INTRCPT1" or "SES slope"."""
-    variable = fit.model.coefficients[p].predictor.variable
-    return "INTRCPT1" if variable is None else f"{variable.upper()} slope"
+    c = fit.model.coefficients[p]
+    name = "INTRCPT1" if c.predictor.variable is None else f"{c.predictor.variable.upper()} slope"
+    return f"{name}[{c.category}]" if c.category else name
 
 
 def wanted_names(inside: Iterable[str], extra: Sequence[str], known: Sequence[str]) -> list[str]:

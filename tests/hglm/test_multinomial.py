@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,9 @@ from hlmbayes.hglm.quadrature import product_rule
 from hlmbayes.laws.multinomial import Multinomial
 from hlmbayes.laws.ordinal import law_of
 
+ORACLES = Path(__file__).parents[1] / "oracles"
+KNOWN = json.loads((ORACLES / "multinomial.json").read_text())
+ORACLE = pd.read_csv(ORACLES / "data" / "multinomial.csv")
 PLAIN = "mlogit(y) = b0 + b1*x; b0 = g00 + g01*w + u0; b1 = g10"
 
 
@@ -64,6 +69,23 @@ def brute_force(frame: pd.DataFrame, gamma: np.ndarray, tau: np.ndarray, random:
         own = log[np.arange(len(rows)), rows["y"].to_numpy() - 1].sum(axis=0)
         total += np.log(weights @ np.exp(own))
     return -2.0 * total
+
+
+def test_the_optimum_is_that_of_a_fixed_grid() -> None:
+    found, known = fitted(PLAIN, ORACLE), KNOWN["brute_force"]
+    assert found.converged
+    assert found.deviance == pytest.approx(known["deviance"], abs=2e-6)
+    assert found.gamma_free.reshape(2, 3) == pytest.approx(np.array(known["gamma"]), abs=2e-5)
+    assert found.tau_values == pytest.approx(np.array(known["tau"]), abs=5e-5)
+    assert found.unit_scores.sum(axis=0) == pytest.approx(np.zeros(found.n_parameters), abs=1e-4)
+
+
+def test_without_random_effects_it_is_nnets() -> None:
+    found, known = fitted(PLAIN.replace(" + u0", ""), ORACLE), KNOWN["multinom"]
+    assert found.deviance == pytest.approx(known["deviance"], abs=1e-7)
+    assert found.gamma_free.reshape(2, 3) == pytest.approx(np.array(known["gamma"]), abs=1e-6)
+    se = np.sqrt(np.diag(found.vcov)).reshape(2, 3)
+    assert se == pytest.approx(np.array(known["se"]), abs=1e-6)
 
 
 def test_the_deviance_is_that_of_brute_force_and_its_lowest() -> None:
