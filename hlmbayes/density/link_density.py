@@ -1,30 +1,37 @@
 """The posterior density of a model whose outcome is not normal, u integrated out by adaptive quadrature.
 
 A point x (P,) is phi, as `coordinates` has it, then the free fixed effects in the columns of `CountedRows`,
-which are orthonormal over all rows. Many points are evaluated at once, each a copy of the rows with its own
-root of tau in the random columns.
+which are orthonormal over all rows.
 """
+
+# ruff: noqa: D102 (what the methods of a density give is said once, in Sampled)
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
-from scipy.special import logsumexp
 
+from ..errors import SamplingError
+from ..estimation.newton import minimise
 from ..hglm.counted_rows import CountedRows, counted_rows
-from ..hglm.marginal import CELLS, Marginal, cells_of, marginal, unit_logliks
-from ..hglm.modes import Modes, find_modes
-from ..hglm.quadrature import Rule
-from .coordinates import chain, unpack
+from ..hglm.enough_nodes import few
+from ..hglm.marginal import Marginal, marginal
+from ..hglm.quadrature import Rule, product_rule
+from .coordinates import chain, fold, unpack
 from .link import LinkTarget
+from .link_points import Run, by_row, centred, draw_standard, log_integrals, runs
 from .prior_density import log_prior, prior_slope
+from .sampled import STEP, Sampled
 from .target import Target
 
-NEAR = 1e-3  # of a step to a unit's mode: where nodes are centred need not be exact
-CANDIDATES = 40  # points of which one is a draw of u_j
-DF = 5.0  # of the Student-t distribution they come from
+NODES = (3, 5, 7, 9, 13, 19, 29, 43)  # along each direction, of which as few are taken as do
+STILL = 0.03  # of the log density between points, that more nodes may move
+AWAY = 3.0  # how far points are of which that is judged, in posterior sds
+DEEP = 8.0  # below the mode log densities are not looked at
 
 
 class FullRows(CountedRows):
@@ -42,34 +49,41 @@ def full_rows(link: LinkTarget) -> FullRows:
     return FullRows(**{field.name: getattr(rows, field.name) for field in fields(rows)})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LinkDensity:
-    """The density of `LinkTarget`; ``rule`` are the nodes, ``modes`` (q, J) where units' nodes are sought."""
+@dataclass(frozen=True, eq=False)
+class LinkDensity(Sampled):
+    """The density of `LinkTarget`.
+
+    ``rule`` are the nodes. Units' modes are sought at ``modes`` (q, J) where x is ``first`` (P,), the
+    density's own mode, and ``move`` (P, q, J) times x - first further elsewhere.
+    """
 
     link: LinkTarget
     rows: FullRows
     rule: Rule
+    first: np.ndarray
     modes: np.ndarray
+    move: np.ndarray
+    left_out: float = 0.0  # of the log density, by nodes that are few
+
+    oversampling = 1.25  # points are dear
+    good_share = 0.4
+    widest = 0.03  # fixed effects are as wide as their priors
+    direct_up_to = 2  # a grid of nodes for each of thousands of points is dear beyond
 
     @property
     def target(self) -> Target:
-        """Design, priors and coordinates."""
         return self.link.target
 
     @property
     def size(self) -> int:
-        """Number of parameters, P."""
         return self.target.size + self.rows.n_fixed
+
+    def start(self) -> np.ndarray:
+        return self.first
 
     def gamma(self, x: np.ndarray) -> np.ndarray:
         """Give the free fixed effects of points (B, P) in the units of the data, (B, F)."""
         return np.asarray(x[:, self.target.size :] @ self.target.design.to_gamma.T)
-
-    def start(self) -> np.ndarray:
-        """Give a place to begin: fixed effects at their priors' means, every sd a unit of the link."""
-        phi, priors = np.zeros(self.target.size), self.target.priors
-        phi[: self.target.n_random] = 1.0
-        return np.asarray(np.r_[phi, np.linalg.solve(self.target.design.to_gamma, priors.gamma_mean)])
 
     def log_prior(self, x: np.ndarray) -> np.ndarray:
         """Give the log prior density of points (B, P) in these coordinates; flat effects count nothing."""
@@ -79,88 +93,146 @@ class LinkDensity:
         constant += np.linalg.slogdet(self.target.design.to_gamma)[1]
         return np.asarray(log_prior(self.target, x[:, : self.target.size]) + constant - 0.5 * squares)
 
+    # --- one point ---
+
     def likelihood(self, x: np.ndarray) -> Marginal:
         """Give the likelihood at one point, its score in gamma and every element of the root of tau."""
-        d = self.target.size
-        chol = np.linalg.solve(self.rows.tau_columns.scale, unpack(self.target, x[None, :d]).factor[0])
-        return marginal(self.rows, self.link.law, x[d:], chol, self.rule, self.modes)
+        chol = self._chol(x[None])[0]
+        return marginal(self.rows, self.link.law, x[self.target.size :], chol, self.rule, self.modes)
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        """Give the log density at one point and its gradient (P,)."""
-        target, d, q, F = self.target, self.target.size, self.target.n_random, self.rows.n_fixed
-        phi, at = x[:d], self.likelihood(x)
-        parts, scale = unpack(target, phi[None]), self.rows.tau_columns.scale
-        gradient = np.zeros(self.size)
-        gradient[:d] = prior_slope(target, phi)
-        by_s, by_y = chain(target, phi, parts, np.linalg.solve(scale.T, at.score[F:].reshape(q, q)))
-        gradient[:q] += by_s
-        gradient[target.partials] += by_y
-        away = target.priors.gamma_precision * (self.gamma(x[None])[0] - target.priors.gamma_mean)
-        gradient[d:] = at.score[:F] - target.design.to_gamma.T @ away
-        return at.loglik + float(self.log_prior(x[None])[0]), gradient
+        at = self.likelihood(x)
+        return at.loglik + float(self.log_prior(x[None])[0]), self._slope(x, at.score)
 
-    def log_density(self, x: np.ndarray) -> np.ndarray:
-        """Give the log density of points (B, P)."""
-        found = np.empty(len(x))
-        for run, rows, eta in self._copies(x):
-            modes = self._modes(rows, eta)
-            unit = unit_logliks(rows, self.link.law, eta, np.eye(rows.n_random), modes, self.rule)
-            found[run] = unit.reshape(-1, self.rows.n_units).sum(axis=1)
-        return np.asarray(found + self.rows.constant + self.log_prior(x))
+    def curved(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        # the likelihood's information is exact; how its parameters bend in x is cheap to take by differences
+        at = self.likelihood(x)
+        steps, turn = STEP * np.eye(len(x)), np.array([self._pull(x, e) for e in np.eye(len(at.score))])
+        rows = [self._slope(x - h, at.score) - self._slope(x + h, at.score) for h in steps]
+        hessian = turn.T @ at.information @ turn + np.array(rows) / (2.0 * STEP)
+        value = at.loglik + float(self.log_prior(x[None])[0])
+        return value, self._slope(x, at.score), 0.5 * (hessian + hessian.T)
+
+    def _slope(self, x: np.ndarray, score: np.ndarray) -> np.ndarray:
+        """Give the gradient of the log density, ``score`` (F + q^2,) that of the likelihood."""
+        d, priors = self.target.size, self.target.priors
+        gradient = self._pull(x, score)
+        gradient[:d] += prior_slope(self.target, x[:d])
+        away = priors.gamma_precision * (self.gamma(x[None])[0] - priors.gamma_mean)
+        gradient[d:] -= self.target.design.to_gamma.T @ away
+        return gradient
+
+    def _pull(self, x: np.ndarray, score: np.ndarray) -> np.ndarray:
+        """Carry a gradient in gamma and the root of tau, (F + q^2,), to one in x."""
+        target, q, F = self.target, self.target.n_random, self.rows.n_fixed
+        phi, gradient = x[: target.size], np.zeros(self.size)
+        by_factor = np.linalg.solve(self.rows.tau_columns.scale.T, score[F:].reshape(q, q))
+        by_s, by_y = chain(target, phi, unpack(target, phi[None]), by_factor)
+        gradient[:q], gradient[target.partials], gradient[target.size :] = by_s, by_y, score[:F]
+        return gradient
+
+    def _chol(self, x: np.ndarray) -> np.ndarray:
+        """Give the root of tau of points (B, P) in the columns of the rows, (B, q, q)."""
+        factor = unpack(self.target, x[:, : self.target.size]).factor
+        return np.linalg.solve(self.rows.tau_columns.scale, factor)
+
+    # --- many points ---
+
+    def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, None]:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            value = self.unit_logliks(x).sum(axis=1) + self.log_prior(x)
+        value += self.rows.constant + self.left_out
+        return np.where(np.isfinite(value), value, -np.inf), None
+
+    def unit_logliks(self, x: np.ndarray) -> np.ndarray:
+        """Give each unit's log-likelihood, u integrated out and without its constant, (B, J)."""
+        found, start = np.empty((len(x), self.rows.n_units)), self._starts(x)
+        for run in self._runs(x):
+            found[run.points, run.units] = log_integrals(run, start, self.rule)
+        return found
 
     def effects(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw u (B, J, q) given points: one of many candidates about each unit's mode, by their weights."""
-        q, J = self.target.n_random, self.rows.n_units
-        u = np.zeros((len(x), J, q))
-        factor = unpack(self.target, x[:, : self.target.size]).factor
-        for run, rows, eta in self._copies(x) if q else ():
-            t = _drawn(rows, self.link, eta, self._modes(rows, eta), rng)
-            u[run] = np.einsum("bac,bjc->bja", factor[run], t.reshape(-1, J, q))
+        """Draw u (B, J, q) given points."""
+        q = self.target.n_random
+        u = np.zeros((len(x), self.rows.n_units, q))
+        factor, start = unpack(self.target, x[:, : self.target.size]).factor, self._starts(x)
+        for run in self._runs(x) if q else ():
+            t = draw_standard(run, start, self.rule, rng)
+            u[run.points, run.units] = np.einsum("bac,bjc->bja", factor[run.points], t)
         return u
 
-    def _modes(self, rows: CountedRows, eta: np.ndarray) -> Modes:
-        copies, q = rows.n_units // self.rows.n_units, rows.n_random
-        return find_modes(rows, self.link.law, eta, np.eye(q), np.tile(self.modes, copies), NEAR)
+    def unit_modes(self, x: np.ndarray) -> np.ndarray:
+        """Give about where units' standard normal effects have their modes at points (B, P), (B, q, J)."""
+        found = start = self._starts(x)
+        for run in self._runs(x):
+            t = centred(run, start).t.reshape(-1, *run.shape)
+            found[run.points, :, run.units] = t.swapaxes(0, 1)
+        return found
 
-    def _copies(self, x: np.ndarray) -> Iterator[tuple[slice, CountedRows, np.ndarray]]:
-        """Give runs of points, a copy of the rows for each, and the fixed part of their linear predictor.
+    def _runs(self, x: np.ndarray) -> Iterator[Run]:
+        return runs(self.rows, self._by_row, self.link.law, x[:, self.target.size :], self._chol(x))
 
-        The columns of a copy are multiplied by its point's root of tau, so that one and the same root, the
-        identity, is that of all.
-        """
-        rows, q, d = self.rows, self.rows.n_random, self.target.size
-        step = max(1, CELLS // len(rows.y))
-        chol = np.linalg.solve(rows.tau_columns.scale, unpack(self.target, x[:, :d]).factor)
-        for first in range(0, len(x), step):
-            run = slice(first, min(first + step, len(x)))
-            n = run.stop - run.start
-            b = np.tensordot(x[run, d:], rows.x, axes=(1, 2))  # (B, J, p)
-            eta = rows.offset + np.einsum("pr,brp->br", rows.d, b[:, rows.unit])
-            scaled = np.einsum("bac,ar->cbr", chol[run], rows.d[:q]).reshape(q, n * len(rows.y))
-            copy, at = np.arange(n)[:, None], (rows.n_units, len(rows.y))
-            copies = replace(
-                rows, d=scaled, y=np.tile(rows.y, n), size=np.tile(rows.size, n),
-                unit=(copy * at[0] + rows.unit).ravel(), starts=(copy * at[1] + rows.starts).ravel(),
-            )  # fmt: skip
-            yield run, copies, eta.ravel()
+    @cached_property
+    def _by_row(self) -> np.ndarray:
+        return by_row(self.rows)
+
+    def _starts(self, x: np.ndarray) -> np.ndarray:
+        return self.modes + np.tensordot(x - self.first, self.move, axes=1)
 
 
-def _drawn(
-    rows: CountedRows, link: LinkTarget, eta: np.ndarray, modes: Modes, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw t (J, q) of every unit by sampling importance resampling about its mode."""
-    q, found = rows.n_random, np.empty((rows.n_units, rows.n_random))
-    for units, own in rows.blocks(CELLS // CANDIDATES):
-        J = units.stop - units.start
-        z = rng.standard_normal((J, q, CANDIDATES))
-        z *= np.sqrt(DF / rng.chisquare(DF, (J, 1, CANDIDATES)))
-        t = modes.root[units] @ z + modes.t.T[units, :, None]
-        cells = cells_of(rows, eta, np.eye(q), modes, np.zeros((1, q)), (units, own))
-        full = eta[own, None] + sum(rows.d[a, own, None] * t[:, a][cells.local] for a in range(q))
-        cells = cells._replace(t=t, eta=full)
-        height = cells.height(link.law.value(full, rows.y[own, None], rows.size[own, None]))
-        height += 0.5 * (DF + q) * np.log1p(np.sum(z**2, axis=1) / DF)
-        share = np.cumsum(np.exp(height - logsumexp(height, axis=1, keepdims=True)), axis=1)
-        chosen = np.minimum((share < rng.random((J, 1))).sum(axis=1), CANDIDATES - 1)
-        found[units] = t[np.arange(J), :, chosen]
-    return found
+def link_density(link: LinkTarget) -> LinkDensity:
+    """Give the density of a target with as many nodes as it takes about its mode.
+
+    Raises
+    ------
+    SamplingError
+        It has no mode.
+    """
+    rows, q = full_rows(link), link.target.n_random
+    rule, modes = few(q) if q else product_rule(()), np.zeros((q, rows.n_units))
+    first = _first(link)
+    density = LinkDensity(link, rows, rule, first, modes, np.zeros((len(first), *modes.shape)))
+    best = minimise(density.point, first, tolerance=1e-3, limit=100).point
+    if not np.isfinite(best.value):
+        raise SamplingError('the posterior has no mode to start from: use sampler="nuts", marginal=False')
+    density = replace(density, first=best.x, modes=density.likelihood(best.x).modes.t)
+    if not q:
+        return density
+    values, vectors = np.linalg.eigh(best.hessian)
+    root = vectors / np.sqrt(np.maximum(values, density.widest))
+    up, down = (density.unit_modes(best.x + side * root.T) for side in (1.0, -1.0))
+    density = replace(density, move=np.tensordot(np.linalg.inv(root).T, 0.5 * (up - down), axes=1))
+    covariance = root @ root.T
+    away = AWAY * covariance / np.sqrt(covariance.diagonal())  # along a coordinate, the others following
+    return with_nodes(density, fold(link.target, best.x + np.concatenate([away, -away])))
+
+
+def _first(link: LinkTarget) -> np.ndarray:
+    """Give a place to begin: fixed effects at their priors' means, every sd a unit of the link."""
+    target = link.target
+    phi = np.zeros(target.size)
+    phi[: target.n_random] = 1.0
+    return np.asarray(np.r_[phi, np.linalg.solve(target.design.to_gamma, target.priors.gamma_mean)])
+
+
+def with_nodes(density: LinkDensity, x: np.ndarray) -> LinkDensity:
+    """Take as few nodes as leave the differences between points (B, P) where they are with more.
+
+    What they do not leave where it is, one and the same number for all points, is added.
+    """
+    q, mode = density.target.n_random, density.first[None]
+    counts = [NODES[0]] * q
+    x = x[_values(density, counts, x) > _values(density, counts, mode) - DEEP]
+    for k in range(q):
+        old = _values(density, counts, x)
+        for counts[k], more in pairwise(NODES):
+            new = _values(density, [*counts[:k], more, *counts[k + 1 :]], x)
+            if np.ptp(np.r_[new - old, 0.0]) < STILL:
+                break
+            old = new
+    all_of_it = _values(density, [2 * n + 5 for n in counts], mode) - _values(density, counts, mode)
+    return replace(density, rule=product_rule(tuple(counts)), left_out=float(all_of_it[0]))
+
+
+def _values(density: LinkDensity, counts: list[int], x: np.ndarray) -> np.ndarray:
+    return replace(density, rule=product_rule(tuple(counts))).evaluate(x)[0]

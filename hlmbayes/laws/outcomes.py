@@ -225,7 +225,11 @@ class Binomial(Outcome):
     def value(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         if self.link_name != "logit":
             return super().value(eta, y, size)
-        return np.asarray(y * eta - size * (np.maximum(eta, 0.0) + np.log1p(np.exp(-np.abs(eta)))))
+        # log(1 + exp(eta)), in few sweeps: it is what the integrals of thousands of points are made of
+        softplus = np.minimum(eta, MANY)
+        np.log1p(np.exp(softplus, out=softplus), out=softplus)
+        softplus += np.maximum(eta - MANY, 0.0)
+        return np.asarray(y * eta - size * softplus)
 
     def link(self, mean: np.ndarray) -> np.ndarray:
         return np.asarray(_LINK[self.link_name](mean))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..arguments import seed_or_new
 from ..data.weights import Frequencies, Weights
 from ..density.link import LinkTarget, link_target
+from ..density.link_density import LinkDensity, link_density
+from ..density.sampled import OfMoments
 from ..density.target import target_for
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
@@ -19,8 +21,7 @@ from ..laws.counting import Repeated
 from ..laws.law import Law
 from ..priors.priors import Priors
 from ..sampling import container, posterior_file
-from ..sampling.arrange import finish
-from ..sampling.direct_link import DIRECT_UP_TO, sample_directly
+from ..sampling.arrange import finish, finish_link
 from ..sampling.hierarchical import ON_ROWS, refuse_direct, sample_link, sample_rows
 from ..sampling.sampling import draw
 from ..sampling.settings import Settings, checked
@@ -44,7 +45,7 @@ def draw_posterior(
     if marginal:
         target = target_for(model, data, priors, law=law, weights=weights)
         data = target.design.terms.of(data)
-        tree = finish(target, draw(target, settings), settings, priors, data)
+        tree = finish(target, draw(OfMoments(target), settings), settings, priors, data)
     else:
         target, tree = sample_rows(model, data, priors, settings, law, weights)
     rows = None if isinstance(data, Moments) else target.design.terms.of(data)
@@ -56,8 +57,8 @@ def draw_link(
 ) -> LinkSample:
     """Draw from the posterior of a model whose outcome is not normal.
 
-    Directly where there are few random effects and the sampler passes its check, else by NUTS on the rows,
-    as always where not ``marginal``.
+    From the marginal density where there are few random effects, else by NUTS on the rows, as always where
+    not ``marginal``.
     """
     priors, settings = Priors() if priors is None else priors, checked(settings)
     if not marginal:
@@ -73,14 +74,11 @@ def _link_tree(link: LinkTarget, priors: Priors, settings: Settings, marginal: b
         raise SamplingError(
             f'quadrature is for up to {SEVERAL} random effects and this model has {q}: use sampler="nuts"'
         )
-    if settings.sampler == "direct":
-        return sample_directly(link, priors, settings)
-    if settings.sampler is None and marginal and q <= DIRECT_UP_TO:
-        try:
-            return sample_directly(link, priors, settings)
-        except SamplingError as error:
-            warn(f"{error}, which is done here")
-    return sample_link(link, priors, settings)
+    few = q <= LinkDensity.direct_up_to or (settings.sampler is not None and q <= SEVERAL)
+    if not (marginal and few):
+        return sample_link(link, priors, settings)
+    density = link_density(link)
+    return finish_link(density, draw(density, settings), settings, priors)
 
 
 def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
@@ -100,7 +98,7 @@ def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
             posterior.model, posterior.data or moments, priors, settings, marginal=False, law=law
         )
     target = posterior.target_of(posterior.model, priors)
-    tree = finish(target, draw(target, settings), settings, priors, posterior.data)
+    tree = finish(target, draw(OfMoments(target), settings), settings, priors, posterior.data)
     return _warned(replace(posterior, tree=tree, priors=priors, settings=settings, target=target))
 
 

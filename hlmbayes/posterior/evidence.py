@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from ..density.batch import evaluate_batch
+from ..density.sampled import OfMoments
 from ..density.target import Target
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
@@ -90,8 +91,9 @@ def _log_evidence(target: Target, seed: int) -> float:
     rng = np.random.default_rng([seed, 6])
     if not target.size:  # no variance is left to integrate out
         return float(evaluate_batch(target, np.zeros((1, 0))).log_density[0])
-    proposal, _ = find_proposal(target, rng)
-    weighted = weigh(target, proposal, proposal.draw(target, rng, POINTS))
+    density = OfMoments(target)
+    proposal, _ = find_proposal(density, rng)
+    weighted = weigh(density, proposal, proposal.draw(target, rng, POINTS))
     if weighted.khat > KHAT_LIMIT:
         raise SamplingError(f"the marginal likelihood is too uncertain (k-hat {weighted.khat:.2f})")
     return weighted.log_evidence

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..density.conditional import Draws, Effects, coefficients, complete, draw_effects, full_log_prior
 from ..density.coordinates import unpack
+from ..density.link_density import LinkDensity
 from ..density.target import Target
 from ..labelled import tree
 from ..likelihood.pattern import pairs
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 KEEP_BYTES = 1 << 29  # draws of u and b beyond this are not kept, only their means and sds
+SUMMARISED = 400  # draws that these are of, where each is dear
 
 
 def keeps_effects(target: Target, settings: Settings) -> bool:
@@ -44,6 +46,19 @@ def finish(
     draws = complete(target, drawn.all_phi, rng, drawn.batch)
     effects = draw_effects(target, draws, rng, keep=keeps_effects(target, settings))
     return arrange(target, drawn, draws.gamma, effects, settings, priors, data)
+
+
+def finish_link(
+    density: LinkDensity, drawn: VarianceDraws, settings: Settings, priors: Priors
+) -> xr.DataTree:
+    """Draw u given the points of a density, fixed effects among them, and give everything its place."""
+    x, target, data = drawn.all_phi, density.target, density.link.data
+    rng, keep = np.random.default_rng([settings.seed, 2]), keeps_effects(target, settings)
+    used = x if keep else x[np.unique(np.linspace(0, len(x) - 1, min(len(x), SUMMARISED)).astype(int))]
+    u = density.effects(used, rng)
+    effects = Effects(u if keep else None, u.mean(axis=0), u.std(axis=0))
+    drawn = drawn._replace(phi=drawn.phi[:, :, : target.size])
+    return arrange(target, drawn, density.gamma(x), effects, settings, priors, data)
 
 
 def arrange(

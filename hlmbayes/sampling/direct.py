@@ -14,15 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import gammaln, logsumexp, polygamma
 
-from ..density.batch import Batch, evaluate_batch
-from ..density.coordinates import fold, pack
-from ..density.marginal import value_and_gradient
+from ..density.batch import Batch
+from ..density.coordinates import fold
 from ..density.prior_density import correlation_shapes
+from ..density.sampled import Sampled
 from ..density.target import Target
-from ..errors import EstimationError
-from ..estimation.exact import optimum_of, refuse_no_level1_variance, variances
-from ..estimation.newton import Point, minimise
-from ..estimation.optimum import has_level1_variance
+from ..estimation.newton import minimise
 
 KHAT_LIMIT = 0.5
 DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units
@@ -30,8 +27,6 @@ WIDE, WIDE_SHARE, FREE_SHARE = 2.5, 0.1, 0.15  # of the proposal's defensive com
 PILOT, PILOT_PER_PARAMETER = 1000, 250  # points a trial of the proposal takes, at least
 PILOT_KHAT = 0.4  # k-hat of a trial is a noisy figure: it should be clear of the limit
 ROUNDS = 5  # trials at most
-GOOD_SHARE = 0.6  # of the points that count, at which a proposal is not improved any further
-STEP = 1e-4  # of finite differences of the gradient
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,49 +111,20 @@ class Proposal:
         return np.asarray(logsumexp(np.array(terms), axis=0) + constant)
 
 
-def find_mode(target: Target) -> Mode:
-    """Maximise the density from the REML optimum, by Newton steps on differences of the exact gradient."""
-    found = minimise(lambda phi: _point(target, phi), _start(target), tolerance=1e-6, limit=60)
+def find_mode(density: Sampled) -> Mode:
+    """Maximise the density by Newton steps."""
+    found = minimise(density.point, density.start(), tolerance=1e-6, limit=60)
     values, vectors = np.linalg.eigh(found.point.hessian)
     # a direction the data say nothing about is as wide as its prior, never wider than a few units
-    root = vectors / np.sqrt(np.maximum(values, 0.1))
+    root = vectors / np.sqrt(np.maximum(values, density.widest))
     return Mode(found.point.x, root, -found.point.value)
 
 
-def _start(target: Target) -> np.ndarray:
-    system, held = target.system, target.law.law.held
-    best = optimum_of(system, True, held)
-    if held is None and not has_level1_variance(system, True, best):
-        refuse_no_level1_variance(target.design)
-    tau, sigma2 = variances(system, best, True, held)
-    return pack(target, tau, sigma2**0.5, floor=0.3)
-
-
-def _point(target: Target, phi: np.ndarray) -> Point:
-    d = len(phi)
-    try:
-        value, gradient = value_and_gradient(target, phi)
-        hessian = hessian_at(target, phi)
-    except (EstimationError, np.linalg.LinAlgError):
-        return Point(phi, np.inf, np.zeros(d), np.eye(d), None)
-    if not np.isfinite(value) or not np.isfinite(hessian).all():
-        return Point(phi, np.inf, np.zeros(d), np.eye(d), None)
-    return Point(phi, -value, -gradient, hessian, None)
-
-
-def hessian_at(target: Target, phi: np.ndarray) -> np.ndarray:
-    """Give minus the second derivatives of the log density, by central differences of the gradient."""
-    steps = STEP * np.eye(len(phi))
-    rows = [value_and_gradient(target, phi - h)[1] - value_and_gradient(target, phi + h)[1] for h in steps]
-    hessian = np.array(rows) / (2.0 * STEP)
-    return np.asarray(0.5 * (hessian + hessian.T))
-
-
-def weigh(target: Target, proposal: Proposal, phi: np.ndarray) -> Weighted:
+def weigh(density: Sampled, proposal: Proposal, phi: np.ndarray) -> Weighted:
     """Weight points drawn from a proposal; the largest weights are Pareto-smoothed."""
-    batch = evaluate_batch(target, phi)
+    value, batch = density.evaluate(phi)
     # the folded density is the sum of 2^q equal ones
-    log_ratio = batch.log_density + target.n_random * np.log(2.0) - proposal.log_density(target, phi)
+    log_ratio = value + density.target.n_random * np.log(2.0) - proposal.log_density(density.target, phi)
     return replace(weighted(phi, log_ratio), batch=batch)
 
 
@@ -173,23 +139,23 @@ def weighted(phi: np.ndarray, log_ratio: np.ndarray) -> Weighted:
     return Weighted(phi, smoothed, float(khat), share, evidence)
 
 
-def find_proposal(target: Target, rng: np.random.Generator) -> tuple[Proposal, float]:
+def find_proposal(density: Sampled, rng: np.random.Generator) -> tuple[Proposal, float]:
     """Start from the mode; while few points count, move to the weighted mean and covariance found.
 
     Gives also the share of its points that count.
     """
-    mode = find_mode(target)
+    mode, target = find_mode(density), density.target
     mean = fold(target, mode.phi[None])[0]
     proposal = Proposal(mean, mode.root, correlation_spread(target), target.partials)
     best, best_score, best_share = proposal, -np.inf, 0.0
     for _ in range(ROUNDS):
-        size = max(PILOT, PILOT_PER_PARAMETER * target.size)
-        trial = weigh(target, proposal, proposal.draw(target, rng, size))
+        size = max(PILOT, PILOT_PER_PARAMETER * density.size)
+        trial = weigh(density, proposal, proposal.draw(target, rng, size))
         good_tail = bool(trial.khat < PILOT_KHAT)
         score = trial.share + good_tail
         if score > best_score:
             best, best_score, best_share = proposal, score, trial.share
-        if (good_tail and trial.share > GOOD_SHARE) or score < best_score - 0.1:
+        if (good_tail and trial.share > density.good_share) or score < best_score - 0.1:
             break
         proposal = matched(trial, proposal)
     return best, best_share

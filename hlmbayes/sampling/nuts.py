@@ -14,7 +14,7 @@ import numpy as np
 
 from ..density.coordinates import fold
 from ..density.kernel_tables import COMPILED
-from ..density.marginal import value_and_gradient
+from ..density.sampled import OfMoments, Sampled
 from ..density.target import Target
 from ..errors import EstimationError, SamplingError
 from .direct import Mode, find_mode
@@ -28,8 +28,8 @@ Start = Callable[[int], np.ndarray]
 OVERDISPERSION = 2.0  # of the chains' starting points, in posterior sds, so that R-hat can tell
 
 
-def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
-    """Draw the variance parameters; a SamplingError where nutpie is not installed or gives up."""
+def draw_nuts(density: Sampled, settings: Settings) -> VarianceDraws:
+    """Draw points of a density; a SamplingError where nutpie is not installed or gives up."""
     try:
         import nutpie
     except ImportError as error:
@@ -37,14 +37,15 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
             'sampler="nuts" needs the package nutpie: install it, or take sampler="direct"'
         ) from error
     begun = time.perf_counter()
-    mode = find_mode(target)
+    mode, target = find_mode(density), density.target
 
     def start(seed: int) -> np.ndarray:
         rng = np.random.default_rng([settings.seed, seed % 2**32])
-        return OVERDISPERSION * rng.standard_normal(target.size)
+        return OVERDISPERSION * rng.standard_normal(density.size)
 
     compiled = isinstance(target.law, COMPILED) and target.priors.tau is None
-    model = _compiled_model(target, mode, start) if compiled else _python_model(target, mode, start)
+    compiled = compiled and isinstance(density, OfMoments)
+    model = _compiled_model(target, mode, start) if compiled else _python_model(density, mode, start)
     ready = time.perf_counter()
     try:
         trace = nutpie.sample(
@@ -62,7 +63,7 @@ def draw_nuts(target: Target, settings: Settings) -> VarianceDraws:
         ) from error
     zeta = np.asarray(trace["posterior"]["zeta"].values)
     phi = mode.phi + zeta @ mode.root.T
-    folded = fold(target, phi.reshape(-1, target.size)).reshape(phi.shape)
+    folded = fold(target, phi.reshape(-1, density.size)).reshape(phi.shape)
     said, sampling = trace["sample_stats"], time.perf_counter() - ready
     stats = {ours: np.asarray(said[theirs].values) for ours, theirs in STATS.items() if theirs in said}
     says = {"sampler": "nuts", "seconds_before_sampling": ready - begun, "seconds_sampling": sampling}
@@ -85,15 +86,18 @@ def _compiled_model(target: Target, mode: Mode, start: Start) -> Any:
     )  # fmt: skip
 
 
-def _python_model(target: Target, mode: Mode, start: Start) -> Any:
-    """Give nutpie the density in NumPy: unequal level-1 variances and priors of tau are not compiled."""
+def _python_model(density: Sampled, mode: Mode, start: Start) -> Any:
+    """Give nutpie a density in NumPy, as those that are not compiled.
+
+    These are unequal level-1 variances, priors of tau and outcomes that are not normal.
+    """
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    d = target.size
+    d = density.size
 
     def whitened(zeta: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
         try:
-            value, gradient = value_and_gradient(target, mode.phi + mode.root @ zeta)
+            value, gradient = density.value_and_gradient(mode.phi + mode.root @ zeta)
         except (EstimationError, np.linalg.LinAlgError):
             return -np.inf, np.zeros(d)  # a step too far: nutpie turns back, where an exception would end it
         return value, mode.root.T @ gradient

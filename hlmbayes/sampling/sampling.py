@@ -1,32 +1,30 @@
-"""Draws of the variance parameters: which sampler, and what it says of itself."""
+"""Draws of the sampled coordinates: which sampler, and what it says of itself."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..density.batch import evaluate_batch
-from ..density.target import Target
+from ..density.sampled import Sampled
 from ..errors import warn
 from .direct import KHAT_LIMIT, find_proposal, matched, resample, weigh
 from .nuts import draw_nuts
 from .settings import Settings, VarianceDraws
 
-DIRECT_UP_TO = 4  # random coefficients
 TRIES = 3  # proposals, before the direct sampler gives up
 MANY_UNITS = 20_000  # beyond, points are dear and the posterior is near normal: as many are drawn as are kept
 
 
-def draw(target: Target, settings: Settings) -> VarianceDraws:
-    """Draw the variance parameters by the sampler asked for, or by the direct one if it passes its check.
+def draw(density: Sampled, settings: Settings) -> VarianceDraws:
+    """Draw by the sampler asked for, or by the direct one if it passes its check.
 
     With many random coefficients a proposal covers the posterior badly, and has a density for every
     combination of signs: NUTS is the faster one then.
     """
-    if not target.size:
-        return no_variances(target, settings)
-    default = "direct" if target.n_random <= DIRECT_UP_TO else "nuts"
+    if not density.size:
+        return no_variances(density, settings)
+    default = "direct" if density.target.n_random <= density.direct_up_to else "nuts"
     if (settings.sampler or default) == "direct":
-        drawn = draw_direct(target, settings)
+        drawn = draw_direct(density, settings)
         khat = drawn.says["khat"]
         if khat <= KHAT_LIMIT:
             return drawn
@@ -34,27 +32,27 @@ def draw(target: Target, settings: Settings) -> VarianceDraws:
             f"the direct sampler's own check failed (k-hat {khat:.2f}, limit {KHAT_LIMIT}): "
             "NUTS is used instead"
         )
-    return draw_nuts(target, settings)
+    return draw_nuts(density, settings)
 
 
-def no_variances(target: Target, settings: Settings) -> VarianceDraws:
+def no_variances(density: Sampled, settings: Settings) -> VarianceDraws:
     """Give the draws of no parameter: with known variances and no random effects gamma alone is drawn."""
     shape = (settings.chains, settings.draws)
     says = {"sampler": "direct", "khat": 0.0, "share": 1.0}  # all weigh the same
-    if target.priors.proper:
-        says["log_evidence"] = float(evaluate_batch(target, np.zeros((1, 0))).log_density[0])
+    if density.target.priors.proper:
+        says["log_evidence"] = float(density.evaluate(np.zeros((1, 0)))[0][0])
     return VarianceDraws(np.zeros((*shape, 0)), {"log_weight": np.zeros(shape)}, says)
 
 
-def draw_direct(target: Target, settings: Settings) -> VarianceDraws:
+def draw_direct(density: Sampled, settings: Settings) -> VarianceDraws:
     """Draw independently: each chain resamples points of its own."""
     seeds = np.random.SeedSequence([settings.seed, 1]).spawn(settings.chains + 1)
-    proposal, share = find_proposal(target, np.random.default_rng(seeds[0]))
-    size = int(np.ceil(settings.draws * _oversampling(target, share)))
+    proposal, share = find_proposal(density, np.random.default_rng(seeds[0]))
+    size = int(np.ceil(settings.draws * _oversampling(density, share)))
     generators = [np.random.default_rng(seed) for seed in seeds[1:]]
     for _ in range(TRIES):
-        points = [proposal.draw(target, rng, size) for rng in generators]
-        weighted = weigh(target, proposal, np.concatenate(points))
+        points = [proposal.draw(density.target, rng, size) for rng in generators]
+        weighted = weigh(density, proposal, np.concatenate(points))
         if weighted.khat <= KHAT_LIMIT:
             break
         proposal = matched(weighted, proposal)  # many more points than a pilot's
@@ -66,14 +64,15 @@ def draw_direct(target: Target, settings: Settings) -> VarianceDraws:
         phi.append(weighted.phi[index])
         log_weight.append(weighted.log_weight[index] + np.log(len(weighted.phi)))
     says = {"khat": weighted.khat, "share": weighted.share, "sampler": "direct"}
-    if target.priors.proper:
+    if density.target.priors.proper:
         says["log_evidence"] = weighted.log_evidence
     batch = None if weighted.batch is None else weighted.batch.take(np.concatenate(chosen))
     return VarianceDraws(np.stack(phi), {"log_weight": np.stack(log_weight)}, says, batch)
 
 
-def _oversampling(target: Target, share: float) -> float:
+def _oversampling(density: Sampled, share: float) -> float:
     """Give how many points to draw for one that is kept: so many that those that count suffice."""
-    if target.design.n_units > MANY_UNITS:
+    if density.target.design.n_units > MANY_UNITS:
         return 1.0
-    return float(np.clip(2.0 / max(share, 0.01), 2.0, 8.0))
+    wanted = density.oversampling
+    return float(np.clip(wanted / max(share, 0.01), wanted, 8.0))

@@ -13,6 +13,7 @@ from hlmbayes.density.conditional import complete, draw_effects, full_log_prior,
 from hlmbayes.density.level1 import KnownSigma
 from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.prior_density import log_prior
+from hlmbayes.density.sampled import OfMoments
 from hlmbayes.density.target import target_for
 from hlmbayes.laws.normal import FixedSigma2
 from hlmbayes.sampling.arrange import parameter_names
@@ -46,7 +47,7 @@ def test_it_is_sampled_with_all_that_follows(targets):
     free, known = targets
     for sampler in ("direct", "nuts"):
         settings = Settings(sampler, seed=1, draws=150, chains=2, tune=150)
-        drawn = draw(known, settings).phi.reshape(-1, known.size)
+        drawn = draw(OfMoments(known), settings).phi.reshape(-1, known.size)
         assert np.isfinite(drawn).all()
         assert np.median(drawn[:, 0]) * known.reference[0] == pytest.approx(2.0, rel=0.6)
     draws = complete(known, drawn, np.random.default_rng(1))

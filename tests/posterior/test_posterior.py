@@ -319,6 +319,7 @@ def test_the_log_prior_is_kept(post4):
 def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
     from types import SimpleNamespace
 
+    from hlmbayes.density.sampled import OfMoments
     from hlmbayes.sampling import sampling
     from hlmbayes.sampling.settings import Settings
 
@@ -330,7 +331,7 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
 
     monkeypatch.setattr(sampling, "draw_direct", direct)
     monkeypatch.setattr(sampling, "draw_nuts", lambda *_: asked.append("nuts"))
-    few, many = (SimpleNamespace(n_random=q, size=q + 1) for q in (4, 5))
+    few, many = (OfMoments(SimpleNamespace(n_random=q, size=q + 1)) for q in (4, 5))
     settings = Settings(None, 1, 10, 4, 10, None, False)
     for target, s in ((few, settings), (many, settings), (many, replace(settings, sampler="direct"))):
         sampling.draw(target, s)

@@ -13,9 +13,10 @@ from scipy import special, stats
 
 import hlmbayes as hlm
 from hlmbayes.density.link import link_target
+from hlmbayes.density.link_density import link_density
 from hlmbayes.errors import HLMWarning, SamplingError
 from hlmbayes.hglm.quadrature import product_rule
-from hlmbayes.sampling.direct_link import at_mode
+from hlmbayes.sampling.direct import find_mode, find_proposal
 from tests.sampling.test_pymc_link import DATA, FRAME, LEVEL2, log_mass
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -69,19 +70,24 @@ def test_a_small_model_is_that_of_sums_over_a_grid(left):
 @pytest.mark.parametrize("left", ["logit(y)", "cloglog(hits, trials=n)", "log(number, exposure=n)"])
 def test_gradient_and_many_points_at_once(left):
     link = link_target(hlm.Model(f"{left} = b0 + b1*x; {LEVEL2} + u1"), DATA, hlm.Priors())
-    density, proposal = at_mode(link)
+    density = link_density(link)
+    proposal, _ = find_proposal(density, np.random.default_rng(2))
     points = proposal.draw(link.target, np.random.default_rng(1), 200)
-    many = density.log_density(points)
-    density = replace(density, rule=product_rule((35, 35)))
-    near = many > many.max() - 12
-    np.testing.assert_allclose(many[near], density.log_density(points)[near], atol=0.02)
-    for x in points[:4]:
-        at, gradient = density.value_and_gradient(x)
-        assert at == pytest.approx(density.log_density(x[None])[0], abs=1e-5)
-        steps = 1e-5 * np.eye(len(x))
-        slopes = [density.value_and_gradient(x + h)[0] - density.value_and_gradient(x - h)[0] for h in steps]
-        np.testing.assert_allclose(gradient, np.array(slopes) / 2e-5, atol=1e-4, rtol=1e-3)
-    assert np.abs(density.value_and_gradient(proposal.mean)[1]).max() < 1e-2
+    many = density.evaluate(points)[0]
+    fine = replace(density, rule=product_rule((35, 35)), left_out=0.0)
+    near = many > many.max() - 8
+    away = many[near] - fine.evaluate(points)[0][near]
+    assert abs(away.mean()) < 0.02
+    assert away.std() < 0.02
+    for x in points[near][:4]:
+        value, gradient, hessian = fine.curved(x)
+        assert value == pytest.approx(fine.evaluate(x[None])[0][0], abs=1e-6)
+        up, down = ([fine.value_and_gradient(x + h) for h in side * np.eye(len(x))] for side in (1e-5, -1e-5))
+        slopes = [(a[0] - b[0]) / 2e-5 for a, b in zip(up, down, strict=True)]
+        bends = [(b[1] - a[1]) / 2e-5 for a, b in zip(up, down, strict=True)]
+        np.testing.assert_allclose(gradient, slopes, atol=1e-4, rtol=1e-3)
+        np.testing.assert_allclose(hessian, bends, atol=1e-3, rtol=1e-3)
+    assert np.abs(density.value_and_gradient(find_mode(density).phi)[1]).max() < 1e-2
 
 
 def test_a_variance_near_zero_is_no_wall():
@@ -123,25 +129,17 @@ def test_the_same_seed_gives_the_same_draws():
     assert kept.effects().shape == (8, 2)
 
 
-def test_a_check_that_fails_is_said(monkeypatch):
+@pytest.mark.slow  # some thousand evaluations one by one
+def test_nuts_on_the_marginal_density_takes_over_with_a_warning(monkeypatch):
     model = hlm.Model("logit(y) = b0; b0 = g00 + u0")
-    monkeypatch.setattr("hlmbayes.sampling.direct_link.KHAT_LIMIT", -9.0)
-    with pytest.raises(SamplingError, match=r'own check failed .* use sampler="nuts"'):
-        model.sample(DATA, seed=1, sampler="direct", draws=50)
-
-
-def test_nuts_takes_over_with_a_warning(monkeypatch):
-    class OnRowsError(Exception):
-        pass
-
-    def on_rows(*_):
-        raise OnRowsError
-
-    monkeypatch.setattr("hlmbayes.sampling.direct_link.KHAT_LIMIT", -9.0)
-    monkeypatch.setattr("hlmbayes.posterior.draw.sample_link", on_rows)
-    model = hlm.Model("logit(y) = b0; b0 = g00 + u0")
-    with pytest.warns(HLMWarning, match="own check failed"), pytest.raises(OnRowsError):
-        model.sample(DATA, seed=1, draws=50)
+    direct = model.sample(DATA, seed=1, priors=PRIORS)
+    monkeypatch.setattr("hlmbayes.sampling.sampling.KHAT_LIMIT", -9.0)
+    with pytest.warns(HLMWarning, match="own check failed"):
+        nuts = model.sample(DATA, seed=1, draws=1000, tune=300, priors=PRIORS)
+    assert nuts.sampler["sampler"] == "nuts"
+    for name in ("g00", "sd[b0]"):
+        assert np.median(nuts[name]) == pytest.approx(np.median(direct[name]), abs=0.1 * direct[name].std())
+        assert nuts[name].std() == pytest.approx(direct[name].std(), rel=0.1)
 
 
 @pytest.mark.parametrize("name", list(LEFT))

@@ -129,7 +129,7 @@ def test_what_cannot_be_is_refused_in_a_line():
 @pytest.mark.slow  # PyMC compiles the model
 def test_nuts_on_rows():
     model = hlm.Model(f"logit(y) = b0 + b1*x; {LEVEL2}")
-    post = model.sample(DATA, sampler="nuts", seed=1, draws=4000, chains=2)
+    post = model.sample(DATA, marginal=False, seed=1, draws=4000, chains=2)
     assert type(post).__name__ == "GeneralizedPosterior"
     assert list(post.summary().index) == ["g00", "g01", "g10", "sd[b0]", "tau[b0,b0]"]
     assert post["sd[b0]"].shape == (2, 4000)
