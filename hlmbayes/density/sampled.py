@@ -27,7 +27,7 @@ STEP = 1e-4  # of finite differences of the gradient
 
 
 class Sampled(ABC):
-    """A density of points x (P,), whose first ``target.size`` coordinates are phi of `coordinates`."""
+    """A density of points x (P,), the first of which are phi, as `coordinates` has it."""
 
     widest: ClassVar[float]  # least curvature of a direction at the mode: it is as wide as its prior
     oversampling: ClassVar[float] = 2.0  # points that count, for one that is kept
