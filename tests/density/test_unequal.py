@@ -270,7 +270,7 @@ def test_a_step_to_where_there_is_no_density_is_a_divergence(monkeypatch):
 
     data, model = rows(), made(1, "group")
     far = float(np.quantile(model.sample(data, seed=4)["a1"], 0.9))
-    monkeypatch.setattr("hlmbayes.sampling.nuts.value_and_gradient", beyond)
+    monkeypatch.setattr("hlmbayes.density.sampled.value_and_gradient", beyond)
     with pytest.warns(HLMWarning, match="divergen"):
         cut = model.sample(data, sampler="nuts", draws=100, tune=100, chains=1, seed=4)
     assert cut["a1"].max() <= far + 1e-12
@@ -280,7 +280,7 @@ def test_a_sampler_that_finds_no_place_to_start_says_so(monkeypatch):
     def nowhere(target, phi):
         raise EstimationError("the fixed effects' information matrix is singular")
 
-    monkeypatch.setattr("hlmbayes.sampling.nuts.value_and_gradient", nowhere)
+    monkeypatch.setattr("hlmbayes.density.sampled.value_and_gradient", nowhere)
     with pytest.raises(SamplingError, match="NUTS gave up: All initialization points failed"):
         made(1, "group").sample(rows(), sampler="nuts", draws=50, tune=20, chains=1)
 
