@@ -9,6 +9,7 @@ import hlmbayes as hlm
 from hlmbayes.data.two_level import TwoLevelData
 from hlmbayes.density.batch import evaluate_batch, unit_sums
 from hlmbayes.density.expansion import TOLERANCE, Expansion, expand, region_about, relative
+from hlmbayes.density.sampled import OfMoments
 from hlmbayes.density.target import Target, target_for
 from hlmbayes.faces import record_of
 from hlmbayes.sampling.direct import find_mode
@@ -37,7 +38,7 @@ def target_of(name: str, n_units: int = 8000) -> Target:
 
 def expanded(target: Target, most: int = 2000) -> tuple[Expansion | None, np.ndarray]:
     """Give the expansion about the mode and points drawn as the posterior is, about."""
-    mode, rng = find_mode(target), np.random.default_rng(1)
+    mode, rng = find_mode(OfMoments(target)), np.random.default_rng(1)
     found = expand(target, mode.phi, mode.root, rng, most)
     return found, mode.phi + rng.standard_normal((50, target.size)) @ mode.root.T
 
@@ -67,7 +68,7 @@ def test_outside_its_region_the_sums_are_taken():
 @pytest.mark.parametrize("name", MODELS)
 def test_points_and_what_the_sums_depend_on_are_there_and_back(name):
     target = target_of(name, 500)
-    mode = find_mode(target)
+    mode = find_mode(OfMoments(target))
     region = region_about(target, mode.phi, mode.root)
     z = np.random.default_rng(2).normal(size=(20, len(region.mean)))
     assert region.to_z(target, region.to_phi(target, z)) == pytest.approx(z, abs=1e-9)
