@@ -95,7 +95,8 @@ def average_predictor(fit: GeneralizedEstimates) -> float:
     """Give the average over rows of the fixed part."""
     design = fit.design
     b = design.level1_coefficients(fit.gamma_free)  # (J, p)
-    return float(np.einsum("jp,pj,j->", b, design.products.mean, design.products.mass) / design.n.sum())
+    own = np.einsum("jp,pj->j", b, design.products.mean)
+    return float(np.average(own, weights=design.moments.total_weight))
 
 
 def _observed(fit: GeneralizedEstimates, eta: float, between: float) -> tuple[float, float]:
@@ -116,7 +117,7 @@ def _limits(fit: GeneralizedEstimates, z: np.ndarray, between: float, prob: floa
     rows, cols = elements(fit.design.pattern)
     slope = (z[rows] * z[cols] * np.where(rows == cols, 1.0, 2.0)) @ fit.root
     own = slice(fit.design.n_fixed, fit.design.n_fixed + len(rows))
-    se = float(np.sqrt(slope @ fit.covariance[own, own] @ slope)) / between
+    se = float(np.sqrt(slope @ fit.valid_covariance[own, own] @ slope)) / between
     reach = min(float(ndtri(0.5 + prob / 2.0)) * se, FARTHEST)
     return between * float(np.exp(-reach)), between * float(np.exp(reach))
 

@@ -25,6 +25,7 @@ from ..laws.law import Need
 from ..laws.outcomes import MANY
 from ..likelihood.pattern import elements
 from ..likelihood.rows import outcome_values, rows_of
+from ..residuals.quantities import refuse_repeated
 from ..words import p_text
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def calibration(
     whole("n, the number of simulated data sets,", n, FEWEST, HypothesisError)
     seed_or_none(seed, HypothesisError)
     fit.require("calibration", Need.ONE_MEAN)
+    refuse_repeated(fit)
     given: tuple[Given, ...] = ("units", "equations") if fit.design.n_random else ("equations",)
     ways = [_Grouping(fit, each, groups) for each in given]
     taus, simulated = [], []

@@ -10,7 +10,7 @@ import numpy as np
 from ..data.two_level import TwoLevelData
 from ..labels import NamedArray
 from ..laws.counting import Counting
-from ..laws.law import Law, Need, refuse
+from ..laws.law import Law
 from ..likelihood.design import Design
 from ..likelihood.evaluate import Evaluation
 from ..likelihood.system import System, to_standard
@@ -90,15 +90,6 @@ class Estimates(Fitted):
         """Number of iterations; with unequal level-1 variances, of the last round."""
         return self.log[-1].number
 
-    def has(self, *needs: Need) -> bool:
-        """Say whether neither the law nor the way of counting lacks what an analysis needs."""
-        return not any(need in part.lacks for part in (self.law, self.counting) for need in needs)
-
-    def require(self, what: str, *needs: Need) -> None:
-        """Refuse an analysis that needs what the law or the way of counting lacks."""
-        for part in (self.law, self.counting):
-            refuse(what, part.lacks, *needs)
-
     @cached_property
     def vcov_white(self) -> np.ndarray:
         """(X'V^-1X)^-1, (F, F), at ``entering``, of X in orthonormal columns: see `Design.to_gamma`."""
@@ -140,17 +131,3 @@ class Estimates(Fitted):
         """Number of estimated parameters as HLM counts: variances under REML, gammas too under ML."""
         of_tau = self.design.pattern.n_free
         return of_tau + self.law.n_parameters + (self.design.n_fixed if self.method == "ML" else 0)
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, deviance + 2 k; k counts the gammas under REML too, as lme4 does."""
-        return self.deviance + 2.0 * self._all_parameters("AIC")
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, deviance + k ln(N), N the level-1 rows and k as for `aic`: lme4's."""
-        return self.deviance + self._all_parameters("BIC") * float(np.log(self.n_rows))
-
-    def _all_parameters(self, what: str) -> int:
-        self.require(what, Need.LIKELIHOOD)
-        return self.n_parameters + (self.design.n_fixed if self.method == "REML" else 0)

@@ -10,6 +10,8 @@ from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..equations.names import variable_labels
 from ..labels import NamedArray
+from ..laws.counting import Counting
+from ..laws.law import Law, Need, refuse
 from ..likelihood.design import Design
 
 
@@ -17,7 +19,10 @@ class Fitted(ABC):
     """A fitted model: what follows from what every record of one holds."""
 
     design: Design
+    law: Law  # what level 1 is
+    counting: Counting  # how rows and units count
     data: TwoLevelData | None
+    method: str  # "REML" or "ML"
     gamma_free: np.ndarray  # (F,): free fixed effects
     loglik: float
     converged: bool
@@ -29,6 +34,11 @@ class Fitted(ABC):
     @abstractmethod
     def tau(self) -> NamedArray:
         """Covariance matrix of the random effects, by coefficient name, (q, q)."""
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int:
+        """Number of estimated parameters."""
 
     @property
     def model(self) -> TwoLevelModel:
@@ -69,6 +79,20 @@ class Fitted(ABC):
         return -2.0 * self.loglik
 
     @property
+    def aic(self) -> float:
+        """Akaike's criterion, deviance + 2 k; k counts the gammas under REML too, as lme4 does."""
+        return self.deviance + 2.0 * self._all_parameters("AIC")
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, deviance + k ln(N), N the level-1 rows and k as for `aic`: lme4's."""
+        return self.deviance + self._all_parameters("BIC") * float(np.log(self.n_rows))
+
+    def _all_parameters(self, what: str) -> int:
+        self.require(what, Need.LIKELIHOOD)
+        return self.n_parameters + (self.design.n_fixed if self.method == "REML" else 0)
+
+    @property
     def n_rows(self) -> int:
         """Level-1 rows analysed, N."""
         return self.design.n_rows
@@ -77,6 +101,15 @@ class Fitted(ABC):
     def n_units(self) -> int:
         """Level-2 units analysed, J."""
         return self.design.n_units
+
+    def has(self, *needs: Need) -> bool:
+        """Say whether neither the law nor the way of counting lacks what an analysis needs."""
+        return not any(need in part.lacks for part in (self.law, self.counting) for need in needs)
+
+    def require(self, what: str, *needs: Need) -> None:
+        """Refuse an analysis that needs what the law or the way of counting lacks."""
+        for part in (self.law, self.counting):
+            refuse(what, part.lacks, *needs)
 
     @property
     def cautions(self) -> tuple[str, ...]:

@@ -147,10 +147,10 @@ def law_and_counting(
     name_or_none("precision=", precision, EstimationError)
     name_or_none("variance_known=", variance_known, EstimationError)
     law = law_of(model, precision=precision, variance_known=variance_known, sigma2=sigma2)
-    return law, _counted(weights, frequency)
+    return law, weights_asked(weights, frequency)
 
 
-def _counted(weights: Any, frequency: Any) -> Weights | Frequencies | None:
+def weights_asked(weights: Any, frequency: Any) -> Weights | Frequencies | None:
     """Give the weights of rows and units; refuse two kinds, and what is none."""
     given = {"weights": (weights, Weights), "frequency": (frequency, Frequencies)}
     asked = {name: value for name, (value, _) in given.items() if value is not None}

@@ -26,6 +26,7 @@ from ..inference.likelihood_tables import Component, Cut, Ratio, components, cut
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
 from ..labelled import records_table
 from ..labels import NamedArray
+from ..laws.law import Need
 from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
 from ..residuals.generalized_exploratory import explore_generalized
 from ..residuals.generalized_frames import generalized_residuals, quantile_residuals
@@ -172,6 +173,7 @@ class GeneralizedFit(OtherOutcome, AnyFit):
             The model has no such random effect.
         """
         found = self._record
+        found.require("a test of deviances", Need.LIKELIHOOD)
         one_for_all = found.model.outcome_law.by_category  # an effect is tested in all of them together
         parts = (self.model if one_for_all else found.model).parts
         effects = [c.effect for c in parts.coefficients if c.random]
@@ -184,7 +186,8 @@ class GeneralizedFit(OtherOutcome, AnyFit):
             *parts._replace(coefficients=without, blocks=tuple(tuple(b) for b in blocks if b))
         )
         asked_for = max(found.n_nodes) if found.asked_nodes else None
-        return compare_any(found, fit_by_likelihood(model, found.data, n_nodes=asked_for), None, None)
+        other = fit_by_likelihood(model, found.data, weights=found.counting.asked, n_nodes=asked_for)
+        return compare_any(found, other, None, None)
 
     # --- reports ---
 

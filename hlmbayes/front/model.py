@@ -10,6 +10,7 @@ from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..errors import EstimationError
 from ..estimation.estimate import fit
+from ..estimation.prepare import weights_asked
 from .draws import build, sample
 from .fit import Fit
 from .model_files import save_model
@@ -117,11 +118,9 @@ class Model(TwoLevelModel):
         DataError, EquationError, EstimationError
         """
         if not self.outcome_law.is_normal:
-            given = {"weights": weights, "frequency": frequency, "precision": precision,
-                     "variance_known": variance_known, "sigma2": sigma2}  # fmt: skip
-            refuse_given(self, given)
-            rows = data_for(self, data, id, level2)
-            return fit_not_normal(self, rows, method, algorithm, max_iterations, n_nodes, laplace)
+            refuse_given(self, {"precision": precision, "variance_known": variance_known, "sigma2": sigma2})
+            counted, rows = weights_asked(weights, frequency), data_for(self, data, id, level2)
+            return fit_not_normal(self, rows, method, algorithm, max_iterations, n_nodes, laplace, counted)
         if n_nodes is not None or laplace:
             raise EstimationError(
                 "n_nodes= and laplace= are for outcomes that are not normal: the likelihood of a normal one "

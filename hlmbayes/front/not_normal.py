@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..data.two_level import TwoLevelData
+from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..equations.outcome_law import check_normal
 from ..errors import EstimationError
@@ -19,13 +20,18 @@ from .pql_fit import PQLFit
 
 def fit_not_normal(
     model: TwoLevelModel, data: TwoLevelData | Moments, method: str | None, algorithm: str, most: int,
-    n_nodes: int | None, laplace: bool,
+    n_nodes: int | None, laplace: bool, weights: Weights | Frequencies | None = None,
 ) -> GeneralizedFit | PQLFit:  # fmt: skip
     """Fit a model whose outcome is not normal; see `hlmbayes.Model.fit`."""
     if isinstance(data, Moments):
         check_normal(model.outcome, model.outcome_law, "a fit of moments")
     wanted = chosen_method(method)
     if algorithm == "hlm":
+        if weights is not None:
+            raise EstimationError(
+                'algorithm="hlm" is penalised quasi-likelihood of rows that count once: for weights and '
+                'frequencies use algorithm="exact"'
+            )
         if n_nodes is not None or laplace:
             raise EstimationError(
                 'algorithm="hlm" is penalised quasi-likelihood, which has no nodes: leave n_nodes= and '
@@ -39,7 +45,7 @@ def fit_not_normal(
             f"the likelihood of a {model.outcome_law.name} outcome has no restricted form: leave method= "
             'out, or use algorithm="hlm"'
         )
-    return GeneralizedFit(fit_by_likelihood(model, data, n_nodes=n_nodes, laplace=laplace))
+    return GeneralizedFit(fit_by_likelihood(model, data, weights=weights, n_nodes=n_nodes, laplace=laplace))
 
 
 def refuse_given(model: TwoLevelModel, given: Mapping[str, Any]) -> None:

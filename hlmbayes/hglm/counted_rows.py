@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..data.two_level import TwoLevelData
+from ..data.weights import weights_of
+from ..laws.counting import ONCE, Counting
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.pattern import TauColumns, elements
@@ -31,6 +34,8 @@ class CountedRows:
     combinations in which tau has its pattern; ``x`` (J, p, F): X_j = D*_j x_j;
     ``y``, ``size`` (R,): sums over equal rows of the outcome, and of the trials or rows; ``offset`` (R,);
     ``unit`` (R,) ascending, ``starts`` (J,) each unit's first row.
+    ``weight`` (J,): how often each unit counts; sampling weights are ``scale`` times these, whose mean is 1.
+    Rows that count several times are in ``y`` and ``size`` so often.
     ``constant``: sum over all rows of what has no parameter in it.
     """
 
@@ -41,6 +46,8 @@ class CountedRows:
     offset: np.ndarray
     unit: np.ndarray
     starts: np.ndarray
+    weight: np.ndarray
+    scale: float
     tau_columns: TauColumns
     constant: float
     cuts: Cuts  # of an ordinal outcome: their columns are the last of ``d``, their effects the last of F
@@ -94,28 +101,58 @@ class CountedRows:
         return np.add.reduceat(values, self.starts, axis=-1)
 
 
-def counted_rows(design: Design, data: TwoLevelData, law: Outcome) -> CountedRows:
+class Counts(NamedTuple):
+    """How often rows (N,) and units (J,) count: sampling weights of units are ``scale`` times ``unit``."""
+
+    row: np.ndarray
+    unit: np.ndarray
+    scale: float
+
+    def total(self, values: np.ndarray, unit: np.ndarray) -> float:
+        """Sum (N,) over all rows as often as they count."""
+        return float(np.sum(values * self.row * self.unit[unit]))
+
+
+def counts_of(counting: Counting, data: TwoLevelData, row: np.ndarray, n_units: int) -> Counts:
+    """Give how often the rows (N,) at places of the data, and all units, count."""
+    if counting.asked is None:
+        return Counts(np.ones(len(row)), np.ones(n_units), 1.0)
+    of_rows, of_units = weights_of(data, counting.asked)
+    scale = float(of_units.mean()) if counting.pseudo else 1.0
+    return Counts(of_rows[row], of_units / scale, scale)
+
+
+def distinct_units(design: Design) -> np.ndarray:
+    """Give the place of a design's units among the distinct ones: frequencies repeat them in it."""
+    ids = design.unit_ids
+    return np.cumsum(np.r_[0, ids[1:] != ids[:-1]])
+
+
+def counted_rows(design: Design, data: TwoLevelData, law: Outcome, counting: Counting = ONCE) -> CountedRows:
     """Lay out the rows of a design for a law of level 1; refuse outcomes the law cannot give (DataError)."""
     row, unit = analysed_rows(design, data, law.columns)
     y = outcome_values(design, data, row)
     size = law.row_sizes(data, row)
     law.check_rows(y, size, design.model.outcome)
     d = np.stack([level1_values(design, data, k, row, unit) for k in design.order.tolist()])
-    constant, offset = float(np.sum(law.constant(y, size))), law.offset(size)
+    unit = (place := distinct_units(design))[unit]
+    counts = counts_of(counting, data, row, place[-1] + 1)
+    constant, offset = counts.total(law.constant(y, size), unit), law.offset(size)
     own = offset if offset.any() else None
     first, of = kinds(unit, [*d, *([] if own is None else [own])])
-    y, size = (np.bincount(of, values, len(first)) for values in (y, law.counts(size)))
+    y, size = (np.bincount(of, counts.row * values, len(first)) for values in (y, law.counts(size)))
     d, x = standard_columns(design, d[:, first])
     unit = unit[first]
     return CountedRows(
-        d, x, y, size, offset[first], unit, starts_of(unit), design.tau_columns, constant, no_cuts(len(x))
-    )
+        d, x, y, size, offset[first], unit, starts_of(unit), counts.unit, counts.scale,
+        design.tau_columns, constant, no_cuts(len(x)),
+    )  # fmt: skip
 
 
 def standard_columns(design: Design, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give level-1 columns (p, R), in the design's order, as `CountedRows` has them, and x (J, p, F)."""
     q, m = design.n_random, design.tau_columns.m
-    d, x = design.bases.basis.T @ d, design.standard_x()
+    d, x = design.bases.basis.T @ d, design.standard_x()[starts_of(distinct_units(design))]
     d[:q], x[:, :q] = m.T @ d[:q], np.linalg.solve(m, x[:, :q])
     return d, x
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +11,6 @@ from ..data.two_level import TwoLevelData
 from ..estimation.fitted import Fitted
 from ..labels import NamedArray
 from ..laws.counting import ONCE, Counting
-from ..laws.law import Need, refuse
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.pattern import elements
@@ -33,7 +31,7 @@ class GeneralizedEstimates(Fitted):
     gamma_free: np.ndarray  # (F,): free fixed effects
     tau_values: np.ndarray  # (q, q)
     covariance: np.ndarray  # inverse of the observed information
-    unit_scores: np.ndarray  # at the optimum: they sum to zero
+    unit_scores: np.ndarray  # at the optimum: they sum to zero; with the units' sampling weights
     root: np.ndarray
     unit_loglik: np.ndarray  # (J,)
     loglik: float  # constants included
@@ -48,7 +46,7 @@ class GeneralizedEstimates(Fitted):
     notes: tuple[str, ...] = ()
     method: str = "ML"
     algorithm: str = "exact"
-    counting: Counting = ONCE
+    counting: Counting = ONCE  # how rows and units count
 
     @property
     def vcov_free(self) -> np.ndarray:
@@ -80,13 +78,18 @@ class GeneralizedEstimates(Fitted):
         return NamedArray(self.tau_values, self.model.random_parameters)
 
     @property
+    def valid_covariance(self) -> np.ndarray:
+        """Covariance of all parameters where nobody says which: robust with sampling weights, (P, P)."""
+        return self.sandwich if self.counting.pseudo else self.covariance
+
+    @property
     def se_tau(self) -> NamedArray:
-        """Standard errors of tau from the observed information, (q, q); nan on the boundary."""
+        """Standard errors of tau, robust with sampling weights, (q, q); nan on the boundary."""
         q, F, m = self.design.n_random, self.design.n_fixed, self.design.pattern.n_free
         se = np.full((q, q), np.nan)
         if not self.boundary:
             rows, cols = elements(self.design.pattern)
-            variance = np.diag(self.root @ self.covariance[F : F + m, F : F + m] @ self.root.T)
+            variance = np.diag(self.root @ self.valid_covariance[F : F + m, F : F + m] @ self.root.T)
             se[rows, cols] = se[cols, rows] = np.sqrt(variance)
         return NamedArray(se, self.model.random_parameters)
 
@@ -94,29 +97,6 @@ class GeneralizedEstimates(Fitted):
     def n_parameters(self) -> int:
         """Number of estimated parameters, fixed effects included."""
         return self.design.n_fixed + self.design.pattern.n_free + self.law.n_parameters
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, deviance + 2 k."""
-        return self.deviance + 2.0 * self.n_parameters
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, deviance + k ln(N), N the level-1 rows, as in lme4."""
-        return self.deviance + self.n_parameters * float(np.log(self.n_rows))
-
-    @property
-    def lacks(self) -> Mapping[Need, str]:
-        """What analyses take for granted and is not there, with the reason."""
-        return self.law.lacks
-
-    def has(self, *needs: Need) -> bool:
-        """Say whether what an analysis needs is there."""
-        return not any(need in self.lacks for need in needs)
-
-    def require(self, what: str, *needs: Need) -> None:
-        """Refuse an analysis that needs what is lacking."""
-        refuse(what, self.lacks, *needs)
 
     @property
     def integration(self) -> str:

@@ -8,18 +8,20 @@ import numpy as np
 
 from ..arguments import whole
 from ..data.two_level import TwoLevelData
+from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..equations.outcome_law import OutcomeLaw
 from ..errors import EstimationError
 from ..estimation.prepare import prepare
 from ..estimation.zero_variance import describe_boundary
+from ..laws.counting import ONCE, Counting
 from ..laws.multinomial import Multinomial
 from ..laws.ordinal import law_of
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..unit_moments.record import Moments
 from .category_layout import with_found_categories
-from .counted_rows import CountedRows
+from .counted_rows import CountedRows, distinct_units
 from .enough_nodes import MOST_NODES
 from .estimates import GeneralizedEstimates
 from .fixed_nodes import search_with
@@ -40,12 +42,16 @@ MOST_ASKED = 255
 
 
 def fit_by_likelihood(
-    model: TwoLevelModel, data: TwoLevelData | Moments, *, n_nodes: int | None = None, laplace: bool = False
-) -> GeneralizedEstimates:
+    model: TwoLevelModel, data: TwoLevelData | Moments, *, weights: Weights | Frequencies | None = None,
+    n_nodes: int | None = None, laplace: bool = False,
+) -> GeneralizedEstimates:  # fmt: skip
     """Estimate by maximum likelihood, the random effects integrated out by adaptive quadrature.
 
     Parameters
     ----------
+    weights : Weights or Frequencies, optional
+        How often rows and units count. With sampling weights w_i|j and W_j it is the pseudo-likelihood,
+        sum_j W_j log of the integral of prod_i f(y_ij | u)^w_i|j (Rabe-Hesketh & Skrondal 2006, eq. 5).
     n_nodes : int, optional
         Nodes for each random effect; by default as many as make the deviance stand still to 1e-6.
     laplace : bool
@@ -58,7 +64,7 @@ def fit_by_likelihood(
     """
     law = law_of(model.outcome_law)
     _check(model.outcome_law, n_nodes, laplace)
-    prepared = prepare(model, data, law=law)
+    prepared = prepare(model, data, law=law, weights=weights)
     complete = prepared.complete
     if not isinstance(complete, TwoLevelData):
         raise EstimationError(f"an outcome that is {model.outcome_law.name} needs the rows, got moments")
@@ -66,12 +72,13 @@ def fit_by_likelihood(
         law, design = with_found_categories(law, prepared.design, complete)
         prepared = replace(prepared, design=design)
     counts = _counts(prepared.design.n_random, n_nodes, laplace)
-    own, law, rows = rows_of_law(law, prepared.design, complete)
+    own, law, rows = rows_of_law(law, prepared.design, complete, prepared.counting)
     refuse_unbounded_tau(rows, law, model.outcome)
     with np.errstate(all="ignore"):  # a step that leaves the numbers there are is shortened
         found = search(rows, law) if counts is None else search_with(rows, law, counts)
         refuse_separated(rows, law, prepared.design, found)
-    return estimates_of(prepared.design, complete, own, rows, found, counts is not None)
+    asked, counting = counts is not None, prepared.counting
+    return estimates_of(prepared.design, complete, own, rows, found, asked, counting)
 
 
 def _check(law: OutcomeLaw, n_nodes: int | None, laplace: bool) -> None:
@@ -102,26 +109,29 @@ def _counts(q: int, n_nodes: int | None, laplace: bool) -> tuple[int, ...] | Non
 
 
 def estimates_of(
-    design: Design, data: TwoLevelData, law: Outcome, rows: CountedRows, found: Found, asked: bool
-) -> GeneralizedEstimates:
+    design: Design, data: TwoLevelData, law: Outcome, rows: CountedRows, found: Found, asked: bool,
+    counting: Counting = ONCE,
+) -> GeneralizedEstimates:  # fmt: skip
     """Carry an optimum to the units of the data."""
     at, columns = found.at, rows.tau_columns
-    F, G, scale = design.n_fixed, rows.n_fixed, columns.scale
+    F, G, scale, place = design.n_fixed, rows.n_fixed, columns.scale, distinct_units(design)
     places = np.arange(len(at.score))
     order = np.r_[places[:F], places[G:], places[F:G]]  # cuts go last
     to_data = np.eye(len(order))
     to_data[:G, :G] = rows.to_gamma(design)
-    covariance = (to_data @ inverse(at.information) @ to_data.T)[np.ix_(order, order)]
-    scores = np.linalg.solve(to_data.T, at.unit_scores.T).T[:, order]
+    covariance = (to_data @ inverse(rows.scale * at.information) @ to_data.T)[np.ix_(order, order)]
+    each = rows.scale / np.bincount(place)  # of one unit, where frequencies repeat it
+    scores = np.linalg.solve(to_data.T, each * at.unit_scores.T).T[place][:, order]
     law = law.with_cuts(at.gamma[F:], np.sqrt(np.diag(covariance)[len(order) - (G - F) :]))
     theta, to_u = at.chol @ at.chol.T, scale @ at.chol
     var_t = at.second - at.mean[:, :, None] * at.mean[:, None]
     boundary = describe_boundary(design, columns, theta) if design.n_random else ()
-    unit_loglik = at.unit_loglik + rows.cuts.unit_values(at.gamma)
+    unit_loglik = (each * (at.unit_loglik + rows.cuts.unit_values(at.gamma)))[place]
     return GeneralizedEstimates(
         design, law, data, design.to_gamma @ at.gamma[:F], columns.to_data(theta), covariance,
-        scores, _root(rows, at, scale), unit_loglik, at.loglik, at.mean @ to_u.T, to_u @ var_t @ to_u.T,
-        at.rule.counts, asked, found.converged, found.reason, found.steps, boundary, _said(at.rule.counts),
+        scores, _root(rows, at, scale), unit_loglik, rows.scale * at.loglik, (at.mean @ to_u.T)[place],
+        (to_u @ var_t @ to_u.T)[place], at.rule.counts, asked, found.converged, found.reason, found.steps,
+        boundary, _said(at.rule.counts), counting=counting,
     )  # fmt: skip
 
 

@@ -123,7 +123,9 @@ def linear_ordinal(prepared: Prepared, law: Ordinal) -> LinearOrdinal:
     """Lay out the rows of a prepared model of an ordinal outcome; refuse what is none (DataError)."""
     design, kept = prepared.design, complete_data(prepared)
     row, unit = analysed_rows(design, kept)
-    values, category, _ = check_ordinal(design, law, outcome_values(design, kept, row), unit)
+    values, category, _ = check_ordinal(
+        design, law, outcome_values(design, kept, row), unit, np.ones(len(row))
+    )
     M = len(values) - 1
     names = [unique_name(f"THOLD{m}", kept.level1) for m in range(2, M + 1)]
     model = with_cuts(design.model, names)

@@ -29,7 +29,7 @@ class Marginal:
     and `TauColumns` scale times chol.
 
     ``score`` (P,) and ``information`` (P, P) are of gamma, then of the free elements of chol by rows;
-    ``unit_loglik`` (J,), without what cuts add, ``unit_scores`` (J, P).
+    ``unit_loglik`` (J,), without what cuts add, ``unit_scores`` (J, P): of each as often as it counts.
     """
 
     gamma: np.ndarray
@@ -95,14 +95,14 @@ def cells_of(
 def unit_logliks(
     rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, modes: Modes, rule: Rule
 ) -> np.ndarray:
-    """Give the log-likelihood of each unit, without its constant, (J,)."""
+    """Give the log-likelihood of each unit as often as it counts, without its constant, (J,)."""
     total = np.empty(rows.n_units)
     for at in rows.blocks(max(1, CELLS // len(rule.z))):
         cells = cells_of(rows, eta, chol, modes, rule.z, at)
         value = law.value(cells.eta, rows.y[..., at[1], None], rows.size[at[1], None])
         height = cells.height(value) - modes.value[at[0], None] + rule.log_weight
         total[at[0]] = np.exp(height).sum(axis=1)
-    return np.asarray(modes.value + np.log(total) + modes.log_volume)
+    return np.asarray(rows.weight * (modes.value + np.log(total) + modes.log_volume))
 
 
 def loglik(
@@ -181,14 +181,15 @@ class Sums:
     def marginal(self, gamma: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes) -> Marginal:
         """Give what the means say of the likelihood at this point."""
         x, p = self.rows.x, self.rows.x.shape[1]
-        inside = self.informations()
+        inside = self.informations() * (times := self.rows.weight)[:, None, None]
         half = inside[:, :, :p] @ x  # (J, n, F)
         gg = np.tensordot(x, half[:, :p], axes=([0, 1], [0, 1]))
         lg, ll = half[:, p:].sum(axis=0), inside[:, p:, p:].sum(axis=0)
         own = (self.first[:, None, :p] @ x)[:, 0]
-        scores, information = np.hstack([own, self.first[:, p:]]), np.block([[gg, lg.T], [lg, ll]])
+        scores = times[:, None] * np.hstack([own, self.first[:, p:]])
+        information = np.block([[gg, lg.T], [lg, ll]])
         self.rows.cuts.add_slopes(gamma, scores, information)
-        unit_loglik = modes.value + np.log(self.total) + modes.log_volume
+        unit_loglik = times * (modes.value + np.log(self.total) + modes.log_volume)
         return Marginal(
             gamma, chol, rule, unit_loglik, scores, information, modes, self.t, self.tt,
             self.rows.constant + float(self.rows.cuts.unit_values(gamma).sum()),

@@ -31,7 +31,7 @@ class Optimum:
 
 def at_optimum(fit: GeneralizedEstimates) -> Optimum:
     """Lay out a fit's rows with its estimates."""
-    laid, design = rows_of_law(fit.law, fit.design, fit.data), fit.design
+    laid, design = rows_of_law(fit.law, fit.design, fit.data, fit.counting), fit.design
     own = np.linalg.solve(design.to_gamma, fit.gamma_free)
     theta = laid.rows.tau_columns.from_data(fit.tau_values)
     root = np.zeros_like(theta)

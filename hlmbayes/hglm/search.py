@@ -99,7 +99,7 @@ def _first_chol(rows: CountedRows, law: Outcome, at: Marginal) -> np.ndarray:
     of_u = integrand(rows, law, linear_predictor(rows, at.gamma), np.eye(q))
     _, score, bend = of_u(np.zeros((q, rows.n_units)))
     info = np.einsum("jaa->aj", bend) - 1.0  # of the rows alone
-    variance = np.sum(score**2 - info, axis=1) / np.sum(info**2, axis=1)
+    variance = (score**2 - info) @ rows.weight / (info**2 @ rows.weight)
     return np.diag(np.sqrt(np.clip(variance, 0.05, 4.0)))
 
 

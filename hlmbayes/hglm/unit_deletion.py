@@ -105,5 +105,5 @@ def less_unit(rows: CountedRows, j: int) -> CountedRows:
     return replace(
         rows, d=rows.d[:, keep], x=rows.x[others], y=rows.y[..., keep], size=rows.size[keep],
         offset=rows.offset[keep], unit=unit, starts=starts_of(unit),
-        cuts=Cuts(rows.cuts.counts[others], rows.cuts.first),
+        weight=rows.weight[others], cuts=Cuts(rows.cuts.counts[others], rows.cuts.first),
     )  # fmt: skip

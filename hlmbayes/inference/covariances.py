@@ -305,6 +305,8 @@ def _(fit: GeneralizedEstimates, robust: bool | str | None, df: str | None) -> C
         raise HypothesisError(
             f"robust={robust!r} is for normal outcomes: use True, the sandwich of the units' scores"
         )
+    if robust is None:
+        robust = fit.counting.pseudo
     return OfScores(True) if robust else Observed(True)
 
 

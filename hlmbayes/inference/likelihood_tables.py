@@ -62,7 +62,7 @@ class Cut:
 
 def cuts(fit: GeneralizedEstimates) -> tuple[Cut, ...]:
     """Give the cuts between categories of an ordinal outcome; none of other outcomes."""
-    values, errors = fit.law.fixed_cuts.tolist(), np.sqrt(np.diag(fit.covariance)).tolist()
+    values, errors = fit.law.fixed_cuts.tolist(), np.sqrt(np.diag(fit.valid_covariance)).tolist()
     T = len(values)
     pairs = zip(values, errors[len(errors) - T :], strict=True)
     return tuple(Cut(f"d{k}", value, se) for k, (value, se) in enumerate(pairs, 2))

@@ -21,6 +21,7 @@ from ..hglm.marginal import Marginal, marginal
 from ..hglm.optimum import at_optimum
 from ..hglm.ordinal_rows import Laid
 from ..hglm.search import moved
+from ..laws.law import Need
 from ..likelihood.pattern import elements
 from .intervals import Interval
 
@@ -105,6 +106,9 @@ def profile_intervals(
 ) -> tuple[Interval, ...]:
     """Give profile intervals of fixed effects, "sd[b0]" and "tau[b1,b0]" by their codes."""
     check_prob(prob)
+    if not wanted:
+        return ()
+    fit.require("the profile likelihood", Need.LIKELIHOOD)
     optimum, cut = at_optimum(fit), float(chdtri(1, 1.0 - prob))
     laid, best = optimum.laid, optimum.evaluated()
     known = parameters_of(fit, laid.rows)
@@ -112,7 +116,9 @@ def profile_intervals(
 
 
 def profiled_generalized(fit: GeneralizedEstimates) -> tuple[str, ...]:
-    """Name the standard deviations and free covariances of the random effects by their codes."""
+    """Name the standard deviations and free covariances of the random effects that have a profile."""
+    if not fit.has(Need.LIKELIHOOD):
+        return ()
     names = fit.random_names
     pairs = list(zip(*(each.tolist() for each in elements(fit.design.pattern)), strict=True))
     own = [f"sd[{names[a]}]" for a, b in pairs if a == b]

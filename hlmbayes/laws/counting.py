@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -43,6 +43,11 @@ class Counting:
         return {}
 
     @property
+    def asked(self) -> Weights | Frequencies | None:
+        """What was asked for: of the same rows it gives the same counts."""
+        return None
+
+    @property
     def names(self) -> str:
         """The variables and their levels, in words."""
         return " and ".join(
@@ -62,6 +67,10 @@ class Repeated(Counting):
     @property
     def arguments(self) -> dict[str, str | None]:
         return {"level1": self.level1, "level2": self.level2}
+
+    @property
+    def asked(self) -> Frequencies:
+        return Frequencies(self.level1, self.level2)
 
     @property
     def sentence(self) -> str:
@@ -84,6 +93,11 @@ class Sampled(Counting):
     @property
     def normalized(self) -> tuple[bool, bool]:  # type: ignore[override]
         return self.scaling in ("hlm", "size"), self.scaling == "hlm"
+
+    @property
+    def asked(self) -> Weights:
+        is_total: Literal["total", "conditional"] = "total" if self.level1_is == "total" else "conditional"
+        return Weights(self.level1, self.level2, self.scaling, is_total)
 
     @property
     def sentence(self) -> str:

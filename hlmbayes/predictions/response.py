@@ -34,7 +34,7 @@ type Scale = Literal["response", "link"]
 
 def predict_generalized(
     fit: GeneralizedEstimates, data: Any = None, *, level: int = 1, scale: Scale = "response",
-    interval: Literal["confidence"] | None = None, prob: float = 0.95, robust: bool = False,
+    interval: Literal["confidence"] | None = None, prob: float = 0.95, robust: bool | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Predict rows: those of the data, or others.
 
@@ -52,8 +52,8 @@ def predict_generalized(
         Of the expected outcome at level 2.
     prob : float
         Probability of the interval.
-    robust : bool
-        Robust standard errors.
+    robust : bool, optional
+        Robust standard errors; by default with sampling weights only.
 
     Returns
     -------
@@ -142,6 +142,8 @@ def _limits(
 def _covariance(fit: GeneralizedEstimates, robust: bool | str | None) -> np.ndarray:
     """Give the covariance of all parameters, (P, P)."""
     table_kind(fit, robust, None)  # refuses kinds that there are not
+    if robust is None:
+        return fit.valid_covariance
     return fit.sandwich if robust else fit.covariance
 
 
@@ -150,7 +152,7 @@ def _covariance(fit: GeneralizedEstimates, robust: bool | str | None) -> np.ndar
 
 def means_generalized(
     fit: GeneralizedEstimates, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
-    scale: Scale = "response", adjust: Adjustment = "holm", robust: bool = False, prob: float = 0.95,
+    scale: Scale = "response", adjust: Adjustment = "holm", robust: bool | None = None, prob: float = 0.95,
 ) -> Means:  # fmt: skip
     """Give the expected outcome of typical rows at values of a variable, and differences.
 
@@ -160,8 +162,8 @@ def means_generalized(
         As for normal outcomes.
     scale : "response" or "link"
         Averaged over the random effects on the scale of the outcome; or on that of the link.
-    robust : bool
-        Robust standard errors.
+    robust : bool, optional
+        Robust standard errors; by default with sampling weights only.
 
     Raises
     ------
@@ -191,7 +193,7 @@ def means_generalized(
 
 def slopes_generalized(
     fit: GeneralizedEstimates, variable: str, by: str | Mapping[str, Values] | None = None, *,
-    at: Mapping[str, Values] | None = None, scale: Scale = "response", robust: bool = False,
+    at: Mapping[str, Values] | None = None, scale: Scale = "response", robust: bool | None = None,
     prob: float = 0.95,
 ) -> Slopes:  # fmt: skip
     """Give the change of the expected outcome of typical rows with a variable, at values of others.
@@ -202,8 +204,8 @@ def slopes_generalized(
         As for normal outcomes.
     scale : "response" or "link"
         The derivative of the expected outcome, averaged over the random effects; or of the linear predictor.
-    robust : bool
-        Robust standard errors.
+    robust : bool, optional
+        Robust standard errors; by default with sampling weights only.
 
     Raises
     ------
@@ -250,7 +252,7 @@ def _z(fit: GeneralizedEstimates, effects: np.ndarray) -> np.ndarray:
 
 def _by_delta(
     fit: GeneralizedEstimates, texts: list[str], value: np.ndarray, gradient: np.ndarray, rows: np.ndarray,
-    robust: bool, prob: float,
+    robust: bool | None, prob: float,
 ) -> Contrast:  # fmt: skip
     """Give functions of the parameters with normal intervals, by the delta method."""
     check_prob(prob)

@@ -25,27 +25,29 @@ from .tables import NoteGroup
 
 EXPLAINED = (
     "Effects are unit-specific: they compare rows of one unit. Averaged over units, probabilities change "
-    "less; {by} that.",
-    "Deviances of two such fits of the same rows can be compared.",
+    "less; {by} that."
 )
+COMPARED = "Deviances of two such fits of the same rows can be compared."
 
 
 def _explained(fit: GeneralizedEstimates) -> tuple[str, ...]:
     by = "predict(), means() and slopes() give" if fit.has(Need.ONE_EQUATION) else "predict() gives"
-    return tuple(text.format(by=by) for text in EXPLAINED)
+    found = EXPLAINED.format(by=by)
+    return (found, COMPARED) if fit.has(Need.LIKELIHOOD) else (found,)
 
 
 def _facts(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
-    law = fit.model.outcome_law
+    law, counting, pseudo = fit.model.outcome_law, fit.counting, "pseudo-" * fit.counting.pseudo
     state = "converged" if fit.converged else f"NOT CONVERGED: {fit.stop_reason}"
     return [
         ("Outcome", fit.model.outcome),
         ("Distribution", fit.law.sentence),
         ("Rows and units", f"{fit.n_rows:,} rows in {fit.n_units:,} units"),
-        ("Method", f"maximum likelihood, {fit.integration}"),
+        *([(counting.heading, counting.sentence)] if counting.sentence else []),
+        ("Method", f"{pseudo}maximum likelihood, {fit.integration}"),
         ("Estimation", f"{state} after {fit.iterations} iterations"),
         ("Deviance", f"{fit.deviance:.6f}, {fit.n_parameters} parameters"),
-        ("AIC, BIC", f"{fit.aic:.4f}, {fit.bic:.4f}"),
+        *([] if pseudo else [("AIC, BIC", f"{fit.aic:.4f}, {fit.bic:.4f}")]),
         *([] if law.link in WORDS else [("Link", law.link)]),
     ]
 
@@ -173,8 +175,9 @@ def to_json(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
         "loglik": fit.loglik,
         "deviance": fit.deviance,
         "n_parameters": fit.n_parameters,
-        "aic": fit.aic,
-        "bic": fit.bic,
+        "aic": fit.aic if fit.has(Need.LIKELIHOOD) else None,
+        "bic": fit.bic if fit.has(Need.LIKELIHOOD) else None,
+        "weights": fit.counting.sentence,
         "method": fit.method,
         "algorithm": fit.algorithm,
         "integration": fit.integration,

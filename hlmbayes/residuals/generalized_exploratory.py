@@ -20,6 +20,7 @@ from ..hglm.optimum import at_optimum
 from ..hglm.pql import PQLEstimates
 from ..laws.law import Need
 from .exploratory import Exploration, OfMoments, explored
+from .quantities import refuse_repeated
 
 
 def explore_generalized(
@@ -41,6 +42,7 @@ def explore_generalized(
     HypothesisError
         No such random coefficient, or nothing to judge.
     """
+    refuse_repeated(fit)
     fit.require("an exploratory analysis", Need.ONE_EQUATION)
     return explored(fit, _of_scores(fit), variables, coefficients)
 

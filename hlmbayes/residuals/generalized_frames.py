@@ -26,6 +26,7 @@ from .frames import (
     level2_extra,
     stem,
 )
+from .quantities import refuse_repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,8 @@ class RowsFitted(NamedTuple):
 
 def rows_fitted(fit: RowsOf) -> RowsFitted:
     """Fit every row with its unit's posterior mean of u."""
+    if isinstance(fit, GeneralizedEstimates):
+        refuse_repeated(fit)
     rows, law = plain_rows(fit), fit.law
     rate = law.inverse_link(rows.predictor(fit.u))
     mean, variance = rate * rows.size, law.variance(rate) * rows.size
@@ -86,6 +89,7 @@ def generalized_residuals(
     OutputError
         An unknown level, variable or HLM; no random effect at level 2.
     """
+    refuse_repeated(fit)
     if isinstance(level, bool) or level not in (1, 2):
         raise OutputError(f"residuals exist at level 1 and level 2, got level={level!r}")
     names, spelling = one_or_several(extra), SPELLINGS[hlm_version(hlm, OutputError)]

@@ -13,6 +13,7 @@ from ..hglm.unit_deletion import unit_deletion
 from ..labelled import table
 from ..likelihood.pattern import pairs
 from .influence import influence
+from .quantities import refuse_repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,7 @@ def generalized_influence(fit: GeneralizedEstimates, *, refit: bool = False) -> 
         A fit by Laplace's approximation or a given number of nodes, whose slopes are not those of the
         likelihood; or no fixed effects.
     """
+    refuse_repeated(fit)
     if fit.asked_nodes or (fit.n_nodes and max(fit.n_nodes) == 1):
         raise OutputError(
             "influence wants the likelihood itself, and this fit is by Laplace's approximation or a given "

@@ -96,7 +96,7 @@ def unit_residuals(fit: Point) -> UnitResiduals:
     )  # fmt: skip
 
 
-def refuse_repeated(fit: Point) -> None:
+def refuse_repeated(fit: Point | GeneralizedEstimates) -> None:
     """Raise where a record stands for several: residuals, distances and influence are those of one.
 
     Precision weights and known variances are no such weights: they say how well an outcome is known.
