@@ -59,7 +59,8 @@ def brute_force(frame: pd.DataFrame, gamma: np.ndarray, tau: np.ndarray, random:
     at, weight = np.polynomial.hermite.hermgauss(25 if len(tau) < 3 else 17)
     nodes = np.array(list(product(np.sqrt(2.0) * at, repeat=len(tau))))
     weights = np.array([np.prod(each) for each in product(weight / np.sqrt(np.pi), repeat=len(tau))])
-    u = (nodes @ np.linalg.cholesky(tau).T).reshape(len(nodes), K, len(random))
+    root = np.linalg.cholesky(tau + 1e-13 * np.eye(len(tau)))  # tau may be singular
+    u = (nodes @ root.T).reshape(len(nodes), K, len(random))
     total = 0.0
     for _, rows in frame.groupby("id"):
         fixed = rows[["one", "w", "x"]].to_numpy(float) @ gamma.T
