@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -20,13 +21,14 @@ from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.pattern import TauColumns, elements
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
+from .blocks import Block, blocks_of
 from .cuts import Cuts, no_cuts
 
 PAYS = 0.7  # rows are merged where at most this share of them is distinct
 SAMPLE = 20_000  # rows from which that is judged
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CountedRows:
     """Distinct rows, those of a unit together; R of them in J units.
 
@@ -79,6 +81,11 @@ class CountedRows:
         return self.tau_columns.pattern.n_random
 
     @property
+    def random(self) -> np.ndarray:
+        """Which of the columns the random effects have, (q,)."""
+        return np.arange(self.n_random)
+
+    @property
     def free(self) -> list[tuple[int, int]]:
         """Rows and columns of the free elements of a root of tau: the lower triangle by rows, m of them."""
         return [(int(a), int(b)) for a, b in zip(*elements(self.tau_columns.pattern), strict=True)]
@@ -95,6 +102,11 @@ class CountedRows:
         first = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
         for a, b in zip(first, np.r_[first[1:], self.n_units], strict=True):
             yield slice(a, b), slice(self.starts[a], ends[b - 1])
+
+    @cached_property
+    def unit_blocks(self) -> tuple[Block, ...]:
+        """The same rows in blocks of units of about as many rows."""
+        return blocks_of(Block, self.d, self.y, self.size, self.starts)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum (..., R) over the rows of each unit: (..., J)."""

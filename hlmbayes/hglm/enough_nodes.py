@@ -21,6 +21,7 @@ SEEN = 0.25  # of it, that more nodes may be seen to move: what is left is more 
 SLOW, FAST = 0.9, 0.02  # of the error, left by one node more, at the most and at the least counted on
 DOUBT = 0.7  # power of that share: the error oscillates as it falls, and two changes tell it roughly
 FIRST, OTHERS = 5, 3  # nodes in the search: along the direction the rows say most about, along others
+LOOKED_AT, BLOCKS = 400, 8  # units, and blocks of them, that are enough to look at
 LONGEST = 255  # nodes along a direction
 MOST_NODES = 1 << 13  # in all
 
@@ -31,20 +32,27 @@ def few(q: int) -> Rule:
 
 
 def enough(rows: CountedRows, law: Outcome, at: Marginal) -> Rule:
-    """Give the nodes with which the deviance stands still at a point, as far as a first look says."""
+    """Give the nodes with which the deviance stands still at a point, as far as a first look says.
+
+    Of many units some are looked at, of all numbers of rows: whether the deviance of all stands still is seen
+    at the optimum.
+    """
     q, start = rows.n_random, few(rows.n_random).counts
     eta = linear_predictor(rows, at.gamma)
+    every = max(1, min(rows.n_units // LOOKED_AT, len(rows.unit_blocks) // BLOCKS))
+    share = len(rows.unit_blocks[every // 2 :: every]) / len(rows.unit_blocks)
 
-    def deviance(counts: tuple[int, ...]) -> float:
-        return -2.0 * float(unit_logliks(rows, law, eta, at.chol, at.modes, product_rule(counts)).sum())
+    def deviance(rule: Rule) -> float:
+        found = unit_logliks(rows, law, eta, at.chol, at.modes, rule, every)
+        return -2.0 * float(found.sum()) / share
 
     counts = list(start)
     for k in range(q):
         last, before, n = np.inf, 0, start[k]
-        value = deviance(start)
+        value = deviance(few(q))
         while n <= LONGEST:
             up = n + max(2, n // 2)
-            new = deviance((*start[:k], up, *start[k + 1 :]))
+            new = deviance(product_rule((*start[:k], up, *start[k + 1 :])))
             change = abs(new - value)
             if change < AIM:
                 break
@@ -57,10 +65,12 @@ def enough(rows: CountedRows, law: Outcome, at: Marginal) -> Rule:
             last, before, n, value = change, n, up, new
         counts[k] = min(n, LONGEST)
     rule = product_rule(tuple(counts))
-    while len(rule.z) < MOST_NODES:  # a look costs less than a climb with too few
-        if abs(deviance(more(rule, 6).counts) - deviance(rule.counts)) < SEEN * STILL:
+    value = deviance(rule)
+    while len((larger := more(rule, 5)).z) < MOST_NODES:  # a look costs less than a climb with too few
+        new = deviance(larger)
+        if abs(new - value) < SEEN * STILL:
             break
-        rule = more(rule, 4)
+        rule, value = larger, new
     return rule
 
 

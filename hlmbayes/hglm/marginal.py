@@ -7,18 +7,20 @@ of those of the complete data (Louis 1982): exact as the quadrature is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import NamedTuple
 
 import numpy as np
 
 from ..laws.outcomes import Outcome
+from ..likelihood.symmetric import lower, place
+from .blocks import Block
 from .counted_rows import CountedRows
 from .modes import Modes, find_modes
 from .quadrature import Rule
 
-CELLS = 1 << 14  # rows times nodes at a time: they stay in the processor's cache
+CELLS = 1 << 15  # rows times nodes at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,48 +63,40 @@ def linear_predictor(rows: CountedRows, gamma: np.ndarray) -> np.ndarray:
     return np.asarray(rows.offset + np.einsum("pr,pr->r", rows.d, b.T[:, rows.unit]))
 
 
-class Cells(NamedTuple):
-    """Nodes of a block of units: t (J, q, K), the fixed and random part eta (R, K) of its rows."""
-
-    t: np.ndarray
-    eta: np.ndarray
-    local: np.ndarray  # (R,): each row's unit in the block
-    starts: np.ndarray  # (J,)
-
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """Sum (R, K) over the rows of each unit, (J, K)."""
-        return np.asarray(np.add.reduceat(values, self.starts, axis=0))
-
-    def height(self, value: np.ndarray) -> np.ndarray:
-        """Give the log integrand (J, K) from the rows' log densities."""
-        return np.asarray(self.sums(value) - 0.5 * np.einsum("jak,jak->jk", self.t, self.t))
-
-
-@singledispatch
-def cells_of(
-    rows: CountedRows, eta: np.ndarray, chol: np.ndarray, modes: Modes, z: np.ndarray, at: tuple[slice, slice]
-) -> Cells:
-    """Lay out the nodes z (K, q) of the units and rows ``at``, ``eta`` (R,) the fixed part of all rows."""
-    units, own = at
-    local = rows.unit[own] - units.start
-    t = modes.root[units] @ z.T + modes.t.T[units, :, None]
-    u, full = chol @ t, eta[own, None] + np.zeros(len(z))
-    for a in range(len(chol)):
-        full += rows.d[a, own, None] * u[:, a][local]
-    return Cells(t, full, local, rows.starts[units] - own.start)
+def nodes(z: np.ndarray, size: int) -> Iterator[slice]:
+    """Give nodes (K, q) in runs of so many that arrays of ``size`` times as many stay in the cache."""
+    step = max(1, CELLS // size)
+    for first in range(0, len(z), step):
+        yield slice(first, first + step)
 
 
 def unit_logliks(
-    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, modes: Modes, rule: Rule
-) -> np.ndarray:
-    """Give the log-likelihood of each unit as often as it counts, without its constant, (J,)."""
-    total = np.empty(rows.n_units)
-    for at in rows.blocks(max(1, CELLS // len(rule.z))):
-        cells = cells_of(rows, eta, chol, modes, rule.z, at)
-        value = law.value(cells.eta, rows.y[..., at[1], None], rows.size[at[1], None])
-        height = cells.height(value) - modes.value[at[0], None] + rule.log_weight
-        total[at[0]] = np.exp(height).sum(axis=1)
-    return np.asarray(rows.weight * (modes.value + np.log(total) + modes.log_volume))
+    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, modes: Modes, rule: Rule,
+    every: int = 1,
+) -> np.ndarray:  # fmt: skip
+    """Give the log-likelihood of each unit as often as it counts, without its constant, (J,).
+
+    ``every``: only every so manieth block of units is evaluated, and those of the others are 0.
+    """
+    total = np.zeros(rows.n_units)
+    for block in rows.unit_blocks[every // 2 :: every]:
+        top = modes.value[block.units, None]
+        for run in nodes(rule.z, block.row.size):
+            t = placed(modes, block, rule.z[run])
+            value = block.value(law, block.predictor(eta, chol @ t))
+            total[block.units] += np.exp(height(value, t) - top + rule.log_weight[run]).sum(axis=1)
+    found = rows.weight * (modes.value + np.log(total) + modes.log_volume)
+    return np.asarray(found if every == 1 else np.where(total > 0, found, 0.0))
+
+
+def placed(modes: Modes, block: Block, z: np.ndarray) -> np.ndarray:
+    """Give t (J, q, K) of a block's units at nodes z (K, q)."""
+    return np.asarray(modes.root[block.units] @ z.T + modes.t.T[block.units, :, None])
+
+
+def height(value: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Give the log integrand (J, K) at t (J, q, K) from the log density of the units' rows."""
+    return np.asarray(value - 0.5 * np.einsum("jak,jak->jk", t, t))
 
 
 def loglik(
@@ -132,56 +126,62 @@ def sums_at(rows: CountedRows, law: Outcome, at: Marginal) -> Sums:
 def _sums(
     rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes
 ) -> Sums:
-    sums = sums_of(rows)
-    for at in rows.blocks(max(1, CELLS // len(rule.z))):
-        sums.add(law, cells_of(rows, eta, chol, modes, rule.z, at), modes.value, rule.log_weight, at)
+    sums = Sums(rows)
+    for block in rows.unit_blocks:
+        for run in nodes(rule.z, max(block.row.size, sums.first[block.units].size)):
+            sums.add(law, block, eta, chol, modes, rule.z[run], rule.log_weight[run])
+    sums.divide()
     return sums
 
 
 class Sums:
-    """Posterior means over the nodes, unit by unit and row by row, as blocks of units are added."""
+    """Sums over the nodes, weighted by the integrand, unit by unit; divided by their own, posterior means.
+
+    The score of the complete data has n elements: D*'r for the p level-1 columns, then (Z*'r)_a t_b for the
+    free elements of chol. Its curvature in two of them is a sum of d_c d_e times 1, t_b or t_b t_b'.
+    """
 
     def __init__(self, rows: CountedRows) -> None:
-        J, p, q, R = rows.n_units, len(rows.d), rows.n_random, len(rows.y)
-        self.rows, self.free = rows, rows.free
-        self.pairs = [(a, b) for a in range(q) for b in range(a + 1)]
-        n = p + len(self.free)
-        self.total = np.empty(J)
-        self.first = np.empty((J, n))  # of the complete-data score of D*'s coefficients and of chol
-        self.cross = np.empty((J, n, n))
-        self.bend = np.empty((1 + q + len(self.pairs), R))  # of curvature times 1, t, t t'
-        self.t = np.empty((J, q))
-        self.tt = np.empty((J, q, q))
+        J, p, q = rows.n_units, rows.x.shape[1], rows.n_random
+        self.rows, self.q = rows, q
+        a, self.b = np.array(rows.free, dtype=int).reshape(-1, 2).T
+        self.a = rows.random[a]
+        self.pair = lower(q)
+        n = p + len(self.a)
+        self.first = np.zeros((J, n))  # of that score
+        self.cross = np.zeros((J, n, n))  # of its products
+        self.powers = np.zeros((J, 1 + q + len(self.pair[0])))  # of 1, t, t t'
+        self.bend = np.zeros((J, p * (p + 1) // 2, self.powers.shape[1]))  # of these and curvatures
 
     def add(
-        self, law: Outcome, cells: Cells, top: np.ndarray, log_weight: np.ndarray, at: tuple[slice, slice]
-    ) -> None:
-        """Add a block of units; ``top`` (J,) is the log integrand at the mode."""
-        rows, (units, own) = self.rows, at
-        value, slope, bend = law.rows(cells.eta, rows.y[own, None], rows.size[own, None])
-        weight = np.exp(cells.height(value) - top[units, None] + log_weight)  # (J, K)
-        self.total[units] = total = weight.sum(axis=1)
-        weight /= total[:, None]
-        t = cells.t
-        # the complete data's score: D*'r, then (Z*'r)_a t_b for the elements of chol
-        score = np.empty((len(total), self.first.shape[1], weight.shape[1]))
-        for k, d in enumerate(rows.d):
-            score[:, k] = cells.sums(slope * d[own, None])
-        for m, (a, b) in enumerate(self.free, start=len(rows.d)):
-            np.multiply(score[:, a], t[:, b], out=score[:, m])
-        weighted = score * weight[:, None]
-        self.first[units] = weighted.sum(axis=2)
-        self.cross[units] = weighted @ score.swapaxes(1, 2)
-        spread = t * weight[:, None]
-        self.t[units], self.tt[units] = spread.sum(axis=2), spread @ t.swapaxes(1, 2)
-        factors = [weight, *spread.swapaxes(0, 1), *(spread[:, a] * t[:, b] for a, b in self.pairs)]
-        for m, factor in enumerate(factors):
-            self.bend[m, own] = np.einsum("rk,rk->r", bend, factor[cells.local])
+        self, law: Outcome, block: Block, eta: np.ndarray, chol: np.ndarray, modes: Modes, z: np.ndarray,
+        log_weight: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Add some nodes z (K, q) of a block of units."""
+        units, (a, b) = block.units, self.pair
+        t = placed(modes, block, z)
+        value, slope, bend = block.slopes(law, block.predictor(eta, chol @ t))
+        weight = np.exp(height(value, t) - modes.value[units, None] + log_weight)[:, None]  # (J, 1, K)
+        score = np.concatenate([slope, slope[:, self.a] * t[:, self.b]], axis=1)
+        weighted = score * weight
+        self.first[units] += weighted.sum(axis=2)
+        self.cross[units] += weighted @ score.swapaxes(1, 2)
+        powers = np.concatenate([weight, weight * t, weight * t[:, a] * t[:, b]], axis=1)
+        self.powers[units] += powers.sum(axis=2)
+        self.bend[units] += bend @ powers.swapaxes(1, 2)
+
+    def divide(self) -> None:
+        """Make posterior means of the sums, once all nodes are added; ``total`` (J,) is the integral."""
+        self.total = self.powers[:, 0].copy()
+        for sums in (self.first, self.cross, self.powers, self.bend):
+            sums /= self.total.reshape(-1, *[1] * (sums.ndim - 1))
 
     def marginal(self, gamma: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes) -> Marginal:
         """Give what the means say of the likelihood at this point."""
-        x, p = self.rows.x, self.rows.x.shape[1]
-        inside = self.informations() * (times := self.rows.weight)[:, None, None]
+        x, (J, p, _), q = self.rows.x, self.rows.x.shape, self.q
+        second, (a, b), times = np.empty((J, q, q)), self.pair, self.rows.weight
+        second[:, a, b] = second[:, b, a] = self.powers[:, 1 + q :]
+        inside = self.informations() * times[:, None, None]
         half = inside[:, :, :p] @ x  # (J, n, F)
         gg = np.tensordot(x, half[:, :p], axes=([0, 1], [0, 1]))
         lg, ll = half[:, p:].sum(axis=0), inside[:, p:, p:].sum(axis=0)
@@ -191,13 +191,13 @@ class Sums:
         self.rows.cuts.add_slopes(gamma, scores, information)
         unit_loglik = times * (modes.value + np.log(self.total) + modes.log_volume)
         return Marginal(
-            gamma, chol, rule, unit_loglik, scores, information, modes, self.t, self.tt,
+            gamma, chol, rule, unit_loglik, scores, information, modes, self.powers[:, 1 : 1 + q], second,
             self.rows.constant + float(self.rows.cuts.unit_values(gamma).sum()),
         )  # fmt: skip
 
     def informations(self) -> np.ndarray:
         """Give each unit's information of its coefficients of D* and of chol, (J, n, n)."""
-        return self._inside() - self.cross + self.first[:, :, None] * self.first[:, None]
+        return np.asarray(self._inside() - self.cross + self.first[:, :, None] * self.first[:, None])
 
     def unit_informations(self, gamma: np.ndarray) -> np.ndarray:
         """Give each unit's part of the information, (J, P, P)."""
@@ -208,30 +208,10 @@ class Sums:
         return np.block([[own, across.swapaxes(1, 2)], [across, inside[:, p:, p:]]])
 
     def _inside(self) -> np.ndarray:
-        """Posterior mean of the complete data's information of b and chol in each unit, (J, n, n)."""
-        rows, q, p = self.rows, self.rows.n_random, len(self.rows.d)
-        place = {pair: 1 + q + m for m, pair in enumerate(self.pairs)}
-        inside = np.zeros((rows.n_units, self.first.shape[1], self.first.shape[1]))
-        products: dict[tuple[int, int, int], np.ndarray] = {}
-
-        def product(c: int, d: int, m: int) -> np.ndarray:
-            key = (max(c, d), min(c, d), m)
-            if key not in products:
-                products[key] = rows.sums(rows.d[c] * rows.d[d] * self.bend[m])
-            return products[key]
-
-        for c in range(p):
-            for d in range(p):
-                inside[:, c, d] = product(c, d, 0)
-            for m, (a, b) in enumerate(self.free, start=p):
-                inside[:, c, m] = inside[:, m, c] = product(c, a, 1 + b)
-        for m, (a, b) in enumerate(self.free, start=p):
-            for o, (c, d) in enumerate(self.free, start=p):
-                inside[:, m, o] = product(a, c, place[max(b, d), min(b, d)])
-        return inside
-
-
-@singledispatch
-def sums_of(rows: CountedRows) -> Sums:
-    """Give what takes the posterior means of rows."""
-    return Sums(rows)
+        """Give the posterior mean of the complete data's information in each unit, (J, n, n)."""
+        p = self.rows.x.shape[1]
+        column = np.r_[np.arange(p), self.a]
+        power = np.r_[np.full(p, -1), self.b]  # -1: no t in it
+        high, low = np.maximum(power[:, None], power), np.minimum(power[:, None], power)
+        both = np.where(low < 0, 1 + high, 1 + self.q + place(high, low))
+        return np.asarray(self.bend[:, place(column[:, None], column), both])

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..laws.outcomes import Outcome
+from ..likelihood.symmetric import place
 from .counted_rows import CountedRows
 from .enough_nodes import MOST_NODES, enough, few, more, stands_still
 from .marginal import Marginal, linear_predictor, loglik, marginal
-from .modes import integrand
 from .quadrature import few_points, product_rule
 
 GAIN = 1e-11  # the step's predicted gain in log-likelihood at which the search ends
@@ -96,9 +96,12 @@ def _pooled(rows: CountedRows, law: Outcome) -> Marginal:
 def _first_chol(rows: CountedRows, law: Outcome, at: Marginal) -> np.ndarray:
     """Take a first chol, diagonal, from how units' scores vary at tau = 0."""
     q = rows.n_random
-    of_u = integrand(rows, law, linear_predictor(rows, at.gamma), np.eye(q))
-    _, score, bend = of_u(np.zeros((q, rows.n_units)))
-    info = np.einsum("jaa->aj", bend) - 1.0  # of the rows alone
+    eta, own = linear_predictor(rows, at.gamma), np.arange(q)
+    score, info = np.empty((q, rows.n_units)), np.empty((q, rows.n_units))
+    for block in rows.unit_blocks:
+        still = np.zeros((len(block.units), q, 1))
+        _, slope, bend = block.slopes(law, block.predictor(eta, still), q)
+        score[:, block.units], info[:, block.units] = slope[:, :, 0].T, bend[:, place(own, own), 0].T
     variance = (score**2 - info) @ rows.weight / (info**2 @ rows.weight)
     return np.diag(np.sqrt(np.clip(variance, 0.05, 4.0)))
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlmbayes.likelihood.symmetric import all_above, eigh
+from hlmbayes.likelihood.symmetric import all_above, eigh, eigh_each, from_eigen, solve_each
 
 
 @given(st.integers(0, 6), st.integers(0, 1000))
@@ -38,3 +38,18 @@ def test_a_bound_is_below_all_eigenvalues_or_not(size: int, seed: int, bound: fl
 
 def test_a_matrix_without_rows_is_above_everything() -> None:
     assert all_above(np.zeros((0, 0)), 1e9)
+
+
+@pytest.mark.parametrize("q", [1, 2, 3])
+def test_many_matrices_are_solved_and_turned_as_lapack_does(q):
+    rng = np.random.default_rng(q)
+    root = rng.normal(size=(40, q, q)) * np.array([1.0, 1e-3, 10.0])[:q]
+    a, b = root @ root.swapaxes(1, 2) + np.eye(q), rng.normal(size=(40, q))
+    a[0] = np.eye(q)
+    np.testing.assert_allclose(solve_each(a, b), np.linalg.solve(a, b[:, :, None])[:, :, 0], rtol=1e-11)
+    values, vectors = eigh_each(a)
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(a), rtol=1e-11)
+    np.testing.assert_allclose(
+        vectors.swapaxes(1, 2) @ vectors, np.broadcast_to(np.eye(q), a.shape), atol=1e-14
+    )
+    np.testing.assert_allclose(from_eigen(values, vectors), a, rtol=1e-11, atol=1e-11)
