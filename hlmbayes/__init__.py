@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from .unit_moments.engines import moments as moments
     from .unit_moments.record import Moments as Moments
     from .unit_moments.record import load_moments as load_moments
+    from .unit_moments.stream import MomentsStream as MomentsStream
+    from .unit_moments.stream import stream_moments as stream_moments
 
 # A public name must not be the name of a module of the package: whoever imports hlmbayes.x binds the
 # attribute x of the package to the module, so which of the two a user gets would depend on the order of
@@ -65,6 +67,7 @@ MODULES = {
     "priors.priors": "Priors",
     "unit_moments.engines": "moments",
     "unit_moments.record": "Moments load_moments",
+    "unit_moments.stream": "MomentsStream stream_moments",
 }
 PUBLIC = {name: module for module, names in MODULES.items() for name in names.split()}
 

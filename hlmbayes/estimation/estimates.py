@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -84,6 +85,10 @@ class Estimates(Fitted):
 
     def __post_init__(self) -> None:
         self.gamma_free.flags.writeable = False
+
+    def parts(self) -> Iterator[Estimates]:
+        """Give the fit beside some of its units at a time: here all of them."""
+        yield self
 
     @property
     def iterations(self) -> int:

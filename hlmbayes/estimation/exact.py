@@ -7,6 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import EstimationError
+from ..laws.law import Law
 from ..likelihood.criterion import degrees_of_freedom, profiled_sigma2
 from ..likelihood.design import Design
 from ..likelihood.system import System, data_scale, to_data
@@ -20,17 +21,19 @@ from .zero_variance import describe_boundary
 
 def exact_fit(prepared: Prepared, reml: bool) -> Estimates:
     """Find the optimum of a prepared model's likelihood; raise where there is none, or a variance unknown."""
-    design, system, law = prepared.design, prepared.system, prepared.law
-    held = law.held
-    found = optimum_of(system, reml, held)
-    at = evaluation(found.point)
-    notes = _notes(prepared, found, reml) if held is None else ()
-    log = _log(prepared, found, reml)
+    return estimates_at(prepared, prepared.system, optimum_of(prepared.system, reml, prepared.law.held), reml)
+
+
+def estimates_at(prepared: Prepared, system: System, found: Minimum, reml: bool) -> Estimates:
+    """Give the estimates at an optimum in a system of the prepared design."""
+    design, law = prepared.design, prepared.law
+    notes = _notes(design, system, found, reml) if law.held is None else ()
+    log = _log(design, law, system, found, reml)
     last = log[-1]
     components = Components(last.tau, last.sigma2)
     boundary = describe_boundary(design, system.tau_columns, theta_at(found.point))
     return Estimates(
-        design=design, system=system, at=at, law=law, counting=prepared.counting,
+        design=design, system=system, at=evaluation(found.point), law=law, counting=prepared.counting,
         method="REML" if reml else "ML", algorithm="exact", gamma_free=last.gamma, components=components,
         entering=components, loglik=last.loglik, converged=found.converged, stop_reason=found.reason,
         boundary=boundary, log=log, data=prepared.rows, notes=notes,
@@ -49,13 +52,13 @@ def variances(system: System, found: Minimum, reml: bool, held: float | None) ->
     return to_data(system, at.theta * s2, s2)
 
 
-def _notes(prepared: Prepared, found: Minimum, reml: bool) -> tuple[str, ...]:
+def _notes(design: Design, system: System, found: Minimum, reml: bool) -> tuple[str, ...]:
     """Say what the data cannot tell of an estimated sigma2, or refuse where they tell nothing."""
-    system, at = prepared.system, evaluation(found.point)
+    at = evaluation(found.point)
     if not has_level1_variance(system, reml, found):
-        refuse_no_level1_variance(prepared.design)
+        refuse_no_level1_variance(design)
     if reml:
-        refuse_without_information(prepared.design, system, at)
+        refuse_without_information(design, system, at)
     notes = (GROWS_BEYOND,) if found.lower_elsewhere else ()
     if not is_curved(found) and cannot_tell_apart(system, at, reml):
         return (*notes, CANNOT_TELL)
@@ -75,9 +78,8 @@ def refuse_no_level1_variance(design: Design) -> NoReturn:
     )
 
 
-def _log(prepared: Prepared, found: Minimum, reml: bool) -> tuple[Iteration, ...]:
+def _log(design: Design, law: Law, system: System, found: Minimum, reml: bool) -> tuple[Iteration, ...]:
     """Give the search's accepted points in the units of the data."""
-    design, system, law = prepared.design, prepared.system, prepared.law
     points, held = [evaluation(point) for point in found.path], law.held
     if held is None:
         s2 = np.array([at.rss for at in points]) / degrees_of_freedom(system, reml)

@@ -11,11 +11,13 @@ from ..equations.model import TwoLevelModel
 from ..errors import EstimationError
 from ..estimation.estimate import fit
 from ..estimation.prepare import weights_asked
+from ..unit_moments.stream import MomentsStream
 from .draws import build, sample
 from .fit import Fit
 from .model_files import save_model
 from .not_normal import fit_not_normal, refuse_given
 from .sources import Id, data_for
+from .streamed_fit import fit_streamed
 
 
 class Model(TwoLevelModel):
@@ -84,7 +86,7 @@ class Model(TwoLevelModel):
 
         Parameters
         ----------
-        data : TwoLevelData or Moments, or a frame or file
+        data : TwoLevelData, Moments or MomentsStream, or a frame or file
             What is not read yet is read as `hlmbayes.read` does.
         id : str or (str, str), optional
             Of a frame or file: the name of the units' id, by default that of a formula, else "id".
@@ -111,12 +113,17 @@ class Model(TwoLevelModel):
 
         Returns
         -------
-        Fit; of an outcome that is not normal a GeneralizedFit, for algorithm "hlm" a PQLFit
+        Fit; of an outcome that is not normal a GeneralizedFit, for algorithm "hlm" a PQLFit; from a
+        MomentsStream a StreamedFit
 
         Raises
         ------
         DataError, EquationError, EstimationError
         """
+        given = {"weights": weights, "frequency": frequency, "precision": precision,
+                 "variance_known": variance_known, "sigma2": sigma2}  # fmt: skip
+        if isinstance(data, MomentsStream):
+            return fit_streamed(self, data, method, algorithm, given)
         if not self.outcome_law.is_normal:
             refuse_given(self, {"precision": precision, "variance_known": variance_known, "sigma2": sigma2})
             counted, rows = weights_asked(weights, frequency), data_for(self, data, id, level2)

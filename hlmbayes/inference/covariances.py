@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..estimation.streamed import StreamedEstimates, refuse_stream
 from ..hglm.estimates import GeneralizedEstimates
 from .cluster_robust import cr2, hotelling_df
 from .scores import ROUNDING, robust_parts
@@ -140,12 +141,15 @@ class Sandwich(Covariance):
     def of(self, fit: Any, contrast: np.ndarray) -> np.ndarray:
         """Give L W L' of a contrast L; rows and columns of combinations that have no variance are zero."""
         turned = contrast @ fit.design.to_gamma
-        parts = self._parts(fit) @ turned.T
-        moments = fit.design.moments
+        moments, total = fit.design.moments, np.zeros((len(turned), len(turned)))
+        for part in fit.parts():
+            own = self._parts(part) @ turned.T
+            total += own.T @ own
         share = moments.total_weight.sum() / moments.n.sum()  # of weights of size one
         model = share * np.einsum("rf,fg,rg->r", turned, fit.vcov_white, turned)
-        parts[:, np.einsum("jr,jr->r", parts, parts) <= ROUNDING**2 * model] = 0.0
-        return np.asarray(parts.T @ parts)
+        gone = total.diagonal() <= ROUNDING**2 * model
+        total[gone], total[:, gone] = 0.0, 0.0
+        return total
 
 
 class CR0(Sandwich):
@@ -308,6 +312,23 @@ def _(fit: GeneralizedEstimates, robust: bool | str | None, df: str | None) -> C
     if robust is None:
         robust = fit.counting.pseudo
     return OfScores(True) if robust else Observed(True)
+
+
+@table_kind.register
+def _(fit: StreamedEstimates, robust: bool | str | None, df: str | None) -> Covariance:
+    return _of_parts(table_kind.dispatch(Estimates)(fit, robust, df))
+
+
+@test_kind.register
+def _(fit: StreamedEstimates, robust: bool | str | None, df: str | None) -> Covariance:
+    return _of_parts(test_kind.dispatch(Estimates)(fit, robust, df))
+
+
+def _of_parts(kind: Covariance) -> Covariance:
+    """Refuse degrees of freedom for few units, which are not sums over parts of them."""
+    if kind.small:
+        refuse_stream(f"{kind.words} with {kind.df}'s degrees of freedom")
+    return kind
 
 
 # --- Wald's statistic ----------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,30 +12,31 @@ from ..equations.model import TwoLevelModel
 from ..errors import DataError, EquationError, EstimationError
 from ..unit_moments.record import Moments
 from ..words import some
-from .design import Design, level1_products, random_first
-from .orthonormal import CollinearError, Orthonormal, Products, orthonormal
+from .design import Design, Scaling, level1_products, random_first
+from .orthonormal import CollinearError, Orthonormal, Products, level2_sums, orthonormal
 
 HUGE = 1e300  # sums of squares above this leave no room for products of two columns
 EXACT_FIT = 1e-14  # residual sum of squares relative to the outcome's: below this no digit of it is left
 
 
-def build_design(model: TwoLevelModel, moments: Moments) -> Design:
+def build_design(model: TwoLevelModel, moments: Moments, means: Mapping[str, float] | None = None) -> Design:
     """Join a model with the moments of its level-1 columns.
 
-    Raise DataError where a variable is missing or constant or a level-2 variable has missing values,
-    EquationError where one is used at the wrong level, EstimationError where fixed effects or random
-    coefficients are collinear.
+    ``means`` are the grand means, by variable in lower case, where the units are a part of all. Raise
+    DataError where a variable is missing or constant or a level-2 variable has missing values, EquationError
+    where one is used at the wrong level, EstimationError where fixed effects or random coefficients are
+    collinear.
     """
     _refuse_huge(moments)
     y = moments.column(model.outcome, "the outcome")
     constant = not np.any(moments.sscp[:, y, y] > 0) and np.ptp(moments.mean[:, y]) == 0
     if constant and model.outcome_law.is_normal:  # other outcomes have exposure, or words of their own
         raise DataError(f"the outcome {model.outcome} is constant: there is nothing to explain")
-    centers: dict[str, float] = {}
+    centers = dict(means or {})
     level1 = level1_products(model, moments, centers, moments.mean)
     products, mean = level1.products, level1.products.mean
     free, n_free = free_gammas(model)
-    level2, loading, columns = _level2_planes(model, moments, free, n_free, centers)
+    level2, loading, columns, scaling = _level2_planes(model, moments, free, n_free, centers)
     random = np.array([p for p, c in enumerate(model.coefficients) if c.random], dtype=np.intp)
     bases = _bases(model, free, products, level2, loading, random, moments.unit_weight)
     order = random_first(random, len(mean))
@@ -45,7 +47,23 @@ def build_design(model: TwoLevelModel, moments: Moments) -> Design:
         _refuse_exact_fit(moments, y, float(ee.sum()))
     return Design(
         model, moments.unit_ids, moments.weight, moments.n_rows, products, bases, de, ee, level2, loading,
-        columns, random, gamma, free, centers, moments,
+        columns, random, gamma, free, centers, scaling, moments,
+    )  # fmt: skip
+
+
+def in_columns_of(design: Design, moments: Moments) -> Design:
+    """Give the design of other units in the columns of one: centred, scaled and turned as they are there."""
+    level1 = level1_products(design.model, moments, design.centers, moments.mean)
+    products, p, u = level1.products, design.n_coefficients, len(design.level2)
+    level2 = _scaled(moments, design.scaling)
+    de, ee = level1.residual((design.gamma_ols @ design.loading.reshape(-1, p * u)).reshape(p, u) @ level2)
+    turned = products.turned(design.bases.basis, design.order)
+    root, rest = turned.triangular(design.n_random)
+    flat, sums = design.bases.loading.reshape(-1, p * u), level2_sums(turned.dd, level2)
+    bases = replace(design.bases, dd=turned.dd, root=root, rest=rest, sums=sums, xx=flat @ sums @ flat.T)
+    return replace(
+        design, unit_ids=moments.unit_ids, n=moments.weight, n_rows=moments.n_rows, products=products,
+        bases=bases, de=de, ee=ee, level2=level2, moments=moments,
     )  # fmt: skip
 
 
@@ -92,7 +110,7 @@ def free_gammas(model: TwoLevelModel) -> tuple[np.ndarray, int]:
 
 def _level2_planes(
     model: TwoLevelModel, moments: Moments, free: np.ndarray, n_free: int, centers: dict[str, float]
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...], Scaling]:
     """Give the level-2 columns (u, J), W's loading on them (F, p, u) and each coefficient's effects."""
     names = {name.lower(): name for name in moments.level2}
     for gamma in model.gammas:
@@ -102,7 +120,7 @@ def _level2_planes(
             )
     used = [variable.lower() for variable in model.level2_variables]
     spelled = [name if name in moments.level2 else names[name.lower()] for name in model.level2_variables]
-    level2, center, scale = _centred(moments, spelled)
+    level2, scaling = _centred(moments, spelled, centers)
     loading = np.zeros((n_free, len(model.coefficients), len(level2)))
     columns, at = [], 0
     for c, coefficient in enumerate(model.coefficients):
@@ -115,17 +133,41 @@ def _level2_planes(
                 continue
             key = gamma.predictor.variable.lower()
             k = used.index(key)
-            loading[f, c, k + 1] += scale[k]
+            loading[f, c, k + 1] += scaling.scale[k]
             if gamma.predictor.centering == "grand":
-                centers[key] = center[k]
+                centers[key] = scaling.center[k]
             else:
-                loading[f, c, 0] += center[k]
-    return level2, loading, tuple(columns)
+                loading[f, c, 0] += scaling.center[k]
+    return level2, loading, tuple(columns), scaling
 
 
-def _centred(moments: Moments, names: Sequence[str]) -> tuple[np.ndarray, list[float], list[float]]:
-    """Give ones and the level-2 variables centred and scaled, (u, J), their (weighted) means and scales."""
-    level2, weight = np.ones((len(names) + 1, moments.n_units)), moments.unit_weight
+def _centred(
+    moments: Moments, names: Sequence[str], means: Mapping[str, float]
+) -> tuple[np.ndarray, Scaling]:
+    """Give ones and the level-2 variables centred and scaled, (u, J), about given means or their own."""
+    level2, weight = level2_values(moments, names), moments.unit_weight
+    own = level2[1:]
+    found = own.mean(axis=1) if weight is None else own @ weight / weight.sum()
+    center = [means.get(name.lower(), mean) for name, mean in zip(names, found.tolist(), strict=True)]
+    own -= np.reshape(center, (-1, 1))
+    scale = np.sqrt(np.einsum("vj,vj->v", own, own) / moments.n_units)
+    scale[scale == 0] = 1.0
+    own /= scale[:, None]
+    return level2, Scaling(tuple(names), tuple(center), tuple(scale.tolist()))
+
+
+def _scaled(moments: Moments, scaling: Scaling) -> np.ndarray:
+    """Give ones and the level-2 variables of other units, centred and scaled as those of a design."""
+    level2 = level2_values(moments, scaling.names)
+    own = level2[1:]
+    own -= np.reshape(scaling.center, (-1, 1))
+    own /= np.reshape(scaling.scale, (-1, 1))
+    return level2
+
+
+def level2_values(moments: Moments, names: Sequence[str]) -> np.ndarray:
+    """Give ones and level-2 variables, (u, J); refuse missing values, and those too large to be squared."""
+    level2 = np.ones((len(names) + 1, moments.n_units))
     own = level2[1:]
     for k, name in enumerate(names):
         own[k] = numeric(moments.level2[name], name, "the moments")
@@ -138,12 +180,7 @@ def _centred(moments: Moments, names: Sequence[str]) -> tuple[np.ndarray, list[f
             f"{some(moments.unit_ids[gone])}: complete it, or leave these units out"
         )
     _refuse_above(HUGE**0.5, names, largest.tolist())
-    center = own.mean(axis=1) if weight is None else own @ weight / weight.sum()
-    own -= center[:, None]
-    scale = np.sqrt(np.einsum("vj,vj->v", own, own) / moments.n_units)
-    scale[scale == 0] = 1.0
-    own /= scale[:, None]
-    return level2, center.tolist(), scale.tolist()
+    return level2
 
 
 def _bases(

@@ -35,6 +35,14 @@ class OutcomeFactor(NamedTuple):
     left: np.ndarray
 
 
+class Scaling(NamedTuple):
+    """What was taken out of the level-2 variables of a design, and what they were divided by."""
+
+    names: tuple[str, ...]
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """A model's cross-products per unit, in the units of the data.
@@ -57,6 +65,7 @@ class Design:
     gamma_ols: np.ndarray  # (F,): OLS fit of all rows, free fixed effects only
     free: np.ndarray  # (n_gamma,): for every gamma of the model, its free fixed effect; equal ones share it
     centers: dict[str, float]  # grand means taken out, by variable
+    scaling: Scaling
     moments: Moments
     terms: Terms = NO_TERMS  # what the model's columns were made of
     most_condition: float = np.inf  # of a unit's Z'Z, for a regression of its own

@@ -20,7 +20,9 @@ however many, are algebra on those sums. Nothing is looped over units: see `plan
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import singledispatch
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
@@ -95,23 +97,27 @@ def at_gamma(at: Evaluation, delta: np.ndarray) -> Evaluation:
     return replace(at, delta=delta, vv=vv, rss=at.rss + float(moved @ at.information_times(moved)))
 
 
+@singledispatch
 def evaluate(system: System, factor: np.ndarray) -> Evaluation:
     """Evaluate deviance parts, score sums and curvature sums at Theta = factor factor', (q, q).
 
     Raise EstimationError where X'V^-1X is not positive definite.
     """
-    theta = factor @ factor.T
     weighed = weigh(system, factor)
     solved = solve_fixed(system, weighed)
-    rss, sums, outer, kk, kv = _second_pass(system, weighed, solved)
+    return assembled(system, factor, weighed.logdet, solved, second_pass(system, weighed, solved))
+
+
+def assembled(system: System, factor: np.ndarray, logdet: float, solved: Solved, sums: Sums) -> Evaluation:
+    """Put what two passes over the units gave together; ``logdet`` is log|V|."""
     lay = system.layout
     m = len(lay.pairs_q[0])
-    h, p, vv = sums.reshape(3, m).take(lay.h, axis=1)
-    hh, hp, hv = outer.take(lay.curve)
+    h, p, vv = sums.first.reshape(3, m).take(lay.h, axis=1)
+    hh, hp, hv = sums.outer.take(lay.curve)
     delta = system.whitener.T @ solved.delta
     return Evaluation(
-        theta, weighed.logdet, solved.logdet, delta, solved.vg,
-        rss + _added(system, delta), h, p, vv, hh, hp, hv, kk.take(lay.kk), kv.take(lay.kv), solved.vk,
+        factor @ factor.T, logdet, solved.logdet, delta, solved.vg, sums.rss + _added(system, delta),
+        h, p, vv, hh, hp, hv, sums.kk.take(lay.kk), sums.kv.take(lay.kv), solved.vk,
         system.loading.reshape(len(delta), lay.t.shape[0]), system.whitener,
     )  # fmt: skip
 
@@ -301,14 +307,22 @@ def _added(system: System, delta: np.ndarray) -> float:
 # --- second pass: score and curvature --------------------------------------------------------------
 
 
-def _second_pass(
-    system: System, weighed: Weighed, solved: Solved
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Sum over units: (y - X gamma)'V^-1(y - X gamma) and what its derivatives are made of.
+class Sums(NamedTuple):
+    """Sums over units: (y - X gamma)'V^-1(y - X gamma) and what its derivatives are made of.
 
     (H, P, vv); H by (H, P, vv); K K by pairs of level-2 columns; v K by level-2 columns; of the distinct
     planes only: (3 m,), (m, 3 m), (pairs of nk, pairs of u), (q nk, u).
     """
+
+    rss: float
+    first: np.ndarray
+    outer: np.ndarray
+    kk: np.ndarray
+    kv: np.ndarray
+
+
+def second_pass(system: System, weighed: Weighed, solved: Solved) -> Sums:
+    """Go over the units again, the fixed effects known."""
     lay, q = system.layout, system.n_random
     m = len(lay.pairs_q[0])
     sums, outer, kk, kv = [], [], [], []
@@ -331,7 +345,7 @@ def _second_pass(
         outer.append(k[:m] @ planes.T)
         kk.append(_products(k) @ system.counted(pairs, block).T)
         kv.append((v[:, None] * k).reshape(q * lay.nk, w.shape[2]) @ system.counted(level2, block).T)
-    return rss, _total(sums), _total(outer), _total(kk), _total(kv)
+    return Sums(rss, _total(sums), _total(outer), _total(kk), _total(kv))
 
 
 def _rest_squares(system: System, block: slice, d: np.ndarray) -> float:

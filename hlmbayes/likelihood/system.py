@@ -140,8 +140,10 @@ class System:
         return int(self.loading.shape[1])
 
 
-def standardise(design: Design) -> System:
+def standardise(design: Design, e_scale: float | None = None) -> System:
     """Scale a design so that neither tolerances nor rounding depend on the units of the data.
+
+    ``e_scale`` is the size of e, where the units are a part of all.
 
     Where units have sampling weights, every sum over units has them: the log pseudo-likelihood is
     sum_j w_j log of the integral over u of prod_i f(y_ij | u)^(w_i|j) phi(u) (Rabe-Hesketh & Skrondal 2006;
@@ -153,13 +155,16 @@ def standardise(design: Design) -> System:
         design = with_unit_weights(design)
     bases, n, ee = design.bases, float(design.n.sum()), float(design.ee.sum())
     # rows of great weight may be all that e'e is, and the level-1 variance rounding beside it
-    e_scale = (ee / n if design.outcome is None else float(np.median(design.ee / design.n)) or ee / n) ** 0.5
+    own_scale = (
+        ee / n if design.outcome is None else float(np.median(design.ee / design.n)) or ee / n
+    ) ** 0.5
+    e_scale = own_scale if e_scale is None else e_scale
     if not e_scale > 0:
         raise EstimationError(
             "the fixed effects fit every row exactly: there is no variance left to estimate"
         )
     de = standard_outcome(design, design.de, e_scale)
-    own_ee = n if design.outcome is None else ee / e_scale**2
+    own_ee = n if e_scale is own_scale and design.outcome is None else ee / e_scale**2
     rows = _of_rows(bases.dd, (bases.root, bases.rest), de, own_ee, design.level2, bases.loading)
     if design.outcome is not None:
         root, rest, left = (part / e_scale for part in design.outcome)

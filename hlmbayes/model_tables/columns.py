@@ -20,6 +20,7 @@ from ..equations.model import TwoLevelModel
 from ..equations.names import component_names, gamma_parameters
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
+from ..estimation.streamed import StreamedEstimates, refuse_stream
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import PQLEstimates
 from ..inference.covariances import table_kind
@@ -86,6 +87,15 @@ def column_of(model: Any, asked: Asked) -> Column:
 
 @column_of.register
 def _(model: Estimates, asked: Asked) -> Column:
+    return _of_normal(model, asked, lambda: r2(model))
+
+
+@column_of.register
+def _(model: StreamedEstimates, asked: Asked) -> Column:
+    return _of_normal(model, asked, lambda: refuse_stream("R2"))
+
+
+def _of_normal(model: Estimates, asked: Asked, r2: Callable[[], R2]) -> Column:
     kind = table_kind(model, asked.robust, asked.df)
     rows = effect_rows(model, prob=asked.prob, robust=asked.robust, df=asked.df)
     effects = {row.name: _effect(row) for row in rows}
@@ -94,7 +104,7 @@ def _(model: Estimates, asked: Asked) -> Column:
     sigma2 = model.sigma2 if model.has(Need.ONE_SIGMA2, Need.ROWS_ALIKE) else NONE
     variances = variances_of(model.model, tau, sigma2)
     of_intercept = float(tau[0, 0] / (tau[0, 0] + sigma2)) if len(tau) else NONE
-    facts = shares(model.model, lambda: of_intercept, lambda: r2(model))
+    facts = shares(model.model, lambda: of_intercept, r2)
     facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
     facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
     how = model.method if model.algorithm == "exact" else f"{model.method} as HLM stops"

@@ -12,7 +12,8 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,15 @@ from ..writing import write_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 FORMAT = "hlmbayes.moments"
 VERSION = 2  # files of version 1 are read too: names in them are as they are, and there is no checksum
 KEY = b"hlmbayes"
 MOST_ROWS = 1e9  # of one unit
 PACKED = 1000  # times that Parquet's compression makes values smaller, at most
+# what other libraries, and what is checked here, make of a damaged file
+DAMAGE = (LookupError, TypeError, ValueError, OverflowError, RuntimeError, OSError, MemoryError)
 ROUNDING = 1e-12  # of a column's sum of squares over all rows
 
 
@@ -52,7 +56,7 @@ def write_moments(fields: Mapping[str, Any], path: str | os.PathLike[str]) -> No
     }  # fmt: skip
     try:
         table = pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
-        head["sha256"] = _checksum(table, head)
+        head["sha256"] = _checksum(_whole(table), head)
         table = table.replace_schema_metadata({KEY: json.dumps(head).encode()})
         pq.write_table(table, buffer := io.BytesIO(), compression="zstd")
     except (pa.ArrowException, ValueError, TypeError) as error:
@@ -67,15 +71,35 @@ def _products(columns: Sequence[str], version: int) -> list[tuple[int, int, str]
     return [(a, b, f"sscp:{columns[a]}:{columns[b]}") for a in range(len(columns)) for b in range(a + 1)]
 
 
-def _checksum(table: pa.Table, head: Mapping[str, Any]) -> str:
+Columns = Iterable[tuple[str, Iterable[np.ndarray]]]  # names, and the values in parts
+
+
+def _checksum(columns: Columns, head: Mapping[str, Any]) -> str:
     """Sum up what a file holds: its description, and the name, type and values of every column."""
     digest = hashlib.sha256(json.dumps({**head, "sha256": ""}, sort_keys=True).encode())
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        values = column.to_numpy()
-        digest.update(f"\0{name}\0{values.dtype}\0".encode())
-        text = values.dtype.kind == "O"
-        digest.update(json.dumps(column.to_pylist(), default=str).encode() if text else values.tobytes())
+    for name, parts in columns:
+        digest.update(f"\0{name}\0".encode())
+        for piece in _pieces(parts):
+            digest.update(piece)
     return digest.hexdigest()
+
+
+def _pieces(parts: Iterable[np.ndarray]) -> Iterator[bytes]:
+    """Give a column's type, then its values: numbers as they lie in memory, text as a JSON list."""
+    for k, values in enumerate(parts):
+        text = values.dtype.kind == "O"
+        if not k:
+            yield f"{values.dtype}\0".encode() + b"[" * text
+        elif text:
+            yield b", "
+        yield json.dumps(values.tolist(), default=str).encode()[1:-1] if text else values.tobytes()
+    if text:
+        yield b"]"
+
+
+def _whole(table: pa.Table) -> Columns:
+    """Give the columns of a table, each in one part."""
+    return zip(table.column_names, ([column.to_numpy()] for column in table.columns), strict=True)
 
 
 def _short(error: BaseException) -> str:
@@ -83,32 +107,40 @@ def _short(error: BaseException) -> str:
     return " ".join(str(error).split())[:160].rstrip(".")
 
 
-def read_moments(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Give the fields of the moments in a file; see `hlmbayes.load_moments`."""
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
+    """Open a moments file; what goes wrong in reading it is a DataError that names it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     name = Path(path).name
     if not Path(path).exists():
         raise DataError(f"there is no moments file {os.fspath(path)!r}: check the path")
-    try:
-        with open(path, "rb") as file:  # a name with a colon would be taken for an address
-            parquet = pq.ParquetFile(file)
+    with ExitStack() as stack:
+        try:
+            # a name with a colon would be taken for an address
+            parquet = pq.ParquetFile(stack.enter_context(open(path, "rb")))
             about = parquet.metadata
             if 8 * about.num_rows * about.num_columns > PACKED * Path(path).stat().st_size + 1e7:
                 raise ValueError("it claims more values than it has")
-            table = parquet.read()
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise DataError(f"{name} is not a Parquet file, as moments files are: {_short(error)}") from None
-    try:
-        return _from_table(table, _head(table, name))
-    except (pa.ArrowException, LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise DataError(f"{name} is damaged: {_short(error)}. Make it again from the rows.") from None
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            raise DataError(f"{name} is not a Parquet file, as moments files are: {_short(error)}") from None
+        try:
+            yield parquet
+        except (pa.ArrowException, *DAMAGE) as error:
+            raise DataError(f"{name} is damaged: {_short(error)}. Make it again from the rows.") from None
 
 
-def _head(table: pa.Table, name: str) -> dict[str, Any]:
-    """Read what the file says of itself."""
-    raw = (table.schema.metadata or {}).get(KEY)
+def read_moments(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Give the fields of the moments in a file; see `hlmbayes.load_moments`."""
+    with reading(path) as parquet:
+        table = parquet.read()
+        return moments_fields(table, read_head(parquet, _whole(table), Path(path).name))
+
+
+def read_head(parquet: pq.ParquetFile, columns: Columns | None, name: str) -> dict[str, Any]:
+    """Read what the file says of itself; given its columns, they are those it was written with."""
+    raw = (parquet.schema_arrow.metadata or {}).get(KEY)
     head = json.loads(raw) if raw else {}
     if not isinstance(head, dict):
         raise ValueError(f"its description is a {type(head).__name__}, wanted a JSON object")
@@ -121,7 +153,7 @@ def _head(table: pa.Table, name: str) -> dict[str, Any]:
     if type(version) is not int or not 1 <= version <= VERSION:
         has = f"version {str(version)[:40]} of the format"
         raise DataError(f"{name} has {has}; this program reads up to {VERSION}. Update hlmbayes.")
-    if version > 1 and head.get("sha256") != _checksum(table, head):
+    if columns is not None and version > 1 and head.get("sha256") != _checksum(columns, head):
         raise ValueError("its contents are not those that were written (the checksum differs)")
     lists = [head.get(key, 0) for key in ("columns", "level2", "notes")] + [[head.get("id")]]
     texts = all(isinstance(v, list) and all(isinstance(text, str) for text in v) for v in lists)
@@ -134,7 +166,8 @@ def _head(table: pa.Table, name: str) -> dict[str, Any]:
     return head
 
 
-def _from_table(table: pa.Table, head: dict[str, Any]) -> dict[str, Any]:
+def moments_fields(table: pa.Table, head: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields of `Moments` from a file's table, or from a part of it."""
     times = Counter(table.column_names)
 
     def column(name: str) -> np.ndarray:
