@@ -191,7 +191,9 @@ def predict(args: argparse.Namespace) -> int:
     from ..runs.predicted import Wanted, predicted
     from .options import job_of
 
-    wanted = Wanted(args.new, args.slopes, args.means, args.by, args.at, args.level, args.interval)
+    wanted = Wanted(
+        args.new, args.slopes, args.means, args.by, args.at, args.level, args.interval, args.category
+    )  # fmt: skip
     out = None if args.out in (None, "-") else Path(args.out)
     return show(*predicted(asked(args, job_of(args)), wanted, out))
 

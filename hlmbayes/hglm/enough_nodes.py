@@ -81,6 +81,10 @@ def stands_still(rows: CountedRows, law: Outcome, at: Marginal) -> bool:
     return 2.0 * abs(float((new - at.unit_loglik).sum())) < SEEN * STILL
 
 
-def more(rule: Rule, share: int) -> Rule:
-    """Give a rule with more nodes along every direction: one more of every ``share``, at least two."""
-    return product_rule(tuple(n + max(2, n // share) for n in rule.counts))
+def more(rule: Rule, share: int, zero: int = 0) -> Rule:
+    """Give a rule with more nodes along every direction: one more of every ``share``, at least two.
+
+    ``zero`` is how many directions of tau have no variance: along as many, the last, the integrand is normal.
+    """
+    counts = [n + max(2, n // share) for n in rule.counts]
+    return product_rule((*counts[: len(counts) - zero], *(OTHERS,) * zero))

@@ -60,7 +60,8 @@ def search(rows: CountedRows, law: Outcome) -> Found:
         if found.converged and stands_still(rows, law, found.at):
             return found
         # where the nodes are too few the score leads astray: with more it is found
-        if len((rule := more(rule, 4 if found.converged else 2)).z) > MOST_NODES:
+        rule = more(rule, 4 if found.converged else 2, zero=int((~found.at.chol.any(axis=0)).sum()))
+        if len(rule.z) > MOST_NODES:
             counts = " x ".join(map(str, found.at.rule.counts))
             return found._replace(converged=False, reason=f"more nodes than {counts} still move the deviance")
 

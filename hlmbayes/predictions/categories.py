@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit, logit, ndtri
 
+from ..equations.categories import category_label
+from ..errors import HypothesisError
+from ..hglm.averages import Averages
 from ..hglm.category_averages import (
     CategoryAverages,
     category_averages,
@@ -16,6 +19,7 @@ from ..hglm.category_averages import (
 )
 from ..hglm.estimates import GeneralizedEstimates
 from ..labelled import table
+from ..laws.law import Need
 from .new_rows import NewRows
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ def predict_categories(
 
     ``covariance`` (P, P) of all parameters; ``prob`` of limits, None for none. See `predict_generalized`.
     """
-    x, z = by_category(fit, rows)
+    x, z = by_category(fit, rows.effects, rows.z)
     of_response = scale == "response"
     if level == 1:
         eta = predictors(fit, x, z, rows.unit)
@@ -50,16 +54,54 @@ def predict_categories(
     return table(each, range(len(x)), "row")
 
 
-def by_category(fit: GeneralizedEstimates, rows: NewRows) -> tuple[np.ndarray, np.ndarray]:
-    """Give what fixed effects (n, K, F) and random ones (n, K, Q) are multiplied by for each category."""
+def by_category(
+    fit: GeneralizedEstimates, effects: np.ndarray, own_z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give what fixed effects (n, K, F) and random ones (n, K, Q) are multiplied by for each category.
+
+    ``effects`` (n, n_gamma) and ``own_z`` (n, Q) are what each multiplies in its own equation.
+    """
     model, K = fit.model, len(fit.law.labels) - 1
     of = {label: k for k, label in enumerate(fit.law.labels[:-1])}
-    gammas = [of[c.category] for c in model.coefficients for _ in c.gammas]
-    x = np.zeros((len(rows.z), K, fit.design.n_fixed))
-    for g, (k, free) in enumerate(zip(gammas, fit.design.free.tolist(), strict=True)):
-        x[:, k, free] += rows.effects[:, g]
+    x = np.zeros((len(effects), K, fit.design.n_fixed))
+    for g, (category, free) in enumerate(zip(_of_gammas(fit), fit.design.free.tolist(), strict=True)):
+        x[:, of[category], free] += effects[:, g]
     own = [of[model.coefficients[r].category] for r in fit.design.random]
-    return x, rows.z[:, None] * (np.arange(K)[:, None] == own)
+    return x, own_z[:, None] * (np.arange(K)[:, None] == own)
+
+
+def averages_of(fit: GeneralizedEstimates, effects: np.ndarray, own_z: np.ndarray, category: str) -> Averages:
+    """Give the averages of the probability of one category."""
+    found, m = category_averages(fit, *by_category(fit, effects, own_z)), fit.law.labels.index(category)
+    return Averages(found.mean[:, m], found.gradient[:, m], found.at_zero[:, m])
+
+
+def link_of(fit: GeneralizedEstimates, effects: np.ndarray, category: str) -> np.ndarray:
+    """Give what each fixed effect multiplies (n, n_gamma) in the linear predictor of one category."""
+    if category == fit.law.labels[-1]:
+        raise HypothesisError(f"{category} is the reference, whose linear predictor is 0: name another one")
+    return np.asarray(effects * (np.array(_of_gammas(fit)) == category))
+
+
+def category_asked(fit: GeneralizedEstimates, category: Any) -> str:
+    """Give the label of the category that is asked for; "" where there is one equation for all."""
+    if fit.has(Need.ONE_EQUATION):
+        if category is not None:
+            raise HypothesisError("category= is for an outcome of categories without an order: leave it out")
+        return ""
+    number = isinstance(category, int | float | np.number) and np.isfinite(category)
+    text = category_label(float(category)) if number else category
+    if text not in fit.law.labels:
+        raise HypothesisError(
+            f"category= (--category) says whose probability is wanted, {', '.join(fit.law.labels)}; got "
+            f"{category!r}"
+        )
+    return str(text)
+
+
+def _of_gammas(fit: GeneralizedEstimates) -> list[str]:
+    """Give the category of every fixed effect, (n_gamma,)."""
+    return [c.category for c in fit.model.coefficients for _ in c.gammas]
 
 
 def _links(fit: GeneralizedEstimates, x: np.ndarray) -> CategoryAverages:

@@ -20,7 +20,7 @@ from ..hypotheses.contrasts import Contrast, contrast
 from ..inference.covariances import table_kind
 from ..labelled import table
 from ..laws.law import Need
-from .categories import predict_categories
+from .categories import averages_of, category_asked, link_of, predict_categories
 from .means import Adjustment, Means, adjusted_p, asked_means, pairs_of
 from .new_rows import new_rows
 from .reference import Values
@@ -153,6 +153,7 @@ def _covariance(fit: GeneralizedEstimates, robust: bool | str | None) -> np.ndar
 def means_generalized(
     fit: GeneralizedEstimates, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
     scale: Scale = "response", adjust: Adjustment = "holm", robust: bool | None = None, prob: float = 0.95,
+    category: Any = None,
 ) -> Means:  # fmt: skip
     """Give the expected outcome of typical rows at values of a variable, and differences.
 
@@ -164,6 +165,8 @@ def means_generalized(
         Averaged over the random effects on the scale of the outcome; or on that of the link.
     robust : bool, optional
         Robust standard errors; by default with sampling weights only.
+    category : number or text, optional
+        Of which category the probability is wanted, where each has equations.
 
     Raises
     ------
@@ -171,14 +174,15 @@ def means_generalized(
         A variable the model does not have.
     """
     check_scale(scale)
-    fit.require("means()", Need.ONE_EQUATION)
+    of = category_asked(fit, category)
     name, chosen, rows = asked_means(fit.design, fit.data, variable, values, at, adjust)
+    rows = link_of(fit, rows, of) if of and scale == "link" else rows
     pairs, matrix = pairs_of(chosen, rows)
     if scale == "link":
         found = contrast(fit, rows, robust=robust, prob=prob)
         difference = contrast(fit, matrix, robust=robust, prob=prob) if pairs else None
     else:
-        one = averages(fit, _x(fit, rows), _z(fit, rows))
+        one = _averaged(fit, rows, of)
         a, b = np.array([(chosen.index(p), chosen.index(q)) for p, q in pairs], dtype=int).reshape(-1, 2).T
         texts = [f"mean at {name} = {v}" for v in chosen]
         found = _by_delta(fit, texts, one.mean, one.gradient, rows, robust, prob)
@@ -194,7 +198,7 @@ def means_generalized(
 def slopes_generalized(
     fit: GeneralizedEstimates, variable: str, by: str | Mapping[str, Values] | None = None, *,
     at: Mapping[str, Values] | None = None, scale: Scale = "response", robust: bool | None = None,
-    prob: float = 0.95,
+    prob: float = 0.95, category: Any = None,
 ) -> Slopes:  # fmt: skip
     """Give the change of the expected outcome of typical rows with a variable, at values of others.
 
@@ -206,6 +210,8 @@ def slopes_generalized(
         The derivative of the expected outcome, averaged over the random effects; or of the linear predictor.
     robust : bool, optional
         Robust standard errors; by default with sampling weights only.
+    category : number or text, optional
+        Of which category the probability is wanted, where each has equations.
 
     Raises
     ------
@@ -213,17 +219,24 @@ def slopes_generalized(
         A variable the model does not have.
     """
     check_scale(scale)
-    fit.require("slopes()", Need.ONE_EQUATION)
+    of = category_asked(fit, category)
     asked = asked_slopes(fit.design, fit.data, variable, by, at)
     rows = asked.rows(fit.design)
     if scale == "link":
+        rows = link_of(fit, rows, of) if of else rows
         return Slopes(asked.variable.name, asked.at, contrast(fit, rows, robust=robust, prob=prob))
     up, down, step = asked.sides(fit.design)
-    high, low = (averages(fit, _x(fit, r), _z(fit, r)) for r in (up, down))
+    high, low = (_averaged(fit, r, of) for r in (up, down))
     change, slope = (high.mean - low.mean) / step, (high.gradient - low.gradient) / step
     texts = [f"slope of {asked.variable.name}"] * len(rows)
     found = _by_delta(fit, texts, change, slope, rows, robust, prob)
     return Slopes(asked.variable.name, asked.at, found)
+
+
+def _averaged(fit: GeneralizedEstimates, effects: np.ndarray, category: str) -> Averages:
+    """Average typical rows, given what each fixed effect multiplies (n, n_gamma), over u."""
+    z = _z(fit, effects)
+    return averages_of(fit, effects, z, category) if category else averages(fit, _x(fit, effects), z)
 
 
 def _x(fit: GeneralizedEstimates, effects: np.ndarray) -> np.ndarray:

@@ -25,15 +25,13 @@ from .tables import NoteGroup
 
 EXPLAINED = (
     "Effects are unit-specific: they compare rows of one unit. Averaged over units, probabilities change "
-    "less; {by} that."
+    "less; predict(), means() and slopes() give that."
 )
 COMPARED = "Deviances of two such fits of the same rows can be compared."
 
 
 def _explained(fit: GeneralizedEstimates) -> tuple[str, ...]:
-    by = "predict(), means() and slopes() give" if fit.has(Need.ONE_EQUATION) else "predict() gives"
-    found = EXPLAINED.format(by=by)
-    return (found, COMPARED) if fit.has(Need.LIKELIHOOD) else (found,)
+    return (EXPLAINED, COMPARED) if fit.has(Need.LIKELIHOOD) else (EXPLAINED,)
 
 
 def _facts(fit: GeneralizedEstimates) -> list[tuple[str, str]]:

@@ -34,6 +34,7 @@ class Wanted:
     at: Sequence[str] = ()
     level: int | None = None
     interval: Any = None
+    category: str | None = None  # of the outcome, whose probability slopes and means are of
 
 
 def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[str, ...]]:
@@ -52,6 +53,8 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
             raise CommandFileError(f"{out}: predictions are written as .csv")
     _check(wanted)
     job.refuse_several("there are no predictions")
+    if wanted.category and not job.model.outcome_law.by_category:
+        raise CommandFileError(f"--category is of a multinomial outcome, and {job.model.outcome} is none")
     answer = _of_normal if job.model.outcome_law.is_normal else _of_generalized
     (found, more), warned = heard(lambda: answer(job, wanted))
     warned = (*job.warnings, *warned, *more)
@@ -81,6 +84,7 @@ def _check(wanted: Wanted) -> None:
     idle = [name for name, given in of_rows.items() if given and asked != "rows"]
     idle += ["--by"] if wanted.by and asked != "--slopes" else []
     idle += ["--at"] if wanted.at and asked == "rows" else []
+    idle += ["--category"] if wanted.category and asked == "rows" else []
     if idle:
         hint = "; --at NAME=VALUE holds variables" if "--by" in idle and asked == "--means" else ""
         what = "predicted rows" if asked == "rows" else asked
@@ -103,9 +107,10 @@ def _of_generalized(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
     """Do it for an outcome that is not normal, on the scale of the outcome."""
     fit, at = fit_generalized(job, read_data(job)), values_of(wanted.at)
     if wanted.slopes:
-        return slopes_generalized(fit, wanted.slopes, values_of(wanted.by) or None, at=at), fit.warnings
+        by = values_of(wanted.by) or None
+        return slopes_generalized(fit, wanted.slopes, by, at=at, category=wanted.category), fit.warnings
     if wanted.means:
-        return means_generalized(fit, wanted.means, at=at), fit.warnings
+        return means_generalized(fit, wanted.means, at=at, category=wanted.category), fit.warnings
     rows: Any = predict_generalized(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
     return _with_ids(rows, wanted, fit.data), fit.warnings
 

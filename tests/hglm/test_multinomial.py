@@ -17,6 +17,7 @@ from hlmbayes.errors import DataError, EquationError, EstimationError
 from hlmbayes.estimation.prepare import prepare
 from hlmbayes.hglm import fit as fitting
 from hlmbayes.hglm.category_layout import with_found_categories
+from hlmbayes.hglm.enough_nodes import more
 from hlmbayes.hglm.estimates import GeneralizedEstimates
 from hlmbayes.hglm.fit import fit_by_likelihood
 from hlmbayes.hglm.marginal import marginal
@@ -161,6 +162,14 @@ def test_of_two_categories_it_is_the_logit_of_the_first(monkeypatch: pytest.Monk
     assert two.covariance == pytest.approx(one.covariance, abs=1e-8)
     assert two.sandwich == pytest.approx(one.sandwich, abs=1e-8)
     assert two.u == pytest.approx(one.u, abs=1e-8)
+
+
+def test_directions_without_variance_need_few_nodes() -> None:
+    assert more(product_rule((15, 27, 7, 7)), 4, zero=2).counts == (18, 33, 3, 3)
+    found = fitted(PLAIN, simulated(K=3, J=25, seed=1))  # one of three directions has no variance
+    assert found.converged
+    assert np.linalg.eigvalsh(found.tau_values)[0] == pytest.approx(0.0, abs=1e-9)
+    assert "zero variance" in found.boundary[0]
 
 
 def test_another_reference_category_is_the_same_model() -> None:

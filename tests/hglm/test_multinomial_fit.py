@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes.cli import main
 from hlmbayes.errors import HypothesisError
 
 DATA = pd.read_csv(Path(__file__).parents[1] / "oracles" / "data" / "multinomial.csv")
@@ -86,7 +87,22 @@ def test_reports_have_a_block_for_each_category(fit):
     for part in ("Fixed effects: 1 against 3", "Odds ratios: 2 against 3", "mlogit(y = 2) = b0[2] + b1[2]*x"):
         assert part in text
         assert part in page
-    assert "means()" not in text
     assert results["categories"] == ["1", "2", "3"]
     assert [row["name"] for row in results["fixed"]] == CODES
     assert "intercept[2] with intercept[1]" in str(hlm.table(fit))
+
+
+def test_the_command_line_says_whose_probability(tmp_path, capsys):
+    DATA.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "m.txt").write_text(
+        "data: rows.csv\nid: id\nfamily: multinomial\ny = b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10\n"
+    )
+    file = str(tmp_path / "m.txt")
+    assert main(["run", file]) == 0
+    assert "Fixed effects: 2 against 3" in capsys.readouterr().out
+    assert main(["predict", file, "--slopes", "x", "--category", "2"]) == 0
+    assert "Slope of x" in capsys.readouterr().out
+    assert main(["predict", file, "--means", "x"]) == 2
+    assert "--category) says whose probability is wanted, 1, 2, 3" in capsys.readouterr().err
+    assert main(["run", file, "--algorithm", "hlm"]) == 2
+    assert "--algorithm exact" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from hlmbayes.hglm.fit import fit_by_likelihood
 from hlmbayes.laws.multinomial import MOST
 from hlmbayes.predictions.categories import by_category
 from hlmbayes.predictions.new_rows import new_rows
-from hlmbayes.predictions.response import predict_generalized
+from hlmbayes.predictions.response import means_generalized, predict_generalized, slopes_generalized
 
 DATA = pd.read_csv(Path(__file__).parents[1] / "oracles" / "data" / "multinomial.csv")
 TEXT = "mlogit(y) = b0 + b1*x; b0 = g00 + g01*w + u0; b1 = g10"
@@ -68,7 +68,7 @@ def test_of_known_units_what_is_left_of_u_is_averaged_over(fit: GeneralizedEstim
 
 def test_slopes_of_averages_are_differences(fit: GeneralizedEstimates) -> None:
     rows = new_rows(fit.design, DATA.head(4), fit.data)
-    x, z = by_category(fit, rows)
+    x, z = by_category(fit, rows.effects, rows.z)
     here, h = category_averages(fit, x, z), 1e-5
     for f in range(6):
         step = h * np.eye(6)[f]
@@ -96,11 +96,45 @@ def test_of_many_categories_few_nodes_do(fit: GeneralizedEstimates) -> None:
     assert found == pytest.approx(expected, abs=2e-4)
 
 
+def test_means_and_slopes_are_of_the_probability_of_a_category(fit: GeneralizedEstimates) -> None:
+    x, w = DATA["x"].mean(), DATA["w"].mean()
+    gamma = fit.gamma_free.reshape(2, 3)
+    found = [means_generalized(fit, "x", values=[0, 1], category=m) for m in (1, "2", 3.0)]
+    expected = np.array([dense(gamma @ [1.0, w, at], fit.tau_values) for at in (0.0, 1.0)])
+    assert np.array([each.contrast.estimate for each in found]) == pytest.approx(expected.T, abs=1e-6)
+    rows = predict_generalized(fit, pd.DataFrame({"x": [0.0, 1.0], "w": w}), level=2)
+    assert found[1].contrast.se == pytest.approx(rows["se[2]"].to_numpy())
+    change = found[0].contrast.estimate[0] - found[0].contrast.estimate[1]
+    assert found[0].difference.estimate == pytest.approx([change])
+    slope, h = slopes_generalized(fit, "x", category=1).contrast.estimate[0], 1e-4
+    up, down = (dense(gamma @ [1.0, w, x + step], fit.tau_values)[0] for step in (h, -h))
+    assert slope == pytest.approx((up - down) / (2 * h), abs=1e-5)
+    links = slopes_generalized(fit, "x", scale="link", category=2).contrast
+    assert links.estimate == pytest.approx([gamma[1, 2]])
+    assert links.se == pytest.approx(np.sqrt([fit.vcov[5, 5]]))
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [({}, "says whose probability"), ({"category": 4}, "1, 2, 3; got 4"), ({"category": "a"}, "got 'a'"),
+     ({"category": 3, "scale": "link"}, "3 is the reference, whose linear predictor is 0")],
+)  # fmt: skip
+def test_a_category_must_be_said(fit: GeneralizedEstimates, said: dict[str, object], message: str) -> None:
+    for of in (means_generalized, slopes_generalized):
+        with pytest.raises(HypothesisError, match=message):
+            of(fit, "x", **said)  # type: ignore[arg-type]
+
+
+def test_one_equation_has_no_category() -> None:
+    one = hlm.Model("logit(y) = b0 + b1*x; b0 = g00; b1 = g10").fit(DATA.assign(y=DATA["y"] == 1), id="id")
+    with pytest.raises(HypothesisError, match="category= is for an outcome of categories"):
+        one.means("x", category=1)
+
+
 def test_what_needs_one_equation_is_refused(fit: GeneralizedEstimates) -> None:
     face = hlm.Model(TEXT).fit(DATA, id="id")
     for call in (
-        lambda: face.means("x"), lambda: face.slopes("x", scale="link"), face.icc, face.r2,
-        lambda: face.residuals(1), face.quantile_residuals,
+        face.icc, face.r2, lambda: face.residuals(1), face.quantile_residuals
     ):  # fmt: skip
         with pytest.raises(HypothesisError, match=r"each category of the outcome has equations|no one mean"):
             call()

@@ -44,6 +44,11 @@ def test_rows_slopes_and_means(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--means", "sector", "--by", "ses"], "--by has no meaning with --means; --at NAME=VALUE"),
         (["--slopes", "ses", "--interval", "prediction"], "--interval has no meaning with --slopes"),
         (["--at", "ses=1"], "--at has no meaning with predicted rows"),
+        (["--category", "1"], "--category has no meaning with predicted rows"),
+        (
+            ["--means", "sector", "--category", "1"],
+            "--category is of a multinomial outcome, and MATHACH is none",
+        ),
     ],
 )
 def test_refusals(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
