@@ -172,6 +172,15 @@ def test_directions_without_variance_need_few_nodes() -> None:
     assert "zero variance" in found.boundary[0]
 
 
+@pytest.mark.slow
+def test_estimates_are_about_what_was_simulated() -> None:
+    found = fitted(PLAIN, simulated(J=500, n=25, seed=8))
+    truth = np.array([0.4, 0.4, 0.5, -0.1, 0.0, -0.2])
+    assert np.abs((found.gamma_free - truth) / np.sqrt(np.diag(found.vcov))).max() < 3.5
+    expected = 0.5 * np.eye(2) + 0.3
+    assert np.abs((found.tau_values - expected) / np.asarray(found.se_tau)).max() < 3.5
+
+
 def test_another_reference_category_is_the_same_model() -> None:
     found, frame = fitted(PLAIN, simulated()), simulated()
     other = fitted(PLAIN, frame.assign(y=frame["y"].map({1: 3, 2: 2, 3: 1})))
