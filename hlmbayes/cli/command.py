@@ -8,6 +8,7 @@ line says what), 3 an error of the program, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import sys
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; errors become one line on stderr."""
     # The matrices are small: more threads only wait for each other (a run took twice as long with two).
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # What imports make stays: to look through it again and again for garbage is a twentieth of a short run.
+    gc.set_threshold(100_000)
     with streams_and_interrupts():
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):

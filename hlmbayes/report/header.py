@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from ..equations.model import Coefficient, TwoLevelModel
 from ..equations.names import variable_labels
 from ..equations.text import tau_words
 from ..estimation.estimates import Estimates
-from ..residuals.exploratory import Candidate
 from .tables import NO_WEIGHTS, ChiSquare, Header, Hypothesis, Level1Term, Level2Term, NoteGroup, Weight
+
+if TYPE_CHECKING:
+    from ..residuals.exploratory import Candidate
 
 FROM_RUN = ("max_iterations", "title", "data_source", "command_file", "output_file")
 

@@ -17,7 +17,6 @@ from scipy.special import chdtrc
 from ..arguments import one_or_several
 from ..errors import HypothesisError, OutputError
 from ..estimation.estimates import Estimates
-from ..hglm.estimates import GeneralizedEstimates
 from ..inference.scores import residuals_u
 from ..labelled import table
 from ..labels import Sentence
@@ -29,6 +28,8 @@ from .quantities import refuse_repeated
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..hglm.estimates import GeneralizedEstimates
 
 type Judged = Estimates | GeneralizedEstimates
 CAUTION = (

@@ -19,13 +19,14 @@ from ..data.columns import find_column, suggest
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
-from ..hglm.estimates import GeneralizedEstimates
-from ..hglm.pql import Predicted
 from ..words import composed, unique_name
 from .quantities import coefficient_variances, data_of, row_residuals, unit_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..hglm.estimates import GeneralizedEstimates
+    from ..hglm.pql import Predicted
 
 ID = "L2ID"  # HLM's name of the id
 SUMMARIES = {

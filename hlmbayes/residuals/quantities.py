@@ -9,6 +9,7 @@ Bryk (2002, ch. 3): V = Z tau Z' + sigma2 I, e = y - X gamma.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import chdtri
@@ -16,13 +17,15 @@ from scipy.special import chdtri
 from ..data.two_level import TwoLevelData
 from ..errors import OutputError
 from ..estimation.point import Point
-from ..hglm.estimates import GeneralizedEstimates
-from ..hglm.pql import Predicted
 from ..inference.scores import residuals_u
 from ..laws.law import Need
 from ..likelihood.design import RANK_TOLERANCE, Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.system import to_standard
+
+if TYPE_CHECKING:
+    from ..hglm.estimates import GeneralizedEstimates
+    from ..hglm.pql import Predicted
 
 EXACT = 1e-12  # a unit's residual sum of squares, relative to its outcome's: below it no digit is left
 SINGULAR = 1e-12  # a direction of tau / sigma2 (columns of Z of unit mean square) below this is zero
