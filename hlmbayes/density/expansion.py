@@ -23,6 +23,7 @@ TOLERANCE = 1e-3  # of the log density, about a constant
 CHECKED, WIDER = 60, 1.25  # points at which that is held, and how much wider than the posterior they lie
 DEGREES = (4, 5, 6, 7, 8)
 PER_TERM = 1.5  # points for each coefficient of the polynomial
+MOST_POINTS = 1600  # a third or less of those a sampler takes
 OUTSIDE = 1e-8  # probability of a normal posterior outside the region
 
 
@@ -90,7 +91,7 @@ class Expansion:
 
 
 def expand(
-    target: Target, mean: np.ndarray, root: np.ndarray, rng: np.random.Generator, most: int
+    target: Target, mean: np.ndarray, root: np.ndarray, rng: np.random.Generator, most: int = MOST_POINTS
 ) -> Expansion | None:
     """Fit polynomials about a mode of phi, ``mean`` (d,); ``root`` (d, d) is the Hessian's inverse root.
 

@@ -9,8 +9,8 @@ has those of other outcomes, the fixed effects among them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from ..estimation.newton import Point
 from ..estimation.optimum import has_level1_variance
 from .batch import Batch, evaluate_batch
 from .coordinates import pack
+from .expansion import Expansion, expand
 from .marginal import value_and_gradient
 from .target import Target
 
 STEP = 1e-4  # of finite differences of the gradient
+MANY_UNITS = 5000  # or groups of rows: from there on sums over them are expanded, where that succeeds
 
 
 class Sampled(ABC):
@@ -60,6 +62,20 @@ class Sampled(ABC):
     def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, Batch | None]:
         """Give the log density of points (B, P), minus infinity where there is none; what else is known."""
 
+    def near(self, mean: np.ndarray, root: np.ndarray, rng: np.random.Generator) -> Sampled:
+        """Give the same density, made ready for many points about its mode; ``root`` as of a proposal."""
+        return self
+
+    @property
+    def defence(self) -> float:
+        """How much of a proposal's components that only bound the weights is wanted."""
+        return 1.0
+
+    @property
+    def says(self) -> dict[str, Any]:
+        """What should be known of how it is evaluated."""
+        return {}
+
     def point(self, x: np.ndarray) -> Point:
         """Give what a search for the mode asks of a place; no value where it cannot be evaluated."""
         try:
@@ -73,9 +89,13 @@ class Sampled(ABC):
 
 @dataclass(frozen=True, eq=False)
 class OfMoments(Sampled):
-    """The variance parameters of a normal outcome, gamma and u integrated out."""
+    """The variance parameters of a normal outcome, gamma and u integrated out.
+
+    ``expansion`` gives sums over units, where they are so many that it pays.
+    """
 
     of: Target
+    expansion: Expansion | None = None
 
     widest = 0.1
     direct_up_to = 4
@@ -107,5 +127,19 @@ class OfMoments(Sampled):
         return value, gradient, 0.5 * (hessian + hessian.T)
 
     def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, Batch | None]:
-        batch = evaluate_batch(self.of, x)
+        batch = evaluate_batch(self.of, x, self.expansion)
         return batch.log_density, batch
+
+    def near(self, mean: np.ndarray, root: np.ndarray, rng: np.random.Generator) -> OfMoments:
+        if self.of.law.width < MANY_UNITS:
+            return self
+        return replace(self, expansion=expand(self.of, mean, root, rng.spawn(1)[0]))
+
+    @property
+    def defence(self) -> float:
+        # their points lie where the sums are not expanded, and the posterior of many units is near normal
+        return 1.0 if self.expansion is None else 0.1
+
+    @property
+    def says(self) -> dict[str, Any]:
+        return {} if self.expansion is None else {"log_density_error": self.expansion.error}

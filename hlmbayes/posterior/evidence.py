@@ -91,8 +91,7 @@ def _log_evidence(target: Target, seed: int) -> float:
     rng = np.random.default_rng([seed, 6])
     if not target.size:  # no variance is left to integrate out
         return float(evaluate_batch(target, np.zeros((1, 0))).log_density[0])
-    density = OfMoments(target)
-    proposal, _ = find_proposal(density, rng)
+    density, proposal, _ = find_proposal(OfMoments(target), rng)
     weighted = weigh(density, proposal, proposal.draw(target, rng, POINTS))
     if weighted.khat > KHAT_LIMIT:
         raise SamplingError(f"the marginal likelihood is too uncertain (k-hat {weighted.khat:.2f})")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln, logsumexp, polygamma
@@ -62,19 +63,21 @@ class Proposal:
     The first component follows the posterior. The others bound the weights (a defensive mixture:
     Hesterberg 1995, Technometrics 37, 185): one is wider; in one the standard deviations are wider
     and the correlations about as wide as their prior, which they are where an sd is near zero.
+    ``defence`` multiplies their shares.
     """
 
     mean: np.ndarray
     root: np.ndarray
     correlation_sd: np.ndarray
     partials: slice
+    defence: float = 1.0
 
     def components(self) -> list[tuple[float, np.ndarray, np.ndarray]]:
         """Give the share, mean (d,) and root (d, d) of each component."""
-        wide = (WIDE_SHARE, self.mean, WIDE * self.root)
+        wide = (WIDE_SHARE * self.defence, self.mean, WIDE * self.root)
         m = len(self.correlation_sd)
         if not m:
-            return [(1.0 - WIDE_SHARE, self.mean, self.root), wide]
+            return [(1.0 - wide[0], self.mean, self.root), wide]
         at = np.arange(self.partials.start, self.partials.stop)
         mean, covariance = self.mean.copy(), self.root @ self.root.T
         covariance[: at[0]] *= WIDE
@@ -82,8 +85,8 @@ class Proposal:
         mean[at] = 0.0
         covariance[at, :] = covariance[:, at] = 0.0
         covariance[at, at] = self.correlation_sd**2
-        free = (FREE_SHARE, mean, np.linalg.cholesky(covariance))
-        return [(1.0 - WIDE_SHARE - FREE_SHARE, self.mean, self.root), wide, free]
+        free = (FREE_SHARE * self.defence, mean, np.linalg.cholesky(covariance))
+        return [(1.0 - wide[0] - free[0], self.mean, self.root), wide, free]
 
     def draw(self, target: Target, rng: np.random.Generator, size: int) -> np.ndarray:
         """Draw points, shape (size, d)."""
@@ -139,14 +142,20 @@ def weighted(phi: np.ndarray, log_ratio: np.ndarray) -> Weighted:
     return Weighted(phi, smoothed, float(khat), share, evidence)
 
 
-def find_proposal(density: Sampled, rng: np.random.Generator) -> tuple[Proposal, float]:
-    """Start from the mode; while few points count, move to the weighted mean and covariance found.
+class Found(NamedTuple):
+    """A density made ready for many points, a proposal for it, and the share of its points that count."""
 
-    Gives also the share of its points that count.
-    """
+    density: Sampled
+    proposal: Proposal
+    share: float
+
+
+def find_proposal(density: Sampled, rng: np.random.Generator) -> Found:
+    """Start from the mode; while few points count, move to the weighted mean and covariance found."""
     mode, target = find_mode(density), density.target
     mean = fold(target, mode.phi[None])[0]
-    proposal = Proposal(mean, mode.root, correlation_spread(target), target.partials)
+    density = density.near(mean, mode.root, rng)
+    proposal = Proposal(mean, mode.root, correlation_spread(target), target.partials, density.defence)
     best, best_score, best_share = proposal, -np.inf, 0.0
     for _ in range(ROUNDS):
         size = max(PILOT, PILOT_PER_PARAMETER * density.size)
@@ -158,7 +167,7 @@ def find_proposal(density: Sampled, rng: np.random.Generator) -> tuple[Proposal,
         if (good_tail and trial.share > density.good_share) or score < best_score - 0.1:
             break
         proposal = matched(trial, proposal)
-    return best, best_share
+    return Found(density, best, best_share)
 
 
 def correlation_spread(target: Target) -> np.ndarray:

@@ -11,7 +11,7 @@ from .nuts import draw_nuts
 from .settings import Settings, VarianceDraws
 
 TRIES = 3  # proposals, before the direct sampler gives up
-MANY_UNITS = 20_000  # beyond, points are dear and the posterior is near normal: as many are drawn as are kept
+DEAR = 20_000  # units beyond which points are dear, and as many are drawn as are kept
 
 
 def draw(density: Sampled, settings: Settings) -> VarianceDraws:
@@ -47,7 +47,7 @@ def no_variances(density: Sampled, settings: Settings) -> VarianceDraws:
 def draw_direct(density: Sampled, settings: Settings) -> VarianceDraws:
     """Draw independently: each chain resamples points of its own."""
     seeds = np.random.SeedSequence([settings.seed, 1]).spawn(settings.chains + 1)
-    proposal, share = find_proposal(density, np.random.default_rng(seeds[0]))
+    density, proposal, share = find_proposal(density, np.random.default_rng(seeds[0]))
     size = int(np.ceil(settings.draws * _oversampling(density, share)))
     generators = [np.random.default_rng(seed) for seed in seeds[1:]]
     for _ in range(TRIES):
@@ -63,7 +63,7 @@ def draw_direct(density: Sampled, settings: Settings) -> VarianceDraws:
         chosen.append(index)
         phi.append(weighted.phi[index])
         log_weight.append(weighted.log_weight[index] + np.log(len(weighted.phi)))
-    says = {"khat": weighted.khat, "share": weighted.share, "sampler": "direct"}
+    says = {"khat": weighted.khat, "share": weighted.share, "sampler": "direct", **density.says}
     if density.target.priors.proper:
         says["log_evidence"] = weighted.log_evidence
     batch = None if weighted.batch is None else weighted.batch.take(np.concatenate(chosen))
@@ -72,7 +72,7 @@ def draw_direct(density: Sampled, settings: Settings) -> VarianceDraws:
 
 def _oversampling(density: Sampled, share: float) -> float:
     """Give how many points to draw for one that is kept: so many that those that count suffice."""
-    if density.target.design.n_units > MANY_UNITS:
+    if density.target.design.n_units > DEAR and not density.says:
         return 1.0
     wanted = density.oversampling
     return float(np.clip(wanted / max(share, 0.01), wanted, 8.0))

@@ -71,7 +71,7 @@ def test_a_small_model_is_that_of_sums_over_a_grid(left):
 def test_gradient_and_many_points_at_once(left):
     link = link_target(hlm.Model(f"{left} = b0 + b1*x; {LEVEL2} + u1"), DATA, hlm.Priors())
     density = link_density(link)
-    proposal, _ = find_proposal(density, np.random.default_rng(2))
+    _, proposal, _ = find_proposal(density, np.random.default_rng(2))
     points = proposal.draw(link.target, np.random.default_rng(1), 200)
     many = density.evaluate(points)[0]
     fine = replace(density, rule=product_rule((35, 35)), left_out=0.0)
