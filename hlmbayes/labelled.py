@@ -80,8 +80,17 @@ def labelled(variables: Mapping[str, Any], known: Mapping[str, Any], attrs: Mapp
     import xarray as xr
 
     used = {dim for value in variables.values() for dim in value[0]}
-    coords = {k: v for k, v in known.items() if (v[0] if isinstance(v, tuple) else k) in used}
-    return xr.Dataset(dict(variables), coords=coords, attrs=dict(attrs))
+    own = {k: v for k, v in known.items() if not isinstance(v, tuple) and k in used}
+    along = {k: _variable(*v) for k, v in known.items() if isinstance(v, tuple) and v[0] in used}
+    made = {name: _variable(*value) for name, value in variables.items()}
+    return xr.Dataset(made, coords=coordinates(own).assign(along), attrs=dict(attrs))
+
+
+def _variable(dims: str | Sequence[str], values: Any, attrs: Mapping[str, Any] | None = None) -> xr.Variable:
+    """Label an array that is one, for the reason of `coordinates`."""
+    import xarray as xr
+
+    return xr.Variable(dims, np.asarray(values), attrs, fastpath=True)
 
 
 def tree(groups: Mapping[str, Any], attrs: Mapping[str, Any]) -> xr.DataTree:
