@@ -6,6 +6,10 @@ sums over the rows of a unit, at many nodes at once, are then products of small 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +19,7 @@ from ..laws.outcomes import Outcome
 from ..likelihood.symmetric import lower
 
 ROWS = 1 << 11  # of a block, about: with the nodes of the search they stay in the processor's cache
+MANY, MOST_WORKERS = 8, 8  # blocks that are worth several processors, and how many of these are used
 UNLIKE = 4  # times as many rows as another: too unlike to be padded to one length
 
 
@@ -63,6 +68,23 @@ class Block:
     def _sums(self, values: np.ndarray) -> np.ndarray:
         """Sum (J, n, K) over the rows of each unit, (J, K)."""
         return np.asarray((np.ones((1, 1, values.shape[1])) @ values)[:, 0])
+
+
+def each_block[B: Block](work: Callable[[B], None], blocks: Sequence[B]) -> None:
+    """Do some work for every block, on as many processors as there are where there are many blocks.
+
+    What is done for one block must not touch what belongs to another: results are the same on any number.
+    """
+    has = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(MOST_WORKERS, has)
+    if workers < 2 or len(blocks) < MANY:
+        for block in blocks:
+            work(block)
+        return
+    context = copy_context()  # NumPy's error state is in it
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(context.copy().run, work, block) for block in blocks]:
+            done.result()
 
 
 def blocks_of[B: Block](

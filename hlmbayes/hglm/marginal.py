@@ -15,7 +15,7 @@ import numpy as np
 
 from ..laws.outcomes import Outcome
 from ..likelihood.symmetric import lower, place
-from .blocks import Block
+from .blocks import Block, each_block
 from .counted_rows import CountedRows
 from .modes import Modes, find_modes
 from .quadrature import Rule
@@ -79,12 +79,15 @@ def unit_logliks(
     ``every``: only every so manieth block of units is evaluated, and those of the others are 0.
     """
     total = np.zeros(rows.n_units)
-    for block in rows.unit_blocks[every // 2 :: every]:
+
+    def work(block: Block) -> None:
         top = modes.value[block.units, None]
         for run in nodes(rule.z, block.row.size):
             t = placed(modes, block, rule.z[run])
             value = block.value(law, block.predictor(eta, chol @ t))
             total[block.units] += np.exp(height(value, t) - top + rule.log_weight[run]).sum(axis=1)
+
+    each_block(work, rows.unit_blocks[every // 2 :: every])
     found = rows.weight * (modes.value + np.log(total) + modes.log_volume)
     return np.asarray(found if every == 1 else np.where(total > 0, found, 0.0))
 
@@ -127,9 +130,12 @@ def _sums(
     rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes
 ) -> Sums:
     sums = Sums(rows)
-    for block in rows.unit_blocks:
+
+    def work(block: Block) -> None:
         for run in nodes(rule.z, max(block.row.size, sums.first[block.units].size)):
             sums.add(law, block, eta, chol, modes, rule.z[run], rule.log_weight[run])
+
+    each_block(work, rows.unit_blocks)
     sums.divide()
     return sums
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..laws.outcomes import Outcome
 from ..likelihood.symmetric import eigh_each, lower, solve_each
-from .blocks import Block
+from .blocks import Block, each_block
 from .counted_rows import CountedRows
 
 TOLERANCE = 1e-7  # of a step in t, in prior standard deviations
@@ -52,11 +52,14 @@ def find_modes(
     """Find the modes, from ``start`` (q, J), at the fixed part ``eta`` (R,) of the linear predictor."""
     q, J = start.shape
     modes = Modes(np.empty((q, J)), np.empty(J), np.empty((J, q, q)))
-    for block in rows.unit_blocks:
+
+    def work(block: Block) -> None:
         at = _climbed(block, law, eta, chol, start[:, block.units].T, tolerance)
         size, turn = eigh_each(at.bend)  # the most curved last
         modes.t[:, block.units], modes.value[block.units] = at.t.T, at.value
         modes.root[block.units] = (turn / np.sqrt(size)[:, None])[:, :, ::-1]
+
+    each_block(work, rows.unit_blocks)
     return modes
 
 

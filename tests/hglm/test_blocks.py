@@ -1,10 +1,13 @@
 """Blocks of units against sums over each unit's own rows."""
 
+import os
+import threading
+
 import numpy as np
 import pytest
 
 from hlmbayes.hglm import blocks
-from hlmbayes.hglm.blocks import Block, blocks_of
+from hlmbayes.hglm.blocks import Block, blocks_of, each_block
 from hlmbayes.laws.outcomes import Binomial
 
 
@@ -33,3 +36,27 @@ def test_sums_are_those_of_each_units_rows(longest, monkeypatch):
             np.testing.assert_allclose(sums[1][k], d[:, own] @ slope[own], rtol=1e-10, atol=1e-12)
             products = d[[0, 1, 1, 2, 2, 2]] * d[[0, 0, 1, 0, 1, 2]]
             np.testing.assert_allclose(sums[2][k], products[:, own] @ bend[own], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+def test_every_block_is_done_once_with_the_callers_error_state(processors, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(processors), raising=False)
+    monkeypatch.setattr(blocks, "ROWS", 4)
+    found = blocks_of(Block, np.ones((1, 90)), np.zeros(90), np.ones(90), np.arange(0, 90, 3))
+    total, threads = np.zeros(30), set()
+
+    def work(block):
+        threads.add(threading.get_ident())
+        total[block.units] += np.isinf(np.float64(1.0) / np.zeros(1))[0]
+
+    with np.errstate(divide="ignore"):
+        each_block(work, found)
+    assert len(found) > blocks.MANY
+    assert (total == 1.0).all()
+    assert (threading.get_ident() in threads) == (processors == 1)
+
+    def failing(block):
+        raise np.linalg.LinAlgError("as it is")
+
+    with pytest.raises(np.linalg.LinAlgError, match="as it is"):
+        each_block(failing, found)
