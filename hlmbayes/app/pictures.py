@@ -13,7 +13,8 @@ from ..diagnostics.predictions import variables_of
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..figures.figure_set import figures
-from ..figures.model_graphs import level1_equations, predicted
+from ..figures.model_graphs import predicted
+from ..figures.unit_lines import level1_equations
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,8 +21,8 @@ from ..hglm.fitted_rows import plain_rows
 from ..hglm.replicas import near_fits
 from ..labelled import table
 from ..labels import Sentence
+from ..laws.binomial_links import MANY
 from ..laws.law import Need
-from ..laws.outcomes import MANY
 from ..likelihood.pattern import elements
 from ..likelihood.rows import outcome_values, rows_of
 from ..residuals.quantities import refuse_repeated

@@ -7,6 +7,10 @@ fixed_effect; ``level2_variables`` over unit. A variable's ``long_name`` is its 
 For a fit the EB residuals have normal intervals u* +- z sqrt(pv), gamma, tau and sigma2 taken as known;
 for a posterior they are posterior means with equal-tailed intervals, everything unknown. What needs
 one value of the parameters (mdist, influence) is computed for a posterior at the posterior means.
+
+Of a fit whose outcome is not normal, ``level2`` is on the scale of the link and has no distances and no OLS
+residuals, but one ``draw`` of u from what is known of each unit; the residuals of ``level1`` are randomised
+quantile residuals.
 """
 
 from __future__ import annotations
@@ -19,52 +23,23 @@ from scipy.special import ndtri
 
 from ..data.categories import categories_of, is_category
 from ..data.two_level import TwoLevelData
-from ..equations.model import TwoLevelModel
-from ..equations.names import effect_name
 from ..errors import DataError, OutputError
-from ..estimation.estimates import Estimates
 from ..estimation.point import Point
-from ..faces import record_of
 from ..inference.homogeneity import unit_residuals as own_residuals
-from ..labelled import labelled, text_or_numbers
 from ..labelled import tree as joined
 from ..posterior.point import PosteriorPoint
-from ..posterior.record import PosteriorSample
 from ..residuals.frames import SUMMARIES, level2_names, level2_values
 from ..residuals.influence import leave_one_out
 from ..residuals.quantities import eb_coefficients, row_residuals, unit_residuals
 from ..words import safe_name, unique_name
+from .link_groups import link_influence, link_level1, link_level2
+from .link_point import LinkPoint
+from .points import any_point_of, attrs_of, dataset_of, in_sentence, is_tree, label_of, point_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
 PROB = 0.95
-
-
-def is_tree(source: Any) -> bool:
-    """Say whether a source is a tree already."""
-    import xarray as xr
-
-    return isinstance(source, xr.DataTree)
-
-
-def point_of(source: Any) -> Estimates | PosteriorPoint:
-    """Give what residuals are computed from: a Fit's record, or a Posterior at its means."""
-    record = record_of(source)
-    if isinstance(record, PosteriorSample):
-        record = record.point
-    if isinstance(record, Estimates | PosteriorPoint):
-        return record
-    raise OutputError(
-        f"a Fit or a Posterior is wanted here, got {type(source).__name__}: fit = model.fit(data), or "
-        "post = model.sample(data)"
-    )
-
-
-def label_of(source: Any, variable: str) -> str:
-    """Give a variable's label, or its name where the data have none."""
-    data = point_of(source).data
-    return variable if data is None else data.labels.get(variable.lower()) or variable
 
 
 # --- groups ---------------------------------------------------------------------------------------
@@ -74,7 +49,9 @@ def level2(source: Any, prob: float = PROB) -> xr.Dataset:
     """Give the level-2 residual quantities; intervals have probability ``prob``."""
     if is_tree(source):
         return _group(source, "level2")
-    point = point_of(source)
+    point = any_point_of(source)
+    if isinstance(point, LinkPoint):
+        return link_level2(point, prob)
     values, design = unit_residuals(point), point.design
     eb, pv, low, high, kind = _effects(point, values.eb, values.pv, prob)
     b = values.fitted.copy()
@@ -95,8 +72,8 @@ def level2(source: Any, prob: float = PROB) -> xr.Dataset:
     data["own_df"] = (unit, df, {"long_name": "Its degrees of freedom"})
     summaries = {name: label for name, label in SUMMARIES.items() if name != "nj"}
     data |= {name: (unit, getattr(values, name), {"long_name": says}) for name, says in summaries.items()}
-    attrs = {"interval_prob": prob, "interval_kind": kind, "rank": values.rank, **_attrs(point)}
-    return _dataset(point, data, attrs)
+    attrs = {"interval_prob": prob, "interval_kind": kind, "rank": values.rank, **attrs_of(point)}
+    return dataset_of(point, data, attrs)
 
 
 def _effects(
@@ -123,26 +100,31 @@ def level1(source: Any) -> xr.Dataset:
     """Give the level-1 residuals of every analysed row."""
     if is_tree(source):
         return _group(source, "level1")
-    point = point_of(source)
+    point = any_point_of(source)
+    if isinstance(point, LinkPoint):
+        return link_level1(point)
     b = eb_coefficients(point)
     if isinstance(point, PosteriorPoint):
         b = point.design.level1_coefficients(point.gamma_free)
         b[:, point.design.random] += point.u_mean
-    rows = row_residuals(point, b)
+    rows, outcome = row_residuals(point, b), point.model.outcome
+    label = label_of(point, outcome)
     data = {
         "residual": (("row",), rows.residual, {"long_name": "Level-1 residual"}),
-        "fitted": (("row",), rows.fitted, {"long_name": f"Fitted {label_of(point, point.model.outcome)}"}),
+        "fitted": (("row",), rows.fitted, {"long_name": f"Fitted {in_sentence(label, outcome)}"}),
         "sigma": (("row",), rows.sigma, {"long_name": "Level-1 standard deviation"}),
         "unit_index": (("row",), rows.unit),
     }
-    return _dataset(point, data, _attrs(point), row=rows.row)
+    return dataset_of(point, data, attrs_of(point), row=rows.row)
 
 
 def influence(source: Any) -> xr.Dataset:
     """Give the influence of every unit on the fixed effects, changes also in standard errors."""
     if is_tree(source):
         return _group(source, "influence")
-    point = point_of(source)
+    point = any_point_of(source)
+    if isinstance(point, LinkPoint):
+        return link_influence(point)
     found, design = leave_one_out(point), point.design
     se = np.sqrt(np.diag(point.vcov_free))
     effects, without = ("unit", "fixed_effect"), "Change without the unit"
@@ -153,14 +135,14 @@ def influence(source: Any) -> xr.Dataset:
         "change": (effects, found.change[:, design.free], {"long_name": without}),
         "change_in_se": (effects, in_se, {"long_name": f"{without}, in standard errors"}),
     }
-    return _dataset(point, data, _attrs(point))
+    return dataset_of(point, data, attrs_of(point))
 
 
 def level2_variables(source: Any) -> xr.Dataset:
     """Give every numeric level-2 variable at hand; a name that a tree cannot have becomes an attribute."""
     if is_tree(source):
         return _group(source, "level2_variables")
-    point = point_of(source)
+    point = any_point_of(source)
     data: dict[str, Any] = {}
     for name in level2_names(point):
         values = level2_values(point, name)
@@ -172,7 +154,7 @@ def level2_variables(source: Any) -> xr.Dataset:
             safe = unique_name(safe_name(name) if "/" in name else name, [*data, "unit"])
             attrs |= {} if safe == name else {"name": name}
             data[safe] = (("unit",), values.astype(float), attrs)
-    return _dataset(point, data, _attrs(point))
+    return dataset_of(point, data, attrs_of(point))
 
 
 def level2_variable(source: Any, name: str) -> tuple[np.ndarray, str, str]:
@@ -184,7 +166,7 @@ def level2_variable(source: Any, name: str) -> tuple[np.ndarray, str, str]:
         No such variable, or not numeric.
     """
     if not is_tree(source):
-        point = point_of(source)
+        point = any_point_of(source)
         values = level2_values(point, name)
         if values.dtype.kind not in "iufb":
             raise OutputError(f"{name} is not numeric: a numeric level-2 variable is wanted")
@@ -204,7 +186,7 @@ def unit_categories(source: Any, name: str) -> tuple[np.ndarray, tuple[str, ...]
 
     Of a fit or posterior in the order of its units, of data in that of theirs. None where it is neither.
     """
-    data = source if isinstance(source, TwoLevelData) else point_of(source).data
+    data = source if isinstance(source, TwoLevelData) else any_point_of(source).data
     if not isinstance(data, TwoLevelData):
         return None
     try:
@@ -217,7 +199,7 @@ def unit_categories(source: Any, name: str) -> tuple[np.ndarray, tuple[str, ...]
         return None
     labels = data.value_labels.get(own.lower(), {})
     found = categories_of(values, declared, labels, np.ones(len(values), dtype=bool))
-    ids = data.unit_ids if source is data else point_of(source).design.unit_ids
+    ids = data.unit_ids if source is data else any_point_of(source).design.unit_ids
     return found.codes[np.searchsorted(data.unit_ids, ids)].astype(float), found.levels
 
 
@@ -228,17 +210,29 @@ def tree(source: Any, prob: float = PROB) -> xr.DataTree:
     """
     if is_tree(source):
         return source
-    point = point_of(source)
+    point = any_point_of(source)
     groups = {"level2": level2(point, prob)} if point.design.n_random else {}
-    if point.data is not None:
+    link = point if isinstance(point, LinkPoint) else None
+    if point.data is not None and (link is None or link.has_mean):
         groups["level1"] = level1(point)
-    if point.design.n_fixed:
+    if point.design.n_fixed and link is None:
         groups["influence"] = influence(point)
     groups["level2_variables"] = level2_variables(point)
-    return joined(groups, _attrs(point))
+    return joined(groups, attrs_of(point))
 
 
 # --- parts ----------------------------------------------------------------------------------------
+
+
+def own_level2(source: Any) -> xr.Dataset:
+    """Give the level-2 quantities with distances and OLS residuals, which only normal outcomes have.
+
+    Raises
+    ------
+    OutputError
+        Another outcome.
+    """
+    return level2(source if is_tree(source) else point_of(source))
 
 
 def _group(source: Any, name: str) -> xr.Dataset:
@@ -248,73 +242,3 @@ def _group(source: Any, name: str) -> xr.Dataset:
             "with hlmbayes.diagnostics.tree(fit or posterior)"
         )
     return source[name].to_dataset()
-
-
-def _attrs(point: Point) -> dict[str, Any]:
-    return {
-        "engine": point.method,
-        "outcome": point.model.outcome,
-        "intercepts_are_means": int(_are_means(point.model)),
-        "outcome_label": label_of(point, point.model.outcome),
-        "id_name": point.design.moments.id_name,
-        "id_label": label_of(point, point.design.moments.id_name),
-    }
-
-
-def _are_means(model: TwoLevelModel) -> bool:
-    """Say whether intercepts are the units' means: every level-1 predictor is centred about these."""
-    predictors = [c.predictor for c in model.coefficients]
-    return all(predictor.variable is None or predictor.centering == "group" for predictor in predictors)
-
-
-def _dataset(
-    point: Point, variables: dict[str, Any], attrs: dict[str, Any], row: np.ndarray | None = None
-) -> xr.Dataset:
-    """Label arrays with the names of units, coefficients and fixed effects."""
-    model, random = point.model, [int(r) for r in point.design.random]
-    names, (titles, labels) = list(model.coefficient_names), _titles(point)
-    known: dict[str, Any] = {
-        "unit": text_or_numbers(point.design.unit_ids),
-        "row": row,
-        "coef": [names[r] for r in random],
-        "coef_bis": [names[r] for r in random],
-        "coefficient": names,
-        "fixed_effect": list(model.gamma_names),
-        "effect_title": ("fixed_effect", effect_titles(model)),
-        "coef_title": ("coef", [titles[r] for r in random]),
-        "coefficient_title": ("coefficient", titles),
-        "coef_label": ("coef", [labels[r] for r in random]),
-        "coefficient_label": ("coefficient", labels),
-    }
-    return labelled(variables, known, attrs)
-
-
-def effect_titles(model: TwoLevelModel) -> list[str]:
-    """Give each fixed effect's name in variables: "intercept", "sector", "ses", "ses × sector"."""
-    return [effect_name(c.predictor, g.predictor, " × ") for c in model.coefficients for g in c.gammas]
-
-
-def in_sentence(label: str, name: str) -> str:
-    """Make a label's first letter small for the middle of a sentence, unless it is a name or an acronym."""
-    return label[:1].lower() + label[1:] if label != name and label[1:2].islower() else label
-
-
-def outcome_of(data: xr.Dataset) -> str:
-    """Give the outcome's label for the middle of a sentence."""
-    return in_sentence(str(data.attrs["outcome_label"]), str(data.attrs["outcome"]))
-
-
-def kind_of_effects(engine: str) -> str:
-    """Say what the units' effects are, "EB" or "posterior mean", for a source's ``engine``."""
-    return "posterior mean" if engine == "posterior" else "EB"
-
-
-def _titles(point: Point) -> tuple[list[str], list[str]]:
-    """Give each level-1 coefficient's name in words, "slope of ses", and its variable's label."""
-    titles, labels = [], []
-    for coefficient in point.model.coefficients:
-        variable = coefficient.predictor.variable
-        label = "" if variable is None else label_of(point, variable)
-        titles.append("intercept" if variable is None else f"slope of {variable}")
-        labels.append("" if label == variable else label)
-    return titles, labels

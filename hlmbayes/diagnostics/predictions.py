@@ -2,6 +2,7 @@
 
 A prediction is x'gamma at values of the variables, random effects at zero. Its standard error is
 sqrt(x' Vg x), gamma's uncertainty alone; a posterior's band is the quantiles of x'gamma over its draws.
+Of an outcome that is not normal it is averaged over the random effects, on the scale of the outcome.
 Variables inside terms (a factor, log(x), a product) are varied themselves, and the terms with them.
 """
 
@@ -23,8 +24,11 @@ from ..inference.scores import robust_parts
 from ..likelihood.rows import analysed_rows
 from ..posterior.point import PosteriorPoint
 from ..predictions import reference
+from ..predictions.expected import expected
+from ..predictions.new_rows import x_of
 from ..residuals.frames import level2_values
-from .diagnostic_tree import is_tree, label_of, point_of
+from .link_point import LinkPoint
+from .points import any_point_of, is_tree, label_of
 
 POINTS = 41
 MANY_VALUES = 7
@@ -65,7 +69,8 @@ class Line:
 
     Of a variable of two values, or a factor, ``x`` are these (places of levels), else an even grid.
 
-    ``at`` gives the values of the other variables that distinguish it, raw units.
+    ``at`` gives the values of the other variables that distinguish it, raw units; of an ordinal outcome first
+    the category. ``at_zero`` (n,): the predicted value at u = 0, of normal outcomes the same.
     """
 
     at: dict[str, float]
@@ -73,13 +78,14 @@ class Line:
     y: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    at_zero: np.ndarray
 
 
 def variables_of(source: Any) -> dict[str, Variable]:
     """Give every variable of the model, as it was written, by lower-case name; a DataTree has no model."""
     if is_tree(source):
         raise OutputError("a model graph needs the model: give the Fit or the Posterior, not a DataTree")
-    point = point_of(source)
+    point = any_point_of(source)
     if not _by_rows(point):
         return columns_of(point)
     data: Any = point.data
@@ -102,6 +108,8 @@ def variables_of(source: Any) -> dict[str, Variable]:
 
 def _by_rows(point: Any) -> bool:
     """Say whether predictions are made of typical rows: where there are terms, and rows to learn from."""
+    if isinstance(point, LinkPoint):
+        return True
     return isinstance(point.data, TwoLevelData) and bool(point.design.terms.made)
 
 
@@ -211,7 +219,7 @@ def design_rows(
     Factors that are not in it are averaged over their levels, each counting once.
     """
     if _by_rows(point):
-        return _typical_rows(point, known, at, n)
+        return x_of(point.design, _typical_rows(point, known, at, n))
 
     def value(predictor: Any) -> np.ndarray | float:
         if predictor.variable is None:
@@ -232,16 +240,13 @@ def design_rows(
 def _typical_rows(
     point: Any, known: Mapping[str, Variable], at: Mapping[str, np.ndarray], n: int
 ) -> np.ndarray:
-    """Give x (n, F) where there are terms: they are worked out of the variables anew."""
+    """Give what fixed effects multiply, (n, n_gamma), terms worked out of the variables anew."""
     values: dict[str, Any] = {k: np.full(n, v.mean) for k, v in known.items() if not v.levels}
     for name, wanted in at.items():
         levels = known[name].levels
         values[name] = [levels[int(place)] for place in wanted] if levels else wanted
     design = point.design
-    effects = reference.grid(design, reference.variables(design, point.data), values, n, point.data)
-    x = np.zeros((n, design.n_fixed))
-    np.add.at(x.T, design.free, effects.T)
-    return x
+    return reference.grid(design, reference.variables(design, point.data), values, n, point.data)
 
 
 def refuse_terms(point: Any, names: Iterable[str]) -> None:
@@ -287,7 +292,7 @@ def predict(
     if not 0 < prob < 1:
         raise OutputError(f"the probability of a band lies between 0 and 1, got {prob!r}")
     known = variables_of(source)
-    point = point_of(source)
+    point = any_point_of(source)
     over = find_variable(known, x)
     by = {find_variable(known, name).name.lower(): values for name, values in (by or {}).items()}
     if robust and isinstance(point, PosteriorPoint):
@@ -304,9 +309,31 @@ def predict(
     for combination in product(*(choose(known[name], values) for name, values in by.items())):
         here = dict(zip(by, (float(v) for v in combination), strict=True))
         values = {k: np.full(n, v) for k, v in {**held, **here}.items()} | {over.name.lower(): grid}
+        if isinstance(point, LinkPoint):
+            lines += _expected(point, known, here, grid, values, prob, robust)
+            continue
         rows = design_rows(point, known, values, n)
-        lines.append(Line(here, grid, *_band(point, rows, prob, robust)))
+        y, low, high = _band(point, rows, prob, robust)
+        lines.append(Line(here, grid, y, low, high, y))
     return tuple(lines)
+
+
+def _expected(
+    point: LinkPoint, known: Mapping[str, Variable], here: dict[str, float], grid: np.ndarray,
+    values: Mapping[str, np.ndarray], prob: float, robust: bool,
+) -> list[Line]:  # fmt: skip
+    """Give the line of the expected outcome, or that of each category's probability."""
+    effects, design = _typical_rows(point, known, values, len(grid)), point.design
+    x, z = x_of(design, effects), reference.z_of(design, effects)
+    found = expected(point.record, x, z, prob=prob, robust=robust)
+    parts = (found.mean, found.low, found.high, found.at_zero)
+    if point.has_mean:
+        return [Line(here, grid, *(part[:, 0] for part in parts))]
+    outcome = point.model.outcome.lower()
+    return [
+        Line({outcome: value, **here}, grid, *(part[:, k] for part in parts))
+        for k, value in enumerate(point.law.fixed_categories.tolist())
+    ]
 
 
 def _band(point: Any, x: np.ndarray, prob: float, robust: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

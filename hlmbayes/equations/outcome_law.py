@@ -22,6 +22,10 @@ LINKS = {  # of each family, the usual one first
     "multinomial": ("mlogit",),
 }
 NAMES = {family: family for family in LINKS} | {"bernoulli": "Bernoulli", "poisson": "Poisson"}
+SCALES = {  # what the linear predictor of each link is
+    "logit": "log odds", "cumlogit": "log odds", "mlogit": "log odds", "probit": "probit of the probability",
+    "cloglog": "log of the hazard", "log": "log of the expected count",
+}  # fmt: skip
 OF_LINK = {link: family for family, links in LINKS.items() for link in links}  # logit: binomial
 _ALSO = {"gaussian": "normal"}
 _OF_CATEGORIES = ("ordinal", "multinomial")

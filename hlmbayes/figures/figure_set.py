@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..derived.r2 import NEEDS as R2_NEEDS
+from ..diagnostics.link_point import LinkPoint, link_point
 from ..diagnostics.predictions import Variable, find_variable, variables_of
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import PQLEstimates
 from ..residuals.frames import level2_names
 from ..words import safe_name, unique_name
 from ..writing import write_whole
+from .calibration_plot import calibration
 from .level1_plots import influence, influence_on_effects, residuals_against_fitted
 from .level2_plots import caterpillar, effect_against, shrinkage
-from .model_graphs import level1_equations, predicted
-from .normality_plots import chi2_qq, level1_qq, log_sd_histogram, log_sd_qq
+from .model_graphs import predicted
+from .normality_plots import chi2_qq, effects_qq, level1_qq, log_sd_histogram, log_sd_qq
 from .plot_style import DOTS
 from .unit_boxes import boxes_by_unit, is_zero_or_one, proportions_by_unit, residuals_by_unit
+from .unit_lines import level1_equations
 from .variance_bars import variance_bars
 from .wording import FEW
 
@@ -30,12 +35,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Figures = dict[str, Callable[[], "Axes"]]
+type AnyEstimates = Estimates | GeneralizedEstimates | PQLEstimates
+OF_UNITS: tuple[Callable[..., Axes], ...] = (chi2_qq, log_sd_histogram, log_sd_qq, shrinkage)
+OF_ROWS: tuple[Callable[..., Axes], ...] = (residuals_against_fitted, level1_qq, residuals_by_unit)
 MOST_VARIABLES = 12
 KINDS = ("png", "svg", "pdf")
 EIGHT = 8
 MATTER = (  # the kinds that tell most, from which eight are drawn
-    "variance_bars", "predicted", "level1_equations", "caterpillar", "effect_against", "chi2_qq", "level1_qq",
-    "influence", "residuals_against_fitted", "shrinkage", "boxes_by_unit", "proportions_by_unit",
+    "variance_bars", "predicted", "level1_equations", "caterpillar", "effect_against", "chi2_qq",
+    "effects_qq", "calibration", "level1_qq", "influence", "residuals_against_fitted", "shrinkage",
+    "boxes_by_unit", "proportions_by_unit",
 )  # fmt: skip
 
 
@@ -64,34 +73,61 @@ class Wanted:
     dpi: int = DOTS
 
 
-def figures(fit: Estimates) -> Figures:
+def figures(fit: AnyEstimates) -> Figures:
     """Give the figures of a fit by name, each a function that draws it.
 
     A figure has the name of its function in `hlmbayes.plots`, followed by the variable and the coefficient it
     is of: ``effect_against_pracad_b0``.
     """
+    if isinstance(fit, Estimates):
+        return _of_normal(fit)
+    point = link_point(fit)
+    assert point is not None
+    return _of_link(point)
+
+
+def _of_normal(fit: Estimates) -> Figures:
     found: Figures = _figure(variance_bars, fit) if fit.has(*R2_NEEDS) else {}
     if fit.design.n_random:
+        for draw in OF_UNITS:
+            found |= _figure(draw, fit)
         found |= _level2_figures(fit)
     if fit.data is not None:
-        for draw in (residuals_against_fitted, level1_qq, residuals_by_unit):
+        for draw in OF_ROWS:
             found |= _figure(draw, fit)
     if fit.design.n_fixed:
         found |= _figure(influence, fit) | _figure(influence_on_effects, fit)
     return found | _model_graphs(fit)
 
 
-def _figure(draw: Callable[..., Axes], fit: Estimates, *variable: str, **options: Any) -> Figures:
+def _figure(draw: Callable[..., Axes], fit: Estimates | LinkPoint, *variable: str, **options: Any) -> Figures:
     """Give one figure by its name."""
     coefficient = [options["coefficient"]] if "coefficient" in options else []
     name = "_".join([draw.__name__, *variable, *coefficient]).lower()
     return {name: partial(draw, fit, *variable, **options)}
 
 
-def _level2_figures(fit: Estimates) -> Figures:
+def _of_link(fit: LinkPoint) -> Figures:
+    """Give the figures of a fit whose outcome is not normal."""
     found: Figures = {}
-    for draw in (chi2_qq, log_sd_histogram, log_sd_qq, shrinkage):
-        found |= _figure(draw, fit)
+    if isinstance(fit.record, GeneralizedEstimates) and fit.one_equation:
+        found = {variance_bars.__name__: partial(variance_bars, fit.record)}
+    if fit.design.n_random:
+        for coefficient in fit.random_names:
+            found |= _figure(effects_qq, fit, coefficient=coefficient)
+        found |= _level2_figures(fit)
+    if fit.has_mean:
+        for draw in OF_ROWS:
+            found |= _figure(draw, fit)
+        if isinstance(fit.record, GeneralizedEstimates):
+            found |= {calibration.__name__: partial(calibration, fit.record)}
+    if fit.design.n_fixed and fit.one_equation:
+        found |= _figure(influence, fit) | _figure(influence_on_effects, fit)
+    return found | (_model_graphs(fit) if fit.one_equation else _by_unit(fit, fit.model.outcome))
+
+
+def _level2_figures(fit: Estimates | LinkPoint) -> Figures:
+    found: Figures = {}
     used = [variable.name for variable in variables_of(fit).values() if variable.level == 2]
     inside = [name.lower() for name in used]
     others = [name for name in level2_names(fit) if name.lower() not in inside]
@@ -104,11 +140,16 @@ def _level2_figures(fit: Estimates) -> Figures:
     return found
 
 
-def _model_graphs(fit: Estimates) -> Figures:
-    """Give a graph of each predictor, with lines for up to two level-2 predictors of its slope."""
+def _model_graphs(fit: Estimates | LinkPoint) -> Figures:
+    """Give a graph of each predictor, with lines for up to two level-2 predictors of its slope.
+
+    One where the outcome is not normal, for u = 0 has lines, too; none where its categories have.
+    """
     found: Figures = {}
+    ordinal = isinstance(fit, LinkPoint) and not fit.has_mean
+    most = 0 if ordinal else 1 if isinstance(fit, LinkPoint) else 2
     known = sorted(variables_of(fit).values(), key=lambda variable: variable.level)
-    lines = [v for v in known if v.level == 2 and len(v.levels) <= FEW][:2]
+    lines = [v for v in known if v.level == 2 and len(v.levels) <= FEW][:most]
     # a category with its own lines in the other graphs needs none of its own
     over = [v for v in known if v not in lines or len(v.distinct) > FEW] or known
     for variable in over:
@@ -116,14 +157,15 @@ def _model_graphs(fit: Estimates) -> Figures:
         found |= _figure(predicted, fit, variable.name, by={v.name: _values(v) for v in others})
         if variable.level == 2 or variable.levels or fit.data is None:
             continue
-        if not variable.is_category and not fit.design.terms.columns_with(variable.name):
-            colour = others[0].name if others else None
+        columns = fit.design.terms.columns_with(variable.name)
+        if not variable.is_category and not columns and not ordinal:
+            colour = others[0].name if others and isinstance(fit, Estimates) else None
             found |= _figure(level1_equations, fit, variable.name, colour=colour)
         found |= _by_unit(fit, variable.name)
     return found if fit.data is None else found | _by_unit(fit, fit.model.outcome)
 
 
-def _by_unit(fit: Estimates, variable: str) -> Figures:
+def _by_unit(fit: Estimates | LinkPoint, variable: str) -> Figures:
     """Give a level-1 variable's boxes, or proportions, by unit."""
     assert fit.data is not None
     two = is_zero_or_one(np.asarray(fit.data.level1_column(variable), dtype=float))
@@ -149,7 +191,7 @@ def _kind(draw: Any) -> str:
     return str(draw.func.__name__)
 
 
-def chosen(fit: Estimates, wanted: Wanted) -> Figures:
+def chosen(fit: AnyEstimates, wanted: Wanted) -> Figures:
     """Give the figures that are wanted.
 
     Raises

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..diagnostics.diagnostic_tree import influence as influence_of
-from ..diagnostics.diagnostic_tree import kind_of_effects, level1, outcome_of
+from ..diagnostics.diagnostic_tree import level1
+from ..diagnostics.points import kind_of_effects
 from ..errors import OutputError
 from .plot_style import (
     BLUE,
@@ -30,7 +31,7 @@ from .plot_style import (
     wrapped,
     zero_line,
 )
-from .wording import units_word
+from .wording import residual_name, units_word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,10 +47,10 @@ def residuals_against_fitted(source: Any, ax: Axes | None = None) -> Axes:
                rasterized=len(x) > HEAVY)  # fmt: skip
     ax.plot(*smooth(x, y), color=VERMILLION, linewidth=2.2, label="smooth (local lines)")
     legend(ax, loc="upper right")
-    fitted = f"Fitted {outcome_of(data)} ({kind_of_effects(data.attrs['engine'])} coefficients)"
-    residual = f"Level-1 residual of {outcome_of(data)}"
+    kind = kind_of_effects(data.attrs["engine"])
+    fitted = f"{data['fitted'].attrs['long_name']} ({kind} coefficients)"
     title = thinned("Level-1 residuals against fitted values", len(x), data.sizes["row"])
-    return finish(ax, title, fitted, residual)
+    return finish(ax, title, fitted, residual_name(data))
 
 
 def influence(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:

@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import (
-    in_sentence,
-    is_tree,
-    kind_of_effects,
-    label_of,
-    level2,
-    level2_variable,
-    unit_categories,
-)  # fmt: skip
+from ..diagnostics.diagnostic_tree import level2, level2_variable, own_level2, unit_categories
+from ..diagnostics.points import in_sentence, is_tree, kind_of_effects, label_of
 from ..errors import OutputError
 from .plot_style import (
     BLUE,
@@ -182,7 +175,7 @@ def shrinkage(source: Any, ax: Axes | None = None, *, coefficients: tuple[str, .
     With two random coefficients (``coefficients`` names which) they are the axes; with one, the EB
     residual is drawn against the OLS residual. Units without an OLS estimate of their own are left out.
     """
-    data = level2(source)
+    data = own_level2(source)
     if coefficients is None:
         coefficients = tuple(str(c) for c in data["coef"].values[:2])
     index = [coefficient_index(data, c) for c in coefficients]

@@ -1,48 +1,36 @@
-"""Model graphs as HLM draws them: predicted lines with bands, each unit's own line."""
+"""Model graphs as HLM draws them: predicted lines with bands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import (
-    in_sentence,
-    is_tree,
-    kind_of_effects,
-    label_of,
-    point_of,
-    unit_categories,
-)
+from ..diagnostics.link_point import LinkPoint
+from ..diagnostics.points import any_point_of, capital, expected_outcome, in_sentence, label_of
 from ..diagnostics.predictions import (
     Line,
     Values,
     Variable,
-    as_used,
-    columns_of,
     find_variable,
     predict,
-    refuse_terms,
     variables_of,
 )
 from ..errors import OutputError
-from ..posterior.point import PosteriorPoint
-from ..residuals.frames import level2_values
-from ..residuals.quantities import eb_coefficients
 from .plot_style import (
     CYCLE,
     DASHES,
+    INK,
     MARKERS,
+    TYPICAL,
     axes,
     category_ticks,
-    evenly_of,
     finish,
     legend,
     named,
     number,
 )
-from .unit_boxes import SHOWN_UNITS
 from .wording import FEW, unit_word, value_text
 
 if TYPE_CHECKING:
@@ -62,6 +50,9 @@ def predicted(
 ) -> Axes:
     """Draw the predicted outcome over a variable, a line for each value of up to two others.
 
+    Of an outcome that is not normal it is the expected one averaged over the random effects, dotted that at
+    u = 0; of an ordinal one there is a line for each category, and for each value of one other variable.
+
     ``predicted(fit, "ses", by={"sector": "all", "meanses": "quartiles"})``: colours and markers for the
     values of the first variable, dashes for those of the second. Over a factor, or a variable of two values,
     there are points with intervals. See `hlmbayes.diagnostics.predictions.predict`.
@@ -71,56 +62,96 @@ def predicted(
     OutputError
         More than two variables in ``by``, or what `predict` refuses.
     """
-    by = dict(by or {})
-    if len(by) > 2:
-        raise OutputError(
-            f"lines can be told apart by two variables at most, got {len(by)}: hold the others with at="
-        )
-    lines = predict(source, x, by, at=at, prob=prob, robust=robust)
-    known = variables_of(source)
-    chosen = {find_variable(known, name).name.lower(): values for name, values in by.items()}
-    point, over = point_of(source), find_variable(known, x)
+    known, point = variables_of(source), any_point_of(source)
+    categories = _categories(point)
+    if len(by or {}) + len(categories) > 2:
+        most = "one variable at most, beside the categories" if categories else "two variables at most"
+        raise OutputError(f"lines can be told apart by {most}, got {len(by or {})}: hold the others with at=")
+    over = find_variable(known, x)
+    chosen = {find_variable(known, name).name.lower(): values for name, values in (by or {}).items()}
+    lines = predict(source, x, chosen, at=at, prob=prob, robust=robust)
+    title = _title(point, [known[name].label for name in (over.name.lower(), *chosen)])
+    known, chosen = {**known, **categories}, {**dict.fromkeys(categories, "all"), **chosen}
+    typical = len(chosen) < 2 and _has_typical(point)
     ax = axes(ax)
     levels = [list(dict.fromkeys(line.at[name] for line in lines)) for name in chosen]
+    mean = f"mean over all {units_of(point)}" if typical else None
     for k, line in enumerate(lines):
-        colour, marker, dash = _look(line, levels)
-        label = _line_name(source, known, chosen, line)
+        look = _look(line, levels, _line_name(source, known, chosen, line) or mean)
         if over.is_category:
-            _marks(ax, line, k, len(lines), {"color": colour, "marker": marker, "label": label}, band, dash)
-            continue
-        if band:
-            ax.fill_between(line.x, line.low, line.high, color=colour, alpha=0.13, linewidth=0)
-        every = (3 * k % 10, 10) if by else []
-        ax.plot(line.x, line.y, color=colour, linestyle=dash, linewidth=2.2, marker=marker, markersize=6,
-                markevery=every, label=label)  # fmt: skip
+            _marks(ax, line, k, len(lines), look, band, typical)
+        else:
+            _curve(ax, line, (3 * k % 10, 10) if chosen else [], look, band, typical)
     ax.margins(x=0)
-    _category_ticks(ax, source, over)
-    what = "intervals" if over.is_category else "bands"
-    bands = f" ({100 * prob:g} % {what})" if band else ""
-    *most, last = [known[name].label for name in (over.name.lower(), *chosen)]
-    labels = [in_sentence(label, "") for label in (*most, last)]
-    names = f"{', '.join(labels[:-1])} and {labels[-1]}" if most else labels[-1]
-    title = f"{label_of(point, point.model.outcome)} by {names}{bands}"
-    finish(ax, title, axis_name(over), _predicted_outcome(point))
-    if by:
-        title = " × ".join(known[name].label for name in chosen)
-        legend(ax, outside=len(lines) > 3, title=title)
+    value_ticks(ax, source, over)
+    if band:
+        title += f" ({100 * prob:g} % {'intervals' if over.is_category else 'bands'})"
+    finish(ax, title, axis_name(over), capital(expected_outcome(point)))
+    if typical:
+        hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "linestyle": ""}
+        shape = hollow if over.is_category else {"linestyle": TYPICAL}
+        ax.plot([], [], color=INK, label=f"a typical {units_of(point)[:-1]}, u = 0", **shape)
+    if chosen or typical:
+        legend(ax, outside=len(lines) + typical > 3, title=" × ".join(known[name].label for name in chosen))
     return ax
 
 
-def _marks(ax: Axes, line: Line, k: int, n: int, look: dict[str, Any], band: bool, dash: str) -> None:
-    """Draw a point with its interval for each value of a category, those of several lines side by side."""
-    apart = (
-        0.1 * (k - (n - 1) / 2.0) * min(1.0, 6.0 / n) * float(np.ptp(line.x) or 1.0) / (len(line.x) - 1 or 1)
-    )
+def _has_typical(point: Any) -> bool:
+    """Whether the mean over units is another than at u = 0."""
+    return isinstance(point, LinkPoint) and point.has_mean and point.design.n_random > 0
+
+
+def _title(point: Any, labels: list[str]) -> str:
+    """Say what is predicted by which variables."""
+    words = [in_sentence(label, "") for label in labels]
+    names = f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+    link = isinstance(point, LinkPoint)
+    what = capital(expected_outcome(point)) if link else label_of(point, point.model.outcome)
+    return f"{what} by {names}"
+
+
+def units_of(point: Any) -> str:
+    """Give what the units of a fit are called."""
+    id_name = point.design.moments.id_name
+    return unit_word(label_of(point, id_name), id_name)
+
+
+def _categories(point: Any) -> dict[str, Variable]:
+    """Give an ordinal outcome's categories as a variable that lines are told apart by; else none."""
+    if not isinstance(point, LinkPoint) or point.has_mean:
+        return {}
+    name, values = point.model.outcome, point.law.fixed_categories
+    return {name.lower(): Variable(name, 1, label_of(point, name), values, float(values.mean()), "")}
+
+
+def _curve(ax: Axes, line: Line, every: Any, look: Look, band: bool, typical: bool) -> None:
+    """Draw a line with its band and, where ``typical``, a dotted one at u = 0."""
+    if band:
+        ax.fill_between(line.x, line.low, line.high, color=look.colour, alpha=0.13, linewidth=0)
+    ax.plot(line.x, line.y, color=look.colour, linestyle=look.dash, linewidth=2.2, marker=look.marker,
+            markersize=6, markevery=every, label=look.label)  # fmt: skip
+    if typical:
+        ax.plot(line.x, line.at_zero, color=look.colour, linestyle=TYPICAL, linewidth=1.5)
+
+
+def _marks(ax: Axes, line: Line, k: int, n: int, look: Look, band: bool, typical: bool) -> None:
+    """Draw a point with its interval for each value of a category, those of several lines side by side.
+
+    Beside it, where ``typical``, a hollow one at u = 0.
+    """
+    step = float(np.ptp(line.x) or 1.0) / (len(line.x) - 1 or 1)
+    x = line.x + 0.1 * (k - (n - 1) / 2.0) * min(1.0, 6.0 / n) * step
     error = np.array([line.y - line.low, line.high - line.y]) if band else None
-    bars = ax.errorbar(line.x + apart, line.y, yerr=error, linestyle="none", markersize=7, capsize=4,
-                       elinewidth=1.8, **look)  # fmt: skip
+    bars = ax.errorbar(x, line.y, yerr=error, linestyle="none", markersize=7, capsize=4, elinewidth=1.8,
+                       color=look.colour, marker=look.marker, label=look.label)  # fmt: skip
     for collection in bars.lines[2]:
-        collection.set_linestyle([dash])  # type: ignore[list-item]
+        collection.set_linestyle([look.dash])  # type: ignore[list-item]
+    if typical:
+        ax.plot(x + 0.03 * step, line.at_zero, linestyle="", markersize=6, marker=look.marker,
+                color=look.colour, markerfacecolor="white")  # fmt: skip
 
 
-def _category_ticks(ax: Axes, source: Any, over: Variable) -> None:
+def value_ticks(ax: Axes, source: Any, over: Variable) -> None:
     """Mark the values themselves, with their labels, where x has few."""
     distinct = over.distinct
     few = len(distinct) <= FEW or bool(over.levels)
@@ -136,21 +167,25 @@ def _value_name(source: Any, variable: Variable, value: float) -> str:
     return variable.levels[int(value)] if variable.levels else value_text(source, variable.name, value)
 
 
-def _predicted_outcome(point: Any) -> str:
-    name = point.model.outcome
-    return f"Predicted {in_sentence(label_of(point, name), name)}"
-
-
 def axis_name(variable: Variable) -> str:
     """Return the axis label of a predictor, with how it is centred."""
     return named(variable.label, variable.name) + variable.note
 
 
-def _look(line: Line, levels: list[list[float]]) -> tuple[str, str, str]:
-    """Give colour, marker and dash of a line, from the places of its values among those of each variable."""
+class Look(NamedTuple):
+    """How a line is told from the others."""
+
+    colour: str
+    marker: str
+    dash: str
+    label: str | None
+
+
+def _look(line: Line, levels: list[list[float]], label: str | None) -> Look:
+    """Give the look of a line, from the places of its values among those of each variable."""
     place = [values.index(value) for values, value in zip(levels, line.at.values(), strict=True)]
     first, second, *_ = *place, 0, 0
-    return CYCLE[first % len(CYCLE)], MARKERS[first % len(MARKERS)], DASHES[second % len(DASHES)]
+    return Look(CYCLE[first % len(CYCLE)], MARKERS[first % len(MARKERS)], DASHES[second % len(DASHES)], label)
 
 
 def _line_name(
@@ -165,112 +200,3 @@ def _line_name(
             text = f"{100 * share[round(value, 12)]:.0f}th percentile ({number(value)})"
         parts.append(text)
     return ", ".join(parts) or None
-
-
-def level1_equations(
-    source: Any, x: str, ax: Axes | None = None, *, colour: str | None = None, units: int | None = None
-) -> Axes:
-    """Draw each unit's own level-1 line (EB coefficients) over its own range of x.
-
-    Other level-1 variables are at their means. A colour variable with few values is drawn in as many
-    colours; any other one in its quarters.
-
-    Parameters
-    ----------
-    source : Fit or Posterior
-    x : str
-        A level-1 predictor of the model.
-    ax : Axes, optional
-    colour : str, optional
-        A level-2 variable, in the model or not, to colour the lines by.
-    units : int, optional
-        Draw only so many units, evenly over the ids; all up to 200 by default.
-
-    Raises
-    ------
-    OutputError
-        x is not a level-1 predictor, or there are no rows.
-    """
-    from matplotlib.collections import LineCollection
-
-    if is_tree(source):
-        raise OutputError("a model graph needs the model: give the Fit or the Posterior, not a DataTree")
-    point = point_of(source)
-    known = columns_of(point)
-    over = find_variable(known, x)
-    refuse_terms(point, [over.name])
-    if over.level != 1:
-        raise OutputError(f"{x} is a level-2 variable, the same all over a unit: units have no line over it")
-    low, high = _ranges(point, over)
-    b = eb_coefficients(point)
-    if isinstance(point, PosteriorPoint):
-        b = point.design.level1_coefficients(point.gamma_free)
-        b[:, point.design.random] += point.u_mean
-    ends = np.stack([_outcome(point, known, b, over, end) for end in (low, high)], axis=1)
-    segments = np.stack([np.stack([low, high], axis=1), ends], axis=2)
-    ax = axes(ax)
-    shown = evenly_of(np.arange(len(b)), units or SHOWN_UNITS)
-    kinds, names, title = _kinds(source, colour, len(b))
-    for k, name in enumerate(names):
-        mine = shown[kinds[shown] == k]
-        look: dict[str, Any] = {"color": CYCLE[k % len(CYCLE)], "linestyle": DASHES[k % len(DASHES)]}
-        ax.add_collection(LineCollection(list(segments[mine]), linewidths=1.0, alpha=0.5, **look))
-        ax.plot([], [], linewidth=2, label=name, **look)
-    ax.autoscale_view()
-    _category_ticks(ax, source, over)
-    if colour:
-        legend(ax, outside=True, title=title)
-    id_name = point.design.moments.id_name
-    of = "" if len(shown) == len(b) else f" of {len(b):,}"
-    heading = f"Level-1 equations of {len(shown)}{of} {unit_word(label_of(point, id_name), id_name)}"
-    outcome = f"{_predicted_outcome(point)} ({kind_of_effects(point.method)})"
-    return finish(ax, heading, axis_name(over), outcome)
-
-
-def _ranges(point: Any, over: Variable) -> tuple[np.ndarray, np.ndarray]:
-    """Give the smallest and largest x of each unit, (J,) each; of all rows where there are no rows."""
-    n_units = point.design.n_units
-    if point.data is None:
-        return np.full(n_units, over.values.min()), np.full(n_units, over.values.max())
-    data = point.data
-    mask, _ = data.complete_rows(point.design.moments.columns)
-    ids = data.unit_ids[data.unit if mask is None else data.unit[mask]]
-    unit = np.searchsorted(point.design.unit_ids, ids)
-    low, high = np.full(n_units, np.inf), np.full(n_units, -np.inf)
-    np.minimum.at(low, unit, over.values)
-    np.maximum.at(high, unit, over.values)
-    return low, high
-
-
-def _outcome(
-    point: Any, known: Mapping[str, Variable], b: np.ndarray, over: Variable, x: np.ndarray
-) -> np.ndarray:
-    """Give each unit's predicted outcome at its x (raw units), (J,)."""
-    y = np.zeros(len(b))
-    for p, coefficient in enumerate(point.model.coefficients):
-        variable = coefficient.predictor.variable
-        if variable is None:
-            y += b[:, p]
-            continue
-        at = x if variable.lower() == over.name.lower() else known[variable.lower()].mean
-        y += b[:, p] * as_used(point, coefficient.predictor, at)
-    return y
-
-
-def _kinds(source: Any, colour: str | None, n_units: int) -> tuple[np.ndarray, list[str], str]:
-    """Sort units into colours: (J,) indices, the names of the colours, the variable's label."""
-    if colour is None:
-        return np.zeros(n_units, dtype=int), [""], ""
-    point = point_of(source)
-    if found := unit_categories(point, colour):
-        return found[0].astype(int), list(found[1]), label_of(point, colour)
-    values = np.asarray(level2_values(point, colour), dtype=float)
-    cuts = np.unique(values[np.isfinite(values)])
-    title = label_of(point, colour)
-    if len(cuts) <= FEW:
-        names = [value_text(source, colour, v) for v in cuts]
-    else:
-        cuts, title = np.nanquantile(values, [0.25, 0.5, 0.75]), f"{title}, quarters"
-        low, middle, high = (number(float(c)) for c in cuts)
-        names = [f"below {low}", f"{low} to {middle}", f"{middle} to {high}", f"above {high}"]
-    return np.where(np.isfinite(values), np.searchsorted(cuts, values), -1), names, title

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betaincinv, chdtri, ndtri
 
-from ..diagnostics.diagnostic_tree import level1, level2, outcome_of
+from ..diagnostics.diagnostic_tree import level1, level2, own_level2
+from ..diagnostics.points import outcome_of
 from ..errors import OutputError
 from .plot_style import BLUE, GREY, HEAVY, PALE, VERMILLION, axes, evenly, finish, legend, thinned
-from .wording import label_extremes, units_word
+from .wording import coefficient_index, label_extremes, of_units, residual_name, units_word
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +34,7 @@ def chi2_qq(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     -----
     The band holds 95 % of each order statistic of J independent chi-squares (beta quantiles).
     """
-    data = level2(source)
+    data = own_level2(source)
     x, y, df = data["mdist"].values, data["chipct"].values, int(data.attrs["rank"])
     if not df:
         raise OutputError(
@@ -70,7 +71,7 @@ def order_band(n: int, prob: float = BAND) -> tuple[np.ndarray, np.ndarray]:
 
 def log_sd_histogram(source: Any, ax: Axes | None = None, *, variable: str = "mdrsvar") -> Axes:
     """Draw the histogram of mdrsvar: how much the units differ in their level-1 spread."""
-    data = level2(source)
+    data = own_level2(source)
     values = _finite(data, variable)
     ax = axes(ax)
     ax.hist(values, bins="fd", color=BLUE, alpha=0.85, edgecolor="white", linewidth=0.8)
@@ -88,7 +89,7 @@ def log_sd_histogram(source: Any, ax: Axes | None = None, *, variable: str = "md
 
 def log_sd_qq(source: Any, ax: Axes | None = None, *, variable: str = "mdrsvar", label: int = 4) -> Axes:
     """Draw the normal Q-Q plot of standardised mdrsvar, with a 95 % band of each order statistic."""
-    data = level2(source)
+    data = own_level2(source)
     _finite(data, variable)
     kept = np.isfinite(data[variable].values)
     values = data[variable].values[kept]
@@ -109,15 +110,49 @@ def level1_qq(source: Any, ax: Axes | None = None) -> Axes:
     """Draw the normal Q-Q plot of level-1 residuals divided by sigma."""
     data = level1(source)
     z = data["residual"].values / data["sigma"].values
-    z = z / z.std()  # EB residuals vary less than sigma: the fitted value has seen them
+    standard = bool(data.attrs["scale"])  # quantile residuals, whose spread is told from 1
+    if not standard:
+        z = z / z.std()  # EB residuals vary less than sigma: the fitted value has seen them
     n, (z,) = len(z), evenly(np.sort(z))
     ax = axes(ax)
     normal_qq(ax, z)
     title = thinned("Are the level-1 residuals normal? Normal Q–Q plot", len(z), n)
-    return finish(
-        ax, title, "Expected normal quantile",
-        f"Standardised level-1 residual of {outcome_of(data)}",
+    residual = residual_name(data)
+    label = residual if standard else f"Standardised {residual[:1].lower()}{residual[1:]}"
+    return finish(ax, title, "Expected normal quantile", label)
+
+
+def effects_qq(source: Any, ax: Axes | None = None, *, coefficient: str = "b0", label: int = 4) -> Axes:
+    """Draw the normal Q-Q plot of a random effect of an outcome that is not normal.
+
+    Each unit has one draw of u from what is known of it, over the standard deviation of u: draws have the
+    distribution of u, however few rows a unit has, and predicted effects have not.
+
+    Raises
+    ------
+    OutputError
+        A normal outcome, which `chi2_qq` is for; a variance estimated as zero.
+    """
+    data = level2(source)
+    if "draw" not in data:
+        raise OutputError("effects_qq is for outcomes that are not normal: chi2_qq draws it of normal ones")
+    k = coefficient_index(data, coefficient)
+    sd = float(data["tau_sd"].values[k])
+    effect = f"u{str(data['coef'].values[k])[1:]}"
+    if not sd:
+        raise OutputError(f"the variance of {effect} is estimated as zero: there is nothing to draw")
+    z = data["draw"].values[:, k] / sd
+    ax = axes(ax)
+    order = normal_qq(ax, z)
+    finish(
+        ax, f"Are the random effects normal? Normal Q–Q plot of {of_units(data, k)}",
+        "Expected normal quantile",
+        f"{effect} / its s.d., one draw from what is known of each {units_word(data)[:-1]}",
     )  # fmt: skip
+    x = np.empty_like(z)
+    x[order] = ndtri((np.arange(len(z)) + 0.5) / len(z))
+    label_extremes(ax, data, x, z, np.argsort(-np.abs(z))[:label])
+    return ax
 
 
 def normal_qq(ax: Axes, z: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, INK, GREY, PALE = "#CC79A7", "#56B4E9", "#222222", "#767676", "#D9D9D9"
 CYCLE = (BLUE, ORANGE, INK, VERMILLION, SKY, GREEN, PURPLE)  # the first differ in grey, too
 DASHES = ("-", "--", ":", "-.")
+TYPICAL = (0, (1.0, 1.4))  # the dots of what is at u = 0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # beside the colours, which a grey print has not
 LONGEST_ID = 20  # letters of an id in a figure
 SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import one_or_several
-from ..diagnostics.diagnostic_tree import in_sentence
+from ..diagnostics.points import in_sentence
 from ..errors import SamplingError
 from ..estimation.estimates import Estimates
 from ..naming import TIMES

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.rows import Rows
-from ..diagnostics.diagnostic_tree import in_sentence, level1, outcome_of, point_of, unit_categories
+from ..diagnostics.diagnostic_tree import level1, unit_categories
+from ..diagnostics.points import any_point_of, in_sentence
 from ..errors import DataError, OutputError
 from .plot_style import (
     BLUE,
@@ -28,7 +29,7 @@ from .plot_style import (
     thinned,
     zero_line,
 )  # fmt: skip
-from .wording import FEW, unit_word, units_word
+from .wording import FEW, residual_name, unit_word, units_word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +48,7 @@ def residuals_by_unit(source: Any, ax: Axes | None = None) -> Axes:
     legend(ax, loc="upper left", ncols=3)
     word = units_word(data)
     shown = _fitted_in(ax, q, len(units), 0.16, f"{word.capitalize()} in order of spread")
-    label = f"Level-1 residual of {outcome_of(data)}"
-    return finish(ax, f"Level-1 residuals by {word[:-1]}", shown, label, counts="x")
+    return finish(ax, f"Level-1 residuals by {word[:-1]}", shown, residual_name(data), counts="x")
 
 
 def boxes_by_unit(source: Any, variable: str, ax: Axes | None = None, *, colour: str | None = None) -> Axes:
@@ -135,7 +135,7 @@ def is_zero_or_one(x: np.ndarray) -> bool:
 
 def _values_by_unit(source: Any, variable: str) -> tuple[Rows, np.ndarray, np.ndarray]:
     """Give the rows, and of those with a value of the variable the values and the places of the units."""
-    data = source if isinstance(source, Rows) else point_of(source).data
+    data = source if isinstance(source, Rows) else any_point_of(source).data
     if data is None:
         raise OutputError("box plots need the rows, and this fit was made from moments")
     try:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..derived.generalized_shares import generalized_r2
 from ..derived.r2 import PARTS, R2, r2
 from ..faces import record_of
+from ..hglm.estimates import GeneralizedEstimates
 from ..posterior import derived
 from ..posterior.record import PosteriorSample
 from .plot_style import BLUE, GREEN, ORANGE, PALE, PURPLE, SKY, axes, finish, legend
@@ -30,9 +32,11 @@ LEAST = 0.05  # of a bar: shares below it have no room for their number
 def variance_bars(source: Any, ax: Axes | None = None) -> Axes:
     """Draw each part's share of the variance, as bars over each other, of a fit, a posterior or their `r2`.
 
-    The three bars are all the variance, that within units and that between them (Rights & Sterba 2019).
+    The three bars are all the variance, that within units and that between them (Rights & Sterba 2019). Of an
+    outcome that is not normal they are on the scale of the link.
     """
-    found = _r2_of(record_of(source))
+    record = record_of(source)
+    found, link = _r2_of(record), isinstance(record, GeneralizedEstimates)
     bars = {"total": tuple(PARTS)}
     for level, name in ((1, "within units"), (2, "between units")):
         bars[name] = tuple(part for part in PARTS if PARTS[part][0] == level)
@@ -58,7 +62,8 @@ def variance_bars(source: Any, ax: Axes | None = None) -> Axes:
                     bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5})  # fmt: skip
         floor = floor + height
     ax.set_ylim(0.0, 1.0)
-    finish(ax, "Where the outcome's variance lies", "Variance", "Share")
+    where = " on the scale of the link" if link else ""
+    finish(ax, f"Where the outcome's variance lies{where}", "Variance", "Share")
     handles, labels = ax.get_legend_handles_labels()
     legend(ax, outside=True, handles=handles[::-1], labels=labels[::-1])
     return ax
@@ -67,4 +72,6 @@ def variance_bars(source: Any, ax: Axes | None = None) -> Axes:
 def _r2_of(record: Any) -> R2:
     if isinstance(record, R2):
         return record
+    if isinstance(record, GeneralizedEstimates):
+        return generalized_r2(record)
     return derived.r2(record) if isinstance(record, PosteriorSample) else r2(record)

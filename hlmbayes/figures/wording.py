@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics.diagnostic_tree import is_tree, level2_variables, point_of
+from ..diagnostics.diagnostic_tree import level2_variables
+from ..diagnostics.points import any_point_of, is_tree, outcome_of
 from ..errors import OutputError
 from ..naming import Parameter, Parameters
 from .plot_style import id_text, label_points, number
@@ -43,7 +44,8 @@ def _coefficients(data: xr.Dataset) -> Parameters:
 def effect_name(data: xr.Dataset, k: int) -> str:
     """Return "EB residual of the slope of ses (u1): Socioeconomic status"."""
     what = "Posterior mean" if data.attrs["engine"] == "posterior" else "EB residual"
-    return f"{what} of the {short_name(data, k)}{label_after(data, 'coef', k)}"
+    scale = f", {data.attrs['scale']}" if data.attrs.get("scale") else ""
+    return f"{what} of the {short_name(data, k)}{label_after(data, 'coef', k)}{scale}"
 
 
 def label_after(data: xr.Dataset, dim: str, k: int) -> str:
@@ -66,6 +68,11 @@ def of_units(data: xr.Dataset, k: int) -> str:
     return f"the {units_word(data)[:-1]} {kind}"
 
 
+def residual_name(data: xr.Dataset) -> str:
+    """Return "Level-1 residual of math achievement", or which other residuals there are."""
+    return f"{data['residual'].attrs['long_name']} of {outcome_of(data)}"
+
+
 def units_word(data: xr.Dataset) -> str:
     """Return what the units of a dataset are called."""
     return unit_word(str(data.attrs["id_label"]), str(data.attrs["id_name"]))
@@ -84,7 +91,7 @@ def value_text(source: Any, variable: str, value: float) -> str:
                 labels = json.loads(values.attrs.get("value_labels", "{}"))
                 return str(labels.get(str(float(value)), number(float(value))))
         return number(float(value))
-    data = point_of(source).data
+    data = any_point_of(source).data
     known = {} if data is None else data.value_labels.get(variable.lower(), {})
     return str(known.get(value, number(float(value))))
 

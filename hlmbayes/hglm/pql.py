@@ -63,7 +63,7 @@ class PQLEstimates:
     on the link's scale and HLM's tables are its. ``population`` is the population-average model.
     """
 
-    written: TwoLevelModel  # of plain columns, without the cuts of an ordinal outcome
+    design: Design  # of the rows as they are, without the cuts of an ordinal outcome
     data: TwoLevelData  # its complete rows
     working: Estimates
     population: Estimates
@@ -73,11 +73,17 @@ class PQLEstimates:
     converged: bool
     stop_reason: str
     notes: tuple[str, ...]
+    algorithm: str = "hlm"
 
     @property
     def model(self) -> TwoLevelModel:
         """The model."""
         return self.working.model
+
+    @property
+    def written(self) -> TwoLevelModel:
+        """The model of plain columns, without the cuts of an ordinal outcome."""
+        return self.design.model
 
     @property
     def of_linearising(self) -> tuple[str, ...]:
@@ -112,7 +118,8 @@ def predicted(found: PQLEstimates) -> Predicted:
     """Give what the rows of a fit are fitted from."""
     fit = found.working
     u = (coefficients(fit) - fit.design.level1_coefficients(fit.gamma_free))[:, fit.design.random]
-    return Predicted(fit.law.plain(fit.design), found.law, found.data, fit.gamma_free, u)
+    own = fit.gamma_free[: found.design.n_fixed]  # cuts of an ordinal outcome come after
+    return Predicted(found.design, found.law, found.data, own, u)
 
 
 def pql(
@@ -154,7 +161,7 @@ def pql(
     fit = replace(fit, algorithm="hlm")
     average = population_average(rows, fit, limits)
     return PQLEstimates(
-        prepared.design.model, rows.data, fit, average, rows.law_with(fit), tuple(macro), limits, converged,
+        prepared.design, rows.data, fit, average, rows.law_with(fit), tuple(macro), limits, converged,
         reason, _notes(eta),
     )  # fmt: skip
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from ..equations.categories import category_label
 from ..errors import DataError, HypothesisError
+from .binomial_links import Rows
 from .law import Need
-from .outcomes import Outcome, Rows, n_categories
+from .outcomes import Outcome, n_categories
 
 NO_MEAN = "an outcome of categories has a probability for each, which predict() gives, and no one mean"
 SEVERAL = "each category of the outcome has equations of its own"
@@ -46,6 +47,10 @@ class Multinomial(Outcome):
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(map(category_label, self.categories))
+
+    @property
+    def fixed_categories(self) -> np.ndarray:
+        return np.array(self.categories)
 
     def against(self, category: str) -> str:
         return f"{category} against {self.labels[-1]}"

@@ -69,6 +69,14 @@ class Ordinal(Binomial):
     def fixed_cuts(self) -> np.ndarray:
         return np.array(self.cuts)
 
+    @property
+    def fixed_categories(self) -> np.ndarray:
+        return np.array(self.categories)
+
+    @property
+    def of_categories(self) -> Outcome:
+        return Binomial()
+
     def with_cuts(self, cuts: np.ndarray, se: np.ndarray) -> Self:
         return replace(self, cuts=tuple(cuts.tolist()), se_cuts=tuple(se.tolist()))
 

@@ -9,9 +9,9 @@ that deviances are comparable with those of other programs (lme4, glmmTMB, Stata
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import special
@@ -19,10 +19,9 @@ from scipy import special
 from ..data.two_level import TwoLevelData
 from ..errors import DataError
 from ..likelihood.design import Design
+from .binomial_links import INVERSE, LATENT, LATENT_SD, LINK, MANY, ROWS, SLOPE, Rows
 from .law import Law, Need, SingleRowsError, check_units
 
-type Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
-MANY = 700.0  # exp of more is no number
 LARGEST_MEAN = 1e15  # of a simulated count: beyond it not every whole number is a float
 
 
@@ -101,6 +100,20 @@ class Outcome(Law):
     def with_cuts(self, cuts: np.ndarray, se: np.ndarray) -> Self:
         """Give the law with estimated cuts between categories and their standard errors, where it has any."""
         return self
+
+    @property
+    def fixed_categories(self) -> np.ndarray:
+        """The categories of the outcome, (K,), where it has any."""
+        return np.zeros(0)
+
+    @property
+    def of_categories(self) -> Outcome:
+        """The law of a category or a lower one, where there are categories; else the law itself."""
+        return self
+
+    def expected(self, outcome: str, size: str | None, values: Mapping[float, Any]) -> str:
+        """Say what the mean is of an outcome and a size of these names, its values having these labels."""
+        raise NotImplementedError
 
     def slope(self, predictor: np.ndarray) -> np.ndarray:
         """Give the derivative of the mean in the linear predictor."""
@@ -204,13 +217,18 @@ class Binomial(Outcome):
 
     @property
     def unit_of_link(self) -> tuple[float, str]:
-        return _LATENT[self.link_name] ** 0.5, _LATENT_SD[self.link_name]
+        return LATENT[self.link_name] ** 0.5, LATENT_SD[self.link_name]
 
     def latent_variance(self, mean: float) -> float:
-        return _LATENT[self.link_name]
+        return LATENT[self.link_name]
 
     def ways(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.where(y == size, 1.0, np.where(y == 0, -1.0, 0.0))
+
+    def expected(self, outcome: str, size: str | None, values: Mapping[float, Any]) -> str:
+        if size is None:
+            return f"probability ({outcome} = {values.get(1.0, 1)})"
+        return f"probability of a success ({outcome} of {size[:1].lower()}{size[1:]})"
 
     def check(self, design: Design) -> None:
         super().check(design)
@@ -220,7 +238,7 @@ class Binomial(Outcome):
             )
 
     def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
-        return _BINOMIAL[self.link_name](eta, y, size)
+        return ROWS[self.link_name](eta, y, size)
 
     def value(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         if self.link_name != "logit":
@@ -232,16 +250,16 @@ class Binomial(Outcome):
         return np.asarray(y * eta - size * bounded)
 
     def link(self, mean: np.ndarray) -> np.ndarray:
-        return np.asarray(_LINK[self.link_name](mean))
+        return np.asarray(LINK[self.link_name](mean))
 
     def inverse_link(self, predictor: np.ndarray) -> np.ndarray:
-        return np.asarray(_INVERSE[self.link_name](predictor))
+        return np.asarray(INVERSE[self.link_name](predictor))
 
     def variance(self, mean: np.ndarray) -> np.ndarray:
         return np.asarray(mean * (1.0 - mean))
 
     def slope(self, predictor: np.ndarray) -> np.ndarray:
-        return np.asarray(_SLOPE[self.link_name](predictor))
+        return np.asarray(SLOPE[self.link_name](predictor))
 
     def near(self, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return (y + 0.5) / (counts + 1.0)
@@ -289,6 +307,10 @@ class Poisson(Outcome):
     def unit_of_link(self) -> tuple[float, str]:
         return 1.0, "1"  # of a logarithm, whatever the mean: its latent sd goes to 0 as counts grow
 
+    def expected(self, outcome: str, size: str | None, values: Mapping[float, Any]) -> str:
+        each = "" if size is None else f", per unit of {size[:1].lower()}{size[1:]}"
+        return f"expected count of {outcome}{each}"
+
     def latent_variance(self, mean: float) -> float:
         return float(np.log1p(1.0 / mean))
 
@@ -332,62 +354,3 @@ def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:
             f"{what} are whole numbers of at least {least}, and {name} is {values[bad][0]:g} in one of "
             f"{int(bad.sum())} such rows"
         )
-
-
-def _logit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
-    # few passes, and each array used for several steps: most of the time of a fit is spent here
-    bounded = np.maximum(eta, -MANY)
-    odds = np.exp(-bounded)  # of a failure
-    mean = 1.0 / (1.0 + odds)
-    bounded += np.log1p(odds)  # log(1 + exp(eta))
-    odds *= mean
-    odds *= mean
-    return y * eta - size * bounded, y - size * mean, size * odds
-
-
-def _probit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
-    up, down = special.log_ndtr(eta), special.log_ndtr(-eta)
-    log_phi = -0.5 * eta**2 - 0.5 * np.log(2.0 * np.pi)
-    hit, miss = np.exp(log_phi - up), np.exp(log_phi - down)
-    rest = size - y
-    return (
-        y * up + rest * down,
-        y * hit - rest * miss,
-        y * hit * (hit + eta) + rest * miss * (miss - eta),
-    )
-
-
-def _cloglog(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
-    hazard = np.exp(np.minimum(eta, MANY))
-    rest = size - y
-    with np.errstate(over="ignore", invalid="ignore"):
-        fall = np.where(hazard > 0, hazard / np.expm1(hazard), 1.0)
-    # minus the slope of log(fall); its series where the difference would have no digits
-    bend = np.where(hazard < 1e-3, hazard / 2.0 + hazard**2 / 12.0, hazard - 1.0 + fall)
-    miss = -np.expm1(-hazard)
-    value = y * np.log(np.where(miss > 0, miss, 1.0)) - rest * hazard
-    return value, y * fall - rest * hazard, y * fall * bend + rest * hazard
-
-
-_BINOMIAL: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Rows]] = {
-    "logit": _logit,
-    "probit": _probit,
-    "cloglog": _cloglog,
-}
-_LATENT = {"logit": np.pi**2 / 3.0, "probit": 1.0, "cloglog": np.pi**2 / 6.0}
-_LATENT_SD = {"logit": "pi / sqrt(3)", "probit": "1", "cloglog": "pi / sqrt(6)"}
-_LINK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "logit": special.logit,
-    "probit": special.ndtri,
-    "cloglog": lambda mean: np.log(-np.log1p(-mean)),
-}
-_INVERSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "logit": special.expit,
-    "probit": special.ndtr,
-    "cloglog": lambda eta: -np.expm1(-np.exp(np.minimum(eta, MANY))),
-}
-_SLOPE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "logit": lambda eta: special.expit(eta) * special.expit(-eta),
-    "probit": lambda eta: np.exp(-0.5 * eta**2) / np.sqrt(2.0 * np.pi),
-    "cloglog": lambda eta: np.exp(eta - np.exp(np.minimum(eta, MANY))),
-}

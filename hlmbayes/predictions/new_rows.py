@@ -38,9 +38,14 @@ class NewRows:
 
     def x(self, design: Design) -> np.ndarray:
         """Give the rows of X, (n, F): fixed effects that are held equal share a column."""
-        x = np.zeros((len(self.effects), design.n_fixed))
-        np.add.at(x.T, design.free, self.effects.T)
-        return x
+        return x_of(design, self.effects)
+
+
+def x_of(design: Design, effects: np.ndarray) -> np.ndarray:
+    """Give the rows of X (n, F) from what each fixed effect multiplies (n, n_gamma)."""
+    x = np.zeros((len(effects), design.n_fixed))
+    np.add.at(x.T, design.free, effects.T)
+    return x
 
 
 def known_rows(design: Design, data: TwoLevelData) -> np.ndarray:

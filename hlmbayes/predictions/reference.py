@@ -188,3 +188,26 @@ def grid(
         rows = {"row": np.zeros(n)}
     effects = new_rows(design, rows, like, deviations=True).effects
     return np.asarray(effects.reshape(repeat, n, -1).mean(axis=0))
+
+
+def z_of(design: Design, effects: np.ndarray) -> np.ndarray:
+    """Give what random effects multiply (n, q): what the intercept of their coefficient's equation does.
+
+    Raises
+    ------
+    HypothesisError
+        An equation with a random effect and no intercept.
+    """
+    places, k = {}, 0
+    for place, coefficient in enumerate(design.model.coefficients):
+        for gamma in coefficient.gammas:
+            if gamma.predictor.variable is None:
+                places[place] = k
+            k += 1
+    missing = [design.model.coefficients[r].name for r in design.random if int(r) not in places]
+    if missing:
+        raise HypothesisError(
+            f"{missing[0]} has a random effect and no intercept in its equation, so that a typical row has "
+            'no value of its predictor: use scale="link"'
+        )
+    return effects[:, [places[int(r)] for r in design.random]]

@@ -21,9 +21,10 @@ from ..inference.covariances import table_kind
 from ..labelled import table
 from ..laws.law import Need
 from .categories import averages_of, category_asked, link_of, predict_categories
+from .expected import limits
 from .means import Adjustment, Means, adjusted_p, asked_means, pairs_of
-from .new_rows import new_rows
-from .reference import Values
+from .new_rows import new_rows, x_of
+from .reference import Values, z_of
 from .slopes import Slopes, asked_slopes
 
 if TYPE_CHECKING:
@@ -130,13 +131,11 @@ def _of_equations(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, scale
 def _limits(
     fit: GeneralizedEstimates, mean: np.ndarray, se: np.ndarray, prob: float, scale: str
 ) -> dict[str, np.ndarray]:
-    """Give limits that are normal on the scale of the link, and so inside what the outcome can be."""
-    reach = float(ndtri(0.5 + prob / 2.0)) * se
     if scale == "link":
+        reach = float(ndtri(0.5 + prob / 2.0)) * se
         return {"low": mean - reach, "high": mean + reach}
-    eta = fit.law.link(mean)
-    reach = reach / fit.law.slope(eta)
-    return {"low": fit.law.inverse_link(eta - reach), "high": fit.law.inverse_link(eta + reach)}
+    low, high = limits(fit.law, mean, se, prob)
+    return {"low": low, "high": high}
 
 
 def _covariance(fit: GeneralizedEstimates, robust: bool | str | None) -> np.ndarray:
@@ -235,32 +234,9 @@ def slopes_generalized(
 
 def _averaged(fit: GeneralizedEstimates, effects: np.ndarray, category: str) -> Averages:
     """Average typical rows, given what each fixed effect multiplies (n, n_gamma), over u."""
-    z = _z(fit, effects)
-    return averages_of(fit, effects, z, category) if category else averages(fit, _x(fit, effects), z)
-
-
-def _x(fit: GeneralizedEstimates, effects: np.ndarray) -> np.ndarray:
-    """Give the rows of X (n, F) from what each fixed effect multiplies (n, n_gamma)."""
-    x = np.zeros((len(effects), fit.design.n_fixed))
-    np.add.at(x.T, fit.design.free, effects.T)
-    return x
-
-
-def _z(fit: GeneralizedEstimates, effects: np.ndarray) -> np.ndarray:
-    """Give what random effects multiply (n, q): what the intercept of their coefficient's equation does."""
-    places, k = {}, 0
-    for place, coefficient in enumerate(fit.model.coefficients):
-        for gamma in coefficient.gammas:
-            if gamma.predictor.variable is None:
-                places[place] = k
-            k += 1
-    missing = [fit.model.coefficients[r].name for r in fit.design.random if int(r) not in places]
-    if missing:
-        raise HypothesisError(
-            f"{missing[0]} has a random effect and no intercept in its equation, so that a typical row has "
-            'no value of its predictor: use scale="link"'
-        )
-    return effects[:, [places[int(r)] for r in fit.design.random]]
+    z = z_of(fit.design, effects)
+    x = x_of(fit.design, effects)
+    return averages_of(fit, effects, z, category) if category else averages(fit, x, z)
 
 
 def _by_delta(

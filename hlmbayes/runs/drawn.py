@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
-from ..figures.figure_set import Drawn, Wanted, chosen, draw_all
+from ..figures.figure_set import AnyEstimates, Drawn, Wanted, chosen, draw_all
 from ..report.remarks import fit_warnings
-from .estimate import fit_job, heard, read_data
+from .estimate import heard
 from .jobs import Job
+from .nonlinear import any_fit_of
 from .outputs import check_folder, made_folder, said
 
 
@@ -35,8 +36,9 @@ def draw_job(
     """
     job.refuse_several("there are no figures")
     check_folder(folder)
-    fit, messages = heard(lambda: fit_job(job, read_data(job)))
-    for kind, sentence in said(warning=(*job.warnings, *fit_warnings(fit), *messages)):
+    fit, messages = heard(lambda: any_fit_of(job))
+    warned = fit_warnings(fit) if isinstance(fit, Estimates) else fit.warnings
+    for kind, sentence in said(warning=(*job.warnings, *warned, *messages)):
         say(kind, sentence)
     drawn = write_figures(fit, folder, wanted, wrote)
     names: dict[str, list[str]] = {}  # one reason may be that of many figures
@@ -51,7 +53,7 @@ def draw_job(
 
 
 def write_figures(
-    fit: Estimates, folder: str, wanted: Wanted, wrote: Callable[[Path], object] = lambda path: None
+    fit: AnyEstimates, folder: str, wanted: Wanted, wrote: Callable[[Path], object] = lambda path: None
 ) -> Drawn:
     """Draw the figures that are wanted into a folder, which is made if need be; ``wrote`` is told of each.
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError
+from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import MOST_MACRO, STOP, PQLEstimates, PQLLimits, pql
 from ..hlm_files.command_options import Options
 from ..report import nonlinear
@@ -15,7 +17,7 @@ from ..residuals.pql_frames import pql_residuals
 from .analysis import hlm7_note
 from .asked import asked_tests
 from .estimate import heard, read_data
-from .generalized import analyse_generalized
+from .generalized import analyse_generalized, fit_of
 from .jobs import Job, run_of
 from .outputs import Results, checked_requests, said, write_residual_files
 
@@ -50,6 +52,14 @@ def _with_cuts(options: Options, found: PQLEstimates) -> Options:
     zeros = (0.0,) * found.law.n_parameters
     tests = tuple(tuple((*row, *zeros) for row in rows) for rows in options.hypotheses)
     return replace(options, hypotheses=tests)
+
+
+def any_fit_of(job: Job) -> Estimates | GeneralizedEstimates | PQLEstimates:
+    """Read the data and fit, as the outcome and the algorithm want it."""
+    if job.model.outcome_law.is_normal or job.algorithm == "exact":
+        return fit_of(job)
+    _refuse(job)
+    return fit_nonlinear(job, read_data(job))
 
 
 def fit_nonlinear(job: Job, data: TwoLevelData) -> PQLEstimates:
