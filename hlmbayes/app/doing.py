@@ -10,11 +10,13 @@ from pathlib import Path
 from ..data.two_level import TwoLevelData
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
+from ..figures.figure_set import AnyEstimates
 from ..many_fits.pooled_fit import PooledEstimates
 from ..report.tables import Tables
 from ..runs.analysis import job_tables
-from ..runs.estimate import fit_job, heard, warn_of_codes
+from ..runs.estimate import heard, warn_of_codes
 from ..runs.jobs import Job
+from ..runs.nonlinear import fit_any
 from ..runs.pooled import fit_pooled, imputed_jobs
 from .opening import Chosen, Opened, choose, kind_of, open_command, open_data, open_example
 
@@ -25,7 +27,7 @@ Say = Callable[[str], None]
 class Estimated:
     """What came of a job: ``tables`` are those of its report, None where several fits were pooled."""
 
-    fit: Estimates | PooledEstimates
+    fit: AnyEstimates | PooledEstimates
     messages: tuple[str, ...]
     tables: Tables | None
     seconds: float
@@ -78,9 +80,11 @@ def estimate(say: Say, data: TwoLevelData, job: Job) -> Estimated:
     begin = time.perf_counter()
     say("Estimating")
 
-    def estimated() -> Estimates | PooledEstimates:
+    def estimated() -> AnyEstimates | PooledEstimates:
         warn_of_codes(job.model, data)
-        return fit_pooled(job, imputed_jobs(job), data) if job.several else fit_job(job, data)
+        if job.several and job.model.outcome_law.is_normal:
+            return fit_pooled(job, imputed_jobs(job), data)
+        return fit_any(job, data)
 
     fit, messages = heard(estimated)
     tables = job_tables(job, fit, warnings=messages) if isinstance(fit, Estimates) else None

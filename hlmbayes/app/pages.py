@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from ..data.reading import READERS
-from ..estimation.estimates import Estimates
+from ..hglm.pql import PQLEstimates
+from ..many_fits.pooled_fit import PooledEstimates
 from ..report import mathml
 from ..words import one_line
 from .guard import MOST_BYTES, cookie_name
@@ -108,6 +109,8 @@ def run_line(run: Run) -> str:
 
 def run_deviance(run: Run) -> str:
     """A run's deviance and number of parameters."""
-    if not isinstance(run.fit, Estimates):
+    if isinstance(run.fit, PooledEstimates):
         return f"{run.fit.m} data sets"
+    if isinstance(run.fit, PQLEstimates):
+        return "quasi-likelihood: no deviance"
     return f"deviance {run.fit.deviance:.2f}, {run.fit.n_parameters} parameters"

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..diagnostics.predictions import variables_of
 from ..errors import OutputError
-from ..estimation.estimates import Estimates
-from ..figures.figure_set import figures
+from ..figures.figure_set import AnyEstimates, figures
 from ..figures.model_graphs import predicted
 from ..figures.unit_lines import level1_equations
 
@@ -23,7 +22,7 @@ KINDS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 GROUPS = {
     "Model graphs": ("predicted", "level1_equations", "variance_bars"),
     "Units": ("caterpillar", "shrinkage", "boxes_by_unit", "proportions_by_unit", "influence"),
-    "Level-2 residuals": ("effect_against", "chi2_qq", "log_sd"),
+    "Level-2 residuals": ("effect_against", "chi2_qq", "effects_qq", "log_sd"),
 }
 TITLES = {  # by what names begin with; the variable and the coefficient follow
     "predicted": "Predicted lines over {0}",
@@ -37,6 +36,8 @@ TITLES = {  # by what names begin with; the variable and the coefficient follow
     "influence_on_effects": "Influence of units on each effect",
     "influence": "Influence of units",
     "effect_against": "{1} residuals against {0}",
+    "effects_qq": "Normality of random effects: {0}",
+    "calibration": "Observed against expected",
     "chi2_qq": "Normality of level 2 (χ² plot)",
     "log_sd_histogram": "Standard deviations of units",
     "log_sd_qq": "Standard deviations of units (normal plot)",
@@ -47,7 +48,7 @@ OTHERS = "Level-1 residuals"
 DRAWING = Lock()  # matplotlib draws one figure at a time
 
 
-def pictures(fit: Estimates) -> dict[str, list[str]]:
+def pictures(fit: AnyEstimates) -> dict[str, list[str]]:
     """The names of the figures that fit a model, in groups."""
     found: dict[str, list[str]] = {group: [] for group in (*GROUPS, OTHERS)}
     for name in figures(fit):
@@ -64,12 +65,12 @@ def title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def variables(fit: Estimates) -> list[tuple[str, int]]:
+def variables(fit: AnyEstimates) -> list[tuple[str, int]]:
     """The predictors that a model graph can have, with their levels."""
     return [(variable.name, variable.level) for variable in variables_of(fit).values()]
 
 
-def picture(fit: Estimates, name: str, kind: str) -> bytes:
+def picture(fit: AnyEstimates, name: str, kind: str) -> bytes:
     """Draw a figure by its name.
 
     Raises
@@ -83,7 +84,7 @@ def picture(fit: Estimates, name: str, kind: str) -> bytes:
     return drawn(known[name], kind)
 
 
-def graph(fit: Estimates, draw: str, x: str, by: Sequence[str], at: str, kind: str) -> bytes:
+def graph(fit: AnyEstimates, draw: str, x: str, by: Sequence[str], at: str, kind: str) -> bytes:
     """Draw predicted lines, or each unit's equation, over a variable.
 
     ``at`` holds others at values: "sector=1, meanses=0.5".

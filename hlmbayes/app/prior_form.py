@@ -57,6 +57,8 @@ def rows_of(priors: Priors, model: TwoLevelModel) -> list[Row]:
         for c in model.coefficients
         if c.random
     ]
+    if not model.outcome_law.is_normal:
+        return found
     if model.log_sigma2 is None:
         now = _now({"sigma": priors.sigma}, "sigma")
         return [*found, Row("sigma", "level-1 standard deviation", SDS, scaled, *now)]

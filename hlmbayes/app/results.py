@@ -10,24 +10,22 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..derived.intraclass import icc
-from ..derived.plausible import plausible_range
-from ..derived.r2 import r2
-from ..diagnostics.checks import check
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
+from ..figures.figure_set import AnyEstimates
+from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import PQLEstimates
 from ..hlm_files.command_options import Rows
 from ..hypotheses.wald import wald
 from ..inference.compare import compare
-from ..inference.homogeneity import homogeneity
+from ..many_fits.pooled_fit import PooledEstimates
 from ..model_tables.saving import html as table_html
 from ..model_tables.table import table
 from ..report.header import shown
-from ..residuals.exploratory import explore
 from ..residuals.files import write_residuals
-from ..residuals.frames import residuals
 from ..words import safe_name
 from .answers import Form, changing, sending, showing
+from .asked_of import questions, residual_frame
 from .files import attachment
 from .pictures import KINDS, graph, picture, pictures, title, variables
 from .report_part import part_of
@@ -47,7 +45,7 @@ def shown_run(session: Session, form: Form) -> Run:
     return run
 
 
-def one_fit(run: Run) -> Estimates:
+def one_fit(run: Run) -> AnyEstimates:
     """The estimates of a run of one data set.
 
     Raises
@@ -55,7 +53,7 @@ def one_fit(run: Run) -> Estimates:
     HLMError
         Several were pooled.
     """
-    if isinstance(run.fit, Estimates):
+    if not isinstance(run.fit, PooledEstimates):
         return run.fit
     raise HLMError(
         "this is of one data set, and several are pooled here: take the plausible values out for it"
@@ -102,7 +100,7 @@ def residuals_tab(session: Session, form: Form) -> dict[str, Any]:
     run = shown_run(session, form)
     fit = one_fit(run)
     extra = ", ".join(session.here.level2) if session.opened and fit.data is session.here.data else ""
-    frame = residuals(fit, 2) if fit.design.n_random else None
+    frame = residual_frame(fit, 2, []) if fit.design.n_random else None
     labels = frame.attrs.get("labels", {}) if frame is not None else {}
     head = frame.head(8) if frame is not None else None
     return {"run": run, "head": head, "labels": labels, "extra": extra, "formats": RESIDUAL_FORMATS}
@@ -113,11 +111,21 @@ def tests_tab(session: Session, form: Form) -> dict[str, Any]:
     run = shown_run(session, form)
     fit = one_fit(run)
     others = [other for other in session.runs if other.number != run.number and not other.pooled]
-    return {"run": run, "rows": gamma_rows(fit), "others": others, "contrasts": range(1, MOST_CONTRASTS + 1)}
+    asked = [(key, title) for key, (title, _) in questions(fit).items()]
+    return {
+        "run": run, "rows": gamma_rows(fit), "others": [] if isinstance(fit, PQLEstimates) else others,
+        "contrasts": range(1, MOST_CONTRASTS + 1), "questions": asked,
+    }  # fmt: skip
 
 
-def gamma_rows(fit: Estimates) -> list[tuple[str, str, float]]:
+def tested(fit: AnyEstimates) -> Estimates | GeneralizedEstimates:
+    """The fit whose fixed effects are tested: of quasi-likelihood the last working model."""
+    return fit.working if isinstance(fit, PQLEstimates) else fit
+
+
+def gamma_rows(found: AnyEstimates) -> list[tuple[str, str, float]]:
     """Code, name and estimate of each fixed effect, of several held equal the first."""
+    fit = tested(found)
     names, gamma = (
         fit.model.fixed_parameters.name_of,
         dict(zip(fit.model.gamma_names, fit.gamma, strict=True)),
@@ -157,7 +165,7 @@ def _side_by_side(session: Session, form: Form) -> dict[str, Any]:
     found = _table(session, form)
     tests = []
     for one, two in pairwise(runs):
-        if isinstance(one.fit, Estimates) and isinstance(two.fit, Estimates):
+        if not isinstance(one.fit, PQLEstimates) and not isinstance(two.fit, PQLEstimates):
             try:
                 tests.append((one.name, two.name, str(compare(one.fit, two.fit)), ""))
             except HLMError as error:
@@ -182,27 +190,36 @@ def test(session: Session, form: Form) -> dict[str, Any]:
     fit, what = one_fit(run), form.text("what")
     if what == "hypothesis":
         return _hypothesis(session, run, fit, form)
-    if what == "homogeneity":
-        return {"title": "Homogeneity of level-1 variance", "text": str(homogeneity(fit))}
-    if what == "icc":
-        return {"title": "Intraclass correlation", "text": str(icc(fit))}
-    if what == "plausible":
-        ranges = [str(plausible_range(fit, name)) for name in fit.random_names]
-        return {"title": "Plausible ranges", "text": "\n".join(ranges) or "No coefficient varies over units."}
-    if what == "r2":
-        return {"title": "R-squared", "text": str(r2(fit))}
-    if what == "explore":
-        return {"title": "Exploratory analysis", "text": str(explore(fit))}
-    if what == "checks":
-        return {"title": "Checks", "text": str(check(fit))}
     if what == "compare":
         other = session.find(form.number("other"))
-        return {"title": f"{run.name} and {other.name}", "text": str(compare(fit, one_fit(other)))}
-    raise HLMError(f"{what!r} is no test of this window")
+        return {
+            "title": f"{run.name} and {other.name}",
+            "text": str(compare(*map(_with_deviance, (run, other)))),
+        }
+    if what not in questions(fit):
+        raise HLMError(f"{what!r} is no test of this window for this model")
+    title, answer = questions(fit)[what]
+    return {"title": title, "text": str(answer(fit))}
 
 
-def _hypothesis(session: Session, run: Run, fit: Estimates, form: Form) -> dict[str, Any]:
+def _with_deviance(run: Run) -> Estimates | GeneralizedEstimates:
+    """The fit of a run, which has a deviance.
+
+    Raises
+    ------
+    HLMError
+        HLM's quasi-likelihood, which has none.
+    """
+    if isinstance(run.fit, Estimates | GeneralizedEstimates):
+        return run.fit
+    raise HLMError(
+        f"{run.name} is by quasi-likelihood, which has no deviance: choose The optimum in the settings"
+    )
+
+
+def _hypothesis(session: Session, run: Run, found: AnyEstimates, form: Form) -> dict[str, Any]:
     """A general linear hypothesis from the grid of contrasts."""
+    fit = tested(found)
     names = [code for code, *_ in shown(fit.model)]
     columns = []
     for k in range(1, MOST_CONTRASTS + 1):
@@ -214,7 +231,7 @@ def _hypothesis(session: Session, run: Run, fit: Estimates, form: Form) -> dict[
             "the grid has nothing but zeros: write a 1 beside the effect that the hypothesis says is zero"
         )
     asked = {name: [column[i] for column in columns] for i, name in enumerate(names)}
-    found: Any = wald(fit, {name: row for name, row in asked.items() if any(row)}, robust=True)
+    test: Any = wald(fit, {name: row for name, row in asked.items() if any(row)}, robust=True)
     kept = ""
     if form.get("keep") and session.state.model == run.state.model:
         none = [0.0] * len(columns)
@@ -222,7 +239,7 @@ def _hypothesis(session: Session, run: Run, fit: Estimates, form: Form) -> dict[
         rows = tuple(zip(*of_gammas, strict=True))
         session.change(lambda s: _with_hypothesis(s, rows))
         kept = "It is in the settings now: the next run prints it in report and listing, and the .hlm has it."
-    return {"title": "General linear hypothesis", "text": str(found), "kept": kept}
+    return {"title": "General linear hypothesis", "text": str(test), "kept": kept}
 
 
 def _with_hypothesis(state: State, rows: Rows) -> State:
@@ -274,7 +291,7 @@ def image_of(run: Run, form: Form, kind: str) -> bytes:
     return run.images[asked]
 
 
-def _drawn(fit: Estimates, form: Form, kind: str) -> bytes:
+def _drawn(fit: AnyEstimates, form: Form, kind: str) -> bytes:
     if not form.text("x"):
         return picture(fit, form.text("name"), kind)
     by = [name for name in (form.text("by"), form.text("by2")) if name]
@@ -288,7 +305,7 @@ def residual_file(session: Session, form: Form) -> Response:
     if kind not in RESIDUAL_FORMATS:
         raise HLMError(f"residual files are {', '.join(RESIDUAL_FORMATS)}, not {kind}")
     extra = [name for name in re.split(r"[,\s]+", form.text("extra")) if name]
-    frame = residuals(one_fit(run), level, extra)
+    frame = residual_frame(one_fit(run), level, extra)
     name = f"{file_stem(run)}_resfil{level}{kind}"
     path = write_residuals(frame, session.folder / name)
     content = path.read_bytes()

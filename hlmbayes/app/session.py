@@ -12,13 +12,19 @@ from threading import Lock, RLock
 
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
+from ..figures.figure_set import AnyEstimates
 from ..figures.report_figures import report
+from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import PQLEstimates
 from ..many_fits.pooled_fit import PooledEstimates
 from ..priors.priors import Priors
 from ..report import html, json_text, text
 from ..report.findings import findings
+from ..report.generalized import to_html
 from ..report.tables import Tables
+from ..runs.generalized import results_of_likelihood
 from ..runs.jobs import Job
+from ..runs.nonlinear import results_of_pql
 from ..runs.outputs import Results
 from ..runs.pooled import imputed_jobs, results_of_pooled
 from .doing import Estimated, estimate
@@ -48,7 +54,7 @@ class Run:
     images: dict[str, bytes] = field(default_factory=dict)  # figures that were drawn, by what was asked
 
     @property
-    def fit(self) -> Estimates | PooledEstimates:
+    def fit(self) -> AnyEstimates | PooledEstimates:
         """The estimates."""
         return self.done.fit
 
@@ -56,6 +62,11 @@ class Run:
     def pooled(self) -> bool:
         """Whether several data sets were fitted."""
         return isinstance(self.fit, PooledEstimates)
+
+    @property
+    def normal(self) -> bool:
+        """Whether it is one fit of a normal outcome."""
+        return isinstance(self.fit, Estimates)
 
     @property
     def name(self) -> str:
@@ -70,6 +81,11 @@ class Run:
 
     @cached_property
     def _results(self) -> Results:
+        """What came of it where it is no fit of a normal outcome."""
+        if isinstance(self.fit, GeneralizedEstimates):
+            return results_of_likelihood(self.job, self.fit, self.done.messages)
+        if isinstance(self.fit, PQLEstimates):
+            return results_of_pql(self.job, self.fit, self.done.messages)
         assert isinstance(self.fit, PooledEstimates)
         job = replace(self.job, warnings=(*self.job.warnings, *self.done.messages))
         return results_of_pooled(job, self.fit, imputed_jobs(job))
@@ -77,19 +93,23 @@ class Run:
     @cached_property
     def icc(self) -> str:
         """The intraclass correlation in words, of models whose intercept alone varies; else ""."""
+        from ..derived.generalized_shares import generalized_icc
         from ..derived.intraclass import icc
 
-        if not isinstance(self.fit, Estimates) or len(self.fit.random_names) != 1:
+        fit = self.fit
+        if not isinstance(fit, Estimates | GeneralizedEstimates) or len(fit.random_names) != 1:
             return ""
         try:
-            return str(icc(self.fit))
+            return str(icc(fit) if isinstance(fit, Estimates) else generalized_icc(fit))
         except HLMError:
             return ""
 
     @cached_property
     def report(self) -> str:
         """The report, as a part of a page."""
-        return self._results.html() if self.pooled else html.fragment(self.tables)
+        if isinstance(self.fit, GeneralizedEstimates):
+            return to_html(self.fit, warnings=self.done.messages)  # its figures have a tab of their own
+        return html.fragment(self.tables) if self.normal else self._results.html()
 
     @cached_property
     def fragment(self) -> str:
@@ -98,18 +118,18 @@ class Run:
 
     def page(self) -> str:
         """The report as a page of its own."""
-        if isinstance(self.fit, PooledEstimates):
-            return self._results.html()
         with DRAWING:
+            if not isinstance(self.fit, Estimates):
+                return self._results.html()
             return report(self.fit, self.tables, findings(self.fit))
 
     def listing(self) -> str:
         """HLM's listing."""
-        return self._results.text() if self.pooled else text.listing(self.tables)
+        return text.listing(self.tables) if self.normal else self._results.text()
 
     def json(self) -> str:
         """The results as ``hlmbayes run --json`` writes them."""
-        if isinstance(self.fit, PooledEstimates):
+        if not isinstance(self.fit, Estimates):
             return self._results.json()
         return json_text.text(self.tables, findings(self.fit))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..data.weights import Frequencies
+from ..equations.outcome_law import LINKS, NORMAL, Asked, OutcomeLaw
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
 from ..hlm_files.command_options import Options, ResidualFile
@@ -17,6 +18,13 @@ from .opening import Opened
 from .session import Run, Session
 from .state import State
 
+FAMILIES = (  # in the words of HLM's basic settings
+    ("normal", "Normal (continuous)"), ("bernoulli", "Bernoulli (0 or 1)"),
+    ("binomial", "Binomial (successes in trials)"),
+    ("poisson", "Poisson (counts; constant or variable exposure)"),
+    ("ordinal", "Ordinal (ratings)"), ("multinomial", "Multinomial (categories without an order)"),
+)  # fmt: skip
+
 
 def settings_values(session: Session) -> dict[str, Any]:
     """What the form shows."""
@@ -27,8 +35,10 @@ def settings_values(session: Session) -> dict[str, Any]:
     apart = bool(model) and len(model.blocks) > 1 and len(model.blocks) == len(model.effects)  # type: ignore[union-attr]
     beside, frequency = state.beside, state.beside.frequency
     names = (*here.level1, *here.level2) if here.source.level2 is None else here.level1
+    law = model.outcome_law if model else NORMAL
     return {
-        "options": state.options, "algorithm": _algorithm(state), "sigma": ", ".join(sigma), "apart": apart,
+        "options": state.options, "law": law, "families": FAMILIES,
+        "algorithm": _algorithm(state), "sigma": ", ".join(sigma), "apart": apart,
         "runs": [run.name for run in comparable(session)], "constraints": constraints,
         "names1": here.level1, "names2": here.level2, "numbers": names,
         "frequency": (frequency.level1, frequency.level2) if frequency else (None, None),
@@ -65,6 +75,7 @@ def apply_settings(session: Session, form: Form) -> State:
         A value that is none, or a model that the settings do not fit.
     """
     state, here, known = session.state, session.here, form.text("known")
+    law = _law(form, here)
     deviance, df = _other_model(session, form)
     kept = state.options.hypotheses if form.get("hypotheses") is not None else ()
     options = replace(
@@ -93,11 +104,33 @@ def apply_settings(session: Session, form: Form) -> State:
     new = replace(state, options=options, algorithm=algorithm, beside=_beside(state.beside, form, here))
     if state.model is None:
         return new
+    if law != state.model.outcome_law:
+        new = edits.distributed(edits.level1_variance(new, ()) if not law.is_normal else new, law)
     new = edits.constrain(new, form.text("constraints").splitlines())
     new = edits.level1_variance(new, _names(form.text("sigma"), here))
     apart = form.get("apart") is not None
     was = len(state.model.blocks) > 1
     return edits.independent(new, apart) if apart != was else new
+
+
+def _law(form: Form, here: Opened) -> OutcomeLaw:
+    """The distribution and the link of the outcome that the form asks for."""
+    family = form.text("family") or "normal"
+    if family == "normal":
+        return NORMAL
+    sizes: dict[str, str | None] = {"trials": None, "exposure": None}
+    if family == "binomial":
+        sizes["trials"] = _named(form, "size", here)
+        if sizes["trials"] is None:
+            raise HLMError("a binomial outcome: choose the variable with the trials of each row")
+    if family == "poisson":
+        sizes["exposure"] = _named(form, "size", here)
+    link = form.text("link")
+    asked = Asked(
+        family, link if link in LINKS.get(family, ()) else None, **sizes,
+        overdispersed=True if form.get("overdispersed") is not None else None,
+    )  # fmt: skip
+    return asked.law()
 
 
 def _of_hlm(options: Options, algorithm: str) -> Options:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ..equations.expressions import Factor, text_of
 from ..equations.model import TwoLevelModel
-from ..equations.outcome_law import check_normal
+from ..equations.outcome_law import OutcomeLaw
 from ..equations.parts import (
     Centering,
     Coefficient,
@@ -45,10 +45,6 @@ class State:
     options: Options = field(default_factory=lambda: Options(output="", title=""))
     algorithm: Algorithm = "hlm"
     beside: Beside = field(default_factory=Beside)
-
-    def __post_init__(self) -> None:
-        if self.model is not None:
-            check_normal(self.model.outcome, self.model.outcome_law, "the window")
 
     @property
     def chosen(self) -> Coefficient:
@@ -260,6 +256,17 @@ def level1_variance(state: State, names: Sequence[str], intercept_only: bool = F
     alphas = tuple(f"a{k}" for k in range(len(names) + 1))
     equation = LogSigma2(alphas, tuple(names)) if names or intercept_only else None
     return _with_parts(state, log_sigma2=equation)
+
+
+def distributed(state: State, law: OutcomeLaw) -> State:
+    """Let the outcome have another distribution and link.
+
+    Raises
+    ------
+    EquationError
+        One that does not go with the rest of the model.
+    """
+    return _with_parts(state, outcome_law=law)
 
 
 def independent(state: State, apart: bool) -> State:

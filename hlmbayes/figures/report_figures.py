@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..report.findings import Findings
+from ..report.generalized import to_html
 from ..report.report_page import page
 from ..report.tables import Tables
-from .figure_set import figures
+from .figure_set import AnyEstimates, figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +26,7 @@ CHOSEN = (
     "level1_qq",
     "influence",
 )  # the first of each kind
+OF_LINK = ("variance_bars", "predicted", "level1_equations", "caterpillar", "effects_qq", "level1_qq")
 DOTS = 190  # an inch
 WIDTH = 5.8  # in inches: so small that its words can be read where the page is 400 pixels wide
 WITH_LEGEND = {"variance_bars": 7.6}  # where the legend is beside it
@@ -34,11 +37,16 @@ def report(fit: Estimates, tables: Tables, found: Findings) -> str:
     return page(tables, found, report_figures(fit))
 
 
-def report_figures(fit: Estimates) -> dict[str, tuple[str, bytes]]:
+def link_report(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
+    """Return the page of a fit whose outcome is not normal."""
+    return to_html(fit, warnings=warnings, images=report_figures(fit))
+
+
+def report_figures(fit: AnyEstimates) -> dict[str, tuple[str, bytes]]:
     """Draw the figures of a report as PNG: name -> (title, image); what cannot be drawn is not there."""
     drawable: dict[str, Callable[[], Axes]] = {}
     known = figures(fit)
-    for kind in CHOSEN:
+    for kind in CHOSEN if isinstance(fit, Estimates) else OF_LINK:
         name = next((name for name in known if name.startswith(kind)), None)
         if name is not None:
             drawable[name] = known[name]

@@ -198,14 +198,16 @@ class GeneralizedFit(OtherOutcome, AnyFit):
         return listing(self._record)
 
     def report(self, path: str | Path) -> Path:
-        """Write `to_html` as a file that needs no other, and give its place.
+        """Write `to_html` with its figures as a file that needs no other, and give its place.
 
         Raises
         ------
         OutputError
             A file that cannot be written.
         """
-        return write_text(Path(path), self.to_html())
+        from ..figures.report_figures import link_report
+
+        return write_text(Path(path), link_report(self._record))
 
     def to_json(self) -> str:
         """Return the results as JSON text at full precision; nan and infinity are null."""

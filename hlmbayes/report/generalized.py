@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from ..errors import HypothesisError
+from ..derived.generalized_shares import generalized_icc, generalized_r2
+from ..errors import HLMError, HypothesisError
 from ..hglm.estimates import GeneralizedEstimates
 from ..inference.covariances import table_kind
 from ..inference.hlm_tables import FixedEffect, fixed_effects
 from ..inference.likelihood_tables import WORDS, Component, Ratio, components, cuts, ratios
 from ..laws.law import Need
 from ..likelihood.pattern import pairs
+from ..notebook import true_minus
 from ..text_table import TextColumn, in_blocks, number_texts
 from ..words import p_text
 from .html_parts import aside, document, main_element, pairs_list, section, table
 from .json_text import plain
+from .ratio_sentences import ALIKE, ratio_sentences
+from .report_page import image
 from .tables import NoteGroup
 
 EXPLAINED = (
@@ -135,8 +139,14 @@ def listing(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
     return "\n".join([*lines, "", *_explained(fit), ""])
 
 
-def to_html(fit: GeneralizedEstimates, *, whole_page: bool = True, warnings: Sequence[str] = ()) -> str:
-    """Return the results as an HTML page, or as the part of one that a notebook shows."""
+def to_html(
+    fit: GeneralizedEstimates, *, whole_page: bool = True, warnings: Sequence[str] = (),
+    images: Mapping[str, tuple[str, bytes]] | None = None,
+) -> str:  # fmt: skip
+    """Return the results as an HTML page, or as the part of one that a notebook shows.
+
+    ``images``: figures by name, their titles and PNGs.
+    """
     said = (*fit.warnings, *warnings)
     title = f"Model of {fit.model.outcome}"
     boxes = [aside(NoteGroup("read this before using the numbers", said, warning=True))] if said else []
@@ -145,10 +155,34 @@ def to_html(fit: GeneralizedEstimates, *, whole_page: bool = True, warnings: Seq
         *boxes,
         section("Model", [f"<pre>{escape(fit.model.equations())}</pre>", pairs_list(_escaped(fit))]),
         section("Estimates", shown),
+        *_in_words(fit),
+        *_figures(images or {}),
         aside(NoteGroup("How to read this", _explained(fit))),
     ]
     main = main_element(title, parts)
     return document(title, main) if whole_page else main.replace("<main", "<div").replace("</main", "</div")
+
+
+def _in_words(fit: GeneralizedEstimates) -> list[str]:
+    """Say what effects and shares of the variance mean; nothing where each category has equations."""
+    found = []
+    if told := ratio_sentences(fit):
+        each = "".join(f"<li>{escape(t.sentence)}</li>" for t in told)
+        found.append(section("What the effects say", [f"<ul>{each}</ul>", f'<p class="foot">{ALIKE}</p>']))
+    if fit.has(Need.ONE_EQUATION):
+        shares = []
+        for share in (generalized_icc, generalized_r2):
+            try:
+                shares += [f"<p>{escape(true_minus(line))}</p>" for line in str(share(fit)).split("\n")]
+            except HLMError:  # no random intercept, for one
+                continue
+        found.append(section("How much lies between units and is explained", shares))
+    return found
+
+
+def _figures(images: Mapping[str, tuple[str, bytes]]) -> list[str]:
+    drawn = ['<div class="figures">', *map(image, images.values()), "</div>"]
+    return [section("Figures", drawn)] if images else []
 
 
 def _escaped(fit: GeneralizedEstimates) -> list[tuple[str, str]]:

@@ -48,12 +48,12 @@ def page(tables: Tables, found: Findings, images: Mapping[str, tuple[str, bytes]
         section("The model", _model(tables, found.model)),
         section("Estimates", [_effects(found), _components(found), _level1(found), _deviance(tables)]),
         section("What the effects say", _told(found)) if found.told or found.spread else "",
-        section("How much is explained", [*shares(found.shares, found.notes), *map(_image, _bars(images))]),
+        section("How much is explained", [*shares(found.shares, found.notes), *map(image, _bars(images))]),
         section("How units differ", [f"<p>{escape(s)}</p>" for s in found.plausible])
         if found.plausible
         else "",
         section("Do the assumptions hold?", _checks(found)) if found.checks else "",
-        section("Figures", ['<div class="figures">', *map(_image, rest), "</div>"]) if rest else "",
+        section("Figures", ['<div class="figures">', *map(image, rest), "</div>"]) if rest else "",
         section("HLM’s numbers and the optimum", _optimum(tables)) if differs else "",
         section("For a paper", _paper(found)),
         *html.appendix(tables, shown=(OPTIMUM_HEADING,) if differs else ()),
@@ -192,8 +192,9 @@ def _paper(found: Findings) -> list[str]:
     return [f"<p>{escape(found.methods)}</p>", f"<h3>References</h3><ul>{cited}</ul>"]
 
 
-def _image(image: tuple[str, bytes]) -> str:
-    title, png = image
+def image(drawn: tuple[str, bytes]) -> str:
+    """Return a figure with its caption."""
+    title, png = drawn
     source, caption = base64.b64encode(png).decode(), escape(title)
     return (
         f'<figure class="figure"><figcaption>{caption}</figcaption>'

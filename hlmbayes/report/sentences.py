@@ -18,6 +18,7 @@ from ..data.columns import find_column
 from ..data.two_level import TwoLevelData
 from ..errors import DataError, HLMError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..hypotheses.contrasts import contrast
 from ..predictions.reference import Variable, grid, variables
 
@@ -54,9 +55,14 @@ def sentences(fit: Estimates, prob: float = 0.95) -> tuple[Told, ...]:
     if not isinstance(fit.data, TwoLevelData) or not fit.design.n_fixed:
         return ()
     try:
-        teller = _Teller(fit, prob)
+        teller = Teller(fit, prob)
     except HLMError:
         return ()
+    return every_told(teller)
+
+
+def every_told(teller: Teller) -> tuple[Told, ...]:
+    """Say what the intercept and each variable mean, each by itself."""
     found = [teller.intercept()]
     for key in teller.order:
         try:
@@ -66,10 +72,10 @@ def sentences(fit: Estimates, prob: float = 0.95) -> tuple[Told, ...]:
     return tuple(told for told in found if told is not None)
 
 
-class _Teller:
+class Teller:
     """Knows a fit's variables, where they are held, and which change the difference another makes."""
 
-    def __init__(self, fit: Estimates, prob: float) -> None:
+    def __init__(self, fit: Estimates | GeneralizedEstimates, prob: float) -> None:
         self.fit, self.prob = fit, prob
         self.data = fit.data
         assert isinstance(self.data, TwoLevelData)
@@ -234,9 +240,7 @@ class _Teller:
             before = "" if label == x.name else f"{label}: "
             name = f"{before}{self.value(key, to)}, compared with {self.value(key, start)},"
         at = f" with {listed([self.place(k) for k in moderators])}" if moderators else ""
-        parts = [
-            f"{name} goes with an expected {self.outcome} that is {amount(first)}{at}{self.limits(first)}"
-        ]
+        parts = [f"{name} {self.goes_with(first)}{at}{self.limits(first)}"]
         differences = [first]
         for k in moderators:
             if frozenset((key, k)) in self.told:
@@ -246,7 +250,24 @@ class _Teller:
             parts += said
             differences += more
         bend = "" if straight else " The effect is no straight line: it is another elsewhere."
-        return Told(x.name, "; ".join(parts) + "." + bend, tuple(differences))
+        text = "; ".join(parts) + "." + bend + self.besides(base)
+        return Told(x.name, text, tuple(differences))
+
+    def goes_with(self, first: Difference) -> str:
+        """Say what a difference in a variable goes with."""
+        return f"goes with an expected {self.outcome} that is {amount(first)}"
+
+    def amount(self, d: Difference) -> str:
+        """Say how large a difference is."""
+        return amount(d)
+
+    def change(self, before: Difference, after: Difference) -> str:
+        """Say how much another difference is more or less."""
+        return change(before.estimate, after.estimate)
+
+    def besides(self, base: tuple[dict[str, Any], dict[str, Any]]) -> str:
+        """Say what else there is to a step from the first to the second of two places."""
+        return ""
 
     def moderated(
         self, key: str, base: tuple[dict[str, Any], dict[str, Any]], k: str, first: Difference
@@ -262,7 +283,7 @@ class _Teller:
             pairs = [tuple({**end, k: value} for end in base) for value in values]
             found = self.estimated(pairs)  # type: ignore[arg-type]
             said = [
-                f"with {self.value(k, value)} it is {amount(d)}{change(first.estimate, d.estimate)}"
+                f"with {self.value(k, value)} it is {self.amount(d)}{self.change(first, d)}"
                 for value, d in zip(values, found, strict=True)
             ]
             return said, found
@@ -273,7 +294,7 @@ class _Teller:
         unit = f"one unit more in {self.name(k)}"
         if not figures(by):
             return [f"{unit} hardly changes this"], more
-        return [f"with {unit} it is {amount(more[0])}{change(first.estimate, more[0].estimate)}"], more
+        return [f"with {unit} it is {self.amount(more[0])}{self.change(first, more[0])}"], more
 
     def limits(self, d: Difference) -> str:
         """Say the interval of a difference, and that it leaves the direction open where it does."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..data.two_level import TwoLevelData
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..errors import EstimationError, HLMError
 from ..estimation.estimates import Estimates
+from ..figures.report_figures import link_report
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
 from ..hypotheses.wald import wald
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
-from ..report.generalized import listing, to_html, to_json
+from ..report.generalized import listing, to_json
 from ..residuals.generalized_frames import generalized_residuals
 from .estimate import fit_job, heard, read_data
 from .jobs import Job
-from .outputs import Results, checked_requests, said, write_residual_files
+from .outputs import Results, Said, checked_requests, said, write_residual_files
 
 
 def fit_of(job: Job) -> Estimates | GeneralizedEstimates:
@@ -45,13 +46,20 @@ def analyse_generalized(
     wrote, failed, errors = write_residual_files(
         fit, requests, residuals, job.options.hlm, generalized_residuals
     )
+    return results_of_likelihood(job, fit, (*messages, *failed), (*said(wrote=wrote), *errors))
+
+
+def results_of_likelihood(
+    job: Job, fit: GeneralizedEstimates, messages: Sequence[str], about: Sequence[Said] = ()
+) -> Results:
+    """Give the text, JSON and page of a job's fit; ``messages`` are warnings, ``about`` what else to say."""
     tests, missed = _hypotheses(job, fit)
-    warnings = (*job.warnings, *messages, *failed, *missed)
+    warnings = (*job.warnings, *messages, *missed)
     return Results(
-        (*said(wrote=wrote, warning=(*fit.warnings, *warnings)), *errors),
+        (*about, *said(warning=(*fit.warnings, *warnings))),
         lambda: "\n".join([listing(fit, warnings), *tests]),
         lambda: to_json(fit, warnings),
-        lambda: to_html(fit, warnings=warnings),
+        lambda: link_report(fit, warnings),
     )
 
 

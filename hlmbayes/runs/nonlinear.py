@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from ..report import nonlinear
 from ..residuals.pql_frames import pql_residuals
 from .analysis import hlm7_note
 from .asked import asked_tests
-from .estimate import heard, read_data
-from .generalized import analyse_generalized, fit_of
+from .estimate import fit_job, heard, read_data
+from .generalized import analyse_generalized, fit_generalized
 from .jobs import Job, run_of
-from .outputs import Results, checked_requests, said, write_residual_files
+from .outputs import Results, Said, checked_requests, said, write_residual_files
 
 
 def analyse_nonlinear(
@@ -32,15 +32,23 @@ def analyse_nonlinear(
     requests = checked_requests(job, outputs, residuals)
     found, messages = heard(lambda: fit_nonlinear(job, read_data(job)))
     wrote, failed, errors = write_residual_files(found, requests, residuals, job.options.hlm, pql_residuals)
+    return results_of_pql(job, found, (*messages, *failed), (*said(wrote=wrote), *errors), output)
+
+
+def results_of_pql(
+    job: Job, found: PQLEstimates, messages: Sequence[str], about: Sequence[Said] = (),
+    output: str | None = None,
+) -> Results:  # fmt: skip
+    """Give the text, JSON and page of a job's fit; ``messages`` are warnings, ``about`` what else to say."""
     asked = asked_tests(found.working, _with_cuts(job.options, found))
     tables = nonlinear.nonlinear_tables(
-        found, **run_of(job, output), warnings=(*job.warnings, *messages, *failed, *asked.warnings),
+        found, **run_of(job, output), warnings=(*job.warnings, *messages, *asked.warnings),
         laplace=job.options.laplace, not_done=job.not_done, hypotheses=asked.hypotheses,
         exploration=asked.exploration, notes=(*hlm7_note(job.options), *asked.notes),
     )  # fmt: skip
     warned = [text for group in tables.tables.notes if group.warning for text in group.sentences]
     return Results(
-        (*said(wrote=wrote, warning=warned), *errors),
+        (*about, *said(warning=warned)),
         lambda: nonlinear.listing(tables),
         lambda: nonlinear.to_json(tables),
         lambda: nonlinear.page(tables),
@@ -56,10 +64,15 @@ def _with_cuts(options: Options, found: PQLEstimates) -> Options:
 
 def any_fit_of(job: Job) -> Estimates | GeneralizedEstimates | PQLEstimates:
     """Read the data and fit, as the outcome and the algorithm want it."""
-    if job.model.outcome_law.is_normal or job.algorithm == "exact":
-        return fit_of(job)
+    return fit_any(job, read_data(job))
+
+
+def fit_any(job: Job, data: TwoLevelData) -> Estimates | GeneralizedEstimates | PQLEstimates:
+    """Fit the job's model, as the outcome and the algorithm want it."""
+    if job.model.outcome_law.is_normal:
+        return fit_job(job, data)
     _refuse(job)
-    return fit_nonlinear(job, read_data(job))
+    return (fit_generalized if job.algorithm == "exact" else fit_nonlinear)(job, data)
 
 
 def fit_nonlinear(job: Job, data: TwoLevelData) -> PQLEstimates:

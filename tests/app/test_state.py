@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hlmbayes.app import state as edits
 from hlmbayes.app.state import State
 from hlmbayes.equations.model import TwoLevelModel
+from hlmbayes.equations.outcome_law import NORMAL
 from hlmbayes.errors import EquationError, HLMError
 
 MODEL4 = """mathach = b0 + b1*group(ses) + r
@@ -158,7 +159,7 @@ def test_whatever_is_clicked_reads_back(clicks):
             assert state.equation in state.model.coefficient_names
 
 
-def test_no_state_has_a_model_whose_outcome_is_not_normal() -> None:
-    model = TwoLevelModel("logit(y) = b0; b0 = g00 + u0")
-    with pytest.raises(HLMError, match="the window is for normal outcomes, and y of this model is Bernoulli"):
-        State(model)
+def test_a_click_leaves_the_distribution_of_the_outcome_as_it_is() -> None:
+    state = State(TwoLevelModel("logit(y) = b0; b0 = g00 + u0"))
+    assert edits.to_text(edits.add_level1(state, "x")).startswith("logit(y) = b0 + b1*x\n")
+    assert edits.distributed(state, NORMAL).known == TwoLevelModel("y = b0 + r; b0 = g00 + u0")

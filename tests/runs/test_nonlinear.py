@@ -96,13 +96,12 @@ def test_equations_name_the_family_in_lines(tmp_path: Path, capsys: pytest.Captu
     assert "E(Y|B) = n*P" in out
 
 
-def test_figures_are_refused_in_one_line(
+def test_figures_are_drawn_of_quasi_likelihood(
     saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["plot", str(saved), "--figures", str(tmp_path)]) == 2
-    err = capsys.readouterr().err
-    assert "is for normal outcomes, and y of this model is Poisson with a log link" in err
-    assert len(err.splitlines()) == 1
+    assert main(["plot", str(saved), "--only", "predicted_x,caterpillar", "--figures", str(tmp_path)]) == 0
+    assert {file.name for file in tmp_path.glob("*.png")} == {"predicted_x.png", "caterpillar_b0.png"}
+    assert "2 figures in" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
