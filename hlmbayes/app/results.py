@@ -165,9 +165,9 @@ def _side_by_side(session: Session, form: Form) -> dict[str, Any]:
     found = _table(session, form)
     tests = []
     for one, two in pairwise(runs):
-        if not isinstance(one.fit, PQLEstimates) and not isinstance(two.fit, PQLEstimates):
+        if all(isinstance(run.fit, Estimates | GeneralizedEstimates) for run in (one, two)):
             try:
-                tests.append((one.name, two.name, str(compare(one.fit, two.fit)), ""))
+                tests.append((one.name, two.name, str(compare(_with_deviance(one), _with_deviance(two))), ""))
             except HLMError as error:
                 tests.append((one.name, two.name, "", str(error)))
     asked = {key: form.text(key) for key in ("stars", "interval", "robust") if form.text(key)}
