@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .front.replicates import fit_replicates as fit_replicates
     from .model_tables.table import ModelTable as ModelTable
     from .model_tables.table import table as table
+    from .unit_moments.distinct_rows import counts as counts
     from .unit_moments.engines import moments as moments
     from .unit_moments.record import Moments as Moments
     from .unit_moments.record import load_moments as load_moments
@@ -65,6 +66,7 @@ MODULES = {
     "priors.distributions": "Exponential Flat HalfCauchy HalfNormal HalfT InverseGamma InverseWishart LKJ "
     "Normal",
     "priors.priors": "Priors",
+    "unit_moments.distinct_rows": "counts",
     "unit_moments.engines": "moments",
     "unit_moments.record": "Moments load_moments",
     "unit_moments.stream": "MomentsStream stream_moments",

@@ -90,6 +90,10 @@ def describe(data: Rows, weights: Weights | None = None) -> Description:
 
 def _weights(data: Rows, weights: Weights | None) -> tuple[np.ndarray | None, np.ndarray | None, str]:
     """Give the total weights of rows (N,), the weights of units (J,), and what they are."""
+    if weights is None and data.frequency is not None:
+        number = row_weights(data, data.frequency, "frequency")
+        how = f"level-1 means and standard deviations count them by {data.frequency}"
+        return number, None, f"{number.sum():,.0f} rows; {how}"
     if weights is None:
         return None, None, ""
     row, unit, own = np.ones(data.n_rows), None, []

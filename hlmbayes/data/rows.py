@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn, Self
 import numpy as np
 
 from ..errors import DataError
-from ..words import some
+from ..words import some, unique_name
 from .categories import is_category, is_missing
 from .columns import at, find_column, numeric, scan, suggest
 from .suspects import Suspect, suspects
@@ -60,6 +60,8 @@ class Rows:
         What messages call the level-1 and the level-2 source (the same if there was one).
     level2_missing : "refuse" or "drop"
         What happens to units without a value of a level-2 variable that a model uses.
+    frequency : str, optional
+        The level-1 column that says how many rows each stands for; None where each is one.
     """
 
     id_name: str
@@ -74,6 +76,7 @@ class Rows:
     one_source: bool = False
     categories: Mapping[str, tuple[Any, ...]] = NOTHING
     level2_missing: Literal["refuse", "drop"] = "refuse"
+    frequency: str | None = None
 
     @property
     def n_rows(self) -> int:
@@ -320,6 +323,28 @@ class Rows:
             lost = np.delete(self.unit_ids, kept)
             notes.append(f"Units dropped because no level-1 row is complete: {some(lost)}")
         return self._take(mask, kept, notes)
+
+    def counted(self, names: Iterable[str]) -> Self:
+        """Return one row of those of a unit that agree in all of ``names``, with a column that counts them.
+
+        Other level-1 columns go. Raise DataError for a name that the data have not.
+        """
+        own = [name for name in dict.fromkeys(map(self.find, names)) if name in self.level1]
+        kind = self.unit
+        for name in own:
+            values = self.level1[name]
+            numbers = values if values.dtype.kind in "biuf" else _codes(values)
+            _, code = np.unique(numbers, return_inverse=True)  # missing values are equal
+            _, kind = np.unique(kind * (code.max() + 1) + code, return_inverse=True)
+        times = None if self.frequency is None else self.level1_column(self.frequency)
+        number, first = np.bincount(kind, times), np.unique(kind, return_index=True)[1]
+        keep = np.zeros(self.n_rows, dtype=bool)
+        keep[first] = True
+        name = unique_name("count", own)
+        columns = {each: self.level1[each][keep] for each in own}
+        columns[name] = number[kind[keep]].astype(float)
+        kept = self._take(keep, np.arange(self.n_units))
+        return replace(kept, level1=_read_only(columns), frequency=name)
 
     def _take(self, rows: np.ndarray, units: np.ndarray, notes: Iterable[str] = ()) -> Self:
         """Return some rows, (N,) bool, and the units they are of, their places ascending, with more notes."""

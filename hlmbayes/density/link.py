@@ -13,6 +13,8 @@ import numpy as np
 
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
+from ..errors import EstimationError
+from ..laws.counting import ONCE
 from ..laws.outcomes import Outcome
 from ..priors.priors import Priors, ready_on_link
 from .level1 import KnownSigma
@@ -43,6 +45,10 @@ class LinkTarget:
 def link_target(model: TwoLevelModel, data: Any, priors: Priors | None) -> LinkTarget:
     """Join a model whose outcome is not normal, data and priors; see `ready_on_link`."""
     prepared, resolved, law = ready_on_link(model, data, priors)
+    if prepared.counting != ONCE:
+        raise EstimationError(
+            "posteriors of counted rows are of normal outcomes only: read the rows themselves"
+        )
     design, system = prepared.design, prepared.system
     scale, square = system.gamma_scale, np.einsum("jaa->a", design.dd)[design.random]
     reference = law.unit_of_link[0] / np.sqrt(square / design.n_units)

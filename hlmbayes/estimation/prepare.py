@@ -71,7 +71,7 @@ def prepare(
     by default. Raise DataError, EquationError or EstimationError for what is missing in the data, collinear,
     or has nothing to be estimated from.
     """
-    law = law_of(model) if law is None else law
+    law, weights = law_of(model) if law is None else law, _own_counts(data, weights)
     check_family(law, model)
     if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
         refuse_two(("weights", law.alone))
@@ -85,6 +85,21 @@ def prepare(
         wide = looks_wide(data.level1) if isinstance(data, TwoLevelData) else ""
         raise EstimationError(f"{error}{'. The file ' if wide else ''}{wide}") from None
     return Prepared(replace(design, terms=terms), law, counting, data, complete)
+
+
+def _own_counts(
+    data: TwoLevelData | Moments, weights: Weights | Frequencies | None
+) -> Weights | Frequencies | None:
+    """Give the frequencies of rows that are counted already; else the weights that were asked for."""
+    name = data.frequency if isinstance(data, TwoLevelData) else None
+    if name is None or weights == Frequencies(name):
+        return weights
+    if weights is not None:
+        raise DataError(
+            f"these rows are counted by {name!r}, and count so often: for weights or other frequencies read "
+            "the rows themselves"
+        )
+    return Frequencies(name)
 
 
 def _plain_columns(

@@ -12,7 +12,7 @@ from ..equations.outcome_law import check_normal
 from ..errors import EstimationError
 from ..estimation.estimate import chosen_method
 from ..hglm.fit import fit_by_likelihood
-from ..hglm.pql import PQLLimits, pql
+from ..hglm.pql import ROWS_ONCE, PQLLimits, pql
 from ..unit_moments.record import Moments
 from .generalized_fit import GeneralizedFit
 from .pql_fit import PQLFit
@@ -28,10 +28,7 @@ def fit_not_normal(
     wanted = chosen_method(method)
     if algorithm == "hlm":
         if weights is not None:
-            raise EstimationError(
-                'algorithm="hlm" is penalised quasi-likelihood of rows that count once: for weights and '
-                'frequencies use algorithm="exact"'
-            )
+            raise EstimationError(ROWS_ONCE)
         if n_nodes is not None or laplace:
             raise EstimationError(
                 'algorithm="hlm" is penalised quasi-likelihood, which has no nodes: leave n_nodes= and '

@@ -20,6 +20,7 @@ from ..errors import EstimationError
 from ..estimation.estimates import Components, Estimates
 from ..estimation.exact import exact_fit
 from ..estimation.prepare import Prepared, prepare
+from ..laws.counting import ONCE
 from ..laws.law import Need
 from ..laws.ordinal import Ordinal, law_of
 from ..laws.outcomes import Outcome
@@ -31,6 +32,10 @@ from ..unit_moments.record import Moments
 from .linear_ordinal import linear_ordinal
 from .linear_rows import FAR, Linear, linear_rows
 
+ROWS_ONCE = (
+    'algorithm="hlm" is penalised quasi-likelihood of rows that count once: for weights, frequencies and '
+    'counted rows use algorithm="exact"'
+)
 STOP = 1e-7  # root mean square change of the linear predictor, relative to its size
 MOST_MACRO = 200
 
@@ -143,6 +148,8 @@ def pql(
         )
     whole("the number of macro iterations", limits.most, 1, EstimationError)
     prepared = prepare(model, data, law=law)
+    if prepared.counting != ONCE:
+        raise EstimationError(ROWS_ONCE)
     rows = linear_ordinal(prepared, law) if isinstance(law, Ordinal) else linear_rows(prepared, law)
     rows.refuse_unbounded()
     eta, macro, change = rows.first(), list[MacroIteration](), np.inf

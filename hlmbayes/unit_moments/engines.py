@@ -106,7 +106,7 @@ def moments(
     id1, id2 = id_names(id)
     schema = list(frame.collect_schema())
     level1, second = _wanted(model and _of_columns(model, schema), columns, level2)
-    _for_engine(options, [*schema, *second])
+    refuse_for_engine(options, [*schema, *second])
     with engine_errors(source):
         if level2_source is None:
             return aggregate(frame, id1, level1, second, options)
@@ -115,7 +115,7 @@ def moments(
         )
 
 
-def _for_engine(options: ReadOptions, names: Sequence[str]) -> None:
+def refuse_for_engine(options: ReadOptions, names: Sequence[str]) -> None:
     """Refuse what an engine cannot do, and missing codes of what is not among ``names``."""
     for name in options.missing[0]:
         if name != EVERY and name not in {known.lower() for known in names}:
@@ -132,6 +132,8 @@ def _of_rows(
     level2: str | Sequence[str] | None,
 ) -> Moments:  # fmt: skip
     """Take the moments of rows in memory, the columns of a model's terms made."""
+    if data.frequency is not None:
+        raise DataError(f"these rows are counted by {data.frequency!r}: fit them, they need no moments")
     if model is not None:
         model, data, _ = expanded(model, data)
     level1, second = _wanted(model, columns, level2)
