@@ -193,6 +193,12 @@ def test_densities_are_those_of_dense_matrices(rows, level1):
     )
 
 
+def same_draws(found, wanted):
+    """The same draws, but for the last digits: arrays from a file lie elsewhere in memory, which processors
+    add up in another order."""
+    np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-10)
+
+
 @pytest.mark.parametrize("level1", LAWS)
 def test_posteriors_are_sampled_saved_and_drawn_again(rows, level1, tmp_path):
     frame, data = rows
@@ -214,9 +220,9 @@ def test_posteriors_are_sampled_saved_and_drawn_again(rows, level1, tmp_path):
     loaded = hlm.load_posterior(tmp_path / "post.nc")
     again = loaded.rerun()
     for name in post.summary().index:
-        assert np.array_equal(again[name], post[name])
+        same_draws(again[name], post[name])
     by_unit = [record_of(p.with_log_likelihood()).tree["log_likelihood"]["y"] for p in (post, loaded)]
-    np.testing.assert_array_equal(*by_unit)
+    same_draws(*by_unit)
     assert record_of(loaded).target.law.law.arguments == asked
     assert np.isfinite(loaded.variance_is_zero("b1")["log_bayes_factor"])
     nuts = post.rerun(sampler="nuts", draws=1000, tune=300, chains=2)
@@ -301,7 +307,7 @@ def test_frequencies_are_rows_and_units_written_out(repeated, tmp_path):
     post.save(tmp_path / "post.nc")
     loaded = hlm.load_posterior(tmp_path / "post.nc")
     assert record_of(loaded).target.counting == record_of(post).target.counting
-    np.testing.assert_array_equal(loaded.rerun()["g00"], post["g00"])
+    same_draws(loaded.rerun()["g00"], post["g00"])
 
 
 # --- words ----------------------------------------------------------------------------------------
