@@ -10,15 +10,12 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.app.state import State, from_text
 from hlmbayes.errors import HLMError
 
 REST = " = b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10"
 LEFT = {"Bernoulli": "logit(y)", "binomial": "probit(y, trials=n)", "Poisson": "log(y, exposure=n)",
         "ordinal": "cumlogit(y)", "multinomial": "mlogit(y)"}  # fmt: skip
 DOORS: dict[str, Callable[[hlm.Model, Any], Any]] = {
-    "fit by weights": lambda m, d: m.fit(d, weights=hlm.Weights("p")),
-    "fit by frequencies": lambda m, d: m.fit(d, frequency=hlm.Frequencies("n")),
     "fit by precision": lambda m, d: m.fit(d, precision="p"),
     "fit with variance known": lambda m, d: m.fit(d, variance_known="p"),
     "fit with sigma2": lambda m, d: m.fit(d, sigma2=1.0),
@@ -31,7 +28,6 @@ DOORS: dict[str, Callable[[hlm.Model, Any], Any]] = {
     "replicates": lambda m, d: hlm.fit_replicates(m, d, hlm.Weights("p"), ["p", "n"], method="brr"),
     "moments": lambda m, d: hlm.moments(d, model=m),
     "moments fitted": lambda m, d: m.fit(hlm.moments(d, columns=["y", "x", "n"], level2=["w"])),
-    "window": lambda m, d: from_text(State(), str(m)),
 }
 
 
