@@ -27,6 +27,7 @@ from ..likelihood.planes import blocks
 from ..likelihood.row_groups import Groups, weighted_design, weighted_rows
 from ..likelihood.rows import Rows
 from ..likelihood.system import System, with_rows
+from ..naming import Parameter
 from ..priors.resolved import AlphaPrior, SigmaPrior
 from .unequal import GroupedRows
 
@@ -63,6 +64,11 @@ class Level1(ABC):
     def coords(self) -> dict[str, list[str]]:
         """Coordinates of the variable's own dimension, where it has one."""
         return {}
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Those whose names are not among the model's, because the data say how many there are."""
+        return ()
 
     @property
     def groups(self) -> Groups | None:

@@ -17,12 +17,15 @@ import numpy as np
 
 from ..errors import SamplingError
 from ..estimation.newton import minimise
-from ..hglm.counted_rows import CountedRows, counted_rows
+from ..hglm.counted_rows import CountedRows
 from ..hglm.enough_nodes import few
 from ..hglm.marginal import Marginal, marginal
+from ..hglm.ordinal_rows import rows_of_law
 from ..hglm.quadrature import Rule, product_rule
+from ..laws.outcomes import Outcome
+from ..likelihood.rows import analysed_rows, outcome_values
 from .coordinates import chain, fold, unpack
-from .link import LinkTarget
+from .link import LinkRows, LinkTarget
 from .link_points import Run, by_row, centred, draw_standard, log_integrals, runs
 from .prior_density import log_prior, prior_slope
 from .sampled import STEP, Sampled
@@ -43,21 +46,22 @@ class FullRows(CountedRows):
         return [(a, b) for a in range(self.n_random) for b in range(self.n_random)]
 
 
-def full_rows(link: LinkTarget) -> FullRows:
-    """Lay out the rows of a target."""
-    rows = counted_rows(link.target.design, link.data, link.law)
-    return FullRows(**{field.name: getattr(rows, field.name) for field in fields(rows)})
+def full_rows(link: LinkTarget) -> tuple[Outcome, FullRows]:
+    """Lay out the rows of a target, and give their law: those of ordinal outcomes are binary ones."""
+    _, law, rows = rows_of_law(link.law, link.target.design, link.data)
+    return law, FullRows(**{field.name: getattr(rows, field.name) for field in fields(rows)})
 
 
 @dataclass(frozen=True, eq=False)
 class LinkDensity(Sampled):
     """The density of `LinkTarget`.
 
-    ``rule`` are the nodes. Units' modes are sought at ``modes`` (q, J) where x is ``first`` (P,), the
-    density's own mode, and ``move`` (P, q, J) times x - first further elsewhere.
+    ``law`` is that of the ``rows``, ``rule`` are the nodes. Units' modes are sought at ``modes`` (q, J) where
+    x is ``first`` (P,), the density's own mode, and ``move`` (P, q, J) times x - first further elsewhere.
     """
 
     link: LinkTarget
+    law: Outcome
     rows: FullRows
     rule: Rule
     first: np.ndarray
@@ -65,7 +69,7 @@ class LinkDensity(Sampled):
     move: np.ndarray
     left_out: float = 0.0  # of the log density, by nodes that are few
 
-    oversampling = 1.25  # points are dear
+    oversampling = 1.5  # points are dear
     good_share = 0.4
     widest = 0.03  # fixed effects are as wide as their priors
     direct_up_to = 2  # a grid of nodes for each of thousands of points is dear beyond
@@ -76,7 +80,7 @@ class LinkDensity(Sampled):
 
     @property
     def size(self) -> int:
-        return self.target.size + self.rows.n_fixed
+        return self.target.size + self.target.design.n_fixed
 
     def start(self) -> np.ndarray:
         return self.first
@@ -97,8 +101,8 @@ class LinkDensity(Sampled):
 
     def likelihood(self, x: np.ndarray) -> Marginal:
         """Give the likelihood at one point, its score in gamma and every element of the root of tau."""
-        chol = self._chol(x[None])[0]
-        return marginal(self.rows, self.link.law, x[self.target.size :], chol, self.rule, self.modes)
+        gamma, chol = self._effects(x[None])[0], self._chol(x[None])[0]
+        return marginal(self.rows, self.law, gamma, chol, self.rule, self.modes)
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         at = self.likelihood(x)
@@ -123,13 +127,26 @@ class LinkDensity(Sampled):
         return gradient
 
     def _pull(self, x: np.ndarray, score: np.ndarray) -> np.ndarray:
-        """Carry a gradient in gamma and the root of tau, (F + q^2,), to one in x."""
-        target, q, F = self.target, self.target.n_random, self.rows.n_fixed
+        """Carry a gradient in gamma, cuts and the root of tau, (F + T + q^2,), to one in x."""
+        target, q, F = self.target, self.target.n_random, self.target.design.n_fixed
         phi, gradient = x[: target.size], np.zeros(self.size)
-        by_factor = np.linalg.solve(self.rows.tau_columns.scale.T, score[F:].reshape(q, q))
+        by_cuts, by_chol = np.split(score[F:], [self.rows.cuts.n])
+        by_factor = np.linalg.solve(self.rows.tau_columns.scale.T, by_chol.reshape(q, q))
         by_s, by_y = chain(target, phi, unpack(target, phi[None]), by_factor)
         gradient[:q], gradient[target.partials], gradient[target.size :] = by_s, by_y, score[:F]
+        gradient[target.partials.stop : target.size] = self._level1.pull_cuts(phi[target.level1], by_cuts)
         return gradient
+
+    @property
+    def _level1(self) -> LinkRows:
+        law = self.target.law
+        assert isinstance(law, LinkRows)
+        return law
+
+    def _effects(self, x: np.ndarray) -> np.ndarray:
+        """Give the fixed effects of points (B, P) in the columns of the rows, cuts the last, (B, F + T)."""
+        d = self.target.size
+        return np.column_stack([x[:, d:], self._level1.cuts(x[:, self.target.partials.stop : d])])
 
     def _chol(self, x: np.ndarray) -> np.ndarray:
         """Give the root of tau of points (B, P) in the columns of the rows, (B, q, q)."""
@@ -146,10 +163,21 @@ class LinkDensity(Sampled):
 
     def unit_logliks(self, x: np.ndarray) -> np.ndarray:
         """Give each unit's log-likelihood, u integrated out and without its constant, (B, J)."""
-        found, start = np.empty((len(x), self.rows.n_units)), self._starts(x)
+        gaps = np.exp(x[:, self.target.partials.stop : self.target.size])
+        with np.errstate(divide="ignore"):
+            found = np.asarray(np.log(-np.expm1(-gaps)) @ self.rows.cuts.counts.T)
+        start = self._starts(x)
         for run in self._runs(x):
-            found[run.points, run.units] = log_integrals(run, start, self.rule)
+            found[run.points, run.units] += log_integrals(run, start, self.rule)
         return found
+
+    @cached_property
+    def unit_constants(self) -> np.ndarray:
+        """What each unit's log-likelihood has that no parameter is in, (J,)."""
+        law, design, data = self.link.law, self.target.design, self.link.data
+        row, unit = analysed_rows(design, data, law.columns)
+        constant = law.constant(outcome_values(design, data, row), law.row_sizes(data, row))
+        return np.asarray(np.bincount(unit, constant, self.rows.n_units))
 
     def effects(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw u (B, J, q) given points."""
@@ -170,7 +198,7 @@ class LinkDensity(Sampled):
         return found
 
     def _runs(self, x: np.ndarray) -> Iterator[Run]:
-        return runs(self.rows, self._by_row, self.link.law, x[:, self.target.size :], self._chol(x))
+        return runs(self.rows, self._by_row, self.law, self._effects(x), self._chol(x))
 
     @cached_property
     def _by_row(self) -> np.ndarray:
@@ -188,10 +216,10 @@ def link_density(link: LinkTarget) -> LinkDensity:
     SamplingError
         It has no mode.
     """
-    rows, q = full_rows(link), link.target.n_random
+    (law, rows), q = full_rows(link), link.target.n_random
     rule, modes = few(q) if q else product_rule(()), np.zeros((q, rows.n_units))
     first = _first(link)
-    density = LinkDensity(link, rows, rule, first, modes, np.zeros((len(first), *modes.shape)))
+    density = LinkDensity(link, law, rows, rule, first, modes, np.zeros((len(first), *modes.shape)))
     best = minimise(density.point, first, tolerance=1e-3, limit=100).point
     if not np.isfinite(best.value):
         raise SamplingError('the posterior has no mode to start from: use sampler="nuts", marginal=False')
@@ -212,6 +240,7 @@ def _first(link: LinkTarget) -> np.ndarray:
     target = link.target
     phi = np.zeros(target.size)
     phi[: target.n_random] = 1.0
+    phi[target.level1] = target.law.start(1.0)
     return np.asarray(np.r_[phi, np.linalg.solve(target.design.to_gamma, target.priors.gamma_mean)])
 
 

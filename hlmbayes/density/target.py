@@ -17,7 +17,7 @@ from ..likelihood.evaluate import System, standardise
 from ..likelihood.pattern import Pattern
 from ..likelihood.row_groups import Groups
 from ..priors.priors import LAW, Priors, ready_to_sample, resolve
-from ..priors.resolved import NoPrior, ResolvedPriors, SigmaPrior
+from ..priors.resolved import AlphaPrior, NoPrior, ResolvedPriors, SigmaPrior
 from .level1 import KnownSigma, Level1, LogLinearSigma, OneSigma
 from .unequal import grouped_rows
 
@@ -108,6 +108,7 @@ def _level1(
         return OneSigma(design, system, law, prior)
     if isinstance(prior, NoPrior):
         return KnownSigma(design, system, law)
+    assert isinstance(prior, AlphaPrior)  # cuts are of outcomes that are not normal
     rows = grouped_rows(design, system, cast("Groups", groups))
     return LogLinearSigma(design, system, law, prior, rows)
 

@@ -19,6 +19,8 @@ from ..arguments import check_prob
 from ..hglm.averages import nodes_along
 from ..hglm.estimates import GeneralizedEstimates
 from ..laws.law import Need
+from ..laws.outcomes import Outcome
+from ..likelihood.design import Design
 from ..likelihood.pattern import elements
 from .intraclass import (
     BOUNDARY,
@@ -66,7 +68,7 @@ def generalized_icc(
     """
     check_prob(prob)
     fit.require("an intraclass correlation", Need.ONE_EQUATION)
-    latent, eta = latent_variance(fit), average_predictor(fit)
+    latent, eta = latent_variance(fit.design, fit.law), average_predictor(fit)
 
     def point(place: Place, notes: tuple[str, ...]) -> GeneralizedCorrelation:
         between = float(place.z @ fit.tau_values @ place.z)
@@ -84,11 +86,11 @@ def generalized_icc(
     return at_places(fit.design, at, point)  # type: ignore[no-any-return]
 
 
-def latent_variance(fit: GeneralizedEstimates) -> float:
+def latent_variance(design: Design, law: Outcome) -> float:
     """Give a row's variance on the scale of the link."""
-    moments = fit.design.moments
-    k = moments.column(fit.model.outcome)
-    return fit.law.latent_variance(float(np.average(moments.mean[:, k], weights=moments.total_weight)))
+    moments = design.moments
+    k = moments.column(design.model.outcome)
+    return law.latent_variance(float(np.average(moments.mean[:, k], weights=moments.total_weight)))
 
 
 def average_predictor(fit: GeneralizedEstimates) -> float:
@@ -125,10 +127,15 @@ def _limits(fit: GeneralizedEstimates, z: np.ndarray, between: float, prob: floa
 def generalized_r2(fit: GeneralizedEstimates) -> R2:
     """Give the parts of the variance on the scale of the link, and marginal and conditional R-squared."""
     fit.require("R-squared", Need.ONE_EQUATION)
-    found = variance_parts(fit.design).of(fit.gamma_free, fit.tau_values, latent_variance(fit))
-    notes = (
-        "On the scale of the link, where a row's variance is "
-        f"{latent_variance(fit):.4g} (Nakagawa, Johnson & Schielzeth 2017).",
-        *said_of(fit.design),
-    )
+    latent = latent_variance(fit.design, fit.law)
+    found = variance_parts(fit.design).of(fit.gamma_free, fit.tau_values, latent)
+    notes = (said_of_latent(latent), *said_of(fit.design))
     return R2({name: float(value) for name, value in found.items()}, 0.95, notes=notes)
+
+
+def said_of_latent(latent: float) -> str:
+    """Say on what scale parts of a variance are."""
+    return (
+        f"On the scale of the link, where a row's variance is {latent:.4g} (Nakagawa, Johnson & Schielzeth "
+        "2017)."
+    )

@@ -90,6 +90,13 @@ def alpha_parameters(log_sigma2: LogSigma2 | None) -> Parameters:
     return Parameters("coefficient of log(sigma2)", tuple(each))
 
 
+def cut_parameters(n: int) -> Parameters:
+    """Give the cuts of an ordinal outcome that are estimated, d2, d3, ...: n of them."""
+    names = (str(k) for k in range(2, n + 2))
+    each = (Parameter(f"d{k}", f"cut {k}", (f"delta{k}", f"δ{k}")) for k in names)
+    return Parameters("cut", tuple(each))
+
+
 def _sd(p: Parameter) -> Parameter:
     return Parameter(f"sd[{p.code}]", f"sd[{p.name}]", tuple(f"sd[{form}]" for form in p.spellings))
 

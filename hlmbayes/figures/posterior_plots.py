@@ -13,11 +13,12 @@ from ..arguments import one_or_several
 from ..diagnostics.points import in_sentence
 from ..errors import SamplingError
 from ..estimation.estimates import Estimates
+from ..hglm.pql import PQLEstimates
 from ..naming import TIMES
 from ..posterior import summaries
-from ..posterior.beside_fit import fit_beside, fit_of, fit_scalars
+from ..posterior.beside_fit import AnyEstimates, fit_beside, fit_of, fit_scalars
 from ..posterior.predictive import with_predictive
-from ..posterior.record import PosteriorSample, posterior_of
+from ..posterior.record import Drawn, PosteriorSample, posterior_of
 from ..sampling import container
 from ..writing import write_whole
 from .plot_style import (
@@ -49,17 +50,17 @@ BINS = 20
 MOST_LABELS = 6  # of variables, below a figure
 
 
-def main_parameters(posterior: PosteriorSample) -> tuple[str, ...]:
+def main_parameters(posterior: Drawn) -> tuple[str, ...]:
     """Name what is worth a panel: gammas, standard deviations, correlations, sigma."""
     return tuple(n for n in posterior.scalars if not n.startswith("tau[") and n != "sigma2")
 
 
-def asked(posterior: PosteriorSample, parameters: str | Sequence[str]) -> tuple[str, ...]:
+def asked(posterior: Drawn, parameters: str | Sequence[str]) -> tuple[str, ...]:
     """Give the codes of the parameters that are asked for, by code or name."""
     return tuple(posterior.parameters.find(name, SamplingError) for name in one_or_several(parameters))
 
 
-def in_words(posterior: PosteriorSample, code: str) -> str:
+def in_words(posterior: Drawn, code: str) -> str:
     """Name a parameter in a figure: "ses × sector (g11)"."""
     name = posterior.parameters.name_of[code].replace(TIMES, " × ")
     return f"{name} ({code})"
@@ -152,15 +153,19 @@ def tau_pair(source: Any, fit: Any = None) -> Figure:
     return figure
 
 
-def _fit_name(fit: Estimates) -> str:
+def _fit_name(fit: AnyEstimates) -> str:
+    if isinstance(fit, PQLEstimates):
+        return "penalised quasi-likelihood"
     return f"{fit.method}, " + ("the optimum" if fit.algorithm == "exact" else "HLM's stop")
 
 
-def _fitted_sd(fit: Estimates) -> dict[str, float]:
+def _fitted_sd(fit: AnyEstimates) -> dict[str, float]:
     """Give standard deviations and correlations of a fit by the names of the summary."""
+    fit = fit.working if isinstance(fit, PQLEstimates) else fit
     names, tau, corr = fit.random_names, np.asarray(fit.tau), np.asarray(fit.tau_corr)
     known = {f"sd[{name}]": float(v) ** 0.5 for name, v in zip(names, np.diag(tau), strict=True)}
-    known["sigma"] = fit.sigma2**0.5
+    if isinstance(fit, Estimates):
+        known["sigma"] = fit.sigma2**0.5
     for i, name in enumerate(names):
         known |= {f"corr[{name},{other}]": float(corr[i, j]) for j, other in enumerate(names[:i])}
     return known
@@ -255,7 +260,7 @@ def predictive_by_unit(source: Any, ax: Axes | None = None) -> Axes:
 
 
 def sensitivity_forest(
-    posteriors: Mapping[str, PosteriorSample],
+    posteriors: Mapping[str, Drawn],
     parameters: Sequence[str] = (),
     fit: Any = None,
     path: str | Path | None = None,

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from ..arguments import seed_or_new
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
-from ..equations.outcome_law import check_normal
 from ..errors import SamplingError
 from ..estimation.prepare import Level1Asked, law_and_counting
 from ..faces import Face, record_of
 from ..posterior import draw, predictive, prior_sensitivity
-from ..posterior.record import PosteriorSample, posterior_of
+from ..posterior.record import Drawn, LinkSample, drawn_of
 from ..priors.priors import Priors
 from ..sampling.settings import Settings
 from .generalized_posterior import GeneralizedPosterior, build_link
@@ -28,19 +27,26 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+type AnyPosterior = Posterior | GeneralizedPosterior
+
+
+def _faced(record: Drawn) -> AnyPosterior:
+    return GeneralizedPosterior(record) if isinstance(record, LinkSample) else Posterior(record)
+
+
 class Sensitivity(Face):
     """Posteriors of one model under several priors, by the name given to each; see `sensitivity`."""
 
     __slots__ = ()
-    _record: Mapping[str, PosteriorSample]
+    _record: Mapping[str, Drawn]
 
     @property
-    def posteriors(self) -> dict[str, Posterior]:
+    def posteriors(self) -> dict[str, AnyPosterior]:
         """The posteriors by the names of their priors."""
-        return {name: Posterior(record) for name, record in self._record.items()}
+        return {name: _faced(record) for name, record in self._record.items()}
 
     @property
-    def first(self) -> Posterior:
+    def first(self) -> AnyPosterior:
         """The posterior under the prior named first, with which the others are compared."""
         return next(iter(self.posteriors.values()))
 
@@ -183,9 +189,9 @@ def build(
     return build_link(model, data, priors, marginal)
 
 
-def load_posterior(path: str | Path) -> Posterior:
-    """Read a posterior that `Posterior.save` wrote."""
-    return Posterior(draw.read(path))
+def load_posterior(path: str | Path) -> AnyPosterior:
+    """Read a posterior that `Posterior.save` or `GeneralizedPosterior.save` wrote."""
+    return _faced(draw.read(path))
 
 
 def prior_predictive(
@@ -200,9 +206,9 @@ def prior_predictive(
     return predictive.prior_predictive(model, found, priors, draws=draws, seed=seed, **level1)
 
 
-def power_scale(posterior: Posterior) -> pd.DataFrame:
+def power_scale(posterior: AnyPosterior) -> pd.DataFrame:
     """Say how fast each parameter moves with the prior's weight; see `prior_sensitivity.power_scale`."""
-    return prior_sensitivity.power_scale(posterior_of(posterior))
+    return prior_sensitivity.power_scale(drawn_of(posterior))
 
 
 def sensitivity(model: TwoLevelModel, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
@@ -226,7 +232,6 @@ def sensitivity(model: TwoLevelModel, data: Any, priors: Mapping[str, Priors], *
         raise SamplingError(
             f'sensitivity wants {{"a name": Priors(...), "another": Priors(...)}}, got {priors!r}'
         )
-    check_normal(model.outcome, model.outcome_law, "sensitivity")
     # the same seed for all: they differ by their priors
     seed = seed_or_new(options.pop("seed", None), SamplingError)
     drawn = {name: sample(model, data, priors=p, seed=seed, **options) for name, p in priors.items()}

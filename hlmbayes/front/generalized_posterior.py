@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ..density.link import link_target
+from ..diagnostics.predictive_checks import predictive_checks
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..faces import asked, shown
-from ..posterior import summaries
+from ..model_tables.protocol import Tabled
+from ..posterior import derived, draw, predictive, summaries
+from ..posterior.beside_fit import BesideFit, compare
 from ..posterior.contrasts import contrast
 from ..posterior.convergence import Convergence
+from ..posterior.drawn_ratios import drawn_ratios
+from ..posterior.predictive_link import with_predictive
 from ..posterior.record import LinkSample
+from ..predictions.response_draws import means_link, predict_link, slopes_link
 from ..priors.priors import Priors
+from ..sampling import posterior_file
 from ..sampling.settings import Settings
 from .other_outcomes import OtherOutcome
 from .posterior import Posterior
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
     from ..data.two_level import TwoLevelData
 
 
-class GeneralizedPosterior(OtherOutcome):
+class GeneralizedPosterior(OtherOutcome, Tabled):
     """Draws from the posterior of a model whose outcome is not normal: what `Model.sample` returns for it.
 
     Everything is on the scale of the link. ``post["g01"]`` are the draws of one parameter by its name in
@@ -36,7 +45,7 @@ class GeneralizedPosterior(OtherOutcome):
 
     __slots__ = ()
     normal = Posterior
-    instead = "Model.fit has predictions, and post.tree every draw, which post.tree.to_netcdf(path) writes"
+    instead = "dir(post) lists what there is, and Model.fit has predictions on the scale of the outcome"
     _record: LinkSample
 
     tree: xr.DataTree = shown("tree", "An ArviZ DataTree; its layout is in `hlmbayes.sampling.container`.")
@@ -69,7 +78,58 @@ class GeneralizedPosterior(OtherOutcome):
         """Tabulate the posterior mean and sd of every unit's random effects; index = unit ids."""
         return summaries.effects(self._record)
 
+    # --- what follows from the parameters ---
+
     contrast = asked(contrast)
+    ratios = asked(drawn_ratios)
+
+    def compare(self, fit: Any, prob: float = 0.95) -> BesideFit:
+        """Put a fit beside the posterior, by likelihood or quasi-likelihood; see `Posterior.compare`."""
+        return compare(self._record, fit, prob)
+
+    icc = asked(derived.icc_on_link)
+    r2 = asked(derived.r2_on_link)
+    predict = asked(predict_link)
+    means = asked(means_link)
+    slopes = asked(slopes_link)
+
+    def plausible_range(
+        self, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
+    ) -> derived.DrawnRange:
+        """Give the range that holds a share ``prob`` of the units' values of a level-1 coefficient.
+
+        On the scale of the link; see `Posterior.plausible_range`.
+        """
+        return derived.plausible_range(self._record, coefficient, prob, at)
+
+    # --- checks ---
+
+    check = asked(predictive_checks)
+
+    def loo(self, by: Literal["unit", "row"] = "unit") -> Any:
+        """Cross-validate by leaving out units (u_j integrated out) or rows; an ArviZ ELPDData."""
+        return predictive.loo(self._record, by)
+
+    def with_log_likelihood(self, by: Literal["unit", "row"] = "unit") -> GeneralizedPosterior:
+        """Give the posterior with its group log_likelihood, by unit (u_j integrated out) or by row."""
+        return GeneralizedPosterior(predictive.with_log_likelihood(self._record, by))
+
+    def with_predictive(self, seed: int | None = None, draws: int = 100) -> GeneralizedPosterior:
+        """Give the posterior with its group posterior_predictive, from ``draws`` draws of each chain."""
+        return GeneralizedPosterior(with_predictive(self._record, seed, draws))
+
+    # --- files ---
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything, the rows of the model's columns too, to a netCDF or zarr file.
+
+        `load_posterior` reads it.
+        """
+        return posterior_file.write(self.tree, path)
+
+    def rerun(self, **changes: Any) -> GeneralizedPosterior:
+        """Draw again from the rows the posterior carries; see `Posterior.rerun`."""
+        return GeneralizedPosterior(draw.rerun_link(self._record, **changes))
 
     def __repr__(self) -> str:
         design, law = self._record.target.design, self._record.model.outcome_law

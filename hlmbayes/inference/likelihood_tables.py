@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..equations.model import TwoLevelModel
 from ..errors import HypothesisError
 from ..hglm.estimates import GeneralizedEstimates
 from .intervals import fixed_intervals
@@ -38,16 +39,21 @@ class Component:
 
 def ratios(fit: GeneralizedEstimates, robust: bool | None = None, prob: float = 0.95) -> tuple[Ratio, ...]:
     """Give exp of the fixed effects with limits; HypothesisError for a probit link."""
-    link = fit.model.outcome_law.link
-    if link not in WORDS:
-        raise HypothesisError(
-            f"exp of a coefficient is no ratio with a {link} link: fixed_effects() has the coefficients, "
-            "predict() and slopes() are on the scale of the outcome"
-        )
+    refuse_no_ratio(fit.model)
     rows = fixed_intervals(fit, prob=prob, robust=robust)
     with np.errstate(over="ignore"):
         return tuple(
             Ratio(row.parameter, *np.exp([row.estimate, row.low, row.high]).tolist()) for row in rows
+        )
+
+
+def refuse_no_ratio(model: TwoLevelModel) -> None:
+    """Raise where exp of a coefficient is no ratio."""
+    link = model.outcome_law.link
+    if link not in WORDS:
+        raise HypothesisError(
+            f"exp of a coefficient is no ratio with a {link} link: fixed_effects() has the coefficients, "
+            "predict() and slopes() are on the scale of the outcome"
         )
 
 

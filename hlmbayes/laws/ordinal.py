@@ -39,6 +39,7 @@ class Ordinal(Binomial):
     family: ClassVar[str] = "ordinal"
     links: ClassVar[tuple[str, ...]] = ("cumlogit",)
     heading: ClassVar[str] = "Ordinal outcome"
+    level_in_words = "the log odds of the lowest category are"
     lacks: ClassVar[Mapping[Need, str]] = {**Binomial.lacks, Need.ONE_MEAN: NO_MEAN}
 
     @property
@@ -64,6 +65,13 @@ class Ordinal(Binomial):
     def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
         if (found := n_categories(y, name)) > MOST:
             raise DataError(f"{name} has {found} values, and an ordinal outcome at most {MOST} categories")
+
+    def seen(self, y: np.ndarray) -> Self:
+        return replace(self, categories=tuple(np.unique(y).tolist()))
+
+    def levels(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        share = np.cumsum(np.unique(y, return_counts=True)[1])[:-1] / len(y)
+        return np.asarray(np.log(share / (1.0 - share)))
 
     @property
     def fixed_cuts(self) -> np.ndarray:

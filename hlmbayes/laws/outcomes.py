@@ -37,6 +37,7 @@ class Outcome(Law):
     family: ClassVar[str]
     links: ClassVar[tuple[str, ...]]
     never: ClassVar[str]  # in words, what separated outcomes are like
+    level_in_words: ClassVar[str] = "the link of the outcome's mean is"
     link_name: str = ""
     lacks: ClassVar[Mapping[Need, str]] = dict.fromkeys(
         (Need.ONE_SIGMA2, Need.ESTIMATED_SIGMA2, Need.ROWS_ALIKE),
@@ -139,8 +140,16 @@ class Outcome(Law):
         raise NotImplementedError
 
     def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """Simulate outcomes of rows at their linear predictor, offset left out, (N,)."""
+        """Simulate outcomes of rows at their linear predictor, offset left out, (..., N)."""
         raise NotImplementedError
+
+    def seen(self, y: np.ndarray) -> Self:
+        """Give the law with what outcomes (N,) say of it: their categories, where it has any."""
+        return self
+
+    def levels(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Give the link of the mean outcome, of one trial or one unit of exposure; more of them with cuts."""
+        return np.array([float(self.link(np.asarray(y.sum() / size.sum())))])
 
     @property
     def unit_of_link(self) -> tuple[float, str]:

@@ -29,7 +29,7 @@ from ..laws.law import Need
 from ..many_fits.pooled_derived import pooled_icc, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
 from ..posterior import derived
-from ..posterior.record import PosteriorSample
+from ..posterior.record import Drawn, LinkSample, PosteriorSample
 from ..posterior.summaries import interval
 
 NONE = float("nan")
@@ -144,7 +144,7 @@ def _effect(row: EffectRow) -> Effect:
 
 
 @column_of.register
-def _(model: PosteriorSample, asked: Asked) -> Column:
+def _(model: Drawn, asked: Asked) -> Column:
     effects = {}
     for name, code in zip(effect_names(model.model), model.model.gamma_names, strict=True):
         draws = model.scalar(code)
@@ -152,13 +152,20 @@ def _(model: PosteriorSample, asked: Asked) -> Column:
         effects[name] = Effect(float(draws.mean()), sd, *interval(draws, asked.prob), NONE)
     tau = np.median(model.values("tau"), axis=(0, 1)).reshape(2 * (len(model.model.random),))
     sigma2 = float(np.median(model.scalars["sigma2"])) if "sigma2" in model.scalars else NONE
-    facts = shares(model.model, lambda: derived.icc(model).icc, lambda: derived.r2(model))  # type: ignore[union-attr]
+    facts: dict[str, float] = {}
     design = model.target.design
+    said = "posterior (means; medians of variances)"
+    if isinstance(model, LinkSample):
+        law, direction = model.model.outcome_law, model.link.law.direction
+        said = f"{law.name}, {law.link} link{f' ({direction})' if direction else ''}, {said}"
+        facts = shares(model.model, lambda: derived.icc_on_link(model).icc, lambda: derived.r2_on_link(model))  # type: ignore[union-attr]
+    elif isinstance(model, PosteriorSample):
+        facts = shares(model.model, lambda: derived.icc(model).icc, lambda: derived.r2(model))  # type: ignore[union-attr]
     facts |= {UNITS: float(design.n_units), ROWS: float(design.n_rows)}
     warnings = () if model.convergence.ok else (str(model.convergence),)
     return Column(
-        model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts, "posterior sd",
-        "posterior (means; medians of variances)", warnings,
+        model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts, "posterior sd", said,
+        warnings,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,18 +11,24 @@ from scipy.special import ndtr
 
 from ..errors import SamplingError
 from ..estimation.estimates import Estimates
+from ..estimation.fitted import Fitted
 from ..faces import record_of
+from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import PQLEstimates
+from ..inference import likelihood_tables
 from ..inference.component_errors import variance_standard_errors
 from ..inference.same_data import refuse_different_rows
 from ..labelled import parameter_table
 from ..labels import Sentence
 from ..laws.law import Need
 from ..likelihood.pattern import elements
-from .record import PosteriorSample
+from .record import Drawn
 from .summaries import bounds, interval
 
 if TYPE_CHECKING:
     import pandas as pd
+
+type AnyEstimates = Estimates | GeneralizedEstimates | PQLEstimates
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -53,12 +60,11 @@ class BesideFit(Sentence):
         )
 
 
-def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideFit:
+def compare(posterior: Drawn, fit: Any, prob: float = 0.95) -> BesideFit:
     """Put a fit beside the posterior; an HLMError where it is none, or of another model or other data."""
     fit = fit_beside(posterior, fit)
-    estimates = fit_scalars(fit)
-    refuse_different_rows(fit.design, posterior.target.design)
-    method = f"{fit.method.lower()}_{fit.algorithm}"
+    estimates, method = fit_scalars(fit), method_of(fit)
+    _refuse_different_rows(fit, posterior)
     low_name, high_name = bounds(prob)
     rows = []
     for name, (estimate, se) in estimates.items():
@@ -78,13 +84,32 @@ def compare(posterior: PosteriorSample, fit: Any, prob: float = 0.95) -> BesideF
     return BesideFit(method, table, most, float(table["shift"][most]), prob)
 
 
-def fit_beside(posterior: PosteriorSample, source: Any) -> Estimates:
+def _refuse_different_rows(fit: AnyEstimates, posterior: Drawn) -> None:
+    """Raise where a fit is of other rows; the design of quasi-likelihood is of its working outcome."""
+    if not isinstance(fit, PQLEstimates):
+        refuse_different_rows(fit.design, posterior.target.design)
+        return
+    sizes = [
+        (fit.data.n_rows, fit.data.n_units),
+        (posterior.target.design.n_rows, posterior.target.design.n_units),
+    ]
+    if sizes[0] != sizes[1]:
+        raise SamplingError(
+            f"the fit and the posterior use different rows ({sizes[0][0]} rows in {sizes[0][1]} units, "
+            f"{sizes[1][0]} in {sizes[1][1]}): fit the data that were sampled"
+        )
+
+
+def fit_beside(posterior: Drawn, source: Any) -> AnyEstimates:
     """Give the record of a fit of the posterior's model; in another one parameters mean something else."""
     fit = fit_of(source)
-    own, other = (model.equations().lower() for model in (posterior.model, fit.model))
+    theirs = fit.written if isinstance(fit, PQLEstimates) else fit.model
+    own, other = (model.equations().lower() for model in (posterior.model, theirs))
     if own != other:
-        theirs = "; ".join(fit.model.equations().splitlines())
-        raise SamplingError(f"the fit and the posterior are not of the same model; the fit's is {theirs}")
+        said = "; ".join(theirs.equations().splitlines())
+        raise SamplingError(f"the fit and the posterior are not of the same model; the fit's is {said}")
+    if isinstance(fit, PQLEstimates):
+        return fit
     same = (fit.law.given, fit.counting) == (posterior.target.law.law.given, posterior.target.counting)
     if not same:
         raise SamplingError(
@@ -94,22 +119,51 @@ def fit_beside(posterior: PosteriorSample, source: Any) -> Estimates:
     return fit
 
 
-def fit_of(source: Any) -> Estimates:
+def fit_of(source: Any) -> AnyEstimates:
     """Give the record of a fit; a SamplingError where it is none."""
     fit = record_of(source)
-    if not isinstance(fit, Estimates):
+    if not isinstance(fit, Estimates | GeneralizedEstimates | PQLEstimates):
         raise SamplingError(f"a Fit is wanted beside the posterior, got {type(source).__name__}")
     return fit
 
 
-def fit_scalars(fit: Estimates) -> dict[str, tuple[float, float]]:
+def method_of(fit: AnyEstimates) -> str:
+    """Name a fit's method as a column: "reml_exact"; of penalised quasi-likelihood "pql"."""
+    return "pql" if isinstance(fit, PQLEstimates) else f"{fit.method.lower()}_{fit.algorithm}"
+
+
+@singledispatch
+def fit_scalars(fit: AnyEstimates) -> dict[str, tuple[float, float]]:
     """Give estimate and standard error of a fit's parameters, by the names of a posterior's scalars."""
-    se = np.sqrt(np.diag(fit.vcov))
+    raise NotImplementedError
+
+
+@fit_scalars.register
+def _(fit: GeneralizedEstimates) -> dict[str, tuple[float, float]]:
+    cuts = {cut.cut: (cut.estimate, cut.se) for cut in likelihood_tables.cuts(fit)}
+    return _shared(fit, fit.vcov, fit.se_tau) | cuts
+
+
+@fit_scalars.register
+def _(fit: PQLEstimates) -> dict[str, tuple[float, float]]:
+    found = fit_scalars(fit.working)
+    return {name: found[name] for name in fit.written.scalar_parameters.codes if name in found}
+
+
+def _shared(fit: Fitted, vcov: np.ndarray, se_tau: Any) -> dict[str, tuple[float, float]]:
+    """Give those of fixed effects, and of the random effects' variances and covariances."""
+    se, errors = np.sqrt(np.diag(vcov)), np.asarray(se_tau)
     result = {name: (float(v), float(s)) for (name, v), s in zip(fit.gamma.items(), se, strict=True)}
     names, tau = fit.random_names, np.asarray(fit.tau)
-    se_tau, se_sigma2 = variance_standard_errors(fit)
     for i, j in zip(*elements(fit.design.pattern), strict=True):
-        result[f"tau[{names[i]},{names[j]}]"] = float(tau[i, j]), float(se_tau[i, j])
+        result[f"tau[{names[i]},{names[j]}]"] = float(tau[i, j]), float(errors[i, j])
+    return result
+
+
+@fit_scalars.register
+def _(fit: Estimates) -> dict[str, tuple[float, float]]:
+    se_tau, se_sigma2 = variance_standard_errors(fit)
+    result = _shared(fit, fit.vcov, se_tau)
     if not fit.has(Need.ESTIMATED_SIGMA2):
         return result
     if fit.law.one_sigma2:

@@ -86,10 +86,17 @@ def of_draws(
     asked = stacked(design.model, combinations)
     asked.free(design)  # refuses what says nothing
     draws = np.tensordot(asked.matrix, np.array([scalar(name) for name in asked.known.codes]), 1)
-    flat, value = draws.reshape(len(draws), -1), asked.value[:, None]
+    return of_values(asked.left, asked.named, asked.value, draws, prob)
+
+
+def of_values(
+    texts: tuple[str, ...], names: tuple[str, ...], value: np.ndarray, draws: np.ndarray, prob: float
+) -> DrawnContrast:
+    """Sum up draws (r, chain, draw) of quantities, ``value`` (r,) what each is compared with."""
+    flat, at = draws.reshape(len(draws), -1), value[:, None]
     low, high = np.quantile(flat, [0.5 - prob / 2, 0.5 + prob / 2], axis=1)
-    direction = np.maximum(np.mean(flat > value, axis=1), np.mean(flat < value, axis=1))
+    direction = np.maximum(np.mean(flat > at, axis=1), np.mean(flat < at, axis=1))
     return DrawnContrast(
-        asked.left, asked.named, asked.value, flat.mean(axis=1), np.median(flat, axis=1),
-        flat.std(axis=1, ddof=1), low, high, direction, prob, draws,
+        texts, names, value, flat.mean(axis=1), np.median(flat, axis=1), flat.std(axis=1, ddof=1), low, high,
+        direction, prob, draws,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from ..arguments import check_prob
 from ..density.level1 import LogLinearSigma
 from ..density.target import Target
+from ..derived.generalized_shares import latent_variance, said_of_latent
 from ..derived.intraclass import (
     IntraclassCorrelation,
     IntraclassCurve,
@@ -33,7 +34,8 @@ from ..inference.same_data import random_keys, refuse_different_rows
 from ..labelled import parameter_table, table
 from ..laws.law import Need, refuse
 from ..likelihood.design import Design
-from .record import PosteriorSample, posterior_of
+from ..sampling import container
+from .record import Drawn, LinkSample, PosteriorSample, posterior_of
 from .summaries import bounds, interval
 
 if TYPE_CHECKING:
@@ -116,7 +118,12 @@ def refuse_several_correlations(target: Target) -> None:
 
 
 def icc_of_draws(
-    design: Design, tau: np.ndarray, sigma2: np.ndarray, at: str | Mapping[str, Any] | None, prob: float
+    design: Design,
+    tau: np.ndarray,
+    sigma2: np.ndarray,
+    at: str | Mapping[str, Any] | None,
+    prob: float,
+    said: str = "",
 ) -> DrawnCorrelation | IntraclassCurve:
     """Give the same of draws of tau (chain, draw, q, q) and sigma2 (chain, draw)."""
 
@@ -125,7 +132,7 @@ def icc_of_draws(
         draws = between / (between + sigma2)
         return DrawnCorrelation(
             float(np.median(draws)), *interval(draws, prob), prob, conditional(design),
-            f"posterior median of {formula(at)}", notes, place.at, place.where, draws=draws,
+            said or f"posterior median of {formula(at)}", notes, place.at, place.where, draws=draws,
         )  # fmt: skip
 
     return at_places(design, at, point)  # type: ignore[no-any-return]
@@ -142,9 +149,36 @@ def r2(posterior: PosteriorSample, prob: float = 0.95) -> DrawnR2:
     return DrawnR2(medians, prob, parts, "medians of the posterior", said_of(design))
 
 
+def icc_on_link(
+    posterior: LinkSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+) -> DrawnCorrelation | IntraclassCurve:
+    """Give the posterior of the intraclass correlation on the scale of the link; ``at`` as for a fit.
+
+    Level 1 has the variance of a row there, pi^2 / 3 of a logit for example.
+    """
+    check_prob(prob)
+    design, law = posterior.target.design, posterior.link.law
+    refuse("an intraclass correlation", law.lacks, Need.ONE_EQUATION)
+    tau, latent = posterior.values("tau"), latent_variance(design, law)
+    said = f"posterior median of tau over tau and a level-1 variance of {latent:.4g} on the scale of the link"
+    return icc_of_draws(design, tau, np.full(tau.shape[:2], latent), at, prob, said)
+
+
+def r2_on_link(posterior: LinkSample, *, prob: float = 0.95) -> DrawnR2:
+    """Give the posterior of the parts of the variance on the scale of the link, and of R-squared."""
+    check_prob(prob)
+    design, law = posterior.target.design, posterior.link.law
+    refuse("R-squared", law.lacks, Need.ONE_EQUATION)
+    latent, tau = latent_variance(design, law), container.flat(posterior.tree, "tau")
+    gamma = posterior.density.gamma(posterior.points)
+    parts = variance_parts(design).of(gamma, tau, np.full(len(gamma), latent))
+    medians = {name: float(np.median(values)) for name, values in parts.items()}
+    notes = (said_of_latent(latent), *said_of(design))
+    return DrawnR2(medians, prob, parts, "medians of the posterior", notes)
+
+
 def plausible_range(
-    posterior: PosteriorSample, coefficient: str = "b0", prob: float = 0.95,
-    at: Mapping[str, float] | None = None,
+    posterior: Drawn, coefficient: str = "b0", prob: float = 0.95, at: Mapping[str, float] | None = None
 ) -> DrawnRange:  # fmt: skip
     """Give the posterior of the range that holds a share ``prob`` of the units' coefficients.
 

@@ -83,14 +83,7 @@ def _link_tree(link: LinkTarget, priors: Priors, settings: Settings, marginal: b
 
 def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
     """Draw again from the moments a posterior carries; see `Posterior.rerun`."""
-    priors = changes.pop("priors", posterior.priors) or Priors()
-    known = [field.name for field in fields(Settings)]
-    odd = [name for name in changes if name not in known]
-    if odd:
-        raise SamplingError(f"{', '.join(odd)}: rerun can change priors, {', '.join(known)}")
-    if "seed" in changes:
-        changes["seed"] = seed_or_new(changes["seed"], SamplingError)
-    settings = checked(replace(posterior.settings, **changes))
+    priors, settings = _changed(posterior, changes)
     if posterior.sampler["sampler"] == ON_ROWS:
         moments, own = posterior.target.design.moments, posterior.target.law
         law = None if own.groups is not None else own.law
@@ -102,17 +95,42 @@ def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
     return _warned(replace(posterior, tree=tree, priors=priors, settings=settings, target=target))
 
 
-def read(path: str | Path) -> PosteriorSample:
+def rerun_link(posterior: LinkSample, **changes: Any) -> LinkSample:
+    """Draw again from the rows a posterior carries; see `GeneralizedPosterior.rerun`."""
+    priors, settings = _changed(posterior, changes)
+    marginal, own = posterior.sampler["sampler"] != ON_ROWS, posterior.target.design.terms
+    found = draw_link(posterior.model, posterior.link.data, priors, settings, marginal=marginal)
+    target = replace(found.target, design=replace(found.target.design, terms=own))
+    return replace(found, target=target)
+
+
+def _changed(posterior: Drawn, changes: dict[str, Any]) -> tuple[Priors, Settings]:
+    """Give the priors and settings of a rerun; refuse other changes."""
+    priors = changes.pop("priors", posterior.priors) or Priors()
+    known = [field.name for field in fields(Settings)]
+    odd = [name for name in changes if name not in known]
+    if odd:
+        raise SamplingError(f"{', '.join(odd)}: rerun can change priors, {', '.join(known)}")
+    if "seed" in changes:
+        changes["seed"] = seed_or_new(changes["seed"], SamplingError)
+    return priors, checked(replace(posterior.settings, **changes))
+
+
+def read(path: str | Path) -> PosteriorSample | LinkSample:
     """Read what `Posterior.save` wrote."""
     tree = posterior_file.read(path)
     try:
         model, priors = TwoLevelModel(tree.attrs["model"]), Priors.from_json(tree.attrs["priors"])
+        settings = Settings(**json.loads(tree.attrs["settings"]))
+        if not model.outcome_law.is_normal:
+            link = link_target(model, container.rows_from(tree), priors)
+            return LinkSample(tree, model, priors, settings, link.target, link.data)
         moments, law = container.moments_from(tree["moments"]), _law_in(tree, model)
         target = target_for(model, moments, priors, law=law, groups=container.groups_from(tree))
         frequency = json.loads(tree.attrs.get("frequency", "{}"))
         if frequency:
             target = replace(target, counting=Repeated(**frequency))
-        return PosteriorSample(tree, model, priors, Settings(**json.loads(tree.attrs["settings"])), target)
+        return PosteriorSample(tree, model, priors, settings, target)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SamplingError(f"{path}: its parts do not fit together ({error}); save it again") from None
 

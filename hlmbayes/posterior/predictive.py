@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
 from ..arguments import seed_or_new, whole
-from ..density.conditional import Draws, coefficients, draw_effects, unit_log_likelihood
+from ..density.conditional import Draws, coefficients, draw_effects
 from ..density.coordinates import correlation_factor
 from ..density.prior_density import correlation_shapes
 from ..density.target import Target, target_for
@@ -15,12 +16,14 @@ from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
 from ..estimation.prepare import Level1Asked, law_and_counting
 from ..labelled import tree
+from ..laws.ordinal import Ordinal
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.rows import Rows, rows_of
 from ..priors.priors import Priors
 from ..sampling import container
 from ..sampling.arrange import observed, posterior_values
-from .record import PosteriorSample
+from .record import Drawn, LinkSample, PosteriorSample
+from .rows_drawn import log_shares, rows_drawn
 
 MOST_BYTES = 4 << 30  # of new outcomes by row
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def with_log_likelihood(posterior: PosteriorSample, by: Literal["unit", "row"]) -> PosteriorSample:
+def with_log_likelihood[D: Drawn](posterior: D, by: Literal["unit", "row"]) -> D:
     """Give the posterior with its group log_likelihood.
 
     ``by="unit"``: log p(y_j | gamma, tau, sigma), u_j integrated out, what leave-one-unit-out needs.
@@ -37,18 +40,25 @@ def with_log_likelihood(posterior: PosteriorSample, by: Literal["unit", "row"]) 
     if by not in ("unit", "row"):
         raise SamplingError(f'the log-likelihood is by "unit" or by "row", got {by!r}')
     if by == "unit":
-        values = unit_log_likelihood(posterior.target, posterior.parameter_draws)
+        values = posterior.unit_logliks()
         known: dict[str, Any] = container.coords(posterior.target.design)
     else:
-        rows = _rows(posterior)
-        values, known = _row_log_likelihood(posterior, rows), {"row": rows.row}
+        values, row = row_logliks(posterior)
+        known = {"row": row}
     shaped = values.reshape(posterior.settings.chains, posterior.settings.draws, -1)
     group = container.dataset({"y": shaped}, known, dims={"y": (by,)})
     return posterior.with_group("log_likelihood", group)
 
 
-def _row_log_likelihood(posterior: PosteriorSample, rows: Rows) -> np.ndarray:
-    """Give log p(y_ij | b_j, sigma), (B, N)."""
+@singledispatch
+def row_logliks(posterior: Drawn) -> tuple[np.ndarray, np.ndarray]:
+    """Give the log-likelihood of rows given their unit's b, (B, N), and their places in the data, (N,)."""
+    raise NotImplementedError
+
+
+@row_logliks.register
+def _(posterior: PosteriorSample) -> tuple[np.ndarray, np.ndarray]:
+    rows = _rows(posterior)
     b = posterior.values("b").reshape(-1, *posterior.values("b").shape[2:])
     law, level1 = posterior.target.law, posterior.parameter_draws.phi[:, posterior.target.level1]
     values, terms = np.empty((len(b), len(rows.y))), law.row_terms(rows, posterior.data_by_row)
@@ -56,14 +66,24 @@ def _row_log_likelihood(posterior: PosteriorSample, rows: Rows) -> np.ndarray:
         residual = rows.y - np.einsum("np,np->n", rows.d, b[i, rows.unit])
         log_sigma2 = law.row_log_sigma2(level1[i : i + 1], terms)[0]
         values[i] = -0.5 * (LOG_2PI + log_sigma2 + residual**2 * np.exp(-log_sigma2))
-    return values
+    return values, rows.row
+
+
+@row_logliks.register
+def _(posterior: LinkSample) -> tuple[np.ndarray, np.ndarray]:
+    rows, law = rows_drawn(posterior), posterior.link.law
+    b = posterior.values("b")
+    eta = rows.predictors(b.reshape(-1, *b.shape[2:])) + law.offset(rows.size)
+    if isinstance(law, Ordinal):
+        return log_shares(eta, container.flat(posterior.tree, "cuts"), rows.y), rows.row
+    return law.value(eta, rows.y, law.counts(rows.size)) + law.constant(rows.y, rows.size), rows.row
 
 
 def _rows(posterior: PosteriorSample) -> Rows:
     return rows_of(posterior.target.design, posterior.data_by_row)
 
 
-def loo(posterior: PosteriorSample, by: Literal["unit", "row"]) -> Any:
+def loo(posterior: Drawn, by: Literal["unit", "row"]) -> Any:
     """Give Pareto-smoothed leave-one-out cross-validation by unit or row; see `Posterior.loo`."""
     from arviz_stats import loo as arviz_loo
 

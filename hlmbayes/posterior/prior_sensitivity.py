@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arguments import one_or_several
-from ..density.conditional import full_log_prior, unit_log_likelihood
 from ..errors import SamplingError
 from ..labelled import parameter_table
-from .record import PosteriorSample
+from ..sampling import container
+from .record import Drawn
 from .summaries import bounds, interval
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SENSITIVE = 0.05
 
 
 def under_priors(
-    posteriors: Mapping[str, PosteriorSample], parameters: str | Sequence[str], prob: float
+    posteriors: Mapping[str, Drawn], parameters: str | Sequence[str], prob: float
 ) -> pd.DataFrame:
     """Tabulate each parameter under each prior; see `Sensitivity.frame`."""
     from ..printed import Table
@@ -47,7 +47,7 @@ def under_priors(
     return Table(rows, columns=columns).set_index(["parameter", "prior"])
 
 
-def power_scale(posterior: PosteriorSample) -> pd.DataFrame:
+def power_scale(posterior: Drawn) -> pd.DataFrame:
     """Say how fast each parameter moves when the prior, or the likelihood, is weighted a little more.
 
     Importance weights p(theta)^(a - 1) for a slightly below and above 1, no refitting (Kallioinen,
@@ -62,11 +62,10 @@ def power_scale(posterior: PosteriorSample) -> pd.DataFrame:
     """
     from arviz_stats.base import array_stats
 
-    draws = posterior.parameter_draws
     shape = (posterior.settings.chains, posterior.settings.draws)
     parts = {
-        "prior": full_log_prior(posterior.target, draws),
-        "likelihood": unit_log_likelihood(posterior.target, draws).sum(axis=1),
+        "prior": container.flat(posterior.tree, "parameters", "log_prior"),
+        "likelihood": posterior.unit_logliks().sum(axis=1),
     }
     weights = {part: _scaled(log.reshape(shape)) for part, log in parts.items()}
     rows = {}

@@ -1,23 +1,29 @@
 """A posterior as a record: the DataTree of its draws, and what they were drawn from."""
 
+# ruff: noqa: D102 (what a method gives is said once, where it is abstract)
+
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..data.two_level import TwoLevelData
-from ..density.conditional import Draws
+from ..density.conditional import Draws, unit_log_likelihood
+from ..density.link import LinkTarget
+from ..density.link_density import LinkDensity, link_density
 from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
 from ..equations.names import variable_labels
 from ..errors import OutputError, SamplingError
 from ..faces import record_of
 from ..laws.law import Need
+from ..laws.outcomes import Outcome
 from ..likelihood.pattern import elements
 from ..naming import Parameters
 from ..priors.priors import Priors
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Drawn(ABC):
     """Draws from the posterior of a model: ``tree``, laid out as `hlmbayes.sampling.container` says.
 
     ``target`` is the density that was sampled, ``data`` the rows, where it came from rows.
@@ -72,7 +78,8 @@ class Drawn:
     @cached_property
     def parameters(self) -> Parameters:
         """The `scalars` with their names."""
-        return self.model.scalar_parameters.only(self.scalars)
+        known = self.model.scalar_parameters
+        return Parameters(known.kind, (*known.each, *self.target.law.parameters)).only(self.scalars)
 
     @cached_property
     def scalars(self) -> Mapping[str, np.ndarray]:
@@ -97,10 +104,46 @@ class Drawn:
         shown = {str(each): self.scalars[each.code] for each in self.parameters.each}
         return convergence(shown, self.tree["sample_stats"], float(self.sampler.get("khat", np.nan)))
 
+    @abstractmethod
+    def unit_logliks(self) -> np.ndarray:
+        """Give log p(y_j | the parameters), u_j integrated out, chains run together, (B, J)."""
+
+    def with_group(self, name: str, group: xr.Dataset) -> Self:
+        """Give the posterior with one more group in its DataTree."""
+        import xarray as xr
+
+        tree = self.tree.copy()  # the arrays are shared
+        tree[name] = xr.DataTree(group)
+        return replace(self, tree=tree)
+
 
 @dataclass(frozen=True, eq=False)
 class LinkSample(Drawn):
     """Draws from the posterior of a model whose outcome is not normal, all on the scale of the link."""
+
+    @property
+    def link(self) -> LinkTarget:
+        """What was sampled: the target, with its law and rows."""
+        law = self.target.law.law
+        assert isinstance(law, Outcome)
+        assert self.data is not None  # a file has the rows too
+        return LinkTarget(self.target, law, self.data)
+
+    @cached_property
+    def density(self) -> LinkDensity:
+        """The density of the draws."""
+        return link_density(self.link)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """The draws as points of the density, chains run together, (B, P)."""
+        design = self.target.design
+        gamma = container.flat(self.tree, "gamma")[:, design.first_of_free]
+        phi = container.flat(self.tree, "phi", "variance_parameters")
+        return np.column_stack([phi, np.linalg.solve(design.to_gamma, gamma.T).T])
+
+    def unit_logliks(self) -> np.ndarray:
+        return np.asarray(self.density.unit_logliks(self.points) + self.density.unit_constants)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,17 +186,22 @@ class PosteriorSample(Drawn):
         found = target_for(model, own.moments, priors, law=law, groups=level1.groups)
         return replace(found, design=replace(found.design, terms=own.terms), counting=self.target.counting)
 
-    def with_group(self, name: str, group: xr.Dataset) -> PosteriorSample:
-        """Give the posterior with one more group in its DataTree."""
-        import xarray as xr
+    def unit_logliks(self) -> np.ndarray:
+        return unit_log_likelihood(self.target, self.parameter_draws)
 
-        tree = self.tree.copy()  # the arrays are shared
-        tree[name] = xr.DataTree(group)
-        return replace(self, tree=tree)
+
+def drawn_of(source: Any) -> Drawn:
+    """Give the record of a posterior, whatever the outcome; an OutputError where it is none."""
+    record = record_of(source)
+    if not isinstance(record, Drawn):
+        raise OutputError(
+            f"a posterior is wanted here, got {type(source).__name__}: post = model.sample(data)"
+        )
+    return record
 
 
 def posterior_of(source: Any) -> PosteriorSample:
-    """Give the record of a posterior; an OutputError where it is none."""
+    """Give the record of a posterior of a normal outcome; an OutputError where it is none."""
     record = record_of(source)
     if not isinstance(record, PosteriorSample):
         raise OutputError(

@@ -71,7 +71,9 @@ def predict_generalized(
     HypothesisError
         Another level, scale or interval.
     """
-    _check(level, scale, interval, prob)
+    check_asked(level, scale, interval, prob)
+    if interval and level == 1:
+        raise HypothesisError("an interval is to be had at level=2; level 1 has none here")
     rows = new_rows(fit.design, fit.data if data is None else data, fit.data)
     if Need.ONE_EQUATION in fit.law.lacks:
         covariance = _covariance(fit, robust)
@@ -88,7 +90,8 @@ def predict_generalized(
     return table(columns, range(len(x)), "row")
 
 
-def _check(level: int, scale: str, interval: str | None, prob: float) -> None:
+def check_asked(level: int, scale: str, interval: str | None, prob: float) -> None:
+    """Refuse another level, scale, interval or probability."""
     check_prob(prob)
     if level not in (1, 2):
         raise HypothesisError(
@@ -100,8 +103,6 @@ def _check(level: int, scale: str, interval: str | None, prob: float) -> None:
             f'interval= is "confidence", of the expected outcome; got {interval!r}: an outcome that is not '
             "normal has no interval of its own"
         )
-    if interval and level == 1:
-        raise HypothesisError("an interval is to be had at level=2; level 1 has none here")
 
 
 def check_scale(scale: str) -> None:

@@ -19,7 +19,7 @@ from .. import notebook
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
-from ..equations.names import alpha_parameters
+from ..equations.names import alpha_parameters, cut_parameters
 from ..equations.text import tau_words
 from ..errors import SamplingError
 from ..estimation.prepare import Level1Asked, Prepared, law_and_counting, prepare
@@ -29,14 +29,16 @@ from ..laws.ordinal import law_of
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups
+from ..likelihood.rows import analysed_rows, outcome_values
 from ..naming import Parameters
 from ..unit_moments.record import Moments
 from .distributions import FAMILIES, LKJ, GammaPrior, HalfT, InverseWishart, Normal, SdPrior, positive, scaled
-from .resolved import AlphaPrior, NoPrior, ResolvedPriors, SigmaPrior
+from .resolved import AlphaPrior, CutsPrior, NoPrior, ResolvedPriors, SigmaPrior
 from .scales import Scales, data_scales, far_zeros, link_scales, spread_of
 
 ALPHA_SCALE = 1.0  # prior sd of an effect on log(sigma2), for one sd of its variable
 LAW = Law()
+CUT_SCALE = 1.0  # prior sd of the logarithm of the distance between two cuts
 GAMMA_SCALE = 2.5  # prior sd of a fixed effect, in units of outcome sd / predictor sd
 
 
@@ -63,6 +65,9 @@ class Priors:
         Coefficients of log(sigma2), where the model has that equation. Default: a0 normal about the
         log of the outcome's variance with sd 2.5, slopes normal with mean 0 and sd 1 over the
         predictor's sd.
+    cuts : Normal, or mapping of name ("d2") to Normal
+        Logarithm of the distance of each cut of an ordinal outcome to the one below it. Default: about that
+        of the log odds of all rows together, with sd 1.
     width : float
         Multiplies every default scale: 10 makes the defaults ten times wider.
 
@@ -82,6 +87,7 @@ class Priors:
     corr: LKJ = field(default_factory=LKJ)
     tau: InverseWishart | None = None
     alpha: Normal | Mapping[str, Normal] | None = None
+    cuts: Normal | Mapping[str, Normal] | None = None
     width: float = 1.0
 
     def __post_init__(self) -> None:
@@ -90,6 +96,7 @@ class Priors:
         _check_kind("sigma", self.sigma, get_args(SdPrior), mapping=False)
         _check_kind("tau", self.tau, (InverseWishart,), mapping=False)
         _check_kind("alpha", self.alpha, (Normal,))
+        _check_kind("cuts", self.cuts, (Normal,))
         if not isinstance(self.corr, LKJ):
             raise SamplingError(f"Priors: corr must be LKJ(eta), got {self.corr!r}")
         object.__setattr__(self, "width", positive("Priors: width", self.width))
@@ -97,7 +104,7 @@ class Priors:
             raise SamplingError(
                 "Priors: tau (inverse-Wishart) takes the place of sd and corr: give it or them, not both"
             )
-        for name in ("gamma", "sd", "alpha"):
+        for name in ("gamma", "sd", "alpha", "cuts"):
             value = getattr(self, name)
             if isinstance(value, Mapping):
                 frozen = MappingProxyType({str(k).strip().lower(): v for k, v in value.items()})
@@ -123,6 +130,8 @@ class Priors:
             lines.append("Correlations of random effects: " + self.corr.words())
         if self.alpha is not None:
             lines.append("Coefficients of log(sigma2): " + _say(self.alpha, "normal, data scale"))
+        if self.cuts is not None:
+            lines.append(f"Logarithms of distances between cuts: {_say(self.cuts, 'normal, data scale')}")
         if self.width != 1:
             lines.append(f"Default scales are multiplied by {self.width:g}.")
         return "\n".join(lines)
@@ -214,11 +223,10 @@ def ready_on_link(
     Refuses what `Model.fit` would, moments, and outcomes without a posterior.
     """
     law, said = law_of(model.outcome_law), model.outcome_law
-    if Need.ONE_MEAN in law.lacks or said.overdispersed:
-        cuts = (
-            f"has {'cuts' if said.is_ordinal else 'an equation for each category'}, which have no priors here"
+    if Need.ONE_EQUATION in law.lacks or said.overdispersed:
+        why = (
+            "has no likelihood" if said.overdispersed else "has equations for each category, not sampled yet"
         )
-        why = "has no likelihood" if said.overdispersed else cuts
         what = "overdispersed" if said.overdispersed else said.name
         raise SamplingError(
             f"there is no posterior of this model: an outcome that is {what} {why}. Model.fit estimates it"
@@ -227,6 +235,8 @@ def ready_on_link(
         raise SamplingError(f"the posterior of a {said.name} outcome needs the rows, and these are moments")
     prepared = prepare(model, data, law=law)
     assert isinstance(prepared.complete, TwoLevelData)  # moments were refused
+    row, _ = analysed_rows(prepared.design, prepared.complete, law.columns)
+    law = law.seen(outcome_values(prepared.design, prepared.complete, row))
     scales = link_scales(prepared.design, prepared.complete, law)
     return prepared, resolve(priors, prepared.design, law=law, scales=scales), law
 
@@ -278,14 +288,15 @@ def _sd(priors: Priors, design: Design, scales: Scales) -> tuple[SdPrior, ...]:
 
 def _level1(
     priors: Priors, design: Design, scales: Scales, groups: Groups | None, law: Law
-) -> SigmaPrior | AlphaPrior | NoPrior:
-    """Give the prior of sigma, or of the coefficients of log(sigma2)."""
+) -> SigmaPrior | AlphaPrior | CutsPrior | NoPrior:
+    """Give the prior of sigma, of the coefficients of log(sigma2), or of cuts."""
     if Need.ESTIMATED_SIGMA2 in law.lacks:
         if priors.sigma is not None or priors.alpha is not None:
             raise SamplingError(
                 f"Priors: there is no prior of level 1, {law.lacks[Need.ESTIMATED_SIGMA2]}: leave sigma= out"
             )
-        return NoPrior(" ".join(filter(None, (law.sentence, scales.words))))
+        sentence = " ".join(filter(None, (law.sentence, scales.words)))
+        return _cuts(priors, scales, sentence) if len(scales.gaps) else _no_cuts(priors, sentence)
     spec = design.model.log_sigma2
     if spec is None or groups is None:
         if priors.alpha is not None:
@@ -305,6 +316,22 @@ def _level1(
         if prior is not None:
             mean[k], sd[k] = prior.mean, prior.sd
     return AlphaPrior(spec.names, spec.variables, mean, sd)
+
+
+def _no_cuts(priors: Priors, sentence: str) -> NoPrior:
+    if priors.cuts is not None:
+        raise SamplingError("Priors: cuts is for ordinal outcomes, cumlogit(rating): this has none")
+    return NoPrior(sentence)
+
+
+def _cuts(priors: Priors, scales: Scales, sentence: str) -> CutsPrior:
+    """Give the prior of the distance of each cut to the one below it."""
+    names = cut_parameters(len(scales.gaps))
+    mean, sd = np.log(scales.gaps), np.full(len(scales.gaps), CUT_SCALE * priors.width)
+    for k, prior in enumerate(_by_name("cuts", names, priors.cuts)):
+        if prior is not None:
+            mean[k], sd[k] = prior.mean, prior.sd
+    return CutsPrior(names.codes, mean, sd, sentence)
 
 
 def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, np.ndarray]:

@@ -35,6 +35,29 @@ class NoPrior:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CutsPrior:
+    """The normal priors of the logarithm of each cut's distance to the one below it; ``mean``, ``sd`` (T,).
+
+    ``sentence``: what the rows are.
+    """
+
+    names: tuple[str, ...]
+    mean: np.ndarray
+    sd: np.ndarray
+    sentence: str
+
+    def words(self) -> list[str]:
+        """Say them in words, a cut a line."""
+        each = zip(self.names, np.exp(self.mean).tolist(), self.sd.tolist(), strict=True)
+        lines = [
+            f"{name}, its distance to the cut below it: log-normal, median {median:.4g}, sd of the logarithm "
+            f"{sd:.4g}"
+            for name, median, sd in each
+        ]
+        return [*lines, self.sentence]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class AlphaPrior:
     """The normal priors of the coefficients of log(sigma2), a0 and one a variable; ``mean``, ``sd`` (K,)."""
 
@@ -65,7 +88,7 @@ class ResolvedPriors:
     pattern : Pattern
         Which of their covariances are free.
     sd : tuple of q SdPrior
-    level1 : SigmaPrior, AlphaPrior or NoPrior
+    level1 : SigmaPrior, AlphaPrior, CutsPrior or NoPrior
     eta : float
         Of the LKJ prior.
     tau : InverseWishart or None
@@ -82,7 +105,7 @@ class ResolvedPriors:
     random_names: tuple[str, ...]
     pattern: Pattern
     sd: tuple[SdPrior, ...]
-    level1: SigmaPrior | AlphaPrior | NoPrior
+    level1: SigmaPrior | AlphaPrior | CutsPrior | NoPrior
     eta: float
     tau: InverseWishart | None
     cautions: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class Scales:
     level: np.ndarray | None
     z_spread: np.ndarray
     words: str = ""
+    gaps: np.ndarray = field(default_factory=lambda: np.zeros(0))  # between cuts of an ordinal outcome
 
 
 def data_scales(design: Design) -> Scales:
@@ -75,13 +76,14 @@ def link_scales(design: Design, data: TwoLevelData, law: Outcome) -> Scales:
     y, size = outcome_values(design, data, row), law.row_sizes(data, row)
     law.check_rows(y, size, design.model.outcome)
     sd, written = law.unit_of_link
-    level = float(law.link(np.asarray(y.sum() / size.sum())))
+    levels = law.levels(y, size)
+    level = float(levels[0])
     shown = written if written == f"{sd:g}" else f"{written} = {sd:.4g}"
     words = (
-        f"Priors are on the scale of the {law.link_name} link: a row's sd there is taken as {shown}, and the "
-        f"link of the outcome's mean is {level:.4g}."
+        f"Priors are on the scale of the {law.link_name} link: a row's sd there is taken as {shown}, and "
+        f"{law.level_in_words} {level:.4g}."
     )
-    return replace(data_scales(design), y_mean=level, y_sd=sd, words=words)
+    return replace(data_scales(design), y_mean=level, y_sd=sd, words=words, gaps=np.diff(levels))
 
 
 def _level(xx: np.ndarray, mean: np.ndarray, spread: np.ndarray, constant: np.ndarray) -> np.ndarray | None:

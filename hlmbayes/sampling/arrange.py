@@ -14,6 +14,7 @@ from ..density.coordinates import unpack
 from ..density.link_density import LinkDensity
 from ..density.target import Target
 from ..labelled import tree
+from ..laws.outcomes import Outcome
 from ..likelihood.pattern import pairs
 from ..likelihood.rows import analysed_rows, outcome_values
 from ..priors.priors import Priors
@@ -93,6 +94,8 @@ def arrange(
     }
     if target.law.law.weighing is not None:
         groups["weighed_rows"] = container.weighing_dataset(target.law.law.weighing)
+    if isinstance(target.law.law, Outcome):
+        groups["rows"] = container.rows_dataset(target.design, data, target.law.law.columns)
     if target.law.groups is not None:
         groups["variance_groups"] = container.groups_dataset(target.law.groups)
     return tree(groups, attributes(target, drawn, settings, priors))
@@ -130,7 +133,7 @@ def observed(target: Target, known: Mapping[str, Any], data: Any) -> Any:
     mean = design.moments.mean[:, design.moments.column(design.model.outcome)]
     values, coords, dims = {"unit_mean": mean}, dict(known), {"unit_mean": ("unit",)}
     if data is not None and not isinstance(data, Moments) and target.single_rows:
-        row, _ = analysed_rows(design, data)
+        row, _ = analysed_rows(design, data, target.law.law.columns)
         values["y"], coords["row"], dims["y"] = outcome_values(design, data, row), row, ("row",)
     return container.dataset(values, coords, (), dims)
 

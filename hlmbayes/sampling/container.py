@@ -5,8 +5,8 @@ b0, b1, ...), pair (b1,b0), coefficient (all level-1 coefficients), unit (the id
 (gamma, sigma, sigma2, tau, sd, corr, u, b: all of it varies from draw to draw), matrices (tau_corr, and tau
 where some of it is zero), variance_parameters (the sampler's own coordinates), sample_stats, log_prior,
 log_likelihood, posterior_predictive, prior_predictive, observed_data, constant_data, moments and, where
-log(sigma2) depends on variables, variance_groups or, where rows are weighed by their precision, weighed_rows
-(what a rerun needs).
+log(sigma2) depends on variables, variance_groups or, where rows are weighed by their precision, weighed_rows,
+or, where the outcome is not normal, rows (what a rerun needs).
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.two_level import TwoLevelData
 from ..errors import SamplingError
 from ..labelled import coordinates, text_or_numbers
 from ..likelihood.design import Design
 from ..likelihood.orthonormal import Products
 from ..likelihood.pattern import pairs
 from ..likelihood.row_groups import Groups
+from ..likelihood.rows import analysed_rows
 from ..likelihood.weighing import Weighing
 from ..unit_moments.record import Moments
 
@@ -35,6 +37,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     "sigma": (),
     "sigma2": (),
     "alpha": ("log_sigma2",),
+    "cuts": ("cut",),
     "tau": ("coef", "coef_bis"),
     "sd": ("coef",),
     "corr": ("pair",),
@@ -163,6 +166,23 @@ def weighing_from(data: xr.DataTree) -> Weighing | None:
     held = data["weighed_rows"]
     sums = (np.asarray(held[name].values) for name in ("log_weight", "spread"))
     return Weighing(moments_from(held), *sums)
+
+
+def rows_dataset(design: Design, data: TwoLevelData, also: Sequence[str]) -> xr.Dataset:
+    """Give the analysed rows as a dataset a file can hold; ``also`` names columns beside the design's own."""
+    row, unit = analysed_rows(design, data, also)
+    names = (*design.moments.columns, *also)
+    level1 = np.array([np.asarray(data.level1_column(name), dtype=float)[row] for name in names])
+    values = {"unit_index": unit, "level1": level1}
+    known = {"row": row, "level1_variable": np.array(names, dtype=str)}
+    return dataset(values, known, (), {"unit_index": ("row",), "level1": ("level1_variable", "row")})
+
+
+def rows_from(data: xr.DataTree) -> TwoLevelData:
+    """Read back what `rows_dataset` gave, the units and level 2 from the moments beside it."""
+    held, moments = _arrays(data["rows"]), moments_from(data["moments"])
+    level1 = dict(zip(map(str, held["level1_variable"]), held["level1"], strict=True))
+    return TwoLevelData(moments.id_name, moments.unit_ids, held["unit_index"], level1, moments.level2)
 
 
 def moments_from(dataset: Any) -> Moments:

@@ -10,8 +10,10 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from ..density.link import LinkTarget
+from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Binomial, Outcome, Poisson
 from ..likelihood.rows import rows_of
+from ..priors.resolved import CutsPrior
 from .container import coords
 from .pymc_model import expected_rows
 
@@ -20,20 +22,36 @@ def on_link(link: LinkTarget) -> pm.Model:
     """Give a PyMC model of gamma, sd, tau_corr, tau and u."""
     rows = rows_of(link.target.design, link.data)
     size = link.law.row_sizes(link.data, rows.row)
-    with pm.Model(coords={**coords(link.target.design), "row": np.arange(len(rows.y))}) as result:
+    known = {**coords(link.target.design), **link.target.law.coords, "row": np.arange(len(rows.y))}
+    with pm.Model(coords=known) as result:
         eta = expected_rows(link.target.priors, link.target.design, rows) + link.law.offset(size)
-        _outcome(link.law, eta, rows.y.astype(int), size)
+        _outcome(link.law, eta, rows.y, size, link.target.priors.level1)
     return result
 
 
 @singledispatch
-def _outcome(law: Outcome, eta: Any, y: np.ndarray, size: np.ndarray) -> None:
-    """Add the rows, at their linear predictor ``eta`` with its offset, to the model at hand."""
+def _outcome(law: Outcome, eta: Any, y: np.ndarray, size: np.ndarray, prior: Any) -> None:
+    """Add the rows, at their linear predictor ``eta`` with its offset, to the model at hand.
+
+    ``prior`` is that of level 1, of cuts where there are any.
+    """
     raise NotImplementedError
 
 
 @_outcome.register
-def _(law: Binomial, eta: Any, y: np.ndarray, size: np.ndarray) -> None:
+def _(law: Ordinal, eta: Any, y: np.ndarray, size: np.ndarray, prior: CutsPrior) -> None:
+    gaps = pm.LogNormal("gaps", prior.mean, prior.sd, dims="cut")
+    cuts = pm.Deterministic("cuts", pt.cumsum(gaps), dims="cut")
+    at = eta[:, None] + pt.concatenate([pt.zeros(1), cuts])
+    below, above = -pt.softplus(-at), -pt.softplus(at)  # log P(y <= m) and log P(y > m)
+    inside = below[:, 1:] + above[:, :-1] + pt.log1mexp(-gaps)
+    log_p = pt.concatenate([below[:, :1], inside, above[:, -1:]], axis=1)
+    pm.Categorical("y", logit_p=log_p, observed=np.unique(y, return_inverse=True)[1], dims="row")
+
+
+@_outcome.register
+def _(law: Binomial, eta: Any, y: np.ndarray, size: np.ndarray, prior: Any) -> None:
+    y = y.astype(int)
     logit = _LOGIT[law.link_name](eta)
     if law.size is None:
         pm.Bernoulli("y", logit_p=logit, observed=y, dims="row")
@@ -42,8 +60,8 @@ def _(law: Binomial, eta: Any, y: np.ndarray, size: np.ndarray) -> None:
 
 
 @_outcome.register
-def _(law: Poisson, eta: Any, y: np.ndarray, size: np.ndarray) -> None:
-    pm.Poisson("y", pt.exp(eta), observed=y, dims="row")
+def _(law: Poisson, eta: Any, y: np.ndarray, size: np.ndarray, prior: Any) -> None:
+    pm.Poisson("y", pt.exp(eta), observed=y.astype(int), dims="row")
 
 
 def _of_cloglog(eta: Any) -> Any:

@@ -31,7 +31,7 @@ from ..likelihood.pattern import mask
 from ..likelihood.rows import Rows, rows_of
 from ..priors.distributions import Exponential, HalfNormal, HalfT, InverseWishart, SdPrior
 from ..priors.priors import Priors, ready_to_sample, resolve
-from ..priors.resolved import AlphaPrior, NoPrior, ResolvedPriors, SigmaPrior
+from ..priors.resolved import AlphaPrior, CutsPrior, NoPrior, ResolvedPriors, SigmaPrior
 from ..unit_moments.record import Moments
 from .container import coords
 
@@ -100,7 +100,7 @@ def expected_rows(priors: ResolvedPriors, design: Design, rows: Rows) -> Any:
     return expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
 
 
-def _sigma(prior: SigmaPrior | NoPrior, law: Law) -> Any:
+def _sigma(prior: SigmaPrior | CutsPrior | NoPrior, law: Law) -> Any:
     """Give the level-1 standard deviation of rows as they are weighed: a parameter, or what is known."""
     if isinstance(prior, SigmaPrior):
         return _sd("sigma", prior.sigma)
