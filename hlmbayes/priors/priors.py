@@ -224,9 +224,8 @@ def ready_on_link(
     """
     law, said = law_of(model.outcome_law), model.outcome_law
     if Need.ONE_EQUATION in law.lacks or said.overdispersed:
-        why = (
-            "has no likelihood" if said.overdispersed else "has equations for each category, not sampled yet"
-        )
+        several = "has an equation for each category, which have no priors here"
+        why = "has no likelihood" if said.overdispersed else several
         what = "overdispersed" if said.overdispersed else said.name
         raise SamplingError(
             f"there is no posterior of this model: an outcome that is {what} {why}. Model.fit estimates it"
