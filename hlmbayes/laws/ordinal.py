@@ -67,6 +67,7 @@ class Ordinal(Binomial):
             raise DataError(f"{name} has {found} values, and an ordinal outcome at most {MOST} categories")
 
     def seen(self, y: np.ndarray) -> Self:
+        """Give the law with the categories of outcomes (N,)."""
         return replace(self, categories=tuple(np.unique(y).tolist()))
 
     def levels(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:

@@ -143,10 +143,6 @@ class Outcome(Law):
         """Simulate outcomes of rows at their linear predictor, offset left out, (..., N)."""
         raise NotImplementedError
 
-    def seen(self, y: np.ndarray) -> Self:
-        """Give the law with what outcomes (N,) say of it: their categories, where it has any."""
-        return self
-
     def levels(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Give the link of the mean outcome, of one trial or one unit of exposure; more of them with cuts."""
         return np.array([float(self.link(np.asarray(y.sum() / size.sum())))])

@@ -25,7 +25,7 @@ from ..errors import SamplingError
 from ..estimation.prepare import Level1Asked, Prepared, law_and_counting, prepare
 from ..laws.law import Law, Need
 from ..laws.log_linear import LogLinear
-from ..laws.ordinal import law_of
+from ..laws.ordinal import Ordinal, law_of
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups
@@ -234,8 +234,9 @@ def ready_on_link(
         raise SamplingError(f"the posterior of a {said.name} outcome needs the rows, and these are moments")
     prepared = prepare(model, data, law=law)
     assert isinstance(prepared.complete, TwoLevelData)  # moments were refused
-    row, _ = analysed_rows(prepared.design, prepared.complete, law.columns)
-    law = law.seen(outcome_values(prepared.design, prepared.complete, row))
+    if isinstance(law, Ordinal):
+        row, _ = analysed_rows(prepared.design, prepared.complete)
+        law = law.seen(outcome_values(prepared.design, prepared.complete, row))
     scales = link_scales(prepared.design, prepared.complete, law)
     return prepared, resolve(priors, prepared.design, law=law, scales=scales), law
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ def sample_on_link(
     Raises
     ------
     CommandFileError
-        A page, figures or a file of draws, which there are of normal outcomes only.
+        A page or figures, which there are of normal outcomes only.
     """
-    asked = {"--html": outputs.get("--html"), "--figures": figures, "--save": save}
+    asked = {"--html": outputs.get("--html"), "--figures": figures}
     if names := [name for name, given in asked.items() if given is not None]:
         raise CommandFileError(
             f"{' and '.join(names)}: for posteriors of normal outcomes, and {job.model.outcome} of "
-            f"{job.name} is {job.model.outcome_law.name}: leave it out; --output and --json write the results"
+            f"{job.name} is {job.model.outcome_law.name}: leave it out; --output, --json and --save write the results"
         )
     check_places(outputs, job.inputs)
     data, before = heard(lambda: read_data(job))
@@ -52,4 +53,5 @@ def sample_on_link(
                            "link": job.model.outcome_law.link, "parameters": found,
                            "convergence": str(post.convergence)}, indent=2) + "\n"  # fmt: skip
 
-    return Results(said(warning=(*job.warnings, *before, *messages)), text, numbers, text)
+    files = () if save is None else (partial(post.save, save),)
+    return Results(said(warning=(*job.warnings, *before, *messages)), text, numbers, text, files)

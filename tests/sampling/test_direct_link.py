@@ -25,9 +25,9 @@ PRIORS = hlm.Priors(gamma=hlm.Normal(0.0, 2.0), sd=hlm.HalfNormal(1.5))
 LEFT = {"binary": "logit(y)", "trials": "logit(y, trials=n)", "counts": "log(y, exposure=n)"}
 
 
-def by_grid(left, rows):
+def by_grid(left, rows, s=(np.arange(50) + 0.5) / 12):
     """Give places of g00 and the sd, their weights, the evidence, and units' means of u: sums over a grid."""
-    g, s, z = np.linspace(-3, 2, 51), (np.arange(50) + 0.5) / 12, np.linspace(-6, 6, 91)
+    g, z = np.linspace(-3, 2, 51), np.linspace(-6, 6, 91)
     mass = stats.norm.pdf(z) * (z[1] - z[0])
     joint = np.empty((len(g), len(s)))
     means = np.empty((len(g), len(s), rows.id.nunique()))
@@ -92,13 +92,17 @@ def test_gradient_and_many_points_at_once(left):
 
 def test_a_variance_near_zero_is_no_wall():
     rng = np.random.default_rng(4)
-    frame = pd.DataFrame({"id": np.repeat(np.arange(40), 10), "y": rng.integers(0, 2, 400)})
-    model = hlm.Model("logit(y) = b0; b0 = g00 + u0")
-    post = model.sample(frame, id="id", seed=1, priors=PRIORS)
-    sd = post["sd[b0]"]
+    frame = pd.DataFrame({"id": np.arange(20), "n": 8, "hits": rng.binomial(8, 0.4, 20)})
+    model = hlm.Model("logit(hits, trials=n) = b0; b0 = g00 + u0")
+    post = model.sample(frame, id="id", seed=1, priors=PRIORS, draws=2000)
+    s = (np.arange(75) + 0.5) / 50
+    weight = by_grid("logit(hits, trials=n)", frame, s)[2].sum(axis=0)
+    below = np.cumsum(weight)
+    sd = post["sd[b0]"].ravel()
     assert post.convergence.ok
-    assert sd.min() < 0.01
-    assert np.median(sd) < 0.35
+    assert below[4] > 0.1  # the data allow an sd below 0.1, and much below it
+    for end in (0.02, 0.1, 0.2, 0.3, 0.5, 0.8):
+        assert np.mean(sd < end) == pytest.approx(np.interp(end, s + 0.01, below), abs=0.015)
 
 
 def test_effects_that_separate_outcomes_have_a_posterior():
