@@ -37,7 +37,8 @@ def sample_on_link(
     if names := [name for name, given in asked.items() if given is not None]:
         raise CommandFileError(
             f"{' and '.join(names)}: for posteriors of normal outcomes, and {job.model.outcome} of "
-            f"{job.name} is {job.model.outcome_law.name}: leave it out; --output, --json and --save write the results"
+            f"{job.name} is {job.model.outcome_law.name}: leave it out; --output, --json and --save write "
+            "the results"
         )
     check_places(outputs, job.inputs)
     data, before = heard(lambda: read_data(job))

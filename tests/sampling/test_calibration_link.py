@@ -1,4 +1,4 @@
-"""Simulation-based calibration of the direct sampler where the outcome is not normal, as `test_calibration`."""
+"""Simulation-based calibration of the direct sampler where the outcome is not normal."""
 
 from __future__ import annotations
 

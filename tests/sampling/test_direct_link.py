@@ -22,10 +22,11 @@ from tests.sampling.test_pymc_link import DATA, FRAME, LEVEL2, log_mass
 ORACLES = Path(__file__).parents[1] / "oracles"
 KNOWN = json.loads((ORACLES / "hglm_posterior.json").read_text())
 PRIORS = hlm.Priors(gamma=hlm.Normal(0.0, 2.0), sd=hlm.HalfNormal(1.5))
+SDS = (np.arange(50) + 0.5) / 12
 LEFT = {"binary": "logit(y)", "trials": "logit(y, trials=n)", "counts": "log(y, exposure=n)"}
 
 
-def by_grid(left, rows, s=(np.arange(50) + 0.5) / 12):
+def by_grid(left, rows, s=SDS):
     """Give places of g00 and the sd, their weights, the evidence, and units' means of u: sums over a grid."""
     g, z = np.linspace(-3, 2, 51), np.linspace(-6, 6, 91)
     mass = stats.norm.pdf(z) * (z[1] - z[0])
