@@ -152,7 +152,9 @@ def counted_rows(design: Design, data: TwoLevelData, law: Outcome, counting: Cou
     constant, offset = counts.total(law.constant(y, size), unit), law.offset(size)
     own = offset if offset.any() else None
     first, of = kinds(unit, [*d, *([] if own is None else [own])])
+    tops = np.bincount(of, counts.row * law.top(y, law.counts(size)), len(first))
     y, size = (np.bincount(of, counts.row * values, len(first)) for values in (y, law.counts(size)))
+    constant += float(np.sum(counts.unit[unit[first]] * (law.top(y, size) - tops)))
     d, x = standard_columns(design, d[:, first])
     unit = unit[first]
     return CountedRows(

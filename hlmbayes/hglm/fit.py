@@ -38,6 +38,7 @@ TOO_MANY = (
     "Quadrature is for up to 4 random effects and this model has {q}: Laplace's approximation was used, "
     "which is off where units have few rows."
 )
+LARGEST_SD = 10.0  # on the scale of the link: e^10 is 22,000
 MOST_ASKED = 255
 
 
@@ -131,7 +132,7 @@ def estimates_of(
         design, law, data, design.to_gamma @ at.gamma[:F], columns.to_data(theta), covariance,
         scores, _root(rows, at, scale), unit_loglik, rows.scale * at.loglik, (at.mean @ to_u.T)[place],
         (to_u @ var_t @ to_u.T)[place], at.rule.counts, asked, found.converged, found.reason, found.steps,
-        boundary, _said(at.rule.counts), counting=counting,
+        boundary, (*_said(at.rule.counts), *_doubts(design, theta)), counting=counting,
     )  # fmt: skip
 
 
@@ -140,6 +141,18 @@ def _said(counts: tuple[int, ...]) -> tuple[str, ...]:
     if len(counts) > SEVERAL:
         return (TOO_MANY.format(q=len(counts)),)
     return (LAPLACE,) if counts and max(counts) == 1 else ()
+
+
+def _doubts(design: Design, theta: np.ndarray) -> tuple[str, ...]:
+    """Say of which random effects the variance is so large that it is hardly one."""
+    spread = np.sqrt(np.diag(theta))  # of what each effect adds to a row's linear predictor
+    names = [design.model.coefficients[r].effect for r in design.random]
+    return tuple(
+        f"{name} adds terms with a standard deviation of {sd:.3g} to linear predictors: units are nearly all "
+        "or nothing in it, and a much larger variance would fit about as well."
+        for name, sd in zip(names, spread.tolist(), strict=True)
+        if sd > LARGEST_SD
+    )
 
 
 def inverse(information: np.ndarray) -> np.ndarray:

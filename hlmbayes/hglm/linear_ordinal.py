@@ -30,7 +30,8 @@ from ..likelihood.weighing import Weighing, weighed_design
 from ..unit_moments.record import Moments
 from ..words import unique_name
 from .linear_rows import Linear, complete_data
-from .ordinal_rows import check_ordinal
+from .ordinal_rows import check_ordinal, rows_of_law
+from .separation import refuse_separating
 
 FAR = 15.0  # linear predictors beyond are taken for that
 APART = 1e-6  # the least distance of two cumulative predictors of a row
@@ -46,6 +47,7 @@ class LinearOrdinal(Linear):
 
     data: TwoLevelData
     design: Design
+    plain: Design  # without the cuts
     law: Ordinal
     unit: np.ndarray
     d: np.ndarray
@@ -73,6 +75,9 @@ class LinearOrdinal(Linear):
         )
         inverse = np.linalg.inv(p[:, lower] * (1.0 - p)[:, upper])
         return eta + (self.below - p) / slope, slope[:, :, None] * inverse * slope[:, None, :]
+
+    def certain(self, eta: np.ndarray) -> np.ndarray:
+        return np.asarray(np.abs(eta) > 0.5 * FAR)
 
     def linearised(self, eta: np.ndarray) -> Prepared:
         z, precision = self.working(eta)
@@ -116,7 +121,10 @@ class LinearOrdinal(Linear):
         return self.law.with_cuts(fit.gamma_free[last], np.sqrt(np.diag(fit.vcov_free)[last]))
 
     def refuse_unbounded(self, eta: np.ndarray | None = None) -> None:
-        """Do nothing: what has no estimate is refused where the rows are laid out."""
+        """Refuse what predictors separate at what was found; the rest is where the rows are laid out."""
+        if eta is not None and self.certain(eta).any():
+            laid = rows_of_law(self.law, self.plain, self.data)
+            refuse_separating(laid.rows, laid.of_rows, self.plain)
 
 
 def linear_ordinal(prepared: Prepared, law: Ordinal) -> LinearOrdinal:
@@ -141,7 +149,7 @@ def linear_ordinal(prepared: Prepared, law: Ordinal) -> LinearOrdinal:
     columns = np.array([np.asarray(kept.level1_column(name), dtype=float)[row] for name in own])
     below = (category[:, None] <= np.arange(M)).astype(float)
     law = replace(law, categories=tuple(values.tolist()))
-    return LinearOrdinal(kept, extended, law, unit, d, columns.reshape(len(own), len(row)), below)
+    return LinearOrdinal(kept, extended, design, law, unit, d, columns.reshape(len(own), len(row)), below)
 
 
 def with_cuts(model: TwoLevelModel, names: list[str]) -> TwoLevelModel:

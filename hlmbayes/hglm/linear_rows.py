@@ -23,8 +23,6 @@ from ..terms.expand import with_columns
 from .counted_rows import counted_rows
 from .separation import refuse_separating, refuse_unbounded_tau
 
-FAR = 30.0  # a linear predictor beyond is taken for that: its row weighs nothing
-
 
 class Linear(ABC):
     """Rows that can be linearised; ``design`` is that of the rows as they are, ``data`` the complete ones."""
@@ -39,6 +37,10 @@ class Linear(ABC):
     @abstractmethod
     def predictor(self, b: np.ndarray) -> np.ndarray:
         """Give the linear predictors, without offset, of level-1 coefficients b (J, p)."""
+
+    @abstractmethod
+    def certain(self, eta: np.ndarray) -> np.ndarray:
+        """Say where outcomes are as good as certain: half way to where rows weigh nothing."""
 
     @abstractmethod
     def linearised(self, eta: np.ndarray) -> Prepared:
@@ -75,11 +77,15 @@ class LinearRows(Linear):
 
     def working(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give the working outcome and its weight at a linear predictor, (N,) each."""
-        eta = np.clip(eta, -FAR, FAR)
-        at = eta + self.offset
+        at = np.clip(eta + self.offset, *self.law.far)
         mean, slope = self.law.inverse_link(at), self.law.slope(at)
         weight = self.trials * slope**2 / self.law.variance(mean)
-        return eta + (self.y / self.trials - mean) / slope, weight
+        return at - self.offset + (self.y / self.trials - mean) / slope, weight
+
+    def certain(self, eta: np.ndarray) -> np.ndarray:
+        low, high = self.law.far
+        at = eta + self.offset
+        return np.asarray((at < 0.5 * low) | (at > 0.5 * high))
 
     def first(self) -> np.ndarray:
         return np.asarray(self.law.link(self.law.near(self.y, self.trials)) - self.offset)
@@ -101,7 +107,7 @@ class LinearRows(Linear):
         counted = counted_rows(self.design, self.data, self.law)
         if eta is None:
             refuse_unbounded_tau(counted, self.law, self.design.model.outcome)
-        elif np.abs(eta).max() > 0.5 * FAR:
+        elif self.certain(eta).any():
             refuse_separating(counted, self.law, self.design)
 
 

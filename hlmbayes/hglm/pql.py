@@ -30,7 +30,7 @@ from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import to_standard
 from ..unit_moments.record import Moments
 from .linear_ordinal import linear_ordinal
-from .linear_rows import FAR, Linear, linear_rows
+from .linear_rows import Linear, linear_rows
 
 ROWS_ONCE = (
     'algorithm="hlm" is penalised quasi-likelihood of rows that count once: for weights, frequencies and '
@@ -169,7 +169,7 @@ def pql(
     average = population_average(rows, fit, limits)
     return PQLEstimates(
         prepared.design, rows.data, fit, average, rows.law_with(fit), tuple(macro), limits, converged,
-        reason, _notes(eta),
+        reason, _notes(rows.certain(eta)),
     )  # fmt: skip
 
 
@@ -220,12 +220,12 @@ def _change(new: np.ndarray, old: np.ndarray) -> float:
     return float(np.sqrt(np.mean((new - old) ** 2))) / max(size, 1e-8)
 
 
-def _notes(eta: np.ndarray) -> tuple[str, ...]:
+def _notes(certain: np.ndarray) -> tuple[str, ...]:
     """Say where linear predictors run away."""
-    far = int((np.abs(eta) > 0.5 * FAR).sum())
+    far = int(certain.sum())
     if not far:
         return ()
     return (
-        f"{far} of {eta.size} rows have a linear predictor beyond {0.5 * FAR:g}, where the outcome is as "
-        "good as certain: their working outcomes mean little.",
+        f"In {far} of {certain.size} rows the linear predictor is so far out that the outcome is as good as "
+        "certain: their working outcomes mean little.",
     )

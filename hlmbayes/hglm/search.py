@@ -31,7 +31,8 @@ MORE = {  # nodes for what few of them do not find: tau is very large
     3: [product_rule((11, 7, 5)), product_rule((65, 11, 7))],
     4: [product_rule((9, 5, 5, 3))],
 }
-NEARLY = 1e-3  # of chol's largest element: a column below it is tried as zero
+NEARLY = 1e-3  # of chol's largest element: a column below it is tried as zero,
+SMALL = 0.03  # and so is one below this, a standard deviation on the scale of the link
 FLOOR = 1e-10  # of an eigenvalue of the information, relative to its diagonal
 SEVERAL = 4  # random effects that are integrated by quadrature; more by Laplace's method
 
@@ -125,6 +126,8 @@ def climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int)
 
 def newton_step(score: np.ndarray, information: np.ndarray) -> tuple[np.ndarray, float, bool]:
     """Give Newton's step, the gain it promises, and whether it leaves a saddle."""
+    if not len(score):
+        return score, 0.0, False
     scale = np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-8))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     along = vectors.T @ (score / scale)
@@ -167,9 +170,9 @@ def moved(
 
 def snapped(rows: CountedRows, law: Outcome, at: Marginal) -> Marginal:
     """Make directions of tau exactly zero where that costs no likelihood."""
-    scale = max(float(np.abs(at.chol).max()), 1e-3)
+    scale = max(float(np.abs(at.chol).max(initial=0.0)), 1e-3)
     for b in range(rows.n_random):
-        if not at.chol[:, b].any() or np.abs(at.chol[:, b]).max() > NEARLY * scale:
+        if not at.chol[:, b].any() or np.abs(at.chol[:, b]).max() > max(NEARLY * scale, SMALL):
             continue
         chol = at.chol.copy()
         chol[:, b] = 0.0

@@ -60,6 +60,8 @@ def separating(rows: CountedRows, law: Outcome, design: Design) -> np.ndarray:
     """Say which free fixed effects have a part in a combination that separates the outcomes, bool (F,)."""
     clear, mixed = sides(rows, law, np.linalg.inv(rows.to_gamma(design)))
     size = np.abs(np.vstack([clear, mixed])).max(axis=0)
+    if not len(clear):  # no row alone pulls its predictor without end
+        return np.zeros(len(size), dtype=bool)
     # of the positive and the negative part of b
     clear, mixed = (np.column_stack([x, -x]) for x in (clear / size, mixed / size))
     from scipy.optimize import linprog  # takes longer to import than all the rest: only where it is used

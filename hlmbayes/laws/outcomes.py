@@ -22,6 +22,8 @@ from ..likelihood.design import Design
 from .binomial_links import INVERSE, LATENT, LATENT_SD, LINK, MANY, ROWS, SLOPE, Rows
 from .law import Law, Need, SingleRowsError, check_units
 
+MANY_COUNTS = 1e6
+MOST_COUNTED = 1e12
 LARGEST_MEAN = 1e15  # of a simulated count: beyond it not every whole number is a float
 
 
@@ -36,6 +38,7 @@ class Outcome(Law):
 
     family: ClassVar[str]
     links: ClassVar[tuple[str, ...]]
+    far: ClassVar[tuple[float, float]] = (-30.0, 30.0)  # linear predictors beyond are taken for these
     never: ClassVar[str]  # in words, what separated outcomes are like
     level_in_words: ClassVar[str] = "the link of the outcome's mean is"
     link_name: str = ""
@@ -125,8 +128,12 @@ class Outcome(Law):
         raise NotImplementedError
 
     def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """Give the part of each row's log density that has no parameter in it, (N,)."""
+        """Give the part of each row's log density that has no parameter in it, (N,); `top` is in it."""
         return np.zeros_like(y)
+
+    def top(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Give what `rows` leaves out beside, (R,): a density's greatest value, where digits are lost."""
+        return np.zeros_like(size)
 
     def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
         """Give log density (without its constant), its slope in eta and minus its second derivative.
@@ -278,6 +285,7 @@ class Poisson(Outcome):
 
     family: ClassVar[str] = "poisson"
     links: ClassVar[tuple[str, ...]] = ("log",)
+    far: ClassVar[tuple[float, float]] = (-30.0, 60.0)
     never = "on one side of it all counts are 0"
 
     @property
@@ -299,7 +307,13 @@ class Poisson(Outcome):
         return np.ones_like(size)
 
     def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
-        return np.asarray(-special.gammaln(y + 1.0))
+        with np.errstate(divide="ignore"):  # Stirling's series where the difference would have no digits
+            large = -0.5 * np.log(2.0 * np.pi * y) - 1.0 / (12.0 * np.maximum(y, 1.0))
+        own = special.xlogy(y, y) - y - special.gammaln(y + 1.0)
+        return np.asarray(np.where(y > MANY_COUNTS, large, own))
+
+    def top(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        return np.asarray(special.xlogy(y, y / size) - y)
 
     def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(y < 0, 0.0, special.pdtr(np.maximum(y, 0.0), mean * size)))
@@ -324,7 +338,8 @@ class Poisson(Outcome):
 
     def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
         mean = size * np.exp(np.minimum(eta, MANY))
-        return y * eta - mean, y - mean, mean
+        from_top = eta - np.log(np.where(y > 0, y / size, 1.0))
+        return y * from_top - (mean - y), y - mean, mean
 
     def link(self, mean: np.ndarray) -> np.ndarray:
         return np.log(mean)
@@ -358,4 +373,9 @@ def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:
         raise DataError(
             f"{what} are whole numbers of at least {least}, and {name} is {values[bad][0]:g} in one of "
             f"{int(bad.sum())} such rows"
+        )
+    if (values > MOST_COUNTED).any():
+        raise DataError(
+            f"{what} are at most {MOST_COUNTED:g}, beyond which the likelihood has no digits, and {name} "
+            f"is {values.max():g}: take a normal model of its logarithm"
         )

@@ -129,10 +129,21 @@ def explored(
         for name in names:
             if (wanted and coefficient.name not in wanted) or name.lower() in inside:
                 continue
+            if not one_or_several(variables) and not _varies(fit, name):
+                continue  # nobody asked for what is alike in all units
             found.append(_candidate(fit, scores, k, coefficient.name, name))
     if not found:
         raise HypothesisError("there is no candidate: the equations have these variables already")
     return Exploration(tuple(found))
+
+
+def _varies(fit: Judged, name: str) -> bool:
+    """Say whether a level-2 variable is a number that is not the same in all units."""
+    values = level2_values(fit, name)
+    if values.dtype.kind not in "biuf":
+        return False
+    known = values[np.isfinite(values.astype(float))]
+    return len(known) > 0 and bool(np.ptp(known.astype(float)) > 0)
 
 
 def _candidate(fit: Judged, scores: Scores, k: int, coefficient: str, name: str) -> Candidate:

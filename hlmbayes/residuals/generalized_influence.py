@@ -47,7 +47,7 @@ def generalized_influence(fit: GeneralizedEstimates, *, refit: bool = False) -> 
     ------
     OutputError
         A fit by Laplace's approximation or a given number of nodes, whose slopes are not those of the
-        likelihood; or no fixed effects.
+        likelihood; one that did not converge; or no fixed effects.
     """
     refuse_repeated(fit)
     if fit.asked_nodes or (fit.n_nodes and max(fit.n_nodes) == 1):
@@ -55,6 +55,8 @@ def generalized_influence(fit: GeneralizedEstimates, *, refit: bool = False) -> 
             "influence wants the likelihood itself, and this fit is by Laplace's approximation or a given "
             "number of nodes: leave laplace= and n_nodes= out of the fit"
         )
+    if not fit.converged:
+        raise OutputError(f"influence wants the optimum, and the fit did not converge: {fit.stop_reason}")
     design, names = fit.design, fit.model.gamma_names
     if not design.n_fixed:
         raise OutputError("the model has no fixed effects that a unit could influence")
