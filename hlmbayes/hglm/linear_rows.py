@@ -23,6 +23,8 @@ from ..terms.expand import with_columns
 from .counted_rows import counted_rows
 from .separation import refuse_separating, refuse_unbounded_tau
 
+CERTAIN = 3e-7  # variance of a row: of a logit beyond 15
+
 
 class Linear(ABC):
     """Rows that can be linearised; ``design`` is that of the rows as they are, ``data`` the complete ones."""
@@ -40,7 +42,7 @@ class Linear(ABC):
 
     @abstractmethod
     def certain(self, eta: np.ndarray) -> np.ndarray:
-        """Say where outcomes are as good as certain: half way to where rows weigh nothing."""
+        """Say where outcomes are as good as certain."""
 
     @abstractmethod
     def linearised(self, eta: np.ndarray) -> Prepared:
@@ -83,9 +85,8 @@ class LinearRows(Linear):
         return at - self.offset + (self.y / self.trials - mean) / slope, weight
 
     def certain(self, eta: np.ndarray) -> np.ndarray:
-        low, high = self.law.far
-        at = eta + self.offset
-        return np.asarray((at < 0.5 * low) | (at > 0.5 * high))
+        at = np.clip(eta + self.offset, *self.law.far)
+        return np.asarray(self.law.variance(self.law.inverse_link(at)) < CERTAIN)
 
     def first(self) -> np.ndarray:
         return np.asarray(self.law.link(self.law.near(self.y, self.trials)) - self.offset)

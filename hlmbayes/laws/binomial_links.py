@@ -39,8 +39,8 @@ def _cloglog(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
     rest = size - y
     with np.errstate(over="ignore", invalid="ignore"):
         fall = np.where(hazard > 0, hazard / np.expm1(hazard), 1.0)
-    # minus the slope of log(fall); its series where the difference would have no digits
-    bend = np.where(hazard < 1e-3, hazard / 2.0 + hazard**2 / 12.0, hazard - 1.0 + fall)
+        # minus the slope of log(fall); its series where the difference would have no digits
+        bend = np.where(hazard < 1e-3, hazard / 2.0 + hazard**2 / 12.0, hazard - 1.0 + fall)
     miss = -np.expm1(-hazard)
     value = y * np.log(np.where(miss > 0, miss, 1.0)) - rest * hazard
     return value, y * fall - rest * hazard, y * fall * bend + rest * hazard
@@ -51,6 +51,8 @@ ROWS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Rows]] = {
     "probit": _probit,
     "cloglog": _cloglog,
 }
+# linear predictors that working outcomes go to: beyond them a row weighs nothing
+FAR = {"logit": (-30.0, 30.0), "cumlogit": (-30.0, 30.0), "probit": (-7.5, 7.5), "cloglog": (-30.0, 3.5)}
 LATENT = {"logit": np.pi**2 / 3.0, "probit": 1.0, "cloglog": np.pi**2 / 6.0}
 LATENT_SD = {"logit": "pi / sqrt(3)", "probit": "1", "cloglog": "pi / sqrt(6)"}
 LINK: dict[str, Callable[[np.ndarray], np.ndarray]] = {

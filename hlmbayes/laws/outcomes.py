@@ -19,7 +19,7 @@ from scipy import special
 from ..data.two_level import TwoLevelData
 from ..errors import DataError
 from ..likelihood.design import Design
-from .binomial_links import INVERSE, LATENT, LATENT_SD, LINK, MANY, ROWS, SLOPE, Rows
+from .binomial_links import FAR, INVERSE, LATENT, LATENT_SD, LINK, MANY, ROWS, SLOPE, Rows
 from .law import Law, Need, SingleRowsError, check_units
 
 MANY_COUNTS = 1e6
@@ -38,7 +38,6 @@ class Outcome(Law):
 
     family: ClassVar[str]
     links: ClassVar[tuple[str, ...]]
-    far: ClassVar[tuple[float, float]] = (-30.0, 30.0)  # linear predictors beyond are taken for these
     never: ClassVar[str]  # in words, what separated outcomes are like
     level_in_words: ClassVar[str] = "the link of the outcome's mean is"
     link_name: str = ""
@@ -95,6 +94,11 @@ class Outcome(Law):
     def counts(self, size: np.ndarray) -> np.ndarray:
         """Give what of each row is summed with its outcome where rows are equal, (N,): its trials, or 1."""
         return size
+
+    @property
+    def far(self) -> tuple[float, float]:
+        """The linear predictors that working outcomes go to: beyond them a row weighs nothing."""
+        raise NotImplementedError
 
     @property
     def fixed_cuts(self) -> np.ndarray:
@@ -188,6 +192,10 @@ class Binomial(Outcome):
     family: ClassVar[str] = "binomial"
     links: ClassVar[tuple[str, ...]] = ("logit", "probit", "cloglog")
     never = "on one side of it all are successes or all failures"
+
+    @property
+    def far(self) -> tuple[float, float]:
+        return FAR[self.link_name]
 
     @property
     def sentence(self) -> str:
@@ -285,8 +293,11 @@ class Poisson(Outcome):
 
     family: ClassVar[str] = "poisson"
     links: ClassVar[tuple[str, ...]] = ("log",)
-    far: ClassVar[tuple[float, float]] = (-30.0, 60.0)
     never = "on one side of it all counts are 0"
+
+    @property
+    def far(self) -> tuple[float, float]:
+        return -30.0, 60.0
 
     @property
     def sentence(self) -> str:

@@ -19,10 +19,10 @@ LEFT = (
     "logit(y)", "probit(y)", "cloglog(y)", "logit(y, trials=n)", "log(y)", "log(y, exposure=n)",
     "cumlogit(y)", "mlogit(y)",
 )  # fmt: skip
-INVERSE = {
-    "logit": special.expit,
-    "probit": stats.norm.cdf,
-    "cloglog": lambda e: -np.expm1(-np.exp(np.minimum(e, 700))),
+LOG_ODDS = {  # logarithms of the probabilities of a success and of a failure
+    "logit": lambda eta: (-np.logaddexp(0, -eta), -np.logaddexp(0, eta)),
+    "probit": lambda eta: (special.log_ndtr(eta), special.log_ndtr(-eta)),
+    "cloglog": lambda eta: (np.log(-np.expm1(-np.exp(eta))), -np.exp(eta)),
 }
 
 
@@ -74,13 +74,10 @@ def by_trapezoids(fit) -> float:
         with np.errstate(over="ignore", divide="ignore"):
             if record.model.outcome_law.link == "log":
                 density = stats.poisson.logpmf(y[own], np.exp(eta) * size[own])
-            elif record.model.outcome_law.link == "logit":
-                density = stats.binom.logpmf(y[own], size[own], 0.5) + size[own] * np.log(2)
-                density = (
-                    density - y[own] * np.logaddexp(0, -eta) - (size[own] - y[own]) * np.logaddexp(0, eta)
-                )
             else:
-                density = stats.binom.logpmf(y[own], size[own], INVERSE[record.model.outcome_law.link](eta))
+                hit, miss = LOG_ODDS[record.model.outcome_law.link](np.clip(eta, -700, 700))
+                density = stats.binom.logpmf(y[own], size[own], 0.5) + size[own] * np.log(2)
+                density = density + y[own] * hit + (size[own] - y[own]) * miss
         np.add.at(log, rows.unit[own], density)
     weight = stats.norm.logpdf(t) + np.log(t[1] - t[0])
     return -2.0 * float(special.logsumexp(log + weight, axis=1).sum())
@@ -126,7 +123,7 @@ def look_at(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(3), *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 40))]
+    "seed", [*range(3), *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 19))]
 )
 def test_small_data_give_a_result_or_a_refusal(seed: int) -> None:
     with warnings.catch_warnings():
@@ -201,9 +198,10 @@ def test_a_variance_that_is_nothing_is_zero_and_said():
     assert "estimated as zero" in fit.warnings[0]
 
 
+@pytest.mark.slow
 def test_a_variance_without_end_is_said():
     frame, _ = units()
-    frame["y"] = (frame.id + (frame.index == 0)) % 2
+    frame = frame[frame.id < 8].assign(y=lambda f: (f.id + (f.index == 0)) % 2)
     fit = hlm.Model(f"logit(y) = {ONE}").fit(frame, id="id")
     assert any("all or nothing" in text for text in fit.warnings)
 
