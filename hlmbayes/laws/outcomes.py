@@ -349,7 +349,7 @@ class Poisson(Outcome):
 
     def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
         mean = size * np.exp(np.minimum(eta, MANY))
-        from_top = eta - np.log(np.where(y > 0, y / size, 1.0))
+        from_top = eta - np.log(np.where(y > 0, y, 1.0) / np.where(y > 0, size, 1.0))
         return y * from_top - (mean - y), y - mean, mean
 
     def link(self, mean: np.ndarray) -> np.ndarray:
