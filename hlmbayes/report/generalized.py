@@ -170,12 +170,16 @@ def _in_words(fit: GeneralizedEstimates) -> list[str]:
         each = "".join(f"<li>{escape(t.sentence)}</li>" for t in told)
         found.append(section("What the effects say", [f"<ul>{each}</ul>", f'<p class="foot">{ALIKE}</p>']))
     if fit.has(Need.ONE_EQUATION):
-        shares = []
-        for share in (generalized_icc, generalized_r2):
-            try:
-                shares += [f"<p>{escape(true_minus(line))}</p>" for line in str(share(fit)).split("\n")]
-            except HLMError:  # no random intercept, for one
-                continue
+        try:
+            shares = str(generalized_icc(fit)).split("\n")
+        except HLMError:  # no random intercept, for one
+            shares = []
+        r2 = generalized_r2(fit)
+        shares.append(
+            f"Of the variance on the scale of the link the fixed effects explain {r2.marginal:.3f} (marginal "
+            f"R-squared), they and the random effects {r2.conditional:.3f} (conditional R-squared)."
+        )
+        shares = [f"<p>{escape(true_minus(line))}</p>" for line in (*shares, *r2.notes)]
         found.append(section("How much lies between units and is explained", shares))
     return found
 
