@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .errors import HLMWarning as HLMWarning
     from .front.command_files import read_command_file as read_command_file
     from .front.fit import Fit as Fit
+    from .front.imputed_fits import fit_imputed as fit_imputed
     from .front.model import Model as Model
-    from .front.pooled import fit_imputed as fit_imputed
     from .front.pooled_posterior import sample_imputed as sample_imputed
     from .front.posterior import Posterior as Posterior
     from .front.replicates import fit_replicates as fit_replicates
@@ -57,7 +57,8 @@ MODULES = {
     "front.command_files": "read_command_file",
     "front.fit": "Fit",
     "front.model": "Model",
-    "front.pooled": "PooledFit fit_imputed",
+    "front.imputed_fits": "fit_imputed",
+    "front.pooled": "PooledFit",
     "front.pooled_posterior": "PooledPosterior sample_imputed",
     "front.draws": "load_posterior power_scale prior_predictive sensitivity",
     "front.posterior": "Posterior",

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import one_or_several
-from ..data.two_level import TwoLevelData
-from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
 from ..faces import asked, record_of, shown
@@ -18,7 +15,6 @@ from ..inference.intervals import Interval
 from ..labelled import parameter_table, records_table
 from ..labels import NamedArray
 from ..many_fits import pooled_derived, pooled_fit, pooled_tests
-from ..many_fits.replicate_weights import Replication
 from ..many_fits.rubin import PooledTest
 from ..model_tables.protocol import Tabled
 from ..report.pooled import columns_of, pooled_json, pooled_listing
@@ -135,51 +131,3 @@ class PooledFit(Tabled):
             f"sigma2 {self.sigma2:.6g}",
         ]
         return "\n".join([*lines, *self.warnings])
-
-
-def fit_imputed(
-    model: TwoLevelModel,
-    data: TwoLevelData | Sequence[TwoLevelData],
-    *,
-    outcomes: str | Sequence[str] = (),
-    replicates: str | Sequence[str] = (),
-    sampling_from: str = "all",
-    weights: Weights | None = None,
-    workers: int | None = None,
-    **options: Any,
-) -> PooledFit:
-    """Estimate a model in every imputed data set, or for every plausible value, and pool.
-
-    Parameters
-    ----------
-    model : TwoLevelModel
-    data : sequence of TwoLevelData, or one where ``outcomes`` are given
-        See `hlmbayes.read_imputed`. With ``outcomes`` and several data sets, one outcome each.
-    outcomes : sequence of str
-        Plausible values of the outcome: each takes the place of the model's outcome in turn.
-    replicates : str or sequence of str
-        Columns of replicate weights, "rep1-rep80" for a series: the sampling variance is theirs, and
-        ``options`` are those of `hlmbayes.fit_replicates` (of, method, fay, factor, df).
-    sampling_from : "all" or "first"
-        The plausible values (or data sets) that the replicates' variance is taken from: averaged over all, as
-        PISA and TIMSS since 2015 have it, or of the first alone, as NAEP has it: m + R fits, not m R.
-    weights : Weights, optional
-        Sampling weights; wanted with ``replicates``.
-    workers : int, optional
-        Threads that fit at the same time; by default one for each processor where the data are large enough
-        for that to pay.
-    **options
-        As `hlmbayes.Model.fit`: method, algorithm, ...
-
-    Raises
-    ------
-    DataError
-        Data sets that differ in variables, units or rows; fewer than two.
-    """
-    runs = pooled_fit.model_and_data(model, data, one_or_several(outcomes))
-    names = one_or_several(replicates)
-    if not names:
-        return PooledFit(pooled_fit.fit_each(runs, workers, weights=weights, **options))
-    asked_for = Replication.asked(names, options)
-    found = pooled_fit.replicate_each(runs, asked_for, weights, sampling_from=sampling_from, workers=workers)
-    return PooledFit(found)

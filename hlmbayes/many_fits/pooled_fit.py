@@ -36,13 +36,21 @@ Run = tuple[str, TwoLevelModel, TwoLevelData]  # name, model and data of a fit
 def fit_each(runs: Sequence[Run], workers: int | None = None, **options: Any) -> PooledEstimates:
     """Fit the model of every data set of `model_and_data`; see `hlmbayes.fit_imputed`."""
 
-    def fit(run: Run) -> Any:
-        name, model, data = run
-        return named(name, lambda: fit_one(model, data, **options))
+    return PooledEstimates(*each_in_threads(partial(fit_one, **options), runs, workers))
 
-    fits = _in_threads(fit, runs, workers)
+
+def each_in_threads(
+    fit: Callable[[TwoLevelModel, TwoLevelData], Any], runs: Sequence[Run], workers: int | None
+) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """Fit every data set; give the fits and the names of the data sets, refusing sets of other columns."""
+
+    def of_run(run: Run) -> Any:
+        name, model, data = run
+        return named(name, lambda: fit(model, data))
+
+    fits = _in_threads(of_run, runs, workers)
     check_same_effects([(name, one.model) for (name, _, _), one in zip(runs, fits, strict=True)])
-    return PooledEstimates(fits, tuple(name for name, _, _ in runs))
+    return fits, tuple(name for name, _, _ in runs)
 
 
 def replicate_each(

@@ -18,7 +18,7 @@ from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..derived.r2 import R2, r2
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names, gamma_parameters
-from ..errors import HLMError, OutputError
+from ..errors import HLMError, HypothesisError, OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.streamed import StreamedEstimates, refuse_stream
 from ..hglm.estimates import GeneralizedEstimates
@@ -28,6 +28,7 @@ from ..inference.intervals import EffectRow, alpha_rows, effect_rows
 from ..laws.law import Need
 from ..many_fits.pooled_derived import pooled_icc, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
+from ..many_fits.pooled_generalized import PooledGeneralized
 from ..posterior import derived
 from ..posterior.record import Drawn, LinkSample, PosteriorSample
 from ..posterior.summaries import interval
@@ -167,6 +168,13 @@ def _(model: Drawn, asked: Asked) -> Column:
         model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts, "posterior sd", said,
         warnings,
     )  # fmt: skip
+
+
+@column_of.register
+def _(model: PooledGeneralized, asked: Asked) -> Column:
+    raise HypothesisError(
+        "tables of pooled fits are of normal outcomes only: fixed_effects() is one of this fit"
+    )
 
 
 @column_of.register

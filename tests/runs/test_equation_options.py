@@ -15,7 +15,7 @@ from hlmbayes.data.weights import Frequencies
 from hlmbayes.datasets import hsb_paths
 from hlmbayes.equations.model import TwoLevelModel
 from hlmbayes.errors import CommandFileError
-from hlmbayes.front.pooled import fit_imputed
+from hlmbayes.front.imputed_fits import fit_imputed
 from hlmbayes.runs.jobs import job_from_equations
 
 EQUATIONS = "y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10"
