@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..data.two_level import TwoLevelData
+from ..data.weights import Weights
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..errors import EstimationError, HLMError
 from ..estimation.estimates import Estimates
+from ..estimation.prepare import weights_asked
 from ..figures.report_figures import link_report
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
@@ -34,7 +36,11 @@ def fit_generalized(job: Job, data: TwoLevelData) -> GeneralizedEstimates:
             f"{job.name}: this is of the likelihood, and {job.model.outcome} is "
             f"{job.model.outcome_law.name}: add --algorithm exact"
         )
-    return fit_by_likelihood(job.model, data, laplace=job.options.laplace)
+    options, frequency = job.options, job.level1.get("frequency")
+    named = options.level1_weight or options.level2_weight
+    weights = Weights(options.level1_weight, options.level2_weight) if named else None
+    counted = weights_asked(weights, frequency)
+    return fit_by_likelihood(job.model, data, laplace=options.laplace, weights=counted)
 
 
 def analyse_generalized(

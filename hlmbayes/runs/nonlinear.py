@@ -21,6 +21,8 @@ from .generalized import analyse_generalized, fit_generalized
 from .jobs import Job, run_of
 from .outputs import Results, Said, checked_requests, said, write_residual_files
 
+POOLED = ("plausvals:", "imputed:", "imputed_by:")
+
 
 def analyse_nonlinear(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
@@ -83,17 +85,27 @@ def fit_nonlinear(job: Job, data: TwoLevelData) -> PQLEstimates:
 
 
 def _refuse(job: Job) -> None:
-    """Refuse what is for normal outcomes, before anything is read."""
-    name = job.model.outcome_law.name
-    options, level1 = job.options, job.level1
-    asked = {
+    """Refuse what is for normal outcomes, or for the likelihood alone, before anything is read."""
+    options, level1, law = job.options, job.level1, job.model.outcome_law
+    counted = {
         "level1weight:": options.level1_weight, "level2weight:": options.level2_weight,
-        "varianceknown:": options.variance_known, "plausvals:": options.plausible_values,
-        "--replicates": job.replication, **{f"{key}=": value for key, value in level1.items()},
+        "frequency=": level1.get("frequency"),
+    }  # fmt: skip
+    asked = {
+        "varianceknown:": options.variance_known,
+        **{f"{key}=": value for key, value in level1.items() if key != "frequency"},
+        "--replicates": job.replication, "plausvals:": options.plausible_values, "imputed:": job.imputed,
+        "imputed_by:": job.imputed_by,
     }  # fmt: skip
     for what, value in asked.items():
         if value:
+            pooled = "; in Python hlm.fit_imputed pools such fits" if what in POOLED else ""
             raise CommandFileError(
                 f"{job.name}: {what} is for normal outcomes, and {job.model.outcome} of this model is "
-                f"{name}: take it out"
+                f"{law.name}: take it out{pooled}"
+            )
+    for what, value in counted.items():
+        if value and job.algorithm != "exact":
+            raise CommandFileError(
+                f"{job.name}: {what} of a {law.name} outcome is for its likelihood: add --algorithm exact"
             )
