@@ -21,8 +21,6 @@ DOORS: dict[str, Callable[[hlm.Model, Any], Any]] = {
     "fit with sigma2": lambda m, d: m.fit(d, sigma2=1.0),
     "sample with weights": lambda m, d: m.sample(d, weights=hlm.Weights("p"), seed=1),
     "priors": lambda m, d: hlm.prior_predictive(m, d, seed=1),
-    "imputed": lambda m, d: hlm.fit_imputed(m, [d, d]),
-    "plausible values": lambda m, d: hlm.fit_imputed(m, d, outcomes=["y", "z"]),
     "imputed posterior": lambda m, d: hlm.sample_imputed(m, [d, d], seed=1),
     "replicates": lambda m, d: hlm.fit_replicates(m, d, hlm.Weights("p"), ["p", "n"], method="brr"),
     "moments": lambda m, d: hlm.moments(d, model=m),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import hlmbayes as hlm
 from hlmbayes.cli.command import main
+from hlmbayes.errors import CommandFileError
+from hlmbayes.runs.jobs import Job, job_from_equations
+from hlmbayes.runs.nonlinear import any_fit_of
 
 DATA = Path(__file__).parents[1] / "oracles" / "data"
 REST = "b0 + b1*x\nb0 = g00 + g01*w + u0\nb1 = g10"
@@ -52,7 +58,7 @@ def test_a_command_file_runs_as_the_model_does(saved: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("level1weight:x", "level1weight: is for normal outcomes, and y of this model is Poisson"),
+        ("level1weight:x", "level1weight: of a Poisson outcome is for its likelihood"),
         ("varianceknown:x", "varianceknown: is for normal outcomes"),
         ("plausvals:y,n", "is for normal outcomes"),
     ],
@@ -141,3 +147,27 @@ def test_the_likelihood_writes_files(saved: Path, capsys: pytest.CaptureFixture[
     assert "Event rate ratios" in page.read_text()
     assert run(saved, "--algorithm", "exact") == 0
     assert "Test that g01 = 0: chi-square" in capsys.readouterr().out
+
+
+def test_what_rows_count_reaches_the_likelihood_and_what_cannot_be_is_refused(tmp_path) -> None:
+    rng = np.random.default_rng(8)
+    unit, count = np.repeat(np.arange(12), 9), rng.integers(1, 4, 108)
+    y, x = rng.integers(0, 2, 108), rng.normal(size=108)
+    frame = pd.DataFrame({"id": unit, "y": y, "x": x, "wt": count})
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    equations = "logit(y) = b0 + b1*x\nb0 = g00 + u0\nb1 = g10\n"
+
+    def job(line: str, algorithm: str = "exact") -> Job:
+        found = job_from_equations(f"data: d.csv\nid: id\n{line}\n{equations}", folder=tmp_path)
+        return replace(found, algorithm=algorithm)
+
+    repeated = hlm.read(frame.loc[frame.index.repeat(count), ["id", "y", "x"]], id="id")
+    wanted = hlm.Model(equations).fit(repeated).deviance
+    assert any_fit_of(job("frequency: wt")).deviance == pytest.approx(wanted, abs=1e-6)
+    weighted = hlm.Model(equations).fit(hlm.read(frame, id="id"), weights=hlm.Weights("wt"))
+    assert any_fit_of(job("level1weight: wt")).deviance == pytest.approx(weighted.deviance, abs=1e-6)
+    for line in ("imputed: d.csv, d.csv", "imputed_by: wt", "precision: wt"):
+        with pytest.raises(CommandFileError, match="is for normal outcomes"):
+            any_fit_of(job(line))
+    with pytest.raises(CommandFileError, match="add --algorithm exact"):
+        any_fit_of(job("frequency: wt", "hlm"))
