@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 GAUSS = 45  # nodes along a direction that are Gauss and Hermite's; more are trapezoids
-WIDE = 16.0  # how far these go
+WIDE = 16.0  # how far as many of these as `GAUSS` go; more go further, with the root of their number
 LEAST = 1e-17  # of the normal density's mass at a node, relative to the largest: lighter ones hold nothing
 
 
@@ -49,8 +49,9 @@ def _along(n: int) -> tuple[np.ndarray, np.ndarray]:
     and an edge sharp, as of units without a success where tau is very large: trapezoids need fewer there.
     """
     if n > GAUSS:
-        place = np.linspace(-WIDE, WIDE, n)
-        return place, np.full(n, np.log(2.0 * WIDE / (n - 1)) - 0.5 * np.log(2.0 * np.pi))
+        wide = WIDE * np.sqrt(n / GAUSS)
+        place = np.linspace(-wide, wide, n)
+        return place, np.full(n, np.log(2.0 * wide / (n - 1)) - 0.5 * np.log(2.0 * np.pi))
     place, weight = np.polynomial.hermite_e.hermegauss(n)
     return place, np.log(weight) - 0.5 * np.log(2.0 * np.pi) + 0.5 * place**2
 

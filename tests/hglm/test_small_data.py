@@ -123,7 +123,7 @@ def look_at(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(3), *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 19))]
+    "seed", [*range(3), *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 30))]
 )
 def test_small_data_give_a_result_or_a_refusal(seed: int) -> None:
     with warnings.catch_warnings():
