@@ -125,7 +125,8 @@ def sample(
     marginal : bool
         False: the textbook model with every u_j a parameter, on the rows, sampled by PyMC. Slow; for
         checks and for models extended by hand (`Model.pymc`). Of an
-        outcome that is not normal it is what sampler="nuts" does.
+        outcome that is not normal with three or more random effects it is what is done unless a sampler is
+        named.
     keep_effects : bool, optional
         Keep every draw of u and b. By default while they take less than 512 MB; otherwise their mean
         and sd are kept (`Posterior.effects`).
