@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 from typing import Any, NamedTuple, NoReturn
 
 from ..data.rows import Rows
@@ -214,17 +214,22 @@ class _Reader:
 
     def has_bar(self) -> bool:
         """Whether the parenthesis that opens here holds a "|" of its own."""
-        depth = 0
-        for place in range(self.position, len(self.tokens)):  # a slice would copy what may be long
-            token = self.tokens[place]
+        return self.position in self.barred
+
+    @cached_property
+    def barred(self) -> set[int]:
+        """Places of the parentheses that hold a "|" of their own: found in one pass, however many open."""
+        found, opened = set[int](), list[int]()
+        for place, token in enumerate(self.tokens):
             if token.kind != "op":
                 continue
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
-            if depth == 0:
-                return False
-            if depth == 1 and token.text == "|":
-                return True
-        return False
+            if token.text == "(":
+                opened.append(place)
+            elif token.text == ")" and opened:
+                opened.pop()
+            elif token.text == "|" and opened:
+                found.add(opened[-1])
+        return found
 
     def random_part(self) -> None:
         """(1 + x | id), or (1 + x || id): all independent."""
