@@ -59,7 +59,8 @@ def find_modes(
         modes.t[:, block.units], modes.value[block.units] = at.t.T, at.value
         modes.root[block.units] = (turn / np.sqrt(size)[:, None])[:, :, ::-1]
 
-    each_block(work, rows.unit_blocks)
+    with np.errstate(over="ignore", invalid="ignore"):  # a step too far is halved
+        each_block(work, rows.unit_blocks)
     return modes
 
 
