@@ -77,8 +77,10 @@ def ranks(request):
 
 @pytest.mark.slow
 def test_ranks_are_uniform(ranks):
-    # 8 or 9 parameters and a unit, two tests each, two models, two samplers: a level of 0.001 for each test
+    # draws of NUTS differ from processor to processor, so that each of these is another sample: 0.001 is the
+    # level of all tests together, two of each parameter and of a unit, by two models and two samplers
+    level = 0.001 / (2 * 2 * sum(len(names) + 1 for names in NAMES.values()))
     for name, rank in ranks.items():
         counts = np.histogram(rank, bins=10, range=(-0.5, KEPT + 0.5))[0]
-        assert chisquare(counts).pvalue > 0.001, name
-        assert kstest((rank + 0.5) / (KEPT + 1), "uniform").pvalue > 0.001, name
+        assert chisquare(counts).pvalue > level, name
+        assert kstest((rank + 0.5) / (KEPT + 1), "uniform").pvalue > level, name
