@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -193,18 +193,14 @@ class PosteriorSample(Drawn):
 def drawn_of(source: Any) -> Drawn:
     """Give the record of a posterior, whatever the outcome; an OutputError where it is none."""
     record = record_of(source)
-    if not isinstance(record, Drawn):
-        raise OutputError(
-            f"a posterior is wanted here, got {type(source).__name__}: post = model.sample(data)"
-        )
-    return record
+    return record if isinstance(record, Drawn) else _refuse(source, "a posterior")
 
 
 def posterior_of(source: Any) -> PosteriorSample:
     """Give the record of a posterior of a normal outcome; an OutputError where it is none."""
     record = record_of(source)
-    if not isinstance(record, PosteriorSample):
-        raise OutputError(
-            f"a Posterior is wanted here, got {type(source).__name__}: post = model.sample(data)"
-        )
-    return record
+    return record if isinstance(record, PosteriorSample) else _refuse(source, "a Posterior")
+
+
+def _refuse(source: Any, what: str) -> NoReturn:
+    raise OutputError(f"{what} is wanted here, got {type(source).__name__}: post = model.sample(data)")

@@ -121,9 +121,17 @@ def fit_options(job: Job) -> dict[str, Any]:
         "stopval": options.stopval,
         "accel": options.accel,
     }
-    if options.level1_weight or options.level2_weight:
-        found["weights"] = Weights(options.level1_weight, options.level2_weight)
+    if (weights := sampling_weights(job)) is not None:
+        found["weights"] = weights
     return found | level1_options(job)
+
+
+def sampling_weights(job: Job) -> Weights | None:
+    """Return the sampling weights that a command file names."""
+    options = job.options
+    if options.level1_weight or options.level2_weight:
+        return Weights(options.level1_weight, options.level2_weight)
+    return None
 
 
 def level1_options(job: Job) -> Level1Asked:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..data.two_level import TwoLevelData
-from ..data.weights import Weights
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..errors import EstimationError, HLMError
 from ..estimation.estimates import Estimates
@@ -18,7 +17,7 @@ from ..hypotheses.wald import wald
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
 from ..report.generalized import listing, to_json
 from ..residuals.generalized_frames import generalized_residuals
-from .estimate import fit_job, heard, read_data
+from .estimate import fit_job, heard, read_data, sampling_weights
 from .jobs import Job
 from .outputs import Results, Said, checked_requests, said, write_residual_files
 
@@ -36,11 +35,8 @@ def fit_generalized(job: Job, data: TwoLevelData) -> GeneralizedEstimates:
             f"{job.name}: this is of the likelihood, and {job.model.outcome} is "
             f"{job.model.outcome_law.name}: add --algorithm exact"
         )
-    options, frequency = job.options, job.level1.get("frequency")
-    named = options.level1_weight or options.level2_weight
-    weights = Weights(options.level1_weight, options.level2_weight) if named else None
-    counted = weights_asked(weights, frequency)
-    return fit_by_likelihood(job.model, data, laplace=options.laplace, weights=counted)
+    counted = weights_asked(sampling_weights(job), job.level1.get("frequency"))
+    return fit_by_likelihood(job.model, data, laplace=job.options.laplace, weights=counted)
 
 
 def analyse_generalized(

@@ -28,8 +28,12 @@ def rss(which):
 def by_statsmodels(formula, data):
     import statsmodels.formula.api as smf
 
+    return as_statsmodels(smf.mixedlm, formula, data)
+
+
+def as_statsmodels(mixedlm, formula, data):
     fixed = formula.split(" + (")[0]
-    fit = smf.mixedlm(fixed, data, groups="id", re_formula="~xc").fit(reml=True)
+    fit = mixedlm(fixed, data, groups="id", re_formula="~xc").fit(reml=True)
     return np.asarray(fit.cov_re), float(fit.scale), bool(fit.converged)
 
 
@@ -43,9 +47,7 @@ def by_mixedlm(formula, data):
 def by_mixedlm_rs(formula, data):
     import mixedlm_rs
 
-    fixed = formula.split(" + (")[0]
-    fit = mixedlm_rs.mixedlm(fixed, data, groups="id", re_formula="~xc").fit(reml=True)
-    return np.asarray(fit.cov_re), float(fit.scale), bool(fit.converged)
+    return as_statsmodels(mixedlm_rs.mixedlm, formula, data)
 
 
 def by_lme_python(formula, data):
