@@ -6,5 +6,5 @@ unit, its score and information), `search` and `enough_nodes` (the optimum, by a
 and `estimates` (the record). `ordinal_rows` and `cuts` make ordinal outcomes binary rows; the rows of
 multinomial ones have several linear predictors (`category_design`, `category_layout`, `category_rows`; their
 means are `category_averages`). `pql` is HLM's way, penalised quasi-likelihood, of the rows about their
-linear predictors (`linear_rows`, `linear_ordinal`).
+linear predictors (`linear_rows`, `linear_ordinal`, `linear_categories`).
 """

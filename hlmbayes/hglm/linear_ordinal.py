@@ -29,7 +29,7 @@ from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.weighing import Weighing, weighed_design
 from ..unit_moments.record import Moments
 from ..words import unique_name
-from .linear_rows import Linear, complete_data
+from .linear_rows import Linear, complete_data, log_weight
 from .ordinal_rows import check_ordinal, rows_of_law
 from .separation import refuse_separating
 
@@ -83,7 +83,7 @@ class LinearOrdinal(Linear):
         z, precision = self.working(eta)
         moments = self._moments(z, precision)
         J = self.design.n_units
-        log = np.bincount(self.unit, np.linalg.slogdet(precision)[1], J)
+        log = np.bincount(self.unit, log_weight(precision), J)
         spread = np.bincount(self.unit, 1.0 / precision.sum(axis=(1, 2)), J)
         law = WorkingKnown(WEIGHT, Weighing(moments, log, spread))
         return Prepared(weighed_design(self.design, moments), law, ONCE, self.data, self.data)

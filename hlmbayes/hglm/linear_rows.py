@@ -16,6 +16,7 @@ from ..estimation.prepare import Prepared
 from ..laws.counting import ONCE, precise_moments
 from ..laws.outcomes import Outcome
 from ..laws.working import WEIGHT, Working, WorkingKnown
+from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.weighing import Weighing, weighed_design
@@ -110,6 +111,15 @@ class LinearRows(Linear):
             refuse_unbounded_tau(counted, self.law, self.design.model.outcome)
         elif self.certain(eta).any():
             refuse_separating(counted, self.law, self.design)
+
+
+def log_weight(precision: np.ndarray) -> np.ndarray:
+    """Give the logarithms of the weights of rows of M outcomes with precisions (N, M, M), (N,).
+
+    The likelihood counts one constant, log(2 pi), for each row: the others are here.
+    """
+    more = precision.shape[1] - 1
+    return np.asarray(np.linalg.slogdet(precision)[1] - more * LOG_2PI)
 
 
 def complete_data(prepared: Prepared) -> TwoLevelData:

@@ -21,7 +21,7 @@ from ..estimation.estimates import Components, Estimates
 from ..estimation.exact import exact_fit
 from ..estimation.prepare import Prepared, prepare
 from ..laws.counting import ONCE
-from ..laws.law import Need
+from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal, law_of
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
@@ -29,6 +29,7 @@ from ..likelihood.evaluate import evaluate
 from ..likelihood.symmetric import semidefinite_root
 from ..likelihood.system import to_standard
 from ..unit_moments.record import Moments
+from .linear_categories import linear_categories
 from .linear_ordinal import linear_ordinal
 from .linear_rows import Linear, linear_rows
 
@@ -68,7 +69,7 @@ class PQLEstimates:
     on the link's scale and HLM's tables are its. ``population`` is the population-average model.
     """
 
-    design: Design  # of the rows as they are, without the cuts of an ordinal outcome
+    design: Design  # of the rows as they are; of an equation for each category, without cuts
     data: TwoLevelData  # its complete rows
     working: Estimates
     population: Estimates
@@ -141,16 +142,11 @@ def pql(
         As the normal engine; or outcomes the law cannot give.
     """
     limits, law, reml = limits or PQLLimits(), law_of(model.outcome_law), method != "ML"
-    if Need.ONE_EQUATION in law.lacks:
-        raise EstimationError(
-            f"quasi-likelihood is not available for {model.outcome}, which is {model.outcome_law.name}: use "
-            'algorithm="exact", the likelihood itself (--algorithm exact on the command line)'
-        )
     whole("the number of macro iterations", limits.most, 1, EstimationError)
     prepared = prepare(model, data, law=law)
     if prepared.counting != ONCE:
         raise EstimationError(ROWS_ONCE)
-    rows = linear_ordinal(prepared, law) if isinstance(law, Ordinal) else linear_rows(prepared, law)
+    rows = _rows(prepared, law)
     rows.refuse_unbounded()
     eta, macro, change = rows.first(), list[MacroIteration](), np.inf
     while len(macro) < limits.most and change > limits.stop:
@@ -163,14 +159,22 @@ def pql(
             MacroIteration(len(macro) + 1, fit.iterations, fit.gamma_free, last.tau, last.sigma2, change)
         )
     converged = change <= limits.stop
+    design = rows.design if isinstance(law, Multinomial) else prepared.design
     reason = "small change of the linear predictor" if converged else f"macro iteration {limits.most} reached"
     rows.refuse_unbounded(eta)
     fit = replace(fit, algorithm="hlm")
     average = population_average(rows, fit, limits)
     return PQLEstimates(
-        prepared.design, rows.data, fit, average, rows.law_with(fit), tuple(macro), limits, converged,
+        design, rows.data, fit, average, rows.law_with(fit), tuple(macro), limits, converged,
         reason, _notes(rows.certain(eta)),
     )  # fmt: skip
+
+
+def _rows(prepared: Prepared, law: Outcome) -> Linear:
+    """Lay out the rows of a prepared model as its law wants them."""
+    if isinstance(law, Multinomial):
+        return linear_categories(prepared, law)
+    return linear_ordinal(prepared, law) if isinstance(law, Ordinal) else linear_rows(prepared, law)
 
 
 def coefficients(fit: Estimates) -> np.ndarray:

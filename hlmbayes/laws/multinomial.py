@@ -20,7 +20,10 @@ from .binomial_links import Rows
 from .law import Need
 from .outcomes import Outcome, n_categories
 
-NO_MEAN = "an outcome of categories has a probability for each, which predict() gives, and no one mean"
+NO_MEAN = (
+    "an outcome of categories has a probability for each, which predict() of the likelihood gives, and "
+    "no one mean"
+)
 SEVERAL = "each category of the outcome has equations of its own"
 MOST = 10  # categories; more are no names
 

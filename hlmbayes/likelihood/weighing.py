@@ -33,7 +33,11 @@ class Weighing:
 
 def weighed_design(design: Design, moments: Moments) -> Design:
     """Give the design of the rows weighted as ``moments`` are; its ``gamma_ols`` is the weighted fit."""
-    level1 = level1_products(design.model, moments, design.centers, design.moments.mean)
+    return weighed_by(design, level1_products(design.model, moments, design.centers, design.moments.mean))
+
+
+def weighed_by(design: Design, level1: Level1Products) -> Design:
+    """Give it of the products of D and y of weighted rows."""
     products, n = level1.products, float(design.n.sum())
     level2, turn = _orthonormal_columns(design.level2, products.mass)
     size = np.median(products.mass / design.n) ** -0.5

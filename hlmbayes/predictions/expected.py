@@ -18,7 +18,7 @@ from ..hglm.averages import Averages, averages, between, ordinal_averages
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import PQLEstimates
 from ..inference.covariances import CR0
-from ..laws.law import Need
+from ..laws.law import Need, refuse
 from ..laws.outcomes import Outcome
 
 
@@ -72,6 +72,7 @@ def _(
 
 @_averages.register
 def _(record: PQLEstimates, x: np.ndarray, z: np.ndarray, robust: bool) -> Means:
+    refuse("a graph of probabilities", record.law.lacks, Need.ONE_EQUATION)
     fit, law = record.population, record.law.of_categories
     cuts = np.eye(record.law.n_parameters + 1)[:, 1:]  # the columns that the cuts are effects of
     rows = np.concatenate(

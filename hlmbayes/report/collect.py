@@ -62,7 +62,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
     hlm = hlm_version(run.hlm, OutputError)
     rows, robust = fixed_rows(fit, ModelBased(hlm=hlm)), fixed_rows(fit, CR0(hlm=hlm))
     components, varying = _variance_components(fit, hlm), _heterogeneity(fit, hlm)
-    meta = _meta_analysis(fit)
+    meta, of_normal = _meta_analysis(fit), fit.law.of_normal  # a working outcome's OLS means nothing
     se_tau, se_sigma2 = variance_standard_errors(fit)
     return Tables(
         header=header_of(fit, replace(run, hlm=hlm)),
@@ -83,9 +83,9 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
         se_sigma2=None if fit.law.n_parameters == 0 else float(se_sigma2),
         se_tau=_matrix(se_tau) if fit.design.n_random else None,
         n_units_full_rank=int(fit.design.full_rank.sum()),
-        unit_regressions=_unit_regressions(fit, run.ols_units),
-        average_ols=_average_ols(fit),
-        least_squares=_least_squares(fit, hlm) if run.full_output else None,
+        unit_regressions=_unit_regressions(fit, run.ols_units) if of_normal else (),
+        average_ols=_average_ols(fit) if of_normal else (),
+        least_squares=_least_squares(fit, hlm) if run.full_output and of_normal else None,
         start=_start(fit, rows, hlm),
         log=tuple(IterationRow(i.number, float(i.loglik), float(i.sigma2), _matrix(i.tau)) for i in fit.log),
         full_output=run.full_output,

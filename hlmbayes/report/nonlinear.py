@@ -20,11 +20,12 @@ from ..inference.likelihood_tables import WORDS
 from ..laws.ordinal import Ordinal
 from . import json_text
 from .collect import fixed_rows, rows_of, tables
-from .header import Run
+from .header import Run, level1_terms
+from .mathml import typeset
 from .nonlinear_page import page
 from .nonlinear_tables import Effects, Likelihood, MacroRow, Nonlinear, RatioRow
 from .nonlinear_text import listing
-from .tables import NO_WEIGHTS, FixedRow, NoteGroup, Tables
+from .tables import NO_WEIGHTS, FixedRow, Header, NoteGroup, Tables
 
 __all__ = ["listing", "nonlinear_tables", "page", "to_json"]
 
@@ -37,8 +38,14 @@ EXPLAINED = (
     'large. The likelihood itself is taken by --algorithm exact, in Python algorithm="exact".',
     "There is no deviance: the likelihood printed is that of the last working outcome, and cannot be "
     "compared with another model's.",
+)
+TWO_MODELS = (
     "Unit-specific effects are at one and the same random effect; population-average effects compare means "
-    "over all units, and are smaller (Zeger, Liang & Albert 1988). Intervals are exp of t intervals.",
+    "over all units, and are smaller (Zeger, Liang & Albert 1988). Intervals are exp of t intervals."
+)
+ONE_MODEL = (
+    "Effects are unit-specific, at one and the same random effects. Intervals are exp of t intervals. "
+    "Population-average effects are in Python, fixed_effects(average=True)."
 )
 
 
@@ -51,17 +58,18 @@ def nonlinear_tables(found: PQLEstimates, laplace: bool = False, **run: Any) -> 
     base = tables(found.working, asked)
     unit_specific = _effects(found.working, found, asked.hlm)
     kept = [group for group in base.notes if group.heading != "Estimation"]
+    law, labels = found.working.model.outcome_law, found.law.labels
     told = tuple(text.format(n=len(found.macro), method=found.working.method) for text in EXPLAINED)
+    told = (*told, ONE_MODEL if law.by_category else TWO_MODELS)
     warned = [NoteGroup("read this before using the numbers", found.of_linearising, warning=True)]
-    if found.law.n_parameters:
+    if labels:
         kept.append(NoteGroup(found.law.heading, (found.law.sentence,)))
     header = base.header
     n_own = len(header.coefficients) - found.law.n_parameters  # the cuts of an ordinal outcome are last
     header = replace(header, weights=NO_WEIGHTS, coefficients=header.coefficients[:n_own])
     base = replace(
         base, stop_line=f"Macro iterations stopped due to {found.stop_reason}", converged=found.converged,
-        iteration=found.macro[-1].micro, average_ols=(), unit_regressions=(), least_squares=None,
-        algorithm="hlm", deviance=float("nan"), header=header,
+        iteration=found.macro[-1].micro, algorithm="hlm", deviance=float("nan"), header=header,
         fixed=unit_specific.fixed, fixed_robust=unit_specific.fixed_robust,
         notes=(*(warned if found.of_linearising else []), *kept, NoteGroup("Estimation", told)),
     )  # fmt: skip
@@ -69,16 +77,31 @@ def nonlinear_tables(found: PQLEstimates, laplace: bool = False, **run: Any) -> 
         MacroRow(m.number, m.micro, float(m.sigma2), tuple(map(tuple, m.tau.tolist())), m.change)
         for m in found.macro
     )
-    law = found.working.model.outcome_law
-    average = _effects(found.population, found, asked.hlm)
+    average = None if law.by_category else _effects(found.population, found, asked.hlm)
     likelihood = _by_likelihood(found, asked.hlm)
     approximate = _by_likelihood(found, asked.hlm, laplace=True) if laplace else None
     if likelihood is not None:
         base = replace(base, notes=(*base.notes, _beside(base, likelihood)))
-    categories = found.law.categories if isinstance(found.law, Ordinal) else ()
     return Nonlinear(
-        base, law, categories, found.limits.most, macro, unit_specific, average, likelihood, approximate
+        base, law, _of_one_category(found, header) if law.by_category else header, labels,
+        found.limits.most, macro, unit_specific, average, likelihood, approximate,
+    )  # fmt: skip
+
+
+def _of_one_category(found: PQLEstimates, header: Header) -> Header:
+    """Return the header of the equations of category m, where each category has its own."""
+    model = typeset(found.design.terms.written or found.written)
+    terms = tuple(
+        replace(c, symbol=_with_m(c.symbol), terms=tuple(replace(t, gamma=_with_m(t.gamma)) for t in c.terms))
+        for c in level1_terms(model)
     )
+    constraints = tuple(tuple(_with_m(name.upper()) for name in names) for names in model.constraints)
+    return replace(header, coefficients=terms, constraints=constraints)
+
+
+def _with_m(symbol: str) -> str:
+    """Return a symbol of category m, which M, the last, is not: B0[m]."""
+    return symbol.removesuffix("[M]") + "[m]"
 
 
 @once_per_fit  # a listing, a page and JSON of one fit ask for it each
@@ -95,7 +118,7 @@ def laplace_of(found: PQLEstimates) -> GeneralizedEstimates | None:
 
 def _fitted(found: PQLEstimates, laplace: bool) -> GeneralizedEstimates | None:
     try:
-        fit = fit_by_likelihood(found.written, found.data, laplace=laplace)
+        fit = fit_by_likelihood(found.design.terms.written or found.written, found.data, laplace=laplace)
     except HLMError:
         return None
     return fit if fit.converged else None
@@ -116,9 +139,11 @@ def _by_likelihood(found: PQLEstimates, hlm: str, laplace: bool = False) -> Like
 
 def _beside(tables: Tables, likelihood: Likelihood) -> NoteGroup:
     """Say how the estimates stand to those of the likelihood."""
+    random = tables.header.random
+    alike = len({term.variable for term in random}) < len(random)  # several categories have it
     pairs = [
-        (f"Tau {term.variable}", tables.tau[k][k], likelihood.tau[k][k])
-        for k, term in enumerate(tables.header.random)
+        (f"Tau {term.symbol if alike else term.variable}", tables.tau[k][k], likelihood.tau[k][k])
+        for k, term in enumerate(random)
     ]
     pairs += [(b.gamma, a.estimate, b.estimate) for a, b in zip(tables.fixed, likelihood.fixed, strict=True)]
     listed = "; ".join(f"{name} {here:.5f} and {there:.5f}" for name, here, there in pairs)
@@ -175,7 +200,8 @@ def to_json(found: Nonlinear) -> str:
     document["outcome"] = asdict(found.law)
     names = "number micro sigma2 tau change"
     document["macro_iterations"] = [json_text.values_of(row, names) for row in found.macro]
-    document["population_average"] = _json_effects(found.population_average, found.ratio)
+    if found.population_average is not None:
+        document["population_average"] = _json_effects(found.population_average, found.ratio)
     document |= {
         k: v for k, v in _json_effects(found.unit_specific, found.ratio).items() if k not in document
     }

@@ -17,7 +17,7 @@ from .html import (
 )
 from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table
 from .nonlinear_tables import Effects, Nonlinear, RatioRow
-from .nonlinear_text import LINKS, PQL, distribution, hlm_part, sampling, variance
+from .nonlinear_text import LINKS, PQL, distribution, hlm_part, last_line, sampling
 from .notes import note_groups
 from .symbols import equations_html
 
@@ -34,8 +34,8 @@ def _parts(found: Nonlinear) -> list[str]:
     quiet = [group for group in groups if not group.warning]
     sigma2 = [("σ²", num(tables.sigma2, 5))] if found.law.overdispersed else []
     law = found.law
-    left, after = LINKS[law.link], variance(law) if law.has_mean else "d(1) = 0; d(m) is added on the right"
-    equations = equations_html(header, left, sampling(law), after)
+    after = "d(1) = 0; d(m) is added on the right" if law.is_ordinal else last_line(found)
+    equations = equations_html(found.written, LINKS[law.link], sampling(law), after)
     text = escape("\n".join(hlm_part(found)))
     return [
         *(aside(group) for group in groups if group.warning),
@@ -51,14 +51,19 @@ def _parts(found: Nonlinear) -> list[str]:
                 *tests_html(tables),
             ],
         ),
-        section(
-            "Population-average model",
-            _effects(found, found.population_average, "population-average model"),
-        ),
+        *_population_average(found),
         *_laplace(found),
         section("Notes by hlmbayes", map(aside, quiet)),
         f"<details><summary>The same as text, in HLM’s layout</summary><pre>{text}</pre></details>",
     ]
+
+
+def _population_average(found: Nonlinear) -> list[str]:
+    """Return the population-average model, where it is printed."""
+    effects = found.population_average
+    if effects is None:
+        return []
+    return [section("Population-average model", _effects(found, effects, "population-average model"))]
 
 
 def _laplace(found: Nonlinear) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..equations.model import OutcomeLaw
 from ..inference.likelihood_tables import WORDS
-from .tables import FixedRow, Tables
+from .tables import FixedRow, Header, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,12 @@ class Nonlinear:
 
     tables: Tables
     law: OutcomeLaw
-    categories: tuple[float, ...]  # of an ordinal outcome
+    written: Header  # of the equations: those of category m, where each category has its own
+    categories: tuple[str, ...]  # of the outcome, where it has any
     most_macro: int
     macro: tuple[MacroRow, ...]
     unit_specific: Effects
-    population_average: Effects
+    population_average: Effects | None  # None where HLM is not known to print it
     likelihood: Likelihood | None = None  # None where there is none, or nobody asked for it
     laplace: Likelihood | None = None
 

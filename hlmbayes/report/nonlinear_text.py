@@ -26,7 +26,9 @@ LINKS = {
     "cloglog": "log[-log(1-P)]",
     "log": "log[L]",
     "cumlogit": "log[P(m)/(1-P(m))]",
+    "mlogit": "log[P(m)/P(M)]",
 }
+LINK_NAMES = {"cumlogit": "CUMULATIVE LOGIT", "mlogit": "MULTINOMIAL LOGIT"}
 
 
 def listing(found: Nonlinear) -> str:
@@ -37,28 +39,26 @@ def listing(found: Nonlinear) -> str:
 def hlm_part(found: Nonlinear) -> list[str]:
     """Return the lines that HLM itself would print."""
     tables, header = found.tables, found.tables.header
-    link = {"cumlogit": "CUMULATIVE LOGIT"}.get(found.law.link, found.law.link.upper())
+    results = (
+        "RESULTS FOR NON-LINEAR MODEL WITH THE "
+        f"{LINK_NAMES.get(found.law.link, found.law.link.upper())} LINK FUNCTION"
+    )
     lines = [*_specification(found), ""]
     if header.n_rows_in_data is not None and header.n_rows_in_data != header.n_rows:
         lines += [f"Run-time deletion has reduced the number of level-1 records to {header.n_rows}", ""]
     lines += _log(found) if tables.full_output else []
     lines += [
-        tables.stop_line, "", f"RESULTS FOR NON-LINEAR MODEL WITH THE {link} LINK FUNCTION",
-        f"Unit-Specific Model (macro iteration {len(found.macro)})", "",
+        tables.stop_line, "", results, f"Unit-Specific Model (macro iteration {len(found.macro)})", "",
     ]  # fmt: skip
     if found.law.overdispersed:
         lines += [f" Sigma_squared ={number(tables.sigma2, 13, 5)}", ""]
     lines += [*tau(tables), *reliabilities(tables)] if header.random else []
     lines += [likelihood_at(header, tables.iteration, tables.loglik), ""]
     lines += _effects(found, found.unit_specific, "Unit-specific model")
-    lines += [
-        *variance_components(tables),
-        *tests(tables),
-        "",
-        f"RESULTS FOR NON-LINEAR MODEL WITH THE {link} LINK FUNCTION",
-    ]
-    lines += ["Population-Average Model", ""]
-    lines += _effects(found, found.population_average, "Population-average model")
+    lines += [*variance_components(tables), *tests(tables), ""]
+    if found.population_average is not None:
+        lines += [results, "Population-Average Model", ""]
+        lines += _effects(found, found.population_average, "Population-average model")
     return [*lines, *_laplace(found)]
 
 
@@ -66,7 +66,7 @@ def hlm_part(found: Nonlinear) -> list[str]:
 
 
 def _specification(found: Nonlinear) -> list[str]:
-    header, law = found.tables.header, found.law
+    header, law, last = found.tables.header, found.law, last_line(found)
     return [
         "  SPECIFICATIONS FOR THIS NONLINEAR HLM2 RUN",
         "",
@@ -80,14 +80,14 @@ def _specification(found: Nonlinear) -> list[str]:
         "",
         f"  The outcome variable is  {header.outcome:<8}   ",
         "",
-        *fixed_specification(header),
+        *fixed_specification(found.written),
         *covariance_specification(header, []),
         " Summary of the model specified (in equation format)",
         " " + "-" * 51,
         "",
-        *level1_model(header, LINKS[law.link], "" if law.has_mean else "d(m)", sampling(law)),
-        *level2_model(header, small=False),
-        *(["", variance(law)] if law.has_mean else []),
+        *level1_model(found.written, LINKS[law.link], "d(m)" if law.is_ordinal else "", sampling(law)),
+        *level2_model(found.written, small=False),
+        *(["", last] if last else []),
     ]
 
 
@@ -95,7 +95,7 @@ def distribution(found: Nonlinear) -> str:
     """Name the distribution of the rows, as the listing does."""
     law = found.law
     if not law.has_mean:
-        return f"Ordinal (categories {', '.join(f'{value:g}' for value in found.categories)})"
+        return f"{law.name.capitalize()} (categories {', '.join(found.categories)})"
     what = {
         "bernoulli": "Bernoulli",
         "binomial": f"Binomial (number of trials: {law.size})",
@@ -107,12 +107,20 @@ def distribution(found: Nonlinear) -> str:
 def sampling(law: OutcomeLaw) -> list[str]:
     """Return the sampling model, a line each: Prob(Y=1|B) = P."""
     if not law.has_mean:
-        return ["Prob(Y<=m|B) = P(m)"]
+        return [f"Prob(Y{'=' if law.by_category else '<='}m|B) = P(m)"]
     if law.family == "bernoulli":
         return ["Prob(Y=1|B) = P"]
     if law.family == "binomial":
         return [f"E(Y|B) = {law.size}*P"]
     return ["E(Y|B) = L"] if law.size is None else [f"E(Y|B) = {law.size}*L"]
+
+
+def last_line(found: Nonlinear) -> str:
+    """Return what is said after the equations: the level-1 variance, or which categories they are of."""
+    if found.law.by_category:
+        *others, last = found.categories
+        return f"m = {', '.join(others)}; M = {last}, the reference"
+    return variance(found.law) if found.law.has_mean else ""
 
 
 def variance(law: OutcomeLaw) -> str:

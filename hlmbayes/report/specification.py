@@ -141,7 +141,12 @@ def _covariance_specification(header: Header) -> list[str]:
 def covariance_specification(header: Header, level1: Sequence[str]) -> list[str]:
     """Return what the covariance components are, ``level1`` the lines of level 1."""
     width = name_width(header)
-    dimensions = [f"{'':15}{c.variable:>{width}}{' slope' if c.slope else ''}" for c in header.random]
+    several = len({c.label for c in header.random}) < len(header.random)  # each category has its own
+    symbols_of = [f", {c.symbol}" if several else "" for c in header.random]
+    dimensions = [
+        f"{'':15}{c.variable:>{width}}{' slope' if c.slope else ''}{symbol}"
+        for c, symbol in zip(header.random, symbols_of, strict=True)
+    ]
     words = f"{header.tau[:1].upper()}{header.tau[1:]}"
     dimensions += textwrap.wrap(words, 76, initial_indent=" " * 9, subsequent_indent=" " * 9)
     return [

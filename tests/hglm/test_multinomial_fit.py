@@ -104,5 +104,5 @@ def test_the_command_line_says_whose_probability(tmp_path, capsys):
     assert "Slope of x" in capsys.readouterr().out
     assert main(["predict", file, "--means", "x"]) == 2
     assert "--category) says whose probability is wanted, 1, 2, 3" in capsys.readouterr().err
-    assert main(["run", file, "--algorithm", "hlm"]) == 2
-    assert "--algorithm exact" in capsys.readouterr().err
+    assert main(["run", file, "--algorithm", "hlm"]) == 0
+    assert "Multinomial (categories 1, 2, 3)" in capsys.readouterr().out

@@ -60,8 +60,3 @@ def test_categories_without_an_order_have_no_posterior(data: hlm.TwoLevelData) -
             HLMError, match="multinomial has an equation for each category, which have no priors"
         ):
             hlm.Model(LEFT["multinomial"] + REST).sample(data, sampler=sampler, seed=1)
-
-
-def test_categories_without_an_order_have_no_quasi_likelihood(data: hlm.TwoLevelData) -> None:
-    with pytest.raises(HLMError, match='which is multinomial: use algorithm="exact"'):
-        hlm.Model(LEFT["multinomial"] + REST).fit(data, algorithm="hlm")
