@@ -18,6 +18,7 @@ from ..errors import DataError
 from ..words import some, unique_name
 from .categories import is_category, is_missing
 from .columns import at, find_column, numeric, scan, suggest
+from .kept import kept_of
 from .suspects import Suspect, suspects
 from .table import Columns, take_rows
 from .unit_columns import UnitColumn, dropped, unit_column
@@ -208,7 +209,10 @@ class Rows:
         if own:
             here = gone if gone is not None and gone.any() else None
             return found, UnitColumn(values if text else values.astype(np.float64), here)
-        column = unit_column(_codes(values) if text else values, self.unit, self.n_units)
+        column = kept_of(self).once(
+            "one value a unit", {found: values}, 4 * self.n_units,
+            lambda: unit_column(_codes(values) if text else values, self.unit, self.n_units),
+        )  # fmt: skip
         if column.differs is not None:
             self._refuse(column.differs, found, "differs between rows of the same unit", where)
         return found, _in_words(column, values) if text else column
@@ -286,6 +290,16 @@ class Rows:
         asked = ((name, values) for name, values in columns if wanted is None or name.lower() in wanted)
         return suspects(asked, self.value_labels)
 
+    def complete_columns(self, names: Iterable[str]) -> tuple[list[np.ndarray], np.ndarray | None, int]:
+        """Return level-1 columns as `level1_column`, which rows have all of them, and how many have not.
+
+        The rows are (N,) bool, or None if every row is complete.
+        """
+        checked = [self._checked(name) for name in names]
+        gone = [missing for _, missing in checked if missing is not None]
+        mask = ~np.logical_or.reduce(gone) if gone else None
+        return [values for values, _ in checked], mask, _number_false(mask)
+
     def complete_rows(self, names: Iterable[str]) -> tuple[np.ndarray | None, int]:
         """Find the rows that have a value on every one of the level-1 columns `names`, and count the others.
 
@@ -300,7 +314,7 @@ class Rows:
                 gone = self._checked(name)[1]
             if gone is not None:
                 mask = ~gone if mask is None else mask & ~gone
-        return mask, 0 if mask is None else int(mask.size - np.count_nonzero(mask))
+        return mask, _number_false(mask)
 
     def drop_incomplete(self, names: Iterable[str]) -> Self:
         """Return the data without the rows that miss a value of `names` (HLM: deletion when the MDM is made).
@@ -355,6 +369,10 @@ class Rows:
             level1=take_rows(self.level1, rows), level2=take_rows(self.level2, units),
             notes=(*self.notes, *notes),
         )  # fmt: skip
+
+
+def _number_false(mask: np.ndarray | None) -> int:
+    return 0 if mask is None else int(mask.size - np.count_nonzero(mask))
 
 
 def _codes(values: np.ndarray) -> np.ndarray:

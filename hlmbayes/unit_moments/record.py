@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from ..data.columns import find_column
+from ..data.kept import kept_of
 from ..data.two_level import TwoLevelData
 from ..errors import DataError
 from ..words import some
@@ -152,9 +154,7 @@ def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str]
     Raise DataError for an unknown or non-numeric column, or where no row is complete.
     """
     names = tuple(data.find(name) for name in columns)
-    arrays = data.level1_columns(names)
-    keep, n_dropped = data.complete_rows(names)
-    n, weight, mean, sscp = unit_moments(data.unit, data.n_units, arrays, keep=keep)
+    (n, weight, mean, sscp), n_dropped = _of_complete_rows(data, names)
     present: slice | np.ndarray = slice(None)
     unit_ids, notes = data.unit_ids, data.notes
     if not n.all():
@@ -168,6 +168,36 @@ def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str]
     else:
         kept = {name: data.level2_column(name)[present] for name in level2}
     return Moments(data.id_name, unit_ids, names, n, weight, mean, sscp, kept, n_dropped, notes)
+
+
+class _Sums(NamedTuple):
+    """What `unit_moments` gives, and of which columns."""
+
+    columns: tuple[str, ...]
+    moments: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _of_complete_rows(
+    data: TwoLevelData, names: tuple[str, ...]
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], int]:
+    """Give n, weight, mean and sscp of the rows complete on level-1 columns, and how many are not.
+
+    Data keep them: another model whose columns are among them, with the same rows, has them at once.
+    """
+    arrays, keep, n_dropped = data.complete_columns(names)
+    columns, p = dict(zip(names, arrays, strict=True)), len(names)
+
+    def work_out() -> _Sums:
+        return _Sums(names, unit_moments(data.unit, data.n_units, arrays, keep=keep))
+
+    size = data.n_units * (p * p + p + 2)
+    # rows that lack one of some columns lack one of more: as many are the same
+    found = kept_of(data).once(f"moments without {n_dropped} rows", columns, size, work_out)
+    if found.columns == names:
+        return found.moments, n_dropped
+    n, weight, mean, sscp = found.moments
+    at = np.array([found.columns.index(name) for name in names], dtype=np.intp)
+    return (n, weight, mean.T[at].T, sscp.transpose(1, 2, 0)[at[:, None], at].transpose(2, 0, 1)), n_dropped
 
 
 def merge(parts: Iterable[Moments]) -> Moments:
