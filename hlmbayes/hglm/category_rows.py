@@ -66,7 +66,7 @@ class CategoryRows(CountedRows):
     @cached_property
     def unit_blocks(self) -> tuple[CategoryBlock, ...]:
         """The same rows in blocks of units of about as many rows."""
-        return blocks_of(CategoryBlock, self.d, self.y, self.size, self.starts)
+        return blocks_of(CategoryBlock, self.d, self.y, self.size, self.starts, self.group)
 
 
 @linear_predictor.register

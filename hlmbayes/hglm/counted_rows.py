@@ -53,6 +53,7 @@ class CountedRows:
     tau_columns: TauColumns
     constant: float
     cuts: Cuts  # of an ordinal outcome: their columns are the last of ``d``, their effects the last of F
+    group: np.ndarray | None = None  # (J,): units of a group are together in blocks, and have nodes in common
 
     @property
     def first(self) -> np.ndarray:
@@ -106,7 +107,7 @@ class CountedRows:
     @cached_property
     def unit_blocks(self) -> tuple[Block, ...]:
         """The same rows in blocks of units of about as many rows."""
-        return blocks_of(Block, self.d, self.y, self.size, self.starts)
+        return blocks_of(Block, self.d, self.y, self.size, self.starts, self.group)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum (..., R) over the rows of each unit: (..., J)."""

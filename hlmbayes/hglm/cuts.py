@@ -38,12 +38,16 @@ class Cuts:
 
     def unit_values(self, gamma: np.ndarray) -> np.ndarray:
         """Give what the factor adds to each unit's log-likelihood, (J,); minus infinity where cuts cross."""
+        if not self.n:
+            return np.zeros(len(self.counts))
         gaps = self.gaps(gamma)
         log = np.where(gaps > 0, np.log(-np.expm1(-np.maximum(gaps, 1e-300))), -np.inf)
         return np.asarray(self.counts @ log)
 
     def add_slopes(self, gamma: np.ndarray, scores: np.ndarray, information: np.ndarray) -> None:
         """Add its slopes to the units' scores (J, P) and minus its bends to the information (P, P)."""
+        if not self.n:
+            return
         own = slice(len(gamma) - self.n, len(gamma))
         scores[:, own] += (self.counts / np.expm1(self.gaps(gamma))) @ self._turn
         information[: own.stop, : own.stop] += self.bends(gamma, self.counts.sum(axis=0))

@@ -26,8 +26,9 @@ from .enough_nodes import MOST_NODES
 from .estimates import GeneralizedEstimates
 from .fixed_nodes import search_with
 from .marginal import Marginal
+from .newton import FLOOR
 from .ordinal_rows import rows_of_law
-from .search import FLOOR, SEVERAL, Found, search
+from .search import SEVERAL, Found, search
 from .separation import refuse_separated, refuse_unbounded_tau
 
 LAPLACE = (

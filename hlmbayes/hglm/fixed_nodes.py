@@ -15,8 +15,9 @@ from ..laws.outcomes import Outcome
 from .counted_rows import CountedRows
 from .marginal import Marginal, linear_predictor, marginal, unit_logliks
 from .modes import find_modes
+from .newton import newton_step
 from .quadrature import product_rule
-from .search import Found, moved, newton_step, rough
+from .search import Found, moved, rough
 
 GAIN = 1e-9  # the step's predicted gain in log-likelihood at which the search ends
 MOST_STEPS = 60

@@ -7,7 +7,7 @@ of those of the complete data (Louis 1982): exact as the quadrature is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -15,12 +15,10 @@ import numpy as np
 
 from ..laws.outcomes import Outcome
 from ..likelihood.symmetric import lower, place
-from .blocks import Block, each_block
+from .blocks import CELLS, Block, each_block
 from .counted_rows import CountedRows
 from .modes import Modes, find_modes
-from .quadrature import Rule
-
-CELLS = 1 << 15  # rows times nodes at a time: they stay in the processor's cache
+from .quadrature import Rules
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +34,7 @@ class Marginal:
 
     gamma: np.ndarray
     chol: np.ndarray
-    rule: Rule
+    rule: Rules
     unit_loglik: np.ndarray
     unit_scores: np.ndarray
     information: np.ndarray
@@ -71,25 +69,31 @@ def nodes(z: np.ndarray, size: int) -> Iterator[slice]:
 
 
 def unit_logliks(
-    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, modes: Modes, rule: Rule,
-    every: int = 1,
+    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, modes: Modes, rule: Rules,
+    blocks: Sequence[Block] | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Give the log-likelihood of each unit as often as it counts, without its constant, (J,).
 
-    ``every``: only every so manieth block of units is evaluated, and those of the others are 0.
+    ``blocks``: only these of the units are evaluated, and those of the others are 0.
     """
     total = np.zeros(rows.n_units)
 
     def work(block: Block) -> None:
-        top = modes.value[block.units, None]
-        for run in nodes(rule.z, block.row.size):
-            t = placed(modes, block, rule.z[run])
+        top, own = modes.value[block.units, None], rule.of(block.group)
+        for run in nodes(own.z, block.row.size):
+            t = placed(modes, block, own.z[run])
             value = block.value(law, block.predictor(eta, chol @ t))
-            total[block.units] += np.exp(height(value, t) - top + rule.log_weight[run]).sum(axis=1)
+            total[block.units] += np.exp(height(value, t) - top + own.log_weight[run]).sum(axis=1)
 
-    each_block(work, rows.unit_blocks[every // 2 :: every])
-    found = rows.weight * (modes.value + np.log(total) + modes.log_volume)
-    return np.asarray(found if every == 1 else np.where(total > 0, found, 0.0))
+    each_block(work, in_parts(rows.unit_blocks if blocks is None else blocks, rule))
+    with np.errstate(divide="ignore"):  # of units that are left out, and of a step too far
+        found = rows.weight * (modes.value + np.log(total) + modes.log_volume)
+    return np.asarray(found if blocks is None else np.where(total > 0, found, 0.0))
+
+
+def in_parts(blocks: Sequence[Block], rule: Rules) -> list[Block]:
+    """Give blocks in parts that are worth the time at the nodes of a rule."""
+    return [part for block in blocks for part in block.parts(rule.of(block.group).total)]
 
 
 def placed(modes: Modes, block: Block, z: np.ndarray) -> np.ndarray:
@@ -103,7 +107,7 @@ def height(value: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def loglik(
-    rows: CountedRows, law: Outcome, gamma: np.ndarray, chol: np.ndarray, rule: Rule, start: np.ndarray
+    rows: CountedRows, law: Outcome, gamma: np.ndarray, chol: np.ndarray, rule: Rules, start: np.ndarray
 ) -> float:
     """Give the log-likelihood alone, constants included."""
     eta = linear_predictor(rows, gamma)
@@ -113,7 +117,7 @@ def loglik(
 
 
 def marginal(
-    rows: CountedRows, law: Outcome, gamma: np.ndarray, chol: np.ndarray, rule: Rule, start: np.ndarray
+    rows: CountedRows, law: Outcome, gamma: np.ndarray, chol: np.ndarray, rule: Rules, start: np.ndarray
 ) -> Marginal:
     """Evaluate the likelihood, its score and its information at the nodes of a rule."""
     eta = linear_predictor(rows, gamma)
@@ -127,15 +131,16 @@ def sums_at(rows: CountedRows, law: Outcome, at: Marginal) -> Sums:
 
 
 def _sums(
-    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes
+    rows: CountedRows, law: Outcome, eta: np.ndarray, chol: np.ndarray, rule: Rules, modes: Modes
 ) -> Sums:
     sums = Sums(rows)
 
     def work(block: Block) -> None:
-        for run in nodes(rule.z, max(block.row.size, sums.first[block.units].size)):
-            sums.add(law, block, eta, chol, modes, rule.z[run], rule.log_weight[run])
+        own = rule.of(block.group)
+        for run in nodes(own.z, max(block.row.size, sums.first[block.units].size)):
+            sums.add(law, block, eta, chol, modes, own.z[run], own.log_weight[run])
 
-    each_block(work, rows.unit_blocks)
+    each_block(work, in_parts(rows.unit_blocks, rule))
     sums.divide()
     return sums
 
@@ -182,7 +187,7 @@ class Sums:
         for sums in (self.first, self.cross, self.powers, self.bend):
             sums /= self.total.reshape(-1, *[1] * (sums.ndim - 1))
 
-    def marginal(self, gamma: np.ndarray, chol: np.ndarray, rule: Rule, modes: Modes) -> Marginal:
+    def marginal(self, gamma: np.ndarray, chol: np.ndarray, rule: Rules, modes: Modes) -> Marginal:
         """Give what the means say of the likelihood at this point."""
         x, (J, p, _), q = self.rows.x, self.rows.x.shape, self.q
         second, (a, b), times = np.empty((J, q, q)), self.pair, self.rows.weight

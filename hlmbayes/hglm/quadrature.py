@@ -27,6 +27,38 @@ class Rule(NamedTuple):
     z: np.ndarray
     log_weight: np.ndarray
 
+    def of(self, group: int) -> Rule:
+        """Give the rule of a group of units: the same for all."""
+        return self
+
+    @property
+    def total(self) -> int:
+        """How many nodes it has."""
+        return len(self.z)
+
+
+class GroupRules(NamedTuple):
+    """A rule of its own for each group of units, as `CountedRows.group` numbers them."""
+
+    rules: tuple[Rule, ...]
+
+    def of(self, group: int) -> Rule:
+        """Give the rule of a group of units."""
+        return self.rules[group]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The most nodes any unit has along each direction."""
+        return tuple(map(max, zip(*(rule.counts for rule in self.rules), strict=True)))
+
+    @property
+    def total(self) -> int:
+        """The most nodes any unit has."""
+        return max(rule.total for rule in self.rules)
+
+
+type Rules = Rule | GroupRules
+
 
 @lru_cache(maxsize=64)
 def product_rule(counts: tuple[int, ...]) -> Rule:

@@ -14,15 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ..laws.outcomes import Outcome
-from ..likelihood.symmetric import place
 from .counted_rows import CountedRows
-from .enough_nodes import MOST_NODES, enough, few, more, stands_still
-from .marginal import Marginal, linear_predictor, loglik, marginal
+from .enough_nodes import MOST_NODES, enough, few, grouped, more, stands_still
+from .marginal import Marginal, loglik, marginal
+from .newton import MOST_STEPS, ROUGH, largest_step, newton_step
 from .quadrature import few_points, product_rule
+from .still import first_chol, pooled
 
 GAIN = 1e-11  # the step's predicted gain in log-likelihood at which the search ends
-ROUGH = 1e-2  # that at which more nodes are worth their time
-MOST_STEPS = 60
 FEW_STEPS = 20  # once many nodes are used
 SLACK = 0.05  # of the likelihood, by which a step may lower it: the nodes are not exact
 MORE = {  # nodes for what few of them do not find: tau is very large
@@ -33,7 +32,6 @@ MORE = {  # nodes for what few of them do not find: tau is very large
 }
 NEARLY = 1e-3  # of chol's largest element: a column below it is tried as zero,
 SMALL = 0.03  # and so is one below this, a standard deviation on the scale of the link
-FLOOR = 1e-10  # of an eigenvalue of the information, relative to its diagonal
 SEVERAL = 4  # random effects that are integrated by quadrature; more by Laplace's method
 
 
@@ -53,16 +51,17 @@ def search(rows: CountedRows, law: Outcome) -> Found:
         return found
     if not found.converged:
         return found
+    rows = grouped(rows, found.at.modes)
     rule = enough(rows, law, found.at)
     while True:
         at = marginal(rows, law, found.at.gamma, found.at.chol, rule, found.at.modes.t)
         steps, found = found.steps, climb(rows, law, at, GAIN, FEW_STEPS)
         found = found._replace(steps=steps + found.steps, at=snapped(rows, law, found.at))
         if found.converged and stands_still(rows, law, found.at):
-            return found
+            return found._replace(at=replace(found.at, rule=product_rule(found.at.rule.counts)))
         # where the nodes are too few the score leads astray: with more it is found
         rule = more(rule, 4 if found.converged else 2, zero=int((~found.at.chol.any(axis=0)).sum()))
-        if len(rule.z) > MOST_NODES:
+        if rule.total > MOST_NODES:
             counts = " x ".join(map(str, found.at.rule.counts))
             return found._replace(converged=False, reason=f"more nodes than {counts} still move the deviance")
 
@@ -70,42 +69,17 @@ def search(rows: CountedRows, law: Outcome) -> Found:
 def rough(rows: CountedRows, law: Outcome) -> Found:
     """Climb from the fit without random effects with few nodes: to the optimum where there are none."""
     q = rows.n_random
-    at = _pooled(rows, law)
     if not q:
+        at = marginal(rows, law, rows.first, np.zeros((0, 0)), product_rule(()), np.zeros((0, rows.n_units)))
         return climb(rows, law, at, GAIN, MOST_STEPS)
-    start = _first_chol(rows, law, at)
+    still = pooled(rows, law)
+    start = first_chol(rows, still)
     for rule in [few(q), *MORE[q]] if q <= SEVERAL else [few_points(q)]:
-        here = marginal(rows, law, at.gamma, start, rule, np.zeros((q, rows.n_units)))
+        here = marginal(rows, law, still.gamma, start, rule, np.zeros((q, rows.n_units)))
         found = climb(rows, law, here, ROUGH, MOST_STEPS)
         if found.converged:
             break
     return found
-
-
-def _pooled(rows: CountedRows, law: Outcome) -> Marginal:
-    """Fit without random effects."""
-    q, F = rows.n_random, rows.n_fixed
-    zero, t = np.zeros((q, q)), np.zeros((q, rows.n_units))
-    at = marginal(rows, law, rows.first, zero, product_rule((1,) * q), t)
-    for _ in range(MOST_STEPS):
-        step, promised, _ = newton_step(at.score[:F], at.information[:F, :F])
-        if promised < 1e-6:
-            break
-        at = _better(rows, law, at, np.r_[step, np.zeros(len(at.score) - F)])
-    return at
-
-
-def _first_chol(rows: CountedRows, law: Outcome, at: Marginal) -> np.ndarray:
-    """Take a first chol, diagonal, from how units' scores vary at tau = 0."""
-    q = rows.n_random
-    eta, own = linear_predictor(rows, at.gamma), np.arange(q)
-    score, info = np.empty((q, rows.n_units)), np.empty((q, rows.n_units))
-    for block in rows.unit_blocks:
-        still = np.zeros((len(block.units), q, 1))
-        _, slope, bend = block.slopes(law, block.predictor(eta, still), q)
-        score[:, block.units], info[:, block.units] = slope[:, :, 0].T, bend[:, place(own, own), 0].T
-    variance = (score**2 - info) @ rows.weight / (info**2 @ rows.weight)
-    return np.diag(np.sqrt(np.clip(variance, 0.05, 4.0)))
 
 
 def climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int) -> Found:
@@ -124,24 +98,9 @@ def climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int)
     return Found(at, most, False, f"there were more than {most} steps")
 
 
-def newton_step(score: np.ndarray, information: np.ndarray) -> tuple[np.ndarray, float, bool]:
-    """Give Newton's step, the gain it promises, and whether it leaves a saddle."""
-    if not len(score):
-        return score, 0.0, False
-    scale = np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-8))
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    along = vectors.T @ (score / scale)
-    sure = np.maximum(np.abs(values), FLOOR)
-    move = along / sure
-    saddle = bool(values[0] < -1e-6 and abs(along[0]) < 1e-6)
-    if saddle:
-        move[0] = 0.1
-    return vectors @ move / scale, float(0.5 * along @ (along / sure)), saddle
-
-
 def _better(rows: CountedRows, law: Outcome, at: Marginal, step: np.ndarray, slack: float = 1e-9) -> Marginal:
     """Go along a step, shortened until the likelihood is not lower; the same point where none helps."""
-    size = min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
+    size = largest_step(step)
     for _ in range(25):
         new = _tried(rows, law, at, step, size)
         if np.isfinite(new.loglik) and new.loglik >= at.loglik - slack:

@@ -16,8 +16,9 @@ from .counted_rows import CountedRows, starts_of
 from .cuts import Cuts
 from .estimates import GeneralizedEstimates
 from .marginal import Marginal, marginal, sums_at
+from .newton import FLOOR
 from .optimum import Optimum, at_optimum
-from .search import FEW_STEPS, FLOOR, GAIN, climb, moved, search, snapped
+from .search import FEW_STEPS, GAIN, climb, moved, search, snapped
 from .separation import refuse_separated, refuse_unbounded_tau
 
 LEFT = 0.3  # of the information along every direction: with less the step is not trusted

@@ -13,13 +13,21 @@ MANY = 700.0  # exp of more is no number
 
 def _logit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
     # few passes, and each array used for several steps: most of the time of a fit is spent here
-    bounded = np.maximum(eta, -MANY)
-    odds = np.exp(-bounded)  # of a failure
-    mean = 1.0 / (1.0 + odds)
-    bounded += np.log1p(odds)  # log(1 + exp(eta))
+    top = np.maximum(eta, -MANY)
+    odds = np.negative(top)
+    np.exp(odds, out=odds)  # of a failure
+    mean = odds + 1.0
+    np.reciprocal(mean, out=mean)
+    value = np.log(mean)
+    top -= value  # log(1 + exp(eta))
+    top *= size
+    np.multiply(y, eta, out=value)
+    value -= top
     odds *= mean
     odds *= mean
-    return y * eta - size * bounded, y - size * mean, size * odds
+    odds *= size
+    mean *= size
+    return value, np.subtract(y, mean, out=mean), odds
 
 
 def _probit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:

@@ -265,9 +265,13 @@ class Binomial(Outcome):
             return super().value(eta, y, size)
         # in few passes: it is what the integrals of thousands of points are made of
         bounded = np.maximum(eta, -MANY)
-        odds = np.exp(-bounded)
+        odds = np.asarray(np.negative(bounded))
+        np.exp(odds, out=odds)
         bounded += np.log1p(odds, out=odds)  # log(1 + exp(eta))
-        return np.asarray(y * eta - size * bounded)
+        bounded *= size
+        np.multiply(y, eta, out=odds)
+        odds -= bounded
+        return odds
 
     def link(self, mean: np.ndarray) -> np.ndarray:
         return np.asarray(LINK[self.link_name](mean))

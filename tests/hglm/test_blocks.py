@@ -42,6 +42,7 @@ def test_sums_are_those_of_each_units_rows(longest, monkeypatch):
 def test_every_block_is_done_once_with_the_callers_error_state(processors, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(processors), raising=False)
     monkeypatch.setattr(blocks, "ROWS", 4)
+    monkeypatch.setattr(blocks, "FEWEST", 4)
     found = blocks_of(Block, np.ones((1, 90)), np.zeros(90), np.ones(90), np.arange(0, 90, 3))
     total, threads = np.zeros(30), set()
 
@@ -60,3 +61,19 @@ def test_every_block_is_done_once_with_the_callers_error_state(processors, monke
 
     with pytest.raises(np.linalg.LinAlgError, match="as it is"):
         each_block(failing, found)
+
+
+def test_units_of_a_group_are_together_and_parts_are_the_units_once():
+    rng = np.random.default_rng(5)
+    count, group = rng.integers(1, 9, 4000), rng.integers(0, 3, 4000)
+    N, starts = count.sum(), np.cumsum(count) - count
+    found = blocks_of(Block, rng.normal(size=(2, N)), np.zeros(N), np.ones(N), starts, group)
+    assert len(found) < 40  # alike units are in one block
+    for each in found:
+        assert (group[each.units] == each.group).all()
+        for n_nodes in (1, 30, 2000):
+            parts = list(each.parts(n_nodes))
+            np.testing.assert_array_equal(np.concatenate([part.units for part in parts]), each.units)
+            np.testing.assert_array_equal(np.concatenate([part.pairs for part in parts]), each.pairs)
+            most = max(blocks.FEWEST, blocks.CELLS // n_nodes)
+            assert all(part.row.size <= most for part in parts)
