@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from ..errors import CommandFileError, DataError, HLMError
-from ..hlm_files.command_writer import to_text
+from ..hlm_files.command_writer import n_categories, to_text
 from ..hlm_files.template_writer import template_text
 from ..words import safe_name, unique_name
 from .answers import Form, sending
@@ -96,7 +96,8 @@ def command_text(session: Session) -> str:
             f"a command file has no keyword for {', '.join(line.partition(':')[0] for line in lines)}: click "
             "Code and save the equations (.txt), which hlmbayes run takes too"
         )
-    return to_text(state.known, state.options, session.here.source.mdm)
+    here, model = session.here, state.known
+    return to_text(model, state.options, here.source.mdm, n_categories(model, here.data))
 
 
 def attachment(content: bytes, name: str, kind: str = "application/octet-stream") -> Response:

@@ -20,8 +20,8 @@ from ..many_fits.pooled_fit import PooledEstimates
 from ..priors.priors import Priors
 from ..report import html, json_text, text
 from ..report.findings import findings
-from ..report.generalized import to_html
 from ..report.tables import Tables
+from ..runs.generalized import fragment as likelihood_fragment
 from ..runs.generalized import results_of_likelihood
 from ..runs.jobs import Job
 from ..runs.nonlinear import results_of_pql
@@ -108,7 +108,9 @@ class Run:
     def report(self) -> str:
         """The report, as a part of a page."""
         if isinstance(self.fit, GeneralizedEstimates):
-            return to_html(self.fit, warnings=self.done.messages)  # its figures have a tab of their own
+            return likelihood_fragment(
+                self.job, self.fit, self.done.messages
+            )  # its figures have a tab of their own
         return html.fragment(self.tables) if self.normal else self._results.html()
 
     @cached_property

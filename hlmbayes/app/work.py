@@ -148,10 +148,13 @@ def draw_posterior(
     from ..runs.sampled import sample_job
 
     normal = job.model.outcome_law.is_normal
-    save = str(folder / "posterior.nc") if normal else None  # other draws have no file yet
-    results = sample_job(job, {}, save=save, priors=Priors.from_json(priors), **settings)
+    results = sample_job(
+        job, {}, save=str(folder / "posterior.nc"), priors=Priors.from_json(priors), **settings
+    )
     say("Writing what came of it")
-    made = results.html if normal else lambda: f"<main><pre>{escape(results.text())}</pre></main>"
+    made = (
+        results.html if normal else lambda: f'<main><pre tabindex="0">{escape(results.text())}</pre></main>'
+    )
     for name, make in (("posterior.html", made), ("posterior.txt", results.text)):
         (folder / name).write_text(make(), encoding="utf-8")
     (folder / "posterior.json").write_text(results.json(), encoding="utf-8")

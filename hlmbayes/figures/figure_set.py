@@ -123,7 +123,7 @@ def _of_link(fit: LinkPoint) -> Figures:
             found |= {calibration.__name__: partial(calibration, fit.record)}
     if fit.design.n_fixed and fit.one_equation:
         found |= _figure(influence, fit) | _figure(influence_on_effects, fit)
-    return found | (_model_graphs(fit) if fit.one_equation else _by_unit(fit, fit.model.outcome))
+    return found | (_model_graphs(fit) if fit.one_equation else {})
 
 
 def _level2_figures(fit: Estimates | LinkPoint) -> Figures:

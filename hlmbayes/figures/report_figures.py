@@ -10,7 +10,7 @@ from ..errors import HLMError
 from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
 from ..report.findings import Findings
-from ..report.generalized import to_html
+from ..report.generalized import Test, to_html
 from ..report.report_page import page
 from ..report.tables import Tables
 from .figure_set import AnyEstimates, figures
@@ -37,9 +37,9 @@ def report(fit: Estimates, tables: Tables, found: Findings) -> str:
     return page(tables, found, report_figures(fit))
 
 
-def link_report(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
-    """Return the page of a fit whose outcome is not normal."""
-    return to_html(fit, warnings=warnings, images=report_figures(fit))
+def link_report(fit: GeneralizedEstimates, warnings: Sequence[str] = (), tests: Sequence[Test] = ()) -> str:
+    """Return the page of a fit whose outcome is not normal, with tests that print themselves."""
+    return to_html(fit, warnings=warnings, images=report_figures(fit), tests=tests)
 
 
 def report_figures(fit: AnyEstimates) -> dict[str, tuple[str, bytes]]:

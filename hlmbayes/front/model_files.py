@@ -11,7 +11,7 @@ from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import OutputError
 from ..hlm_files.command_options import Options
-from ..hlm_files.command_writer import to_text
+from ..hlm_files.command_writer import n_categories, to_text
 from ..hlm_files.template_writer import template_text
 from ..residuals.files import put_statistical
 from ..writing import write_text, write_whole
@@ -50,7 +50,7 @@ def save_model(
 
 def _command_file(model: TwoLevelModel, path: Path, data: TwoLevelData, method: Method) -> list[Path]:
     """Write NAME.hlm, NAME.mdmt and the data as SPSS files, which HLM reads."""
-    text = to_text(model, Options(method=method), f"{path.stem}.mdm")
+    text = to_text(model, Options(method=method), f"{path.stem}.mdm", n_categories(model, data))
     frames = [_only(frame, data.id_name, _NUMBERS) for frame in _frames(data)]
     for name in (name for frame in frames for name in frame.columns):
         if not _SPSS_NAME.fullmatch(name):

@@ -6,8 +6,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
-from ..equations.outcome_law import OutcomeLaw
+from ..equations.outcome_law import LINKS, OutcomeLaw
 from ..equations.parts import Predictor
 from ..equations.text import covariances
 from ..errors import CommandFileError, OutputError
@@ -15,8 +18,12 @@ from ..writing import write_text
 from .command_options import Options
 
 
-def to_text(model: TwoLevelModel, options: Options | None = None, mdm: str = "data.mdm") -> str:
+def to_text(
+    model: TwoLevelModel, options: Options | None = None, mdm: str = "data.mdm", count: int = 0
+) -> str:
     """The command file of a model: reads back to the same options and the same model.
+
+    ``count``: how many categories the outcome has in the data, which such a file says of ratings and choices.
 
     Coefficients are numbered anew (0 the intercept's, the others from 1), so a model whose
     equations skip numbers reads back with others.
@@ -29,7 +36,7 @@ def to_text(model: TwoLevelModel, options: Options | None = None, mdm: str = "da
     """
     options = options or Options()
     right = [_coded(c.predictor, "INTRCPT1") for c in model.coefficients]
-    nonlin, *of_outcome = _outcome_lines(model.outcome_law, options)
+    nonlin, *of_outcome = _outcome_lines(model.outcome_law, options, count)
     numit, stopval = _iteration_lines(options)
     lines = [f"#WHLM CMD FILE FOR {mdm}", nonlin, numit, *of_outcome]
     lines += [stopval, f"level1:{_safe(model.outcome)}={'+'.join([*right, 'RANDOM'])}"]
@@ -39,22 +46,35 @@ def to_text(model: TwoLevelModel, options: Options | None = None, mdm: str = "da
     return "\n".join([*lines, *_option_lines(model, options)]) + "\n"
 
 
-def _outcome_lines(law: OutcomeLaw, options: Options) -> list[str]:
+def _outcome_lines(law: OutcomeLaw, options: Options, count: int) -> list[str]:
     """nonlin:, and what goes with it."""
     if law.is_normal:
         return ["nonlin:n"]
-    usual = {"bernoulli": "logit", "binomial": "logit", "poisson": "log"}
-    if law.link != usual.get(law.family):
-        has = f"the {usual[law.family]} link" if law.family in usual else "no model"
+    usual = LINKS[law.family][0]
+    if law.link != usual:
         raise CommandFileError(
-            f"a command file that is written here has {has} of {law.name} outcomes, and this model "
-            f"{law.link}: save its equations as text instead, model.equations()"
+            f"a command file has {law.name} outcomes with the {usual} link, not with {law.link}: save the "
+            'equations as text instead, model.save("model.txt", data)'
         )
-    lines = [f"nonlin:{','.join((law.family, *map(_safe, law.columns)))}"]
+    if not law.has_mean and not count:
+        raise CommandFileError(
+            f"a command file says how many categories an outcome that is {law.name} has, which the data "
+            'show: model.save("model.hlm", data)'
+        )
+    of_outcome = map(_safe, law.columns) if law.has_mean else [str(count)]
+    lines = [f"nonlin:{','.join((law.family, *of_outcome))}"]
     lines += [] if options.most_macro is None else [f"macroit:{options.most_macro}"]
     lines += [] if options.stop_macro is None else [f"stopmacro:{options.stop_macro!r}"]
     lines += ["laplace:y"] if options.laplace else []
     return [*lines, f"fixsigma2:{'n' if law.overdispersed else '1.000000'}"]
+
+
+def n_categories(model: TwoLevelModel, data: TwoLevelData) -> int:
+    """How many categories the outcome has in the data, where it is of categories; else 0."""
+    if model.outcome_law.has_mean:
+        return 0
+    values = data.level1_column(model.outcome)
+    return len(np.unique(values[np.isfinite(values)]))
 
 
 def changed_lines(model: TwoLevelModel, options: Options) -> list[str]:

@@ -76,7 +76,7 @@ STYLE = (
     "font-weight:normal;vertical-align:top}.models tbody th{text-align:left;padding-left:1.2em}"
     ".models thead th{border-bottom:1px solid}.models .group th{font-style:italic;padding-left:.2em;"
     "border-top:1px solid}.models tfoot td{text-align:left;font-size:.85em;border-top:1px solid;"
-    "max-width:40em}.models caption{text-align:left;font-weight:bold;padding:.3em 0}"
+    "max-width:40em;white-space:normal}.models caption{text-align:left;font-weight:bold;padding:.3em 0}"
 )
 
 

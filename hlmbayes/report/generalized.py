@@ -13,12 +13,15 @@ import numpy as np
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..errors import HLMError, HypothesisError
 from ..hglm.estimates import GeneralizedEstimates
+from ..hypotheses.wald import WaldTest
+from ..inference.compare import DevianceTest
 from ..inference.covariances import table_kind
 from ..inference.hlm_tables import FixedEffect, fixed_effects
 from ..inference.likelihood_tables import WORDS, Component, Ratio, components, cuts, ratios
 from ..laws.law import Need
 from ..likelihood.pattern import pairs
 from ..notebook import true_minus
+from ..residuals.exploratory import Exploration
 from ..text_table import TextColumn, in_blocks, number_texts
 from ..words import p_text
 from .html_parts import aside, document, main_element, pairs_list, section, table
@@ -31,6 +34,7 @@ EXPLAINED = (
     "Effects are unit-specific: they compare rows of one unit. Averaged over units, probabilities change "
     "less; predict(), means() and slopes() give that."
 )
+CHI_SQUARE = ("chi2", "df", "p_value")
 COMPARED = "Deviances of two such fits of the same rows can be compared."
 
 
@@ -54,6 +58,7 @@ def _facts(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
     ]
 
 
+type Test = WaldTest | DevianceTest | Exploration
 type Table = tuple[str, list[str], list[list[str]]]
 
 
@@ -141,21 +146,25 @@ def listing(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
 
 def to_html(
     fit: GeneralizedEstimates, *, whole_page: bool = True, warnings: Sequence[str] = (),
-    images: Mapping[str, tuple[str, bytes]] | None = None,
+    images: Mapping[str, tuple[str, bytes]] | None = None, tests: Sequence[Test] = (),
 ) -> str:  # fmt: skip
     """Return the results as an HTML page, or as the part of one that a notebook shows.
 
-    ``images``: figures by name, their titles and PNGs.
+    ``images``: figures by name, their titles and PNGs; ``tests``: what was asked for besides, in words.
     """
     said = (*fit.warnings, *warnings)
     title = f"Model of {fit.model.outcome}"
     boxes = [aside(NoteGroup("read this before using the numbers", said, warning=True))] if said else []
-    shown = [table(caption, head, rows, names=2) for caption, head, rows in _tables(fit)]
+    shown = [
+        table(caption, head, [[*row[:2], *map(true_minus, row[2:])] for row in rows], names=2)
+        for caption, head, rows in _tables(fit)
+    ]
     parts = [
         *boxes,
         section("Model", [f"<pre>{escape(fit.model.equations())}</pre>", pairs_list(_escaped(fit))]),
         section("Estimates", shown),
         *_in_words(fit),
+        *([section("Tests", [f"<pre>{escape(str(test))}</pre>" for test in tests])] if tests else []),
         *_figures(images or {}),
         aside(NoteGroup("How to read this", _explained(fit))),
     ]
@@ -193,7 +202,7 @@ def _escaped(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
     return [(name, escape(value)) for name, value in _facts(fit)]
 
 
-def to_json(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
+def to_json(fit: GeneralizedEstimates, warnings: Sequence[str] = (), tests: Sequence[Test] = ()) -> str:
     """Return the results as JSON text at full precision; nan and infinity are null."""
     law = fit.model.outcome_law
     results: dict[str, Any] = {
@@ -222,6 +231,12 @@ def to_json(fit: GeneralizedEstimates, warnings: Sequence[str] = ()) -> str:
         "stop_reason": fit.stop_reason,
         "data": {"level1_units": fit.n_rows, "level2_units": fit.n_units},
         "equations": fit.model.equations(),
+        "tests": [_numbers(test) for test in tests],
         "warnings": [*fit.warnings, *warnings],
     }
     return json.dumps(plain(results), indent=1, allow_nan=False) + "\n"
+
+
+def _numbers(test: Test) -> dict[str, Any]:
+    words = {"words": str(test)}
+    return words if isinstance(test, Exploration) else words | {k: getattr(test, k) for k in CHI_SQUARE}

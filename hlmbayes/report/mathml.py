@@ -83,13 +83,15 @@ def mean(law: OutcomeLaw) -> str:
     return symbol("λ" if law.family == "poisson" else "p", "ij")
 
 
-def distribution(model: TwoLevelModel) -> str:
-    """How an outcome that is not normal is distributed."""
+def distribution(model: TwoLevelModel) -> list[str]:
+    """How an outcome that is not normal is distributed; nothing where its categories have probabilities."""
     law = model.outcome_law
+    if not law.has_mean:
+        return []
     sign = "" if law.family == "poisson" else "<mo>,</mo>"
     size = "" if law.size is None else f"{_indexed(word(law.size), 'ij')}{sign}"
     left = _indexed(word(model.outcome), "ij")
-    return math(left, "<mo>∼</mo>", f"<mi>{law.name}</mi>", _in_brackets(size + mean(law)))
+    return [math(left, "<mo>∼</mo>", f"<mi>{law.name}</mi>", _in_brackets(size + mean(law)))]
 
 
 def predictor(x: Predictor, level: int) -> str:
@@ -167,11 +169,8 @@ def _residual(model: TwoLevelModel) -> list[str]:
 
 
 def extra(model: TwoLevelModel) -> list[str]:
-    """What is said beside the equations: the distribution of an outcome that is not normal, independent
-
-    effects, log(sigma2), fixed effects held equal.
-    """
-    found = [distribution(model)] if model.outcome_law.has_mean else []
+    """What is said beside the equations: independent effects, log(sigma2), fixed effects held equal."""
+    found = list[str]()
     if independent := covariances(model.blocks):
         sets, _ = independent.rsplit(" = ", 1)
         found.append(math(EQUALS.join([*map(_covariance, sets.split(" = ")), "<mn>0</mn>"])))

@@ -73,6 +73,7 @@ def equations(model: TwoLevelModel) -> str:
     outcome = mathml.outcome(model)
     lines = [
         mathml.broken(outcome, mathml.level1_terms(model)),
+        *mathml.distribution(model),
         *(mathml.broken(mathml.beta(c), mathml.level2_terms(c)) for c in model.coefficients),
         *mathml.extra(model),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,9 @@ from ..report.header import shown
 from ..report.tables import ChiSquare, Hypothesis, NoteGroup
 from ..residuals.exploratory import Candidate, Exploration, explore
 from ..words import p_text
+
+COMPARISON = "the comparison (deviance:, df:)"
+HOMOGENEITY = "the test of homogeneity of level-1 variance (homvar:)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,9 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
     comparison = same_variance = None
     if options.deviance is not None and options.df is not None:
         compare = partial(compared, fit, options, sentences, warnings)
-        comparison = attempt("the comparison (deviance:, df:)", compare)
+        comparison = attempt(COMPARISON, compare)
     if options.homogeneity:
-        what = "the test of homogeneity of level-1 variance (homvar:)"
-        same_variance = attempt(what, partial(homogeneous, fit, sentences, options.hlm))
+        same_variance = attempt(HOMOGENEITY, partial(homogeneous, fit, sentences, options.hlm))
     notes: tuple[NoteGroup, ...] = (NoteGroup("Tests", tuple(sentences)),) if sentences else ()
     explored = (
         attempt("the exploratory analysis", partial(_explored, fit, options)) if options.explore else None
@@ -66,6 +68,23 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
     candidates = () if explored is None else explored.candidates
     notes += () if explored is None else (NoteGroup("Exploratory analysis", explored.sentences),)
     return Asked(tuple(hypotheses), comparison, same_variance, notes, candidates, tuple(warnings))
+
+
+def not_of_variances(options: Options) -> list[str]:
+    """Say which tests an outcome that is not normal has not, for a row's variance follows from its mean."""
+    why = "of an outcome that is not normal a row's variance follows from its mean"
+    return [f"{HOMOGENEITY} was not done: {why}"] if options.homogeneity else []
+
+
+def asked_of_pql(fit: Estimates, options: Options) -> Asked:
+    """Do the tests that quasi-likelihood has, on its last working model: those without a deviance."""
+    missed = not_of_variances(options)
+    if options.deviance is not None:
+        missed.append(
+            f"{COMPARISON} was not done: quasi-likelihood has no deviance; --algorithm exact has one"
+        )
+    asked = asked_tests(fit, replace(options, homogeneity=False, deviance=None, df=None))
+    return replace(asked, warnings=(*missed, *asked.warnings))
 
 
 def _explored(fit: Estimates, options: Options) -> Exploration:

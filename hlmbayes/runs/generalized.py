@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..data.two_level import TwoLevelData
 from ..derived.generalized_shares import generalized_icc, generalized_r2
@@ -14,9 +16,12 @@ from ..figures.report_figures import link_report
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
 from ..hypotheses.wald import wald
+from ..inference.compare import compare_stored
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
-from ..report.generalized import listing, to_json
+from ..report.generalized import Test, listing, to_html, to_json
+from ..residuals.generalized_exploratory import explore_generalized
 from ..residuals.generalized_frames import generalized_residuals
+from .asked import COMPARISON, not_of_variances
 from .estimate import fit_job, heard, read_data, sampling_weights
 from .jobs import Job
 from .outputs import Results, Said, checked_requests, said, write_residual_files
@@ -55,25 +60,48 @@ def results_of_likelihood(
     job: Job, fit: GeneralizedEstimates, messages: Sequence[str], about: Sequence[Said] = ()
 ) -> Results:
     """Give the text, JSON and page of a job's fit; ``messages`` are warnings, ``about`` what else to say."""
-    tests, missed = _hypotheses(job, fit)
-    warnings = (*job.warnings, *messages, *missed)
+    asked = asked_of_likelihood(job, fit)
+    warnings, tests = (*job.warnings, *messages, *asked.missed), asked.tests
     return Results(
         (*about, *said(warning=(*fit.warnings, *warnings))),
-        lambda: "\n".join([listing(fit, warnings), *tests]),
-        lambda: to_json(fit, warnings),
-        lambda: link_report(fit, warnings),
+        lambda: "\n".join([listing(fit, warnings), *(f"{test}\n" for test in tests)]),
+        lambda: to_json(fit, warnings, tests),
+        lambda: link_report(fit, warnings, tests),
     )
 
 
-def _hypotheses(job: Job, fit: GeneralizedEstimates) -> tuple[list[str], list[str]]:
-    """Do the tests of ``hypoth:``; give them as text, and which could not be had."""
-    done, missed = [], []
-    for k, rows in enumerate(job.options.hypotheses, 1):
+def fragment(job: Job, fit: GeneralizedEstimates, messages: Sequence[str]) -> str:
+    """Give the page of a job's fit without figures."""
+    asked = asked_of_likelihood(job, fit)
+    return to_html(fit, warnings=(*job.warnings, *messages, *asked.missed), tests=asked.tests)
+
+
+class AskedOfLikelihood(NamedTuple):
+    """The tests that a job asks for, and in words what was asked for and not done."""
+
+    tests: tuple[Test, ...]
+    missed: tuple[str, ...]
+
+
+def asked_of_likelihood(job: Job, fit: GeneralizedEstimates) -> AskedOfLikelihood:
+    """Do the tests of ``hypoth:``, the comparison of ``deviance:`` and ``df:``, the exploratory analysis."""
+    options = job.options
+    asked: dict[str, Callable[[], Any]] = {
+        f"hypothesis {k} (gamma{k}:)": partial(wald, fit, rows, robust=True)
+        for k, rows in enumerate(options.hypotheses, 1)
+    }
+    if options.deviance is not None and options.df is not None:
+        asked[COMPARISON] = partial(compare_stored, fit, options.deviance, options.df)
+    for name, candidates in options.explore.items():
+        explored = partial(explore_generalized, fit, candidates, coefficients=name)
+        asked[f"the exploratory analysis of {name}"] = explored
+    done, missed = [], [*job.not_done, *not_of_variances(options)]
+    for what, test in asked.items():
         try:
-            done.append(f"{wald(fit, rows, robust=True)}\n")
+            done.append(test())
         except HLMError as error:
-            missed.append(f"hypothesis {k} (gamma{k}:) was not done: {error}")
-    return done, missed
+            missed.append(f"{what} was not done: {error}")
+    return AskedOfLikelihood(tuple(done), tuple(missed))
 
 
 def answers(

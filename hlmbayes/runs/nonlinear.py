@@ -15,7 +15,7 @@ from ..hlm_files.command_options import Options
 from ..report import nonlinear
 from ..residuals.pql_frames import pql_residuals
 from .analysis import hlm7_note
-from .asked import asked_tests
+from .asked import asked_of_pql
 from .estimate import fit_job, heard, read_data
 from .generalized import analyse_generalized, fit_generalized
 from .jobs import Job, run_of
@@ -42,7 +42,7 @@ def results_of_pql(
     output: str | None = None,
 ) -> Results:  # fmt: skip
     """Give the text, JSON and page of a job's fit; ``messages`` are warnings, ``about`` what else to say."""
-    asked = asked_tests(found.working, _with_cuts(job.options, found))
+    asked = asked_of_pql(found.working, _with_cuts(job.options, found))
     tables = nonlinear.nonlinear_tables(
         found, **run_of(job, output), warnings=(*job.warnings, *messages, *asked.warnings),
         laplace=job.options.laplace, not_done=job.not_done, hypotheses=asked.hypotheses,
@@ -107,5 +107,6 @@ def _refuse(job: Job) -> None:
     for what, value in counted.items():
         if value and job.algorithm != "exact":
             raise CommandFileError(
-                f"{job.name}: {what} of a {law.name} outcome is for its likelihood: add --algorithm exact"
+                f"{job.name}: {what} of {job.model.outcome}, which is {law.name}, is for the likelihood: add "
+                "--algorithm exact"
             )

@@ -155,7 +155,7 @@ def test_typeset_equations_have_the_distribution_and_no_residual() -> None:
     ).mixed(latex=True)
     assert "<mi>cloglog</mi>" in mathml.level1(model)
     assert mathml.RESIDUAL not in mathml.level1(model) + mathml.mixed(model)
-    assert "<mi>binomial</mi>" in mathml.extra(model)[0]
+    assert "<mi>binomial</mi>" in mathml.distribution(model)[0]
     assert mathml.RESIDUAL in mathml.level1(Model(f"y{REST}"))
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
+import hlmbayes as hlm
 from hlmbayes import Model
 from hlmbayes.equations.outcome_law import NORMAL, OutcomeLaw
 from hlmbayes.errors import CommandFileError
@@ -61,7 +65,19 @@ def test_how_long_macro_iterations_go_on() -> None:
     )
 
 
-@pytest.mark.parametrize("left", ["probit(y)", "cloglog(y, trials=n)", "cumlogit(y)"])
+def test_categories_are_counted_in_the_data(tmp_path: Path) -> None:
+    rows = {"id": [1, 1, 1, 2, 2, 2], "y": [1, 2, 3, 1, 2, None], "x": [0, 1, 0, 1, 0, 1]}
+    data = hlm.read(pd.DataFrame(rows), id="id")
+    for link, family in (("cumlogit", "ordinal"), ("mlogit", "multinomial")):
+        model = Model(f"{link}(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+        with pytest.raises(CommandFileError, match=r"how many categories an outcome that is \w+ has"):
+            to_text(model)
+        text = model.save(tmp_path / "saved.hlm", data)[0].read_text()
+        assert f"nonlin:{family},3\n" in text
+        assert parse(text, "saved.hlm").model == model
+
+
+@pytest.mark.parametrize("left", ["probit(y)", "cloglog(y, trials=n)"])
 def test_links_that_a_command_file_does_not_have(left: str) -> None:
-    with pytest.raises(CommandFileError, match="save its equations as text"):
+    with pytest.raises(CommandFileError, match="save the equations as text"):
         to_text(Model(f"{left} = b0; b0 = g00 + u0"))

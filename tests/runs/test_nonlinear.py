@@ -58,7 +58,7 @@ def test_a_command_file_runs_as_the_model_does(saved: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("level1weight:x", "level1weight: of a Poisson outcome is for its likelihood"),
+        ("level1weight:x", "level1weight: of y, which is Poisson, is for the likelihood"),
         ("varianceknown:x", "varianceknown: is for normal outcomes"),
         ("plausvals:y,n", "is for normal outcomes"),
     ],
@@ -73,6 +73,28 @@ def test_what_is_for_normal_outcomes_is_refused_in_one_line(
     out, err = capsys.readouterr()
     assert message in err
     assert (out, len(err.splitlines())) == ("", 1)
+
+
+def test_what_a_command_file_tests_is_tested_by_the_likelihood_too(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = saved.read_text().replace("hypoth:n", "hypoth:y").replace("homvar:n", "homvar:y")
+    saved.write_text(f"{text}gamma1:0,1,0\ndeviance:3000.5\ndf:2\n")
+    page = saved.with_suffix(".html")
+    assert run(saved, "--json", "-", "--html", str(page), "--algorithm", "exact") == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    fit = hlm.Model(f"log(y, exposure=n) = {REST}").fit(hlm.read(DATA / "pql_counts.csv", id="id"))
+    hypothesis, comparison = found["tests"]
+    assert hypothesis["chi2"] == pytest.approx(fit.wald("g01 = 0", robust=True).chi2, rel=1e-9)
+    assert comparison["chi2"] == pytest.approx(3000.5 - fit.deviance, abs=1e-6)
+    assert "(homvar:) was not done: of an outcome that is not normal" in err
+    assert all(each in page.read_text() for each in ("Test that g01 = 0", "3000.500000 (2 parameters)"))
+    assert run(saved) == 0
+    out, err = capsys.readouterr()
+    assert "(deviance:, df:) was not done: quasi-likelihood has no deviance" in err
+    assert "(homvar:) was not done" in err
+    assert "Comparison with the stored model" not in out
 
 
 def test_a_command_file_of_ratings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
+  if (event.target.closest(".pick")) for (const other of all("[data-choice]")) other.setAttribute("aria-pressed", false);
   if (event.target.id === "menu") setTimeout(() => closeMenu(true));
 });
 

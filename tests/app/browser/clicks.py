@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from hlmbayes.cli import main
@@ -76,6 +77,19 @@ class Clicks:
 
     def region(self, name: str) -> Any:
         return self.page.get_by_role("region", name=name)
+
+    def fine(self, where: str) -> None:
+        """Hold a page to be accessible and no wider than its window."""
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+        self.settled()
+        serious = [
+            f"{where}: {violation['id']} {violation['nodes'][0]['html'][:200]}"
+            for violation in axe.run(self.page).response["violations"]
+            if violation["impact"] in ("serious", "critical")
+        ]
+        assert not serious, "\n".join(serious)
+        width = self.page.viewport_size["width"]
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= width, where
 
     def picture(self, name: str, height: int = 900) -> None:
         """Keep a picture for docs/window.md, where one is wanted."""
