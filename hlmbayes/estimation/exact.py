@@ -10,6 +10,7 @@ from ..errors import EstimationError
 from ..laws.law import Law
 from ..likelihood.criterion import degrees_of_freedom, profiled_sigma2
 from ..likelihood.design import Design
+from ..likelihood.equal_designs import with_designs_once
 from ..likelihood.system import System, data_scale, to_data
 from .estimates import Components, Estimates, Iteration
 from .identified import CANNOT_TELL, GROWS_BEYOND, cannot_tell_apart, refuse_without_information
@@ -42,7 +43,7 @@ def estimates_at(prepared: Prepared, system: System, found: Minimum, reml: bool)
 
 def optimum_of(system: System, reml: bool, held: float | None) -> Minimum:
     """Find the optimum, sigma2 profiled out or ``held`` (units of the data)."""
-    return optimum(system, reml, sigma2=None if held is None else held / system.e_scale**2)
+    return optimum(with_designs_once(system), reml, sigma2=None if held is None else held / system.e_scale**2)
 
 
 def variances(system: System, found: Minimum, reml: bool, held: float | None) -> tuple[np.ndarray, float]:

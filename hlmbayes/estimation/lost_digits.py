@@ -28,12 +28,13 @@ SAID = (
 def lost_digits(fit: Estimates) -> tuple[str, ...]:
     """Say which predictors hardly differ; empty where no digit that is printed is lost."""
     design = fit.design
-    loss = fixed_loss(fit)
+    level1 = level1_loss(design)
+    loss = fixed_loss(fit, level1)
     if loss.max(initial=0.0) > MOST:
         codes = [fit.model.gamma_names[k] for k in design.first_of_free]
         names = np.array(fit.model.fixed_parameters.shown(codes))[loss > MOST]
         return (SAID.format(names=_and(list(names)), which="standard errors", loss=loss.max() / 2),)
-    loss = level1_loss(design).sum(axis=0)[: design.n_random]
+    loss = level1.sum(axis=0)[: design.n_random]
     if loss.max(initial=0.0) > MOST:
         part = np.abs(design.bases.basis[:, loss.argmax()]) * np.sqrt(_total(design))
         names = np.array(fit.model.coefficient_names)[design.order][part > INVOLVED * part.max()]
@@ -43,16 +44,17 @@ def lost_digits(fit: Estimates) -> tuple[str, ...]:
 
 def level1_loss(design: Design) -> np.ndarray:
     """Bound the relative errors of the sums of squares of D*'s columns, within units and between, (2, p)."""
-    products, basis = design.products, design.bases.basis
+    products, basis = design.products.different, design.bases.basis
+    times = np.ones(1) if design.products.kinds is None else design.products.kinds.times
     mean, spread = products.mean[design.order], np.sqrt(np.einsum("aaj->aj", products.cross)[design.order])
-    within = ((np.abs(basis).T @ spread) ** 2).sum(axis=1)
+    within = ((np.abs(basis).T @ spread) ** 2 * times).sum(axis=1)
     terms = np.abs(basis).T @ np.abs(mean)
-    between = (2.0 * np.abs(basis.T @ mean) * terms + ROUNDING * terms**2) @ products.mass
+    between = (2.0 * np.abs(basis.T @ mean) * terms + ROUNDING * terms**2) @ (products.mass * times)
     return np.asarray(ROUNDING * np.stack([within, between]) / float(design.n.sum()))
 
 
-def fixed_loss(fit: Estimates) -> np.ndarray:
-    """Bound the relative error of the variance of each free fixed effect, (F,).
+def fixed_loss(fit: Estimates, level1: np.ndarray) -> np.ndarray:
+    """Bound the relative error of the variance of each free fixed effect, (F,), from `level1_loss`.
 
     With A = X'V^-1X of the orthonormal columns known up to E, |E_ik| <= n (e_i e_k)^1/2, the error of
     w' A^-1 w is w' A^-1 E A^-1 w: what is lost within units weighs more the less units say than rows.
@@ -61,7 +63,7 @@ def fixed_loss(fit: Estimates) -> np.ndarray:
     design = fit.design if fit.system.unit_weight is None else with_unit_weights(fit.design)
     bases, n = design.bases, float(design.n.sum())
     size = np.abs(bases.white) * np.sqrt(bases.sums.diagonal() / n)
-    within, between = level1_loss(design)
+    within, between = level1 if design is fit.design else level1_loss(design)
     of_column = size.reshape(len(size), len(within), len(design.level2)).sum(axis=2)
     w, carried = bases.whitener, fit.at.vg_white @ bases.whitener
     random = np.arange(len(within)) < design.n_random

@@ -44,7 +44,7 @@ def moment_start(system: System, reml: bool, sigma2: float | None) -> np.ndarray
         squares = np.einsum("ac,abj,bc->cj", columns.m, system.products[:, :q], columns.m, optimize=True)
     if system.unit_weight is not None:
         t, squares = t * np.sqrt(system.unit_weight), squares * np.sqrt(system.unit_weight)
-    s, tt = squares @ squares.T, t @ t.T
+    s, tt = system.repeated(squares, slice(None)) @ squares.T, t @ t.T
     variance = system.ee / degrees_of_freedom(system, reml) if sigma2 is None else sigma2
     share = 1.0 - n * float(np.sum(1.0 / s.diagonal()))
     if sigma2 is None and share > 0.2:  # else hardly a row is left for sigma2
@@ -64,8 +64,9 @@ def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
     q = system.n_random
     if system.unit_weight is not None:
         return None
-    root = system.root[:, :, own_rows(system)]
-    n_units = root.shape[2]
+    own = own_rows(system)
+    root, times = system.root[:, :, own], np.ones(own.sum()) if system.times is None else system.times[own]
+    n_units = times.sum()
     if n_units <= FEW_UNITS:
         return None
     if sigma2 is None:
@@ -73,10 +74,10 @@ def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
         if left < 0.2 * system.n:
             return None
         sigma2 = (system.left) / left
-    identity = np.broadcast_to(np.eye(q)[:, :, None], (q, q, n_units))
+    identity = np.broadcast_to(np.eye(q)[:, :, None], (q, q, len(times)))
     inverse = solve_planes(root[:, :q].transpose(1, 0, 2), identity)
     u = np.einsum("caj,cj->aj", inverse, root[:, -1])
-    sampling = np.einsum("caj,cbj->ab", inverse, inverse)
+    sampling = np.einsum("caj,cbj,j->ab", inverse, inverse, times)
     theta = (u @ u.T / sigma2 - sampling) / n_units
     columns = system.tau_columns
     root = columns.spread(by_blocks(columns.own(theta), columns.pattern, semidefinite_root))

@@ -18,6 +18,7 @@ from ..data.two_level import TwoLevelData
 from ..data.weights import weights_of
 from ..laws.counting import ONCE, Counting
 from ..laws.outcomes import Outcome
+from ..likelihood.alike import keys
 from ..likelihood.design import Design
 from ..likelihood.pattern import TauColumns, elements
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
@@ -179,7 +180,7 @@ def starts_of(unit: np.ndarray) -> np.ndarray:
 
 def kinds(unit: np.ndarray, columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Give a row of each kind, units ascending (R,), and for every row the place of its kind there, (N,)."""
-    key = _hash(unit, columns)
+    key = keys([unit, *columns])
     head = key[:SAMPLE]
     if len(np.unique(head)) > PAYS * len(head):
         first, of = np.arange(len(unit)), np.arange(len(unit))
@@ -189,14 +190,3 @@ def kinds(unit: np.ndarray, columns: list[np.ndarray]) -> tuple[np.ndarray, np.n
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     return first[order], place[of]
-
-
-def _hash(unit: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
-    """Give a 64-bit number that equal rows share; of different rows two in 2^64 pairs do."""
-    key = unit.astype(np.uint64)
-    for column in columns:
-        bits = (np.asarray(column, dtype=float) + 0.0).view(np.uint64)  # -0.0 is 0.0
-        key = (key ^ (key >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (bits ^ (bits >> np.uint64(32))) * np.uint64(0xBF58476D1CE4E5B9)
-        key = key ^ (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key

@@ -143,12 +143,12 @@ class Weighed:
 
 def weigh(system: System, factor: np.ndarray) -> Weighed:
     """Apply V^-1, Theta = factor factor', to every unit's products."""
-    q, p, J = system.n_random, system.p, system.n_units
+    q, p, J = system.n_random, system.p, system.level2.shape[1]
     e, w = np.empty((p * (p + 1) // 2, J)), np.empty((q, p + 1, J))
     logdet, by_pairs, by_level2 = 0.0, [], []
     for block in blocks(J):
         logs = shrink(system.root[:, :, block], factor, w[:, :, block])
-        logdet += float(system.counted(logs, block).sum())
+        logdet += float(system.counted(system.repeated(logs, block), block).sum())
         r = squares(w[:, :, block], system.rest[:, :, block], e[:, block])
         by_pairs.append(e[:, block] @ system.counted(system.level2_pairs(block), block).T)
         by_level2.append(r @ system.counted(system.level2[:, block], block).T)
@@ -329,7 +329,7 @@ def second_pass(system: System, weighed: Weighed, solved: Solved) -> Sums:
     rss = system.left
     flat = solved.vk.reshape(-1)
     fold = flat.take(lay.g_one) + lay.g_weight * flat.take(lay.g_two)
-    for block in blocks(system.n_units):
+    for block in blocks(system.level2.shape[1]):
         level2, pairs = system.level2[:, block], system.level2_pairs(block)
         d, w = solved.dk @ level2, weighed.w[:, :, block]
         left = w[:, -1] - np.einsum("cpj,pj->cj", w[:, :-1], d)
@@ -339,7 +339,8 @@ def second_pass(system: System, weighed: Weighed, solved: Solved) -> Sums:
         v = np.einsum("caj,cj->aj", w[:, :q], left)
         squares = v[lay.pairs_q[0]] * v[lay.pairs_q[1]]
         planes = system.counted(
-            np.concatenate([k[:m], _sandwich(full, fold @ pairs, system), squares]), block
+            np.concatenate([system.repeated(k[:m], block), _sandwich(full, fold @ pairs, system), squares]),
+            block,
         )
         sums.append(planes.sum(axis=1))
         outer.append(k[:m] @ planes.T)

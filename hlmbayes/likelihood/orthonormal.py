@@ -17,8 +17,10 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
 
 from ..errors import EstimationError
+from .alike import Alike, alike
 from .planes import LARGEST_TABLE
 
+MOST_KINDS = 0.25  # of the units, where equal ones are worked out once
 COLLINEAR = 1e-13  # what is left of a column's sum of squares beside the others: below it is rounding
 EASY = 1e3  # a column's sum of squares over what is left of it: to here one round loses at most three digits
 SETTLED = 0.5  # of the second round's products about the identity: else the first found rounding only
@@ -40,6 +42,23 @@ class Products:
     def dd(self) -> np.ndarray:
         """D'D, shape (p, p, J)."""
         return np.asarray(self.cross + (self.mass * self.mean)[:, None] * self.mean)
+
+    @cached_property
+    def kinds(self) -> Alike | None:
+        """Units with the same products, where most have those of another."""
+        return alike([self.mass, *self.mean, *self.cross.reshape(-1, len(self.mass))], MOST_KINDS)
+
+    @property
+    def different(self) -> Products:
+        """The products of one unit of each kind; of all, where most are different."""
+        if self.kinds is None:
+            return self
+        first = self.kinds.first
+        return Products(self.mass[first], self.mean[:, first], self.cross[:, :, first])
+
+    def of_all(self, planes: np.ndarray) -> np.ndarray:
+        """Give planes (..., J) of all units from those of ``different``."""
+        return planes if self.kinds is None else planes.take(self.kinds.of, axis=-1)
 
     def times(self, b: np.ndarray) -> np.ndarray:
         """Give D'D b, shape (p, J), for b of the same shape."""
@@ -133,8 +152,8 @@ def orthonormal(
     CollinearError where those of X are.
     """
     basis = _level1_basis(products, order, q, n)
-    turned = products.turned(basis, order)
-    dd = turned.dd
+    turned = products.different.turned(basis, order)
+    dd, root, rest = map(products.of_all, (turned.dd, *turned.triangular(q)))
     sums = level2_sums(dd, level2)
     inverse = dtrtri(basis)[0] if len(basis) else basis
     loading = inverse @ loading[:, order]
@@ -155,9 +174,7 @@ def orthonormal(
         if step is None or np.abs(step - np.eye(len(step))).max(initial=0.0) > SETTLED:
             raise CollinearError(_null_columns(xx))
         whitener, white = step @ whitener, step @ white
-    return Orthonormal(
-        basis, dd, *turned.triangular(q), sums, flat.reshape(loading.shape), xx, scale, whitener, white
-    )
+    return Orthonormal(basis, dd, root, rest, sums, flat.reshape(loading.shape), xx, scale, whitener, white)
 
 
 def weighted_orthonormal(

@@ -48,6 +48,7 @@ class System:
     gamma_scale: np.ndarray  # (F,)
     e_scale: float
     unit_weight: np.ndarray | None = None  # (J,): sampling weights of the units
+    times: np.ndarray | None = None  # (J,): for how many units of the data each stands (`equal_designs`)
 
     @property
     def n_fixed(self) -> int:
@@ -61,8 +62,8 @@ class System:
 
     @property
     def n_units(self) -> int:
-        """Number of units, J."""
-        return int(self.level2.shape[1])
+        """Number of units, J; of the data, where some stand for many."""
+        return int(self.level2.shape[1]) if self.times is None else round(float(self.times.sum()))
 
     def turned(self, m: np.ndarray, block_scale: np.ndarray) -> System:
         """Give the same system in the columns Z* M instead of Z*, M (q, q).
@@ -116,6 +117,10 @@ class System:
     def counted(self, planes: np.ndarray, block: slice) -> np.ndarray:
         """Give planes (..., J) of a block of units times the units' sampling weights: what sums add up."""
         return planes if self.unit_weight is None else planes * self.unit_weight[block]
+
+    def repeated(self, planes: np.ndarray, block: slice) -> np.ndarray:
+        """Give planes (..., J) without outcome or level 2 in them as often as a unit stands for others."""
+        return planes if self.times is None else planes * self.times[block]
 
     def level2_pairs(self, block: slice) -> np.ndarray:
         """Give the products of two level-2 columns for a block of units."""

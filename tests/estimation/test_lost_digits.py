@@ -24,7 +24,7 @@ HSB1, HSB2 = datasets.hsb_paths()
 def loss(fit: hlm.Fit) -> float:
     record = record_of(fit)
     of_z = level1_loss(record.design).sum(axis=0)[: record.design.n_random]
-    return float(max(of_z.max(initial=0.0), fixed_loss(record).max()))
+    return float(max(of_z.max(initial=0.0), fixed_loss(record, level1_loss(record.design)).max()))
 
 
 def exact_errors(columns: list[np.ndarray], tau: float, sigma2: float) -> np.ndarray:
