@@ -12,7 +12,7 @@ LOOKED_AT = 500  # units, of which most must be equal to another
 
 
 class Alike(NamedTuple):
-    """D kinds of units: ``first`` (D,) a unit of each, ``times`` (D,) their number, ``of`` (J,) their kind."""
+    """D kinds of units: ``first`` (D,) a unit of each, ``times`` (D,) how many, ``of`` (J,) which."""
 
     first: np.ndarray
     of: np.ndarray
