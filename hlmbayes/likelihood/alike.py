@@ -35,6 +35,9 @@ def keys(columns: Iterable[np.ndarray]) -> np.ndarray:
     key = np.zeros(1, dtype=np.uint64)
     for column in columns:
         bits = (np.asarray(column, dtype=float) + 0.0).view(np.uint64)  # -0.0 is 0.0
+        if len(bits) == 0 or (bits == bits[0]).all():
+            key = np.broadcast_to(key, bits.shape)
+            continue
         mixed = (bits ^ (bits >> np.uint64(32))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed ^= mixed >> np.uint64(27)
         mixed *= np.uint64(0x94D049BB133111EB)
