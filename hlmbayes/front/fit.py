@@ -28,6 +28,7 @@ from ..inference.covariances import CR0, table_kind
 from ..inference.homogeneity import homogeneity
 from ..inference.intervals import Interval, alpha_intervals, fixed_intervals
 from ..inference.profile import intervals, profiled
+from ..inference.simulate import simulate
 from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Alpha
@@ -171,6 +172,7 @@ class Fit(AnyFit):
         return self._table([by_code[code] for code in wanted], Interval, "parameter", known.name_of)
 
     bootstrap = asked(bootstrap)
+    simulate = asked(simulate)
 
     # --- reports ---
 

@@ -19,11 +19,13 @@ from ..faces import asked, record_of, shown
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
 from ..inference import hlm_tables
+from ..inference.bootstrap_generalized import bootstrap_generalized
 from ..inference.compare import DevianceTest, compare_any
 from ..inference.covariances import table_kind
 from ..inference.intervals import Interval, fixed_intervals
 from ..inference.likelihood_tables import Component, Cut, Ratio, components, cuts, ratios
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
+from ..inference.simulate import simulate
 from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Need
@@ -150,6 +152,9 @@ class GeneralizedFit(OtherOutcome, AnyFit):
     influence = asked(generalized_influence)
     explore = asked(explore_generalized)
 
+    bootstrap = asked(bootstrap_generalized)
+    simulate = asked(simulate)
+
     # --- tests and what follows from the estimates ---
 
     icc = asked(generalized_icc)
@@ -157,15 +162,21 @@ class GeneralizedFit(OtherOutcome, AnyFit):
 
     def compare(
         self, other: GeneralizedFit | None = None, *, deviance: float | None = None,
-        n_parameters: int | None = None,
+        n_parameters: int | None = None, **options: Any,
     ) -> DevianceTest:  # fmt: skip
-        """Compare deviances with another fit, or with a stored deviance and its number of parameters."""
-        return compare_any(self._record, record_of(other), deviance, n_parameters)
+        """Compare deviances with another fit, or with a stored deviance and its number of parameters.
 
-    def test_variance(self, effect: str) -> DevianceTest:
+        ``bootstrap=1000, seed=1`` adds a p-value by parametric bootstrap; see `hlmbayes.inference.compare`.
+        """
+        return compare_any(self._record, record_of(other), deviance, n_parameters, **options)
+
+    def test_variance(self, effect: str, **options: Any) -> DevianceTest:
         """Test a random effect ("u1") by the deviance of the model without it.
 
-        The p-value beside the chi-square's knows that a variance cannot be negative.
+        The p-value beside the chi-square's, ``p_boundary``, knows that a variance cannot be negative: with k
+        covariances of the effect it is the tail of a mixture, half chi-square on k degrees of freedom and
+        half on k + 1 (Self & Liang 1987; Stram & Lee 1994). ``bootstrap=1000, seed=1`` adds one by
+        simulation from the model without the effect, which relies on no large sample.
 
         Raises
         ------
@@ -187,7 +198,7 @@ class GeneralizedFit(OtherOutcome, AnyFit):
         )
         asked_for = max(found.n_nodes) if found.asked_nodes else None
         other = fit_by_likelihood(model, found.data, weights=found.counting.asked, n_nodes=asked_for)
-        return compare_any(found, other, None, None)
+        return compare_any(found, other, None, None, **options)
 
     # --- reports ---
 

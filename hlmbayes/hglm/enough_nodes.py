@@ -117,11 +117,11 @@ def _along(n: int, deviance: Callable[[int], float], aim: float) -> int:
     return min(n, LONGEST)
 
 
-def stands_still(rows: CountedRows, law: Outcome, at: Marginal) -> bool:
-    """Say whether more nodes along every direction leave the deviance where it is."""
+def stands_still(rows: CountedRows, law: Outcome, at: Marginal, still: float = SEEN * STILL) -> bool:
+    """Say whether more nodes along every direction leave the deviance where it is, to ``still``."""
     eta, rule = linear_predictor(rows, at.gamma), more(at.rule, 6)
     new = unit_logliks(rows, law, eta, at.chol, at.modes, rule)
-    return 2.0 * abs(float((new - at.unit_loglik).sum())) < SEEN * STILL
+    return 2.0 * abs(float((new - at.unit_loglik).sum())) < still
 
 
 def more(rule: Rules, share: int, zero: int = 0) -> Rules:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..laws.multinomial import Multinomial
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from .estimates import GeneralizedEstimates
 from .pql import Predicted
@@ -31,11 +32,35 @@ class PlainRows(NamedTuple):
         return np.asarray(self.fixed + np.einsum("nq,nq->n", self.z, u[self.unit]))
 
 
+class CategoryPlainRows(PlainRows):
+    """The same of rows with K linear predictors: ``fixed`` (K, N); ``z`` is the same for each of them."""
+
+    __slots__ = ()
+
+    def predictor(self, u: np.ndarray) -> np.ndarray:
+        """Give the linear predictors of every row, (K, N), at random effects u (J, K q)."""
+        own = u.reshape(len(u), len(self.fixed), -1)[self.unit]
+        return np.asarray(self.fixed + np.einsum("nq,nkq->kn", self.z, own))
+
+
 def plain_rows(fit: RowsOf) -> PlainRows:
     """Lay out every row that was analysed."""
+    if isinstance(fit.law, Multinomial):
+        return _of_categories(fit, len(fit.law.categories) - 1)
     design, law = fit.design, fit.law
     row, unit = analysed_rows(design, fit.data, law.columns)
     d = np.column_stack([level1_values(design, fit.data, k, row, unit) for k in range(design.n_coefficients)])
     b = design.level1_coefficients(fit.gamma_free)
     y, size = outcome_values(design, fit.data, row), law.row_sizes(fit.data, row)
     return PlainRows(row, unit, y, size, np.einsum("np,np->n", d, b[unit]), d[:, design.random])
+
+
+def _of_categories(fit: RowsOf, K: int) -> CategoryPlainRows:
+    """Lay out rows with K linear predictors: level-1 columns are those of category 1, then of 2, ..."""
+    design = fit.design
+    p, own = design.n_coefficients // K, design.random[: design.n_random // K]
+    row, unit = analysed_rows(design, fit.data, fit.law.columns)
+    d = np.column_stack([level1_values(design, fit.data, k, row, unit) for k in range(p)])
+    b = design.level1_coefficients(fit.gamma_free).reshape(design.n_units, K, p)
+    y, size = outcome_values(design, fit.data, row), fit.law.row_sizes(fit.data, row)
+    return CategoryPlainRows(row, unit, y, size, np.einsum("np,nkp->kn", d, b[unit]), d[:, own])

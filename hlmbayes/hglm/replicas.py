@@ -9,8 +9,10 @@ import numpy as np
 
 from ..data.two_level import TwoLevelData
 from ..errors import DataError, EstimationError
+from ..likelihood.rows import outcome_values
 from ..likelihood.symmetric import semidefinite_root
 from ..terms.expand import with_columns
+from .enough_nodes import stands_still
 from .estimates import GeneralizedEstimates
 from .fit import estimates_of
 from .fitted_rows import PlainRows, plain_rows
@@ -19,6 +21,8 @@ from .optimum import Optimum, at_optimum
 from .ordinal_rows import Laid, rows_of_law
 from .search import FEW_STEPS, GAIN, Found, climb, search, snapped
 from .separation import refuse_separated, refuse_unbounded_tau
+
+CLOSE = 1e-4  # of the deviance, that more nodes than the fit's may move: chance moves it by more than 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +35,7 @@ class Replicas:
 
     def outcomes(self, rng: np.random.Generator) -> np.ndarray:
         """Simulate the outcome of every row analysed, (N,), with new random effects."""
-        fit = self.fit
-        u = rng.normal(size=(fit.n_units, fit.design.n_random)) @ semidefinite_root(fit.tau_values).T
-        return fit.law.draw(rng, self.rows.predictor(u), self.rows.size)
+        return new_outcomes(self.fit, self.rows, rng)
 
     def with_outcomes(self, y: np.ndarray) -> TwoLevelData:
         """Give the data with other outcomes of the rows analysed."""
@@ -64,9 +66,10 @@ class Replicas:
         return self._estimates(data, laid, found)
 
     def _laid(self, data: TwoLevelData) -> Laid:
-        laid = rows_of_law(self.fit.law, self.fit.design, data)
-        if laid.rows.cuts.n != self.best.laid.rows.cuts.n:
+        there = np.unique(outcome_values(self.fit.design, data, self.rows.row))
+        if not np.isin(self.fit.law.fixed_categories, there).all():
             raise DataError("a category does not occur")
+        laid = rows_of_law(self.fit.law, self.fit.design, data)
         refuse_unbounded_tau(laid.rows, laid.of_rows, self.fit.model.outcome)
         return laid
 
@@ -74,12 +77,18 @@ class Replicas:
         if self.fit.asked_nodes:
             return search_with(laid.rows, laid.of_rows, self.fit.n_nodes)
         found = climb(laid.rows, laid.of_rows, replace(self.best, laid=laid).evaluated(), GAIN, FEW_STEPS)
-        if not found.converged:
+        if not (found.converged and stands_still(laid.rows, laid.of_rows, found.at, CLOSE)):
             return search(laid.rows, laid.of_rows)
         return found._replace(at=snapped(laid.rows, laid.of_rows, found.at))
 
     def _estimates(self, data: TwoLevelData, laid: Laid, found: Found) -> GeneralizedEstimates:
         return estimates_of(self.fit.design, data, laid.law, laid.rows, found, self.fit.asked_nodes)
+
+
+def new_outcomes(fit: GeneralizedEstimates, rows: PlainRows, rng: np.random.Generator) -> np.ndarray:
+    """Simulate the outcome of every row, (N,), with new random effects."""
+    u = rng.normal(size=(fit.n_units, fit.design.n_random)) @ semidefinite_root(fit.tau_values).T
+    return fit.law.draw(rng, rows.predictor(u), rows.size)
 
 
 def replicas_of(fit: GeneralizedEstimates) -> Replicas:

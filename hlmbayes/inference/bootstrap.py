@@ -8,102 +8,25 @@ Hinkley 1997, ch. 4 for the bootstrap).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from ..arguments import check_prob, seed_or_none, whole
-from ..equations.model import TwoLevelModel
-from ..errors import EstimationError, HypothesisError
+from ..arguments import seed_or_none, whole
+from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..estimation.optimum import evaluation, optimum, theta_at
 from ..estimation.zero_variance import describe_boundary
-from ..labels import NamedArray, Sentence
 from ..laws.law import Need
 from ..likelihood.criterion import profiled_sigma2
 from ..likelihood.design import Design
 from ..likelihood.evaluate import standardise
-from ..likelihood.pattern import Pattern, elements
 from ..likelihood.symmetric import from_eigen
 from ..likelihood.system import data_scale
-from .intervals import Interval
+from .bootstrapped import Bootstrap, Progress, repeated
 from .same_data import predictor_key
 
 RANK = 1e-10
-type Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Bootstrap(Sentence):
-    """Estimates from simulated data sets: ``gamma`` (n, n_gamma), ``tau`` (n, q, q) and ``sigma2`` (n,).
-
-    ``estimates``: the gamma, tau and sigma2 that the data were simulated from; ``n_failed``: data sets that
-    could not be estimated and are left out; ``n_boundary``: those with a variance of zero or a correlation
-    of 1 or -1.
-    """
-
-    gamma: np.ndarray
-    tau: np.ndarray
-    sigma2: np.ndarray
-    model: TwoLevelModel
-    pattern: Pattern
-    estimates: tuple[np.ndarray, np.ndarray, float]
-    seed: int | None
-    n_failed: int
-    n_boundary: int
-
-    @property
-    def n(self) -> int:
-        """Number of simulated data sets that were estimated."""
-        return len(self.sigma2)
-
-    @property
-    def se_gamma(self) -> NamedArray:
-        """Bootstrap standard errors of the fixed effects."""
-        return NamedArray(self.gamma.std(axis=0, ddof=1), self.model.fixed_parameters)
-
-    @property
-    def se_tau(self) -> NamedArray:
-        """Bootstrap standard errors of tau."""
-        return NamedArray(self.tau.std(axis=0, ddof=1), self.model.random_parameters)
-
-    @property
-    def se_sigma2(self) -> float:
-        """Bootstrap standard error of sigma2."""
-        return float(self.sigma2.std(ddof=1))
-
-    def intervals(self, prob: float = 0.95) -> tuple[Interval, ...]:
-        """Give percentile intervals of gamma, of the free elements of tau and of sigma2."""
-        check_prob(prob)
-        rows, cols = elements(self.pattern)
-        gamma, tau, sigma2 = self.estimates
-        first, second = (np.array(self.model.random)[k] for k in (rows, cols))
-        of_tau = (f"tau[{a},{b}]" for a, b in zip(first, second, strict=True))
-        draws = np.column_stack([self.gamma, self.tau[:, rows, cols], self.sigma2])
-        values = [*gamma, *tau[rows, cols], sigma2]
-        limits = np.quantile(draws, [0.5 - prob / 2.0, 0.5 + prob / 2.0], axis=0)
-        names = (*self.model.gamma_names, *of_tau, "sigma2")
-        return tuple(
-            Interval(name, float(v), float(low), float(high), "bootstrap, percentile")
-            for name, v, low, high in zip(names, values, *limits, strict=True)
-        )
-
-    def __str__(self) -> str:
-        found = self.intervals()
-        names = self.model.scalar_parameters.shown(i.parameter for i in found)
-        wide = max(map(len, names))
-        lines = [f"Parametric bootstrap, {self.n} data sets (seed {self.seed})"]
-        lines += [
-            f"{name:<{wide}}  {i.estimate:12.5f}  {i.low:12.5f} to {i.high:.5f}"
-            for name, i in zip(names, found, strict=True)
-        ]
-        if self.n_boundary:
-            lines.append(f"{self.n_boundary} of them have a variance of zero or a correlation of 1 or -1.")
-        if self.n_failed:
-            lines.append(f"{self.n_failed} further ones could not be estimated and are left out.")
-        return "\n".join(lines)
 
 
 def bootstrap(
@@ -121,29 +44,13 @@ def bootstrap(
     _check(fit, n)
     rng, reml = np.random.default_rng(seed_or_none(seed, HypothesisError)), fit.method == "REML"
     simulate = Simulator(fit.design, fit.components.tau, fit.components.sigma2)
-    results = _repeat(lambda: estimate(simulate.draw(rng, fit.gamma_free), reml), n, 2, progress)
+    results = repeated(lambda: estimate(simulate.draw(rng, fit.gamma_free), reml), n, 2, progress)
     gammas, taus, sigmas, boundary = (np.array(values) for values in zip(*results, strict=True))
-    free = fit.design.free
+    free, sigma2 = fit.design.free, np.array([fit.components.sigma2])
     return Bootstrap(
-        gammas[:, free], taus, sigmas, fit.model, fit.design.pattern,
-        (fit.gamma_free[free], fit.components.tau, fit.components.sigma2), seed, n - len(results),
-        int(boundary.sum()),
+        gammas[:, free], taus, sigmas[:, None], fit.model, fit.design.pattern,
+        (fit.gamma_free[free], fit.components.tau, sigma2), seed, n - len(results), int(boundary.sum()),
     )  # fmt: skip
-
-
-def _repeat[Result](
-    once: Callable[[], Result], n: int, least: int, progress: Progress | None
-) -> list[Result]:
-    """Simulate and estimate n times; give the results of those that could be estimated."""
-    results = []
-    for done in range(1, n + 1):
-        with suppress(EstimationError, np.linalg.LinAlgError):
-            results.append(once())
-        if progress is not None:
-            progress(done, n)
-    if len(results) < least:
-        raise HypothesisError("none of the simulated data sets could be estimated: simplify the model")
-    return results
 
 
 def _check(fit: Estimates, n: int) -> None:
@@ -241,7 +148,7 @@ def deviance_p_value(
         )
         return low - high
 
-    found = np.array(_repeat(difference, n, 1, progress))
+    found = np.array(repeated(difference, n, 1, progress))
     return float((1.0 + np.sum(found >= chi2 - 1e-8)) / (1.0 + len(found))), len(found)
 
 

@@ -21,6 +21,7 @@ from .component_errors import information_at
 from .same_data import Fitted, random_keys
 
 DRAWS = 4000
+INSTEAD = " bootstrap=1000 gives one by simulation."
 SEED = 1988  # a p-value must not change from one call to the next
 
 
@@ -32,17 +33,18 @@ def boundary_p_value(simple: Fitted, general: Fitted, chi2: float, df: int) -> t
     free = df - pattern.n_free
     covaries = simple.design.pattern.n_free < general.design.pattern.n_free
     if simple.boundary and covaries:
-        instead = " compare(..., bootstrap=1000) gives one by simulation."
         return None, (
             "No boundary-corrected p-value: a variance of the simpler model is itself estimated as zero."
-            + (instead if isinstance(simple, Estimates) else "")
+            + INSTEAD
         )
     if m == 0:
         return tail(chi2, df), ""
     if m == 1:
         return 0.5 * (tail(chi2, free) + tail(chi2, free + 1)), ""
     if not (isinstance(simple, Estimates) and isinstance(general, Estimates)):
-        return None, "No boundary-corrected p-value for two or more variances: the outcome is not normal."
+        return None, (
+            "No boundary-corrected p-value for two or more variances: the outcome is not normal." + INSTEAD
+        )
     if not general.has(Need.ESTIMATED_SIGMA2):
         known = "No boundary-corrected p-value for two or more variances where level-1 variances are known."
         return None, known

@@ -15,10 +15,13 @@ from scipy.special import chdtrc
 
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..labels import Sentence
 from ..laws.law import Need
 from ..words import p_text
-from .bootstrap import Progress, deviance_p_value
+from .bootstrap import deviance_p_value
+from .bootstrap_generalized import generalized_p_value
+from .bootstrapped import Progress
 from .boundary import boundary_p_value
 from .least_squares import loglik_on_hlms_constant
 from .same_data import Fitted, not_nested, refuse_different_data, refuse_different_likelihood
@@ -81,8 +84,6 @@ def compare(
     """
     refuse_different_data(fit, other)
     refuse_different_likelihood(fit, other)
-    if bootstrap:
-        fit.require("a bootstrap", Need.ROWS_ALIKE)
     simple, general = sorted((fit, other), key=lambda f: f.n_parameters)
     df = general.n_parameters - simple.n_parameters
     if df == 0:
@@ -110,13 +111,22 @@ def compare(
     else:
         p_boundary, note = boundary_p_value(simple, general, max(chi2, 0.0), df)
         notes += [note] if note else []
-        if bootstrap and isinstance(simple, Estimates) and isinstance(general, Estimates):
-            p_bootstrap, n = deviance_p_value(simple, general, max(chi2, 0.0), bootstrap, seed, progress)
+        if bootstrap:
+            p_bootstrap, n = _bootstrap(simple, general, max(chi2, 0.0), bootstrap, seed, progress)
             notes.append(f"The bootstrap has {n} data sets simulated from the simpler model (seed {seed}).")
     return DevianceTest(
         chi2, df, p, p_boundary, (simple.deviance, general.deviance),
         (simple.n_parameters, general.n_parameters), tuple(notes), p_bootstrap,
     )  # fmt: skip
+
+
+def _bootstrap(simple: Fitted, general: Fitted, *asked: Any) -> tuple[float, int]:
+    """Give the p-value by simulation and its number of data sets: both fits are of one outcome."""
+    if isinstance(simple, GeneralizedEstimates) and isinstance(general, GeneralizedEstimates):
+        return generalized_p_value(simple, general, *asked)
+    assert isinstance(simple, Estimates)
+    assert isinstance(general, Estimates)
+    return deviance_p_value(simple, general, *asked)
 
 
 def compare_stored(

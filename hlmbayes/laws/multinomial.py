@@ -104,6 +104,12 @@ class Multinomial(Outcome):
         log_sum = top + np.log(np.exp(eta - top).sum(axis=0) + np.exp(-top))
         return np.asarray(np.sum(y * eta, axis=0) - size * log_sum)
 
+    def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
+        # the largest of linear predictors with standard Gumbel noise has the category (McFadden 1974)
+        noise = rng.gumbel(size=(len(predictor) + 1, *predictor.shape[1:]))
+        noise[:-1] += predictor
+        return np.asarray(np.array(self.categories)[noise.argmax(axis=0)])
+
     def least_variance(self, predictor: np.ndarray) -> float:
         p = self.probabilities(predictor)
         return float((p * (1.0 - p)).min())
