@@ -14,7 +14,7 @@ from ..arguments import check_prob
 from ..equations.model import TwoLevelModel
 from ..equations.names import coefficient_parameters
 from ..errors import HypothesisError
-from ..estimation.estimates import Estimates
+from ..estimation.fitted import Fitted
 from ..labelled import table
 from ..labels import Sentence
 from ..likelihood.design import Design
@@ -58,7 +58,7 @@ class PlausibleRange(Sentence):
 
 
 def plausible_range(
-    fit: Estimates, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
+    fit: Fitted, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
 ) -> PlausibleRange:
     """Give the range of the units' values of a coefficient: mean +- 1.96 sqrt(tau_qq).
 
@@ -84,7 +84,7 @@ def plausible_range(
     name = middle.coefficient.code
     k = fit.random_names.index(name)
     center = sum((float(fit.gamma[gamma]) * weight for gamma, weight in middle.weights.items()), 0.0)
-    sd = float(np.sqrt(fit.components.tau[k, k]))
+    sd = float(np.sqrt(np.asarray(fit.tau)[k, k]))
     z = float(ndtri(0.5 + prob / 2.0))
     own = fit.model.coefficients[fit.design.random[k]]
     mean = " + ".join(

@@ -11,7 +11,7 @@ from scipy.special import ndtri, stdtrit
 
 from ..arguments import check_prob
 from ..errors import HypothesisError
-from ..estimation.estimates import Estimates
+from ..estimation.fitted import Fitted
 from ..inference.covariances import table_kind
 from ..labelled import table
 from ..labels import Sentence
@@ -60,7 +60,7 @@ class PredictionInterval(Sentence):
 
 
 def prediction_interval(
-    fit: Estimates, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None,
+    fit: Fitted, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None,
     df: float | None = None,
 ) -> PredictionInterval:  # fmt: skip
     """Give the interval in which a new unit's coefficient is expected: mean +- t sqrt(se^2 + tau_qq).
@@ -77,8 +77,8 @@ def prediction_interval(
         Values of the level-2 predictors, as for `plausible_range`.
     df : float, optional
         Degrees of freedom; J less the fixed effects of the coefficient by default, as in the table of fixed
-        effects. Infinity gives normal quantiles (metafor's default), J - 2 those of Higgins, Thompson &
-        Spiegelhalter (2009).
+        effects, and infinity where the outcome is not normal. Infinity gives normal quantiles (metafor's
+        default), J - 2 those of Higgins, Thompson & Spiegelhalter (2009).
 
     Raises
     ------
@@ -89,7 +89,8 @@ def prediction_interval(
     middle = middle_of(fit.model, fit.design, coefficient, at)
     name = middle.coefficient.code
     k = fit.random_names.index(name)
-    df = float(fit.n_units - len(fit.design.columns[fit.design.random[k]])) if df is None else df
+    own_df = fit.n_units - len(fit.design.columns[fit.design.random[k]]) if fit.law.of_normal else np.inf
+    df = float(own_df) if df is None else df
     if isinstance(df, bool) or not isinstance(df, int | float) or not df > 0:
         raise HypothesisError(
             f"df= wants degrees of freedom, a number above 0 (infinity: normal), got {df!r}"
@@ -98,7 +99,7 @@ def prediction_interval(
     for gamma, weight in middle.weights.items():
         vector[fit.design.free[fit.model.gamma_names.index(gamma)]] += weight
     se = float(np.sqrt(vector @ table_kind(fit, None, None).matrix(fit) @ vector))
-    mean, sd = float(vector @ fit.gamma_free), float(np.hypot(se, np.sqrt(fit.components.tau[k, k])))
+    mean, sd = float(vector @ fit.gamma_free), float(np.hypot(se, np.sqrt(np.asarray(fit.tau)[k, k])))
     quantile = ndtri(0.5 + prob / 2.0) if df == np.inf else stdtrit(df, 0.5 + prob / 2.0)
     low, high = mean - quantile * sd, mean + quantile * sd
     return PredictionInterval(

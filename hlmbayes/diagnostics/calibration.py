@@ -15,18 +15,15 @@ import numpy as np
 
 from ..arguments import seed_or_none, whole
 from ..errors import HypothesisError
-from ..hglm.averages import of_own
 from ..hglm.estimates import GeneralizedEstimates
-from ..hglm.fitted_rows import plain_rows
 from ..hglm.replicas import near_fits
 from ..labelled import table
 from ..labels import Sentence
-from ..laws.binomial_links import MANY
 from ..laws.law import Need
 from ..likelihood.pattern import elements
-from ..likelihood.rows import outcome_values, rows_of
 from ..residuals.quantities import refuse_repeated
 from ..words import p_text
+from .events import Event, Laid, events_of, laid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +37,12 @@ FEWEST = 20  # simulated data sets for a band and a p-value
 class Group:
     """Rows with like expected outcomes; means per trial of a binomial outcome, else per row.
 
-    ``low`` and ``high``: where the observed mean lies in 95 of 100 data sets if the model holds.
+    ``of``: whose probability it is where the outcome has categories, "rating <= 2", else empty. ``low``
+    and ``high``: where the observed mean lies in 95 of 100 data sets if the model holds.
     """
 
     given: Given
+    of: str
     group: int
     n_rows: int
     n_units: int
@@ -73,7 +72,7 @@ class Calibration(Sentence):
     outcome: str
 
     def frame(self) -> pd.DataFrame:
-        """Tabulate the groups: given, group, n_rows, n_units, expected, observed, low, high, outside."""
+        """Tabulate the groups: given, of, group, n_rows, n_units, expected, observed, low, high, outside."""
         fields = (*Group.__slots__, "outside")
         columns = {name: [getattr(group, name) for group in self.groups] for name in fields}
         return table(columns, range(len(self.groups)))
@@ -86,12 +85,13 @@ class Calibration(Sentence):
     def _said(self, given: Given) -> str:
         own = [group for group in self.groups if group.given == given]
         far = sum(group.outside for group in own)
+        name = f"the share of {', '.join(dict.fromkeys(g.of for g in own))}" if own[0].of else self.outcome
         what = {
             "units": "given each unit's random effects (what the model says of rows within units)",
             "equations": "averaged over random effects (what the equations say, the unit unknown)",
         }[given]
         return (
-            f"{what}, {self.outcome} lies outside its 95 % band in {far} of {len(own)} groups; all groups "
+            f"{what}, {name} lies outside its 95 % band in {far} of {len(own)} groups; all groups "
             f"together: {p_text(self.p_value[given])} ({self.n_simulated} data sets simulated from the fit)."
         )
 
@@ -103,6 +103,9 @@ def calibration(
     fit: GeneralizedEstimates, groups: int = 10, *, n: int = 199, seed: int | None = 1
 ) -> Calibration:
     """Compare observed with expected outcomes in groups of rows with like expected outcomes.
+
+    Of an ordinal outcome it is the probability of a category or a lower one: groups are made at each cut, and
+    the test is of all together.
 
     Parameters
     ----------
@@ -121,27 +124,30 @@ def calibration(
     Raises
     ------
     HypothesisError
-        Fewer than two groups, fewer than 20 data sets, or an ordinal outcome, which has no one mean.
+        Fewer than two groups, fewer than 20 data sets, or categories without an order.
     """
     whole("groups", groups, 2, HypothesisError)
     whole("n, the number of simulated data sets,", n, FEWEST, HypothesisError)
     seed_or_none(seed, HypothesisError)
-    fit.require("calibration", Need.ONE_MEAN)
+    fit.require("calibration", Need.ONE_EQUATION)
     refuse_repeated(fit)
     given: tuple[Given, ...] = ("units", "equations") if fit.design.n_random else ("equations",)
-    ways = [_Grouping(fit, each, groups) for each in given]
+    rows, events = laid(fit), events_of(fit)
+    ways = {each: [_Grouping(fit, each, groups, event, rows) for event in events] for each in given}
     taus, simulated = [], []
     for each in near_fits(fit, n, seed):
         taus.append((each.tau_values - fit.tau_values)[elements(fit.design.pattern)])
-        simulated.append([way.differences(each) for way in ways])
+        simulated.append([[way.differences(each) for way in own] for own in ways.values()])
     if len(simulated) < FEWEST:
         raise HypothesisError("hardly any simulated data set could be estimated: simplify the model")
-    sets = (at_one_tau(np.array(own), np.array(taus)) for own in zip(*simulated, strict=True))
-    found = [way.compared(fit, own) for way, own in zip(ways, sets, strict=True)]
+    shift, found = np.array(taus), []
+    for own, sets in zip(ways.values(), zip(*simulated, strict=True), strict=True):
+        moved = [at_one_tau(np.array(differences), shift) for differences in zip(*sets, strict=True)]
+        found.append(_compared(fit, own, moved))
     return Calibration(
         tuple(group for each in found for group in each.groups),
-        {way.given: each.chi2 for way, each in zip(ways, found, strict=True)},
-        {way.given: each.p_value for way, each in zip(ways, found, strict=True)},
+        {each: one.chi2 for each, one in zip(given, found, strict=True)},
+        {each: one.p_value for each, one in zip(given, found, strict=True)},
         len(simulated), fit.model.outcome,
     )  # fmt: skip
 
@@ -154,52 +160,56 @@ class Compared(NamedTuple):
     p_value: float
 
 
+def _compared(fit: GeneralizedEstimates, ways: list[_Grouping], sets: list[np.ndarray]) -> Compared:
+    """Compare groups with the differences in simulated data, (S, G) for each way to group."""
+    groups = [way.groups(fit, own) for way, own in zip(ways, sets, strict=True)]
+    own = np.concatenate([way.differences(fit) for way in ways])
+    chi2 = sums_of_squares(np.vstack([own, np.concatenate(sets, axis=1)]))
+    lines = tuple(group for each in groups for group in each)
+    return Compared(lines, float(chi2[0]), float(np.mean(chi2 >= chi2[0])))
+
+
 class _Grouping:
     """Rows in groups of expected outcomes; the bounds are those of the fit, for simulated data too.
 
     Expected outcomes are averaged over what is not known of u: given "units" by their posterior, else by tau.
     """
 
-    def __init__(self, fit: GeneralizedEstimates, given: Given, groups: int) -> None:
-        rows = rows_of(fit.design, fit.data)
-        keep = np.isin(rows.row, plain_rows(fit).row)  # complete in trials or exposure, too
-        self.given, self.row, self.unit = given, rows.row[keep], rows.unit[keep]
-        self.x, self.z = rows.x[keep], rows.z[keep]
-        self.known = self.unit if given == "units" else np.full(len(self.unit), -1)
-        self.size = fit.law.row_sizes(fit.data, self.row)
-        self.count = fit.law.counts(self.size)
+    def __init__(
+        self, fit: GeneralizedEstimates, given: Given, groups: int, event: Event, rows: Laid
+    ) -> None:
+        self.given, self.event, self.rows = given, event, rows
+        self.known = rows.unit if given == "units" else np.full(len(rows.unit), -1)
         self.bounds = bounds_of(self.means(fit), groups)
 
     def means(self, fit: GeneralizedEstimates) -> np.ndarray:
         """Give expected outcomes per trial or row, (N,)."""
-        return np.asarray(of_own(fit, self.x, self.z, self.known) * self.size / self.count)
+        return self.event.expected(fit, self.rows, self.known)
 
     def sums(self, fit: GeneralizedEstimates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Give each row's group (N,), and the sums of expected and observed outcomes in each, (G,)."""
-        means, y = self.means(fit), outcome_values(fit.design, fit.data, self.row)
+        means, y = self.means(fit), self.event.observed(fit, self.rows)
         group = np.searchsorted(self.bounds, means)
         G = len(self.bounds) + 1
-        return group, np.bincount(group, means * self.count, G), np.bincount(group, y, G)
+        return group, np.bincount(group, means * self.rows.trials, G), np.bincount(group, y, G)
 
     def differences(self, fit: GeneralizedEstimates) -> np.ndarray:
         """Give observed minus expected sums of outcomes, (G,)."""
         _, expected, observed = self.sums(fit)
         return np.asarray(observed - expected)
 
-    def compared(self, fit: GeneralizedEstimates, sets: np.ndarray) -> Compared:
-        """Compare with the differences in simulated data, (S, G)."""
+    def groups(self, fit: GeneralizedEstimates, sets: np.ndarray) -> tuple[Group, ...]:
+        """Give the groups, with bands of the differences in simulated data, (S, G)."""
         group, expected, observed = self.sums(fit)
         G = len(expected)
-        size = np.bincount(group, self.count, G)
-        least, most = fit.law.inverse_link(np.array([-MANY, MANY]))  # what a mean can be
+        size = np.bincount(group, self.rows.trials, G)
+        least, most = self.event.limits(fit)
         low, high = np.clip((expected + np.quantile(sets, BAND, axis=0)) / size, least, most)
-        pairs = np.unique(np.column_stack([group, self.unit]), axis=0)
+        pairs = np.unique(np.column_stack([group, self.rows.unit]), axis=0)
         counts = (np.bincount(each, minlength=G) for each in (group, pairs[:, 0]))
         means = (expected / size, observed / size, low, high)
         lines = zip(*(column.tolist() for column in (*counts, *means)), strict=True)
-        groups = tuple(Group(self.given, k, *line) for k, line in enumerate(lines, 1))
-        chi2 = sums_of_squares(np.vstack([observed - expected, sets]))
-        return Compared(groups, float(chi2[0]), float(np.mean(chi2 >= chi2[0])))
+        return tuple(Group(self.given, self.event.label, k, *line) for k, line in enumerate(lines, 1))
 
 
 def at_one_tau(differences: np.ndarray, change: np.ndarray) -> np.ndarray:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def calibration(source: Any, ax: Axes | None = None, *, groups: int = 10, seed: int | None = 1) -> Axes:
     """Draw observed against expected outcomes in groups of rows with like expected outcomes.
 
-    Expected outcomes are averaged over the random effects. A bar is where the observed mean of a group lies
+    Expected outcomes are averaged over the random effects; of an ordinal outcome there are groups for the
+    probability of each category or a lower one. A bar is where the observed mean of a group lies
     in 95 of 100 data sets if the model holds, simulated as `hlmbayes.diagnostics.calibration` says.
 
     Parameters
@@ -35,7 +36,7 @@ def calibration(source: Any, ax: Axes | None = None, *, groups: int = 10, seed: 
     OutputError
         Anything else than a fit by the likelihood of an outcome that is not normal.
     HypothesisError
-        An outcome of categories, which has no one mean.
+        What `hlmbayes.diagnostics.calibration.calibration` raises.
     """
     fit = record_of(source)
     if not isinstance(fit, GeneralizedEstimates):

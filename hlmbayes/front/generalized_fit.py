@@ -30,6 +30,7 @@ from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Need
 from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
+from ..predictions.unit_means import plausible_range_generalized, prediction_interval_generalized
 from ..residuals.generalized_exploratory import explore_generalized
 from ..residuals.generalized_frames import generalized_residuals, quantile_residuals
 from ..residuals.generalized_influence import generalized_influence
@@ -159,6 +160,8 @@ class GeneralizedFit(OtherOutcome, AnyFit):
 
     icc = asked(generalized_icc)
     r2 = asked(generalized_r2)
+    plausible_range = asked(plausible_range_generalized)
+    prediction_interval = asked(prediction_interval_generalized)
 
     def compare(
         self, other: GeneralizedFit | None = None, *, deviance: float | None = None,

@@ -92,16 +92,19 @@ def nodes_along() -> tuple[np.ndarray, np.ndarray]:
     return at, np.exp(rule.log_weight - 0.5 * at**2)
 
 
-def of_own(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def of_own(
+    fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np.ndarray, cut: float = 0.0
+) -> np.ndarray:
     """Average rows over what is not known of their own units' random effects, (n,).
 
-    u is taken for normal about its posterior mean; a unit of place -1 is one of all.
+    u is taken for normal about its posterior mean; a unit of place -1 is one of all. Of an ordinal outcome it
+    is the probability of the category below ``cut``, or of a lower one.
     """
     known = unit >= 0
     spread = np.broadcast_to(fit.tau_values, (len(z), *fit.tau_values.shape)).copy()
     spread[known] = fit.var_u[unit[known]]
-    eta = x @ fit.gamma_free
+    eta = x @ fit.gamma_free + cut
     eta[known] += np.einsum("nq,nq->n", z[known], fit.u[unit[known]])
     sd = np.sqrt(np.maximum(np.einsum("na,nab,nb->n", z, spread, z), 0.0))
     at, weight = nodes_along()
-    return np.asarray(fit.law.inverse_link(eta[:, None] + sd[:, None] * at) @ weight)
+    return np.asarray(fit.law.of_categories.inverse_link(eta[:, None] + sd[:, None] * at) @ weight)

@@ -96,10 +96,53 @@ def test_what_cannot_be_asked_is_said(fit, frame):
     for said, options in {"groups": {"groups": 1}, "data sets": {"n": 5}}.items():
         with pytest.raises(HypothesisError, match=said):
             fit.calibration(**options)
-    ratings = frame.assign(y=np.arange(len(frame)) % 3)
-    ordinal = hlm.Model("cumlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(ratings, id="id")
-    with pytest.raises(HypothesisError, match="no one mean"):
-        ordinal.calibration()
+    choices = frame.assign(y=np.arange(len(frame)) % 3)
+    several = hlm.Model("mlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(choices, id="id")
+    with pytest.raises(HypothesisError, match="equations of its own"):
+        several.calibration()
+
+
+def rated(frame, rng, bend=0.0):
+    """Ratings 0 to 3, the higher the larger x is."""
+    latent = rng.logistic(size=len(frame)) + 0.7 * frame.x + bend * (frame.x**2 - 1)
+    return frame.assign(y=np.digitize(latent + rng.normal(size=60)[frame.id], [-1.5, 0.0, 1.2]))
+
+
+RATED = hlm.Model("cumlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+
+
+def test_ratings_have_groups_at_each_cut(frame):
+    ratings = rated(frame, np.random.default_rng(9))
+    fit = RATED.fit(ratings, id="id")
+    found = fit.calibration(4, n=99)
+    table = found.frame()
+    own = table[(table.given == "equations") & (table.of == "y <= 1")]
+    assert list(dict.fromkeys(table.of)) == ["y <= 0", "y <= 1", "y <= 2"]
+    assert own.observed @ own.n_rows == pytest.approx((ratings.y <= 1).sum())
+    eta = fit.gamma["g00"] + fit.gamma["g10"] * frame.x.to_numpy() + fit.cuts().estimate["d2"]
+    lowest = np.sort(eta)[:120]
+    sd = np.sqrt(fit.tau["b0", "b0"])
+
+    def mean(eta):
+        return integrate.quad(lambda u: stats.norm.pdf(u) / (1 + np.exp(-eta - sd * u)), -9, 9)[0]
+
+    assert own.expected.iloc[0] == pytest.approx(np.mean([mean(each) for each in lowest]), abs=1e-8)
+    assert own.observed.iloc[0] == pytest.approx((ratings.y.to_numpy()[np.argsort(eta)[:120]] <= 1).mean())
+    assert min(found.p_value.values()) > 0.05
+    assert "the share of y <= 0, y <= 1, y <= 2 lies outside" in str(found)
+    bent = RATED.fit(rated(frame, np.random.default_rng(9), bend=0.8), id="id").calibration(4, n=99)
+    assert bent.p_value["equations"] <= 0.02
+
+
+@pytest.mark.slow
+def test_p_values_of_ratings_reject_as_often_as_they_say(frame):
+    rng, found = np.random.default_rng(7), []
+    for _ in range(150):
+        fit = RATED.fit(rated(frame, rng), id="id")
+        found.append(list(fit.calibration(5, n=39, seed=None).p_value.values()))
+    share = (np.array(found) <= 0.05).mean(axis=0)
+    assert share[1] > 0.02, share
+    assert (share < 0.085).all(), share
 
 
 @pytest.mark.slow
