@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import singledispatch
+from typing import Protocol
 
 import numpy as np
 
@@ -17,12 +18,30 @@ from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Binomial, Outcome, Poisson
 from ..posterior.predictive_link import with_predictive
 from ..posterior.record import LinkSample
-from ..posterior.rows_drawn import RowsDrawn, rows_drawn
+from ..posterior.rows_drawn import rows_drawn
 from ..sampling import container
 from .checks import Check, Checks
 
 TAIL = 0.01  # of the p-value, at which a check wants a closer look
-type Statistic = Callable[[np.ndarray, RowsDrawn], np.ndarray]  # of outcomes (..., N)
+
+
+class OfRows(Protocol):
+    """Rows with their outcomes, units, and trials or exposure, (N,) each."""
+
+    @property
+    def y(self) -> np.ndarray:
+        """Outcomes."""
+
+    @property
+    def unit(self) -> np.ndarray:
+        """Places of their units."""
+
+    @property
+    def size(self) -> np.ndarray:
+        """Trials or exposure."""
+
+
+type Statistic = Callable[[np.ndarray, OfRows], np.ndarray]  # of outcomes (..., N)
 
 
 def predictive_checks(posterior: LinkSample, *, seed: int | None = None, draws: int = 250) -> Checks:
@@ -37,14 +56,15 @@ def predictive_checks(posterior: LinkSample, *, seed: int | None = None, draws: 
     """
     rows = rows_drawn(posterior)
     new = container.flat(with_predictive(posterior, seed, draws).tree, "y", "posterior_predictive")
-    return Checks(tuple(_check(name, of, rows, new) for name, of in statistics(posterior.link.law).items()))
+    wanted = statistics(posterior.link.law).items()
+    return Checks(tuple(compared(name, float(of(rows.y, rows)), of(new, rows)) for name, of in wanted))
 
 
-def _check(name: str, statistic: Statistic, rows: RowsDrawn, new: np.ndarray) -> Check:
-    observed, others = float(statistic(rows.y, rows)), statistic(new, rows)
+def compared(name: str, observed: float, others: np.ndarray, tail: float = TAIL) -> Check:
+    """Compare a statistic with those of new data, (S,); ``tail`` of the p-value wants a closer look."""
     p = float(np.mean(others > observed) + 0.5 * np.mean(others == observed))
     low, median, high = np.quantile(others, [0.025, 0.5, 0.975])
-    ok = TAIL <= p <= 1.0 - TAIL
+    ok = tail <= p <= 1.0 - tail
     side = "" if ok else f": {'more' if p < 0.5 else 'less'} than the model says"
     verdict = (
         f"{observed:.4g} observed{side}; the model's is {median:.4g}, in 95 % of new data {low:.4g} to "
@@ -91,13 +111,13 @@ def _(law: Ordinal) -> Mapping[str, Statistic]:
     }
 
 
-def _dispersion(y: np.ndarray, rows: RowsDrawn) -> np.ndarray:
+def _dispersion(y: np.ndarray, rows: OfRows) -> np.ndarray:
     """Give the variance of counts over their mean, of one unit of exposure."""
     rate = y / rows.size
     return np.asarray(rate.var(axis=-1) / rate.mean(axis=-1))
 
 
-def _of_units(y: np.ndarray, rows: RowsDrawn) -> tuple[np.ndarray, np.ndarray]:
+def _of_units(y: np.ndarray, rows: OfRows) -> tuple[np.ndarray, np.ndarray]:
     """Give the sums of outcomes (..., N) and of trials over the rows of each unit, (..., J)."""
     order = np.argsort(rows.unit, kind="stable")
     starts = np.flatnonzero(np.diff(rows.unit[order], prepend=-1))

@@ -42,6 +42,8 @@ from .other_outcomes import OtherOutcome
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..diagnostics.checks import Checks
+
 
 class GeneralizedFit(OtherOutcome, AnyFit):
     """A fitted model whose outcome is not normal: what `Model.fit` returns for it.
@@ -148,6 +150,15 @@ class GeneralizedFit(OtherOutcome, AnyFit):
     means = asked(means_generalized)
 
     # --- checks ---
+
+    def check(self, *, n: int = 199, seed: int | None = 1) -> Checks:
+        """Check rows, random effects, calibration and influence against ``n`` data sets simulated from it.
+
+        See `hlmbayes.diagnostics.link_checks.check_generalized`.
+        """
+        from ..diagnostics.link_checks import check_generalized
+
+        return check_generalized(self._record, n=n, seed=seed)
 
     calibration = asked(calibration)
     influence = asked(generalized_influence)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..data.two_level import TwoLevelData
 from ..derived.generalized_shares import generalized_icc, generalized_r2
+from ..diagnostics.link_checks import check_generalized
 from ..errors import EstimationError, HLMError
 from ..estimation.estimates import Estimates
 from ..estimation.prepare import weights_asked
@@ -111,6 +112,7 @@ def answers(
     return {
         "icc": lambda: generalized_icc(fit, at=places or None, prob=prob),
         "r2": lambda: generalized_r2(fit),
+        "check": lambda: check_generalized(fit),
         "confint": lambda: _variance_intervals(fit, prob),
     }
 

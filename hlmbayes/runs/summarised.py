@@ -19,6 +19,7 @@ from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
 from ..hypotheses.contrasts import contrast
 from ..hypotheses.wald import variable_test, wald
+from ..inference.bootstrap_generalized import bootstrap_generalized
 from ..inference.compare import compare_any
 from ..inference.homogeneity import homogeneity
 from ..inference.profile import AT_OPTIMUM, intervals
@@ -85,20 +86,24 @@ def _answers(fit: Any, asked: Questions) -> Iterator[str]:
 def _wanted(fit: Estimates, asked: Questions) -> dict[str, tuple[bool, Callable[[], object]]]:
     """Give each answer there may be by name: whether it is wanted, and how it is had."""
     places = {name: v[0] if len(v) == 1 else v for name, v in values_of(asked.icc or ()).items()}
-    ranges = asked.range or fit.random_names
     n, seed = asked.bootstrap, asked.seed
     return {
         "icc": (asked.icc is not None, lambda: icc(fit, at=places or None, prob=asked.prob)),
         "r2": (asked.r2, lambda: r2(fit, prob=asked.prob, bootstrap=n, seed=seed)),
         "range": (
             asked.range is not None,
-            lambda: "\n".join(str(plausible_range(fit, name, prob=asked.prob)) for name in ranges),
+            lambda: _ranges(fit, asked),
         ),
         "explore": (asked.explore is not None, lambda: explore(fit, asked.explore or ())),
         "homogeneity": (asked.homogeneity, lambda: homogeneity(fit)),
         "check": (asked.check, lambda: check(fit)),
         "confint": (asked.confint, lambda: _variance_intervals(fit, asked.prob)),
     }
+
+
+def _ranges(fit: Estimates | GeneralizedEstimates, asked: Questions) -> str:
+    names = asked.range or fit.random_names
+    return "\n".join(str(plausible_range(fit, name, prob=asked.prob)) for name in names)
 
 
 def _wanted_generalized(
@@ -110,8 +115,10 @@ def _wanted_generalized(
     names = {
         "icc": asked.icc is not None, "r2": asked.r2, "range": asked.range is not None,
         "explore": asked.explore is not None, "homogeneity": asked.homogeneity, "check": asked.check,
-        "confint": asked.confint, "bootstrap": bool(asked.bootstrap),
+        "confint": asked.confint, "bootstrap": bool(asked.bootstrap) and asked.compare is None,
     }  # fmt: skip
+    own["range"] = lambda: _ranges(fit, asked)
+    own["bootstrap"] = lambda: bootstrap_generalized(fit, asked.bootstrap, asked.seed)
     return {name: (on, own.get(name, partial(_not_here, name, fit))) for name, on in names.items()}
 
 

@@ -58,7 +58,7 @@ def test_a_formula_and_equations_are_one_model(fit, data):
 
 def test_what_only_normal_outcomes_have_is_refused_in_words(fit, data):
     by_hlm = hlm.Model(f"logit(y) = b0 + b1*x; {ONE}").fit(data, algorithm="hlm")
-    asked = [(fit, "check"), (fit, "homogeneity"), (by_hlm, "bootstrap"), (by_hlm, "simulate")]
+    asked = [(fit, "i2"), (fit, "homogeneity"), (by_hlm, "bootstrap"), (by_hlm, "simulate")]
     for one, name in asked:
         with pytest.raises(HLMError, match=f"{name} is for normal outcomes, and y of this model is Bern"):
             getattr(one, name)

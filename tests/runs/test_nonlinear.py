@@ -136,6 +136,9 @@ def test_figures_are_drawn_of_quasi_likelihood(
     ("command", "more", "shown"),
     [
         ("summary", ["--icc", "--r2", "--confint"], "Poisson, log link, ML by adaptive Gauss-Hermite"),
+        ("summary", ["--check", "--range"], "much like normal random effects"),
+        ("summary", ["--range", "b0"], "95 % of units have b0 (intercept) between"),
+        ("summary", ["--bootstrap", "5", "--seed", "1"], "Parametric bootstrap, 5 data sets (seed 1)"),
         ("predict", ["--means", "x"], "Mean at x = "),
         ("predict", ["--slopes", "x"], "Slope of x: "),
         ("predict", ["--level", "2"], "at_zero"),
