@@ -48,10 +48,12 @@ def is_category(values: np.ndarray, declared: Sequence[Any] | None) -> bool:
     return bool(present) and texts and not any(_LIKE_A_NUMBER.fullmatch(v.strip()) for v in present)
 
 
-def declared_categories(frame: Any, names: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+def declared_categories(
+    frame: Any, names: Mapping[str, Any], types: Mapping[str, Any]
+) -> dict[str, tuple[Any, ...]]:
     """Give the categories of a narwhals frame's columns that declare them: in order, or none without one.
 
-    ``names`` are the frame's own names of columns.
+    ``names`` are the frame's own names of columns, ``types`` their types.
     """
     import narwhals as nw
 
@@ -59,9 +61,8 @@ def declared_categories(frame: Any, names: Mapping[str, Any]) -> dict[str, tuple
     native = frame.to_native()
     pandas = (native.schema.pandas_metadata or {}) if frame.implementation.is_pyarrow() else {}
     from_pandas = {c["name"] for c in pandas.get("columns", ()) if c["pandas_type"] == "categorical"}
-    schema = frame.schema  # made anew whenever it is asked for
     for name, column in names.items():
-        dtype = schema[column]
+        dtype = types[name]
         if isinstance(dtype, nw.Enum):
             found[name] = tuple(dtype.categories)
         elif dtype == nw.Categorical:

@@ -153,20 +153,27 @@ def from_frame(source: Any, name: str) -> Table:
         ) from error
     except nw.exceptions.DuplicateError as error:
         raise DataError(f"{name} has columns of the same name; rename them. ({error})") from error
-    columns = Columns(names, partial(_load_series, frame, names))
-    encode = partial(_encode_text, frame, names)
-    return Table(name, columns, len(frame), categories=declared_categories(frame, names), encode=encode)
+    schema = frame.schema  # made anew whenever it is asked for
+    types = {name: schema[own] for name, own in names.items()}
+    columns = Columns(names, partial(_load_series, frame, names, types))
+    encode = partial(_encode_text, frame, names, types)
+    declared = declared_categories(frame, names, types)
+    return Table(name, columns, len(frame), categories=declared, encode=encode)
 
 
-def _load_series(frame: Any, names: Mapping[str, Any], name: str) -> np.ndarray:
+def _load_series(frame: Any, names: Mapping[str, Any], types: Mapping[str, Any], name: str) -> np.ndarray:
     import narwhals as nw
 
-    series = frame.get_column(names[name])
-    if series.dtype.is_nested():  # lists and records: Polars makes them a matrix
+    if frame.implementation.is_pandas():
+        native = frame.to_native()[names[name]]
+        if isinstance(native.dtype, np.dtype):
+            return tidy(np.asarray(native))
+    series, dtype = frame.get_column(names[name]), types[name]
+    if dtype.is_nested():  # lists and records: Polars makes them a matrix
         return np.fromiter(series.to_list(), dtype=object, count=len(series))
-    if series.dtype == nw.Categorical and series.implementation.is_pandas():
+    if dtype == nw.Categorical and series.implementation.is_pandas():
         return tidy(np.asarray(series.to_native()))  # the categories' own type, not their codes
-    if series.dtype == nw.Categorical and series.implementation.is_pyarrow():
+    if dtype == nw.Categorical and series.implementation.is_pyarrow():
         return tidy(series.to_native().cast(series.to_native().type.value_type).to_numpy())
     return tidy(_numpy(series, name))
 
@@ -180,14 +187,15 @@ def _numpy(series: Any, name: str) -> np.ndarray:
         raise DataError(f"Column {name!r} is damaged: {one_line(str(error))[:100]}") from None
 
 
-def _encode_text(frame: Any, names: Mapping[str, Any], name: str) -> tuple[np.ndarray, np.ndarray] | None:
+def _encode_text(
+    frame: Any, names: Mapping[str, Any], types: Mapping[str, Any], name: str
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Return (codes, distinct) of a text column by Arrow's hash table, without an object for each row."""
     import narwhals as nw
 
-    series = frame.get_column(names[name])
-    if series.dtype != nw.String or len(series) == 0:
+    if types[name] != nw.String or len(frame) == 0:
         return None
-    return dictionary(series.to_arrow())
+    return dictionary(frame.get_column(names[name]).to_arrow())
 
 
 def dictionary(arrow: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -66,6 +66,8 @@ class Formula(NamedTuple):
 
 def is_formula(text: str) -> bool:
     """Whether a text is a formula, y ~ x + (1 | id), and no equations."""
+    if "~" not in text:
+        return False
     tokens = tokens_of(without_comments(text))
     depth, equation = 0, False
     for token in tokens:

@@ -15,6 +15,10 @@ TOKEN = re.compile(
     rf"|(?P<name>(?:beta|gamma|alpha|[abguβγα])_?[0-9_]+(?:i?j)?{LABELS}|{NAME})|(?P<op>\*\*|\S)",
     re.IGNORECASE,
 )
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_INSIDE = r"`[^`]*`|\"[^\"]*\"|'[^']*'"
+_UNTIL_COMMENT = re.compile(rf"(?:{_INSIDE}|[^#])*")
+_EQUATIONS = re.compile(rf"(?:{_INSIDE}|[^;])+")
 _MOST_CHARACTERS = 100_000  # of equations or a formula
 MAKE_COLUMN = "compute the column in the data first and use its name here"
 
@@ -60,7 +64,7 @@ def read_lines(text: str) -> list[Line]:
     """The equations with their line numbers, counted from the first line that is not blank."""
     pieces: list[tuple[int, str]] = []
     number = 0
-    for raw in re.split(r"\r\n|\r|\n", text):
+    for raw in _LINE_END.split(text):
         number += bool(number or raw.strip())
         pieces += [(number, part) for part in _pieces(raw) if part]
     joined: list[tuple[int, list[str]]] = []
@@ -75,14 +79,13 @@ def read_lines(text: str) -> list[Line]:
 
 def without_comments(text: str) -> str:
     """The text of a formula in one line, without comments."""
-    return " ".join(part for raw in re.split(r"\r\n|\r|\n", text) for part in _pieces(raw))
+    return " ".join(part for raw in _LINE_END.split(text) for part in _pieces(raw))
 
 
 def _pieces(text: str) -> list[str]:
     """The equations of a line, without its comment; neither ";" nor "#" counts inside backticks or quotes."""
-    inside = r"`[^`]*`|\"[^\"]*\"|'[^']*'"
-    kept = re.match(rf"(?:{inside}|[^#])*", text)
-    return [part.strip() for part in re.findall(rf"(?:{inside}|[^;])+", kept[0] if kept else "")]
+    kept = _UNTIL_COMMENT.match(text)
+    return [part.strip() for part in _EQUATIONS.findall(kept[0] if kept else "")]
 
 
 def _line(number: int, text: str) -> Line:
@@ -92,8 +95,9 @@ def _line(number: int, text: str) -> Line:
     _check_tokens(where, tokens)
     depth, equals = 0, []
     for i, token in enumerate(tokens):
-        depth += token.is_op("(") - token.is_op(")")
-        equals += [i] if token.is_op("=") and depth == 0 else []
+        if token.kind == "op":
+            depth += (token.text == "(") - (token.text == ")")
+            equals += [i] if token.text == "=" and depth == 0 else []
     if not equals:
         fail(where, 'this is not an equation, there is no "="; write, for example, b0 = g00 + u0')
     left, right = tokens[: equals[0]], tokens[equals[0] + 1 :]

@@ -117,9 +117,9 @@ def _build(
     log_sigma2 = None if sigma is None else _log_sigma2(sigma)
     check_model(outcome, coefficients, log_sigma2)
     check_outcome_law(law, outcome, log_sigma2)
-    known = gamma_parameters(coefficients)
+    equal = _constraints(constraints, gamma_parameters(coefficients)) if constraints else ()
     blocks = read_blocks(covariances, [c.effect for c in coefficients if c.random])
-    return ModelParts(outcome, tuple(coefficients), log_sigma2, _constraints(constraints, known), blocks, law)
+    return ModelParts(outcome, tuple(coefficients), log_sigma2, equal, blocks, law)
 
 
 def _outcome(line: Line) -> tuple[str, Asked]:
@@ -190,12 +190,13 @@ def _terms(line: Line) -> list[list[list[Token]]]:
     terms: list[list[list[Token]]] = [[[]]]
     depth = 0
     for token in line.right:
-        depth += token.is_op("(") - token.is_op(")")
-        if depth == 0 and token.is_op("="):
+        sign = token.text if token.kind == "op" else ""
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0 and sign == "=":
             line.fail('a second "="; write one equation a line')
-        if depth == 0 and token.is_op("+"):
+        if depth == 0 and sign == "+":
             terms.append([[]])
-        elif depth == 0 and token.is_op("*"):
+        elif depth == 0 and sign == "*":
             terms[-1].append([])
         else:
             terms[-1][-1].append(token)
@@ -254,23 +255,29 @@ def _sentence(name: str) -> str:
 
 def _pair(line: Line, term: list[list[Token]], letter: str) -> tuple[str, str, Predictor]:
     """A term as (kind, number, predictor): coefficient times what is computed, in any order, or alone."""
-    symbols = [(symbol, _text(factor)) for factor in term if (symbol := _symbol(factor))]
-    others = [factor for factor in term if not _symbol(factor)]
+    found = [_symbol(factor) for factor in term]
+    symbols = [symbol for symbol in found if symbol]
+    others = [factor for factor, symbol in zip(term, found, strict=True) if not symbol]
+    if len(symbols) != 1 or (symbols[0][0] in "ur" and others):
+        _fail_pair(line, term, others, letter)
+    kind, number = symbols[0]
+    return kind, number, predictor_of(_expression(line, others)) if others else Predictor(None)
+
+
+def _fail_pair(line: Line, term: list[list[Token]], others: list[list[Token]], letter: str) -> NoReturn:
+    """Say why a term is no coefficient times what is computed, which are its ``others``."""
     shown = "*".join(_text(factor) for factor in term)
-    if not symbols:
+    if len(others) == len(term):
         _expression(line, others)  # refuses what is wrong with it first
         what = "b1" if letter == "b" else "g01"
         line.fail(f"{shown} has no coefficient; write {what}*{shown} with a free number")
-    if len(symbols) > 1:
-        names = " and ".join(name for _, name in symbols)
+    if len(term) - len(others) > 1:
+        names = " and ".join(_text(factor) for factor in term if factor not in others)
         line.fail(
             f"{shown} multiplies {names}; wanted one coefficient times one variable "
             "(a variable with such a name goes in backticks)"
         )
-    (kind, number), _ = symbols[0]
-    if kind in "ur" and others:
-        line.fail(f"{shown}: a random term stands alone; put u1 into the equation of b1, r alone at level 1")
-    return kind, number, predictor_of(_expression(line, others)) if others else Predictor(None)
+    line.fail(f"{shown}: a random term stands alone; put u1 into the equation of b1, r alone at level 1")
 
 
 def _level1_terms(line: Line) -> tuple[list[tuple[str, Predictor]], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 NAME = r"[^\W\d][\w.@$]*"
 LABEL = r"\[[\w.-]+(?:,[\w.-]+)?\]"  # of a factor's column, of a category, or both: b1[general,2]
@@ -17,6 +18,7 @@ ALPHA = re.compile(rf"(?:alpha|a|α)_?(0|[1-9][0-9]{{0,2}})({LABEL})?", re.IGNOR
 CENTERING = ("group", "grand")
 
 
+@lru_cache(maxsize=1024)  # a name is asked for some five times while an equation is read
 def symbol_of(text: str) -> tuple[str, str] | None:
     """Kind and number of a name with a meaning of its own: ("b", "1") of b1, ("u", "1[x]") of u1[x]."""
     for kind, pattern in SYMBOLS.items():
