@@ -7,6 +7,7 @@ for, so a wide frame costs nothing for the columns a model does not use.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -141,6 +142,8 @@ def _load_array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
 
 def from_frame(source: Any, name: str) -> Table:
     """Make a table of a pandas, Polars or Arrow frame."""
+    if (table := _of_numbers(source, name)) is not None:
+        return table
     import narwhals as nw
 
     try:
@@ -161,13 +164,26 @@ def from_frame(source: Any, name: str) -> Table:
     return Table(name, columns, len(frame), categories=declared, encode=encode)
 
 
+def _of_numbers(source: Any, name: str) -> Table | None:
+    """Make a table of a pandas frame of numbers alone; None of any other, which narwhals knows better."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(source, pandas.DataFrame) or not source.columns.is_unique:
+        return None
+    columns, types = source.columns.to_list(), source.dtypes.to_list()
+    numbers = all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in types)
+    if not numbers or not all(isinstance(column, str) for column in columns):
+        return None
+    names = spellings(columns)
+    return Table(name, Columns(names, partial(_load_numbers, source, names)), len(source))
+
+
+def _load_numbers(source: Any, names: Mapping[str, Any], name: str) -> np.ndarray:
+    return np.asarray(source[names[name]])
+
+
 def _load_series(frame: Any, names: Mapping[str, Any], types: Mapping[str, Any], name: str) -> np.ndarray:
     import narwhals as nw
 
-    if frame.implementation.is_pandas():
-        native = frame.to_native()[names[name]]
-        if isinstance(native.dtype, np.dtype):
-            return tidy(np.asarray(native))
     series, dtype = frame.get_column(names[name]), types[name]
     if dtype.is_nested():  # lists and records: Polars makes them a matrix
         return np.fromiter(series.to_list(), dtype=object, count=len(series))

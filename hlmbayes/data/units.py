@@ -80,6 +80,10 @@ def match_units(
             f"{np.sum(count > 1)} ids have more than one level-2 record in {sources[1]}: "
             f"{some(ids2[count > 1])}. A unit needs exactly one; delete the duplicates."
         )
+    record = np.empty(len(ids2), dtype=np.intp)
+    record[rows2] = np.arange(len(rows2))
+    if ids.dtype == ids2.dtype and np.array_equal(ids, ids2):
+        return record, ()
     keys1, keys2 = _same_type(ids, ids2, sources)
     order = np.argsort(keys2)
     place = np.minimum(np.searchsorted(keys2[order], keys1), len(keys2) - 1)
@@ -94,8 +98,6 @@ def match_units(
     spare = np.delete(ids2, used)
     records = "level-2 record has" if len(spare) == 1 else "level-2 records have"
     notes = (f"{len(spare)} {records} no level-1 rows: {some(spare)}",) if len(spare) else ()
-    record = np.empty(len(ids2), dtype=np.intp)
-    record[rows2] = np.arange(len(rows2))
     return record[used], notes
 
 

@@ -19,11 +19,14 @@ def describe_boundary(design: Design, columns: TauColumns, theta: np.ndarray) ->
 
     ``theta`` is in the columns in which it has tau's pattern.
     """
+    found = zero_directions(theta, columns.pattern, EXACTLY_ZERO).null
+    if not any(null.shape[1] for null in found):
+        return ()
     rms = design.rms[design.random]
     known, messages = component_names(design.model.coefficients), list[str]()
     names = [f"{effect} ({known[effect]})" for effect in design.model.effects]
     blocks = columns.pattern.blocks
-    for block, null in zip(blocks, zero_directions(theta, columns.pattern, EXACTLY_ZERO).null, strict=True):
+    for block, null in zip(blocks, found, strict=True):
         directions = np.linalg.solve(columns.scale[np.ix_(block, block)].T, null)
         messages += _of_block([names[k] for k in block], directions / rms[list(block), None])
     return tuple(messages)

@@ -569,3 +569,25 @@ def test_data_and_fits_go_to_other_processes() -> None:
     data = pickle.loads(pickle.dumps(hlm.read(frame, id="id")))
     fit = hlm.Model("y ~ x + (1 | id)").fit(data)
     assert pickle.loads(pickle.dumps(fit)).deviance == fit.deviance
+
+
+def test_a_frame_of_numbers_is_read_without_narwhals(monkeypatch) -> None:
+    frame = pd.DataFrame({"id": [1, 1, 2, 2], "y": [1.0, np.nan, 3.0, 4.0], "a": [True, False, True, True]})
+    plain = read({name: frame[name].to_numpy() for name in frame}, id="id")
+    monkeypatch.setitem(sys.modules, "narwhals", None)  # its import fails
+    data = read(frame, id="id")
+    for name in ("y", "a"):
+        np.testing.assert_array_equal(data.level1[name], plain.level1[name])
+        assert data.level1[name].dtype == plain.level1[name].dtype
+    with pytest.raises(ImportError):
+        read(frame.astype({"y": "Float64"}), id="id")
+
+
+@pytest.mark.parametrize("names", [["id", "y", "y"], ["id", "y", 3]])
+def test_names_of_columns_of_a_frame_of_numbers(names) -> None:
+    frame = pd.DataFrame(np.arange(12.0).reshape(4, 3) // 6, columns=names)
+    if len(set(names)) < 3:
+        with pytest.raises(DataError, match="columns of the same name"):
+            read(frame, id="id")
+    else:
+        assert list(read(frame, id="id").level1) == ["y", "3"]

@@ -40,6 +40,20 @@ def test_moments_equal_brute_force(monkeypatch, chunk: int, shuffled: bool, weig
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("chunk", [4, 7, 20, 61])
+def test_rows_of_a_unit_are_summed_together_where_they_lie_together(monkeypatch, chunk: int) -> None:
+    source, columns = small(2), [small(2).columns[name] for name in ("y", "x")]
+    whole = unit_moments(source.unit, 12, columns)
+    monkeypatch.setattr(accumulate, "CHUNK", chunk)
+    monkeypatch.setattr(accumulate, "SHORT", 1)
+    got = unit_moments(source.unit, 12, columns)
+    for a, b in zip(got, whole, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13)
+    if chunk > source.unit.size // 2:  # no unit has more rows than a chunk: to the last digit
+        for a, b in zip(got, whole, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_a_large_level_costs_no_digits() -> None:
     source = small(2)
     x, y = source.columns["x"], source.columns["y"]
