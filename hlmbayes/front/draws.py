@@ -177,8 +177,8 @@ def build(
 ) -> pm.Model:  # fmt: skip
     """Give the model as a `pymc.Model`; see `hlmbayes.sampling.pymc_model.build`.
 
-    The random effects are integrated out and the data enter as moments, or (``marginal=False``) it is the
-    textbook model on rows, which an outcome that is not normal always needs. ``id`` and ``level2`` are of a
+    The random effects are integrated out, where the outcome is normal from moments, else by quadrature for up
+    to four of them; or (``marginal=False``) it is the textbook model on rows. ``id`` and ``level2`` are of a
     frame or file, as for `Model.fit`.
     """
     from ..sampling.pymc_model import build as build_pymc

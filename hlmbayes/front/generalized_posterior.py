@@ -11,7 +11,6 @@ import numpy as np
 from ..density.link import link_target
 from ..diagnostics.predictive_checks import predictive_checks
 from ..equations.model import TwoLevelModel
-from ..errors import SamplingError
 from ..faces import asked, shown
 from ..model_tables.protocol import Tabled
 from ..posterior import derived, draw, predictive, summaries
@@ -142,12 +141,7 @@ class GeneralizedPosterior(OtherOutcome, Tabled):
 
 
 def build_link(model: TwoLevelModel, data: Any, priors: Priors | None, marginal: bool) -> pm.Model:
-    """Give a model whose outcome is not normal as a `pymc.Model` on rows."""
-    if marginal:
-        raise SamplingError(
-            f"the likelihood of an outcome that is {model.outcome_law.name} is not one of moments: its PyMC "
-            "model is on the rows, model.pymc(data, marginal=False)"
-        )
-    from ..sampling.pymc_link import on_link
+    """Give a model whose outcome is not normal as a `pymc.Model`, u integrated out or on rows."""
+    from ..sampling.pymc_link import marginal_link, on_link
 
-    return on_link(link_target(model, data, priors))
+    return (marginal_link if marginal else on_link)(link_target(model, data, priors))

@@ -1,4 +1,8 @@
-"""A model whose outcome is not normal as a `pymc.Model` on its rows: every u_j a parameter, non-centred."""
+"""A model whose outcome is not normal as a `pymc.Model`.
+
+Two forms, as of normal outcomes: with u integrated out by quadrature, in an Op with its gradient, or on the
+rows with every u_j a parameter, non-centred.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,64 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
 
 from ..density.link import LinkTarget
+from ..density.link_density import LinkDensity, OfParameters, link_density
+from ..errors import EstimationError, SamplingError
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Binomial, Outcome, Poisson
 from ..likelihood.rows import rows_of
 from ..priors.resolved import CutsPrior
 from .container import coords
-from .pymc_model import expected_rows
+from .pymc_model import MarginalLikelihood, expected_rows, fixed_effects, tau_factor
+
+MOST_EFFECTS = 4  # random effects that are integrated out
+
+
+def marginal_link(link: LinkTarget) -> pm.Model:
+    """Give a PyMC model of gamma, sd, tau_corr and tau, u integrated out with many nodes.
+
+    Raises
+    ------
+    SamplingError
+        More than four random effects, or a posterior without a mode.
+    """
+    if link.target.n_random > MOST_EFFECTS:
+        raise SamplingError(
+            f"random effects are integrated out up to {MOST_EFFECTS}, and this model has "
+            f"{link.target.n_random}: model.pymc(data, marginal=False)"
+        )
+    density, priors = link_density(link).finer, link.target.priors
+    with pm.Model(coords={**coords(link.target.design), **link.target.law.coords}) as result:
+        gamma, factor = fixed_effects(priors, link.target.design.free), tau_factor(priors)
+        cuts = _cuts(priors.level1)[1] if isinstance(priors.level1, CutsPrior) else pt.zeros(0)
+        pm.Potential("likelihood", MarginalLink(density)(gamma, factor, cuts)[0])
+    return result
+
+
+class MarginalLink(MarginalLikelihood):
+    """log p(y | gamma, tau, cuts) and its gradients in gamma (F,), a root of tau (q, q) and cuts (T,)."""
+
+    __props__ = ("density",)
+
+    def __init__(self, density: LinkDensity) -> None:
+        self.density = density
+
+    def make_node(self, gamma: Any, factor: Any, cuts: Any) -> Apply:
+        """Take tensors, give the value and three gradients."""
+        inputs = [pt.as_tensor(gamma), pt.as_tensor(factor), pt.as_tensor(cuts)]
+        return Apply(self, inputs, [pt.dscalar(), pt.dvector(), pt.dmatrix(), pt.dvector()])
+
+    def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
+        """Evaluate in NumPy; a place too far out has no density, and a sampler turns back from it."""
+        gamma, factor, cuts = (np.asarray(x, dtype=float) for x in inputs)
+        try:
+            found = self.density.of_parameters(gamma, factor, cuts)
+        except (EstimationError, np.linalg.LinAlgError):
+            found = OfParameters(-np.inf, *map(np.zeros_like, (gamma, factor, cuts)))
+        for store, value in zip(outputs, found, strict=True):
+            store[0] = np.asarray(value, dtype=float)
 
 
 def on_link(link: LinkTarget) -> pm.Model:
@@ -29,6 +83,12 @@ def on_link(link: LinkTarget) -> pm.Model:
     return result
 
 
+def _cuts(prior: CutsPrior) -> tuple[Any, Any]:
+    """Add the cuts of an ordinal outcome to the model at hand; give their distances and them."""
+    gaps = pm.LogNormal("gaps", prior.mean, prior.sd, dims="cut")
+    return gaps, pm.Deterministic("cuts", pt.cumsum(gaps), dims="cut")
+
+
 @singledispatch
 def _outcome(law: Outcome, eta: Any, y: np.ndarray, size: np.ndarray, prior: Any) -> None:
     """Add the rows, at their linear predictor ``eta`` with its offset, to the model at hand.
@@ -40,8 +100,7 @@ def _outcome(law: Outcome, eta: Any, y: np.ndarray, size: np.ndarray, prior: Any
 
 @_outcome.register
 def _(law: Ordinal, eta: Any, y: np.ndarray, size: np.ndarray, prior: CutsPrior) -> None:
-    gaps = pm.LogNormal("gaps", prior.mean, prior.sd, dims="cut")
-    cuts = pm.Deterministic("cuts", pt.cumsum(gaps), dims="cut")
+    gaps, cuts = _cuts(prior)
     at = eta[:, None] + pt.concatenate([pt.zeros(1), cuts])
     below, above = -pt.softplus(-at), -pt.softplus(at)  # log P(y <= m) and log P(y > m)
     inside = below[:, 1:] + above[:, :-1] + pt.log1mexp(-gaps)

@@ -57,7 +57,7 @@ def build(
     if isinstance(target.priors.level1, AlphaPrior):
         raise SamplingError("log(sigma2) depends on variables: the PyMC model needs marginal=False")
     with pm.Model(coords=coords(target.design)) as result:
-        gamma, factor = _gamma(target.priors, target.design.free), _factor(target.priors)
+        gamma, factor = fixed_effects(target.priors, target.design.free), tau_factor(target.priors)
         sigma = _sigma(target.priors.level1, target.law.law)
         pm.Potential("likelihood", MarginalLikelihood(target)(gamma, factor, sigma)[0])
     return result
@@ -91,7 +91,7 @@ def on_rows(
 
 def expected_rows(priors: ResolvedPriors, design: Design, rows: Rows) -> Any:
     """Give the linear predictor of every row (N,); adds gamma, u and tau to the model at hand."""
-    gamma, factor = _gamma(priors, design.free), _factor(priors)
+    gamma, factor = fixed_effects(priors, design.free), tau_factor(priors)
     expected = pt.dot(pt.as_tensor(rows.x), gamma)
     if not len(priors.random_names):
         return expected
@@ -114,7 +114,7 @@ def _row_sigma(rows: Rows, prior: AlphaPrior) -> Any:
     return pt.exp(0.5 * pt.dot(pt.as_tensor(rows.covariates), alpha))
 
 
-def _gamma(priors: ResolvedPriors, free: np.ndarray) -> Any:
+def fixed_effects(priors: ResolvedPriors, free: np.ndarray) -> Any:
     """Give the free fixed effects (F,); "gamma" has all of them, those held equal repeated."""
     proper = priors.gamma_precision > 0
     sd = np.where(proper, priors.gamma_precision, 1.0) ** -0.5
@@ -144,7 +144,7 @@ def _sd(name: str, prior: SdPrior, *, signed: bool = False) -> Any:
     return pm.Deterministic(name, pt.sqrt(variance))
 
 
-def _factor(priors: ResolvedPriors) -> Any:
+def tau_factor(priors: ResolvedPriors) -> Any:
     """Give a square root of tau (q, q); adds sd, tau_corr and tau to the model at hand."""
     q = len(priors.random_names)
     if not q:

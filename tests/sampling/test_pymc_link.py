@@ -64,6 +64,72 @@ def test_the_density_on_rows_is_the_one_written_out(left):
     assert float(value) == pytest.approx(float(expected), abs=1e-9)
 
 
+def integrals(log_rows, step=0.1):
+    """Give the log of each unit's integral of rows (N, 1, 1) at u0 and u1, standard normal, by trapezoids."""
+    t = np.arange(-6.0, 6.0 + step / 2, step)
+    first, second = np.meshgrid(t, t, indexing="ij")
+    weight = stats.norm.logpdf(first) + stats.norm.logpdf(second) + 2 * np.log(step)
+    units = np.add.reduceat(log_rows(first, second), np.arange(0, len(FRAME), 6), axis=0) + weight
+    return np.log(np.exp(units).sum(axis=(1, 2)))
+
+
+@pytest.mark.parametrize("left", ["logit(y)", "log(number, exposure=n)"])
+def test_the_marginal_density_is_the_integral_over_u(left):
+    model = hlm.Model(f"{left} = b0 + b1*x; {LEVEL2} + u1; cov(u0, u1) = 0")
+    built = model.pymc(DATA, hlm.Priors(gamma=hlm.Normal(0.2, 1.5), sd=hlm.HalfNormal(0.7)))
+    gamma, s = np.array([-0.4, 0.3, 0.6]), np.array([-0.6, 0.4])
+    point = {"gamma_free": gamma, "s_b0": s[0], "s_b1": s[1]}
+    value = float(built.compile_logp(mode=GRAPH)({name: np.asarray(v) for name, v in point.items()}))
+    fixed = (gamma[0] + gamma[1] * FRAME.w + gamma[2] * FRAME.x).to_numpy()
+    x, count = (np.asarray(FRAME[name])[:, None, None] for name in ("x", "n"))
+
+    def log_rows(first, second):
+        eta = fixed[:, None, None] + s[0] * first + s[1] * second * x
+        if left == "logit(y)":
+            return stats.bernoulli.logpmf(np.asarray(FRAME.y)[:, None, None], INVERSE["logit"](eta))
+        return stats.poisson.logpmf(np.asarray(FRAME.number)[:, None, None], count * np.exp(eta))
+
+    expected = integrals(log_rows).sum() + stats.norm.logpdf(gamma, 0.2, 1.5).sum()
+    expected += stats.norm.logpdf(s, 0, 0.7).sum()
+    assert value == pytest.approx(expected, abs=1e-3)
+    slope = built.compile_dlogp(mode=GRAPH)({name: np.asarray(v) for name, v in point.items()})
+    for k, (name, place) in enumerate([("gamma_free", 0), ("gamma_free", 2), ("s_b0", ()), ("s_b1", ())]):
+        ends = []
+        for step in (1e-5, -1e-5):
+            moved = {key: np.array(v, dtype=float) for key, v in point.items()}
+            moved[name][place] += step
+            ends.append(float(built.compile_logp(mode=GRAPH)(moved)))
+        assert slope[[0, 2, 3, 4][k]] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3, abs=1e-3)
+
+
+def test_the_marginal_density_of_ratings_is_that_of_the_sampler():
+    frame = FRAME.assign(rating=np.digitize(FRAME.x + 2 * FRAME.y, [-0.5, 0.7, 1.8]))
+    model = hlm.Model("cumlogit(rating) = b0 + b1*w; b0 = g00 + u0; b1 = g10")
+    built, fit = model.pymc(frame, id="id"), model.fit(frame, id="id")
+    point = {
+        "gamma_free": np.asarray(fit.gamma), "s_b0": np.asarray(np.sqrt(fit.tau["b0", "b0"])),
+        "gaps_log__": np.log(np.diff([0.0, *fit.cuts().estimate])),
+    }  # fmt: skip
+    at = float(built.compile_logp(vars=built.potentials, mode=GRAPH)(point))
+    assert at == pytest.approx(fit.loglik, abs=1e-3)
+    assert list(built.coords["cut"]) == ["d2", "d3"]
+
+
+@pytest.mark.slow
+def test_nuts_on_the_marginal_density_draws_what_the_sampler_draws():
+    import pymc as pm
+
+    model = hlm.Model(f"logit(y) = b0 + b1*x; {LEVEL2}")
+    post = model.sample(DATA, seed=1, draws=4000, chains=2)
+    with model.pymc(DATA):
+        trace = pm.sample(1500, tune=800, chains=2, cores=1, random_seed=1, progressbar=False)
+    for name in ("gamma", "sd"):
+        own = np.asarray(post.tree["posterior"][name]).reshape(-1, trace["posterior"][name].shape[-1])
+        other = np.asarray(trace["posterior"][name]).reshape(-1, own.shape[1])
+        away = np.median(own, axis=0) - np.median(other, axis=0)
+        np.testing.assert_allclose(away / own.std(axis=0), 0.0, atol=0.1)
+
+
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
 def test_far_out_the_density_is_still_a_number(link):
     built = hlm.Model(f"{link}(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").pymc(DATA, marginal=False)
@@ -103,8 +169,10 @@ def test_default_priors_are_on_the_scale_of_the_link(left, y, unit):
 
 def test_what_cannot_be_is_refused_in_a_line():
     model = hlm.Model(f"logit(y) = b0 + b1*x; {LEVEL2}")
-    with pytest.raises(SamplingError, match=r"marginal=False"):
-        model.pymc(DATA)
+    wide = FRAME.assign(**{f"v{k}": np.arange(len(FRAME)) % (k + 2) for k in range(4)})
+    five = " + ".join(f"v{k}" for k in range(4))
+    with pytest.raises(SamplingError, match=r"integrated out up to 4, and this model has 5"):
+        hlm.Model(f"y ~ {five} + ({five} | id)", family="binomial").pymc(wide)
     with pytest.raises(EstimationError, match="sigma2= is for normal outcomes"):
         model.pymc(DATA, marginal=False, sigma2=1.0)
     with pytest.raises(EstimationError, match="precision= is for normal outcomes"):
