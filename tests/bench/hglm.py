@@ -2,7 +2,8 @@
 
 Binary rows with a continuous predictor, one random effect and two. Every tool's estimates are judged by one
 formula, the deviance by adaptive quadrature with 35 nodes along each direction. lme4 (9 nodes for one effect,
-Laplace's approximation for both) and glmmTMB take part where Rscript has them. Processor time stands beside
+Laplace's approximation for both) and glmmTMB take part where Rscript has them; mixedlm, and bambi (medians of
+4 x 1,000 draws, effects uncorrelated) with few units, where they are installed. Processor time stands beside
 seconds: on a machine that does other things it is what can be compared.
 """
 
@@ -10,14 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from warnings import catch_warnings
 
 import numpy as np
 import pandas as pd
@@ -46,6 +50,7 @@ t <- system.time(m <- suppressWarnings(glmmTMB(f, d, family = binomial)))
 said("glmmTMB", t, m, fixef(m)$cond, VarCorr(m)$cond$id)
 """
 MODEL = "logit(y) = b0 + b1*x; b0 = g00 + g01*w + u0; b1 = g10"
+FEW = 160  # units that bambi is tried with
 NODES, LONG = 35, 2.0  # a fit that takes so many seconds is timed once, another the median of five
 
 
@@ -103,6 +108,41 @@ def of_r(frame: pd.DataFrame, effects: int) -> Iterator[Found]:
         yield Found(said["tool"], said["seconds"], said["cpu"], np.array(said["gamma"]), tau)
 
 
+def of_python(frame: pd.DataFrame, effects: int) -> Iterator[Found]:
+    """Fit with mixedlm and, where units are few, bambi."""
+    group = "x | id" if effects == 2 else "1 | id"
+    if find_spec("mixedlm") is not None:
+        from mixedlm import families, glmer
+
+        for n in (9, 1) if effects == 1 else (1,):
+            with catch_warnings(action="ignore"):
+                seconds, cpu, fit = timed(
+                    lambda n=n: glmer(f"y ~ x + w + ({group})", frame, family=families.Binomial(), nAGQ=n)
+                )
+            root = np.zeros((effects, effects))
+            root.T[np.triu_indices(effects)] = fit.theta  # the lower triangle by columns
+            gamma = np.array(list(fit.fixef().values()))
+            yield Found(f"mixedlm, nAGQ = {n}", seconds, cpu, gamma, root @ root.T)
+    if find_spec("bambi") is not None and frame["id"].nunique() <= FEW:
+        import bambi
+
+        model = bambi.Model(f"y ~ x + w + ({group})", frame, family="bernoulli")
+        asked = {"draws": 1000, "tune": 1000, "chains": 4, "cores": 2, "random_seed": 1, "progressbar": False}
+        with catch_warnings(action="ignore"):
+            seconds, cpu, drawn = timed(lambda: model.fit(**asked))
+        median = drawn.posterior.median(("chain", "draw"))
+        names = ("1|id_sigma", "x|id_sigma")[:effects]
+        gamma = np.array([float(median[name]) for name in ("Intercept", "x", "w")])
+        yield Found("bambi", seconds, cpu, gamma, np.diag([float(median[name]) ** 2 for name in names]))
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Give the seconds of some work, those of the processor, and its result."""
+    start, cpu = time.perf_counter(), sum(os.times()[:4])
+    result = work()
+    return time.perf_counter() - start, sum(os.times()[:4]) - cpu, result
+
+
 def deviance(model: hlm.Model, data: hlm.TwoLevelData, found: Found) -> float:
     """Give the deviance at a tool's estimates, by one formula for all."""
     law = Binomial()
@@ -133,12 +173,16 @@ def main() -> None:
         data = hlm.read(frame, id="id")
         for effects in (1, 2):
             model = hlm.Model(MODEL + (" + u1" if effects == 2 else ""))
-            all_of = [own(model, data), *(of_r(frame, effects) if with_r else ())]
+            all_of = [
+                own(model, data),
+                *(of_r(frame, effects) if with_r else ()),
+                *of_python(frame, effects),
+            ]
             reached = [deviance(model, data, each) for each in all_of]
             for each, value in zip(all_of, reached, strict=True):
                 print(
                     f"| {J:,} | {effects} | {each.tool} | {each.seconds:.3g} | {each.cpu:.3g} "
-                    f"| {each.cpu / all_of[0].cpu:.1f} | {value - min(reached):.5f} |",
+                    f"| {each.seconds / all_of[0].seconds:.1f} | {value - min(reached):.5f} |",
                     flush=True,
                 )
 
