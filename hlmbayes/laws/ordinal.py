@@ -20,7 +20,9 @@ from .law import Need
 from .multinomial import Multinomial
 from .outcomes import Binomial, Outcome, Poisson, n_categories
 
-NO_MEAN = "an ordinal outcome has a probability for each category and no one mean"
+NO_MEAN = (
+    "an ordinal outcome has a probability for each category and no one mean; hlm.plots.predicted draws these"
+)
 MOST = 30  # categories; more are no rating
 
 

@@ -311,7 +311,11 @@ class Poisson(Outcome):
     def check_rows(self, y: np.ndarray, size: np.ndarray, name: str) -> None:
         _whole(y, name, "counts")
         if not (size > 0).all():
-            raise DataError(f"the exposure {self.size} must be above 0 in every row")
+            wrong = size[~(size > 0)]
+            raise DataError(
+                f"the exposure {self.size} must be above 0 in every row: it is {wrong[0]:g} "
+                f"(such rows: {len(wrong):,})"
+            )
         if not (y > 0).any():
             raise DataError(f"{name} is 0 in every row: nothing can be explained")
 
@@ -386,8 +390,8 @@ def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:
     bad = (values < least) | (values != np.floor(values))
     if bad.any():
         raise DataError(
-            f"{what} are whole numbers of at least {least}, and {name} is {values[bad][0]:g} in one of "
-            f"{int(bad.sum())} such rows"
+            f"{what} are whole numbers of at least {least}, and {name} is {values[bad][0]:g} "
+            f"(such rows: {int(bad.sum()):,})"
         )
     if (values > MOST_COUNTED).any():
         raise DataError(

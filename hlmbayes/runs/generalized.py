@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..data.two_level import TwoLevelData
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..diagnostics.link_checks import check_generalized
-from ..errors import EstimationError, HLMError
+from ..errors import CommandFileError, EstimationError, HLMError
 from ..estimation.estimates import Estimates
 from ..estimation.prepare import weights_asked
 from ..figures.report_figures import link_report
@@ -27,6 +27,8 @@ from .estimate import fit_job, heard, read_data, sampling_weights
 from .jobs import Job
 from .outputs import Results, Said, checked_requests, said, write_residual_files
 
+POOLED = ("plausvals:", "imputed:", "imputed_by:")
+
 
 def fit_of(job: Job) -> Estimates | GeneralizedEstimates:
     """Read the data and fit, by the likelihood where the outcome is not normal."""
@@ -36,10 +38,13 @@ def fit_of(job: Job) -> Estimates | GeneralizedEstimates:
 
 def fit_generalized(job: Job, data: TwoLevelData) -> GeneralizedEstimates:
     """Estimate the job's model by maximum likelihood; refuse what has no likelihood, or no restricted one."""
+    refuse_of_normal(job)
     if job.algorithm != "exact":
+        law, what = job.model.outcome_law, "of the likelihood, and what was asked for is quasi-likelihood"
+        instead = "which an overdispersed outcome has not" if law.overdispersed else "add --algorithm exact"
         raise EstimationError(
-            f"{job.name}: this is of the likelihood, and {job.model.outcome} is "
-            f"{job.model.outcome_law.name}: add --algorithm exact"
+            f"{job.name}: this is {what} of {job.model.outcome}, which is {law.name}: {instead}; "
+            "hlmbayes run, table and plot take quasi-likelihood"
         )
     counted = weights_asked(sampling_weights(job), job.level1.get("frequency"))
     return fit_by_likelihood(job.model, data, laplace=job.options.laplace, weights=counted)
@@ -122,3 +127,31 @@ def _variance_intervals(fit: GeneralizedEstimates, prob: float) -> str:
     found = profile_intervals(fit, prob, profiled_generalized(fit))
     lines += [f"  {i.parameter:<16}{i.estimate:12.5g}  {i.low:.5g} to {i.high:.5g}" for i in found]
     return "\n".join(lines)
+
+
+def refuse_of_normal(job: Job) -> None:
+    """Refuse what is for normal outcomes, or for the likelihood alone, before anything is read."""
+    options, level1, law = job.options, job.level1, job.model.outcome_law
+    counted = {
+        "level1weight:": options.level1_weight, "level2weight:": options.level2_weight,
+        "frequency=": level1.get("frequency"),
+    }  # fmt: skip
+    asked = {
+        "varianceknown:": options.variance_known,
+        **{f"{key}=": value for key, value in level1.items() if key != "frequency"},
+        "--replicates": job.replication, "plausvals:": options.plausible_values, "imputed:": job.imputed,
+        "imputed_by:": job.imputed_by,
+    }  # fmt: skip
+    for what, value in asked.items():
+        if value:
+            pooled = "; in Python hlm.fit_imputed pools such fits" if what in POOLED else ""
+            raise CommandFileError(
+                f"{job.name}: {what} is for normal outcomes, and {job.model.outcome} of this model is "
+                f"{law.name}: take it out{pooled}"
+            )
+    for what, value in counted.items():
+        if value and job.algorithm != "exact":
+            raise CommandFileError(
+                f"{job.name}: {what} of {job.model.outcome}, which is {law.name}, is for the likelihood: add "
+                "--algorithm exact"
+            )

@@ -176,7 +176,19 @@ def asked_otherwise(
     varianceknown: Literal["variance", "precision"] | None = None,
     hlm: str | None = None,
 ) -> Job:
-    """Return the job with another method, algorithm, HLM or reading of varianceknown:, where one is given."""
+    """Return the job with another method, algorithm, HLM or reading of varianceknown:, where one is given.
+
+    Raises
+    ------
+    CommandFileError
+        The restricted form of a likelihood that has none.
+    """
+    law = job.model.outcome_law
+    if method == "REML" and not law.is_normal and (algorithm or job.algorithm) == "exact":
+        raise CommandFileError(
+            f"{job.name}: the likelihood of {job.model.outcome}, which is {law.name}, has no restricted "
+            "form: leave --method out, or add --algorithm hlm"
+        )
     known = varianceknown or job.options.variance_known_is
     options = replace(job.options, method=method or job.options.method, variance_known_is=known)
     if hlm is not None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..data.two_level import TwoLevelData
-from ..errors import CommandFileError
 from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import MOST_MACRO, STOP, PQLEstimates, PQLLimits, pql
@@ -17,18 +16,16 @@ from ..residuals.pql_frames import pql_residuals
 from .analysis import hlm7_note
 from .asked import asked_of_pql
 from .estimate import fit_job, heard, read_data
-from .generalized import analyse_generalized, fit_generalized
+from .generalized import analyse_generalized, fit_generalized, refuse_of_normal
 from .jobs import Job, run_of
 from .outputs import Results, Said, checked_requests, said, write_residual_files
-
-POOLED = ("plausvals:", "imputed:", "imputed_by:")
 
 
 def analyse_nonlinear(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
 ) -> Results:
     """Read the data, fit, and fill the tables; parameters as of `hlmbayes.runs.analysis.analyse`."""
-    _refuse(job)
+    refuse_of_normal(job)
     if job.algorithm == "exact":
         return analyse_generalized(job, outputs, residuals, output)
     requests = checked_requests(job, outputs, residuals)
@@ -73,7 +70,7 @@ def fit_any(job: Job, data: TwoLevelData) -> Estimates | GeneralizedEstimates | 
     """Fit the job's model, as the outcome and the algorithm want it."""
     if job.model.outcome_law.is_normal:
         return fit_job(job, data)
-    _refuse(job)
+    refuse_of_normal(job)
     return (fit_generalized if job.algorithm == "exact" else fit_nonlinear)(job, data)
 
 
@@ -82,31 +79,3 @@ def fit_nonlinear(job: Job, data: TwoLevelData) -> PQLEstimates:
     most, stop = job.options.most_macro, job.options.stop_macro
     limits = PQLLimits(MOST_MACRO if most is None else most, STOP if stop is None else stop)
     return pql(job.model, data, job.options.method, limits)
-
-
-def _refuse(job: Job) -> None:
-    """Refuse what is for normal outcomes, or for the likelihood alone, before anything is read."""
-    options, level1, law = job.options, job.level1, job.model.outcome_law
-    counted = {
-        "level1weight:": options.level1_weight, "level2weight:": options.level2_weight,
-        "frequency=": level1.get("frequency"),
-    }  # fmt: skip
-    asked = {
-        "varianceknown:": options.variance_known,
-        **{f"{key}=": value for key, value in level1.items() if key != "frequency"},
-        "--replicates": job.replication, "plausvals:": options.plausible_values, "imputed:": job.imputed,
-        "imputed_by:": job.imputed_by,
-    }  # fmt: skip
-    for what, value in asked.items():
-        if value:
-            pooled = "; in Python hlm.fit_imputed pools such fits" if what in POOLED else ""
-            raise CommandFileError(
-                f"{job.name}: {what} is for normal outcomes, and {job.model.outcome} of this model is "
-                f"{law.name}: take it out{pooled}"
-            )
-    for what, value in counted.items():
-        if value and job.algorithm != "exact":
-            raise CommandFileError(
-                f"{job.name}: {what} of {job.model.outcome}, which is {law.name}, is for the likelihood: add "
-                "--algorithm exact"
-            )

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..model_tables.table import ModelTable, table
 from .estimate import heard
-from .generalized import fit_of
 from .jobs import Job
+from .nonlinear import any_fit_of
 from .outputs import check_places
 from .pooled import fit_pooled, imputed_jobs
 
@@ -33,4 +33,4 @@ def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[Mod
 
 def _fitted(job: Job) -> Any:
     several = job.several and job.model.outcome_law.is_normal
-    return fit_pooled(job, imputed_jobs(job)) if several else fit_of(job)
+    return fit_pooled(job, imputed_jobs(job)) if several else any_fit_of(job)
