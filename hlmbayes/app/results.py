@@ -154,7 +154,7 @@ def _ticked(session: Session, form: Form) -> list[Run]:
 
 def _table(session: Session, form: Form) -> Any:
     runs = _ticked(session, form)
-    options: dict[str, Any] = {"stars": bool(form.get("stars")), "interval": bool(form.get("interval"))}
+    options: dict[str, Any] = {key: bool(form.get(key)) for key in ("stars", "interval", "ratios")}
     if form.text("robust"):
         options["robust"] = {"HLM": True}.get(form.text("robust"), form.text("robust"))
     return table(*(run.fit for run in runs), names=[run.name for run in runs], **options)
@@ -170,7 +170,7 @@ def _side_by_side(session: Session, form: Form) -> dict[str, Any]:
                 tests.append((one.name, two.name, str(compare(_with_deviance(one), _with_deviance(two))), ""))
             except HLMError as error:
                 tests.append((one.name, two.name, "", str(error)))
-    asked = {key: form.text(key) for key in ("stars", "interval", "robust") if form.text(key)}
+    asked = {key: form.text(key) for key in ("stars", "interval", "ratios", "robust") if form.text(key)}
     query = "&".join([*(f"tick={run.number}" for run in runs), *(f"{k}={v}" for k, v in asked.items())])
     return {
         "table": part_of(table_html(found.laid_out)),
@@ -178,6 +178,7 @@ def _side_by_side(session: Session, form: Form) -> dict[str, Any]:
         "query": query,
         "formats": FORMATS,
         "asked": asked,
+        "all_normal": all(run.state.known.outcome_law.is_normal for run in runs),
     }
 
 

@@ -169,7 +169,8 @@ def table(args: argparse.Namespace) -> int:
 
     jobs = [asked(args, job_of_file(args, file)) for file in args.files]
     out = None if args.out in (None, "-") else Path(args.out)
-    options = {"names": args.names, "interval": args.intervals, "stars": args.stars, "digits": args.digits}
+    options = {"names": args.names, "interval": args.intervals, "stars": args.stars}
+    options |= {"digits": args.digits, "ratios": args.ratios}
     found, warned = table_of(jobs, out, **options, robust=robust_of(args), df=args.df, title=args.title)
     models = f"{len(jobs)} model{'s' if len(jobs) > 1 else ''}"
     return show(str(found) if out is None else f"{models} in {out}", warned)

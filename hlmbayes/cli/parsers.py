@@ -213,6 +213,8 @@ def _add_table_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--names", nargs="+", metavar="NAME", default=(), help="what stands above the models")
     group.add_argument("--title", default="", help="what stands above the table")
     group.add_argument("--stars", action="store_true", help="* p < .05, ** p < .01, *** p < .001")
+    what = "odds, rate or hazard ratios in place of coefficients, of outcomes that are not normal"
+    group.add_argument("--ratios", action="store_true", help=what)
     group.add_argument("--intervals", action="store_true", help="intervals in place of standard errors")
     group.add_argument("--digits", type=int, default=3, help="decimals of estimates (default: 3)")
     _add_error_options(group)

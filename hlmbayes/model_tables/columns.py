@@ -5,6 +5,7 @@ A kind of model registers its `column_of`: a fit, a posterior, a pooled fit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from functools import singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..derived.r2 import R2, r2
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names, gamma_parameters
+from ..equations.outcome_law import OutcomeLaw
 from ..errors import HLMError, HypothesisError, OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.streamed import StreamedEstimates, refuse_stream
@@ -25,6 +27,7 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import PQLEstimates
 from ..inference.covariances import table_kind
 from ..inference.intervals import EffectRow, alpha_rows, effect_rows
+from ..inference.likelihood_tables import WORDS, Cut, cuts
 from ..laws.law import Need
 from ..many_fits.pooled_derived import pooled_icc, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
@@ -34,6 +37,8 @@ from ..posterior.record import Drawn, LinkSample, PosteriorSample
 from ..posterior.summaries import interval
 
 NONE = float("nan")
+COEFFICIENTS = "coefficients"
+CUT = "THOLD"  # what HLM calls the cuts of ratings
 UNITS, ROWS = "Level-2 units (J)", "Level-1 rows (N)"
 
 
@@ -46,21 +51,41 @@ class Effect(NamedTuple):
     high: float
     p_value: float
 
+    @property
+    def ratio(self) -> Effect:
+        """Its exp, the standard error by the delta method."""
+        with np.errstate(over="ignore"):
+            middle, low, high = np.exp([self.estimate, self.low, self.high]).tolist()
+        return Effect(middle, middle * self.se, low, high, self.p_value)
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of every model: probability of intervals, kind of standard errors and their d.f."""
+    """What is asked of every model: probability of intervals, kind of standard errors and their d.f.
+
+    ``ratios``: exp of the fixed effects, of models of which it is an odds, event rate or hazard ratio.
+    """
 
     prob: float = 0.95
     robust: bool | str | None = None
     df: str | None = None
+    ratios: bool = False
+
+    def scaled(self, law: OutcomeLaw, effects: Mapping[str, Effect]) -> tuple[dict[str, Effect], str]:
+        """Give effects on the scale that is asked for, and its name; cuts of ratings are no effects."""
+        word = WORDS.get(law.link)
+        if not self.ratios or word is None:
+            return dict(effects), COEFFICIENTS
+        found = {name: e if name.startswith(CUT) else e.ratio for name, e in effects.items()}
+        return found, f"{word}s (exp of the coefficients; standard errors by the delta method)"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One model: ``effects`` and ``variances`` by name, ``facts`` by name; what is said of it in notes.
 
-    ``errors``: what its standard errors are, in words; ``how``: the method of estimation.
+    ``errors``: what its standard errors are, in words; ``how``: the method of estimation; ``scale``: what its
+    effects are.
     """
 
     outcome: str
@@ -70,6 +95,7 @@ class Column:
     errors: str
     how: str
     warnings: tuple[str, ...] = ()
+    scale: str = COEFFICIENTS
 
 
 @singledispatch
@@ -124,7 +150,14 @@ def _(model: GeneralizedEstimates, asked: Asked) -> Column:
     told = f" ({model.law.direction})" if model.law.direction else ""
     how = f"{law.name}, {law.link} link{told}, {model.method} by {model.integration}"
     variances = variances_of(model.model, model.tau_values, NONE)
-    return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
+    effects, scale = asked.scaled(law, effects)
+    effects |= {f"{CUT}{cut.cut[1:]}": _of_cut(cut, asked.prob) for cut in cuts(model)}
+    return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings, scale)
+
+
+def _of_cut(cut: Cut, prob: float) -> Effect:
+    reach = float(ndtri(0.5 + prob / 2.0)) * cut.se
+    return Effect(cut.estimate, cut.se, cut.estimate - reach, cut.estimate + reach, NONE)
 
 
 @column_of.register
@@ -137,7 +170,8 @@ def _(model: PQLEstimates, asked: Asked) -> Column:
     how = f"{law.name}, {law.link} link{told}, unit-specific, penalised quasi-likelihood ({fit.method})"
     variances = variances_of(fit.model, np.asarray(fit.components.tau), NONE)
     facts = {UNITS: float(fit.n_units), ROWS: float(fit.n_rows)}
-    return Column(fit.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
+    effects, scale = asked.scaled(law, effects)
+    return Column(fit.model.outcome, effects, variances, facts, kind.words, how, model.warnings, scale)
 
 
 def _effect(row: EffectRow) -> Effect:
@@ -146,18 +180,24 @@ def _effect(row: EffectRow) -> Effect:
 
 @column_of.register
 def _(model: Drawn, asked: Asked) -> Column:
-    effects = {}
-    for name, code in zip(effect_names(model.model), model.model.gamma_names, strict=True):
+    effects, law = {}, model.model.outcome_law
+    named = dict(zip(effect_names(model.model), model.model.gamma_names, strict=True))
+    named |= {f"{CUT}{code[1:]}": code for code in model.scalars if re.fullmatch(r"d\d+", code)}
+    medians = asked.ratios and law.link in WORDS  # exp of a median is a median
+    for name, code in named.items():
         draws = model.scalar(code)
         sd = float(draws.std(ddof=1))
-        effects[name] = Effect(float(draws.mean()), sd, *interval(draws, asked.prob), NONE)
+        effects[name] = Effect(
+            float((np.median if medians else np.mean)(draws)), sd, *interval(draws, asked.prob), NONE
+        )
+    effects, scale = asked.scaled(law, effects)
     tau = np.median(model.values("tau"), axis=(0, 1)).reshape(2 * (len(model.model.random),))
     sigma2 = float(np.median(model.scalars["sigma2"])) if "sigma2" in model.scalars else NONE
     facts: dict[str, float] = {}
     design = model.target.design
-    said = "posterior (means; medians of variances)"
+    said = "posterior (medians)" if medians else "posterior (means; medians of variances)"
     if isinstance(model, LinkSample):
-        law, direction = model.model.outcome_law, model.link.law.direction
+        direction = model.link.law.direction
         said = f"{law.name}, {law.link} link{f' ({direction})' if direction else ''}, {said}"
         facts = shares(model.model, lambda: derived.icc_on_link(model).icc, lambda: derived.r2_on_link(model))  # type: ignore[union-attr]
     elif isinstance(model, PosteriorSample):
@@ -166,7 +206,7 @@ def _(model: Drawn, asked: Asked) -> Column:
     warnings = () if model.convergence.ok else (str(model.convergence),)
     return Column(
         model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts, "posterior sd", said,
-        warnings,
+        warnings, scale,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import OutputError
 from ..writing import write_bytes, write_text
-from .laid_out import MINUS, LaidOut
+from .laid_out import MINUS, LaidOut, enough_decimals, hidden
 
 HIDDEN = 0xE000  # Unicode's private use: no text has characters from there
 TEX = {letter: rf"\{letter}" for letter in "&%$#_{}"} | {"<": "$<$", ">": "$>$", "\\": r"\textbackslash{}"}
@@ -139,7 +139,7 @@ def _xlsx(table: LaidOut, path: Path) -> Path:
     for row in sheet.iter_rows(min_row=3, min_col=3):
         for cell in row:
             whole = isinstance(cell.value, float) and cell.value.is_integer()
-            cell.number_format = "0" if whole else "0." + "0" * max(table.digits, 1)
+            cell.number_format = "0" if whole else _number_format(cell.value, table.digits)
     for row in sheet.iter_rows(max_row=2):
         for cell in row:
             cell.font = bold
@@ -150,6 +150,12 @@ def _xlsx(table: LaidOut, path: Path) -> Path:
     for note in ("", *table.notes):
         sheet.append([note])
     return _archive(book, path)
+
+
+def _number_format(value: object, digits: int) -> str:
+    """Give the format in which a sheet shows a number as the table does."""
+    places = enough_decimals([value], digits) if isinstance(value, float) else digits
+    return "0.0E+00" if isinstance(value, float) and hidden(value, places) else "0." + "0" * max(places, 1)
 
 
 def _archive(document: Any, path: Path) -> Path:

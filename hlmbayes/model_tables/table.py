@@ -15,8 +15,8 @@ import numpy as np
 from ..arguments import check_prob, whole
 from ..errors import OutputError
 from ..faces import record_of
-from .columns import Asked, Column, Effect, column_of
-from .laid_out import MINUS, LaidOut, Row
+from .columns import COEFFICIENTS, Asked, Column, Effect, column_of
+from .laid_out import MINUS, MOST_DECIMALS, LaidOut, Row, enough_decimals, hidden
 from .saving import html, write_table
 
 if TYPE_CHECKING:
@@ -61,16 +61,20 @@ class ModelTable:
         if effect is None:
             return ""
         stars = next((mark for p, mark in STARS if effect.p_value < p), "") if self.stars else ""
-        value = decimals(effect.estimate, self.digits) + stars
+        shown = (effect.estimate,) if self.intervals else (effect.estimate, effect.se)
+        digits = enough_decimals(shown, self.digits)
+        value = decimals(effect.estimate, digits) + stars
         if self.intervals:
-            low, high = (decimals(limit, self.digits) for limit in (effect.low, effect.high))
+            low, high = (decimals(limit, digits) for limit in (effect.low, effect.high))
             return value if np.isnan(effect.low) else f"{value}\n[{low}, {high}]"
-        return value if np.isnan(effect.se) else f"{value}\n({decimals(effect.se, self.digits)})"
+        return value if np.isnan(effect.se) else f"{value}\n({decimals(effect.se, digits)})"
 
     def _number(self, name: str, value: float | None) -> str:
         if value is None or np.isnan(value):
             return ""
-        return f"{value:,.0f}" if name in WHOLE else decimals(value, 2 if name == "Deviance" else self.digits)
+        if name in WHOLE:
+            return f"{value:,.0f}"
+        return decimals(value, 2 if name == "Deviance" else enough_decimals([value], self.digits))
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -78,6 +82,8 @@ class ModelTable:
         outcomes = list(dict.fromkeys(column.outcome for column in self.columns))
         said = [f"Outcome: {outcomes[0]}." if len(outcomes) == 1 else self._by_model("Outcome", "outcome")]
         said.append(self._by_model("Estimation", "how"))
+        if any(column.scale != COEFFICIENTS for column in self.columns):
+            said.append(self._by_model("Effects", "scale"))
         below = (
             f"{100 * self.prob:g} % intervals in brackets"
             if self.intervals
@@ -170,6 +176,7 @@ class ModelTable:
 def table(
     *models: Any, names: Sequence[str] = (), interval: bool = False, stars: bool = False, digits: int = 3,
     prob: float = 0.95, robust: bool | str | None = None, df: str | None = None, title: str = "",
+    ratios: bool = False,
 ) -> ModelTable:  # fmt: skip
     """Put fitted models side by side, as papers show them.
 
@@ -185,11 +192,14 @@ def table(
     stars : bool
         ``*`` p < .05, ``**`` p < .01, ``***`` p < .001.
     digits : int
-        Decimals of estimates.
+        Decimals of estimates; an estimate other than zero that these would show as zero has more.
     robust, df
         Kind of standard errors and degrees of freedom, as for `Fit.fixed_effects`.
     title : str
         What stands above the table.
+    ratios : bool
+        Odds, event rate or hazard ratios in place of coefficients of logit, log and cloglog links; those of
+        other models stay, and the notes say which are which.
 
     Returns
     -------
@@ -206,7 +216,7 @@ def table(
     check_prob(prob)
     whole("digits", digits, 0, OutputError)
     headings = _headings(names, len(models))
-    asked = Asked(prob, robust, df)
+    asked = Asked(prob, robust, df, ratios)
     columns = tuple(column_of(record_of(model), asked) for model in models)
     return ModelTable(columns, headings, interval, stars, digits, prob, title)
 
@@ -221,6 +231,8 @@ def _headings(names: Sequence[str], n: int) -> tuple[str, ...]:
 def decimals(value: float, digits: int) -> str:
     """Write a number with so many decimals: a real minus sign, no minus zero, thousands apart."""
     text = f"{value:,.{digits}f}"
+    if hidden(value, digits) and digits >= MOST_DECIMALS:
+        return f"{value:.1e}".replace("-", MINUS)
     return text.replace("-", "" if float(text.replace(",", "")) == 0 else MINUS)
 
 

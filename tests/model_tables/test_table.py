@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hlmbayes as hlm
 from hlmbayes.cli import main
 from hlmbayes.errors import OutputError
 from hlmbayes.faces import record_of
+from hlmbayes.model_tables.laid_out import enough_decimals
 from hlmbayes.model_tables.table import MINUS, decimals
 
+ORACLES = Path(__file__).parents[1] / "oracles" / "data"
 MODELS = Path(__file__).parents[2] / "models"
 TEXTS = (
     "mathach = b0 + r\nb0 = g00 + u0",
@@ -194,3 +197,71 @@ def test_shares_in_a_table_are_those_of_their_own_methods(oracles: Path) -> None
     shares = pooled.r2()
     assert facts["ICC"] == pytest.approx(pooled.icc().icc, rel=1e-12)
     assert facts["R2 conditional"] == pytest.approx(shares.conditional, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("values", "digits", "enough"),
+    [
+        ([0.5, 0.2], 3, 3),
+        ([0.0], 3, 3),
+        ([0.00051, 0.2], 3, 3),  # shown as 0.001, as before
+        ([0.00049], 3, 5),
+        ([0.5, 0.000123], 3, 5),
+        ([-0.0000064, 0.000002], 3, 7),
+        ([4.6e-13], 3, 8),
+        ([float("nan"), float("inf"), 2.0], 3, 3),
+        ([0.04], 0, 3),
+    ],
+)
+def test_no_estimate_is_shown_as_zero_that_is_none(values: list[float], digits: int, enough: int) -> None:
+    assert enough_decimals(values, digits) == enough
+    for value in values:
+        if value and np.isfinite(value):
+            assert re.search("[1-9]", decimals(value, enough))
+
+
+def test_tiny_effects_have_digits_in_every_format(tmp_path: Path) -> None:
+    frame = pd.read_csv(ORACLES / "hglm_counts.csv")
+    data = hlm.read(frame.assign(x=frame["x"] * 1e5), id="id")
+    fit = hlm.Model("log(y, exposure=n) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(data)
+    found = hlm.table(fit)
+    row = next(row for row in found.rows if row.label == "x")
+    estimate, se = row.cells[0].split("\n")
+    assert float(estimate.replace(MINUS, "-")) == pytest.approx(fit.gamma[1], rel=0.05)
+    assert float(se.strip("()")) == pytest.approx(fit.fixed_effects().loc["g10", "se"], rel=0.05)
+    openpyxl = pytest.importorskip("openpyxl")
+    sheet = openpyxl.load_workbook(found.save(tmp_path / "m.xlsx")).active
+    shown = next(row for row in sheet.iter_rows() if row[1].value == "x")
+    assert len(shown[2].number_format) > len("0.000")
+
+
+def test_ratios_stand_beside_coefficients_and_say_so() -> None:
+    data = hlm.read(ORACLES / "hglm_counts.csv", id="id")
+    rest = "b0 + b1*x; b0 = g00 + u0; b1 = g10"
+    counts = hlm.Model(f"log(y, exposure=n) = {rest}")
+    normal = hlm.Model(f"y = {rest.replace(';', ' + r;', 1)}").fit(data)
+    for fit in (counts.fit(data), counts.fit(data, algorithm="hlm")):
+        found: Any = hlm.table(fit, normal, ratios=True, interval=True)
+        ratios, row = fit.ratios().loc["g10"], found.frame().loc[("Fixed effects", "x")]
+        assert row["Model 1", "estimate"] == pytest.approx(ratios.iloc[1 if "name" in ratios else 0])
+        plain: Any = hlm.table(fit, normal).frame().loc[("Fixed effects", "x")]
+        assert row["Model 1", "se"] == pytest.approx(
+            np.exp(plain["Model 1", "estimate"]) * plain["Model 1", "se"]
+        )
+        assert row["Model 1", "high"] == pytest.approx(np.exp(plain["Model 1", "high"]))
+        assert row["Model 2", "estimate"] == plain["Model 2", "estimate"] == normal.gamma[1]
+        text = " ".join(str(found).split())
+        assert "Effects: Model 1, event rate ratios (exp of the coefficients" in text
+        assert "Model 2, coefficients" in text
+    assert "Effects:" not in str(hlm.table(fit, normal))
+
+
+def test_cuts_of_ratings_are_rows_whatever_estimated_them() -> None:
+    data = hlm.read(ORACLES / "ordinal_four.csv", id="id")
+    model = hlm.Model("cumlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+    exact, pql = model.fit(data), model.fit(data, algorithm="hlm")
+    frame: Any = hlm.table(exact, pql, ratios=True).frame()
+    for k, cut in enumerate(exact.cuts()["estimate"], 2):
+        row = frame.loc[("Fixed effects", f"THOLD{k}")]
+        assert row["Model 1", "estimate"] == pytest.approx(cut)
+        assert row["Model 2", "estimate"] == pytest.approx(cut, rel=0.1)  # PQL's is drawn in
