@@ -9,6 +9,7 @@ from scipy.special import ndtri
 
 from ..errors import OutputError
 from ..hglm.estimates import GeneralizedEstimates
+from ..posterior.record import LinkSample
 from ..residuals.frames import SUMMARIES
 from ..residuals.generalized_frames import quantile_residuals, rows_fitted
 from ..residuals.generalized_influence import generalized_influence, influence_pql
@@ -64,6 +65,8 @@ def link_influence(point: LinkPoint) -> xr.Dataset:
     record, names = point.record, point.model.gamma_names
     if isinstance(record, GeneralizedEstimates):
         found = generalized_influence(record)
+    elif isinstance(record, LinkSample):
+        raise OutputError("influence is of fits: model.fit(data) beside the posterior has it")
     else:
         found = influence_pql(record)
     change, in_se = (np.column_stack([found[f"{kind}_{name}"] for name in names]) for kind in "dz")

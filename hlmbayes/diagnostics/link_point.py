@@ -11,8 +11,14 @@ import numpy as np
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import PQLEstimates, Predicted, predicted
 from ..laws.law import Need
+from ..laws.ordinal import Ordinal
+from ..posterior.predictive_link import effects_drawn, kept_draws
+from ..posterior.record import LinkSample
+from ..posterior.rows_drawn import rows_drawn
 from ..residuals.quantities import unit_residuals
+from ..sampling import container
 
+DRAWS = 250  # of each chain, of which units are looked at
 SEED = 1996  # figures must not change from one call to the next
 
 
@@ -25,12 +31,17 @@ class LinkPoint(Predicted):
 
     var_u: np.ndarray
     tau: np.ndarray
-    record: GeneralizedEstimates | PQLEstimates
+    record: GeneralizedEstimates | PQLEstimates | LinkSample
 
     @property
     def method(self) -> str:
         """How it was estimated."""
-        return str(self.record.algorithm)
+        return "posterior" if isinstance(self.record, LinkSample) else str(self.record.algorithm)
+
+    @property
+    def estimated(self) -> bool:
+        """Whether it is a fit, and not draws from a posterior."""
+        return not isinstance(self.record, LinkSample)
 
     @property
     def has_mean(self) -> bool:
@@ -79,3 +90,17 @@ def _(record: PQLEstimates) -> LinkPoint:
     var_u = unit_residuals(working).pv if q else np.zeros((at.design.n_units, 0, 0))
     tau = np.asarray(working.components.tau)
     return LinkPoint(at.design, at.law, at.data, at.gamma_free, at.u, var_u, tau, record)
+
+
+@link_point.register
+def _(record: LinkSample) -> LinkPoint:
+    design, law, kept = record.target.design, record.link.law, kept_draws(record, DRAWS)
+    gamma = container.flat(record.tree, "gamma")[:, design.first_of_free].mean(axis=0)
+    u = effects_drawn(record, kept)
+    apart = u - u.mean(axis=0)
+    var_u = np.einsum("bja,bjc->jac", apart, apart) / (len(u) - 1)
+    if isinstance(law, Ordinal):
+        cuts = container.flat(record.tree, "cuts")
+        law = law.seen(rows_drawn(record).y).with_cuts(cuts.mean(axis=0), cuts.std(axis=0, ddof=1))
+    tau = container.flat(record.tree, "tau").mean(axis=0)
+    return LinkPoint(design, law, record.link.data, gamma, u.mean(axis=0), var_u, tau, record)

@@ -23,9 +23,11 @@ from ..errors import OutputError
 from ..inference.scores import robust_parts
 from ..likelihood.rows import analysed_rows
 from ..posterior.point import PosteriorPoint
+from ..posterior.record import LinkSample
 from ..predictions import reference
 from ..predictions.expected import expected
 from ..predictions.new_rows import x_of
+from ..predictions.response_draws import expected_drawn
 from ..residuals.frames import level2_values
 from .link_point import LinkPoint
 from .points import any_point_of, is_tree, label_of
@@ -295,7 +297,8 @@ def predict(
     point = any_point_of(source)
     over = find_variable(known, x)
     by = {find_variable(known, name).name.lower(): values for name, values in (by or {}).items()}
-    if robust and isinstance(point, PosteriorPoint):
+    drawn = isinstance(point, PosteriorPoint) or (isinstance(point, LinkPoint) and not point.estimated)
+    if robust and drawn:
         raise OutputError("robust=True is of a fit's standard errors; a posterior's bands are quantiles")
     held = {find_variable(known, k).name.lower(): _one(known[k.lower()], v) for k, v in (at or {}).items()}
     if over.name.lower() in by or over.name.lower() in held:
@@ -325,7 +328,10 @@ def _expected(
     """Give the line of the expected outcome, or that of each category's probability."""
     effects, design = _typical_rows(point, known, values, len(grid)), point.design
     x, z = x_of(design, effects), reference.z_of(design, effects)
-    found = expected(point.record, x, z, prob=prob, robust=robust)
+    if isinstance(point.record, LinkSample):
+        found = expected_drawn(point.record, x, z, prob)
+    else:
+        found = expected(point.record, x, z, prob=prob, robust=robust)
     parts = (found.mean, found.low, found.high, found.at_zero)
     if point.has_mean:
         return [Line(here, grid, *(part[:, 0] for part in parts))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..posterior.record import posterior_of
+from ..posterior.record import drawn_of
 from ..priors.marginals import LogDensity, marginal
 from .plot_style import BLUE, INK, PLAIN, VERMILLION, wrapped
 from .posterior_plots import asked, grid, in_words, main_parameters
@@ -33,7 +33,7 @@ def densities(source: Any, parameters: Sequence[str] = ()) -> Figure:
     A panel reaches as far as the draws do: a prior much wider than the posterior is a low, level line, which
     the axis below it says; a flat one has no line.
     """
-    posterior = posterior_of(source)
+    posterior = drawn_of(source)
     names = asked(posterior, parameters) or main_parameters(posterior)
     figure, panels = grid(len(names), height=2.0)
     for ax, name in zip(panels, names, strict=True):

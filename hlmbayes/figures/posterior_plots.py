@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..diagnostics.points import in_sentence
+from ..equations.outcome_law import SCALES
 from ..errors import SamplingError
 from ..estimation.estimates import Estimates
 from ..hglm.pql import PQLEstimates
@@ -18,7 +19,7 @@ from ..naming import TIMES
 from ..posterior import summaries
 from ..posterior.beside_fit import AnyEstimates, fit_beside, fit_of, fit_scalars
 from ..posterior.predictive import with_predictive
-from ..posterior.record import Drawn, PosteriorSample, posterior_of
+from ..posterior.record import Drawn, drawn_of, posterior_of
 from ..sampling import container
 from ..writing import write_whole
 from .plot_style import (
@@ -66,13 +67,13 @@ def in_words(posterior: Drawn, code: str) -> str:
     return f"{name} ({code})"
 
 
-def _outcome(posterior: PosteriorSample) -> str:
+def _outcome(posterior: Drawn) -> str:
     """Give the outcome's label, or its name."""
     name = posterior.model.outcome
     return (posterior.data.labels.get(name.lower()) if posterior.data else None) or name
 
 
-def labels_below(posterior: PosteriorSample, text: str) -> str:
+def labels_below(posterior: Drawn, text: str) -> str:
     """Put the labels of variables under a text."""
     labels = [f"{name}: {label}" for name, label in posterior.labels.items()]
     return "\n".join([text, *(shortened(line, 90) for line in labels[:MOST_LABELS])])
@@ -95,7 +96,7 @@ def grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[A
 
 def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
     """Draw the ranks of each chain's draws among all draws: bars of equal height where chains agree."""
-    posterior = posterior_of(source)
+    posterior = drawn_of(source)
     names = asked(posterior, parameters) or main_parameters(posterior)
     figure, panels = grid(len(names))
     highest = 2.0
@@ -128,7 +129,7 @@ def tau_pair(source: Any, fit: Any = None) -> Figure:
 
     Where these are independent there is no second panel.
     """
-    posterior = posterior_of(source)
+    posterior = drawn_of(source)
     fit = None if fit is None else fit_beside(posterior, fit)
     names = posterior.model.random
     if len(names) < 2:
@@ -176,7 +177,7 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
 
     The intercept is written below them where there are others: far from zero, it would leave these no room.
     """
-    posterior = posterior_of(source)
+    posterior = drawn_of(source)
     fit = None if fit is None else fit_beside(posterior, fit)
     names, intercept = _slopes(posterior)
     ax = axes(ax, (SIZE[0], 1.6 + 0.55 * len(names)))
@@ -195,7 +196,9 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
     legend(ax, outside=True)
     outcome = in_sentence(_outcome(posterior), posterior.model.outcome)
-    finish(ax, f"Fixed effects on {outcome}", "Posterior median, 50 % and 95 % intervals", "")
+    scale = SCALES.get(posterior.model.outcome_law.link, "")
+    what = "Posterior median, 50 % and 95 % intervals" + (f", {scale}" if scale else "")
+    finish(ax, f"Fixed effects on {outcome}", what, "")
     below = ax.get_xlabel()
     if intercept:
         below += f"\nNot drawn: {_in_numbers(posterior, intercept)}"
@@ -203,7 +206,7 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _slopes(posterior: PosteriorSample) -> tuple[tuple[str, ...], str]:
+def _slopes(posterior: Drawn) -> tuple[tuple[str, ...], str]:
     """Give the fixed effects of variables, and the intercept's code where it is left out for their sake."""
     model = posterior.model
     alone = [
@@ -214,7 +217,7 @@ def _slopes(posterior: PosteriorSample) -> tuple[tuple[str, ...], str]:
     return (others, alone[0]) if others and alone else (tuple(model.gamma_names), "")
 
 
-def _in_numbers(posterior: PosteriorSample, code: str) -> str:
+def _in_numbers(posterior: Drawn, code: str) -> str:
     """Say a parameter's median and interval."""
     draws = posterior.scalar(code)
     low, high = (number(float(end)) for end in summaries.interval(draws, 0.95))

@@ -11,7 +11,7 @@ from ..derived.r2 import PARTS, R2, r2
 from ..faces import record_of
 from ..hglm.estimates import GeneralizedEstimates
 from ..posterior import derived
-from ..posterior.record import PosteriorSample
+from ..posterior.record import LinkSample, PosteriorSample
 from .plot_style import BLUE, GREEN, ORANGE, PALE, PURPLE, SKY, axes, finish, legend
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def variance_bars(source: Any, ax: Axes | None = None) -> Axes:
     outcome that is not normal they are on the scale of the link.
     """
     record = record_of(source)
-    found, link = _r2_of(record), isinstance(record, GeneralizedEstimates)
+    found, link = _r2_of(record), isinstance(record, GeneralizedEstimates | LinkSample)
     bars = {"total": tuple(PARTS)}
     for level, name in ((1, "within units"), (2, "between units")):
         bars[name] = tuple(part for part in PARTS if PARTS[part][0] == level)
@@ -74,4 +74,6 @@ def _r2_of(record: Any) -> R2:
         return record
     if isinstance(record, GeneralizedEstimates):
         return generalized_r2(record)
+    if isinstance(record, LinkSample):
+        return derived.r2_on_link(record)
     return derived.r2(record) if isinstance(record, PosteriorSample) else r2(record)

@@ -199,6 +199,11 @@ def drawn_of(source: Any) -> Drawn:
 def posterior_of(source: Any) -> PosteriorSample:
     """Give the record of a posterior of a normal outcome; an OutputError where it is none."""
     record = record_of(source)
+    if isinstance(record, LinkSample):
+        raise OutputError(
+            f"this is of posteriors of normal outcomes, and {record.model.outcome} is "
+            f"{record.model.outcome_law.name}: post.check() holds new data against the data"
+        )
     return record if isinstance(record, PosteriorSample) else _refuse(source, "a Posterior")
 
 

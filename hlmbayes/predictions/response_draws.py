@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..arguments import check_prob
-from ..hglm.averages import nodes_along
+from ..hglm.averages import between, nodes_along
 from ..labelled import table
 from ..laws.law import Need, refuse
 from ..laws.outcomes import Outcome
@@ -19,6 +19,7 @@ from ..posterior.contrasts import DrawnContrast, of_values
 from ..posterior.predictive_link import effects_drawn, kept_draws
 from ..posterior.record import LinkSample
 from ..sampling import container
+from .expected import Expected
 from .means import Means, asked_means, pairs_of
 from .new_rows import new_rows, x_of
 from .reference import Values, z_of
@@ -158,6 +159,28 @@ def _expected(posterior: LinkSample, effects: np.ndarray, scale: Scale) -> np.nd
     z, tau = z_of(design, effects), posterior.values("tau")
     variance = np.einsum("na,cdab,nb->ncd", z, tau, z, optimize=True)
     return averaged(law, eta, np.sqrt(np.maximum(variance, 0.0)))
+
+
+def expected_drawn(posterior: LinkSample, x: np.ndarray, z: np.ndarray, prob: float) -> Expected:
+    """Give expected outcomes of rows with fixed effects x (n, F) and random ones z (n, q) from the draws.
+
+    Means over draws and equal-tailed limits; of ratings the probability of each category.
+    """
+    check_prob(prob)
+    law, kept = posterior.link.law, kept_draws(posterior, DRAWS)
+    refuse("a graph of probabilities", law.lacks, Need.ONE_EQUATION)
+    gamma = container.flat(posterior.tree, "gamma")[kept][:, posterior.target.design.first_of_free]
+    eta = (x @ gamma.T)[:, None]  # (n, cuts, B)
+    if Need.ONE_MEAN in law.lacks:
+        cuts = container.flat(posterior.tree, "cuts")[kept].T
+        eta = eta + np.concatenate([np.zeros_like(cuts[:1]), cuts])
+    variance = np.einsum("na,bac,nc->nb", z, container.flat(posterior.tree, "tau")[kept], z, optimize=True)
+    sd = np.sqrt(np.maximum(variance, 0.0))[:, None]
+    mean, at_zero = averaged(law.of_categories, eta, sd), law.of_categories.inverse_link(eta)
+    if Need.ONE_MEAN in law.lacks:
+        mean, at_zero = between(mean, 1.0), between(at_zero, 1.0)
+    low, high = np.quantile(mean, [0.5 - prob / 2.0, 0.5 + prob / 2.0], axis=-1)
+    return Expected(mean.mean(axis=-1), mean.std(axis=-1, ddof=1), low, high, at_zero.mean(axis=-1))
 
 
 def _contrast(texts: list[str], draws: np.ndarray, prob: float) -> DrawnContrast:
