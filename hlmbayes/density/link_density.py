@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import SamplingError
 from ..estimation.newton import minimise
+from ..hglm.category_rows import CategoryRows
 from ..hglm.counted_rows import CountedRows
 from ..hglm.enough_nodes import few
 from ..hglm.marginal import Marginal, marginal
@@ -47,10 +48,15 @@ class FullRows(CountedRows):
         return [(a, b) for a in range(self.n_random) for b in range(self.n_random)]
 
 
+class FullCategoryRows(FullRows, CategoryRows):
+    """Such rows with several linear predictors."""
+
+
 def full_rows(link: LinkTarget) -> tuple[Outcome, FullRows]:
     """Lay out the rows of a target, and give their law: those of ordinal outcomes are binary ones."""
     _, law, rows = rows_of_law(link.law, link.target.design, link.data)
-    return law, FullRows(**{field.name: getattr(rows, field.name) for field in fields(rows)})
+    kind = FullCategoryRows if isinstance(rows, CategoryRows) else FullRows
+    return law, kind(**{field.name: getattr(rows, field.name) for field in fields(rows)})
 
 
 class OfParameters(NamedTuple):

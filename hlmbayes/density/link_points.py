@@ -7,10 +7,12 @@ are centred need not be exact: about each unit's mode at one point, a step or tw
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
 
+from ..hglm.category_rows import CategoryRows
 from ..hglm.counted_rows import CountedRows
 from ..hglm.quadrature import Rule
 from ..laws.outcomes import Outcome
@@ -27,7 +29,8 @@ class Run(NamedTuple):
     """Copies of the rows of some units, one for each of some points.
 
     ``eta`` (R,) and ``d`` (q, R): fixed part of the linear predictor, and what standard normal effects t
-    multiply there; ``unit`` (R,) numbers the copies of units, C of them, ``starts`` (C,).
+    multiply there, (K, R) and (q, K, R) of K linear predictors; ``unit`` (R,) numbers the copies of units, C
+    of them, ``starts`` (C,).
     """
 
     points: slice
@@ -48,6 +51,31 @@ class Run(NamedTuple):
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum (R,) over the rows of each copy, (C,)."""
         return np.add.reduceat(values, self.starts)
+
+    def score(self, slope: np.ndarray) -> np.ndarray:
+        """Carry the rows' slopes in their predictor to the copies' in t, (q, C)."""
+        return np.array([self.sums(slope * d) for d in self.d])
+
+    def bend(self, bend: np.ndarray, a: int, b: int) -> np.ndarray:
+        """Carry minus the second derivatives to those in t_a and t_b, (C,)."""
+        return self.sums(bend * self.d[a] * self.d[b])
+
+
+class CategoryRun(Run):
+    """Such copies of rows with K linear predictors each."""
+
+    __slots__ = ()
+
+    def score(self, slope: np.ndarray) -> np.ndarray:
+        """Carry the slopes in all predictors, (K, R)."""
+        return np.array([self.sums((slope * d).sum(axis=0)) for d in self.d])
+
+    def bend(self, bend: np.ndarray, a: int, b: int) -> np.ndarray:
+        """Carry those in two predictors, packed: the lower triangle by rows."""
+        d, e, total = self.d[a], self.d[b], np.zeros(self.y.shape[1:])
+        for m, (k, i) in enumerate(zip(*np.tril_indices(len(self.y)), strict=True)):
+            total += bend[m] * (d[k] * e[i] + d[i] * e[k] if k > i else d[k] * e[k])
+        return self.sums(total)
 
 
 class Centre(NamedTuple):
@@ -72,29 +100,58 @@ def runs(
 
     ``effects`` (F, R): what gamma multiplies in each row, see `by_row`.
     """
-    q, B, turned = rows.n_random, len(gamma), chol.transpose(2, 0, 1)
+    B, turned = len(gamma), chol.transpose(2, 0, 1)
+    kind = CategoryRun if isinstance(rows, CategoryRows) else Run
     for units, own in rows.blocks(CELLS):
         R, J = own.stop - own.start, units.stop - units.start
         most = min(B, max(1, CELLS // R))
         copy = np.arange(most)[:, None]
-        y, size = (np.tile(values[own], most) for values in (rows.y, rows.size))
+        y, size = (np.tile(values[..., own], most) for values in (rows.y, rows.size))
         unit = (copy * J + rows.unit[own] - units.start).ravel()
         starts = (copy * R + rows.starts[units] - own.start).ravel()
         for first in range(0, B, most):
             n = min(most, B - first)
             points = slice(first, first + n)
-            eta = gamma[points] @ effects[:, own]
+            eta = np.tensordot(gamma[points], effects[..., own], axes=1)
             eta += rows.offset[own]
-            scaled = (turned[:, points] @ rows.d[:q, own]).reshape(q, n * R)
-            yield Run(
-                points, units, law, eta.ravel(), scaled, y[: n * R], size[: n * R], unit[: n * R],
-                starts[: n * J],
+            scaled = scaled_columns(rows, turned[:, points], own)
+            yield kind(
+                points, units, law, _side_by_side(eta), _side_by_side(scaled.swapaxes(0, 1)),
+                y[..., : n * R], size[: n * R], unit[: n * R], starts[: n * J],
             )  # fmt: skip
 
 
+def _side_by_side(values: np.ndarray) -> np.ndarray:
+    """Put the rows of points (n, ..., R) beside each other, (..., n R)."""
+    moved = np.moveaxis(values, 0, -2)
+    *before, n, R = moved.shape
+    return np.asarray(moved.reshape(*before, n * R))
+
+
+@singledispatch
+def scaled_columns(rows: CountedRows, turned: np.ndarray, own: slice) -> np.ndarray:
+    """Give what standard normal effects multiply in some rows, (q, n, R), at roots of tau (q, n, q)."""
+    return np.asarray(turned @ rows.d[: rows.n_random, own])
+
+
+@scaled_columns.register
+def _(rows: CategoryRows, turned: np.ndarray, own: slice) -> np.ndarray:
+    """Give it of all linear predictors, (q, n, K, R)."""
+    (q, n, _), K = turned.shape, rows.n_predictors
+    return np.asarray(turned.reshape(q, n, K, q // K) @ rows.d[: q // K, own])
+
+
+@singledispatch
 def by_row(rows: CountedRows) -> np.ndarray:
     """Give what each fixed effect multiplies in each row, (F, R)."""
     return np.asarray(sum(d * x.T[:, rows.unit] for d, x in zip(rows.d, rows.x.swapaxes(0, 1), strict=True)))
+
+
+@by_row.register
+def _(rows: CategoryRows) -> np.ndarray:
+    """Give it in each of the linear predictors, (F, K, R)."""
+    x = rows.x.reshape(rows.n_units, rows.n_predictors, len(rows.d), rows.n_fixed)[rows.unit]
+    return np.asarray(np.einsum("pr,rkpf->fkr", rows.d, x))
 
 
 def centred(run: Run, start: np.ndarray) -> Centre:
@@ -109,10 +166,10 @@ def centred(run: Run, start: np.ndarray) -> Centre:
         h = np.empty((q, q, C))
         for a in range(q):
             for b in range(a + 1):
-                h[a, b] = run.sums(bend * run.d[a] * run.d[b]) + (a == b)
+                h[a, b] = run.bend(bend, a, b) + (a == b)
         chol = cholesky_planes(h)
         root = solve_planes(chol, np.broadcast_to(np.eye(q)[:, :, None], h.shape)).swapaxes(0, 1)
-        score = np.array([run.sums(slope * d) for d in run.d]).reshape(q, C) - t
+        score = run.score(slope).reshape(q, C) - t
         along = np.einsum("abc,ac->bc", root, score)  # the step in the units of its own sd
         worse = ~(top >= best - LOWER)  # too far: half the way from where it came from
         base, best = np.where(worse, base, t), np.where(worse, best, top)
@@ -166,7 +223,7 @@ def _moved(eta: np.ndarray, d: np.ndarray, t: np.ndarray, unit: np.ndarray) -> n
 
 def _integrand(run: Run, at: Centre, z: np.ndarray) -> np.ndarray:
     """Give the integrand (C,) at t + root z, relative to that of the top."""
-    value = run.law.value(at.eta + z @ at.d, run.y, run.size)
+    value = run.law.value(at.eta + np.tensordot(z, at.d, axes=1), run.y, run.size)
     t = at.t + np.einsum("abc,b->ac", at.root, z)
     height = run.sums(value) - 0.5 * np.einsum("ac,ac->c", t, t) - at.top
     return np.asarray(np.exp(height))

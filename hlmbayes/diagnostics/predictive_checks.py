@@ -8,12 +8,13 @@ or 1 the model does not say what the data are like. Where the model holds it is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Protocol
 
 import numpy as np
 
 from ..labelled import table
+from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Binomial, Outcome, Poisson
 from ..posterior.predictive_link import with_predictive
@@ -109,6 +110,25 @@ def _(law: Ordinal) -> Mapping[str, Statistic]:
         "share of the highest category": lambda y, rows: np.mean(y == rows.y.max(), axis=-1),
         "sd of units' means": lambda y, rows: np.std(np.divide(*_of_units(y, rows)), axis=-1),
     }
+
+
+@statistics.register
+def _(law: Multinomial) -> Mapping[str, Statistic]:
+    found: dict[str, Statistic] = {}
+    for label, value in zip(law.labels, law.categories, strict=True):
+        found[f"share of category {label}"] = partial(_share, value)
+        found[f"sd of units' shares of category {label}"] = partial(_spread, value)
+    return found
+
+
+def _share(value: float, y: np.ndarray, rows: OfRows) -> np.ndarray:
+    """Give the share of rows whose outcome has a value."""
+    return np.asarray(np.mean(y == value, axis=-1))
+
+
+def _spread(value: float, y: np.ndarray, rows: OfRows) -> np.ndarray:
+    """Give the standard deviation over units of the share of such rows."""
+    return np.asarray(np.std(np.divide(*_of_units((y == value).astype(float), rows)), axis=-1))
 
 
 def _dispersion(y: np.ndarray, rows: OfRows) -> np.ndarray:

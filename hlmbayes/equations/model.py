@@ -22,6 +22,7 @@ from ..words import composed
 from . import formula as formulas
 from . import text as equation_text
 from .blocks import check_blocks
+from .categories import of_one_set
 from .names import coefficient_parameters, gamma_parameters, scalar_parameters
 from .outcome_law import NORMAL, Asked, OutcomeLaw, check_outcome_law
 from .parser import ModelParts, parse
@@ -141,6 +142,11 @@ class TwoLevelModel:
         return ModelParts(
             self.outcome, self.coefficients, self.log_sigma2, self.constraints, self.blocks, self.outcome_law
         )
+
+    @property
+    def one_set(self) -> Self:
+        """The model with one set of equations, where each category of the outcome has its own."""
+        return type(self).from_parts(*of_one_set(self.parts))
 
     @classmethod
     def from_parts(

@@ -8,8 +8,10 @@ import numpy as np
 
 from ..derived.generalized_shares import generalized_r2
 from ..derived.r2 import PARTS, R2, r2
+from ..errors import OutputError
 from ..faces import record_of
 from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.pql import PQLEstimates
 from ..posterior import derived
 from ..posterior.record import LinkSample, PosteriorSample
 from .plot_style import BLUE, GREEN, ORANGE, PALE, PURPLE, SKY, axes, finish, legend
@@ -72,6 +74,11 @@ def variance_bars(source: Any, ax: Axes | None = None) -> Axes:
 def _r2_of(record: Any) -> R2:
     if isinstance(record, R2):
         return record
+    if isinstance(record, PQLEstimates):
+        raise OutputError(
+            "quasi-likelihood has no R-squared here, and so no bars of it: draw the fit by the likelihood, "
+            'model.fit(data, algorithm="exact")'
+        )
     if isinstance(record, GeneralizedEstimates):
         return generalized_r2(record)
     if isinstance(record, LinkSample):

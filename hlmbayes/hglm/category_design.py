@@ -25,12 +25,13 @@ def places_of(n_random: int, n_columns: int, K: int) -> np.ndarray:
 def design_of_categories(design: Design, labels: tuple[str, ...]) -> Design:
     """Give the design of K sets of equations, for categories with ``labels`` (K,)."""
     K, p, F, J = len(labels), design.n_coefficients, design.n_fixed, design.n_units
+    # there is no one outcome: e is taken for what is orthogonal to all columns, of unit mean square
     model = type(design.model).from_parts(*with_categories(design.model.parts, labels))
     columns = tuple(own + k * F for k in range(K) for own in design.columns)
     products = Products(design.products.mass, np.zeros((K * p, J)), _blocks(design.products.dd, K))
     return replace(
         design, model=model, products=products,
-        bases=_bases(design, K), de=np.zeros((J, K * p)), ee=np.zeros(J),
+        bases=_bases(design, K), de=np.zeros((J, K * p)), ee=design.n.astype(float),
         loading=_blocks(design.loading, K), columns=columns,
         random=np.concatenate([design.random + k * p for k in range(K)]), gamma_ols=np.zeros(K * F),
         free=np.concatenate([design.free + k * F for k in range(K)]), outcome=None,

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..equations.categories import category_label
 from ..errors import DataError, HypothesisError
-from .binomial_links import Rows
+from .binomial_links import LATENT, LATENT_SD, Rows
 from .law import Need
 from .outcomes import Outcome, n_categories
 
@@ -45,6 +45,7 @@ class Multinomial(Outcome):
         **Outcome.lacks, Need.ONE_MEAN: NO_MEAN, Need.ONE_EQUATION: SEVERAL,
     }  # fmt: skip
     heading: ClassVar[str] = "Outcome of categories"
+    level_in_words: ClassVar[str] = "the log odds of each category against the last are"
     never = "of some category there is none on one side of it"
 
     @property
@@ -77,6 +78,22 @@ class Multinomial(Outcome):
                 f"{name} has {found} values, and a multinomial outcome at most {MOST} categories, each with "
                 "equations of its own: join some"
             )
+
+    @property
+    def unit_of_link(self) -> tuple[float, str]:
+        return LATENT["logit"] ** 0.5, LATENT_SD["logit"]
+
+    def levels(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        counts = np.unique(y, return_counts=True)[1]
+        return np.asarray(np.log(counts[:-1] / counts[-1]))
+
+    def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
+        below = self.probabilities(predictor).cumsum(axis=0)[:-1]
+        return np.asarray(self.fixed_categories[(rng.random(below.shape[1:]) > below).sum(axis=0)])
+
+    def is_in(self, y: np.ndarray) -> np.ndarray:
+        """Say whether outcomes (N,) are each category but the last, 1 or 0, (K, N)."""
+        return np.asarray((y == self.fixed_categories[:-1, None]).astype(float))
 
     def probabilities(self, eta: np.ndarray) -> np.ndarray:
         """Give the probabilities of all categories, (K + 1, ...), of their linear predictors (K, ...)."""

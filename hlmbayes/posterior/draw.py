@@ -99,7 +99,7 @@ def rerun_link(posterior: LinkSample, **changes: Any) -> LinkSample:
     """Draw again from the rows a posterior carries; see `GeneralizedPosterior.rerun`."""
     priors, settings = _changed(posterior, changes)
     marginal, own = posterior.sampler["sampler"] != ON_ROWS, posterior.target.design.terms
-    found = draw_link(posterior.model, posterior.link.data, priors, settings, marginal=marginal)
+    found = draw_link(posterior.model.one_set, posterior.link.data, priors, settings, marginal=marginal)
     target = replace(found.target, design=replace(found.target.design, terms=own))
     return replace(found, target=target)
 
@@ -124,6 +124,7 @@ def read(path: str | Path) -> PosteriorSample | LinkSample:
         settings = Settings(**json.loads(tree.attrs["settings"]))
         if not model.outcome_law.is_normal:
             link = link_target(model, container.rows_from(tree), priors)
+            model = link.target.design.model
             return LinkSample(tree, model, priors, settings, link.target, link.data)
         moments, law = container.moments_from(tree["moments"]), _law_in(tree, model)
         target = target_for(model, moments, priors, law=law, groups=container.groups_from(tree))

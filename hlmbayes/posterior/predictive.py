@@ -16,6 +16,7 @@ from ..equations.model import TwoLevelModel
 from ..errors import SamplingError, warn
 from ..estimation.prepare import Level1Asked, law_and_counting
 from ..labelled import tree
+from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.rows import Rows, rows_of
@@ -73,7 +74,11 @@ def _(posterior: PosteriorSample) -> tuple[np.ndarray, np.ndarray]:
 def _(posterior: LinkSample) -> tuple[np.ndarray, np.ndarray]:
     rows, law = rows_drawn(posterior), posterior.link.law
     b = posterior.values("b")
-    eta = rows.predictors(b.reshape(-1, *b.shape[2:])) + law.offset(rows.size)
+    b = b.reshape(-1, *b.shape[2:])
+    if isinstance(law, Multinomial):
+        is_in = law.is_in(rows.y)[:, None]
+        return law.value(rows.of_categories(b), is_in, rows.size), rows.row
+    eta = rows.predictors(b) + law.offset(rows.size)
     if isinstance(law, Ordinal):
         return log_shares(eta, container.flat(posterior.tree, "cuts"), rows.y), rows.row
     return law.value(eta, rows.y, law.counts(rows.size)) + law.constant(rows.y, rows.size), rows.row

@@ -7,6 +7,7 @@ import numpy as np
 from ..arguments import whole
 from ..density.conditional import coefficients
 from ..errors import SamplingError
+from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..sampling import container
 from .record import LinkSample
@@ -21,7 +22,8 @@ def with_predictive(posterior: LinkSample, seed: int | None = None, draws: int =
     settings, law, rows = posterior.settings, posterior.link.law, rows_drawn(posterior)
     rng = np.random.default_rng([settings.seed if seed is None else whole("seed", seed, 0, SamplingError), 4])
     kept = kept_draws(posterior, whole("draws", draws, 1, SamplingError))
-    eta = rows.predictors(coefficients_drawn(posterior, kept))
+    b = coefficients_drawn(posterior, kept)
+    eta = rows.of_categories(b) if isinstance(law, Multinomial) else rows.predictors(b)
     if isinstance(law, Ordinal):
         new = new_categories(eta, container.flat(posterior.tree, "cuts")[kept], np.unique(rows.y), rng)
     else:

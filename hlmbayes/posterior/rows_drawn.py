@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import log_expit
 
 from ..errors import SamplingError
+from ..laws.law import Need
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from .record import LinkSample
 
@@ -16,7 +17,10 @@ MOST_BYTES = 4 << 30  # of values by draw and row
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowsDrawn:
-    """N rows: place in the data, unit, outcome, trials or exposure, level-1 columns (p, N)."""
+    """N rows: place in the data, unit, outcome, trials or exposure, level-1 columns (p, N).
+
+    Where categories have equations of their own the columns are those of one set.
+    """
 
     row: np.ndarray
     unit: np.ndarray
@@ -36,12 +40,19 @@ class RowsDrawn:
             found += column * b[:, self.unit, k]
         return found
 
+    def of_categories(self, b: np.ndarray) -> np.ndarray:
+        """Give the linear predictors (K, B, N) of all categories but the last, b (B, J, K p)."""
+        p = len(self.d)
+        return np.stack([self.predictors(b[:, :, k : k + p]) for k in range(0, b.shape[2], p)])
+
 
 def rows_drawn(posterior: LinkSample) -> RowsDrawn:
     """Lay out the rows of a posterior."""
     link, design = posterior.link, posterior.target.design
     row, unit = analysed_rows(design, link.data, link.law.columns)
-    columns = [level1_values(design, link.data, k, row, unit) for k in range(design.n_coefficients)]
+    sets = len(link.law.labels) - 1 if Need.ONE_EQUATION in link.law.lacks else 1
+    one = range(design.n_coefficients // sets)
+    columns = [level1_values(design, link.data, k, row, unit) for k in one]
     return RowsDrawn(
         row, unit, outcome_values(design, link.data, row), link.law.row_sizes(link.data, row),
         np.array(columns),

@@ -68,6 +68,7 @@ def predict_link(
     """
     check_asked(level, scale, interval, prob)
     law, design = posterior.link.law, posterior.target.design
+    refuse("predict()", law.lacks, Need.ONE_EQUATION)
     if scale == "response":
         refuse("predict()", law.lacks, Need.ONE_MEAN)
     rows = new_rows(design, posterior.data if data is None else data, posterior.data)
@@ -111,6 +112,7 @@ def means_link(
         A variable the model does not have.
     """
     design = posterior.target.design
+    refuse("means()", posterior.link.law.lacks, Need.ONE_EQUATION)
     name, chosen, rows = asked_means(design, posterior.data, variable, values, at)
     pairs, _ = pairs_of(chosen, rows)
     found = _expected(posterior, rows, scale)
@@ -140,6 +142,7 @@ def slopes_link(
         A variable the model does not have.
     """
     design = posterior.target.design
+    refuse("slopes()", posterior.link.law.lacks, Need.ONE_EQUATION)
     asked = asked_slopes(design, posterior.data, variable, by, at)
     up, down, step = asked.sides(design)
     change = (_expected(posterior, up, scale) - _expected(posterior, down, scale)) / step

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Unpack, get_args
 
@@ -23,8 +23,10 @@ from ..equations.names import alpha_parameters, cut_parameters
 from ..equations.text import tau_words
 from ..errors import SamplingError
 from ..estimation.prepare import Level1Asked, Prepared, law_and_counting, prepare
+from ..hglm.category_layout import with_found_categories
 from ..laws.law import Law, Need
 from ..laws.log_linear import LogLinear
+from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal, law_of
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
@@ -34,7 +36,7 @@ from ..naming import Parameters
 from ..unit_moments.record import Moments
 from .distributions import FAMILIES, LKJ, GammaPrior, HalfT, InverseWishart, Normal, SdPrior, positive, scaled
 from .resolved import AlphaPrior, CutsPrior, NoPrior, ResolvedPriors, SigmaPrior
-from .scales import Scales, data_scales, far_zeros, link_scales, spread_of
+from .scales import Scales, data_scales, link_scales, spread_of
 
 ALPHA_SCALE = 1.0  # prior sd of an effect on log(sigma2), for one sd of its variable
 LAW = Law()
@@ -223,12 +225,10 @@ def ready_on_link(
     Refuses what `Model.fit` would, moments, and outcomes without a posterior.
     """
     law, said = law_of(model.outcome_law), model.outcome_law
-    if Need.ONE_EQUATION in law.lacks or said.overdispersed:
-        several = "has an equation for each category, which have no priors here"
-        why = "has no likelihood" if said.overdispersed else several
-        what = "overdispersed" if said.overdispersed else said.name
+    if said.overdispersed:
         raise SamplingError(
-            f"there is no posterior of this model: an outcome that is {what} {why}. Model.fit estimates it"
+            "there is no posterior of this model: an outcome that is overdispersed has no likelihood. "
+            "Model.fit estimates it"
         )
     if isinstance(data, Moments):
         raise SamplingError(f"the posterior of a {said.name} outcome needs the rows, and these are moments")
@@ -238,6 +238,9 @@ def ready_on_link(
         row, _ = analysed_rows(prepared.design, prepared.complete)
         law = law.seen(outcome_values(prepared.design, prepared.complete, row))
     scales = link_scales(prepared.design, prepared.complete, law)
+    if isinstance(law, Multinomial):
+        law, design = with_found_categories(law, prepared.design, prepared.complete)
+        prepared = replace(prepared, design=design)
     return prepared, resolve(priors, prepared.design, law=law, scales=scales), law
 
 
@@ -274,7 +277,7 @@ def resolve(
         )
     return ResolvedPriors(
         tuple(names), *_gamma(priors, design, scales), random, design.pattern, _sd(priors, design, scales),
-        _level1(priors, design, scales, groups, law), priors.corr.eta, priors.tau, far_zeros(design),
+        _level1(priors, design, scales, groups, law), priors.corr.eta, priors.tau, scales.cautions,
         {**design.model.fixed_parameters.name_of, **design.model.random_parameters.name_of},
     )  # fmt: skip
 
@@ -282,7 +285,7 @@ def resolve(
 def _sd(priors: Priors, design: Design, scales: Scales) -> tuple[SdPrior, ...]:
     """Give the prior of every random coefficient's standard deviation."""
     asked = _by_name("sd", design.model.random_parameters, priors.sd)
-    units = priors.width * scales.y_sd / scales.z_spread
+    units = np.tile(priors.width * scales.y_sd / scales.z_spread, max(1, len(scales.levels)))
     return tuple(scaled(p or HalfT(), float(unit)) for p, unit in zip(asked, units, strict=True))
 
 
@@ -357,6 +360,10 @@ def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, 
 
 def _default_gamma(width: float, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
     """Give the mean and sd of every free fixed effect's default prior, (F,) each."""
+    if scales.levels:
+        sets = [_default_gamma(width, replace(scales, y_mean=m, levels=())) for m in scales.levels]
+        means, sds = zip(*sets, strict=True)
+        return np.concatenate(means), np.concatenate(sds)
     sd = GAMMA_SCALE * width * scales.y_sd / scales.x_spread
     if scales.level is None:  # the level, too, has to come from the predictors
         rms = np.hypot(scales.x_mean, np.where(scales.constant, 0.0, scales.x_spread))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..data.two_level import TwoLevelData
+from ..laws.law import Need
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows, outcome_values
@@ -42,6 +43,8 @@ class Scales:
     z_spread: np.ndarray
     words: str = ""
     gaps: np.ndarray = field(default_factory=lambda: np.zeros(0))  # between cuts of an ordinal outcome
+    levels: tuple[float, ...] = ()  # ``y_mean`` of each set of equations, where categories have their own
+    cautions: tuple[str, ...] = ()
 
 
 def data_scales(design: Design) -> Scales:
@@ -63,27 +66,30 @@ def data_scales(design: Design) -> Scales:
     spread, constant = spread_of(np.diag(xx), mean)
     return Scales(
         y_mean, float(np.sqrt(y_ss / total)), mean, spread, constant, _level(xx, mean, spread, constant),
-        spread_of(z_square, z_mean)[0],
+        spread_of(z_square, z_mean)[0], cautions=far_zeros(design),
     )  # fmt: skip
 
 
 def link_scales(design: Design, data: TwoLevelData, law: Outcome) -> Scales:
     """Measure columns, and the outcome on the scale of its link: the link of its mean, and a row's sd there.
 
-    The mean is that of one trial or one unit of exposure. Refuses outcomes that the law cannot give.
+    The mean is that of one trial or one unit of exposure. Where categories have equations of their own
+    ``design`` is that of one set. Refuses outcomes that the law cannot give.
     """
     row, _ = analysed_rows(design, data, law.columns)
     y, size = outcome_values(design, data, row), law.row_sizes(data, row)
     law.check_rows(y, size, design.model.outcome)
     sd, written = law.unit_of_link
     levels = law.levels(y, size)
-    level = float(levels[0])
+    several = Need.ONE_EQUATION in law.lacks
+    said = ", ".join(f"{level:.4g}" for level in (levels if several else levels[:1]))
     shown = written if written == f"{sd:g}" else f"{written} = {sd:.4g}"
     words = (
         f"Priors are on the scale of the {law.link_name} link: a row's sd there is taken as {shown}, and "
-        f"{law.level_in_words} {level:.4g}."
+        f"{law.level_in_words} {said}."
     )
-    return replace(data_scales(design), y_mean=level, y_sd=sd, words=words, gaps=np.diff(levels))
+    found = replace(data_scales(design), y_mean=float(levels[0]), y_sd=sd, words=words)
+    return replace(found, levels=tuple(levels)) if several else replace(found, gaps=np.diff(levels))
 
 
 def _level(xx: np.ndarray, mean: np.ndarray, spread: np.ndarray, constant: np.ndarray) -> np.ndarray | None:

@@ -150,7 +150,7 @@ def attributes(target: Target, drawn: VarianceDraws, settings: Settings, priors:
     return {
         "format": FORMAT,
         "hlmbayes_version": __version__,
-        "model": target.design.model.equations(),
+        "model": target.design.model.one_set.equations(),
         "priors": priors.to_json(),
         "priors_in_words": target.priors.describe(),
         "settings": json.dumps(asdict(settings)),

@@ -17,12 +17,13 @@ from pytensor.graph.basic import Apply
 from ..density.link import LinkTarget
 from ..density.link_density import LinkDensity, OfParameters, link_density
 from ..errors import EstimationError, SamplingError
+from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Binomial, Outcome, Poisson
-from ..likelihood.rows import rows_of
+from ..likelihood.rows import Rows, rows_of
 from ..priors.resolved import CutsPrior
 from .container import coords
-from .pymc_model import MarginalLikelihood, expected_rows, fixed_effects, tau_factor
+from .pymc_model import MarginalLikelihood, effects_of, expected_rows, fixed_effects, tau_factor
 
 MOST_EFFECTS = 4  # random effects that are integrated out
 
@@ -78,7 +79,10 @@ def on_link(link: LinkTarget) -> pm.Model:
     size = link.law.row_sizes(link.data, rows.row)
     known = {**coords(link.target.design), **link.target.law.coords, "row": np.arange(len(rows.y))}
     with pm.Model(coords=known) as result:
-        eta = expected_rows(link.target.priors, link.target.design, rows) + link.law.offset(size)
+        if isinstance(link.law, Multinomial):
+            eta = _of_categories(link, rows, len(link.law.categories) - 1)
+        else:
+            eta = expected_rows(link.target.priors, link.target.design, rows) + link.law.offset(size)
         _outcome(link.law, eta, rows.y, size, link.target.priors.level1)
     return result
 
@@ -87,6 +91,16 @@ def _cuts(prior: CutsPrior) -> tuple[Any, Any]:
     """Add the cuts of an ordinal outcome to the model at hand; give their distances and them."""
     gaps = pm.LogNormal("gaps", prior.mean, prior.sd, dims="cut")
     return gaps, pm.Deterministic("cuts", pt.cumsum(gaps), dims="cut")
+
+
+def _of_categories(link: LinkTarget, rows: Rows, K: int) -> Any:
+    """Give the linear predictors of every row for all categories but the last, (N, K)."""
+    gamma, u = effects_of(link.target.priors, link.target.design)
+    x, z = (pt.as_tensor(each.reshape(len(each), K, -1)) for each in (rows.x, rows.z))
+    expected = pt.sum(x * gamma.reshape((K, -1)), axis=2)
+    return (
+        expected if u is None else expected + pt.sum(z * u[rows.unit].reshape((len(rows.y), K, -1)), axis=2)
+    )
 
 
 @singledispatch
@@ -106,6 +120,12 @@ def _(law: Ordinal, eta: Any, y: np.ndarray, size: np.ndarray, prior: CutsPrior)
     inside = below[:, 1:] + above[:, :-1] + pt.log1mexp(-gaps)
     log_p = pt.concatenate([below[:, :1], inside, above[:, -1:]], axis=1)
     pm.Categorical("y", logit_p=log_p, observed=np.unique(y, return_inverse=True)[1], dims="row")
+
+
+@_outcome.register
+def _(law: Multinomial, eta: Any, y: np.ndarray, size: np.ndarray, prior: Any) -> None:
+    logit = pt.concatenate([eta, pt.zeros((len(y), 1))], axis=1)
+    pm.Categorical("y", logit_p=logit, observed=np.searchsorted(law.categories, y), dims="row")
 
 
 @_outcome.register

@@ -91,13 +91,18 @@ def on_rows(
 
 def expected_rows(priors: ResolvedPriors, design: Design, rows: Rows) -> Any:
     """Give the linear predictor of every row (N,); adds gamma, u and tau to the model at hand."""
-    gamma, factor = fixed_effects(priors, design.free), tau_factor(priors)
+    gamma, u = effects_of(priors, design)
     expected = pt.dot(pt.as_tensor(rows.x), gamma)
+    return expected if u is None else expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
+
+
+def effects_of(priors: ResolvedPriors, design: Design) -> tuple[Any, Any]:
+    """Add gamma, u and tau to the model at hand; give the free fixed effects (F,) and u (J, q) or None."""
+    gamma, factor = fixed_effects(priors, design.free), tau_factor(priors)
     if not len(priors.random_names):
-        return expected
+        return gamma, None
     z = pm.Normal("z", dims=("unit", "coef"))
-    u = pm.Deterministic("u", pt.dot(z, factor.T), dims=("unit", "coef"))
-    return expected + pt.sum(pt.as_tensor(rows.z) * u[rows.unit], axis=1)
+    return gamma, pm.Deterministic("u", pt.dot(z, factor.T), dims=("unit", "coef"))
 
 
 def _sigma(prior: SigmaPrior | CutsPrior | NoPrior, law: Law) -> Any:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import hlmbayes as hlm
 from hlmbayes import Model
-from hlmbayes.equations.categories import with_categories
+from hlmbayes.equations.categories import of_one_set, with_categories
 from hlmbayes.equations.outcome_law import LINKS, NORMAL, Asked, OutcomeLaw
 from hlmbayes.equations.parts import Coefficient, Gamma, Predictor
 from hlmbayes.errors import EquationError
@@ -163,6 +163,7 @@ def test_equations_of_categories_are_those_of_one_set() -> None:
     model = Model(f"mlogit(y){REST} + u1; cov(u0, u1) = 0; g00 = g01")
     parts = with_categories(model.parts, ("1", "-2.5"))
     of_categories = Model.from_parts(*parts)
+    assert of_categories.one_set == model == model.one_set
     assert of_categories.blocks == (("u0[1]", "u0[-2.5]"), ("u1[1]", "u1[-2.5]"))
     assert of_categories.constraints == (("g00[1]", "g01[1]"), ("g00[-2.5]", "g01[-2.5]"))
     assert "mlogit(y = -2.5) = b0[-2.5] + b1[-2.5]*sex\n" in of_categories.equations()
@@ -172,9 +173,9 @@ def test_equations_of_categories_are_those_of_one_set() -> None:
     assert known.columns("sex") == known.columns("g10") == ("g10[1]", "g10[-2.5]")
     of_term = Gamma("g11[general,private]", Predictor("w"))
     column = Coefficient("b1[general]", Predictor("track[general]"), (of_term,), True)
-    (found,) = with_categories(
-        model.parts._replace(coefficients=(column,), blocks=(), constraints=()), "2"
-    ).coefficients
+    of_one = model.parts._replace(coefficients=(column,), blocks=(), constraints=())
+    (found,) = with_categories(of_one, "2").coefficients
+    assert of_one_set(with_categories(of_one, "2")) == of_one
     assert (found.name, found.effect, found.gammas[0].name) == (
         "b1[general,2]", "u1[general,2]", "g11[general,2,private]"
     )  # fmt: skip

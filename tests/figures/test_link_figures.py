@@ -144,6 +144,15 @@ def test_what_only_normal_outcomes_have_is_refused(fit: Any, by_hlm: Any) -> Non
         plots.effects_qq(normal)
 
 
+def test_quasi_likelihood_has_no_bars_of_variance_and_draws_have(by_hlm: Any) -> None:
+    with pytest.raises(OutputError, match="no bars of it"):
+        plots.variance_bars(by_hlm)
+    post = by_hlm.model.sample(hlm.read(frame_of("binary"), id="id"), draws=200, chains=2, seed=1)
+    ax = plots.variance_bars(post)
+    assert ax.get_title(loc="left").endswith("on the scale of the link")
+    assert ax.containers[0][0].get_height() == pytest.approx(post.r2().share(["fixed_within"]), abs=1e-9)
+
+
 def test_every_figure_of_every_kind_can_be_drawn(fit: Any, by_hlm: Any, ratings: Any) -> None:
     counts = hlm.Model(f"log(y, exposure=n) = b0 + b1*x; {ONE}").fit(hlm.read(frame_of("counts"), id="id"))
     for one in (fit, by_hlm, ratings, counts):

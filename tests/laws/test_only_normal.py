@@ -52,11 +52,3 @@ def test_a_door_for_normal_outcomes(door: str, law: str, data: hlm.TwoLevelData)
 def test_what_is_on_rows_has_no_pymc_model_of_moments(law: str, data: hlm.TwoLevelData) -> None:
     with pytest.raises(HLMError, match="marginal=False"):
         hlm.Model(LEFT[law] + REST).pymc(data)
-
-
-def test_categories_without_an_order_have_no_posterior(data: hlm.TwoLevelData) -> None:
-    for sampler in ("direct", "nuts"):
-        with pytest.raises(
-            HLMError, match="multinomial has an equation for each category, which have no priors"
-        ):
-            hlm.Model(LEFT["multinomial"] + REST).sample(data, sampler=sampler, seed=1)
