@@ -143,11 +143,6 @@ class TwoLevelModel:
             self.outcome, self.coefficients, self.log_sigma2, self.constraints, self.blocks, self.outcome_law
         )
 
-    @property
-    def one_set(self) -> Self:
-        """The model with one set of equations, where each category of the outcome has its own."""
-        return type(self).from_parts(*of_one_set(self.parts))
-
     @classmethod
     def from_parts(
         cls,
@@ -334,3 +329,8 @@ class TwoLevelModel:
     @property
     def _compared(self) -> tuple[Any, ...]:
         return (self.formula, self.outcome_law) if self._is_open else self.parts
+
+
+def one_set[M: TwoLevelModel](model: M) -> M:
+    """Give a model with one set of equations, of one where each category of the outcome has its own."""
+    return type(model).from_parts(*of_one_set(model.parts))

@@ -13,7 +13,7 @@ from ..density.link import LinkTarget, link_target
 from ..density.link_density import LinkDensity, link_density
 from ..density.sampled import OfMoments
 from ..density.target import target_for
-from ..equations.model import TwoLevelModel
+from ..equations.model import TwoLevelModel, one_set
 from ..errors import SamplingError, warn
 from ..estimation.prepare import law_of
 from ..hglm.search import SEVERAL
@@ -99,7 +99,7 @@ def rerun_link(posterior: LinkSample, **changes: Any) -> LinkSample:
     """Draw again from the rows a posterior carries; see `GeneralizedPosterior.rerun`."""
     priors, settings = _changed(posterior, changes)
     marginal, own = posterior.sampler["sampler"] != ON_ROWS, posterior.target.design.terms
-    found = draw_link(posterior.model.one_set, posterior.link.data, priors, settings, marginal=marginal)
+    found = draw_link(one_set(posterior.model), posterior.link.data, priors, settings, marginal=marginal)
     target = replace(found.target, design=replace(found.target.design, terms=own))
     return replace(found, target=target)
 

@@ -13,6 +13,7 @@ from ..density.conditional import Draws, Effects, coefficients, complete, draw_e
 from ..density.coordinates import unpack
 from ..density.link_density import LinkDensity
 from ..density.target import Target
+from ..equations.model import one_set
 from ..labelled import tree
 from ..laws.outcomes import Outcome
 from ..likelihood.pattern import pairs
@@ -150,7 +151,7 @@ def attributes(target: Target, drawn: VarianceDraws, settings: Settings, priors:
     return {
         "format": FORMAT,
         "hlmbayes_version": __version__,
-        "model": target.design.model.one_set.equations(),
+        "model": one_set(target.design.model).equations(),
         "priors": priors.to_json(),
         "priors_in_words": target.priors.describe(),
         "settings": json.dumps(asdict(settings)),

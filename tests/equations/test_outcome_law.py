@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import hlmbayes as hlm
 from hlmbayes import Model
 from hlmbayes.equations.categories import of_one_set, with_categories
+from hlmbayes.equations.model import one_set
 from hlmbayes.equations.outcome_law import LINKS, NORMAL, Asked, OutcomeLaw
 from hlmbayes.equations.parts import Coefficient, Gamma, Predictor
 from hlmbayes.errors import EquationError
@@ -163,7 +164,7 @@ def test_equations_of_categories_are_those_of_one_set() -> None:
     model = Model(f"mlogit(y){REST} + u1; cov(u0, u1) = 0; g00 = g01")
     parts = with_categories(model.parts, ("1", "-2.5"))
     of_categories = Model.from_parts(*parts)
-    assert of_categories.one_set == model == model.one_set
+    assert one_set(of_categories) == model == one_set(model)
     assert of_categories.blocks == (("u0[1]", "u0[-2.5]"), ("u1[1]", "u1[-2.5]"))
     assert of_categories.constraints == (("g00[1]", "g01[1]"), ("g00[-2.5]", "g01[-2.5]"))
     assert "mlogit(y = -2.5) = b0[-2.5] + b1[-2.5]*sex\n" in of_categories.equations()
