@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from ..equations.categories import category_label
 from ..errors import DataError, HypothesisError
-from .binomial_links import LATENT, LATENT_SD, Rows
+from .binomial_links import LATENT, LATENT_SD, MANY, Rows
 from .law import Need
 from .outcomes import Outcome, n_categories
 
@@ -97,29 +97,33 @@ class Multinomial(Outcome):
 
     def probabilities(self, eta: np.ndarray) -> np.ndarray:
         """Give the probabilities of all categories, (K + 1, ...), of their linear predictors (K, ...)."""
-        top = np.maximum(eta.max(axis=0), 0.0)
-        odds = np.exp(np.concatenate([eta - top, -top[None]]))
-        return np.asarray(odds / odds.sum(axis=0))
+        odds, last, total, _ = _odds(eta)
+        found = np.empty((len(eta) + 1, *eta.shape[1:]))
+        np.divide(odds, total, out=found[:-1])
+        np.divide(last, total, out=found[-1])
+        return found
 
     def rows(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
         """Give log density (...), its slopes (K, ...) and minus its second derivatives, packed.
 
         These are (K (K + 1) / 2, ...), the lower triangle by rows.
         """
-        p = self.probabilities(eta)
+        p, _, total, top = _odds(eta)
+        value = _log_density(eta, y, size, total, top)
+        p /= total
+        counted = p * -size
         K = len(eta)
         bend = np.empty((K * (K + 1) // 2, *eta.shape[1:]))
         for m, (a, b) in enumerate(zip(*np.tril_indices(K), strict=True)):
-            np.multiply(-p[a], p[b], out=bend[m])
+            np.multiply(counted[a], p[b], out=bend[m])
             if a == b:
-                bend[m] += p[a]
-            bend[m] *= size
-        return self.value(eta, y, size), y - size * p[:-1], bend
+                bend[m] -= counted[a]
+        counted += y
+        return value, counted, bend
 
     def value(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
-        top = np.maximum(eta.max(axis=0), 0.0)
-        log_sum = top + np.log(np.exp(eta - top).sum(axis=0) + np.exp(-top))
-        return np.asarray(np.sum(y * eta, axis=0) - size * log_sum)
+        _, _, total, top = _odds(eta)
+        return _log_density(eta, y, size, total, top)
 
     def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
         # the largest of linear predictors with standard Gumbel noise has the category (McFadden 1974)
@@ -148,3 +152,25 @@ class Multinomial(Outcome):
 
     def _no_mean(self) -> NoReturn:
         raise HypothesisError(NO_MEAN)
+
+
+def _odds(eta: np.ndarray) -> tuple[np.ndarray, Any, np.ndarray, Any]:
+    """Give exp(eta - top) (K, ...), exp(-top) of the last category, their sum (...), and top.
+
+    It is 0 where no exponential is too large for a number: the sum keeps its digits all the same.
+    """
+    top = 0.0 if eta.size == 0 or eta.max() < MANY else np.maximum(eta.max(axis=0), 0.0)
+    odds = np.exp(eta - top) if np.ndim(top) else np.exp(eta)
+    last = np.exp(-top)
+    return odds, last, odds.sum(axis=0) + last, top
+
+
+def _log_density(eta: np.ndarray, y: np.ndarray, size: np.ndarray, total: np.ndarray, top: Any) -> np.ndarray:
+    """Give the log density of rows (...) whose odds have a sum ``total``."""
+    found = np.log(total)
+    if np.ndim(top):
+        found += top
+    found *= -size
+    for own, category in zip(eta, y, strict=True):
+        found += own * category
+    return found
