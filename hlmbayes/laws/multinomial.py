@@ -87,10 +87,6 @@ class Multinomial(Outcome):
         counts = np.unique(y, return_counts=True)[1]
         return np.asarray(np.log(counts[:-1] / counts[-1]))
 
-    def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
-        below = self.probabilities(predictor).cumsum(axis=0)[:-1]
-        return np.asarray(self.fixed_categories[(rng.random(below.shape[1:]) > below).sum(axis=0)])
-
     def is_in(self, y: np.ndarray) -> np.ndarray:
         """Say whether outcomes (N,) are each category but the last, 1 or 0, (K, N)."""
         return np.asarray((y == self.fixed_categories[:-1, None]).astype(float))
