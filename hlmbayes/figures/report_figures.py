@@ -14,6 +14,7 @@ from ..report.generalized import Test, to_html
 from ..report.report_page import page
 from ..report.tables import Tables
 from .figure_set import AnyEstimates, figures
+from .plot_style import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,6 +71,7 @@ def _drawn(draw: Callable[[], Axes], width: float) -> tuple[str, bytes] | None:
         figure = axes.figure.figure
         own = figure.get_size_inches()
         figure.set_size_inches(width, width * own[1] / own[0])
+        fit_label(axes)
         figure.savefig(file, format="png", dpi=DOTS)
         return " ".join(title.split()), file.getvalue()
     except HLMError:
@@ -77,3 +79,15 @@ def _drawn(draw: Callable[[], Axes], width: float) -> tuple[str, bytes] | None:
     finally:
         for number in set(plt.get_fignums()) - before:
             plt.close(number)
+
+
+def fit_label(axes: Axes) -> None:
+    """Break the label of y into more lines where the figure has become too low for it."""
+    figure, label = axes.figure.figure, axes.yaxis.label
+    figure.draw_without_rendering()
+    extent, longest = label.get_window_extent(), max(map(len, label.get_text().splitlines()), default=0)
+    middle = (extent.y0 + extent.y1) / 2.0  # that of the axes, not of the figure
+    room = 2.0 * min(middle, figure.bbox.height - middle)
+    if extent.height > room:
+        fits = int(0.95 * longest * room / extent.height)
+        label.set_text(wrapped(" ".join(label.get_text().split()), fits))
