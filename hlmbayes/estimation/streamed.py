@@ -137,7 +137,7 @@ def _survey(model: TwoLevelModel, stream: MomentsStream) -> Survey:
 
 
 def _some(moments: Moments, units: slice) -> Moments:
-    """Give the moments of some of the units."""
+    """Give the moments of some of the units, which hold no memory of the others."""
     names = ("unit_ids", "n", "weight", "mean", "sscp")
-    level2 = {name: values[units] for name, values in moments.level2.items()}
-    return replace(moments, level2=level2, **{name: getattr(moments, name)[units] for name in names})
+    level2 = {name: values[units].copy() for name, values in moments.level2.items()}
+    return replace(moments, level2=level2, **{name: getattr(moments, name)[units].copy() for name in names})

@@ -123,3 +123,11 @@ def test_a_missing_level2_value_in_any_part_is_named(hsb, tmp_path) -> None:
     stream = replace(hlm.stream_moments(tmp_path / "m.parquet"), size=50)
     with pytest.raises(DataError, match="meanses is missing in 1 of"):
         hlm.Model(MODELS["model 4"]).fit(stream)
+
+
+def test_some_units_hold_no_memory_of_the_others(hsb) -> None:
+    moments, _ = hsb
+    some = streamed._some(moments, slice(None, None, 7))
+    assert some.n_units == -(-moments.n_units // 7)
+    for name in ("unit_ids", "n", "mean", "sscp"):
+        assert not np.shares_memory(getattr(some, name), getattr(moments, name))
