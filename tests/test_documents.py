@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import warnings
@@ -15,6 +16,7 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.cli import main
+from tests.bench import page as speed
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -106,6 +108,11 @@ def test_the_commands_of_the_readme_run(command, place, monkeypatch, capsys):
     monkeypatch.chdir(place)
     assert main(command.split()[1:]) == 0
     assert capsys.readouterr().out
+
+
+def test_the_table_of_speed_is_that_of_the_stored_run():
+    text = speed.PAGE.read_text(encoding="utf-8")
+    assert speed.written(text, json.loads(speed.STORED.read_text())) == text
 
 
 def test_links_between_the_pages_lead_somewhere():
