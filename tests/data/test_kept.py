@@ -7,6 +7,7 @@ import gc
 import pickle
 import weakref
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_memory_is_bounded(monkeypatch) -> None:
     monkeypatch.setattr(kept, "MOST", 100)
     store, column = Kept(), {"y": np.arange(4.0)}
     for k in range(9):
-        assert store.once(str(k), column, 40, lambda k=k: k) == k
+        assert store.once(str(k), column, 40, partial(int, k)) == k
     assert [asked for asked, _ in store._results] == ["7", "8"]
     assert store.once("large", column, 101, lambda: "given, not kept") == "given, not kept"
     assert not store._results
@@ -160,4 +161,4 @@ def test_a_value_or_two_that_change_places_change_the_fingerprint(draw, dtype: s
 
 def test_text_is_worked_out_anew() -> None:
     store, column = Kept(), {"y": np.array(["a", None], dtype=object)}
-    assert [store.once("x", column, 1, lambda k=k: k) for k in (1, 2)] == [1, 2]
+    assert [store.once("x", column, 1, partial(int, k)) for k in (1, 2)] == [1, 2]

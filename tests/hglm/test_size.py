@@ -34,7 +34,8 @@ COUNTS = hlm.Model("log(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
 @pytest.mark.slow
 def test_tests_of_a_variance_that_is_zero_reject_in_three_to_seven():
     # near four in 100, and many data sets to tell: with normal outcomes it is as many
-    rng, found = np.random.default_rng(19), {"binary": [], "counts": [], "slope": []}
+    rng = np.random.default_rng(19)
+    found: dict[str, list[float]] = {"binary": [], "counts": [], "slope": []}
     unit = np.repeat(np.arange(120), 8)
     for k in range(2000):
         x, u = rng.integers(-1, 2, 960), rng.normal(size=120)[unit]

@@ -6,7 +6,7 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.estimation.exact import exact_fit
-from hlmbayes.estimation.optimum import optimum
+from hlmbayes.estimation.optimum import evaluation, optimum
 from hlmbayes.estimation.prepare import prepare
 from hlmbayes.estimation.starts import alike_theta, moment_start
 from hlmbayes.likelihood.equal_designs import with_designs_once
@@ -68,8 +68,8 @@ def test_the_likelihood_is_that_of_every_unit(growth, name):
 
 def test_estimates_are_those_of_every_unit(growth):
     prepared = prepare(hlm.Model(MODELS["slopes"]), growth)
-    found, every = exact_fit(prepared, True), optimum(prepared.system, True).point
-    np.testing.assert_allclose(found.at.theta, every.extra.at.theta, rtol=1e-8)
+    found, every = exact_fit(prepared, True), evaluation(optimum(prepared.system, True).point)
+    np.testing.assert_allclose(found.at.theta, every.theta, rtol=1e-8)
     fit = hlm.Model(MODELS["slopes"]).fit(growth)
     assert fit.deviance == pytest.approx(-2.0 * found.loglik, rel=1e-13)
     assert len(fit.residuals(level=2)) == 1500

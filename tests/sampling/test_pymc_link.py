@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,7 +95,8 @@ def test_the_marginal_density_is_the_integral_over_u(left):
     expected += stats.norm.logpdf(s, 0, 0.7).sum()
     assert value == pytest.approx(expected, abs=1e-3)
     slope = built.compile_dlogp(mode=GRAPH)({name: np.asarray(v) for name, v in point.items()})
-    for k, (name, place) in enumerate([("gamma_free", 0), ("gamma_free", 2), ("s_b0", ()), ("s_b1", ())]):
+    places: list[tuple[str, Any]] = [("gamma_free", 0), ("gamma_free", 2), ("s_b0", ()), ("s_b1", ())]
+    for k, (name, place) in enumerate(places):
         ends = []
         for step in (1e-5, -1e-5):
             moved = {key: np.array(v, dtype=float) for key, v in point.items()}
