@@ -11,7 +11,7 @@ from ..inference.same_data import Fitted
 from ..labelled import table
 from ..labels import Sentence
 from ..text_table import TextColumn, in_blocks, number_texts, shortened
-from .columns import ROWS, UNITS, Asked, Column, column_of
+from .columns import CUT, ROWS, UNITS, Asked, Column, column_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,5 +89,6 @@ def summary(
     """
     check_prob(prob)
     column = column_of(fit, Asked(prob, robust, df))
-    codes = (*fit.model.gamma_names, *(a.name for a in fit.law.alphas))
+    cuts = [f"d{name.removeprefix(CUT)}" for name in column.effects if name.startswith(CUT)]
+    codes = (*fit.model.gamma_names, *(a.name for a in fit.law.alphas), *cuts)
     return Summary(column, codes, prob)

@@ -367,6 +367,7 @@ def test_an_ordinal_outcome_has_what_needs_no_one_mean(frame):
     fit = hlm.Model("cumlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(rows)
     assert "a positive effect makes low categories likelier" in " ".join(str(fit.summary()).split())
     assert list(fit.cuts().index) == ["d2", "d3"]
+    assert list(fit.summary().frame().index) == ["g00", "g10", "d2", "d3"]
     assert (fit.cuts().estimate.diff().dropna() > 0).all()
     assert fit.icc().icc == pytest.approx(fit.tau["b0", "b0"] / (fit.tau["b0", "b0"] + np.pi**2 / 3))
     assert "scale of the outcome" not in str(fit.icc())

@@ -46,9 +46,3 @@ def test_a_door_for_normal_outcomes(door: str, law: str, data: hlm.TwoLevelData)
     with pytest.raises(HLMError) as caught:
         DOORS[door](model, data)
     assert f"is for normal outcomes, and y of this model is {law}" in str(caught.value)
-
-
-@pytest.mark.parametrize("law", LEFT)
-def test_what_is_on_rows_has_no_pymc_model_of_moments(law: str, data: hlm.TwoLevelData) -> None:
-    with pytest.raises(HLMError, match="marginal=False"):
-        hlm.Model(LEFT[law] + REST).pymc(data)
