@@ -161,3 +161,18 @@ def test_draws_are_made_kept_and_asked_about_their_priors(click, file):
     click.press("Do the priors matter?")
     click.expect(panel).to_contain_text("What moves the draws")
     click.fine("draws")
+
+
+def test_ratios_stand_in_the_table_where_they_are_asked_for(click, file):
+    page = click.page
+    opened(click, file, "passed")
+    click.settings({"Distribution": "Bernoulli (0 or 1)", "Algorithm": OPTIMUM})
+    click.run()
+    click.tab("Compare")
+    panel = page.get_by_role("tabpanel")
+    page.get_by_label("odds, rate and hazard ratios").check()
+    click.press("Put the ticked models side by side")
+    click.expect(panel).to_contain_text("odds ratios (exp of the coefficients")
+    for width in (400, 1200):
+        page.set_viewport_size({"width": width, "height": 900})
+        click.fine("ratios")
