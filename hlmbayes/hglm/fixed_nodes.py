@@ -15,7 +15,7 @@ from ..laws.outcomes import Outcome
 from .counted_rows import CountedRows
 from .marginal import Marginal, linear_predictor, marginal, unit_logliks
 from .modes import find_modes
-from .newton import newton_step
+from .newton import SHORTENED, SHORTER, largest_step, newton_step
 from .quadrature import product_rule
 from .search import Found, moved, rough
 
@@ -95,13 +95,13 @@ class Surface:
     def moved(self, step: np.ndarray) -> Surface:
         """Go along a step, shortened until the likelihood is not lower; the same where none helps."""
         here = float(self.unit_logliks(np.zeros_like(step)).sum())
-        size = min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
-        for _ in range(25):
+        size = largest_step(step)
+        for _ in range(SHORTER):
             value = float(self.unit_logliks(size * step).sum())
             if np.isfinite(value) and value >= here - 1e-10 * abs(here):
                 gamma, chol = moved(self.rows, self.at, step, size)
                 return Surface(self.rows, self.law, replace(self.at, gamma=gamma, chol=chol))
-            size *= 0.4
+            size *= SHORTENED
         return self
 
     def marginal(self, by_unit: np.ndarray, information: np.ndarray) -> Marginal:

@@ -17,7 +17,7 @@ from ..laws.outcomes import Outcome
 from .counted_rows import CountedRows
 from .enough_nodes import MOST_NODES, enough, few, grouped, more, stands_still
 from .marginal import Marginal, loglik, marginal
-from .newton import MOST_STEPS, ROUGH, largest_step, newton_step
+from .newton import MOST_STEPS, ROUGH, higher, newton_step
 from .quadrature import few_points, product_rule
 from .still import first_chol, pooled
 
@@ -100,13 +100,8 @@ def climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int)
 
 def _better(rows: CountedRows, law: Outcome, at: Marginal, step: np.ndarray, slack: float = 1e-9) -> Marginal:
     """Go along a step, shortened until the likelihood is not lower; the same point where none helps."""
-    size = largest_step(step)
-    for _ in range(25):
-        new = _tried(rows, law, at, step, size)
-        if np.isfinite(new.loglik) and new.loglik >= at.loglik - slack:
-            return new
-        size *= 0.4
-    return at
+    new = higher(step, lambda size: _tried(rows, law, at, step, size), at.loglik - slack)
+    return at if new is None else new
 
 
 def _tried(rows: CountedRows, law: Outcome, at: Marginal, step: np.ndarray, size: float) -> Marginal:

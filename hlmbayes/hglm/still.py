@@ -11,7 +11,7 @@ from ..likelihood.symmetric import lower, place
 from .blocks import Block, each_block
 from .counted_rows import CountedRows
 from .marginal import linear_predictor
-from .newton import MOST_STEPS, ROUGH, largest_step, newton_step
+from .newton import MOST_STEPS, ROUGH, higher, newton_step
 
 LEAST, MOST = 0.05, 4.0  # variance of a first random effect, in the rows' own units
 
@@ -47,14 +47,7 @@ def first_chol(rows: CountedRows, at: Still) -> np.ndarray:
 
 
 def _further(rows: CountedRows, law: Outcome, at: Still, step: np.ndarray) -> Still | None:
-    """Go along a step, shortened until the likelihood is not lower; None where nothing helps."""
-    size = largest_step(step)
-    for _ in range(25):
-        new = _still(rows, law, at.gamma + size * step)
-        if np.isfinite(new.loglik) and new.loglik >= at.loglik - 1e-9:
-            return new
-        size *= 0.4
-    return None
+    return higher(step, lambda size: _still(rows, law, at.gamma + size * step), at.loglik - 1e-9)
 
 
 def _still(rows: CountedRows, law: Outcome, gamma: np.ndarray) -> Still:
