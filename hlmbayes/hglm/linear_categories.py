@@ -19,13 +19,12 @@ from ..estimation.prepare import Prepared
 from ..laws.counting import ONCE
 from ..laws.multinomial import Multinomial
 from ..laws.outcomes import Outcome
-from ..laws.working import WEIGHT, WorkingKnown
 from ..likelihood.design import Design, Level1Products
 from ..likelihood.orthonormal import Products
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
-from ..likelihood.weighing import Weighing, weighed_by
+from ..likelihood.weighing import weighed_by
 from .category_layout import with_found_categories
-from .linear_rows import CERTAIN, Linear, complete_data, log_weight
+from .linear_rows import CERTAIN, Linear, complete_data, working_known
 from .ordinal_rows import rows_of_law
 from .separation import refuse_separating
 
@@ -77,11 +76,9 @@ class LinearCategories(Linear):
 
     def linearised(self, eta: np.ndarray) -> Prepared:
         z, precision = self.working(eta)
-        J, products = self.design.n_units, self._products(z, precision)
-        log = np.bincount(self.unit, log_weight(precision), J)
-        spread = np.bincount(self.unit, 1.0 / precision.sum(axis=(1, 2)), J)
-        law = WorkingKnown(WEIGHT, Weighing(self.design.moments, log, spread))
-        return Prepared(weighed_by(self.design, products), law, ONCE, self.data, self.data)
+        law = working_known(self.design.moments, self.unit, precision)
+        weighed = weighed_by(self.design, self._products(z, precision))
+        return Prepared(weighed, law, ONCE, self.data, self.data)
 
     def _products(self, z: np.ndarray, precision: np.ndarray) -> Level1Products:
         """Give the products of the K p columns and of z by the rows' precision P, about means by 1'P1."""

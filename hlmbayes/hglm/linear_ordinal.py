@@ -22,14 +22,13 @@ from ..estimation.prepare import Prepared
 from ..laws.counting import ONCE
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Outcome
-from ..laws.working import WEIGHT, WorkingKnown
 from ..likelihood.build_design import build_design
 from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
-from ..likelihood.weighing import Weighing, weighed_design
+from ..likelihood.weighing import weighed_design
 from ..unit_moments.record import Moments
 from ..words import unique_name
-from .linear_rows import Linear, complete_data, log_weight
+from .linear_rows import Linear, complete_data, working_known
 from .ordinal_rows import check_ordinal, rows_of_law
 from .separation import refuse_separating
 
@@ -82,10 +81,7 @@ class LinearOrdinal(Linear):
     def linearised(self, eta: np.ndarray) -> Prepared:
         z, precision = self.working(eta)
         moments = self._moments(z, precision)
-        J = self.design.n_units
-        log = np.bincount(self.unit, log_weight(precision), J)
-        spread = np.bincount(self.unit, 1.0 / precision.sum(axis=(1, 2)), J)
-        law = WorkingKnown(WEIGHT, Weighing(moments, log, spread))
+        law = working_known(moments, self.unit, precision)
         return Prepared(weighed_design(self.design, moments), law, ONCE, self.data, self.data)
 
     def _moments(self, z: np.ndarray, precision: np.ndarray) -> Moments:

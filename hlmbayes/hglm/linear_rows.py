@@ -21,6 +21,7 @@ from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.weighing import Weighing, weighed_design
 from ..terms.expand import with_columns
+from ..unit_moments.record import Moments
 from .counted_rows import counted_rows
 from .separation import refuse_separating, refuse_unbounded_tau
 
@@ -113,13 +114,15 @@ class LinearRows(Linear):
             refuse_separating(counted, self.law, self.design)
 
 
-def log_weight(precision: np.ndarray) -> np.ndarray:
-    """Give the logarithms of the weights of rows of M outcomes with precisions (N, M, M), (N,).
+def working_known(moments: Moments, unit: np.ndarray, precision: np.ndarray) -> WorkingKnown:
+    """Give the law of rows of M working outcomes with precisions (N, M, M), unit by unit.
 
-    The likelihood counts one constant, log(2 pi), for each row: the others are here.
+    The likelihood counts one constant, log(2 pi), for each row: the others are in the logarithms.
     """
-    more = precision.shape[1] - 1
-    return np.asarray(np.linalg.slogdet(precision)[1] - more * LOG_2PI)
+    J, more = len(moments.n), precision.shape[1] - 1
+    log = np.bincount(unit, np.linalg.slogdet(precision)[1] - more * LOG_2PI, J)
+    spread = np.bincount(unit, 1.0 / precision.sum(axis=(1, 2)), J)
+    return WorkingKnown(WEIGHT, Weighing(moments, log, spread))
 
 
 def complete_data(prepared: Prepared) -> TwoLevelData:
