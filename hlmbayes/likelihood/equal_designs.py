@@ -26,11 +26,10 @@ def with_designs_once(system: System) -> System:
     p, q = system.p, system.n_random
     if not q or system.unit_weight is not None or system.times is not None:
         return system
-    most, kinds, J = 1.0 / (PAYS * (len(system.level2) + p)), system.kinds, system.n_units
-    if kinds is None:
-        planes = [*system.root[:, :p].reshape(-1, J), *system.rest[:, : p - q].reshape(-1, J)]
-        kinds = alike(planes, most)
-    return system if kinds is None or len(kinds.first) > most * J else _joined(system, kinds)
+    J = system.level2.shape[1]
+    planes = [*system.root[:, :p].reshape(-1, J), *system.rest[:, : p - q].reshape(-1, J)]
+    kinds = alike(planes, 1.0 / (PAYS * (len(system.level2) + p)))
+    return system if kinds is None else _joined(system, kinds)
 
 
 def _joined(system: System, kinds: Alike) -> System:
@@ -44,7 +43,7 @@ def _joined(system: System, kinds: Alike) -> System:
     root[:, p], rest[:, p - q] = few[u : u + q], few[u + q :]
     products[:, p] = np.einsum("abj,aj->bj", root[:, :q], root[:, p])
     times = np.repeat(kinds.times / size, size)
-    return replace(system, products=products, root=root, rest=rest, level2=few[:u], kinds=None, times=times)
+    return replace(system, products=products, root=root, rest=rest, level2=few[:u], times=times)
 
 
 def _sums(s: np.ndarray, kinds: Alike) -> np.ndarray:

@@ -36,7 +36,7 @@ def streamed(sample: System, parts: Parts) -> StreamedSystem:
     for part in parts():
         left, n = left + part.left, n + part.n
     values = {one.name: getattr(sample, one.name) for one in fields(sample)}
-    return StreamedSystem(**values | {"left": left, "n": n, "kinds": None}, parts=parts)
+    return StreamedSystem(**values | {"left": left, "n": n}, parts=parts)
 
 
 @evaluate.register

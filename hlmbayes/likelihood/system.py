@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import EstimationError
-from .alike import Alike
 from .design import Design, with_unit_weights
 from .orthonormal import Products, level2_sums
 from .pattern import TauColumns
@@ -49,7 +48,6 @@ class System:
     gamma_scale: np.ndarray  # (F,)
     e_scale: float
     unit_weight: np.ndarray | None = None  # (J,): sampling weights of the units
-    kinds: Alike | None = None  # units with the same D*'D*, where they are known
     times: np.ndarray | None = None  # (J,): for how many units of the data each stands (`equal_designs`)
 
     @property
@@ -181,7 +179,7 @@ def standardise(design: Design, e_scale: float | None = None) -> System:
         level2=design.level2, loading=bases.loading, white=bases.white, whitener=bases.whitener,
         own_xx=bases.xx, own_ee=own_ee, xx=bases.xx, ee=own_ee, n=n,
         to_tau=design.z_basis * e_scale, tau_columns=columns, gamma_scale=bases.scale * e_scale,
-        e_scale=e_scale, kinds=design.products.kinds, **rows,
+        e_scale=e_scale, **rows,
     )  # fmt: skip
     if weight is None:
         return system
@@ -207,7 +205,7 @@ def with_rows(system: System, design: Design, products: Products, de: np.ndarray
     xx = flat @ level2_sums(turned.dd, system.level2) @ flat.T
     factor = turned.triangular(system.n_random)
     rows = _of_rows(turned.dd, factor, right, ee, system.level2, system.loading)
-    return replace(system, own_xx=xx, own_ee=ee, xx=xx, ee=ee, kinds=None, **rows)
+    return replace(system, own_xx=xx, own_ee=ee, xx=xx, ee=ee, **rows)
 
 
 def _of_rows(
