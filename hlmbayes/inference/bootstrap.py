@@ -23,7 +23,7 @@ from ..likelihood.design import Design
 from ..likelihood.evaluate import standardise
 from ..likelihood.symmetric import from_eigen
 from ..likelihood.system import data_scale
-from .bootstrapped import Bootstrap, Progress, repeated
+from .bootstrapped import Bootstrap, Progress, repeated, simulated_p_value
 from .same_data import predictor_key
 
 RANK = 1e-10
@@ -148,8 +148,7 @@ def deviance_p_value(
         )
         return low - high
 
-    found = np.array(repeated(difference, n, 1, progress))
-    return float((1.0 + np.sum(found >= chi2 - 1e-8)) / (1.0 + len(found))), len(found)
+    return simulated_p_value(difference, chi2, n, progress)
 
 
 def _deviance(design: Design, reml: bool) -> float:

@@ -16,7 +16,7 @@ from ..estimation.fitted import Fitted
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.replicas import Replicas, replicas_of
 from ..laws.law import Need
-from .bootstrapped import GeneralizedBootstrap, Progress, repeated
+from .bootstrapped import GeneralizedBootstrap, Progress, repeated, simulated_p_value
 
 
 def bootstrap_generalized(
@@ -87,5 +87,4 @@ def generalized_p_value(
         y = low.outcomes(rng)
         return _converged(low, y).deviance - _converged(high, y).deviance
 
-    found = np.array(repeated(difference, n, 1, progress))
-    return float((1.0 + np.sum(found >= chi2 - 1e-8)) / (1.0 + len(found))), len(found)
+    return simulated_p_value(difference, chi2, n, progress)

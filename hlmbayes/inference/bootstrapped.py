@@ -157,3 +157,11 @@ def repeated[Result](
     if len(results) < least:
         raise HypothesisError("none of the simulated data sets could be estimated: simplify the model")
     return results
+
+
+def simulated_p_value(
+    difference: Callable[[], float], chi2: float, n: int, progress: Progress | None
+) -> tuple[float, int]:
+    """Give (1 + count) / (1 + n) of n simulated differences that reach chi2, and how many were estimated."""
+    found = np.array(repeated(difference, n, 1, progress))
+    return float((1.0 + np.sum(found >= chi2 - 1e-8)) / (1.0 + len(found))), len(found)
