@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..arguments import check_prob
+from ..equations.names import cut_parameters
 from ..inference.same_data import Fitted
 from ..labelled import table
 from ..labels import Sentence
 from ..text_table import TextColumn, in_blocks, number_texts, shortened
-from .columns import CUT, ROWS, UNITS, Asked, Column, column_of
+from .columns import ROWS, UNITS, Asked, Column, column_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,6 @@ def summary(
     """
     check_prob(prob)
     column = column_of(fit, Asked(prob, robust, df))
-    cuts = [f"d{name.removeprefix(CUT)}" for name in column.effects if name.startswith(CUT)]
-    codes = (*fit.model.gamma_names, *(a.name for a in fit.law.alphas), *cuts)
-    return Summary(column, codes, prob)
+    codes = (*fit.model.gamma_names, *(a.name for a in fit.law.alphas))
+    cuts = cut_parameters(len(column.effects) - len(codes)).codes
+    return Summary(column, (*codes, *cuts), prob)

@@ -78,9 +78,8 @@ def own(model: hlm.Model, data: hlm.TwoLevelData) -> Found:
     """Fit here."""
     times: list[tuple[float, float]] = []
     while not times or (len(times) < 5 and times[0][0] < LONG):
-        start, cpu = time.perf_counter(), time.process_time()
-        fit = model.fit(data)
-        times.append((time.perf_counter() - start, time.process_time() - cpu))
+        *took, fit = timed(lambda: model.fit(data))
+        times.append((took[0], took[1]))
     seconds, used = (statistics.median(each) for each in zip(*times, strict=True))
     named = dict(zip(model.gamma_names, np.asarray(fit.gamma), strict=True))
     gamma = np.array([named[code] for code in ("g00", "g10", "g01")])
