@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare, kstest
 
 import hlmbayes as hlm
 from hlmbayes.errors import HLMWarning
+from tests.sampling.ranks import assert_uniform, ranks_of
 
-DRAWS, KEPT = 500, 99
+DRAWS = 500
 EQUATIONS = "y = b0 + b1*x + r\nb0 = g00 + g01*w + u0\nb1 = g10 + u1"
 EQUAL, UNEQUAL = hlm.Model(EQUATIONS), hlm.Model(f"{EQUATIONS}\nlog(sigma2) = a0 + a1*d")
 SETS = {  # the last takes two seconds a set
@@ -70,8 +70,7 @@ def ranks(request):
                 data, priors=PRIORS[model], seed=k, sampler=sampler, draws=DRAWS, tune=150, chains=1
             )
         draws = [*(post[name] for name in names), post.draws("u")[:, :, 0, 0]]
-        kept = rng.choice(DRAWS, size=KEPT, replace=False)
-        result[k] = [np.sum(v.ravel()[kept] < true) for true, v in zip(truth, draws, strict=True)]
+        result[k] = ranks_of(truth, draws, rng)
     return dict(zip((*names, "u0 of a unit"), result.T, strict=True))
 
 
@@ -80,7 +79,4 @@ def test_ranks_are_uniform(ranks):
     # draws of NUTS differ from processor to processor, so that each of these is another sample: 0.001 is the
     # level of all tests together, two of each parameter and of a unit, by two models and two samplers
     level = 0.001 / (2 * 2 * sum(len(names) + 1 for names in NAMES.values()))
-    for name, rank in ranks.items():
-        counts = np.histogram(rank, bins=10, range=(-0.5, KEPT + 0.5))[0]
-        assert chisquare(counts).pvalue > level, name
-        assert kstest((rank + 0.5) / (KEPT + 1), "uniform").pvalue > level, name
+    assert_uniform(ranks, level)

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import softmax
-from scipy.stats import chisquare, kstest
 
 import hlmbayes as hlm
 from hlmbayes.errors import HLMWarning
+from tests.sampling.ranks import assert_uniform, ranks_of
 
-DRAWS, KEPT, SETS = 400, 99, 100
+DRAWS, SETS = 400, 100
 UNITS, ROWS = 12, 6
 PRIORS = hlm.Priors(gamma=hlm.Normal(0.0, 1.0), sd=hlm.HalfNormal(1.0))
 MODEL = hlm.Model("mlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
@@ -46,10 +46,6 @@ def test_ranks_are_uniform() -> None:
             warnings.simplefilter("ignore", HLMWarning)  # a set that is hard to sample counts like any other
             post = MODEL.sample(frame, id="id", priors=PRIORS, seed=k, draws=DRAWS, tune=200, chains=1)
         draws = [*(post[name] for name in NAMES), post.draws("u")[:, :, 0, 1]]
-        kept = rng.choice(DRAWS, size=KEPT, replace=False)
-        ranks[k] = [np.sum(v.ravel()[kept] < true) for true, v in zip(truth, draws, strict=True)]
+        ranks[k] = ranks_of(truth, draws, rng)
         k += 1
-    for name, rank in zip((*NAMES, "u0[2] of a unit"), ranks.T, strict=True):
-        counts = np.histogram(rank, bins=10, range=(-0.5, KEPT + 0.5))[0]
-        assert chisquare(counts).pvalue > 0.001, name
-        assert kstest((rank + 0.5) / (KEPT + 1), "uniform").pvalue > 0.001, name
+    assert_uniform(dict(zip((*NAMES, "u0[2] of a unit"), ranks.T, strict=True)), 0.001)
