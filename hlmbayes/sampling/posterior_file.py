@@ -7,6 +7,7 @@ bytes before they see it, and links and shapes are judged before a value is read
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import math
@@ -124,10 +125,21 @@ def _sizes(path: Path, group: Any, depth: int) -> Iterator[int]:
 
 
 def _write_folder(data: xr.DataTree, path: Path) -> None:
-    data.to_zarr(path, mode="w", consolidated=False, zarr_format=3)
+    from zarr.core.sync import sync
+
+    try:
+        data.to_zarr(path, mode="w", consolidated=False, zarr_format=3)
+    except OSError:  # one part had no room; others are still written, after whoever called tidied up
+        sync(_others_done())
+        raise
     root = json.loads((path / ROOT).read_text("utf-8"))
     root["attributes"][SUM] = _sum_of_folder(path, root)
     (path / ROOT).write_text(json.dumps(root, indent=1), "utf-8")
+
+
+async def _others_done() -> None:
+    """Wait for what else zarr has begun."""
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
 
 def _sum_of_folder(path: Path, root: dict[str, Any]) -> str:
