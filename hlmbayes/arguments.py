@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Sequence
 from math import isfinite
 from numbers import Integral, Real
@@ -39,7 +39,7 @@ def seed_or_none(got: Any, error: type[HLMError]) -> int | None:
 
 def seed_or_new(got: Any, error: type[HLMError]) -> int:
     """Give a seed, a new one where there is None: what is drawn with it can be drawn again."""
-    return secrets.randbits(32) if got is None else whole("seed", got, 0, error)
+    return int.from_bytes(os.urandom(4)) if got is None else whole("seed", got, 0, error)
 
 
 def not_negative(what: str, got: Any, error: type[HLMError]) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from statistics import median
 from typing import Any
+
+import numpy as np
 
 from ..errors import DataError
 from ..words import some
@@ -21,7 +22,7 @@ def header_row(rows: Sequence[Sequence[Any]]) -> int:
     """
     filled = [sum(bool(str(cell).strip()) for cell in row) for row in rows[:SAMPLE]]
     first = next((k for k, n in enumerate(filled) if n), 0)
-    wanted = max(2, math.ceil(median([n for n in filled[first:] if n] or [0]) / 2))
+    wanted = max(2, math.ceil(np.median([n for n in filled[first:] if n] or [0]) / 2))
     return next((k for k, n in enumerate(filled) if n >= wanted), first)
 
 

@@ -125,7 +125,7 @@ def from_arrays(source: Mapping[str, Any], name: str) -> Table:
 
 
 def _as_array(values: Any) -> np.ndarray:
-    if isinstance(values, np.ma.MaskedArray):
+    if type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray):  # np.ma: loaded when named
         if not np.ma.is_masked(values):
             return np.asarray(values)
         numbers = values.dtype.kind in "biuf"

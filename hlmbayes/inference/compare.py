@@ -20,7 +20,6 @@ from ..labels import Sentence
 from ..laws.law import Need
 from ..words import p_text
 from .bootstrap import deviance_p_value
-from .bootstrap_generalized import generalized_p_value
 from .bootstrapped import Progress
 from .boundary import boundary_p_value
 from .least_squares import loglik_on_hlms_constant
@@ -123,6 +122,8 @@ def compare(
 def _bootstrap(simple: Fitted, general: Fitted, *asked: Any) -> tuple[float, int]:
     """Give the p-value by simulation and its number of data sets: both fits are of one outcome."""
     if isinstance(simple, GeneralizedEstimates) and isinstance(general, GeneralizedEstimates):
+        from .bootstrap_generalized import generalized_p_value  # with all that estimates such outcomes
+
         return generalized_p_value(simple, general, *asked)
     assert isinstance(simple, Estimates)
     assert isinstance(general, Estimates)

@@ -92,7 +92,7 @@ def _of_one_category(found: PQLEstimates, header: Header) -> Header:
     """Return the header of the equations of category m, where each category has its own."""
     model = typeset(found.design.terms.written or found.written)
     terms = tuple(
-        replace(c, symbol=_with_m(c.symbol), terms=tuple(replace(t, gamma=_with_m(t.gamma)) for t in c.terms))
+        c._replace(symbol=_with_m(c.symbol), terms=tuple(t._replace(gamma=_with_m(t.gamma)) for t in c.terms))
         for c in level1_terms(model)
     )
     constraints = tuple(tuple(_with_m(name.upper()) for name in names) for names in model.constraints)
@@ -168,7 +168,7 @@ def _named(rows: tuple[FixedRow, ...], n_cuts: int) -> tuple[FixedRow, ...]:
     """Return rows of fixed effects, those of the cuts of an ordinal outcome, the last, by their names."""
     first = len(rows) - n_cuts
     cuts = [
-        replace(row, level1=row.level1.removesuffix(" slope"), coef=f"d{k}")
+        row._replace(level1=row.level1.removesuffix(" slope"), coef=f"d{k}")
         for k, row in enumerate(rows[first:], start=2)
     ]
     return (*rows[:first], *cuts)

@@ -7,7 +7,6 @@ fields of `Moments`, by name.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -76,6 +75,8 @@ Columns = Iterable[tuple[str, Iterable[np.ndarray]]]  # names, and the values in
 
 def _checksum(columns: Columns, head: Mapping[str, Any]) -> str:
     """Sum up what a file holds: its description, and the name, type and values of every column."""
+    import hashlib  # loads OpenSSL
+
     digest = hashlib.sha256(json.dumps({**head, "sha256": ""}, sort_keys=True).encode())
     for name, parts in columns:
         digest.update(f"\0{name}\0".encode())

@@ -556,6 +556,8 @@ HEAVY = (
     "matplotlib",
     "numba",
     "polars",
+    "numpy.f2py",
+    "numpy.testing",
     "scipy.stats",
     "scipy.optimize",
 )

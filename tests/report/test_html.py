@@ -178,7 +178,7 @@ def test_full_output_without_its_parts(printed: Printed) -> None:
 def test_a_model_without_random_or_fixed_effects(printed: Printed) -> None:
     tables = printed("model1_unconditional")
     header = replace(
-        tables.header, coefficients=tuple(replace(c, random=False) for c in tables.header.coefficients)
+        tables.header, coefficients=tuple(c._replace(random=False) for c in tables.header.coefficients)
     )
     empty = replace(tables, header=header, fixed=(), fixed_robust=(), tau=(), variance_components=())
     reader = read(page(empty))

@@ -122,7 +122,7 @@ def test_full_output_has_hlms_blocks_in_hlms_order(printed: Printed) -> None:
 def test_full_output_without_a_repair_of_tau_shows_one_tau(printed: Printed) -> None:
     tables = full(printed(MODEL4))
     assert tables.start is not None
-    text = "\n".join(hlm_part(replace(tables, start=replace(tables.start, tau_raw=None, fixed=()))))
+    text = "\n".join(hlm_part(replace(tables, start=tables.start._replace(tau_raw=None, fixed=()))))
     assert "New Tau(0)" not in text
     assert "Tau(0)" in text
     assert "Based on starting values" not in text
@@ -149,12 +149,12 @@ def renamed(tables: Tables, names: dict[str, str]) -> Tables:
     header = replace(
         tables.header,
         coefficients=tuple(
-            replace(c, variable=new(c.variable), terms=tuple(replace(t, name=new(t.name)) for t in c.terms))
+            c._replace(variable=new(c.variable), terms=tuple(t._replace(name=new(t.name)) for t in c.terms))
             for c in tables.header.coefficients
         ),
     )
-    rows = tuple(replace(r, level1=new(r.level1), level2=new(r.level2)) for r in tables.fixed)
-    components = tuple(replace(r, name=new(r.name)) for r in tables.variance_components)
+    rows = tuple(r._replace(level1=new(r.level1), level2=new(r.level2)) for r in tables.fixed)
+    components = tuple(r._replace(name=new(r.name)) for r in tables.variance_components)
     return replace(tables, header=header, fixed=rows, fixed_robust=rows, variance_components=components)
 
 
@@ -173,7 +173,7 @@ def test_long_names_widen_the_columns_and_keep_them_aligned(printed: Printed) ->
 
 def test_huge_numbers_never_run_into_their_neighbours(printed: Printed) -> None:
     tables = printed(MODEL4)
-    rows = tuple(replace(r, estimate=-1.5e12, se=2.5e11, t=-123456.789) for r in tables.fixed)
+    rows = tuple(r._replace(estimate=-1.5e12, se=2.5e11, t=-123456.789) for r in tables.fixed)
     lines = hlm_part(replace(tables, fixed=rows))
     start = lines.index(" Final estimation of fixed effects:")
     table = lines[start + 1 : lines.index("", start)]
@@ -235,7 +235,7 @@ def test_grand_mean_centring_and_fixed_slopes_are_marked_and_explained() -> None
 def test_without_random_effects_there_is_no_tau(printed: Printed) -> None:
     tables = printed("model1_unconditional")
     header = replace(
-        tables.header, coefficients=tuple(replace(c, random=False) for c in tables.header.coefficients)
+        tables.header, coefficients=tuple(c._replace(random=False) for c in tables.header.coefficients)
     )
     lines = hlm_part(replace(tables, header=header, tau=(), tau_corr=(), reliability=()))
     assert " Tau" not in lines
@@ -248,7 +248,7 @@ def test_long_equations_wrap_before_a_plus(printed: Printed) -> None:
     first = tables.header.coefficients[0]
     terms = (first.terms[0], *(Level2Term(f"PREDICT{k}", f"G0{k}") for k in range(1, 8)))
     header = replace(
-        tables.header, coefficients=(replace(first, terms=terms), *tables.header.coefficients[1:])
+        tables.header, coefficients=(first._replace(terms=terms), *tables.header.coefficients[1:])
     )
     lines = hlm_part(replace(tables, header=header))
     at = next(i for i, line in enumerate(lines) if line.startswith("\tB0 = "))
@@ -304,7 +304,7 @@ def test_notes_say_when_hlm_reached_the_optimum(printed: Printed) -> None:
     assert "reached the REML optimum" not in flat
     assert "but the iterations stopped a little before it: Sigma_squared, Tau SES,B1 still differ in" in flat
     assert "1.837877" not in flat
-    there = replace(near, rows=tuple(replace(row, here=row.optimum) for row in near.rows))
+    there = near._replace(rows=tuple(row._replace(here=row.optimum) for row in near.rows))
     flat = " ".join(notes_of(listing(replace(printed(MODEL4), optimum=there))).split())
     assert "reached the REML optimum: no other tau and sigma squared fit better" in flat
 
