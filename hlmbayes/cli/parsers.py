@@ -294,7 +294,9 @@ def _add_predict_options(parser: argparse.ArgumentParser) -> None:
         "--by", nargs="+", metavar="NAME[=VALUES]", default=(), help="moderators of the slopes"
     )
     group.add_argument("--at", nargs="+", metavar="NAME=VALUE", default=(), help="where others are held")
-    group.add_argument("--category", metavar="VALUE", help="of a multinomial outcome: whose probability")
+    group.add_argument(
+        "--category", metavar="VALUE", help="of ratings and categories: whose probability alone"
+    )
 
 
 def _add_job_options(parser: argparse.ArgumentParser) -> None:

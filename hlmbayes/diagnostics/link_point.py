@@ -14,7 +14,6 @@ from ..laws.law import Need
 from ..laws.ordinal import Ordinal
 from ..posterior.predictive_link import effects_drawn, kept_draws
 from ..posterior.record import LinkSample
-from ..posterior.rows_drawn import rows_drawn
 from ..residuals.quantities import unit_residuals
 from ..sampling import container
 
@@ -101,6 +100,6 @@ def _(record: LinkSample) -> LinkPoint:
     var_u = np.einsum("bja,bjc->jac", apart, apart) / (len(u) - 1)
     if isinstance(law, Ordinal):
         cuts = container.flat(record.tree, "cuts")
-        law = law.seen(rows_drawn(record).y).with_cuts(cuts.mean(axis=0), cuts.std(axis=0, ddof=1))
+        law = law.with_cuts(cuts.mean(axis=0), cuts.std(axis=0, ddof=1))
     tau = container.flat(record.tree, "tau").mean(axis=0)
     return LinkPoint(design, law, record.link.data, gamma, u.mean(axis=0), var_u, tau, record)

@@ -23,11 +23,9 @@ from ..errors import OutputError
 from ..inference.scores import robust_parts
 from ..likelihood.rows import analysed_rows
 from ..posterior.point import PosteriorPoint
-from ..posterior.record import LinkSample
 from ..predictions import reference
 from ..predictions.expected import expected
 from ..predictions.new_rows import x_of
-from ..predictions.response_draws import expected_drawn
 from ..residuals.frames import level2_values
 from .link_point import LinkPoint
 from .points import any_point_of, is_tree, label_of
@@ -71,8 +69,8 @@ class Line:
 
     Of a variable of two values, or a factor, ``x`` are these (places of levels), else an even grid.
 
-    ``at`` gives the values of the other variables that distinguish it, raw units; of an ordinal outcome first
-    the category. ``at_zero`` (n,): the predicted value at u = 0, of normal outcomes the same.
+    ``at`` gives the values of the other variables that distinguish it, raw units; of an outcome of categories
+    first the category. ``at_zero`` (n,): the predicted value at u = 0, of normal outcomes the same.
     """
 
     at: dict[str, float]
@@ -328,10 +326,7 @@ def _expected(
     """Give the line of the expected outcome, or that of each category's probability."""
     effects, design = _typical_rows(point, known, values, len(grid)), point.design
     x, z = x_of(design, effects), reference.z_of(design, effects)
-    if isinstance(point.record, LinkSample):
-        found = expected_drawn(point.record, x, z, prob)
-    else:
-        found = expected(point.record, x, z, prob=prob, robust=robust)
+    found = expected(point.record, x, z, prob=prob, robust=robust)
     parts = (found.mean, found.low, found.high, found.at_zero)
     if point.has_mean:
         return [Line(here, grid, *(part[:, 0] for part in parts))]

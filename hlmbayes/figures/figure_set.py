@@ -123,7 +123,7 @@ def _of_link(fit: LinkPoint) -> Figures:
         found |= {calibration.__name__: partial(calibration, fit.record)}
     if fit.design.n_fixed and fit.one_equation:
         found |= _figure(influence, fit) | _figure(influence_on_effects, fit)
-    return found | (_model_graphs(fit) if fit.one_equation else {})
+    return found | _model_graphs(fit)
 
 
 def _level2_figures(fit: Estimates | LinkPoint) -> Figures:
@@ -146,8 +146,8 @@ def _model_graphs(fit: Estimates | LinkPoint) -> Figures:
     One where the outcome is not normal, for u = 0 has lines, too; none where its categories have.
     """
     found: Figures = {}
-    ordinal = isinstance(fit, LinkPoint) and not fit.has_mean
-    most = 0 if ordinal else 1 if isinstance(fit, LinkPoint) else 2
+    categories = isinstance(fit, LinkPoint) and not fit.has_mean
+    most = 0 if categories else 1 if isinstance(fit, LinkPoint) else 2
     known = sorted(variables_of(fit).values(), key=lambda variable: variable.level)
     lines = [v for v in known if v.level == 2 and len(v.levels) <= FEW][:most]
     # a category with its own lines in the other graphs needs none of its own
@@ -158,11 +158,12 @@ def _model_graphs(fit: Estimates | LinkPoint) -> Figures:
         if variable.level == 2 or variable.levels or fit.data is None:
             continue
         columns = fit.design.terms.columns_with(variable.name)
-        if not variable.is_category and not columns and not ordinal:
+        if not variable.is_category and not columns and not categories:
             colour = others[0].name if others and isinstance(fit, Estimates) else None
             found |= _figure(level1_equations, fit, variable.name, colour=colour)
         found |= _by_unit(fit, variable.name)
-    return found if fit.data is None else found | _by_unit(fit, fit.model.outcome)
+    in_order = not isinstance(fit, LinkPoint) or fit.one_equation
+    return found | _by_unit(fit, fit.model.outcome) if in_order and fit.data is not None else found
 
 
 def _by_unit(fit: Estimates | LinkPoint, variable: str) -> Figures:

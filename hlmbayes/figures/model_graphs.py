@@ -51,7 +51,8 @@ def predicted(
     """Draw the predicted outcome over a variable, a line for each value of up to two others.
 
     Of an outcome that is not normal it is the expected one averaged over the random effects, dotted that at
-    u = 0; of an ordinal one there is a line for each category, and for each value of one other variable.
+    u = 0; of ratings and categories there is a line for each category, and for each value of one other
+    variable.
 
     ``predicted(fit, "ses", by={"sector": "all", "meanses": "quartiles"})``: colours and markers for the
     values of the first variable, dashes for those of the second. Over a factor, or a variable of two values,
@@ -117,7 +118,7 @@ def units_of(point: Any) -> str:
 
 
 def _categories(point: Any) -> dict[str, Variable]:
-    """Give an ordinal outcome's categories as a variable that lines are told apart by; else none."""
+    """Give an outcome's categories as a variable that lines are told apart by; else none."""
     if not isinstance(point, LinkPoint) or point.has_mean:
         return {}
     name, values = point.model.outcome, point.law.fixed_categories

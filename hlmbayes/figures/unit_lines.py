@@ -51,7 +51,7 @@ def level1_equations(
     Raises
     ------
     OutputError
-        x is not a level-1 predictor, there are no rows, or the outcome is ordinal.
+        x is not a level-1 predictor, there are no rows, or the outcome has categories.
     """
     from matplotlib.collections import LineCollection
 
@@ -60,7 +60,7 @@ def level1_equations(
     point = any_point_of(source)
     if isinstance(point, LinkPoint) and not point.has_mean:
         raise OutputError(
-            "an ordinal outcome has a curve for each category, not one a unit: predicted draws them"
+            "an outcome of categories has a curve for each, not one a unit: predicted draws them"
         )
     known = columns_of(point)
     over = find_variable(known, x)

@@ -29,7 +29,8 @@ from ..inference.simulate import simulate
 from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Need
-from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
+from ..predictions.response import predict_generalized
+from ..predictions.typical import means_generalized, slopes_generalized
 from ..predictions.unit_means import plausible_range_generalized, prediction_interval_generalized
 from ..residuals.generalized_exploratory import explore_generalized
 from ..residuals.generalized_frames import generalized_residuals, quantile_residuals

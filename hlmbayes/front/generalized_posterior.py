@@ -20,7 +20,8 @@ from ..posterior.convergence import Convergence
 from ..posterior.drawn_ratios import drawn_ratios
 from ..posterior.predictive_link import with_predictive
 from ..posterior.record import LinkSample
-from ..predictions.response_draws import means_link, predict_link, slopes_link
+from ..predictions.response import predict_link
+from ..predictions.typical import means_link, slopes_link
 from ..priors.priors import Priors
 from ..sampling import posterior_file
 from ..sampling.settings import Settings

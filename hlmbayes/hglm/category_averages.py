@@ -6,43 +6,26 @@ over K dimensions, whatever the number of random effects.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ..laws.multinomial import Multinomial
 from ..likelihood.pattern import elements
+from .averages import Averages, nodes_of
 from .estimates import GeneralizedEstimates
-from .quadrature import product_rule
 
-# along each of K directions; of seven and more a probability is off by up to 1e-3 where sds are 1.5
-NODES = {1: 63, 2: 25, 3: 13, 4: 7, 5: 5, 6: 4, 7: 4, 8: 3, 9: 3}
 CELLS = 1 << 18  # rows times nodes at a time
 
 
-class CategoryAverages(NamedTuple):
-    """Probabilities (n, M) over u, their gradient (n, M, P) in gamma and tau's root, and those at u = 0."""
-
-    mean: np.ndarray
-    gradient: np.ndarray
-    at_zero: np.ndarray
-
-    def errors(self, covariance: np.ndarray) -> np.ndarray:
-        """Give the standard errors of the probabilities by the delta method, (n, M)."""
-        variance = np.einsum("nmp,pq,nmq->nm", self.gradient, covariance, self.gradient)
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
-
-
-def category_averages(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray) -> CategoryAverages:
+def category_averages(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray) -> Averages:
     """Average rows with fixed effects x (n, K, F) and random ones z (n, K, Q) over u with covariance tau."""
     eta = x @ fit.gamma_free
-    mean, slope, bend = averaged(fit, eta, z @ fit.tau_values @ z.swapaxes(1, 2))
+    mean, slope, bend = averaged(law_of(fit), eta, z @ fit.tau_values @ z.swapaxes(1, 2))
     rows, cols = elements(fit.design.pattern)
     # d eta_k eta_l / d tau_ab = z_ka z_lb, of both halves of tau; half of the mean second derivative by that
     by_tau = np.einsum("nmkl,nkt,nlt->nmt", bend, z[:, :, rows], z[:, :, cols])
     by_tau *= np.where(rows == cols, 0.5, 1.0)
     gradient = np.concatenate([slope @ x, by_tau @ fit.root], axis=2)
-    return CategoryAverages(mean, gradient, probabilities(fit, eta))
+    return Averages(mean, gradient, probabilities(law_of(fit), eta))
 
 
 def of_own_units(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np.ndarray) -> np.ndarray:
@@ -53,7 +36,7 @@ def of_own_units(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: 
     known = unit >= 0
     spread = np.broadcast_to(fit.tau_values, (len(z), *fit.tau_values.shape)).copy()
     spread[known] = fit.var_u[unit[known]]
-    return averaged(fit, predictors(fit, x, z, unit), z @ spread @ z.swapaxes(1, 2))[0]
+    return averaged(law_of(fit), predictors(fit, x, z, unit), z @ spread @ z.swapaxes(1, 2))[0]
 
 
 def predictors(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np.ndarray) -> np.ndarray:
@@ -63,14 +46,19 @@ def predictors(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np
     return np.asarray(eta)
 
 
-def probabilities(fit: GeneralizedEstimates, eta: np.ndarray) -> np.ndarray:
-    """Give the probabilities of all categories, (n, M), of their linear predictors (n, K)."""
+def law_of(fit: GeneralizedEstimates) -> Multinomial:
+    """Give the law of a fit whose categories have equations."""
     assert isinstance(fit.law, Multinomial)
-    return fit.law.probabilities(eta.T).T
+    return fit.law
+
+
+def probabilities(law: Multinomial, eta: np.ndarray) -> np.ndarray:
+    """Give the probabilities of all categories, (n, M, ...), of their linear predictors (n, K, ...)."""
+    return law.probabilities(eta.swapaxes(0, 1)).swapaxes(0, 1)
 
 
 def averaged(
-    fit: GeneralizedEstimates, eta: np.ndarray, spread: np.ndarray
+    law: Multinomial, eta: np.ndarray, spread: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give mean probabilities (n, M), and their first (n, M, K) and second (n, M, K, K) derivatives.
 
@@ -85,7 +73,7 @@ def averaged(
     step = max(1, CELLS // len(z))
     for at in (slice(a, a + step) for a in range(0, n, step)):
         inside = eta[at].T[:, :, None] + np.moveaxis(root[at] @ z.T, 1, 0)
-        p = probabilities(fit, inside.T).T  # (M, rows, nodes)
+        p = law.probabilities(inside)  # (M, rows, nodes)
         own, weighted = p[:-1], p * weight
         mean[at] = weighted.sum(axis=2).T
         both = np.einsum("mrz,krz->rmk", weighted, own)
@@ -96,9 +84,3 @@ def averaged(
         bend[at] -= one[:, :, None] * both[:, :, None] + one[:, None] * both[:, :, :, None]
         bend[at] -= np.eye(K) * both[:, :, :, None]
     return mean, slope, bend
-
-
-def nodes_of(K: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give places (k, K) and weights (k,) that average over K independent standard normal variables."""
-    rule = product_rule((NODES[K],) * K)
-    return rule.z, np.exp(rule.log_weight - 0.5 * np.sum(rule.z**2, axis=1))

@@ -18,12 +18,9 @@ from ..equations.categories import category_label
 from ..errors import DataError, HypothesisError
 from .binomial_links import LATENT, LATENT_SD, MANY, Rows
 from .law import Need
-from .outcomes import Outcome, n_categories
+from .outcomes import Binomial, Outcome, n_categories
 
-NO_MEAN = (
-    "an outcome of categories has a probability for each, which predict() of the likelihood gives, and "
-    "no one mean"
-)
+NO_MEAN = "an outcome of categories has a probability for each, which predict() gives, and no one mean"
 SEVERAL = "each category of the outcome has equations of its own"
 MOST = 10  # categories; more are no names
 
@@ -55,6 +52,10 @@ class Multinomial(Outcome):
     @property
     def fixed_categories(self) -> np.ndarray:
         return np.array(self.categories)
+
+    @property
+    def of_categories(self) -> Outcome:
+        return Binomial()
 
     def against(self, category: str) -> str:
         return f"{category} against {self.labels[-1]}"

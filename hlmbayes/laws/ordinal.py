@@ -20,9 +20,7 @@ from .law import Need
 from .multinomial import Multinomial
 from .outcomes import Binomial, Outcome, Poisson, n_categories
 
-NO_MEAN = (
-    "an ordinal outcome has a probability for each category and no one mean; hlm.plots.predicted draws these"
-)
+NO_MEAN = "an ordinal outcome has a probability for each category, which predict() gives, and no one mean"
 MOST = 30  # categories; more are no rating
 
 

@@ -116,7 +116,7 @@ class Outcome(Law):
 
     @property
     def of_categories(self) -> Outcome:
-        """The law of a category or a lower one, where there are categories; else the law itself."""
+        """The law of one category, of ratings or a lower one, where there are any; else the law itself."""
         return self
 
     def expected(self, outcome: str, size: str | None, values: Mapping[float, Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -35,6 +35,9 @@ class Means(Sentence):
 
     ``contrast`` has a row for each value, ``difference`` one for each pair (first minus second).
     ``adjusted``: p-values of the differences, adjusted as ``adjustment`` says; none of a posterior.
+
+    Of an ``outcome`` of ``categories`` all these rows come for the first category, then for the second, ...;
+    ``of`` says what they are of, its probability for example. P-values are adjusted within each.
     """
 
     variable: str
@@ -44,41 +47,56 @@ class Means(Sentence):
     difference: Any
     adjustment: str = ""
     adjusted: np.ndarray | None = None
+    of: str = "Mean"
+    outcome: str = ""
+    categories: tuple[Any, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the means; one row a value."""
         found = self.contrast.frame()
         drop = [c for c in ("name", "value", "t_ratio", "p_value", "direction") if c in found]
         found = found.drop(columns=drop)
-        return table({c: found[c].to_numpy() for c in found}, self.values, self.variable)
+        columns = self._categories(len(self.values)) | {c: found[c].to_numpy() for c in found}
+        return table(columns, [*self.values] * len(self._words), self.variable)
 
     def differences(self) -> pd.DataFrame:
         """Tabulate the differences of every pair, with p-values as adjusted."""
         if not self.pairs:
             raise HypothesisError("there is one mean, and no difference")
         found = self.difference.frame().drop(columns=["name", "value"])
-        columns = {c: found[c].to_numpy() for c in found}
+        columns = self._categories(len(self.pairs)) | {c: found[c].to_numpy() for c in found}
         if self.adjusted is not None:
             columns |= {"p_value": self.adjusted}
-        return table(columns, [f"{_text(a)} - {_text(b)}" for a, b in self.pairs], "difference")
+        each = [f"{_text(a)} - {_text(b)}" for a, b in self.pairs] * len(self._words)
+        return table(columns, each, "difference")
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        """What the means are of: one, or one of each category."""
+        return tuple(f"{self.of} of {self.outcome} = {m}" for m in self.categories) or (self.of,)
+
+    def _categories(self, n: int) -> dict[str, Any]:
+        """Give the column that says of which category rows are, ``n`` of each."""
+        return {self.outcome: np.repeat(self.categories, n)} if self.categories else {}
 
     def __str__(self) -> str:
         found, prob = self.contrast, f"{100 * self.contrast.prob:g} % interval"
+        rows = zip(middle(found), found.low, found.high, strict=True)
         lines = [
-            f"Mean at {self.variable} = {_text(value)}: {m:.4f} ({prob} {low:.4f} to {high:.4f})"
-            for value, m, low, high in zip(self.values, middle(found), found.low, found.high, strict=True)
+            f"{of} at {self.variable} = {_text(value)}: {m:.4f} ({prob} {low:.4f} to {high:.4f})"
+            for (of, value), (m, low, high) in zip(product(self._words, self.values), rows, strict=True)
         ]
         if self.difference is None:
             return "\n".join(lines)
-        p = (
-            [""] * len(self.pairs)
-            if self.adjusted is None
-            else [f", {p_text(v)}" for v in self.adjusted.tolist()]
-        )
-        each = zip(self.pairs, middle(self.difference), p, strict=True)
-        lines += [f"{_text(a)} - {_text(b)}: {m:.4f}{said}" for (a, b), m, said in each]
+        n = len(self.pairs) * len(self._words)
+        p = [""] * n if self.adjusted is None else [f", {p_text(v)}" for v in self.adjusted.tolist()]
+        each = zip(product(self._words, self.pairs), middle(self.difference), p, strict=True)
+        for (of, (a, b)), m, said in each:
+            start = f"{of}, " if self.categories else ""
+            lines.append(f"{start}{_text(a)} - {_text(b)}: {m:.4f}{said}")
         if self.adjustment not in ("", "none") and len(self.pairs) > 1:
-            lines.append(f"(p-values adjusted for {len(self.pairs)} comparisons: {self.adjustment})")
+            within = " within each category" if len(self.categories) > 1 else ""
+            lines.append(f"(p-values adjusted for {len(self.pairs)} comparisons{within}: {self.adjustment})")
         return "\n".join(lines)
 
 
@@ -151,23 +169,23 @@ def pairs_of(chosen: tuple[Any, ...], rows: np.ndarray) -> tuple[tuple[tuple[Any
     return tuple((chosen[a], chosen[b]) for a, b in each), differ
 
 
-def adjusted_p(found: Any, how: Adjustment, n: int) -> np.ndarray:
-    """Adjust the p-values of all differences of n means (Holm 1979; Tukey-Kramer)."""
-    p, m = np.asarray(found.p_value), len(found.p_value)
+def adjusted_p(found: Any, how: Adjustment, n: int, sets: int = 1) -> np.ndarray:
+    """Adjust the p-values of all differences of n means (Holm 1979; Tukey-Kramer), each of the sets alone."""
+    p, t, df = (np.reshape(part, (sets, -1)) for part in (found.p_value, found.t_ratio, found.df))
+    m = p.shape[1]
     if how == "none" or m == 1:
-        return p
+        return np.ravel(p)
     if how == "tukey":
         from scipy.stats import studentized_range  # half a second, which few need
 
-        t = np.abs(np.asarray(found.t_ratio)) * np.sqrt(2.0)
-        return np.asarray(studentized_range.sf(t, n, np.minimum(found.df, 1e5)))
+        return np.ravel(studentized_range.sf(np.abs(t) * np.sqrt(2.0), n, np.minimum(df, 1e5)))
     if how == "bonferroni":
-        return np.asarray(np.minimum(1.0, m * p))
-    order = np.argsort(p)
-    held = np.maximum.accumulate((m - np.arange(m)) * p[order])
-    result = np.empty(m)
-    result[order] = np.minimum(held, 1.0)
-    return result
+        return np.ravel(np.minimum(1.0, m * p))
+    order = np.argsort(p, axis=1)
+    held = np.maximum.accumulate((m - np.arange(m)) * np.take_along_axis(p, order, 1), axis=1)
+    result = np.empty_like(p)
+    np.put_along_axis(result, order, np.minimum(held, 1.0), 1)
+    return result.ravel()
 
 
 def _text(value: Any) -> str:

@@ -11,8 +11,9 @@ from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError
 from ..predictions.means import means
 from ..predictions.predict import predict
-from ..predictions.response import means_generalized, predict_generalized, slopes_generalized
+from ..predictions.response import predict_generalized
 from ..predictions.slopes import slopes
+from ..predictions.typical import means_generalized, slopes_generalized
 from ..writing import write_text
 from .estimate import fit_job, heard, read_data
 from .generalized import fit_generalized
@@ -53,8 +54,8 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
             raise CommandFileError(f"{out}: predictions are written as .csv")
     _check(wanted)
     job.refuse_several("there are no predictions")
-    if wanted.category and not job.model.outcome_law.by_category:
-        raise CommandFileError(f"--category is of a multinomial outcome, and {job.model.outcome} is none")
+    if wanted.category and job.model.outcome_law.is_normal:
+        raise CommandFileError(f"--category is of outcomes of categories, and {job.model.outcome} is none")
     answer = _of_normal if job.model.outcome_law.is_normal else _of_generalized
     (found, more), warned = heard(lambda: answer(job, wanted))
     warned = (*job.warnings, *warned, *more)

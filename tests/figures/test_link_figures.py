@@ -13,7 +13,8 @@ from scipy import special
 import hlmbayes as hlm
 from hlmbayes import plots
 from hlmbayes.diagnostics.link_point import link_point
-from hlmbayes.errors import HypothesisError, OutputError
+from hlmbayes.diagnostics.predictions import predict
+from hlmbayes.errors import OutputError
 from hlmbayes.faces import record_of
 from hlmbayes.figures.figure_set import figures, most_telling
 from tests.hglm.test_fit import ORACLES, frame_of
@@ -173,5 +174,9 @@ def test_of_categories_without_an_order_there_are_the_effects_of_each() -> None:
     known = figures(record_of(fit))
     assert {"effects_qq_b0[1]", "caterpillar_b0[3]"} <= set(known)
     assert "boxes_by_unit_y" not in known  # categories without an order have no median
-    with pytest.raises(HypothesisError, match="a graph of probabilities is not available"):
-        plots.predicted(fit, "x")
+    ax = known["predicted_x"]()
+    lines = {line.get_label(): line for line in ax.lines}
+    means = fit.predict(pd.DataFrame({"x": lines["3"].get_xdata()}), level=2)
+    np.testing.assert_allclose(lines["3"].get_ydata(), means["predicted[3]"], atol=1e-12)
+    by_hlm = predict(model.fit(fit.data, algorithm="hlm"), "x")
+    np.testing.assert_allclose(sum(line.y for line in by_hlm), 1.0, atol=1e-12)

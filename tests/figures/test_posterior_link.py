@@ -16,8 +16,10 @@ from hlmbayes.diagnostics.predictions import predict
 from hlmbayes.errors import HLMError
 from hlmbayes.faces import record_of
 from hlmbayes.posterior.predictive_link import kept_draws
-from hlmbayes.predictions.response_draws import DRAWS
+from hlmbayes.predictions.drawn import DRAWS
 from tests.posterior.test_generalized_posterior import OF_X, RATED
+from tests.posterior.test_multinomial_posterior import FRAME as CHOSEN
+from tests.posterior.test_multinomial_posterior import TEXT
 from tests.sampling.test_pymc_link import DATA
 
 # standard deviations at which the 63 nodes of curves have these digits
@@ -71,6 +73,16 @@ def test_the_categories_of_ratings_have_curves_that_add_up_to_one(rated):
     below = probabilities(rated, lines[0], w, cuts)
     np.testing.assert_allclose(lines[0].y, below[:, :, 0].mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(lines[2].low, np.quantile(1 - below[:, :, 1], 0.025, axis=0), atol=1e-6)
+
+
+def test_the_categories_without_an_order_have_them_too():
+    post = hlm.Model(TEXT).sample(hlm.read(CHOSEN, id="id"), **HOW)
+    lines = predict(post, "x", prob=0.9)
+    found = post.predict({"x": lines[0].x}, level=2, interval="confidence", prob=0.9)
+    for m, line in enumerate(lines, 1):
+        assert line.at == {"y": m}
+        for part, name in ((line.y, "predicted"), (line.low, "low"), (line.high, "high")):
+            np.testing.assert_allclose(part, found[f"{name}[{m}]"], atol=1e-12)
 
 
 @pytest.mark.parametrize("draw", [

@@ -249,8 +249,6 @@ def test_a_posterior_of_an_ordinal_outcome(rated, tmp_path):
     back = hlm.load_posterior(post.save(tmp_path / "post.nc"))
     np.testing.assert_array_equal(back["d2"], post["cut 2"])
     np.testing.assert_allclose(record_of(back).unit_logliks(), record_of(post).unit_logliks(), atol=1e-9)
-    with pytest.raises(HypothesisError, match="no one mean"):
-        post.means("x")
     assert "d2, its distance to the cut below it: log-normal, median" in hlm.Priors().describe(model, data)
     said = hlm.Priors(cuts=hlm.Normal(0.0, 0.2)).describe(model, data)
     assert "log-normal, median 1, sd of the logarithm 0.2" in said

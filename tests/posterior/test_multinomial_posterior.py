@@ -181,18 +181,10 @@ def test_priors_are_those_of_each_equation():
     assert "x has its zero" in hlm.Priors().describe(hlm.Model(TEXT + " + u1"), far)
 
 
-@pytest.mark.parametrize(
-    ("ask", "message"),
-    [
-        (lambda post: post.predict(), "an equation|equations of its own"),
-        (lambda post: post.means("x"), "equations of its own"),
-        (lambda post: post.slopes("x", scale="link"), "equations of its own"),
-        (lambda post: post.icc(), "equations of its own"),
-    ],
-)  # fmt: skip
-def test_what_is_of_one_equation_is_refused(post, ask, message):
-    with pytest.raises(HypothesisError, match=message):
-        ask(post)
+def test_what_is_of_one_equation_is_refused(post):
+    for ask in (post.icc, post.r2):
+        with pytest.raises(HypothesisError, match="equations of its own"):
+            ask()
 
 
 def test_more_effects_than_quadrature_is_for_are_refused():

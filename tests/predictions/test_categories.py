@@ -12,13 +12,15 @@ from scipy.special import softmax
 
 import hlmbayes as hlm
 from hlmbayes.errors import HypothesisError
-from hlmbayes.hglm.category_averages import NODES, averaged, category_averages, nodes_of
+from hlmbayes.hglm.averages import NODES, nodes_of
+from hlmbayes.hglm.category_averages import averaged, category_averages
 from hlmbayes.hglm.estimates import GeneralizedEstimates
 from hlmbayes.hglm.fit import fit_by_likelihood
-from hlmbayes.laws.multinomial import MOST
+from hlmbayes.laws.multinomial import MOST, Multinomial
 from hlmbayes.predictions.categories import by_category
 from hlmbayes.predictions.new_rows import new_rows
-from hlmbayes.predictions.response import means_generalized, predict_generalized, slopes_generalized
+from hlmbayes.predictions.response import predict_generalized
+from hlmbayes.predictions.typical import means_generalized, slopes_generalized
 
 DATA = pd.read_csv(Path(__file__).parents[1] / "oracles" / "data" / "multinomial.csv")
 TEXT = "mlogit(y) = b0 + b1*x; b0 = g00 + g01*w + u0; b1 = g10"
@@ -68,7 +70,7 @@ def test_of_known_units_what_is_left_of_u_is_averaged_over(fit: GeneralizedEstim
 
 def test_slopes_of_averages_are_differences(fit: GeneralizedEstimates) -> None:
     rows = new_rows(fit.design, DATA.head(4), fit.data)
-    x, z = by_category(fit, rows.effects, rows.z)
+    x, z = by_category(fit.design, fit.law, rows.x(fit.design), rows.z)
     here, h = category_averages(fit, x, z), 1e-5
     for f in range(6):
         step = h * np.eye(6)[f]
@@ -88,7 +90,7 @@ def test_of_many_categories_few_nodes_do(fit: GeneralizedEstimates) -> None:
     assert sorted(NODES) == list(range(1, MOST))
     eta, spread = np.array([[0.5, -1.0, 0.2, 0.0, 1.0, -0.3, 0.4]]), np.zeros((1, 7, 7))
     spread[0, :2, :2] = [[1.0, 0.4], [0.4, 0.8]]
-    found = averaged(fit, eta, spread)[0][0]
+    found = averaged(Multinomial(), eta, spread)[0][0]
     at, weight = nodes_of(2)
     inside = np.repeat(eta, len(at), axis=0)
     inside[:, :2] += at @ np.linalg.cholesky(spread[0, :2, :2]).T
@@ -116,10 +118,12 @@ def test_means_and_slopes_are_of_the_probability_of_a_category(fit: GeneralizedE
 
 @pytest.mark.parametrize(
     ("said", "message"),
-    [({}, "says whose probability"), ({"category": 4}, "1, 2, 3; got 4"), ({"category": "a"}, "got 'a'"),
+    [({"category": 4}, "one of 1, 2, 3; got 4"), ({"category": "a"}, "got 'a'"),
      ({"category": 3, "scale": "link"}, "3 is the reference, whose linear predictor is 0")],
 )  # fmt: skip
-def test_a_category_must_be_said(fit: GeneralizedEstimates, said: dict[str, object], message: str) -> None:
+def test_a_category_must_be_one_there_is(
+    fit: GeneralizedEstimates, said: dict[str, object], message: str
+) -> None:
     for of in (means_generalized, slopes_generalized):
         with pytest.raises(HypothesisError, match=message):
             of(fit, "x", **said)  # type: ignore[arg-type]
@@ -127,7 +131,7 @@ def test_a_category_must_be_said(fit: GeneralizedEstimates, said: dict[str, obje
 
 def test_one_equation_has_no_category() -> None:
     one = hlm.Model("logit(y) = b0 + b1*x; b0 = g00; b1 = g10").fit(DATA.assign(y=DATA["y"] == 1), id="id")
-    with pytest.raises(HypothesisError, match="category= is for an outcome of categories"):
+    with pytest.raises(HypothesisError, match="the outcome has no categories: it is one number"):
         one.means("x", category=1)
 
 

@@ -47,7 +47,7 @@ def test_rows_slopes_and_means(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--category", "1"], "--category has no meaning with predicted rows"),
         (
             ["--means", "sector", "--category", "1"],
-            "--category is of a multinomial outcome, and MATHACH is none",
+            "--category is of outcomes of categories, and MATHACH is none",
         ),
     ],
 )

@@ -1,0 +1,290 @@
+"""Means and slopes of typical rows whose outcome is not normal, from a fit or a posterior.
+
+On the scale of the outcome each is averaged over the random effects by quadrature. Ratings and categories
+have the probability of each category in place of one mean.
+"""
+
+# ruff: noqa: D102 (what the methods give is said once, in Source)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..arguments import check_prob
+from ..hglm.estimates import GeneralizedEstimates
+from ..hypotheses.contrasts import Contrast, contrast
+from ..inference.covariances import table_kind
+from ..laws.outcomes import Outcome
+from ..likelihood.design import Design
+from ..posterior.contrasts import DrawnContrast, of_draws, of_values
+from ..posterior.record import LinkSample
+from .categories import asked_categories, of_gammas, shown
+from .drawn import DrawnRows
+from .expected import averages_of
+from .means import Adjustment, Means, adjusted_p, asked_means, pairs_of
+from .new_rows import x_of
+from .reference import Values, z_of
+from .response import Scale, check_scale, covariance_of
+from .slopes import Slopes, asked_slopes
+
+type AnyContrast = Contrast | DrawnContrast
+# (r, n) weights of rows, places of categories and texts: r combinations of each category, one after another
+type Mixer = Callable[[np.ndarray, list[int], list[str]], AnyContrast]
+
+
+class Source(Protocol):
+    """What says what typical rows are expected to have."""
+
+    @property
+    def design(self) -> Design: ...
+    @property
+    def data(self) -> Any: ...
+    @property
+    def law(self) -> Outcome: ...
+
+    def linear(self, matrix: np.ndarray) -> AnyContrast:
+        """Give combinations (r, n_gamma) of fixed effects."""
+
+    def expected(self, effects: np.ndarray) -> Mixer:
+        """Give combinations of what rows, effects (n, n_gamma), are expected to have over units."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfFit:
+    """A fit by the likelihood; standard errors by the delta method."""
+
+    fit: GeneralizedEstimates
+    robust: bool | None
+    prob: float
+
+    @property
+    def design(self) -> Design:
+        return self.fit.design
+
+    @property
+    def data(self) -> Any:
+        return self.fit.data
+
+    @property
+    def law(self) -> Outcome:
+        return self.fit.law
+
+    def linear(self, matrix: np.ndarray) -> Contrast:
+        return contrast(self.fit, matrix, robust=self.robust, prob=self.prob)
+
+    def expected(self, effects: np.ndarray) -> Mixer:
+        found = averages_of(self.fit, x_of(self.design, effects), z_of(self.design, effects))
+        covariance = covariance_of(self.fit, self.robust)[: (P := found.gradient.shape[-1]), :P]
+        basis = (
+            f"{table_kind(self.fit, self.robust, None).words}; delta method, averaged over the random effects"
+        )
+
+        def mix(weights: np.ndarray, places: list[int], texts: list[str]) -> Contrast:
+            value = (weights @ found.mean[:, places]).T.ravel()
+            gradient = np.einsum("rn,nkp->krp", weights, found.gradient[:, places]).reshape(-1, P)
+            se = np.sqrt(np.einsum("np,pq,nq->n", gradient, covariance, gradient))
+            rows, said, nothing = (
+                np.tile(weights @ effects, (len(places), 1)),
+                tuple(texts),
+                np.zeros(len(se)),
+            )
+            return Contrast(said, said, nothing, value, se, nothing + np.inf, self.prob, basis, rows)
+
+        return mix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfDraws:
+    """A posterior: every draw's own average has its turn."""
+
+    posterior: LinkSample
+    prob: float
+
+    @property
+    def design(self) -> Design:
+        return self.posterior.target.design
+
+    @property
+    def data(self) -> Any:
+        return self.posterior.data
+
+    @property
+    def law(self) -> Outcome:
+        return self.posterior.link.law
+
+    def linear(self, matrix: np.ndarray) -> DrawnContrast:
+        return of_draws(self.design, self.posterior.scalar, [matrix], self.prob)
+
+    def expected(self, effects: np.ndarray) -> Mixer:
+        found = DrawnRows.of(self.posterior).averaged(x_of(self.design, effects), z_of(self.design, effects))
+
+        def mix(weights: np.ndarray, places: list[int], texts: list[str]) -> DrawnContrast:
+            draws = np.einsum("rn,nkb->krb", weights, found[:, places])
+            draws = draws.reshape(len(texts), self.posterior.settings.chains, -1)
+            return of_values(tuple(texts), tuple(texts), np.zeros(len(texts)), draws, self.prob)
+
+        return mix
+
+
+def means_generalized(
+    fit: GeneralizedEstimates, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
+    scale: Scale = "response", adjust: Adjustment = "holm", robust: bool | None = None, prob: float = 0.95,
+    category: Any = None,
+) -> Means:  # fmt: skip
+    """Give the expected outcome of typical rows at values of a variable, and differences.
+
+    Parameters
+    ----------
+    variable, values, at, adjust, prob
+        As for normal outcomes.
+    scale : "response" or "link"
+        Averaged over the random effects on the scale of the outcome: of ratings and categories the
+        probability of each category. Or on that of the link.
+    robust : bool, optional
+        Robust standard errors; by default with sampling weights only.
+    category : number or text, optional
+        Of which category alone; by default of each, one after another.
+
+    Raises
+    ------
+    HypothesisError
+        A variable the model does not have, or a category the outcome does not have.
+    """
+    check_prob(prob)
+    return _means(OfFit(fit, robust, prob), variable, values, at, scale, category, adjust)
+
+
+def means_link(
+    posterior: LinkSample, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
+    scale: Scale = "response", prob: float = 0.95, category: Any = None,
+) -> Means:  # fmt: skip
+    """Give the posterior of the expected outcome of typical rows at values of a variable, and differences.
+
+    Parameters
+    ----------
+    variable, values, at, prob
+        As for normal outcomes.
+    scale, category
+        As for a fit.
+
+    Raises
+    ------
+    HypothesisError
+        A variable the model does not have, or a category the outcome does not have.
+    """
+    check_prob(prob)
+    return _means(OfDraws(posterior, prob), variable, values, at, scale, category, None)
+
+
+def slopes_generalized(
+    fit: GeneralizedEstimates, variable: str, by: str | Mapping[str, Values] | None = None, *,
+    at: Mapping[str, Values] | None = None, scale: Scale = "response", robust: bool | None = None,
+    prob: float = 0.95, category: Any = None,
+) -> Slopes:  # fmt: skip
+    """Give the change of the expected outcome of typical rows with a variable, at values of others.
+
+    Parameters
+    ----------
+    variable, by, at, prob
+        As for normal outcomes.
+    scale : "response" or "link"
+        The derivative of the expected outcome, averaged over the random effects: of ratings and categories
+        of the probability of each category. Or of the linear predictor.
+    robust : bool, optional
+        Robust standard errors; by default with sampling weights only.
+    category : number or text, optional
+        Of which category alone; by default of each, one after another.
+
+    Raises
+    ------
+    HypothesisError
+        A variable the model does not have, or a category the outcome does not have.
+    """
+    check_prob(prob)
+    return _slopes(OfFit(fit, robust, prob), variable, by, at, scale, category)
+
+
+def slopes_link(
+    posterior: LinkSample, variable: str, by: str | Mapping[str, Values] | None = None, *,
+    at: Mapping[str, Values] | None = None, scale: Scale = "response", prob: float = 0.95,
+    category: Any = None,
+) -> Slopes:  # fmt: skip
+    """Give the posterior of the change of the expected outcome of typical rows with a variable.
+
+    Parameters
+    ----------
+    variable, by, at, prob
+        As for normal outcomes.
+    scale, category
+        As for a fit.
+
+    Raises
+    ------
+    HypothesisError
+        A variable the model does not have, or a category the outcome does not have.
+    """
+    check_prob(prob)
+    return _slopes(OfDraws(posterior, prob), variable, by, at, scale, category)
+
+
+def _means(
+    source: Source, variable: str, values: Any, at: Mapping[str, Any] | None, scale: Scale, category: Any,
+    adjust: Adjustment | None,
+) -> Means:  # fmt: skip
+    """Give means and their differences; with p-values where ``adjust`` says how they are adjusted."""
+    check_scale(scale)
+    places = asked_categories(source.law, category, scale)
+    asked = (source.design, source.data, variable, values, at, adjust or "none")
+    name, chosen, rows = asked_means(*asked)
+    pairs, matrix = pairs_of(chosen, rows)
+    if scale == "link":
+        found = source.linear(_by_equations(source, rows, places))
+        difference = source.linear(_by_equations(source, matrix, places)) if pairs else None
+    else:
+        mix, one = source.expected(rows), np.eye(len(chosen))
+        texts = [f"mean at {name} = {v}" for v in chosen]
+        found = mix(one, places, texts * len(places))
+        a, b = np.array([(chosen.index(p), chosen.index(q)) for p, q in pairs], dtype=int).reshape(-1, 2).T
+        apart = [f"{texts[i]} - {texts[j]}" for i, j in zip(a, b, strict=True)]
+        difference = mix(one[a] - one[b], places, apart * len(places)) if pairs else None
+    adjusted = None
+    if difference is not None and adjust is not None:
+        adjusted = adjusted_p(difference, adjust, len(chosen), len(places))
+    outcome, categories = source.design.model.outcome, _values(source.law, places, scale)
+    of = "Mean" if not categories else "Probability" if scale == "response" else "Linear predictor"
+    return Means(name, chosen, found, pairs, difference, adjust or "", adjusted, of, outcome, categories)
+
+
+def _slopes(
+    source: Source, variable: str, by: str | Mapping[str, Values] | None, at: Mapping[str, Values] | None,
+    scale: Scale, category: Any,
+) -> Slopes:  # fmt: skip
+    check_scale(scale)
+    places = asked_categories(source.law, category, scale)
+    asked = asked_slopes(source.design, source.data, variable, by, at)
+    rows, name = asked.rows(source.design), asked.variable.name
+    outcome = source.design.model.outcome
+    where: list[dict[str, Any]] = [{outcome: m} for m in _values(source.law, places, scale)] or [{}]
+    each = tuple({**of, **row} for of in where for row in asked.at)
+    if scale == "link":
+        return Slopes(name, each, source.linear(_by_equations(source, rows, places)))
+    up, down, step = asked.sides(source.design)
+    one = np.eye(len(rows)) / step
+    mix = source.expected(np.vstack([up, down]))
+    return Slopes(name, each, mix(np.hstack([one, -one]), places, [f"slope of {name}"] * len(each)))
+
+
+def _by_equations(source: Source, rows: np.ndarray, places: list[int]) -> np.ndarray:
+    """Give what fixed effects multiply (K n, n_gamma) in the predictor of each category at ``places``."""
+    labels, own = shown(source.law, "link"), of_gammas(source.design)
+    return np.vstack([rows * (own == labels[k]) for k in places]) if labels else rows
+
+
+def _values(law: Outcome, places: list[int], scale: str) -> tuple[Any, ...]:
+    """Give the categories at places as numbers, whole ones as such; none where there is one of all."""
+    found = law.fixed_categories[places].tolist() if shown(law, scale) else ()
+    return tuple(int(v) if v == int(v) else v for v in found)
