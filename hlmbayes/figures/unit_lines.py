@@ -60,7 +60,7 @@ def level1_equations(
     point = any_point_of(source)
     if isinstance(point, LinkPoint) and not point.has_mean:
         raise OutputError(
-            "an outcome of categories has a curve for each, not one a unit: predicted draws them"
+            "such an outcome has a curve for each category, not one a unit: predicted draws them"
         )
     known = columns_of(point)
     over = find_variable(known, x)
