@@ -18,6 +18,7 @@ FLOW = (
     "errors",
     "writing",
     "arguments",
+    "threads",
     "naming",
     "text_table",
     "notebook",

@@ -88,7 +88,9 @@ def _labelled(name: str, values: np.ndarray, labels: Mapping[Any, str]) -> list[
 
 def _outside(values: np.ndarray, name: str) -> list[tuple[float, int]]:
     """Give the codes at the ends of a column that are far from its other values, and how many there are."""
-    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    low, high = values.min(), values.max()  # in half the time, where no value is missing
+    if np.isnan(low):
+        low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     if float(low) not in NEGATIVE and float(high) not in POSITIVE:
         return []
     here = values[np.isfinite(values)]

@@ -36,12 +36,10 @@ def moment_start(system: System, reml: bool, sigma2: float | None) -> np.ndarray
     q, n = system.n_random, system.n
     if not q:
         return np.zeros((0, 0))
-    columns = system.tau_columns
-    if columns.pattern.full:
-        t, squares = system.products[:, -1], system.products[np.arange(q), np.arange(q)]
-    else:
-        t = columns.m.T @ system.products[:, -1]
-        squares = np.einsum("ac,abj,bc->cj", columns.m, system.products[:, :q], columns.m, optimize=True)
+    columns, root, outcome = system.tau_columns, system.root[:, :q], system.root[:, -1]
+    if not columns.pattern.full:
+        root = columns.m.T @ root
+    t, squares = np.einsum("caj,cj->aj", root, outcome), np.einsum("caj,caj->aj", root, root)
     if system.unit_weight is not None:
         t, squares = t * np.sqrt(system.unit_weight), squares * np.sqrt(system.unit_weight)
     s, tt = system.repeated(squares, slice(None)) @ squares.T, t @ t.T
@@ -64,9 +62,10 @@ def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
     q = system.n_random
     if system.unit_weight is not None:
         return None
-    own = own_rows(system)
-    root, times = system.root[:, :, own], np.ones(own.sum()) if system.times is None else system.times[own]
-    n_units = times.sum()
+    own, root, times = own_rows(system), system.root, system.times
+    if not own.all():
+        root, times = root[:, :, own], None if times is None else times[own]
+    n_units = own.sum() if times is None else times.sum()
     if n_units <= FEW_UNITS:
         return None
     if sigma2 is None:
@@ -74,10 +73,10 @@ def alike_theta(system: System, sigma2: float | None) -> np.ndarray | None:
         if left < 0.2 * system.n:
             return None
         sigma2 = (system.left) / left
-    identity = np.broadcast_to(np.eye(q)[:, :, None], (q, q, len(times)))
-    inverse = solve_planes(root[:, :q].transpose(1, 0, 2), identity)
+    inverse = solve_planes(root[:, :q].transpose(1, 0, 2), np.eye(q)[:, :, None])
     u = np.einsum("caj,cj->aj", inverse, root[:, -1])
-    sampling = np.einsum("caj,cbj,j->ab", inverse, inverse, times)
+    counted = inverse if times is None else inverse * times
+    sampling = np.matmul(counted, inverse.transpose(0, 2, 1)).sum(axis=0)
     theta = (u @ u.T / sigma2 - sampling) / n_units
     columns = system.tau_columns
     root = columns.spread(by_blocks(columns.own(theta), columns.pattern, semidefinite_root))

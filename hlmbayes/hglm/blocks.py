@@ -6,10 +6,7 @@ sums over the rows of a unit, at many nodes at once, are then products of small 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,6 +14,7 @@ import numpy as np
 
 from ..laws.outcomes import Outcome
 from ..likelihood.symmetric import lower
+from ..threads import each, processors
 
 ROWS, FEWEST = 1 << 16, 1 << 11  # of a block, and of a part of one, about
 CELLS = (
@@ -87,16 +85,7 @@ def each_block[B: Block](work: Callable[[B], None], blocks: Sequence[B]) -> None
 
     What is done for one block must not touch what belongs to another: results are the same on any number.
     """
-    has = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(MOST_WORKERS, has)
-    if workers < 2 or len(blocks) < MANY:
-        for block in blocks:
-            work(block)
-        return
-    context = copy_context()  # NumPy's error state is in it
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(context.copy().run, work, block) for block in blocks]:
-            done.result()
+    each(work, blocks, min(MOST_WORKERS, processors()) if len(blocks) >= MANY else 1)
 
 
 def blocks_of[B: Block](

@@ -88,7 +88,7 @@ def _triple_sums(system: System, factor: np.ndarray) -> np.ndarray:
     planes = weigh(system, factor).e
     x = (system.white.reshape(f * p, len(system.level2)) @ system.level2).reshape(f, p, system.n_units)
     h, k = planes[system.layout.h], np.einsum("apj,fpj->afj", planes[system.layout.k], x)
-    flat = k.reshape(q * f, system.products.shape[2])
+    flat = k.reshape(q * f, system.n_units)
     result = np.empty((q, q, q, q, f, f))
     for b in range(q):
         for c in range(q):

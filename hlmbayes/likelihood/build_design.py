@@ -57,10 +57,9 @@ def in_columns_of(design: Design, moments: Moments) -> Design:
     products, p, u = level1.products, design.n_coefficients, len(design.level2)
     level2 = _scaled(moments, design.scaling)
     de, ee = level1.residual((design.gamma_ols @ design.loading.reshape(-1, p * u)).reshape(p, u) @ level2)
-    turned = products.turned(design.bases.basis, design.order)
-    root, rest = turned.triangular(design.n_random)
-    flat, sums = design.bases.loading.reshape(-1, p * u), level2_sums(turned.dd, level2)
-    bases = replace(design.bases, dd=turned.dd, root=root, rest=rest, sums=sums, xx=flat @ sums @ flat.T)
+    dd, root, rest = products.factored(design.bases.basis, design.order, design.n_random)
+    flat, sums = design.bases.loading.reshape(-1, p * u), level2_sums(dd, level2)
+    bases = replace(design.bases, dd=dd, root=root, rest=rest, sums=sums, xx=flat @ sums @ flat.T)
     return replace(
         design, unit_ids=moments.unit_ids, n=moments.weight, n_rows=moments.n_rows, products=products,
         bases=bases, de=de, ee=ee, level2=level2, moments=moments,
@@ -171,7 +170,7 @@ def level2_values(moments: Moments, names: Sequence[str]) -> np.ndarray:
     own = level2[1:]
     for k, name in enumerate(names):
         own[k] = numeric(moments.level2[name], name, "the moments")
-    largest = np.abs(own).max(axis=1, initial=0.0)
+    largest = np.maximum(own.max(axis=1), -own.min(axis=1))
     if np.isnan(largest).any():
         k = int(np.flatnonzero(np.isnan(largest))[0])
         gone = np.isnan(own[k])

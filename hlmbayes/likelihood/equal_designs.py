@@ -39,11 +39,10 @@ def _joined(system: System, kinds: Alike) -> System:
     size = len(s)
     few = _roots(_sums(s, kinds)).transpose(1, 0, 2).reshape(size, -1)  # (size, D * size)
     unit = np.repeat(kinds.first, size)
-    root, rest, products = (a[..., unit] for a in (system.root, system.rest, system.products))
+    root, rest = system.root[..., unit], system.rest[..., unit]
     root[:, p], rest[:, p - q] = few[u : u + q], few[u + q :]
-    products[:, p] = np.einsum("abj,aj->bj", root[:, :q], root[:, p])
     times = np.repeat(kinds.times / size, size)
-    return replace(system, products=products, root=root, rest=rest, level2=few[:u], times=times)
+    return replace(system, root=root, rest=rest, level2=few[:u], times=times)
 
 
 def _sums(s: np.ndarray, kinds: Alike) -> np.ndarray:

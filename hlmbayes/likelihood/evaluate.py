@@ -28,7 +28,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
 
 from ..errors import EstimationError
-from .planes import blocks, cholesky_planes, solve_planes
+from .planes import blocks, cholesky_planes, empty_planes, inner, solve_planes
 from .system import System, standardise
 
 __all__ = ["Evaluation", "System", "at_gamma", "cholesky_planes", "evaluate", "solve_planes", "standardise"]
@@ -144,14 +144,14 @@ class Weighed:
 def weigh(system: System, factor: np.ndarray) -> Weighed:
     """Apply V^-1, Theta = factor factor', to every unit's products."""
     q, p, J = system.n_random, system.p, system.level2.shape[1]
-    e, w = np.empty((p * (p + 1) // 2, J)), np.empty((q, p + 1, J))
+    w, e = empty_planes(J, (q, p + 1), (p * (p + 1) // 2,))
     logdet, by_pairs, by_level2 = 0.0, [], []
     for block in blocks(J):
         logs = shrink(system.root[:, :, block], factor, w[:, :, block])
         logdet += float(system.counted(system.repeated(logs, block), block).sum())
         r = squares(w[:, :, block], system.rest[:, :, block], e[:, block])
-        by_pairs.append(e[:, block] @ system.counted(system.level2_pairs(block), block).T)
-        by_level2.append(r @ system.counted(system.level2[:, block], block).T)
+        by_pairs.append(inner(e[:, block], system.counted(system.level2_pairs(block), block)))
+        by_level2.append(inner(r, system.counted(system.level2[:, block], block)))
     return Weighed(w, e, _total(by_pairs), _total(by_level2), logdet)
 
 
@@ -343,9 +343,10 @@ def second_pass(system: System, weighed: Weighed, solved: Solved) -> Sums:
             block,
         )
         sums.append(planes.sum(axis=1))
-        outer.append(k[:m] @ planes.T)
-        kk.append(_products(k) @ system.counted(pairs, block).T)
-        kv.append((v[:, None] * k).reshape(q * lay.nk, w.shape[2]) @ system.counted(level2, block).T)
+        outer.append(inner(k[:m], planes))
+        kk.append(inner(_products(k), system.counted(pairs, block)))
+        moved = (v[:, None] * k).reshape(q * lay.nk, w.shape[2])
+        kv.append(inner(moved, system.counted(level2, block)))
     return Sums(rss, _total(sums), _total(outer), _total(kk), _total(kv))
 
 

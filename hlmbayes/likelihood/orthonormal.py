@@ -18,7 +18,7 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 
 from ..errors import EstimationError
 from .alike import Alike, alike
-from .planes import LARGEST_TABLE
+from .planes import blocks, empty_planes
 
 MOST_KINDS = 0.25  # of the units, where equal ones are worked out once
 COLLINEAR = 1e-13  # what is left of a column's sum of squares beside the others: below it is rounding
@@ -88,6 +88,23 @@ class Products:
         cross = np.matmul(turn, (turn @ cross.reshape(p, p * J)).reshape(p, p, J))
         return Products(self.mass, turn @ mean, cross)
 
+    def factored(
+        self, basis: np.ndarray, order: np.ndarray, q: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give D*'D* (p, p, J) of D* = D[:, order] @ basis, and its triangular factor: see `triangular`.
+
+        A block of units at a time: what lies between is never fetched from memory, nor asked of the system.
+        """
+        p, J = self.mean.shape
+        if len(runs := blocks(J)) == 1:
+            turned = self.turned(basis, order)
+            return turned.dd, *turned.triangular(q)
+        dd, root, rest = empty_planes(J, (p, p), (q, p), (p - q, p - q))
+        for block in runs:
+            own = Products(self.mass[block], self.mean[:, block], self.cross[:, :, block])
+            dd[:, :, block], root[:, :, block], rest[:, :, block] = own.factored(basis, order, q)
+        return dd, root, rest
+
     def triangular(self, q: int) -> tuple[np.ndarray, np.ndarray]:
         """Factor every unit's D'D in its first q columns.
 
@@ -152,8 +169,7 @@ def orthonormal(
     CollinearError where those of X are.
     """
     basis = _level1_basis(products, order, q, n)
-    turned = products.different.turned(basis, order)
-    dd, root, rest = map(products.of_all, (turned.dd, *turned.triangular(q)))
+    dd, root, rest = map(products.of_all, products.different.factored(basis, order, q))
     sums = level2_sums(dd, level2)
     inverse = dtrtri(basis)[0] if len(basis) else basis
     loading = inverse @ loading[:, order]
@@ -186,8 +202,7 @@ def weighted_orthonormal(
     ``basis`` (p, p) makes D about orthonormal; the level-2 columns are orthogonal over units as they weigh.
     The others as for `orthonormal`.
     """
-    turned = products.turned(basis, order)
-    dd = turned.dd
+    dd, root, rest = products.factored(basis, order, q)
     sums = level2_sums(dd, level2)
     loading = (dtrtri(basis)[0] if len(basis) else basis) @ loading[:, order]
     flat = loading.reshape(len(loading), len(sums))
@@ -199,7 +214,7 @@ def weighted_orthonormal(
     r *= np.where(r.diagonal() < 0, -1.0, 1.0)[:, None]
     whitener = np.asarray(dtrtri(r)[0].T) if len(r) else r
     return Orthonormal(
-        basis, dd, *turned.triangular(q), sums, flat.reshape(loading.shape), n * (r.T @ r), scale, whitener,
+        basis, dd, root, rest, sums, flat.reshape(loading.shape), n * (r.T @ r), scale, whitener,
         whitener @ flat,
     )  # fmt: skip
 
@@ -207,11 +222,10 @@ def weighted_orthonormal(
 def level2_sums(dd: np.ndarray, level2: np.ndarray) -> np.ndarray:
     """Give sums over units of D'D (p, p, J) by products of two level-2 columns (u, J): (p u, p u)."""
     p, (u, J) = len(dd), level2.shape
-    planes = dd.reshape(p * p, J)
-    if u * u * J <= LARGEST_TABLE:
-        sums = (level2[:, None] * level2).reshape(u * u, J) @ planes.T
-    else:  # a level-2 column at a time
-        sums = np.stack([(level2[k] * level2) @ planes.T for k in range(u)])
+    sums = np.zeros((u * u, p * p))
+    for block in blocks(J):
+        own = level2[:, block]
+        sums += (own[:, None] * own).reshape(u * u, -1) @ dd[:, :, block].reshape(p * p, -1).T
     return np.asarray(sums.reshape(u, u, p, p).transpose(2, 0, 3, 1).reshape(p * u, p * u))
 
 
@@ -233,11 +247,12 @@ def _null_columns(xx: np.ndarray) -> np.ndarray:
 
 def _level1_basis(products: Products, order: np.ndarray, q: int, n: float) -> np.ndarray:
     """Give B, upper triangular, with D B orthonormal over all rows, its first q columns a basis of Z."""
-    mean, within = products.mean[order], products.cross.sum(axis=2)[order[:, None], order]
-    total = within + (products.mass * mean) @ mean.T
+    mean, own = products.mean, (order[:, None], order)
+    within = products.cross.sum(axis=2)[own]
+    total = within + ((products.mass * mean) @ mean.T)[own]
     basis = _gram_schmidt(total / n, q)
     if not (basis.diagonal() ** 2 * total.diagonal() < EASY * n).all():
-        turned = basis.T @ mean
+        turned = basis.T @ mean[order]
         total = basis.T @ within @ basis + (products.mass * turned) @ turned.T
         step = _gram_schmidt(total / n, q)
         if np.any(np.abs(step.diagonal() - 1.0)[:q] > SETTLED):

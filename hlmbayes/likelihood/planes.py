@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
 BLOCK = 4096  # units at a time: the planes of a block stay in the processor's cache
+FEW_SUMS = 100  # over units, up to which each is taken by itself
 LARGEST_TABLE = 1 << 23  # numbers: products of level-2 columns are kept up to here, else made block by block
 
 
@@ -21,6 +23,22 @@ def blocks(n_units: int) -> list[slice]:
     if n_units <= BLOCK + BLOCK // 2:
         return [slice(0, n_units)]
     return [slice(start, min(start + BLOCK, n_units)) for start in range(0, n_units, BLOCK)]
+
+
+def empty_planes(J: int, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Make room for planes (*shape, J) of each shape, in one block: systems give a large one large pages."""
+    ends = np.cumsum([prod(shape) for shape in shapes]).tolist()
+    block = np.empty((ends[-1], J))
+    parts = zip([0, *ends], ends, shapes, strict=False)
+    return tuple(block[start:end].reshape(*shape, J) for start, end, shape in parts)
+
+
+def inner(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sum the products of planes a (m, J) and b (n, J) over units, (m, n).
+
+    A matrix product packs both before it begins, which takes longer than a few sums do.
+    """
+    return np.asarray(np.vecdot(a[:, None], b) if len(a) * len(b) <= FEW_SUMS else a @ b.T)
 
 
 def pair_index(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

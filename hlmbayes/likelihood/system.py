@@ -28,7 +28,6 @@ class System:
     have them (``own``, ``xx``, ``xe``, ``ee``, ``n`` among them), arrays over units do not.
     """
 
-    products: np.ndarray  # (q, p + 1, J): Z'[D* e]
     root: np.ndarray  # (q, p + 1, J): [C' B T], rows of Z* in the triangular factor of [D* e]; C C' = Z*'Z*
     rest: np.ndarray  # (p - q, p - q + 1, J): what they leave of the other columns' products, with e too
     left: float  # what the units' own Z* leave of e'e, altogether
@@ -58,7 +57,7 @@ class System:
     @property
     def n_random(self) -> int:
         """Number of random coefficients, q."""
-        return int(self.products.shape[0])
+        return len(self.root)
 
     @property
     def n_units(self) -> int:
@@ -71,14 +70,13 @@ class System:
         ``block_scale`` (q, q), of tau's pattern, is by what the columns in which Theta has it are scaled.
         """
         q = self.n_random
-        products, root = np.tensordot(m.T, self.products, axes=1), self.root.copy()
-        products[:, :q] = np.tensordot(products[:, :q], m, axes=(1, 0)).transpose(0, 2, 1)
+        root = self.root.copy()
         root[:, :q] = np.tensordot(root[:, :q], m, axes=(1, 0)).transpose(0, 2, 1)
         loading, white = self.loading.copy(), self.white.reshape(self.loading.shape).copy()
         for part in (loading, white):
             part[:, :q] = np.linalg.solve(m, part[:, :q])
         return replace(
-            self, products=products, root=root, loading=loading, white=white.reshape(self.white.shape),
+            self, root=root, loading=loading, white=white.reshape(self.white.shape),
             to_tau=self.to_tau @ m, tau_columns=self.tau_columns.turned(m, block_scale),
         )  # fmt: skip
 
@@ -112,7 +110,10 @@ class System:
         rows, cols = self.layout.pairs_u
         if len(rows) * self.n_units > LARGEST_TABLE:
             return None
-        return np.asarray(self.level2[rows] * self.level2[cols])
+        products = np.empty((len(rows), self.level2.shape[1]))
+        for k, (row, col) in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)):
+            np.multiply(self.level2[row], self.level2[col], out=products[k])
+        return products
 
     def counted(self, planes: np.ndarray, block: slice) -> np.ndarray:
         """Give planes (..., J) of a block of units times the units' sampling weights: what sums add up."""
@@ -170,7 +171,7 @@ def standardise(design: Design, e_scale: float | None = None) -> System:
         )
     de = standard_outcome(design, design.de, e_scale)
     own_ee = n if e_scale is own_scale and design.outcome is None else ee / e_scale**2
-    rows = _of_rows(bases.dd, (bases.root, bases.rest), de, own_ee, design.level2, bases.loading)
+    rows = _of_rows((bases.root, bases.rest), de, own_ee, design.level2, bases.loading)
     if design.outcome is not None:
         root, rest, left = (part / e_scale for part in design.outcome)
         rows["root"][:, -1], rows["rest"][:, -1], rows["left"] = root, rest, float(left.sum() / e_scale)
@@ -183,8 +184,9 @@ def standardise(design: Design, e_scale: float | None = None) -> System:
     )  # fmt: skip
     if weight is None:
         return system
-    per_unit = {name: rows[name] / weight for name in ("products", "rest")}
-    return replace(system, **per_unit, root=rows["root"] / np.sqrt(weight), unit_weight=weight)
+    return replace(
+        system, rest=rows["rest"] / weight, root=rows["root"] / np.sqrt(weight), unit_weight=weight
+    )
 
 
 def standard_outcome(design: Design, de: np.ndarray, e_scale: float) -> np.ndarray:
@@ -198,27 +200,23 @@ def with_rows(system: System, design: Design, products: Products, de: np.ndarray
     ``products`` are D'D of the units and ``de`` (J, p) is D'e, the columns as the model has them; ``ee`` is
     e'e over all rows.
     """
-    turned = products.turned(design.bases.basis, design.order)
+    dd, root, rest = products.factored(design.bases.basis, design.order, system.n_random)
     right = standard_outcome(design, de, system.e_scale)
     flat = system.loading.reshape(system.n_fixed, system.white.shape[1])
     ee = ee / system.e_scale**2
-    xx = flat @ level2_sums(turned.dd, system.level2) @ flat.T
-    factor = turned.triangular(system.n_random)
-    rows = _of_rows(turned.dd, factor, right, ee, system.level2, system.loading)
+    xx = flat @ level2_sums(dd, system.level2) @ flat.T
+    rows = _of_rows((root, rest), right, ee, system.level2, system.loading)
     return replace(system, own_xx=xx, own_ee=ee, xx=xx, ee=ee, **rows)
 
 
 def _of_rows(
-    dd: np.ndarray, factor: tuple[np.ndarray, np.ndarray], de: np.ndarray, ee: float, level2: np.ndarray,
-    loading: np.ndarray,
-) -> dict[str, Any]:  # fmt: skip
-    """Put e beside D*'D* and its triangular factors: a System's arrays over units, and X'e."""
-    q = len(factor[0])
+    factor: tuple[np.ndarray, np.ndarray], de: np.ndarray, ee: float, level2: np.ndarray, loading: np.ndarray
+) -> dict[str, Any]:
+    """Put e beside the triangular factors of D*'D*: a System's arrays over units, and X'e."""
     root, rest = with_outcome(*factor, de)
     xe = loading.reshape(len(loading), len(de) * len(level2)) @ (de @ level2.T).reshape(-1)
     left = ee - float(np.sum(root[:, -1] ** 2))
-    products = np.concatenate([dd[:q], de[:q, None]], axis=1)
-    return {"products": products, "root": root, "rest": rest, "left": left, "own_xe": xe, "xe": xe}
+    return {"root": root, "rest": rest, "left": left, "own_xe": xe, "xe": xe}
 
 
 def with_outcome(factor: np.ndarray, others: np.ndarray, de: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

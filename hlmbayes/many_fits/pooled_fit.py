@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,6 +20,7 @@ from ..estimation.estimates import Estimates
 from ..inference.covariances import covariance_kind
 from ..labels import NamedArray
 from ..likelihood.pattern import elements
+from ..threads import each, processors
 from ..words import some
 from .replicate_weights import Replicates, Replication, components_of, fit_replicates
 from .rubin import Pooled, pool, pooled_covariance
@@ -81,12 +80,8 @@ def _in_threads(fit: Callable[[Run], Any], runs: Sequence[Run], workers: int | N
         raise EstimationError("an equation for log(sigma2) cannot be pooled over imputed data: take it out")
     if workers is None:
         large = sum(data.n_rows for _, _, data in runs) > LARGE
-        workers = min(len(runs), os.cpu_count() or 1) if large else 1
-    if whole("workers", workers, 1, EstimationError) > 1:
-        with ThreadPoolExecutor(workers) as pool_of_threads:
-            found = tuple(pool_of_threads.map(fit, runs))
-    else:
-        found = tuple(map(fit, runs))
+        workers = processors() if large else 1
+    found = tuple(each(fit, runs, whole("workers", workers, 1, EstimationError)))
     _check_rows([each.full if isinstance(each, Replicates) else each for each in found])
     return found
 

@@ -10,7 +10,7 @@ import pytest
 from hlmbayes import Model
 from hlmbayes.estimation.prepare import prepare
 from hlmbayes.likelihood import evaluate as likelihood
-from hlmbayes.likelihood import orthonormal, planes, system
+from hlmbayes.likelihood import planes, system
 from hlmbayes.likelihood.evaluate import Evaluation, evaluate, standardise
 from tests.dense import x_blocks
 from tests.small import MODELS, model, small
@@ -28,7 +28,7 @@ def root(q: int) -> np.ndarray:
 
 def reduced(s: system.System, factor: np.ndarray) -> np.ndarray:
     """Z'V^-1[D e] of every unit, (q, p + 1, J), by a linear system each: (I + Z'Z Theta)^-1 Z'[D e]."""
-    products = s.products.transpose(2, 0, 1)
+    products = np.einsum("caj,cbj->jab", s.root[:, : s.n_random], s.root)
     zz = products[:, :, : s.n_random]
     return np.linalg.solve(np.eye(s.n_random) + zz @ factor @ factor.T, products).transpose(1, 2, 0)
 
@@ -45,7 +45,7 @@ def test_sums_of_products_equal_differences(name: str) -> None:
     factor = root(s.n_random)
     weighed = likelihood.weigh(s, factor)
     solved, q = reduced(s, factor), s.n_random
-    zz = s.products[:, :q].transpose(2, 0, 1)
+    zz = np.einsum("caj,cbj->jab", s.root[:, :q], s.root[:, :q])
     logdet = np.linalg.slogdet(np.eye(q) + zz @ factor @ factor.T)[1]
     assert weighed.logdet == pytest.approx(logdet.sum(), rel=1e-12)
     for a in range(q):
@@ -68,12 +68,19 @@ def test_blocks_of_units_and_tables_made_again_change_nothing(monkeypatch, name:
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-def test_sums_made_a_level2_column_at_a_time_are_the_same(monkeypatch, name: str) -> None:
-    s = made(name)
-    dd = np.random.default_rng(1).standard_normal((3, 3, s.n_units))
-    whole = orthonormal.level2_sums(dd, s.level2)
-    monkeypatch.setattr(orthonormal, "LARGEST_TABLE", 1)
-    np.testing.assert_allclose(orthonormal.level2_sums(dd, s.level2), whole, rtol=1e-12, atol=1e-12)
+def test_designs_made_a_block_of_units_at_a_time_are_the_same(monkeypatch, name: str) -> None:
+    whole = made(name)
+    monkeypatch.setattr(planes, "BLOCK", 4)
+    in_blocks = made(name)
+    for field in ("root", "rest", "level2", "white", "xx", "xe"):
+        np.testing.assert_allclose(getattr(in_blocks, field), getattr(whole, field), rtol=1e-11, atol=1e-11)
+
+
+def test_sums_over_units_are_those_of_a_matrix_product() -> None:
+    rng = np.random.default_rng(3)
+    for m, n in ((2, 3), (planes.FEW_SUMS, 2)):
+        a, b = rng.normal(size=(m, 7)), rng.normal(size=(n, 7))
+        np.testing.assert_allclose(planes.inner(a, b), np.einsum("aj,bj->ab", a, b), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", list(MODELS))
