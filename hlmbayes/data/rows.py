@@ -149,12 +149,15 @@ class Rows:
 
     def _checked(self, name: str, where: str = "") -> tuple[np.ndarray, np.ndarray | None]:
         """Return a level-1 column and which of its values are missing (None: none)."""
-        source = self.sources[0]
-        found = find_column(name, self.level1, source)
+        found, values = self.numbers(name, where)
+        return values, scan(values, found, self.sources[0], where)
+
+    def numbers(self, name: str, where: str = "") -> tuple[str, np.ndarray]:
+        """Return a level-1 column's own name and its values, which are numbers; some may be infinite."""
+        found = find_column(name, self.level1, self.sources[0])
         if found is None:
             self._refuse_level(1, name, where)
-        values = numeric(self.level1[found], found, source, where)
-        return values, scan(values, found, source, where)
+        return found, numeric(self.level1[found], found, self.sources[0], where)
 
     def level1_columns(self, names: Sequence[str], where: Mapping[str, str] = NOTHING) -> list[np.ndarray]:
         """Return `level1_column` of each name; `where` gives a name's place in the model for messages."""

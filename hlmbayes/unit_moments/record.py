@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ from ..errors import DataError
 from ..words import some
 from .accumulate import combine, unit_moments
 from .moments_file import read_moments, write_moments
+
+FIRST = 4096  # rows in which missing values are seen, where a column has some
 
 __all__ = ["Moments", "load_moments", "merge", "moments_of", "unit_moments"]
 
@@ -176,6 +179,21 @@ class _Sums(NamedTuple):
     columns: tuple[str, ...]
     moments: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
+    def of(self, names: tuple[str, ...]) -> _Sums:
+        """Give those of some of the columns."""
+        if self.columns == names:
+            return self
+        n, weight, mean, sscp = self.moments
+        at = np.array([self.columns.index(name) for name in names], dtype=np.intp)
+        own = sscp.transpose(1, 2, 0)[at[:, None], at].transpose(2, 0, 1)
+        return _Sums(names, (n, weight, mean.T[at].T, own))
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value was: one that is not makes its unit's sum of squares so."""
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(np.einsum("jkk->", self.moments[3])))
+
 
 def _of_complete_rows(
     data: TwoLevelData, names: tuple[str, ...]
@@ -184,20 +202,25 @@ def _of_complete_rows(
 
     Data keep them: another model whose columns are among them, with the same rows, has them at once.
     """
-    arrays, keep, n_dropped = data.complete_columns(names)
-    columns, p = dict(zip(names, arrays, strict=True)), len(names)
+    arrays, kept, n_dropped = [data.numbers(name)[1] for name in names], kept_of(data), 0
+    columns, size = dict(zip(names, arrays, strict=True)), data.n_units * (len(names) ** 2 + len(names) + 2)
 
-    def work_out() -> _Sums:
+    def work_out(keep: np.ndarray | None = None) -> _Sums:
         return _Sums(names, unit_moments(data.unit, data.n_units, arrays, keep=keep))
 
-    size = data.n_units * (p * p + p + 2)
-    # rows that lack one of some columns lack one of more: as many are the same
-    found = kept_of(data).once(f"moments without {n_dropped} rows", columns, size, work_out)
-    if found.columns == names:
-        return found.moments, n_dropped
-    n, weight, mean, sscp = found.moments
-    at = np.array([found.columns.index(name) for name in names], dtype=np.intp)
-    return (n, weight, mean.T[at].T, sscp.transpose(1, 2, 0)[at[:, None], at].transpose(2, 0, 1)), n_dropped
+    found = kept.once("moments of all rows", columns, size, work_out).of(names) if _begins(arrays) else None
+    if found is None or not found.finite:  # values are missing, infinite, or too large to be squared
+        _, keep, n_dropped = data.complete_columns(names)
+        # rows that lack one of some columns lack one of more: as many are the same
+        asked = f"moments without {n_dropped} rows"
+        found = kept.once(asked, columns, size, partial(work_out, keep)).of(names)
+    return found.moments, n_dropped
+
+
+def _begins(columns: Iterable[np.ndarray]) -> bool:
+    """Say whether the first rows of columns are complete: else a pass over all would be for nothing."""
+    with np.errstate(all="ignore"):
+        return all(np.isfinite(values[:FIRST].sum()) for values in columns)
 
 
 def merge(parts: Iterable[Moments]) -> Moments:

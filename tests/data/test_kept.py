@@ -19,6 +19,7 @@ import hlmbayes.data.rows as rows_module
 import hlmbayes.unit_moments.record as record
 from hlmbayes.data.kept import Kept, fingerprint, kept_of
 from hlmbayes.data.two_level import read
+from hlmbayes.errors import DataError
 from hlmbayes.unit_moments.record import Moments, moments_of
 from tests.small import model, small
 
@@ -162,3 +163,30 @@ def test_a_value_or_two_that_change_places_change_the_fingerprint(draw, dtype: s
 def test_text_is_worked_out_anew() -> None:
     store, column = Kept(), {"y": np.array(["a", None], dtype=object)}
     assert [store.once("x", column, 1, partial(int, k)) for k in (1, 2)] == [1, 2]
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e200])
+def test_values_missing_or_too_large_beyond_the_first_rows_are_met(value, monkeypatch) -> None:
+    monkeypatch.setattr(record, "FIRST", 5)
+    odd = columns()
+    odd["x"] = np.where(np.arange(len(odd["x"])) == 20, value, odd["x"])
+    data = read(odd, id="id")
+    for names in (["y", "x", "z"], ["y", "z"], ["x"], ["y", "x"]):
+        found = moments_of(data, names)
+        own = np.isfinite(value) | ("x" not in names)
+        rows = slice(None) if own else np.arange(len(odd["x"])) != 20
+        same(
+            found,
+            replace(
+                moments_of(read({k: v[rows] for k, v in odd.items()}, id="id"), names),
+                n_dropped=0 + (not own),
+            ),
+        )
+
+
+def test_an_infinite_value_beyond_the_first_rows_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(record, "FIRST", 5)
+    odd = columns()
+    odd["x"] = np.where(np.arange(len(odd["x"])) == 20, np.inf, odd["x"])
+    with pytest.raises(DataError, match="infinite values: 1 of 57, in rows 21"):
+        moments_of(read(odd, id="id"), ["y", "x"])
