@@ -14,6 +14,7 @@ import numpy as np
 
 from ..labels import Sentence
 from ..sampling.direct import KHAT_LIMIT
+from .mixing import mixing
 
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
@@ -50,13 +51,13 @@ class Convergence(Sentence):
 
 def convergence(scalars: Mapping[str, np.ndarray], stats: Any, khat: float) -> Convergence:
     """Judge draws: parameters (chain, draw) by name, the sampler's statistics, and its k-hat or nan."""
-    checks = {name: diagnostics(values) for name, values in scalars.items()}
+    checks = mixing(np.stack(list(scalars.values())))._asdict()
     worst = {
-        key: {name: c[key] for name, c in checks.items() if np.isfinite(c[key])}
+        key: {name: float(v) for name, v in zip(scalars, checks[key], strict=True) if np.isfinite(v)}
         for key in ("r_hat", "ess_bulk", "ess_tail")
     }
-    divergences = int(stats["diverging"].values.sum()) if "diverging" in stats else 0
-    bfmi = _bfmi(np.asarray(stats["energy"].values)) if "energy" in stats else float("nan")
+    divergences = int(np.sum(stats["diverging"])) if "diverging" in stats else 0
+    bfmi = _bfmi(np.asarray(stats["energy"])) if "energy" in stats else float("nan")
     chains = len(next(iter(scalars.values())))
     # independent draws agree but for chance: what they need is to be many, and k-hat
     independent = np.isfinite(khat)
@@ -75,20 +76,6 @@ def convergence(scalars: Mapping[str, np.ndarray], stats: Any, khat: float) -> C
         min(worst["ess_bulk"].values(), default=np.nan), min(worst["ess_tail"].values(), default=np.nan),
         divergences, bfmi, khat,
     )  # fmt: skip
-
-
-def diagnostics(values: np.ndarray) -> dict[str, float]:
-    """Give R-hat, bulk and tail effective draws and the error of the mean of draws (chain, draw)."""
-    from arviz_stats.base import array_stats
-
-    if not np.isfinite(values).all() or np.ptp(values) == 0:
-        return dict.fromkeys(("r_hat", "ess_bulk", "ess_tail", "mcse_mean"), float("nan"))
-    return {
-        "r_hat": float(array_stats.rhat(values)),  # one chain is compared with itself in halves
-        "ess_bulk": float(array_stats.ess(values, method="bulk")),
-        "ess_tail": float(array_stats.ess(values, method="tail", prob=(0.05, 0.95))),
-        "mcse_mean": float(array_stats.mcse(values, method="mean")),
-    }
 
 
 def _rhat(values: dict[str, float]) -> list[str]:

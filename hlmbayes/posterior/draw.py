@@ -22,6 +22,7 @@ from ..laws.law import Law
 from ..priors.priors import Priors
 from ..sampling import container, posterior_file
 from ..sampling.arrange import finish, finish_link
+from ..sampling.container import Held
 from ..sampling.hierarchical import ON_ROWS, refuse_direct, sample_link, sample_rows
 from ..sampling.sampling import draw
 from ..sampling.settings import Settings, checked
@@ -45,11 +46,11 @@ def draw_posterior(
     if marginal:
         target = target_for(model, data, priors, law=law, weights=weights)
         data = target.design.terms.of(data)
-        tree = finish(target, draw(OfMoments(target), settings), settings, priors, data)
+        held = finish(target, draw(OfMoments(target), settings), settings, priors, data)
     else:
-        target, tree = sample_rows(model, data, priors, settings, law, weights)
+        target, held = sample_rows(model, data, priors, settings, law, weights)
     rows = None if isinstance(data, Moments) else target.design.terms.of(data)
-    return _warned(PosteriorSample(tree, target.design.model, priors, settings, target, rows))
+    return _warned(PosteriorSample(held, target.design.model, priors, settings, target, rows))
 
 
 def draw_link(
@@ -64,11 +65,11 @@ def draw_link(
     if not marginal:
         refuse_direct(settings)
     link = link_target(model, data, priors)
-    tree = _link_tree(link, priors, settings, marginal)
-    return _warned(LinkSample(tree, link.target.design.model, priors, settings, link.target, link.data))
+    held = _link_draws(link, priors, settings, marginal)
+    return _warned(LinkSample(held, link.target.design.model, priors, settings, link.target, link.data))
 
 
-def _link_tree(link: LinkTarget, priors: Priors, settings: Settings, marginal: bool) -> xr.DataTree:
+def _link_draws(link: LinkTarget, priors: Priors, settings: Settings, marginal: bool) -> Held:
     q = link.target.n_random
     if settings.sampler == "direct" and q > SEVERAL:
         raise SamplingError(
@@ -91,8 +92,8 @@ def rerun(posterior: PosteriorSample, **changes: Any) -> PosteriorSample:
             posterior.model, posterior.data or moments, priors, settings, marginal=False, law=law
         )
     target = posterior.target_of(posterior.model, priors)
-    tree = finish(target, draw(OfMoments(target), settings), settings, priors, posterior.data)
-    return _warned(replace(posterior, tree=tree, priors=priors, settings=settings, target=target))
+    held = finish(target, draw(OfMoments(target), settings), settings, priors, posterior.data)
+    return _warned(replace(posterior, held=held, priors=priors, settings=settings, target=target))
 
 
 def rerun_link(posterior: LinkSample, **changes: Any) -> LinkSample:
@@ -119,19 +120,20 @@ def _changed(posterior: Drawn, changes: dict[str, Any]) -> tuple[Priors, Setting
 def read(path: str | Path) -> PosteriorSample | LinkSample:
     """Read what `Posterior.save` wrote."""
     tree = posterior_file.read(path)
+    held = Held.of(tree)
     try:
         model, priors = TwoLevelModel(tree.attrs["model"]), Priors.from_json(tree.attrs["priors"])
         settings = Settings(**json.loads(tree.attrs["settings"]))
         if not model.outcome_law.is_normal:
             link = link_target(model, container.rows_from(tree), priors)
             model = link.target.design.model
-            return LinkSample(tree, model, priors, settings, link.target, link.data)
+            return LinkSample(held, model, priors, settings, link.target, link.data)
         moments, law = container.moments_from(tree["moments"]), _law_in(tree, model)
         target = target_for(model, moments, priors, law=law, groups=container.groups_from(tree))
         frequency = json.loads(tree.attrs.get("frequency", "{}"))
         if frequency:
             target = replace(target, counting=Repeated(**frequency))
-        return PosteriorSample(tree, model, priors, settings, target)
+        return PosteriorSample(held, model, priors, settings, target)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SamplingError(f"{path}: its parts do not fit together ({error}); save it again") from None
 

@@ -28,6 +28,7 @@ from ..likelihood.pattern import elements
 from ..naming import Parameters
 from ..priors.priors import Priors
 from ..sampling import container
+from ..sampling.container import Held
 from ..sampling.settings import Settings
 from .convergence import Convergence, convergence
 from .point import PosteriorPoint, posterior_point
@@ -40,10 +41,12 @@ if TYPE_CHECKING:
 class Drawn(ABC):
     """Draws from the posterior of a model: ``tree``, laid out as `hlmbayes.sampling.container` says.
 
+    ``held`` has the tree, and what can be had without it.
+
     ``target`` is the density that was sampled, ``data`` the rows, where it came from rows.
     """
 
-    tree: xr.DataTree
+    held: Held
     model: TwoLevelModel
     priors: Priors
     settings: Settings
@@ -51,9 +54,14 @@ class Drawn(ABC):
     data: TwoLevelData | None = None
 
     @property
+    def tree(self) -> xr.DataTree:
+        """All of it, as a DataTree."""
+        return self.held.tree
+
+    @property
     def sampler(self) -> dict[str, Any]:
         """What the sampler says of itself: its name, k-hat, seconds, ..."""
-        said: dict[str, Any] = json.loads(self.tree.attrs["sampler"])
+        said: dict[str, Any] = json.loads(self.held.attrs["sampler"])
         return said
 
     def values(self, name: str) -> np.ndarray:
@@ -64,7 +72,7 @@ class Drawn(ABC):
                 f"the draws of {name} were not kept{why}. Posterior.effects() has their mean and sd; "
                 "sample(..., keep_effects=True) keeps them"
             )
-        return container.values(self.tree, name)
+        return self.held.values(name)
 
     def scalar(self, name: str) -> np.ndarray:
         """Give the draws of one of the `scalars`, (chain, draw), by its code or by its variables."""
@@ -87,22 +95,23 @@ class Drawn(ABC):
 
         gammas by their names, sd[b0], corr[b1,b0], tau[b1,b0], sigma, sigma2; a0, ... of log(sigma2).
         """
-        gamma = np.moveaxis(container.values(self.tree, "gamma"), 2, 0)
+        gamma = np.moveaxis(self.held.values("gamma"), 2, 0)
         result = dict(zip(self.model.gamma_names, gamma, strict=True))
-        tau, sd, corr = (container.values(self.tree, name) for name in ("tau", "sd", "tau_corr"))
+        tau, sd, corr = map(self.held.values, ("tau", "sd", "tau_corr"))
         names = self.model.random
         lower = list(zip(*elements(self.target.pattern), strict=True))
         result |= {f"sd[{name}]": sd[:, :, i] for i, name in enumerate(names)}
         result |= {f"corr[{names[i]},{names[j]}]": corr[:, :, i, j] for i, j in lower if i > j}
         result |= {f"tau[{names[i]},{names[j]}]": tau[:, :, i, j] for i, j in lower}
-        law = self.target.law.scalars(self.tree["posterior"])
+        law = self.target.law.scalars(self.held.group("posterior"))
         return result | {name: np.asarray(values) for name, values in law.items()}
 
     @cached_property
     def convergence(self) -> Convergence:
         """Whether the draws can be used, in words and figures."""
         shown = {str(each): self.scalars[each.code] for each in self.parameters.each}
-        return convergence(shown, self.tree["sample_stats"], float(self.sampler.get("khat", np.nan)))
+        stats = self.held.group("sample_stats")
+        return convergence(shown, stats, float(self.sampler.get("khat", np.nan)))
 
     @abstractmethod
     def unit_logliks(self) -> np.ndarray:
@@ -114,7 +123,7 @@ class Drawn(ABC):
 
         tree = self.tree.copy()  # the arrays are shared
         tree[name] = xr.DataTree(group)
-        return replace(self, tree=tree)
+        return replace(self, held=Held.of(tree))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import SamplingError
 from ..labelled import parameter_table
-from .convergence import diagnostics
+from .mixing import mixing
 from .record import Drawn
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 def interval(values: np.ndarray, prob: float, kind: Literal["eti", "hdi"] = "eti") -> tuple[float, float]:
     """Give an interval of draws of any shape, nan left out."""
-    from arviz_stats.base import array_stats
-
     if kind not in ("eti", "hdi") or not 0 < prob < 1:
         raise SamplingError(
             f'an interval is "eti" or "hdi" with a probability in (0, 1), got {kind!r}, {prob!r}'
@@ -27,6 +25,8 @@ def interval(values: np.ndarray, prob: float, kind: Literal["eti", "hdi"] = "eti
     if kind == "eti":
         low, high = np.quantile(kept, [0.5 - prob / 2, 0.5 + prob / 2])
     else:
+        from arviz_stats.base import array_stats
+
         low, high = array_stats.hdi(kept, prob)
     return float(low), float(high)
 
@@ -38,14 +38,11 @@ def bounds(prob: float, kind: Literal["eti", "hdi"] = "eti") -> tuple[str, str]:
 
 def summary(posterior: Drawn, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti") -> pd.DataFrame:
     """Tabulate every parameter; see `Posterior.summary`."""
-    rows = {}
-    for name, values in posterior.scalars.items():
+    checks, rows = zip(*mixing(np.stack(list(posterior.scalars.values()))), strict=True), {}
+    for (name, values), check in zip(posterior.scalars.items(), checks, strict=True):
         low, high = interval(values, prob, kind)
-        checks = diagnostics(values)
-        rows[name] = [
-            float(np.mean(values)), float(np.median(values)), float(np.std(values, ddof=1)), low, high,
-            checks["r_hat"], checks["ess_bulk"], checks["ess_tail"], checks["mcse_mean"],
-        ]  # fmt: skip
+        centre = float(np.mean(values)), float(np.median(values)), float(np.std(values, ddof=1))
+        rows[name] = [*centre, low, high, *map(float, check)]
     columns = ["mean", "median", "sd", *bounds(prob, kind), "r_hat", "ess_bulk", "ess_tail", "mcse_mean"]
     by_column = dict(zip(columns, zip(*rows.values(), strict=True), strict=True))
     return parameter_table(by_column, rows, posterior.parameters.name_of, labels=posterior.labels)

@@ -125,7 +125,7 @@ def as_json(posterior: PosteriorSample, fit: Estimates) -> str:
     result: dict[str, Any] = {
         "model": posterior.model.equations(),
         "priors": posterior.target.priors.describe().split("\n"),
-        "settings": json.loads(posterior.tree.attrs["settings"]),
+        "settings": json.loads(posterior.held.attrs["settings"]),
         "sampler": posterior.sampler,
         "usable": posterior.convergence.ok,
         "convergence": str(posterior.convergence),

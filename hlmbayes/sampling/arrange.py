@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from ..priors.priors import Priors
 from ..unit_moments.record import Moments
 from ..version import __version__
 from . import container
+from .container import Held
 from .posterior_file import FORMAT
 from .settings import Settings, VarianceDraws
 
@@ -40,48 +43,66 @@ def keeps_effects(target: Target, settings: Settings) -> bool:
     return 8 * target.design.n_units * columns * settings.draws * settings.chains <= KEEP_BYTES
 
 
-def finish(
-    target: Target, drawn: VarianceDraws, settings: Settings, priors: Priors, data: Any
-) -> xr.DataTree:
-    """Draw gamma and u given the variance parameters and give everything its place and name."""
+def finish(target: Target, drawn: VarianceDraws, settings: Settings, priors: Priors, data: Any) -> Held:
+    """Draw gamma given the variance parameters, and u when it is asked for; give all its place and name."""
     rng = np.random.default_rng([settings.seed, 2])
     draws = complete(target, drawn.all_phi, rng, drawn.batch)
-    effects = draw_effects(target, draws, rng, keep=keeps_effects(target, settings))
-    return arrange(target, drawn, draws.gamma, effects, settings, priors, data)
+    effects = partial(_effects, target, draws, rng, keep=keeps_effects(target, settings))
+    return arrange(target, drawn, draws, effects, settings, priors, data)
 
 
-def finish_link(
-    density: LinkDensity, drawn: VarianceDraws, settings: Settings, priors: Priors
-) -> xr.DataTree:
-    """Draw u given the points of a density, fixed effects among them, and give everything its place."""
+def _effects(target: Target, draws: Draws, rng: np.random.Generator, *, keep: bool) -> Effects:
+    """Draw u, the same however often."""
+    return draw_effects(target, draws, deepcopy(rng), keep=keep)
+
+
+def finish_link(density: LinkDensity, drawn: VarianceDraws, settings: Settings, priors: Priors) -> Held:
+    """Give the points of a density, fixed effects among them, and u given them, their places and names."""
     x, target, data = drawn.all_phi, density.target, density.link.data
-    rng, keep = np.random.default_rng([settings.seed, 2]), keeps_effects(target, settings)
+    drawn = drawn._replace(phi=drawn.phi[:, :, : target.size])
+    draws = Draws(drawn.all_phi, density.gamma(x), unpack(target, drawn.all_phi).tau)
+    return arrange(target, drawn, draws, partial(_link_effects, density, x, settings), settings, priors, data)
+
+
+def _link_effects(density: LinkDensity, x: np.ndarray, settings: Settings) -> Effects:
+    """Draw u given points of a density; where it is not kept some of them, for its mean and sd."""
+    rng, keep = np.random.default_rng([settings.seed, 2]), keeps_effects(density.target, settings)
     used = x if keep else x[np.unique(np.linspace(0, len(x) - 1, min(len(x), SUMMARISED)).astype(int))]
     u = density.effects(used, rng)
-    effects = Effects(u if keep else None, u.mean(axis=0), u.std(axis=0))
-    drawn = drawn._replace(phi=drawn.phi[:, :, : target.size])
-    return arrange(target, drawn, density.gamma(x), effects, settings, priors, data)
+    return Effects(u if keep else None, u.mean(axis=0), u.std(axis=0))
 
 
 def arrange(
-    target: Target, drawn: VarianceDraws, gamma: np.ndarray, effects: Effects, settings: Settings,
+    target: Target, drawn: VarianceDraws, draws: Draws, effects: Callable[[], Effects], settings: Settings,
     priors: Priors, data: Any,
+) -> Held:  # fmt: skip
+    """Hold draws, chains run together; ``effects`` gives the random effects, when the tree is asked for."""
+    values = {k: _by_chain(v, settings) for k, v in posterior_values(target, draws).items()}
+    attrs = attributes(target, drawn, settings, priors)
+    ready = {
+        "posterior": values, "sample_stats": drawn.stats, "variance_parameters": {"phi": drawn.phi},
+    }  # fmt: skip
+    make = partial(_whole, target, drawn, draws, effects, settings, data, ready, attrs)
+    return Held(attrs, make, ready)
+
+
+def _by_chain(values: np.ndarray, settings: Settings) -> np.ndarray:
+    return values.reshape(settings.chains, settings.draws, *values.shape[1:])
+
+
+def _whole(
+    target: Target, drawn: VarianceDraws, draws: Draws, random: Callable[[], Effects], settings: Settings,
+    data: Any, ready: Mapping[str, Mapping[str, np.ndarray]], attrs: Mapping[str, Any],
 ) -> xr.DataTree:  # fmt: skip
-    """Put draws into their DataTree; ``gamma`` (B, F) are the free fixed effects, chains run together."""
-    chains, n_draws, _ = drawn.phi.shape
-    phi = drawn.all_phi
-    draws = Draws(phi, gamma, unpack(target, phi).tau)
-
-    def by_chain(values: np.ndarray) -> np.ndarray:
-        return values.reshape(chains, n_draws, *values.shape[1:])
-
+    """Put draws into their DataTree."""
+    effects, quantities = random(), dict(ready["posterior"])
+    log_prior = _by_chain(full_log_prior(target, draws), settings)
     known = container.coords(target.design) | target.law.coords
-    quantities = {name: by_chain(value) for name, value in posterior_values(target, draws).items()}
     if effects.draws is not None:
         b = coefficients(target, draws.gamma)
         for k, r in enumerate(target.design.random):  # in place: an index of them all makes copies
             b[:, :, r] += effects.draws[:, :, k]
-        quantities |= {"u": by_chain(effects.draws), "b": by_chain(b)}
+        quantities |= {"u": _by_chain(effects.draws, settings), "b": _by_chain(b, settings)}
     whole = {name: quantities.pop(name) for name in ("tau_corr", *([] if target.pattern.full else ["tau"]))}
     groups = {
         "posterior": container.dataset(quantities, known),
@@ -91,7 +112,7 @@ def arrange(
         "observed_data": observed(target, known, data),
         "constant_data": constant(target, effects, known),
         "moments": container.moments_dataset(target.design.moments),
-        "log_prior": container.dataset({"parameters": by_chain(full_log_prior(target, draws))}, {}),
+        "log_prior": container.dataset({"parameters": log_prior}, {}),
     }
     if target.law.law.weighing is not None:
         groups["weighed_rows"] = container.weighing_dataset(target.law.law.weighing)
@@ -99,7 +120,7 @@ def arrange(
         groups["rows"] = container.rows_dataset(target.design, data, target.law.law.columns)
     if target.law.groups is not None:
         groups["variance_groups"] = container.groups_dataset(target.law.groups)
-    return tree(groups, attributes(target, drawn, settings, priors))
+    return tree(groups, attrs)
 
 
 def posterior_values(target: Target, draws: Draws) -> dict[str, np.ndarray]:

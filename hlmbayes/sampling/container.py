@@ -11,7 +11,9 @@ or, where the outcome is not normal, rows (what a rerun needs).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +48,38 @@ DIMS: dict[str, tuple[str, ...]] = {
     "b": ("unit", "coefficient"),
     "phi": ("parameter",),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What a posterior holds: a DataTree, which is made when it is asked for.
+
+    ``attrs`` are the tree's; ``ready`` has the arrays that are there without it, by group and name, (chain,
+    draw, ...). Whoever asks of parameters needs neither the random effects of each draw nor xarray.
+    """
+
+    attrs: Mapping[str, Any]
+    make: Callable[[], xr.DataTree]
+    ready: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tree: xr.DataTree) -> Held:
+        """Hold a tree that is there."""
+        return cls(tree.attrs, tree.copy)  # the arrays are shared
+
+    @cached_property
+    def tree(self) -> xr.DataTree:
+        """The whole."""
+        return self.make()
+
+    def group(self, name: str) -> Any:
+        """Give the arrays of a group by name, those that are ready if there are any."""
+        return self.ready[name] if name in self.ready else self.tree[name]
+
+    def values(self, name: str) -> np.ndarray:
+        """Give the draws of a quantity as `container.values` does."""
+        found = self.ready.get("posterior", {}).get(name)
+        return values(self.tree, name) if found is None else found
 
 
 def coords(design: Design) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ..density.prior_density import correlation_shapes
 from ..density.sampled import Sampled
 from ..density.target import Target
 from ..estimation.newton import minimise
+from .pareto import smoothed_weights
 
 KHAT_LIMIT = 0.5
 DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units
@@ -133,13 +134,10 @@ def weigh(density: Sampled, proposal: Proposal, phi: np.ndarray) -> Weighted:
 
 def weighted(phi: np.ndarray, log_ratio: np.ndarray) -> Weighted:
     """Weight points by the logarithm of density over proposal, (B,)."""
-    from arviz_stats.base import array_stats
-
-    smoothed, khat = array_stats.psislw(-log_ratio)  # it wants the log-likelihood left out
-    smoothed = smoothed - logsumexp(smoothed)
+    smoothed, khat = smoothed_weights(log_ratio)
     share = float(np.exp(-logsumexp(2.0 * smoothed)) / len(phi))
     evidence = float(logsumexp(log_ratio) - np.log(len(phi)))
-    return Weighted(phi, smoothed, float(khat), share, evidence)
+    return Weighted(phi, smoothed, khat, share, evidence)
 
 
 class Found(NamedTuple):

@@ -7,13 +7,13 @@ import os
 import time
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..data.weights import Frequencies, Weights
-from ..density.conditional import Effects
-from ..density.coordinates import pack_many
+from ..density.conditional import Draws, Effects
+from ..density.coordinates import pack_many, unpack
 from ..density.link import LinkTarget
 from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
@@ -22,11 +22,8 @@ from ..laws.law import Law
 from ..priors.priors import Priors
 from ..unit_moments.record import Moments
 from .arrange import arrange, keeps_effects
-from .container import flat
+from .container import Held, flat
 from .settings import Settings, VarianceDraws
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 ON_ROWS = "nuts on rows"  # the sampler's name
 
@@ -34,7 +31,7 @@ ON_ROWS = "nuts on rows"  # the sampler's name
 def sample_rows(
     model: TwoLevelModel, data: Any, priors: Priors, settings: Settings, law: Law | None = None,
     weights: Weights | Frequencies | None = None,
-) -> tuple[Target, xr.DataTree]:  # fmt: skip
+) -> tuple[Target, Held]:  # fmt: skip
     """Sample the non-centred model on rows; give its density, u and gamma integrated out, and the draws."""
     if isinstance(data, Moments):
         raise SamplingError("this model is sampled on the level-1 rows, and these are moments")
@@ -48,7 +45,7 @@ def sample_rows(
     return target, drawn
 
 
-def sample_link(link: LinkTarget, priors: Priors, settings: Settings) -> xr.DataTree:
+def sample_link(link: LinkTarget, priors: Priors, settings: Settings) -> Held:
     """Sample the non-centred model of an outcome that is not normal."""
     from .pymc_link import on_link
 
@@ -83,7 +80,7 @@ def traced(model: Any, settings: Settings) -> Any:
 
 def from_trace(
     target: Target, trace: Any, settings: Settings, priors: Priors, data: Any, begun: float
-) -> xr.DataTree:
+) -> Held:
     """Put PyMC's draws into the layout of a posterior; ``begun`` is when it was asked for them."""
     gamma = flat(trace, "gamma_free")
     level1 = target.law.to_phi(partial(flat, trace), len(gamma))
@@ -93,5 +90,7 @@ def from_trace(
     phi = pack_many(target, tau, level1).reshape(settings.chains, settings.draws, -1)
     stats = {name: np.asarray(trace["sample_stats"][name].values) for name in ("diverging", "energy")}
     says = {"sampler": ON_ROWS, "seconds": time.perf_counter() - begun}
-    effects = Effects(u if keeps_effects(target, settings) else None, u.mean(axis=0), u.std(axis=0))
-    return arrange(target, VarianceDraws(phi, stats, says), gamma, effects, settings, priors, data)
+    drawn, kept = VarianceDraws(phi, stats, says), u if keeps_effects(target, settings) else None
+    draws = Draws(drawn.all_phi, gamma, unpack(target, drawn.all_phi).tau)
+    effects = partial(Effects, kept, u.mean(axis=0), u.std(axis=0))
+    return arrange(target, drawn, draws, effects, settings, priors, data)

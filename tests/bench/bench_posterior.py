@@ -29,7 +29,7 @@ OURS = """
 import sys, time; begun = time.perf_counter()
 import json
 import numpy as np, hlmbayes as hlm
-import hlmbayes.front.posterior, arviz_stats.base, xarray
+import hlmbayes.front.posterior
 if sys.argv[1] == "nuts": import nutpie, numba
 imported = time.perf_counter()
 data = hlm.datasets.hsb()
@@ -38,9 +38,9 @@ b0 = g00 + g01*sector + g02*meanses + u0
 b1 = g10 + g11*sector + g12*meanses + u1''')
 post = model.sample(data, sampler=sys.argv[1], seed=int(sys.argv[2]))
 done = time.perf_counter()
-from hlmbayes.posterior.convergence import diagnostics
+from hlmbayes.posterior.mixing import mixing
 names = [*model.gamma_names, "sd[b0]", "sd[b1]", "sigma"]
-ess = min(diagnostics(post[n])["ess_bulk"] for n in names)
+ess = mixing(np.stack([post[n] for n in names])).ess_bulk.min()
 says = post.sampler
 print(json.dumps({"wall": done - begun, "after_imports": done - imported, "ess": ess,
     "sampling": says.get("seconds_sampling", done - imported), "check": str(post.convergence)}))

@@ -563,14 +563,26 @@ HEAVY = (
 )
 
 
-def test_running_a_model_imports_nothing_heavy() -> None:
+def imported_by(arguments: list[str], names: tuple[str, ...]) -> str:
+    """Give which of the modules a command has imported when it is done."""
     code = (
         "import sys, contextlib, io\nfrom hlmbayes.cli import main\n"
-        "with contextlib.redirect_stdout(io.StringIO()):\n    assert main(['demo']) == 0\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+        f"with contextlib.redirect_stdout(io.StringIO()):\n    assert main({arguments!r}) == 0\n"
+        f"print([name for name in {names!r} if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert result.stdout.strip() == "[]", result.stderr
+    return result.stdout.strip() or result.stderr
+
+
+def test_running_a_model_imports_nothing_heavy() -> None:
+    assert imported_by(["demo"], HEAVY) == "[]"
+
+
+def test_text_of_a_posterior_needs_no_containers() -> None:
+    """They, and what judges draws one by one, take longer to import than the posterior to draw."""
+    command = ["sample", "models/model1_unconditional.hlm", "--seed", "1", "--draws", "100"]
+    names = tuple(name for name in HEAVY if name != "pandas")
+    assert imported_by(command, (*names, "xarray", "arviz_base", "arviz_stats")) == "[]"
 
 
 @pytest.mark.parametrize("output", [[], ["--json", "-"]])

@@ -158,6 +158,22 @@ def test_a_fit_beside_the_posterior_is_a_sentence_and_a_table(post4, model4, hsb
     )
 
 
+def test_random_effects_are_drawn_when_they_are_asked_for(hsb, model4):
+    """What is asked before changes nothing, and a copy made before draws the same."""
+    one, other = (model4.sample(hsb, seed=7) for _ in range(2))
+    held = record_of(one).held
+    assert "tree" not in vars(held)
+    copy = pickle.loads(pickle.dumps(one))
+    g01, summary = one["g01"], one.summary()
+    assert "tree" not in vars(held)
+    u = one.draws("u")
+    for again in (copy, other):
+        assert np.array_equal(again.draws("u"), u)
+    assert np.array_equal(other["g01"], g01)
+    assert other.summary().equals(summary)
+    np.testing.assert_allclose(u.mean(axis=(0, 1)), one.effects()[["u0_mean", "u1_mean"]], rtol=1e-10)
+
+
 def test_a_posterior_is_frozen_and_pickles(post4):
     with pytest.raises(AttributeError, match="Posterior is frozen: data cannot be set"):
         post4.data = None
@@ -341,9 +357,13 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
 def test_chance_between_independent_draws_is_not_a_lack_of_convergence(post4, monkeypatch):
     """R-hat of independent draws is above 1.01 now and then; that of a chain says it has not arrived."""
     from hlmbayes.posterior import convergence as module
-    from hlmbayes.posterior.convergence import diagnostics as found
+    from hlmbayes.posterior.mixing import Mixing
+    from hlmbayes.posterior.mixing import mixing as found
 
-    monkeypatch.setattr(module, "diagnostics", lambda values: {**found(values), "r_hat": 1.02})
+    def far(draws: np.ndarray) -> Mixing:
+        return found(draws)._replace(r_hat=np.full(len(draws), 1.02))
+
+    monkeypatch.setattr(module, "mixing", far)
     record = record_of(post4)
     stats = record.tree["sample_stats"]
     assert module.convergence(record.scalars, stats, khat=0.1).ok
