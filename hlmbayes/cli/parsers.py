@@ -11,6 +11,7 @@ from ..version import __version__
 from . import app as cli_app  # these import nothing heavy themselves
 from . import long as cli_long
 from . import sample as cli_sample
+from . import warm as cli_warm
 from .console import WRONG_INPUT, complain
 
 Command = Callable[[argparse.Namespace], int]
@@ -29,6 +30,7 @@ Two-level hierarchical linear models: the listings of HLM 6.08, and the true opt
   hlmbayes describe STUDENTS.sav SCHOOLS.sav --id id
                                          means, standard deviations, ranges of the variables
   hlmbayes long WIDE.sav LONG.sav        score1 score2 score3 of a person as three rows
+  hlmbayes warm                          compile what NUTS needs, once after installing
 
 hlmbayes COMMAND --help explains a command."""
 
@@ -154,6 +156,8 @@ def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     describe = _command(commands, "describe", functions["describe"], what, DESCRIBE)
     what = "a file with one row a person, made long"
     long = _command(commands, "long", cli_long.long, what, cli_long.TEXT)
+    what = "compile what NUTS needs, once after installing"
+    _command(commands, "warm", cli_warm.warm, what, cli_warm.TEXT)
     app = _command(commands, "app", cli_app.app, "the window, in your browser", cli_app.TEXT)
     cli_app.add_options(app)
     what = "an analysis of data that come with the program"

@@ -28,14 +28,40 @@ Start = Callable[[int], np.ndarray]
 OVERDISPERSION = 2.0  # of the chains' starting points, in posterior sds, so that R-hat can tell
 
 
-def draw_nuts(density: Sampled, settings: Settings) -> VarianceDraws:
-    """Draw points of a density; a SamplingError where nutpie is not installed or gives up."""
+def _nutpie() -> Any:
+    """Import nutpie; a SamplingError where it is not installed."""
     try:
         import nutpie
     except ImportError as error:
         raise SamplingError(
             'sampler="nuts" needs the package nutpie: install it, or take sampler="direct"'
         ) from error
+    return nutpie
+
+
+def compile_density() -> tuple[float, str]:
+    """Compile the density, or load it where it is kept; give the seconds that took and the folder.
+
+    Raises
+    ------
+    SamplingError
+        nutpie is not installed, or there is no place to keep compiled code.
+    """
+    _nutpie()
+    begun = time.perf_counter()
+    from ..density import kernel
+
+    if not kernel.FAST["cache"]:
+        raise SamplingError(
+            "compiled code cannot be kept: neither the folder of hlmbayes nor the user's own can be written. "
+            "Set NUMBA_CACHE_DIR to one that can, here and where NUTS runs"
+        )
+    return time.perf_counter() - begun, str(kernel.density._cache.cache_path)
+
+
+def draw_nuts(density: Sampled, settings: Settings) -> VarianceDraws:
+    """Draw points of a density; a SamplingError where nutpie is not installed or gives up."""
+    nutpie = _nutpie()
     begun = time.perf_counter()
     mode, target = find_mode(density), density.target
 
