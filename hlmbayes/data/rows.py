@@ -9,6 +9,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn, Self
 
@@ -20,7 +21,7 @@ from .categories import is_category, is_missing
 from .columns import at, find_column, numeric, scan, suggest
 from .kept import kept_of
 from .suspects import Suspect, suspects
-from .table import Columns, take_rows
+from .table import Columns, first_of, take_rows
 from .unit_columns import UnitColumn, dropped, unit_column
 from .wide import looks_wide
 
@@ -202,6 +203,8 @@ class Rows:
             self._refuse_level(2, name, where)
         found = self.find(name, where) if found is None else found
         own = found in self.level2
+        if not own and found not in self.level1:  # the id
+            self._refuse_level(2, name, where)
         values, source = (
             (self.level2[found], self.sources[1]) if own else (self.level1[found], self.sources[0])
         )
@@ -254,9 +257,9 @@ class Rows:
     def _on_every_row(self, columns: Mapping[str, UnitColumn], notes: Iterable[str]) -> Self:
         """Return the data with level-2 variables on every row that stand on some or differ by rounding."""
         odd = {name: c for name, c in columns.items() if c.first is not None or c.rounded is not None}
-        own = self.level1
-        filled = Columns(own, lambda name: odd[name].values[self.unit] if name in odd else own[name])
-        return replace(self, level1=filled, notes=(*self.notes, *notes))
+        filled = {name: c.values[self.unit] for name, c in odd.items()}
+        own = Columns(self.level1, partial(first_of, filled, self.level1))
+        return replace(self, level1=own, notes=(*self.notes, *notes))
 
     def _said_of(self, name: str, column: UnitColumn) -> list[str]:
         """Say from where a level-2 variable's values were taken, if not from all rows."""
@@ -277,6 +280,8 @@ class Rows:
         source, there = self.sources[level - 1], self.sources[2 - level]
         found = find_column(name, other, there)
         hint = f"It is a level-{3 - level} variable ({there})." if found else self._suggest(name, own)
+        if name.lower() == self.id_name.lower():
+            hint = "It is the id of the units: to use it as a variable, give a copy of it another name."
         raise DataError(f"{source} has no level-{level} column {name!r}{at(where)}. {hint}")
 
     def _refuse(self, bad: np.ndarray, found: str, what: str, where: str, way_out: str = "") -> None:

@@ -110,6 +110,22 @@ def _take(columns: Mapping[str, np.ndarray], index: np.ndarray, name: str) -> np
     return np.asarray(columns[name][index])
 
 
+def with_columns(
+    columns: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]
+) -> Mapping[str, np.ndarray]:
+    """Return columns with some more, which go before those of the same name; each taken when asked for."""
+    if not more:
+        return columns
+    hidden = {name.lower() for name in more}
+    names = [*(name for name in columns if name.lower() not in hidden), *more]
+    return Columns(names, partial(first_of, more, columns))
+
+
+def first_of(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """Return a column of the first mapping that has it."""
+    return first[name] if name in first else second[name]
+
+
 # --- frames and arrays ---------------------------------------------------------------------------
 
 

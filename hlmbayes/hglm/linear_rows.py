@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..data.table import with_columns
 from ..data.two_level import TwoLevelData
 from ..errors import DataError
 from ..estimation.estimates import Estimates
@@ -20,7 +21,6 @@ from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.weighing import Weighing, weighed_design
-from ..terms.expand import with_columns
 from ..unit_moments.record import Moments
 from .counted_rows import counted_rows
 from .separation import refuse_separating, refuse_unbounded_tau

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..data.table import with_columns
 from ..data.two_level import TwoLevelData
 from ..errors import DataError, EstimationError
 from ..likelihood.rows import outcome_values
 from ..likelihood.symmetric import semidefinite_root
-from ..terms.expand import with_columns
 from .enough_nodes import stands_still
 from .estimates import GeneralizedEstimates
 from .fit import estimates_of

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..data.columns import find_column
 from ..data.rows import Rows
+from ..data.table import with_columns
 from ..equations.expressions import Node, names_in
 from .evaluate import Evaluator
-from .expand import Made, Terms, with_columns
+from .expand import Made, Terms
 from .source import Source
 
 

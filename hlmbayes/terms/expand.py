@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data.columns import find_column
 from ..data.rows import Rows
-from ..data.table import Columns as LazyColumns
+from ..data.table import with_columns
 from ..data.weights import Frequencies, Weights, weights_of
 from ..equations.expressions import Factor, Name, Node, names_in
 from ..equations.model import TwoLevelModel
@@ -173,17 +173,6 @@ def _level1_names(model: TwoLevelModel, data: Rows) -> list[str]:
     used = [*predictors(model, 1), *variance_predictors(model, data)[1]]
     own = (model.outcome, *model.outcome_law.columns)
     return list(dict.fromkeys([*own, *(name for p, _ in used for name in p.names)]))
-
-
-def with_columns(
-    columns: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]
-) -> Mapping[str, np.ndarray]:
-    """Give columns with some more, which go before those of the same name."""
-    if not more:
-        return columns
-    hidden = {name.lower() for name in more}
-    names = [*(name for name in columns if name.lower() not in hidden), *more]
-    return LazyColumns(names, lambda name: more[name] if name in more else columns[name])
 
 
 def labels_of(names: Sequence[str]) -> tuple[str, ...]:

@@ -571,6 +571,26 @@ def test_data_and_fits_go_to_other_processes() -> None:
     assert pickle.loads(pickle.dumps(fit)).deviance == fit.deviance
 
 
+@pytest.mark.parametrize("equation", ["y = b0 + b1*g + r", "logit(p) = b0 + b1*g"])
+def test_fits_with_factors_and_values_in_first_rows_go_to_other_processes(equation: str) -> None:
+    rng = np.random.default_rng(1)
+    rows = {"id": np.repeat(range(10), 6), "g": ["a", "b", "c"] * 20, "y": rng.normal(size=60)}
+    w = np.where(np.arange(60) % 6 == 0, np.repeat(rng.normal(size=10), 6), np.nan)
+    frame = pd.DataFrame({**rows, "p": rng.integers(0, 2, 60), "w": w})
+    fit = hlm.Model(f"{equation}; b0 = g00 + g01*w + u0; b1 = g10").fit(frame)
+    again = pickle.loads(pickle.dumps(fit))
+    assert again.gamma.tolist() == fit.gamma.tolist()
+    assert again.predict().equals(fit.predict())
+
+
+@pytest.mark.parametrize("level2", ["g01*id", "g01*C(id)"])
+def test_the_id_as_a_variable_is_refused(level2: str) -> None:
+    data = read(pd.DataFrame(pupils()))
+    for text in (f"y = b0 + r; b0 = g00 + {level2} + u0", "y = b0 + b1*id + r; b0 = g00 + u0; b1 = g10"):
+        with pytest.raises(DataError, match="It is the id of the units: to use it as a variable"):
+            hlm.Model(text).fit(data)
+
+
 def test_a_frame_of_numbers_is_read_without_narwhals(monkeypatch) -> None:
     frame = pd.DataFrame({"id": [1, 1, 2, 2], "y": [1.0, np.nan, 3.0, 4.0], "a": [True, False, True, True]})
     plain = read({name: frame[name].to_numpy() for name in frame}, id="id")
