@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -228,13 +229,43 @@ def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> 
             f"The ids are text in {source} and numbers in {sources[1] if text1 else sources[0]}, and "
             f"{len(odd)} of the texts are not numbers: {some(odd)}. Store the ids the same way in both."
         )
+    keys = _as_numbers(text, source, sources[1] if text1 else sources[0])
+    return (keys, ids2.astype(object)) if text1 else (ids1.astype(object), keys)
+
+
+def _as_numbers(text: np.ndarray, source: str, other: str) -> np.ndarray:
+    """Return text ids as numbers where they are; refuse two texts that are the same number."""
     keys = np.empty(len(text), dtype=object)
-    keys[:] = [int(whole[1]) if (whole := WHOLE.fullmatch(value)) else float(value) for value in text]
-    distinct, count = np.unique(keys, return_counts=True)
-    if (count > 1).any():
-        doubles = text[np.isin(keys, distinct[count > 1])]
+    keys[:] = [_as_number(value) for value in text]
+    counted = Counter(keys.tolist())
+    if len(counted) < len(keys):
+        doubles = [value for value, key in zip(text, keys, strict=True) if counted[key] > 1]
         raise DataError(
-            f"The ids are text in {source} and numbers in {sources[1] if text1 else sources[0]}, and several "
+            f"The ids are text in {source} and numbers in {other}, and several "
             f"texts are the same number: {some(doubles)}. Store the ids the same way in both."
         )
-    return (keys, ids2.astype(object)) if text1 else (ids1.astype(object), keys)
+    return keys
+
+
+def _as_number(value: str) -> int | float | str:
+    if (whole := WHOLE.fullmatch(value)) is not None:
+        return int(whole[1])
+    return float(value) if NUMBER.fullmatch(value) else value
+
+
+def places_of(ids: np.ndarray, known: np.ndarray, sources: tuple[str, str]) -> np.ndarray:
+    """Find ids among known ones: the place of each, (n,), -1 of one that is not there.
+
+    Both are distinct, as `index_rows` gives them; text and numbers are matched as `match_units` does, and
+    ``sources`` are the names of both data, for messages. Raise DataError for texts that are the same number.
+    """
+    ids, known = (
+        np.asarray(each, dtype=object if each.dtype.kind in "OUS" else None) for each in (ids, known)
+    )
+    text = ids.dtype.kind == "O", known.dtype.kind == "O"
+    if text == (True, False):
+        ids = _as_numbers(ids, *sources)
+    if text == (False, True):
+        known = _as_numbers(known, *sources[::-1])
+    index = {key: place for place, key in enumerate(known.tolist())}
+    return np.array([index.get(key, -1) for key in ids.tolist()], dtype=np.intp)

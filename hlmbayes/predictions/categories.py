@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +11,10 @@ from ..equations.categories import category_label
 from ..errors import HypothesisError
 from ..hglm.averages import between
 from ..hglm.category_averages import probabilities
-from ..labelled import table
 from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def by_category(design: Design, law: Outcome, x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,12 +78,11 @@ def asked_categories(law: Outcome, category: Any, scale: str) -> list[int]:
     return [labels.index(text)]
 
 
-def by_rows(law: Outcome, scale: str, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Tabulate rows of columns that are (n, K): name[1], name[2], ... where there are categories."""
+def each_named(law: Outcome, scale: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Give the parts (n,) of columns that are (n, K): name[1], name[2], ... where there are categories."""
     labels = shown(law, scale)
-    each = {
+    return {
         f"{name}[{m}]" if labels else name: values[:, k]
         for k, m in enumerate(labels or ("",))
         for name, values in columns.items()
     }
-    return table(each, range(len(next(iter(columns.values())))), "row")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,33 +14,58 @@ from ..data.columns import find_column
 from ..data.reading import read_table
 from ..data.rows import Rows
 from ..data.two_level import TwoLevelData
+from ..data.units import index_rows, places_of
 from ..equations.expressions import Function, Node
 from ..equations.parts import Predictor
 from ..errors import DataError
+from ..labelled import table
 from ..likelihood.design import Design
 from ..terms.apply import applied
 from ..terms.evaluate import Evaluator, Means
 from ..terms.source import Source
 
-NEW = "the new data"
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEW, FITTED = "the new data", "the data of the fit"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewRows:
     """n rows: ``effects`` (n, n_gamma), what each fixed effect multiplies, and ``z`` (n, q).
 
-    ``unit`` (n,): the place of its unit in the design, -1 of a unit that is not there; ``ids`` (n,), None
-    where rows have none.
+    ``unit`` (n,): the place of its unit in the design, -1 of a unit that is not there; ``group`` (n,):
+    numbers rows of the same unit alike, known or not, None where rows have no ids. ``only`` (N,) bool: which
+    rows of the data these are, None for all; ``index``: the labels of those rows in a pandas frame.
     """
 
     effects: np.ndarray
     z: np.ndarray
     unit: np.ndarray
-    ids: np.ndarray | None
+    group: np.ndarray | None
+    only: np.ndarray | None = None
+    index: Any = None
 
     def x(self, design: Design) -> np.ndarray:
         """Give the rows of X, (n, F): fixed effects that are held equal share a column."""
         return x_of(design, self.effects)
+
+    def table(self, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
+        """Tabulate what was predicted, (n,) each: a line for each row of the data, nan for those left out."""
+        if self.only is not None:
+            full = {name: np.full(len(self.only), np.nan) for name in columns}
+            for name, values in columns.items():
+                full[name][self.only] = values
+            columns = full
+        found = table(columns, range(len(self.unit) if self.only is None else len(self.only)), "row")
+        return found if self.index is None else found.set_axis(self.index)
+
+
+def asked_rows(design: Design, data: Any, own: TwoLevelData | None) -> NewRows:
+    """Lay out rows to predict: ``data``, or those of the fit's ``own`` data whose predictors are known."""
+    if data is None and own is not None:
+        return new_rows(design, own, own, only=known_rows(design, own))
+    return new_rows(design, data, own)
 
 
 def x_of(design: Design, effects: np.ndarray) -> np.ndarray:
@@ -75,8 +102,8 @@ def new_rows(
     DataError
         A variable of the model that is not there, is missing, or has a value the model does not know.
     """
-    rows, ids, unit = _rows(design, data, like, only)
-    maker = _Maker(design, rows, ids, unit, deviations)
+    rows, group, unit = _rows(design, data, like, only)
+    maker = _Maker(design, rows, group, unit, deviations)
     level1 = [maker.values(c.predictor) for c in design.model.coefficients]
     effects = [
         level1[k] * maker.values(gamma.predictor)
@@ -85,51 +112,46 @@ def new_rows(
     ]
     n = rows.n_rows
     z = np.array([level1[r] for r in design.random]).reshape(design.n_random, n).T
-    return NewRows(np.array(effects).reshape(len(effects), n).T, z, unit, ids)
+    pandas = sys.modules.get("pandas")
+    index = data.index if pandas is not None and isinstance(data, pandas.DataFrame) else None
+    return NewRows(np.array(effects).reshape(len(effects), n).T, z, unit, group, only, index)
 
 
 def _rows(
     design: Design, data: Any, like: Rows | None, only: np.ndarray | None
 ) -> tuple[Rows, np.ndarray | None, np.ndarray]:
-    """Read the data: rows that are each a unit of its own, their ids, the places of their units."""
+    """Read the data: rows that are each a unit of its own, their units numbered, and the places of these."""
     if isinstance(data, TwoLevelData):
         at = np.arange(data.n_rows) if only is None else np.flatnonzero(only)
         columns = {name: np.asarray(data.level1[name])[at] for name in data.level1}
         columns |= {name: np.asarray(data.level2[name])[data.unit[at]] for name in data.level2}
-        ids: np.ndarray | None = data.unit_ids[data.unit[at]]
+        found: tuple[np.ndarray, np.ndarray] | None = (data.unit[at], data.unit_ids)
         n = len(at)
     else:
-        table = read_table(data, NEW)
-        columns = dict(table.columns)
-        found = find_column(design.moments.id_name, columns, NEW)
-        ids, n = (None if found is None else np.asarray(columns[found])), table.n_rows
+        read = read_table(data, NEW)
+        columns, n = dict(read.columns), read.n_rows
+        name = find_column(design.moments.id_name, columns, NEW)
+        found = None if name is None else index_rows(read.ids(name), name, NEW)
     each, labels = np.arange(n), {} if like is None else like.value_labels
     categories = {} if like is None else like.categories
     rows = Rows(
         "row", each, each, columns, value_labels=labels, sources=(NEW, NEW), one_source=True,
         categories=categories,
     )  # fmt: skip
-    return rows, ids, np.full(n, -1) if ids is None else places(design.unit_ids, ids)
-
-
-def places(unit_ids: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Give the place of each id among ascending ones, (n,), -1 where it is not among them."""
-    if (unit_ids.dtype.kind in "iuf") != (ids.dtype.kind in "iuf"):
-        unit_ids, ids = unit_ids.astype(str), ids.astype(str)
-    order = np.argsort(unit_ids, kind="stable")
-    at = np.minimum(np.searchsorted(unit_ids[order], ids), len(order) - 1)
-    return np.where(unit_ids[order][at] == ids, order[at], -1)
+    if found is None:
+        return rows, None, np.full(n, -1)
+    group, ids = found
+    return rows, group, places_of(ids, design.unit_ids, (NEW, FITTED))[group]
 
 
 class _Maker:
     """Makes the columns of the model's predictors of new rows."""
 
     def __init__(
-        self, design: Design, rows: Rows, ids: np.ndarray | None, unit: np.ndarray, deviations: bool
+        self, design: Design, rows: Rows, group: np.ndarray | None, unit: np.ndarray, deviations: bool
     ) -> None:
         self.design, self.unit, self.deviations = design, unit, deviations
-        own = np.arange(rows.n_rows) if ids is None else np.unique(ids, return_inverse=True)[1].reshape(-1)
-        self.group = own  # rows of the same unit, known or not
+        self.group = np.arange(rows.n_rows) if group is None else np.unique(group, return_inverse=True)[1]
         states = {level: self._centred(rows, level) for level in (1, 2)}
         found = applied(replace(design.terms, states=states), rows)
         self.rows = replace(found, level1={**found.level1, **found.level2})  # each row is a unit
@@ -177,6 +199,6 @@ class _Maker:
             return Means(np.zeros((len(here), state.mean.shape[1])), here)
         assert isinstance(node, Function)
         values = evaluator.columns(node.argument).values
-        at = places(ids, self.design.unit_ids)
+        at = places_of(self.design.unit_ids, ids, (FITTED, FITTED))
         mean = [self._unit_mean(v, m[at]) for v, m in zip(values.T, state.mean.T, strict=True)]
         return replace(state, mean=np.array(mean).T, unit_ids=here)

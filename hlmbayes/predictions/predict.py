@@ -8,7 +8,6 @@ gamma, which u* makes up for in part, (x - X'K'z)'(gamma* - gamma), and that of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,13 +18,11 @@ from ..errors import HypothesisError, SamplingError
 from ..estimation.estimates import Estimates
 from ..inference.covariances import table_kind
 from ..inference.scores import residuals_u
-from ..labelled import table
 from ..laws.law import Need, refuse
-from ..likelihood.design import Design
 from ..likelihood.system import to_standard
 from ..posterior.record import PosteriorSample
 from ..residuals.quantities import data_of, shrinkage
-from .new_rows import NewRows, known_rows, new_rows
+from .new_rows import NewRows, asked_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +59,8 @@ def predict(
     Returns
     -------
     DataFrame
-        ``predicted``, ``se`` (of the expected outcome), with an interval ``low``, ``high``; one line a row.
+        ``predicted``, ``se`` (of the expected outcome), with an interval ``low``, ``high``; one line a row,
+        with the index of ``data`` where that is a pandas frame.
 
     Raises
     ------
@@ -72,7 +70,7 @@ def predict(
         Another level or interval; no one level-1 variance for a prediction interval.
     """
     _check(level, interval, prob)
-    rows, only = _asked(fit, fit.design, data, fit.data)
+    rows = asked_rows(fit.design, data, data_of(fit) if data is None else fit.data)
     value, variance = (_own if level == 1 else _of_equations)(fit, rows, robust)
     outcome = np.zeros(len(value))
     if interval == "prediction":
@@ -83,26 +81,7 @@ def predict(
     if interval is not None:
         reach = float(ndtri(0.5 + prob / 2.0)) * np.sqrt(variance + outcome)
         found |= {"low": value - reach, "high": value + reach}
-    return _table(found, only)
-
-
-def _asked(fit: Any, design: Design, data: Any, like: Any) -> tuple[NewRows, np.ndarray | None]:
-    """Lay out rows: others, or the fit's own with all predictors, and which of all (N,) bool these are."""
-    if data is not None:
-        return new_rows(design, data, like), None
-    own = data_of(fit)
-    only = known_rows(design, own)
-    return new_rows(design, own, like, only=only), only
-
-
-def _table(found: Mapping[str, np.ndarray], only: np.ndarray | None) -> pd.DataFrame:
-    """Tabulate predictions; nan of rows that have none."""
-    if only is not None:
-        full = {name: np.full(len(only), np.nan) for name in found}
-        for name, values in found.items():
-            full[name][only] = values
-        found = full
-    return table(found, range(len(next(iter(found.values())))), "row")
+    return rows.table(found)
 
 
 def _check(level: int, interval: str | None, prob: float) -> None:
@@ -157,7 +136,8 @@ def predict_draws(
     _check(level, interval, prob)
     point = posterior.point
     refuse(NO_ONE, point.law.lacks if interval == "prediction" else {}, Need.ONE_SIGMA2, Need.ROWS_ALIKE)
-    rows, only = _asked(point, posterior.target.design, data, posterior.data)
+    own = data_of(point) if data is None else posterior.data
+    rows = asked_rows(posterior.target.design, data, own)
     draws, x = posterior.parameter_draws, rows.x(posterior.target.design)
     sigma = np.sqrt(posterior.scalar("sigma2").reshape(-1)) if interval == "prediction" else np.zeros(1)
     u = point.u_draws
@@ -177,7 +157,7 @@ def predict_draws(
         parts.append(np.stack([eta.mean(axis=0), eta.std(axis=0, ddof=1), low, high]))
     value, sd, low, high = np.concatenate(parts, axis=1)
     found = {"predicted": value, "sd": sd}
-    return _table(found | ({"low": low, "high": high} if interval else {}), only)
+    return rows.table(found | ({"low": low, "high": high} if interval else {}))
 
 
 def _roots(tau: np.ndarray) -> np.ndarray:
@@ -197,8 +177,8 @@ def _effects(
         effect[:, known] = np.einsum("nq,snq->sn", z[known], u[:, unit[known]])
     if (~known).any():
         group = np.arange(len(z))
-        if rows.ids is not None:
-            group = np.unique(rows.ids[here], return_inverse=True)[1]
+        if rows.group is not None:
+            group = np.unique(rows.group[here], return_inverse=True)[1]
         own = rng.normal(size=(len(root), int(group.max()) + 1, root.shape[1]))
         drawn = np.einsum("sab,sjb->sja", root, own)[:, group.reshape(-1)[~known]]
         effect[:, ~known] = np.einsum("nq,snq->sn", z[~known], drawn)

@@ -18,10 +18,10 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..inference.covariances import table_kind
 from ..posterior.predictive_link import effects_drawn, kept_draws
 from ..posterior.record import LinkSample
-from .categories import by_category, by_rows, outcomes
+from .categories import by_category, each_named, outcomes
 from .drawn import CELLS, DRAWS, DrawnRows
 from .expected import averages_of, limits, own_averages, own_predictors
-from .new_rows import new_rows
+from .new_rows import asked_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def predict_generalized(
     check_asked(level, scale, interval, prob)
     if interval and level == 1:
         raise HypothesisError("an interval is to be had at level=2; level 1 has none here")
-    law, rows = fit.law, new_rows(fit.design, fit.data if data is None else data, fit.data)
+    law, rows = fit.law, asked_rows(fit.design, data, fit.data)
     x, z, of_response = rows.x(fit.design), rows.z, scale == "response"
     if level == 1:
         eta = own_predictors(fit, x, z, rows.unit)
@@ -79,7 +79,7 @@ def predict_generalized(
         if of_response:
             at_mean = outcomes(law, eta, law.fixed_cuts)
             columns = {"predicted": own_averages(fit, x, z, rows.unit), "at_mean": at_mean}
-        return by_rows(law, scale, columns)
+        return rows.table(each_named(law, scale, columns))
     found = averages_of(fit, x, z) if of_response else _links(fit, x, z)
     se = found.errors(covariance_of(fit, robust))
     columns = {"predicted": found.mean, "se": se, "at_zero": found.at_zero}
@@ -88,7 +88,7 @@ def predict_generalized(
     elif interval:
         reach = float(ndtri(0.5 + prob / 2.0)) * se
         columns |= {"low": found.mean - reach, "high": found.mean + reach}
-    return by_rows(law, scale, columns)
+    return rows.table(each_named(law, scale, columns))
 
 
 def predict_link(
@@ -119,7 +119,7 @@ def predict_link(
     """
     check_asked(level, scale, interval, prob)
     design = posterior.target.design
-    rows = new_rows(design, posterior.data if data is None else data, posterior.data)
+    rows = asked_rows(design, data, posterior.data)
     x, q = rows.x(design), rows.z.shape[1]
     unit = rows.unit if level == 1 else np.full(len(x), -1)
     each, of = np.unique(np.column_stack([x, rows.z, unit]), axis=0, return_inverse=True)  # once if equal
@@ -133,7 +133,7 @@ def predict_link(
         parts.append(np.stack([drawn.mean(axis=-1), drawn.std(axis=-1, ddof=1), *ends]))
     found = np.concatenate(parts, axis=1)[:, of.reshape(-1)]
     names = ("predicted", "sd", "low", "high") if interval else ("predicted", "sd")
-    return by_rows(posterior.link.law, scale, dict(zip(names, found, strict=False)))
+    return rows.table(each_named(posterior.link.law, scale, dict(zip(names, found, strict=False))))
 
 
 def _drawn(

@@ -232,3 +232,67 @@ def test_what_is_refused(fit: Fit) -> None:
     alone = Model(CROSS).fit(made)
     with pytest.raises(HypothesisError, match="moments"):
         alone.slopes("ses")
+
+
+NORMAL, BINARY = "y = b0 + b1*group(x) + r", "logit(p) = b0 + b1*group(x)"
+
+
+def _pupils(ids: Any) -> pd.DataFrame:
+    rng = np.random.default_rng(8)
+    unit = np.repeat(np.arange(12), 6)
+    frame = pd.DataFrame({"id": np.asarray(ids, dtype=object)[unit], "x": rng.normal(size=72)})
+    eta = frame["x"] + rng.normal(size=12)[unit]
+    return frame.assign(y=eta + rng.normal(size=72), p=(eta + rng.logistic(size=72) > 0).astype(int))
+
+
+@pytest.mark.parametrize("equation", [NORMAL, BINARY])
+@pytest.mark.parametrize(
+    ("ids", "new"),
+    [
+        ([f"{k:02d}" for k in range(12)], [float(k) for k in range(12)]),
+        (list(range(12)), [f"  {k:02d}" for k in range(12)]),
+        (list(range(12)), [f"{k}.0 ".encode() for k in range(12)]),
+        ([f"school {k}" for k in range(12)], [f" school {k} " for k in range(12)]),
+    ],
+)
+def test_units_are_found_however_their_ids_are_written(equation: str, ids: Any, new: Any) -> None:
+    fit = Model(f"{equation}; b0 = g00 + u0; b1 = g10 + u1").fit(_pupils(ids))
+    mine, same = _pupils(new).drop(columns=["y", "p"]), fit.predict()
+    assert np.allclose(fit.predict(mine), same, rtol=0, atol=1e-12)
+    assert np.allclose(fit.predict(read(mine, id="id")), same, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("equation", [NORMAL, BINARY])
+def test_new_ids_that_cannot_be_told_apart_or_are_missing_are_refused(equation: str) -> None:
+    fit = Model(f"{equation}; b0 = g00 + u0; b1 = g10").fit(_pupils(list(range(12))))
+    with pytest.raises(DataError, match="several texts are the same number: 01, 1"):
+        fit.predict({"id": ["1", "01", "new"], "x": [0.0, 0.0, 0.0]})
+    with pytest.raises(DataError, match="The id 'id' of the new data is missing in 1 of 2 rows: 2"):
+        fit.predict({"id": [1.0, np.nan], "x": [0.0, 0.0]})
+
+
+@pytest.mark.parametrize("equation", [NORMAL, BINARY])
+def test_predictions_keep_the_index_of_a_frame(equation: str) -> None:
+    frame = _pupils(list(range(12)))
+    fit = Model(f"{equation}; b0 = g00 + u0; b1 = g10").fit(frame)
+    mixed = frame.sample(frac=0.5, random_state=1)
+    for level in (1, 2):
+        found: Any = fit.predict(mixed, level=level)["predicted"]
+        assert found.index.equals(mixed.index)
+        assert np.allclose(found, fit.predict(level=level)["predicted"].loc[mixed.index], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "equation", [NORMAL, BINARY, "cumlogit(c) = b0 + b1*group(x)", "mlogit(c) = b0 + b1*group(x)"]
+)
+def test_own_rows_without_a_predictor_have_no_prediction(equation: str) -> None:
+    frame = _pupils(list(range(12)))
+    frame = frame.assign(x=frame["x"].where(frame.index != 4), c=1 + np.arange(72) % 3)
+    fit = Model(f"{equation}; b0 = g00 + u0; b1 = g10").fit(frame)
+    known = frame.drop(index=4)
+    for level in (1, 2):
+        found = fit.predict(level=level)
+        assert found.loc[4].isna().all()
+        assert found.drop(index=4).equals(fit.predict(known, level=level))
+    with pytest.raises(DataError, match="x is missing in 1 of 72 rows of the new data"):
+        fit.predict(frame)
