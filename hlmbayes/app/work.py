@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from html import escape
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
@@ -147,15 +146,11 @@ def draw_posterior(
     from ..priors.priors import Priors
     from ..runs.sampled import sample_job
 
-    normal = job.model.outcome_law.is_normal
     results = sample_job(
         job, {}, save=str(folder / "posterior.nc"), priors=Priors.from_json(priors), **settings
     )
     say("Writing what came of it")
-    made = (
-        results.html if normal else lambda: f'<main><pre tabindex="0">{escape(results.text())}</pre></main>'
-    )
-    for name, make in (("posterior.html", made), ("posterior.txt", results.text)):
+    for name, make in (("posterior.html", results.html), ("posterior.txt", results.text)):
         (folder / name).write_text(make(), encoding="utf-8")
     (folder / "posterior.json").write_text(results.json(), encoding="utf-8")
     for file in results.files:

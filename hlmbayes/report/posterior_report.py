@@ -1,4 +1,4 @@
-"""The results of sampling as text, as JSON and as a page: model, priors, draws, verdict, REML beside them."""
+"""The results of sampling as text, JSON and a page: model, priors, draws, verdict, a fit beside them."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..equations.names import variable_labels
 from ..estimation.estimates import Estimates
+from ..hglm.estimates import GeneralizedEstimates
 from ..notebook import true_minus
 from ..posterior.beside_fit import compare
-from ..posterior.record import PosteriorSample
+from ..posterior.record import Drawn
 from ..posterior.summaries import summary
 from ..priors.resolved import NoPrior
 from ..text_table import ALL_DIGITS, TextColumn, in_blocks, shortened
-from .header import Run, header_of
 from .html_parts import aside, document, labels_list, main_element, section, table
-from .symbols import equations_html
+from .report_page import equations
 from .tables import NoteGroup
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+type AtOptimum = Estimates | GeneralizedEstimates
+
 HEADS = {
     "eti95_low": "2.5 %", "eti95_high": "97.5 %", "r_hat": "R-hat", "ess_bulk": "ESS bulk",
-    "ess_tail": "ESS tail", "mcse_mean": "MC error", "se": "REML s.e.", "reml_exact": "REML",
+    "ess_tail": "ESS tail", "mcse_mean": "MC error",
 }  # fmt: skip
 SUMMARY_LEGEND = (
     "2.5 % and 97.5 %: the ends of the 95 % interval. R-hat: 1.00 to 1.01 where the chains agree. ESS: how "
@@ -36,31 +39,39 @@ SUMMARY_LEGEND = (
     "error: how far the mean may be off because there are not endlessly many draws."
 )
 COMPARE_LEGEND = (
-    "REML: the estimate by restricted maximum likelihood, at the optimum. shift: posterior median less REML, "
-    "in posterior sds. overlap: the area that the posterior shares with the normal distribution of REML's "
-    "standard error (1: the same); left out where REML has no standard error, on the boundary."
+    "{0}: the estimate by {1}, at the optimum. shift: posterior median less {0}, in posterior sds. overlap: "
+    "the area that the posterior shares with the normal distribution of {0}'s standard error (1: the same); "
+    "left out where {0} has no standard error, on the boundary."
 )
+METHODS = {"REML": "restricted maximum likelihood", "ML": "maximum likelihood"}
 MODEL, PRIORS, VERDICT = "The model", "Priors", "Can the draws be used?"
 WIDTH = 80  # of the text
-BESIDE = "Beside restricted maximum likelihood"
 ALT = {
     "ranks": "Ranks of the draws by chain",
-    "gamma_forest": "Fixed effects: posterior intervals beside REML",
+    "gamma_forest": "Fixed effects: posterior intervals beside the estimates",
     "densities": "Posterior densities, the priors beside them",
     "tau_pair": "Draws of the standard deviations and correlations",
     "predictive_by_unit": "Means of the units, observed and predicted",
 }
 
 
-def _heading(posterior: PosteriorSample) -> str:
+def _beside(fit: AtOptimum) -> str:
+    return f"Beside {METHODS[fit.method]}"
+
+
+def _heading(posterior: Drawn) -> str:
     settings = posterior.settings
     chains = f"{settings.chains} chains of " if settings.chains > 1 else ""
     sampler = posterior.sampler["sampler"]
     return f"The posterior: {chains}{settings.draws} draws, sampler {sampler}, seed {settings.seed}"
 
 
-def _compared(posterior: PosteriorSample, fit: Estimates) -> pd.DataFrame:
-    return compare(posterior, fit).frame().drop(columns=["mean"])  # it stands in the summary
+def _compared(posterior: Drawn, fit: AtOptimum) -> tuple[pd.DataFrame, str]:
+    """Give the posterior beside a fit, and what its columns are."""
+    found = compare(posterior, fit)
+    names = {found.method: fit.method, "se": f"{fit.method} s.e."}
+    frame = found.frame().drop(columns=["mean"]).rename(columns=names)  # the mean stands in the summary
+    return frame, COMPARE_LEGEND.format(fit.method, METHODS[fit.method])
 
 
 def _cell(column: str, value: float) -> str:
@@ -88,22 +99,24 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
 # ----------------------------------------------------------------------------- text
 
 
-def as_text(posterior: PosteriorSample, fit: Estimates) -> str:
-    """Return the report as text."""
+def as_text(posterior: Drawn, fit: AtOptimum | None) -> str:
+    """Return the report as text; ``fit`` stands beside it, where there is one."""
     parts = {
         MODEL: "\n".join([posterior.model.equations(), *map(_wrapped, _level1(posterior))]),
         PRIORS: posterior.target.priors.describe(),
         _heading(posterior): f"{_text_table(summary(posterior))}\n\n{_wrapped(SUMMARY_LEGEND)}",
         VERDICT: _wrapped(str(posterior.convergence)),
-        BESIDE: f"{_text_table(_compared(posterior, fit))}\n\n{_wrapped(COMPARE_LEGEND)}",
     }
+    if fit is not None:
+        frame, legend = _compared(posterior, fit)
+        parts[_beside(fit)] = f"{_text_table(frame)}\n\n{_wrapped(legend)}"
     return "\n".join(f"{heading}\n{'-' * len(heading)}\n{body}\n" for heading, body in parts.items())
 
 
-def _level1(posterior: PosteriorSample) -> list[str]:
+def _level1(posterior: Drawn) -> list[str]:
     """Say what is known of the rows, and how they count, beside the model and its priors."""
     law, counting = posterior.target.law.law, posterior.target.counting
-    known = isinstance(posterior.target.priors.level1, NoPrior)  # the priors say it
+    known = law.of_normal and isinstance(posterior.target.priors.level1, NoPrior)  # the priors say it
     return [sentence for sentence in ("" if known else law.sentence, counting.sentence) if sentence]
 
 
@@ -120,55 +133,71 @@ def _text_table(frame: pd.DataFrame) -> str:
 # ----------------------------------------------------------------------------- JSON
 
 
-def as_json(posterior: PosteriorSample, fit: Estimates) -> str:
-    """Return summary, comparison, priors and settings as JSON; nan as null."""
+def as_json(posterior: Drawn, fit: AtOptimum | None) -> str:
+    """Return summary, comparison, priors and settings as JSON; null is nan, or no fit to compare with."""
+    law = posterior.model.outcome_law
+    beside = None if fit is None else compare(posterior, fit).table
     result: dict[str, Any] = {
         "model": posterior.model.equations(),
+        "outcome": posterior.model.outcome,
+        "distribution": {"family": law.family, "link": law.link, "size": law.size},
         "priors": posterior.target.priors.describe().split("\n"),
         "settings": json.loads(posterior.held.attrs["settings"]),
         "sampler": posterior.sampler,
         "usable": posterior.convergence.ok,
         "convergence": str(posterior.convergence),
-        "summary": json.loads(summary(posterior).to_json(orient="index", double_precision=15)),
-        "compare": json.loads(compare(posterior, fit).table.to_json(orient="index", double_precision=15)),
+        "summary": _numbers(summary(posterior)),
+        "compare": None if beside is None else _numbers(beside),
     }
     return json.dumps(result, indent=1) + "\n"
+
+
+def _numbers(frame: pd.DataFrame) -> Any:
+    return json.loads(frame.to_json(orient="index", double_precision=15))
 
 
 # ----------------------------------------------------------------------------- page
 
 
-def page(posterior: PosteriorSample, fit: Estimates, figures: Mapping[str, bytes]) -> str:
+def page(posterior: Drawn, fit: AtOptimum | None, figures: Mapping[str, bytes]) -> str:
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
+    known = {} if posterior.data is None else posterior.data.labels
+    labels = variable_labels((posterior.model.outcome, *posterior.model.predictors), known)
     priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
     level1 = [f"<p>{escape(sentence)}</p>" for sentence in _level1(posterior)]
-    title, header = _title(posterior), header_of(fit, Run())
+    title = _title(posterior)
     parts = [
         _verdict(posterior),
-        section(MODEL, [equations_html(header), *level1, labels_list(header.labels)]),
+        section(MODEL, [equations(posterior.model), *level1, labels_list(labels.items())]),
         section(PRIORS, [f"<ul>{priors}</ul>"]),
         section("Results", [_summary(posterior)]),
-        section(BESIDE, [_html_table("Posterior and REML", _compared(posterior, fit), COMPARE_LEGEND)]),
+        *_section_beside(posterior, fit),
         section("Figures", [_image(name, image) for name, image in figures.items()]),
     ]
     return document(title, main_element(title, parts))
 
 
-def fragment(posterior: PosteriorSample) -> str:
+def _section_beside(posterior: Drawn, fit: AtOptimum | None) -> list[str]:
+    if fit is None:
+        return []
+    return [section(_beside(fit), [_html_table(f"Posterior and {fit.method}", *_compared(posterior, fit))])]
+
+
+def fragment(posterior: Drawn) -> str:
     """Return the verdict and the summary as the part of a page that a notebook shows."""
     return main_element(_title(posterior), [_verdict(posterior), _summary(posterior)])
 
 
-def _title(posterior: PosteriorSample) -> str:
+def _title(posterior: Drawn) -> str:
     return f"Posterior of the two-level model of {posterior.model.outcome}"
 
 
-def _verdict(posterior: PosteriorSample) -> str:
+def _verdict(posterior: Drawn) -> str:
     found = posterior.convergence
     return aside(NoteGroup(VERDICT, (str(found),), warning=not found.ok))
 
 
-def _summary(posterior: PosteriorSample) -> str:
+def _summary(posterior: Drawn) -> str:
     return _html_table(_heading(posterior), summary(posterior), SUMMARY_LEGEND)
 
 
@@ -179,6 +208,11 @@ def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:
 
 
 def _image(name: str, image: bytes) -> str:
-    text = ALT.get(name) or f"Random effects u{name.removeprefix('caterpillar_b')} of the units"
+    kind, _, of = name.partition("_")
+    graph, units = (
+        f"What the model predicts over {of}",
+        f"Random effects u{of.removeprefix('b')} of the units",
+    )
+    text = ALT.get(name, graph if kind == "predicted" else units)
     source = base64.b64encode(image).decode()
     return f'<p class="figure"><img alt="{escape(text)}" src="data:image/png;base64,{source}"></p>'

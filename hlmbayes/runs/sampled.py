@@ -1,4 +1,4 @@
-"""The posterior of a job's model, beside its estimates at the REML optimum."""
+"""The posterior of a job's model, beside its estimates at the optimum of the likelihood."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import CommandFileError
+from ..errors import CommandFileError, HLMError
 from ..estimation.estimate import fit
-from ..estimation.estimates import Estimates
 from ..faces import record_of
 from ..figures.posterior_set import figures as all_figures
 from ..front.draws import sample
-from ..hlm_files.command_options import Options
+from ..hglm.fit import fit_by_likelihood
+from ..posterior.beside_fit import AnyEstimates
 from ..priors.priors import Priors
 from ..report.posterior_report import as_json, as_text, page
 from ..writing import write_bytes
 from .estimate import heard, level1_options, read_data
 from .jobs import Job
 from .outputs import Results, check_folder, check_places, made_folder, said
-from .sampled_on_link import errors_only, sample_on_link
 
 
 def sample_job(
@@ -35,7 +34,10 @@ def sample_job(
     priors: Priors | None = None,
     **settings: Any,
 ) -> Results:
-    """Draw from the posterior distribution of the job's model and estimate it by REML.
+    """Draw from the posterior distribution of the job's model and estimate it at the optimum.
+
+    That is of normal outcomes by REML, of others by maximum likelihood. Where the likelihood has none, of
+    outcomes that a predictor separates for example, the posterior stands alone.
 
     Parameters
     ----------
@@ -56,31 +58,41 @@ def sample_job(
         The command file asks for what the posterior would leave out.
     """
     refuse_what_has_no_posterior(job)
-    if not job.model.outcome_law.is_normal:
-        return sample_on_link(job, outputs, figures=figures, save=save, priors=priors, **settings)
     check_places(outputs, job.inputs)
     if figures is not None:
         check_folder(figures)
     data, heard_before = heard(lambda: read_data(job))
     level1 = level1_options(job)
     logging.getLogger("pymc").addFilter(errors_only)
-    (estimates, posterior), messages = heard(
-        lambda: (
-            fit(job.model, data, **level1),
-            sample(job.model, data, priors=priors, **level1, **settings),
-        )
-    )
+    posterior, messages = heard(lambda: sample(job.model, data, priors=priors, **level1, **settings))
+    (estimates, without), more = heard(lambda: _beside(job, data, level1))
     drawn = cache(lambda: _images(record_of(posterior), estimates))
     files: list[Callable[[], object]] = [] if save is None else [partial(posterior.save, save)]
     if figures is not None:
         files.append(lambda: [write_bytes(made_folder(figures) / f"{n}.png", i) for n, i in drawn().items()])
-    warned, left_out = (*job.warnings, *heard_before, *messages), (*job.not_done, *_left_out(job.options))
+    warned = (*job.warnings, *heard_before, *messages, *more)
+    left_out = (*job.not_done, *_left_out(job), *without)
     both = record_of(posterior), estimates
     makers = partial(as_text, *both), partial(as_json, *both), lambda: page(*both, drawn())
     return Results(said(warning=warned, left_out=left_out), *makers, tuple(files))
 
 
-def _images(posterior: Any, estimates: Estimates) -> dict[str, bytes]:
+def errors_only(record: logging.LogRecord) -> bool:
+    """Keep PyMC's remarks back, which are for its users; what matters of them is in the verdict."""
+    return record.levelno >= logging.ERROR
+
+
+def _beside(job: Job, data: Any, level1: Mapping[str, Any]) -> tuple[AnyEstimates | None, list[str]]:
+    """Estimate at the optimum; where there is none say why."""
+    if job.model.outcome_law.is_normal:
+        return fit(job.model, data, **level1), []
+    try:
+        return fit_by_likelihood(job.model, data), []
+    except HLMError as error:
+        return None, [f"the estimates by maximum likelihood beside the posterior: {error}"]
+
+
+def _images(posterior: Any, estimates: AnyEstimates | None) -> dict[str, bytes]:
     """Draw the figures off screen, as PNG, by name."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
     import matplotlib.pyplot as plt
@@ -112,8 +124,9 @@ def refuse_what_has_no_posterior(job: Job) -> None:
     job.refuse_several("there is no posterior")
 
 
-def _left_out(options: Options) -> list[str]:
+def _left_out(job: Job) -> list[str]:
     """Name what the command file asks for that is no part of a posterior."""
+    options, normal = job.options, job.model.outcome_law.is_normal
     asked = {
         "the hypotheses": options.hypotheses,
         "the comparison of deviances": options.deviance is not None,
@@ -123,4 +136,6 @@ def _left_out(options: Options) -> list[str]:
     }
     parts = ", ".join(what for what, given in asked.items() if given)
     ml = "mlf:y: the estimates beside the posterior are by restricted maximum likelihood"
-    return ([f"{parts}: hlmbayes run does this"] if parts else []) + ([ml] if options.method == "ML" else [])
+    return ([f"{parts}: hlmbayes run does this"] if parts else []) + (
+        [ml] if options.method == "ML" and normal else []
+    )
