@@ -63,7 +63,7 @@ def asked(posterior: Drawn, parameters: str | Sequence[str]) -> tuple[str, ...]:
 
 def in_words(posterior: Drawn, code: str) -> str:
     """Name a parameter in a figure: "ses × sector (g11)"."""
-    name = posterior.parameters.name_of[code].replace(TIMES, " × ")
+    name = posterior.parameters.name_of[code].replace(TIMES, " × ").replace(",", ", ")  # where lines may end
     return f"{name} ({code})"
 
 
@@ -142,7 +142,7 @@ def tau_pair(source: Any, fit: Any = None) -> Figure:
         drawn = posterior.scalar(x).ravel(), posterior.scalar(y).ravel()
         ax.plot(*drawn, ".", color=BLUE, markersize=3, alpha=0.25, mew=0)
         ax.set_xlabel(in_words(posterior, x), **PLAIN)
-        ax.set_ylabel(in_words(posterior, y), **PLAIN)
+        ax.set_ylabel(wrapped(in_words(posterior, y), 34), **PLAIN)
         ax.set_xlim(left=0)
         if fit is not None:
             known = _fitted_sd(fit)
@@ -175,11 +175,11 @@ def _fitted_sd(fit: AnyEstimates) -> dict[str, float]:
 def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     """Draw posterior medians and 50 and 95 per cent intervals of the fixed effects, a fit's beside them.
 
-    The intercept is written below them where there are others: far from zero, it would leave these no room.
+    Intercepts are written below them where there are others: far from zero, they would leave these no room.
     """
     posterior = drawn_of(source)
     fit = None if fit is None else fit_beside(posterior, fit)
-    names, intercept = _slopes(posterior)
+    names, intercepts = _slopes(posterior)
     ax = axes(ax, (SIZE[0], 1.6 + 0.55 * len(names)))
     place = np.arange(len(names))[::-1].astype(float)
     for at, name in zip(place, names, strict=True):
@@ -200,21 +200,21 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     what = "Posterior median, 50 % and 95 % intervals" + (f", {scale}" if scale else "")
     finish(ax, f"Fixed effects on {outcome}", what, "")
     below = ax.get_xlabel()
-    if intercept:
-        below += f"\nNot drawn: {_in_numbers(posterior, intercept)}"
+    for code in intercepts:
+        below += f"\nNot drawn: {_in_numbers(posterior, code)}"
     ax.set_xlabel(labels_below(posterior, below), **PLAIN)
     return ax
 
 
-def _slopes(posterior: Drawn) -> tuple[tuple[str, ...], str]:
-    """Give the fixed effects of variables, and the intercept's code where it is left out for their sake."""
+def _slopes(posterior: Drawn) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the fixed effects of variables, and the intercepts where they are left out for their sake."""
     model = posterior.model
-    alone = [
+    alone = tuple(
         gamma.name for c in model.coefficients for gamma in c.gammas
         if c.predictor.variable is None and gamma.predictor.variable is None
-    ]  # fmt: skip
+    )  # fmt: skip
     others = tuple(name for name in model.gamma_names if name not in alone)
-    return (others, alone[0]) if others and alone else (tuple(model.gamma_names), "")
+    return (others, alone) if others else (tuple(model.gamma_names), ())
 
 
 def _in_numbers(posterior: Drawn, code: str) -> str:

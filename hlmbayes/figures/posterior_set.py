@@ -10,17 +10,23 @@ from ..sampling import container
 from .density_plots import densities
 from .level2_plots import caterpillar
 from .model_graphs import predicted
+from .plot_style import axes, wrapped
 from .posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
+from .report_figures import WIDTH, fit_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 MOST_GRAPHS = 6
+SMALL, TITLE = (WIDTH, 0.7 * WIDTH), 44  # letters of a title beside each other
 
 
 def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
-    """Draw all figures that suit the model, by the names of their functions; units of the first effect."""
+    """Draw all figures that suit the model, by the names of their functions; units of the first effect.
+
+    Of categories without an order it is the first effect of each.
+    """
     posterior = drawn_of(source)
     link = isinstance(posterior, LinkSample)
     drawn: dict[str, Any] = {
@@ -28,12 +34,17 @@ def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
         "densities": densities(posterior),
     }
     for variable in list(variables_of(posterior).values())[:MOST_GRAPHS] if link else ():
-        drawn[f"predicted_{variable.name}"] = predicted(posterior, variable.name).figure
+        ax = predicted(posterior, variable.name, axes(None, SMALL))
+        ax.set_title(wrapped(" ".join(ax.get_title(loc="left").split()), TITLE), loc="left")
+        fit_label(ax)
+        drawn[f"predicted_{variable.name}"] = ax.figure
     if len(posterior.model.random) > 1:
         drawn["tau_pair"] = tau_pair(posterior, fit)
     if container.has(posterior.tree, "b") and not link:
         drawn["predictive_by_unit"] = predictive_by_unit(posterior).figure
-    for name in posterior.model.random[:1] if posterior.target.single_rows else ():
+    random = [c for c in posterior.model.coefficients if c.random and posterior.target.single_rows]
+    of = [(c.index, c.label.removesuffix(c.category)) for c in random]
+    for name in [c.name for c, own in zip(random, of, strict=True) if own == of[0]]:
         drawn[f"caterpillar_{name}"] = caterpillar(posterior, coefficient=name).figure
     drawn["ranks"] = ranks(posterior)
     return drawn

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..equations.model import one_set
 from ..equations.names import variable_labels
 from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
@@ -116,7 +117,8 @@ def as_text(posterior: Drawn, fit: AtOptimum | None) -> str:
 def _level1(posterior: Drawn) -> list[str]:
     """Say what is known of the rows, and how they count, beside the model and its priors."""
     law, counting = posterior.target.law.law, posterior.target.counting
-    known = law.of_normal and isinstance(posterior.target.priors.level1, NoPrior)  # the priors say it
+    # known variances and other laws are said with the priors
+    known = not law.of_normal or isinstance(posterior.target.priors.level1, NoPrior)
     return [sentence for sentence in ("" if known else law.sentence, counting.sentence) if sentence]
 
 
@@ -168,7 +170,7 @@ def page(posterior: Drawn, fit: AtOptimum | None, figures: Mapping[str, bytes]) 
     title = _title(posterior)
     parts = [
         _verdict(posterior),
-        section(MODEL, [equations(posterior.model), *level1, labels_list(labels.items())]),
+        section(MODEL, [equations(one_set(posterior.model)), *level1, labels_list(labels.items())]),
         section(PRIORS, [f"<ul>{priors}</ul>"]),
         section("Results", [_summary(posterior)]),
         *_section_beside(posterior, fit),
@@ -203,7 +205,10 @@ def _summary(posterior: Drawn) -> str:
 
 def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:
     (_, *heads), *rows = ([escape(true_minus(cell)) for cell in row] for row in _cells(frame))
-    stacked = [[f"{name}<br><small>{code}</small>", *numbers] for code, name, *numbers in rows]
+    stacked = []
+    for code, name, *numbers in rows:
+        broken = name.replace(",", ",<wbr>")  # where a long one may go on in another line
+        stacked.append([f"{broken}<br><small>{code}</small>", *numbers])
     return table(caption, heads, stacked, note=escape(legend))
 
 

@@ -16,9 +16,9 @@ from ..faces import record_of
 from ..figures.posterior_set import figures as all_figures
 from ..front.draws import sample
 from ..hglm.fit import fit_by_likelihood
-from ..posterior.beside_fit import AnyEstimates
 from ..priors.priors import Priors
-from ..report.posterior_report import as_json, as_text, page
+from ..report.posterior_report import AtOptimum, as_json, as_text, page
+from ..words import safe_name, unique_name
 from ..writing import write_bytes
 from .estimate import heard, level1_options, read_data
 from .jobs import Job
@@ -69,7 +69,7 @@ def sample_job(
     drawn = cache(lambda: _images(record_of(posterior), estimates))
     files: list[Callable[[], object]] = [] if save is None else [partial(posterior.save, save)]
     if figures is not None:
-        files.append(lambda: [write_bytes(made_folder(figures) / f"{n}.png", i) for n, i in drawn().items()])
+        files.append(lambda: _write(drawn(), made_folder(figures)))
     warned = (*job.warnings, *heard_before, *messages, *more)
     left_out = (*job.not_done, *_left_out(job), *without)
     both = record_of(posterior), estimates
@@ -82,7 +82,7 @@ def errors_only(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR
 
 
-def _beside(job: Job, data: Any, level1: Mapping[str, Any]) -> tuple[AnyEstimates | None, list[str]]:
+def _beside(job: Job, data: Any, level1: Mapping[str, Any]) -> tuple[AtOptimum | None, list[str]]:
     """Estimate at the optimum; where there is none say why."""
     if job.model.outcome_law.is_normal:
         return fit(job.model, data, **level1), []
@@ -92,7 +92,15 @@ def _beside(job: Job, data: Any, level1: Mapping[str, Any]) -> tuple[AnyEstimate
         return None, [f"the estimates by maximum likelihood beside the posterior: {error}"]
 
 
-def _images(posterior: Any, estimates: AnyEstimates | None) -> dict[str, bytes]:
+def _write(drawn: Mapping[str, bytes], folder: Path) -> None:
+    """Write figures by names that are safe: those of variables may hold any sign."""
+    taken: list[str] = []
+    for name, image in drawn.items():
+        taken.append(unique_name(safe_name(name), taken))
+        write_bytes(folder / f"{taken[-1]}.png", image)
+
+
+def _images(posterior: Any, estimates: AtOptimum | None) -> dict[str, bytes]:
     """Draw the figures off screen, as PNG, by name."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
     import matplotlib.pyplot as plt

@@ -93,6 +93,22 @@ def test_precision_and_frequencies_from_the_command_line(
     assert "The level-1 variance is known: v." in capsys.readouterr().out
 
 
+def test_where_the_likelihood_has_no_optimum_the_posterior_stands_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{k % 12},{k % 2},{int(k % 2 == 1 or k % 5 == 0)}" for k in range(96)]
+    (tmp_path / "rows.csv").write_text("\n".join(["id,x/y,passed", *rows]), encoding="utf-8")
+    asked = ["sample", "--equations", "logit(passed) = b0 + b1*`x/y`; b0 = g00 + u0; b1 = g10", "--id", "id"]
+    asked += ["--level1", str(tmp_path / "rows.csv"), "--no-progress", "--seed", "1", "--draws", "500"]
+    outputs = ["--json", str(tmp_path / "p.json"), "--figures", str(tmp_path / "figures")]
+    assert main([*asked, *outputs]) == 0
+    said = capsys.readouterr()
+    assert "left out: the estimates by maximum likelihood beside the posterior: " in said.err
+    assert "Beside maximum likelihood" not in said.out
+    assert json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))["compare"] is None
+    assert (tmp_path / "figures" / "predicted_x_y.png").exists()
+
+
 def test_an_outcome_that_is_not_normal_is_sampled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng, rows = np.random.default_rng(1), tmp_path / "rows.csv"
     passed = [f"{k % 12},{int(rng.random() < 0.5)}" for k in range(96)]
@@ -113,8 +129,13 @@ def test_an_outcome_that_is_not_normal_is_sampled(tmp_path: Path, capsys: pytest
     assert "The draws can be used" in text
     assert "Priors are on the scale of the logit link" in text
     found = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))
-    assert list(found["parameters"]) == ["g00", "sd[b0]", "tau[b0,b0]"]
-    assert main([*asked, "--html", str(tmp_path / "p.html")]) == 2
-    assert "--html: for posteriors of normal outcomes" in capsys.readouterr().err
+    assert list(found["summary"]) == ["g00", "sd[b0]", "tau[b0,b0]"]
+    assert found["distribution"] == {"family": "bernoulli", "link": "logit", "size": None}
+    assert found["compare"]["g00"]["ml_exact"] == pytest.approx(found["compare"]["g00"]["median"], abs=0.1)
+    page, folder = tmp_path / "p.html", tmp_path / "figures"
+    assert main([*asked, "--html", str(page), "--figures", str(folder)]) == 0
+    shown = page.read_text(encoding="utf-8")
+    assert "Beside maximum likelihood" in shown
+    assert shown.count("<img") == len(list(folder.glob("*.png"))) == 4
     assert main([*asked, "--frequency", "passed"]) == 2
     assert "is for normal outcomes" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from hlmbayes import plots
 from hlmbayes.diagnostics.predictions import predict
 from hlmbayes.errors import HLMError
 from hlmbayes.faces import record_of
+from hlmbayes.figures.posterior_set import figures
 from hlmbayes.posterior.predictive_link import kept_draws
 from hlmbayes.predictions.drawn import DRAWS
 from tests.posterior.test_generalized_posterior import OF_X, RATED
@@ -37,6 +38,11 @@ def passed():
 @pytest.fixture(scope="module")
 def rated():
     return hlm.Model(f"cumlogit(y) = {REST}").sample(hlm.read(RATED, id="id"), **HOW)
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    return hlm.Model(TEXT).sample(hlm.read(CHOSEN, id="id"), **HOW)
 
 
 @pytest.fixture(autouse=True)
@@ -75,14 +81,40 @@ def test_the_categories_of_ratings_have_curves_that_add_up_to_one(rated):
     np.testing.assert_allclose(lines[2].low, np.quantile(1 - below[:, :, 1], 0.025, axis=0), atol=1e-6)
 
 
-def test_the_categories_without_an_order_have_them_too():
-    post = hlm.Model(TEXT).sample(hlm.read(CHOSEN, id="id"), **HOW)
-    lines = predict(post, "x", prob=0.9)
-    found = post.predict({"x": lines[0].x}, level=2, interval="confidence", prob=0.9)
+def test_the_categories_without_an_order_have_them_too(chosen):
+    lines = predict(chosen, "x", prob=0.9)
+    found = chosen.predict({"x": lines[0].x}, level=2, interval="confidence", prob=0.9)
     for m, line in enumerate(lines, 1):
         assert line.at == {"y": m}
         for part, name in ((line.y, "predicted"), (line.low, "low"), (line.high, "high")):
             np.testing.assert_allclose(part, found[f"{name}[{m}]"], atol=1e-12)
+
+
+def test_all_that_suit_a_posterior_are_drawn_and_can_be_read(passed):
+    drawn = figures(passed)
+    assert list(drawn) == [
+        "gamma_forest",
+        "densities",
+        "predicted_x",
+        "predicted_w",
+        "caterpillar_b0",
+        "ranks",
+    ]
+    for name in ("predicted_x", "predicted_w"):  # smaller than others, for narrow pages
+        figure, ax = drawn[name], drawn[name].axes[0]
+        figure.draw_without_rendering()
+        for text in (ax._left_title, ax.yaxis.label, ax.xaxis.label):
+            box = text.get_window_extent()
+            assert figure.bbox.contains(box.x0, box.y0)
+            assert figure.bbox.contains(box.x1, box.y1)
+
+
+def test_of_categories_the_units_of_each_are_drawn_and_no_intercept_is_forgotten(chosen):
+    drawn = figures(chosen)
+    assert {"tau_pair", "caterpillar_b0[1]", "caterpillar_b0[2]"} <= set(drawn)
+    below = drawn["gamma_forest"].axes[0].get_xlabel()
+    assert "intercept[1] (g00[1])" in below
+    assert "intercept[2] (g00[2])" in below
 
 
 @pytest.mark.parametrize("draw", [

@@ -13,6 +13,7 @@ from hlmbayes.faces import record_of
 from hlmbayes.notebook import true_minus
 from hlmbayes.posterior.summaries import summary
 from hlmbayes.report.posterior_report import as_text, page
+from tests.posterior.test_multinomial_posterior import FRAME, PRIORS, TEXT
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,26 @@ def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
     assert f">{float(table['mean']['sigma']):#.4g}<" in html
     assert all(f">{name}<" in html for name in map(escape, table.index))
     assert "intercept<br><small>g00</small>" in html
+
+
+def test_the_page_of_categories_has_their_equations_once():
+    data, model = hlm.read(FRAME, id="id"), hlm.Model(TEXT)
+    post, fit = record_of(model.sample(data, draws=250, chains=2, seed=1, priors=PRIORS)), model.fit(data)
+    html = page(post, record_of(fit), {"predicted_x": b"png", "caterpillar_b0[2]": b"png"})
+    assert html.count("<mfrac>") == 2  # the model's left side, level by level and in one equation
+    assert html.count("<caption>") == 2
+    assert "Posterior and ML<" in html
+    assert f">{fit.gamma['g10[2]']:#.4g}<" in true_ascii(html)
+    assert all(
+        said in html for said in ("What the model predicts over x", "Random effects u0[2] of the units")
+    )
+    text = as_text(post, record_of(fit))
+    assert "Beside maximum likelihood" in text
+    assert "REML" not in text
+
+
+def true_ascii(html: str) -> str:
+    return html.replace("\N{MINUS SIGN}", "-")
 
 
 def test_a_notebook_shows_the_verdict_and_the_summary(boundary):
