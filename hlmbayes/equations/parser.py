@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from ..errors import EquationError
@@ -60,6 +61,11 @@ def parse(text: str, asked: Asked = NOTHING) -> ModelParts:
     if not isinstance(text, str):
         fail("", f"the equations must be text, got {type(text).__name__}")
     check_size("the equations", text)
+    return (_parsed if asked == NOTHING else _parsed.__wrapped__)(text, asked)
+
+
+@lru_cache(maxsize=64)  # simulations write the same model thousands of times
+def _parsed(text: str, asked: Asked) -> ModelParts:
     level1: Line | None = None
     level2: dict[str, Line] = {}
     sigma: Line | None = None

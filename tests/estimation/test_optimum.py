@@ -11,6 +11,7 @@ from hlmbayes.errors import EstimationError
 from hlmbayes.estimation import optimum as module
 from hlmbayes.estimation.optimum import optimum
 from hlmbayes.estimation.prepare import prepare
+from hlmbayes.estimation.starts import alike_theta
 from hlmbayes.faces import record_of
 from tests import exact
 from tests.dense import dense
@@ -96,7 +97,8 @@ def test_many_units_that_need_no_second_search_have_no_higher_maximum(
         data = data_of({"y": y, "x": x}, unit)
         system = prepare(Model(SLOPES), data).system
         alone = optimum(system, True, thorough=False)
-        no_difference = module._weighting_makes_no_difference(system, True, alone, None)
+        alike = alike_theta(system, None)
+        no_difference = module._weighting_makes_no_difference(system, True, alone, None, alike)
         with monkeypatch.context() as always:
             always.setattr(module, "_weighting_makes_no_difference", lambda *_: False)
             gain = alone.point.value - optimum(system, True).point.value
