@@ -62,26 +62,29 @@ class BesideFit(Sentence):
 
 def compare(posterior: Drawn, fit: Any, prob: float = 0.95) -> BesideFit:
     """Put a fit beside the posterior; an HLMError where it is none, or of another model or other data."""
+    rows = by_parameter(posterior, fit, prob)
+    columns = {column: [row[column] for row in rows.values()] for column in next(iter(rows.values()))}
+    table = parameter_table(columns, rows, posterior.parameters.name_of, labels=posterior.labels)
+    most = str(table["shift"].abs().idxmax())
+    return BesideFit(method_of(fit_of(fit)), table, most, float(table["shift"][most]), prob)
+
+
+def by_parameter(posterior: Drawn, fit: Any, prob: float = 0.95) -> dict[str, dict[str, float]]:
+    """Give the numbers of the table of `BesideFit` by the codes of parameters."""
     fit = fit_beside(posterior, fit)
-    estimates, method = fit_scalars(fit), method_of(fit)
     _refuse_different_rows(fit, posterior)
     low_name, high_name = bounds(prob)
-    rows = []
-    for name, (estimate, se) in estimates.items():
-        draws = posterior.scalar(name).ravel()
+    rows = {}
+    for code, (estimate, se) in fit_scalars(fit).items():
+        draws = posterior.scalar(code).ravel()
         low, high = interval(draws, prob)
         sd, median = float(np.std(draws, ddof=1)), float(np.median(draws))
-        rows.append(
-            {
-                method: estimate, "se": se, "mean": float(draws.mean()), "median": median, "sd": sd,
-                low_name: low, high_name: high, "shift": (median - estimate) / sd,
-                "overlap": overlap(draws, estimate, se),
-            }
-        )  # fmt: skip
-    columns = {column: [row[column] for row in rows] for column in rows[0]}
-    table = parameter_table(columns, estimates, posterior.parameters.name_of, labels=posterior.labels)
-    most = str(table["shift"].abs().idxmax())
-    return BesideFit(method, table, most, float(table["shift"][most]), prob)
+        rows[code] = {
+            method_of(fit): estimate, "se": se, "mean": float(draws.mean()), "median": median, "sd": sd,
+            low_name: low, high_name: high, "shift": (median - estimate) / sd,
+            "overlap": overlap(draws, estimate, se),
+        }  # fmt: skip
+    return rows
 
 
 def _refuse_different_rows(fit: AnyEstimates, posterior: Drawn) -> None:

@@ -38,14 +38,25 @@ def bounds(prob: float, kind: Literal["eti", "hdi"] = "eti") -> tuple[str, str]:
 
 def summary(posterior: Drawn, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti") -> pd.DataFrame:
     """Tabulate every parameter; see `Posterior.summary`."""
-    checks, rows = zip(*mixing(np.stack(list(posterior.scalars.values()))), strict=True), {}
-    for (name, values), check in zip(posterior.scalars.items(), checks, strict=True):
+    rows = by_parameter(posterior, prob, kind)
+    columns = {column: [row[column] for row in rows.values()] for column in next(iter(rows.values()))}
+    return parameter_table(columns, rows, posterior.parameters.name_of, labels=posterior.labels)
+
+
+def by_parameter(
+    posterior: Drawn, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti"
+) -> dict[str, dict[str, float]]:
+    """Give the numbers of `summary` of every parameter by its code."""
+    checks, rows = mixing(np.stack(list(posterior.scalars.values())))._asdict(), {}
+    low_name, high_name = bounds(prob, kind)
+    for k, (code, values) in enumerate(posterior.scalars.items()):
         low, high = interval(values, prob, kind)
-        centre = float(np.mean(values)), float(np.median(values)), float(np.std(values, ddof=1))
-        rows[name] = [*centre, low, high, *map(float, check)]
-    columns = ["mean", "median", "sd", *bounds(prob, kind), "r_hat", "ess_bulk", "ess_tail", "mcse_mean"]
-    by_column = dict(zip(columns, zip(*rows.values(), strict=True), strict=True))
-    return parameter_table(by_column, rows, posterior.parameters.name_of, labels=posterior.labels)
+        rows[code] = {
+            "mean": float(np.mean(values)), "median": float(np.median(values)),
+            "sd": float(np.std(values, ddof=1)), low_name: low, high_name: high,
+            **{name: float(each[k]) for name, each in checks.items()},
+        }  # fmt: skip
+    return rows
 
 
 def effects(posterior: Drawn) -> pd.DataFrame:

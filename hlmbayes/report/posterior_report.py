@@ -15,9 +15,9 @@ from ..equations.names import variable_labels
 from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
 from ..notebook import true_minus
-from ..posterior.beside_fit import compare
+from ..posterior import beside_fit
 from ..posterior.record import Drawn
-from ..posterior.summaries import summary
+from ..posterior.summaries import by_parameter, summary
 from ..priors.resolved import NoPrior
 from ..text_table import ALL_DIGITS, TextColumn, in_blocks, shortened
 from .html_parts import aside, document, labels_list, main_element, section, table
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 type AtOptimum = Estimates | GeneralizedEstimates
+type Rows = Mapping[str, Mapping[str, float]]  # numbers by parameter and column
 
 HEADS = {
     "eti95_low": "2.5 %", "eti95_high": "97.5 %", "r_hat": "R-hat", "ess_bulk": "ESS bulk",
@@ -67,12 +68,14 @@ def _heading(posterior: Drawn) -> str:
     return f"The posterior: {chains}{settings.draws} draws, sampler {sampler}, seed {settings.seed}"
 
 
-def _compared(posterior: Drawn, fit: AtOptimum) -> tuple[pd.DataFrame, str]:
-    """Give the posterior beside a fit, and what its columns are."""
-    found = compare(posterior, fit)
-    names = {found.method: fit.method, "se": f"{fit.method} s.e."}
-    frame = found.frame().drop(columns=["mean"]).rename(columns=names)  # the mean stands in the summary
-    return frame, COMPARE_LEGEND.format(fit.method, METHODS[fit.method])
+def _compared(posterior: Drawn, fit: AtOptimum) -> tuple[Rows, str]:
+    """Give the posterior beside a fit, and what its columns are; the means stand in the summary."""
+    names = {beside_fit.method_of(fit): fit.method, "se": f"{fit.method} s.e."}
+    rows = {
+        code: {names.get(column, column): value for column, value in row.items() if column != "mean"}
+        for code, row in beside_fit.by_parameter(posterior, fit).items()
+    }
+    return rows, COMPARE_LEGEND.format(fit.method, METHODS[fit.method])
 
 
 def _cell(column: str, value: float) -> str:
@@ -86,14 +89,11 @@ def _cell(column: str, value: float) -> str:
     return f"{value:.2f}" if 1000 <= abs(value) < ALL_DIGITS else f"{value:#.4g}"
 
 
-def _cells(frame: pd.DataFrame) -> list[list[str]]:
+def _cells(posterior: Drawn, numbers: Rows) -> list[list[str]]:
     """Return the heads and the rows of a table; the first two columns are codes and names."""
-    numbers = frame.drop(columns=["name"])
-    heads = ["", "", *(HEADS.get(str(column), str(column)) for column in numbers)]
-    rows = [
-        [str(code), str(name), *map(_cell, map(str, numbers), values)]
-        for code, name, values in zip(frame.index, frame["name"], numbers.to_numpy(dtype=float), strict=True)
-    ]
+    heads = ["", "", *(HEADS.get(column, column) for column in next(iter(numbers.values())))]
+    names = posterior.parameters.name_of
+    rows = [[code, names.get(code, ""), *map(_cell, row, row.values())] for code, row in numbers.items()]
     return [heads, *rows]
 
 
@@ -105,12 +105,11 @@ def as_text(posterior: Drawn, fit: AtOptimum | None) -> str:
     parts = {
         MODEL: "\n".join([posterior.model.equations(), *map(_wrapped, _level1(posterior))]),
         PRIORS: posterior.target.priors.describe(),
-        _heading(posterior): f"{_text_table(summary(posterior))}\n\n{_wrapped(SUMMARY_LEGEND)}",
+        _heading(posterior): _text_table(posterior, by_parameter(posterior), SUMMARY_LEGEND),
         VERDICT: _wrapped(str(posterior.convergence)),
     }
     if fit is not None:
-        frame, legend = _compared(posterior, fit)
-        parts[_beside(fit)] = f"{_text_table(frame)}\n\n{_wrapped(legend)}"
+        parts[_beside(fit)] = _text_table(posterior, *_compared(posterior, fit))
     return "\n".join(f"{heading}\n{'-' * len(heading)}\n{body}\n" for heading, body in parts.items())
 
 
@@ -126,10 +125,10 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False)
 
 
-def _text_table(frame: pd.DataFrame) -> str:
-    codes, names, *numbers = zip(*_cells(frame), strict=True)
+def _text_table(posterior: Drawn, rows: Rows, legend: str) -> str:
+    codes, names, *numbers = zip(*_cells(posterior, rows), strict=True)
     words = [TextColumn(codes, words=True), TextColumn([shortened(name) for name in names], words=True)]
-    return in_blocks([*words, *map(TextColumn, numbers)], 1, WIDTH)
+    return f"{in_blocks([*words, *map(TextColumn, numbers)], 1, WIDTH)}\n\n{_wrapped(legend)}"
 
 
 # ----------------------------------------------------------------------------- JSON
@@ -138,7 +137,7 @@ def _text_table(frame: pd.DataFrame) -> str:
 def as_json(posterior: Drawn, fit: AtOptimum | None) -> str:
     """Return summary, comparison, priors and settings as JSON; null is nan, or no fit to compare with."""
     law = posterior.model.outcome_law
-    beside = None if fit is None else compare(posterior, fit).table
+    beside = None if fit is None else beside_fit.compare(posterior, fit).table
     result: dict[str, Any] = {
         "model": posterior.model.equations(),
         "outcome": posterior.model.outcome,
@@ -182,7 +181,8 @@ def page(posterior: Drawn, fit: AtOptimum | None, figures: Mapping[str, bytes]) 
 def _section_beside(posterior: Drawn, fit: AtOptimum | None) -> list[str]:
     if fit is None:
         return []
-    return [section(_beside(fit), [_html_table(f"Posterior and {fit.method}", *_compared(posterior, fit))])]
+    beside = _html_table(posterior, f"Posterior and {fit.method}", *_compared(posterior, fit))
+    return [section(_beside(fit), [beside])]
 
 
 def fragment(posterior: Drawn) -> str:
@@ -200,11 +200,12 @@ def _verdict(posterior: Drawn) -> str:
 
 
 def _summary(posterior: Drawn) -> str:
-    return _html_table(_heading(posterior), summary(posterior), SUMMARY_LEGEND)
+    return _html_table(posterior, _heading(posterior), by_parameter(posterior), SUMMARY_LEGEND)
 
 
-def _html_table(caption: str, frame: pd.DataFrame, legend: str) -> str:
-    (_, *heads), *rows = ([escape(true_minus(cell)) for cell in row] for row in _cells(frame))
+def _html_table(posterior: Drawn, caption: str, numbers: Rows, legend: str) -> str:
+    cells = _cells(posterior, numbers)
+    (_, *heads), *rows = ([escape(true_minus(cell)) for cell in row] for row in cells)
     stacked = []
     for code, name, *numbers in rows:
         broken = name.replace(",", ",<wbr>")  # where a long one may go on in another line

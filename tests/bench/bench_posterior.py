@@ -29,7 +29,7 @@ OURS = """
 import sys, time; begun = time.perf_counter()
 import json
 import numpy as np, hlmbayes as hlm
-import hlmbayes.front.posterior
+import hlmbayes.front.model, pyreadstat  # else imported when they are used
 if sys.argv[1] == "nuts": import nutpie, numba
 imported = time.perf_counter()
 data = hlm.datasets.hsb()
