@@ -141,7 +141,7 @@ def from_arrays(source: Mapping[str, Any], name: str) -> Table:
 
 
 def _as_array(values: Any) -> np.ndarray:
-    if type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray):  # np.ma: loaded when named
+    if isinstance(values, np.ma.MaskedArray):
         if not np.ma.is_masked(values):
             return np.asarray(values)
         numbers = values.dtype.kind in "biuf"

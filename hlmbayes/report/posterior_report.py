@@ -203,8 +203,8 @@ def _summary(posterior: Drawn) -> str:
     return _html_table(posterior, _heading(posterior), by_parameter(posterior), SUMMARY_LEGEND)
 
 
-def _html_table(posterior: Drawn, caption: str, numbers: Rows, legend: str) -> str:
-    cells = _cells(posterior, numbers)
+def _html_table(posterior: Drawn, caption: str, of: Rows, legend: str) -> str:
+    cells = _cells(posterior, of)
     (_, *heads), *rows = ([escape(true_minus(cell)) for cell in row] for row in cells)
     stacked = []
     for code, name, *numbers in rows:

@@ -7,7 +7,6 @@ bytes before they see it, and links and shapes are judged before a value is read
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import math
@@ -139,6 +138,8 @@ def _write_folder(data: xr.DataTree, path: Path) -> None:
 
 async def _others_done() -> None:
     """Wait for what else zarr has begun."""
+    import asyncio  # with SSL and all, for whoever saves or reads a folder
+
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
 
