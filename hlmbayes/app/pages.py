@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.globals.update(m=mathml, two=two_decimals, computed_terms=computed_terms, figure_title=title)
     made.globals.update(run_line=run_line, run_deviance=run_deviance, tabs=TABS)
-    made.globals.update(endings=ENDINGS, most_bytes=MOST_BYTES)
+    made.globals.update(endings=ENDINGS, most_bytes=MOST_BYTES, in_parts=in_parts)
     return made
 
 
@@ -100,6 +102,15 @@ def two_decimals(value: float) -> str:
     size = abs(value)
     text = f"{value:,.2f}" if size >= 0.095 or size == 0 else f"{value:.3g}"
     return text.replace("-", "−")
+
+
+def in_parts(text: str) -> list[tuple[bool, str]]:
+    """Part a text into tables, whose lines have gaps between columns, and the sentences about them.
+
+    Gives whether a part is a table, whose lines must not be broken, and the part.
+    """
+    lines = groupby(text.splitlines(), lambda line: re.search(r"\S {2,}\S", line) is not None)
+    return [(is_table, "\n".join(part)) for is_table, part in lines]
 
 
 def run_line(run: Run) -> str:

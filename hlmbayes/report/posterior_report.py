@@ -164,7 +164,8 @@ def page(posterior: Drawn, fit: AtOptimum | None, figures: Mapping[str, bytes]) 
     """Return the report as an HTML page that needs no other file; ``figures`` are PNG images by name."""
     known = {} if posterior.data is None else posterior.data.labels
     labels = variable_labels((posterior.model.outcome, *posterior.model.predictors), known)
-    priors = "".join(f"<li>{escape(line)}</li>" for line in posterior.target.priors.describe().split("\n"))
+    said = true_minus(posterior.target.priors.describe()).split("\n")
+    priors = "".join(f"<li>{escape(line)}</li>" for line in said)
     level1 = [f"<p>{escape(sentence)}</p>" for sentence in _level1(posterior)]
     title = _title(posterior)
     parts = [

@@ -32,7 +32,7 @@ CSS = """
 .hlmbayes tbody tr:hover { background: var(--tint) }
 .hlmbayes tr.group th { font-style: italic; padding-top: .6rem }
 .hlmbayes tbody tr:not(.group) th { padding-left: 1.4rem }
-.hlmbayes th small { opacity: .75 }
+.hlmbayes th small { color: inherit; opacity: .75 }
 .hlmbayes .n { text-align: right }
 .hlmbayes .mean { border-top: 1px solid currentColor; padding-top: .08em }
 .hlmbayes sub { font-size: .75em; line-height: 0 }

@@ -5,6 +5,7 @@ import re
 import pytest
 
 import hlmbayes as hlm
+from hlmbayes.app.pages import in_parts
 from tests.hglm.test_fit import frame_of
 
 BASE = {"method": "REML", "max_iterations": "100", "constraints": "", "sigma": ""}
@@ -93,3 +94,13 @@ def test_the_way_back_to_a_normal_outcome(counts):
     assert counts.session.state.model.outcome_law.is_normal
     counts.client.post("/undo")
     assert counts.session.state.model.outcome_law.family == "poisson"
+
+
+def test_tables_among_words_are_parted_from_them():
+    text = "Part of the variance    Share\nresidual  0.7493  (1)\nMarginal R2 (fixed effects): 0.1048\nNote."
+    (table, rows), (words, rest) = in_parts(text)
+    assert table
+    assert rows.splitlines() == text.splitlines()[:2]
+    assert not words
+    assert rest == "Marginal R2 (fixed effects): 0.1048\nNote."
+    assert in_parts("") == []

@@ -106,11 +106,10 @@ def test_an_outcome_is_chosen_estimated_and_read(click, file, tmp_path, kind):
     with page.expect_download() as download:
         click.button("Save as .hlm").click()
     assert f"nonlin:{kind}" in Path(download.value.path()).read_text()
-    if kind != "multinomial":
-        page.get_by_label("Over").select_option("sex")
-        click.press("Draw")
-        assert page.locator("[data-choice][aria-pressed=true]").count() == 0
-        assert whole(picture)
+    page.get_by_label("Over").select_option("sex")
+    click.press("Draw")
+    assert page.locator("[data-choice][aria-pressed=true]").count() == 0
+    assert whole(picture)
     click.settings({"Algorithm": HLM6})
     found, known = click.run(), command_line(tmp_path, file, left, "hlm")
     assert found == known
@@ -176,3 +175,35 @@ def test_ratios_stand_in_the_table_where_they_are_asked_for(click, file):
     for width in (400, 1200):
         page.set_viewport_size({"width": width, "height": 900})
         click.fine("ratios")
+
+
+@pytest.mark.parametrize("kind", ["poisson", "ordinal", "multinomial"])
+def test_a_posterior_is_drawn_and_read(click, file, kind):
+    outcome, settings, *_ = OUTCOMES[kind]
+    opened(click, file, outcome)
+    click.settings(settings)
+    click.press("Posterior")
+    click.press("Draw")
+    panel = click.region("Posterior distribution")
+    panel.get_by_role("link", name="All draws (.nc)").wait_for(timeout=200_000)
+    click.expect(panel).to_contain_text("Beside maximum likelihood")
+    for width in (400, 1200):
+        click.page.set_viewport_size({"width": width, "height": 900})
+        click.fine("Posterior")
+    for picture in panel.locator("img").all():
+        assert whole(picture)
+
+
+def test_a_table_among_answers_keeps_its_lines_on_a_narrow_page(click):
+    click.press("High School and Beyond")
+    click.menu("mathach", "Outcome variable")
+    click.menu("ses", "Add group-mean centred")
+    click.run()
+    click.tab("Tests")
+    click.press("R-squared")
+    click.page.set_viewport_size({"width": 400, "height": 900})
+    click.fine("R-squared")
+    table = click.page.locator("#found pre.table")
+    lines = len(table.inner_text().splitlines())
+    assert table.evaluate("e => e.clientHeight") < 1.5 * (lines + 1) * 20
+    assert table.evaluate("e => e.scrollWidth > e.clientWidth")
