@@ -1,16 +1,30 @@
-"""Checks of what callers give: in words, with what was got."""
+"""Checks of what callers give: in words, with what was got.
+
+What a function says itself of an argument comes first. Where it crashed on one that is of another kind than
+its signature asks for, `in_words` says so; a crash although all are of that kind is a defect of the package,
+and stays the exception that it is.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import update_wrapper
+from inspect import Parameter, signature, unwrap
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any
+from types import FunctionType, NoneType, UnionType
+from typing import Any, Literal, TypeAliasType, Union, get_args, get_origin
 
-from .errors import HLMError, HypothesisError
+from .errors import ArgumentError, HLMError, HypothesisError
 
 HLM_VERSIONS = ("6", "7")
+CRASHES = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+PLAIN = {
+    str: ("a text", str), bool: ("True or False", bool), int: ("a whole number", Integral),
+    float: ("a number", Real),
+}  # fmt: skip
 
 
 def one_or_several(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -60,3 +74,110 @@ def check_prob(prob: float) -> None:
     """Raise unless a probability is a share between 0 and 1."""
     if not isinstance(prob, Real) or not 0 < prob < 1:
         raise HypothesisError(f"prob={prob!r}: a share between 0 and 1 is wanted, for example 0.95")
+
+
+# --- crashes over an argument --------------------------------------------------------------------
+
+
+def in_words[**P, R](function: Callable[P, R], own: int = 0) -> Callable[P, R]:
+    """Give a function that says in words over which argument it crashed; not over the ``own`` first ones.
+
+    Raises
+    ------
+    ArgumentError
+        It crashed, and an argument is not what its signature asks for.
+    """
+
+    def asked(*args: P.args, **options: P.kwargs) -> R:
+        try:
+            return function(*args, **options)
+        except CRASHES as error:
+            odd = [] if isinstance(error, HLMError) else list(_mistaken(function, args, options, own))
+            if not odd:
+                raise
+            raise ArgumentError(odd[0]) from error
+
+    return update_wrapper(asked, function)
+
+
+def methods_in_words[T](cls: type[T]) -> type[T]:
+    """Do so for every public method that a class defines."""
+    for name, value in list(vars(cls).items()):
+        if not name.startswith("_") and isinstance(value, FunctionType):
+            setattr(cls, name, in_words(value, own=1))
+    return cls
+
+
+def _mistaken(
+    function: Callable[..., Any], args: Iterable[Any], options: Mapping[str, Any], own: int
+) -> Iterator[str]:
+    """Say of each argument that is not what the signature asks for what was wanted, and what was got."""
+    try:
+        bound = signature(function).bind(*args, **options)
+    except TypeError:  # no such argument, or one that is missing: Python says so
+        return
+    for name, got in list(bound.arguments.items())[own:]:
+        parameter = bound.signature.parameters[name]
+        wanted = _hint(unwrap(function), parameter)
+        several = parameter.kind is Parameter.VAR_POSITIONAL
+        for value in got if several else (got,):
+            if parameter.kind is not Parameter.VAR_KEYWORD and not _fits(value, wanted):
+                yield f"{name}{'' if several else '='} wants {_said(wanted)}, got {_shown(value)}"
+
+
+def _hint(function: Callable[..., Any], parameter: Parameter) -> Any:
+    """Give the type a parameter is annotated with, Any where its names are there for type checkers only."""
+    try:
+        return eval(str(parameter.annotation), vars(sys.modules[function.__module__]))
+    except (NameError, AttributeError, SyntaxError, TypeError):
+        return Any
+
+
+def _fits(got: Any, wanted: Any) -> bool:
+    """Tell whether an argument is of a type; types that are not known here fit everything."""
+    if isinstance(wanted, TypeAliasType):
+        return _fits(got, wanted.__value__)
+    kind, parts = get_origin(wanted) or wanted, get_args(wanted)
+    if kind in (Union, UnionType):
+        return any(_fits(got, part) for part in parts)
+    if kind is Literal:
+        return any(type(got) is type(part) and got == part for part in parts)
+    if kind is Any or kind in (None, NoneType):
+        return kind is Any or got is None
+    if kind is bool:
+        return type(got).__name__ in ("bool", "bool_")
+    if kind in PLAIN:
+        return isinstance(got, PLAIN[kind][1]) and not isinstance(got, bool) and got == got
+    if kind in (Mapping, dict):
+        own = zip(got.keys(), got.values(), strict=True) if isinstance(got, Mapping) else ()
+        return isinstance(got, Mapping) and all(all(map(_fits, item, parts)) for item in own)
+    if kind in (Sequence, Iterable, list, tuple):
+        if not isinstance(got, Iterable) or isinstance(got, str | bytes | Mapping | Iterator):
+            return isinstance(got, Iterator)
+        values = list(got)
+        return bool(values) and all(_fits(value, part) for value in values for part in parts[:1])
+    return not isinstance(kind, type) or isinstance(got, kind)
+
+
+def _said(wanted: Any) -> str:
+    """Name a type in words."""
+    if isinstance(wanted, TypeAliasType):
+        return _said(wanted.__value__)
+    kind, parts = get_origin(wanted) or wanted, get_args(wanted)
+    if kind in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_said(part) for part in parts if part is not NoneType))
+    if kind is Literal:
+        return " or ".join(repr(part) for part in parts)
+    if kind in PLAIN:
+        return PLAIN[kind][0]
+    if kind in (Mapping, dict):
+        return "a mapping by name, such as {'ses': 1}"
+    if kind in (Sequence, Iterable, list, tuple):
+        return f"a list of {_said(parts[0]).removeprefix('a ')}s" if parts and parts[0] is str else "a list"
+    return getattr(kind, "__name__", "something else")
+
+
+def _shown(got: Any) -> str:
+    """Show what was got in at most one line."""
+    text = " ".join(repr(got).split())
+    return text if len(text) <= 60 else f"{text[:57]}... ({type(got).__name__})"

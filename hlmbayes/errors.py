@@ -19,6 +19,10 @@ class HLMError(Exception):
         super().__init__(one_line(str(message)))
 
 
+class ArgumentError(HLMError):
+    """An argument is of another kind than what is asked for: names it."""
+
+
 class DataError(HLMError):
     """The data cannot be used as asked: names the column or the ids."""
 

@@ -7,6 +7,7 @@ from functools import update_wrapper
 from typing import Any, Concatenate
 
 from . import notebook
+from .arguments import methods_in_words
 
 
 class Face:
@@ -23,6 +24,9 @@ class Face:
 
     def __init__(self, record: Any) -> None:
         object.__setattr__(self, "_record", record)
+
+    def __init_subclass__(cls) -> None:
+        methods_in_words(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.arguments import not_negative, one_or_several, seed_or_new, seed_or_none, whole
+from hlmbayes.arguments import in_words, not_negative, one_or_several, seed_or_new, seed_or_none, whole
 from hlmbayes.datasets import hsb
-from hlmbayes.errors import EstimationError, HLMError, HypothesisError
+from hlmbayes.errors import ArgumentError, EstimationError, HLMError, HypothesisError
 from hlmbayes.faces import record_of
 
 MODEL = hlm.Model("mathach = b0 + r\nb0 = g00 + g01*sector + u0")
@@ -139,3 +139,49 @@ def test_fixed_effects_go_by_every_spelling_of_their_names(data: hlm.TwoLevelDat
         assert fit.wald({name: 1}).chi2 == fit.wald("g01").chi2
     post = SLOPES.sample(data, priors=hlm.Priors(gamma={"gamma01": hlm.Normal(0, 1)}), seed=1)
     assert record_of(post).target.priors.gamma_precision[1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda fit: fit.means(1), "variable= wants a text, got 1"),
+        (lambda fit: fit.slopes("sector", by=5), "by= wants a text or a mapping by name, .* got 5"),
+        (lambda fit: fit.means("sector", at=["ses"]), r"at= wants a mapping by name, .* got \['ses'\]"),
+        (lambda fit: fit.explore([1, 2]), r"variables= wants a text or a list of texts, got \[1, 2\]"),
+        (lambda fit: fit.predict(level=np.eye(2)), "level= wants a whole number, got array"),
+        (lambda fit: fit.model.fit(hsb(), algorithm=np.eye(2)), "algorithm= wants a text, got array"),
+        (lambda fit: fit.model.sample(hsb(), sampler=np.eye(2)), "sampler= wants 'direct' or 'nuts', got"),
+        (lambda fit: hlm.fit_imputed("y ~ x", [hsb(), hsb()]), "model= wants TwoLevelModel, got 'y ~ x'"),
+        (lambda fit: hlm.long({"p": [1, 2], "s1": [1, 2], "s2": [2, 3]}, {"s": 1}), "variables= wants"),
+    ],
+)  # fmt: skip
+def test_what_crashes_over_an_argument_says_so(
+    call: Callable[[hlm.Fit], object], said: str, data: hlm.TwoLevelData
+) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        call(MODEL.fit(data))
+
+
+def test_a_crash_over_nothing_of_the_callers_stays_one() -> None:
+    @in_words
+    def broken(x: float, *names: str, y: int | None = None) -> float:
+        return x / (y or 0)
+
+    for call in (lambda: broken(1.0), lambda: broken(2, "a", y=np.int64(0))):
+        with pytest.raises(ZeroDivisionError):
+            call()
+    with pytest.raises(ArgumentError, match="names wants a text, got 2"):
+        broken(1.0, "a", 2)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        broken(1.0, z=1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("robust", [1, 1.5, "yes", [True], {}])
+def test_robust_is_yes_or_no_for_every_outcome(robust: Any) -> None:
+    rng = np.random.default_rng(1)
+    rows = {"id": np.repeat(range(12), 5), "p": rng.integers(0, 2, 60)}
+    fit = hlm.Model("logit(p) = b0; b0 = g00 + u0").fit(rows, id="id")
+    with pytest.raises(HypothesisError, match="robust="):
+        fit.fixed_effects(robust=robust)
+    own = fit.fixed_effects(robust=np.True_)  # type: ignore[arg-type]
+    assert own.equals(fit.fixed_effects(robust=True))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import in_words
 from ..errors import DataError, HLMError, warn
 from ..words import some
 from .blank_rows import without_blank_rows
@@ -19,6 +20,7 @@ from .table import Table, take_rows
 from .two_level import TwoLevelData, id_names, load
 
 
+@in_words
 def read_imputed(
     level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id", by: str | None = None, **how: Any
 ) -> tuple[TwoLevelData, ...]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import notebook
+from ..arguments import in_words
 from ..errors import DataError, warn
 from ..words import composed, some
 from .blank_rows import without_blank_rows
@@ -53,6 +54,7 @@ class TwoLevelData(Rows):
         return self.describe()._repr_html_()
 
 
+@in_words
 def read(
     level1: Any, level2: Any = None, *, id: str | tuple[str, str] = "id", decimal: str | None = None,
     thousands: str | None = None, percent: bool = False, missing: Any = None, sheet: Any = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import one_or_several
+from ..arguments import in_words, one_or_several
 from ..errors import DataError
 from ..words import some, unique_name
 from .categories import is_missing
@@ -54,6 +54,7 @@ def looks_wide(names: Iterable[str], fewest: int = 2) -> str:
     return f"looks like one row a person: {shown}. hlm.long (hlmbayes long) makes a row of each measurement"
 
 
+@in_words
 def long(
     source: Any,
     variables: str | Sequence[str] | Mapping[str, Sequence[str]] | None = None,

@@ -3,7 +3,7 @@
 On the scale of the link a row has the variance of its latent variable: pi^2 / 3 of the logistic, 1 of the
 normal, pi^2 / 6 of the extreme value distribution; of counts ln(1 + 1 / mean) (Nakagawa, Johnson & Schielzeth
 2017, J. R. Soc. Interface 14). On the scale of the outcome the correlation depends on the mean: it is that of
-two rows of a unit at the average of the fixed part (Goldstein, Browne & Rasbash 2002).
+two rows of a unit at the average of the fixed part and of the exposure (Goldstein, Browne & Rasbash 2002).
 """
 
 from __future__ import annotations
@@ -37,13 +37,18 @@ FARTHEST = 300.0  # of a limit from a variance, on the scale of its logarithm
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GeneralizedCorrelation(IntraclassCorrelation):
-    """``icc`` is on the scale of the link; ``observed`` on that of the outcome, whose mean is ``mean``."""
+    """``icc`` is on the scale of the link; ``observed`` on that of the outcome, whose mean is ``mean``.
+
+    That of counts depends on their exposure, and ``exposed`` says at which it is.
+    """
 
     observed: float = float("nan")
     mean: float = float("nan")
+    exposed: str = ""
 
     def __str__(self) -> str:
-        own = f"On the scale of the outcome, where its mean is {self.mean:.4g}: {self.observed:.4f}"
+        at = f"{self.exposed}, " if self.exposed else ""
+        own = f"On the scale of the outcome, {at}where its mean is {self.mean:.4g}: {self.observed:.4f}"
         first, *notes = IntraclassCorrelation.__str__(self).split("\n")
         return "\n".join([first, *([] if np.isnan(self.observed) else [own]), *notes])
 
@@ -69,18 +74,19 @@ def generalized_icc(
     check_prob(prob)
     fit.require("an intraclass correlation", Need.ONE_EQUATION)
     latent, eta = latent_variance(fit.design, fit.law), average_predictor(fit)
+    offset, exposed = _mean_exposure(fit)
 
     def point(place: Place, notes: tuple[str, ...]) -> GeneralizedCorrelation:
         between = float(place.z @ fit.tau_values @ place.z)
         low, high = _limits(fit, place.z, between, prob)
         if np.isnan(low):
             notes = (*notes, BOUNDARY)
-        mean, observed = _observed(fit, eta, between)
+        mean, observed = _observed(fit, eta + offset, between)
         share = [v / (v + latent) for v in (between, low, high)]
         said = f"tau over tau and a level-1 variance of {latent:.4g} on the scale of the link"
         return GeneralizedCorrelation(
             share[0], share[1], share[2], prob, conditional(fit.design), said, notes, place.at, place.where,
-            observed, mean,
+            observed, mean, exposed,
         )  # fmt: skip
 
     return at_places(fit.design, at, point)  # type: ignore[no-any-return]
@@ -99,6 +105,16 @@ def average_predictor(fit: GeneralizedEstimates) -> float:
     b = design.level1_coefficients(fit.gamma_free)  # (J, p)
     own = np.einsum("jp,pj->j", b, design.products.mean)
     return float(np.average(own, weights=design.moments.total_weight))
+
+
+def _mean_exposure(fit: GeneralizedEstimates) -> tuple[float, str]:
+    """Give what rows of the mean exposure have added to their predictor, and say so; 0 without exposure."""
+    name, moments = fit.law.size, fit.design.moments
+    if name is None:
+        return 0.0, ""
+    mean = float(np.average(moments.mean[:, moments.column(name)], weights=moments.total_weight))
+    offset = float(fit.law.offset(np.array([mean]))[0])
+    return offset, f"at the mean of {name}, {mean:.4g}" if offset else ""
 
 
 def _observed(fit: GeneralizedEstimates, eta: float, between: float) -> tuple[float, float]:

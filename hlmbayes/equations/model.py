@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
+from ..arguments import methods_in_words
 from ..naming import Parameters
 from ..words import composed
 from . import formula as formulas
@@ -54,6 +55,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
+@methods_in_words
 class TwoLevelModel:
     """A two-level hierarchical linear model as equations; `hlmbayes.Model` says what may be written.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..arguments import in_words
 from ..hlm_files import command_file
 from .model import Model
 
@@ -17,6 +18,7 @@ class CommandFile(command_file.CommandFile):
     model: Model
 
 
+@in_words
 def read_command_file(path: str | Path, **where: Any) -> CommandFile:
     """Read a command file; see `hlmbayes.hlm_files.command_file.read_command_file`.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from ..arguments import seed_or_new
+from ..arguments import in_words, seed_or_new
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
@@ -84,6 +84,7 @@ class Sensitivity(Face):
         return f"Sensitivity to {len(self._record)} priors\n{table}"
 
 
+@in_words
 def sample(
     model: TwoLevelModel,
     data: Any,
@@ -171,6 +172,7 @@ def sample(
     return Posterior(drawn)
 
 
+@in_words
 def build(
     model: TwoLevelModel, data: Any, priors: Priors | None = None, *, marginal: bool = True, id: Id = None,
     level2: Any = None, **level1: Unpack[Level1Asked],
@@ -190,11 +192,13 @@ def build(
     return build_link(model, data, priors, marginal)
 
 
+@in_words
 def load_posterior(path: str | Path) -> AnyPosterior:
     """Read a posterior that `Posterior.save` or `GeneralizedPosterior.save` wrote."""
     return _faced(draw.read(path))
 
 
+@in_words
 def prior_predictive(
     model: TwoLevelModel, data: Any, priors: Priors | None = None, *, draws: int = 500,
     seed: int | None = None, id: Id = None, level2: Any = None, **level1: Unpack[Level1Asked],
@@ -207,11 +211,13 @@ def prior_predictive(
     return predictive.prior_predictive(model, found, priors, draws=draws, seed=seed, **level1)
 
 
+@in_words
 def power_scale(posterior: AnyPosterior) -> pd.DataFrame:
     """Say how fast each parameter moves with the prior's weight; see `prior_sensitivity.power_scale`."""
     return prior_sensitivity.power_scale(drawn_of(posterior))
 
 
+@in_words
 def sensitivity(model: TwoLevelModel, data: Any, priors: Mapping[str, Priors], **options: Any) -> Sensitivity:
     """Draw from the posterior under each of several priors.
 

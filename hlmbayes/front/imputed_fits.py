@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..arguments import one_or_several
+from ..arguments import in_words, one_or_several
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
@@ -22,6 +22,7 @@ from .pooled import PooledFit
 from .pooled_generalized import PooledGeneralizedFit
 
 
+@in_words
 def fit_imputed(
     model: TwoLevelModel,
     data: TwoLevelData | Sequence[TwoLevelData],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .. import notebook
+from ..arguments import methods_in_words
 from ..data.weights import Frequencies, Weights
 from ..equations.model import TwoLevelModel
 from ..errors import EstimationError
@@ -20,6 +21,7 @@ from .sources import Id, data_for
 from .streamed_fit import fit_streamed
 
 
+@methods_in_words
 class Model(TwoLevelModel):
     """A two-level hierarchical linear model; its attributes are those of `TwoLevelModel`.
 

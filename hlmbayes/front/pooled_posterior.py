@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import one_or_several, seed_or_new
+from ..arguments import in_words, one_or_several, seed_or_new
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies
 from ..equations.model import TwoLevelModel
@@ -54,6 +54,7 @@ class PooledPosterior(Face):
         return "\n".join([head, table, *self.warnings])
 
 
+@in_words
 def sample_imputed(
     model: TwoLevelModel,
     data: TwoLevelData | Sequence[TwoLevelData],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import one_or_several
+from ..arguments import in_words, one_or_several
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
 from ..derived.intraclass import IntraclassCorrelation, IntraclassCurve
@@ -103,6 +103,7 @@ class ReplicateFit(Face):
         return f"{self.fit!r}\nStandard errors from {self._record.words}\n{table}"
 
 
+@in_words
 def fit_replicates(
     model: TwoLevelModel, data: TwoLevelData, weights: Weights, replicates: str | Sequence[str],
     **options: Any,

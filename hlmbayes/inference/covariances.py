@@ -262,7 +262,11 @@ def covariance_kind(robust: bool | str, df: str | None = None) -> Covariance:
     HypothesisError
         A word that is not known, or a combination that does not exist.
     """
-    name = {True: "CR0", False: "model"}[robust] if isinstance(robust, bool) else str(robust).upper()
+    name = (
+        {True: "CR0", False: "model"}[bool(robust)]
+        if isinstance(robust, bool | np.bool_)
+        else str(robust).upper()
+    )
     method = None if df is None else str(df).lower()
     if name not in KINDS:
         raise HypothesisError(f"robust={robust!r} is not known: use True (as HLM), False, 'CR1' or 'CR2'")
@@ -311,7 +315,7 @@ def _(fit: GeneralizedEstimates, robust: bool | str | None, df: str | None) -> C
         )
     if robust is None:
         robust = fit.counting.pseudo
-    return OfScores(True) if robust else Observed(True)
+    return OfScores(True) if covariance_kind(robust) is not covariance_kind(False) else Observed(True)
 
 
 @table_kind.register

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import check_prob, whole
+from ..arguments import check_prob, in_words, whole
 from ..errors import OutputError
 from ..faces import record_of
 from .columns import COEFFICIENTS, Asked, Column, Effect, column_of
@@ -173,6 +173,7 @@ class ModelTable:
         return html(self.laid_out)
 
 
+@in_words
 def table(
     *models: Any, names: Sequence[str] = (), interval: bool = False, stars: bool = False, digits: int = 3,
     prob: float = 0.95, robust: bool | str | None = None, df: str | None = None, title: str = "",

@@ -157,7 +157,7 @@ def asked_means(
     known = variables(design, data)
     x = find(known, variable)
     chosen = x.chosen if values is None else checked(x, values)
-    others = {name: [value] * len(chosen) for name, value in held_at(known, at).items()}
+    others = {name: [value] * len(chosen) for name, value in held_at(known, at, x).items()}
     rows = grid(design, known, {**others, x.name.lower(): chosen}, len(chosen), data)
     return x.name, tuple(chosen), rows
 

@@ -134,13 +134,24 @@ def find(known: Mapping[str, Variable], name: str) -> Variable:
 def checked(variable: Variable, given: Values) -> list[Any]:
     """Give values asked for: one or several numbers, or levels of a factor."""
     values = [given] if isinstance(given, str) or np.ndim(given) == 0 else list(given)
-    if variable.levels:
-        for value in values:
-            if str(value) not in variable.levels:
-                raise HypothesisError(
-                    f"{variable.name} has no level {value!r}; there are {', '.join(variable.levels)}"
-                )
-        return [str(value) for value in values]
+    found = _levels(variable, values) if variable.levels else _numbers(variable, values, given)
+    if not found:
+        raise HypothesisError(f"{variable.name}: wants one or more values, got {given!r}")
+    if len(set(found)) < len(found):
+        raise HypothesisError(f"{variable.name}: a value stands there twice, got {given!r}")
+    return found
+
+
+def _levels(variable: Variable, values: Sequence[Any]) -> list[Any]:
+    for value in values:
+        if str(value) not in variable.levels:
+            raise HypothesisError(
+                f"{variable.name} has no level {value!r}; there are {', '.join(variable.levels)}"
+            )
+    return [str(value) for value in values]
+
+
+def _numbers(variable: Variable, values: Sequence[Any], given: Values) -> list[Any]:
     try:
         numbers = [float(value) for value in values]
     except (TypeError, ValueError):
@@ -150,10 +161,23 @@ def checked(variable: Variable, given: Values) -> list[Any]:
     return numbers
 
 
-def held_at(known: Mapping[str, Variable], at: Mapping[str, Values] | None) -> dict[str, Any]:
-    """Give the one value at which each variable of ``at`` is held, by lower-case name."""
-    found = {find(known, name): given for name, given in (at or {}).items()}
-    return {variable.name.lower(): checked(variable, given)[0] for variable, given in found.items()}
+def held_at(
+    known: Mapping[str, Variable], at: Mapping[str, Values] | None, *asked: Variable
+) -> dict[str, Any]:
+    """Give the one value at which each variable of ``at`` is held, by lower-case name; none of ``asked``."""
+    held: dict[str, Any] = {}
+    for name, given in (at or {}).items():
+        variable = find(known, name)
+        values = checked(variable, given)
+        if len(values) > 1:
+            raise HypothesisError(
+                f"at= (--at) holds {variable.name} at one value, got {given!r}: several to look at are by= "
+                "(--by) of slopes, and values= of means"
+            )
+        if variable.name in [own.name for own in asked]:
+            raise HypothesisError(f"{variable.name} has values of its own here: take it out of at= (--at)")
+        held[variable.name.lower()] = values[0]
+    return held
 
 
 def grid(

@@ -258,4 +258,4 @@ def asked_slopes(
         for m, given in zip(moderators, wanted.values(), strict=True)
     ]
     rows = [dict(zip((m.name for m in moderators), row, strict=True)) for row in product(*values)]
-    return AskedSlopes(known, x, tuple(rows), held_at(known, at), moderators, data)
+    return AskedSlopes(known, x, tuple(rows), held_at(known, at, *moderators), moderators, data)

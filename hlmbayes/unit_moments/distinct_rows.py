@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..arguments import one_or_several
+from ..arguments import in_words, one_or_several
 from ..data.columns import find_column, spellings, suggest
 from ..data.read_options import read_options
 from ..data.two_level import TwoLevelData, id_names, read
@@ -28,6 +28,7 @@ MOST = 20_000_000  # distinct rows that are held
 HELD = 1 << 18  # rows of chunks that are put together at a time
 
 
+@in_words
 def counts(
     source: Any, level2_source: Any = None, *, id: str | tuple[str, str] | None = None,
     model: TwoLevelModel | None = None, columns: str | Sequence[str] | None = None,

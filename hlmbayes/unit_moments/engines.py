@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import one_or_several
+from ..arguments import in_words, one_or_several
 from ..data.columns import find_column, spellings, suggest
 from ..data.missing import codes_of
 from ..data.read_options import EVERY, Codes, ReadOptions, read_options
@@ -37,6 +37,7 @@ LARGEST_OFFSET = 1e3  # squared distance of a unit's mean from c, in units of th
 SAMPLE = 1000  # rows whose mean is c
 
 
+@in_words
 def moments(
     source: Any, level2_source: Any = None, *, id: str | tuple[str, str] | None = None,
     model: TwoLevelModel | None = None, columns: str | Sequence[str] | None = None,

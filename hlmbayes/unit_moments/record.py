@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import in_words
 from ..data.columns import find_column
 from ..data.kept import kept_of
 from ..data.two_level import TwoLevelData
@@ -134,6 +135,7 @@ class Moments:
         return self.weight if self.unit_weight is None else self.weight * self.unit_weight
 
 
+@in_words
 def load_moments(path: str | os.PathLike[str]) -> Moments:
     """Read a moments file.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import in_words
 from ..data.columns import find_column
 from ..errors import DataError
 from .moments_file import Columns, moments_fields, read_head, reading
@@ -74,6 +75,7 @@ class MomentsStream:
                 yield part
 
 
+@in_words
 def stream_moments(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> MomentsStream:
     """Open moments files without reading them into memory.
 

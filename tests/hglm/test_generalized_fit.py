@@ -232,9 +232,17 @@ def test_icc_on_both_scales(fit, counts):
     assert f"{found.observed:.4f}" in str(found)
     # of counts in closed form: the log-normal mean m, variance m + m^2 (e^tau - 1)
     found, tau = counts.icc(), counts.tau["b0", "b0"]
-    m = np.exp(fixed_part(counts, frame_of("counts")).mean() + tau / 2)
+    rows = frame_of("counts")
+    m = rows.n.mean() * np.exp(fixed_part(counts, rows).mean() + tau / 2)
     between = m**2 * (np.exp(tau) - 1)
     assert found.observed == pytest.approx(between / (between + m), abs=1e-8)
+    # in months or in years of exposure, it is the same counts
+    months = (
+        hlm.Model(f"log(y, exposure=n) = b0 + b1*x; {ONE}").fit(rows.assign(n=12 * rows.n), id="id").icc()
+    )
+    assert months.observed == pytest.approx(found.observed, rel=1e-6)
+    assert months.mean == pytest.approx(found.mean, rel=1e-6)
+    assert f"at the mean of n, {12 * rows.n.mean():.4g}, where its mean is" in str(months)
 
 
 def test_predictions_are_averaged_over_units(fit, frame):

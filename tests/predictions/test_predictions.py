@@ -296,3 +296,19 @@ def test_own_rows_without_a_predictor_have_no_prediction(equation: str) -> None:
         assert found.drop(index=4).equals(fit.predict(known, level=level))
     with pytest.raises(DataError, match="x is missing in 1 of 72 rows of the new data"):
         fit.predict(frame)
+
+
+@pytest.mark.parametrize("equation", [NORMAL, BINARY])
+def test_what_a_variable_is_held_at_is_one_value(equation: str) -> None:
+    frame = _pupils(list(range(12))).assign(g=["a", "b", "c"] * 24)
+    fit = Model(f"{equation} + b2*g; b0 = g00 + u0; b1 = g10; b2 = g20").fit(frame)
+    with pytest.raises(HypothesisError, match=r"at= .* holds x at one value, got \[0, 1\]"):
+        fit.means("g", at={"x": [0, 1]})
+    with pytest.raises(HypothesisError, match=r"g has values of its own here: take it out of at="):
+        fit.means("g", at={"g": "a"})
+    with pytest.raises(HypothesisError, match="g has values of its own here"):
+        fit.slopes("x", by="g", at={"g": "a"})
+    with pytest.raises(HypothesisError, match=r"x: a value stands there twice, got \[1, 1.0\]"):
+        fit.means("x", values=[1, 1.0])
+    with pytest.raises(HypothesisError, match=r"g: wants one or more values, got \[\]"):
+        fit.means("g", values=[])
