@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 class GeneralizedPosterior(OtherOutcome, Tabled):
     """Draws from the posterior of a model whose outcome is not normal: what `Model.sample` returns for it.
 
-    Everything is on the scale of the link. ``post["g01"]`` are the draws of one parameter by its name in
-    `summary`, (chain, draw).
+    Parameters are on the scale of the link, `predict`, `means` and `slopes` on that of the outcome.
+    ``post["g01"]`` are the draws of one parameter by its name in `summary`, (chain, draw).
     """
 
     __slots__ = ()
     normal = Posterior
-    instead = "dir(post) lists what there is, and Model.fit has predictions on the scale of the outcome"
+    instead = "dir(post) lists what there is; slopes, means and predict are on the outcome's scale"
     _record: LinkSample
 
     tree: xr.DataTree = shown("tree", "An ArviZ DataTree; its layout is in `hlmbayes.sampling.container`.")
@@ -130,6 +130,11 @@ class GeneralizedPosterior(OtherOutcome, Tabled):
     def rerun(self, **changes: Any) -> GeneralizedPosterior:
         """Draw again from the rows the posterior carries; see `Posterior.rerun`."""
         return GeneralizedPosterior(draw.rerun_link(self._record, **changes))
+
+    def _repr_html_(self) -> str:
+        from ..report.posterior_report import fragment
+
+        return fragment(self._record)
 
     def __repr__(self) -> str:
         design, law = self._record.target.design, self._record.model.outcome_law

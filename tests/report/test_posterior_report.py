@@ -53,7 +53,10 @@ def test_the_page_has_tables_a_verdict_and_a_text_for_every_figure(boundary):
 
 def test_the_page_of_categories_has_their_equations_once():
     data, model = hlm.read(FRAME, id="id"), hlm.Model(TEXT)
-    post, fit = record_of(model.sample(data, draws=250, chains=2, seed=1, priors=PRIORS)), model.fit(data)
+    sampled, fit = model.sample(data, draws=250, chains=2, seed=1, priors=PRIORS), model.fit(data)
+    post, shown = record_of(sampled), sampled._repr_html_()  # the second is what a notebook shows
+    assert shown.count("<table") == 1
+    assert "<!DOCTYPE" not in shown
     html = page(post, record_of(fit), {"predicted_x": b"png", "caterpillar_b0[2]": b"png"})
     assert html.count("<mfrac>") == 2  # the model's left side, level by level and in one equation
     assert html.count("<caption>") == 2
