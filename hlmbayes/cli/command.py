@@ -76,7 +76,6 @@ def _codes_joined(argv: Sequence[str]) -> list[str]:
 def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Call a command and turn what it raises into a line and an exit status."""
     try:
-        _without_compilers()
         return _status(command, args)
     except HLMError as error:
         if args.debug:
@@ -104,17 +103,6 @@ def guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespa
             f"again with --debug and send the output to {ISSUES}.",
         )
         return BUG
-
-
-def _without_compilers() -> None:
-    """Leave what NumPy loads when asked only, f2py and its tests, out of what SciPy takes at its import.
-
-    SciPy copies all that NumPy lists and so loads them: an eighth of a short run.
-    """
-    import numpy as np
-
-    there = [name for name in np.__all__ if name in vars(np)]
-    vars(np).update(__all__=there, __dir__=lambda: there)
 
 
 def _status(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:

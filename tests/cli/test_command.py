@@ -556,8 +556,6 @@ HEAVY = (
     "matplotlib",
     "numba",
     "polars",
-    "numpy.f2py",
-    "numpy.testing",
     "scipy.stats",
     "scipy.optimize",
 )
