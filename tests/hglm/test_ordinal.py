@@ -104,7 +104,9 @@ def test_what_has_no_estimate_is_refused(
 
 
 def test_there_is_no_one_mean() -> None:
-    with pytest.raises(HypothesisError, match="a probability for each category and no one mean"):
+    with pytest.raises(
+        HypothesisError, match=r"a probability for each category, which predict\(\) gives, and no one mean"
+    ):
         fitted("four_1").law.inverse_link(np.zeros(1))
 
 
