@@ -63,7 +63,7 @@ def test_the_posterior_is_drawn_stopped_and_survives_a_kill(click):
     click.tab("Tests")
     page.get_by_label("Parametric bootstrap, data sets").fill("40")
     click.press("Simulate")
-    click.expect(page.locator("#bootstrap pre")).to_contain_text("g00", timeout=60_000)
+    click.expect(page.locator("#bootstrap")).to_contain_text("g00 (intercept)", timeout=60_000)
 
 
 def kill_children() -> None:
