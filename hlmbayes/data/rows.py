@@ -298,16 +298,6 @@ class Rows:
         asked = ((name, values) for name, values in columns if wanted is None or name.lower() in wanted)
         return suspects(asked, self.value_labels)
 
-    def complete_columns(self, names: Iterable[str]) -> tuple[list[np.ndarray], np.ndarray | None, int]:
-        """Return level-1 columns as `level1_column`, which rows have all of them, and how many have not.
-
-        The rows are (N,) bool, or None if every row is complete.
-        """
-        checked = [self._checked(name) for name in names]
-        gone = [missing for _, missing in checked if missing is not None]
-        mask = ~np.logical_or.reduce(gone) if gone else None
-        return [values for values, _ in checked], mask, _number_false(mask)
-
     def complete_rows(self, names: Iterable[str]) -> tuple[np.ndarray | None, int]:
         """Find the rows that have a value on every one of the level-1 columns `names`, and count the others.
 

@@ -212,7 +212,7 @@ def _of_complete_rows(
 
     found = kept.once("moments of all rows", columns, size, work_out).of(names) if _begins(arrays) else None
     if found is None or not found.finite:  # values are missing, infinite, or too large to be squared
-        _, keep, n_dropped = data.complete_columns(names)
+        keep, n_dropped = data.complete_rows(names)
         # rows that lack one of some columns lack one of more: as many are the same
         asked = f"moments without {n_dropped} rows"
         found = kept.once(asked, columns, size, partial(work_out, keep)).of(names)
