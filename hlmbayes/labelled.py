@@ -40,6 +40,14 @@ def parameter_table(
     return found
 
 
+def numbers_table(
+    rows: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], labels: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Tabulate rows of the same columns, by the codes of parameters, as a `parameter_table`."""
+    columns = {column: [row[column] for row in rows.values()] for column in next(iter(rows.values()))}
+    return parameter_table(columns, rows, names, labels=labels)
+
+
 def records_table(
     rows: Sequence[Any], kind: type, index_name: str, names: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,

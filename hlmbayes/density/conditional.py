@@ -37,6 +37,11 @@ class Draws:
     gamma: np.ndarray
     tau: np.ndarray
 
+    @classmethod
+    def of(cls, target: Target, phi: np.ndarray, gamma: np.ndarray) -> Draws:
+        """Put tau beside points and the fixed effects given them."""
+        return cls(phi, gamma, unpack(target, phi).tau)
+
     def take(self, index: np.ndarray) -> Draws:
         """Give the draws of an index."""
         return Draws(self.phi[index], self.gamma[index], self.tau[index])
@@ -59,7 +64,7 @@ def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: B
     batch = evaluate_batch(target, phi) if batch is None else batch
     delta = batch.delta(target.system, rng.standard_normal(batch.half.shape))
     gamma = target.design.gamma_ols + delta * target.system.gamma_scale
-    return Draws(phi, gamma, unpack(target, phi).tau)
+    return Draws.of(target, phi, gamma)
 
 
 def draw_effects(

@@ -19,7 +19,7 @@ from ..data.imputed import named
 from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
 from ..estimation.prepare import Level1Asked, law_and_counting
-from ..labelled import parameter_table
+from ..labelled import numbers_table
 from ..posterior.contrasts import DrawnContrast, of_draws
 from ..posterior.derived import DrawnCorrelation, icc_of_draws, refuse_several_correlations
 from ..posterior.draw import draw_posterior
@@ -66,17 +66,18 @@ def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
     ``between`` is the share of the posterior variance that lies between the data sets: what is not known
     because values were missing.
     """
-    first, rows = pooled.samples[0], []
+    first, rows, (low_name, high_name) = pooled.samples[0], {}, bounds(prob)
     for name in first.scalars:
         x = pooled.scalar(name)
         low, high = interval(x, prob)
         variance = float(x.var())
         means = np.array([sample.scalar(name).mean() for sample in pooled.samples])
         between = float(means.var()) / variance if variance > 0 else 0.0
-        rows.append([x.mean(), np.median(x), x.std(ddof=1), low, high, between])
-    columns = ["mean", "median", "sd", *bounds(prob), "between"]
-    by_column = dict(zip(columns, zip(*rows, strict=True), strict=True))
-    return parameter_table(by_column, first.scalars, first.parameters.name_of, labels=first.labels)
+        rows[name] = {
+            "mean": x.mean(), "median": np.median(x), "sd": x.std(ddof=1), low_name: low, high_name: high,
+            "between": between,
+        }  # fmt: skip
+    return numbers_table(rows, first.parameters.name_of, first.labels)
 
 
 def pooled_draws_contrast(pooled: PooledSample, *combinations: Any, prob: float = 0.95) -> DrawnContrast:

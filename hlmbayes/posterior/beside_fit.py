@@ -18,7 +18,7 @@ from ..hglm.pql import PQLEstimates
 from ..inference import likelihood_tables
 from ..inference.component_errors import variance_standard_errors
 from ..inference.same_data import refuse_different_rows
-from ..labelled import parameter_table
+from ..labelled import numbers_table
 from ..labels import Sentence
 from ..laws.law import Need
 from ..likelihood.pattern import elements
@@ -63,8 +63,7 @@ class BesideFit(Sentence):
 def compare(posterior: Drawn, fit: Any, prob: float = 0.95) -> BesideFit:
     """Put a fit beside the posterior; an HLMError where it is none, or of another model or other data."""
     rows = by_parameter(posterior, fit, prob)
-    columns = {column: [row[column] for row in rows.values()] for column in next(iter(rows.values()))}
-    table = parameter_table(columns, rows, posterior.parameters.name_of, labels=posterior.labels)
+    table = numbers_table(rows, posterior.parameters.name_of, posterior.labels)
     most = str(table["shift"].abs().idxmax())
     return BesideFit(method_of(fit_of(fit)), table, most, float(table["shift"][most]), prob)
 

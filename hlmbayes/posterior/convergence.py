@@ -6,7 +6,7 @@ Bayesian Analysis 16, 667); E-BFMI 0.3 (Betancourt 2016); k-hat 0.5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..labels import Sentence
 from ..sampling.direct import KHAT_LIMIT
-from .mixing import mixing
+from .mixing import Mixing
 
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
@@ -49,16 +49,15 @@ class Convergence(Sentence):
         return "DO NOT USE these draws: " + "; ".join(self.problems) + f" ({figures})."
 
 
-def convergence(scalars: Mapping[str, np.ndarray], stats: Any, khat: float) -> Convergence:
-    """Judge draws: parameters (chain, draw) by name, the sampler's statistics, and its k-hat or nan."""
-    checks = mixing(np.stack(list(scalars.values())))._asdict()
+def convergence(names: Sequence[str], mixing: Mixing, chains: int, stats: Any, khat: float) -> Convergence:
+    """Judge draws by how the parameters of such names mix, the sampler's statistics, its k-hat or nan."""
+    checks = mixing._asdict()
     worst = {
-        key: {name: float(v) for name, v in zip(scalars, checks[key], strict=True) if np.isfinite(v)}
+        key: {name: float(v) for name, v in zip(names, checks[key], strict=True) if np.isfinite(v)}
         for key in ("r_hat", "ess_bulk", "ess_tail")
     }
     divergences = int(np.sum(stats["diverging"])) if "diverging" in stats else 0
     bfmi = _bfmi(np.asarray(stats["energy"])) if "energy" in stats else float("nan")
-    chains = len(next(iter(scalars.values())))
     # independent draws agree but for chance: what they need is to be many, and k-hat
     independent = np.isfinite(khat)
     problems = [*([] if independent else _rhat(worst["r_hat"])), *_ess(worst, chains)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arguments import one_or_several
 from ..errors import SamplingError
-from ..labelled import parameter_table
+from ..labelled import numbers_table
 from ..sampling import container
 from .record import Drawn
 from .summaries import bounds, interval
@@ -74,10 +74,8 @@ def power_scale(posterior: Drawn) -> pd.DataFrame:
             float(array_stats.power_scale_sense(values, *pair, lower_alpha=ALPHA[0], upper_alpha=ALPHA[1]))
             for pair in weights.values()
         ]
-        rows[name] = [*sizes, _diagnosis(*sizes)]
-    columns = [*parts, "diagnosis"]
-    by_column = dict(zip(columns, zip(*rows.values(), strict=True), strict=True))
-    return parameter_table(by_column, rows, posterior.parameters.name_of)
+        rows[name] = {**dict(zip(parts, sizes, strict=True)), "diagnosis": _diagnosis(*sizes)}
+    return numbers_table(rows, posterior.parameters.name_of)
 
 
 def _scaled(log: np.ndarray) -> list[np.ndarray]:

@@ -31,6 +31,7 @@ from ..sampling import container
 from ..sampling.container import Held
 from ..sampling.settings import Settings
 from .convergence import Convergence, convergence
+from .mixing import Mixing, mixing
 from .point import PosteriorPoint, posterior_point
 
 if TYPE_CHECKING:
@@ -109,9 +110,15 @@ class Drawn(ABC):
     @cached_property
     def convergence(self) -> Convergence:
         """Whether the draws can be used, in words and figures."""
-        shown = {str(each): self.scalars[each.code] for each in self.parameters.each}
-        stats = self.held.group("sample_stats")
-        return convergence(shown, stats, float(self.sampler.get("khat", np.nan)))
+        names = {each.code: str(each) for each in self.parameters.each}
+        shown, stats = [names[code] for code in self.scalars], self.held.group("sample_stats")
+        khat = float(self.sampler.get("khat", np.nan))
+        return convergence(shown, self.mixing, self.settings.chains, stats, khat)
+
+    @cached_property
+    def mixing(self) -> Mixing:
+        """R-hat, effective draws and the error of the mean, of the `scalars` in their order."""
+        return mixing(np.stack(list(self.scalars.values())))
 
     @abstractmethod
     def unit_logliks(self) -> np.ndarray:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..errors import SamplingError
-from ..labelled import parameter_table
-from .mixing import mixing
+from ..labelled import numbers_table
 from .record import Drawn
 
 if TYPE_CHECKING:
@@ -39,15 +38,14 @@ def bounds(prob: float, kind: Literal["eti", "hdi"] = "eti") -> tuple[str, str]:
 def summary(posterior: Drawn, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti") -> pd.DataFrame:
     """Tabulate every parameter; see `Posterior.summary`."""
     rows = by_parameter(posterior, prob, kind)
-    columns = {column: [row[column] for row in rows.values()] for column in next(iter(rows.values()))}
-    return parameter_table(columns, rows, posterior.parameters.name_of, labels=posterior.labels)
+    return numbers_table(rows, posterior.parameters.name_of, posterior.labels)
 
 
 def by_parameter(
     posterior: Drawn, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti"
 ) -> dict[str, dict[str, float]]:
     """Give the numbers of `summary` of every parameter by its code."""
-    checks, rows = mixing(np.stack(list(posterior.scalars.values())))._asdict(), {}
+    checks, rows = posterior.mixing._asdict(), {}
     low_name, high_name = bounds(prob, kind)
     for k, (code, values) in enumerate(posterior.scalars.items()):
         low, high = interval(values, prob, kind)

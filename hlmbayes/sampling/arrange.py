@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..density.conditional import Draws, Effects, coefficients, complete, draw_effects, full_log_prior
-from ..density.coordinates import unpack
 from ..density.link_density import LinkDensity
 from ..density.target import Target
 from ..equations.model import one_set
@@ -60,7 +59,7 @@ def finish_link(density: LinkDensity, drawn: VarianceDraws, settings: Settings, 
     """Give the points of a density, fixed effects among them, and u given them, their places and names."""
     x, target, data = drawn.all_phi, density.target, density.link.data
     drawn = drawn._replace(phi=drawn.phi[:, :, : target.size])
-    draws = Draws(drawn.all_phi, density.gamma(x), unpack(target, drawn.all_phi).tau)
+    draws = Draws.of(target, drawn.all_phi, density.gamma(x))
     return arrange(target, drawn, draws, partial(_link_effects, density, x, settings), settings, priors, data)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..data.weights import Frequencies, Weights
 from ..density.conditional import Draws, Effects
-from ..density.coordinates import pack_many, unpack
+from ..density.coordinates import pack_many
 from ..density.link import LinkTarget
 from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel
@@ -91,6 +91,6 @@ def from_trace(
     stats = {name: np.asarray(trace["sample_stats"][name].values) for name in ("diverging", "energy")}
     says = {"sampler": ON_ROWS, "seconds": time.perf_counter() - begun}
     drawn, kept = VarianceDraws(phi, stats, says), u if keeps_effects(target, settings) else None
-    draws = Draws(drawn.all_phi, gamma, unpack(target, drawn.all_phi).tau)
+    draws = Draws.of(target, drawn.all_phi, gamma)
     effects = partial(Effects, kept, u.mean(axis=0), u.std(axis=0))
     return arrange(target, drawn, draws, effects, settings, priors, data)

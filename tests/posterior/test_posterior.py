@@ -354,20 +354,15 @@ def test_nuts_is_the_sampler_of_many_random_coefficients(monkeypatch):
     assert asked == ["direct", "nuts", "direct"]
 
 
-def test_chance_between_independent_draws_is_not_a_lack_of_convergence(post4, monkeypatch):
+def test_chance_between_independent_draws_is_not_a_lack_of_convergence(post4):
     """R-hat of independent draws is above 1.01 now and then; that of a chain says it has not arrived."""
     from hlmbayes.posterior import convergence as module
-    from hlmbayes.posterior.mixing import Mixing
-    from hlmbayes.posterior.mixing import mixing as found
 
-    def far(draws: np.ndarray) -> Mixing:
-        return found(draws)._replace(r_hat=np.full(len(draws), 1.02))
-
-    monkeypatch.setattr(module, "mixing", far)
     record = record_of(post4)
-    stats = record.tree["sample_stats"]
-    assert module.convergence(record.scalars, stats, khat=0.1).ok
-    (problem,) = module.convergence(record.scalars, stats, khat=float("nan")).problems
+    far = record.mixing._replace(r_hat=np.full(len(record.scalars), 1.02))
+    drawn = list(record.scalars), far, record.settings.chains, record.tree["sample_stats"]
+    assert module.convergence(*drawn, khat=0.1).ok
+    (problem,) = module.convergence(*drawn, khat=float("nan")).problems
     assert "the chains do not agree" in problem
 
 
