@@ -6,8 +6,11 @@ independent and of unit scale, so that little has to be adapted. Draws are folde
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,8 @@ STATS = {  # the sampler's statistics by ArviZ's names
     "step_size": "step_size", "lp": "logp",
 }  # fmt: skip
 Start = Callable[[int], np.ndarray]
+COMPILING = "Compiling what NUTS samples with, once ('hlmbayes warm' does it beforehand) ..."
+SILENT = 1.0  # seconds a person waits without a word
 OVERDISPERSION = 2.0  # of the chains' starting points, in posterior sds, so that R-hat can tell
 
 
@@ -71,7 +76,8 @@ def draw_nuts(density: Sampled, settings: Settings) -> VarianceDraws:
 
     compiled = isinstance(target.law, COMPILED) and target.priors.tau is None
     compiled = compiled and isinstance(density, OfMoments)
-    model = _compiled_model(target, mode, start) if compiled else _python_model(density, mode, start)
+    with said_after(SILENT, COMPILING if compiled and settings.progressbar else ""):
+        model = _compiled_model(target, mode, start) if compiled else _python_model(density, mode, start)
     ready = time.perf_counter()
     try:
         trace = nutpie.sample(
@@ -94,6 +100,19 @@ def draw_nuts(density: Sampled, settings: Settings) -> VarianceDraws:
     stats = {ours: np.asarray(said[theirs].values) for ours, theirs in STATS.items() if theirs in said}
     says = {"sampler": "nuts", "seconds_before_sampling": ready - begun, "seconds_sampling": sampling}
     return VarianceDraws(folded, stats, says)
+
+
+@contextmanager
+def said_after(seconds: float, text: str) -> Iterator[None]:
+    """Say on stderr what takes so long, once it has taken ``seconds``; an empty ``text`` is not said."""
+    timer = threading.Timer(seconds, lambda: print(text, file=sys.stderr, flush=True))
+    timer.daemon = True
+    if text:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _compiled_model(target: Target, mode: Mode, start: Start) -> Any:

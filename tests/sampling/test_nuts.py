@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
@@ -13,6 +15,7 @@ from hlmbayes.density.marginal import value_and_gradient
 from hlmbayes.density.target import build_target, target_for
 from hlmbayes.estimation.prepare import law_and_counting, prepare
 from hlmbayes.priors.priors import resolve
+from hlmbayes.sampling.nuts import said_after
 from tests.compiled import evaluate
 from tests.estimation.test_known_variance import MODEL, several_rows
 
@@ -133,3 +136,14 @@ def test_compiled_code_is_kept_where_there_is_a_place(monkeypatch, writable):
 
     monkeypatch.setattr(kernel, "njit", njit)
     assert kernel._has_a_place() is writable
+
+
+def test_what_takes_long_is_said_and_what_does_not_is_not(capsys):
+    with said_after(10.0, "soon done"):
+        pass
+    with said_after(0.01, ""):
+        time.sleep(0.1)
+    assert capsys.readouterr().err == ""
+    with said_after(0.01, "this takes long"):
+        time.sleep(1.0)
+    assert capsys.readouterr().err == "this takes long\n"
