@@ -335,9 +335,9 @@ def second_pass(system: System, weighed: Weighed, solved: Solved) -> Sums:
         left = w[:, -1] - np.einsum("cpj,pj->cj", w[:, :-1], d)
         rss += float(np.vdot(system.counted(left, block), left)) + _rest_squares(system, block, d[q:])
         k = weighed.e[: lay.nk, block]
-        full = k[lay.k]
+        full = k.take(lay.k, axis=0)
         v = np.einsum("caj,cj->aj", w[:, :q], left)
-        squares = v[lay.pairs_q[0]] * v[lay.pairs_q[1]]
+        squares = v.take(lay.pairs_q[0], axis=0) * v.take(lay.pairs_q[1], axis=0)
         planes = system.counted(
             np.concatenate([system.repeated(k[:m], block), _sandwich(full, fold @ pairs, system), squares]),
             block,
@@ -361,9 +361,9 @@ def _rest_squares(system: System, block: slice, d: np.ndarray) -> float:
 
 def _sandwich(full: np.ndarray, middle: np.ndarray, system: System) -> np.ndarray:
     """Give the distinct planes of K G K', K (q, p, J) and G's distinct planes."""
-    through = np.einsum("cdj,bdj->bcj", middle[system.layout.g], full)
+    through = np.einsum("cdj,bdj->bcj", middle.take(system.layout.g, axis=0), full)
     rows, cols = system.layout.pairs_q
-    return np.asarray(np.einsum("mcj,mcj->mj", full[rows], through[cols]))
+    return np.asarray(np.einsum("mcj,mcj->mj", full.take(rows, axis=0), through.take(cols, axis=0)))
 
 
 def _products(planes: np.ndarray) -> np.ndarray:

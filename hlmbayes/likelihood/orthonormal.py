@@ -114,20 +114,19 @@ class Products:
         """
         left, root = self.cross.copy(), np.zeros((q, *self.mean.shape))
         for k in range(q):
-            scale = np.zeros_like(self.mass)
             ok = left[k, k] > COLLINEAR * self.cross[k, k]
-            np.sqrt(left[k, k], out=scale, where=ok)
-            np.divide(1.0, scale, out=scale, where=ok)
-            np.multiply(left[k, k:], scale, out=root[k, k:])
-            left[k + 1 :, k + 1 :] -= root[k, k + 1 :, None] * root[k, k + 1 :]
+            if ok.any():  # not in an intercept, which has nothing about its mean
+                np.divide(left[k, k:], np.sqrt(np.where(ok, left[k, k], np.inf)), out=root[k, k:])
+                left[k + 1 :, k + 1 :] -= root[k, k + 1 :, None] * root[k, k + 1 :]
         level = np.sqrt(self.mass) * self.mean
         for k in range(q):
             if not level[k].any():  # centred in every unit: there is nothing to rotate in
                 continue
-            length = np.hypot(root[k, k], level[k])
-            c, s = np.ones_like(length), np.zeros_like(length)
-            np.divide(root[k, k], length, out=c, where=length > 0)
-            np.divide(level[k], length, out=s, where=length > 0)
+            length = np.sqrt(root[k, k] ** 2 + level[k] ** 2)  # columns are about orthonormal: no overflow
+            none = length == 0
+            length[none] = np.inf
+            c, s = root[k, k] / length, level[k] / length
+            c[none] = 1.0
             root[k], level = c * root[k] + s * level, c * level - s * root[k]
         return root, left[q:, q:] + level[q:, None] * level[q:]
 

@@ -27,10 +27,13 @@ def blocks(n_units: int) -> list[slice]:
 
 def empty_planes(J: int, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Make room for planes (*shape, J) of each shape, in one block: systems give a large one large pages."""
-    ends = np.cumsum([prod(shape) for shape in shapes]).tolist()
-    block = np.empty((ends[-1], J))
-    parts = zip([0, *ends], ends, shapes, strict=False)
-    return tuple(block[start:end].reshape(*shape, J) for start, end, shape in parts)
+    sizes = [prod(shape) for shape in shapes]
+    block, end = np.empty((sum(sizes), J)), 0
+    parts = []
+    for shape, size in zip(shapes, sizes, strict=True):
+        parts.append(block[end : end + size].reshape(*shape, J))
+        end += size
+    return tuple(parts)
 
 
 def inner(a: np.ndarray, b: np.ndarray) -> np.ndarray:
