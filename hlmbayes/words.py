@@ -16,6 +16,16 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def decoded(raw: bytes) -> str:
+    """Give the text of bytes: UTF-8, else the Windows code page, else Latin-1, where no two bytes are one."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1")
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate most like `name`, whatever its case, or None if none is like it."""
     import difflib

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..words import decoded
+
 _LIKE_A_NUMBER = re.compile(r"[-+$€£]?\s*[.,]?[0-9][0-9.,' ]*\s*%?")
 
 
@@ -111,7 +113,7 @@ def _names(order: Sequence[Any], labels: Mapping[Any, str]) -> tuple[str, ...]:
 def _key(value: Any) -> Any:
     """A value as levels are told apart: text without blanks around it, numbers as floats."""
     if isinstance(value, bytes):
-        value = value.decode("utf-8", errors="replace")
+        value = decoded(value)
     if isinstance(value, str):
         return value.strip()
     return value if isinstance(value, bool | np.bool_) else _number(value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,14 @@ from ..arguments import in_words
 from ..errors import DataError, HLMError, warn
 from ..words import some
 from .blank_rows import without_blank_rows
+from .categories import is_missing
 from .columns import find_column
+from .missing import as_asked
 from .read_options import ReadOptions, read_options
 from .reading import read_table
 from .suspects import sentence
 from .table import Table, take_rows
-from .two_level import TwoLevelData, id_names, load
+from .two_level import TwoLevelData, id_names, load, same_source
 
 
 @in_words
@@ -34,15 +38,16 @@ def read_imputed(
         One for all data sets, one for each, or with ``by`` one that has that column too.
     id : str
     by : str, optional
-        Column that numbers the data sets. Number 0 is left out where it misses values: Stata and mice
-        store the original data under it.
+        Column that numbers the data sets. Number 0 is left out where it misses values that the others have:
+        SPSS, Stata and mice store the original data under it.
     **how
         As `hlmbayes.read`: decimal, thousands, percent, missing, sheet, level2_missing.
 
     Raises
     ------
     DataError
-        Fewer than two data sets, or as `hlmbayes.read`, naming the data set.
+        Fewer than two data sets, one of them twice, parts of them only, or as `hlmbayes.read`, naming the
+        data set.
     """
     return load_imputed(level1, level2, id=id, by=by, options=read_options(**how))
 
@@ -57,6 +62,7 @@ def load_imputed(
                 "imputed data are a list of sources, one for each data set, or one source and by=, the "
                 f"column that numbers them; got one {type(level1).__name__} without by="
             )
+        refuse_twice(level1)
         firsts = {str(k): source for k, source in enumerate(level1, 1)}
         listed = isinstance(level2, list | tuple)
         if listed and len(level2) != len(level1):
@@ -72,13 +78,16 @@ def load_imputed(
             raise DataError(f"the data have no column {by!r} that numbers the data sets: {names}")
         if level2 is not None and (second := _split(level2, by, "the level-2 data", id2, options, 2)):
             missing = [k for k in firsts if k not in second]
-            if missing:
+            if missing == ["0"]:  # the original level-2 data have missing values
+                del firsts["0"]
+            elif missing:
                 raise DataError(f"the level-2 data have no records with {by} = {', '.join(missing)}")
             seconds = {k: second[k] for k in firsts}
         else:
             seconds = dict.fromkeys(firsts, level2)
     sets = tuple(named(k, lambda k=k: load(firsts[k], seconds[k], id=id, options=options)) for k in firsts)
     check_same(sets)
+    _warn_of_original(dict(zip(firsts, sets, strict=True)))
     found = (suspect for data in sets for suspect in data.suspects())
     if once := {(suspect.name, suspect.code): suspect for suspect in found}:
         warn(sentence(once.values()))
@@ -98,21 +107,34 @@ def _split(source: Any, by: str, what: str, id: str, options: ReadOptions, level
         table = replace(table, columns={**table.columns, **every}, encode=None, written=None)
     table, _ = without_blank_rows(table, found, table.columns[found])
     numbers = table.columns[found]
-    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
-        raise DataError(
-            f"column {found!r}, which numbers the data sets, is missing on {np.isnan(numbers).sum()} rows"
-        )
+    if (gone := is_missing(numbers)).any():
+        raise DataError(f"column {found!r}, which numbers the data sets, is missing on {gone.sum()} rows")
     names = [name for name in table.columns if name != found]
-    sets = {}
-    for value in np.unique(numbers):
-        label = f"{value:g}" if isinstance(value, np.floating) else str(value)
-        sets[label] = _rows(table, names, numbers == value)
-    zero = (
-        [column for column in sets["0"].columns.values() if column.dtype.kind == "f"] if "0" in sets else []
-    )
-    if len(sets) > 2 and any(np.isnan(column).any() for column in zero):
-        del sets["0"]
-    return sets
+    rows = {
+        f"{value:g}" if isinstance(value, np.floating) else str(value): numbers == value
+        for value in np.unique(numbers)
+    }
+    if "0" in rows and _misses_more(as_asked(table, options, level), names, rows["0"]):
+        _refuse_parts(table.name, found, {label: int(here.sum()) for label, here in rows.items()})
+        del rows["0"]
+        original = f"{found} 0 of {table.name}, the original data with its missing values, was left out"
+        table = replace(table, notes=(*table.notes, original))
+    return {label: _rows(table, names, here) for label, here in rows.items()}
+
+
+def _misses_more(table: Table, names: Sequence[str], here: np.ndarray) -> bool:
+    """Say whether some rows, (n_rows,) bool, miss more values of a column, as a share, than the others."""
+    gone = (is_missing(table.columns[name]) for name in names)
+    return not here.all() and any(each[here].mean() > each[~here].mean() for each in gone)
+
+
+def _refuse_parts(source: str, by: str, n_rows: Mapping[str, int]) -> None:
+    """Refuse imputed data sets of incomplete rows alone, as Stata's mlong has them."""
+    if parts := [label for label, n in n_rows.items() if n < n_rows["0"]]:
+        raise DataError(
+            f"in {source} {by} 0, the original data, has {n_rows['0']} rows, and {by} {parts[0]} only "
+            f"{n_rows[parts[0]]}: data sets must be whole. In Stata: mi convert flong, then save again"
+        )
 
 
 def _rows(table: Table, names: Sequence[str], here: np.ndarray) -> Table:
@@ -121,12 +143,33 @@ def _rows(table: Table, names: Sequence[str], here: np.ndarray) -> Table:
     return replace(table, columns={name: columns[name] for name in names}, n_rows=int(here.sum()))
 
 
+def _warn_of_original(sets: Mapping[str, TwoLevelData]) -> None:
+    """Warn where some data sets miss values that others have: they may be the original data."""
+    for name in next(iter(sets.values())).level1:
+        columns = {k: data.level1[str(find_column(name, data.level1, k))] for k, data in sets.items()}
+        gone = {k: int(is_missing(column).sum()) for k, column in columns.items()}
+        if more := [k for k, n in gone.items() if n > min(gone.values())]:
+            warn(
+                f"{gone[more[0]]} values of {name} are missing in imputed data set {more[0]}, and "
+                f"{min(gone.values())} in others. If it is the original data, leave it out."
+            )
+            return
+
+
 def named(name: str, make: Any) -> Any:
     """Call, and let errors say in which data set."""
     try:
         return make()
     except HLMError as error:
         raise type(error)(f"imputed data set {name}: {error}") from error
+
+
+def refuse_twice(sources: Sequence[Any]) -> None:
+    """Raise DataError where two of several sources of imputed data are one."""
+    for k, source in enumerate(sources):
+        if any(same_source(source, other) for other in sources[:k]):
+            name = Path(source).name if isinstance(source, str | os.PathLike) else f"number {k + 1}"
+            raise DataError(f"imputed data set {name} is there twice. Name each once: copies feign certainty")
 
 
 def check_same(sets: Sequence[TwoLevelData]) -> None:

@@ -19,7 +19,7 @@ from ..words import composed, nearest, some
 from .headers import check_names, column_names, header_row, title_note, unnamed_note
 from .read_options import ReadOptions
 from .table import Table, tidy
-from .written_numbers import MISSING_TEXTS, file_mark
+from .written_numbers import MISSING_TEXTS, file_mark, warn_of_thousands
 
 SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 MOST_CELLS = 20_000_000  # of a sheet
@@ -131,8 +131,11 @@ def _table(
     fields = [fields[k] for k in filled]
     names = [composed(name) for name in column_names(where, fields)]
     columns = {n: _column(cells.get(k, ())) for n, k in zip(names, filled, strict=True)}
-    texts = [[c for c in cells.get(k, ()) if isinstance(c, str)] for k in filled]
-    decimal = options.decimal or file_mark(texts)[0]
+    texts = {
+        n: [c for c in cells.get(k, ()) if isinstance(c, str)] for n, k in zip(names, filled, strict=True)
+    }
+    decimal = options.decimal or file_mark(texts.values())[0]
+    warn_of_thousands(where, texts, decimal, options)
     notes = (*notes, *title_note(where, rows[:at]), *unnamed_note(where, names, fields))
     return Table(name, columns, len(rows) - at - 1, decimal=decimal, notes=notes)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import re
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -14,9 +16,12 @@ from ..errors import DataError
 from .headers import check_names, column_names, header_row, title_note, unnamed_note
 from .read_options import ReadOptions
 from .table import Table, dictionary, from_frame
-from .written_numbers import MISSING_TEXTS, file_mark
+from .written_numbers import MARKS, MISSING_TEXTS, file_mark, warn_of_thousands
 
 SAMPLE = 65536  # bytes from which a file's layout is judged
+BLOCK = 1 << 20  # bytes looked at at a time
+END = "\x1a"  # the mark DOS programs end a text with
+LENGTH = re.compile(r"Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,20 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
     from pyarrow import csv as arrow
 
     encoding = _encoding(path)
-    layout = _layout(path.name, _sample(path, encoding), path.suffix.lower())
-    decimal = options.decimal or layout.decimal
+    layout = _layout(path.name, _sample(path, encoding), path.suffix.lower(), options)
+    decimal = options.decimal or MARKS.get(options.thousands or "") or layout.decimal
     names = column_names(path.name, layout.fields)
     missing: dict[str, Any] = {"null_values": MISSING_TEXTS, "strings_can_be_null": True}
     how = arrow.ReadOptions(encoding=encoding, column_names=names, skip_rows=layout.skip)
     rows = arrow.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=_blank)
 
     def parse(**convert: Any) -> Any:
-        return arrow.read_csv(path, how, rows, arrow.ConvertOptions(**missing, **convert))
+        try:
+            return arrow.read_csv(path, how, rows, arrow.ConvertOptions(**missing, **convert))
+        except pa.ArrowInvalid as error:
+            if found := LENGTH.search(str(error)):
+                raise DataError(_other_length(path.name, *found.groups())) from None
+            raise
 
     def written(name: str) -> tuple[np.ndarray, np.ndarray]:
         spelled = spelling[name]
@@ -63,7 +73,19 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
 
 def _blank(row: Any) -> str:
     """Pass over a line of blanks; other lines of a wrong length are an error."""
-    return "error" if row.text.strip() else "skip"
+    return "error" if row.text.strip(f" \t{END}") else "skip"
+
+
+def _other_length(name: str, wanted: str, got: str, line: str) -> str:
+    longer = (
+        "where all lines have one more, the first column has no name (R writes so: use write.csv there) or "
+        "all lines end with a mark"
+    )
+    advice = longer if int(got) == int(wanted) + 1 else "text with such a mark in it must stand in quotes"
+    return (
+        f"A line of {name} has {got} values and there are {wanted} names of columns: {line[:80].strip()}. "
+        f"Correct it; {advice}."
+    )
 
 
 def _sample(path: Path, encoding: str) -> str:
@@ -75,12 +97,14 @@ def _sample(path: Path, encoding: str) -> str:
     return text if whole else text[: text.rindex("\n")]  # the last line may be cut
 
 
-def _layout(name: str, text: str, suffix: str) -> Layout:
+def _layout(name: str, text: str, suffix: str, options: ReadOptions) -> Layout:
     """Judge the layout: the delimiter that cuts most lines alike, the names, the decimal mark."""
     lines = text.split("\n")
     cut = {mark: _cut(lines, mark) for mark in ("\t" if suffix == ".tsv" else ",;\t")}
     delimiter = max(cut, key=lambda mark: _evenness([row for _, row in cut[mark]]))
     rows = cut[delimiter]
+    if not any("".join(row) for _, row in rows):
+        raise DataError(f"{name} is empty: there is nothing in its lines.")
     at = header_row([row for _, row in rows])
     skip, fields = rows[at]
     if len(fields) == 1 and len(fields[0].split()) > 1:
@@ -89,9 +113,10 @@ def _layout(name: str, text: str, suffix: str) -> Layout:
     check_names(name, fields, skip - 1)
     decimal = "."
     if delimiter != ",":
-        columns = zip_longest(*(row for _, row in rows[at + 1 :]), fillvalue="")
+        columns = list(zip_longest(*(row for _, row in rows[at + 1 :]), fillvalue=""))
         decimal, equal = file_mark(columns)
         decimal = "," if equal and delimiter == ";" else decimal
+        warn_of_thousands(name, dict(zip(fields, columns, strict=False)), decimal, options)
     return Layout(delimiter, decimal, fields, skip, title_note(name, [row for _, row in rows[:at]]))
 
 
@@ -109,13 +134,30 @@ def _evenness(rows: list[list[str]]) -> tuple[int, int]:
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8 if the file's first 64 KB are, or UTF-16 by its mark, else the Windows code page Excel writes."""
+    """Judge the encoding by the whole file: UTF-8, UTF-16 or 32, else the Windows code page Excel writes.
+
+    One letter may be all that tells them, in the last line.
+    """
     with path.open("rb") as file:
         start = file.read(SAMPLE)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    try:
-        start.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return "utf8" if error.start > len(start) - 4 else "cp1252"
-    return "utf8"
+    zeros = [start[place::2].count(0) > len(start) / 5 for place in (0, 1)]  # half of a letter without accent
+    if zeros[0] != zeros[1]:
+        return "utf-16-be" if zeros[0] else "utf-16-le"
+    return next((name for name in ("utf8", "cp1252") if _is_all(path, name)), "latin-1")
+
+
+def _is_all(path: Path, encoding: str) -> bool:
+    """Tell whether all bytes of a file are letters of an encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with path.open("rb") as file:
+        try:
+            while block := file.read(BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True

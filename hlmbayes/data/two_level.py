@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,17 +16,18 @@ import numpy as np
 from .. import notebook
 from ..arguments import in_words
 from ..errors import DataError, warn
-from ..words import composed, some
+from ..words import composed
 from .blank_rows import without_blank_rows
 from .columns import find_column, suggest
 from .describe import Description, describe
+from .joined import same_numbers, warn_of_imputed, warn_of_sums
 from .mdm import AGAIN, is_mdm, read_mdm
 from .missing import as_asked, codes_note
 from .read_options import EVERY, ReadOptions, read_options
 from .reading import read_table
 from .rows import NOTHING, Rows
 from .suspects import sentence
-from .table import NUMBER, Columns, Table, take_rows
+from .table import Columns, Table, take_rows
 from .units import Ids, index_rows, match_units
 from .weights import Weights
 from .wide import looks_wide
@@ -140,7 +140,9 @@ def join(
     options = options or ReadOptions()
     first, id1, raw = _with_ids(as_asked(first, options, 1), id1)
     rows, ids = index_rows(raw, id1, first.name)
-    notes = (*first.notes, *_as_written(first, id1, raw))
+    notes = (*first.notes, *same_numbers(first.name, ids))
+    warn_of_sums(first.name, ids, rows)
+    warn_of_imputed(first)
     if len(ids) == len(rows) and (wide := looks_wide(first.columns, fewest=3)):
         notes += (f"{first.name} {wide}",)
     if len(ids) < 2:
@@ -224,19 +226,6 @@ def _of_mdm(path: Path, level2: Any, id_name: str, options: ReadOptions) -> TwoL
         id_name, unit_ids, np.repeat(place, file.n), first.columns, columns2, notes=notes,
         sources=(path.name, path.name), level2_missing=options.level2_missing,
     )  # fmt: skip
-
-
-def _as_written(table: Table, name: str, ids: Any) -> tuple[str, ...]:
-    """Say that ids which are the same number are different units, where a file writes them differently."""
-    if isinstance(ids, np.ndarray) or table.columns[name].dtype.kind not in "iuf":
-        return ()
-    same: dict[Decimal, list[str]] = {}
-    for text in ids[1]:
-        if text is not None and NUMBER.fullmatch(text.strip()):
-            same.setdefault(Decimal(text.strip()), []).append(str(text))
-    pairs = [" and ".join(texts) for texts in same.values() if len(texts) > 1]
-    what = f"ids of {table.name} that are the same number, but written differently, are different units"
-    return (f"{what}: {some(pairs, 3)}",) if pairs else ()
 
 
 def id_names(id: str | tuple[str, str]) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..words import composed, some
+from ..words import composed, decoded, some
 from .categories import is_missing
 from .table import NUMBER, NUMBERS, exact_below
 
@@ -203,7 +203,7 @@ def _refuse_rounded(raw: np.ndarray, name: str, source: str) -> None:
 def _clean_object(value: Any) -> Any:
     """Text in NFC without blanks around it; a number as text; None for missing; anything else as it is."""
     if isinstance(value, bytes):
-        value = value.decode("utf-8", errors="replace")
+        value = decoded(value)
     if isinstance(value, str):
         return composed(value).strip() or None
     if value is None or type(value).__name__ == "NAType" or value != value:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from ..errors import warn
+from ..words import some
 from .read_options import ReadOptions
 from .table import NUMBER, tidy
 
@@ -86,6 +88,36 @@ def decimal_mark(texts: Iterable[str]) -> tuple[str, int]:
             thousands = re.compile(rf"[-+]?[1-9]\d{{0,2}}\{mark}\d{{3}}")
             return mark, 1 if all(map(thousands.fullmatch, marked)) else SURE
     return ".", 0
+
+
+def warn_of_thousands(
+    source: str, columns: Mapping[str, Iterable[str]], decimal: str, options: ReadOptions
+) -> None:
+    """Warn where all that a file shows of its decimal mark may part thousands: 1.234 beside 999, or 1,234.
+
+    Three decimals everywhere are a habit with points only, and then no 999 is beside them.
+    """
+    texts = {name: [text.strip() for text in column] for name, column in columns.items()}
+    votes = {name: decimal_mark(column) for name, column in texts.items()}
+    if options.decimal is not None or options.thousands is not None or (decimal, SURE) in votes.values():
+        return
+    unsure = (name for name, vote in votes.items() if vote == (decimal, 1))
+    found = [f"{name} ({text})" for name in unsure if (text := _perhaps_parted(texts[name], decimal))]
+    if found:
+        warn(
+            f"In {source} numbers are read as decimals of three digits: {some(found, 4)}. If {decimal!r} "
+            f"parts thousands there, say thousands={decimal!r} (--thousands {decimal}); if it is the decimal "
+            f"mark, decimal={decimal!r} (--decimal {decimal})."
+        )
+
+
+def _perhaps_parted(texts: Iterable[str], decimal: str) -> str:
+    """Give a number of a column that may be parted; "" where there is none."""
+    filled = [text for text in texts if text not in MISSING_TEXTS]
+    whole = any(re.fullmatch(r"[-+]?[1-9]\d*", text) for text in filled)
+    if not all(is_number(text, decimal) for text in filled) or not (whole or decimal == ","):
+        return ""
+    return next(text for text in filled if decimal in text)
 
 
 def file_mark(columns: Iterable[Iterable[str]]) -> tuple[str, bool]:

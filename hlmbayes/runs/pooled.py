@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from textwrap import indent
 
-from ..data.imputed import load_imputed
+from ..data.imputed import load_imputed, refuse_twice
 from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError, HLMError
 from ..estimation.prepare import refuse_two
@@ -82,6 +82,7 @@ def imputed_jobs(job: Job) -> list[Job]:
             "were asked for together: name one of them"
         )
     if job.imputed:
+        refuse_twice((job.source.level1, *job.imputed))
         others = [replace(job.source, level1=file, mdm=file.name) for file in job.imputed]
         return [replace(job, imputed=(), source=source) for source in (job.source, *others)]
     files = [name for name in names if name.lower().endswith(".mdm")]

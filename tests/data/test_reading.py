@@ -376,7 +376,7 @@ def test_ids_of_a_csv_that_are_one_number_written_in_two_ways_are_two_units(tmp_
     assert list(data.unit_ids) == ["06", "1.1", "1.10", "6", "7"]
     assert data.notes == (
         "ids of a.csv that are the same number, but written differently, are different units: "
-        "1.1 and 1.10, 6 and 06",
+        "06 and 6, 1.1 and 1.10",
     )
 
 

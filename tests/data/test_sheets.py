@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.errors import DataError
+from hlmbayes.errors import DataError, HLMWarning
 
 DATA: list[list] = [[1, 1.5, 2], [1, 2.5, None], [2, -1.25, 4], [2, 3.0, 5.5]]
 ROWS: list[list] = [["school", "y", "x"], *DATA]
@@ -227,3 +227,10 @@ def test_an_empty_workbook(tmp_path):
     )
     refuse_soon(book(tmp_path / "c.xlsx", One=[[1, 2], [3, 4]]), "numbers in the first line of c.xlsx")
     refuse_soon(book(tmp_path / "d.xlsx", One=[["id", "y", "y"], [1, 2, 3]]), "columns of the same name.*: y")
+
+
+def test_text_that_may_part_thousands_is_warned_of(tmp_path):
+    path = book(tmp_path / "a.xlsx", Data=[["id", "x"], [1, "1,234"], [1, "2,345"], [2, 999]])
+    with pytest.warns(HLMWarning, match=r"a\.xlsx .*x \(1,234\).*thousands=','"):
+        assert hlm.read(path).level1["x"].tolist() == [1.234, 2.345, 999]
+    assert hlm.read(path, thousands=",").level1["x"].tolist() == [1234, 2345, 999]

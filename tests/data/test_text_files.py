@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.errors import DataError
+from hlmbayes.errors import DataError, HLMWarning
 
 
 def csv(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -85,14 +85,96 @@ def test_columns_without_a_name(tmp_path):
 
 
 def test_a_line_of_another_length_is_refused_in_a_line(tmp_path):
-    with pytest.raises(
-        DataError, match=r"rows\.csv could not be read as a \.csv file: .*Expected 2 columns"
-    ) as info:
+    one = (
+        r"A line of rows\.csv has 1 values and there are 2 names of columns: Source: our survey\. Correct it"
+    )
+    with pytest.raises(DataError, match=one):
         hlm.read(csv(tmp_path, "id,y\n1,2\n2,3\nSource: our survey\n"))
-    assert "\n" not in str(info.value)
+    with pytest.raises(DataError, match=r"has 3 values and there are 2 names.*write\.csv"):  # row names of R
+        hlm.read(csv(tmp_path, '"id","y"\n"1",1,2\n"2",2,3\n'))
+
+
+def test_nothing_in_the_lines_and_the_end_of_dos(tmp_path):
+    for text in ("\n\n", "\ufeff", " \n , \n"):
+        with pytest.raises(DataError, match=r"rows\.csv is empty: there is nothing in its lines"):
+            hlm.read(csv(tmp_path, text))
+    assert hlm.read(csv(tmp_path, "id,y\n1,2\n2,3\n\x1a")).n_rows == 2
+
+
+# --- encodings -----------------------------------------------------------------------------------
+
+MANY = "".join(f"S{k // 4},{k}\n" for k in range(30_000))  # more than a sample
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp850", "utf-8"])
+def test_one_letter_in_the_last_line_tells_the_encoding(tmp_path, encoding):
+    """The letters that differ are all that tells two units apart."""
+    rows = MANY + "Z\u00fcrich,1\nZ\u00fcrich,2\nZ\u00e4rich,3\nZ\u00e4rich,4\n"
+    data = hlm.read(csv(tmp_path, "id,y\n" + rows, encoding))
+    assert data.n_units == 7502
+    assert len(set(data.unit[-4:])) == 2
+    if encoding != "cp850":
+        assert set(data.unit_ids[-2:]) == {"Z\u00fcrich", "Z\u00e4rich"}
+
+
+def test_text_of_another_encoding_is_text(tmp_path):
+    path = csv(
+        tmp_path,
+        "id,t,y\n" + "".join(f"{k // 4},abc,{k}\n" for k in range(20_000)) + "9,\u00e9,1\n",
+        "cp1252",
+    )
+    data = hlm.read(path)
+    assert set(data.level1["t"].tolist()) == {"abc", "\u00e9"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_letters_without_a_mark(tmp_path, encoding):
+    data = hlm.read(csv(tmp_path, "id\tgr\u00f6\u00dfe\n1\t2\n2\t3\n", encoding))
+    assert data.level1["gr\u00f6\u00dfe"].tolist() == [2, 3]
+
+
+def test_bytes_of_a_frame_that_are_no_utf8_are_units_of_their_own():
+    raw = [b"Z\xfcrich", b"Z\xe4rich", b"Z\x81rich", b"A", "Z\u00fcrich".encode()]
+    for ids in (np.array(raw), pd.Series(raw)):
+        assert hlm.read({"id": ids, "y": np.arange(5.0)}).unit_ids.tolist() == [
+            "A", "Z\x81rich", "Z\u00e4rich", "Z\u00fcrich",
+        ]  # fmt: skip
 
 
 # --- numbers that are text -----------------------------------------------------------------------
+
+
+PARTED = {
+    "points": ("id;x\n1;1.234\n1;999\n2;12.345\n", r"rows\.csv .*x \(1\.234\).*thousands='\.'"),
+    "commas": ("id\tx\n1\t1,234\n1\t2,999\n2\t12,345\n", r"x \(1,234\).*thousands=','.*decimal=','"),
+}
+
+
+@pytest.mark.parametrize("kind", PARTED)
+def test_decimals_that_may_part_thousands_are_warned_of(tmp_path, kind, recwarn):
+    text, words = PARTED[kind]
+    with pytest.warns(HLMWarning, match=words):
+        data = hlm.read(csv(tmp_path, text))
+    mark = "." if kind == "points" else ","
+    assert data.level1["x"][0] == 1.234
+    assert hlm.read(csv(tmp_path, text), thousands=mark).level1["x"][0] == 1234
+    assert hlm.read(csv(tmp_path, text), decimal=mark).level1["x"][0] == 1.234
+    assert not recwarn
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id;x\n1;1.234\n1;2.500\n2;12.345\n",  # three decimals everywhere
+        "id;x;z\n1;1.234;0.5\n1;999;1\n2;12.345;2\n",  # a point that is a decimal mark elsewhere
+        "id;x;z\n1;5,125;2,5\n1;3;3\n2;4;1\n",
+        "id,x\n1,1.234\n1,999\n2,12.345\n",
+        "id;x\n1;1.234\n1;999\n2;about 12.345\n",  # text
+    ],
+)
+def test_decimals_that_part_no_thousands_are_not_warned_of(tmp_path, text, recwarn):
+    hlm.read(csv(tmp_path, text))
+    assert not recwarn
 
 
 def test_thousands_on_request(tmp_path):
@@ -148,6 +230,6 @@ def test_damaged_files_are_refused_in_a_line_and_soon(tmp_path):
         start = time.process_time()
         try:
             hlm.read(path)
-        except DataError as error:
-            assert "\n" not in str(error)  # noqa: PT017
+        except (DataError, HLMWarning) as said:
+            assert "\n" not in str(said)  # noqa: PT017
         assert time.process_time() - start < 1
