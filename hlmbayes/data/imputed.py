@@ -87,7 +87,6 @@ def load_imputed(
             seconds = dict.fromkeys(firsts, level2)
     sets = tuple(named(k, lambda k=k: load(firsts[k], seconds[k], id=id, options=options)) for k in firsts)
     check_same(sets)
-    _warn_of_original(dict(zip(firsts, sets, strict=True)))
     found = (suspect for data in sets for suspect in data.suspects())
     if once := {(suspect.name, suspect.code): suspect for suspect in found}:
         warn(sentence(once.values()))
@@ -141,19 +140,6 @@ def _rows(table: Table, names: Sequence[str], here: np.ndarray) -> Table:
     """Give some rows of some columns of a table."""
     columns = take_rows(table.columns, here)
     return replace(table, columns={name: columns[name] for name in names}, n_rows=int(here.sum()))
-
-
-def _warn_of_original(sets: Mapping[str, TwoLevelData]) -> None:
-    """Warn where some data sets miss values that others have: they may be the original data."""
-    for name in next(iter(sets.values())).level1:
-        columns = {k: data.level1[str(find_column(name, data.level1, k))] for k, data in sets.items()}
-        gone = {k: int(is_missing(column).sum()) for k, column in columns.items()}
-        if more := [k for k, n in gone.items() if n > min(gone.values())]:
-            warn(
-                f"{gone[more[0]]} values of {name} are missing in imputed data set {more[0]}, and "
-                f"{min(gone.values())} in others. If it is the original data, leave it out."
-            )
-            return
 
 
 def named(name: str, make: Any) -> Any:

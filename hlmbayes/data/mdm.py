@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from .paths import given_path
 
 TAG = b"SSHLM2"
 OTHER_TAGS = {b"SSHLM3": "three-level", b"SSHLM4": "four-level", b"SSHMLM": "multivariate"}
@@ -67,7 +68,7 @@ class MdmFile:
 
 def is_mdm(source: Any) -> bool:
     """Tell whether a source of data is the path of an .mdm file."""
-    return isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".mdm"
+    return isinstance(source, str | os.PathLike) and given_path(source).suffix.lower() == ".mdm"
 
 
 def read_header(path: Path) -> MdmHeader:

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import DataError
 from ..words import composed, nearest, some
 from . import dta_check, sav_check
+from .paths import OTHERS, given_path, what_it_is
 from .read_options import ReadOptions
 from .sheets import SHEETS, read_sheet
 from .table import Table, from_arrays, from_frame
@@ -33,7 +34,7 @@ def read_table(source: Any, name: str, options: ReadOptions | None = None, level
     if isinstance(source, Table):
         return source
     if isinstance(source, (str, os.PathLike)):
-        table = _read_file(Path(source), options, level)
+        table = _read_file(given_path(source), options, level)
     elif isinstance(source, Mapping):
         table = from_arrays(source, name)
     else:
@@ -49,38 +50,57 @@ def read_table(source: Any, name: str, options: ReadOptions | None = None, level
 
 
 def _read_file(path: Path, options: ReadOptions, level: int) -> Table:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise DataError(f"{path} is a folder; wanted a data file: {', '.join(READERS)}.")
-    reader = READERS.get(path.suffix.lower())
+    ending = path.suffix.lower()
+    reader = READERS.get(ending)
     if reader is None:
-        hint = {
-            ".mdm": " It holds both levels: give it alone, hlmbayes.read('x.mdm') or --level1 x.mdm.",
-            ".hlm": " It is a command file: hlmbayes run takes it.",
-            ".mdmt": " It says which files the data are in (l1fname:, l2fname:): name those.",
-        }.get(path.suffix.lower(), "")
+        hint = f" {OTHERS[ending]}" if ending in OTHERS else ""
         what = f"files ending in {path.suffix!r}" if path.suffix else "files without an ending"
         raise DataError(f"{path.name}: {what} are not read. Wanted: {', '.join(READERS)}.{hint}")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(_no_such_file(path))
-    if not path.stat().st_size:
+    start = _start(path)
+    if not start:
         raise DataError(f"{path.name} is empty: the file has no bytes. Looked in {path.resolve().parent}.")
+    kind = what_it_is(start, ending)
+    if kind and reader is _read_text:  # anything can be cut into lines
+        raise DataError(f"{path.name} is no text: by its first bytes it is {kind}.")
     try:
         return reader(path, options, level)
     except (DataError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # readers raise many kinds, those in Rust panic: one sentence and the file
         reason = " ".join(str(error).split()) or type(error).__name__
+        advice = "Open it in the program that made it and save it again"
         raise DataError(
-            f"{path.name} could not be read as a {path.suffix.lower()} file: {reason}. "
-            "Open it in the program that made it and save it again."
+            f"{path.name} could not be read as a {ending} file: {reason.rstrip('.')}. "
+            f"{f'By its first bytes it is {kind}' if kind else advice}."
+        ) from error
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(512)
+    except OSError as error:
+        raise DataError(
+            f"{path.name} cannot be opened ({error.strerror or error}). Where it is open in another program, "
+            "such as Excel, close it there."
         ) from error
 
 
 def _no_such_file(path: Path) -> str:
-    folder = path.resolve().parent
-    if not folder.is_dir():
+    if min(str(path)) < " ":
+        return (
+            f"There is no file {str(path)!a}: a backslash and the letter after it are another sign in "
+            'Python. Put an r before the text, r"C:\\data\\new.csv", or write /.'
+        )
+    folder = Path(os.path.abspath(path)).parent
+    if not os.path.isdir(folder):
         return f"There is no file {path.name}: the folder {folder} does not exist."
-    candidates = [p.name for p in folder.iterdir() if p.suffix.lower() in READERS]
+    names = os.listdir(folder) if os.access(folder, os.R_OK) else []
+    candidates = [name for name in names if Path(name).suffix.lower() in READERS]
     close = nearest(path.name, candidates)
     there = f"The nearest name there is {close}" if close else f"Data files there: {some(sorted(candidates))}"
     return f"There is no file {path.name} in {folder}. {there}."

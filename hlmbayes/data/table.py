@@ -211,12 +211,10 @@ def _load_series(frame: Any, names: Mapping[str, Any], types: Mapping[str, Any],
 
 
 def _numpy(series: Any, name: str) -> np.ndarray:
-    from pyarrow import ArrowException
-
     try:
         return np.asarray(series.to_numpy())
-    except ArrowException as error:  # text that is none
-        raise DataError(f"Column {name!r} is damaged: {one_line(str(error))[:100]}") from None
+    except Exception as error:  # text that is none, numbers of 128 bits: libraries raise their own kinds
+        raise DataError(f"Column {name!r} cannot be read: {one_line(str(error))[:100]}") from None
 
 
 def _encode_text(

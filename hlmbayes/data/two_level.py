@@ -23,6 +23,7 @@ from .describe import Description, describe
 from .joined import same_numbers, warn_of_imputed, warn_of_sums
 from .mdm import AGAIN, is_mdm, read_mdm
 from .missing import as_asked, codes_note
+from .paths import given_path
 from .read_options import EVERY, ReadOptions, read_options
 from .reading import read_table
 from .rows import NOTHING, Rows
@@ -122,7 +123,7 @@ def load(
     options = options or ReadOptions()
     id1, id2 = id_names(id)
     if is_mdm(level1):
-        return _of_mdm(Path(level1), level2, id1, options)
+        return _of_mdm(given_path(level1), level2, id1, options)
     if level2 is None and options.two_sheets:
         level2 = level1
     first = read_table(level1, "the level-1 data" if level2 is not None else "the data", options)
@@ -265,7 +266,11 @@ def same_source(level1: Any, level2: Any) -> bool:
         return True
     paths = (str, os.PathLike)
     both = isinstance(level1, paths) and isinstance(level2, paths)
-    return both and os.path.exists(level2) and os.path.samefile(level1, level2)
+    return both and _is_same(given_path(level1), given_path(level2))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 def _id_column(name: str, table: Table, source: Any = None) -> str:

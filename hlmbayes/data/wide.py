@@ -31,14 +31,22 @@ Measures = dict[str, dict[float, str]]  # by the variable's name: its columns by
 def measures(names: Iterable[str]) -> Measures:
     """Find columns that are one variable at several times: score1 score2, score_t1, t1_score, score2010."""
     found: dict[str, dict[float, str]] = {}
+    stems: dict[str, str] = {}
     spelled: dict[str, str] = {}
     for name in names:
         match = FIRST.fullmatch(name) or LAST.fullmatch(name)
         if match is None:
             continue
-        key = spelled.setdefault(match["stem"].lower(), match["stem"])
+        around = name[: match.start("time")] + name[match.end("time") :]  # score_1 is not of score1 score2
+        key = spelled.setdefault(around.lower(), around)
+        stems.setdefault(key, match["stem"])
         found.setdefault(key, {}).setdefault(float(match["time"]), name)
-    return {stem: dict(sorted(own.items())) for stem, own in found.items() if len(own) > 1}
+    alone = [stem.lower() for key, stem in stems.items() if len(found[key]) > 1]
+    return {
+        stems[key] if alone.count(stems[key].lower()) == 1 else key: dict(sorted(own.items()))
+        for key, own in found.items()
+        if len(own) > 1
+    }
 
 
 def looks_wide(names: Iterable[str], fewest: int = 2) -> str:
@@ -156,7 +164,13 @@ def _chosen(
             stem, columns = name, [_column(table, column) for column in one_or_several(listed)]
             own = [float(k) for k in range(1, len(columns) + 1)]
         found[stem] = dict(zip(_times(times, columns) or own, columns, strict=True))
+    _refuse_twice([column for own in found.values() for column in own.values()])
     return found
+
+
+def _refuse_twice(columns: Sequence[str]) -> None:
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        raise DataError(f"{some(twice)} is named twice: a column is one variable at one time")
 
 
 def _times(times: Sequence[float] | None, columns: Sequence[str]) -> list[float] | None:

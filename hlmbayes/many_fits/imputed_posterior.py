@@ -27,7 +27,7 @@ from ..posterior.record import PosteriorSample
 from ..posterior.summaries import bounds, interval
 from ..priors.priors import Priors
 from ..sampling.settings import Settings, checked
-from .pooled_fit import check_same_effects, model_and_data
+from .pooled_fit import check_rows, check_same_effects, model_and_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,5 +108,6 @@ def draw_pooled(
         law, weights = law_and_counting(each, **level1)
         ask = partial(draw_posterior, each, one, priors, own, marginal=marginal, law=law, weights=weights)
         samples.append(named(name, ask))
+    check_rows([one.target.design for one in samples])
     check_same_effects([(name, one.model) for (name, _, _), one in zip(runs, samples, strict=True)])
     return PooledSample(tuple(samples), tuple(name for name, _, _ in runs))

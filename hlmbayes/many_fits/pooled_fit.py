@@ -19,6 +19,7 @@ from ..estimation.estimate import fit as fit_one
 from ..estimation.estimates import Estimates
 from ..inference.covariances import covariance_kind
 from ..labels import NamedArray
+from ..likelihood.design import Design
 from ..likelihood.pattern import elements
 from ..threads import each, processors
 from ..words import some
@@ -82,7 +83,7 @@ def _in_threads(fit: Callable[[Run], Any], runs: Sequence[Run], workers: int | N
         large = sum(data.n_rows for _, _, data in runs) > LARGE
         workers = processors() if large else 1
     found = tuple(each(fit, runs, whole("workers", workers, 1, EstimationError)))
-    _check_rows([each.full if isinstance(each, Replicates) else each for each in found])
+    check_rows([(each.full if isinstance(each, Replicates) else each).design for each in found])
     return found
 
 
@@ -134,11 +135,11 @@ def check_same_effects(models: Sequence[tuple[str, TwoLevelModel]]) -> None:
             )
 
 
-def _check_rows(fits: Sequence[Estimates]) -> None:
+def check_rows(designs: Sequence[Design]) -> None:
     """Raise where missing values that are left make the data sets differ."""
-    first = fits[0].design.moments
-    for k, fit in enumerate(fits[1:], 2):
-        other = fit.design.moments
+    first = designs[0].moments
+    for k, design in enumerate(designs[1:], 2):
+        other = design.moments
         if not (np.array_equal(first.unit_ids, other.unit_ids) and np.array_equal(first.n, other.n)):
             raise DataError(
                 f"data sets 1 and {k} differ in the rows that have values on all variables of the model "

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.errors import DataError, HLMWarning
+from hlmbayes.errors import DataError
 
 
 @pytest.fixture
@@ -70,12 +70,6 @@ def test_incomplete_rows_alone_are_refused(sets):
     source = stacked([each[each.index <= 3] for each in sets], gaps)
     with pytest.raises(DataError, match=r"has 20 rows, and m 1 only 4: .*mi convert flong"):
         hlm.read_imputed(source, id="id", by="m")
-
-
-def test_original_data_of_another_name_are_warned_of(sets):
-    gaps = sets[0].assign(x=sets[0]["x"].where(sets[0].index > 3))
-    with pytest.warns(HLMWarning, match="4 values of x are missing in imputed data set original, and 0 in"):
-        assert len(hlm.read_imputed(stacked(sets, gaps, "original"), id="id", by="m")) == 4
 
 
 def test_a_row_without_a_number_of_its_data_set_is_refused(sets):

@@ -94,7 +94,7 @@ def test_codes_in_every_imputed_data_set():
     stacked = pd.DataFrame({"imp": [1] * 4 + [2] * 4, **{k: v * 2 for k, v in ROWS.items()}})
     for sets in (
         hlm.read_imputed(stacked, by="imp", missing=[-99, -9]),
-        hlm.read_imputed([ROWS, ROWS], missing=[-99, -9]),
+        hlm.read_imputed([ROWS, dict(ROWS)], missing=[-99, -9]),
     ):
         for data in sets:
             np.testing.assert_array_equal(data.level1_column("y"), [1.5, np.nan, 3, np.nan])

@@ -297,9 +297,8 @@ def test_a_csv_with_a_header_only(tmp_path):
 def test_a_file_that_is_something_else(tmp_path, suffix):
     path = tmp_path / f"rows{suffix}"
     path.write_text("this is only text" * 50)
-    with pytest.raises(
-        DataError, match=rf"rows{suffix} could not be read as a {suffix} file: .*save it again"
-    ):
+    what = rf"rows{suffix} could not be read as a {suffix} file: .*it is text: let its name end in \.csv"
+    with pytest.raises(DataError, match=what):
         hlm.read(path)
 
 

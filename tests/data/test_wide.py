@@ -163,3 +163,17 @@ def test_the_command(tmp_path, capsys, monkeypatch):
         assert words in capsys.readouterr().err
     assert main(["long", "wide.sav", "wide.sav"]) == 2
     assert "is read here and would be lost" in capsys.readouterr().err
+
+
+def test_names_that_part_their_number_in_two_ways_are_two_variables():
+    frame = {"pupil": [1, 2], "score_1": [4, 5], "score1": [6, 7], "score2": [8, 9], "score_2": [1, 3]}
+    made = hlm.long(frame)
+    assert made["score"].tolist() == [6, 8, 7, 9]
+    assert made["score_"].tolist() == [4, 1, 5, 3]
+
+
+def test_a_column_that_is_named_twice_is_refused():
+    frame = {"pupil": [1, 2], "pre": [1, 2], "post": [3, 4]}
+    for asked in ({"x": ["pre", "PRE"]}, {"x": ["pre", "post"], "z": ["post", "pre"]}):
+        with pytest.raises(DataError, match="named twice: a column is one variable at one time"):
+            hlm.long(frame, asked)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hlmbayes as hlm
@@ -52,6 +53,17 @@ def test_identical_data_sets_have_no_variance_between(sets):
     one = MODEL.sample(sets[0], seed=1, draws=1500, chains=2)
     both = PooledPosterior(PooledSample((record_of(one),) * 2, ("1", "2")))
     assert both.summary()["between"].max() < 1e-20
+
+
+def test_data_sets_of_which_some_miss_values_are_refused(sets):
+    """As fits refuse them: one may be the original data."""
+    frame = pd.read_csv(FILE)
+    gaps = [
+        part.assign(ses=part["ses"].where((part["imp"] != 2) | (part.index % 9 > 0)))
+        for _, part in frame.groupby("imp")
+    ]
+    with pytest.raises(DataError, match="values are missing in some data sets and not in others"):
+        hlm.sample_imputed(MODEL, hlm.read_imputed(gaps, id="id"), seed=1, draws=1500, chains=2)
 
 
 def test_same_seed_same_draws_and_plausible_values(sets):
