@@ -63,14 +63,16 @@ def _found(values: np.ndarray, codes: Iterable[Any]) -> dict[Any, np.ndarray]:
     values = values.astype(object) if values.dtype.kind in "UT" else values
     if values.dtype.kind in "iuf":
         numbers = [code for code in codes if isinstance(code, float)]
-        return {
-            code: values == (values.dtype.type(code) if values.dtype.kind == "f" else code)
-            for code in numbers
-        }
+        return {code: np.isin(values, _as_kept(code, values.dtype)) for code in numbers}
     if values.dtype.kind != "O":
         return {}
     texts = [value.strip() if isinstance(value, str) else value for value in values.tolist()]
     return {code: np.array([_is_code(text, code) for text in texts], dtype=bool) for code in codes}
+
+
+def _as_kept(code: float, dtype: np.dtype[Any]) -> list[Any]:
+    """Give a code as a column of this type may have it: -99.9 in double precision, or made of single."""
+    return [dtype.type(code), dtype.type(np.float32(code))] if dtype.kind == "f" else [code]
 
 
 def _is_code(value: Any, code: float | str) -> bool:

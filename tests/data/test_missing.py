@@ -170,3 +170,13 @@ def test_user_missing_values_of_spss_and_long_names_and_labels_give_the_fit(tmp_
     assert f"a.sav declares values that are missing: {long} 97 to 99 and -99." in said
     assert "3 of 160 level-1 records were left out" in said
     assert json.loads((tmp_path / "a.json").read_text())["deviance"] == pytest.approx(fit.deviance, rel=1e-12)
+
+
+def test_a_code_with_decimals_in_single_precision(tmp_path):
+    """Stata's floats are given in double precision, where -99.9 is another number."""
+    frame = pd.DataFrame({"id": [1, 1, 2, 2], "y": np.array([1.5, -99.9, 2, 3], dtype="float32")})
+    frame.to_stata(tmp_path / "a.dta", write_index=False)
+    for source in (frame, tmp_path / "a.dta", frame.astype({"y": "float64"})):
+        data = hlm.read(source, missing=-99.9)
+        assert np.isnan(data.level1_column("y")).tolist() == [False, True, False, False]
+        assert data.notes == ("missing codes, as missing= (--missing) says: y: 1 value of -99.9",)
