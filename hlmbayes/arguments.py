@@ -1,8 +1,8 @@
 """Checks of what callers give: in words, with what was got.
 
 What a function says itself of an argument comes first. Where it crashed on one that is of another kind than
-its signature asks for, `in_words` says so; a crash although all are of that kind is a defect of the package,
-and stays the exception that it is.
+its signature asks for, has none of that name, or misses one, `in_words` says so; a crash although all are of
+that kind is a defect of the package, and stays the exception that it is.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from math import isfinite
 from numbers import Integral, Real
 from types import FunctionType, NoneType, UnionType
 from typing import Any, Literal, TypeAliasType, Union, get_args, get_origin
+from weakref import WeakSet
 
-from .errors import ArgumentError, HLMError, HypothesisError
+from .errors import ArgumentError, HLMError, HypothesisError, UnknownArgumentError
+from .words import nearest
 
 HLM_VERSIONS = ("6", "7")
 CRASHES = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
@@ -79,43 +81,92 @@ def check_prob(prob: float) -> None:
 # --- crashes over an argument --------------------------------------------------------------------
 
 
-def in_words[**P, R](function: Callable[P, R], own: int = 0) -> Callable[P, R]:
+SAYING: WeakSet[Callable[..., Any]] = WeakSet()  # the functions that say it in words already
+
+
+def in_words[**P, R](function: Callable[P, R], own: int = 0, name: str | None = None) -> Callable[P, R]:
     """Give a function that says in words over which argument it crashed; not over the ``own`` first ones.
+
+    ``name`` is what callers know it by.
 
     Raises
     ------
     ArgumentError
         It crashed, and an argument is not what its signature asks for.
     """
+    if function in SAYING:
+        return function
 
     def asked(*args: P.args, **options: P.kwargs) -> R:
         try:
             return function(*args, **options)
         except CRASHES as error:
-            odd = [] if isinstance(error, HLMError) else list(_mistaken(function, args, options, own))
+            if isinstance(error, HLMError):
+                raise
+            _refuse_misfit(function, args, options, own, asked.__name__)
+            odd = list(_mistaken(function, args, options, own))
             if not odd:
                 raise
             raise ArgumentError(odd[0]) from error
 
-    return update_wrapper(asked, function)
+    update_wrapper(asked, function)
+    asked.__name__ = name or asked.__name__
+    SAYING.add(asked)
+    return asked
 
 
 def methods_in_words[T](cls: type[T]) -> type[T]:
-    """Do so for every public method that a class defines."""
+    """Do so for every public method that a class defines, and for taking out one of its parts."""
     for name, value in list(vars(cls).items()):
-        if not name.startswith("_") and isinstance(value, FunctionType):
-            setattr(cls, name, in_words(value, own=1))
+        if isinstance(value, FunctionType) and (name == "__getitem__" or not name.startswith("_")):
+            setattr(cls, name, in_words(value, 1, name))
     return cls
+
+
+def accepted(function: Callable[..., Any], options: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Give the options that go on to a function; refuse one it has not as ``name`` itself would."""
+    there = [p.name for p in signature(function).parameters.values() if p.default is not Parameter.empty]
+    _refuse_unknown(name, [each for each in options if each not in there], there)
+    return dict(options)
+
+
+def _refuse_misfit(
+    function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any], own: int, name: str
+) -> None:
+    """Refuse a call that a signature does not allow: unknown arguments, missing ones, too many."""
+    try:
+        signature(function).bind(*args, **options)
+        return
+    except TypeError as error:
+        why = str(error)
+    every = list(signature(function).parameters.values())[own:]
+    by_name = [p for p in every if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+    there = [p.name for p in by_name]
+    if all(p.kind is not Parameter.VAR_KEYWORD for p in every):
+        _refuse_unknown(name, [each for each in options if each not in there], there)
+    given = {*options, *(p.name for p in every[: max(0, len(args) - own)])}
+    lacking = [p.name for p in by_name if p.default is Parameter.empty and p.name not in given]
+    if lacking:
+        raise UnknownArgumentError(f"{name}() wants {lacking[0]}=, which was not given")
+    raise UnknownArgumentError(f"{name}(): {why}. {_there(there)}: give each once, by name")
+
+
+def _refuse_unknown(name: str, unknown: Sequence[str], there: Sequence[str]) -> None:
+    if unknown:
+        close = nearest(unknown[0], there)
+        meant = f"; {close}= may be meant" if close else ""
+        raise UnknownArgumentError(f"{name}() has no argument {unknown[0]}=. {_there(there)}{meant}")
+
+
+def _there(names: Sequence[str]) -> str:
+    return f"It has {', '.join(f'{each}=' for each in names)}" if names else "It has none with a name"
 
 
 def _mistaken(
     function: Callable[..., Any], args: Iterable[Any], options: Mapping[str, Any], own: int
 ) -> Iterator[str]:
     """Say of each argument that is not what the signature asks for what was wanted, and what was got."""
-    try:
-        bound = signature(function).bind(*args, **options)
-    except TypeError:  # no such argument, or one that is missing: Python says so
-        return
+    bound = signature(function).bind(*args, **options)
     for name, got in list(bound.arguments.items())[own:]:
         parameter = bound.signature.parameters[name]
         wanted = _hint(unwrap(function), parameter)
@@ -154,6 +205,8 @@ def _fits(got: Any, wanted: Any) -> bool:
     if kind in (Sequence, Iterable, list, tuple):
         if not isinstance(got, Iterable) or isinstance(got, str | bytes | Mapping | Iterator):
             return isinstance(got, Iterator)
+        if getattr(got, "ndim", 1) != 1:  # a frame, a matrix
+            return False
         values = list(got)
         return bool(values) and all(_fits(value, part) for value in values for part in parts[:1])
     return not isinstance(kind, type) or isinstance(got, kind)

@@ -23,6 +23,10 @@ class ArgumentError(HLMError):
     """An argument is of another kind than what is asked for: names it."""
 
 
+class UnknownArgumentError(ArgumentError, TypeError):
+    """An argument that a function has not, or misses: says which there are."""
+
+
 class DataError(HLMError):
     """The data cannot be used as asked: names the column or the ids."""
 
@@ -49,6 +53,10 @@ class SamplingError(HLMError):
 
 class OutputError(HLMError):
     """A residual file or a figure cannot be made as asked: names the variable, the effect or the folder."""
+
+
+class NotHereError(HLMError, AttributeError):
+    """What another kind of fit or posterior has, asked of one that has not: says which has it."""
 
 
 class HLMWarning(UserWarning):

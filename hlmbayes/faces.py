@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, Concatenate
+from types import FunctionType
+from typing import Any, ClassVar, Concatenate, NoReturn
 
 from . import notebook
 from .arguments import methods_in_words
+from .errors import NotHereError
+from .words import some
 
 
 class Face:
@@ -21,12 +24,28 @@ class Face:
 
     __slots__ = ("_record",)
     _record: Any
+    kinds: ClassVar[list[type[Face]]] = []
 
     def __init__(self, record: Any) -> None:
         object.__setattr__(self, "_record", record)
 
     def __init_subclass__(cls) -> None:
         methods_in_words(cls)
+        Face.kinds.append(cls)
+
+    def __getattr__(self, name: str) -> Any:
+        """Say in words that another kind of face has what this one has not."""
+        if name.startswith("_") or not kinds_with(name):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        self._lacks(name)
+
+    def _lacks(self, name: str) -> NoReturn:
+        raise NotHereError(f"{self._has_not(name)}: dir(...) of it lists what there is")
+
+    def _has_not(self, name: str) -> str:
+        """Say that it has not what others have."""
+        have = [kind.__name__ for kind in kinds_with(name)]
+        return f"a {type(self).__name__} has no {name}, which is of {some(have)}"
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
@@ -36,6 +55,12 @@ class Face:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self._record,))
+
+
+def kinds_with(name: str) -> list[type[Face]]:
+    """Give the kinds that users hold, and not those that these are made of, which have a method."""
+    leaves = [kind for kind in Face.kinds if not kind.__subclasses__()]
+    return [kind for kind in leaves if isinstance(getattr(kind, name, None), property | FunctionType)]
 
 
 def record_of(source: Any) -> Any:

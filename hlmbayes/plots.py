@@ -7,6 +7,7 @@ three have several panels and return the figure.
 ``hlm.plots.caterpillar(fit).figure.savefig("caterpillar.png")`` writes a file.
 """
 
+from .arguments import in_words
 from .figures.calibration_plot import calibration
 from .figures.density_plots import densities
 from .figures.level1_plots import influence, influence_on_effects, residuals_against_fitted
@@ -24,3 +25,5 @@ __all__ = [
     "log_sd_histogram", "log_sd_qq", "predicted", "predictive_by_unit", "proportions_by_unit", "ranks",
     "residuals_against_fitted", "residuals_by_unit", "shrinkage", "tau_pair", "variance_bars",
 ]  # fmt: skip
+
+globals().update({name: in_words(globals()[name]) for name in __all__})

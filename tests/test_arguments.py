@@ -13,6 +13,7 @@ from hlmbayes.arguments import in_words, not_negative, one_or_several, seed_or_n
 from hlmbayes.datasets import hsb
 from hlmbayes.errors import ArgumentError, EstimationError, HLMError, HypothesisError
 from hlmbayes.faces import record_of
+from hlmbayes.front.draws import sample
 
 MODEL = hlm.Model("mathach = b0 + r\nb0 = g00 + g01*sector + u0")
 
@@ -149,6 +150,7 @@ def test_fixed_effects_go_by_every_spelling_of_their_names(data: hlm.TwoLevelDat
         (lambda fit: fit.means("sector", at=["ses"]), r"at= wants a mapping by name, .* got \['ses'\]"),
         (lambda fit: fit.explore([1, 2]), r"variables= wants a text or a list of texts, got \[1, 2\]"),
         (lambda fit: fit.predict(level=np.eye(2)), "level= wants a whole number, got array"),
+        (lambda fit: fit.model.sample(hsb(), seed=1).slopes("sector", by=["x"]), "by= wants a text or a map"),
         (lambda fit: fit.model.fit(hsb(), algorithm=np.eye(2)), "algorithm= wants a text, got array"),
         (lambda fit: fit.model.sample(hsb(), sampler=np.eye(2)), "sampler= wants 'direct' or 'nuts', got"),
         (lambda fit: hlm.fit_imputed("y ~ x", [hsb(), hsb()]), "model= wants TwoLevelModel, got 'y ~ x'"),
@@ -172,8 +174,39 @@ def test_a_crash_over_nothing_of_the_callers_stays_one() -> None:
             call()
     with pytest.raises(ArgumentError, match="names wants a text, got 2"):
         broken(1.0, "a", 2)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="unexpected keyword"):
-        broken(1.0, z=1)  # type: ignore[call-arg]
+    with pytest.raises(ZeroDivisionError):
+        in_words(in_words(broken))(1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda fit: fit.confint(probb=0.9), r"confint\(\) has no argument probb=. It has .* prob= may be"),
+        (lambda fit: fit.icc(zzz=1), r"icc\(\) has no argument zzz=. It has at=, prob="),
+        (lambda fit: fit.slopes(), r"slopes\(\) wants variable=, which was not given"),
+        (lambda fit: fit.variance_explained(fit, 2), r"variance_explained\(\): too many .* It has base="),
+        (lambda fit: fit.check(1), r"check\(\): too many .* It has none with a name"),
+        (lambda fit: fit.listing(titel="a"), r"listing\(\) has no argument titel=.* title= may be meant"),
+        (lambda fit: fit.to_json(zzz=1), r"listing\(\) has no argument zzz=. It has title="),
+        (lambda fit: fit.compare(fit, boostrap=9), r"compare\(\) has no argument boostrap="),
+        (lambda fit: fit.model.sample(hsb(), draw=9), r"sample\(\) has no argument draw=.* draws= may"),
+    ],
+)  # fmt: skip
+def test_a_call_that_a_signature_does_not_allow_says_so(
+    call: Callable[[hlm.Fit], object], said: str, data: hlm.TwoLevelData
+) -> None:
+    with pytest.raises(HLMError, match=said) as raised:
+        call(MODEL.fit(data))
+    assert isinstance(raised.value, TypeError)
+
+
+def test_a_function_says_in_words_once() -> None:
+    def plain(x: float) -> float:
+        return 1 / x
+
+    said = in_words(plain)
+    assert in_words(said) is said
+    assert vars(hlm.Model)["sample"] is sample
 
 
 @pytest.mark.parametrize("robust", [1, 1.5, "yes", [True], {}])

@@ -86,16 +86,14 @@ def match_units(
     if ids.dtype == ids2.dtype and np.array_equal(ids, ids2):
         return record, ()
     keys1, keys2 = _same_type(ids, ids2, sources)
-    order = np.argsort(keys2)
-    place = np.minimum(np.searchsorted(keys2[order], keys1), len(keys2) - 1)
-    lost = keys2[order][place] != keys1
+    used = _found(keys1, keys2)
+    lost = used < 0
     if lost.any():
         none = f"No id of {sources[1]} is among them: its are {some(ids2, 4)}. " if lost.all() else ""
         raise DataError(
             f"{lost.sum()} of {len(ids)} ids of {sources[0]} have no record in {sources[1]}: "
             f"{some(ids[lost])}. {none}Add their level-2 records or take their rows out of the level-1 data."
         )
-    used = order[place]
     spare = np.delete(ids2, used)
     records = "level-2 record has" if len(spare) == 1 else "level-2 records have"
     notes = (f"{len(spare)} {records} no level-1 rows: {some(spare)}",) if len(spare) else ()
@@ -219,8 +217,6 @@ def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> 
     """Return keys that compare digit by digit: text ids as numbers where the other source has numbers."""
     text1, text2 = ids1.dtype.kind == "O", ids2.dtype.kind == "O"
     if text1 == text2:
-        if np.result_type(ids1, ids2).kind == "f":  # int64 and uint64 would meet as rounded floats
-            return ids1.astype(object), ids2.astype(object)
         return ids1, ids2
     text, source = (ids1, sources[0]) if text1 else (ids2, sources[1])
     odd = [value for value in text if not NUMBER.fullmatch(value)]
@@ -230,7 +226,7 @@ def _same_type(ids1: np.ndarray, ids2: np.ndarray, sources: tuple[str, str]) -> 
             f"{len(odd)} of the texts are not numbers: {some(odd)}. Store the ids the same way in both."
         )
     keys = _as_numbers(text, source, sources[1] if text1 else sources[0])
-    return (keys, ids2.astype(object)) if text1 else (ids1.astype(object), keys)
+    return (keys, ids2) if text1 else (ids1, keys)
 
 
 def _as_numbers(text: np.ndarray, source: str, other: str) -> np.ndarray:
@@ -267,5 +263,15 @@ def places_of(ids: np.ndarray, known: np.ndarray, sources: tuple[str, str]) -> n
         ids = _as_numbers(ids, *sources)
     if text == (False, True):
         known = _as_numbers(known, *sources[::-1])
-    index = {key: place for place, key in enumerate(known.tolist())}
-    return np.array([index.get(key, -1) for key in ids.tolist()], dtype=np.intp)
+    return _found(ids, known)
+
+
+def _found(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Give the place of each of n distinct keys among distinct known ones, (n,), -1 of one not there."""
+    if np.result_type(keys, known).kind not in "iu" or not len(known):
+        # text, and numbers that would meet as rounded floats: as Python has them, whole numbers without end
+        index = {key: place for place, key in enumerate(known.tolist())}
+        return np.array([index.get(key, -1) for key in keys.tolist()], dtype=np.intp)
+    order = np.argsort(known)
+    place = order[np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)]
+    return np.where(known[place] == keys, place, -1)

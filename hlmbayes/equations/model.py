@@ -253,6 +253,12 @@ class TwoLevelModel:
         return tuple(c.name for c in self.coefficients if c.random)
 
     @property
+    def first_random(self) -> tuple[str, ...]:
+        """Name of the first coefficient that has a random effect; one for each category with equations."""
+        own = [(c.index, c.label.removesuffix(c.category), c.name) for c in self.coefficients if c.random]
+        return tuple(name for *which, name in own if which == list(own[0][:2]))
+
+    @property
     def effects(self) -> tuple[str, ...]:
         """Names of the random effects: ("u0", "u1")."""
         return tuple(c.effect for c in self.coefficients if c.random)

@@ -12,7 +12,7 @@ import numpy as np
 from ..arguments import one_or_several
 from ..diagnostics.points import in_sentence
 from ..equations.outcome_law import SCALES
-from ..errors import SamplingError
+from ..errors import OutputError, SamplingError
 from ..estimation.estimates import Estimates
 from ..hglm.pql import PQLEstimates
 from ..naming import TIMES
@@ -294,5 +294,7 @@ def sensitivity_forest(
     figure.suptitle("The same data under different priors", fontweight="bold")
     figure.supxlabel("Posterior median, 50 % and 95 % intervals", fontsize=11.5)
     if path is not None:
+        if not Path(path).name:
+            raise OutputError(f"path= wants the name of a file, got {str(path)!r}")
         write_whole(Path(path).with_suffix(Path(path).suffix or ".png"), figure.savefig)
     return figure

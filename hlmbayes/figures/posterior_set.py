@@ -42,9 +42,7 @@ def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
         drawn["tau_pair"] = tau_pair(posterior, fit)
     if container.has(posterior.tree, "b") and not link:
         drawn["predictive_by_unit"] = predictive_by_unit(posterior).figure
-    random = [c for c in posterior.model.coefficients if c.random and posterior.target.single_rows]
-    of = [(c.index, c.label.removesuffix(c.category)) for c in random]
-    for name in [c.name for c, own in zip(random, of, strict=True) if own == of[0]]:
+    for name in posterior.model.first_random if posterior.target.single_rows else ():
         drawn[f"caterpillar_{name}"] = caterpillar(posterior, coefficient=name).figure
     drawn["ranks"] = ranks(posterior)
     return drawn

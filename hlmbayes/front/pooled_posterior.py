@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import in_words, one_or_several, seed_or_new
+from ..arguments import accepted, in_words, one_or_several, seed_or_new
 from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies
 from ..equations.model import TwoLevelModel
@@ -86,7 +86,9 @@ def sample_imputed(
     DataError
         Data sets that differ in variables, units or rows; fewer than two.
     """
-    settings = Settings(seed=seed_or_new(seed, SamplingError), **options)
+    settings = Settings(
+        seed=seed_or_new(seed, SamplingError), **accepted(Settings, options, "sample_imputed")
+    )
     names = one_or_several(outcomes)
     drawn = draw_pooled(
         model, data, names, priors, settings, marginal=marginal, frequency=frequency, precision=precision,

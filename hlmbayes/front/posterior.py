@@ -125,8 +125,9 @@ class Posterior(Tabled):
         return predict.predict_draws(self._record, data, level=level, interval=interval, prob=prob, seed=seed)
 
     def slopes(
-        self, variable: str, by: Any = None, *, at: Mapping[str, Any] | None = None, prob: float = 0.95
-    ) -> slopes.Slopes:
+        self, variable: str, by: str | Mapping[str, Any] | None = None, *,
+        at: Mapping[str, Any] | None = None, prob: float = 0.95,
+    ) -> slopes.Slopes:  # fmt: skip
         """Give the posterior of the simple slopes of a variable; see `Fit.slopes`."""
         return slopes.slopes_of_draws(self._record, variable, by, at=at, prob=prob)
 

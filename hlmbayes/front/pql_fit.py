@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import accepted
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
 from ..faces import asked, shown
@@ -159,11 +160,11 @@ class PQLFit(OtherOutcome):
 
     def wald(self, *hypotheses: Any, **options: Any) -> Any:
         """Test hypotheses on the unit-specific fixed effects; see `Fit.wald`."""
-        return wald(self._record.working, *hypotheses, **options)
+        return wald(self._record.working, *hypotheses, **accepted(wald, options, "wald"))
 
     def contrast(self, *combinations: Any, **options: Any) -> Any:
         """Estimate combinations of the unit-specific fixed effects; see `Fit.contrast`."""
-        return contrast(self._record.working, *combinations, **options)
+        return contrast(self._record.working, *combinations, **accepted(contrast, options, "contrast"))
 
     def listing(self, **run: Any) -> str:
         """Return HLM 6's listing of the fit, with notes after it; ``run`` as for `Fit.listing`."""

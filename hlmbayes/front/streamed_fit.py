@@ -10,7 +10,7 @@ import numpy as np
 
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
-from ..errors import EstimationError, HypothesisError
+from ..errors import EstimationError, HypothesisError, NotHereError
 from ..estimation.estimate import chosen_method
 from ..estimation.streamed import StreamedEstimates, fit_stream, refuse_stream
 from ..faces import record_of, shown
@@ -24,13 +24,12 @@ from ..labels import NamedArray
 from ..unit_moments.stream import MomentsStream
 from .any_fit import AnyFit
 from .fit import Fit
-from .other_outcomes import Narrower, NotHereError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class StreamedFit(Narrower, AnyFit):
+class StreamedFit(AnyFit):
     """A fitted two-level model whose units were read a part at a time: what `Model.fit` returns for them.
 
     Estimates, their standard errors, tests and intervals are those of all units.
@@ -38,7 +37,6 @@ class StreamedFit(Narrower, AnyFit):
 
     __slots__ = ()
     _record: StreamedEstimates
-    normal = Fit
 
     method: str = shown("method", '"REML" or "ML".')
     vcov: np.ndarray = shown("vcov", "Model-based covariance matrix of all fixed effects.")
@@ -99,6 +97,8 @@ class StreamedFit(Narrower, AnyFit):
         return compare_any(self._record, record_of(other), deviance, n_parameters)
 
     def _lacks(self, name: str) -> NoReturn:
+        if not hasattr(Fit, name):
+            super()._lacks(name)
         try:
             refuse_stream(name)
         except HypothesisError as error:

@@ -14,6 +14,7 @@ from .averages import Averages, nodes_of
 from .estimates import GeneralizedEstimates
 
 CELLS = 1 << 18  # rows times nodes at a time
+SMALL = 300.0  # of exponents whose products of exp are numbers, and not zero
 
 
 def category_averages(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray) -> Averages:
@@ -84,3 +85,32 @@ def averaged(
         bend[at] -= one[:, :, None] * both[:, :, None] + one[:, None] * both[:, :, :, None]
         bend[at] -= np.eye(K) * both[:, :, :, None]
     return mean, slope, bend
+
+
+def are_small(eta: np.ndarray, root: np.ndarray, at: np.ndarray) -> bool:
+    """Say whether exp of predictors and of random effects, and their products, are numbers to divide by."""
+    reach = np.abs(root).max(axis=(0, 1, 3), initial=0.0) @ np.abs(at).max(axis=0)
+    return bool(np.abs(eta).max(initial=0.0) < SMALL and reach < SMALL)
+
+
+def averages_of_draws(eta: np.ndarray, root: np.ndarray, kind: np.ndarray) -> np.ndarray:
+    """Average probabilities of rows over random effects in each of B draws, (n, M, B).
+
+    ``eta`` (n, K, B) are the predictors at u = 0, ``root`` (g, K, d, B) a root of the covariance of what
+    random effects add to them, of g kinds of rows, ``kind`` (n,). The odds at a node are exp(eta_k) times
+    what the node makes of them, which is the same for all rows of a kind: so a draw's nodes are two products
+    of matrices and one division, and no exponentials of rows by nodes.
+    """
+    (n, K, B), (at, weight) = eta.shape, nodes_of(root.shape[2])
+    odds, found = np.exp(np.moveaxis(eta, 2, 0)), np.empty((B, n, K + 1))
+    for one, of in enumerate(np.split(np.argsort(kind, kind="stable"), np.cumsum(np.bincount(kind))[:-1])):
+        step = max(1, CELLS // (len(of) * len(at)))
+        for part in (slice(first, first + step) for first in range(0, B, step)):
+            moved = np.exp(np.moveaxis(root[one, :, :, part], 2, 0) @ at.T)  # (draws, K, nodes)
+            own = odds[part, of]
+            total = own @ moved
+            total += 1.0
+            np.divide(1.0, total, out=total)
+            found[part, of, :K] = own * (total @ (moved * weight).swapaxes(1, 2))
+            found[part, of, K] = total @ weight
+    return np.moveaxis(found, 0, 2)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtrc
 
+from ..arguments import accepted
 from ..errors import HypothesisError
 from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
@@ -188,7 +189,7 @@ def compare_any(
 ) -> DevianceTest:
     """Compare with a fit or with a stored deviance, whichever was given."""
     if other is not None and deviance is None and n_parameters is None:
-        return compare(fit, other, **options)
+        return compare(fit, other, **accepted(compare, options, "compare"))
     if other is None and deviance is not None and n_parameters is not None and not options:
         return compare_stored(fit, deviance, n_parameters)
     raise HypothesisError(

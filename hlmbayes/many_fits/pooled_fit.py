@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import whole
+from ..arguments import accepted, whole
 from ..data.imputed import check_same, named
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
@@ -36,7 +36,8 @@ Run = tuple[str, TwoLevelModel, TwoLevelData]  # name, model and data of a fit
 def fit_each(runs: Sequence[Run], workers: int | None = None, **options: Any) -> PooledEstimates:
     """Fit the model of every data set of `model_and_data`; see `hlmbayes.fit_imputed`."""
 
-    return PooledEstimates(*each_in_threads(partial(fit_one, **options), runs, workers))
+    fit = partial(fit_one, **accepted(fit_one, options, "fit_imputed"))
+    return PooledEstimates(*each_in_threads(fit, runs, workers))
 
 
 def each_in_threads(

@@ -71,9 +71,10 @@ def asked_categories(law: Outcome, category: Any, scale: str) -> list[int]:
         raise HypothesisError(f"{what} one number, and category= (--category) has no meaning: leave it out")
     number = isinstance(category, int | float | np.number) and np.isfinite(category)
     text = category_label(float(category)) if number else category
-    if text in law.labels and text not in labels:
+    named = isinstance(text, str)
+    if named and text in law.labels and text not in labels:
         raise HypothesisError(f"{text} is the reference, whose linear predictor is 0: name another one")
-    if text not in labels:
+    if not named or text not in labels:
         raise HypothesisError(f"category= (--category) is one of {', '.join(labels)}; got {category!r}")
     return [labels.index(text)]
 

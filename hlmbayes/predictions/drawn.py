@@ -11,6 +11,8 @@ from typing import Self
 import numpy as np
 
 from ..hglm.averages import nodes_of
+from ..hglm.category_averages import are_small, averages_of_draws
+from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
@@ -56,13 +58,19 @@ class DrawnRows:
 
     def averaged(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Give the outcomes of rows averaged over the random effects of units."""
-        eta, root = self.predictors(x, z), self._root(by_category(self.design, self.law, x, z)[1])
+        each, kind = np.unique(z, axis=0, return_inverse=True)
+        root = self._root(by_category(self.design, self.law, x[: len(each)], each)[1])
+        eta, kind = self.predictors(x, z), kind.reshape(-1)
         if not root.shape[2]:
             return self.outcomes(eta)
+        at, weight = nodes_of(root.shape[2])
+        if isinstance(self.law, Multinomial) and are_small(eta, root, at):
+            return averages_of_draws(eta, root, kind)
         found = np.zeros(())
         with np.errstate(over="ignore"):
-            for at, weight in zip(*nodes_of(root.shape[2]), strict=True):
-                found = found + weight * self.outcomes(eta + np.einsum("nkdb,d->nkb", root, at))
+            for place, share in zip(at, weight, strict=True):
+                moved = eta + np.einsum("nkdb,d->nkb", root, place)[kind]
+                found = found + share * self.outcomes(moved)
         return found
 
     def _root(self, z: np.ndarray) -> np.ndarray:

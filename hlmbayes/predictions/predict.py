@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import ndtri
 
-from ..arguments import check_prob
+from ..arguments import check_prob, seed_or_none
 from ..errors import HypothesisError, SamplingError
 from ..estimation.estimates import Estimates
 from ..inference.covariances import table_kind
@@ -143,7 +143,7 @@ def predict_draws(
     u = point.u_draws
     if level == 1 and rows.z.shape[1] and (rows.unit >= 0).any() and u is None:
         raise SamplingError("the draws of u were not kept: sample(..., keep_effects=True) keeps them")
-    rng, parts = np.random.default_rng(seed), []
+    rng, parts = np.random.default_rng(seed_or_none(seed, HypothesisError)), []
     root = _roots(draws.tau)
     step = max(1, CELLS // len(draws.gamma))
     for k in range(0, len(x), step):

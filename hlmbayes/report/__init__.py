@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arguments import accepted
 from ..errors import EstimationError
 from ..estimation.estimate import fit as estimate
 from ..estimation.estimates import Estimates
@@ -29,7 +30,7 @@ def report_tables(fit: Estimates, **run: Any) -> Tables:
     **run
         Fields of `hlmbayes.report.header.Run`: title, full_output, ...
     """
-    return collect.tables(fit, Run(**run), companion(fit))
+    return collect.tables(fit, Run(**accepted(Run, run, "listing")), companion(fit))
 
 
 def companion(fit: Estimates) -> Estimates | None:

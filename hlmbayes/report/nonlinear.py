@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from ..arguments import accepted
 from ..errors import HLMError, HypothesisError
 from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
@@ -54,7 +55,7 @@ def nonlinear_tables(found: PQLEstimates, laplace: bool = False, **run: Any) -> 
 
     ``laplace``: Laplace's approximation too; ``run`` are fields of `hlmbayes.report.header.Run`.
     """
-    asked = Run(**run)
+    asked = Run(**accepted(Run, run, "listing"))
     base = tables(found.working, asked)
     unit_specific = _effects(found.working, found, asked.hlm)
     kept = [group for group in base.notes if group.heading != "Estimation"]

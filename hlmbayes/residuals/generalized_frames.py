@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from ..arguments import hlm_version, one_or_several
+from ..arguments import hlm_version, one_or_several, seed_or_none
 from ..errors import OutputError
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fitted_rows import RowsOf, plain_rows
@@ -58,10 +58,10 @@ def rows_fitted(fit: RowsOf) -> RowsFitted:
 
 def quantile_residuals(fit: RowsOf, seed: int = SEED) -> np.ndarray:
     """Give randomised quantile residuals of the rows, (N,)."""
-    rows = rows_fitted(fit)
+    rng, rows = np.random.default_rng(seed_or_none(seed, OutputError)), rows_fitted(fit)
     below = fit.law.distribution(rows.rate, rows.y - 1.0, rows.size)
     here = fit.law.distribution(rows.rate, rows.y, rows.size)
-    at = below + np.random.default_rng(seed).uniform(size=len(below)) * (here - below)
+    at = below + rng.uniform(size=len(below)) * (here - below)
     return np.asarray(ndtri(np.clip(at, 1e-15, 1.0 - 1e-15)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import unicodedata
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -611,3 +612,40 @@ def test_names_of_columns_of_a_frame_of_numbers(names) -> None:
             read(frame, id="id")
     else:
         assert list(read(frame, id="id").level1) == ["y", "3"]
+
+
+OBJECTS = (
+    (["1", "2 x", "03"], [3, 1], [1, -1, 0]),
+    ([3, 1], ["3.0", "b", "1"], [0, 2]),
+    (["a", "c"], ["b", "a"], [1, -1]),
+)
+NUMBERS: tuple[tuple[Any, ...], ...] = (
+    ([3, 1, 9], "i8", [9, 3], "u8", [1, -1, 0]),
+    ([1, -1], "i1", [255, 1], "u1", [1, -1]),
+    ([2**63, 5], "u8", [5, -1], "i8", [-1, 0]),  # meet as rounded floats where NumPy compares them
+    ([2**53 + 1], "i8", [2.0**53], "f8", [-1]),
+    ([1.5, 2.0], "f8", [2, 1], "i8", [-1, 0]),
+    ([], "i8", [1], "i8", []),
+    ([1], "i8", [], "i8", [-1]),
+)
+
+
+@pytest.mark.parametrize(("ids", "known", "found"), OBJECTS)
+def test_places_of_ids_of_text_and_numbers(ids, known, found):
+    first, second = (
+        np.array(each, dtype=object if isinstance(each[0], str) else None) for each in (ids, known)
+    )
+    assert units.places_of(first, second, ("new", "old")).tolist() == found
+
+
+@pytest.mark.parametrize(("ids", "kind", "known", "of", "found"), NUMBERS)
+def test_places_of_ids_that_are_numbers(ids, kind, known, of, found):
+    places = units.places_of(np.array(ids, dtype=kind), np.array(known, dtype=of), ("new", "old"))
+    assert places.tolist() == found
+
+
+@given(st.sets(st.integers(-50, 50)), st.sets(st.integers(-50, 50), min_size=1), st.randoms())
+def test_places_are_those_of_a_dictionary(ids, known, random):
+    first, second = (random.sample(sorted(each), len(each)) for each in (ids, known))
+    places = units.places_of(np.array(first, dtype=int), np.array(second), ("new", "old"))
+    assert places.tolist() == [second.index(key) if key in known else -1 for key in first]

@@ -17,6 +17,7 @@ from hlmbayes import Model
 from hlmbayes.data.rows import Rows
 from hlmbayes.equations.model import Coefficient, Gamma, LogSigma2, Predictor
 from hlmbayes.errors import EquationError
+from hlmbayes.faces import record_of
 from hlmbayes.words import composed
 
 TABLES = json.loads((Path(__file__).parents[1] / "oracles" / "hlm608_tables.json").read_text())
@@ -638,3 +639,12 @@ def test_a_model_is_handed_on_to_sampling_and_pymc_as_it_is() -> None:
 
     assert unwrap(Model.sample) is unwrap(sample)
     assert unwrap(Model.pymc) is unwrap(build)
+
+
+def test_the_first_coefficient_with_a_random_effect() -> None:
+    assert Model("y = b0 + b1*x + r; b0 = g00; b1 = g10 + u1").first_random == ("b1",)
+    assert Model("y = b0 + r; b0 = g00").first_random == ()
+    rng = np.random.default_rng(2)
+    rows = {"id": np.repeat(range(30), 6), "x": rng.normal(size=180), "y": np.arange(180) % 3}
+    several = Model("mlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(rows, id="id")
+    assert record_of(several).model.first_random == ("b0[0]", "b0[1]")

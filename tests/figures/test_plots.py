@@ -357,3 +357,19 @@ def test_importing_the_package_imports_no_plotting() -> None:
 def test_what_is_not_axes_is_refused(fit: Any) -> None:
     with pytest.raises(OutputError, match="'b1' is not matplotlib axes"):
         hlm.plots.chi2_qq(fit, "b1")
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "options", "said"),
+    [
+        ("caterpillar", (), {"axes": 1}, r"caterpillar\(\) has no argument axes=.*ax= may be meant"),
+        ("effect_against", (), {}, r"effect_against\(\) wants variable="),
+        ("predicted", (3,), {}, "x= wants a text, got 3"),
+    ],
+)
+def test_what_crashes_over_an_argument_of_a_figure_says_so(
+    name: str, args: tuple[Any, ...], options: dict[str, Any], said: str
+) -> None:
+    fit = model("slopes").fit(small().data())
+    with pytest.raises(hlm.HLMError, match=said):
+        getattr(hlm.plots, name)(fit, *args, **options)

@@ -58,9 +58,11 @@ def test_a_formula_and_equations_are_one_model(fit, data):
 
 def test_what_only_normal_outcomes_have_is_refused_in_words(fit, data):
     by_hlm = hlm.Model(f"logit(y) = b0 + b1*x; {ONE}").fit(data, algorithm="hlm")
-    asked = [(fit, "i2"), (fit, "homogeneity"), (by_hlm, "bootstrap"), (by_hlm, "simulate")]
-    for one, name in asked:
-        with pytest.raises(HLMError, match=f"{name} is for normal outcomes, and y of this model is Bern"):
+    normal, other = "is for normal outcomes, and y of this model is Bern", ", which is of .*GeneralizedFit"
+    asked = [(fit, "i2", normal), (fit, "homogeneity", normal), (fit, "loo", ", which is of Posterior")]
+    asked += [(by_hlm, name, other) for name in ("bootstrap", "calibration", "test_variance", "deviance")]
+    for one, name, said in asked:
+        with pytest.raises(HLMError, match=f"{name}{'' if said[0] == ',' else ' '}{said}"):
             getattr(one, name)
         assert not hasattr(one, name)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):

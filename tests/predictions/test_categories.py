@@ -13,7 +13,7 @@ from scipy.special import softmax
 import hlmbayes as hlm
 from hlmbayes.errors import HypothesisError
 from hlmbayes.hglm.averages import NODES, nodes_of
-from hlmbayes.hglm.category_averages import averaged, category_averages
+from hlmbayes.hglm.category_averages import are_small, averaged, averages_of_draws, category_averages
 from hlmbayes.hglm.estimates import GeneralizedEstimates
 from hlmbayes.hglm.fit import fit_by_likelihood
 from hlmbayes.laws.multinomial import MOST, Multinomial
@@ -96,6 +96,23 @@ def test_of_many_categories_few_nodes_do(fit: GeneralizedEstimates) -> None:
     inside[:, :2] += at @ np.linalg.cholesky(spread[0, :2, :2]).T
     expected = weight @ softmax(np.column_stack([inside, np.zeros(len(at))]), axis=1)
     assert found == pytest.approx(expected, abs=2e-4)
+
+
+def test_averages_of_draws_are_those_of_each_draw() -> None:
+    rng, kind = np.random.default_rng(4), np.array([1, 0, 1, 2, 0])
+    eta, root = rng.normal(size=(5, 2, 3)), rng.normal(size=(3, 2, 2, 3))
+    assert are_small(eta, root, nodes_of(2)[0])
+    found = averages_of_draws(eta, root, kind)
+    for b in range(3):
+        spread = root[kind, :, :, b] @ root[kind, :, :, b].swapaxes(1, 2)
+        expected = averaged(Multinomial(), eta[:, :, b], spread)[0]
+        assert found[:, :, b] == pytest.approx(expected, abs=3e-4)  # nodes lie in other directions
+        at, weight = nodes_of(2)
+        inside = eta[:, None, :, b] + at @ root[kind, :, :, b].swapaxes(1, 2)
+        dense = softmax(np.concatenate([inside, np.zeros((5, len(at), 1))], axis=2), axis=2)
+        assert found[:, :, b] == pytest.approx(np.einsum("d,ndm->nm", weight, dense), abs=1e-14)
+    assert not are_small(eta + 400.0, root, nodes_of(2)[0])
+    assert not are_small(eta, 400.0 * root, nodes_of(2)[0])
 
 
 def test_means_and_slopes_are_of_the_probability_of_a_category(fit: GeneralizedEstimates) -> None:
