@@ -21,8 +21,8 @@ from .marginal import Marginal, linear_predictor, unit_logliks
 from .modes import Modes
 from .quadrature import GroupRules, Rule, Rules, product_rule
 
-STILL = 1e-6  # of the deviance: more nodes must not move it further
-AIM = 0.1 * STILL  # of the error along one direction
+STILL = 1e-6  # of the deviance: more nodes must not move it further, unless by rounding
+AIM = 0.1  # of that, for the error along one direction
 SEEN = 0.5  # of it, that more nodes may be seen to move: what is left is more than the change
 SLOW, FAST = 0.9, 0.02  # of the error, left by one node more, at the most and at the least counted on
 DOUBT = 0.7  # power of that share: the error oscillates as it falls, and two changes tell it roughly
@@ -69,6 +69,7 @@ def _enough(
 ) -> Rule:
     """Give the nodes of a group, one of so many, which is in these blocks."""
     q, start = rows.n_random, few(rows.n_random).counts
+    still = max(STILL, 2.0 * at.rounding)
     parts = [part for block in blocks for part in block.parts(MOST_NODES)]
     n_units = sum(len(part.units) for part in parts)
     fold = n_groups**0.5 * min(n_units / LOOKED_AT, len(parts) / BLOCKS)  # units of a group are alike
@@ -83,13 +84,13 @@ def _enough(
         return product_rule((*counts[:k], n, *counts[k + 1 :]))
 
     looks = [lambda n, k=k: deviance(with_along(start, k, n)) for k in range(q)]
-    counts = tuple(_along(n, look, AIM / n_groups**0.5) for n, look in zip(start, looks, strict=True))
+    counts = tuple(_along(n, look, AIM * still / n_groups**0.5) for n, look in zip(start, looks, strict=True))
     rule = product_rule(counts)
     value = deviance(rule)
     for k in range(q):  # a look costs less than a climb with too few
         while (larger := with_along(rule.counts, k, up(rule.counts[k], 5))).total < MOST_NODES:
             new = deviance(larger)
-            if abs(new - value) < SEEN * STILL / n_groups:
+            if abs(new - value) < SEEN * still / n_groups:
                 break
             rule, value = larger, new
     return rule
@@ -121,7 +122,7 @@ def stands_still(rows: CountedRows, law: Outcome, at: Marginal, still: float = S
     """Say whether more nodes along every direction leave the deviance where it is, to ``still``."""
     eta, rule = linear_predictor(rows, at.gamma), more(at.rule, 6)
     new = unit_logliks(rows, law, eta, at.chol, at.modes, rule)
-    return 2.0 * abs(float((new - at.unit_loglik).sum())) < still
+    return 2.0 * abs(float((new - at.unit_loglik).sum())) < max(still, 2.0 * at.rounding)
 
 
 def more(rule: Rules, share: int, zero: int = 0) -> Rules:

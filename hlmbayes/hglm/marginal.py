@@ -20,6 +20,8 @@ from .counted_rows import CountedRows
 from .modes import Modes, find_modes
 from .quadrature import Rules
 
+EPSILON = float(np.finfo(float).eps)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marginal:
@@ -47,6 +49,11 @@ class Marginal:
     def loglik(self) -> float:
         """Log-likelihood, constants included."""
         return float(self.unit_loglik.sum()) + self.constant
+
+    @property
+    def rounding(self) -> float:
+        """What the log-likelihood loses to rounding: its terms cancel, and of large counts they are large."""
+        return EPSILON * (float(np.abs(self.unit_loglik).sum()) + abs(self.constant))
 
     @property
     def score(self) -> np.ndarray:

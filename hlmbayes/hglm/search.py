@@ -18,7 +18,7 @@ from .counted_rows import CountedRows
 from .enough_nodes import MOST_NODES, enough, few, grouped, more, stands_still
 from .marginal import Marginal, loglik, marginal
 from .newton import MOST_STEPS, ROUGH, higher, newton_step
-from .quadrature import few_points, product_rule
+from .quadrature import Rules, few_points, product_rule
 from .still import first_chol, pooled
 
 GAIN = 1e-11  # the step's predicted gain in log-likelihood at which the search ends
@@ -32,6 +32,7 @@ MORE = {  # nodes for what few of them do not find: tau is very large
 }
 NEARLY = 1e-3  # of chol's largest element: a column below it is tried as zero,
 SMALL = 0.03  # and so is one below this, a standard deviation on the scale of the link
+VERY_MANY = 10  # times as many nodes as some with which the optimum is looked for first
 SEVERAL = 4  # random effects that are integrated by quadrature; more by Laplace's method
 
 
@@ -52,7 +53,7 @@ def search(rows: CountedRows, law: Outcome) -> Found:
     if not found.converged:
         return found
     rows = grouped(rows, found.at.modes)
-    rule = enough(rows, law, found.at)
+    found, rule = nearer(rows, law, found)
     while True:
         at = marginal(rows, law, found.at.gamma, found.at.chol, rule, found.at.modes.t)
         steps, found = found.steps, climb(rows, law, at, GAIN, FEW_STEPS)
@@ -64,6 +65,22 @@ def search(rows: CountedRows, law: Outcome) -> Found:
         if rule.total > MOST_NODES:
             counts = " x ".join(map(str, found.at.rule.counts))
             return found._replace(converged=False, reason=f"more nodes than {counts} still move the deviance")
+
+
+def nearer(rows: CountedRows, law: Outcome, found: Found) -> tuple[Found, Rules]:
+    """Give the nodes it takes; of three effects or more, where they are very many, climb with fewer first.
+
+    Few nodes may have led far from the optimum, and every step with very many of them is slow.
+    """
+    rule = enough(rows, law, found.at)
+    for fewer in MORE[q] if (q := rows.n_random) > 2 else ():
+        if rule.total <= VERY_MANY * fewer.total:
+            break
+        at = marginal(rows, law, found.at.gamma, found.at.chol, fewer, found.at.modes.t)
+        climbed = climb(rows, law, at, ROUGH, FEW_STEPS)
+        found = found._replace(at=snapped(rows, law, climbed.at), steps=found.steps + climbed.steps)
+        rule = enough(rows, law, found.at)
+    return found, rule
 
 
 def rough(rows: CountedRows, law: Outcome) -> Found:
@@ -86,11 +103,11 @@ def climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int)
     """Take Newton's steps until the next one promises less than ``gain``."""
     for done in range(most):
         step, promised, saddle = newton_step(at.score, at.information)
-        if promised < gain and not saddle:
+        if promised < max(gain, at.rounding) and not saddle:
             return Found(at, done, True, "the score is zero")
         new = _better(rows, law, at, step, min(max(promised, 1e-9), SLACK))
         if new is at:
-            flat = promised < 1e-6
+            flat = promised < max(1e-6, at.rounding)
             return Found(
                 at, done, flat, "the score is zero to rounding" if flat else "no step raises the likelihood"
             )
@@ -100,7 +117,8 @@ def climb(rows: CountedRows, law: Outcome, at: Marginal, gain: float, most: int)
 
 def _better(rows: CountedRows, law: Outcome, at: Marginal, step: np.ndarray, slack: float = 1e-9) -> Marginal:
     """Go along a step, shortened until the likelihood is not lower; the same point where none helps."""
-    new = higher(step, lambda size: _tried(rows, law, at, step, size), at.loglik - slack)
+    least = at.loglik - max(slack, at.rounding)
+    new = higher(step, lambda size: _tried(rows, law, at, step, size), least)
     return at if new is None else new
 
 
@@ -130,6 +148,6 @@ def snapped(rows: CountedRows, law: Outcome, at: Marginal) -> Marginal:
             continue
         chol = at.chol.copy()
         chol[:, b] = 0.0
-        if loglik(rows, law, at.gamma, chol, at.rule, at.modes.t) >= at.loglik - 1e-8:
+        if loglik(rows, law, at.gamma, chol, at.rule, at.modes.t) >= at.loglik - max(1e-8, at.rounding):
             at = marginal(rows, law, at.gamma, chol, at.rule, at.modes.t)
     return at

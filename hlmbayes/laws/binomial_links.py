@@ -9,6 +9,7 @@ from scipy import special
 
 type Rows = tuple[np.ndarray, np.ndarray, np.ndarray]  # log density, its slope, minus its bend
 MANY = 700.0  # exp of more is no number
+MANY_COUNTS = 1e6  # beyond them digits are lost in the differences of large numbers
 
 
 def _logit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
@@ -27,7 +28,56 @@ def _logit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
     odds *= mean
     odds *= size
     mean *= size
-    return value, np.subtract(y, mean, out=mean), odds
+    return _from_top(value, eta, y, size), np.subtract(y, mean, out=mean), odds
+
+
+def logit_value(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Give the log density of the logit link alone: it is what the integrals of thousands of points are."""
+    bounded = np.maximum(eta, -MANY)
+    odds = np.asarray(np.negative(bounded))
+    np.exp(odds, out=odds)
+    bounded += np.log1p(odds, out=odds)  # log(1 + exp(eta))
+    bounded *= size
+    np.multiply(y, eta, out=odds)
+    odds -= bounded
+    return _from_top(odds, eta, y, size)
+
+
+def _from_top(value: np.ndarray, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Take the log density of very many trials from its top: near it the difference has few digits."""
+    if not (size > MANY_COUNTS).any():
+        return value
+    share = np.where((y > 0) & (y < size), y, 0.5 * size) / np.maximum(size, 1e-300)
+    share = np.where(size > 0, share, 0.5)
+    away = eta - special.logit(share)
+    step = np.clip(away, -1.0, 1.0)
+    near = -size * (np.log1p(share * np.expm1(step)) - share * step)
+    close = (size > MANY_COUNTS) & (y > 0) & (y < size) & (np.abs(away) < 1.0)
+    return np.where(close, near, value - top_of_trials(y, size, "logit"))
+
+
+def top_of_trials(y: np.ndarray, size: np.ndarray, link: str) -> np.ndarray:
+    """Give the greatest log density of very many trials, which their rows leave out; 0 of others."""
+    if link != "logit":
+        return np.zeros_like(size)
+    rest = size - y
+    with np.errstate(divide="ignore", invalid="ignore"):
+        top = special.xlogy(y, y / size) + special.xlogy(rest, rest / size)
+    return np.where(size > MANY_COUNTS, top, 0.0)
+
+
+def log_choices(y: np.ndarray, size: np.ndarray, link: str) -> np.ndarray:
+    """Give the log of the number of ways to have y successes in so many trials, the top in it."""
+    rest = size - y
+    own = special.gammaln(size + 1) - special.gammaln(y + 1) - special.gammaln(rest + 1)
+    own = own + top_of_trials(y, size, link)
+    if link != "logit":
+        return np.asarray(own)
+    a, b, n = (np.maximum(each, 1.0) for each in (y, rest, size))
+    large = (
+        0.5 * np.log(n / (2.0 * np.pi * a * b)) + (1.0 / n - 1.0 / a - 1.0 / b) / 12.0
+    )  # Stirling's series
+    return np.asarray(np.where(np.minimum(y, rest) > MANY_COUNTS, large, own))
 
 
 def _probit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:

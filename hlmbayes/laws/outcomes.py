@@ -19,10 +19,10 @@ from scipy import special
 from ..data.two_level import TwoLevelData
 from ..errors import DataError
 from ..likelihood.design import Design
-from .binomial_links import FAR, INVERSE, LATENT, LATENT_SD, LINK, MANY, ROWS, SLOPE, Rows
+from . import binomial_links
+from .binomial_links import FAR, INVERSE, LATENT, LATENT_SD, LINK, MANY, MANY_COUNTS, ROWS, SLOPE, Rows
 from .law import Law, Need, SingleRowsError, check_units
 
-MANY_COUNTS = 1e6
 MOST_COUNTED = 1e12
 LARGEST_MEAN = 1e15  # of a simulated count: beyond it not every whole number is a float
 
@@ -225,9 +225,10 @@ class Binomial(Outcome):
             )
 
     def constant(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
-        if self.size is None:
-            return np.zeros_like(y)
-        return np.asarray(special.gammaln(size + 1) - special.gammaln(y + 1) - special.gammaln(size - y + 1))
+        return np.zeros_like(y) if self.size is None else binomial_links.log_choices(y, size, self.link_name)
+
+    def top(self, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+        return binomial_links.top_of_trials(y, size, self.link_name)
 
     def distribution(self, mean: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(y < 0, 0.0, special.bdtr(np.maximum(y, 0.0), size.astype(int), mean)))
@@ -261,17 +262,8 @@ class Binomial(Outcome):
         return ROWS[self.link_name](eta, y, size)
 
     def value(self, eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
-        if self.link_name != "logit":
-            return super().value(eta, y, size)
-        # in few passes: it is what the integrals of thousands of points are made of
-        bounded = np.maximum(eta, -MANY)
-        odds = np.asarray(np.negative(bounded))
-        np.exp(odds, out=odds)
-        bounded += np.log1p(odds, out=odds)  # log(1 + exp(eta))
-        bounded *= size
-        np.multiply(y, eta, out=odds)
-        odds -= bounded
-        return odds
+        logit = self.link_name == "logit"
+        return binomial_links.logit_value(eta, y, size) if logit else super().value(eta, y, size)
 
     def link(self, mean: np.ndarray) -> np.ndarray:
         return np.asarray(LINK[self.link_name](mean))
