@@ -56,7 +56,8 @@ def predict_generalized(
     Returns
     -------
     DataFrame
-        ``predicted``: averaged over the random effects, at level 1 over what is not known of them;
+        ``predicted``: averaged over the random effects, at level 1 over what is not known of them, which is
+        taken for normal: with few rows a unit that is an approximation;
         ``at_zero``, at level 1 ``at_mean``: at u = 0, or at the unit's posterior mean of u. At level 2 ``se``
         of the first, and its interval. Of ratings and categories each of these for every category:
         ``predicted[1]``, ``predicted[2]``, ...
