@@ -36,8 +36,8 @@ class Form:
         """All values of a name that are not empty."""
         return [value for value in self.data.getlist(name) if isinstance(value, str) and value]
 
-    def number(self, name: str, default: int | None = None) -> int:
-        """A whole number.
+    def number(self, name: str, default: int | None = None, called: str = "") -> int:
+        """A whole number; ``called`` is what the page calls it.
 
         Raises
         ------
@@ -50,15 +50,15 @@ class Form:
         try:
             return int(value)
         except (TypeError, ValueError):
-            raise HLMError(f"{name}: wanted a whole number, got {value!r}") from None
+            raise HLMError(f"{called or name}: wanted a whole number, got {value!r}") from None
 
-    def real(self, name: str) -> float | None:
-        """A number, with a point or a comma; None where there is none."""
+    def real(self, name: str, called: str) -> float | None:
+        """A number, with a point or a comma; None where there is none; the page calls it ``called``."""
         value = self.text(name)
         try:
             return float(value.replace(",", ".")) if value else None
         except ValueError:
-            raise HLMError(f"{name}: wanted a number, got {value!r}") from None
+            raise HLMError(f"{called}: wanted a number, got {value!r}") from None
 
     def files(self) -> list[UploadFile]:
         """The files that were sent."""
@@ -69,14 +69,18 @@ Act = Callable[[Session, Form], dict[str, Any]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def changing(template: str, act: Act) -> Endpoint:
-    """An endpoint that changes the session and answers with a template."""
+def changing(template: str, act: Act, beside: str = "") -> Endpoint:
+    """An endpoint that changes the session and answers with a template.
+
+    What goes wrong is said in the element of id ``beside``, and the form stays as it was filled in; where
+    there is none, the template says it.
+    """
 
     async def endpoint(request: Request) -> Response:
         try:
             async with request.form(max_files=20, max_fields=5000, max_part_size=MOST_BYTES) as data:
                 form = Form(data, request.path_params)
-                return await run_in_threadpool(_answer, request, template, act, form)
+                return await run_in_threadpool(_answer, request, template, act, form, beside)
         except ClientDisconnect:  # the page is gone, or what it sent was cut off by the guard
             return PlainTextResponse(too_large("what was sent"), 413)
 
@@ -118,13 +122,21 @@ def _asked(request: Request) -> FormData:
     return FormData(values)
 
 
-def _answer(request: Request, template: str, act: Act, form: Form) -> Response:
+def _answer(request: Request, template: str, act: Act, form: Form, beside: str = "") -> Response:
     session: Session = request.scope["session_here"]
     with session.lock:
         try:
             values = act(session, form)
         except HLMError as error:
-            return show(request, template, error=str(error))
+            return _wrong(request, template, str(error), beside)
         except Exception as error:
-            return show(request, template, error=fault(error))
+            return _wrong(request, template, fault(error), beside)
         return show(request, template, **values)
+
+
+def _wrong(request: Request, template: str, error: str, beside: str) -> Response:
+    if not beside:
+        return show(request, template, error=error)
+    response = show(request, "message.html", error=error)
+    response.headers.update({"HX-Retarget": f"#{beside}", "HX-Reswap": "innerHTML"})
+    return response

@@ -103,14 +103,17 @@ def priors_of(form: Form, model: TwoLevelModel) -> Priors:
     for row in rows_of(Priors(), model):
         if family := form.text(row.field):
             kind, _, name = row.field.partition("-")
-            numbers = form.real(f"{row.field}-first"), form.real(f"{row.field}-second")
-            chosen[kind][name] = _prior(row.name, family, *numbers)
-    corr, df = form.real("eta"), form.real("wishart-df")
+            first, second = (
+                form.real(f"{row.field}-{which}", f"{row.name}, {said}")
+                for which, said in zip(("first", "second"), row.numbers, strict=True)
+            )
+            chosen[kind][name] = _prior(row.name, family, first, second)
+    corr, df = form.real("eta", "LKJ with η"), form.real("wishart-df", "inverse-Wishart with d.f.")
     tau = None if df is None else InverseWishart(df, _matrix(form.text("wishart-scale")))
     return Priors(
         gamma=chosen["gamma"] or None, sd=chosen["sd"] or None, sigma=chosen["sigma"].get(""), tau=tau,
         corr=LKJ() if corr is None else LKJ(corr), alpha=chosen["alpha"] or None,
-        width=form.real("width") or 1.0,
+        width=form.real("width", "default priors") or 1.0,
     )  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def one_fit(run: Run) -> AnyEstimates:
     if not isinstance(run.fit, PooledEstimates):
         return run.fit
     raise HLMError(
-        "this is of one data set, and several are pooled here: take the plausible values out for it"
+        "this is of one data set, and several are pooled here: take the plausible values, or the other "
+        "imputed data sets, out in Settings and run again"
     )
 
 
@@ -224,7 +225,7 @@ def _hypothesis(session: Session, run: Run, found: AnyEstimates, form: Form) -> 
     names = [code for code, *_ in shown(fit.model)]
     columns = []
     for k in range(1, MOST_CONTRASTS + 1):
-        column = [form.real(f"c{k}-{name}") or 0.0 for name in names]
+        column = [form.real(f"c{k}-{name}", f"contrast {k} of {name}") or 0.0 for name in names]
         if any(column):
             columns.append(column)
     if not columns:

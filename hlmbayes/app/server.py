@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ..errors import EquationError, HLMError
+from ..errors import HLMError
 from ..model_tables.saving import STYLE
 from ..report.style import CSS
 from . import doing
@@ -87,6 +87,12 @@ def stop_reading(session: Session, form: Form) -> dict[str, Any]:
     return {}
 
 
+def leave(session: Session, form: Form) -> dict[str, Any]:
+    """Ask no more which variable is the id: what was open is open still."""
+    session.asked = None
+    return as_shown(session)
+
+
 def choose_id(session: Session, form: Form) -> dict[str, Any]:
     """Read the files with the id, and as else is said."""
     chosen = session.asked or session.here.chosen
@@ -127,7 +133,7 @@ def edit(session: Session, form: Form) -> dict[str, Any]:
     elif act == "u":
         session.change(lambda s: edits.toggle_u(s, name))
     elif act == "add_term":
-        session.change(lambda s: edits.add_term(s, level, form.text("text")))
+        session.change(lambda s: of_these_data(session, edits.add_term(s, level, form.text("text"))))
     elif act == "delete_term":
         session.change(lambda s: edits.delete_term(s, name))
     elif act == "delete":
@@ -160,12 +166,25 @@ def toggle_mixed(session: Session, form: Form) -> dict[str, Any]:
     return {}
 
 
+def of_these_data(session: Session, state: edits.State) -> edits.State:
+    """Give a state whose variables the open data have.
+
+    Raises
+    ------
+    DataError
+        They have one of them not.
+    """
+    for name in state.known.variables:
+        session.here.data.find(name)
+    return state
+
+
 def use_text(session: Session, form: Form) -> dict[str, Any]:
     """Take the model from text; what is wrong with it is said beside it."""
     session.text_open, text = True, form.text("text")
     try:
-        session.change(lambda s: edits.from_text(s, text))
-    except EquationError as error:
+        session.change(lambda s: of_these_data(session, edits.from_text(s, text)))
+    except HLMError as error:
         return {"text_error": str(error), "text": text}
     return {}
 
@@ -268,6 +287,7 @@ def application(door: Door, opened: Opened | None = None) -> Starlette:
         Route("/open", changing("main.html", open_files), methods=["POST"]),
         Route("/open", showing("main.html", reading)),
         Route("/open/stop", changing("main.html", stop_reading), methods=["POST"]),
+        Route("/open/leave", changing("main.html", leave), methods=["POST"]),
         Route("/open/id", changing("main.html", choose_id), methods=["POST"]),
         Route("/example", changing("main.html", open_example_data), methods=["POST"]),
         Route("/edit", changing("work.html", edit), methods=["POST"]),
@@ -279,8 +299,8 @@ def application(door: Door, opened: Opened | None = None) -> Starlette:
         Route("/run", changing("results.html", run_model), methods=["POST"]),
         Route("/run", showing("fitting.html", fitting_still)),
         Route("/run/stop", changing("fitting.html", stop_fitting), methods=["POST"]),
-        Route("/settings", changing("panels/settings.html", settle), methods=["POST"]),
-        Route("/imputed", changing("panels/settings.html", add_imputed), methods=["POST"]),
+        Route("/settings", changing("panels/settings.html", settle, "settings-said"), methods=["POST"]),
+        Route("/imputed", changing("panels/settings.html", add_imputed, "imputed-said"), methods=["POST"]),
         Route("/panel/data", showing("panels/data.html", panel_data)),
         Route("/panel/settings", showing("panels/settings.html", panel_settings)),
         *RESULTS,

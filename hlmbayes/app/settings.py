@@ -92,7 +92,7 @@ def apply_settings(session: Session, form: Form) -> State:
         variance_known=_named(form, "variance_known", here),
         variance_known_is="precision" if known == "precision" else "variance",
         plausible_values=_names(form.text("plausible"), here),
-        fix_sigma2=_positive(form, "fix_sigma2"),
+        fix_sigma2=_held_sigma2(form),
         deviance=deviance,
         df=df,
         residuals1=_residuals(form, 1, here),
@@ -145,7 +145,7 @@ def _beside(before: Beside, form: Form, here: Opened) -> Beside:
     """What no keyword of a command file says."""
     counts = [_named(form, f"frequency{level}", here) for level in (1, 2)]
     names = tuple(name.strip() for name in form.text("replicates").split(",") if name.strip())
-    fay = form.real("fay")
+    fay = form.real("fay", "Fay’s factor")
     options = {"method": form.text("replicate_method") or "brr", "of": form.text("replicates_of") or None}
     replication = Replication(names, fay=0.5 if fay is None else fay, **options) if names else None  # type: ignore[arg-type]
     if replication is not None:
@@ -163,14 +163,15 @@ def _other_model(session: Session, form: Form) -> tuple[float | None, int | None
     for run in comparable(session):
         if run.name == name and isinstance(run.fit, Estimates):
             return round(run.fit.deviance, 6), run.fit.n_parameters
-    deviance, df = form.real("deviance"), form.number("df") if form.text("df") else None
+    deviance = form.real("deviance", "deviance to compare with")
+    df = form.number("df", called="its parameters") if form.text("df") else None
     if (deviance is None) != (df is None):
         raise HLMError("comparison: give both the deviance and the number of parameters of the other model")
     return deviance, df
 
 
 def _iterations(form: Form) -> int:
-    n = form.number("max_iterations", 100)
+    n = form.number("max_iterations", 100, "iterations")
     if n < 1:
         raise HLMError(f"iterations: wanted at least 1, got {n}")
     return n
@@ -186,8 +187,8 @@ def _names(text: str, here: Opened) -> tuple[str, ...]:
     return tuple(name if name.lower().endswith(".mdm") else here.data.find(name) for name in names if name)
 
 
-def _positive(form: Form, field: str) -> float | None:
-    value = form.real(field)
+def _held_sigma2(form: Form) -> float | None:
+    value = form.real("fix_sigma2", "σ² held at")
     if value is not None and not value > 0:
         raise HLMError(f"the level-1 variance is held at {value:g}: wanted a number above 0")
     return value

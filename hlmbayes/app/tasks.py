@@ -85,8 +85,11 @@ def sensitivity(session: Session, form: Form) -> dict[str, Any]:
         raise SamplingError("there are no draws yet")
     frame = power_scale(read(work.folder / "posterior.nc"))
     columns = (frame.index, frame["prior"], frame["likelihood"], frame["diagnosis"])
+    rows = zip(*columns, strict=True)
     return {
-        "rows": [(str(n), f"{a:.3f}", f"{b:.3f}", words) for n, a, b, words in zip(*columns, strict=True)]
+        "rows": [
+            (str(n), f"{a:.3f}", f"{b:.3f}", words or "the prior hardly matters") for n, a, b, words in rows
+        ]
     }
 
 
@@ -163,7 +166,7 @@ ROUTES = [
     Route("/panel/posterior", showing("panels/posterior.html", posterior)),
     Route("/posterior/sensitivity", showing("panels/sensitivity.html", sensitivity)),
     Route("/posterior/priors", changing("panels/priors.html", say_priors), methods=["POST"]),
-    Route("/posterior", changing("panels/posterior.html", begin), methods=["POST"]),
+    Route("/posterior", changing("panels/posterior.html", begin, "draw-said"), methods=["POST"]),
     Route("/posterior/stop", changing("panels/posterior.html", stop), methods=["POST"]),
     Route("/posterior/again", changing("panels/posterior.html", forget), methods=["POST"]),
     Route("/bootstrap/{number:int}", changing("tabs/bootstrap.html", begin_bootstrap), methods=["POST"]),

@@ -129,8 +129,8 @@ def _curve(ax: Axes, line: Line, every: Any, look: Look, band: bool, typical: bo
     """Draw a line with its band and, where ``typical``, a dotted one at u = 0."""
     if band:
         ax.fill_between(line.x, line.low, line.high, color=look.colour, alpha=0.13, linewidth=0)
-    ax.plot(line.x, line.y, color=look.colour, linestyle=look.dash, linewidth=2.2, marker=look.marker,
-            markersize=6, markevery=every, label=look.label)  # fmt: skip
+    ax.plot(line.x, line.y, color=look.colour, linestyle=look.dash, linewidth=2.2, label=look.label,
+            marker=look.marker if every else "", markersize=6, markevery=every)  # fmt: skip
     if typical:
         ax.plot(line.x, line.at_zero, color=look.colour, linestyle=TYPICAL, linewidth=1.5)
 

@@ -10,16 +10,13 @@ from ..sampling import container
 from .density_plots import densities
 from .level2_plots import caterpillar
 from .model_graphs import predicted
-from .plot_style import axes, wrapped
 from .posterior_plots import gamma_forest, predictive_by_unit, ranks, tau_pair
-from .report_figures import WIDTH, fit_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 MOST_GRAPHS = 6
-SMALL, TITLE = (WIDTH, 0.7 * WIDTH), 44  # letters of a title beside each other
 
 
 def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
@@ -34,10 +31,7 @@ def figures(source: Any, fit: Any = None) -> dict[str, Figure]:
         "densities": densities(posterior),
     }
     for variable in list(variables_of(posterior).values())[:MOST_GRAPHS] if link else ():
-        ax = predicted(posterior, variable.name, axes(None, SMALL))
-        ax.set_title(wrapped(" ".join(ax.get_title(loc="left").split()), TITLE), loc="left")
-        fit_label(ax)
-        drawn[f"predicted_{variable.name}"] = ax.figure
+        drawn[f"predicted_{variable.name}"] = predicted(posterior, variable.name).figure
     if len(posterior.model.random) > 1:
         drawn["tau_pair"] = tau_pair(posterior, fit)
     if container.has(posterior.tree, "b") and not link:

@@ -221,5 +221,8 @@ def _image(name: str, image: bytes) -> str:
         f"Random effects u{of.removeprefix('b')} of the units",
     )
     text = ALT.get(name, graph if kind == "predicted" else units)
-    source = base64.b64encode(image).decode()
-    return f'<p class="figure"><img alt="{escape(text)}" src="data:image/png;base64,{source}"></p>'
+    source, said = base64.b64encode(image).decode(), escape(text)
+    return (
+        f'<figure class="figure large" tabindex="0" aria-label="{said}">'
+        f'<img alt="{said}" src="data:image/png;base64,{source}"></figure>'
+    )

@@ -48,7 +48,7 @@ def page(tables: Tables, found: Findings, images: Mapping[str, tuple[str, bytes]
         section("The model", _model(tables, found.model)),
         section("Estimates", [_effects(found), _components(found), _level1(found), _deviance(tables)]),
         section("What the effects say", _told(found)) if found.told or found.spread else "",
-        section("How much is explained", [*shares(found.shares, found.notes), *map(image, _bars(images))]),
+        section("How much is explained", [*shares(found.shares, found.notes), *_bars(images)]),
         section("How units differ", [f"<p>{escape(s)}</p>" for s in found.plausible])
         if found.plausible
         else "",
@@ -79,8 +79,8 @@ def equations(model: TwoLevelModel) -> str:
     ]
     levels = "".join(f"<p>{line}</p>" for line in lines)
     combined = mathml.broken(outcome, mathml.mixed_terms(model))
-    mixed = f'<h3>In one equation</h3><div class="equations"><p>{combined}</p></div>'
-    return f'<div class="equations">{levels}</div>{mixed}'
+    mixed = f'<h3>In one equation</h3><div class="equations" tabindex="0"><p>{combined}</p></div>'
+    return f'<div class="equations" tabindex="0">{levels}</div>{mixed}'
 
 
 def _effects(found: Findings) -> str:
@@ -175,8 +175,8 @@ def _share(share: Share) -> str:
     return f"<b>{escape(share.name)} {share.value:.3f}</b>{limits}: {escape(share.words)}."
 
 
-def _bars(images: Mapping[str, tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    return [images[BARS]] if BARS in images else []
+def _bars(images: Mapping[str, tuple[str, bytes]]) -> list[str]:
+    return [image(images[BARS], large=True)] if BARS in images else []
 
 
 def _checks(found: Findings) -> list[str]:
@@ -193,12 +193,13 @@ def _paper(found: Findings) -> list[str]:
     return [f"<p>{escape(found.methods)}</p>", f"<h3>References</h3><ul>{cited}</ul>"]
 
 
-def image(drawn: tuple[str, bytes]) -> str:
-    """Return a figure with its caption."""
+def image(drawn: tuple[str, bytes], large: bool = False) -> str:
+    """Return a figure with its caption; a large one is moved sideways where the page is narrow."""
     title, png = drawn
     source, caption = base64.b64encode(png).decode(), escape(title)
+    kind = 'class="figure large" tabindex="0"' if large else 'class="figure"'
     return (
-        f'<figure class="figure"><figcaption>{caption}</figcaption>'
+        f"<figure {kind}><figcaption>{caption}</figcaption>"
         f'<img alt="{caption}" src="data:image/png;base64,{source}"></figure>'
     )
 

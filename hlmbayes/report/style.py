@@ -3,7 +3,7 @@
 CSS = """
 .hlmbayes { --line: color-mix(in srgb, currentColor 22%, transparent);
   --tint: color-mix(in srgb, currentColor 5%, transparent); --warn: #c2410c; --info: #2563eb;
-  max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 3rem;
+  max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; overflow-wrap: break-word;
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif }
 .hlmbayes h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem }
 .hlmbayes h2 { font-size: 1.2rem; margin: 2.2rem 0 .8rem; padding-bottom: .25rem;
@@ -56,17 +56,26 @@ CSS = """
 .hlmbayes .checks dt { font-weight: 600; opacity: 1 }
 .hlmbayes math { font-size: 1.05em }
 .hlmbayes td:empty { padding: 0 }
+.hlmbayes .wide th, .hlmbayes .wide td { padding-inline: .4rem }
+.hlmbayes tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 9rem }
+.hlmbayes tbody th:has(+ th) { white-space: nowrap; min-width: 0 }
+.hlmbayes small { font-size: max(.85em, .72rem) }
 @media (max-width: 600px) {
   .hlmbayes { padding: 1rem .6rem 2rem }
-  .hlmbayes caption, .hlmbayes th, .hlmbayes td { white-space: normal }
+  .hlmbayes caption, .hlmbayes thead th, .hlmbayes td { white-space: normal }
   .hlmbayes table { font-size: .78rem; width: 100% }
   .hlmbayes thead th { font-size: .7rem; letter-spacing: -.02em }
   .hlmbayes th, .hlmbayes td { padding: .25rem .22rem }
-  .hlmbayes tbody tr:not(.group) th { padding-left: .2rem; min-width: 5.4em; overflow-wrap: anywhere }
+  .hlmbayes caption { max-width: calc(100vw - 1.2rem) }
+  .hlmbayes tbody tr:not(.group) th { padding-left: .2rem }
+  .hlmbayes tbody th:not(:has(+ th)) { min-width: 6em }
   .hlmbayes .wide thead { display: none }
-  .hlmbayes .wide tr, .hlmbayes .wide th { display: block }
-  .hlmbayes .wide td { display: flex; justify-content: space-between }
+  .hlmbayes .wide tr { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1.2rem }
+  .hlmbayes .wide th { grid-column: span 2 }
+  .hlmbayes .wide td { display: flex; justify-content: space-between; padding: .25rem .22rem }
   .hlmbayes .wide td::before { content: attr(data-head); opacity: .75 }
+  .hlmbayes .large { overflow-x: auto }
+  .hlmbayes .large img { max-width: none; width: 34rem }
 }
 @media print {
   .hlmbayes { max-width: none; padding: 0; font-size: 10pt }

@@ -37,7 +37,7 @@ def equations_html(header: Header, left: str = "", before: Sequence[str] = (), a
         *(f"<p>{' = '.join(symbol_html(name) for name in names)}</p>" for names in header.constraints),
         *([f"<p>{escape(after)}</p>"] if after else []),
     ]
-    return f'<div class="equations">{"".join(lines)}</div>'
+    return f'<div class="equations" tabindex="0">{"".join(lines)}</div>'
 
 
 def mixed_html(header: Header) -> str:
@@ -47,7 +47,7 @@ def mixed_html(header: Header) -> str:
     terms += [_times(symbol_html(symbol, "j"), of, "none") for symbol, of in random]
     right = " + ".join([*terms, symbol_html("R", "ij")])
     lines = f'<p class="level">Mixed model</p><p>{escape(header.outcome)} = {right}</p>'
-    return f'<div class="equations">{lines}</div>'
+    return f'<div class="equations" tabindex="0">{lines}</div>'
 
 
 def _level2(coefficient: Level1Term) -> str:

@@ -51,6 +51,11 @@ document.addEventListener("click", (event) => {
     return;
   }
   if (!event.target.closest("#menu")) closeMenu();
+  const link = event.target.closest("a[download]");
+  if (link) {
+    event.preventDefault();
+    keep(link.href);
+  }
   if (!button) return;
   if (!document.querySelector("#notices [data-going]")) $("notices").replaceChildren();
   if (button.id === "choose") $("files").click();
@@ -65,6 +70,10 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.target.closest(".pick")) for (const other of all("[data-choice]")) other.setAttribute("aria-pressed", false);
   if (event.target.id === "menu") setTimeout(() => closeMenu(true));
+  if (event.target.dataset.keep) {
+    event.preventDefault();
+    keep(`${event.target.action}?${new URLSearchParams(new FormData(event.target))}`, event.target.querySelector(".said"));
+  }
 });
 
 // ---- keys
@@ -100,8 +109,9 @@ function selectTab(tab) {
   $("tabpanel").setAttribute("aria-labelledby", tab.id);
 }
 
-// ---- variables: which are in the model, and the search
+// ---- which variables are in the model, and which equations are moved sideways; the search
 function marks() {
+  for (const line of all(".eq")) if (line.scrollWidth > line.clientWidth) line.tabIndex = 0;
   const work = $("work");
   if (!work) return;
   const used = [null, ...["used1", "used2"].map((key) => new Set(JSON.parse(work.dataset[key])))];
@@ -174,53 +184,66 @@ function upload(files) {
 
 const GONE = "The program does not answer: it may have been stopped. Start hlmbayes app again; what was saved is safe.";
 
-// A file to be kept; what stands in its way is said on the page.
-async function keep(address) {
+// A file to be kept; what stands in its way is said on the page, in a place of the form that asks for it.
+async function keep(address, place = $("notices")) {
+  busy(1);
   const answer = await fetch(address).catch(() => null);
-  if (!answer?.ok) return say(answer ? await answer.text() : GONE);
+  const content = answer?.ok ? await answer.blob().catch(() => null) : null;
+  busy(-1);
+  if (!content) return say(answer && !answer.ok ? await answer.text() : GONE, "error", place);
+  place.replaceChildren();
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
-  link.download = address.split("/").at(-1);
+  link.href = URL.createObjectURL(content);
+  link.download = answer.headers.get("Content-Disposition").match(/filename="(.*)"/)[1];
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
-function say(sentence, kind = "error") {
+function say(sentence, kind = "error", place = $("notices")) {
   const box = document.createElement("div");
   box.className = `box ${kind}`;
   box.setAttribute("role", kind === "error" ? "alert" : "status");
   const text = document.createElement("p");
   text.textContent = sentence;
   box.append(text);
-  $("notices").replaceChildren(box);
+  place.replaceChildren(box);
   box.scrollIntoView({ block: "nearest" });
   return box;
 }
 
 // ---- around a request
-let focused = "", requests = 0, leaving = false;
+let focused = null, requests = 0, leaving = false;
+
+function busy(step) {
+  requests = Math.max(0, requests + step);
+  $("busy").classList.toggle("on", requests > 0);
+  $("busy").textContent = requests ? "Working ..." : "";
+}
+
 document.addEventListener("htmx:before:request", () => {
-  requests += 1;
-  focused = document.activeElement ? document.activeElement.id : "";
-  $("busy").textContent = "Working ...";
-  $("busy").classList.add("on");
+  focused = document.activeElement === document.body ? null : document.activeElement;
+  busy(1);
 });
-document.addEventListener("htmx:finally:request", () => {
-  requests = Math.max(0, requests - 1);
-  if (!requests) { $("busy").classList.remove("on"); $("busy").textContent = ""; }
-});
+document.addEventListener("htmx:finally:request", () => busy(-1));
 document.addEventListener("htmx:error", () => {
   if (!leaving) say(GONE);
 });
 document.addEventListener("htmx:after:swap", (event) => {
   marks();
-  const id = event.detail?.ctx?.target?.id || event.target?.id || "";
-  if (focused && $(focused) && document.activeElement === document.body) $(focused).focus({ preventScroll: true });
+  const place = $(event.detail?.ctx?.target?.id || event.target?.id || ""), id = place?.id;
+  if (focused && document.activeElement === document.body) focusOn($(focused.id) || place);
   if (id === "work") document.body.dispatchEvent(new Event("model-changed"));
   if (id === "results" && document.querySelector("#panel > [aria-label=Data]")) $("panel").replaceChildren();
   if (id === "results" && $("results")) $("results").scrollIntoView({ block: "nearest" });
-  for (const image of all("img[data-waits]")) image.removeAttribute("data-waits");
+  (id === "found" ? place.firstElementChild : place?.querySelector("[role=alert]"))?.scrollIntoView({ block: "nearest" });
 });
+
+// What had the focus may be gone: then the part of the page that took its place has it, and Tab goes on from there.
+function focusOn(place) {
+  if (!place) return;
+  if (place.tabIndex < 0) place.tabIndex = -1;
+  place.focus({ preventScroll: true });
+}
 document.addEventListener("DOMContentLoaded", marks);
 addEventListener("pagehide", () => { leaving = true; });
 setInterval(() => { fetch("/alive", { method: "POST" }).catch(() => {}); }, 30000);
