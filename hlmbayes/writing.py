@@ -65,6 +65,17 @@ def write_text(target: Path, text: str) -> Path:
     return write_bytes(target, text.replace("\n", os.linesep).encode(errors="backslashreplace"))
 
 
+def page_place(path: str | Path) -> Path:
+    """Give the place of an HTML page as a path; an OutputError where its name says another format."""
+    place = Path(path)
+    if place.suffix.lower() not in ("", ".html", ".htm"):
+        raise OutputError(
+            f"{place.name}: the page is HTML, so that its name ends with .html; a browser opens it, and "
+            "prints it as a PDF"
+        )
+    return place
+
+
 def write_bytes(target: Path, *content: bytes | memoryview) -> Path:
     """Write bytes, one part after the other, see `write_whole`."""
 

@@ -57,7 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "demo": demo,
             }
         )
-        args = parser.parse_args(_codes_joined(sys.argv[1:] if argv is None else argv))
+        words = _codes_joined(sys.argv[1:] if argv is None else argv)
+        if words[:1] == ["help"]:
+            words = [*words[1:2], "--help"]
+        args, left = parser.parse_known_args(words)
+        if left:
+            (parser if args.command is None else args.parser).refuse(left)
         if args.command is None:
             parser.print_help(sys.stderr)
             return WRONG_INPUT

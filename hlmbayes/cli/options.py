@@ -13,6 +13,8 @@ from ..data.weights import Frequencies
 from ..errors import CommandFileError, DataError, OutputError
 from ..estimation.prepare import Level1Asked
 from ..runs.jobs import Job, asked_otherwise, job_from_equations, job_from_file
+from ..writing import page_place
+from .parsers import MODEL_ENDS
 
 FILES = ("output", "json", "html")  # options that name a file for the results
 
@@ -21,11 +23,22 @@ def job_of(args: argparse.Namespace) -> Job:
     """Give the job of a command file or equations."""
     if (args.file is None) == (args.equations is None):
         got = "neither a file nor" if args.file is None else "both a file and"
-        raise CommandFileError(f"got {got} --equations: give one of them (--help shows examples)")
+        raise CommandFileError(
+            f"got {got} --equations: give one of them (--help shows examples){_taken(args)}"
+        )
     if args.file:
         return job_of_file(args, args.file)
     job = job_from_equations(args.equations, level1=args.level1, level2=args.level2, id=args.id)
     return _as_read(args, job)
+
+
+def _taken(args: argparse.Namespace) -> str:
+    """Say which option took the name of a model's file for itself; "" where none did."""
+    for option in FILES:
+        place = getattr(args, option, None)
+        if args.file is None and place and Path(place).suffix.lower() in MODEL_ENDS:
+            return f". --{option} took {place} as the file to write; the model's file goes first"
+    return ""
 
 
 def job_of_file(args: argparse.Namespace, file: str) -> Job:
@@ -103,7 +116,10 @@ def outputs_of(args: argparse.Namespace, options: Sequence[str] = FILES) -> dict
     screen = [option for option, place in given.items() if place == "-"]
     if len(screen) > 1:
         raise OutputError(f"{' and '.join(screen)} both go to the screen: name a file for one of them")
-    return {option: Path(place) for option, place in given.items() if place not in (None, "-")}
+    files = {option: Path(place) for option, place in given.items() if place not in (None, "-")}
+    if "--html" in files:
+        page_place(files["--html"])
+    return files
 
 
 def survey_of(args: argparse.Namespace) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
 from ..arguments import HLM_VERSIONS
 from ..version import __version__
+from ..words import nearest
 from . import app as cli_app  # these import nothing heavy themselves
 from . import long as cli_long
 from . import sample as cli_sample
@@ -123,11 +125,35 @@ achievement explained by the student's socio-economic status, the school's mean 
   hlmbayes demo --algorithm exact --html demo.html"""
 
 
+MODEL_ENDS = (".hlm", ".txt", ".eq")
 MODEL_FILE = "command file (.hlm), or equations (.txt, .eq)"
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint about an option is one line, as every other."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of those there are, with the nearest of them."""
+        if action.choices is None or value in action.choices:
+            return
+        there = [str(choice) for choice in action.choices]
+        close = nearest(str(value), there)
+        hint = f"; did you mean {close}?" if close else "."
+        command = isinstance(action, argparse._SubParsersAction)
+        if command and Path(value).suffix.lower() in MODEL_ENDS:
+            hint = f"; a model is run with: hlmbayes run {value}."
+        what = f"there is no {'command ' if command else ''}{value!r}{hint} There are {', '.join(there)}"
+        raise argparse.ArgumentError(None if command else action, what)
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """Say which words have no place on this command's line, the nearest option beside an unknown one."""
+        options = [word for word in words if word.startswith("-")]
+        if not options:
+            self.error(
+                f"{' '.join(words)}: one word more than wanted; a name with blanks goes in quotation marks"
+            )
+        close = nearest(options[0].split("=")[0], self._option_string_actions)
+        self.error(f"there is no option {options[0]}{f'; did you mean {close}?' if close else ''}")
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the options and stop."""
@@ -135,7 +161,7 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(WRONG_INPUT)
 
 
-def build_parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
+def build_parser(functions: Mapping[str, Command]) -> Parser:
     """Return the parser of the whole command line; ``functions`` do what the commands say."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="hlmbayes", description=TOP, formatter_class=formatter)
@@ -191,7 +217,7 @@ def _command(
     """Add a command with what every command has."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = commands.add_parser(name, help=help, description=text, formatter_class=formatter)
-    parser.set_defaults(command=function)
+    parser.set_defaults(command=function, parser=parser)
     where = "show where an error comes from"
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=where)
     return parser
@@ -227,7 +253,9 @@ def _add_table_options(parser: argparse.ArgumentParser) -> None:
 def _add_error_options(group: argparse._ArgumentGroup) -> None:
     """Add --robust and --df."""
     kinds = ("HLM", "CR1", "CR2")
-    group.add_argument("--robust", choices=kinds, help="robust standard errors: HLM's, or better ones")
+    group.add_argument(
+        "--robust", type=str.upper, choices=kinds, help="robust standard errors: HLM's, or better ones"
+    )
     whose = ("hlm", "hlm7", "satterthwaite", "kenward-roger")
     group.add_argument("--df", choices=whose, help="degrees of freedom (default: HLM's)")
 

@@ -40,6 +40,7 @@ SUMS = {
     "conditional": tuple(name for name in PARTS if name != "sigma2"),
 }
 NEEDS = (Need.ONE_SIGMA2, Need.ROWS_ALIKE)  # of the law of level 1
+NOTHING = 1e-12  # a share of the variance that is rounding
 FORMULA = "Rights & Sterba 2019; marginal and conditional: Nakagawa & Schielzeth 2013, Johnson 2014"
 
 
@@ -148,7 +149,8 @@ class R2(Sentence):
         lines = [f"{'Part of the variance':<42}{'Variance':>12}{'Share':>9}{'Of level':>10}"]
         for name, (level, what) in PARTS.items():
             variance, total, own = found.loc[name, ["variance", "of_total", "of_level"]]
-            lines.append(f"{what:<42}{variance:12.5g}{total:9.4f}{own:10.4f}  ({level})")
+            shown = 0.0 if self.share([name]) < NOTHING else variance
+            lines.append(f"{what:<42}{shown:12.5g}{total:9.4f}{own:10.4f}  ({level})")
         for name, what in (("marginal", "fixed effects"), ("conditional", "fixed and random effects")):
             reach = ""
             if self.draws:

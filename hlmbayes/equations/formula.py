@@ -16,15 +16,15 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..data.rows import Rows
 from .expressions import Node, Operation, is_in, names_in
-from .lines import Token, check_size, tokens_of, without_comments
+from .lines import FORMULA, Token, check_size, tokens_of, without_comments
 from .parts import Coefficient, Predictor, Term, fail, numbered, predictor_of, same_name
 from .reader import ExpressionReader
 
 _Product = tuple[Node, ...]  # () is the intercept
 _Products = dict[frozenset[Node], _Product]  # each once; the order inside a product does not count
 _MOST_PRODUCTS = 20_000  # of one formula, on the way to its terms
+FITTERS = ("lmer", "lme", "lm", "glmer", "bf", "model", "mixed")  # what other programs write around a formula
 _MAX_DEPTH = 25  # parentheses inside parentheses; deeper is no formula anybody wrote
-_EXAMPLE = "y ~ (w + v)*group(x) + (group(x) | id)"
 
 
 class _RandomPart(NamedTuple):
@@ -122,7 +122,7 @@ def _tokens(where: str, text: str) -> list[Token]:
     tokens = tokens_of(text)
     for token in tokens:
         if token.kind == "op" and token.text not in "~+-*:()|^/,=":
-            fail(where, f'"{token.text}" has no meaning here; wanted a formula such as {_EXAMPLE}')
+            fail(where, f'"{token.text}" has no meaning here; wanted a formula such as {FORMULA}')
     return tokens
 
 
@@ -149,13 +149,15 @@ class _Reader:
     def take(self, op: str) -> None:
         if self.peek() != op:
             got = self.tokens[self.position].text if self.peek() else "the end"
-            self.fail(f'wanted "{op}", got {got}; a formula looks like {_EXAMPLE}')
+            self.fail(f'wanted "{op}", got {got}; a formula looks like {FORMULA}')
         self.position += 1
 
     def formula(self) -> tuple[str, list[_Product], _RandomPart]:
         """The whole formula: outcome, fixed products, the random parts as one."""
         outcome = self.variable()
         if self.peek() == "(":
+            if outcome.casefold() in FITTERS:
+                self.fail(f"the formula stands alone, without {outcome}( ) around it: {FORMULA}")
             self.fail(
                 f"before ~ stands the outcome alone, got {outcome}(...): of counts and trials say "
                 'family="poisson", or family="binomial" and trials=; else make a column of it first'
@@ -163,7 +165,7 @@ class _Reader:
         self.take("~")
         fixed = self.sum(0, random_allowed=True)
         if self.peek():
-            self.fail(f'"{self.tokens[self.position].text}" does not fit; a formula looks like {_EXAMPLE}')
+            self.fail(f'"{self.tokens[self.position].text}" does not fit; a formula looks like {FORMULA}')
         if not self.random:
             self.fail("there is no random part; add one such as + (1 | id)")
         group = self.random[0].group
@@ -291,14 +293,14 @@ class _Reader:
 
     def name_is_next(self) -> None:
         if self.position >= len(self.tokens):
-            self.fail(f"the formula ends where a variable is wanted; a formula looks like {_EXAMPLE}")
+            self.fail(f"the formula ends where a variable is wanted; a formula looks like {FORMULA}")
         self.name_of(self.tokens[self.position])
 
     def name_of(self, token: Token) -> str:
         """The name of the variable that a token is; b1 and r are names like others here."""
         name = token.text[1:-1].strip() if token.kind == "quoted" else token.text
         if token.kind not in ("name", "quoted") or not name:
-            self.fail(f'got "{token.text}" where a variable is wanted; a formula looks like {_EXAMPLE}')
+            self.fail(f'got "{token.text}" where a variable is wanted; a formula looks like {FORMULA}')
         return name
 
 

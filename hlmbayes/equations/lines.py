@@ -18,8 +18,10 @@ TOKEN = re.compile(
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _INSIDE = r"`[^`]*`|\"[^\"]*\"|'[^']*'"
 _UNTIL_COMMENT = re.compile(rf"(?:{_INSIDE}|[^#])*")
+_STATA_PRODUCT = re.compile(r"[\w)`]##?[\w(`]")  # ses##female would lose its second half in silence
 _EQUATIONS = re.compile(rf"(?:{_INSIDE}|[^;])+")
 _MOST_CHARACTERS = 100_000  # of equations or a formula
+FORMULA = "y ~ (w + v)*group(x) + (group(x) | id)"  # an example for messages
 MAKE_COLUMN = "compute the column in the data first and use its name here"
 
 
@@ -85,6 +87,12 @@ def without_comments(text: str) -> str:
 def _pieces(text: str) -> list[str]:
     """The equations of a line, without its comment; neither ";" nor "#" counts inside backticks or quotes."""
     kept = _UNTIL_COMMENT.match(text)
+    stata = kept and _STATA_PRODUCT.match(text, max(kept.end() - 1, 0))
+    if stata:
+        fail(
+            f'"{text.strip()[:160]}"',
+            "# begins a comment, with a blank before it; a product is written with *",
+        )
     return [part.strip() for part in _EQUATIONS.findall(kept[0] if kept else "")]
 
 
@@ -132,11 +140,12 @@ def _fail_operator(where: str, op: str) -> NoReturn:
         "-": "terms are added with +, the sign is in the coefficient; for x minus its mean write group(x) or "
         f"grand(x); {arithmetic}",
         ":": "a product of two variables of one level is written with *, as in b1*ses*female",
-        "~": "write = here, or use Model.from_formula(...) for an lme4 formula",
+        "~": f"a formula stands alone, without = and without other arguments: {FORMULA}; equations have =",
         "/": arithmetic,
         "`": "a backtick is not closed; write names with odd characters as `name`",
         '"': 'a quotation mark is not closed; write C(track, ref="general")',
-        "|": "write the level-2 equations, or use Model.from_formula(...) for an lme4 formula",
+        "|": f"equations say with u0, u1 what varies; a formula has ~ after the outcome: {FORMULA} (Stata's "
+        "mixed y x || id: x is y ~ x + (x | id))",
         ",": "an equation is a sum of terms, no commas; constraints are written g02 = g12, one set a line",
     }
     fail(where, f'"{op}" has no meaning here; ' + advice.get(op, "wanted names, =, +, *, ( and )"))

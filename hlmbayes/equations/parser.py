@@ -275,6 +275,8 @@ def _fail_pair(line: Line, term: list[list[Token]], others: list[list[Token]], l
     shown = "*".join(_text(factor) for factor in term)
     if len(others) == len(term):
         _expression(line, others)  # refuses what is wrong with it first
+        if letter == "b" and shown.casefold() in ("e", "e_ij", "eij", "epsilon"):
+            line.fail(f"{shown} is no variable with a coefficient; the level-1 residual is called r here")
         what = "b1" if letter == "b" else "g01"
         line.fail(f"{shown} has no coefficient; write {what}*{shown} with a free number")
     if len(term) - len(others) > 1:

@@ -23,6 +23,11 @@ from .symbols import CENTERING, symbol_of
 
 _MAX_DEPTH = 25  # parentheses inside parentheses; deeper is no expression anybody wrote
 _MOST_COLUMNS = 100  # of a basis
+ALIKE = {
+    "factor": "C(x)", "as.factor": "C(x)", "scale": "grand(x), which does not divide by the s.d.",
+    "center": "grand(x) or group(x)",
+    "centre": "grand(x) or group(x)", "ln": "log(x)", "ns": "bs(x, df=4)",
+}  # fmt: skip  # what other programs call it
 KNOWN = ", ".join(f"{name}()" for name in (*CENTERING, *FUNCTIONS, "C", *BASES))
 
 
@@ -117,7 +122,8 @@ class ExpressionReader:
         if key == "c":
             return self._factor()
         if key not in (*CENTERING, *FUNCTIONS, *BASES, "i"):
-            self.fail(f"{name}() is not known; there are {KNOWN}. Else {MAKE_COLUMN}")
+            hint = f"write {ALIKE[key]}; " if key in ALIKE else ""
+            self.fail(f"{name}() is not known; {hint}there are {KNOWN}. Else {MAKE_COLUMN}")
         if self.at(")"):
             self.fail(f"{name}() has nothing in it; write {name}(x) with the name of a variable")
         argument = self.sum()

@@ -38,7 +38,7 @@ from ..predictions.slopes import slopes
 from ..residuals.exploratory import explore
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
-from ..writing import write_text
+from ..writing import page_place, write_text
 from .any_fit import AnyFit
 
 if TYPE_CHECKING:
@@ -204,14 +204,15 @@ class Fit(AnyFit):
         Raises
         ------
         OutputError
-            A file that cannot be written.
+            A file that cannot be written, or is called otherwise than .html.
         """
         from ..figures.report_figures import report
         from ..report import report_tables
         from ..report.findings import findings
 
+        place = page_place(path)
         page = report(self._record, report_tables(self._record, **run), findings(self._record))
-        return write_text(Path(path), page)
+        return write_text(place, page)
 
     def to_html(self, **run: Any) -> str:
         """Return HLM's tables as one self-contained HTML page; `report` writes one to hand out."""

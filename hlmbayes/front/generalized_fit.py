@@ -35,7 +35,7 @@ from ..predictions.unit_means import plausible_range_generalized, prediction_int
 from ..residuals.generalized_exploratory import explore_generalized
 from ..residuals.generalized_frames import generalized_residuals, quantile_residuals
 from ..residuals.generalized_influence import generalized_influence
-from ..writing import write_text
+from ..writing import page_place, write_text
 from .any_fit import AnyFit
 from .fit import Fit
 from .other_outcomes import OtherOutcome
@@ -229,11 +229,11 @@ class GeneralizedFit(OtherOutcome, AnyFit):
         Raises
         ------
         OutputError
-            A file that cannot be written.
+            A file that cannot be written, or is called otherwise than .html.
         """
         from ..figures.report_figures import link_report
 
-        return write_text(Path(path), link_report(self._record))
+        return write_text(page_place(path), link_report(self._record))
 
     def to_json(self) -> str:
         """Return the results as JSON text at full precision; nan and infinity are null."""

@@ -18,7 +18,7 @@ from ..many_fits import pooled_derived, pooled_fit, pooled_tests
 from ..many_fits.rubin import PooledTest
 from ..model_tables.protocol import Tabled
 from ..report.pooled import columns_of, pooled_json, pooled_listing
-from ..writing import write_text
+from ..writing import page_place, write_text
 from .fit import Fit
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ class PooledFit(Tabled):
         Raises
         ------
         OutputError
-            A file that cannot be written.
+            A file that cannot be written, or is called otherwise than .html.
         """
         from ..report.pooled_page import pooled_page
 
         text = pooled_listing(self._record, each=True)
-        return write_text(Path(path), pooled_page(self._record, text, tests=map(str, tests)))
+        return write_text(page_place(path), pooled_page(self._record, text, tests=map(str, tests)))
 
     def to_json(self, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
         """Return the pooled results and the estimates of every data set as JSON text.

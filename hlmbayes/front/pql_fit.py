@@ -22,7 +22,7 @@ from ..labels import NamedArray
 from ..residuals.generalized_exploratory import explore_pql
 from ..residuals.generalized_influence import influence_pql
 from ..residuals.pql_frames import pql_residuals
-from ..writing import write_text
+from ..writing import page_place, write_text
 from .fit import Fit
 from .other_outcomes import OtherOutcome
 
@@ -178,9 +178,9 @@ class PQLFit(OtherOutcome):
         Raises
         ------
         OutputError
-            A file that cannot be written.
+            A file that cannot be written, or is called otherwise than .html.
         """
-        return write_text(Path(path), self.to_html(**run))
+        return write_text(page_place(path), self.to_html(**run))
 
     def to_json(self, **run: Any) -> str:
         """Return the results as JSON text at full precision."""

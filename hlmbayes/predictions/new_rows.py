@@ -17,7 +17,7 @@ from ..data.two_level import TwoLevelData
 from ..data.units import index_rows, places_of
 from ..equations.expressions import Function, Node
 from ..equations.parts import Predictor
-from ..errors import DataError
+from ..errors import DataError, warn
 from ..labelled import table
 from ..likelihood.design import Design
 from ..terms.apply import applied
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEW, FITTED = "the new data", "the data of the fit"
+ALONE = (
+    "rows to predict whose unit is not of the fit, or not named, and has no other row here: {n}. Their own "
+    "value is the unit's mean then, so that what group() centres is 0 there whatever it is. Name a unit of "
+    "the fit, or give all rows of the new unit; slopes() and means() answer at deviations"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +115,8 @@ def new_rows(
         for k, c in enumerate(design.model.coefficients)
         for gamma in c.gammas
     ]
+    if maker.alone.any():
+        warn(ALONE.format(n=int(maker.alone.sum())))
     n = rows.n_rows
     z = np.array([level1[r] for r in design.random]).reshape(design.n_random, n).T
     pandas = sys.modules.get("pandas")
@@ -152,6 +159,7 @@ class _Maker:
     ) -> None:
         self.design, self.unit, self.deviations = design, unit, deviations
         self.group = np.arange(rows.n_rows) if group is None else np.unique(group, return_inverse=True)[1]
+        self.alone = np.zeros(rows.n_rows, dtype=bool)  # rows whose own value is their unit's mean
         states = {level: self._centred(rows, level) for level in (1, 2)}
         found = applied(replace(design.terms, states=states), rows)
         self.rows = replace(found, level1={**found.level1, **found.level2})  # each row is a unit
@@ -179,7 +187,9 @@ class _Maker:
 
     def _unit_mean(self, values: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Give each row its unit's mean: the fit's, of a unit it does not know that of its rows here."""
-        own = np.bincount(self.group, values) / np.bincount(self.group)
+        n = np.bincount(self.group)
+        own = np.bincount(self.group, values) / n
+        self.alone |= (self.unit < 0) & (n == 1)[self.group]
         return np.where(self.unit >= 0, known[self.unit], own[self.group])
 
     def _centred(self, rows: Rows, level: int) -> dict[Node, Any]:

@@ -21,6 +21,7 @@ from ..likelihood.rows import analysed_rows
 from .new_rows import new_rows
 
 Values = Any  # one or several numbers, or levels of a factor
+ROUNDING = 1e-12  # of the standard deviation: what rounding leaves of a mean of deviations
 FEW = 7  # different values, from which values to look at are not all of them
 
 
@@ -48,6 +49,7 @@ class Variable:
         if len(distinct) <= FEW:
             return [float(v) for v in distinct]
         mean, sd = float(self.values.mean()), float(self.values.std(ddof=1))
+        mean = 0.0 if abs(mean) < ROUNDING * sd else mean
         return [max(mean - sd, float(distinct[0])), mean, min(mean + sd, float(distinct[-1]))]
 
 

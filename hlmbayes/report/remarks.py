@@ -62,10 +62,10 @@ def _data(fit: Estimates) -> tuple[str, ...]:
         f"{fit.n_rows:.0f} level-1 records in {fit.n_units} level-2 units were analysed, {_range(n)} a unit."
     ]
     if moments.n_dropped:
-        sentences.append(
-            f"{moments.n_dropped} of {fit.n_rows + moments.n_dropped:.0f} level-1 records were left out: "
-            f"they have missing values on {', '.join(moments.columns)}."
-        )
+        of, names = f"{moments.n_dropped} of {fit.n_rows + moments.n_dropped:.0f}", ", ".join(moments.columns)
+        missing = f"a value of {names}" if len(moments.columns) == 1 else f"one or more values of {names}"
+        was = "was left out: it lacks" if moments.n_dropped == 1 else "were left out: they lack"
+        sentences.append(f"{of} level-1 records {was} {missing}.")
     sentences += [_sentence(note) for note in moments.notes]
     left_out = design.unit_ids[~design.full_rank]
     if len(left_out) and design.n_random:

@@ -362,7 +362,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("args", "words"),
     [
         (["--output", "hsb1.sav"], "--output: hsb1.sav is read here and would be lost"),
-        (["--html", "m.hlm"], "--html: m.hlm is read here"),
+        (["--html", "m.hlm"], "m.hlm: the page is HTML"),
         (["--json", "./hsb.mdmt"], "--json: hsb.mdmt is read here"),
         (["--residuals2", "hsb2.sav"], "the level-2 residual file: hsb2.sav is read here"),
         (["--residuals1", "r.sav", "--residuals2", "r.sav"], "name the same file, r.sav; name two"),
@@ -395,6 +395,41 @@ def test_a_folder_for_figures_that_is_a_file_is_refused_before_anything_is_compu
     )
     assert run("plot", "m.hlm", "--figures", "m.hlm/figures") == 2
     assert "the folder m.hlm/figures cannot be made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["runn", "m.txt"], "there is no command 'runn'; did you mean run?"),
+        (["m.txt"], "there is no command 'm.txt'; a model is run with: hlmbayes run m.txt."),
+        (["run", "m.txt", "--htm1", "x"], "there is no option --htm1; did you mean --html?"),
+        (["run", "m.txt", "n.txt"], "n.txt: one word more than wanted"),
+        (["run", "--html", "m.txt"], "--html took m.txt as the file to write; the model's file goes first"),
+        (
+            ["plot", "m.txt", "--format", "jpg"],
+            "there is no 'jpg'; did you mean png? There are png, svg, pdf",
+        ),
+        (["summary", "m.txt", "--robust", "hc3"], "argument --robust: there is no 'HC3'. There are HLM, CR1"),
+        (["demo", "--html", "demo.pdf"], "demo.pdf: the page is HTML, so that its name ends with .html"),
+    ],
+)
+def test_a_slip_of_the_command_line_is_answered_with_what_was_meant(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status = run(*words)
+    except SystemExit as stopped:
+        status = int(str(stopped.code))
+    out, err = capsys.readouterr()
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["help"], ["help", "run"]):
+        with pytest.raises(SystemExit, match="0"):
+            run(*words)
+        assert capsys.readouterr().out.startswith(f"usage: hlmbayes {'run' if words[1:] else '[-h]'}")
 
 
 def test_a_wrong_option_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,15 @@ def test_nakagawa_as_performance_has_it(oracles: Path) -> None:
         assert found.conditional == pytest.approx(case["conditional"], abs=2e-6)
 
 
+def test_what_rounding_leaves_of_a_part_is_shown_as_nothing() -> None:
+    rows = {"id": np.repeat(range(18), 10), "day": np.tile(np.arange(10.0) / 3, 18)}
+    rng = np.random.default_rng(5)
+    rows["y"] = rng.normal(size=180) + 10 * rows["day"] + np.repeat(rng.normal(size=18), 10)
+    found = Model("y ~ day + (day | id)").fit(rows, id="id").r2()
+    assert 0 < found.variance["fixed_between"] < 1e-20
+    assert "fixed effects, between units                         0   0.0000" in str(found)
+
+
 def test_group_centred_models_vary_between_units_by_intercepts_alone() -> None:
     fit = Model(
         "mathach = b0 + b1*group(ses) + r\nb0 = g00 + g01*meanses + u0\nb1 = g10 + g11*meanses + u1"

@@ -251,11 +251,12 @@ L2 = "\nb0 = g00 + u0\nb1 = g10 + u1"
         ("y = b0 + 2*x", 1, '"2" is not the name of a variable'),
         ("y = b0 + b1*``", 1, "the backticks hold no name"),
         ("y = b0 + b1*`x", 1, "a backtick is not closed"),
-        ("y ~ x + (1 | id)\ny = b0", 1, "use Model.from_formula"),
+        ("y ~ x + (1 | id)\ny = b0", 1, "a formula stands alone"),
         ("y = b0 + x^2", 1, "x ^ 2 has no coefficient"),
         ("y = b0 + x/2", 1, "arithmetic goes in parentheses, as in b1*(x/y)"),
         ("y = b0, b1", 1, "no commas"),
-        ("y = b0 | b1", 1, "use Model.from_formula"),
+        ("y = b0 + e", 1, "the level-1 residual is called r"),
+        ("y = b0 | b1", 1, "a formula has ~ after the outcome"),
         ("y = b0 ! b1", 1, '"!" has no meaning here'),
         ("y = b0 + + r", 1, 'a "+" or "*" has nothing on one side'),
         ("y = b0 + b1* + r", 1, 'a "+" or "*" has nothing on one side'),
@@ -284,6 +285,28 @@ def test_every_error_names_the_line_and_what_to_do(text: str, line: int | None, 
         Model(text)
     assert str(caught.value).startswith("there is no" if line is None else f"line {line}: ")
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["y ~ (1 | id) + x##w", "y ~ (1 | id) + x#w", "y = b0 + b1*x#w + r" + L2])
+def test_a_product_of_statas_is_no_comment(text: str) -> None:
+    """What stands after # would be lost: y ~ (1 | id) + x was fitted."""
+    with pytest.raises(EquationError, match=r"# begins a comment.* a product is written with"):
+        Model(text)
+    assert Model("y = b0 + b1*x # x#w" + L2).equations() == Model("y = b0 + b1*x" + L2).equations()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lmer(y ~ x + (1 | id))", r"the formula stands alone, without lmer\( \) around it"),
+        ("y ~ factor(x) + (1 | id)", r"factor\(\) is not known; write C\(x\); there are"),
+        ("y ~ x, random = ~ 1 | id", "a formula stands alone, without = and without other arguments"),
+        ("mixed y x || id: x", r"Stata's mixed y x \|\| id: x is y ~ x \+ \(x \| id\)"),
+    ],
+)
+def test_what_other_programs_write_is_answered_with_what_is_written_here(text: str, said: str) -> None:
+    with pytest.raises(EquationError, match=said):
+        Model(text)
 
 
 def test_a_long_line_is_shown_in_part() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from hlmbayes import Fit, Model, datasets, read
-from hlmbayes.errors import DataError, HypothesisError
+from hlmbayes.errors import DataError, HLMWarning, HypothesisError
 from hlmbayes.faces import record_of
 from hlmbayes.likelihood.rows import rows_of
 from hlmbayes.predictions.new_rows import new_rows
@@ -188,16 +189,37 @@ def test_posteriors_answer_alike(fit: Fit) -> None:
         post.means("sector").frame()["mean"], fit.means("sector").frame()["estimate"], atol=0.05
     )
     new = {
-        "id": ["1224", "none"],
-        "ses": [0.1, 0.2],
-        "minority": [0, 1],
-        "sector": [0, 1],
-        "meanses": [-0.4, 0.3],
+        "id": ["1224", "none", "none"],
+        "ses": [0.1, 0.2, 0.5],
+        "minority": [0, 1, 0],
+        "sector": [0, 1, 1],
+        "meanses": [-0.4, 0.3, 0.3],
     }
     drawn: Any = post.predict(new, interval="prediction", seed=1)
     wanted: Any = fit.predict(new, interval="prediction")
     assert np.allclose(drawn[["predicted", "low", "high"]], wanted[["predicted", "low", "high"]], atol=0.6)
     assert "Slope of ses at sector = 0" in str(post.slopes("ses", by="sector"))
+
+
+def test_a_row_that_is_its_units_own_mean_is_said(fit: Fit) -> None:
+    """group(ses) of one row alone is 0: -1 and 1 would be predicted alike without a word."""
+    new: dict[str, Any] = {"ses": [-1.0, 1.0], "sector": [0, 0], "meanses": [0.1, 0.1], "minority": [0, 0]}
+    for ids in ({}, {"id": ["one", "two"]}):
+        with pytest.warns(HLMWarning, match="no other row here: 2.*group"):
+            found: Any = fit.predict({**new, **ids})
+        assert found["predicted"][0] == found["predicted"][1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        known: Any = fit.predict({**new, "id": ["1224", "1224"]})
+        together: Any = fit.predict({**new, "id": ["new", "new"]})
+    for predicted in (known["predicted"], together["predicted"]):
+        assert predicted[1] - predicted[0] > 1.0
+
+
+def test_the_mean_of_deviations_is_zero(fit: Fit) -> None:
+    slopes: Any = fit.slopes("ses", by="ses").frame()
+    assert slopes["ses"].tolist()[1] == 0.0
+    assert "ses = 0:" in str(fit.means("ses"))
 
 
 def test_holm_and_tukey() -> None:

@@ -217,7 +217,7 @@ def test_dropped_rows_and_units_without_rows_are_told() -> None:
     gone = int(np.isnan(y).sum())
     got = report_tables(result)
     text = sentences(got.notes)
-    assert f"{gone} of {len(y)} level-1 records were left out: they have missing values on y" in text
+    assert f"{gone} of {len(y)} level-1 records were left out: they lack a value of y" in text
     assert "104" in text
     out = listing(result)
     assert f"  The maximum number of level-1 units = {len(y)}" in out
