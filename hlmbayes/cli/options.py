@@ -14,7 +14,7 @@ from ..errors import CommandFileError, DataError, OutputError
 from ..estimation.prepare import Level1Asked
 from ..runs.jobs import Job, asked_otherwise, job_from_equations, job_from_file
 from ..writing import page_place
-from .parsers import MODEL_ENDS
+from .slips import MODEL_ENDS
 
 FILES = ("output", "json", "html")  # options that name a file for the results
 

@@ -67,7 +67,7 @@ class Means(Sentence):
         columns = self._categories(len(self.pairs)) | {c: found[c].to_numpy() for c in found}
         if self.adjusted is not None:
             columns |= {"p_value": self.adjusted}
-        each = [f"{_text(a)} - {_text(b)}" for a, b in self.pairs] * len(self._words)
+        each = [_less(a, b) for a, b in self.pairs] * len(self._words)
         return table(columns, each, "difference")
 
     @property
@@ -92,8 +92,8 @@ class Means(Sentence):
         p = [""] * n if self.adjusted is None else [f", {p_text(v)}" for v in self.adjusted.tolist()]
         each = zip(product(self._words, self.pairs), middle(self.difference), p, strict=True)
         for (of, (a, b)), m, said in each:
-            start = f"{of}, " if self.categories else ""
-            lines.append(f"{start}{_text(a)} - {_text(b)}: {m:.4f}{said}")
+            start = f"{of}, difference" if self.categories else "Difference"
+            lines.append(f"{start} of {self.variable}, {_less(a, b)}: {m:.4f}{said}")
         if self.adjustment not in ("", "none") and len(self.pairs) > 1:
             within = " within each category" if len(self.categories) > 1 else ""
             lines.append(f"(p-values adjusted for {len(self.pairs)} comparisons{within}: {self.adjustment})")
@@ -186,6 +186,11 @@ def adjusted_p(found: Any, how: Adjustment, n: int, sets: int = 1) -> np.ndarray
     result = np.empty_like(p)
     np.put_along_axis(result, order, np.minimum(held, 1.0), 1)
     return result.ravel()
+
+
+def _less(a: Any, b: Any) -> str:
+    """Write the difference of two values, a negative one in brackets: (-1) - 0."""
+    return " - ".join(f"({text})" if text.startswith("-") else text for text in (_text(a), _text(b)))
 
 
 def _text(value: Any) -> str:

@@ -219,7 +219,9 @@ def test_a_row_that_is_its_units_own_mean_is_said(fit: Fit) -> None:
 def test_the_mean_of_deviations_is_zero(fit: Fit) -> None:
     slopes: Any = fit.slopes("ses", by="ses").frame()
     assert slopes["ses"].tolist()[1] == 0.0
-    assert "ses = 0:" in str(fit.means("ses"))
+    found = str(fit.means("ses"))
+    assert "Mean at ses = 0:" in found
+    assert "Difference of ses, (-0.6606) - 0: " in found
 
 
 def test_holm_and_tukey() -> None:
