@@ -8,8 +8,9 @@ drawn from the fit with new random effects, estimated again by one step of Newto
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -19,11 +20,11 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.replicas import near_fits
 from ..labelled import table
 from ..labels import Sentence
-from ..laws.law import Need
 from ..likelihood.pattern import elements
+from ..likelihood.rows import outcome_values
 from ..residuals.quantities import refuse_repeated
 from ..words import p_text
-from .events import Event, Laid, events_of, laid
+from .events import Events, Laid, events_of, laid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,8 @@ FEWEST = 20  # simulated data sets for a band and a p-value
 class Group:
     """Rows with like expected outcomes; means per trial of a binomial outcome, else per row.
 
-    ``of``: whose probability it is where the outcome has categories, "rating <= 2", else empty. ``low``
+    ``of``: whose probability it is where the outcome has categories, "rating <= 2" or "choice = 2", else
+    empty. ``low``
     and ``high``: where the observed mean lies in 95 of 100 data sets if the model holds.
     """
 
@@ -63,6 +65,7 @@ class Calibration(Sentence):
 
     ``chi2`` and ``p_value`` by what is given: the sum over groups of squared standardised differences, and
     the share of ``n_simulated`` data sets in which it is as large. It has no chi-square distribution.
+    ``source``: where these are from, in words.
     """
 
     groups: tuple[Group, ...]
@@ -70,6 +73,7 @@ class Calibration(Sentence):
     p_value: dict[Given, float]
     n_simulated: int
     outcome: str
+    source: str
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the groups: given, of, group, n_rows, n_units, expected, observed, low, high, outside."""
@@ -92,7 +96,7 @@ class Calibration(Sentence):
         }[given]
         return (
             f"{what}, {name} lies outside its 95 % band in {far} of {len(own)} groups; all groups "
-            f"together: {p_text(self.p_value[given])} ({self.n_simulated} data sets simulated from the fit)."
+            f"together: {p_text(self.p_value[given])} ({self.n_simulated} data sets {self.source})."
         )
 
     def __str__(self) -> str:
@@ -104,8 +108,8 @@ def calibration(
 ) -> Calibration:
     """Compare observed with expected outcomes in groups of rows with like expected outcomes.
 
-    Of an ordinal outcome it is the probability of a category or a lower one: groups are made at each cut, and
-    the test is of all together.
+    Of an ordinal outcome it is the probability of a category or a lower one, of categories without an order
+    that of each: groups are made for each, and the test is of all together.
 
     Parameters
     ----------
@@ -124,92 +128,83 @@ def calibration(
     Raises
     ------
     HypothesisError
-        Fewer than two groups, fewer than 20 data sets, or categories without an order.
+        Fewer than two groups, or fewer than 20 data sets.
     """
     whole("groups", groups, 2, HypothesisError)
     whole("n, the number of simulated data sets,", n, FEWEST, HypothesisError)
     seed_or_none(seed, HypothesisError)
-    fit.require("calibration", Need.ONE_EQUATION)
     refuse_repeated(fit)
     given: tuple[Given, ...] = ("units", "equations") if fit.design.n_random else ("equations",)
-    rows, events = laid(fit), events_of(fit)
-    ways = {each: [_Grouping(fit, each, groups, event, rows) for event in events] for each in given}
+    rows, events = laid(fit.design, fit.data, fit.law), events_of(fit.law, fit.model.outcome)
+    known = {"units": rows.unit, "equations": np.full(len(rows.unit), -1)}
+    ways = {each: Grouping(events, rows, events.of_fit(fit, rows, known[each]), groups) for each in given}
     taus, simulated = [], []
     for each in near_fits(fit, n, seed):
         taus.append((each.tau_values - fit.tau_values)[elements(fit.design.pattern)])
-        simulated.append([[way.differences(each) for way in own] for own in ways.values()])
+        y = outcome_values(each.design, each.data, rows.row)
+        simulated.append(
+            [way.differences(events.of_fit(each, rows, known[of]), y) for of, way in ways.items()]
+        )
     if len(simulated) < FEWEST:
         raise HypothesisError("hardly any simulated data set could be estimated: simplify the model")
-    shift, found = np.array(taus), []
-    for own, sets in zip(ways.values(), zip(*simulated, strict=True), strict=True):
-        moved = [at_one_tau(np.array(differences), shift) for differences in zip(*sets, strict=True)]
-        found.append(_compared(fit, own, moved))
-    return Calibration(
-        tuple(group for each in found for group in each.groups),
-        {each: one.chi2 for each, one in zip(given, found, strict=True)},
-        {each: one.p_value for each, one in zip(given, found, strict=True)},
-        len(simulated), fit.model.outcome,
-    )  # fmt: skip
+    shift = np.array(taus)
+    sets = {
+        of: at_one_tau(np.array(own), shift)
+        for of, own in zip(ways, zip(*simulated, strict=True), strict=True)
+    }
+    return of_sets(ways, sets, fit.model.outcome, "simulated from the fit")
 
 
-class Compared(NamedTuple):
-    """What the groups of one kind say: lines, the sum of squares over them and its p-value."""
-
-    groups: tuple[Group, ...]
-    chi2: float
-    p_value: float
-
-
-def _compared(fit: GeneralizedEstimates, ways: list[_Grouping], sets: list[np.ndarray]) -> Compared:
-    """Compare groups with the differences in simulated data, (S, G) for each way to group."""
-    groups = [way.groups(fit, own) for way, own in zip(ways, sets, strict=True)]
-    own = np.concatenate([way.differences(fit) for way in ways])
-    chi2 = sums_of_squares(np.vstack([own, np.concatenate(sets, axis=1)]))
-    lines = tuple(group for each in groups for group in each)
-    return Compared(lines, float(chi2[0]), float(np.mean(chi2 >= chi2[0])))
+def of_sets(
+    ways: Mapping[Given, Grouping], sets: Mapping[Given, np.ndarray], outcome: str, source: str
+) -> Calibration:
+    """Compare groups with the differences in new data, (S, G) for each way to group."""
+    chi2, p_value = {}, {}
+    for given, way in ways.items():
+        squares = sums_of_squares(np.vstack([way.differences(way.means, way.rows.y), sets[given]]))
+        chi2[given], p_value[given] = float(squares[0]), float(np.mean(squares >= squares[0]))
+    lines = tuple(line for given, way in ways.items() for line in way.groups(given, sets[given]))
+    return Calibration(lines, chi2, p_value, len(next(iter(sets.values()))), outcome, source)
 
 
-class _Grouping:
-    """Rows in groups of expected outcomes; the bounds are those of the fit, for simulated data too.
+class Grouping:
+    """Rows in groups of expected outcomes, of each event its own; the bounds hold for new data too.
 
-    Expected outcomes are averaged over what is not known of u: given "units" by their posterior, else by tau.
+    ``means`` (N, E): expectations per trial or row, averaged over what is not known of u.
     """
 
-    def __init__(
-        self, fit: GeneralizedEstimates, given: Given, groups: int, event: Event, rows: Laid
-    ) -> None:
-        self.given, self.event, self.rows = given, event, rows
-        self.known = rows.unit if given == "units" else np.full(len(rows.unit), -1)
-        self.bounds = bounds_of(self.means(fit), groups)
+    def __init__(self, events: Events, rows: Laid, means: np.ndarray, groups: int) -> None:
+        self.events, self.rows, self.means = events, rows, means
+        self.bounds = [bounds_of(own, groups) for own in means.T]
 
-    def means(self, fit: GeneralizedEstimates) -> np.ndarray:
-        """Give expected outcomes per trial or row, (N,)."""
-        return self.event.expected(fit, self.rows, self.known)
+    def sums(self, means: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Give of each event rows' groups (N,), and sums of expected and observed outcomes in these, (G,)."""
+        found = []
+        for own, seen, bounds in zip(means.T, self.events.observed(y).T, self.bounds, strict=True):
+            group, G = np.searchsorted(bounds, own), len(bounds) + 1
+            found.append((group, np.bincount(group, own * self.rows.trials, G), np.bincount(group, seen, G)))
+        return found
 
-    def sums(self, fit: GeneralizedEstimates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give each row's group (N,), and the sums of expected and observed outcomes in each, (G,)."""
-        means, y = self.means(fit), self.event.observed(fit, self.rows)
-        group = np.searchsorted(self.bounds, means)
-        G = len(self.bounds) + 1
-        return group, np.bincount(group, means * self.rows.trials, G), np.bincount(group, y, G)
+    def differences(self, means: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Give observed minus expected sums of outcomes, (G,), of all events one after another."""
+        return np.concatenate([observed - expected for _, expected, observed in self.sums(means, y)])
 
-    def differences(self, fit: GeneralizedEstimates) -> np.ndarray:
-        """Give observed minus expected sums of outcomes, (G,)."""
-        _, expected, observed = self.sums(fit)
-        return np.asarray(observed - expected)
-
-    def groups(self, fit: GeneralizedEstimates, sets: np.ndarray) -> tuple[Group, ...]:
-        """Give the groups, with bands of the differences in simulated data, (S, G)."""
-        group, expected, observed = self.sums(fit)
-        G = len(expected)
-        size = np.bincount(group, self.rows.trials, G)
-        least, most = self.event.limits(fit)
-        low, high = np.clip((expected + np.quantile(sets, BAND, axis=0)) / size, least, most)
-        pairs = np.unique(np.column_stack([group, self.rows.unit]), axis=0)
-        counts = (np.bincount(each, minlength=G) for each in (group, pairs[:, 0]))
-        means = (expected / size, observed / size, low, high)
-        lines = zip(*(column.tolist() for column in (*counts, *means)), strict=True)
-        return tuple(Group(self.given, self.event.label, k, *line) for k, line in enumerate(lines, 1))
+    def groups(self, given: Given, sets: np.ndarray) -> list[Group]:
+        """Give the groups, with bands of the differences in new data, (S, G)."""
+        lines: list[Group] = []
+        least, most = self.events.limits
+        each = zip(self.events.labels, self.sums(self.means, self.rows.y), strict=True)
+        for label, (group, expected, observed) in each:
+            G = len(expected)
+            size = np.bincount(group, self.rows.trials, G)
+            band = np.quantile(sets[:, len(lines) : len(lines) + G], BAND, axis=0)
+            low, high = np.clip((expected + band) / size, least, most)
+            pairs = np.unique(np.column_stack([group, self.rows.unit]), axis=0)
+            counts = (np.bincount(of, minlength=G) for of in (group, pairs[:, 0]))
+            columns = (*counts, expected / size, observed / size, low, high)
+            own = zip(*(column.tolist() for column in columns), strict=True)
+            lines += [Group(given, label, k, *line) for k, line in enumerate(own, 1)]
+        return lines
 
 
 def at_one_tau(differences: np.ndarray, change: np.ndarray) -> np.ndarray:

@@ -92,8 +92,8 @@ def check_generalized(fit: GeneralizedEstimates, *, n: int = 199, seed: int | No
     found = [_of_rows(name, own, others) for name in own.of_rows]
     if (fit.tau_values > 0).any():
         found += _of_effects(fit, own, others)
+    found.append(_calibrated(fit, n, seed))
     if fit.has(Need.ONE_EQUATION):
-        found.append(_calibrated(fit, n, seed))
         found += [influence(fit)] if fit.design.n_fixed else []
     return Checks(tuple(found))
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..diagnostics.calibration import calibration as calibrated
+from ..diagnostics.calibration_drawn import calibration_drawn
 from ..diagnostics.points import any_point_of, capital, expected_outcome
 from ..errors import OutputError
 from ..faces import record_of
 from ..hglm.estimates import GeneralizedEstimates
+from ..posterior.record import LinkSample
 from .plot_style import BLUE, GREY, VERMILLION, axes, finish, legend
 
 if TYPE_CHECKING:
@@ -21,12 +23,13 @@ def calibration(source: Any, ax: Axes | None = None, *, groups: int = 10, seed: 
     """Draw observed against expected outcomes in groups of rows with like expected outcomes.
 
     Expected outcomes are averaged over the random effects; of an ordinal outcome there are groups for the
-    probability of each category or a lower one. A bar is where the observed mean of a group lies
-    in 95 of 100 data sets if the model holds, simulated as `hlmbayes.diagnostics.calibration` says.
+    probability of each category or a lower one, of categories without an order for that of each. A bar is
+    where the observed mean of a group lies in 95 of 100 data sets if the model holds, simulated as
+    `hlmbayes.diagnostics.calibration` says, or drawn from the posterior.
 
     Parameters
     ----------
-    source : GeneralizedFit
+    source : GeneralizedFit or GeneralizedPosterior
     ax : Axes, optional
     groups, seed
         As of `hlmbayes.diagnostics.calibration.calibration`.
@@ -34,17 +37,20 @@ def calibration(source: Any, ax: Axes | None = None, *, groups: int = 10, seed: 
     Raises
     ------
     OutputError
-        Anything else than a fit by the likelihood of an outcome that is not normal.
+        Anything else than a fit by the likelihood, or a posterior, of an outcome that is not normal.
     HypothesisError
         What `hlmbayes.diagnostics.calibration.calibration` raises.
     """
     fit = record_of(source)
-    if not isinstance(fit, GeneralizedEstimates):
+    if isinstance(fit, GeneralizedEstimates):
+        found = calibrated(fit, groups, seed=seed)
+    elif isinstance(fit, LinkSample):
+        found = calibration_drawn(fit, groups, seed=seed)
+    else:
         raise OutputError(
             "calibration is drawn of a fit by the likelihood of an outcome that is not normal: "
-            'model.fit(data, algorithm="exact")'
+            'model.fit(data, algorithm="exact"), or of its posterior'
         )
-    found = calibrated(fit, groups, seed=seed)
     own = [group for group in found.groups if group.given == "equations"]
     expected, observed, low, high = (
         np.array([getattr(group, name) for group in own]) for name in ("expected", "observed", "low", "high")

@@ -119,7 +119,7 @@ def _of_link(fit: LinkPoint) -> Figures:
     if fit.has_mean:
         for draw in OF_ROWS:
             found |= _figure(draw, fit)
-    if isinstance(fit.record, GeneralizedEstimates) and fit.one_equation:
+    if isinstance(fit.record, GeneralizedEstimates):
         found |= {calibration.__name__: partial(calibration, fit.record)}
     if fit.design.n_fixed and fit.one_equation:
         found |= _figure(influence, fit) | _figure(influence_on_effects, fit)

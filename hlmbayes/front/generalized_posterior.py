@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..density.link import link_target
+from ..diagnostics.calibration_drawn import calibration_drawn
 from ..diagnostics.predictive_checks import predictive_checks
 from ..equations.model import TwoLevelModel
 from ..faces import asked, shown
@@ -105,6 +106,7 @@ class GeneralizedPosterior(OtherOutcome, Tabled):
     # --- checks ---
 
     check = asked(predictive_checks)
+    calibration = asked(calibration_drawn)
 
     def loo(self, by: Literal["unit", "row"] = "unit") -> Any:
         """Cross-validate by leaving out units (u_j integrated out) or rows; an ArviZ ELPDData."""

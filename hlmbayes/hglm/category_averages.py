@@ -6,6 +6,8 @@ over K dimensions, whatever the number of random effects.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..laws.multinomial import Multinomial
@@ -37,7 +39,11 @@ def of_own_units(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: 
     known = unit >= 0
     spread = np.broadcast_to(fit.tau_values, (len(z), *fit.tau_values.shape)).copy()
     spread[known] = fit.var_u[unit[known]]
-    return averaged(law_of(fit), predictors(fit, x, z, unit), z @ spread @ z.swapaxes(1, 2))[0]
+    eta, law = predictors(fit, x, z, unit), law_of(fit)
+    mean = np.empty((len(eta), eta.shape[1] + 1))
+    for at, p, weight in _at_nodes(law, eta, z @ spread @ z.swapaxes(1, 2)):
+        mean[at] = (p @ weight).T
+    return mean
 
 
 def predictors(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np.ndarray) -> np.ndarray:
@@ -58,6 +64,18 @@ def probabilities(law: Multinomial, eta: np.ndarray) -> np.ndarray:
     return law.probabilities(eta.swapaxes(0, 1)).swapaxes(0, 1)
 
 
+def _at_nodes(
+    law: Multinomial, eta: np.ndarray, spread: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Give some rows at a time, their probabilities at nodes (M, rows, nodes), and the weights of these."""
+    z, weight = nodes_of(eta.shape[1])
+    size, turn = np.linalg.eigh(spread)
+    root = turn * np.sqrt(np.maximum(size, 0.0))[:, None]
+    step = max(1, CELLS // len(z))
+    for at in (slice(a, a + step) for a in range(0, len(eta), step)):
+        yield at, law.probabilities(eta[at].T[:, :, None] + np.moveaxis(root[at] @ z.T, 1, 0)), weight
+
+
 def averaged(
     law: Multinomial, eta: np.ndarray, spread: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -66,15 +84,9 @@ def averaged(
     Of predictors that are normal about ``eta`` (n, K) with covariance ``spread`` (n, K, K).
     """
     n, K = eta.shape
-    z, weight = nodes_of(K)
-    size, turn = np.linalg.eigh(spread)
-    root = turn * np.sqrt(np.maximum(size, 0.0))[:, None]
     mean, slope, bend = np.empty((n, K + 1)), np.empty((n, K + 1, K)), np.empty((n, K + 1, K, K))
     one = np.eye(K + 1)[:, :K]
-    step = max(1, CELLS // len(z))
-    for at in (slice(a, a + step) for a in range(0, n, step)):
-        inside = eta[at].T[:, :, None] + np.moveaxis(root[at] @ z.T, 1, 0)
-        p = law.probabilities(inside)  # (M, rows, nodes)
+    for at, p, weight in _at_nodes(law, eta, spread):
         own, weighted = p[:-1], p * weight
         mean[at] = weighted.sum(axis=2).T
         both = np.einsum("mrz,krz->rmk", weighted, own)

@@ -96,10 +96,6 @@ def test_what_cannot_be_asked_is_said(fit, frame):
     for said, options in {"groups": {"groups": 1}, "data sets": {"n": 5}}.items():
         with pytest.raises(HypothesisError, match=said):
             fit.calibration(**options)
-    choices = frame.assign(y=np.arange(len(frame)) % 3)
-    several = hlm.Model("mlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").fit(choices, id="id")
-    with pytest.raises(HypothesisError, match="equations of its own"):
-        several.calibration()
 
 
 def rated(frame, rng, bend=0.0):
@@ -134,6 +130,73 @@ def test_ratings_have_groups_at_each_cut(frame):
     assert bent.p_value["equations"] <= 0.02
 
 
+def chosen(frame, rng, bend=0.0):
+    """Categories 1 to 3, 1 the likelier and 2 the less likely the larger x is."""
+    of_units = rng.normal(size=(60, 2)) @ [[0.8, 0.3], [0.0, 0.6]]
+    eta = np.zeros((len(frame), 3))
+    eta[:, :2] = of_units[frame.id] + np.outer(frame.x, [0.6, -0.5])
+    eta[:, 0] += bend * (frame.x**2 - 1)
+    return frame.assign(y=(eta + rng.gumbel(size=eta.shape)).argmax(axis=1) + 1)
+
+
+CHOSEN = hlm.Model("mlogit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+
+
+def test_categories_without_an_order_have_groups_of_each(frame):
+    choices = chosen(frame, np.random.default_rng(6))
+    fit = CHOSEN.fit(choices, id="id")
+    found = fit.calibration(4, n=20)
+    table = found.frame()
+    assert list(dict.fromkeys(table.of)) == ["y = 1", "y = 2", "y = 3"]
+    rows = fit.predict(choices, level=2)
+    for k in (1, 2, 3):
+        own = table[(table.given == "equations") & (table.of == f"y = {k}")]
+        assert own.observed @ own.n_rows == pytest.approx((choices.y == k).sum())
+        p = rows[f"predicted[{k}]"].to_numpy()
+        lowest = np.argsort(p)[:120]
+        assert own.expected.iloc[0] == pytest.approx(p[lowest].mean(), abs=1e-10)
+        assert own.observed.iloc[0] == pytest.approx((choices.y.to_numpy()[lowest] == k).mean())
+    given = table[(table.given == "units") & (table.of == "y = 1")]
+    mean = fit.predict(choices, level=1)["predicted[1]"].mean()
+    assert given.expected @ given.n_rows / len(choices) == pytest.approx(mean, abs=1e-10)
+    assert "the share of y = 1, y = 2, y = 3 lies outside" in str(found)
+    bent = CHOSEN.fit(chosen(frame, np.random.default_rng(6), bend=1.0), id="id").calibration(4, n=49)
+    assert bent.p_value["equations"] == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(("law", "draw"), [("logit", None), ("cumlogit", rated), ("mlogit", chosen)])
+def test_posteriors_are_calibrated_as_fits_are(frame, law, draw):
+    model = hlm.Model(f"{law}(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
+    rows = frame if draw is None else draw(frame, np.random.default_rng(9))
+    posterior = model.sample(rows, id="id", seed=1, draws=400, chains=2)
+    found, fitted = posterior.calibration(4), model.fit(rows, id="id").calibration(4, n=20).frame()
+    table, fitted = found.frame(), fitted[fitted.given == "equations"].reset_index()
+    assert list(found.p_value) == ["equations"]
+    assert found.n_simulated == 500
+    assert found.p_value["equations"] > 0.05
+    assert table.of.tolist() == fitted.of.tolist()
+    assert table.expected.to_numpy() == pytest.approx(fitted.expected.to_numpy(), abs=0.02)
+    assert (table.low < table.expected).all()
+    assert (table.expected < table.high).all()
+    assert "500 data sets drawn from the posterior" in str(found)
+
+
+def test_a_posterior_of_a_wrong_shape_is_seen(frame):
+    for model, bent in (
+        (MODEL, simulated(np.random.default_rng(3), units=120, bend=0.5)),
+        (CHOSEN, chosen(frame, np.random.default_rng(6), bend=1.0)),
+    ):
+        posterior = model.sample(bent, id="id", seed=1, draws=400, chains=2)
+        assert posterior.calibration().p_value["equations"] < 0.02
+
+
+def test_what_a_posterior_cannot_be_asked_is_said(frame):
+    posterior = MODEL.sample(frame, id="id", seed=1, draws=400, chains=2)
+    for said, options in {"groups": {"groups": 1}, "draws": {"draws": 0}, "seed": {"seed": -1}}.items():
+        with pytest.raises(HypothesisError, match=said):
+            posterior.calibration(**options)
+
+
 @pytest.mark.slow
 def test_p_values_of_ratings_reject_as_often_as_they_say(frame):
     rng, found = np.random.default_rng(7), []
@@ -154,3 +217,12 @@ def test_p_values_reject_as_often_as_they_say():
     share = (np.array(found) <= 0.05).mean(axis=0)
     assert share[1] > 0.02, share  # given units fewer are rejected: u is estimated from the same rows
     assert (share < 0.085).all(), share
+
+
+@pytest.mark.slow
+def test_p_values_of_categories_reject_as_often_as_they_say(frame):
+    rng, found = np.random.default_rng(7), []
+    for seed in range(100):
+        fit = CHOSEN.fit(chosen(frame, rng), id="id")
+        found.append(list(fit.calibration(5, n=39, seed=seed).p_value.values()))
+    assert ((np.array(found) <= 0.05).mean(axis=0) < 0.1).all()

@@ -140,7 +140,6 @@ def test_draws_have_ranks_and_densities(rated):
         (plots.influence, "influence is of fits"),
         (plots.influence_on_effects, "influence is of fits"),
         (plots.shrinkage, "this is for normal outcomes"),
-        (plots.calibration, "by the likelihood"),
         (lambda p: plots.predicted(p, "x", robust=True), "bands are quantiles"),
     ],
 )
