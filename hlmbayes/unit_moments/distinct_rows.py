@@ -86,7 +86,7 @@ def counts(
     if isinstance(source, Iterator):
         rows, name = _of_chunks(source, (ids[0], *wanted), both)
     else:
-        frame = open_source(source, engine, options.decimal)
+        frame = open_source(source, engine, ids[0], options.decimal)
         if frame is None:
             data = read(source, level2_source, id=ids, **how)
             return _told(data.counted(wanted), data.n_rows, wanted)

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..data.columns import find_column
 from ..data.read_options import read_options
 from ..errors import DataError, HLMError
 
@@ -16,7 +17,7 @@ PACKAGES = {"duckdb": "duckdb", "polars": "polars", "dask": "dask", "spark": "py
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".gz")
 
 
-def open_source(source: Any, engine: str | None, decimal: str | None = None) -> Any:
+def open_source(source: Any, engine: str | None, id_name: str, decimal: str | None = None) -> Any:
     """Give a narwhals LazyFrame, or None where the source is in memory or is a file `read` reads."""
     read_options(decimal=decimal)  # refuses what is no decimal mark
     if engine is not None and engine not in PACKAGES:
@@ -36,10 +37,34 @@ def open_source(source: Any, engine: str | None, decimal: str | None = None) -> 
     if find_spec(PACKAGES[engine]) is None:
         raise DataError(_install(PACKAGES[engine], f"For engine={engine!r}"))
     with engine_errors(source):
-        frame = _narwhals(READERS[engine](paths, _format(paths), decimal == ",")).lazy()
-        if not frame.collect_schema().names():
+        parquet = _format(paths)
+        frame = _narwhals(READERS[engine](paths, parquet, decimal == ",", None)).lazy()
+        if not (names := frame.collect_schema().names()):
             raise DataError(f"{', '.join(paths)} cannot be read: there is no such file, or no column in it")
+        key = None if parquet else find_column(id_name, names, "the data")
+        if key is not None and frame.collect_schema()[key].is_numeric():
+            _refuse_merged(frame, _narwhals(READERS[engine](paths, False, decimal == ",", key)).lazy(), key)
     return frame
+
+
+def _refuse_merged(numbers: Any, texts: Any, key: str) -> None:
+    """Refuse ids of text files that are different texts and one number, 01 and 1: files have no types."""
+    import narwhals as nw
+
+    n_numbers, n_texts = (
+        int(
+            frame.filter(~nw.col(key).is_null())
+            .select(nw.col(key).n_unique().alias("n"))
+            .lazy()
+            .collect()["n"][0]
+        )
+        for frame in (numbers, texts)
+    )
+    if n_texts > n_numbers:
+        raise DataError(
+            f"{n_texts - n_numbers} ids {key!r} are the same number as others that are written otherwise (01 "
+            "and 1), and an engine takes them for one. Write them alike, or as text into Parquet files"
+        )
 
 
 @contextmanager
@@ -106,7 +131,7 @@ def _format(paths: list[str]) -> bool:
     )
 
 
-def _duckdb(paths: list[str], parquet: bool, comma: bool) -> Any:
+def _duckdb(paths: list[str], parquet: bool, comma: bool, text: str | None) -> Any:
     import duckdb
 
     connection = duckdb.connect()
@@ -114,35 +139,38 @@ def _duckdb(paths: list[str], parquet: bool, comma: bool) -> Any:
     files = [os.path.join(path, "**", "*.parquet") if os.path.isdir(path) else path for path in paths]
     if parquet:
         return connection.read_parquet(files)
-    return connection.read_csv(files, **({"decimal": ",", "sep": ";"} if comma else {}))
+    kinds: dict[str, Any] = {} if text is None else {"dtype": {text: "VARCHAR"}}
+    return connection.read_csv(files, **kinds, **({"decimal": ",", "sep": ";"} if comma else {}))
 
 
-def _polars(paths: list[str], parquet: bool, comma: bool) -> Any:
+def _polars(paths: list[str], parquet: bool, comma: bool, text: str | None) -> Any:
     import polars as pl
 
     if parquet:
         return pl.scan_parquet(paths)
-    return pl.scan_csv(paths, separator=";" if comma else ",", decimal_comma=comma)
+    kinds = None if text is None else {text: pl.String}
+    return pl.scan_csv(paths, separator=";" if comma else ",", decimal_comma=comma, schema_overrides=kinds)
 
 
-def _dask(paths: list[str], parquet: bool, comma: bool) -> Any:
+def _dask(paths: list[str], parquet: bool, comma: bool, text: str | None) -> Any:
     import dask.dataframe as dd
 
     if parquet:
         return dd.read_parquet(paths)
-    return dd.read_csv(paths, **({"decimal": ",", "sep": ";"} if comma else {}))
+    kinds: dict[str, Any] = {} if text is None else {"dtype": {text: "string"}}
+    return dd.read_csv(paths, **kinds, **({"decimal": ",", "sep": ";"} if comma else {}))
 
 
-def _spark(paths: list[str], parquet: bool, comma: bool) -> Any:
+def _spark(paths: list[str], parquet: bool, comma: bool, text: str | None) -> Any:
     from pyspark.sql import SparkSession
 
     if comma and not parquet:
         raise DataError('Spark reads no decimal commas: take engine="duckdb", or write the files as Parquet')
 
     read = SparkSession.builder.getOrCreate().read
-    return read.parquet(*paths) if parquet else read.csv(paths, header=True, inferSchema=True)
+    return read.parquet(*paths) if parquet else read.csv(paths, header=True, inferSchema=text is None)
 
 
-READERS: dict[str, Callable[[list[str], bool, bool], Any]] = {
+READERS: dict[str, Callable[[list[str], bool, bool, str | None], Any]] = {
     "duckdb": _duckdb, "polars": _polars, "dask": _dask, "spark": _spark,
 }  # fmt: skip

@@ -100,8 +100,8 @@ def moments(
             )
         return _of_rows(source, model, columns, level2)
     options = read_options(**how)
-    frame = open_source(source, engine, options.decimal)
     id = id or (model and model.group) or "id"
+    frame = open_source(source, engine, id_names(id)[0], options.decimal)
     if frame is None:
         return _of_rows(read(source, level2_source, id=id, **how), model, columns, level2)
     id1, id2 = id_names(id)

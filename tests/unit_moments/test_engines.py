@@ -329,6 +329,19 @@ def test_long_ids_of_csv_files_are_exact(tmp_path, engine: str, start: int) -> N
     assert [int(value) for value in got.unit_ids] == sorted(set(ids))
 
 
+@pytest.mark.parametrize("engine", ["duckdb", "polars", "dask"])
+def test_ids_of_csv_files_that_are_one_number_are_not_merged(tmp_path, engine: str) -> None:
+    """A leading zero far down: by then the engine has judged that the ids are numbers."""
+    need(engine)
+    ids = [str(k // 4 + 1) for k in range(40_000)] + ["01"] * 4
+    pd.DataFrame({"id": ids, "y": np.arange(len(ids)) % 7}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match="1 ids 'id' are the same number as others that are written"):
+        hlm.moments(tmp_path / "a.csv", columns=["y"], engine=engine)
+    with pytest.raises(DataError, match=r"Write them alike, or as text into Parquet files"):
+        hlm.counts(tmp_path / "a.csv", id="id", columns=["y"], engine=engine)
+    assert hlm.moments(tmp_path / "a.csv", columns=["y"]).n_units == 10_001
+
+
 def test_text_ids_of_two_spellings_are_one_unit_with_one_level2_value(lazy) -> None:
     forms = [unicodedata.normalize("NFC" if k % 2 else "NFD", f"\u00c9{k // 4}") for k in range(20)]
     frame = pd.DataFrame({"id": forms, "y": np.arange(20.0), "w": np.repeat(np.arange(5.0), 4)})
