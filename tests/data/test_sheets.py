@@ -187,13 +187,15 @@ def test_an_empty_cell_far_away_does_no_harm(tmp_path):
 @pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".ods", ".xlsb"])
 def test_what_is_no_sheet_is_refused_in_a_line(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    for content in (
-        b"only text" * 50,
-        b"PK\x03\x04" + b"\0" * 90,
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 900,
+    again = "save it again"
+    old = again if suffix in (".xls", ".xlsx") else "it is an old workbook of Excel"
+    for content, words in (
+        (b"only text" * 50, r"it is text: let its name end in \.csv"),
+        (b"PK\x03\x04" + b"\0" * 90, "it is zipped" if suffix == ".xls" else again),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 900, old),
     ):
         path.write_bytes(content)
-        refuse_soon(path, rf"a{suffix} could not be read as a {suffix} file: .*save it again")
+        refuse_soon(path, rf"a{suffix} could not be read as a {suffix} file: .*{words}")
     path.write_bytes(b"")
     refuse_soon(path, "has no bytes")
 

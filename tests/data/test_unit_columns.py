@@ -168,7 +168,7 @@ def test_the_posterior_and_imputed_data_leave_them_out_too(frame):
     post = MODEL.sample(data, seed=1, draws=300, chains=2, progressbar=False)
     hlm.prior_predictive(MODEL, data, draws=3, seed=1)
     assert post.data.n_units == J - 1
-    sets = hlm.read_imputed([gone, gone], level2_missing="drop")
+    sets = hlm.read_imputed([gone, gone.copy()], level2_missing="drop")
     assert hlm.fit_imputed(MODEL, sets).fits[0].n_units == J - 1
 
 
