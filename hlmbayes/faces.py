@@ -24,14 +24,14 @@ class Face:
 
     __slots__ = ("_record",)
     _record: Any
-    kinds: ClassVar[list[type[Face]]] = []
+    _kinds: ClassVar[list[type[Face]]] = []
 
     def __init__(self, record: Any) -> None:
         object.__setattr__(self, "_record", record)
 
     def __init_subclass__(cls) -> None:
         methods_in_words(cls)
-        Face.kinds.append(cls)
+        Face._kinds.append(cls)
 
     def __getattr__(self, name: str) -> Any:
         """Say in words that another kind of face has what this one has not."""
@@ -59,7 +59,7 @@ class Face:
 
 def kinds_with(name: str) -> list[type[Face]]:
     """Give the kinds that users hold, and not those that these are made of, which have a method."""
-    leaves = [kind for kind in Face.kinds if not kind.__subclasses__()]
+    leaves = [kind for kind in Face._kinds if not kind.__subclasses__()]
     return [kind for kind in leaves if isinstance(getattr(kind, name, None), property | FunctionType)]
 
 
