@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
+from operator import attrgetter
 from types import FunctionType
 from typing import Any, ClassVar, Concatenate, NoReturn
 
@@ -69,8 +70,9 @@ def record_of(source: Any) -> Any:
 
 
 def shown(name: str, says: str) -> Any:
-    """Give a property of a face that shows one of its record's attributes; ``says`` documents it."""
-    return property(lambda self: getattr(self._record, name), doc=says)
+    """Give a property of a face that shows an attribute of its record (a.b: of one of these); says it."""
+    found = attrgetter(name)
+    return property(lambda self: found(self._record), doc=says)
 
 
 def asked[**P, R](function: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:

@@ -16,6 +16,7 @@ from ..posterior import draw, predictive, prior_sensitivity
 from ..posterior.record import Drawn, LinkSample, drawn_of
 from ..priors.priors import Priors
 from ..sampling.settings import Settings
+from .any_posterior import AnyPosterior
 from .generalized_posterior import GeneralizedPosterior, build_link
 from .not_normal import refuse_given
 from .posterior import Posterior
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
     import xarray as xr
-
-
-type AnyPosterior = Posterior | GeneralizedPosterior
 
 
 def _faced(record: Drawn) -> AnyPosterior:

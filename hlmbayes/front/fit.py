@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ..arguments import one_or_several
 from ..derived.between_studies import i2
@@ -22,9 +19,6 @@ from ..estimation.estimates import Estimates
 from ..faces import asked, record_of, shown
 from ..inference import hlm_tables
 from ..inference.bootstrap import bootstrap
-from ..inference.compare import DevianceTest, compare_any
-from ..inference.component_errors import variance_standard_errors
-from ..inference.covariances import CR0, table_kind
 from ..inference.homogeneity import homogeneity
 from ..inference.intervals import Interval, alpha_intervals, fixed_intervals
 from ..inference.profile import intervals, profiled
@@ -39,7 +33,7 @@ from ..residuals.exploratory import explore
 from ..residuals.frames import residuals
 from ..residuals.influence import influence
 from ..writing import page_place, write_text
-from .any_fit import AnyFit
+from .any_fit import NormalFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +41,7 @@ if TYPE_CHECKING:
     from ..diagnostics.checks import Checks
 
 
-class Fit(AnyFit):
+class Fit(NormalFit):
     """A fitted two-level model: what `Model.fit` returns.
 
     Estimates are attributes, tables and tests are methods; `print(fit.listing())` is HLM's listing.
@@ -58,56 +52,12 @@ class Fit(AnyFit):
 
     # --- estimates ---
 
-    method: str = shown("method", '"REML" or "ML".')
     algorithm: str = shown("algorithm", '"exact", the optimum, or "hlm", where HLM stops.')
-    vcov: np.ndarray = shown("vcov", "Model-based covariance matrix of all fixed effects.")
-    sigma2: float = shown("sigma2", "Level-1 variance; nan where it depends on variables (`log_sigma2`).")
-    loglik: float = shown("loglik", "Log-likelihood; HLM's constant under algorithm 'hlm'.")
-    aic: float = shown("aic", "Akaike's criterion; gammas count under REML too, as in lme4.")
-    n_parameters: int = shown("n_parameters", "Parameters as HLM counts: no gammas under REML.")
     log: tuple[Any, ...] = shown("log", "The iterations: number, loglik, gamma, tau, sigma2.")
     start: Any = shown("start", "HLM's starting values; None at the optimum.")
     data: Any = shown("data", "The rows it came from; None where it came from moments.")
 
-    @property
-    def vcov_robust(self) -> np.ndarray:
-        """Robust (sandwich) covariance matrix of all fixed effects, shape (n_gamma, n_gamma)."""
-        free = self._record.design.free
-        return CR0().matrix(self._record)[np.ix_(free, free)]
-
-    @property
-    def se_tau(self) -> NamedArray:
-        """Standard errors of tau, from the expected information; shape (q, q); nan on the boundary."""
-        return NamedArray(variance_standard_errors(self._record)[0], self._record.model.random_parameters)
-
-    @property
-    def se_sigma2(self) -> float:
-        """Standard error of sigma2, from the expected information; nan where none is estimated."""
-        return variance_standard_errors(self._record)[1]
-
     # --- tables ---
-
-    def fixed_effects(self, robust: bool | str | None = None, *, df: str | None = None) -> pd.DataFrame:
-        """Tabulate the fixed effects: name, coefficient, se, t_ratio, df, p_value; index = codes, g00, ...
-
-        Parameters
-        ----------
-        robust : bool or str, optional
-            False: model-based standard errors; True: HLM's robust ones; "CR1"; "CR2", bias-reduced. By
-            default False, with sampling weights True: the model-based ones are not valid with them.
-        df : "hlm", "hlm7", "satterthwaite" or "kenward-roger", optional
-            Degrees of freedom, "hlm" those of HLM 5 and 6, "hlm7" of HLM 7 and 8; Kenward-Roger brings its
-            own standard errors. By default "hlm", with "CR2" "satterthwaite". The table's ``attrs`` say in
-            words what was used, and ``"not_available"`` there why an effect has no test (nan).
-        """
-        kind = table_kind(self._record, robust, df)
-        rows = hlm_tables.fixed_effects(self._record, kind)
-        names = self._record.model.fixed_parameters.name_of
-        table = self._table(rows, hlm_tables.FixedEffect, "gamma", names)
-        table.attrs.update(kind.basis())
-        if lacking := {row.name: row.lacks for row in rows if row.lacks}:
-            table.attrs["not_available"] = lacking
-        return table
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate the variance components: name, sd, variance, df, chi2, p_value; index = u0, ..., r.
@@ -237,30 +187,12 @@ class Fit(AnyFit):
     means = asked(means)
     plausible_range = asked(plausible_range)
 
-    def compare(
-        self, other: Fit | None = None, *, deviance: float | None = None, n_parameters: int | None = None,
-        **options: Any,
-    ) -> DevianceTest:  # fmt: skip
-        """Compare deviances with another fit, or with a stored deviance and its number of parameters.
-
-        ``bootstrap=1000, seed=1`` adds a p-value by parametric bootstrap; see `hlmbayes.inference.compare`.
-        """
-        return compare_any(self._record, record_of(other), deviance, n_parameters, **options)
-
     def variance_explained(self, base: Fit) -> VarianceExplained:
         """Give the proportion of each variance of the model ``base`` that this one explains."""
         return variance_explained(self._record, record_of(base))
 
     def __repr__(self) -> str:
         found = self._record
-        state = "converged" if found.converged else "NOT CONVERGED"
         alphas = ", ".join(f"{a.name} {a.estimate:.8g}" for a in found.law.alphas)
         level1 = f"log(sigma2): {alphas}" if alphas else f"sigma2 {found.sigma2:.8g}"
-        lines = [
-            f"Fit of {found.model.outcome}: {found.method}, algorithm {found.algorithm!r}, {state} after "
-            f"{found.iterations} iterations; {found.n_rows} rows in {found.n_units} units",
-            *wrap(f"gamma  {found.gamma}", 80, subsequent_indent=" " * 7, break_long_words=False),
-            "tau    " + "; ".join(" ".join(f"{v:.8g}" for v in row) for row in found.components.tau),
-            f"{level1}, deviance {found.deviance:.6f}, {found.n_parameters} parameters",
-        ]
-        return "\n".join([*lines, *found.warnings])
+        return self._said(f": {found.method}, algorithm {found.algorithm!r}", f"{level1}, ")

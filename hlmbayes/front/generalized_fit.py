@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,13 +14,11 @@ from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..diagnostics.calibration import calibration
 from ..equations.names import component_names
 from ..errors import HypothesisError
-from ..faces import asked, record_of, shown
+from ..faces import asked, shown
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
-from ..inference import hlm_tables
 from ..inference.bootstrap_generalized import bootstrap_generalized
 from ..inference.compare import DevianceTest, compare_any
-from ..inference.covariances import table_kind
 from ..inference.intervals import Interval, fixed_intervals
 from ..inference.likelihood_tables import Component, Cut, Ratio, components, cuts, ratios
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
@@ -60,14 +57,10 @@ class GeneralizedFit(OtherOutcome, AnyFit):
 
     # --- estimates ---
 
-    method: str = shown("method", '"ML".')
     algorithm: str = shown("algorithm", '"exact".')
     vcov: np.ndarray = shown("vcov", "Covariance matrix of all fixed effects, from the observed information.")
     vcov_robust: np.ndarray = shown("vcov_robust", "The same by the sandwich of the units' scores.")
     se_tau: NamedArray = shown("se_tau", "Standard errors of tau; nan on the boundary.")
-    loglik: float = shown("loglik", "Log-likelihood, constants included.")
-    aic: float = shown("aic", "Akaike's criterion.")
-    n_parameters: int = shown("n_parameters", "Parameters, fixed effects included.")
     n_nodes: tuple[int, ...] = shown("n_nodes", "Nodes along each direction of a unit's random effects.")
     integration: str = shown("integration", "How the random effects were integrated out, in words.")
     data: Any = shown("data", "The rows it came from.")
@@ -79,14 +72,7 @@ class GeneralizedFit(OtherOutcome, AnyFit):
 
         ``robust``: standard errors by the sandwich of the units' scores instead of the observed information.
         """
-        kind = table_kind(self._record, robust, None)
-        rows, names = (
-            hlm_tables.fixed_effects(self._record, kind),
-            self._record.model.fixed_parameters.name_of,
-        )
-        found = self._table(rows, hlm_tables.FixedEffect, "gamma", names)
-        found.attrs.update(kind.basis())
-        return found
+        return self._fixed_effects(robust)
 
     def ratios(self, robust: bool | None = None, *, prob: float = 0.95) -> pd.DataFrame:
         """Tabulate exp of the fixed effects, odds ratios (event rate, hazard ratios), with intervals.
@@ -175,16 +161,6 @@ class GeneralizedFit(OtherOutcome, AnyFit):
     plausible_range = asked(plausible_range_generalized)
     prediction_interval = asked(prediction_interval_generalized)
 
-    def compare(
-        self, other: GeneralizedFit | None = None, *, deviance: float | None = None,
-        n_parameters: int | None = None, **options: Any,
-    ) -> DevianceTest:  # fmt: skip
-        """Compare deviances with another fit, or with a stored deviance and its number of parameters.
-
-        ``bootstrap=1000, seed=1`` adds a p-value by parametric bootstrap; see `hlmbayes.inference.compare`.
-        """
-        return compare_any(self._record, record_of(other), deviance, n_parameters, **options)
-
     def test_variance(self, effect: str, **options: Any) -> DevianceTest:
         """Test a random effect ("u1") by the deviance of the model without it.
 
@@ -253,13 +229,6 @@ class GeneralizedFit(OtherOutcome, AnyFit):
         return to_html(self._record, whole_page=False)
 
     def __repr__(self) -> str:
-        found, law = self._record, self._record.model.outcome_law
-        state = "converged" if found.converged else "NOT CONVERGED"
-        lines = [
-            f"Fit of {found.model.outcome} ({law.name}, {law.link} link): maximum likelihood, {state} after "
-            f"{found.iterations} iterations; {found.n_rows} rows in {found.n_units} units",
-            *wrap(f"gamma  {found.gamma}", 80, subsequent_indent=" " * 7, break_long_words=False),
-            "tau    " + "; ".join(" ".join(f"{v:.8g}" for v in row) for row in found.tau_values),
-            f"deviance {found.deviance:.6f}, {found.n_parameters} parameters ({found.integration})",
-        ]
-        return "\n".join([*lines, *found.warnings])
+        law = self._record.model.outcome_law
+        how = f" ({law.name}, {law.link} link): maximum likelihood"
+        return self._said(how, note=f" ({self._record.integration})")

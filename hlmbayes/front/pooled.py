@@ -10,23 +10,24 @@ import numpy as np
 
 from ..equations.model import TwoLevelModel
 from ..equations.names import component_names
-from ..faces import asked, record_of, shown
+from ..faces import Face, asked, record_of, shown
 from ..inference.intervals import Interval
 from ..labelled import parameter_table, records_table
 from ..labels import NamedArray
 from ..many_fits import pooled_derived, pooled_fit, pooled_tests
-from ..many_fits.rubin import PooledTest
+from ..many_fits.rubin import Pooled, PooledTest
 from ..model_tables.protocol import Tabled
 from ..report.pooled import columns_of, pooled_json, pooled_listing
 from ..writing import page_place, write_text
+from .any_fit import matrix_line
 from .fit import Fit
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class PooledFit(Tabled):
-    """Fits of one model to m imputed data sets, or plausible values, and what Rubin's rules make of them."""
+class AnyPooledFit(Face):
+    """Fits of one model to m data sets, whatever the outcome, pooled by Rubin's rules."""
 
     __slots__ = ()
     _record: pooled_fit.PooledEstimates
@@ -34,12 +35,43 @@ class PooledFit(Tabled):
     names: tuple[str, ...] = shown("names", "Numbers of the data sets, or names of the plausible values.")
     m: int = shown("m", "Number of data sets.")
     model: TwoLevelModel = shown("model", "The model (of the first plausible value).")
-    method: str = shown("method", '"REML" or "ML".')
+    method: str = shown("method", '"REML" or "ML"; of an outcome that is not normal always "ML".')
     gamma: NamedArray = shown("gamma", "Fixed effects, averaged.")
     tau: NamedArray = shown("tau", "Covariance matrix of the random effects, averaged.")
-    sigma2: float = shown("sigma2", "Level-1 variance, averaged.")
     vcov: np.ndarray = shown("vcov", "Total covariance matrix of all fixed effects; robust with weights.")
     warnings: tuple[str, ...] = shown("warnings", "Warnings of the data sets, with the sets they are of.")
+
+    wald = asked(pooled_tests.pooled_wald)
+    contrast = asked(pooled_tests.pooled_contrast)
+
+    def _effects_table(self, pooled: Pooled) -> pd.DataFrame:
+        """Tabulate pooled fixed effects."""
+        known, labels = self._record.model.fixed_parameters, self._record.fits[0].labels
+        return parameter_table(columns_of(pooled), known.codes, known.name_of, "gamma", labels)
+
+    def _variances_table(self, names: Sequence[str], pooled: Pooled) -> pd.DataFrame:
+        """Tabulate pooled variances and covariances."""
+        columns = columns_of(pooled, "variance", tests=False)
+        known = component_names(self._record.model.coefficients)
+        return parameter_table(columns, names, known, "effect", self._record.fits[0].labels)
+
+    def _said(self, how: str, *more: str) -> str:
+        """Say the estimates in a few lines."""
+        lines = [
+            f"Fits of {self.model.outcome}{how}",
+            f"gamma  {', '.join(f'{name} {value:.6g}' for name, value in self.gamma.items())}",
+            f"tau    {matrix_line(self.tau, 6)}",
+        ]
+        return "\n".join([*lines, *more, *self.warnings])
+
+
+class PooledFit(AnyPooledFit, Tabled):
+    """Fits of one model to m imputed data sets, or plausible values, and what Rubin's rules make of them."""
+
+    __slots__ = ()
+    _record: pooled_fit.PooledEstimates
+
+    sigma2: float = shown("sigma2", "Level-1 variance, averaged.")
 
     @property
     def fits(self) -> tuple[Fit, ...]:
@@ -58,16 +90,11 @@ class PooledFit(Tabled):
             Barnard & Rubin (1999), never more than those of a single data set. With replicate weights both
             reckon with how many replicates there are.
         """
-        pooled = pooled_fit.pooled_fixed(self._record, robust, df)
-        known, labels = self._record.model.fixed_parameters, self._record.fits[0].labels
-        return parameter_table(columns_of(pooled), known.codes, known.name_of, "gamma", labels)
+        return self._effects_table(pooled_fit.pooled_fixed(self._record, robust, df))
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau and sigma2 ("r"): name, variance, se, df, fmi, riv; nan where a set has no s.e."""
-        names, pooled = pooled_fit.pooled_components(self._record)
-        columns = columns_of(pooled, "variance", tests=False)
-        known = component_names(self._record.model.coefficients)
-        return parameter_table(columns, names, known, "effect", self._record.fits[0].labels)
+        return self._variances_table(*pooled_fit.pooled_components(self._record))
 
     def confint(
         self, prob: float = 0.95, *, robust: bool | str | None = None, df: str = "rubin"
@@ -82,8 +109,6 @@ class PooledFit(Tabled):
 
     icc = asked(pooled_derived.pooled_icc)
     r2 = asked(pooled_derived.pooled_r2)
-    wald = asked(pooled_tests.pooled_wald)
-    contrast = asked(pooled_tests.pooled_contrast)
 
     def compare(self, other: PooledFit) -> PooledTest:
         """Compare with a nested model fitted to the same data sets, by D3 (Meng & Rubin 1992).
@@ -123,11 +148,4 @@ class PooledFit(Tabled):
         return pooled_json(self._record, tests, warnings)
 
     def __repr__(self) -> str:
-        gamma = ", ".join(f"{name} {value:.6g}" for name, value in self.gamma.items())
-        lines = [
-            f"Fits of {self.model.outcome} to {self.m} data sets, pooled: {self.method}",
-            f"gamma  {gamma}",
-            "tau    " + "; ".join(" ".join(f"{v:.6g}" for v in row) for row in np.asarray(self.tau)),
-            f"sigma2 {self.sigma2:.6g}",
-        ]
-        return "\n".join([*lines, *self.warnings])
+        return self._said(f" to {self.m} data sets, pooled: {self.method}", f"sigma2 {self.sigma2:.6g}")

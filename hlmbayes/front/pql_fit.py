@@ -15,7 +15,7 @@ from ..hglm.pql import PQLEstimates
 from ..hypotheses.contrasts import contrast
 from ..hypotheses.wald import wald
 from ..inference import hlm_tables
-from ..inference.covariances import CR0, table_kind
+from ..inference.covariances import table_kind
 from ..inference.intervals import Interval, fixed_intervals
 from ..labelled import records_table, table
 from ..labels import NamedArray
@@ -23,6 +23,7 @@ from ..residuals.generalized_exploratory import explore_pql
 from ..residuals.generalized_influence import influence_pql
 from ..residuals.pql_frames import pql_residuals
 from ..writing import page_place, write_text
+from .any_fit import matrix_line, robust_of
 from .fit import Fit
 from .other_outcomes import OtherOutcome
 
@@ -45,6 +46,14 @@ class PQLFit(OtherOutcome):
     stop_reason: str = shown("stop_reason", "Why they ended, in words.")
     warnings: tuple[str, ...] = shown("warnings", "What to know before the numbers are used, in words.")
     log: tuple[Any, ...] = shown("macro", "The macro iterations: number, micro, gamma, tau, sigma2, change.")
+    method: str = shown("working.method", '"REML" or "ML", of the working outcome.')
+    gamma: NamedArray = shown("working.gamma", "All unit-specific fixed effects by name, (n_gamma,).")
+    gamma_average: NamedArray = shown("population.gamma", "All population-average ones by name, (n_gamma,).")
+    vcov: np.ndarray = shown("working.vcov", "Model-based covariance matrix of the unit-specific ones.")
+    tau: NamedArray = shown("working.tau", "Covariance matrix of the random effects, by coefficient, (q, q).")
+    sigma2: float = shown("working.components.sigma2", "Level-1 variance's scale: 1 unless overdispersed.")
+    n_rows: int = shown("working.n_rows", "Level-1 rows analysed, N.")
+    n_units: int = shown("working.n_units", "Level-2 units analysed, J.")
 
     algorithm = "hlm"
 
@@ -54,50 +63,9 @@ class PQLFit(OtherOutcome):
         return self._record.working.design.terms.written or self._record.model
 
     @property
-    def method(self) -> str:
-        """Return "REML" or "ML", of the working outcome."""
-        return self._record.working.method
-
-    @property
-    def gamma(self) -> NamedArray:
-        """All unit-specific fixed effects by name, (n_gamma,)."""
-        return self._record.working.gamma
-
-    @property
-    def gamma_average(self) -> NamedArray:
-        """All population-average fixed effects by name, (n_gamma,)."""
-        return self._record.population.gamma
-
-    @property
-    def vcov(self) -> np.ndarray:
-        """Model-based covariance matrix of the unit-specific fixed effects."""
-        return self._record.working.vcov
-
-    @property
     def vcov_robust(self) -> np.ndarray:
         """Robust (sandwich) covariance matrix of the unit-specific fixed effects."""
-        free = self._record.working.design.free
-        return CR0().matrix(self._record.working)[np.ix_(free, free)]
-
-    @property
-    def tau(self) -> NamedArray:
-        """Covariance matrix of the random effects, by coefficient name, (q, q)."""
-        return self._record.working.tau
-
-    @property
-    def sigma2(self) -> float:
-        """Scale of the level-1 variance: 1 where the outcome is not overdispersed."""
-        return self._record.working.components.sigma2
-
-    @property
-    def n_rows(self) -> int:
-        """Level-1 rows analysed, N."""
-        return self._record.working.n_rows
-
-    @property
-    def n_units(self) -> int:
-        """Level-2 units analysed, J."""
-        return self._record.working.n_units
+        return robust_of(self._record.working)
 
     @property
     def iterations(self) -> int:
@@ -202,7 +170,7 @@ class PQLFit(OtherOutcome):
             f"{self.method}, {state} after {self.iterations} macro iterations; {self.n_rows} rows in "
             f"{self.n_units} units",
             f"gamma  {self.gamma}",
-            "tau    " + "; ".join(" ".join(f"{v:.8g}" for v in row) for row in fit.components.tau),
+            f"tau    {matrix_line(fit.tau)}",
             *([f"sigma2 {self.sigma2:.8g}"] if law.overdispersed else []),
         ]
         return "\n".join([*lines, *self.warnings])

@@ -61,7 +61,10 @@ class BesideFit(Sentence):
 
 
 def compare(posterior: Drawn, fit: Any, prob: float = 0.95) -> BesideFit:
-    """Put a fit beside the posterior; an HLMError where it is none, or of another model or other data."""
+    """Put a fit beside the posterior: estimate, se, mean, median, sd, interval, shift, overlap.
+
+    Raises an HLMError where it is none, or of another model or other data.
+    """
     rows = by_parameter(posterior, fit, prob)
     table = numbers_table(rows, posterior.parameters.name_of, posterior.labels)
     most = str(table["shift"].abs().idxmax())

@@ -97,9 +97,12 @@ class DrawnR2(R2):
 
 
 def icc(
-    posterior: PosteriorSample, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+    posterior: PosteriorSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
 ) -> DrawnCorrelation | IntraclassCurve:
-    """Give the posterior of z'tau z / (z'tau z + sigma2), where there is one of it; ``at`` as for a fit."""
+    """Give the posterior of the (conditional) intraclass correlation, z'tau z / (z'tau z + sigma2).
+
+    ``at`` values of predictors as in `Fit.icc`.
+    """
     check_prob(prob)
     refuse_several_correlations(posterior.target)
     return icc_of_draws(
@@ -138,7 +141,7 @@ def icc_of_draws(
     return at_places(design, at, point)  # type: ignore[no-any-return]
 
 
-def r2(posterior: PosteriorSample, prob: float = 0.95) -> DrawnR2:
+def r2(posterior: PosteriorSample, *, prob: float = 0.95) -> DrawnR2:
     """Give the posterior of the parts of the outcome's variance, and of R-squared; as for a fit."""
     check_prob(prob)
     design, draws = posterior.target.design, posterior.parameter_draws
@@ -178,12 +181,12 @@ def r2_on_link(posterior: LinkSample, *, prob: float = 0.95) -> DrawnR2:
 
 
 def plausible_range(
-    posterior: Drawn, coefficient: str = "b0", prob: float = 0.95, at: Mapping[str, float] | None = None
+    posterior: Drawn, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
 ) -> DrawnRange:  # fmt: skip
     """Give the posterior of the range that holds a share ``prob`` of the units' coefficients.
 
-    Mean +- z sd over units with the level-2 values ``at`` (Raudenbush & Bryk 2002, ch. 4). Refuses what
-    `Fit.plausible_range` does.
+    Mean +- z sd over units (Raudenbush & Bryk 2002, ch. 4), on the scale of the link, as
+    `Fit.plausible_range`: at the means of the level-2 predictors, or ``at`` given values.
     """
     check_prob(prob)
     found = middle_of(posterior.model, posterior.target.design, coefficient, at)
@@ -201,7 +204,7 @@ def plausible_range(
     )  # fmt: skip
 
 
-def variance_explained(posterior: PosteriorSample, base: Any, prob: float = 0.95) -> DrawnExplained:
+def variance_explained(posterior: PosteriorSample, base: Any, *, prob: float = 0.95) -> DrawnExplained:
     """Give the posterior of the proportional reduction of every variance against a base model.
 
     (base - model) / base as for a fit, and of the same rows and models with one sigma2. The two posteriors

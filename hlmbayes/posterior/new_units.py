@@ -73,8 +73,8 @@ def _medians(draws: Mapping[str, np.ndarray], prob: float) -> pd.DataFrame:
     return table({"median": medians, "low": low, "high": high}, list(draws))
 
 
-def i2(posterior: PosteriorSample, prob: float = 0.95) -> DrawnBetween:
-    """Give the posterior of I2 and H2; refuses what `Fit.i2` does."""
+def i2(posterior: PosteriorSample, *, prob: float = 0.95) -> DrawnBetween:
+    """Give the posterior of I2 and H2, how much studies with known variances differ; see `Fit.i2`."""
     check_prob(prob)
     target = posterior.target
     typical = typical_variance(target.design, target.law.law)
@@ -84,12 +84,13 @@ def i2(posterior: PosteriorSample, prob: float = 0.95) -> DrawnBetween:
 
 
 def prediction_interval(
-    posterior: PosteriorSample, coefficient: str = "b0", prob: float = 0.95,
+    posterior: PosteriorSample, coefficient: str = "b0", *, prob: float = 0.95,
     at: Mapping[str, float] | None = None,
 ) -> DrawnPrediction:  # fmt: skip
     """Give the posterior of a new unit's coefficient: a draw of it for each draw of gamma and tau.
 
-    Drawn with the posterior's own seed. Refuses what `Fit.prediction_interval` does.
+    In a meta-analysis that of a new study's true effect. At level-2 predictors of zero, or ``at`` given
+    values, with the posterior's own seed. Refuses what `Fit.prediction_interval` does.
     """
     check_prob(prob)
     found = middle_of(posterior.model, posterior.target.design, coefficient, at)

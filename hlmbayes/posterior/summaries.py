@@ -36,7 +36,15 @@ def bounds(prob: float, kind: Literal["eti", "hdi"] = "eti") -> tuple[str, str]:
 
 
 def summary(posterior: Drawn, prob: float = 0.95, kind: Literal["eti", "hdi"] = "eti") -> pd.DataFrame:
-    """Tabulate every parameter; see `Posterior.summary`."""
+    """Tabulate the parameters: name, mean, median, sd, interval, R-hat, effective draws, mean's error.
+
+    Parameters
+    ----------
+    prob : float
+        Probability of the interval.
+    kind : "eti" or "hdi"
+        Equal-tailed, which is the same whatever the scale, or highest-density.
+    """
     rows = by_parameter(posterior, prob, kind)
     return numbers_table(rows, posterior.parameters.name_of, posterior.labels)
 
@@ -58,7 +66,7 @@ def by_parameter(
 
 
 def effects(posterior: Drawn) -> pd.DataFrame:
-    """Tabulate mean and sd of every unit's random effects."""
+    """Tabulate the posterior mean and sd of every unit's random effects; index = unit ids."""
     import pandas as pd
 
     data = posterior.tree["constant_data"]

@@ -136,7 +136,7 @@ def means_of_draws(
     posterior: PosteriorSample, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
     prob: float = 0.95,
 ) -> Means:  # fmt: skip
-    """Give the posterior of adjusted means and of their differences."""
+    """Give the posterior of adjusted means and of their differences; see `Fit.means`."""
     design = posterior.target.design
     name, chosen, rows = asked_means(design, posterior.data, variable, values, at)
     pairs, matrix = pairs_of(chosen, rows)

@@ -129,9 +129,10 @@ def predict_draws(
     posterior: PosteriorSample, data: Any = None, *, level: int = 1, interval: Kind | None = None,
     prob: float = 0.95, seed: int | None = 0,
 ) -> pd.DataFrame:  # fmt: skip
-    """Predict rows from the draws; as `predict`, with posterior means, sds and equal-tailed intervals.
+    """Predict rows: ``predicted``, ``sd``, with an interval ``low`` and ``high``; see `Fit.predict`.
 
-    Random effects of units that are not known, and outcomes, are drawn with ``seed``.
+    They are posterior means, sds and equal-tailed intervals. Random effects of units that are not known, and
+    outcomes, are drawn with ``seed``.
     """
     _check(level, interval, prob)
     point = posterior.point

@@ -141,7 +141,7 @@ def slopes_of_draws(
     posterior: PosteriorSample, variable: str, by: str | Mapping[str, Values] | None = None, *,
     at: Mapping[str, Values] | None = None, prob: float = 0.95,
 ) -> Slopes:  # fmt: skip
-    """Give the posterior of the simple slopes; as of a fit, without a region."""
+    """Give the posterior of the simple slopes of a variable; see `Fit.slopes`. There is no region."""
     design = posterior.target.design
     asked = asked_slopes(design, posterior.data, variable, by, at)
     found = of_draws(design, posterior.scalar, [asked.rows(design)], prob)
