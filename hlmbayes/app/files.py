@@ -9,8 +9,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from ..errors import CommandFileError, DataError, HLMError
-from ..hlm_files.command_writer import n_categories, to_text
-from ..hlm_files.template_writer import template_text
+from ..hlm_files.command_writer import n_categories, template_text, to_text
 from ..words import safe_name, unique_name
 from .answers import Form, sending
 from .guard import MOST_BYTES, too_large

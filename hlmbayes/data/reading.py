@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..words import composed, nearest, some
-from . import dta_check, sav_check
+from . import dta_check, sav_dictionary
 from .paths import OTHERS, given_path, what_it_is
 from .read_options import ReadOptions
 from .sheets import SHEETS, read_sheet
@@ -106,7 +106,7 @@ def _no_such_file(path: Path) -> str:
     return f"There is no file {path.name} in {folder}. {there}."
 
 
-CHECKS = {"read_sav": sav_check.damage, "read_dta": dta_check.damage}  # of what a reader believes
+CHECKS = {"read_sav": sav_dictionary.damage, "read_dta": dta_check.damage}  # of what a reader believes
 
 
 def _read_pyreadstat(path: Path, options: ReadOptions, level: int, function: str) -> Table:

@@ -17,9 +17,8 @@ from ..labelled import table
 from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Binomial, Outcome, Poisson
-from ..posterior.predictive_link import with_predictive
+from ..posterior.predictive_link import rows_drawn, with_predictive
 from ..posterior.record import LinkSample
-from ..posterior.rows_drawn import rows_drawn
 from ..sampling import container
 from .checks import Check, Checks
 

@@ -10,7 +10,7 @@ from ..diagnostics.predictive_checks import predictive_checks
 from ..equations.model import TwoLevelModel
 from ..faces import asked
 from ..posterior import derived, draw
-from ..posterior.drawn_ratios import drawn_ratios
+from ..posterior.contrasts import drawn_ratios
 from ..posterior.predictive_link import with_predictive
 from ..posterior.record import LinkSample
 from ..predictions.response import predict_link

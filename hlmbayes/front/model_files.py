@@ -11,8 +11,7 @@ from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import OutputError
 from ..hlm_files.command_options import Options
-from ..hlm_files.command_writer import n_categories, to_text
-from ..hlm_files.template_writer import template_text
+from ..hlm_files.command_writer import n_categories, template_text, to_text
 from ..residuals.files import put_statistical
 from ..writing import write_text, write_whole
 

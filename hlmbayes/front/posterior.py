@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..faces import asked
-from ..posterior import derived, draw, evidence, new_units, predictive
+from ..posterior import derived, draw, evidence, predictive
 from ..posterior.record import PosteriorSample
 from ..predictions.means import means_of_draws
 from ..predictions.predict import predict_draws
@@ -27,8 +27,8 @@ class Posterior(AnyPosterior):
 
     icc = asked(derived.icc)
     r2 = asked(derived.r2)
-    i2 = asked(new_units.i2)
-    prediction_interval = asked(new_units.prediction_interval)
+    i2 = asked(derived.i2)
+    prediction_interval = asked(derived.prediction_interval)
     predict = asked(predict_draws)
     slopes = asked(slopes_of_draws)
     means = asked(means_of_draws)

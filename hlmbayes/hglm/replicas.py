@@ -15,9 +15,8 @@ from ..likelihood.symmetric import semidefinite_root
 from .enough_nodes import stands_still
 from .estimates import GeneralizedEstimates
 from .fit import estimates_of
-from .fitted_rows import PlainRows, plain_rows
+from .fitted_rows import Optimum, PlainRows, at_optimum, plain_rows
 from .fixed_nodes import search_with
-from .optimum import Optimum, at_optimum
 from .ordinal_rows import Laid, rows_of_law
 from .search import FEW_STEPS, GAIN, Found, climb, search, snapped
 from .separation import refuse_separated, refuse_unbounded_tau

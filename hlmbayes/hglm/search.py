@@ -14,13 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ..laws.outcomes import Outcome
+from ..likelihood.symmetric import lower, place
+from .blocks import Block, each_block
 from .counted_rows import CountedRows
 from .enough_nodes import MOST_NODES, enough, few, grouped, more, stands_still
-from .marginal import Marginal, loglik, marginal
+from .marginal import Marginal, linear_predictor, loglik, marginal
 from .newton import MOST_STEPS, ROUGH, higher, newton_step
 from .quadrature import Rules, few_points, product_rule
-from .still import first_chol, pooled
 
+LEAST, MOST = 0.05, 4.0  # variance of a first random effect, in the rows' own units
 GAIN = 1e-11  # the step's predicted gain in log-likelihood at which the search ends
 FEW_STEPS = 20  # once many nodes are used
 SLACK = 0.05  # of the likelihood, by which a step may lower it: the nodes are not exact
@@ -34,6 +36,60 @@ NEARLY = 1e-3  # of chol's largest element: a column below it is tried as zero,
 SMALL = 0.03  # and so is one below this, a standard deviation on the scale of the link
 VERY_MANY = 10  # times as many nodes as some with which the optimum is looked for first
 SEVERAL = 4  # random effects that are integrated by quadrature; more by Laplace's method
+
+
+class Still(NamedTuple):
+    """The likelihood at u = 0: ``slope`` (J, p) and ``bend`` (J, p (p + 1) / 2) are the units', in D*."""
+
+    gamma: np.ndarray
+    loglik: float
+    score: np.ndarray
+    information: np.ndarray
+    slope: np.ndarray
+    bend: np.ndarray
+
+
+def pooled(rows: CountedRows, law: Outcome) -> Still:
+    """Fit without random effects, roughly."""
+    at = _still(rows, law, rows.first)
+    for _ in range(MOST_STEPS):
+        step, promised, _ = newton_step(at.score, at.information)
+        if promised < ROUGH or (new := _further(rows, law, at, step)) is None:
+            break
+        at = new
+    return at
+
+
+def first_chol(rows: CountedRows, at: Still) -> np.ndarray:
+    """Take a first chol, diagonal, from how units' scores vary at tau = 0."""
+    own = rows.random
+    score, info = at.slope[:, own], at.bend[:, place(own, own)]
+    variance = rows.weight @ (score**2 - info) / (rows.weight @ info**2)
+    return np.diag(np.sqrt(np.clip(variance, LEAST, MOST)))
+
+
+def _further(rows: CountedRows, law: Outcome, at: Still, step: np.ndarray) -> Still | None:
+    return higher(step, lambda size: _still(rows, law, at.gamma + size * step), at.loglik - 1e-9)
+
+
+def _still(rows: CountedRows, law: Outcome, gamma: np.ndarray) -> Still:
+    eta, (J, p, _) = linear_predictor(rows, gamma), rows.x.shape
+    a, b = lower(p)
+    value, slope, bend = np.empty(J), np.empty((J, p)), np.empty((J, len(a)))
+
+    def work(block: Block) -> None:
+        still = block.predictor(eta, np.zeros((len(block.units), rows.n_random, 1)))
+        for own, found in zip((value[:, None], slope, bend), block.slopes(law, still), strict=True):
+            own[block.units] = found[..., 0].reshape(len(block.units), -1)
+
+    each_block(work, rows.unit_blocks)
+    full = np.empty((J, p, p))
+    full[:, a, b] = full[:, b, a] = bend * rows.weight[:, None]
+    scores = rows.weight[:, None] * (slope[:, None] @ rows.x)[:, 0]
+    information = np.tensordot(rows.x, full @ rows.x, axes=([0, 1], [0, 1]))
+    rows.cuts.add_slopes(gamma, scores, information)
+    loglik = float(rows.weight @ value + rows.cuts.unit_values(gamma).sum())
+    return Still(gamma, loglik, scores.sum(axis=0), information, slope, bend)
 
 
 class Found(NamedTuple):

@@ -15,9 +15,9 @@ from ..errors import EstimationError
 from .counted_rows import CountedRows, starts_of
 from .cuts import Cuts
 from .estimates import GeneralizedEstimates
+from .fitted_rows import Optimum, at_optimum
 from .marginal import Marginal, marginal, sums_at
 from .newton import FLOOR
-from .optimum import Optimum, at_optimum
 from .search import FEW_STEPS, GAIN, climb, moved, search, snapped
 from .separation import refuse_separated, refuse_unbounded_tau
 

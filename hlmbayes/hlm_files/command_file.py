@@ -18,11 +18,14 @@ from .command_equations import candidates, read_model
 from .command_options import Options, parse_options, refuse_other_models
 from .data_source import find_source
 from .keyword_values import Line, hypothesis_rows, is_hypothesis
-from .made_by import sign_of_hlm7
 from .mdm_template import DataSource, own_name, read_text
 
 _HEADER = re.compile(r"#\s*W?HLM\s+CMD\s+FILE\s+FOR\s*(.*)", re.IGNORECASE)
 _EQUATIONS = ("level1", "level2")
+SINCE_7 = {
+    "agq", "agqderivlevel", "autoimpute", "autoimputeiter", "autoimputekeep", "fishertype", "diagonalizetau",
+    "diagonalizetaubeta", "diagonalizetaupi",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +157,15 @@ def _check_hypotheses(lines: Sequence[Line], known: Sequence[str]) -> None:
             if len(row) != len(known):
                 wanted = f"{len(known)}, one for each of {', '.join(known)}"
                 line.fail(f"{line.keyword}: has {len(row)} coefficients; wanted {wanted}")
+
+
+def sign_of_hlm7(lines: Sequence[Line], source: DataSource | None) -> str:
+    """Say by what a command file or its .mdm shows that HLM 7 or 8 made it; "" where nothing does."""
+    header = source.header if source else None
+    if header is not None and header.version >= 7:
+        return f"{header.name} is of version {header.version:g}"
+    for line in lines:
+        page = line.keyword == "output" and line.value.lower().endswith((".html", ".htm"))
+        if page or line.keyword in SINCE_7:
+            return f"{line.where}, has {line.keyword}:{line.value if page else ''}"
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,3 +172,25 @@ def write(
         write_text(Path(path), text)
     except OutputError as error:
         raise CommandFileError(str(error)) from None
+
+
+def template_text(
+    mdm: str, files: tuple[str, str], ids: tuple[str, str], names: tuple[Sequence[str], Sequence[str]],
+    missing: bool, kind: str = "spss",
+) -> str:  # fmt: skip
+    """The template of data files: their names, their ids, their variables without the id, by level.
+
+    ``mdm`` is the name of the file that HLM makes of it; ``missing`` says whether level 1 has missing
+    values, ``kind`` what files they are: spss, stata, sas or ascii (text).
+    """
+    lines = [
+        "#HLM2 MDM CREATION TEMPLATE",
+        f"rawdattype:{kind}",
+        f"l1fname:{files[0]}",
+        f"l2fname:{files[1]}",
+    ]
+    lines += [f"l1missing:{'y' if missing else 'n'}", "timeofdeletion:analysis", f"mdmname:{mdm}"]
+    for level in (1, 2):
+        own = [f"level2id:{ids[level - 1]}", *names[level - 1]]
+        lines += [f"*begin l{level}vars", *own, f"*end l{level}vars"]
+    return "\n".join(lines) + "\n"

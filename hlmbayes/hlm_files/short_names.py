@@ -16,7 +16,7 @@ import numpy as np
 
 from ..data.read_options import ReadOptions
 from ..data.reading import read_table
-from ..data.sav_names import short_names
+from ..data.sav_dictionary import short_names
 from ..data.table import Columns, Table
 from ..data.two_level import TwoLevelData, join, same_source
 from ..errors import warn

@@ -17,8 +17,8 @@ from scipy.special import chdtri
 from ..arguments import check_prob
 from ..hglm.counted_rows import CountedRows
 from ..hglm.estimates import GeneralizedEstimates
+from ..hglm.fitted_rows import at_optimum
 from ..hglm.marginal import Marginal, marginal
-from ..hglm.optimum import at_optimum
 from ..hglm.ordinal_rows import Laid
 from ..hglm.search import moved
 from ..laws.law import Need

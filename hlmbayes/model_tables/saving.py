@@ -1,22 +1,80 @@
-"""A table of models as a file: Word, LaTeX and Typst by maketables, Excel by openpyxl, ..."""
+"""A table of models as it is shown, text by rows, and as a file.
+
+Word, LaTeX and Typst by maketables, Excel by openpyxl, ...
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from ..errors import OutputError
 from ..writing import write_bytes, write_text
-from .laid_out import MINUS, LaidOut, enough_decimals, hidden
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+MINUS = "\N{MINUS SIGN}"
+MOST_DECIMALS = 8
+NOTHING = 1e-290  # below, zero is meant
 HIDDEN = 0xE000  # Unicode's private use: no text has characters from there
 TEX = {letter: rf"\{letter}" for letter in "&%$#_{}"} | {"<": "$<$", ">": "$>$", "\\": r"\textbackslash{}"}
 TEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
 TYPST = {letter: rf"\{letter}" for letter in "$@`~/"}
 DOCX_STYLE = {"first_col_width": "2.4in", "font_size_pt": 10, "notes_align": "left"}
+STYLE = (
+    ".models{border-collapse:collapse;font-variant-numeric:tabular-nums;border-top:2px solid;"
+    "border-bottom:2px solid;margin:1em 0}.models th,.models td{padding:.2em .7em;text-align:center;"
+    "font-weight:normal;vertical-align:top}.models tbody th{text-align:left;padding-left:1.2em}"
+    ".models thead th{border-bottom:1px solid}.models .group th{font-style:italic;padding-left:.2em;"
+    "border-top:1px solid}.models tfoot td{text-align:left;font-size:.85em;border-top:1px solid;"
+    "max-width:40em;white-space:normal}.models caption{text-align:left;font-weight:bold;padding:.3em 0}"
+)
+
+
+class Row(NamedTuple):
+    """A row: its group, its label, and the text of each model, "" where the model has none."""
+
+    group: str
+    label: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaidOut:
+    """A table: rows of text under headings, notes below; as lines of a terminal; and its numbers."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    text: str
+    numbers: pd.DataFrame
+    digits: int
+
+
+def hidden(value: float, digits: int) -> bool:
+    """Say whether so many decimals show a number other than zero as zero."""
+    return abs(value) > NOTHING and round(value, digits) == 0
+
+
+def enough_decimals(values: Sequence[float], digits: int) -> int:
+    """Give the decimals that show no number other than zero as zero: two figures of the smallest.
+
+    Numbers that ``digits`` decimals show keep these; those that need more than eight have an exponent.
+    """
+    sizes = [abs(value) for value in values if np.isfinite(value) and abs(value) > NOTHING]
+    if not sizes or not hidden(min(sizes), digits):
+        return digits
+    return min(1 - math.floor(math.log10(min(sizes))), MOST_DECIMALS)
 
 
 def write_table(table: LaidOut, path: Path) -> Path:
@@ -68,16 +126,6 @@ def html(table: LaidOut) -> str:
         f"<tbody>{''.join(body)}</tbody><tfoot><tr><td colspan='{len(table.headings) + 1}'>{notes}</td></tr>"
         "</tfoot></table>"
     )
-
-
-STYLE = (
-    ".models{border-collapse:collapse;font-variant-numeric:tabular-nums;border-top:2px solid;"
-    "border-bottom:2px solid;margin:1em 0}.models th,.models td{padding:.2em .7em;text-align:center;"
-    "font-weight:normal;vertical-align:top}.models tbody th{text-align:left;padding-left:1.2em}"
-    ".models thead th{border-bottom:1px solid}.models .group th{font-style:italic;padding-left:.2em;"
-    "border-top:1px solid}.models tfoot td{text-align:left;font-size:.85em;border-top:1px solid;"
-    "max-width:40em;white-space:normal}.models caption{text-align:left;font-weight:bold;padding:.3em 0}"
-)
 
 
 def _html(table: LaidOut, path: Path) -> Path:

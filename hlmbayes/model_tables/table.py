@@ -16,8 +16,7 @@ from ..arguments import check_prob, in_words, whole
 from ..errors import OutputError
 from ..faces import record_of
 from .columns import COEFFICIENTS, Asked, Column, Effect, column_of
-from .laid_out import MINUS, MOST_DECIMALS, LaidOut, Row, enough_decimals, hidden
-from .saving import html, write_table
+from .saving import MINUS, MOST_DECIMALS, LaidOut, Row, enough_decimals, hidden, html, write_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Combinations of fixed effects from draws: mean, sd, interval and probability of direction."""
+"""Combinations of fixed effects from draws, and ratios: mean, sd, interval, probability of direction."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from ..arguments import check_prob
 from ..hypotheses.combinations import stacked
-from ..labelled import table
+from ..inference.likelihood_tables import refuse_no_ratio
+from ..labelled import parameter_table, table
 from ..labels import Sentence
 from ..likelihood.design import Design
-from .record import Drawn
-from .summaries import bounds
+from .record import Drawn, LinkSample
+from .summaries import bounds, interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,3 +101,25 @@ def of_values(
         texts, names, value, flat.mean(axis=1), np.median(flat, axis=1), flat.std(axis=1, ddof=1), low, high,
         direction, prob, draws,
     )  # fmt: skip
+
+
+def drawn_ratios(posterior: LinkSample, *, prob: float = 0.95) -> pd.DataFrame:
+    """Tabulate exp of the fixed effects, odds ratios (event rate, hazard ratios): median and interval.
+
+    They are unit-specific: of two rows of the same unit. ``above``: the probability that the ratio is above
+    1.
+
+    Raises
+    ------
+    HypothesisError
+        A probit link, of which exp means nothing.
+    """
+    refuse_no_ratio(posterior.model)
+    low, high = bounds(prob)
+    codes = posterior.model.gamma_names
+    draws = [posterior.scalar(code) for code in codes]
+    with np.errstate(over="ignore"):
+        ends = np.exp([interval(each, prob) for each in draws])
+        medians = np.exp([np.median(each) for each in draws])
+    columns = {"ratio": medians, low: ends[:, 0], high: ends[:, 1], "above": [np.mean(d > 0) for d in draws]}
+    return parameter_table(columns, codes, posterior.parameters.name_of, "gamma", posterior.labels)

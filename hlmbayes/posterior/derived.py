@@ -1,4 +1,4 @@
-"""What follows from a posterior's parameters: intraclass correlation, plausible ranges, variance explained.
+"""What follows from a posterior's parameters: correlations, ranges, variance explained, I2, new units.
 
 Each answer is that of the fit's twin, with the posterior's median for the estimate and an equal-tailed
 interval, and has the draws it was made of.
@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from ..arguments import check_prob
 from ..density.level1 import LogLinearSigma
 from ..density.target import Target
+from ..derived.between_studies import shares, typical_variance
 from ..derived.generalized_shares import latent_variance, said_of_latent
 from ..derived.intraclass import (
     IntraclassCorrelation,
@@ -32,6 +33,7 @@ from ..equations.names import LEVEL1
 from ..errors import SamplingError
 from ..inference.same_data import random_keys, refuse_different_rows
 from ..labelled import parameter_table, table
+from ..labels import Sentence
 from ..laws.law import Need, refuse
 from ..likelihood.design import Design
 from ..sampling import container
@@ -42,14 +44,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def _table(draws: Mapping[str, np.ndarray], prob: float) -> pd.DataFrame:
+PLAIN = ("low", "high")  # names of an interval's ends where they do not say its probability
+
+
+def _table(draws: Mapping[str, np.ndarray], prob: float, ends: tuple[str, str] | None = None) -> pd.DataFrame:
     """Tabulate median and interval of draws by name."""
-    return table(_columns(draws, prob), draws)
+    return table(_columns(draws, prob, ends), draws)
 
 
-def _columns(draws: Mapping[str, np.ndarray], prob: float) -> dict[str, Any]:
+def _columns(
+    draws: Mapping[str, np.ndarray], prob: float, ends: tuple[str, str] | None = None
+) -> dict[str, Any]:
     rows = np.array([[float(np.median(v)), *interval(v, prob)] for v in draws.values()])
-    return dict(zip(["median", *bounds(prob)], rows.T, strict=True))
+    return dict(zip(["median", *(ends or bounds(prob))], rows.T, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -94,6 +101,52 @@ class DrawnR2(R2):
     def share(self, some: Iterable[str], whole: Iterable[str] = tuple(PARTS)) -> float:
         """Give the posterior median of a share."""
         return float(np.median(share(self.draws, some, whole)))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DrawnBetween(Sentence):
+    """Posterior medians of I2 (per cent) and H2; ``draws`` of both, (chain, draw), by "i2" and "h2"."""
+
+    i2: float
+    h2: float
+    typical_variance: float
+    prob: float
+    draws: Mapping[str, np.ndarray]
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate median and equal-tailed interval; index = i2, h2."""
+        return _table(self.draws, self.prob, PLAIN)
+
+    def __str__(self) -> str:
+        low, high = interval(self.draws["i2"], self.prob)
+        return (
+            f"I2: posterior median {self.i2:.2f} %, {100 * self.prob:g} % interval {low:.2f} to {high:.2f}; "
+            f"H2 {self.h2:.3f}, at a typical sampling variance of {self.typical_variance:.6g}"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DrawnPrediction(Sentence):
+    """The posterior of a new unit's coefficient: median, equal-tailed interval, ``draws`` (chain, draw)."""
+
+    coefficient: str
+    median: float
+    low: float
+    high: float
+    prob: float
+    at: Mapping[str, float]
+    draws: np.ndarray
+
+    def frame(self) -> pd.DataFrame:
+        """Tabulate median and interval."""
+        return _table({self.coefficient: self.draws}, self.prob, PLAIN)
+
+    def __str__(self) -> str:
+        where = ", ".join(f"{name} = {value:g}" for name, value in self.at.items())
+        return (
+            f"{self.coefficient} of a new unit{' where ' + where if where else ''}: median "
+            f"{self.median:.4f}, {100 * self.prob:g} % interval {self.low:.4f} to {self.high:.4f}"
+        )
 
 
 def icc(
@@ -242,3 +295,34 @@ def _reduction(own: np.ndarray, base: np.ndarray) -> np.ndarray:
     n = min(own.size, base.size)
     own, base = (v.ravel()[np.linspace(0, v.size - 1, n).astype(int)] for v in (own, base))
     return np.asarray((base - own) / base)
+
+
+def i2(posterior: PosteriorSample, *, prob: float = 0.95) -> DrawnBetween:
+    """Give the posterior of I2 and H2, how much studies with known variances differ; see `Fit.i2`."""
+    check_prob(prob)
+    target = posterior.target
+    typical = typical_variance(target.design, target.law.law)
+    name = posterior.model.random[0]
+    draws = shares(posterior.scalar(f"tau[{name},{name}]"), typical)
+    return DrawnBetween(float(np.median(draws["i2"])), float(np.median(draws["h2"])), typical, prob, draws)
+
+
+def prediction_interval(
+    posterior: PosteriorSample, coefficient: str = "b0", *, prob: float = 0.95,
+    at: Mapping[str, float] | None = None,
+) -> DrawnPrediction:  # fmt: skip
+    """Give the posterior of a new unit's coefficient: a draw of it for each draw of gamma and tau.
+
+    In a meta-analysis that of a new study's true effect. At level-2 predictors of zero, or ``at`` given
+    values, with the posterior's own seed. Refuses what `Fit.prediction_interval` does.
+    """
+    check_prob(prob)
+    found = middle_of(posterior.model, posterior.target.design, coefficient, at)
+    name = found.coefficient.code
+    sd = posterior.scalar(f"sd[{name}]")
+    parts = (weight * posterior.scalar(gamma) for gamma, weight in found.weights.items())
+    middle = sum(parts, np.zeros_like(sd))
+    rng = np.random.default_rng([posterior.settings.seed, 7])
+    draws = middle + sd * rng.standard_normal(sd.shape)
+    low, high = interval(draws, prob)
+    return DrawnPrediction(name, float(np.median(draws)), low, high, prob, found.at, draws)

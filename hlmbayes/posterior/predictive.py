@@ -23,8 +23,8 @@ from ..likelihood.rows import Rows, rows_of
 from ..priors.priors import Priors
 from ..sampling import container
 from ..sampling.arrange import observed, posterior_values
+from .predictive_link import log_shares, rows_drawn
 from .record import Drawn, LinkSample, PosteriorSample
-from .rows_drawn import log_shares, rows_drawn
 
 MOST_BYTES = 4 << 30  # of new outcomes by row
 

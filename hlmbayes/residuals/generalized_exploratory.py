@@ -15,8 +15,8 @@ import numpy as np
 
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import inverse
+from ..hglm.fitted_rows import at_optimum
 from ..hglm.marginal import sums_at
-from ..hglm.optimum import at_optimum
 from ..hglm.pql import PQLEstimates
 from ..laws.law import Need
 from .exploratory import Exploration, OfMoments, explored

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import hlmbayes as hlm
 from hlmbayes.data.reading import read_table
-from hlmbayes.data.sav_names import short_names
+from hlmbayes.data.sav_dictionary import short_names
 from hlmbayes.data.table import Table
 from hlmbayes.data.two_level import TwoLevelData
 from hlmbayes.errors import DataError, HLMWarning

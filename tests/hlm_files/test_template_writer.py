@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hlmbayes.datasets import hsb_paths
+from hlmbayes.hlm_files.command_writer import template_text
 from hlmbayes.hlm_files.mdm_template import parse_template
-from hlmbayes.hlm_files.template_writer import template_text
 
 
 def test_a_template_reads_back(tmp_path):

@@ -18,7 +18,7 @@ import hlmbayes as hlm
 from hlmbayes.cli import main
 from hlmbayes.errors import OutputError
 from hlmbayes.faces import record_of
-from hlmbayes.model_tables.laid_out import enough_decimals
+from hlmbayes.model_tables.saving import enough_decimals
 from hlmbayes.model_tables.table import MINUS, decimals
 
 ORACLES = Path(__file__).parents[1] / "oracles" / "data"

@@ -6,8 +6,8 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
+from hlmbayes.hglm.fitted_rows import at_optimum
 from hlmbayes.hglm.marginal import sums_at
-from hlmbayes.hglm.optimum import at_optimum
 
 ONE = "b0 = g00 + g01*w + u0; b1 = g10"
 LEFT = ("logit(y)", "log(y)", "cumlogit(y)")

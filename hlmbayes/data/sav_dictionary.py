@@ -1,6 +1,7 @@
-"""A walk through the dictionary of an SPSS file: the reader trusts it, and a damaged one can end the program.
+"""The dictionary of an SPSS file, looked at by itself: is it damaged, and what are its short names?
 
-The layout is that of GNU PSPP's description, "System File Format".
+The reader trusts it, and a damaged one can end the program. The layout is that of GNU PSPP's description,
+"System File Format".
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ LEAST = {1: 1.0, 2: 0.001}  # bytes of a value where they are packed: by value, 
 PRINT, WRITE, TEXTS = 18, 22, (1, 2)  # where the kind of a format is; A and AHEX
 LONGEST = 255  # letters of a text variable, or of a part of one
 HEADER, VARIABLE, LABELS, LABELLED, DOCUMENTS, EXTENSION, END = 176, 2, 3, 4, 6, 7, 999
+#: head of the record "long variable names": record type 7, subtype 13, items of one byte
+_HEAD = (7, 13, 1)
 
 
 def damage(path: Path) -> str:
@@ -118,3 +121,32 @@ def _next(content: mmap.mmap, order: str, at: int, record: int) -> int:
     if record == EXTENSION:
         return at + 16 + _size(content, order, at + 8) * _size(content, order, at + 12)
     raise ValueError(f"there is a record of type {record} in its dictionary")
+
+
+def short_names(path: Path) -> dict[str, str]:
+    """Give the column each short name, in capitals, stands for; empty where the file does not say.
+
+    The record is SHORT=long, tabs between (GNU PSPP, System File Format, "Long Variable Names Record").
+    """
+    if path.suffix.lower() not in (".sav", ".zsav"):
+        return {}
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            text = _record(content)
+    except (OSError, ValueError):  # not there or empty: who reads the data says so
+        return {}
+    pairs = (part.partition("=") for part in text.split("\t"))
+    return {short.strip().upper(): long.strip() for short, equals, long in pairs if equals}
+
+
+def _record(content: mmap.mmap) -> str:
+    for order in "<>":
+        at = content.find(struct.pack(f"{order}3i", *_HEAD))
+        if 0 <= at <= len(content) - 16:
+            (length,) = struct.unpack_from(f"{order}I", content, at + 12)
+            raw = content[at + 16 : at + 16 + length]
+            try:
+                return raw.decode("utf-8")
+            except UnicodeDecodeError:
+                return raw.decode("cp1252", errors="replace")
+    return ""
