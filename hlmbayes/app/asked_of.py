@@ -21,8 +21,7 @@ from ..inference.homogeneity import homogeneity
 from ..residuals.exploratory import explore
 from ..residuals.frames import residuals
 from ..residuals.generalized_exploratory import explore_generalized, explore_pql
-from ..residuals.generalized_frames import generalized_residuals
-from ..residuals.pql_frames import pql_residuals
+from ..residuals.generalized_frames import generalized_residuals, pql_residuals
 
 type Questions = Mapping[str, tuple[str, Callable[[Any], object]]]
 

@@ -18,9 +18,8 @@ from ..errors import HypothesisError
 from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..likelihood.symmetric import semidefinite_root
-from ..posterior.predictive_link import kept_draws
+from ..posterior.predictive_link import kept_draws, new_categories
 from ..posterior.record import LinkSample
-from ..posterior.rows_drawn import new_categories
 from ..predictions.drawn import CELLS, DRAWS, DrawnRows
 from .calibration import Calibration, Grouping, of_sets
 from .events import Laid, events_of, laid

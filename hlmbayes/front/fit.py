@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..arguments import one_or_several
 from ..derived.between_studies import i2
 from ..derived.intraclass import icc
-from ..derived.plausible import plausible_range
-from ..derived.prediction import prediction_interval
+from ..derived.plausible import plausible_range, prediction_interval
 from ..derived.r2 import r2
 from ..derived.variance_explained import VarianceExplained, variance_explained
 from ..equations.names import component_names

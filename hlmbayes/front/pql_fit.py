@@ -20,8 +20,8 @@ from ..inference.intervals import Interval, fixed_intervals
 from ..labelled import records_table, table
 from ..labels import NamedArray
 from ..residuals.generalized_exploratory import explore_pql
+from ..residuals.generalized_frames import pql_residuals
 from ..residuals.generalized_influence import influence_pql
-from ..residuals.pql_frames import pql_residuals
 from ..writing import page_place, write_text
 from .any_fit import matrix_line, robust_of
 from .fit import Fit

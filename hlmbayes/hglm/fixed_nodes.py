@@ -15,7 +15,7 @@ from ..laws.outcomes import Outcome
 from .counted_rows import CountedRows
 from .marginal import Marginal, linear_predictor, marginal, unit_logliks
 from .modes import find_modes
-from .newton import SHORTENED, SHORTER, largest_step, newton_step
+from .newton import higher, newton_step
 from .quadrature import product_rule
 from .search import Found, moved, rough
 
@@ -58,6 +58,11 @@ class Surface:
         """About a standard error of each parameter, (P,)."""
         return np.asarray(1.0 / np.sqrt(np.maximum(np.abs(np.diag(self.at.information)), 1e-6)))
 
+    @cached_property
+    def loglik(self) -> float:
+        """The approximate log-likelihood at the point."""
+        return float(self.unit_logliks(np.zeros(len(self.scale))).sum())
+
     def unit_logliks(self, change: np.ndarray) -> np.ndarray:
         """Give each unit's log-likelihood (J,) at a change (P,) of the parameters."""
         gamma, chol = moved(self.rows, self.at, change)
@@ -80,7 +85,7 @@ class Surface:
         def value(change: np.ndarray) -> float:
             return float(self.unit_logliks(change).sum())
 
-        centre, bends = value(np.zeros(P)), np.empty((P, P))
+        centre, bends = self.loglik, np.empty((P, P))
         for i in range(P):
             bends[i, i] = 2.0 * centre - value(steps[i]) - value(-steps[i])
             for j in range(i):
@@ -94,15 +99,13 @@ class Surface:
 
     def moved(self, step: np.ndarray) -> Surface:
         """Go along a step, shortened until the likelihood is not lower; the same where none helps."""
-        here = float(self.unit_logliks(np.zeros_like(step)).sum())
-        size = largest_step(step)
-        for _ in range(SHORTER):
-            value = float(self.unit_logliks(size * step).sum())
-            if np.isfinite(value) and value >= here - 1e-10 * abs(here):
-                gamma, chol = moved(self.rows, self.at, step, size)
-                return Surface(self.rows, self.law, replace(self.at, gamma=gamma, chol=chol))
-            size *= SHORTENED
-        return self
+
+        def at(size: float) -> Surface:
+            gamma, chol = moved(self.rows, self.at, step, size)
+            return Surface(self.rows, self.law, replace(self.at, gamma=gamma, chol=chol))
+
+        found = higher(step, at, self.loglik - 1e-10 * abs(self.loglik))
+        return self if found is None else found
 
     def marginal(self, by_unit: np.ndarray, information: np.ndarray) -> Marginal:
         """Give the point with its own slopes and bends; by one node moments of u are mode and curvature."""

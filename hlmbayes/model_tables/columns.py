@@ -124,8 +124,7 @@ def _(model: StreamedEstimates, asked: Asked) -> Column:
 
 def _of_normal(model: Estimates, asked: Asked, r2: Callable[[], R2]) -> Column:
     kind = table_kind(model, asked.robust, asked.df)
-    rows = effect_rows(model, prob=asked.prob, robust=asked.robust, df=asked.df)
-    effects = {row.name: _effect(row) for row in rows}
+    effects = _effects(model, asked)
     effects |= {f"log variance: {row.name}": _effect(row) for row in alpha_rows(model, prob=asked.prob)}
     tau = np.asarray(model.components.tau)
     sigma2 = model.sigma2 if model.has(Need.ONE_SIGMA2, Need.ROWS_ALIKE) else NONE
@@ -141,8 +140,7 @@ def _of_normal(model: Estimates, asked: Asked, r2: Callable[[], R2]) -> Column:
 @column_of.register
 def _(model: GeneralizedEstimates, asked: Asked) -> Column:
     kind = table_kind(model, asked.robust, asked.df)
-    rows = effect_rows(model, prob=asked.prob, robust=asked.robust, df=asked.df)
-    effects = {row.name: _effect(row) for row in rows}
+    effects = _effects(model, asked)
     facts = shares(model.model, lambda: generalized_icc(model).icc, lambda: generalized_r2(model))  # type: ignore[union-attr]
     facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
     facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
@@ -164,14 +162,18 @@ def _of_cut(cut: Cut, prob: float) -> Effect:
 def _(model: PQLEstimates, asked: Asked) -> Column:
     fit, law = model.working, model.model.outcome_law
     kind = table_kind(fit, asked.robust, asked.df)
-    rows = effect_rows(fit, prob=asked.prob, robust=asked.robust, df=asked.df)
-    effects = {row.name: _effect(row) for row in rows}
+    effects = _effects(fit, asked)
     told = f" ({model.law.direction})" if model.law.direction else ""
     how = f"{law.name}, {law.link} link{told}, unit-specific, penalised quasi-likelihood ({fit.method})"
     variances = variances_of(fit.model, np.asarray(fit.components.tau), NONE)
     facts = {UNITS: float(fit.n_units), ROWS: float(fit.n_rows)}
     effects, scale = asked.scaled(law, effects)
     return Column(fit.model.outcome, effects, variances, facts, kind.words, how, model.warnings, scale)
+
+
+def _effects(fit: Estimates | GeneralizedEstimates, asked: Asked) -> dict[str, Effect]:
+    rows = effect_rows(fit, prob=asked.prob, robust=asked.robust, df=asked.df)
+    return {row.name: _effect(row) for row in rows}
 
 
 def _effect(row: EffectRow) -> Effect:

@@ -26,7 +26,7 @@ from ..derived.intraclass import (
     conditional,
     formula,
 )
-from ..derived.plausible import PlausibleRange, middle_of
+from ..derived.plausible import PlausibleRange, middle_of, where
 from ..derived.r2 import PARTS, R2, said_of, share, variance_parts
 from ..derived.variance_explained import VarianceExplained
 from ..equations.names import LEVEL1
@@ -142,9 +142,8 @@ class DrawnPrediction(Sentence):
         return _table({self.coefficient: self.draws}, self.prob, PLAIN)
 
     def __str__(self) -> str:
-        where = ", ".join(f"{name} = {value:g}" for name, value in self.at.items())
         return (
-            f"{self.coefficient} of a new unit{' where ' + where if where else ''}: median "
+            f"{self.coefficient} of a new unit{where(self.at)}: median "
             f"{self.median:.4f}, {100 * self.prob:g} % interval {self.low:.4f} to {self.high:.4f}"
         )
 
@@ -200,9 +199,15 @@ def r2(posterior: PosteriorSample, *, prob: float = 0.95) -> DrawnR2:
     design, draws = posterior.target.design, posterior.parameter_draws
     refuse("R-squared", posterior.point.law.lacks, Need.ONE_SIGMA2, Need.ROWS_ALIKE)
     sigma2 = posterior.scalar("sigma2").reshape(-1)
-    parts = variance_parts(design).of(draws.gamma, draws.tau, sigma2)
+    return _r2(design, draws.gamma, draws.tau, sigma2, prob)
+
+
+def _r2(
+    design: Design, gamma: np.ndarray, tau: np.ndarray, sigma2: np.ndarray, prob: float, *said: str
+) -> DrawnR2:
+    parts = variance_parts(design).of(gamma, tau, sigma2)
     medians = {name: float(np.median(values)) for name, values in parts.items()}
-    return DrawnR2(medians, prob, parts, "medians of the posterior", said_of(design))
+    return DrawnR2(medians, prob, parts, "medians of the posterior", (*said, *said_of(design)))
 
 
 def icc_on_link(
@@ -227,10 +232,7 @@ def r2_on_link(posterior: LinkSample, *, prob: float = 0.95) -> DrawnR2:
     refuse("R-squared", law.lacks, Need.ONE_EQUATION)
     latent, tau = latent_variance(design, law), container.flat(posterior.tree, "tau")
     gamma = posterior.density.gamma(posterior.points)
-    parts = variance_parts(design).of(gamma, tau, np.full(len(gamma), latent))
-    medians = {name: float(np.median(values)) for name, values in parts.items()}
-    notes = (said_of_latent(latent), *said_of(design))
-    return DrawnR2(medians, prob, parts, "medians of the posterior", notes)
+    return _r2(design, gamma, tau, np.full(len(gamma), latent), prob, said_of_latent(latent))
 
 
 def plausible_range(

@@ -15,8 +15,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..arguments import check_prob
-from ..derived.plausible import PlausibleRange, plausible_range
-from ..derived.prediction import PredictionInterval, prediction_interval
+from ..derived.plausible import PlausibleRange, PredictionInterval, plausible_range, prediction_interval
 from ..errors import HypothesisError
 from ..hglm.averages import nodes_along
 from ..hglm.estimates import GeneralizedEstimates

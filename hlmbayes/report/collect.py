@@ -11,7 +11,7 @@ from scipy.special import chdtrc, stdtr
 
 from ..arguments import hlm_version
 from ..derived.between_studies import i2, why_not
-from ..derived.prediction import prediction_interval
+from ..derived.plausible import prediction_interval
 from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..inference.component_errors import variance_standard_errors

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import chdtrc
@@ -102,18 +102,34 @@ def explore(
     """
     refuse_repeated(fit)
     fit.require("an exploratory analysis", Need.LIKELIHOOD)
-    return explored(fit, OfMoments(fit), variables, coefficients)
+    return explored(fit, scores_of(fit), variables, coefficients)
 
 
-class Scores(Protocol):
-    """What candidates are judged by: ``u`` (J, q), and the effect of one with its standard error."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What candidates are judged by: u* (J, q), and the units' scores and informations in p columns D*.
 
-    @property
-    def u(self) -> np.ndarray:
-        """Empirical Bayes residuals, (J, q)."""
+    ``scale`` is what these are multiplied by: sigma2, which they are without in moments.
+    """
+
+    u: np.ndarray
+    columns: np.ndarray  # (q, p): the random columns of D in those of D*
+    score: np.ndarray  # (J, p): D'V^-1(y - X gamma)
+    own: np.ndarray  # (J, p, p): D'V^-1 D
+    shared: np.ndarray  # (J, p, F): D'V^-1 X, with F fixed effects
+    covariance: np.ndarray  # (F, F): of these
+    scale: float = 1.0
 
     def effect(self, k: int, w: np.ndarray) -> tuple[float, float]:
-        """Give the effect of w (J,) in the equation of the k-th random coefficient, and its s.e."""
+        """Give the effect of w (J,) on the k-th random coefficient and its s.e., tau held."""
+        column = self.columns[k]
+        score = float(w @ (self.score @ column)) / self.scale
+        own = float(np.einsum("j,p,jpr,r->", w**2, column, self.own, column)) / self.scale
+        shared = np.einsum("j,p,jpf->f", w, column, self.shared) / self.scale
+        information = own - float(shared @ self.covariance @ shared)
+        if not information > 1e-12 * own:
+            return float("nan"), float("nan")
+        return score / information, information**-0.5
 
 
 def explored(
@@ -169,29 +185,15 @@ def _candidate(fit: Judged, scores: Scores, k: int, coefficient: str, name: str)
     )  # fmt: skip
 
 
-class OfMoments:
-    """What all candidates share: u*; of every unit D'V^-1(y - X gamma), D'V^-1D, D'V^-1X times sigma2."""
-
-    def __init__(self, fit: Estimates) -> None:
-        design, q = fit.design, fit.design.n_random
-        self.fit = fit
-        de = design.standard_residual(fit.gamma_free)[0]
-        self.u = residuals_u(fit, de)
-        theta = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
-        products = design.standard_dd.transpose(2, 0, 1)
-        taken = products[:, :, :q] @ design.shrinkage(theta)  # D'Z K
-        self.error = de - np.einsum("jpq,jq->jp", taken, de[:, :q])
-        self.square = products - taken @ products[:, :q]
-        self.with_x = self.square @ design.standard_x()
-        self.columns = np.linalg.inv(design.bases.basis)[:, :q].T  # the random columns of D in those of D*
-
-    def effect(self, k: int, w: np.ndarray) -> tuple[float, float]:
-        """Give the effect of the column D_k w and its standard error, tau and sigma2 held."""
-        column, s2 = self.columns[k], self.fit.entering.sigma2
-        score = float(w @ (self.error @ column)) / s2
-        own = float(np.einsum("j,p,jpr,r->", w**2, column, self.square, column)) / s2
-        shared = np.einsum("j,p,jpf->f", w, column, self.with_x) / s2
-        information = own - float(shared @ self.fit.vcov_white @ shared)
-        if not information > 1e-12 * own:
-            return float("nan"), float("nan")
-        return score / information, information**-0.5
+def scores_of(fit: Estimates) -> Scores:
+    """Give what the candidates of a normal outcome are judged by, from moments."""
+    design, q = fit.design, fit.design.n_random
+    de = design.standard_residual(fit.gamma_free)[0]
+    theta = to_standard(fit.system, fit.entering.tau, fit.entering.sigma2)[0]
+    products = design.standard_dd.transpose(2, 0, 1)
+    taken = products[:, :, :q] @ design.shrinkage(theta)  # D'Z K
+    own = products - taken @ products[:, :q]
+    columns = np.linalg.inv(design.bases.basis)[:, :q].T
+    score = de - np.einsum("jpq,jq->jp", taken, de[:, :q])
+    u, shared = residuals_u(fit, de), own @ design.standard_x()
+    return Scores(u, columns, score, own, shared, fit.vcov_white, fit.entering.sigma2)

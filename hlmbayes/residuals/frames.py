@@ -8,7 +8,7 @@ the subscripts of tau. HLM 7 has the whole name after the prefix, capitals at le
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ class Spelling:
 
 
 type Framed = Point | GeneralizedEstimates | Predicted
+PREFIXES = {"eb": "EB residual", "ol": "OLS residual", "fv": "Fitted value", "ec": "EB coefficient"}
 SPELLINGS = {"6": Spelling(), "7": Spelling("INTRCPT1", 8, "_", True)}
 
 
@@ -101,19 +102,10 @@ def level2_frame(
     columns.add_ids(design.moments.id_name, design.unit_ids)
     for name, label in SUMMARIES.items():
         columns.add(spelling.of(name), getattr(values, "n" if name == "nj" else name), label)
-    random = [int(r) for r in design.random]
-    everything = range(len(fit.model.coefficients))
     b = values.coefficients(design.random)
-    for prefix, what, array, members in (
-        ("eb", "EB residual", values.eb, random),
-        ("ol", "OLS residual", values.ols, random),
-        ("fv", "Fitted value", values.fitted, everything),
-        ("ec", "EB coefficient", b, everything),
-    ):
-        for k, p in enumerate(members):
-            name = spelling.of(prefix + stem(fit, p, spelling))
-            columns.add(name, array[:, k], f"{what}: {coefficient_title(fit, p)}")
-    titles = [coefficient_title(fit, p) for p in random]
+    arrays = {"eb": values.eb, "ol": values.ols, "fv": values.fitted, "ec": b}
+    add_coefficients(columns, fit, spelling, arrays)
+    titles = [coefficient_title(fit, int(p)) for p in design.random]
     for prefix, of, array in (
         ("pv", fit.effect_names, values.pv),
         ("pvc", titles, coefficient_variances(fit)),
@@ -121,6 +113,17 @@ def level2_frame(
         add_variances(columns, fit, spelling, prefix, of, array)
     level2_extra(columns, fit, extra, spelling)
     return columns.frame()
+
+
+def add_coefficients(
+    columns: Columns, fit: Framed, spelling: Spelling, arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Add what there is of the units' coefficients, by prefix: a column a coefficient, or a random one."""
+    random, everything = fit.design.random.tolist(), range(len(fit.model.coefficients))
+    for prefix, array in arrays.items():
+        for k, p in enumerate(random if prefix in ("eb", "ol") else everything):
+            name = spelling.of(prefix + stem(fit, p, spelling))
+            columns.add(name, array[:, k], f"{PREFIXES[prefix]}: {coefficient_title(fit, p)}")
 
 
 def level2_extra(columns: Columns, fit: Framed, extra: Sequence[str], spelling: Spelling) -> None:

@@ -9,7 +9,6 @@ slopes and their variances is shared by chance, and effects that are there are o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from ..hglm.fitted_rows import at_optimum
 from ..hglm.marginal import sums_at
 from ..hglm.pql import PQLEstimates
 from ..laws.law import Need
-from .exploratory import Exploration, OfMoments, explored
+from .exploratory import Exploration, Scores, explored, scores_of
 from .quantities import refuse_repeated
 
 
@@ -47,29 +46,8 @@ def explore_generalized(
     return explored(fit, _of_scores(fit), variables, coefficients)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _OfScores:
-    """Units' scores and informations of their coefficients of D*, and what F fixed effects and cuts share."""
-
-    u: np.ndarray
-    columns: np.ndarray  # (q, p): the random columns of D in those of D*
-    score: np.ndarray  # (J, p)
-    own: np.ndarray  # (J, p, p)
-    shared: np.ndarray  # (J, p, F)
-    covariance: np.ndarray  # (F, F)
-
-    def effect(self, k: int, w: np.ndarray) -> tuple[float, float]:
-        """Give the effect of the column D_k w and its standard error, tau held."""
-        column = self.columns[k]
-        shared = np.einsum("j,p,jpf->f", w, column, self.shared)
-        own = float(np.einsum("j,p,jpr,r->", w**2, column, self.own, column))
-        information = own - float(shared @ self.covariance @ shared)
-        if not information > 1e-12 * own:
-            return float("nan"), float("nan")
-        return float(w @ (self.score @ column)) / information, information**-0.5
-
-
-def _of_scores(fit: GeneralizedEstimates) -> _OfScores:
+def _of_scores(fit: GeneralizedEstimates) -> Scores:
+    """Give what candidates are judged by, from the rows' scores; cuts are among what is shared."""
     best, q = at_optimum(fit), fit.design.n_random
     at, rows = best.evaluated(), best.laid.rows
     sums = sums_at(rows, best.laid.of_rows, at)
@@ -79,7 +57,7 @@ def _of_scores(fit: GeneralizedEstimates) -> _OfScores:
     columns[:, : fit.design.n_coefficients] = np.linalg.inv(fit.design.bases.basis)[:, :q].T
     columns[:, :q] = np.linalg.solve(rows.tau_columns.m, columns[:, :q].T).T
     covariance = inverse(at.information[:F, :F])
-    return _OfScores(fit.u, columns, sums.first[:, :p], own, own @ rows.x, covariance)
+    return Scores(fit.u, columns, sums.first[:, :p], own, own @ rows.x, covariance)
 
 
 def explore_pql(
@@ -90,4 +68,4 @@ def explore_pql(
     Parameters and errors are as for fits by the likelihood; the score test beside HLM's regression is that of
     the working outcome, its weights and variances held.
     """
-    return explored(fit.working, OfMoments(fit.working), variables, coefficients)
+    return explored(fit.working, scores_of(fit.working), variables, coefficients)

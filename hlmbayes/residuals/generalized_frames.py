@@ -16,20 +16,22 @@ from ..arguments import hlm_version, one_or_several, seed_or_none
 from ..errors import OutputError
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fitted_rows import RowsOf, plain_rows
+from ..hglm.pql import PQLEstimates, predicted
 from .frames import (
     SPELLINGS,
     Columns,
     Spelling,
+    add_coefficients,
     add_variances,
-    coefficient_title,
     level1_extra,
     level2_extra,
-    stem,
+    residuals,
 )
 from .quantities import refuse_repeated
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 SEED = 1996  # residuals must not change from one call to the next
 
@@ -105,18 +107,10 @@ def _level2(fit: GeneralizedEstimates, extra: Sequence[str], spelling: Spelling)
         )
     columns.add_ids(design.moments.id_name, design.unit_ids)
     columns.add(spelling.of("nj"), design.moments.n, "Number of level-1 records")
-    random, fitted = [int(r) for r in design.random], design.level1_coefficients(fit.gamma_free)
+    fitted = design.level1_coefficients(fit.gamma_free)
     b = fitted.copy()
     b[:, design.random] += fit.u
-    everything = range(len(fit.model.coefficients))
-    for prefix, what, array, members in (
-        ("eb", "EB residual", fit.u, random),
-        ("fv", "Fitted value", fitted, everything),
-        ("ec", "EB coefficient", b, everything),
-    ):
-        for k, p in enumerate(members):
-            name = spelling.of(prefix + stem(fit, p, spelling))
-            columns.add(name, array[:, k], f"{what}: {coefficient_title(fit, p)}")
+    add_coefficients(columns, fit, spelling, {"eb": fit.u, "fv": fitted, "ec": b})
     add_variances(columns, fit, spelling, "pv", fit.effect_names, fit.var_u)
     level2_extra(columns, fit, extra, spelling)
     return columns.frame()
@@ -136,3 +130,24 @@ def level1_frame(fit: RowsOf, extra: Sequence[str], seed: int) -> pd.DataFrame:
     columns.add("quantile", quantile_residuals(fit, seed), "Randomised quantile residual")
     level1_extra(columns, fit, extra, rows.row, rows.unit)
     return columns.frame(rows.row, "row")
+
+
+def pql_residuals(
+    found: PQLEstimates, level: int = 2, extra: str | Sequence[str] = (), hlm: str = "6"
+) -> pd.DataFrame:
+    """Return the level-2 or the level-1 residual file in the names of HLM "6" or "7".
+
+    Level 2 is on the scale of the link, HLM's file of the last working outcome. Level 1 is on that of the
+    outcome: residual, fitted value and standard deviation, Pearson and randomised quantile residuals.
+
+    Raises
+    ------
+    OutputError
+        An unknown level, variable or HLM; no random effect at level 2.
+    HypothesisError
+        Level 1 of an ordinal outcome, which has no one mean.
+    """
+    if isinstance(level, bool) or level != 1:
+        return residuals(found.working, level, extra, hlm)
+    found.law.inverse_link(np.zeros(1))  # an ordinal outcome has no one mean, and says so
+    return level1_frame(predicted(found), one_or_several(extra), SEED)

@@ -12,7 +12,7 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import MOST_MACRO, STOP, PQLEstimates, PQLLimits, pql
 from ..hlm_files.command_options import Options
 from ..report import nonlinear
-from ..residuals.pql_frames import pql_residuals
+from ..residuals.generalized_frames import pql_residuals
 from .analysis import hlm7_note
 from .asked import asked_of_pql
 from .estimate import fit_job, heard, read_data

@@ -56,8 +56,7 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
     job.refuse_several("there are no predictions")
     if wanted.category and job.model.outcome_law.is_normal:
         raise CommandFileError(f"--category is of outcomes of categories, and {job.model.outcome} is none")
-    answer = _of_normal if job.model.outcome_law.is_normal else _of_generalized
-    (found, more), warned = heard(lambda: answer(job, wanted))
+    (found, more), warned = heard(lambda: _answer(job, wanted))
     warned = (*job.warnings, *warned, *more)
     if wanted.slopes or wanted.means:
         csv = found.frame().to_csv(index=not wanted.slopes, lineterminator="\n")
@@ -92,27 +91,22 @@ def _check(wanted: Wanted) -> None:
         raise CommandFileError(f"{', '.join(idle)} has no meaning with {what}{hint}")
 
 
-def _of_normal(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
-    """Fit and answer; gives slopes, means or rows, and the fit's warnings."""
-    fit, at = fit_job(job, read_data(job)), values_of(wanted.at)
+def _answer(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
+    """Fit and answer, on the scale of the outcome; gives slopes, means or rows, and the fit's warnings."""
+    asked: Any = (slopes, means, predict)
+    if job.model.outcome_law.is_normal:
+        fit: Any = fit_job(job, read_data(job))
+        own: dict[str, Any] = {"df": job.df()}
+    else:
+        fit, own = fit_generalized(job, read_data(job)), {"category": wanted.category}
+        asked = (slopes_generalized, means_generalized, predict_generalized)
+    slopes_of, means_of, rows_of = asked
+    at = values_of(wanted.at)
     if wanted.slopes:
-        by = values_of(wanted.by) or None
-        return slopes(fit, wanted.slopes, by, at=at, df=job.df()), fit.warnings
+        return slopes_of(fit, wanted.slopes, values_of(wanted.by) or None, at=at, **own), fit.warnings
     if wanted.means:
-        return means(fit, wanted.means, at=at, df=job.df()), fit.warnings
-    rows: Any = predict(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
-    return _with_ids(rows, wanted, fit.data), fit.warnings
-
-
-def _of_generalized(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
-    """Do it for an outcome that is not normal, on the scale of the outcome."""
-    fit, at = fit_generalized(job, read_data(job)), values_of(wanted.at)
-    if wanted.slopes:
-        by = values_of(wanted.by) or None
-        return slopes_generalized(fit, wanted.slopes, by, at=at, category=wanted.category), fit.warnings
-    if wanted.means:
-        return means_generalized(fit, wanted.means, at=at, category=wanted.category), fit.warnings
-    rows: Any = predict_generalized(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
+        return means_of(fit, wanted.means, at=at, **own), fit.warnings
+    rows = rows_of(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
     return _with_ids(rows, wanted, fit.data), fit.warnings
 
 
