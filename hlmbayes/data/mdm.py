@@ -78,7 +78,7 @@ def read_header(path: Path) -> MdmHeader:
         start = file.read(COUNTS.size)
         n1, n2 = _counts(path.name, start, size)
         start += file.read(_room(n1, n2) - COUNTS.size)
-    return next(_headers(path.name, start, size))
+    return next(_headers(path.name, start))
 
 
 def read_mdm(path: Path) -> MdmFile:
@@ -93,7 +93,7 @@ def read_mdm(path: Path) -> MdmFile:
     size = _size(path)
     content = np.fromfile(path, dtype=np.uint8)
     n1, n2 = _counts(path.name, content[: COUNTS.size].tobytes(), size)
-    headers = list(_headers(path.name, content[: _room(n1, n2)].tobytes(), size))
+    headers = list(_headers(path.name, content[: _room(n1, n2)].tobytes()))
     layouts = [(header, *kind) for header in headers for kind in _KINDS]
     sizes = [_needed(*layout) for layout in layouts]
     for layout, needed in zip(layouts, sizes, strict=True):
@@ -162,7 +162,7 @@ def _counts(name: str, start: bytes, size: int) -> tuple[int, int]:
     return n1, n2
 
 
-def _headers(name: str, start: bytes, size: int) -> Iterator[MdmHeader]:
+def _headers(name: str, start: bytes) -> Iterator[MdmHeader]:
     """Give every header that the first bytes can be; refuse if there is none."""
     _, version, n1, n2, n_rows, n_units = COUNTS.unpack(start[: COUNTS.size])
     none = True
@@ -173,14 +173,9 @@ def _headers(name: str, start: bytes, size: int) -> Iterator[MdmHeader]:
             continue
         names = [_text(start[at : at + NAME]) for at in range(place, end, NAME)]
         level1, level2 = names[1 : n1 + 1], names[n1 + 2 :]
-        (largest,), (length,) = (
-            struct.unpack_from("<i", start, place - 4),
-            struct.unpack_from("<i", start, end),
-        )
-        named = (names[0], names[n1 + 1]) == ("INTRCPT1", "INTRCPT2") and all(
-            map(_are_names, (level1, level2))
-        )
-        if named and 1 <= largest <= n_rows and length >= 0:
+        (largest,), (length,) = (struct.unpack_from("<i", start, at) for at in (place - 4, end))
+        constants = (names[0], names[n1 + 1]) == ("INTRCPT1", "INTRCPT2")
+        if constants and _are_names(level1) and _are_names(level2) and 1 <= largest <= n_rows and length >= 0:
             none = False
             parts = (tuple(level1), tuple(level2), n_rows, n_units, largest, end + 4 + 2 * length)
             yield MdmHeader(name, round(version, 2), *parts)

@@ -23,7 +23,7 @@ from ..likelihood.rows import Rows, rows_of
 from ..priors.priors import Priors
 from ..sampling import container
 from ..sampling.arrange import observed, posterior_values
-from .predictive_link import log_shares, rows_drawn
+from .predictive_link import kept_draws, log_shares, rows_drawn
 from .record import Drawn, LinkSample, PosteriorSample
 
 MOST_BYTES = 4 << 30  # of new outcomes by row
@@ -103,10 +103,7 @@ def with_predictive(posterior: PosteriorSample, seed: int | None, draws: int) ->
     """
     settings, target = posterior.settings, posterior.target
     rng = np.random.default_rng([settings.seed if seed is None else whole("seed", seed, 0, SamplingError), 4])
-    draws = min(whole("draws", draws, 1, SamplingError), settings.draws)
-    keep = np.linspace(0, settings.draws - 1, draws).astype(int)
-    chains = settings.chains
-    kept = (np.arange(chains)[:, None] * settings.draws + keep).ravel()
+    kept = kept_draws(posterior, whole("draws", draws, 1, SamplingError))
     parameters = posterior.parameter_draws.take(kept)
     b = coefficients(target, parameters.gamma)
     if container.has(posterior.tree, "u"):
@@ -122,11 +119,12 @@ def with_predictive(posterior: PosteriorSample, seed: int | None, draws: int) ->
         if 8 * len(b) * len(rows.y) > MOST_BYTES:
             raise SamplingError(
                 f"{len(b)} new outcomes of each of {len(rows.y)} rows do not fit into memory: ask for fewer "
-                f"with draws=, now {draws} of each chain, or take unit means from a posterior of moments"
+                f"with draws=, now {len(kept) // settings.chains} of each chain, or take unit means from a "
+                "posterior of moments"
             )
         values = _new_rows(target, rows, b, parameters, rng, target.law.row_terms(rows, posterior.data))
         known["row"] = rows.row
-    values = {name: v.reshape(chains, len(keep), -1) for name, v in values.items()}
+    values = {name: v.reshape(settings.chains, -1, v.shape[-1]) for name, v in values.items()}
     dims = {"unit_mean": ("unit",), "unit_sd": ("unit",), "y": ("row",)}
     return posterior.with_group("posterior_predictive", container.dataset(values, known, dims=dims))
 

@@ -15,7 +15,7 @@ from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..sampling import container
-from .record import LinkSample
+from .record import Drawn, LinkSample
 
 MOST_BYTES = 4 << 30  # of values by draw and row
 
@@ -103,7 +103,7 @@ def with_predictive(posterior: LinkSample, seed: int | None = None, draws: int =
     return posterior.with_group("posterior_predictive", group)
 
 
-def kept_draws(posterior: LinkSample, draws: int) -> np.ndarray:
+def kept_draws(posterior: Drawn, draws: int) -> np.ndarray:
     """Give the places of ``draws`` draws of each chain, evenly taken, chains run together."""
     settings = posterior.settings
     keep = np.linspace(0, settings.draws - 1, min(draws, settings.draws)).astype(int)

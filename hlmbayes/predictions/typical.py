@@ -164,17 +164,7 @@ def means_link(
 ) -> Means:  # fmt: skip
     """Give the posterior of the expected outcome of typical rows at values of a variable, and differences.
 
-    Parameters
-    ----------
-    variable, values, at, prob
-        As for normal outcomes.
-    scale, category
-        As for a fit.
-
-    Raises
-    ------
-    HypothesisError
-        A variable the model does not have, or a category the outcome does not have.
+    Parameters, and what is refused, as of a fit: `GeneralizedFit.means`.
     """
     check_prob(prob)
     return _means(OfDraws(posterior, prob), variable, values, at, scale, category, None)
@@ -215,17 +205,7 @@ def slopes_link(
 ) -> Slopes:  # fmt: skip
     """Give the posterior of the change of the expected outcome of typical rows with a variable.
 
-    Parameters
-    ----------
-    variable, by, at, prob
-        As for normal outcomes.
-    scale, category
-        As for a fit.
-
-    Raises
-    ------
-    HypothesisError
-        A variable the model does not have, or a category the outcome does not have.
+    Parameters, and what is refused, as of a fit: `GeneralizedFit.slopes`.
     """
     check_prob(prob)
     return _slopes(OfDraws(posterior, prob), variable, by, at, scale, category)

@@ -50,9 +50,7 @@ def fit_generalized(job: Job, data: TwoLevelData) -> GeneralizedEstimates:
     return fit_by_likelihood(job.model, data, laplace=job.options.laplace, weights=counted)
 
 
-def analyse_generalized(
-    job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
-) -> Results:
+def analyse_generalized(job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str]) -> Results:
     """Read the data, fit, write residual files; parameters as of `hlmbayes.runs.analysis.analyse`."""
     requests = checked_requests(job, outputs, residuals)
     fit, messages = heard(lambda: fit_generalized(job, read_data(job)))

@@ -27,7 +27,7 @@ def analyse_nonlinear(
     """Read the data, fit, and fill the tables; parameters as of `hlmbayes.runs.analysis.analyse`."""
     refuse_of_normal(job)
     if job.algorithm == "exact":
-        return analyse_generalized(job, outputs, residuals, output)
+        return analyse_generalized(job, outputs, residuals)
     requests = checked_requests(job, outputs, residuals)
     found, messages = heard(lambda: fit_nonlinear(job, read_data(job)))
     wrote, failed, errors = write_residual_files(found, requests, residuals, job.options.hlm, pql_residuals)
