@@ -144,12 +144,14 @@ def asked(args: argparse.Namespace, job: Job) -> Job:
     return asked_otherwise(job, method=args.method, algorithm=args.algorithm, hlm=args.hlm)
 
 
-def show(text: str, warned: Sequence[str]) -> int:
-    """Print warnings, then a text; done."""
+def show(text: str, warned: Sequence[str], missed: Sequence[str] = ()) -> int:
+    """Print warnings, a text, then what of it was asked for and is not there: that is an error."""
     for sentence in warned:
         complain("warning", sentence)
-    print(plain(text))
-    return DONE
+    print(plain(text), flush=True)
+    for sentence in missed:
+        complain("error", sentence)
+    return WRONG_INPUT if missed else DONE
 
 
 def plot(args: argparse.Namespace) -> int:
@@ -164,7 +166,7 @@ def plot(args: argparse.Namespace) -> int:
     drawn = draw_job(job, args.figures, wanted, complain, wrote)
     n = len(drawn.paths)
     print(f"{n} {'figure' if n == 1 else 'figures'} in {args.figures}")
-    return DONE
+    return WRONG_INPUT if args.only and drawn.left_out else DONE  # what was named is wanted
 
 
 def table(args: argparse.Namespace) -> int:

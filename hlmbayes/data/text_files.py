@@ -100,7 +100,7 @@ def _sample(path: Path, encoding: str) -> str:
 def _layout(name: str, text: str, suffix: str, options: ReadOptions) -> Layout:
     """Judge the layout: the delimiter that cuts most lines alike, the names, the decimal mark."""
     lines = text.split("\n")
-    cut = {mark: _cut(lines, mark) for mark in ("\t" if suffix == ".tsv" else ",;\t")}
+    cut = {mark: _cut(lines, mark) for mark in ("\t" if suffix == ".tsv" else ",;\t|")}
     delimiter = max(cut, key=lambda mark: _evenness([row for _, row in cut[mark]]))
     rows = cut[delimiter]
     if not any("".join(row) for _, row in rows):
@@ -109,7 +109,7 @@ def _layout(name: str, text: str, suffix: str, options: ReadOptions) -> Layout:
     skip, fields = rows[at]
     if len(fields) == 1 and len(fields[0].split()) > 1:
         which = f"the first line of {name} ({fields[0][:60].strip()})"
-        raise DataError(f"There is no comma, semicolon or tab in {which}; put one between the columns.")
+        raise DataError(f"There is no comma, semicolon, tab or | in {which}; put one between the columns.")
     check_names(name, fields, skip - 1)
     decimal = "."
     if delimiter != ",":

@@ -67,18 +67,16 @@ def complete(target: Target, phi: np.ndarray, rng: np.random.Generator, batch: B
     return Draws.of(target, phi, gamma)
 
 
-def draw_effects(
-    target: Target, draws: Draws, rng: np.random.Generator, *, keep: bool, dtype: type = np.float64
-) -> Effects:
+def draw_effects(target: Target, draws: Draws, rng: np.random.Generator, *, keep: bool) -> Effects:
     """Draw u_j from its conditional normal, once for every draw.
 
-    ``keep`` the draws, as numbers of a ``dtype``. Otherwise only their mean and sd, which follow from those
-    of the conditional normals; of very many units a hundred of these are taken, for they hardly differ.
+    ``keep`` the draws. Otherwise only their mean and sd, which follow from those of the conditional
+    normals; of very many units a hundred of these are taken, for they hardly differ.
     """
     if not keep:
         return _summarised(target, draws)
     B, J, q = len(draws.phi), target.design.n_units, target.n_random
-    kept: np.ndarray = np.empty((B, J, q), dtype=dtype)
+    kept = np.empty((B, J, q))
     total, square = np.zeros((J, q)), np.zeros((J, q))
     for rows in chunks(B, target.law.width):
         u = _effects(target, draws.phi[rows], draws.gamma[rows], rng)

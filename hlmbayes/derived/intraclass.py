@@ -151,7 +151,10 @@ def icc(
         best, low, high = (value / (1.0 + value) for value in (here, *ratio))
         found = between / (between + fit.sigma2)
         if f"{best:.4f}" != f"{found:.4f}" and not np.isnan(best):
-            said = f"HLM stopped before the optimum: the interval is that of {best:.4f}, found there."
+            said = (
+                f"HLM stopped before the optimum, where the correlation{place.where} is {best:.4f}: the "
+                "interval is its."
+            )
             notes = (*notes, said)
         return IntraclassCorrelation(
             found, low, high, prob, conditional(fit.design), formula(at), notes,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ALPHA = 0.01  # a check of many rows or units should not cry wolf
 COOK_LIMIT = 1.0  # moves the fixed effects by a standard error each, on average
+FARTHEST = 10  # units that are listed
 SERIOUS_SHIFT = 1.0  # of one fixed effect, in standard errors
 
 
@@ -171,13 +172,13 @@ def cramer_von_mises_p(statistic: float) -> float:
     return float(np.clip(0.5 + integral / np.pi, 0.0, 1.0))
 
 
-def outliers(source: Any, most: int = 10) -> Check:
+def outliers(source: Any) -> Check:
     """List units whose mdist is too large for chance: p < 0.01 after Bonferroni's correction for J units."""
     data = level2(source)
     df = int(data.attrs["rank"])
     mdist = data["mdist"].values
     p = np.minimum(chdtrc(df, mdist) * len(mdist), 1.0)
-    worst = np.argsort(-mdist, kind="stable")[:most]
+    worst = np.argsort(-mdist, kind="stable")[:FARTHEST]
     units = data["unit"].values
     columns = {"mdist": mdist[worst], "p_bonferroni": p[worst], "nj": data["n"].values[worst]}
     far = [str(u) for u in units[worst][p[worst] < ALPHA]]
@@ -248,14 +249,14 @@ def normality_level1(source: Any) -> Check:
     return Check("normality of level-1 residuals", ok, verdict, _row(figures), "level1_qq")
 
 
-def influence(source: Any, most: int = 10) -> Check:
+def influence(source: Any) -> Check:
     """List the units that move the fixed effects most, each left out in turn (tau and sigma2 held)."""
     data = diagnostic_tree.influence(source)
     cook, z, units = data["cook"].values, data["change_in_se"].values, data["unit"].values
     effects = [str(e) for e in data["fixed_effect"].values]
     size = np.max(np.abs(np.where(np.isfinite(z), z, 0.0)), axis=1)
     size = np.where(np.isinf(cook), np.inf, size)
-    worst = np.argsort(-np.where(np.isinf(cook), 1e300, cook), kind="stable")[:most]
+    worst = np.argsort(-np.where(np.isinf(cook), 1e300, cook), kind="stable")[:FARTHEST]
     moved = [effects[int(np.argmax(np.abs(np.nan_to_num(row))))] for row in z[worst]]
     table = _by_unit(data, worst, {"cook": cook[worst], "most_moved": moved, "in_se": size[worst]})
     bad = (cook > COOK_LIMIT) | (size > SERIOUS_SHIFT)

@@ -62,10 +62,10 @@ def chi2_qq(source: Any, ax: Axes | None = None, *, label: int = 5) -> Axes:
     return ax
 
 
-def order_band(n: int, prob: float = BAND) -> tuple[np.ndarray, np.ndarray]:
+def order_band(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Give the ends of central intervals of n uniform order statistics: beta(i, n + 1 - i) quantiles."""
     i = np.arange(1, n + 1)
-    tail = 0.5 - 0.5 * prob
+    tail = 0.5 - 0.5 * BAND
     return betaincinv(i, n + 1 - i, tail), betaincinv(i, n + 1 - i, 1.0 - tail)
 
 

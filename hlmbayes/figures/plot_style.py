@@ -26,6 +26,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # beside the colours, which a gre
 LONGEST_ID = 20  # letters of an id in a figure
 SIZE = (8.0, 5.0)  # inches: 800 x 500 pixels
 DOTS = 100  # an inch
+PLACES = 60  # at which a smooth curve is drawn
 SMALL = 9.5
 MANY = 20_000  # beyond, an even sample of the points is drawn: more ink shows no more
 HEAVY = 2_000  # points of one scatter, beyond which they are dots also in a PDF or SVG
@@ -111,9 +112,7 @@ def legend(ax: Axes, **options: Any) -> None:
     drawn.get_title().set(**PLAIN)
 
 
-def smooth(
-    x: np.ndarray, y: np.ndarray, span: float = 0.6, points: int = 60
-) -> tuple[np.ndarray, np.ndarray]:
+def smooth(x: np.ndarray, y: np.ndarray, span: float = 0.6) -> tuple[np.ndarray, np.ndarray]:
     """Smooth y over x by local straight lines with tricube weights (Cleveland 1979), not robustified.
 
     Parameters
@@ -121,21 +120,19 @@ def smooth(
     x, y : ndarray, shape (n,)
     span : float
         Share of the points that count at each place.
-    points : int
-        Places, evenly between the smallest and largest x.
 
     Returns
     -------
-    grid, fitted : ndarray, shape (points,)
-        Empty where x has fewer than three distinct values.
+    grid, fitted : ndarray, shape (PLACES,)
+        Places evenly between the smallest and largest x; empty where x has fewer than three distinct values.
     """
     ok = np.isfinite(x) & np.isfinite(y)
     x, y = x[ok], y[ok]
     if len(np.unique(x)) < 3:
         return np.zeros(0), np.zeros(0)
-    grid = np.linspace(x.min(), x.max(), points)
+    grid = np.linspace(x.min(), x.max(), PLACES)
     nearest = min(len(x) - 1, max(2, int(np.ceil(span * len(x)))))
-    fitted = np.empty(points)
+    fitted = np.empty(PLACES)
     for k, at in enumerate(grid):  # a loop over places, not rows: memory stays O(n)
         d = np.abs(x - at)
         reach = max(float(np.partition(d, nearest)[nearest]), 1e-12 * max(1.0, float(np.ptp(x))))

@@ -17,6 +17,7 @@ from ..predictions.new_rows import x_of
 from ..predictions.reference import z_of
 from .sentences import Difference, Teller, Told, amount, every_told, figures, listed
 
+PROB = 0.95  # of the intervals
 MULTIPLIED = {  # what effects multiply, by link
     "logit": "the odds of {outcome}", "cumlogit": "the odds of a category of {outcome} or a lower one",
     "log": "{mean}", "cloglog": "the hazard of {outcome}",
@@ -27,12 +28,12 @@ ALIKE = (
 )
 
 
-def ratio_sentences(fit: GeneralizedEstimates, prob: float = 0.95) -> tuple[Told, ...]:
+def ratio_sentences(fit: GeneralizedEstimates) -> tuple[Told, ...]:
     """Say what the intercept and each variable of the model mean; nothing where categories have equations."""
     if not fit.has(Need.ONE_EQUATION) or not isinstance(fit.data, TwoLevelData) or not fit.design.n_fixed:
         return ()
     try:
-        return every_told(_RatioTeller(fit, prob))
+        return every_told(_RatioTeller(fit, PROB))
     except HLMError:
         return ()
 

@@ -53,24 +53,26 @@ class Questions:
     homogeneity: bool = False
 
 
-def summarised(job: Job, asked: Questions) -> tuple[str, tuple[str, ...]]:
-    """Fit the job's model and answer; gives the text, and what was warned of."""
+def summarised(job: Job, asked: Questions) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Fit the job's model and answer; gives the text, what was warned of, and why answers are not there."""
     for each in (job, *([asked.compare] if asked.compare else [])):
         each.refuse_several("there is no summary")
     fit, warned = heard(lambda: fit_of(job))
     if job.model.outcome_law.is_normal:
         df = asked.errors.get("df") or job.df(asked.errors.get("robust"))
         asked = replace(asked, errors={**asked.errors, "df": df})
-    parts = [str(summary(fit, asked.prob, **asked.errors)), *_answers(fit, asked)]
+    missed: list[str] = []
+    parts = [str(summary(fit, asked.prob, **asked.errors)), *_answers(fit, asked, missed)]
     if asked.compare is not None:
         other = asked.compare
         simpler, more = heard(lambda: fit_of(other))
         parts += _compared(fit, simpler, other.name, asked)
         warned += more
-    return "\n\n".join(parts), (*job.warnings, *warned)
+    return "\n\n".join(parts), (*job.warnings, *warned), tuple(missed)
 
 
-def _answers(fit: Any, asked: Questions) -> Iterator[str]:
+def _answers(fit: Any, asked: Questions, missed: list[str]) -> Iterator[str]:
+    """Give the answers; one that there is not costs no other and is ``missed``, with the reason."""
     for text in asked.tests:
         yield str(wald(fit, text, **asked.errors))
     for text in asked.contrasts:
@@ -80,7 +82,10 @@ def _answers(fit: Any, asked: Questions) -> Iterator[str]:
     wanted_of = _wanted_generalized if isinstance(fit, GeneralizedEstimates) else _wanted
     for name, (wanted, answer) in wanted_of(fit, asked).items():
         if wanted:
-            yield _or_why_not(name, answer)
+            try:
+                yield str(answer())
+            except HLMError as error:
+                missed.append(f"--{name}: {error}")
 
 
 def _wanted(fit: Estimates, asked: Questions) -> dict[str, tuple[bool, Callable[[], object]]]:
@@ -120,14 +125,6 @@ def _wanted_generalized(
     own["range"] = lambda: _ranges(fit, asked)
     own["bootstrap"] = lambda: bootstrap_generalized(fit, asked.bootstrap, asked.seed)
     return {name: (on, own.get(name, partial(_not_here, name, fit))) for name, on in names.items()}
-
-
-def _or_why_not(name: str, answer: Callable[[], object]) -> str:
-    """Give an answer, or why there is none: that costs no other."""
-    try:
-        return str(answer())
-    except HLMError as error:
-        return f"{name}: {error}"
 
 
 def _compared(fit: Any, simpler: Any, name: str, asked: Questions) -> Iterator[str]:

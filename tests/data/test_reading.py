@@ -215,7 +215,7 @@ def test_csv_without_names_is_refused(tmp_path, text):
 
 
 def test_csv_with_blanks_between_columns_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"no comma, semicolon or tab in the first line .*\(id x y\)"):
+    with pytest.raises(DataError, match=r"no comma, semicolon, tab or \| in the first line .*\(id x y\)"):
         hlm.read(csv(tmp_path, "id x y\n1 2 3\n2 3 4\n"))
 
 

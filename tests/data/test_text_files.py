@@ -27,6 +27,7 @@ TITLES = {  # what stands above the names, the delimiter, and the note of it
     "two": ("Results\nSpring term, 2024", ";", '2 rows.*: "Results", "Spring term, 2024"'),
     "commas": ("Results,,", ",", '1 row.*: "Results"'),
     "quoted": ('"Results; all",,', ",", '1 row.*: "Results; all"'),
+    "bars": ("Results", "|", '1 row.*: "Results"'),
     "tabs": ("Results", "\t", '1 row.*: "Results"'),
     "some cells": ("Results;2024;", ";", '1 row.*: "Results 2024"'),
 }

@@ -158,5 +158,6 @@ def test_an_interval_of_the_optimum_is_named_as_such_beside_hlms_estimate():
     hlms, best = (model.fit(data, algorithm=name).icc(at={"ses": 1.5}) for name in ("hlm", "exact"))
     assert f"{hlms.icc:.4f}" != f"{best.icc:.4f}"
     assert hlms.low == pytest.approx(best.low, rel=1e-6)
-    assert any(f"the interval is that of {best.icc:.4f}" in note for note in hlms.notes)
+    (note,) = hlms.notes
+    assert f"where the correlation at group(ses) = 1.5 is {best.icc:.4f}: the interval is its" in note
     assert best.notes == ()

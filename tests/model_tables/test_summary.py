@@ -73,8 +73,13 @@ def test_the_command_answers_what_is_asked(capsys: pytest.CaptureFixture[str]) -
         assert said in out, said
     assert main(["summary", full, "--test", "g77"]) == 2
     varying = str(MODELS / "heterogeneous_sigma2.hlm")
-    assert main(["summary", varying, "--icc"]) == 0  # what there is not is said, the rest is there
-    assert "icc: " in capsys.readouterr().out
+    capsys.readouterr()
+    for wrong in ([], ["foo=1"]):  # what there is not is said and an error, the rest is there
+        assert main(["summary", varying if not wrong else full, "--icc", *wrong, "--range"]) == 2
+        printed = capsys.readouterr()
+        assert "fixed effects" in printed.out
+        assert "95 % of units" in printed.out
+        assert "hlmbayes: error: --icc: " in printed.err
 
 
 def test_the_command_has_what_python_has(hsb: Any, model4: Any, capsys: pytest.CaptureFixture[str]) -> None:

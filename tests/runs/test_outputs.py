@@ -304,3 +304,19 @@ def test_a_reason_that_many_figures_share_is_said_once(
     (line,) = lines
     assert "chi2_qq, log_sd_histogram, log_sd_qq" in line
     assert line.count("not available for a fit with sampling weights") == 1
+
+
+def test_a_figure_that_is_named_and_cannot_be_drawn_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{unit},{y + 0.1 * (unit % 3)},{y % 2}" for unit in range(10) for y in (1, 2, 3, 4)]
+    (tmp_path / "z.csv").write_text("\n".join(["id,y,x", *rows]))
+    (tmp_path / "z.txt").write_text("y = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10\n")
+    plot = ["plot", str(tmp_path / "z.txt"), "--level1", str(tmp_path / "z.csv"), "--id", "id"]
+    plot += ["--figures", str(tmp_path)]
+    assert cli.main([*plot, "--only", "caterpillar"]) == 0
+    capsys.readouterr()
+    assert cli.main([*plot, "--only", "caterpillar,chi2_qq"]) == 2  # every variance is zero
+    printed = capsys.readouterr()
+    assert "1 figure in" in printed.out
+    assert "left out: chi2_qq: all variances" in printed.err
