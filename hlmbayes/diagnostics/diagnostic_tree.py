@@ -270,8 +270,10 @@ def link_level2(point: LinkPoint, prob: float) -> xr.Dataset:
     b[:, point.design.random] += point.u
     unit, coef, coefficient = ("unit",), ("unit", "coef"), ("unit", "coefficient")
     sd = np.sqrt(np.diag(point.tau))
+    categories = [c.category for c in point.model.coefficients if c.random]
     data = {
         "n": (unit, point.design.moments.n, {"long_name": SUMMARIES["nj"]}),
+        "against": (("coef",), [c and point.law.against(c) for c in categories]),
         "eb": (coef, point.u, {"long_name": "EB residual"}),
         "eb_low": (coef, point.u - half),
         "eb_high": (coef, point.u + half),

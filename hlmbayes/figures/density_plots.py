@@ -9,8 +9,8 @@ import numpy as np
 
 from ..posterior.record import drawn_of
 from ..priors.marginals import LogDensity, marginal
-from .plot_style import BLUE, INK, PLAIN, VERMILLION, wrapped
-from .posterior_plots import asked, grid, in_words, main_parameters
+from .plot_style import BLUE, INK, VERMILLION, wrapped
+from .posterior_plots import asked, grid, head_panel, in_words, main_parameters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def densities(source: Any, parameters: Sequence[str] = ()) -> Figure:
     figure, panels = grid(len(names), height=2.0)
     for ax, name in zip(panels, names, strict=True):
         _density(ax, posterior.scalar(name).ravel(), marginal(posterior.target.priors, name))
-        ax.set_title(wrapped(in_words(posterior, name), 30), loc="left", fontsize=10.5, **PLAIN)
+        head_panel(ax, wrapped(in_words(posterior, name), 30))
     handles, labels = panels[0].get_legend_handles_labels()
     for ax in panels[1:]:
         more = zip(*ax.get_legend_handles_labels(), strict=True)

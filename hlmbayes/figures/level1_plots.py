@@ -15,7 +15,6 @@ from .plot_style import (
     GREY,
     HEAVY,
     MANY_UNITS,
-    PLAIN,
     VERMILLION,
     axes,
     evenly,
@@ -26,6 +25,7 @@ from .plot_style import (
     label_points,
     legend,
     number,
+    plain,
     smooth,
     thinned,
     wrapped,
@@ -103,7 +103,7 @@ def influence_on_effects(source: Any, ax: Axes | None = None) -> Axes:
     colours = np.where(np.abs(z[drawn]) > rule, VERMILLION, BLUE).ravel().tolist()
     ax.scatter(z[drawn], y[drawn], s=14, color=colours, alpha=0.6, linewidth=0)
     titles = [f"{t} ({n})" for t, n in zip(data["effect_title"].values, names, strict=True)]
-    ax.set_yticks(place, [wrapped(title, 28) for title in titles], **PLAIN)
+    ax.set_yticks(place, [wrapped(title, 28) for title in titles], **plain(*titles))
     ax.set_ylim(-0.6, len(names) - 0.4)
     title = f"What leaving out one {units_word(data)[:-1]} does to each fixed effect"
     finish(

@@ -18,7 +18,6 @@ from .plot_style import (
     GREY,
     MANY_UNITS,
     ORANGE,
-    PLAIN,
     SIZE,
     VERMILLION,
     axes,
@@ -31,6 +30,7 @@ from .plot_style import (
     label_ends,
     legend,
     named,
+    plain,
     smooth,
     thinned,
     zero_line,
@@ -149,7 +149,7 @@ def caterpillar(
     ids = [id_text(unit) for unit in data["unit"].values[order]]
     if named_all:
         ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
-        ax.set_yticks(place, ids, **PLAIN)
+        ax.set_yticks(place, ids, **plain(*ids))
         ax.set_ylim(-0.7, len(eb) - 0.3)
         finish(ax, title, effect_name(data, k), str(data.attrs["id_label"]))
         legend(ax, loc="lower right", title="Interval")

@@ -6,8 +6,10 @@ matplotlib is imported when the first figure is drawn.
 
 from __future__ import annotations
 
+import logging
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +33,11 @@ SMALL = 9.5
 MANY = 20_000  # beyond, an even sample of the points is drawn: more ink shows no more
 HEAVY = 2_000  # points of one scatter, beyond which they are dots also in a PDF or SVG
 MANY_UNITS = 400  # of those that have an interval or a line each
-PLAIN: dict[str, Any] = {"parse_math": False}  # of text from data: a $ in it is a $
+FALLBACKS = (  # fonts with the letters that matplotlib's own has not: Windows', macOS', Linux's
+    *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Leelawadee UI", "Nirmala UI", "Segoe UI"),
+    *("PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo", "Arial Unicode MS"),
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
+)
 STYLE: dict[str, Any] = {
     "figure.dpi": DOTS,
     "savefig.dpi": DOTS,
@@ -46,6 +52,30 @@ STYLE: dict[str, Any] = {
     "axes.unicode_minus": True,
     "legend.frameon": False,
 }
+
+
+def plain(*texts: object) -> dict[str, Any]:
+    """How text from data is written: a $ in it is a $, and letters are of an installed font that has them.
+
+    The fonts are looked for only where a text has letters beyond those of matplotlib's own, DejaVu Sans.
+    """
+    if not any("\u0900" <= c < "\u1e00" or c >= "\u2e80" for text in texts for c in str(text)):
+        return {"parse_math": False}
+    import matplotlib as mpl
+
+    return {"parse_math": False, "family": [*mpl.rcParams["font.family"], *_installed()]}
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    """Those of `FALLBACKS` that this machine has; matplotlib says no more that one has no bold face."""
+    from matplotlib.font_manager import fontManager
+
+    known = set(fontManager.get_font_names())
+    logging.getLogger("matplotlib.font_manager").addFilter(
+        lambda record: not any(name in record.getMessage() for name in FALLBACKS)
+    )
+    return tuple(name for name in FALLBACKS if name in known)
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
@@ -74,9 +104,9 @@ def finish(ax: Axes, title: str, x: str, y: str, *, counts: str = "") -> Axes:
 
     for axis in counts:
         getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator("auto", integer=True))
-    ax.set_title(wrapped(title, 62), loc="left", fontsize=13, fontweight="bold", pad=10, **PLAIN)
-    ax.set_xlabel(wrapped(x, 66), **PLAIN)
-    ax.set_ylabel(wrapped(y, 44), **PLAIN)
+    ax.set_title(wrapped(title, 62), loc="left", fontsize=13, fontweight="bold", pad=10, **plain(title))
+    ax.set_xlabel(wrapped(x, 66), **plain(x))
+    ax.set_ylabel(wrapped(y, 44), **plain(y))
     return ax
 
 
@@ -108,8 +138,8 @@ def legend(ax: Axes, **options: Any) -> None:
     drawn = ax.legend(fontsize=SMALL + 0.5, frameon=False, title=title, alignment="left", **options)
     drawn.get_title().set_fontsize(SMALL + 0.5)
     for text in drawn.get_texts():
-        text.set(text=shortened(text.get_text(), 80), **PLAIN)
-    drawn.get_title().set(**PLAIN)
+        text.set(text=shortened(text.get_text(), 80), **plain(text.get_text()))
+    drawn.get_title().set(**plain(title or ""))
 
 
 def smooth(x: np.ndarray, y: np.ndarray, span: float = 0.6) -> tuple[np.ndarray, np.ndarray]:
@@ -168,7 +198,7 @@ def label_points(
             "fontsize": SMALL,
             "color": INK,
             "zorder": 6,
-            **PLAIN,
+            **plain(text),
         }
         note = ax.annotate(str(text), (px, py), (0, 0), **look)
         best, best_cost = None, np.inf
@@ -212,7 +242,7 @@ def label_ends(ax: Axes, x: np.ndarray, y: np.ndarray, texts: Sequence[Any], sid
         ax.annotate(
             str(texts[at]), (x[at], y[at]), xytext=(edge, place), ha=ha, va="center", fontsize=SMALL,
             arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 1.0, "shrinkB": 3.0},
-            color=INK, **PLAIN,
+            color=INK, **plain(texts[at]),
         )  # fmt: skip
 
 
@@ -236,7 +266,7 @@ def evenly(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 def category_ticks(ax: Axes, places: np.ndarray, names: Sequence[str]) -> None:
     """Mark places along x by the names of categories, aslant where they are long."""
     names = [shortened(name, 24) for name in names]
-    ax.set_xticks(places, names, **PLAIN)
+    ax.set_xticks(places, names, **plain(*names))
     if sum(map(len, names)) > 70:
         ax.tick_params("x", rotation=30)
 

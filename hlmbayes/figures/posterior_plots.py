@@ -29,7 +29,6 @@ from .plot_style import (
     GREY,
     MANY_UNITS,
     PALE,
-    PLAIN,
     SIZE,
     STYLE,
     VERMILLION,
@@ -38,6 +37,7 @@ from .plot_style import (
     finish,
     legend,
     number,
+    plain,
     shortened,
     thinned,
     wrapped,
@@ -94,6 +94,11 @@ def grid(count: int, height: float = 1.9, wide: int = 3) -> tuple[Figure, list[A
     return figure, list(panels.flat[:count])
 
 
+def head_panel(ax: Axes, text: str) -> None:
+    """Write what a panel shows above it."""
+    ax.set_title(text, loc="left", fontsize=10.5, **plain(text))
+
+
 def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
     """Draw the ranks of each chain's draws among all draws: bars of equal height where chains agree."""
     posterior = drawn_of(source)
@@ -114,7 +119,7 @@ def ranks(source: Any, parameters: Sequence[str] = ()) -> Figure:
             ax.stairs(counts, edges / values.size, baseline=None, linewidth=1.3, **look)
         ax.axhline(1.0, color=GREY, linewidth=0.9, linestyle="--")
         ax.set(xticks=[0, 0.5, 1])
-        ax.set_title(wrapped(in_words(posterior, name), 30), loc="left", fontsize=10.5, **PLAIN)
+        head_panel(ax, wrapped(in_words(posterior, name), 30))
     for ax in panels:
         ax.set_ylim(0, highest)
         ax.set_yticks([0, 1, 2] if highest == 2.0 else [0, 1, round(highest)])
@@ -141,8 +146,8 @@ def tau_pair(source: Any, fit: Any = None) -> Figure:
     for ax, (x, y) in zip(panels, pairs, strict=True):
         drawn = posterior.scalar(x).ravel(), posterior.scalar(y).ravel()
         ax.plot(*drawn, ".", color=BLUE, markersize=3, alpha=0.25, mew=0)
-        ax.set_xlabel(in_words(posterior, x), **PLAIN)
-        ax.set_ylabel(wrapped(in_words(posterior, y), 34), **PLAIN)
+        ax.set_xlabel(in_words(posterior, x), **plain(in_words(posterior, x)))
+        ax.set_ylabel(wrapped(in_words(posterior, y), 34), **plain(in_words(posterior, y)))
         ax.set_xlim(left=0)
         if fit is not None:
             known = _fitted_sd(fit)
@@ -191,7 +196,8 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
                 estimate, at - 0.13, xerr=1.96 * se, fmt="D", color=VERMILLION, markersize=5, linewidth=1.4,
                 label=f"{_fit_name(fit)}, ± 1.96 se" if name == names[0] else None,
             )  # fmt: skip
-    ax.set_yticks(place, [wrapped(in_words(posterior, name), 34) for name in names], **PLAIN)
+    titles = [wrapped(in_words(posterior, name), 34) for name in names]
+    ax.set_yticks(place, titles, **plain(*titles))
     ax.set_ylim(-0.7, len(names) - 0.3)
     ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0.5)
     legend(ax, outside=True)
@@ -202,7 +208,8 @@ def gamma_forest(source: Any, fit: Any = None, ax: Axes | None = None) -> Axes:
     below = ax.get_xlabel()
     for code in intercepts:
         below += f"\nNot drawn: {_in_numbers(posterior, code)}"
-    ax.set_xlabel(labels_below(posterior, below), **PLAIN)
+    below = labels_below(posterior, below)
+    ax.set_xlabel(below, **plain(below))
     return ax
 
 
@@ -288,9 +295,9 @@ def sensitivity_forest(
                 color, style = (VERMILLION, GREY)[k % 2], ("-", "--")[k % 2]
                 ax.axvline(value, color=color, linewidth=1.4, linestyle=style, zorder=0.6)
                 title.append(f"{_fit_name(one)} {number(value)} ({('solid', 'dashed')[k % 2]})")
-        ax.set_yticks(place, labels)
+        ax.set_yticks(place, labels, **plain(*labels))
         ax.set_ylim(-0.7, len(priors) - 0.3)
-        ax.set_title("\n".join(title), loc="left", fontsize=10.5)
+        head_panel(ax, "\n".join(title))
     figure.suptitle("The same data under different priors", fontweight="bold")
     figure.supxlabel("Posterior median, 50 % and 95 % intervals", fontsize=11.5)
     if path is not None:

@@ -60,12 +60,17 @@ def short_name(data: xr.Dataset, k: int) -> str:
 
 
 def of_units(data: xr.Dataset, k: int) -> str:
-    """Return "the school means" (intercepts, if predictors are not group-centred), "the slopes of ses"."""
+    """Return "the school means" (intercepts, if predictors are not group-centred), "the slopes of ses".
+
+    Where each category has equations, these are named: "the school intercepts (bus against car)".
+    """
     title = str(data["coef_title"].values[k])
+    against = str(data["against"].values[k]) if "against" in data else ""
+    of = f" ({against})" if against else ""
     if title != "intercept":
-        return f"the {title.replace('slope', 'slopes', 1)}"
+        return f"the {title.replace('slope', 'slopes', 1)}{of}"
     kind = "means" if data.attrs.get("intercepts_are_means") else "intercepts"
-    return f"the {units_word(data)[:-1]} {kind}"
+    return f"the {units_word(data)[:-1]} {kind}{of}"
 
 
 def residual_name(data: xr.Dataset) -> str:

@@ -18,6 +18,7 @@ from hlmbayes.errors import OutputError
 from hlmbayes.faces import record_of
 from hlmbayes.figures.figure_set import figures, most_telling
 from tests.hglm.test_fit import ORACLES, frame_of
+from tests.posterior.test_multinomial_posterior import FRAME, TEXT
 
 from .legible import check_legible, legend_texts, points
 
@@ -180,3 +181,14 @@ def test_of_categories_without_an_order_there_are_the_effects_of_each() -> None:
     np.testing.assert_allclose(lines["3"].get_ydata(), means["predicted[3]"], atol=1e-12)
     by_hlm = predict(model.fit(fit.data, algorithm="hlm"), "x")
     np.testing.assert_allclose(sum(line.y for line in by_hlm), 1.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("algorithm", ["exact", "hlm"])
+def test_figures_of_each_category_say_which_they_are_of(algorithm: str) -> None:
+    fit = hlm.Model(TEXT).fit(hlm.read(FRAME, id="id"), algorithm=algorithm)
+    titles = {name: draw().get_title(loc="left") for name, draw in figures(record_of(fit)).items()}
+    assert len(set(titles.values())) == len(titles)
+    last = hlm.read(FRAME, id="id").level1_column("y").max()
+    for kind in ("effects_qq_b0[1]", "effect_against_w_b0[1]", "caterpillar_b0[1]"):
+        assert f"(1 against {last:.0f})" in titles[kind].replace("\n", " ")
+    plt.close("all")
