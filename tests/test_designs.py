@@ -60,6 +60,8 @@ def explained(name: str, row: Any, column: Any, result: Any, fit: hlm.Fit) -> bo
     if kind in ("tau_corr", "se_tau", "se_sigma2"):
         independent = not record.design.pattern.full  # a covariance that is no parameter
         return bool(fit.warnings) or independent or not record.law.one_sigma2 or record.law.held is not None
+    if kind == "log_sigma2":
+        return any("is as good as unknown" in note for note in fit.warnings)
     if kind == "reliability":
         return not record.design.full_rank.any()
     return bool(re.search(r"not available|No interval|nan: |[Nn]o test|no Q", str(result)))

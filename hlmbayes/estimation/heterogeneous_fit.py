@@ -29,6 +29,11 @@ FURTHER = 40  # evaluations of a search from another place than the first
 FAR = 30.0  # above the optimum found: no search goes out from places where the deviance is so much higher
 SIZES = (-2.0, 2.0)  # of an effect on log(sigma2), of a variable with unit variance, to start from
 STOP_MACRO = 1e-6  # relative change of the log-likelihood: HLM's stopmacro
+UNKNOWN = 5.0  # standard error of a row's log(sigma2): with a tenth of a degree of freedom it is 4.5
+FLAT = (
+    "The level-1 variance of {n} of {of} rows is as good as unknown: the likelihood hardly changes as it "
+    "goes to zero, and {names} are where the search ended. Take a variable out of log(sigma2)."
+)
 DIFFERENCE = 1e-5  # step of the forward difference of the analytic score in alpha
 
 
@@ -215,7 +220,18 @@ def _estimates(
     return replace(
         homogeneous, design=design, system=end.system, at=end.at, gamma_free=log[-1].gamma,
         components=Components(log[-1].tau, 1.0), loglik=log[-1].loglik, log=log, law=estimated,
+        notes=(*homogeneous.notes, *_unknown(groups, law, vcov)),
     )  # fmt: skip
+
+
+def _unknown(groups: Groups, law: LogLinear, vcov: np.ndarray) -> tuple[str, ...]:
+    """Say of how many rows log(sigma2) is not known, from alpha's covariances; empty where of none."""
+    variance = np.einsum("gk,kl,gl->g", groups.covariates, vcov, groups.covariates)
+    flat = ~((variance >= 0.0) & (variance < UNKNOWN**2))
+    if not flat.any():
+        return ()
+    n, of = (round(float(groups.n[which].sum())) for which in (flat, slice(None)))
+    return (FLAT.format(n=n, of=of, names=" and ".join(law.names)),)
 
 
 def _roots(variance: np.ndarray) -> np.ndarray:

@@ -84,5 +84,9 @@ def alpha_intervals(alphas: Sequence[Alpha], *, prob: float) -> tuple[Interval, 
     check_prob(prob)
     z = float(ndtri(0.5 + prob / 2.0))
     return tuple(
-        Interval(a.name, a.estimate, a.estimate - z * a.se, a.estimate + z * a.se, "normal") for a in alphas
-    )
+        Interval(
+            a.name, a.estimate, a.estimate - z * a.se, a.estimate + z * a.se,
+            "normal" if a.se > 0 else "not available: flat",
+        )
+        for a in alphas
+    )  # fmt: skip

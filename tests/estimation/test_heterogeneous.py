@@ -22,6 +22,7 @@ from hlmbayes.likelihood.evaluate import evaluate, standardise
 from hlmbayes.likelihood.row_groups import groups_of, weighted_design
 from hlmbayes.likelihood.system import to_standard
 from tests.dense import dense
+from tests.designs import random_case
 from tests.small import MODELS, small
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -309,3 +310,10 @@ def test_a_model_of_the_variances_prints_its_coefficients() -> None:
     fit = Model("y = b0 + r\nb0 = g00 + u0\nlog(sigma2) = a0 + a1*d").fit(data)
     assert f"log(sigma2): a0 {record_of(fit).law.alpha[0]:.8g}, a1 " in repr(fit)
     assert "sigma2 nan" not in repr(fit)
+
+
+def test_a_variance_that_nothing_is_known_of_is_said() -> None:
+    """Four of ten rows fit nearly exactly, by REML at a finite likelihood: alpha ends anywhere far down."""
+    fit = random_case(391).fit()
+    assert "variance of 4 of 10 rows is as good as unknown" in fit.warnings[0]
+    assert fit.log_sigma2().loc["a0", "coefficient"] < -10.0
