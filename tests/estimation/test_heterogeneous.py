@@ -316,4 +316,4 @@ def test_a_variance_that_nothing_is_known_of_is_said() -> None:
     """Four of ten rows fit nearly exactly, by REML at a finite likelihood: alpha ends anywhere far down."""
     fit = random_case(391).fit()
     assert "variance of 4 of 10 rows is as good as unknown" in fit.warnings[0]
-    assert fit.log_sigma2().loc["a0", "coefficient"] < -10.0
+    assert fit.log_sigma2().loc["a0", "estimate"] < -10.0

@@ -109,7 +109,8 @@ def test_command_writes_everything(tmp_path, capsys):
     (["--seed", "-1"], "seed must be a whole number of at least 0"),
     (["--draws", "6"], "draws times chains must be at least 25, got 24"),
     (["--figures", "nowhere/figures"], "the folder nowhere/figures cannot be made"),
-    (["--html", "models/hsb.mdmt"], "models/hsb.mdmt is read here"),
+    (["--json", "models/hsb.mdmt"], "models/hsb.mdmt is read here"),
+    (["--html", "page.pdf"], "page.pdf: the page is HTML, so that its name ends with .html"),
     (["--json", "-", "--html", "-"], "both go to the screen"),
 ])  # fmt: skip
 def test_command_refuses_in_one_line(arguments, words, capsys):
