@@ -21,7 +21,7 @@ from .state import State
 FAMILIES = (  # in the words of HLM's basic settings
     ("normal", "Normal (continuous)"), ("bernoulli", "Bernoulli (0 or 1)"),
     ("binomial", "Binomial (successes in trials)"),
-    ("poisson", "Poisson (counts; constant or variable exposure)"),
+    ("poisson", "Poisson (counts)"),
     ("ordinal", "Ordinal (ratings)"), ("multinomial", "Multinomial (categories without an order)"),
 )  # fmt: skip
 

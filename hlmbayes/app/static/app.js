@@ -212,7 +212,7 @@ function say(sentence, kind = "error", place = $("notices")) {
 }
 
 // ---- around a request
-let focused = null, requests = 0, leaving = false;
+let focused = null, written = null, requests = 0, leaving = false;
 
 function busy(step) {
   requests = Math.max(0, requests + step);
@@ -228,15 +228,32 @@ document.addEventListener("htmx:finally:request", () => busy(-1));
 document.addEventListener("htmx:error", () => {
   if (!leaving) say(GONE);
 });
+document.addEventListener("htmx:before:swap", (event) => {
+  const text = $("text"), own = event.target.closest?.("details.text");
+  const changed = text && !own && (text.value !== text.defaultValue || text.hasAttribute("aria-invalid"));
+  written = changed ? text.value : null;
+});
 document.addEventListener("htmx:after:swap", (event) => {
   marks();
   const place = $(event.detail?.ctx?.target?.id || event.target?.id || ""), id = place?.id;
   if (focused && document.activeElement === document.body) focusOn($(focused.id) || place);
+  if (id === "work" && written !== null) keepWriting();
   if (id === "work") document.body.dispatchEvent(new Event("model-changed"));
   if (id === "results" && document.querySelector("#panel > [aria-label=Data]")) $("panel").replaceChildren();
   if (id === "results" && $("results")) $("results").scrollIntoView({ block: "nearest" });
   (id === "found" ? place.firstElementChild : place?.querySelector("[role=alert]"))?.scrollIntoView({ block: "nearest" });
 });
+
+// Equations being written as text stay when something else redraws the equations.
+function keepWriting() {
+  const text = $("text"), hint = document.createElement("p");
+  if (!text || text.value === written) return;
+  text.value = written;
+  text.closest("details").open = true;
+  hint.className = "quiet";
+  hint.textContent = "This text is not used yet, and the equations above have changed since: using it puts it in their place.";
+  text.after(hint);
+}
 
 // What had the focus may be gone: then the part of the page that took its place has it, and Tab goes on from there.
 function focusOn(place) {

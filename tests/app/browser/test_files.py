@@ -84,9 +84,7 @@ def test_a_script_that_was_saved_opens_again(click, tmp_path):
     page = click.page
     click.press("High School and Beyond")
     build_model4(click)
-    click.settings(
-        {"Title": "Mine", "Algorithm": "HLM 7 and 8: the steps of HLM 6, their own d.f. and words"}
-    )
+    click.settings({"Title": "Mine", "Algorithm": "HLM 7 and 8: HLM 6’s steps, own d.f."})
     ours = click.run()
     click.press("Code")
     file = tmp_path / "model.py"

@@ -23,7 +23,7 @@ OUTCOMES = {  # variable, settings, its equation, how it is said to be distribut
         "logit(right, trials=tried)", "binomial",
     ),
     "poisson": (
-        "absent", {"Distribution": "Poisson (counts; constant or variable exposure)", TRIALS: "years"},
+        "absent", {"Distribution": "Poisson (counts)", TRIALS: "years"},
         "log(absent, exposure=years)", "Poisson",
     ),
     "ordinal": ("rating", {"Distribution": "Ordinal (ratings)"}, "cumlogit(rating)", ""),
