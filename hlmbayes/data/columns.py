@@ -11,6 +11,8 @@ import numpy as np
 from ..errors import DataError
 from ..words import composed, nearest, some
 
+STATA = re.compile(r"(?P<kind>c|i|i?b(?P<base>\d*)n?)\.(?P<variable>.+)", re.IGNORECASE)
+
 
 def scan(values: np.ndarray, name: str, source: str, where: str = "") -> np.ndarray | None:
     """Return (n,) bool of the missing values of a numeric column, None if there are none; one pass if clean.
@@ -108,6 +110,19 @@ def suggest(name: str, names: Iterable[str]) -> str:
     """Return the nearest name as a question, else the names there are."""
     close = nearest(name, names)
     return f"Did you mean {close!r}?" if close else f"Its columns are: {some(names, 20)}."
+
+
+def suggest_variable(name: str, names: Iterable[str]) -> str:
+    """Do it for a variable of a model, which may be written as Stata does: i.sector, ib2.sector, c.ses."""
+    names = list(names)
+    found = STATA.fullmatch(name)
+    near = found and nearest(found["variable"], names)
+    if not found or not near:
+        return suggest(name, names)
+    if found["kind"].casefold() == "c":
+        return f"Stata's {name!r} is {near} here."
+    base = f', ref="{found["base"]}"' if found["base"] else ""
+    return f"Stata's {name!r}, whose values are categories, is C({near}{base}) here."
 
 
 def at(where: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import DataError
 from ..words import some, unique_name
 from .categories import is_category, is_missing
-from .columns import at, find_column, numeric, scan, suggest
+from .columns import at, find_column, numeric, scan, suggest_variable
 from .kept import kept_of
 from .suspects import Suspect, suspects
 from .table import Columns, first_of, take_rows
@@ -122,7 +122,7 @@ class Rows:
     def _suggest(self, name: str, names: Iterable[str]) -> str:
         """Give the nearest name, or those there are; of one row a unit, what it may be."""
         wide = looks_wide(names) if self.n_units == self.n_rows else ""
-        return f"{suggest(name, names)}{f' The file {wide}.' if wide else ''}"
+        return f"{suggest_variable(name, names)}{f' The file {wide}.' if wide else ''}"
 
     def is_level2(self, name: str) -> bool:
         """Tell whether `name` is a level-2 variable.

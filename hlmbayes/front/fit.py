@@ -66,6 +66,7 @@ class Fit(NormalFit):
         """
         rows = hlm_tables.variance_components(self._record)
         names = component_names(self._record.model.coefficients)
+        names["r"] += self._record.law.known
         return self._table(rows, hlm_tables.VarianceComponent, "effect", names)
 
     def log_sigma2(self) -> pd.DataFrame:
@@ -193,5 +194,5 @@ class Fit(NormalFit):
     def __repr__(self) -> str:
         found = self._record
         alphas = ", ".join(f"{a.name} {a.estimate:.8g}" for a in found.law.alphas)
-        level1 = f"log(sigma2): {alphas}" if alphas else f"sigma2 {found.sigma2:.8g}"
+        level1 = f"log(sigma2): {alphas}" if alphas else f"sigma2 {found.sigma2:.8g}{found.law.known}"
         return self._said(f": {found.method}, algorithm {found.algorithm!r}", f"{level1}, ")

@@ -53,6 +53,7 @@ class AnyPooledFit(Face):
         """Tabulate pooled variances and covariances."""
         columns = columns_of(pooled, "variance", tests=False)
         known = component_names(self._record.model.coefficients)
+        known["r"] += self._record.fits[0].law.known
         return parameter_table(columns, names, known, "effect", self._record.fits[0].labels)
 
     def _said(self, how: str, *more: str) -> str:
@@ -148,4 +149,7 @@ class PooledFit(AnyPooledFit, Tabled):
         return pooled_json(self._record, tests, warnings)
 
     def __repr__(self) -> str:
-        return self._said(f" to {self.m} data sets, pooled: {self.method}", f"sigma2 {self.sigma2:.6g}")
+        known = self._record.fits[0].law.known
+        return self._said(
+            f" to {self.m} data sets, pooled: {self.method}", f"sigma2 {self.sigma2:.6g}{known}"
+        )

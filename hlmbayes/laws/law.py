@@ -184,6 +184,11 @@ class Law:
         """What is given, in words; empty where nothing is."""
         return ""
 
+    @property
+    def known(self) -> str:
+        """What stands after a level-1 variance that is not estimated; empty of others."""
+        return "" if self.held is None else " (known, not estimated)"
+
     def without_path(self, n: int) -> tuple[str, ...]:
         """Say that HLM's own iterations are not known; empty where they are.
 

@@ -134,6 +134,8 @@ def _of_normal(model: Estimates, asked: Asked, r2: Callable[[], R2]) -> Column:
     facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
     facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
     how = model.method if model.algorithm == "exact" else f"{model.method} as HLM stops"
+    if model.law.known:
+        how += ", level-1 variance known, not estimated"
     return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
 
 

@@ -42,7 +42,8 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
     first = pooled.fits[0]
     what = "plausible values" if len({f.model.outcome for f in pooled.fits}) > 1 else "imputed data sets"
     title = f"Results pooled over {pooled.m} {what} ({', '.join(pooled.names)}) by Rubin's rules"
-    sampling = [line for said in pooled.about_sampling for line in textwrap.wrap(said, 85)]
+    given = (first.law.sentence,) if first.law.known else ()
+    sampling = [line for said in (*given, *pooled.about_sampling) for line in textwrap.wrap(said, 85)]
     lines = [
         f" {title if pooled.m > 1 else 'Results with standard errors from replicate weights'}",
         "",
