@@ -116,3 +116,9 @@ class Surface:
             root = there.modes.root
             second = np.einsum("ja,jb->jab", there.mean, there.mean) + root @ root.swapaxes(1, 2)
         return replace(there, unit_scores=by_unit, information=information, second=second)
+
+
+def with_own_slopes(rows: CountedRows, law: Outcome, at: Marginal) -> Marginal:
+    """Give a point with the slopes and bends of what its nodes make of the likelihood."""
+    surface = Surface(rows, law, at)
+    return surface.marginal(surface.slopes(), surface.bends())

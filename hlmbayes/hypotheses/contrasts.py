@@ -30,7 +30,7 @@ class Contrast(Sentence):
 
     ``combination`` (r) says them in codes and ``names`` in names, ``contrast`` is L (r, n_gamma); ``se`` and
     ``df`` are what ``basis`` says, d.f. infinite for a z test; ``low`` and ``high`` are the limits of
-    probability ``prob``.
+    probability ``prob``, symmetric about the estimate unless ``limits`` were given.
     """
 
     combination: tuple[str, ...]
@@ -42,6 +42,7 @@ class Contrast(Sentence):
     prob: float
     basis: str
     contrast: np.ndarray
+    limits: tuple[np.ndarray, np.ndarray] | None = None
     t_ratio: np.ndarray = field(init=False)
     p_value: np.ndarray = field(init=False)
     low: np.ndarray = field(init=False)
@@ -51,8 +52,9 @@ class Contrast(Sentence):
         df = np.minimum(self.df, 1e15)
         t = (self.estimate - self.value) / self.se
         reach = stdtrit(df, 0.5 + self.prob / 2.0) * self.se
-        found = {"t_ratio": t, "p_value": 2.0 * stdtr(df, -np.abs(t))}
-        for name, array in (found | {"low": self.estimate - reach, "high": self.estimate + reach}).items():
+        low, high = self.limits or (self.estimate - reach, self.estimate + reach)
+        found = {"t_ratio": t, "p_value": 2.0 * stdtr(df, -np.abs(t)), "low": low, "high": high}
+        for name, array in found.items():
             object.__setattr__(self, name, np.asarray(array))
 
     def frame(self) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from ..arguments import check_prob
 from ..hglm.counted_rows import CountedRows
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fitted_rows import at_optimum
+from ..hglm.fixed_nodes import with_own_slopes
 from ..hglm.marginal import Marginal, marginal
 from ..hglm.ordinal_rows import Laid
 from ..hglm.search import moved
@@ -47,6 +48,7 @@ class ProfileOf:
     laid: Laid
     best: Marginal
     held: Callable[[Marginal], Held]
+    asked_nodes: bool  # so that the score is that of the nodes, and not the likelihood's
     known: dict[float, Marginal] = field(default_factory=dict)
 
     def at(self, c: float) -> Marginal:
@@ -59,8 +61,9 @@ class ProfileOf:
             if gain < STILL and abs(held.value - c) <= 1e-9 * max(1.0, abs(c)):
                 break
             size = min(1.0, 3.0 / max(float(np.abs(step).max()), 1e-300))
-            rows = self.laid.rows
-            at = marginal(rows, self.laid.of_rows, *moved(rows, at, step, size), at.rule, at.modes.t)
+            rows, law = self.laid.rows, self.laid.of_rows
+            at = marginal(rows, law, *moved(rows, at, step, size), at.rule, at.modes.t)
+            at = with_own_slopes(rows, law, at) if self.asked_nodes else at
         else:
             raise np.linalg.LinAlgError
         self.known[c] = at
@@ -110,9 +113,10 @@ def profile_intervals(
         return ()
     fit.require("the profile likelihood", Need.LIKELIHOOD)
     optimum, cut = at_optimum(fit), float(chdtri(1, 1.0 - prob))
-    laid, best = optimum.laid, optimum.evaluated()
+    laid, best, asked = optimum.laid, optimum.evaluated(), fit.asked_nodes
+    best = with_own_slopes(laid.rows, laid.of_rows, best) if asked else best
     known = parameters_of(fit, laid.rows)
-    return tuple(_interval(laid, best, name, known[name], cut) for name in wanted)
+    return tuple(_interval(laid, best, asked, name, known[name], cut) for name in wanted)
 
 
 def profiled_generalized(fit: GeneralizedEstimates) -> tuple[str, ...]:
@@ -186,8 +190,10 @@ def _element(rows: CountedRows, a: int, b: int) -> Callable[[Marginal], Held]:
     return held
 
 
-def _interval(laid: Laid, best: Marginal, name: str, of: Parameter, cut: float) -> Interval:
-    profile = ProfileOf(laid, best, of.held)
+def _interval(
+    laid: Laid, best: Marginal, asked_nodes: bool, name: str, of: Parameter, cut: float
+) -> Interval:
+    profile = ProfileOf(laid, best, of.held, asked_nodes)
     floor = NEAR_ZERO * of.scale if of.least == 0.0 else -np.inf
     start = max(of.estimate, floor)
     try:

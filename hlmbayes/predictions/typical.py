@@ -9,7 +9,7 @@ have the probability of each category in place of one mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..posterior.contrasts import DrawnContrast, of_draws, of_values
 from ..posterior.record import LinkSample
 from .categories import asked_categories, of_gammas, shown
 from .drawn import DrawnRows
-from .expected import averages_of
+from .expected import averages_of, limits
 from .means import Adjustment, Means, adjusted_p, asked_means, pairs_of
 from .new_rows import x_of
 from .reference import Values, z_of
@@ -51,6 +51,9 @@ class Source(Protocol):
 
     def expected(self, effects: np.ndarray) -> Mixer:
         """Give combinations of what rows, effects (n, n_gamma), are expected to have over units."""
+
+    def inside(self, found: Any) -> AnyContrast:
+        """Give what rows are expected to have with limits inside what the outcome can be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +99,11 @@ class OfFit:
 
         return mix
 
+    def inside(self, found: Any) -> Contrast:
+        means: Contrast = found
+        ends = limits(self.law.of_categories, means.estimate, means.se, self.prob)
+        return replace(means, limits=ends)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfDraws:
@@ -129,6 +137,9 @@ class OfDraws:
 
         return mix
 
+    def inside(self, found: Any) -> DrawnContrast:
+        return found  # type: ignore[no-any-return]  # quantiles of draws are inside
+
 
 def means_generalized(
     fit: GeneralizedEstimates, variable: str, *, values: Any = None, at: Mapping[str, Any] | None = None,
@@ -143,7 +154,8 @@ def means_generalized(
         As for normal outcomes.
     scale : "response" or "link"
         Averaged over the random effects on the scale of the outcome: of ratings and categories the
-        probability of each category. Or on that of the link.
+        probability of each category; intervals are normal on the scale of the link, those of differences
+        on the outcome's. Or on that of the link.
     robust : bool, optional
         Robust standard errors; by default with sampling weights only.
     category : number or text, optional
@@ -227,7 +239,7 @@ def _means(
     else:
         mix, one = source.expected(rows), np.eye(len(chosen))
         texts = [f"mean at {name} = {v}" for v in chosen]
-        found = mix(one, places, texts * len(places))
+        found = source.inside(mix(one, places, texts * len(places)))
         a, b = np.array([(chosen.index(p), chosen.index(q)) for p, q in pairs], dtype=int).reshape(-1, 2).T
         apart = [f"{texts[i]} - {texts[j]}" for i, j in zip(a, b, strict=True)]
         difference = mix(one[a] - one[b], places, apart * len(places)) if pairs else None

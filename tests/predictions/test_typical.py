@@ -70,6 +70,8 @@ def test_averages_and_their_errors_are_those_of_brute_force(fitted):
     reach = 1.959964 * rows["se[2]"] / (rows["predicted[2]"] * (1 - rows["predicted[2]"]))
     low = special.expit(special.logit(rows["predicted[2]"]) - reach)
     np.testing.assert_allclose(rows["low[2]"], low, atol=1e-6)
+    for end in ("low", "high"):  # of means as of predictions
+        np.testing.assert_allclose(found[end], np.ravel(rows.filter(like=f"{end}["), "F"), rtol=1e-9)
 
 
 def test_averages_of_ratings_are_those_of_clmm(fits):
