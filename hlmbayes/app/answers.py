@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ..errors import HLMError
 from .guard import MOST_BYTES, too_large
+from .page_words import in_page_words
 from .pages import show
 from .session import Session
 from .work import fault
@@ -108,7 +109,7 @@ def sending(act: Callable[[Session, Form], Response]) -> Endpoint:
             try:
                 return act(session, form)  # without the lock: a figure may take long, and changes nothing
             except HLMError as error:
-                return PlainTextResponse(f"Not done. {error}", 422)
+                return PlainTextResponse(f"Not done. {in_page_words(str(error))}", 422)
             except Exception as error:
                 return PlainTextResponse(f"Not done. {fault(error)}", 500)
 
@@ -128,7 +129,7 @@ def _answer(request: Request, template: str, act: Act, form: Form, beside: str =
         try:
             values = act(session, form)
         except HLMError as error:
-            return _wrong(request, template, str(error), beside)
+            return _wrong(request, template, in_page_words(str(error)), beside)
         except Exception as error:
             return _wrong(request, template, fault(error), beside)
         return show(request, template, **values)

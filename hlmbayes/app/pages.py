@@ -18,6 +18,7 @@ from ..many_fits.pooled_fit import PooledEstimates
 from ..report import mathml
 from ..words import one_line
 from .guard import MOST_BYTES, cookie_name
+from .page_words import in_page_words
 from .pictures import title
 from .session import Run, Session
 from .state import State, computed_terms, to_text
@@ -42,7 +43,9 @@ def environment() -> Environment:
     )  # fmt: skip
     made.globals.update(m=mathml, two=two_decimals, computed_terms=computed_terms, figure_title=title)
     made.globals.update(run_line=run_line, run_deviance=run_deviance, tabs=TABS)
-    made.globals.update(endings=ENDINGS, most_bytes=MOST_BYTES, in_parts=in_parts)
+    made.globals.update(
+        endings=ENDINGS, most_bytes=MOST_BYTES, in_parts=in_parts, in_page_words=in_page_words
+    )
     return made
 
 
@@ -109,7 +112,7 @@ def in_parts(text: str) -> list[tuple[bool, str]]:
 
     Gives whether a part is a table, whose lines must not be broken, and the part.
     """
-    lines = groupby(text.splitlines(), lambda line: re.search(r"\S {2,}\S", line) is not None)
+    lines = groupby(in_page_words(text).splitlines(), lambda line: re.search(r"\S {2,}\S", line) is not None)
     return [(is_table, "\n".join(part)) for is_table, part in lines]
 
 

@@ -25,6 +25,7 @@ from .answers import Form, changing, showing
 from .files import save, take_files
 from .guard import Door, Guard
 from .opening import Chosen, Opened, kind_of, reading_from
+from .page_words import in_page_words
 from .pages import show
 from .results import ROUTES as RESULTS
 from .session import Session
@@ -185,7 +186,7 @@ def use_text(session: Session, form: Form) -> dict[str, Any]:
     try:
         session.change(lambda s: of_these_data(session, edits.from_text(s, text)))
     except HLMError as error:
-        return {"text_error": str(error), "text": text}
+        return {"text_error": in_page_words(str(error)), "text": text}
     return {}
 
 

@@ -29,6 +29,7 @@ from ..runs.outputs import Results
 from ..runs.pooled import imputed_jobs, results_of_pooled
 from .doing import Estimated, estimate
 from .opening import Chosen, Opened
+from .page_words import in_page_words
 from .pictures import DRAWING
 from .report_part import part_of
 from .state import State
@@ -116,7 +117,7 @@ class Run:
     @cached_property
     def fragment(self) -> str:
         """The report without the style, which the window has."""
-        return part_of(self.report)
+        return in_page_words(part_of(self.report))
 
     def page(self) -> str:
         """The report as a page of its own."""

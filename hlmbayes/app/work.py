@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ..errors import HLMError
 from ..runs.jobs import Job
+from .page_words import in_page_words
 
 LOG = logging.getLogger("hlmbayes.app")
 Status = Literal["running", "done", "failed", "stopped"]
@@ -121,7 +122,7 @@ def _do(pipe: Connection, act: Callable[..., None], folder: Path, *args: Any) ->
         act(lambda text: pipe.send(("says", text)), folder, *args)
         pipe.send(("done", ""))
     except HLMError as error:
-        pipe.send(("failed", str(error)))
+        pipe.send(("failed", in_page_words(str(error))))
     except Exception as error:
         pipe.send(("failed", fault(error)))
 
