@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..inference.intervals import Interval
 from ..inference.likelihood_tables import Ratio
 from ..labelled import parameter_table, records_table
 from ..many_fits import pooled_fit, pooled_generalized
@@ -26,7 +27,8 @@ class PooledGeneralizedFit(OtherOutcome, AnyPooledFit):
     _record: pooled_generalized.PooledGeneralized
     normal = PooledFit
     instead = (
-        "fixed_effects, ratios, cuts, variance_components, contrast and wald are pooled; fits has each fit"
+        "fixed_effects, ratios, cuts, variance_components, confint, contrast and wald are pooled; "
+        "fits has each fit"
     )
 
     @property
@@ -54,6 +56,13 @@ class PooledGeneralizedFit(OtherOutcome, AnyPooledFit):
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau: name, variance, se, df, fmi, riv; nan where a data set has no standard error."""
         return self._variances_table(*pooled_generalized.pooled_variances(self._record))
+
+    def confint(self, prob: float = 0.95, *, robust: bool | None = None) -> pd.DataFrame:
+        """Tabulate t intervals: name, estimate, low, high, method; of variances on the log scale."""
+        found = pooled_generalized.generalized_intervals(self._record, prob, robust=robust)
+        known = self._record.model.scalar_parameters.name_of
+        known = {row.parameter: row.parameter for row in found} | dict(known)
+        return records_table(found, Interval, "parameter", known, self._record.fits[0].labels)
 
     def __repr__(self) -> str:
         law = self.model.outcome_law

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arguments import check_prob
 from ..data.imputed import named
+from ..density.target import target_for
 from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
 from ..estimation.prepare import Level1Asked, law_and_counting
@@ -102,6 +103,11 @@ def draw_pooled(
     """Draw from the posterior given every data set; see `hlmbayes.front.pooled_posterior.sample_imputed`."""
     runs, settings = model_and_data(model, data, outcomes), checked(settings)
     seeds = np.random.SeedSequence(settings.seed).generate_state(len(runs))
+    if marginal:  # drawing takes long: refused before it
+        asked = [(each, one, law_and_counting(each, **level1)) for _, each, one in runs]
+        check_rows(
+            [target_for(m, d, priors or Priors(), law=law, weights=w).design for m, d, (law, w) in asked]
+        )
     samples = []
     for (name, each, one), seed in zip(runs, seeds, strict=True):
         own = replace(settings, seed=int(seed))

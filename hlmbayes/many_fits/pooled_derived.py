@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from ..laws.law import Need
 from ..likelihood.pattern import elements
 from .pooled_fit import PooledEstimates, pooled_components, pooled_fixed
 from .replicate_weights import components_of
-from .rubin import pool
+from .rubin import Pooled, pool
 
 ON_LOG = "t on the log scale"
 NONE = "not available"
@@ -41,19 +41,27 @@ def pooled_intervals(
     There is none where a data set has no standard error, its tau being singular.
     """
     check_prob(prob)
-    fixed = pooled_fixed(pooled, robust, df)
-    reach = _quantile(fixed.df, prob) * np.where(fixed.se > 0, fixed.se, np.nan)
-    found = [
+    parts = pooled_components(pooled)[1]
+    half = float((_quantile(parts.df, prob) * parts.se)[-1])
+    return (
+        *t_intervals(pooled.model.gamma_names, pooled_fixed(pooled, robust, df), prob),
+        *tau_intervals(pooled, parts, prob),
+        *_of_variance("sigma", "sigma2", parts.estimate[-1], half),
+    )
+
+
+def t_intervals(names: Sequence[str], found: Pooled, prob: float) -> list[Interval]:
+    """Give t intervals of parameters that have no bounds."""
+    reach = _quantile(found.df, prob) * np.where(found.se > 0, found.se, np.nan)
+    return [
         Interval(name, b, b - h, b + h, "t" if np.isfinite(h) else NONE)
-        for name, b, h in zip(pooled.model.gamma_names, fixed.estimate.tolist(), reach.tolist(), strict=True)
+        for name, b, h in zip(names, found.estimate.tolist(), reach.tolist(), strict=True)
     ]
-    return (*found, *_component_intervals(pooled, prob))
 
 
-def _component_intervals(pooled: PooledEstimates, prob: float) -> list[Interval]:
-    """Give those of sd and variance of each coefficient, the covariances, sigma and sigma2."""
-    parts, names = pooled_components(pooled)[1], pooled.fits[0].random_names
-    half = _quantile(parts.df, prob) * parts.se
+def tau_intervals(pooled: PooledEstimates, parts: Pooled, prob: float) -> list[Interval]:
+    """Give those of sd and variance of each coefficient, and of covariances; ``parts``: tau first."""
+    names, half = pooled.fits[0].random_names, _quantile(parts.df, prob) * parts.se
     found, pairs = list[Interval](), list[Interval]()
     free = zip(*elements(pooled.fits[0].design.pattern), parts.estimate, half, strict=False)  # sigma2 is last
     for a, b, value, reach in free:
@@ -63,7 +71,7 @@ def _component_intervals(pooled: PooledEstimates, prob: float) -> list[Interval]
             how = "t" if np.isfinite(reach) else NONE
             limits = float(value - reach), float(value + reach)
             pairs.append(Interval(f"tau[{names[a]},{names[b]}]", float(value), *limits, how))
-    return [*found, *pairs, *_of_variance("sigma", "sigma2", parts.estimate[-1], half[-1])]
+    return [*found, *pairs]
 
 
 def _of_variance(sd: str, variance: str, value: float, half: float) -> tuple[Interval, Interval]:

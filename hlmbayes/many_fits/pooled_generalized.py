@@ -14,9 +14,11 @@ from ..data.weights import Frequencies, Weights
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.fit import fit_by_likelihood
 from ..inference.covariances import table_kind
+from ..inference.intervals import Interval
 from ..inference.likelihood_tables import Ratio, cuts, refuse_no_ratio
 from ..labels import NamedArray
 from ..likelihood.pattern import elements
+from .pooled_derived import t_intervals, tau_intervals
 from .pooled_fit import PooledEstimates, Run, each_in_threads, pooled_fixed
 from .rubin import Pooled, pool
 from .sampling_variance import OfCovariances, Sampling
@@ -62,6 +64,19 @@ def pooled_ratios(
         lines = np.exp(np.stack([found.estimate, found.estimate - half, found.estimate + half], axis=1))
     return tuple(
         Ratio(name, *line) for name, line in zip(pooled.model.gamma_names, lines.tolist(), strict=True)
+    )
+
+
+def generalized_intervals(
+    pooled: PooledGeneralized, prob: float = 0.95, *, robust: bool | None = None
+) -> tuple[Interval, ...]:
+    """Give t intervals of the fixed effects, of cuts and of tau, as `pooled_intervals`."""
+    check_prob(prob)
+    names, parts = pooled_cuts(pooled)
+    return (
+        *t_intervals(pooled.model.gamma_names, pooled_fixed(pooled, robust), prob),
+        *(t_intervals(names, parts, prob) if names else ()),
+        *tau_intervals(pooled, pooled_variances(pooled)[1], prob),
     )
 
 

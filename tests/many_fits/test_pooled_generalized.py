@@ -65,6 +65,25 @@ def test_ratios_and_tests_are_of_the_pooled_effects():
     assert "Fits of y (Bernoulli, logit link) to 3 data sets, pooled" in repr(pooled)
 
 
+@pytest.mark.parametrize("kind", LEFT)
+def test_intervals_are_those_of_the_tables(kind):
+    pooled = hlm.fit_imputed(hlm.Model(f"{LEFT[kind]} = {FIXED}"), SETS)
+    found, effects, tau = pooled.confint(0.9), pooled.fixed_effects(), pooled.variance_components()
+    half = stats.t.ppf(0.95, effects.df) * effects.se
+    for name, sign in (("low", -1), ("high", 1)):
+        np.testing.assert_allclose(found.loc[effects.index, name], effects.coefficient + sign * half)
+    if kind == "ordinal":
+        cuts = pooled.cuts()
+        np.testing.assert_allclose(
+            found.loc[cuts.index, "high"], cuts.estimate + stats.t.ppf(0.95, cuts.df) * cuts.se
+        )
+    value, se, df = tau.loc["u0", ["variance", "se", "df"]].astype(float)
+    factor = np.exp(stats.t.ppf(0.95, df) * se / value)
+    limits = found.loc["tau[b0,b0]", ["low", "high"]].astype(float)
+    np.testing.assert_allclose(limits, [value / factor, value * factor])
+    np.testing.assert_allclose(found.loc["sd[b0]", ["low", "high"]].astype(float), np.sqrt(limits))
+
+
 def test_plausible_values_of_an_outcome():
     data = hlm.read(FRAME.assign(y2=np.roll(FRAME.y, 1)), id="id")
     pooled = hlm.fit_imputed(hlm.Model(f"logit(y) = {FIXED}"), data, outcomes=["y", "y2"])
@@ -77,7 +96,7 @@ def test_what_is_not_pooled_is_said():
     pooled = hlm.fit_imputed(model, SETS)
     with pytest.raises(HypothesisError, match="exp of a coefficient is no ratio"):
         pooled.ratios()
-    for name in ("icc", "r2", "confint", "compare", "listing", "report", "to_json", "sigma2"):
+    for name in ("icc", "r2", "compare", "listing", "report", "to_json", "sigma2"):
         with pytest.raises(HLMError, match=f"a PooledGeneralizedFit has no {name}, which is of .*are pooled"):
             getattr(pooled, name)
     with pytest.raises(EstimationError, match="by the likelihood only"):
