@@ -21,6 +21,7 @@ from .written_numbers import MARKS, MISSING_TEXTS, file_mark, warn_of_thousands
 SAMPLE = 65536  # bytes from which a file's layout is judged
 BLOCK = 1 << 20  # bytes looked at at a time
 END = "\x1a"  # the mark DOS programs end a text with
+CONTROLS = [bytes([k]) for k in range(32) if k not in b"\t\n\r\f\x1a\x1b"]  # bytes that no text has many of
 LENGTH = re.compile(r"Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
 
 
@@ -147,6 +148,8 @@ def _encoding(path: Path) -> str:
     zeros = [start[place::2].count(0) > len(start) / 5 for place in (0, 1)]  # half of a letter without accent
     if zeros[0] != zeros[1]:
         return "utf-16-be" if zeros[0] else "utf-16-le"
+    if sum(map(start.count, CONTROLS)) > len(start) / 50:
+        raise DataError(f"{path.name} is no text: it has bytes that no text has: save it as .csv again.")
     return next((name for name in ("utf8", "cp1252") if _is_all(path, name)), "latin-1")
 
 

@@ -234,3 +234,11 @@ def test_damaged_files_are_refused_in_a_line_and_soon(tmp_path):
         except (DataError, HLMWarning) as said:
             assert "\n" not in str(said)  # noqa: PT017
         assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("begins", [b"", b"\x81\x8d", b"id,y\n1,2\n"])
+def test_a_file_that_is_no_text_is_said_to_be_none(tmp_path: Path, begins: bytes) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_bytes(begins + np.random.default_rng(1).bytes(4000))
+    with pytest.raises(DataError, match=r"^scores\.csv is no text: it has bytes that no text has"):
+        hlm.read(file, id="id")
