@@ -19,6 +19,7 @@ from ..hglm.marginal import sums_at
 from ..hglm.pql import PQLEstimates
 from ..laws.law import Need
 from .exploratory import Exploration, Scores, explored, scores_of
+from .generalized_influence import refuse_approximate
 from .quantities import refuse_repeated
 
 
@@ -37,12 +38,13 @@ def explore_generalized(
     Raises
     ------
     OutputError
-        No such level-2 variable.
+        No such level-2 variable; a fit by Laplace's approximation or a given number of nodes.
     HypothesisError
         No such random coefficient, or nothing to judge.
     """
     refuse_repeated(fit)
     fit.require("an exploratory analysis", Need.ONE_EQUATION)
+    refuse_approximate(fit, "an exploratory analysis")
     return explored(fit, _of_scores(fit), variables, coefficients)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import OutputError
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import PQLEstimates
+from ..hglm.search import SEVERAL
 from ..hglm.unit_deletion import unit_deletion
 from ..labelled import table
 from ..likelihood.pattern import pairs
@@ -23,6 +24,20 @@ ONE_STEP = (
     "parameter (the first 50 of them) are really left out."
 )
 REFITTED = "Each unit really left out, the likelihood maximised again."
+
+
+def refuse_approximate(fit: GeneralizedEstimates, what: str) -> None:
+    """Raise where rows' scores are not those of what was maximised: Laplace's, or that of given nodes."""
+    if (q := len(fit.n_nodes)) > SEVERAL:
+        raise OutputError(
+            f"{what} wants the likelihood itself, which there is for up to {SEVERAL} random effects; with "
+            f"{q} this fit is by Laplace's approximation"
+        )
+    if fit.asked_nodes:
+        raise OutputError(
+            f"{what} wants the likelihood itself, and this fit is by Laplace's approximation or a given "
+            "number of nodes: leave laplace= and n_nodes= out of the fit"
+        )
 
 
 def generalized_influence(fit: GeneralizedEstimates, *, refit: bool = False) -> pd.DataFrame:
@@ -50,11 +65,7 @@ def generalized_influence(fit: GeneralizedEstimates, *, refit: bool = False) -> 
         likelihood; one that did not converge; or no fixed effects.
     """
     refuse_repeated(fit)
-    if fit.asked_nodes or (fit.n_nodes and max(fit.n_nodes) == 1):
-        raise OutputError(
-            "influence wants the likelihood itself, and this fit is by Laplace's approximation or a given "
-            "number of nodes: leave laplace= and n_nodes= out of the fit"
-        )
+    refuse_approximate(fit, "influence")
     if not fit.converged:
         raise OutputError(f"influence wants the optimum, and the fit did not converge: {fit.stop_reason}")
     design, names = fit.design, fit.model.gamma_names

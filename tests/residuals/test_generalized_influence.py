@@ -1,13 +1,18 @@
 """Influence where the outcome is not normal: each unit really left out of the data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import OutputError
+from hlmbayes.faces import record_of
 from hlmbayes.hglm.fitted_rows import at_optimum
 from hlmbayes.hglm.marginal import sums_at
+from hlmbayes.residuals.generalized_exploratory import explore_generalized
+from hlmbayes.residuals.generalized_influence import generalized_influence
 
 ONE = "b0 = g00 + g01*w + u0; b1 = g10"
 LEFT = ("logit(y)", "log(y)", "cumlogit(y)")
@@ -92,8 +97,14 @@ def test_slopes_have_their_covariance():
 
 def test_what_has_no_score_is_refused():
     fit = hlm.Model(f"logit(y) = b0 + b1*x; {ONE}").fit(simulated("logit(y)"), id="id", laplace=True)
-    with pytest.raises(OutputError, match="wants the likelihood itself"):
+    with pytest.raises(OutputError, match="influence wants the likelihood itself"):
         fit.influence()
+    with pytest.raises(OutputError, match=r"exploratory analysis wants the likelihood.*leave laplace="):
+        fit.explore("z")
+    many = replace(record_of(fit), n_nodes=(1,) * 5)
+    for asked in (generalized_influence, explore_generalized):
+        with pytest.raises(OutputError, match="up to 4 random effects; with 5 this fit is by Laplace"):
+            asked(many)
 
 
 def test_quasi_likelihood_has_that_of_its_working_model():
