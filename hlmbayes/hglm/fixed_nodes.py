@@ -37,10 +37,10 @@ def search_with(rows: CountedRows, law: Outcome, counts: tuple[int, ...]) -> Fou
         step, promised, saddle = newton_step(by_unit.sum(axis=0), information)
         if promised < GAIN and not saddle:
             return Found(surface.marginal(by_unit, information), found.steps + done, True, found.reason)
-        higher = surface.moved(step)
-        if higher is surface:
+        further = surface.moved(step)
+        if further is surface:
             break
-        surface = higher
+        surface = further
     at = surface.marginal(by_unit, information)
     return Found(at, found.steps + done, promised < 1e-6, "no step raises the likelihood")
 
