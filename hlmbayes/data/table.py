@@ -213,7 +213,9 @@ def _load_series(frame: Any, names: Mapping[str, Any], types: Mapping[str, Any],
 def _numpy(series: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(series.to_numpy())
-    except Exception as error:  # text that is none, numbers of 128 bits: libraries raise their own kinds
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # text that is none, numbers of 128 bits: libraries in Rust panic
         raise DataError(f"Column {name!r} cannot be read: {one_line(str(error))[:100]}") from None
 
 

@@ -210,10 +210,15 @@ class Grouping:
 def at_one_tau(differences: np.ndarray, change: np.ndarray) -> np.ndarray:
     """Take off differences (S, G) what they owe, linearly, to another tau, ``change`` (S, m) of its elements.
 
-    The smaller tau the more is u shrunk, and so the differences given u follow their own tau.
+    The smaller tau the more is u shrunk, and so the differences given u follow their own tau. What is left is
+    as wide as a new set lies about the line, which few sets are nearer to than that.
     """
     columns = np.column_stack([np.ones(len(change)), change])
-    return np.asarray(differences - change @ np.linalg.lstsq(columns, differences, rcond=1e-9)[0][1:])
+    inverse = np.linalg.pinv(columns, rcond=1e-9)
+    left = differences - columns @ (slopes := inverse @ differences)
+    own, new = np.einsum("sm,ms->s", columns, inverse), float(inverse[0] @ inverse[0])
+    wider = np.sqrt((1.0 + new) / np.maximum(1.0 - own, 1e-9))  # 1 - own is 0 where a set makes its own line
+    return np.asarray(slopes[0] + left * wider[:, None])
 
 
 def sums_of_squares(differences: np.ndarray) -> np.ndarray:

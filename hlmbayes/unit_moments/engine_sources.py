@@ -63,7 +63,8 @@ def _refuse_merged(numbers: Any, texts: Any, key: str) -> None:
     if n_texts > n_numbers:
         raise DataError(
             f"{n_texts - n_numbers} ids {key!r} are the same number as others that are written otherwise (01 "
-            "and 1), and an engine takes them for one. Write them alike, or as text into Parquet files"
+            "and 1), or have more digits than the engine's numbers, and it takes them for one. Write them "
+            "alike, or as text into Parquet files"
         )
 
 
