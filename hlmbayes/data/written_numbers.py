@@ -97,9 +97,11 @@ def warn_of_thousands(
 
     Three decimals everywhere are a habit with points only, and then no 999 is beside them.
     """
+    if options.decimal is not None or options.thousands is not None:
+        return
     texts = {name: [text.strip() for text in column] for name, column in columns.items()}
     votes = {name: decimal_mark(column) for name, column in texts.items()}
-    if options.decimal is not None or options.thousands is not None or (decimal, SURE) in votes.values():
+    if (decimal, SURE) in votes.values():
         return
     unsure = (name for name, vote in votes.items() if vote == (decimal, 1))
     found = [f"{name} ({text})" for name in unsure if (text := _perhaps_parted(texts[name], decimal))]

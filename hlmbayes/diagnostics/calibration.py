@@ -39,8 +39,7 @@ class Group:
     """Rows with like expected outcomes; means per trial of a binomial outcome, else per row.
 
     ``of``: whose probability it is where the outcome has categories, "rating <= 2" or "choice = 2", else
-    empty. ``low``
-    and ``high``: where the observed mean lies in 95 of 100 data sets if the model holds.
+    empty. ``low`` and ``high``: where the observed mean lies in 95 of 100 data sets if the model holds.
     """
 
     given: Given

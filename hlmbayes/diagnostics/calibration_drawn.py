@@ -17,8 +17,8 @@ from ..arguments import seed_or_none, whole
 from ..errors import HypothesisError
 from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
-from ..likelihood.symmetric import semidefinite_root
-from ..posterior.predictive_link import kept_draws, new_categories
+from ..likelihood.symmetric import semidefinite_roots
+from ..posterior.predictive_link import kept_draws, new_outcomes
 from ..posterior.record import LinkSample
 from ..predictions.drawn import CELLS, DRAWS, DrawnRows
 from .calibration import Calibration, Grouping, of_sets
@@ -76,7 +76,7 @@ def _seed(posterior: LinkSample, seed: int | None) -> int:
 def _new_effects(at: DrawnRows, J: int, rng: np.random.Generator) -> np.ndarray:
     """Draw random effects of new units in each draw, (B, J, q)."""
     z = rng.normal(size=(len(at.tau), J, at.tau.shape[1]))
-    return np.asarray(z @ np.array([semidefinite_root(tau) for tau in at.tau]).swapaxes(1, 2))
+    return np.asarray(z @ semidefinite_roots(at.tau).swapaxes(1, 2))
 
 
 def _in_parts(n: int, draws: int, of: Callable[[slice], np.ndarray], axis: int) -> np.ndarray:
@@ -90,9 +90,9 @@ def _new_outcomes(at: DrawnRows, rows: Laid, u: np.ndarray, rng: np.random.Gener
 
     def part(here: slice) -> np.ndarray:
         eta = at.predictors(rows.x[here], rows.z[here], u[:, rows.unit[here]])  # (n, K, B)
-        if isinstance(at.law, Ordinal):
-            return new_categories(eta[:, 0].T, at.cuts, np.unique(rows.y), rng)
         each = np.moveaxis(eta, 0, 2)  # (K, B, n)
-        return at.law.draw(rng, each if isinstance(at.law, Multinomial) else each[0], rows.size[here])
+        own = each if isinstance(at.law, Multinomial) else each[0]
+        cuts = at.cuts if isinstance(at.law, Ordinal) else None
+        return new_outcomes(at.law, own, cuts, rows.y, rows.size[here], rng)
 
     return _in_parts(len(rows.y), len(at.gamma), part, 1)

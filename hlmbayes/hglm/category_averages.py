@@ -12,6 +12,7 @@ import numpy as np
 
 from ..laws.multinomial import Multinomial
 from ..likelihood.pattern import elements
+from ..likelihood.symmetric import semidefinite_roots
 from .averages import Averages, nodes_of
 from .estimates import GeneralizedEstimates
 
@@ -69,8 +70,7 @@ def _at_nodes(
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Give some rows at a time, their probabilities at nodes (M, rows, nodes), and the weights of these."""
     z, weight = nodes_of(eta.shape[1])
-    size, turn = np.linalg.eigh(spread)
-    root = turn * np.sqrt(np.maximum(size, 0.0))[:, None]
+    root = semidefinite_roots(spread)
     step = max(1, CELLS // len(z))
     for at in (slice(a, a + step) for a in range(0, len(eta), step)):
         yield at, law.probabilities(eta[at].T[:, :, None] + np.moveaxis(root[at] @ z.T, 1, 0)), weight

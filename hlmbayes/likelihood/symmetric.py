@@ -71,6 +71,12 @@ def semidefinite_root(a: np.ndarray) -> np.ndarray:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
+def semidefinite_roots(a: np.ndarray) -> np.ndarray:
+    """Give such roots of many matrices (..., q, q)."""
+    values, vectors = np.linalg.eigh(a)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :])
+
+
 def all_above(a: np.ndarray, bound: float) -> bool:
     """Say whether every eigenvalue of a symmetric matrix is above a bound, by a Cholesky factorisation."""
     if not len(a):

@@ -13,6 +13,7 @@ from ..errors import SamplingError
 from ..laws.law import Need
 from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
+from ..laws.outcomes import Outcome
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..sampling import container
 from .record import Drawn, LinkSample
@@ -84,6 +85,17 @@ def new_categories(
     return np.asarray(values[found])
 
 
+def new_outcomes(
+    law: Outcome, eta: np.ndarray, cuts: np.ndarray | None, y: np.ndarray, size: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Draw an outcome of each row, at draws, eta (B, N), of categories without an order (K, B, N); (B, N).
+
+    ``cuts`` (B, T) are of ratings, whose categories are those in ``y``; ``size`` (N,) is of the rows.
+    """
+    return law.draw(rng, eta, size) if cuts is None else new_categories(eta, cuts, np.unique(y), rng)
+
+
 def with_predictive(posterior: LinkSample, seed: int | None = None, draws: int = 100) -> LinkSample:
     """Give the posterior with its group posterior_predictive: ``y``, a new outcome of every row.
 
@@ -94,10 +106,8 @@ def with_predictive(posterior: LinkSample, seed: int | None = None, draws: int =
     kept = kept_draws(posterior, whole("draws", draws, 1, SamplingError))
     b = coefficients_drawn(posterior, kept)
     eta = rows.of_categories(b) if isinstance(law, Multinomial) else rows.predictors(b)
-    if isinstance(law, Ordinal):
-        new = new_categories(eta, container.flat(posterior.tree, "cuts")[kept], np.unique(rows.y), rng)
-    else:
-        new = law.draw(rng, eta, rows.size)
+    cuts = container.flat(posterior.tree, "cuts")[kept] if isinstance(law, Ordinal) else None
+    new = new_outcomes(law, eta, cuts, rows.y, rows.size, rng)
     y = new.reshape(settings.chains, -1, len(rows.row))
     group = container.dataset({"y": y}, {"row": rows.row}, dims={"y": ("row",)})
     return posterior.with_group("posterior_predictive", group)

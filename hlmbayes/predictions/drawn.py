@@ -16,6 +16,7 @@ from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
+from ..likelihood.symmetric import semidefinite_roots
 from ..posterior.record import LinkSample
 from ..sampling import container
 from .categories import by_category, outcomes
@@ -75,12 +76,11 @@ class DrawnRows:
 
     def _root(self, z: np.ndarray) -> np.ndarray:
         """Give a root of the predictors' covariance over units, (n, K, d, B), d <= K, of z (n, K, q)."""
-        size, turn = np.linalg.eigh(self.tau)
-        root = np.einsum("nkq,bqd->nkdb", z, turn * np.sqrt(np.maximum(size, 0.0))[:, None], optimize=True)
+        root = np.einsum("nkq,bqd->nkdb", z, semidefinite_roots(self.tau), optimize=True)
         K = root.shape[1]
         if root.shape[2] <= K:
             return np.asarray(root)
         if K == 1:
             return np.asarray(np.sqrt(np.sum(root**2, axis=2, keepdims=True)))
-        size, turn = np.linalg.eigh(np.einsum("nkdb,nldb->nbkl", root, root, optimize=True))
-        return np.moveaxis(turn * np.sqrt(np.maximum(size, 0.0))[..., None, :], 1, 3)
+        square = np.einsum("nkdb,nldb->nbkl", root, root, optimize=True)
+        return np.moveaxis(semidefinite_roots(square), 1, 3)

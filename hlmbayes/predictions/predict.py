@@ -19,6 +19,7 @@ from ..estimation.estimates import Estimates
 from ..inference.covariances import table_kind
 from ..inference.scores import residuals_u
 from ..laws.law import Need, refuse
+from ..likelihood.symmetric import semidefinite_roots
 from ..likelihood.system import to_standard
 from ..posterior.record import PosteriorSample
 from ..residuals.quantities import data_of, shrinkage
@@ -145,7 +146,7 @@ def predict_draws(
     if level == 1 and rows.z.shape[1] and (rows.unit >= 0).any() and u is None:
         raise SamplingError("the draws of u were not kept: sample(..., keep_effects=True) keeps them")
     rng, parts = np.random.default_rng(seed_or_none(seed, HypothesisError)), []
-    root = _roots(draws.tau)
+    root = semidefinite_roots(draws.tau)
     step = max(1, CELLS // len(draws.gamma))
     for k in range(0, len(x), step):
         here = slice(k, k + step)
@@ -159,12 +160,6 @@ def predict_draws(
     value, sd, low, high = np.concatenate(parts, axis=1)
     found = {"predicted": value, "sd": sd}
     return rows.table(found | ({"low": low, "high": high} if interval else {}))
-
-
-def _roots(tau: np.ndarray) -> np.ndarray:
-    """Give square roots of tau (S, q, q), singular or not."""
-    values, vectors = np.linalg.eigh(tau)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :])
 
 
 def _effects(

@@ -39,10 +39,11 @@ def open_source(source: Any, engine: str | None, id_name: str, decimal: str | No
     with engine_errors(source):
         parquet = _format(paths)
         frame = _narwhals(READERS[engine](paths, parquet, decimal == ",", None)).lazy()
-        if not (names := frame.collect_schema().names()):
+        schema = frame.collect_schema()
+        if not (names := schema.names()):
             raise DataError(f"{', '.join(paths)} cannot be read: there is no such file, or no column in it")
         key = None if parquet else find_column(id_name, names, "the data")
-        if key is not None and frame.collect_schema()[key].is_numeric():
+        if key is not None and schema[key].is_numeric():
             _refuse_merged(frame, _narwhals(READERS[engine](paths, False, decimal == ",", key)).lazy(), key)
     return frame
 
