@@ -91,6 +91,15 @@ class Clicks:
         width = self.page.viewport_size["width"]
         assert self.page.evaluate("document.documentElement.scrollWidth") <= width, where
 
+    def fine_everywhere(self) -> None:
+        """Hold every tab of the results and every panel to that."""
+        for tab in ("Report", "HLM listing", "Figures", "Residuals", "Tests", "Compare"):
+            self.tab(tab)
+            self.fine(tab)
+        for panel in ("Data", "Settings", "Code", "Posterior"):
+            self.press(panel)
+            self.fine(panel)
+
     def picture(self, name: str, height: int = 900) -> None:
         """Keep a picture for docs/window.md, where one is wanted."""
         if folder := os.environ.get("HLMBAYES_PICTURES"):
