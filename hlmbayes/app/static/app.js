@@ -152,7 +152,8 @@ document.addEventListener("change", (event) => {
   event.target.value = "";
 });
 
-// Files are sent by hand, because fetch cannot say how far it is.
+// Files are sent by hand, because fetch cannot say how far it is. Meanwhile nothing is asked of the page that their
+// answer will replace: what came of it would be lost with that page.
 function upload(files) {
   const request = new XMLHttpRequest(), form = new FormData(), stop = document.createElement("button");
   const names = files.map((file) => file.name).join(" and "), bar = document.createElement("progress");
@@ -167,6 +168,9 @@ function upload(files) {
     text.textContent = share < 1 ? `Sending ${names}: ${Math.floor(100 * share)} %` : `Reading ${names}`;
   };
   far(0);
+  const wait = (waiting) => { busy(waiting ? 1 : -1); $("main").inert = waiting; };
+  wait(true);
+  request.onloadend = () => wait(false);
   request.upload.onprogress = (event) => far(event.loaded / event.total);
   request.onload = () => {
     box.remove();

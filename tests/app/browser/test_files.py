@@ -93,7 +93,7 @@ def test_a_script_that_was_saved_opens_again(click, tmp_path):
     download.value.save_as(file)
     click.press("Null model")
     page.locator("#files").set_input_files(str(file))
-    page.get_by_text("model.py").first.wait_for()
+    click.settled()
     assert {**click.run(), "notes": 0} == {**ours, "notes": 0}
 
 

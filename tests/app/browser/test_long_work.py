@@ -95,7 +95,9 @@ def test_sending_a_file_says_per_cent_and_is_stopped(click, tmp_path):
     slow_network(click, 100_000)
     page.locator("#files").set_input_files(str(file))
     page.get_by_text(re.compile(r"Sending many\.csv: [1-9]\d* %")).wait_for()
+    page.locator("#main[inert]").wait_for(state="attached")  # no click that the answer would undo
     click.button("Stop").click()
+    page.locator("#main:not([inert])").wait_for(state="attached")
     page.get_by_text("many.csv: sending was stopped").wait_for()
     click.expect(click.region("Level-1 variables")).to_contain_text("minority")
     slow_network(click, -1)
