@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data.describe import Description, describe
 from ..data.mdm import is_mdm
+from ..data.paths import EQUATION_FILES, MODEL_FILES
 from ..data.read_options import ReadOptions, codes_from_text, read_options
 from ..data.reading import READERS, read_table
 from ..data.table import Table
@@ -21,7 +22,7 @@ from ..datasets import hsb_paths
 from ..errors import CommandFileError, DataError, HLMError
 from ..hlm_files.mdm_template import DataSource, RawDataError, read_text
 from ..runs.estimate import heard, read_data
-from ..runs.jobs import EQUATION_FILES, job_from_equations, job_from_file
+from ..runs.jobs import job_from_equations, job_from_file
 from ..words import safe_name, some
 from .beside import beside_of
 from .state import State
@@ -247,7 +248,7 @@ def _constant(data: TwoLevelData, name: str) -> bool:
 def kind_of(file: Path) -> str:
     """What a file is by its ending: "data", "command", "template" or "" for what is none of them."""
     suffix = file.suffix.lower()
-    if suffix in (".hlm", ".py") or suffix in EQUATION_FILES:
+    if suffix in (*MODEL_FILES, ".py"):
         return "command"
     if suffix == ".mdmt":
         return "template"

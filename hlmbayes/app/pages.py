@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from ..data.paths import MODEL_FILES
 from ..data.reading import READERS
 from ..hglm.pql import PQLEstimates
 from ..many_fits.pooled_fit import PooledEstimates
@@ -31,7 +32,7 @@ TABS = (
     ("tests", "Tests"),
     ("compare", "Compare"),
 )
-ENDINGS = ",".join((".hlm", ".mdm", ".mdmt", ".txt", ".eq", *READERS))
+ENDINGS = ",".join((*MODEL_FILES, ".mdm", ".mdmt", *READERS))
 
 
 @cache

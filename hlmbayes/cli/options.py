@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..data.paths import MODEL_FILES
 from ..data.read_options import ReadOptions, codes_from_text, read_options, with_codes
 from ..data.weights import Frequencies
 from ..errors import CommandFileError, DataError, OutputError
 from ..estimation.prepare import Level1Asked
 from ..runs.jobs import Job, asked_otherwise, job_from_equations, job_from_file
 from ..writing import page_place
-from .slips import MODEL_ENDS
 
 FILES = ("output", "json", "html")  # options that name a file for the results
 
@@ -36,7 +36,7 @@ def _taken(args: argparse.Namespace) -> str:
     """Say which option took the name of a model's file for itself; "" where none did."""
     for option in FILES:
         place = getattr(args, option, None)
-        if args.file is None and place and Path(place).suffix.lower() in MODEL_ENDS:
+        if args.file is None and place and Path(place).suffix.lower() in MODEL_FILES:
             return f". --{option} took {place} as the file to write; the model's file goes first"
     return ""
 

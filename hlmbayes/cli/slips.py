@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..data.paths import MODEL_FILES
 from ..words import nearest
 from .console import WRONG_INPUT, complain
-
-MODEL_ENDS = (".hlm", ".txt", ".eq")
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         close = nearest(str(value), there)
         hint = f"; did you mean {close}?" if close else "."
         command = isinstance(action, argparse._SubParsersAction)
-        if command and Path(value).suffix.lower() in MODEL_ENDS:
+        if command and Path(value).suffix.lower() in MODEL_FILES:
             hint = f"; a model is run with: hlmbayes run {value}."
         what = f"there is no {'command ' if command else ''}{value!r}{hint} There are {', '.join(there)}"
         raise argparse.ArgumentError(None if command else action, what)

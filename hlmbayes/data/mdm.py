@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..words import decoded
 from .paths import given_path
 
 TAG = b"SSHLM2"
@@ -184,7 +185,7 @@ def _headers(name: str, start: bytes) -> Iterator[MdmHeader]:
 
 
 def _text(raw: bytes) -> str:
-    return raw.split(b"\0")[0].decode("cp1252", errors="replace").strip()
+    return decoded(raw.split(b"\0")[0]).strip()
 
 
 def _are_names(names: Sequence[str]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+EQUATION_FILES = (".txt", ".eq")
+MODEL_FILES = (".hlm", *EQUATION_FILES)
 KINDS = (  # the first bytes, the endings they belong to, what else such a file is
     (
         b"pk\x03\x04",

@@ -10,6 +10,8 @@ import mmap
 import struct
 from pathlib import Path
 
+from ..words import decoded
+
 LEAST = {1: 1.0, 2: 0.001}  # bytes of a value where they are packed: by value, and by zlib
 PRINT, WRITE, TEXTS = 18, 22, (1, 2)  # where the kind of a format is; A and AHEX
 LONGEST = 255  # letters of a text variable, or of a part of one
@@ -144,9 +146,5 @@ def _record(content: mmap.mmap) -> str:
         at = content.find(struct.pack(f"{order}3i", *_HEAD))
         if 0 <= at <= len(content) - 16:
             (length,) = struct.unpack_from(f"{order}I", content, at + 12)
-            raw = content[at + 16 : at + 16 + length]
-            try:
-                return raw.decode("utf-8")
-            except UnicodeDecodeError:
-                return raw.decode("cp1252", errors="replace")
+            return decoded(content[at + 16 : at + 16 + length])
     return ""

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..data.paths import EQUATION_FILES, MODEL_FILES
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import OutputError
@@ -34,8 +35,7 @@ def save_model(
         Another ending, a model or names of variables that a command file cannot hold.
     """
     path = Path(path)
-    kinds = {".hlm": _command_file, ".txt": _equations, ".eq": _equations}
-    if path.suffix.lower() not in kinds:
+    if (suffix := path.suffix.lower()) not in MODEL_FILES:
         raise OutputError(
             f"{path.name}: a model is saved as NAME.hlm, a command file of HLM's with its template and data, "
             "or as NAME.txt, equations that name their data"
@@ -44,7 +44,8 @@ def save_model(
         raise OutputError(f"a model is saved with the rows it is for, got {type(data).__name__}")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or name another")
-    return kinds[path.suffix.lower()](model.with_levels(data), path, data, method)
+    written = _equations if suffix in EQUATION_FILES else _command_file
+    return written(model.with_levels(data), path, data, method)
 
 
 def _command_file(model: TwoLevelModel, path: Path, data: TwoLevelData, method: Method) -> list[Path]:

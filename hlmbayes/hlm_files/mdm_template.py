@@ -14,7 +14,7 @@ from ..data.read_options import EVERY, Codes, ReadOptions, number_or_text
 from ..data.reading import READERS
 from ..datasets import hsb_paths
 from ..errors import CommandFileError
-from ..words import composed, nearest
+from ..words import composed, decoded, nearest
 
 _KEYWORDS = {
     "rawdattype", "l1fname", "l2fname", "l1missing", "timeofdeletion", "mdmname", "level2id", "vknown",
@@ -85,10 +85,7 @@ def read_text(path: Path) -> str:
 def _decoded(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return decoded(data).removeprefix("\ufeff")
 
 
 def missing_file(path: Path, wanted: str = "", kind: type[CommandFileError] = CommandFileError) -> NoReturn:

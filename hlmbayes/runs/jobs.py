@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ..data.paths import EQUATION_FILES, MODEL_FILES
 from ..data.read_options import ReadOptions, codes_from_text
 from ..data.reading import READERS
 from ..data.weights import Frequencies
@@ -18,8 +19,6 @@ from ..hlm_files.command_options import Options, parse_options
 from ..hlm_files.mdm_template import DataSource, read_text
 from ..many_fits.replicate_weights import Replication
 from .equation_files import data_file, id_pair, read_equation_file
-
-EQUATION_FILES = (".txt", ".eq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def job_from_file(
 def _refuse_other_files(file: Path) -> None:
     """Say what a file is that is given in place of a command file."""
     if file.is_dir():
-        found = sorted(p.name for p in file.iterdir() if p.suffix.lower() in (".hlm", *EQUATION_FILES))
+        found = sorted(p.name for p in file.iterdir() if p.suffix.lower() in MODEL_FILES)
         inside = f"in it: {', '.join(found[:8])}" if found else "there is none in it"
         raise CommandFileError(f"{file} is a folder; name a command file ({inside})")
     suffix = file.suffix.lower()
