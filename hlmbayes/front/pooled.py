@@ -44,6 +44,13 @@ class AnyPooledFit(Face):
     wald = asked(pooled_tests.pooled_wald)
     contrast = asked(pooled_tests.pooled_contrast)
 
+    def to_json(self, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
+        """Return the pooled results and the estimates of every data set as JSON text; nan is null.
+
+        ``tests`` and ``warnings`` are put in with the rest.
+        """
+        return pooled_json(self._record, tests, warnings)
+
     def _effects_table(self, pooled: Pooled) -> pd.DataFrame:
         """Tabulate pooled fixed effects."""
         known, labels = self._record.model.fixed_parameters, self._record.fits[0].labels
@@ -140,13 +147,6 @@ class PooledFit(AnyPooledFit, Tabled):
 
         text = pooled_listing(self._record, each=True)
         return write_text(page_place(path), pooled_page(self._record, text, tests=map(str, tests)))
-
-    def to_json(self, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
-        """Return the pooled results and the estimates of every data set as JSON text.
-
-        ``tests`` and ``warnings`` are put in with the rest.
-        """
-        return pooled_json(self._record, tests, warnings)
 
     def __repr__(self) -> str:
         known = self._record.fits[0].law.known

@@ -27,8 +27,8 @@ class PooledGeneralizedFit(OtherOutcome, AnyPooledFit):
     _record: pooled_generalized.PooledGeneralized
     normal = PooledFit
     instead = (
-        "fixed_effects, ratios, cuts, variance_components, confint, contrast and wald are pooled; "
-        "fits has each fit"
+        "fixed_effects, ratios, cuts, variance_components, confint, contrast and wald are pooled, and "
+        "to_json has them; fits has each fit"
     )
 
     @property

@@ -19,8 +19,8 @@ def variance_standard_errors(fit: Estimates) -> tuple[np.ndarray, float]:
     """Give standard errors of tau (q, q) and sigma2 from the expected information at the estimates.
 
     Under REML the information is that of the restricted likelihood. nan where tau is singular: there is no
-    standard error on the boundary; nor has a covariance one that is no parameter. With sampling weights they
-    are the sandwich's.
+    standard error on the boundary; nor has a covariance one that is no parameter, or a sigma2 that is known.
+    With sampling weights they are the sandwich's.
     """
     q = fit.design.n_random
     se = np.full((q, q), np.nan)
@@ -31,12 +31,12 @@ def variance_standard_errors(fit: Estimates) -> tuple[np.ndarray, float]:
     except np.linalg.LinAlgError:
         return se, float("nan")
     variances = np.diag(covariance)
-    # a negative one is rounding, of an information that is singular; a known variance has none
+    # a negative one is rounding, of an information that is singular
     variances = np.where(variances >= 0, variances, np.nan)
     rows, cols = elements(fit.design.pattern)
     if not fit.boundary:
         se[rows, cols] = se[cols, rows] = np.sqrt(variances[:-1])
-    return se, float(np.sqrt(variances[-1]))
+    return se, float(np.sqrt(variances[-1])) if fit.has(Need.ESTIMATED_SIGMA2) else float("nan")
 
 
 def components_covariance(fit: Estimates) -> np.ndarray:

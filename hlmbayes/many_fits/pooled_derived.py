@@ -38,15 +38,17 @@ def pooled_intervals(
     """Give t intervals of the fixed effects, and of tau and sigma2.
 
     Variances have theirs on the log scale, where they are nearly normal; standard deviations are their roots.
-    There is none where a data set has no standard error, its tau being singular.
+    There is none where a data set has no standard error, its tau being singular, nor of a sigma2 that is
+    known.
     """
     check_prob(prob)
     parts = pooled_components(pooled)[1]
     half = float((_quantile(parts.df, prob) * parts.se)[-1])
+    estimated = pooled.fits[0].has(Need.ESTIMATED_SIGMA2)
     return (
         *t_intervals(pooled.model.gamma_names, pooled_fixed(pooled, robust, df), prob),
         *tau_intervals(pooled, parts, prob),
-        *_of_variance("sigma", "sigma2", parts.estimate[-1], half),
+        *(_of_variance("sigma", "sigma2", parts.estimate[-1], half) if estimated else ()),
     )
 
 

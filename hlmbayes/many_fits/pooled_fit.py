@@ -210,6 +210,12 @@ class PooledEstimates:
         return {"fixed": ("", False), "fixed_robust": (" (with robust standard errors)", True)}
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """What is given of the level-1 variance, and how rows and units count, in words."""
+        first = self.fits[0]
+        return tuple(said for said in (first.law.sentence, first.counting.sentence) if said)
+
+    @property
     def about_sampling(self) -> tuple[str, ...]:
         """What else is said of the standard errors, in words."""
         return ()
@@ -254,6 +260,11 @@ class PooledReplicates(PooledEstimates):
     def tables(self) -> Mapping[str, tuple[str, bool | None]]:
         """The one table of fixed effects; see `PooledEstimates.tables`."""
         return {"fixed_replicates": (" (with standard errors from replicate weights)", None)}
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The full weights; what standard errors hold with them alone is not said."""
+        return (f"Sampling weights: {self.fits[0].counting.names}.",)
 
     @property
     def about_sampling(self) -> tuple[str, ...]:

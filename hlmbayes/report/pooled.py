@@ -12,7 +12,15 @@ import numpy as np
 
 from ..equations.names import component_names
 from ..errors import OutputError
+from ..inference.likelihood_tables import WORDS
 from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
+from ..many_fits.pooled_generalized import (
+    PooledGeneralized,
+    generalized_intervals,
+    pooled_cuts,
+    pooled_ratios,
+    pooled_variances,
+)
 from ..many_fits.rubin import Pooled, PooledTest
 from . import listing
 from .header import level1_terms
@@ -42,8 +50,7 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
     first = pooled.fits[0]
     what = "plausible values" if len({f.model.outcome for f in pooled.fits}) > 1 else "imputed data sets"
     title = f"Results pooled over {pooled.m} {what} ({', '.join(pooled.names)}) by Rubin's rules"
-    given = (first.law.sentence,) if first.law.known else ()
-    sampling = [line for said in (*given, *pooled.about_sampling) for line in textwrap.wrap(said, 85)]
+    sampling = [line for said in (*pooled.given, *pooled.about_sampling) for line in textwrap.wrap(said, 85)]
     lines = [
         f" {title if pooled.m > 1 else 'Results with standard errors from replicate weights'}",
         "",
@@ -124,30 +131,68 @@ def _rows(names: Sequence[str], columns: dict[str, np.ndarray]) -> dict[str, dic
 def pooled_json(
     pooled: PooledEstimates, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()
 ) -> str:
-    """Return the pooled results, and gamma, tau, sigma2 and deviance of every data set, as JSON text."""
+    """Return the pooled results, and the estimates of every data set, as JSON text."""
     for test in tests:
         if not isinstance(test, PooledTest):
             raise OutputError(f"tests= wants tests that wald or compare gave, got {type(test).__name__}")
-    names, components = pooled_components(pooled)
-    gammas = pooled.model.gamma_names
+    gammas, first = pooled.model.gamma_names, pooled.fits[0]
     tested = ("name", "hypothesis", "f_ratio", "df", "df_denominator", "p_value", "notes")
     result = {
         "m": pooled.m,
+        "outcome": pooled.model.outcome,
         "method": pooled.method,
         **{
             key: _rows(gammas, columns_of(pooled_fixed(pooled, robust)))
             for key, (_, robust) in pooled.tables.items()
         },
+        "given": list(pooled.given),
         "sampling_variance": list(pooled.about_sampling),
+        **(_of_link(pooled) if isinstance(pooled, PooledGeneralized) else _of_normal(pooled)),
+        "tests": [{name: getattr(test, name) for name in tested} for test in tests],
+        "data": {"level1_units": first.n_rows, "level2_units": first.n_units},
+        "equations": pooled.model.equations(),
+        "warnings": [*pooled.warnings, *warnings],
+    }
+    return json.dumps(plain(result), indent=2, allow_nan=False) + "\n"
+
+
+def _of_normal(pooled: PooledEstimates) -> dict[str, Any]:
+    """Give what only normal outcomes have, and what theirs differ in."""
+    names, components = pooled_components(pooled)
+    return {
         "variance_components": _rows(names, columns_of(components, "variance", tests=False)),
         "intervals": {code: asdict(interval) for code, interval in limits_of(pooled).items()},
         "shares": [asdict(share) for share in pooled_shares(pooled)[0]],
-        "tests": [{name: getattr(test, name) for name in tested} for test in tests],
-        "each": [
-            {"name": name, "gamma": list(fit.gamma), "tau": np.asarray(fit.tau).tolist(),
-             "sigma2": fit.sigma2, "deviance": fit.deviance}
-            for name, fit in zip(pooled.names, pooled.fits, strict=True)
-        ],
-        "warnings": [*pooled.warnings, *warnings],
-    }  # fmt: skip
-    return json.dumps(plain(result), indent=2, allow_nan=False) + "\n"
+        "each": [own | {"sigma2": fit.sigma2} for own, fit in _each(pooled)],
+    }
+
+
+def _of_link(pooled: PooledGeneralized) -> dict[str, Any]:
+    """Give the same of outcomes that are not normal, by the keys of a single fit's JSON."""
+    law, (names, variances) = pooled.model.outcome_law, pooled_variances(pooled)
+    cuts, found = pooled_cuts(pooled)
+    return {
+        "distribution": {"family": law.family, "link": law.link, "size": law.size},
+        "categories": list(pooled.fits[0].law.labels),
+        "ratios": {row.name: asdict(row) for row in pooled_ratios(pooled)} if law.link in WORDS else {},
+        "cuts": _rows(cuts, columns_of(found, "estimate", tests=False)),
+        "variance_components": _rows(names, columns_of(variances, "variance", tests=False)),
+        "intervals": {row.parameter: asdict(row) for row in generalized_intervals(pooled)},
+        "each": [own | {"cuts": fit.law.fixed_cuts.tolist()} for own, fit in _each(pooled)],
+    }
+
+
+def _each(pooled: PooledEstimates) -> list[tuple[dict[str, Any], Any]]:
+    """Give name, gamma, tau and deviance of the fit to each data set, and the fit."""
+    return [
+        (
+            {
+                "name": name,
+                "gamma": list(fit.gamma),
+                "tau": np.asarray(fit.tau).tolist(),
+                "deviance": fit.deviance,
+            },
+            fit,
+        )
+        for name, fit in zip(pooled.names, pooled.fits, strict=True)
+    ]

@@ -8,7 +8,7 @@ from html import escape
 from ..equations.names import component_names
 from ..inference.intervals import EffectRow, Interval
 from ..many_fits.pooled_derived import pooled_icc, pooled_intervals, pooled_r2
-from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
+from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
 from ..version import __version__
 from .findings import (
     BOOK,
@@ -96,13 +96,16 @@ def limits_of(pooled: PooledEstimates) -> dict[str, Interval]:
 
 
 def _components(pooled: PooledEstimates) -> str:
-    limits, known = limits_of(pooled), component_names(pooled.model.coefficients)
-    keys = {code: "sigma" if code == "r" else f"sd[b{code[1:]}]" for code in known if "," not in code}
-    there = {code: limits[key] for code, key in keys.items() if key in limits}
-    rows = [
-        component_row(ComponentRow(code, known[code], i.estimate, i.low, i.high, i.estimate**2, i.estimate))
-        for code, i in there.items()
-    ]
+    limits, named = limits_of(pooled), component_names(pooled.model.coefficients)
+    named["r"] += pooled.fits[0].law.known
+    codes, found = pooled_components(pooled)
+    rows = []
+    for code, variance in zip(codes, found.estimate.tolist(), strict=True):
+        if "," not in code:
+            ends = limits.get("sigma" if code == "r" else f"sd[b{code[1:]}]")
+            low, high = (ends.low, ends.high) if ends else (float("nan"),) * 2
+            row = ComponentRow(code, named[code], variance**0.5, low, high, variance, variance**0.5)
+            rows.append(component_row(row))
     head = ["Random part", "Standard deviation", "95 % interval", "Variance"]
     return table("Variances", head, rows, note="Intervals on the logarithmic scale.")
 
@@ -125,7 +128,7 @@ def methods(pooled: PooledEstimates) -> str:
         f"{__version__}."
     ]
     said += ["The results were pooled by Rubin's rules (Rubin, 1987)."] if pooled.m > 1 else []
-    said += [f"{sentence}." for sentence in pooled.about_sampling]
+    said += [*pooled.given, *(f"{sentence}." for sentence in pooled.about_sampling)]
     said += centred(model)
     said += ["Standard errors are robust."] if _robust(pooled) else []
     return " ".join(said)

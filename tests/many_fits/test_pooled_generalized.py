@@ -1,5 +1,7 @@
 """Outcomes that are not normal over imputed data: Rubin's rules by hand, of the separate fits."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -84,6 +86,26 @@ def test_intervals_are_those_of_the_tables(kind):
     np.testing.assert_allclose(found.loc["sd[b0]", ["low", "high"]].astype(float), np.sqrt(limits))
 
 
+@pytest.mark.parametrize("kind", LEFT)
+def test_json_has_the_numbers_of_the_tables(kind):
+    pooled = hlm.fit_imputed(hlm.Model(f"{LEFT[kind]} = {FIXED}"), SETS)
+    found = json.loads(pooled.to_json([pooled.wald("g10 = 0")], ["careful"]))
+    robust, cuts = pooled.fixed_effects(True), pooled.cuts()
+    assert found["fixed_robust"]["g10"]["se"] == robust.loc["g10", "se"]
+    assert (
+        found["variance_components"]["u0"]["variance"] == pooled.variance_components().loc["u0", "variance"]
+    )
+    assert found["intervals"]["sd[b0]"]["low"] == pooled.confint().loc["sd[b0]", "low"]
+    assert {name: row["se"] for name, row in found["cuts"].items()} == dict(cuts["se"])
+    assert [each["deviance"] for each in found["each"]] == [fit.deviance for fit in pooled.fits]
+    assert found["tests"][0]["name"] == "D1"
+    assert found["warnings"][-1] == "careful"
+    if kind == "probit":
+        assert found["ratios"] == {}
+    else:
+        assert found["ratios"]["g10"]["high"] == pooled.ratios().loc["g10", "high"]
+
+
 def test_plausible_values_of_an_outcome():
     data = hlm.read(FRAME.assign(y2=np.roll(FRAME.y, 1)), id="id")
     pooled = hlm.fit_imputed(hlm.Model(f"logit(y) = {FIXED}"), data, outcomes=["y", "y2"])
@@ -96,7 +118,7 @@ def test_what_is_not_pooled_is_said():
     pooled = hlm.fit_imputed(model, SETS)
     with pytest.raises(HypothesisError, match="exp of a coefficient is no ratio"):
         pooled.ratios()
-    for name in ("icc", "r2", "compare", "listing", "report", "to_json", "sigma2"):
+    for name in ("icc", "r2", "compare", "listing", "report", "sigma2"):
         with pytest.raises(HLMError, match=f"a PooledGeneralizedFit has no {name}, which is of .*are pooled"):
             getattr(pooled, name)
     with pytest.raises(EstimationError, match="by the likelihood only"):
