@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from ..arguments import check_prob
 from ..data.imputed import named
-from ..density.target import target_for
 from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
-from ..estimation.prepare import Level1Asked, law_and_counting
+from ..estimation.prepare import Level1Asked, law_and_counting, prepare
 from ..labelled import numbers_table
-from ..posterior.contrasts import DrawnContrast, of_draws
-from ..posterior.derived import DrawnCorrelation, icc_of_draws, refuse_several_correlations
-from ..posterior.draw import draw_posterior
-from ..posterior.record import PosteriorSample
+from ..laws.law import Law
+from ..likelihood.design import Design
+from ..posterior.contrasts import DrawnContrast, of_draws, ratios_of_draws
+from ..posterior.derived import DrawnCorrelation, icc_of_links, icc_of_samples
+from ..posterior.draw import draw_link, draw_posterior
 from ..posterior.summaries import bounds, interval
-from ..priors.priors import Priors
+from ..priors.priors import Priors, ready_on_link
 from ..sampling.settings import Settings, checked
-from .pooled_fit import check_rows, check_same_effects, model_and_data
+from .pooled_fit import check_alike, model_and_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +42,14 @@ class PooledSample:
     ``names`` are the numbers of the data sets, or the names of the plausible values.
     """
 
-    samples: tuple[PosteriorSample, ...]
+    samples: tuple[Any, ...]  # PosteriorSample each, or LinkSample where the outcome is not normal
     names: tuple[str, ...]
+
+    @property
+    def model(self) -> TwoLevelModel:
+        """The model (of the first plausible value)."""
+        model: TwoLevelModel = self.samples[0].model
+        return model
 
     def values(self, name: str) -> np.ndarray:
         """Give the draws of "gamma", "sigma", "tau", ... of all data sets, (m * chain, draw, ...)."""
@@ -90,10 +95,19 @@ def pooled_draws_icc(
     pooled: PooledSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
 ) -> DrawnCorrelation | IntraclassCurve:
     """Give the posterior of the intraclass correlation over all draws; ``at`` as in `Fit.icc`."""
-    check_prob(prob)
-    target = pooled.samples[0].target
-    refuse_several_correlations(target)
-    return icc_of_draws(target.design, pooled.values("tau"), pooled.scalar("sigma2"), at, prob)
+    return icc_of_samples(pooled.samples, at, prob)
+
+
+def pooled_draws_icc_on_link(
+    pooled: PooledSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+) -> DrawnCorrelation | IntraclassCurve:
+    """Give the same of an outcome that is not normal, on the scale of the link."""
+    return icc_of_links(pooled.samples, at, prob)
+
+
+def pooled_draws_ratios(pooled: PooledSample, *, prob: float = 0.95) -> pd.DataFrame:
+    """Tabulate exp of the fixed effects over all draws; see `GeneralizedPosterior.ratios`."""
+    return ratios_of_draws(pooled.samples[0], pooled.scalar, prob)
 
 
 def draw_pooled(
@@ -102,18 +116,27 @@ def draw_pooled(
 ) -> PooledSample:  # fmt: skip
     """Draw from the posterior given every data set; see `hlmbayes.front.pooled_posterior.sample_imputed`."""
     runs, settings = model_and_data(model, data, outcomes), checked(settings)
+    check_alike([(name, *named(name, partial(_joined, m, d, priors, level1))) for name, m, d in runs])
     seeds = np.random.SeedSequence(settings.seed).generate_state(len(runs))
-    if marginal:  # drawing takes long: refused before it
-        asked = [(each, one, law_and_counting(each, **level1)) for _, each, one in runs]
-        check_rows(
-            [target_for(m, d, priors or Priors(), law=law, weights=w).design for m, d, (law, w) in asked]
-        )
     samples = []
     for (name, each, one), seed in zip(runs, seeds, strict=True):
         own = replace(settings, seed=int(seed))
-        law, weights = law_and_counting(each, **level1)
-        ask = partial(draw_posterior, each, one, priors, own, marginal=marginal, law=law, weights=weights)
-        samples.append(named(name, ask))
-    check_rows([one.target.design for one in samples])
-    check_same_effects([(name, one.model) for (name, _, _), one in zip(runs, samples, strict=True)])
+        if model.outcome_law.is_normal:
+            law, weights = law_and_counting(each, **level1)
+            draw: Any = partial(draw_posterior, law=law, weights=weights)
+        else:
+            draw = draw_link
+        samples.append(named(name, partial(draw, each, one, priors, own, marginal=marginal)))
     return PooledSample(tuple(samples), tuple(name for name, _, _ in runs))
+
+
+def _joined(
+    model: TwoLevelModel, data: TwoLevelData, priors: Priors | None, level1: Level1Asked
+) -> tuple[Design, Law]:
+    """Join a model and data as for a posterior: drawing takes long, what is unlike is refused before it."""
+    if not model.outcome_law.is_normal:
+        prepared, _, link_law = ready_on_link(model, data, priors)
+        return prepared.design, link_law
+    law, weights = law_and_counting(model, **level1)
+    prepared = prepare(model, data, law=law, weights=weights)
+    return prepared.design, prepared.law

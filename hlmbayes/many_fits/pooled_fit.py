@@ -19,6 +19,8 @@ from ..estimation.estimate import fit as fit_one
 from ..estimation.estimates import Estimates
 from ..inference.covariances import covariance_kind
 from ..labels import NamedArray
+from ..laws.law import Law
+from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.pattern import elements
 from ..threads import each, processors
@@ -50,7 +52,6 @@ def each_in_threads(
         return named(name, lambda: fit(model, data))
 
     fits = _in_threads(of_run, runs, workers)
-    check_same_effects([(name, one.model) for (name, _, _), one in zip(runs, fits, strict=True)])
     return fits, tuple(name for name, _, _ in runs)
 
 
@@ -84,7 +85,8 @@ def _in_threads(fit: Callable[[Run], Any], runs: Sequence[Run], workers: int | N
         large = sum(data.n_rows for _, _, data in runs) > LARGE
         workers = processors() if large else 1
     found = tuple(each(fit, runs, whole("workers", workers, 1, EstimationError)))
-    check_rows([(each.full if isinstance(each, Replicates) else each).design for each in found])
+    fits = (each.full if isinstance(each, Replicates) else each for each in found)
+    check_alike([(name, fit.design, fit.law) for (name, _, _), fit in zip(runs, fits, strict=True)])
     return found
 
 
@@ -124,28 +126,32 @@ def model_and_data(
     return list(zip(names, models, sets, strict=True))
 
 
-def check_same_effects(models: Sequence[tuple[str, TwoLevelModel]]) -> None:
-    """Raise DataError where a factor has other levels in some data sets than in the first."""
-    name, first = models[0]
-    for other, model in models[1:]:
-        if odd := set(first.gamma_names) ^ set(model.gamma_names):
+def check_alike(sets: Sequence[tuple[str, Design, Law]]) -> None:
+    """Raise DataError where data sets, by name, differ from the first in rows, in effects or in categories.
+
+    Missing values that are left make rows differ, levels of a factor the effects.
+    """
+    name, first, law = sets[0]
+    for other, design, own in sets[1:]:
+        one, two = first.moments, design.moments
+        if not (np.array_equal(one.unit_ids, two.unit_ids) and np.array_equal(one.n, two.n)):
+            raise DataError(
+                f"data sets {name} and {other} differ in the rows that have values on all variables of the "
+                f"model ({one.n_rows:.0f} and {two.n_rows:.0f}): values are missing in some data sets and "
+                "not in others"
+            )
+        theirs = own.labels if isinstance(own, Outcome) else ()
+        if isinstance(law, Outcome) and law.labels != theirs:
+            raise DataError(
+                f"data sets {name} and {other} have different categories of {first.model.outcome} "
+                f"({', '.join(law.labels)} and {', '.join(theirs)}): join rare ones before the data are "
+                "imputed"
+            )
+        if odd := set(first.model.gamma_names) ^ set(design.model.gamma_names):
             raise DataError(
                 f"data sets {name} and {other} make different columns of the same terms "
                 f"({some(sorted(odd), 5)}): a factor has a level in some of them only. Join rare levels "
                 "before the data are imputed"
-            )
-
-
-def check_rows(designs: Sequence[Design]) -> None:
-    """Raise where missing values that are left make the data sets differ."""
-    first = designs[0].moments
-    for k, design in enumerate(designs[1:], 2):
-        other = design.moments
-        if not (np.array_equal(first.unit_ids, other.unit_ids) and np.array_equal(first.n, other.n)):
-            raise DataError(
-                f"data sets 1 and {k} differ in the rows that have values on all variables of the model "
-                f"({first.n_rows:.0f} and {other.n_rows:.0f}): values are missing in some data sets and not "
-                "in others"
             )
 
 

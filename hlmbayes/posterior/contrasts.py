@@ -114,10 +114,15 @@ def drawn_ratios(posterior: LinkSample, *, prob: float = 0.95) -> pd.DataFrame:
     HypothesisError
         A probit link, of which exp means nothing.
     """
+    return ratios_of_draws(posterior, posterior.scalar, prob)
+
+
+def ratios_of_draws(posterior: LinkSample, scalar: Callable[[str], np.ndarray], prob: float) -> pd.DataFrame:
+    """Give the same, ``scalar`` the draws (chain, draw) of a fixed effect by its name."""
     refuse_no_ratio(posterior.model)
     low, high = bounds(prob)
     codes = posterior.model.gamma_names
-    draws = [posterior.scalar(code) for code in codes]
+    draws = [scalar(code) for code in codes]
     with np.errstate(over="ignore"):
         ends = np.exp([interval(each, prob) for each in draws])
         medians = np.exp([np.median(each) for each in draws])

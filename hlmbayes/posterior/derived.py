@@ -6,7 +6,7 @@ interval, and has the draws it was made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ..derived.intraclass import (
     IntraclassCurve,
     Place,
     at_places,
+    column_means,
     conditional,
     formula,
 )
@@ -155,11 +156,15 @@ def icc(
 
     ``at`` values of predictors as in `Fit.icc`.
     """
-    check_prob(prob)
-    refuse_several_correlations(posterior.target)
-    return icc_of_draws(
-        posterior.target.design, posterior.values("tau"), posterior.scalar("sigma2"), at, prob
-    )
+    return icc_of_samples((posterior,), at, prob)
+
+
+def icc_of_samples(
+    samples: Sequence[PosteriorSample], at: str | Mapping[str, Any] | None, prob: float
+) -> DrawnCorrelation | IntraclassCurve:
+    """Give the same of the draws of several posteriors of one model, taken together."""
+    refuse_several_correlations(samples[0].target)
+    return _icc_of_draws(samples, [each.scalar("sigma2") for each in samples], at, prob)
 
 
 def refuse_several_correlations(target: Target) -> None:
@@ -172,15 +177,15 @@ def refuse_several_correlations(target: Target) -> None:
     refuse("the intraclass correlation", target.law.law.lacks, Need.ROWS_ALIKE)
 
 
-def icc_of_draws(
-    design: Design,
-    tau: np.ndarray,
-    sigma2: np.ndarray,
-    at: str | Mapping[str, Any] | None,
-    prob: float,
+def _icc_of_draws(
+    samples: Sequence[Drawn], level1: Sequence[np.ndarray], at: str | Mapping[str, Any] | None, prob: float,
     said: str = "",
-) -> DrawnCorrelation | IntraclassCurve:
-    """Give the same of draws of tau (chain, draw, q, q) and sigma2 (chain, draw)."""
+) -> DrawnCorrelation | IntraclassCurve:  # fmt: skip
+    """Give the same with draws of the level-1 variance, (chain, draw) of each posterior."""
+    check_prob(prob)
+    design, sigma2 = samples[0].target.design, np.concatenate(level1)
+    tau = np.concatenate([each.values("tau") for each in samples])
+    means = np.mean([column_means(each.target.design) for each in samples], axis=0)
 
     def point(place: Place, notes: tuple[str, ...]) -> DrawnCorrelation:
         between = np.einsum("cdab,a,b->cd", tau, place.z, place.z)
@@ -190,7 +195,7 @@ def icc_of_draws(
             said or f"posterior median of {formula(at)}", notes, place.at, place.where, draws=draws,
         )  # fmt: skip
 
-    return at_places(design, at, point)  # type: ignore[no-any-return]
+    return at_places(design, at, point, means)  # type: ignore[no-any-return]
 
 
 def r2(posterior: PosteriorSample, *, prob: float = 0.95) -> DrawnR2:
@@ -217,12 +222,21 @@ def icc_on_link(
 
     Level 1 has the variance of a row there, pi^2 / 3 of a logit for example.
     """
-    check_prob(prob)
-    design, law = posterior.target.design, posterior.link.law
-    refuse("an intraclass correlation", law.lacks, Need.ONE_EQUATION)
-    tau, latent = posterior.values("tau"), latent_variance(design, law)
-    said = f"posterior median of tau over tau and a level-1 variance of {latent:.4g} on the scale of the link"
-    return icc_of_draws(design, tau, np.full(tau.shape[:2], latent), at, prob, said)
+    return icc_of_links((posterior,), at, prob)
+
+
+def icc_of_links(
+    samples: Sequence[LinkSample], at: str | Mapping[str, Any] | None, prob: float
+) -> DrawnCorrelation | IntraclassCurve:
+    """Give the same of the draws of several posteriors of one model, taken together."""
+    refuse("an intraclass correlation", samples[0].link.law.lacks, Need.ONE_EQUATION)
+    latent = [latent_variance(each.target.design, each.link.law) for each in samples]
+    said = (
+        f"posterior median of tau over tau and a level-1 variance of {np.mean(latent):.4g} on the scale of "
+        "the link"
+    )
+    level1 = [np.full(each.values("tau").shape[:2], own) for each, own in zip(samples, latent, strict=True)]
+    return _icc_of_draws(samples, level1, at, prob, said)
 
 
 def r2_on_link(posterior: LinkSample, *, prob: float = 0.95) -> DrawnR2:

@@ -21,7 +21,7 @@ DOORS: dict[str, Callable[[hlm.Model, Any], Any]] = {
     "fit with sigma2": lambda m, d: m.fit(d, sigma2=1.0),
     "sample with weights": lambda m, d: m.sample(d, weights=hlm.Weights("p"), seed=1),
     "priors": lambda m, d: hlm.prior_predictive(m, d, seed=1),
-    "imputed posterior": lambda m, d: hlm.sample_imputed(m, [d, d], seed=1),
+    "imputed posterior with sigma2": lambda m, d: hlm.sample_imputed(m, [d, d], sigma2=1.0, seed=1),
     "replicates": lambda m, d: hlm.fit_replicates(m, d, hlm.Weights("p"), ["p", "n"], method="brr"),
     "moments": lambda m, d: hlm.moments(d, model=m),
     "moments fitted": lambda m, d: m.fit(hlm.moments(d, columns=["y", "x", "n"], level2=["w"])),
