@@ -17,8 +17,8 @@ SIZE = {"seed": 4, "draws": 500, "chains": 2}
 def test_draws_of_all_data_sets_are_taken_together(kind):
     model = hlm.Model(f"{KINDS[kind]} = {FIXED}")
     pooled = hlm.sample_imputed(model, SETS[:2], **SIZE)
-    each = pooled.posteriors
-    name = next(iter(each[0].model.gamma_names))
+    each, effects = pooled.posteriors, hlm.fit_imputed(model, SETS[:2]).fixed_effects()
+    name, rubin = effects.index[0], effects.iloc[0]
     np.testing.assert_array_equal(pooled[name], np.concatenate([post[name] for post in each]))
     alone = model.sample(SETS[1], **{**SIZE, "seed": each[1].settings.seed})
     np.testing.assert_array_equal(each[1][name], alone[name])
@@ -26,7 +26,6 @@ def test_draws_of_all_data_sets_are_taken_together(kind):
     np.testing.assert_allclose(
         row[["eti90_low", "eti90_high"]].astype(float), np.quantile(pooled[name], [0.05, 0.95])
     )
-    rubin = hlm.fit_imputed(model, SETS[:2]).fixed_effects().loc[name]
     assert abs(row["mean"] - rubin.coefficient) < 0.35 * rubin.se
     assert pooled.contrast(f"{name} = 0").mean[0] == pytest.approx(row["mean"])
 
