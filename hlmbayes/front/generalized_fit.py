@@ -12,7 +12,7 @@ import numpy as np
 from ..arguments import one_or_several
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..diagnostics.calibration import calibration
-from ..equations.names import component_names
+from ..equations.names import component_names, cut_parameters
 from ..errors import HypothesisError
 from ..faces import asked, shown
 from ..hglm.estimates import GeneralizedEstimates
@@ -20,12 +20,13 @@ from ..hglm.fit import fit_by_likelihood
 from ..inference.bootstrap_generalized import bootstrap_generalized
 from ..inference.compare import DevianceTest, compare_any
 from ..inference.intervals import Interval, fixed_intervals
-from ..inference.likelihood_tables import Component, Cut, Ratio, components, cuts, ratios
+from ..inference.likelihood_tables import Component, Cut, Ratio, components, cut_intervals, cuts, ratios
 from ..inference.profile_generalized import profile_intervals, profiled_generalized
 from ..inference.simulate import simulate
 from ..labelled import records_table
 from ..labels import NamedArray
 from ..laws.law import Need
+from ..naming import Parameters
 from ..predictions.response import predict_generalized
 from ..predictions.typical import means_generalized, slopes_generalized
 from ..predictions.unit_means import plausible_range_generalized, prediction_interval_generalized
@@ -108,8 +109,8 @@ class GeneralizedFit(OtherOutcome, AnyFit):
     ) -> pd.DataFrame:  # fmt: skip
         """Tabulate confidence intervals: name, estimate, low, high, method; index = parameter.
 
-        Fixed effects: normal ones, or with ``method="profile"`` from the profile likelihood. Standard
-        deviations and covariances of the random effects: always from the profile.
+        Fixed effects and cuts: normal ones, or with ``method="profile"`` from the profile likelihood.
+        Standard deviations and covariances of the random effects: always from the profile.
 
         ``parameters``: only those of these, by code ("g11", "sd[b1]") or name.
         """
@@ -118,11 +119,11 @@ class GeneralizedFit(OtherOutcome, AnyFit):
         if method == "profile" and robust:
             raise HypothesisError("a profile has no standard errors to be robust: leave robust= out")
         found, known = self._record, self._record.model.scalar_parameters
-        fixed = fixed_intervals(found, prob=prob, robust=robust)
-        gammas = [row.parameter for row in fixed]
-        there = known.only([*gammas, *profiled_generalized(found)])
+        known = Parameters(known.kind, (*known.each, *cut_parameters(len(found.law.fixed_cuts)).each))
+        normal = fixed_intervals(found, prob=prob, robust=robust) + cut_intervals(found, prob, robust)
+        there = known.only([*(row.parameter for row in normal), *profiled_generalized(found)])
         wanted = [there.find(name, HypothesisError) for name in one_or_several(parameters)] or there.codes
-        walds = {} if method == "profile" else {row.parameter: row for row in fixed}
+        walds = {} if method == "profile" else {row.parameter: row for row in normal}
         by_profile = profile_intervals(found, prob, tuple(c for c in wanted if c not in walds))
         rows = walds | {row.parameter: row for row in by_profile}
         names = known.name_of

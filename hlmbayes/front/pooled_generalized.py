@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..equations.names import cut_parameters
 from ..inference.intervals import Interval
 from ..inference.likelihood_tables import Ratio
 from ..labelled import parameter_table, records_table
@@ -49,9 +50,8 @@ class PooledGeneralizedFit(OtherOutcome, AnyPooledFit):
     def cuts(self) -> pd.DataFrame:
         """Tabulate the pooled cuts of an ordinal outcome: estimate, se, df, fmi, riv; empty of others."""
         names, pooled = pooled_generalized.pooled_cuts(self._record)
-        return parameter_table(
-            columns_of(pooled, "estimate", tests=False), names, {n: n for n in names}, "cut"
-        )
+        known = cut_parameters(len(names)).name_of
+        return parameter_table(columns_of(pooled, "estimate", tests=False), names, known, "cut")
 
     def variance_components(self) -> pd.DataFrame:
         """Tabulate tau: name, variance, se, df, fmi, riv; nan where a data set has no standard error."""
@@ -60,8 +60,8 @@ class PooledGeneralizedFit(OtherOutcome, AnyPooledFit):
     def confint(self, prob: float = 0.95, *, robust: bool | None = None) -> pd.DataFrame:
         """Tabulate t intervals: name, estimate, low, high, method; of variances on the log scale."""
         found = pooled_generalized.generalized_intervals(self._record, prob, robust=robust)
-        known = self._record.model.scalar_parameters.name_of
-        known = {row.parameter: row.parameter for row in found} | dict(known)
+        cuts = cut_parameters(len(self._record.fits[0].law.fixed_cuts)).name_of
+        known = {**self._record.model.scalar_parameters.name_of, **cuts}
         return records_table(found, Interval, "parameter", known, self._record.fits[0].labels)
 
     def __repr__(self) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from ..equations.model import TwoLevelModel
+from ..equations.names import cut_parameters
 from ..errors import HypothesisError
 from ..hglm.estimates import GeneralizedEstimates
-from .intervals import fixed_intervals
+from .intervals import Interval, fixed_intervals
 
 WORDS = {
     "logit": "odds ratio", "cumlogit": "odds ratio", "mlogit": "odds ratio",
@@ -66,12 +68,21 @@ class Cut:
     se: float
 
 
-def cuts(fit: GeneralizedEstimates) -> tuple[Cut, ...]:
+def cuts(fit: GeneralizedEstimates, robust: bool | None = None) -> tuple[Cut, ...]:
     """Give the cuts between categories of an ordinal outcome; none of other outcomes."""
-    values, errors = fit.law.fixed_cuts.tolist(), np.sqrt(np.diag(fit.valid_covariance)).tolist()
-    T = len(values)
-    pairs = zip(values, errors[len(errors) - T :], strict=True)
-    return tuple(Cut(f"d{k}", value, se) for k, (value, se) in enumerate(pairs, 2))
+    covariance = fit.sandwich if robust else fit.valid_covariance if robust is None else fit.covariance
+    values, errors = fit.law.fixed_cuts.tolist(), np.sqrt(np.diag(covariance)).tolist()
+    codes = cut_parameters(len(values)).codes
+    return tuple(Cut(*each) for each in zip(codes, values, errors[len(errors) - len(values) :], strict=True))
+
+
+def cut_intervals(fit: GeneralizedEstimates, prob: float, robust: bool | None = None) -> tuple[Interval, ...]:
+    """Give normal intervals of the cuts."""
+    z = float(ndtri(0.5 + prob / 2.0))
+    return tuple(
+        Interval(row.cut, row.estimate, row.estimate - z * row.se, row.estimate + z * row.se, "normal")
+        for row in cuts(fit, robust)
+    )
 
 
 def components(fit: GeneralizedEstimates) -> tuple[Component, ...]:

@@ -1,8 +1,8 @@
 """Profile-likelihood intervals where the outcome is not normal.
 
-The deviance, minimised over all other parameters, as a function of one: a fixed effect, or an element of tau
-(its diagonal as a standard deviation). The limits are where it has risen by a chi-square quantile. The
-parameter is held by Newton's method with a constraint, exact in its curvature too.
+The deviance, minimised over all other parameters, as a function of one: a fixed effect, a cut of an ordinal
+outcome, or an element of tau (its diagonal as a standard deviation). The limits are where it has risen by a
+chi-square quantile. The parameter is held by Newton's method with a constraint, exact in its curvature too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..hglm.search import moved
 from ..laws.law import Need
 from ..likelihood.pattern import elements
 from .intervals import Interval
+from .likelihood_tables import cuts
 
 STILL = 1e-9  # of what is left to be gained, at which a constrained search ends
 MOST = 60
@@ -107,7 +108,7 @@ def _constrained(at: Marginal, held: Held, c: float) -> tuple[np.ndarray, float]
 def profile_intervals(
     fit: GeneralizedEstimates, prob: float, wanted: tuple[str, ...]
 ) -> tuple[Interval, ...]:
-    """Give profile intervals of fixed effects, "sd[b0]" and "tau[b1,b0]" by their codes."""
+    """Give profile intervals of fixed effects, cuts ("d2"), "sd[b0]" and "tau[b1,b0]" by their codes."""
     check_prob(prob)
     if not wanted:
         return ()
@@ -146,6 +147,9 @@ def parameters_of(fit: GeneralizedEstimates, rows: CountedRows) -> dict[str, Par
         row = np.zeros(rows.n_parameters)
         row[:F] = fit.design.to_gamma[free]
         found[code] = Parameter(_linear(row), float(fit.gamma_free[free]), float(se[free]), -np.inf)
+    for place, cut in enumerate(cuts(fit, robust=False), F):
+        row = np.eye(rows.n_parameters)[place]
+        found[cut.cut] = Parameter(_linear(row), cut.estimate, cut.se, 0.0)
     names, tau = fit.random_names, fit.tau_values
     for a, b in zip(*(each.tolist() for each in elements(fit.design.pattern)), strict=True):
         held = _element(rows, a, b)
