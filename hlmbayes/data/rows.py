@@ -134,8 +134,7 @@ class Rows:
         if not self.one_source or found not in self.level1:
             return found not in self.level1 and found in self.level2
         values = self.level1[found]
-        text = values.dtype.kind == "O" and is_category(values, self.categories.get(found.lower()))
-        values = _codes(values) if text else numeric(values, found, self.sources[0])
+        values = values if values.dtype.kind in "biuf" else _codes(values)
         return unit_column(values, self.unit, self.n_units).differs is None
 
     def level1_column(self, name: str, where: str = "") -> np.ndarray:

@@ -6,7 +6,7 @@ rows. Contrasts, polynomials and splines are formulaic's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from typing import Any
@@ -206,6 +206,7 @@ class Evaluator:
         state: Levels = self.states[node]
         codes = self._codes(found, cats.codes, cats.levels, state)
         others = [level for level in state.levels if level != state.reference]
+        self._refuse_alike(node.name, others)
         if node.coding == "sum":
             order = [*others, state.reference]
             coding = np.asarray(SumContrasts().get_coding_matrix(order))[
@@ -218,6 +219,15 @@ class Evaluator:
         return Columns(
             coding[codes].astype(float), tuple(f"{stem}[{level}]" for level in others), tuple(others)
         )
+
+    def _refuse_alike(self, name: str, levels: Sequence[str]) -> None:
+        """Refuse levels whose columns would have one name, because case does not count in names."""
+        folded = [level.casefold() for level in levels]
+        alike = [level for level in levels if folded.count(level.casefold()) > 1]
+        if alike:
+            raise DataError(
+                f"{self._at}{name}: {some(alike)} differ in case only: write them one way in the data"
+            )
 
     def _levels(self, node: Factor, levels: tuple[str, ...], unused: tuple[str, ...]) -> Levels:
         """Judge the levels of a factor, and choose the reference."""

@@ -253,6 +253,28 @@ def test_a_single_level_and_text_that_looks_like_numbers() -> None:
     assert model("C(digits)").fit(data).n_parameters == 2
 
 
+def test_a_formula_takes_text_of_which_some_looks_like_numbers() -> None:
+    """The number of children as "0", "1", "2", "3+": whether it is of level 1 or 2 needs no numbers."""
+    table = frame()
+    table["children"] = table["grade"].astype(str).replace("3", "3+")
+    table["rooms"] = np.where(table["school"] % 2, "3+", "2")
+    formula = "y ~ C(children) + C(rooms) + (1 | school)"
+    fit = hlm.Model(formula).fit(table)
+    written = hlm.Model("y = b0 + b1*C(children) + r; b0 = g00 + g01*C(rooms) + u0; b1 = g10")
+    same = written.fit(hlm.read(table, id="school"))
+    assert list(fit.fixed_effects().index) == ["g00", "g01[3]", "g10[2]", "g10[3]"]
+    assert fit.deviance == pytest.approx(same.deviance, abs=1e-9)
+    with pytest.raises(DataError, match=r"To take its values as categories, write C\(children\)"):
+        hlm.Model(formula.replace("C(children)", "children")).fit(table)
+
+
+def test_levels_whose_columns_would_have_one_name_are_refused() -> None:
+    table = frame()
+    table["sex"] = np.where(table["female"], "Female", np.where(table["x"] > 0, "Male", "male"))
+    with pytest.raises(DataError, match="sex: Male, male differ in case only: write them one way"):
+        model("sex").fit(hlm.read(table, id="school"))
+
+
 def test_rows_without_a_category_are_left_out() -> None:
     table = frame()
     table.loc[[0, 7, 20], "track"] = [None, " ", ""]
