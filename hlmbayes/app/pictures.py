@@ -100,14 +100,14 @@ def graph(fit: AnyEstimates, draw: str, x: str, by: Sequence[str], at: str, kind
             raise OutputError(f"held at: wanted NAME=NUMBER, got {part.strip()!r}") from None
         if not sign:
             raise OutputError(f"held at: wanted NAME=NUMBER, got {part.strip()!r}")
-    from ..figures.figure_set import _values
+    from ..figures.model_graphs import usual_values
 
     known = variables_of(fit)
     lines: dict[str, Any] = {}
     for name in by:
         if name.lower() not in known:
             raise OutputError(f"{name} is no predictor of this model")
-        lines[name] = _values(known[name.lower()])
+        lines[name] = usual_values(known[name.lower()])
     return drawn(lambda: predicted(fit, x, by=lines, at=held or None), kind)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..derived.r2 import NEEDS as R2_NEEDS
 from ..diagnostics.link_point import LinkPoint, link_point
-from ..diagnostics.predictions import Variable, find_variable, variables_of
+from ..diagnostics.predictions import find_variable, variables_of
 from ..errors import HLMError, OutputError
 from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
@@ -23,7 +23,7 @@ from ..writing import write_whole
 from .calibration_plot import calibration
 from .level1_plots import influence, influence_on_effects, residuals_against_fitted
 from .level2_plots import caterpillar, effect_against, shrinkage
-from .model_graphs import predicted
+from .model_graphs import predicted, usual_values
 from .normality_plots import chi2_qq, effects_qq, level1_qq, log_sd_histogram, log_sd_qq
 from .plot_style import DOTS
 from .unit_boxes import boxes_by_unit, is_zero_or_one, proportions_by_unit, residuals_by_unit
@@ -154,7 +154,7 @@ def _model_graphs(fit: Estimates | LinkPoint) -> Figures:
     over = [v for v in known if v not in lines or len(v.distinct) > FEW] or known
     for variable in over:
         others = [v for v in lines if v is not variable]
-        found |= _figure(predicted, fit, variable.name, by={v.name: _values(v) for v in others})
+        found |= _figure(predicted, fit, variable.name, by={v.name: usual_values(v) for v in others})
         if variable.level == 2 or variable.levels or fit.data is None:
             continue
         columns = fit.design.terms.columns_with(variable.name)
@@ -171,10 +171,6 @@ def _by_unit(fit: Estimates | LinkPoint, variable: str) -> Figures:
     assert fit.data is not None
     two = is_zero_or_one(np.asarray(fit.data.level1_column(variable), dtype=float))
     return _figure(proportions_by_unit if two else boxes_by_unit, fit, variable)
-
-
-def _values(variable: Variable) -> Any:
-    return "all" if variable.levels or len(variable.distinct) <= FEW else "quartiles"
 
 
 def most_telling(known: Figures) -> Figures:
@@ -202,7 +198,7 @@ def chosen(fit: AnyEstimates, wanted: Wanted) -> Figures:
     """
     if wanted.x is not None:
         known = variables_of(fit)
-        by = {n: _values(find_variable(known, n)) if v is None else v for n, v in wanted.by.items()}
+        by = {n: usual_values(find_variable(known, n)) if v is None else v for n, v in wanted.by.items()}
         name = "_".join(["predicted", wanted.x, *(["by", *by] if by else [])]).lower()
         return {name: partial(predicted, fit, wanted.x, by=by, at=wanted.at)}
     drawable = figures(fit)

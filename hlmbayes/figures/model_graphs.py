@@ -42,7 +42,7 @@ def predicted(
     x: str,
     ax: Axes | None = None,
     *,
-    by: Mapping[str, Values] | None = None,
+    by: str | Mapping[str, Values] | None = None,
     at: Mapping[str, Values] | None = None,
     prob: float = 0.95,
     robust: bool = False,
@@ -55,8 +55,9 @@ def predicted(
     variable.
 
     ``predicted(fit, "ses", by={"sector": "all", "meanses": "quartiles"})``: colours and markers for the
-    values of the first variable, dashes for those of the second. Over a factor, or a variable of two values,
-    there are points with intervals. See `hlmbayes.diagnostics.predictions.predict`.
+    values of the first variable, dashes for those of the second; of ``by="sector"`` the values are chosen.
+    Over a factor, or a variable of two values, there are points with intervals. See
+    `hlmbayes.diagnostics.predictions.predict`.
 
     Raises
     ------
@@ -64,6 +65,8 @@ def predicted(
         More than two variables in ``by``, or what `predict` refuses.
     """
     known, point = variables_of(source), any_point_of(source)
+    if isinstance(by, str):
+        by = {by: usual_values(find_variable(known, by))}
     categories = _categories(point)
     if len(by or {}) + len(categories) > 2:
         most = "one variable at most, beside the categories" if categories else "two variables at most"
@@ -95,6 +98,11 @@ def predicted(
     if chosen or typical:
         legend(ax, outside=len(lines) + typical > 3, title=" × ".join(known[name].label for name in chosen))
     return ax
+
+
+def usual_values(variable: Variable) -> Values:
+    """Give the values of a variable that has a line for each: all of a few, else the quartiles."""
+    return "all" if variable.levels or len(variable.distinct) <= FEW else "quartiles"
 
 
 def _has_typical(point: Any) -> bool:

@@ -64,6 +64,13 @@ def test_axes_given_are_used(fit: Any, name: str) -> None:
     assert plt.get_fignums() == [figure.number]
 
 
+@pytest.mark.parametrize(("by", "values"), [("sector", "all"), ("meanses", "quartiles")])
+def test_a_variable_named_alone_has_the_usual_lines(fit: Any, by: str, values: Any) -> None:
+    ax, known = hlm.plots.predicted(fit, "ses", by=by), predict(fit, "ses", {by: values})
+    for drawn, line in zip(ax.lines, known, strict=True):
+        np.testing.assert_array_equal(drawn.get_xydata(), np.column_stack([line.x, line.y]))
+
+
 def test_lines_and_bands_are_the_predictions(fit: Any) -> None:
     by = {"sector": "all", "meanses": "quartiles"}
     ax = hlm.plots.predicted(fit, "ses", by=by, prob=0.8)
