@@ -103,6 +103,12 @@ class Chart(ABC):
         return rows[free], cols[free]
 
     @cached_property
+    def triangle(self) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """Rows and columns of a lower triangle, and the directions of its elements (m, q, q)."""
+        q = len(self.order)
+        return np.tril_indices(q), symmetric_basis(q)
+
+    @cached_property
     def start(self) -> np.ndarray:
         """The free numbers near the optimum, (m,)."""
         tau = self.profile.tau[np.ix_(self.order, self.order)]
@@ -143,8 +149,8 @@ class Chart(ABC):
         slope = m.T @ ((at.h - p.reml * at.p) / s2 - at.vv / s2**2) @ m
         slope_s2 = (p.system.n - p.system.n_fixed * p.reml - np.sum((at.h - p.reml * at.p) * at.theta)) / s2
         slope_s2 -= (at.rss - np.sum(at.vv * at.theta)) / s2**2
-        rows, cols = np.tril_indices(len(self.order))
-        information = observed_information(p.system, at, s2, p.reml, symmetric_basis(len(self.order)))
+        (rows, cols), basis = self.triangle
+        information = observed_information(p.system, at, s2, p.reml, basis)
         jacobian = np.zeros((len(first) + 1, len(rows) + 1))
         jacobian[:-1, :-1], jacobian[-1, -1] = _moves(m, root, first)[:, rows, cols], s2
         gradient = np.append(2.0 * np.einsum("iab,ac,cb->i", first, slope, root), slope_s2 * s2)

@@ -118,7 +118,9 @@ def test_three_random_coefficients_by_brute_force() -> None:
 
 
 @pytest.mark.parametrize("seed", [40, pytest.param(57, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "four" else ()) for name in MODELS]
+)
 def test_intervals_hold_their_estimates_on_the_boundary_too(name: str, seed: int) -> None:
     fit = model(name).fit(small(seed, n_units=20, sd=0.0).data())
     for i in intervals(record_of(fit)):
@@ -191,7 +193,7 @@ def test_a_limit_is_not_that_of_an_upper_branch() -> None:
     assert fit.confint().loc["sd[b1]", "high"] > 3.0
 
 
-@pytest.mark.parametrize("name", ["slopes", "means", "four"])
+@pytest.mark.parametrize("name", ["slopes", "means", "blocks"])
 def test_the_parameters_it_has_are_known_before(name: str) -> None:
     fit = record_of(model(name).fit(small(3, n_units=20).data()))
     assert profiled(fit) == tuple(row.parameter for row in intervals(fit))

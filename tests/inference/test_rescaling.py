@@ -86,7 +86,8 @@ def numbers(fit: hlm.Fit) -> dict[str, float]:
 
     def record(what: str, ask: Callable[[], Any], *names: str) -> None:
         with suppress(HLMError):
-            values = {f"{what} {name}": getattr(ask(), name) for name in names}
+            result = ask()
+            values = {f"{what} {name}": getattr(result, name) for name in names}
             found.update({name: float(value) for name, value in values.items() if value is not None})
 
     def array(what: str, ask: Callable[[], Any]) -> None:
