@@ -23,6 +23,7 @@ MODELS: dict[str, tuple[str, str, str, dict[str, Any]]] = {  # formula, null, fa
              {"family": "ordinal"}),
 }  # fmt: skip
 CASES = [(name, n) for name in ("cbpp", "grouseticks") for n in (1, 25)]
+LONG = [("cbpp", 25), ("grouseticks", 1)]  # profiles that the others are twins of
 
 
 def data_of(name: str) -> pd.DataFrame:
@@ -62,7 +63,9 @@ def test_estimates_tests_and_shares_are_lme4s(case, fits):
         )
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case in LONG else ()) for case in CASES]
+)
 def test_profile_limits_are_rs(case, fits):
     """Those of so many nodes too: the slopes are of what the nodes make of the likelihood.
 
