@@ -75,7 +75,7 @@ def test_reports_are_written(fit, data, tmp_path):
         page = one.report(tmp_path / "page.html").read_text(encoding="utf-8")
         assert page.startswith("<!DOCTYPE html>")
         assert all("Bernoulli" in text for text in (page, one.to_html(), one.listing()))
-        assert "<svg" in page or "data:image" in page
+        assert ("<svg" in page or "data:image" in page) == (one is fit)
 
 
 def test_tables(fit):
