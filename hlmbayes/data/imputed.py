@@ -180,7 +180,13 @@ def check_same(sets: Sequence[TwoLevelData]) -> None:
                 f"{', '.join(sorted(theirs - names)) or 'none'}"
             )
         if not np.array_equal(first.unit_ids, other.unit_ids):
-            odd = np.setxor1d(first.unit_ids, other.unit_ids)
+            mine, theirs_ids = first.unit_ids.tolist(), other.unit_ids.tolist()
+            if isinstance(mine[0], str) != isinstance(theirs_ids[0], str):
+                raise DataError(
+                    f"{first.id_name} is text in one of the imputed data sets 1 and {k}, and numbers in the "
+                    f"other ({mine[0]!r} and {theirs_ids[0]!r}): write it alike in all of them"
+                )
+            odd = [id for id in (*mine, *theirs_ids) if (id in mine) != (id in theirs_ids)]
             raise DataError(
                 f"imputed data sets 1 and {k} have different units; in one of them only, {first.id_name}: "
                 f"{some(odd, 5)}"

@@ -14,7 +14,7 @@ from ..data.imputed import check_same, named
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
-from ..errors import DataError, EstimationError, HypothesisError
+from ..errors import DataError, EstimationError, HypothesisError, warn
 from ..estimation.estimate import fit as fit_one
 from ..estimation.estimates import Estimates
 from ..inference.covariances import covariance_kind
@@ -117,13 +117,31 @@ def model_and_data(
     else:
         sets = list(data)
         check_same(sets)
+        if not outcomes and len(sets) > len({id(each) for each in sets}):
+            raise DataError("a data set is there twice. Give each once: copies feign certainty")
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
     model = model.with_levels(sets[0])
+    _warn_of_labels(model, sets)
     of_each = [model.from_parts(*model.parts._replace(outcome=outcome)) for outcome in outcomes]
     models = of_each or [model] * len(sets)
     names = outcomes or tuple(str(k) for k in range(1, len(sets) + 1))
     return list(zip(names, models, sets, strict=True))
+
+
+def _warn_of_labels(model: TwoLevelModel, sets: Sequence[TwoLevelData]) -> None:
+    """Warn where a value of a variable has one label in the first data set and another in a later one."""
+    for name in {variable.lower(): variable for variable in (model.outcome, *model.variables)}:
+        first = sets[0].value_labels.get(name, {})
+        for k, data in enumerate(sets[1:], 2):
+            own = data.value_labels.get(name, {})
+            for code in first.keys() & own.keys():
+                if str(first[code]).casefold() != str(own[code]).casefold():
+                    warn(
+                        f"{name}: {code} has the label {first[code]!r} in data set 1 and {own[code]!r} in "
+                        f"{k}. If the codes mean different things, recode them: what is pooled mixes them"
+                    )
+                    return
 
 
 def check_alike(sets: Sequence[tuple[str, Design, Law]]) -> None:
@@ -147,11 +165,18 @@ def check_alike(sets: Sequence[tuple[str, Design, Law]]) -> None:
                 f"({', '.join(law.labels)} and {', '.join(theirs)}): join rare ones before the data are "
                 "imputed"
             )
-        if odd := set(first.model.gamma_names) ^ set(design.model.gamma_names):
+        mine, yours = ((*each.model.gamma_names, *each.model.random) for each in (first, design))
+        if odd := set(mine) ^ set(yours):
             raise DataError(
                 f"data sets {name} and {other} make different columns of the same terms "
-                f"({some(sorted(odd), 5)}): a factor has a level in some of them only. Join rare levels "
-                "before the data are imputed"
+                f"({some(sorted(odd), 5)}): a factor has a level, or its first one, in some of them only. "
+                "Join rare levels before the data are imputed, and label values alike"
+            )
+        if mine != yours:  # pooled by their places they would be mixed up
+            pair = next(pair for pair in zip(mine, yours, strict=True) if pair[0] != pair[1])
+            raise DataError(
+                f"data sets {name} and {other} have the levels of a factor in another order "
+                f"({' where the other has '.join(pair)}): label values alike, and give levels one order"
             )
 
 

@@ -22,6 +22,7 @@ from ..many_fits.pooled_generalized import (
     pooled_variances,
 )
 from ..many_fits.rubin import Pooled, PooledTest
+from ..words import some
 from . import listing
 from .header import level1_terms
 from .json_text import plain
@@ -30,6 +31,7 @@ from .pooled_page import limits_of, pooled_shares
 from .tables import p_text
 
 RULE = " " + "-" * 86
+MOST_NAMED = 10  # data sets whose names are listed
 
 
 def pooled_listing(
@@ -49,7 +51,7 @@ def pooled_listing(
 def _pooled_tables(pooled: PooledEstimates) -> str:
     first = pooled.fits[0]
     what = "plausible values" if len({f.model.outcome for f in pooled.fits}) > 1 else "imputed data sets"
-    title = f"Results pooled over {pooled.m} {what} ({', '.join(pooled.names)}) by Rubin's rules"
+    title = f"Results pooled over {pooled.m} {what} ({some(pooled.names, MOST_NAMED)}) by Rubin's rules"
     sampling = [line for said in (*pooled.given, *pooled.about_sampling) for line in textwrap.wrap(said, 85)]
     lines = [
         f" {title if pooled.m > 1 else 'Results with standard errors from replicate weights'}",
@@ -191,6 +193,7 @@ def _each(pooled: PooledEstimates) -> list[tuple[dict[str, Any], Any]]:
                 "gamma": list(fit.gamma),
                 "tau": np.asarray(fit.tau).tolist(),
                 "deviance": fit.deviance,
+                "converged": fit.converged,
             },
             fit,
         )
