@@ -177,6 +177,10 @@ class Rows:
         """
         return self._complete(name, where, numbers=True)[1]
 
+    def level2_with_missing(self, name: str) -> np.ndarray:
+        """Return one level-2 variable as `level2_column`, (J,), missing values as nan."""
+        return self._of_units(name, numbers=True)[1].values
+
     def level2_values(self, name: str, where: str = "") -> tuple[str, np.ndarray]:
         """Return the data's own name of a level-2 variable and its values, (J,), of whatever type.
 

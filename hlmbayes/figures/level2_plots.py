@@ -73,6 +73,8 @@ def effect_against(
         levels: tuple[str, ...] = ()
     else:
         (x, levels), title = found, label_of(source, variable)
+    if not np.isfinite(x).any():
+        raise OutputError(f"{variable} has no value in any unit: there is nothing to draw")
     y = data["eb"].values[:, k]
     ax = axes(ax)
     zero_line(ax)

@@ -263,5 +263,5 @@ def level2_values(fit: Framed, name: str) -> np.ndarray:
     spelled = find_column(name, known, "the data")
     if data is None or spelled is None:
         raise OutputError(f"there is no level-2 variable {name!r}. {suggest(name, known) if known else ''}")
-    values = data.level2_column(name) if data.one_source else np.asarray(data.level2[spelled])
+    values = data.level2_with_missing(name) if data.one_source else np.asarray(data.level2[spelled])
     return values[np.searchsorted(data.unit_ids, fit.design.unit_ids)]

@@ -71,6 +71,24 @@ def test_what_is_in_an_equation_is_no_candidate(fit: hlm.Fit) -> None:
         fit.explore("sector", coefficients="b0")
 
 
+def test_a_variable_that_misses_values_is_judged_on_the_units_that_have_one() -> None:
+    rng = np.random.default_rng(1)
+    unit, v = np.repeat(np.arange(30), 6), rng.normal(size=30)
+    v[:5] = np.nan
+    rows = {"id": unit, "y": rng.normal(size=180) + rng.normal(size=30)[unit]}
+    model, none = hlm.Model("y = b0 + r\nb0 = g00 + u0"), np.full(30, np.nan)
+    one = model.fit(hlm.read({**rows, "v": v[unit], "none": none[unit]}, id="id"))
+    two = model.fit(hlm.read(rows, {"id": np.arange(30), "v": v, "none": none}, id="id"))
+    (found,) = one.explore().candidates
+    assert (found.variable, found.n_units) == ("v", 25)
+    assert str(one.explore()) == str(two.explore())
+    extra = one.residuals(2, ["v", "none"])
+    np.testing.assert_array_equal(extra["v"], v)
+    assert extra["none"].isna().all()
+    with pytest.raises(OutputError, match="none has no value in any unit"):
+        hlm.plots.effect_against(one, "none")
+
+
 def test_names_after_the_slash_of_a_command_file_are_explored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
