@@ -70,6 +70,8 @@ def calibration(source: Any, ax: Axes | None = None, *, groups: int = 10, seed: 
                 expected[mine], observed[mine], s=36, color=colour, marker=marker, zorder=3, label=name
             )
     legend(ax, loc="upper left")
-    what = expected_outcome(any_point_of(fit))
+    law, outcome = fit.model.outcome_law, fit.model.outcome
+    below = f"probability of a category of {outcome} or a lower one"  # each group is of one cut
+    what = below if law.is_ordinal else expected_outcome(any_point_of(fit))
     title = "Do outcomes occur as often as the model says? Groups of rows with like expectations"
     return finish(ax, title, capital(what), "Observed mean of the group")

@@ -129,6 +129,16 @@ def test_calibration_is_that_of_the_fit(fit: Any, by_hlm: Any) -> None:
         plots.calibration(by_hlm)
 
 
+def test_calibration_of_ratings_says_that_its_groups_are_of_cuts(ratings: Any) -> None:
+    ax = plots.calibration(ratings, groups=3)
+    assert ax.get_xlabel() == "Probability of a category of y or a lower one"
+    found = ratings.calibration(groups=3).frame()
+    own = found[found.given == "equations"]
+    assert own["of"].str.startswith("y <= ").all()
+    shown = np.concatenate([points(ax, k) for k in range(int(own.outside.nunique()))])
+    np.testing.assert_allclose(np.sort(shown[:, 0]), np.sort(own.expected), atol=1e-12)
+
+
 def test_influence_is_that_of_the_table(fit: Any, by_hlm: Any) -> None:
     for one in (fit, by_hlm):
         ax = plots.influence(one)
