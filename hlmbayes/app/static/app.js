@@ -41,7 +41,13 @@ function closeMenu(back = false) {
 
 const items = () => all("[role=menuitem]:not([hidden])", $("menu"));
 
-// ---- what is clicked
+// ---- what is clicked; the second click of a double click is no click of its own: one model is run, one menu stays open
+document.addEventListener("click", (event) => {
+  if (event.detail < 2 || !event.target.closest("button:not(#undo)")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   const variable = event.target.closest(".variable");
