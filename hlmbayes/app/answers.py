@@ -109,9 +109,9 @@ def sending(act: Callable[[Session, Form], Response]) -> Endpoint:
             try:
                 return act(session, form)  # without the lock: a figure may take long, and changes nothing
             except HLMError as error:
-                return PlainTextResponse(f"Not done. {in_page_words(str(error))}", 422)
+                return PlainTextResponse(f"Not done: {in_page_words(str(error))}", 422)
             except Exception as error:
-                return PlainTextResponse(f"Not done. {fault(error)}", 500)
+                return PlainTextResponse(f"Not done: {fault(error)}", 500)
 
         return await run_in_threadpool(answer)
 

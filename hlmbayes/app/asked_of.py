@@ -18,6 +18,7 @@ from ..estimation.estimates import Estimates
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import PQLEstimates
 from ..inference.homogeneity import homogeneity
+from ..laws.law import Need
 from ..residuals.exploratory import explore
 from ..residuals.frames import residuals
 from ..residuals.generalized_exploratory import explore_generalized, explore_pql
@@ -45,6 +46,7 @@ OF_LIKELIHOOD: Questions = {
     "calibration": ("Observed against expected", calibration),
     "explore": ("Exploratory analysis of level-2 variables", explore_generalized),
 }
+OF_CATEGORIES: Questions = {"calibration": OF_LIKELIHOOD["calibration"]}  # each has equations of its own
 OF_PQL: Questions = {"explore": ("Exploratory analysis of level-2 variables", explore_pql)}
 
 
@@ -56,7 +58,7 @@ def questions(fit: Any) -> Questions:
 
 @questions.register
 def _(fit: GeneralizedEstimates) -> Questions:
-    return OF_LIKELIHOOD
+    return OF_LIKELIHOOD if fit.has(Need.ONE_EQUATION) else OF_CATEGORIES
 
 
 @questions.register

@@ -32,6 +32,7 @@ LIKELY = re.compile(
     re.IGNORECASE,
 )
 HSB = "High School and Beyond"
+BLANK = "blank"
 SETTING = "#: "  # begins a line of a script that is read when the script is opened
 
 
@@ -255,9 +256,17 @@ def kind_of(file: Path) -> str:
     return "data" if suffix in READERS or suffix == ".mdm" else ""
 
 
-def reading_from(before: ReadOptions, missing: str, level2_missing: str) -> ReadOptions:
-    """How files are read, as a form says; missing codes that are not said stay as they were."""
+def reading_from(
+    before: ReadOptions, missing: str, level2_missing: str, decimal: str = "", thousands: str = ""
+) -> ReadOptions:
+    """How files are read, as a form says; missing codes that are not said stay as they were.
+
+    ``thousands`` may be BLANK, because a form loses a blank.
+    """
+    parts = " " if thousands == BLANK else thousands
     drop: Any = "drop" if level2_missing == "drop" else "refuse"
     codes = codes_from_text([missing]) if missing else None
-    new = read_options(missing=codes, level2_missing=drop, sheet=None)
-    return replace(before, missing=new.missing if missing else before.missing, level2_missing=drop)
+    new = read_options(
+        missing=codes, level2_missing=drop, sheet=None, decimal=decimal or None, thousands=parts or None
+    )
+    return replace(new, missing=new.missing if missing else before.missing, sheet=before.sheet)

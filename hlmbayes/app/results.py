@@ -10,6 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..derived.variance_explained import variance_explained
 from ..errors import HLMError
 from ..estimation.estimates import Estimates
 from ..figures.figure_set import AnyEstimates
@@ -27,6 +28,7 @@ from ..words import safe_name
 from .answers import Form, changing, sending, showing
 from .asked_of import questions, residual_frame
 from .files import attachment
+from .page_words import in_page_words
 from .pictures import KINDS, graph, picture, pictures, title, variables
 from .report_part import part_of
 from .session import NothingOpenError, Run, Session
@@ -170,7 +172,7 @@ def _side_by_side(session: Session, form: Form) -> dict[str, Any]:
             try:
                 tests.append((one.name, two.name, str(compare(_with_deviance(one), _with_deviance(two))), ""))
             except HLMError as error:
-                tests.append((one.name, two.name, "", str(error)))
+                tests.append((one.name, two.name, "", in_page_words(str(error))))
     asked = {key: form.text(key) for key in ("stars", "interval", "ratios", "robust") if form.text(key)}
     query = "&".join([*(f"tick={run.number}" for run in runs), *(f"{k}={v}" for k, v in asked.items())])
     return {
@@ -198,10 +200,22 @@ def test(session: Session, form: Form) -> dict[str, Any]:
             "title": f"{run.name} and {other.name}",
             "text": str(compare(*map(_with_deviance, (run, other)))),
         }
+    if what == "explained":
+        return _explained(run, session.find(form.number("other")))
     if what not in questions(fit):
         raise HLMError(f"{what!r} is no test of this window for this model")
     title, answer = questions(fit)[what]
     return {"title": title, "text": str(answer(fit))}
+
+
+def _explained(run: Run, base: Run) -> dict[str, Any]:
+    """How much smaller each variance of a run is than that of a simpler one, in per cent of it."""
+    if not isinstance(run.fit, Estimates) or not isinstance(base.fit, Estimates):
+        raise HLMError(f"{run.name} and {base.name}: wanted two fits of one normal outcome")
+    return {
+        "title": f"Variance of {base.name} that {run.name} explains",
+        "text": str(variance_explained(run.fit, base.fit)),
+    }
 
 
 def _with_deviance(run: Run) -> Estimates | GeneralizedEstimates:

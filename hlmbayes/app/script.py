@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shlex import quote
 from textwrap import indent
 
 from ..data.read_options import EVERY
@@ -67,11 +68,18 @@ def _read(job: Job, here: Opened) -> str:
         files[0] = f"[{', '.join(repr(file.name) for file in (source.level1, *job.imputed))}]"
     more = [f"by={job.imputed_by!r}"] if job.imputed_by else []
     more += [f"level2_missing={reading.level2_missing!r}"] if reading.level2_missing != "refuse" else []
+    more += [f"{name}={mark!r}" for name, mark in _marks(here).items()]
     one, two = ({k: list(v) for k, v in codes.items()} for codes in reading.missing)
     more += [f"missing={one | two!r}"] if one or two else []
     ids = (source.id, source.id2) if source.id2 else source.id
     read = "read_imputed" if job.imputed or job.imputed_by else "read"
     return f"hlm.{read}({', '.join([*files, f'id={ids!r}', *more])})"
+
+
+def _marks(here: Opened) -> dict[str, str]:
+    """What was said of numbers that are text: their decimal mark, what parts thousands."""
+    reading = here.source.reading
+    return {name: mark for name in ("decimal", "thousands") if (mark := getattr(reading, name)) is not None}
 
 
 def _fit(job: Job) -> str:
@@ -125,12 +133,13 @@ def _tests(job: Job) -> list[str]:
 
 def command_line(job: Job, here: Opened, *, text: bool = False) -> str:
     """The command that runs the saved .hlm, or the saved text of equations."""
-    drop = " --drop-incomplete" if here.source.reading.level2_missing == "drop" else ""
+    how = " --drop-incomplete" if here.source.reading.level2_missing == "drop" else ""
+    how += "".join(f" --{name} {quote(mark)}" for name, mark in _marks(here).items())
     if text:
-        return f"hlmbayes run{drop} model.txt"
+        return f"hlmbayes run{how} model.txt"
     files = [here.source.level1, here.source.level2]
     where = [f"--level{k} {file.name}" for k, file in enumerate(files, 1) if file is not None]
     algorithm = " --algorithm exact" if job.algorithm == "exact" else ""
     known = job.options.variance_known and job.options.variance_known_is == "precision"
-    more = f"{algorithm}{' --varianceknown precision' if known else ''}{drop}"
+    more = f"{algorithm}{' --varianceknown precision' if known else ''}{how}"
     return plain(f"hlmbayes run model.hlm {' '.join(where)} --id {here.source.id}{more}")

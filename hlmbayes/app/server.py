@@ -104,7 +104,8 @@ def choose_id(session: Session, form: Form) -> dict[str, Any]:
     one, two = chosen.level1, chosen.level2
     if form.get("swap") and two is not None:
         one, two = two, one
-    how = reading_from(chosen.reading, form.text("missing"), form.text("level2_missing"))
+    said = (form.text(name) for name in ("missing", "level2_missing", "decimal", "thousands"))
+    how = reading_from(chosen.reading, *said)
     new = Chosen(one, two, form.text("id") or chosen.id, chosen.names, how)
     before = session.state if session.opened else None
 
@@ -157,7 +158,12 @@ def undo(session: Session, form: Form) -> dict[str, Any]:
 
 def take(session: Session, form: Form) -> dict[str, Any]:
     """Go back to the model of a run."""
-    session.take(form.number("number"))
+    run = session.find(form.number("number"))
+    try:
+        of_these_data(session, run.state)
+    except HLMError as error:
+        raise HLMError(f"{run.name} is of other data than those that are open: {error}") from None
+    session.take(run.number)
     return {}
 
 

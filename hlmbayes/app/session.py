@@ -101,9 +101,10 @@ class Run:
         if not isinstance(fit, Estimates | GeneralizedEstimates) or len(fit.random_names) != 1:
             return ""
         try:
-            return str(icc(fit) if isinstance(fit, Estimates) else generalized_icc(fit))
+            found = icc(fit) if isinstance(fit, Estimates) else generalized_icc(fit)
         except HLMError:
             return ""
+        return in_page_words(str(found))
 
     @cached_property
     def report(self) -> str:

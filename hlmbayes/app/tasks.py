@@ -14,6 +14,7 @@ from ..posterior.prior_sensitivity import power_scale
 from ..runs.estimate import level1_options
 from .answers import Form, changing, sending, showing
 from .files import attachment, command_text
+from .page_words import in_page_words
 from .prior_form import in_python, priors_of, rows_of
 from .report_part import part_of
 from .script import command_line, equations_text, python_script
@@ -50,7 +51,7 @@ def _report(session: Session) -> dict[str, Any]:
     work = session.work
     if work is None or work.status != "done":
         return {"report": "", "files": ()}
-    report = part_of((work.folder / "posterior.html").read_text(encoding="utf-8"))
+    report = in_page_words(part_of((work.folder / "posterior.html").read_text(encoding="utf-8")))
     files = [name for name in FILES if (work.folder / name).is_file()]
     return {"report": report, "files": files}
 
@@ -60,12 +61,12 @@ def _priors(session: Session) -> dict[str, Any]:
     try:
         job, rows = session.job(), rows_of(session.priors, session.state.known)
     except HLMError as error:
-        return {"priors": "", "priors_error": str(error)}
+        return {"priors": "", "priors_error": in_page_words(str(error))}
     found = {"chosen": session.priors, "rows": rows, "python": in_python(session.priors), "priors_error": ""}
     try:
         words = session.priors.describe(job.model, session.here.data, **level1_options(job))
     except HLMError as error:
-        return {**found, "priors": "", "wrong": str(error)}
+        return {**found, "priors": "", "wrong": in_page_words(str(error))}
     return {**found, "priors": str(words), "wrong": ""}
 
 
@@ -74,7 +75,7 @@ def say_priors(session: Session, form: Form) -> dict[str, Any]:
     try:
         session.priors = priors_of(form, session.state.known)
     except HLMError as error:
-        return {"priors": "", "wrong": str(error), "python": ""}
+        return {"priors": "", "wrong": in_page_words(str(error)), "python": ""}
     return _priors(session)
 
 
@@ -84,11 +85,12 @@ def sensitivity(session: Session, form: Form) -> dict[str, Any]:
     if work is None or work.status != "done":
         raise SamplingError("there are no draws yet")
     frame = power_scale(read(work.folder / "posterior.nc"))
-    columns = (frame.index, frame["prior"], frame["likelihood"], frame["diagnosis"])
+    columns = (frame["name"], frame.index, frame["prior"], frame["likelihood"], frame["diagnosis"])
     rows = zip(*columns, strict=True)
     return {
         "rows": [
-            (str(n), f"{a:.3f}", f"{b:.3f}", words or "the prior hardly matters") for n, a, b, words in rows
+            (str(name), str(code), f"{a:.3f}", f"{b:.3f}", words or "the prior hardly matters")
+            for name, code, a, b, words in rows
         ]
     }
 

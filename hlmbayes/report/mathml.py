@@ -17,6 +17,7 @@ from ..equations.text import covariances
 
 PLUS = "<mo>+</mo>"
 EQUALS = "<mo>=</mo>"
+GAP = '<mspace width="0.2em"/>'
 
 
 def typeset(model: TwoLevelModel) -> TwoLevelModel:
@@ -71,10 +72,10 @@ def outcome(model: TwoLevelModel) -> str:
         return _indexed(word(model.outcome), "ij")
     name = _indexed(word(model.outcome), "ij")
     if law.is_ordinal:
-        return f"<mi>logit</mi><mi>P</mi>{_in_brackets(f'{name}<mo>≤</mo><mi>m</mi>')}"
+        return f"<mi>logit</mi>{GAP}<mi>P</mi>{_in_brackets(f'{name}<mo>≤</mo><mi>m</mi>')}"
     if law.by_category:
         of, last = (f"<mi>P</mi>{_in_brackets(f'{name}{EQUALS}<mi>{m}</mi>')}" for m in "mM")
-        return f"<mi>log</mi><mfrac><mrow>{of}</mrow><mrow>{last}</mrow></mfrac>"
+        return f"<mi>log</mi>{GAP}<mfrac><mrow>{of}</mrow><mrow>{last}</mrow></mfrac>"
     return f"<mi>{law.link}</mi>{_in_brackets(mean(law))}"
 
 

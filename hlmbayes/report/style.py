@@ -68,7 +68,8 @@ CSS = """
   .hlmbayes th, .hlmbayes td { padding: .25rem .22rem }
   .hlmbayes caption { max-width: calc(100vw - 1.2rem) }
   .hlmbayes tbody tr:not(.group) th { padding-left: .2rem }
-  .hlmbayes tbody th:not(:has(+ th)) { min-width: 6em }
+  .hlmbayes tbody th:not(:has(+ th)) { min-width: 7em }
+  .hlmbayes .models tbody th { min-width: 8em }
   .hlmbayes .wide thead { display: none }
   .hlmbayes .wide tr { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1.2rem }
   .hlmbayes .wide th { grid-column: span 2 }

@@ -27,7 +27,7 @@ def counts(window, tmp_path):
 
 def settle(window, **asked):
     page = window.client.post("/settings", data={**BASE, **asked}).text
-    return page, re.findall(r"Not done\.</b>([^<]*)", page)
+    return page, re.findall(r"Not done:</b>([^<]*)", page)
 
 
 def run(window):
@@ -83,7 +83,7 @@ def test_hlms_way_has_both_models_and_no_deviance(counts):
 def test_what_does_not_go_together_is_said(counts):
     assert "the variable with the trials" in settle(counts, family="binomial")[1][0]
     _, wrong = settle(counts, family="ordinal", overdispersed="on")
-    assert "take overdispersed= out" in wrong[0]
+    assert "take the tick at “overdispersed” away" in wrong[0]
     assert counts.session.state.model.outcome_law.is_normal
 
 

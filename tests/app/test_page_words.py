@@ -42,7 +42,12 @@ def test_what_to_do_about_data_is_on_the_page(hsb):
         ("add --algorithm exact", "choose the algorithm “The optimum” in Settings"),
         ("HLM 6.08 may stop earlier: --algorithm hlm follows it.",
          "HLM 6.08 may stop earlier: the algorithm “HLM 6” in Settings follows it."),
-        ("say missing=[-99] (--missing -99), or", "say missing=[-99] (“Missing codes” in Data: -99), or"),
+        ('say missing=[-99, -9] (--missing -99,-9), or by variable, missing={"x": [-9]} (--missing x=-9)',
+         "write -99,-9 at “Missing codes” in Data, or by variable, x=-9"),
+        ('or say level2_missing="drop" (--drop-incomplete), which leaves them out',
+         "or choose “are left out” at “Units without a level-2 value” in Data, which leaves them out"),
+        ('by --algorithm exact, in Python algorithm="exact".', "by the algorithm “The optimum” in Settings."),
+        ("use algorithm=&quot;hlm&quot;, or", "use the algorithm “HLM 6” in Settings, or"),
         ("a -- b, --html and (x --y)", "a -- b, --html and (x --y)"),
     ],
 )  # fmt: skip
@@ -53,6 +58,8 @@ def test_options_that_the_page_has_are_called_as_there(text, words):
 def test_each_of_the_words_is_of_a_text_of_the_program():
     folder = Path(hlmbayes.__file__).parent
     texts = [p.read_text() for p in folder.rglob("*.py") if p.name != "page_words.py"]
-    whole = re.sub(r'"\n\s*f?"', "", "\n".join(texts))
-    whole = whole.replace("{first}={own}", "x=1")
+    whole = re.sub(r"[\"']\n\s*f?[\"']", "", "\n".join(texts))
+    for filled_in in ("{first}={own}", "{', '.join(shown)}", "{','.join(shown)}"):
+        whole = whole.replace(filled_in, "1")
+    whole = whole.replace("{{", "{").replace("}}", "}")
     assert [option for option in WORDS if not re.search(option, whole)] == []

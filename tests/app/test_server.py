@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def test_the_id_is_asked_for_where_it_cannot_be_told(window):
 def test_what_cannot_be_opened_is_said_in_words(window, sent, words):
     answer = window.client.post("/open", files=files(*sent))
     assert answer.status_code == 200
-    assert "Not done." in answer.text
+    assert "Not done:" in answer.text
     assert words in answer.text
     assert "Traceback" not in answer.text
 
@@ -214,7 +215,7 @@ def test_what_is_saved_opens_again(model4):
         saved = model4.client.get(f"/save/{name}").content
         model4.edit("null")
         answer = model4.client.post("/open", files=files((name, saved)))
-        assert "Not done." not in answer.text
+        assert "Not done:" not in answer.text
         assert model4.session.state.model == state.model
         assert model4.session.state.algorithm == state.algorithm
 
@@ -274,7 +275,7 @@ def test_tests_figures_files_and_tables(model4):
     assert model4.session.state.options.hypotheses
     for what in ("homogeneity", "icc", "r2", "plausible", "explore", "compare"):
         answer = model4.client.post("/results/1/test", data={"what": what, "other": "2"}).text
-        assert "Not done." not in answer, answer
+        assert "Not done:" not in answer, answer
     assert "1.07710" in model4.client.post("/results/1/test", data={"what": "compare", "other": "2"}).text
     assert "zeros" in model4.client.post("/results/1/test", data={"what": "hypothesis"}).text
     for kind in (".sav", ".csv"):
@@ -320,8 +321,27 @@ def test_units_that_miss_a_value_and_missing_codes_are_said(window):
     answer = window.client.post("/open", files=files(("data.csv", text))).text
     assert "-99" in answer
     answer = window.client.post("/open/id", data={"id": "school", "missing": "-99"}).text
-    assert "Not done." not in answer
+    assert "Not done:" not in answer
     assert np.isnan(window.session.opened.data.level1["w"]).any()
+
+
+def test_what_parts_thousands_is_chosen_on_the_page_and_kept(window):
+    rows = "\n".join(f"{k // 10};{f'{k % 7}.{100 + k}' if k % 7 else 999};{k % 5}" for k in range(200))
+    sent = files(("pay.csv", f"id;pay;y\n{rows}\n".encode()))
+    page = html.unescape(window.client.post("/open", files=sent).text)
+    assert "choose it at “What parts thousands” in Data" in page  # 1.101 may be eleven hundred and one
+    assert "--" not in page.split("numbers are read as decimals")[1].split("</p>")[0]
+    asked = {"id": "id", "thousands": "."}
+    assert "numbers are read" not in window.client.post("/open/id", data=asked).text
+    assert window.session.opened.data.level1["pay"][:3].tolist() == [999, 1101, 2102]
+    assert 'value="." selected>points' in window.client.get("/panel/data").text
+    window.edit("outcome", "pay")
+    code = html.unescape(window.client.get("/panel/code").text)
+    assert "hlm.read('pay.csv', id='id', thousands='.')" in code
+    assert "--thousands ." in code
+    window.client.post("/open/id", data={"id": "id", "thousands": "blank"})
+    assert window.session.opened.source.reading.thousands == " "
+    assert "--thousands ' '" in html.unescape(window.client.get("/panel/code").text)
 
 
 def test_plausible_values_are_pooled(window):

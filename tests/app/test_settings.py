@@ -53,7 +53,7 @@ def open_survey(window: SimpleNamespace) -> SimpleNamespace:
 
 def ran(window: SimpleNamespace) -> Any:
     """What a run's JSON says."""
-    assert "Not done." not in (page := window.client.post("/run").text), page
+    assert "Not done:" not in (page := window.client.post("/run").text), page
     return window.client.get(f"/results/{window.session.shown}/results.json").json()
 
 
@@ -86,7 +86,7 @@ def opens_again(window: SimpleNamespace) -> None:
         window.edit("null")
         window.edit("outcome", "pv3") if state.model.outcome == "pv1" else None
         answer = window.client.post("/open", files=sent((name, content))).text
-        assert "Not done." not in answer, answer
+        assert "Not done:" not in answer, answer
         found = window.session.state
         assert found.model == state.model
         assert (found.options, found.algorithm) == (state.options, state.algorithm), name
@@ -144,7 +144,7 @@ def test_replicate_weights_give_the_standard_errors(open_survey, tmp_path):
     post(open_survey, plausible="pv2, pv3", sampling_from="first", **asked)
     assert ran(open_survey) == saved(open_survey, tmp_path)
     assert "sampling_from='first'" in open_survey.client.get("/save/model.py").text
-    assert "Not done." in post(open_survey, **asked | {"replicates": "nope1-nope4"})
+    assert "Not done:" in post(open_survey, **asked | {"replicates": "nope1-nope4"})
     assert "Fay" in post(open_survey, **asked | {"fay": "2"})
 
 

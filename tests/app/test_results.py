@@ -1,0 +1,64 @@
+"""What can be asked of a run, in the words of the page, and which run can be gone back to."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import hlmbayes as hlm
+from hlmbayes.app.asked_of import questions
+from hlmbayes.faces import record_of
+from tests.posterior.test_multinomial_posterior import FRAME, TEXT
+
+from .test_server import files, text_of_data
+
+PYTHON = re.compile(r"\b(method|algorithm|robust|missing)=|--[a-z]")
+
+
+def two_models(hsb):
+    """The seminar's models 1 and 2."""
+    hsb.edit("outcome", "mathach")
+    hsb.client.post("/run")
+    hsb.edit("none", "meanses", 2)
+    hsb.client.post("/run")
+    return hsb
+
+
+def test_the_variance_explained_is_the_seminars(hsb):
+    two_models(hsb)
+    asked = {"what": "explained", "other": "1"}
+    answer = hsb.client.post("/results/2/test", data=asked).text
+    assert "Variance of Model 1 that Model 2 explains" in answer
+    assert "Variance of b0 (intercept) explained: 0.6937" in answer  # "that is about 69%"
+    assert "Variance explained" in hsb.client.get("/results/2/tests").text
+
+
+def test_models_that_are_not_compared_say_why_in_the_words_of_the_page(hsb):
+    two_models(hsb)
+    page = html.unescape(hsb.client.get("/results/2/compare").text)
+    assert "Not compared: the models differ in their fixed effects" in page
+    assert "Run both with the method “Full maximum likelihood” in Settings to compare them" in page
+    assert not PYTHON.search(re.sub("<[^>]*>", "", page))
+
+
+def test_the_listing_on_the_page_names_what_is_on_the_page(hsb):
+    two_models(hsb)
+    shown = html.unescape(hsb.client.get("/results/2/listing").text)
+    assert not PYTHON.search(re.sub("<[^>]*>", "", shown))
+
+
+def test_a_model_of_other_data_is_not_gone_back_to(hsb):
+    two_models(hsb)
+    hsb.client.post("/open", files=files(("new.csv", text_of_data())))
+    before = hsb.session.state
+    answer = html.unescape(hsb.client.post("/take/1").text)
+    assert "Not done:" in answer
+    assert "Model 1 is of other data than those that are open" in answer
+    assert hsb.session.state == before
+
+
+def test_categories_are_not_offered_what_they_have_not():
+    fit = record_of(hlm.Model(TEXT).fit(hlm.read(FRAME, id="id")))
+    assert list(questions(fit)) == ["calibration"]
+    for _, answer in questions(fit).values():
+        assert str(answer(fit))
