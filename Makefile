@@ -1,5 +1,7 @@
 # Each target does all its own set-up: it finds a Python >= 3.12, makes .venv and installs.
 PY = .venv/bin/python
+# What Python compiles is kept, whatever the environment says: each process of a test would compile it again.
+export PYTHONDONTWRITEBYTECODE =
 .PHONY: demo test test-slow lint examples bench clean
 
 demo:

@@ -57,18 +57,13 @@ def check_legible(ax: Any) -> None:
         assert text.get_fontsize() >= 9, text
         inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= canvas.x1 + 1 and box.y1 <= canvas.y1 + 1
         assert inside, f"{text.get_text()!r} leaves the canvas"
-    for k, box in enumerate(boxes):
-        for m in range(k):
-            if isinstance(texts[k], type(texts[m])) and _tick_pair(ax, texts[k], texts[m]):
-                continue
-            overlap = box.padded(-1.0).overlaps(boxes[m].padded(-1.0))
-            assert not overlap, f"{texts[k].get_text()!r} covers {texts[m].get_text()!r}"
-
-
-def _tick_pair(ax: Any, a: Text, b: Text) -> bool:
-    """The first labels of the two axes may come near each other in the corner."""
-    x, y = _ticks(ax.xaxis), _ticks(ax.yaxis)
-    return (a in x and b in y) or (a in y and b in x)
+    shrunk = [box.padded(-1.0) for box in boxes]
+    over = [(k, m) for k in range(len(texts)) for m in range(k) if shrunk[k].overlaps(shrunk[m])]
+    x, y = set(_ticks(ax.xaxis)), set(_ticks(ax.yaxis))
+    for k, m in over:  # the first labels of the two axes may come near each other in the corner
+        pair = {texts[k], texts[m]}
+        corner = pair & x and pair & y
+        assert corner, f"{texts[k].get_text()!r} covers {texts[m].get_text()!r}"
 
 
 def colours(ax: Any) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import matplotlib
@@ -79,10 +80,15 @@ def test_axes_given_are_used_and_returned(fit: Any, name: str) -> None:
     assert plt.get_fignums() == [figure.number]
 
 
+@cache
+def small_fit(which: str) -> Any:
+    return model(which).fit(small(n_units=16).data())
+
+
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("which", ["means", "random only", "no intercept"])
 def test_small_data_with_singular_units_and_no_labels(name: str, which: str) -> None:
-    fit = model(which).fit(small(n_units=16).data())
+    fit = small_fit(which)
     draw = {
         "pracad": lambda: hlm.plots.effect_against(fit, "v", coefficient=fit.random_names[0]),
         "sector": lambda: hlm.plots.effect_against(fit, "w", coefficient=fit.random_names[-1]),
