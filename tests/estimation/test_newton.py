@@ -61,3 +61,39 @@ def test_a_wall_is_not_stepped_over() -> None:
     found = minimise(f, np.array([20.0]))
     assert found.converged
     assert found.point.x[0] == pytest.approx(1.0)
+
+
+def gamma_like(x: np.ndarray) -> Point:
+    """log x + 1 / x and three of it, with their minimum at 1: far from quadratic."""
+    scale = np.array([1.0, 3.0])
+    value = scale @ (np.log(x) + 1 / x)
+    return Point(x, float(value), scale * (1 / x - 1 / x**2), np.diag(scale * (2 / x**3 - 1 / x**2)), None)
+
+
+def third_of_it(point: Point, step: np.ndarray) -> np.ndarray:
+    x = point.x
+    return np.asarray(np.array([1.0, 3.0]) * (2 / x**3 - 6 / x**4) * step**2)
+
+
+def test_third_derivatives_save_steps() -> None:
+    start = np.array([0.8, 1.3])
+    plain, bent = minimise(gamma_like, start), minimise(gamma_like, start, bend=third_of_it)
+    assert bent.converged
+    np.testing.assert_allclose(bent.point.x, 1.0, rtol=1e-10)
+    assert bent.evaluations < plain.evaluations
+
+
+@pytest.mark.parametrize("factor", [-1.0, 5.0, 1e6])
+def test_wrong_third_derivatives_do_no_harm(factor: float) -> None:
+    found = minimise(gamma_like, np.array([0.8, 1.3]), bend=lambda p, step: factor * third_of_it(p, step))
+    assert found.converged
+    np.testing.assert_allclose(found.point.x, 1.0, rtol=1e-9)
+
+
+def test_a_point_without_slope_ends_a_search() -> None:
+    def parabola(x: np.ndarray) -> Point:
+        return Point(x, float(x @ x), 2 * x, 2 * np.eye(2), None)
+
+    found = minimise(parabola, np.array([0.5, -0.5]))
+    assert found.converged
+    assert found.evaluations == 2

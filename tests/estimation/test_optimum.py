@@ -9,6 +9,7 @@ from hlmbayes import Model
 from hlmbayes.data.two_level import TwoLevelData, read
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation import optimum as module
+from hlmbayes.estimation.faces_of_theta import free_root
 from hlmbayes.estimation.optimum import optimum
 from hlmbayes.estimation.prepare import prepare
 from hlmbayes.estimation.starts import alike_theta
@@ -239,3 +240,25 @@ def test_a_singular_tau_that_is_very_large_beside_sigma2_is_found(ratio: float) 
 
 def fit_x(columns: dict[str, np.ndarray]) -> np.ndarray:
     return np.column_stack([np.ones(len(columns["x"])), columns["x"], columns["z"]])
+
+
+@pytest.mark.parametrize("pattern", ["", "cov(u0, u1) = 0"])
+def test_of_units_all_alike_the_third_derivatives_at_the_optimum_are_exact(pattern: str) -> None:
+    unit, x = np.repeat(np.arange(50), 6), np.tile(np.arange(6.0) - 2.5, 50)
+    rng = np.random.default_rng(5)
+    u = rng.normal(size=(50, 2))[unit]
+    columns = {"y": u[:, 0] + u[:, 1] * x + rng.normal(size=300), "x": x}
+    system = prepare(Model(f"{SLOPES}\n{pattern}"), data_of(columns, unit)).system
+    found = optimum(system, False, sigma2=0.5).point
+    _, c, root = module._place(found)
+    assert c is not None
+    step = np.array([0.3, -0.2, 0.5])[: len(found.x)]
+
+    def hessian(away: float) -> np.ndarray:
+        there = free_root(found.x + away * step, root.face)
+        return module._point(system, False, there, 0.5).hessian
+
+    third = (hessian(1e-4) - hessian(-1e-4)) / 2e-4
+    expected = third @ step
+    given = module.third_along(system, found, step)
+    np.testing.assert_allclose(given, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
