@@ -49,6 +49,35 @@ def refuse_different_rows(a: Design, b: Design) -> None:
         raise HypothesisError("the fits use different rows, though equally many: fit both to the same data")
 
 
+def refuse_different_values(a: Design, b: Design) -> None:
+    """Raise where two designs are of different rows, or of other values of a variable that both have.
+
+    Imputed data sets have the same outcomes, as a rule, and differ in the predictors.
+    """
+    refuse_different_rows(a, b)
+    mine, theirs = _values(a), _values(b)
+    odd = [name for name in mine.keys() & theirs.keys() if not _alike(mine[name], theirs[name])]
+    if odd:
+        raise HypothesisError(
+            f"the values of {', '.join(sorted(odd))} are others in the one than in the other: use the same "
+            "data, of imputed data the same data set"
+        )
+
+
+def _values(design: Design) -> dict[str, np.ndarray]:
+    """Give by variable the mean of each unit and of its squares, (2, J); at level 2 the values."""
+    moments = design.moments
+    squares = np.einsum("jkk->kj", moments.sscp) / moments.weight + moments.mean.T**2
+    level1 = zip(moments.columns, moments.mean.T, squares, strict=True)
+    found = {name.lower(): v for name, v in moments.level2.items() if v.dtype.kind in "biuf"}
+    return found | {name.lower(): np.stack(each) for name, *each in level1}
+
+
+def _alike(u: np.ndarray, v: np.ndarray) -> bool:
+    close = 1e-8 * np.nanmax(np.abs(u), initial=0.0)  # a mean may be zero but for rounding
+    return u.shape == v.shape and np.allclose(u, v, rtol=1e-8, atol=close, equal_nan=True)
+
+
 def refuse_different_likelihood(fit: Fitted, other: Fitted) -> None:
     """Raise where deviances of the same rows measure different things."""
     if fit.model.outcome_law != other.model.outcome_law:

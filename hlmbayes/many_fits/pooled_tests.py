@@ -14,6 +14,7 @@ from ..hypotheses.combinations import Combinations, combinations, stacked
 from ..hypotheses.contrasts import Contrast
 from ..inference.compare import compare
 from ..inference.covariances import refuse_singular, refuse_zero
+from ..inference.same_data import refuse_different_values
 from ..laws.law import Need
 from ..likelihood.criterion import criterion
 from ..likelihood.evaluate import evaluate
@@ -133,6 +134,7 @@ def pooled_comparison(one: PooledEstimates, other: Any) -> PooledTest:
         if "REML" in (a.method, b.method):
             raise HypothesisError('D3 compares full likelihoods: fit both models with method="ML"')
         compare(a, b)  # refuses what cannot be compared
+        refuse_different_values(a.design, b.design)
     small, large = sorted((one, other), key=lambda fit: fit.fits[0].n_parameters)
     own = np.array([a.deviance - b.deviance for a, b in zip(small.fits, large.fits, strict=True)])
     k = large.fits[0].n_parameters - small.fits[0].n_parameters

@@ -17,7 +17,7 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import PQLEstimates
 from ..inference import likelihood_tables
 from ..inference.component_errors import variance_standard_errors
-from ..inference.same_data import refuse_different_rows
+from ..inference.same_data import refuse_different_values
 from ..labelled import numbers_table
 from ..labels import Sentence
 from ..laws.law import Need
@@ -92,7 +92,7 @@ def by_parameter(posterior: Drawn, fit: Any, prob: float = 0.95) -> dict[str, di
 def _refuse_different_rows(fit: AnyEstimates, posterior: Drawn) -> None:
     """Raise where a fit is of other rows; the design of quasi-likelihood is of its working outcome."""
     if not isinstance(fit, PQLEstimates):
-        refuse_different_rows(fit.design, posterior.target.design)
+        refuse_different_values(fit.design, posterior.target.design)
         return
     sizes = [
         (fit.data.n_rows, fit.data.n_units),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.errors import DataError, HLMWarning
+from hlmbayes.errors import DataError, HLMError, HLMWarning
 
 MODEL = hlm.Model("y = b0 + b1*C(g) + r; b0 = g00 + u0; b1 = g10")
 DOORS = [hlm.fit_imputed, hlm.sample_imputed]
@@ -76,3 +76,17 @@ def test_one_data_set_several_times_is_refused(door):
 def test_the_listing_of_many_data_sets_names_the_first_of_them():
     pooled = hlm.fit_imputed(MODEL, hlm.read_imputed([frame(k) for k in range(30)], id="id"))
     assert "over 30 imputed data sets (1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more) by" in pooled.listing()
+
+
+def test_pooled_models_of_other_imputations_are_not_compared():
+    """The same outcomes and other predictors: each data set's deviances were compared all the same."""
+    full, smaller = (hlm.Model(f"y = b0 + b1*x + r; b0 = g00 + u0; b1 = g10{u}") for u in (" + u1", ""))
+    sets = [hlm.read(frame(0).assign(x=np.random.default_rng(k).normal(size=160)), id="id") for k in range(4)]
+    own = hlm.fit_imputed(full, sets[:2], method="ML")
+    assert own.compare(hlm.fit_imputed(smaller, sets[:2], method="ML")).df == 2
+    other = hlm.fit_imputed(smaller, sets[2:], method="ML")
+    with pytest.raises(HLMError, match="the values of x are others"):
+        own.compare(other)
+    post = smaller.sample(sets[0], seed=1, draws=400, chains=2)
+    with pytest.raises(HLMError, match="the values of x are others"):
+        post.compare(other.fits[0])
