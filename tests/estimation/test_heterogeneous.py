@@ -161,7 +161,7 @@ def test_score_and_deviance_equal_dense(name: str, spec: str, reml: bool) -> Non
 def test_the_score_of_alpha_equals_finite_differences(spec: str, reml: bool) -> None:
     source, m = small(22, n_units=14), Model(MODELS["random only"] + f"\nlog(sigma2) = a0 + {SPECS[spec]}")
     data = source.data()
-    design = record_of(m.fit(data, method="ML")).design
+    design = prepare(m, data).design
     rows = dense(m, source.columns, source.unit, source.level2)
     c = np.column_stack(
         [np.ones(len(source.unit))]
@@ -170,8 +170,7 @@ def test_the_score_of_alpha_equals_finite_differences(spec: str, reml: bool) -> 
             for v in m.log_sigma2.variables
         ]
     )
-    base = record_of(Model(MODELS["random only"]).fit(data, method="ML")).design
-    groups = groups_of(_with(base, m, data), data)
+    groups = groups_of(design, data)
     alpha = np.array([0.1, -0.3, 0.2])[: c.shape[1]]
     tau = np.array([[1.0, 0.2, 0.1], [0.2, 0.8, -0.1], [0.1, -0.1, 0.6]])
     weighted = weighted_design(design, groups, alpha)
@@ -187,12 +186,6 @@ def test_the_score_of_alpha_equals_finite_differences(spec: str, reml: bool) -> 
     parts = [np.diag(np.exp(c @ alpha) * c[:, k]) for k in range(c.shape[1])]
     expected = np.array([[0.5 * np.trace(p @ a @ p @ b) for b in parts] for a in parts])
     np.testing.assert_allclose(information(weighted, groups, alpha, spread)[0], expected, rtol=1e-8)
-
-
-def _with(design, m: Model, data):
-    """The homogeneous design under the model that has the variance equation."""
-
-    return prepare(m, data).design
 
 
 def test_scaling_a_covariate_scales_its_effect() -> None:

@@ -170,7 +170,9 @@ def two_occasions(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 @pytest.mark.parametrize("method", ["REML", "ML"])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(6), *(pytest.param(k, marks=pytest.mark.slow) for k in range(6, 12))]
+)
 def test_a_level1_variance_of_zero_is_refused_or_said_where_the_likelihood_is_largest_there(
     method: str, seed: int
 ) -> None:

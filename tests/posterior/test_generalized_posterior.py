@@ -49,7 +49,7 @@ def test_a_file_has_all_of_it(drawn, tmp_path):
         assert type(back) is type(post)
         pd.testing.assert_frame_equal(back.summary(), post.summary())
         np.testing.assert_allclose(record_of(back).unit_logliks(), record_of(post).unit_logliks(), atol=1e-9)
-        np.testing.assert_array_equal(back.rerun()["g10"], post["g10"])
+    np.testing.assert_array_equal(back.rerun()["g10"], post["g10"])
     assert back.rerun(seed=9, draws=500).draws("gamma").shape == (2, 500, 3)
     with pytest.raises(SamplingError, match="rerun can change priors"):
         back.rerun(method="ML")
