@@ -187,12 +187,12 @@ def grid(
     known: Mapping[str, Variable],
     at: Mapping[str, Sequence[Any]],
     n: int,
-    like: Rows | None = None,
+    like: Rows | None,
 ) -> np.ndarray:
     """Give what fixed effects multiply in n typical rows, (n, n_gamma), averaged over levels of factors.
 
     ``at`` has values of some variables, n each; numbers are else at their means (deviations at 0), factors
-    are averaged over their levels, each counting once, as in R's emmeans.
+    are averaged over their levels, each counting once, as in R's emmeans. ``like`` are the fit's own rows.
     """
     rows: dict[str, np.ndarray] = {}
     free = []

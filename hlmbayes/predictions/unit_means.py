@@ -7,7 +7,7 @@ typical unit, u = 0, which is the median over units and not their mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from ..labelled import table
 from ..labels import Sentence
 from ..laws.law import Need
 from .new_rows import x_of
-from .reference import grid, held_at, variables, z_of
+from .reference import Variable, grid, held_at, variables, z_of
 from .response import Scale, check_scale
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _of_outcome(
     _check(fit, coefficient)
     known = variables(fit.design, fit.data)
     held = held_at(known, at)
-    effects = grid(fit.design, known, {key: [value] for key, value in held.items()}, 1)
+    effects = grid(fit.design, known, {key: [value] for key, value in held.items()}, 1, fit.data)
     x, z, law = x_of(fit.design, effects)[0], z_of(fit.design, effects)[0], fit.law.of_categories
     tau = float(z @ fit.tau_values @ z)
     cuts = np.r_[0.0, fit.law.fixed_cuts]
@@ -146,14 +146,24 @@ def _of_outcome(
     nodes, weight = nodes_along()
     means = law.inverse_link(eta[:, None] + np.sqrt(tau) * nodes) @ weight
     lines = (law.inverse_link(eta - reach), law.inverse_link(eta), means, law.inverse_link(eta + reach))
-    others = [v.name for key, v in known.items() if key not in held and not v.deviations]
-    said = [f"{', '.join(others)}: at the mean of the rows; at= takes other values."] if others else []
+    others = [v for key, v in known.items() if key not in held and not v.deviations]
+    said = list(_elsewhere(others))
     said += ["The variance is estimated as zero: units do not differ."] if tau == 0.0 else []
     named = {known[key].name: value for key, value in held.items()}
     return MeansOfUnits(
         tuple(MeanOfUnits(of, *map(float, v)) for of, *v in zip(_words(fit), *lines, strict=True)),
         prob, named, new, tuple(said),
     )  # fmt: skip
+
+
+def _elsewhere(others: Sequence[Variable]) -> Iterator[str]:
+    """Say at which values the variables are that at= does not name."""
+    numbers = ", ".join(v.name for v in others if not v.levels)
+    factors = ", ".join(v.name for v in others if v.levels)
+    if numbers:
+        yield f"{numbers}: at the mean of the rows; at= takes other values."
+    if factors:
+        yield f"{factors}: averaged over the levels, on the scale of the link; at= takes one."
 
 
 def _check(fit: GeneralizedEstimates, coefficient: str | None) -> None:

@@ -1,6 +1,7 @@
 """Ranges of units' mean outcomes, against normal quantiles and integrals by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import integrate, stats
 from scipy.special import expit
@@ -50,6 +51,19 @@ def test_other_variables_are_at_their_means(fit):
     eta = fit.gamma["g00"] + fit.gamma["g01"] + fit.gamma["g10"] * rows.x.mean()
     assert found.means[0].at_zero == pytest.approx(expit(eta))
     assert found.notes == ("x: at the mean of the rows; at= takes other values.",)
+
+
+def test_a_factor_whose_levels_look_like_numbers_is_averaged_over_them_or_held_at_one():
+    rows = frame_of("binary")
+    rows["children"] = pd.Categorical(np.digitize(rows.x, [-0.5, 0.5]).astype(str), ["0", "1", "2"])
+    fit = hlm.Model(f"logit(y) = b0 + b1*children; {ONE}").fit(rows, id="id")
+    gamma = np.asarray(fit.gamma)
+    found = fit.plausible_range(scale="response", at={"w": 0})
+    assert found.means[0].at_zero == pytest.approx(expit(gamma[0] + gamma[2:].sum() / 3))
+    assert found.notes == ("children: averaged over the levels, on the scale of the link; at= takes one.",)
+    one = fit.plausible_range(scale="response", at={"w": 0, "children": 2})
+    assert one.means[0].at_zero == pytest.approx(expit(gamma[0] + gamma[3]))
+    assert one.notes == ()
 
 
 def test_ratings_have_a_range_at_every_cut():
