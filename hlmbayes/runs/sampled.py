@@ -143,7 +143,7 @@ def _left_out(job: Job) -> list[str]:
         "the files of covariance matrices": options.print_vcov,
     }
     parts = ", ".join(what for what, given in asked.items() if given)
-    ml = "mlf:y: the estimates beside the posterior are by restricted maximum likelihood"
+    ml = "full maximum likelihood: the estimates beside the posterior are by restricted maximum likelihood"
     return ([f"{parts}: hlmbayes run does this"] if parts else []) + (
         [ml] if options.method == "ML" and normal else []
     )

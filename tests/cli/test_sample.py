@@ -23,7 +23,7 @@ def test_what_belongs_to_a_fit_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["sample", str(tmp_path / "m.hlm"), *data, "--draws", "200", "--seed", "1"]) == 0
     err = capsys.readouterr().err
     assert "left out: the test of homogeneity, residual files: hlmbayes run does this" in err
-    assert "left out: mlf:y: the estimates beside the posterior are by restricted" in err
+    assert "left out: full maximum likelihood: the estimates beside the posterior are by restricted" in err
 
 
 def test_what_is_not_done_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
