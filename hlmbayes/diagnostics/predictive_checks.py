@@ -68,10 +68,16 @@ def compared(name: str, observed: float, others: np.ndarray, tail: float = TAIL)
     side = "" if ok else f": {'more' if p < 0.5 else 'less'} than the model says"
     verdict = (
         f"{observed:.4g} observed{side}; the model's is {median:.4g}, in 95 % of new data {low:.4g} to "
-        f"{high:.4g} (p = {p:.3f})"
+        f"{high:.4g} ({_p_of_share(p, 1.0 / len(others))})"
     )
     columns = {"observed": [observed], "median": [median], "low": [low], "high": [high], "p": [p]}
     return Check(name, ok, verdict, table(columns, [name], "statistic"))
+
+
+def _p_of_share(p: float, least: float) -> str:
+    """Say a share of simulated data sets, of which ``least`` is one: none of them is no share of 0."""
+    beyond = f"p < {least:.3f}" if p < least else f"p > {1.0 - least:.3f}"
+    return f"p = {p:.3f}" if least <= p <= 1.0 - least else beyond
 
 
 @singledispatch

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 import hlmbayes as hlm
+from hlmbayes.diagnostics.predictive_checks import compared
 from hlmbayes.errors import HypothesisError, OutputError
 
 COUNTS = hlm.Model("log(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
@@ -108,3 +109,11 @@ def test_checks_of_a_model_that_holds_seldom_cry_wolf():
     share = pd.DataFrame(found, columns=["check", "look"]).groupby("check").look.mean()
     assert (share < 0.06).all(), share  # one in a hundred, each
     assert share.mean() < 0.02, share
+
+
+@pytest.mark.parametrize(
+    ("observed", "said"), [(9.0, "(p < 0.005)"), (-9.0, "(p > 0.995)"), (0.0, "(p = 0.500)")]
+)
+def test_a_share_of_simulated_data_is_never_said_to_be_0_or_1(observed, said):
+    """Where 199 data sets are all smaller the share may be anything below 1 in 199."""
+    assert compared("zeros", observed, np.linspace(-1.0, 1.0, 199)).verdict.endswith(said)
