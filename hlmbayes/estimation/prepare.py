@@ -26,7 +26,7 @@ from ..likelihood.design import Design
 from ..likelihood.row_groups import Groups, groups_of, variance_columns
 from ..likelihood.system import System, standardise
 from ..terms.expand import Terms, expanded
-from ..terms.named import named
+from ..terms.named import level2_names, named
 from ..unit_moments.record import Moments, moments_of
 
 
@@ -110,7 +110,7 @@ def _plain_columns(
         return expanded(model, data, weights)
     if not isinstance(data, Moments):
         return model, data, Terms(model)  # what it is is judged next
-    model = model.with_levels(level2=data.level2)
+    model = model.with_levels(level2=level2_names(model, data.level2))
     units = TwoLevelData(data.id_name, data.unit_ids, np.arange(data.n_units), {}, data.level2)
     model, columns, terms = named(model, data.columns, units, data.unit_weight)
     numbers = {name: values for name, values in data.level2.items() if values.dtype.kind in "biuf"}

@@ -20,7 +20,7 @@ from ..likelihood.build_design import build_design, in_columns_of, level2_values
 from ..likelihood.design import Design
 from ..likelihood.streamed import streamed
 from ..likelihood.system import System, standardise
-from ..terms.named import named
+from ..terms.named import level2_names, named
 from ..unit_moments.record import Moments, merge
 from ..unit_moments.stream import MomentsStream
 from .estimates import Estimates
@@ -104,7 +104,7 @@ def _names(model: TwoLevelModel) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _plain(model: TwoLevelModel, stream: MomentsStream) -> TwoLevelModel:
     """Give the model of columns; refuse one whose level-2 predictors are yet to be made."""
-    model, _, _ = named(model.with_levels(level2=stream.level2), stream.columns, None)
+    model, _, _ = named(model.with_levels(level2=level2_names(model, stream.level2)), stream.columns, None)
     for gamma in model.gammas:
         if gamma.predictor.term is not None:
             raise DataError(

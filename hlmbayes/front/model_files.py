@@ -51,7 +51,8 @@ def save_model(
 def _command_file(model: TwoLevelModel, path: Path, data: TwoLevelData, method: Method) -> list[Path]:
     """Write NAME.hlm, NAME.mdmt and the data as SPSS files, which HLM reads."""
     text = to_text(model, Options(method=method), f"{path.stem}.mdm", n_categories(model, data))
-    frames = [_only(frame, data.id_name, _NUMBERS) for frame in _frames(data)]
+    frames = [_only(frame, data.id_name, _NUMBERS) for frame in _frames(model, data)]
+    _refuse_text(model, frames, path)
     for name in (name for frame in frames for name in frame.columns):
         if not _SPSS_NAME.fullmatch(name):
             raise OutputError(
@@ -68,19 +69,39 @@ def _command_file(model: TwoLevelModel, path: Path, data: TwoLevelData, method: 
 
 def _equations(model: TwoLevelModel, path: Path, data: TwoLevelData, method: Method) -> list[Path]:
     """Write NAME.txt and the data: SPSS files with labels, or Parquet for categories and odd names."""
-    frames = [_only(frame, data.id_name, f"{_NUMBERS}O") for frame in _frames(data)]
+    frames = [_only(frame, data.id_name, f"{_NUMBERS}O") for frame in _frames(model, data)]
     legal = all(_SPSS_NAME.fullmatch(name) for frame in frames for name in frame.columns)
     files = _write(path, frames, data, ".sav" if legal and not data.categories else ".parquet")
     head = [f"data: {files[0].name}", f"level2: {files[1].name}", f"id: {data.id_name}", f"method: {method}"]
     return [write_text(path, "\n".join([*head, "", str(model), ""])), *files]
 
 
-def _frames(data: TwoLevelData) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give rows and level-2 records; of one source, what is constant in units is of level 2."""
+def _refuse_text(model: TwoLevelModel, frames: list[pd.DataFrame], path: Path) -> None:
+    """Refuse a model with text: a command file has numbers only, no factors."""
+    there = {name.lower() for frame in frames for name in frame.columns}
+    for name in model.variables:
+        if name.lower() not in there:
+            raise OutputError(
+                f"{name} is not numeric, and a command file has numbers only: save the model as text, "
+                f'model.save("{path.stem}.txt", data), or recode it to numbers'
+            )
+
+
+def _frames(model: TwoLevelModel, data: TwoLevelData) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give rows and level-2 records; of one source, what is constant in units is of level 2.
+
+    What the model takes at level 1, an exposure for example, is there nonetheless.
+    """
     import pandas as pd
 
     upper = [name for name in data.level1 if data.one_source and _is_level2(data, name)]
-    level1 = {name: values for name, values in data.level1.items() if name not in upper}
+    rows1 = {name.lower() for c in model.coefficients for name in c.predictor.names}
+    rows1 |= {name.lower() for name in (model.outcome, *model.outcome_law.columns)}
+    rows2 = {name.lower() for gamma in model.gammas for name in gamma.predictor.names}
+    level1 = {
+        name: values for name, values in data.level1.items() if name not in upper or name.lower() in rows1
+    }
+    upper = [name for name in upper if name.lower() not in rows1 - rows2]
     level2 = {name: data.level2_values(name)[1] for name in [*data.level2, *upper]}
     for columns in (level1, level2):
         for name in (name for name in columns if data.categories.get(name.lower())):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..data.rows import Rows
-from ..equations.expressions import Factor, Function, Name, Negative, Node, Operation, text_of
+from ..equations.expressions import Factor, Function, Name, Negative, Node, Operation, names_in, text_of
+from ..equations.formula import read_formula
 from ..equations.model import TwoLevelModel
 from ..equations.parts import Predictor
 from ..errors import DataError
@@ -65,6 +66,16 @@ def named[M: TwoLevelModel](
         return model, values, Terms(model)
     flat = tuple(dict.fromkeys(one for level in made.values() for one in level.values()))
     return plain_model(model, made), values, Terms(model, flat, {2: states})
+
+
+def level2_names(model: TwoLevelModel, columns: Iterable[str]) -> list[str]:
+    """Give level-2 columns, and the variables of a formula of which they were made: sector, of sector[1]."""
+    names = list(columns)
+    if model.formula is None:
+        return names
+    there = {_key(part) for name in names for part in (name, *_LABEL.sub("", name).split("*"))}
+    nodes = [node for product in read_formula(model.formula).fixed for node in product]
+    return names + [name for n in nodes if _key(text_of(_plain(n))) in there for name in names_in(n)]
 
 
 def is_category(predictor: Predictor, units: Rows) -> bool:

@@ -119,6 +119,22 @@ def test_what_a_saved_model_keeps(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert f"{model.fit(table, id='school').deviance:.6f}" in listing
 
 
+def test_what_level_1_takes_is_saved_at_level_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Years are the same in all rows of a nest, which is what level-2 variables are."""
+    rng = np.random.default_rng(1)
+    nest = np.repeat(np.arange(20), 6)
+    table = pd.DataFrame({"nest": nest, "years": 1.0 + nest % 4, "x": rng.normal(size=120)})
+    table["calls"] = rng.poisson(table["years"] * np.exp(0.3 * table["x"] + 0.4 * rng.normal(size=20)[nest]))
+    data = hlm.read(table, id="nest")
+    for equations in ("b0 = g00 + u0; b1 = g10", "b0 = g00 + g01*years + u0; b1 = g10"):
+        model = hlm.Model(f"log(calls, exposure=years) = b0 + b1*x; {equations}")
+        expected = model.fit(data).deviance
+        for name in ("calls.txt", "calls.hlm"):
+            model.save(tmp_path / name, data)
+            asked = [str(tmp_path / name), "--algorithm", "exact"]
+            assert deviance(capsys, *asked) == pytest.approx(expected, abs=1e-9)
+
+
 def test_what_cannot_be_saved_says_the_way_out(tmp_path: Path) -> None:
     data, model = hlm.datasets.hsb(), hlm.Model(EQUATIONS)
     with pytest.raises(OutputError, match=r"saved as NAME.hlm, .* or as NAME.txt"):
@@ -130,6 +146,9 @@ def test_what_cannot_be_saved_says_the_way_out(tmp_path: Path) -> None:
     terms = hlm.Model("mathach = b0 + b1*ses^2; b0 = g00 + u0; b1 = g10")
     with pytest.raises(CommandFileError, match=r"ses\^2 is a term.* model.save\(\"model.txt\", data\)"):
         terms.save(tmp_path / "a.hlm", data)
+    text = hlm.read(pd.DataFrame({"id": [1, 1, 2, 2], "y": [1.0, 2, 3, 4], "sex": list("mfmf")}), id="id")
+    with pytest.raises(OutputError, match=r"sex is not numeric, .* model.save\(\"a.txt\", data\)"):
+        hlm.Model("y ~ sex + (1 | id)").save(tmp_path / "a.hlm", text)
     odd = hlm.read({"id": [1, 1, 2, 2], "a b": [1.0, 2.0, 3.0, 5.0]}, id="id")
     with pytest.raises(OutputError, match=r"'a b' cannot be the name .* or save a.txt"):
         hlm.Model("`a b` = b0; b0 = g00 + u0").save(tmp_path / "a.hlm", odd)

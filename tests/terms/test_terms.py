@@ -268,6 +268,24 @@ def test_a_formula_takes_text_of_which_some_looks_like_numbers() -> None:
         hlm.Model(formula.replace("C(children)", "children")).fit(table)
 
 
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        "x + region",
+        "x*region",
+        "x*C(region, sum)",
+        "x + sqrt(size)",
+        "x + region:size",
+        "x:region + track*female",
+    ],
+)
+def test_a_formula_finds_the_level2_terms_of_its_moments(fixed: str) -> None:
+    data = hlm.read(frame(), id="school")
+    formula = hlm.Model(f"y ~ {fixed} + (x | school)")
+    found = formula.fit(hlm.moments(data, model=formula))
+    assert found.deviance == pytest.approx(formula.fit(data).deviance, abs=1e-9)
+
+
 def test_levels_whose_columns_would_have_one_name_are_refused() -> None:
     table = frame()
     table["sex"] = np.where(table["female"], "Female", np.where(table["x"] > 0, "Male", "male"))
