@@ -14,7 +14,7 @@ from ..estimation.prepare import Level1Asked, law_and_counting
 from ..faces import Face, record_of
 from ..posterior import draw, predictive, prior_sensitivity
 from ..posterior.record import Drawn, LinkSample, drawn_of
-from ..priors.priors import Priors
+from ..priors.priors import NO_POSTERIOR, Priors
 from ..sampling.settings import Settings
 from .any_posterior import AnyPosterior
 from .generalized_posterior import GeneralizedPosterior, build_link
@@ -155,8 +155,10 @@ def sample(
     seed = seed_or_new(seed, SamplingError)
     settings = Settings(sampler, seed, draws, chains, tune, keep_effects, progressbar)
     if not model.outcome_law.is_normal:
-        given = {"weights": weights, "frequency": frequency, "precision": precision,
-                 "variance_known": variance_known, "sigma2": sigma2}  # fmt: skip
+        if weights is not None:
+            raise SamplingError(f"these are {NO_POSTERIOR}")
+        given = {"frequency": frequency, "precision": precision, "variance_known": variance_known,
+                 "sigma2": sigma2}  # fmt: skip
         refuse_given(model, given)
         return GeneralizedPosterior(
             draw.draw_link(model, data_for(model, data, id, level2), priors, settings, marginal=marginal)

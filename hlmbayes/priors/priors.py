@@ -40,6 +40,10 @@ from .scales import Scales, data_scales, link_scales, spread_of
 
 ALPHA_SCALE = 1.0  # prior sd of an effect on log(sigma2), for one sd of its variable
 LAW = Law()
+NO_POSTERIOR = (
+    "sampling weights, with which there is a pseudo-likelihood and no posterior: sample from the data "
+    "without them, or fit with weights=hlm.Weights(...)"
+)
 CUT_SCALE = 1.0  # prior sd of the logarithm of the distance between two cuts
 GAMMA_SCALE = 2.5  # prior sd of a fixed effect, in units of outcome sd / predictor sd
 
@@ -208,10 +212,7 @@ def ready_to_sample(
     prepared = prepare(model, data, law=law, weights=weights)
     if Need.LIKELIHOOD in prepared.counting.lacks:
         carried = "these moments carry" if weights is None else "these are"
-        raise SamplingError(
-            f"{carried} sampling weights, with which there is a pseudo-likelihood and no posterior: "
-            "sample from the data without them, or fit with weights=hlm.Weights(...)"
-        )
+        raise SamplingError(f"{carried} {NO_POSTERIOR}")
     if isinstance(prepared.law, LogLinear) and groups is None:
         groups = prepared.groups
     return prepared, groups
@@ -293,13 +294,15 @@ def _level1(
     priors: Priors, design: Design, scales: Scales, groups: Groups | None, law: Law
 ) -> SigmaPrior | AlphaPrior | CutsPrior | NoPrior:
     """Give the prior of sigma, of the coefficients of log(sigma2), or of cuts."""
+    if priors.cuts is not None and not len(scales.gaps):
+        raise SamplingError("Priors: cuts is for ordinal outcomes, cumlogit(rating): this has none")
     if Need.ESTIMATED_SIGMA2 in law.lacks:
         if priors.sigma is not None or priors.alpha is not None:
             raise SamplingError(
                 f"Priors: there is no prior of level 1, {law.lacks[Need.ESTIMATED_SIGMA2]}: leave sigma= out"
             )
         sentence = " ".join(filter(None, (law.sentence, scales.words)))
-        return _cuts(priors, scales, sentence) if len(scales.gaps) else _no_cuts(priors, sentence)
+        return _cuts(priors, scales, sentence) if len(scales.gaps) else NoPrior(sentence)
     spec = design.model.log_sigma2
     if spec is None or groups is None:
         if priors.alpha is not None:
@@ -319,12 +322,6 @@ def _level1(
         if prior is not None:
             mean[k], sd[k] = prior.mean, prior.sd
     return AlphaPrior(spec.names, spec.variables, mean, sd)
-
-
-def _no_cuts(priors: Priors, sentence: str) -> NoPrior:
-    if priors.cuts is not None:
-        raise SamplingError("Priors: cuts is for ordinal outcomes, cumlogit(rating): this has none")
-    return NoPrior(sentence)
 
 
 def _cuts(priors: Priors, scales: Scales, sentence: str) -> CutsPrior:

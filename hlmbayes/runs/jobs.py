@@ -58,15 +58,22 @@ class Job:
         """Name HLM 7's degrees of freedom where the job is HLM 7's; None: those of ``robust``."""
         return "hlm7" if self.options.hlm == "7" and robust not in ("CR1", "CR2") else None
 
-    def refuse_several(self, what: str) -> None:
-        """Raise a CommandFileError where several fits are pooled, of which there is no ``what``."""
+    def refuse_several(self, what: str, instead: str = "") -> None:
+        """Raise a CommandFileError where several fits are pooled, of which ``what`` says what there is not.
+
+        ``instead`` says who does it.
+        """
         if not self.several:
             return
-        pooled = bool(self.options.plausible_values or self.imputed or self.imputed_by)
-        asked = "plausvals:" if self.options.plausible_values else "imputed:" if pooled else "--replicates"
-        kind = "pooled data sets" if pooled else "many fits"
+        sets = {
+            "plausvals:": self.options.plausible_values, "imputed:": self.imputed,
+            "imputed_by:": self.imputed_by,
+        }  # fmt: skip
+        asked = next((name for name, given in sets.items() if given), "--replicates")
+        kind = "pooled data sets" if asked in sets else "many fits"
+        also = f"; {instead}" if asked in sets and instead else ""
         raise CommandFileError(
-            f"{self.name}: {asked} {what} of {kind}; take {asked} out for that of one of them"
+            f"{self.name}: {asked} {what} of {kind}; take {asked} out for that of one of them{also}"
         )
 
     @property

@@ -124,12 +124,9 @@ def refuse_what_has_no_posterior(job: Job) -> None:
                 f"{job.name}: {keyword}:{value} is a sampling weight, with which there is a "
                 "pseudo-likelihood and no posterior; hlmbayes run estimates with it"
             )
-    if options.plausible_values:
-        raise CommandFileError(
-            f"{job.name}: plausvals:{','.join(options.plausible_values)} cannot be sampled by this command, "
-            "hlmbayes run estimates with it; from Python, hlm.sample_imputed does it"
-        )
-    job.refuse_several("there is no posterior")
+    job.refuse_several(
+        "this command has no posterior", "in Python hlm.sample_imputed draws given all of them"
+    )
 
 
 def _left_out(job: Job) -> list[str]:

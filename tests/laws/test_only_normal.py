@@ -19,7 +19,7 @@ DOORS: dict[str, Callable[[hlm.Model, Any], Any]] = {
     "fit by precision": lambda m, d: m.fit(d, precision="p"),
     "fit with variance known": lambda m, d: m.fit(d, variance_known="p"),
     "fit with sigma2": lambda m, d: m.fit(d, sigma2=1.0),
-    "sample with weights": lambda m, d: m.sample(d, weights=hlm.Weights("p"), seed=1),
+    "sample with frequencies": lambda m, d: m.sample(d, frequency=hlm.Frequencies("n"), seed=1),
     "priors": lambda m, d: hlm.prior_predictive(m, d, seed=1),
     "imputed posterior with sigma2": lambda m, d: hlm.sample_imputed(m, [d, d], sigma2=1.0, seed=1),
     "replicates": lambda m, d: hlm.fit_replicates(m, d, hlm.Weights("p"), ["p", "n"], method="brr"),
@@ -46,3 +46,20 @@ def test_a_door_for_normal_outcomes(door: str, law: str, data: hlm.TwoLevelData)
     with pytest.raises(HLMError) as caught:
         DOORS[door](model, data)
     assert f"is for normal outcomes, and y of this model is {law}" in str(caught.value)
+
+
+@pytest.mark.parametrize("law", LEFT)
+def test_no_posterior_has_sampling_weights(law: str, data: hlm.TwoLevelData) -> None:
+    """They were said to be for normal outcomes, which refuse them too."""
+    with pytest.raises(HLMError, match="pseudo-likelihood and no posterior"):
+        hlm.Model(LEFT[law] + REST).sample(data, weights=hlm.Weights("p"), seed=1)
+
+
+def test_a_prior_of_cuts_is_for_ordinal_outcomes(data: hlm.TwoLevelData) -> None:
+    """A normal outcome took it and did nothing with it."""
+    model, priors = (
+        hlm.Model("y = b0 + b1*x + r; b0 = g00 + g01*w + u0; b1 = g10"),
+        hlm.Priors(cuts=hlm.Normal(0, 1)),
+    )
+    with pytest.raises(HLMError, match="cuts is for ordinal outcomes"):
+        model.sample(data, priors=priors, seed=1)
