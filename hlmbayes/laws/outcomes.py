@@ -338,7 +338,7 @@ class Poisson(Outcome):
         return 1.0, "1"  # of a logarithm, whatever the mean: its latent sd goes to 0 as counts grow
 
     def expected(self, outcome: str, size: str | None, values: Mapping[float, Any]) -> str:
-        each = "" if size is None else f", per unit of {size[:1].lower()}{size[1:]}"
+        each = "" if size is None else f" per unit of {size[:1].lower()}{size[1:]}"
         return f"expected count of {outcome}{each}"
 
     def latent_variance(self, mean: float) -> float:

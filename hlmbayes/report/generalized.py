@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..derived.generalized_shares import generalized_icc, generalized_r2
+from ..equations.model import one_set
 from ..errors import HLMError, HypothesisError
 from ..hglm.estimates import GeneralizedEstimates
 from ..hypotheses.wald import WaldTest
@@ -27,7 +28,7 @@ from ..words import p_text
 from .html_parts import aside, document, main_element, pairs_list, section, table
 from .json_text import plain
 from .ratio_sentences import ALIKE, ratio_sentences
-from .report_page import image
+from .report_page import equations, image
 from .tables import NoteGroup
 
 EXPLAINED = (
@@ -161,7 +162,7 @@ def to_html(
     ]
     parts = [
         *boxes,
-        section("Model", [f"<pre>{escape(fit.model.equations())}</pre>", pairs_list(_escaped(fit))]),
+        section("Model", [equations(one_set(fit.model)), pairs_list(_escaped(fit))]),
         section("Estimates", shown),
         *_in_words(fit),
         *([section("Tests", [f"<pre>{escape(str(test))}</pre>" for test in tests])] if tests else []),

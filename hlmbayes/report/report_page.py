@@ -104,8 +104,11 @@ def effect_row(row: EffectRow, letter: str = "γ") -> list[str]:
 def _components(found: Findings) -> str:
     if not found.components:
         return ""
-    head = ["Random part", "Standard deviation", "95 % interval", "Variance"]
-    return table("Variances", head, map(component_row, found.components), note=escape(_of_limits(found)))
+    rows = [["Random part", "Standard deviation", "95 % interval", "Variance"]]
+    rows += map(component_row, found.components)
+    if all(row.low != row.low for row in found.components):  # no profile: a column of nothing says nothing
+        rows = [[*row[:2], *row[3:]] for row in rows]
+    return table("Variances", rows[0], rows[1:], note=escape(_of_limits(found)))
 
 
 def _of_limits(found: Findings) -> str:

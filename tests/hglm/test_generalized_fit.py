@@ -11,6 +11,7 @@ from scipy import integrate, optimize, stats
 import hlmbayes as hlm
 from hlmbayes.errors import EstimationError, HLMError, HypothesisError, OutputError
 from hlmbayes.hglm.averages import averages
+from hlmbayes.report import mathml
 from tests.hglm.test_fit import KNOWN, frame_of
 
 ONE = "b0 = g00 + g01*w + u0; b1 = g10"
@@ -93,6 +94,7 @@ def test_tables(fit):
     assert "Bernoulli, logit link" in str(fit.summary())
     assert json.loads(fit.to_json())["deviance"] == fit.deviance
     assert "<h1>Model of y</h1>" in fit.to_html()
+    assert mathml.distribution(fit.model)[0] in fit.to_html()  # typeset, as on the pages of normal outcomes
     assert "Odds ratio" in fit._repr_html_()
 
 

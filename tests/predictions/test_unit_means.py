@@ -86,7 +86,7 @@ def test_counts_have_theirs_per_unit_of_exposure():
         np.exp([fit.gamma["g00"] - Z * sd, fit.gamma["g00"] + Z * sd])
     )
     assert one.mean == pytest.approx(np.exp(fit.gamma["g00"] + sd**2 / 2))
-    assert one.of == "expected count of y, per unit of n"
+    assert one.of == "expected count of y per unit of n"
 
 
 def test_what_cannot_be_asked_is_said(fit):

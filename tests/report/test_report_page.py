@@ -123,6 +123,7 @@ def test_the_level1_variance_has_intervals_and_a_sentence(hsb: hlm.TwoLevelData)
     assert f"{math.exp(a1.low):.3f} to {math.exp(a1.high):.3f}" in sentence
     tables = dict(read(page(report_tables(fit), found, {})).tables)
     assert len(tables["What the level-1 variance depends on"]) == 3
+    assert all(map(all, tables["Variances"]))  # no column of intervals, which there are none of
     assert "linear function of female" in found.methods
 
 
