@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -248,14 +249,24 @@ def _hypothesis(session: Session, run: Run, found: AnyEstimates, form: Form) -> 
         )
     asked = {name: [column[i] for column in columns] for i, name in enumerate(names)}
     test: Any = wald(fit, {name: row for name, row in asked.items() if any(row)}, robust=True)
-    kept = ""
-    if form.get("keep") and session.state.model == run.state.model:
-        none = [0.0] * len(columns)
-        of_gammas = [asked.get(name, none) for name in run.state.known.gamma_names]
-        rows = tuple(zip(*of_gammas, strict=True))
-        session.change(lambda s: _with_hypothesis(s, rows))
-        kept = "It is in the settings now: the next run prints it in report and listing, and the .hlm has it."
+    kept = _keep(session, run, asked) if form.get("keep") else ""
     return {"title": "General linear hypothesis", "text": str(test), "kept": kept}
+
+
+def _keep(session: Session, run: Run, asked: Mapping[str, Sequence[float]]) -> str:
+    """Put contrasts, by fixed effect, into the settings; say whether they are there."""
+    if session.state.model != run.state.model:
+        return f"It is not in the next report: the equations are not those of {run.name} any more."
+    names = run.state.known.gamma_names
+    if strange := [name for name, row in asked.items() if any(row) and name not in names]:
+        return (
+            f"It is not in the next report, which tests effects of the equations, {', '.join(names)}: "
+            f"{', '.join(strange)} is of one category or cut."
+        )
+    none = [0.0 for _ in next(iter(asked.values()))]
+    rows = tuple(zip(*(asked.get(name, none) for name in names), strict=True))
+    session.change(lambda s: _with_hypothesis(s, rows))
+    return "It is in the settings now: the next run prints it in report and listing, and the .hlm has it."
 
 
 def _with_hypothesis(state: State, rows: Rows) -> State:

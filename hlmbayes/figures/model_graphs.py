@@ -96,7 +96,9 @@ def predicted(
         shape = hollow if over.is_category else {"linestyle": TYPICAL}
         ax.plot([], [], color=INK, label=f"a typical {units_of(point)[:-1]}, u = 0", **shape)
     if chosen or typical:
-        legend(ax, outside=len(lines) + typical > 3, title=" × ".join(known[name].label for name in chosen))
+        names = " × ".join(known[name].label for name in chosen)
+        long = {"handlelength": 3.6} if len(chosen) > 1 else {}  # dashes are to be seen beside their marker
+        legend(ax, outside=len(lines) + typical > 3, title=names, **long)
     return ax
 
 

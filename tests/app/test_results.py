@@ -57,6 +57,23 @@ def test_a_model_of_other_data_is_not_gone_back_to(hsb):
     assert hsb.session.state == before
 
 
+def test_a_hypothesis_that_reports_cannot_test_is_not_said_to_be_kept(window):
+    csv = FRAME.to_csv(index=False).encode()
+    window.client.post("/open", files=files(("rows.csv", csv)))
+    window.edit("outcome", "y")
+    window.edit("none", "x")
+    settings = {"method": "REML", "max_iterations": "100", "family": "multinomial", "algorithm": "exact"}
+    window.client.post("/settings", data=settings)
+    window.client.post("/run")
+    asked = {"what": "hypothesis", "c1-g10[1]": "1", "keep": "on"}
+    answer = window.client.post("/results/1/test", data=asked).text
+    assert "Test that g10[1] = 0" in answer
+    assert "It is not in the next report" in answer
+    assert window.session.state.options.hypotheses == ()
+    window.edit("delete", "x")
+    assert "are not those of Model 1 any more" in window.client.post("/results/1/test", data=asked).text
+
+
 def test_categories_are_not_offered_what_they_have_not():
     fit = record_of(hlm.Model(TEXT).fit(hlm.read(FRAME, id="id")))
     assert list(questions(fit)) == ["calibration"]

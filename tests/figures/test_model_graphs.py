@@ -71,6 +71,16 @@ def test_a_variable_named_alone_has_the_usual_lines(fit: Any, by: str, values: A
         np.testing.assert_array_equal(drawn.get_xydata(), np.column_stack([line.x, line.y]))
 
 
+def test_the_legend_shows_a_dash_at_either_side_of_a_marker(fit: Any) -> None:
+    legend = GRAPHS["level1_by_two"](fit).get_legend()
+    dashed = [line for line in legend.get_lines() if line.get_linestyle() == "--"]
+    assert dashed
+    dash, gap = matplotlib.rcParams["lines.dashed_pattern"]
+    for line in dashed:
+        side = (legend.handlelength * legend.get_texts()[0].get_fontsize() - line.get_markersize()) / 2
+        assert side > (dash + gap) * line.get_linewidth()
+
+
 def test_lines_and_bands_are_the_predictions(fit: Any) -> None:
     by = {"sector": "all", "meanses": "quartiles"}
     ax = hlm.plots.predicted(fit, "ses", by=by, prob=0.8)
