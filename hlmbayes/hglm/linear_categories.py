@@ -24,7 +24,7 @@ from ..likelihood.orthonormal import Products
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.weighing import weighed_by
 from .category_layout import with_found_categories
-from .linear_rows import CERTAIN, Linear, complete_data, working_known
+from .linear_rows import CERTAIN, Linear, complete_data, products_by, working_known
 from .ordinal_rows import rows_of_law
 from .separation import refuse_separating
 
@@ -87,15 +87,7 @@ class LinearCategories(Linear):
         for k in range(K):
             columns[k * p : (k + 1) * p, :, k] = self.d
         columns[-1] = z
-        turned = np.einsum("cnm,nmk->cnk", columns, precision)
-        mass = np.bincount(self.unit, precision.sum(axis=(1, 2)), J)
-        mean = np.array([np.bincount(self.unit, c.sum(axis=1), J) for c in turned]) / mass
-        cross = np.empty((len(columns), len(columns), J))
-        for a in range(len(columns)):
-            for b in range(a + 1):
-                both = np.einsum("nk,nk->n", turned[a], columns[b])
-                cross[a, b] = cross[b, a] = np.bincount(self.unit, both, J)
-        cross -= (mass * mean)[:, None] * mean
+        mass, mean, cross = products_by(precision, columns, self.unit, J)
         own = Products(mass, mean[:-1], cross[:-1, :-1])
         return Level1Products(own, cross[:-1, -1], mean[-1], cross[-1, -1])
 

@@ -28,7 +28,7 @@ from ..likelihood.rows import analysed_rows, level1_values, outcome_values
 from ..likelihood.weighing import weighed_design
 from ..unit_moments.record import Moments
 from ..words import unique_name
-from .linear_rows import Linear, complete_data, working_known
+from .linear_rows import Linear, complete_data, products_by, working_known
 from .ordinal_rows import check_ordinal, rows_of_law
 from .separation import refuse_separating
 
@@ -96,20 +96,8 @@ class LinearOrdinal(Linear):
         shift = plain.mean.copy()
         shift[:, 0] = np.bincount(self.unit, z.mean(axis=1), J) / plain.n
         columns -= shift.T[:, self.unit, None]
-        turned = np.einsum("cnm,nmk->cnk", columns, precision)
-        ones = precision.sum(axis=1)  # 1'P
-        weight = np.bincount(self.unit, ones.sum(axis=1), J)
-        offset = np.array([np.bincount(self.unit, (ones * c).sum(axis=1), J) for c in columns]) / weight
-        sscp = (
-            np.array([[np.bincount(self.unit, (a * c).sum(axis=1), J) for c in columns] for a in turned])
-            - weight * offset[:, None] * offset[None]
-        )
-        return replace(
-            plain,
-            weight=weight,
-            mean=shift + offset.T,
-            sscp=0.5 * (sscp + sscp.swapaxes(0, 1)).transpose(2, 0, 1),
-        )
+        weight, offset, sscp = products_by(precision, columns, self.unit, J)
+        return replace(plain, weight=weight, mean=shift + offset.T, sscp=sscp.transpose(2, 0, 1))
 
     def law_with(self, fit: Estimates) -> Outcome:
         T = self.below.shape[1] - 1

@@ -125,6 +125,24 @@ def working_known(moments: Moments, unit: np.ndarray, precision: np.ndarray) -> 
     return WorkingKnown(WEIGHT, Weighing(moments, log, spread))
 
 
+def products_by(
+    precision: np.ndarray, columns: np.ndarray, unit: np.ndarray, J: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give 1'P1 (J,), means (C, J) and products about them (C, C, J), unit by unit.
+
+    ``precision`` P (N, M, M) is a row's, ``columns`` (C, N, M) have the M values of each row.
+    """
+    turned = np.einsum("cnm,nmk->cnk", columns, precision)
+    mass = np.bincount(unit, precision.sum(axis=(1, 2)), J)
+    mean = np.array([np.bincount(unit, c.sum(axis=1), J) for c in turned]) / mass
+    cross = np.empty((len(columns), len(columns), J))
+    for a in range(len(columns)):
+        for b in range(a + 1):
+            both = np.einsum("nk,nk->n", turned[a], columns[b])
+            cross[a, b] = cross[b, a] = np.bincount(unit, both, J)
+    return mass, mean, cross - (mass * mean)[:, None] * mean
+
+
 def complete_data(prepared: Prepared) -> TwoLevelData:
     """Give the complete rows of a prepared model; raise DataError where there are only moments."""
     design, data = prepared.design, prepared.source
