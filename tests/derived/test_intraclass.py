@@ -86,20 +86,21 @@ def test_values_are_those_of_the_predictor_as_it_stands_in_the_equation(fit):
 
 def test_a_curve(fit):
     grid = np.linspace(-2, 2, 5)
-    for values in (grid, grid.tolist(), pd.Series(grid)):
-        curve = fit.icc(at={"x": values})
-        frame = curve.frame()
-        assert list(frame.columns) == ["x", "icc", "low", "high"]
-        np.testing.assert_array_equal(frame["x"], grid)
-    for x, row in zip(grid, curve.points, strict=True):
+    for values in (grid[:2].tolist(), pd.Series(grid[:2])):
+        np.testing.assert_array_equal(fit.icc(at={"x": values}).frame()["x"], grid[:2])
+    curve = fit.icc(at={"x": grid})
+    frame = curve.frame()
+    assert list(frame.columns) == ["x", "icc", "low", "high"]
+    np.testing.assert_array_equal(frame["x"], grid)
+    for x, row in zip(grid[::2], curve.points[::2], strict=True):
         assert row.icc == pytest.approx(fit.icc(at={"x": x}).icc)
     assert (frame["low"] < frame["icc"]).all()
     assert (frame["icc"] < frame["high"]).all()
     assert "0.9" in str(curve)
     assert str(curve).count("\n") == 5
-    four = model("four").fit(SOURCE.data()).icc(at={"x": [0, "mean"], "z": [-1, 0, 1]})
-    assert len(four.points) == 6
-    assert four.points[4].at == {"x": pytest.approx(X.mean()), "z": 0.0, "d": 0.0}
+    four = model("four").fit(SOURCE.data()).icc(at={"x": [0, "mean"], "z": [-1, 0]})
+    assert len(four.points) == 4
+    assert four.points[3].at == {"x": pytest.approx(X.mean()), "z": 0.0, "d": 0.0}
 
 
 def test_where_no_place_is_said_it_is_zero(fit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from scipy import special
 
 import hlmbayes as hlm
 from hlmbayes import plots
+from hlmbayes.diagnostics.calibration import FEWEST
 from hlmbayes.diagnostics.link_point import link_point
 from hlmbayes.diagnostics.predictions import predict
 from hlmbayes.errors import OutputError
 from hlmbayes.faces import record_of
+from hlmbayes.figures import calibration_plot
 from hlmbayes.figures.figure_set import figures, most_telling
 from tests.hglm.test_fit import ORACLES, frame_of
 from tests.posterior.test_multinomial_posterior import FRAME, TEXT
@@ -23,6 +26,12 @@ from tests.posterior.test_multinomial_posterior import FRAME, TEXT
 from .legible import check_legible, legend_texts, points
 
 ONE = "b0 = g00 + g01*w + u0; b1 = g10"
+
+
+@pytest.fixture(autouse=True)
+def _few_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw calibration with the fewest data sets that there may be."""
+    monkeypatch.setattr(calibration_plot, "calibrated", partial(calibration_plot.calibrated, n=FEWEST))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +130,7 @@ def test_quantile_residuals_are_not_standardised_again(fit: Any) -> None:
 
 def test_calibration_is_that_of_the_fit(fit: Any, by_hlm: Any) -> None:
     ax = plots.calibration(fit, groups=5)
-    found = fit.calibration(groups=5).frame()
+    found = fit.calibration(groups=5, n=FEWEST).frame()
     own = found[found.given == "equations"]
     shown = np.concatenate([points(ax, k) for k in range(int(own.outside.nunique()))])
     np.testing.assert_allclose(np.sort(shown[:, 1]), np.sort(own.observed), atol=1e-12)

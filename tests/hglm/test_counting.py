@@ -145,8 +145,8 @@ def slopes(function, theta, step):
     ("kind", "scaling"),
     [
         ("logit", "hlm"),
-        ("logit", "cluster"),
-        ("logit", "none"),
+        pytest.param("logit", "cluster", marks=pytest.mark.slow),
+        pytest.param("logit", "none", marks=pytest.mark.slow),
         ("probit", "size"),
         ("cloglog", "effective"),
         ("poisson", "none"),

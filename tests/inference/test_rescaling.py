@@ -133,7 +133,7 @@ def compare(name: str, f: Factors) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("what", ["y", "x", "w", "all", "opposite"])
+@pytest.mark.parametrize("what", ["y", "x", "w", "opposite", pytest.param("all", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("power", [-15, 15])
 def test_the_ends_of_the_scale(name: str, what: str, power: int) -> None:
     scale = 10.0**power

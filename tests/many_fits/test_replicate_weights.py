@@ -89,6 +89,7 @@ def test_level2_replicates(frame):
 @pytest.mark.parametrize("size", [1.0, 40.0])
 def test_replicates_of_the_total_weight_count_the_level2_weight_once(frame, scaling, size):
     """One design said in several ways: conditional or total level-1 weight, replicates of each weight."""
+    frame = frame[frame["id"].isin(frame["id"].unique()[:7])]
     frame = frame.assign(w2=frame["w2"] * size)
     frame["total"] = frame["w1"] * frame["w2"]
     sets = {weight: with_jackknife(frame, weight) for weight in ("w1", "w2", "total")}
