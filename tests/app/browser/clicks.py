@@ -60,10 +60,24 @@ class Clicks:
 
     def run(self) -> dict[str, Any]:
         """Click Run, and give the JSON of what it shows."""
-        before = self.page.locator("#runs li").count()
-        self.press("Run")
-        self.page.locator("#runs li").nth(before).wait_for()
+        self.estimate("Run")
         return self.json()
+
+    def estimate(self, name: str) -> None:
+        """Click what estimates a model, and wait until the new one is shown."""
+        before = self.page.locator("#runs li").count()
+        self.press(name)
+        new = self.page.locator("#runs li").nth(before).get_by_role("button").first
+        self.page.get_by_role("heading", name=f"Results: {new.inner_text()}", exact=True).wait_for()
+        self.page.locator("#fitting:empty").wait_for(state="attached")
+        self.settled()
+
+    def files(self, *paths: Path) -> None:
+        """Open files, and wait until they, or what is wrong with them, are there."""
+        old = self.page.locator("#main").element_handle()
+        self.page.locator("#files").set_input_files([str(path) for path in paths])
+        old.wait_for_element_state("hidden")  # the answer has another in its place
+        self.settled()
 
     def json(self) -> dict[str, Any]:
         self.tab("Report")

@@ -15,12 +15,21 @@ ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 ARGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
+PATIENCE = 60_000  # ms: a machine that is at other things, too, takes its time
+
+
 @pytest.fixture(scope="session")
-def address() -> Iterator[str]:
+def program() -> Iterator[tuple[int, str]]:
+    """The window's process, which tests that run beside these have another of, and its address."""
     process, found = served()
-    yield found
+    yield process.pid, found
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def address(program: tuple[int, str]) -> str:
+    return program[1]
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +37,7 @@ def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("no chromium to click with: apt-get install chromium")
+    sync_api.expect.set_options(timeout=PATIENCE)
     with sync_api.sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield found
@@ -38,6 +48,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any, address: str) -> Iterator[Any]:
     """The window in a browser of its own, which asks this machine alone and has nothing to complain of."""
     context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(PATIENCE)
     found = context.new_page()
     asked: list[str] = []
     faults: list[str] = []

@@ -34,8 +34,8 @@ def test_files_are_opened_clicked_saved_and_run(click, tmp_path):
     assert json.loads(out.read_text()) == ours
     page.reload()
     assert click.json() == ours
-    click.press("Null model")
-    page.locator("#files").set_input_files(str(file))
+    click.estimate("Null model")
+    click.files(file)
     click.expect(click.button("u1")).to_have_attribute("aria-pressed", "true")
 
 
@@ -46,8 +46,7 @@ def test_many_variables_are_searched(click, tmp_path):
         ",".join([str(j), *(str((j * k + i) % 7) for k in range(2000))]) for j in range(5) for i in range(4)
     ]
     file.write_text("\n".join([",".join(["id", *names]), *rows]))
-    click.page.locator("#files").set_input_files(str(file))
-    click.page.locator(".variable").first.wait_for()  # what is found is what is there
+    click.files(file)
     click.page.get_by_label("Find a variable").fill("x1999")
     click.expect(click.page.locator(".variable:visible")).to_have_count(1)
 
@@ -91,9 +90,8 @@ def test_a_script_that_was_saved_opens_again(click, tmp_path):
     with page.expect_download() as download:
         page.get_by_role("link", name="Python (.py)").click()
     download.value.save_as(file)
-    click.press("Null model")
-    page.locator("#files").set_input_files(str(file))
-    click.settled()
+    click.estimate("Null model")
+    click.files(file)
     assert {**click.run(), "notes": 0} == {**ours, "notes": 0}
 
 

@@ -56,8 +56,8 @@ def file(tmp_path_factory) -> Path:
 
 def opened(click, file: Path, outcome: str) -> None:
     """Open the data, and click the outcome and its predictors."""
-    click.page.locator("#files").set_input_files(str(file))
-    click.page.get_by_text("300 rows in 30 units").wait_for()
+    click.files(file)
+    click.expect(click.region("Data")).to_contain_text("300 rows in 30 units")
     click.menu(outcome, "Outcome variable")
     for name in ("sex", "size"):
         click.menu(name, "Add uncentred")
@@ -156,7 +156,7 @@ def test_draws_are_made_kept_and_asked_about_their_priors(click, file):
     click.expect(panel).to_contain_text("on the scale of the link")
     panel.get_by_label("Draws of each chain").fill("200")
     click.press("Draw")
-    panel.get_by_role("link", name="All draws (.nc)").wait_for(timeout=120_000)
+    panel.get_by_role("link", name="All draws (.nc)").wait_for(timeout=300_000)
     click.press("Do the priors matter?")
     click.expect(panel).to_contain_text("What moves the draws")
     click.fine("draws")
@@ -185,7 +185,7 @@ def test_a_posterior_is_drawn_and_read(click, file, kind):
     click.press("Posterior")
     click.press("Draw")
     panel = click.region("Posterior distribution")
-    panel.get_by_role("link", name="All draws (.nc)").wait_for(timeout=200_000)
+    panel.get_by_role("link", name="All draws (.nc)").wait_for(timeout=300_000)
     click.expect(panel).to_contain_text("Beside maximum likelihood")
     for width in (400, 1200):
         click.page.set_viewport_size({"width": width, "height": 900})
