@@ -164,7 +164,10 @@ def test_categories_without_an_order_have_groups_of_each(frame):
     assert bent.p_value["equations"] == pytest.approx(0.02)
 
 
-@pytest.mark.parametrize(("law", "draw"), [("logit", None), ("cumlogit", rated), ("mlogit", chosen)])
+@pytest.mark.parametrize(
+    ("law", "draw"),
+    [("logit", None), ("mlogit", chosen), pytest.param("cumlogit", rated, marks=pytest.mark.slow)],
+)
 def test_posteriors_are_calibrated_as_fits_are(frame, law, draw):
     model = hlm.Model(f"{law}(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10")
     rows = frame if draw is None else draw(frame, np.random.default_rng(9))

@@ -137,7 +137,9 @@ def test_under_reml_hlm_becomes_ml_and_says_so() -> None:
 
 @pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("spec", list(SPECS))
-@pytest.mark.parametrize("name", ["slopes", "random only", "no intercept"])
+@pytest.mark.parametrize(
+    "name", ["slopes", "no intercept", pytest.param("random only", marks=pytest.mark.slow)]
+)
 def test_score_and_deviance_equal_dense(name: str, spec: str, reml: bool) -> None:
     source, m = small(21, n_units=14, sd=1.5), Model(MODELS[name] + f"\nlog(sigma2) = a0 + {SPECS[spec]}")
     fit = m.fit(source.data(), method="REML" if reml else "ML")
