@@ -44,6 +44,26 @@ class AnyPooledFit(Face):
     wald = asked(pooled_tests.pooled_wald)
     contrast = asked(pooled_tests.pooled_contrast)
 
+    def listing(self, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any) -> str:
+        """Return the pooled listing; ``each``: after those of every data set, by ``data_sources`` in turn."""
+        return pooled_listing(self._record, each=each, data_sources=data_sources, **run)
+
+    def report(self, path: str | Path, tests: Sequence[PooledTest] = ()) -> Path:
+        """Write the report, one page to hand out, as an HTML file that needs no other; give its place.
+
+        It has the equations, estimates with intervals, of normal outcomes ICC and R-squared, ``tests``, a
+        paragraph for a paper and the listings.
+
+        Raises
+        ------
+        OutputError
+            A file that cannot be written, or is called otherwise than .html.
+        """
+        from ..report.pooled_page import pooled_page
+
+        text = pooled_listing(self._record, each=True)
+        return write_text(page_place(path), pooled_page(self._record, text, tests=map(str, tests)))
+
     def to_json(self, tests: Sequence[PooledTest] = (), warnings: Sequence[str] = ()) -> str:
         """Return the pooled results and the estimates of every data set as JSON text; nan is null.
 
@@ -127,26 +147,6 @@ class PooledFit(AnyPooledFit, Tabled):
             REML fits, sampling weights, different data sets, or as many parameters in both.
         """
         return pooled_tests.pooled_comparison(self._record, record_of(other))
-
-    def listing(self, *, each: bool = False, data_sources: Sequence[str] = (), **run: Any) -> str:
-        """Return the pooled listing; ``each``: after those of every data set, by ``data_sources`` in turn."""
-        return pooled_listing(self._record, each=each, data_sources=data_sources, **run)
-
-    def report(self, path: str | Path, tests: Sequence[PooledTest] = ()) -> Path:
-        """Write the report, one page to hand out, as an HTML file that needs no other; give its place.
-
-        It has the equations, estimates with intervals, ICC and R-squared, ``tests``, a paragraph for a paper
-        and the listings.
-
-        Raises
-        ------
-        OutputError
-            A file that cannot be written, or is called otherwise than .html.
-        """
-        from ..report.pooled_page import pooled_page
-
-        text = pooled_listing(self._record, each=True)
-        return write_text(page_place(path), pooled_page(self._record, text, tests=map(str, tests)))
 
     def __repr__(self) -> str:
         known = self._record.fits[0].law.known

@@ -29,7 +29,7 @@ class PooledGeneralizedFit(OtherOutcome, AnyPooledFit):
     normal = PooledFit
     instead = (
         "fixed_effects, ratios, cuts, variance_components, confint, contrast and wald are pooled, and "
-        "to_json has them; fits has each fit"
+        "listing, report and to_json have them; fits has each fit"
     )
 
     @property

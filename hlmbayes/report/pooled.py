@@ -12,22 +12,21 @@ import numpy as np
 
 from ..equations.names import component_names
 from ..errors import OutputError
+from ..hglm.estimates import GeneralizedEstimates
 from ..inference.likelihood_tables import WORDS
-from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
+from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
 from ..many_fits.pooled_generalized import (
     PooledGeneralized,
-    generalized_intervals,
     pooled_cuts,
     pooled_ratios,
-    pooled_variances,
 )
 from ..many_fits.rubin import Pooled, PooledTest
 from ..words import some
-from . import listing
+from . import generalized, listing
 from .header import level1_terms
 from .json_text import plain
 from .layout import Column, figure, ruled, set_out
-from .pooled_page import limits_of, pooled_shares
+from .pooled_page import limits_of, pooled_shares, variances_of
 from .tables import p_text
 
 RULE = " " + "-" * 86
@@ -44,7 +43,10 @@ def pooled_listing(
     for k, (name, fit) in enumerate(zip(pooled.names, pooled.fits, strict=True)) if each else ():
         own = {"data_source": data_sources[k]} if data_sources else {}
         parts += [f" DATA SET {name}", ""] if pooled.m > 1 else []
-        parts += [listing(fit, **(run | own)), ""]
+        if isinstance(fit, GeneralizedEstimates):
+            parts += [generalized.listing(fit), ""]
+        else:
+            parts += [listing(fit, **(run | own)), ""]
     return "\n".join([*parts, _pooled_tables(pooled)])
 
 
@@ -66,6 +68,7 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
         if not (first.counting.pseudo and robust is False):
             averaged = ", averaged" if pooled.m > 1 else ""
             lines += _fixed(pooled, robust, f"Final estimation of fixed effects{averaged}{said}:")
+    lines += _ratios_and_cuts(pooled) if isinstance(pooled, PooledGeneralized) else []
     lines += _components(pooled)
     missing = " Fraction missing: of the information about the parameter." if pooled.m > 1 else ""
     lines += [
@@ -96,26 +99,54 @@ def _fixed(pooled: PooledEstimates, robust: bool | None, title: str) -> list[str
     return [f" {title}", *ruled(RULE + "-" * (wide - 22 + extra), heads, rows), ""]
 
 
+def _ratios_and_cuts(pooled: PooledGeneralized) -> list[str]:
+    """Return the tables of ratios, where the link has any, and of cuts between categories."""
+    lines, link, names = [], pooled.model.outcome_law.link, pooled.model.fixed_parameters.name_of
+    if link in WORDS:
+        rows = pooled_ratios(pooled)
+        lines += _table(
+            f"{WORDS[link].capitalize()}s, of the averaged fixed effects:",
+            ["Fixed Effect", *(f"{names[row.name]}, {row.name.upper()}" for row in rows)],
+            Column(("", WORDS[link].capitalize()), 18, [figure(row.ratio, 6) for row in rows]),
+            Column(("95 % interval", "from"), 14, [figure(row.low, 6) for row in rows]),
+            Column(("", "to"), 14, [figure(row.high, 6) for row in rows]),
+        )
+    cuts, found = pooled_cuts(pooled)
+    if cuts:
+        lines += _table(
+            "Cuts between categories, from the lowest, averaged:",
+            ["Cut", *(cut.upper() for cut in cuts)],
+            Column(("", "Estimate"), 14, [figure(v, 6) for v in found.estimate]),
+            Column(("Standard", "Error"), 14, [figure(v, 6) for v in found.se]),
+            Column(("Fraction", "missing"), 12, [figure(v, 3) for v in found.fmi]),
+        )
+    return lines
+
+
+def _table(title: str, names: list[str], *columns: Column) -> list[str]:
+    wide = max([22, *(len(name) + 1 for name in names)])
+    heads, rows, extra = set_out([f" {name:{wide}}" for name in ("", *names)], *columns)
+    return [f" {title}", *ruled(RULE + "-" * (wide - 22 + extra), heads, rows), ""]
+
+
 def _df(df: float) -> str:
     return f"{df:.0f}" if np.isfinite(df) and df < 1e7 else "infinite"
 
 
 def _components(pooled: PooledEstimates) -> list[str]:
-    names, table = pooled_components(pooled)
+    names, table = variances_of(pooled)
     known = component_names(pooled.model.coefficients)
     shown = [f"{known[name]}, {name.upper()}" for name in names]
-    wide = max([22, *(len(name) + 1 for name in shown)])
     sd = ["" if "," in n else figure(v**0.5, 5) for n, v in zip(names, table.estimate.tolist(), strict=True)]
-    heads, rows, extra = set_out(
-        [f" {name:{wide}}" for name in ("", "Random Effect", *shown)],
+    averaged = ", averaged" if pooled.m > 1 else ""
+    return _table(
+        f"Final estimation of variance components{averaged}:",
+        ["Random Effect", *shown],
         Column(("Standard", "Deviation"), 14, sd),
         Column(("Variance", "Component"), 14, [figure(v, 5) for v in table.estimate]),
         Column(("Standard", "Error"), 14, [figure(v, 5) for v in table.se]),
         *([Column(("Fraction", "missing"), 12, [figure(v, 3) for v in table.fmi])] if pooled.m > 1 else []),
     )
-    rule = RULE + "-" * (wide - 22 + extra)
-    averaged = ", averaged" if pooled.m > 1 else ""
-    return [f" Final estimation of variance components{averaged}:", *ruled(rule, heads, rows), ""]
 
 
 def columns_of(pooled: Pooled, estimate: str = "coefficient", tests: bool = True) -> dict[str, np.ndarray]:
@@ -138,6 +169,7 @@ def pooled_json(
         if not isinstance(test, PooledTest):
             raise OutputError(f"tests= wants tests that wald or compare gave, got {type(test).__name__}")
     gammas, first = pooled.model.gamma_names, pooled.fits[0]
+    names, components = variances_of(pooled)
     tested = ("name", "hypothesis", "f_ratio", "df", "df_denominator", "p_value", "notes")
     result = {
         "m": pooled.m,
@@ -149,6 +181,8 @@ def pooled_json(
         },
         "given": list(pooled.given),
         "sampling_variance": list(pooled.about_sampling),
+        "variance_components": _rows(names, columns_of(components, "variance", tests=False)),
+        "intervals": {code: asdict(interval) for code, interval in limits_of(pooled).items()},
         **(_of_link(pooled) if isinstance(pooled, PooledGeneralized) else _of_normal(pooled)),
         "tests": [{name: getattr(test, name) for name in tested} for test in tests],
         "data": {"level1_units": first.n_rows, "level2_units": first.n_units},
@@ -160,10 +194,7 @@ def pooled_json(
 
 def _of_normal(pooled: PooledEstimates) -> dict[str, Any]:
     """Give what only normal outcomes have, and what theirs differ in."""
-    names, components = pooled_components(pooled)
     return {
-        "variance_components": _rows(names, columns_of(components, "variance", tests=False)),
-        "intervals": {code: asdict(interval) for code, interval in limits_of(pooled).items()},
         "shares": [asdict(share) for share in pooled_shares(pooled)[0]],
         "each": [own | {"sigma2": fit.sigma2} for own, fit in _each(pooled)],
     }
@@ -171,15 +202,13 @@ def _of_normal(pooled: PooledEstimates) -> dict[str, Any]:
 
 def _of_link(pooled: PooledGeneralized) -> dict[str, Any]:
     """Give the same of outcomes that are not normal, by the keys of a single fit's JSON."""
-    law, (names, variances) = pooled.model.outcome_law, pooled_variances(pooled)
+    law = pooled.model.outcome_law
     cuts, found = pooled_cuts(pooled)
     return {
         "distribution": {"family": law.family, "link": law.link, "size": law.size},
         "categories": list(pooled.fits[0].law.labels),
         "ratios": {row.name: asdict(row) for row in pooled_ratios(pooled)} if law.link in WORDS else {},
         "cuts": _rows(cuts, columns_of(found, "estimate", tests=False)),
-        "variance_components": _rows(names, columns_of(variances, "variance", tests=False)),
-        "intervals": {row.parameter: asdict(row) for row in generalized_intervals(pooled)},
         "each": [own | {"cuts": fit.law.fixed_cuts.tolist()} for own, fit in _each(pooled)],
     }
 

@@ -7,8 +7,17 @@ from html import escape
 
 from ..equations.names import component_names
 from ..inference.intervals import EffectRow, Interval
+from ..inference.likelihood_tables import WORDS
 from ..many_fits.pooled_derived import pooled_icc, pooled_intervals, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_components, pooled_fixed
+from ..many_fits.pooled_generalized import (
+    PooledGeneralized,
+    generalized_intervals,
+    pooled_cuts,
+    pooled_ratios,
+    pooled_variances,
+)
+from ..many_fits.rubin import Pooled
 from ..version import __version__
 from .findings import (
     BOOK,
@@ -21,7 +30,7 @@ from .findings import (
 )
 from .header import Run, header_of
 from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table
-from .report_page import component_row, effect_row, equations, shares
+from .report_page import component_row, decimal, effect_row, equations, shares
 from .specification import METHODS
 from .tables import NoteGroup
 
@@ -43,7 +52,7 @@ def pooled_page(
     parts = [
         aside(NoteGroup("read this before using the numbers", warned, warning=True)) if warned else "",
         section("The model", [equations(model), labels, _facts(pooled)]),
-        section("Estimates", [_effects(pooled), _components(pooled)]),
+        section("Estimates", [_effects(pooled), *_ratios_and_cuts(pooled), _components(pooled)]),
         section("How much is explained", shares(*pooled_shares(pooled))),
         section("Tests", tested) if tested else "",
         section("For a paper", [f"<p>{escape(methods(pooled))}</p>", _references(pooled)]),
@@ -90,15 +99,49 @@ def _effects(pooled: PooledEstimates) -> str:
     return table("Fixed effects", head, rows, note=escape(note))
 
 
+def _ratios_and_cuts(pooled: PooledEstimates) -> list[str]:
+    """Return the tables of ratios and of cuts, of outcomes that have them."""
+    if not isinstance(pooled, PooledGeneralized):
+        return []
+    found, link, names = [], pooled.model.outcome_law.link, pooled.model.fixed_parameters.name_of
+    if link in WORDS:
+        rows = [
+            [
+                escape(f"{names[r.name]} ({r.name})"),
+                decimal(r.ratio),
+                f"{decimal(r.low)} to {decimal(r.high)}",
+            ]
+            for r in pooled_ratios(pooled, _robust(pooled))
+        ]
+        word = WORDS[link].capitalize()
+        found.append(table(f"{word}s", ["Fixed effect", word, "95 % interval"], rows))
+    cuts, between = pooled_cuts(pooled)
+    if cuts:
+        numbers = zip(cuts, between.estimate.tolist(), between.se.tolist(), strict=True)
+        rows = [[cut, decimal(value), decimal(se)] for cut, value, se in numbers]
+        found.append(table("Cuts between categories", ["Cut", "Estimate", "Standard error"], rows))
+    return found
+
+
 def limits_of(pooled: PooledEstimates) -> dict[str, Interval]:
     """Give the intervals of fixed effects and variances by parameter, as the page has them."""
-    return {row.parameter: row for row in pooled_intervals(pooled, prob=PROB, robust=_robust(pooled))}
+    robust = _robust(pooled)
+    if isinstance(pooled, PooledGeneralized):
+        found = generalized_intervals(pooled, PROB, robust=bool(robust))
+    else:
+        found = pooled_intervals(pooled, prob=PROB, robust=robust)
+    return {row.parameter: row for row in found}
+
+
+def variances_of(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]:
+    """Pool the free elements of tau, and sigma2 where there is one."""
+    return pooled_variances(pooled) if isinstance(pooled, PooledGeneralized) else pooled_components(pooled)
 
 
 def _components(pooled: PooledEstimates) -> str:
     limits, named = limits_of(pooled), component_names(pooled.model.coefficients)
     named["r"] += pooled.fits[0].law.known
-    codes, found = pooled_components(pooled)
+    codes, found = variances_of(pooled)
     rows = []
     for code, variance in zip(codes, found.estimate.tolist(), strict=True):
         if "," not in code:
@@ -112,6 +155,8 @@ def _components(pooled: PooledEstimates) -> str:
 
 def pooled_shares(pooled: PooledEstimates) -> tuple[list[Share], list[str]]:
     """Give the intraclass correlation and R-squared where there are any, and notes on them."""
+    if isinstance(pooled, PooledGeneralized):
+        return [], ["Intraclass correlation and R-squared are of the fits to each data set."]
     found, notes, _ = shares_of(lambda: pooled_icc(pooled, prob=PROB), lambda: pooled_r2(pooled))
     return found, notes
 
@@ -122,9 +167,10 @@ def methods(pooled: PooledEstimates) -> str:
     values = len({fit.model.outcome for fit in pooled.fits}) > 1
     each = f", for each of {pooled.m} {'plausible values' if values else 'imputed data sets'},"
     kind = f"{METHODS[pooled.method]} ({pooled.method})"
+    kind_of_model = "linear model" if model.outcome_law.is_normal else "generalized linear model"
     said = [
-        f"A two-level linear model of {model.outcome} was fitted to {first.n_rows:,.0f} level-1 records in "
-        f"{first.n_units:,} level-2 units{each if pooled.m > 1 else ''} by {kind} with hlmbayes "
+        f"A two-level {kind_of_model} of {model.outcome} was fitted to {first.n_rows:,.0f} level-1 records "
+        f"in {first.n_units:,} level-2 units{each if pooled.m > 1 else ''} by {kind} with hlmbayes "
         f"{__version__}."
     ]
     said += ["The results were pooled by Rubin's rules (Rubin, 1987)."] if pooled.m > 1 else []

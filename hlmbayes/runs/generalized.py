@@ -27,8 +27,6 @@ from .estimate import fit_job, heard, read_data, sampling_weights
 from .jobs import Job
 from .outputs import Results, Said, checked_requests, said, write_residual_files
 
-POOLED = ("plausvals:", "imputed:", "imputed_by:")
-
 
 def fit_of(job: Job) -> Estimates | GeneralizedEstimates:
     """Read the data and fit, by the likelihood where the outcome is not normal."""
@@ -127,8 +125,11 @@ def _variance_intervals(fit: GeneralizedEstimates, prob: float) -> str:
     return "\n".join(lines)
 
 
-def refuse_of_normal(job: Job) -> None:
-    """Refuse what is for normal outcomes, or for the likelihood alone, before anything is read."""
+def refuse_of_normal(job: Job, pooled: bool = False) -> None:
+    """Refuse what is for normal outcomes, or for the likelihood alone, before anything is read.
+
+    ``pooled``: the fits of several data sets may be pooled, where they are by the likelihood.
+    """
     options, level1, law = job.options, job.level1, job.model.outcome_law
     counted = {
         "level1weight:": options.level1_weight, "level2weight:": options.level2_weight,
@@ -137,16 +138,20 @@ def refuse_of_normal(job: Job) -> None:
     asked = {
         "varianceknown:": options.variance_known,
         **{f"{key}=": value for key, value in level1.items() if key != "frequency"},
-        "--replicates": job.replication, "plausvals:": options.plausible_values, "imputed:": job.imputed,
-        "imputed_by:": job.imputed_by,
+        "--replicates": job.replication,
     }  # fmt: skip
     for what, value in asked.items():
         if value:
-            pooled = "; in Python hlm.fit_imputed pools such fits" if what in POOLED else ""
             raise CommandFileError(
                 f"{job.name}: {what} is for normal outcomes, and {job.model.outcome} of this model is "
-                f"{law.name}: take it out{pooled}"
+                f"{law.name}: take it out"
             )
+    if job.several and not (pooled and job.algorithm == "exact"):
+        add = "" if job.algorithm == "exact" else " with --algorithm exact"
+        raise CommandFileError(
+            f"{job.name}: several data sets of {job.model.outcome}, which is {law.name}, are pooled by "
+            f"hlmbayes run{add}, and in Python by hlm.fit_imputed"
+        )
     for what, value in counted.items():
         if value and job.algorithm != "exact":
             raise CommandFileError(

@@ -19,13 +19,16 @@ from .estimate import fit_job, heard, read_data
 from .generalized import analyse_generalized, fit_generalized, refuse_of_normal
 from .jobs import Job, run_of
 from .outputs import Results, Said, checked_requests, said, write_residual_files
+from .pooled import analyse_pooled
 
 
 def analyse_nonlinear(
     job: Job, outputs: Mapping[str, Path], residuals: Mapping[int, str], output: str | None = None
 ) -> Results:
     """Read the data, fit, and fill the tables; parameters as of `hlmbayes.runs.analysis.analyse`."""
-    refuse_of_normal(job)
+    refuse_of_normal(job, pooled=True)
+    if job.several:
+        return analyse_pooled(job, outputs, residuals, output)
     if job.algorithm == "exact":
         return analyse_generalized(job, outputs, residuals)
     requests = checked_requests(job, outputs, residuals)

@@ -11,16 +11,18 @@ from textwrap import indent
 from ..data.imputed import load_imputed, refuse_twice
 from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError, HLMError
-from ..estimation.prepare import refuse_two
+from ..estimation.prepare import refuse_two, weights_asked
 from ..hlm_files.command_options import Options
 from ..hlm_files.data_source import source_of
 from ..hlm_files.mdm_template import own_name
 from ..many_fits.pooled_fit import PooledEstimates, fit_each, model_and_data, replicate_each
+from ..many_fits.pooled_generalized import fit_each_generalized
 from ..many_fits.pooled_tests import pooled_wald
 from ..report.pooled import pooled_json, pooled_listing
 from ..report.pooled_page import pooled_page
 from .analysis import variance_known_note
-from .estimate import fit_options, heard, level1_options, read_data
+from .estimate import fit_options, heard, level1_options, read_data, sampling_weights
+from .generalized import refuse_of_normal
 from .jobs import Job, run_of
 from .outputs import Results, check_places, said
 
@@ -52,7 +54,7 @@ def results_of_pooled(
     tests, missed = [], list(not_pooled(job.options))
     for k, rows in enumerate(job.options.hypotheses, 1):
         try:
-            tests.append(pooled_wald(pooled, rows))
+            tests.append(pooled_wald(pooled, rows, robust=None if job.model.outcome_law.is_normal else True))
         except HLMError as error:
             missed.append(f"hypothesis {k} (gamma{k}:) was not done: {error}")
     run = {**run_of(job, output), "warnings": job.warnings, "not_done": job.not_done}
@@ -117,6 +119,10 @@ def fit_pooled(job: Job, jobs: list[Job] | None = None, data: TwoLevelData | Non
         first = () if model.outcome.lower() in (name.lower() for name in names) else (model.outcome,)
         own, values = read_data(job) if data is None else data, (*first, *names)
         pairs = model_and_data(model, own, values) if names else [(model.outcome, model, own)]
+    if not model.outcome_law.is_normal:
+        refuse_of_normal(job, pooled=True)
+        counted = weights_asked(sampling_weights(job), job.level1.get("frequency"))
+        return fit_each_generalized(pairs, weights=counted, laplace=job.options.laplace)
     options = fit_options(job)
     if job.replication is None:
         return fit_each(pairs, algorithm=job.algorithm, **options)
@@ -148,6 +154,7 @@ def not_pooled(options: Options) -> tuple[str, ...]:
         "--hlm 7: the listing of pooled data sets has its own words, and its d.f. are Rubin's": (
             True if options.hlm == "7" and not options.hlm_sign else None
         ),
+        "the exploratory analysis of pooled data sets was not done": options.explore or None,
         "homvar: the test of homogeneity cannot be pooled and was not done": options.homogeneity or None,
     }
     return tuple(sentence for sentence, given in asked.items() if given is not None)

@@ -118,7 +118,7 @@ def test_what_is_not_pooled_is_said():
     pooled = hlm.fit_imputed(model, SETS)
     with pytest.raises(HypothesisError, match="exp of a coefficient is no ratio"):
         pooled.ratios()
-    for name in ("icc", "r2", "compare", "listing", "report", "sigma2"):
+    for name in ("icc", "r2", "compare", "sigma2"):
         with pytest.raises(HLMError, match=f"a PooledGeneralizedFit has no {name}, which is of .*are pooled"):
             getattr(pooled, name)
     with pytest.raises(EstimationError, match="by the likelihood only"):
