@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -23,6 +24,7 @@ from ..likelihood.rows import Rows, rows_of
 from ..priors.priors import Priors
 from ..sampling import container
 from ..sampling.arrange import observed, posterior_values
+from ..words import some
 from .predictive_link import kept_draws, log_shares, rows_drawn
 from .record import Drawn, LinkSample, PosteriorSample
 
@@ -92,7 +94,18 @@ def loo(posterior: Drawn, by: Literal["unit", "row"]) -> Any:
     """Give Pareto-smoothed leave-one-out cross-validation by unit or row; see `Posterior.loo`."""
     from arviz_stats import loo as arviz_loo
 
-    return arviz_loo(with_log_likelihood(posterior, by).tree, var_name="y")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Estimated shape parameter")  # said below, with the units
+        found = arviz_loo(with_log_likelihood(posterior, by).tree, var_name="y")
+    (high,) = np.nonzero(np.asarray(found.pareto_k) > found.good_k)
+    if len(high):
+        left_out = found.pareto_k[found.pareto_k.dims[0]].values[high]
+        warn(
+            f"leave-one-out is not reliable for {len(high)} of {found.n_data_points} {by}s (Pareto k above "
+            f"{found.good_k:.2f}; {by} {some(left_out, 5)}): the posterior without them is too far from "
+            "these draws. Draw more, and judge differences between models with care"
+        )
+    return found
 
 
 def with_predictive(posterior: PosteriorSample, seed: int | None, draws: int) -> PosteriorSample:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 import hlmbayes as hlm
-from hlmbayes.errors import SamplingError
+from hlmbayes.errors import HLMWarning, SamplingError
 from hlmbayes.estimation.prepare import prepare
 from hlmbayes.faces import record_of
 
@@ -28,6 +28,20 @@ def test_loo_by_unit_prefers_the_model_with_predictors(hsb, post4):
     assert 5 < full.p < 16
     table = compare({"4": full, "1": empty.loo()})
     assert table.index[0] == "4"
+
+
+def test_loo_names_the_units_that_decide_too_much():
+    """ArviZ warned of one or more samples in the words of programmers, and named none."""
+    rng = np.random.default_rng(2)
+    id, odd = np.repeat(np.arange(12), 6), np.repeat(np.arange(12) == 7, 6)
+    frame = {"id": id, "x": np.where(odd, 40.0, rng.normal(size=72)), "y": rng.normal(size=72) + 30 * odd}
+    post = hlm.Model("y = b0 + b1*x + r; b0 = g00 + u0; b1 = g10").sample(
+        hlm.read(frame, id="id"), seed=1, draws=400, chains=2
+    )
+    with pytest.warns(HLMWarning, match=r"not reliable for \d+ of 12 units .*unit .*7.*Draw more") as heard:
+        found = post.loo()
+    assert (found.pareto_k.values > found.good_k)[7]
+    assert not [w for w in heard if "shape parameter" in str(w.message)]
 
 
 def test_row_log_likelihood(make_small):
