@@ -82,7 +82,7 @@ def estimate(say: Say, data: TwoLevelData, job: Job) -> Estimated:
 
     def estimated() -> AnyEstimates | PooledEstimates:
         warn_of_codes(job.model, data)
-        if job.several and job.model.outcome_law.is_normal:
+        if job.several:
             return fit_pooled(job, imputed_jobs(job), data)
         return fit_any(job, data)
 

@@ -147,10 +147,10 @@ def refuse_of_normal(job: Job, pooled: bool = False) -> None:
                 f"{law.name}: take it out"
             )
     if job.several and not (pooled and job.algorithm == "exact"):
-        add = "" if job.algorithm == "exact" else " with --algorithm exact"
+        exact = "hlmbayes run does it, and in Python hlm.fit_imputed"
         raise CommandFileError(
-            f"{job.name}: several data sets of {job.model.outcome}, which is {law.name}, are pooled by "
-            f"hlmbayes run{add}, and in Python by hlm.fit_imputed"
+            f"{job.name}: several data sets of {job.model.outcome}, which is {law.name}, are pooled by the "
+            f"likelihood: {exact if job.algorithm == 'exact' else 'add --algorithm exact'}"
         )
     for what, value in counted.items():
         if value and job.algorithm != "exact":

@@ -175,6 +175,26 @@ def test_imputed_data_in_one_file(window, tmp_path):
     opens_again(window)
 
 
+def test_outcomes_that_are_not_normal_are_pooled(window, tmp_path):
+    names, _, rows = survey(0).partition(b"\n")
+    lines = [line.split(b",") for k in range(3) for line in survey(k).partition(b"\n")[2].splitlines()]
+    rows = b"\n".join(b",".join([*line, b"1" if float(line[1]) > 0 else b"0"]) for line in lines)
+    content = names + b",passed\n" + rows + b"\n"
+    window.client.post("/open", files=sent(("all.csv", content)))
+    window.edit("outcome", "passed")
+    window.edit("none", "x")
+    assert "Taken." in post(window, imputed_by="m", family="bernoulli", algorithm="exact")
+    found = ran(window)
+    assert found["distribution"]["family"] == "bernoulli"
+    assert found["m"] == 3
+    assert found == saved(window, tmp_path, ("all.csv", content))
+    assert f"{found['fixed']['g10']['coefficient']:.6f}" in script_says(window, tmp_path)
+    for panel in ("figures", "report", "listing", "compare"):
+        assert window.client.get(f"/results/1/{panel}").status_code == 200
+    post(window, imputed_by="m", family="bernoulli", algorithm="hlm")
+    assert "are pooled by the likelihood: choose" in window.client.post("/run").text
+
+
 def test_a_hypothesis_is_taken_out(model4):
     model4.client.post("/run")
     model4.client.post("/results/1/test", data={"what": "hypothesis", "c1-g01": "1", "keep": "on"})

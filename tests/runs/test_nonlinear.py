@@ -60,7 +60,7 @@ def test_a_command_file_runs_as_the_model_does(saved: Path, capsys: pytest.Captu
     [
         ("level1weight:x", "level1weight: of y, which is Poisson, is for the likelihood"),
         ("varianceknown:x", "varianceknown: is for normal outcomes"),
-        ("plausvals:y,n", "are pooled by hlmbayes run with --algorithm exact"),
+        ("plausvals:y,n", "are pooled by the likelihood: add --algorithm exact"),
     ],
 )
 def test_what_is_for_normal_outcomes_is_refused_in_one_line(
@@ -195,7 +195,7 @@ def test_what_rows_count_reaches_the_likelihood_and_what_cannot_be_is_refused(tm
     weighted = hlm.Model(equations).fit(hlm.read(frame, id="id"), weights=hlm.Weights("wt"))
     assert any_fit_of(job("level1weight: wt")).deviance == pytest.approx(weighted.deviance, abs=1e-6)
     for line in ("imputed: d.csv, d.csv", "imputed_by: wt", "precision: wt"):
-        with pytest.raises(CommandFileError, match=r"is for normal outcomes|are pooled by hlmbayes run"):
+        with pytest.raises(CommandFileError, match=r"is for normal outcomes|hlmbayes run does it"):
             any_fit_of(job(line))
     with pytest.raises(CommandFileError, match="add --algorithm exact"):
         any_fit_of(job("frequency: wt", "hlm"))

@@ -58,7 +58,7 @@ def test_imputed_files_are_pooled(files, left, capsys):
 def test_what_does_not_pool_such_fits_says_who_does(files, capsys):
     place = written(files, "logit(y)", "algorithm: hlm\n")
     assert main(["run", str(place)]) == 2
-    assert "are pooled by hlmbayes run with --algorithm exact, and in Python by" in capsys.readouterr().err
+    assert "are pooled by the likelihood: add --algorithm exact" in capsys.readouterr().err
     place = written(files, "logit(y)")
     for command in ("table", "summary", "predict", "plot", "sample"):
         assert main([command, str(place)]) == 2
