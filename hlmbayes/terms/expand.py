@@ -9,13 +9,23 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..data.categories import is_missing
 from ..data.columns import find_column
 from ..data.rows import Rows
 from ..data.table import with_columns
 from ..data.weights import Frequencies, Weights, weights_of
 from ..equations.expressions import Factor, Name, Node, names_in
 from ..equations.model import TwoLevelModel
-from ..equations.parts import Coefficient, Gamma, LogSigma2, Predictor, fail, gamma_name, gamma_number
+from ..equations.parts import (
+    Coefficient,
+    Gamma,
+    LogSigma2,
+    Predictor,
+    fail,
+    gamma_name,
+    gamma_number,
+    unique_names,
+)
 from ..words import some, unique_name
 from .evaluate import Evaluator, Levels
 from .source import Source
@@ -94,8 +104,10 @@ def expanded[M: TwoLevelModel, D: Rows](
     wanted = {
         level: _terms_of([*predictors(model, level), *of_variance[level]], data, level) for level in (1, 2)
     }
+    labelled = tuple(_labelled_numbers(model, data))
     if not wanted[1] and not wanted[2]:
         _check_constraints(model, model.gamma_names)
+        data = replace(data, notes=(*data.notes, *labelled)) if labelled else data
         return model, data, Terms(model, extended=None if data is given else data)
     names = [name for name in _level1_names(model, data) if find_column(name, data.level1, data.sources[0])]
     mask, _ = data.complete_rows(names)
@@ -123,7 +135,7 @@ def expanded[M: TwoLevelModel, D: Rows](
     flat = tuple(one for level in made.values() for one in dict.fromkeys(level.values()))
     extended = replace(
         data, level1=with_columns(data.level1, values[1]), level2=with_columns(data.level2, values[2]),
-        notes=(*data.notes, *_said(states), *_lacking(model, made[1], values[1], sources[1])),
+        notes=(*data.notes, *_said(states), *_lacking(model, made[1], values[1], sources[1]), *labelled),
     )  # fmt: skip
     return plain_model(model, made), extended, Terms(model, flat, states, extended)
 
@@ -273,6 +285,26 @@ def _lacking(
                 f"{found.variable}: {lacking} of {n_units} units have no row of one of its levels or more, "
                 "and say nothing of their own effects there"
             )
+
+
+def _labelled_numbers(model: TwoLevelModel, data: Rows) -> Iterator[str]:
+    """Say which predictors are taken as numbers though three values or more all have labels.
+
+    One that is centred is meant as a number.
+    """
+    used = [*(c.predictor for c in model.coefficients), *(gamma.predictor for gamma in model.gammas)]
+    plain = [p.variable for p in used if p.term is None and p.centering == "none" and p.variable]
+    for name in unique_names(plain):
+        labels = data.value_labels.get(name.lower(), {})
+        columns = data.level1 if find_column(name, data.level1, data.sources[0]) else data.level2
+        found = find_column(name, columns, data.sources[1])
+        if found is None or len(labels) < 3 or columns[found].dtype.kind not in "iuf":
+            continue
+        values = np.unique(columns[found][~is_missing(columns[found])]).tolist()
+        if len(values) > 2 and all(value in labels for value in values):
+            each = some([f"{value:g} {labels[value]}" for value in values], 4)
+            said = f"{found} is taken as a number, though all its values have labels ({each})"
+            yield f"{said}: C({found}) is a factor"
 
 
 def _about(factor: Factor, state: Levels, what: str) -> Iterator[str]:

@@ -239,6 +239,21 @@ def test_level2_terms_name_the_units(data: hlm.TwoLevelData) -> None:
         model("x", "b0 = g00 + g01*log(size) + u0; b1 = g10").fit(data)
 
 
+def test_a_number_whose_values_all_have_labels_is_said_to_be_one(tmp_path: Any) -> None:
+    """Factors of Stata and R are numbers with labels in their files; what is centred is meant as a number."""
+    import pyreadstat
+
+    table = frame()[["school", "y", "grade", "female"]].astype(float)
+    labels = {"grade": {1.0: "low", 2.0: "middle", 3.0: "high"}, "female": {0.0: "no", 1.0: "yes"}}
+    pyreadstat.write_sav(table, str(tmp_path / "a.sav"), variable_value_labels=labels)
+    data = hlm.read(tmp_path / "a.sav", id="school")
+    said = "grade is taken as a number, though all its values have labels (1 low, 2 middle, 3 high)"
+    assert data.notes == ()
+    assert model("grade").fit(data).data.notes == (f"{said}: C(grade) is a factor",)
+    for term in ("C(grade)", "group(grade)", "female"):
+        assert not any(said in note for note in model(term).fit(data).data.notes)
+
+
 def test_a_single_level_and_text_that_looks_like_numbers() -> None:
     table = frame()
     table["one"], table["digits"] = "same", table["grade"].astype(str)
