@@ -47,7 +47,7 @@ def ask_everything(fit: hlm.Fit) -> None:
             ask()
 
 
-FEW = (5, 12, 61, 168)
+FEW = (5, 61, 168)
 MANY = (*set(range(40)).difference(FEW), 160, 682)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, islice, repeat
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.special import chdtri
@@ -38,6 +39,10 @@ LIMIT = 300  # evaluations of one minimisation over the other parameters
 MOST_LOST = 3  # of them without an end: the likelihood is flat beyond what can be followed
 
 
+#: what was found of fits that are still there, by prob: a report after `confint` need not search again
+_KNOWN: WeakKeyDictionary[Estimates, dict[float, tuple[Interval, ...]]] = WeakKeyDictionary()
+
+
 def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     """Give profile-likelihood intervals of all variance parameters.
 
@@ -53,6 +58,13 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     """
     check_prob(prob)
     fit.require("the profile likelihood", Need.ONE_SIGMA2, Need.LIKELIHOOD)
+    known = _KNOWN.setdefault(fit, {})
+    if prob not in known:
+        known[prob] = _intervals(fit, prob)
+    return known[prob]
+
+
+def _intervals(fit: Estimates, prob: float) -> tuple[Interval, ...]:
     p, scale, e = _prepare(fit, prob)
     names = fit.random_names
     found: dict[str, tuple[float, ...]] = {}
