@@ -17,7 +17,7 @@ replicates: W1-W80            replicate weights, with replicate_method: fay, fay
 frequency: n                  how many rows a row stands for; frequency2: of units
 precision: w                  the level-1 variance is sigma2 / w; known_variance: v
 imputed: b.sav, c.sav         level-1 files of the other imputed data sets; or imputed_by: m, the column
-                              that numbers them in one file
+                              that numbers them in one file; plausvals: PV2, PV3 other plausible values
 
 Other settings are the lines of a command file: numit: 500, gamma1: 0,1,0, level1weight: w, resfil2: y, ...
 """
@@ -101,7 +101,7 @@ def _is_setting(key: str, value: str) -> bool:
 
 def _check(where: str, key: str, value: str, settings: Mapping[str, str]) -> None:
     if key not in KEYS:
-        close = nearest(key, KEYS)
+        close = nearest(key, (*KEYS, "plausvals"))
         hint = f"did you mean {close}:?" if close else f"wanted {', '.join(f'{k}:' for k in KEYS)}"
         raise CommandFileError(f"{where}: {key}: is not known; {hint}")
     if not value:

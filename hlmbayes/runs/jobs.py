@@ -170,8 +170,16 @@ def _of_rows(job: Job, said: Mapping[str, str], folder: Path) -> Job:
     }  # fmt: skip
     if said.get("frequency") or said.get("frequency2"):
         level1["frequency"] = Frequencies(said.get("frequency"), said.get("frequency2"))
-    files = [data_file(folder, name) for name in _names(said.get("imputed", ""))]
-    return replace(job, level1=level1, imputed=tuple(files), imputed_by=said.get("imputed_by", ""))
+    files = tuple(_imputed_file(folder, name) for name in _names(said.get("imputed", "")))
+    return replace(job, level1=level1, imputed=files, imputed_by=said.get("imputed_by", ""))
+
+
+def _imputed_file(folder: Path, name: str) -> Path:
+    """Give a file of imputed data; refuse several with blanks between them, as the option has them."""
+    file, words = data_file(folder, name), name.split()
+    if len(words) > 1 and not file.exists() and all(data_file(folder, word).exists() for word in words):
+        raise CommandFileError(f"imputed: {name} is several files: write commas between them")
+    return file
 
 
 def asked_otherwise(

@@ -61,6 +61,7 @@ def test_options_go_before_the_file(folder: Path, capsys: pytest.CaptureFixture[
     ("text", "message"),
     [
         ("dat: a.csv", "x, line 1: dat: is not known; did you mean data:"),
+        ("plausible_values: PV2", "did you mean plausvals:"),
         ("weights: w", "weights: is not known; wanted data:, level2:, id:"),
         ("\ndata:", "x, line 2: nothing stands after data:"),
         ("data: a\ndata: b", "x, line 2: data: is there twice, as a and as b; keep one"),

@@ -63,3 +63,10 @@ def test_what_does_not_pool_such_fits_says_who_does(files, capsys):
     for command in ("table", "summary", "predict", "plot", "sample"):
         assert main([command, str(place)]) == 2
         assert "pooled" in capsys.readouterr().err
+
+
+def test_files_without_commas_between_them_are_told_how(files, capsys):
+    place = written(files, "logit(y)")
+    place.write_text(place.read_text().replace(", ", " "))
+    assert main(["run", str(place)]) == 2
+    assert "imp1.csv imp2.csv is several files: write commas between them" in capsys.readouterr().err
