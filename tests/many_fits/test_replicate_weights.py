@@ -85,8 +85,14 @@ def test_level2_replicates(frame):
     assert only.fixed_effects()["df"].tolist() == [4.0] * 3
 
 
-@pytest.mark.parametrize("scaling", ["hlm", "size", "effective", "cluster", "none"])
-@pytest.mark.parametrize("size", [1.0, 40.0])
+@pytest.mark.parametrize(
+    ("scaling", "size"),
+    [
+        *((scaling, 1.0) for scaling in ("hlm", "size", "effective", "cluster", "none")),
+        *((scaling, 40.0) for scaling in ("hlm", "none")),
+        *(pytest.param(each, 40.0, marks=pytest.mark.slow) for each in ("size", "effective", "cluster")),
+    ],
+)
 def test_replicates_of_the_total_weight_count_the_level2_weight_once(frame, scaling, size):
     """One design said in several ways: conditional or total level-1 weight, replicates of each weight."""
     frame = frame[frame["id"].isin(frame["id"].unique()[:7])]

@@ -37,9 +37,18 @@ def test_every_model_can_be_printed(name: str, algorithm: str) -> None:
     for effect in result.model.effects:
         assert f"{effect.upper()} " in text
     assert f"{result.deviance:.6f}" in text
-    if algorithm == "exact" or len(result.random_names) < 3:  # profiles of three and four take seconds
-        assert to_json(result).startswith("{")
     assert to_html(result, full_output=True).startswith("<!DOCTYPE")
+
+
+LONG = ("four", "random only", "no intercept")  # their profiles take seconds
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in sorted(MODELS)]
+)
+@pytest.mark.parametrize("algorithm", ["exact", "hlm"])
+def test_every_model_has_json(name: str, algorithm: str) -> None:
+    assert to_json(fitted(name, algorithm)).startswith("{")
 
 
 def test_values_are_the_fits_own() -> None:
