@@ -25,8 +25,35 @@ SEVERAL = "each category of the outcome has equations of its own"
 MOST = 10  # categories; more are no names
 
 
+class OfCategories:
+    """What laws of several categories share: there is no one mean."""
+
+    categories: tuple[float, ...]
+    lacks: ClassVar[Mapping[Need, str]]
+
+    @property
+    def fixed_categories(self) -> np.ndarray:
+        return np.array(self.categories)
+
+    @property
+    def of_categories(self) -> Outcome:
+        return Binomial()
+
+    def link(self, mean: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def inverse_link(self, predictor: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def variance(self, mean: np.ndarray) -> np.ndarray:
+        self._no_mean()
+
+    def _no_mean(self) -> NoReturn:
+        raise HypothesisError(self.lacks[Need.ONE_MEAN])
+
+
 @dataclass(frozen=True)
-class Multinomial(Outcome):
+class Multinomial(OfCategories, Outcome):
     """Categories without an order; ``categories`` are the values of the outcome, ascending.
 
     Its methods of rows have K predictors: ``eta`` and ``y`` (K, ...) are of the categories but the last,
@@ -48,14 +75,6 @@ class Multinomial(Outcome):
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(map(category_label, self.categories))
-
-    @property
-    def fixed_categories(self) -> np.ndarray:
-        return np.array(self.categories)
-
-    @property
-    def of_categories(self) -> Outcome:
-        return Binomial()
 
     def against(self, category: str) -> str:
         return f"{category} against {self.labels[-1]}"
@@ -132,23 +151,11 @@ class Multinomial(Outcome):
         p = self.probabilities(predictor)
         return float((p * (1.0 - p)).min())
 
-    def link(self, mean: np.ndarray) -> np.ndarray:
-        self._no_mean()
-
-    def inverse_link(self, predictor: np.ndarray) -> np.ndarray:
-        self._no_mean()
-
     def slope(self, predictor: np.ndarray) -> np.ndarray:
-        self._no_mean()
-
-    def variance(self, mean: np.ndarray) -> np.ndarray:
         self._no_mean()
 
     def latent_variance(self, mean: float) -> float:
         raise HypothesisError(f"there is no one level-1 variance: {SEVERAL}")
-
-    def _no_mean(self) -> NoReturn:
-        raise HypothesisError(NO_MEAN)
 
 
 def _odds(eta: np.ndarray) -> tuple[np.ndarray, Any, np.ndarray, Any]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, NoReturn, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from ..equations.outcome_law import OutcomeLaw
-from ..errors import DataError, HypothesisError
+from ..errors import DataError
 from .law import Need
-from .multinomial import Multinomial
+from .multinomial import Multinomial, OfCategories
 from .outcomes import Binomial, Outcome, Poisson, n_categories
 
 NO_MEAN = "an ordinal outcome has a probability for each category, which predict() gives, and no one mean"
@@ -25,7 +25,7 @@ MOST = 30  # categories; more are no rating
 
 
 @dataclass(frozen=True)
-class Ordinal(Binomial):
+class Ordinal(OfCategories, Binomial):
     """Categories in an order; its rows are two binary ones each (see `hglm.cuts`).
 
     ``categories``: values of the outcome, ascending; ``cuts`` and ``se_cuts``: delta_2, delta_3, ..., once
@@ -78,34 +78,13 @@ class Ordinal(Binomial):
     def fixed_cuts(self) -> np.ndarray:
         return np.array(self.cuts)
 
-    @property
-    def fixed_categories(self) -> np.ndarray:
-        return np.array(self.categories)
-
-    @property
-    def of_categories(self) -> Outcome:
-        return Binomial()
-
     def with_cuts(self, cuts: np.ndarray, se: np.ndarray) -> Self:
         return replace(self, cuts=tuple(cuts.tolist()), se_cuts=tuple(se.tolist()))
 
     def draw(self, rng: np.random.Generator, predictor: np.ndarray, size: np.ndarray) -> np.ndarray:
-        latent = (
-            rng.logistic(size=len(predictor)) - predictor
-        )  # below delta_m with probability sigma(delta_m + eta)
+        # below delta_m with probability sigma(delta_m + eta)
+        latent = rng.logistic(size=len(predictor)) - predictor
         return np.asarray(np.array(self.categories)[np.searchsorted([0.0, *self.cuts], latent)])
-
-    def link(self, mean: np.ndarray) -> np.ndarray:
-        self._no_mean()
-
-    def inverse_link(self, predictor: np.ndarray) -> np.ndarray:
-        self._no_mean()
-
-    def variance(self, mean: np.ndarray) -> np.ndarray:
-        self._no_mean()
-
-    def _no_mean(self) -> NoReturn:
-        raise HypothesisError(NO_MEAN)
 
 
 def law_of(law: OutcomeLaw) -> Outcome:
