@@ -327,7 +327,7 @@ def _level2_names(formula: Formula, level2: Iterable[str] | None, data: Any) -> 
         return {key for key, name in variables.items() if data.is_level2(name)}
     implied, unknown = implied_levels(formula)
     if unknown:
-        how = "the data say it, in model.fit(data), or level2=[...] with the names of the level-2 variables"
+        how = "the data say it, in fit(data) or with_levels(data), or level2=[...] in Model.from_formula"
         fail(where, f"which level {', '.join(unknown)} belongs to cannot be told; {how}")
     return implied
 

@@ -276,6 +276,9 @@ class TwoLevelModel:
     @property
     def variables(self) -> tuple[str, ...]:
         """The variables of the data: the outcome, predictors, and what terms are made of; each once."""
+        if self._is_open:  # a formula names them, of whatever level
+            asked = formulas.read_formula(str(self.formula))
+            return unique_names([asked.outcome, *self.outcome_law.columns, *asked.variables.values()])
         used = [c.predictor for c in self.coefficients] + [gamma.predictor for gamma in self.gammas]
         used += [] if self.log_sigma2 is None else self.log_sigma2.predictors
         own = (self.outcome, *self.outcome_law.columns)

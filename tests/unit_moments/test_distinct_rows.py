@@ -82,6 +82,12 @@ def test_so_it_is_of_chunks_whatever_their_size(tmp_path, monkeypatch, chunk):
     same(MODELS["ordinal"], hlm.counts(chunks, id="school", model=MODELS["ordinal"]))
 
 
+def test_a_formula_says_what_is_counted_whatever_the_levels():
+    model = hlm.Model("hits ~ x*C(track) + w + (x | school)", family="binomial", link="probit", trials="n")
+    assert model.variables == ("hits", "n", "x", "track", "w")
+    same(model, hlm.counts((FRAME[k : k + 500] for k in range(0, J * N, 500)), id="school", model=model))
+
+
 def test_the_data_say_how_they_were_counted():
     counted = hlm.counts(FRAME, id="school", model=MODELS["bernoulli"])
     assert counted.frequency == "count"
