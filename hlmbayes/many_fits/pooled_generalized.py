@@ -35,6 +35,14 @@ class PooledGeneralized(PooledEstimates):
         """Covariance matrix of the random effects, averaged."""
         return NamedArray(np.mean([f.tau_values for f in self.fits], axis=0), self.model.random_parameters)
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What the outcome is, how rows count, and how u was integrated out where nodes were asked for."""
+        first = self.fits[0]
+        how = f"The random effects are integrated out by {first.integration}."
+        said = (first.law.sentence, first.counting.sentence, how if first.asked_nodes else "")
+        return tuple(sentence for sentence in said if sentence)
+
     def sampling(self, robust: bool | str | None = None, *, tests: bool = False) -> Sampling:
         """Give the variances within data sets; robust where asked for, and with sampling weights."""
         return OfCovariances(self.fits, table_kind(self.fits[0], robust, None))

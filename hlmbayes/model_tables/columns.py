@@ -6,7 +6,7 @@ A kind of model registers its `column_of`: a fit, a posterior, a pooled fit.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import singledispatch
@@ -31,7 +31,8 @@ from ..inference.likelihood_tables import WORDS, Cut, cuts
 from ..laws.law import Need
 from ..many_fits.pooled_derived import pooled_icc, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
-from ..many_fits.pooled_generalized import PooledGeneralized
+from ..many_fits.pooled_generalized import PooledGeneralized, pooled_cuts
+from ..many_fits.rubin import Pooled
 from ..posterior import derived
 from ..posterior.record import Drawn, LinkSample, PosteriorSample
 from ..posterior.summaries import interval
@@ -39,6 +40,7 @@ from ..posterior.summaries import interval
 NONE = float("nan")
 COEFFICIENTS = "coefficients"
 CUT = "THOLD"  # what HLM calls the cuts of ratings
+POOLED, KNOWN = "pooled by Rubin's rules", ", level-1 variance known, not estimated"
 UNITS, ROWS = "Level-2 units (J)", "Level-1 rows (N)"
 
 
@@ -134,8 +136,7 @@ def _of_normal(model: Estimates, asked: Asked, r2: Callable[[], R2]) -> Column:
     facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
     facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
     how = model.method if model.algorithm == "exact" else f"{model.method} as HLM stops"
-    if model.law.known:
-        how += ", level-1 variance known, not estimated"
+    how += KNOWN if model.law.known else ""
     return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings)
 
 
@@ -216,27 +217,46 @@ def _(model: Drawn, asked: Asked) -> Column:
 
 @column_of.register
 def _(model: PooledGeneralized, asked: Asked) -> Column:
-    raise HypothesisError(
-        "tables of pooled fits are of normal outcomes only: fixed_effects() is one of this fit"
+    if asked.df not in (None, "rubin"):
+        raise HypothesisError(f"df={asked.df!r} is for normal outcomes: leave it out")
+    first, law = model.fits[0], model.model.outcome_law
+    effects, scale = asked.scaled(
+        law, _pooled(effect_names(model.model), pooled_fixed(model, asked.robust), asked)
     )
+    codes, between = pooled_cuts(model)
+    for name, row in _pooled([f"{CUT}{code[1:]}" for code in codes], between, asked).items():
+        effects[name] = row._replace(p_value=NONE)
+    told = f" ({first.law.direction})" if first.law.direction else ""
+    return Column(
+        model.model.outcome, effects, variances_of(model.model, np.asarray(model.tau), NONE), _sizes(model),
+        POOLED, f"{law.name}, {law.link} link{told}, {model.method}", model.warnings, scale,
+    )  # fmt: skip
 
 
 @column_of.register
 def _(model: PooledEstimates, asked: Asked) -> Column:
-    df = "rubin" if asked.df is None else asked.df
-    found = pooled_fixed(model, asked.robust, df)
+    found = pooled_fixed(model, asked.robust, "rubin" if asked.df is None else asked.df)
+    effects = _pooled(effect_names(model.model), found, asked)
+    tau, sigma2 = np.asarray(model.tau), float(model.sigma2)
+    facts = shares(model.model, lambda: pooled_icc(model).icc, lambda: pooled_r2(model))  # type: ignore[union-attr]
+    how = model.method + (KNOWN if model.fits[0].law.known else "")
+    return Column(
+        model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts | _sizes(model), POOLED,
+        how, model.warnings,
+    )  # fmt: skip
+
+
+def _sizes(model: PooledEstimates) -> dict[str, float]:
+    first = model.fits[0]
+    return {UNITS: float(first.n_units), ROWS: float(first.n_rows), "Data sets": float(model.m)}
+
+
+def _pooled(names: Sequence[str], found: Pooled, asked: Asked) -> dict[str, Effect]:
+    """Give pooled effects with t limits by their names."""
     reach = stdtrit(np.minimum(found.df, 1e15), 0.5 + asked.prob / 2.0) * found.se
     b = found.estimate
     values = np.stack([b, found.se, b - reach, b + reach, found.p_value], axis=1).tolist()
-    effects = {name: Effect(*row) for name, row in zip(effect_names(model.model), values, strict=True)}
-    tau, sigma2 = np.asarray(model.tau), float(model.sigma2)
-    first = model.fits[0]
-    facts = shares(model.model, lambda: pooled_icc(model).icc, lambda: pooled_r2(model))  # type: ignore[union-attr]
-    facts |= {UNITS: float(first.n_units), ROWS: float(first.n_rows), "Data sets": float(model.m)}
-    return Column(
-        model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts,
-        "pooled by Rubin's rules", model.method, model.warnings,
-    )  # fmt: skip
+    return {name: Effect(*row) for name, row in zip(names, values, strict=True)}
 
 
 def effect_names(model: TwoLevelModel) -> tuple[str, ...]:

@@ -69,7 +69,9 @@ def _pooled_tables(pooled: PooledEstimates) -> str:
             averaged = ", averaged" if pooled.m > 1 else ""
             lines += _fixed(pooled, robust, f"Final estimation of fixed effects{averaged}{said}:")
     lines += _ratios_and_cuts(pooled) if isinstance(pooled, PooledGeneralized) else []
-    lines += _components(pooled)
+    lines += (
+        _components(pooled) if pooled.fits[0].design.n_random or pooled.model.outcome_law.is_normal else []
+    )
     missing = " Fraction missing: of the information about the parameter." if pooled.m > 1 else ""
     lines += [
         f"{missing} Approx. d.f.: {pooled.df_source}.",

@@ -32,5 +32,4 @@ def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[Mod
 
 
 def _fitted(job: Job) -> Any:
-    several = job.several and job.model.outcome_law.is_normal
-    return fit_pooled(job, imputed_jobs(job)) if several else any_fit_of(job)
+    return fit_pooled(job, imputed_jobs(job)) if job.several else any_fit_of(job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def data() -> hlm.TwoLevelData:
 )
 def test_a_known_variance_is_said_to_be_known(data: hlm.TwoLevelData, law: dict, said: bool) -> None:
     fit = MODEL.fit(data, **law)
-    pooled = hlm.fit_imputed(MODEL, [data, data], **law)
+    pooled = hlm.fit_imputed(MODEL, [data, replace(data)], **law)
     texts = [str(fit), str(fit.summary()), str(hlm.table(fit)), str(pooled)]
     texts += [each.variance_components().loc["r", "name"] for each in (fit, pooled)]
     assert [KNOWN in " ".join(text.split()) for text in texts] == [said] * 6

@@ -1,6 +1,7 @@
 """Outcomes that are not normal over imputed data: Rubin's rules by hand, of the separate fits."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,5 +126,28 @@ def test_what_is_not_pooled_is_said():
         hlm.fit_imputed(model, SETS, algorithm="hlm")
     with pytest.raises(EstimationError, match="replicates= is for normal outcomes"):
         hlm.fit_imputed(model, SETS, replicates="v")
-    with pytest.raises(HLMError, match="tables of pooled fits are of normal outcomes"):
-        hlm.table(pooled)
+    with pytest.raises(HypothesisError, match="df='barnard-rubin' is for normal outcomes"):
+        hlm.table(pooled, df="barnard-rubin")
+
+
+@pytest.mark.parametrize("kind", LEFT)
+def test_tables_have_the_pooled_numbers(kind):
+    pooled = hlm.fit_imputed(hlm.Model(f"{LEFT[kind]} = {FIXED}"), SETS)
+    made = hlm.table(pooled, ratios=kind != "probit")
+    frame: Any = made.frame()
+    row = frame.loc[("Fixed effects", "x"), "Model 1"]
+    effect = pooled.fixed_effects().loc["g10"] if kind == "probit" else pooled.ratios().loc["g10"]
+    assert row["estimate"] == pytest.approx(effect.coefficient if kind == "probit" else effect.ratio)
+    if kind == "ordinal":
+        cut = frame.loc[("Fixed effects", "THOLD2"), "Model 1"]
+        assert [cut["estimate"], cut["se"]] == pytest.approx(
+            list(pooled.cuts().loc["d2", ["estimate", "se"]])
+        )
+    assert "pooled by Rubin's rules" in " ".join(str(made).split())
+
+
+def test_laplaces_method_and_no_random_effects_in_the_listing():
+    model = hlm.Model(f"logit(y) = {FIXED}")
+    assert "integrated out by Laplace" in hlm.fit_imputed(model, SETS, laplace=True).listing()
+    alone = hlm.fit_imputed(hlm.Model("logit(y) = b0 + b1*x; b0 = g00; b1 = g10"), SETS).listing()
+    assert "variance components" not in alone

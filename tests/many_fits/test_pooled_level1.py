@@ -22,6 +22,7 @@ def test_a_known_variance_has_no_standard_error(tmp_path):
     assert not {"sigma", "sigma2"} & set(pooled.confint().index)
     (line,) = (row for row in pooled.listing().splitlines() if row.startswith(" level-1, R "))
     assert line.split()[-4:] == ["6.00000", "36.00000", "n/a", "n/a"]
+    assert "level-1 variance known, not estimated" in " ".join(str(hlm.table(pooled)).split())
     found = json.loads(pooled.to_json())
     assert found["variance_components"]["r"]["se"] is None
     assert found["given"] == ["Sigma squared is held at 36 and not estimated."]
