@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import time
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,26 @@ from .clicks import build_model4, served
 pytestmark = pytest.mark.slow
 
 
-def test_run_is_quick(click):
+def test_run_is_quick(click, program):
     click.press("High School and Beyond")
     build_model4(click)
     taken = []
     for k in range(1, 8):
-        begin = time.perf_counter()
+        begin = processor_time(program[0])
         click.button("Run").click()
         click.page.get_by_role("heading", name=f"Results: Model {k}", exact=True).wait_for()
-        click.page.get_by_text("46501.875643").first.wait_for()
-        taken.append(time.perf_counter() - begin)
-    assert min(taken) < 0.5  # by itself: what else the machine is at takes longer
+        taken.append(processor_time(program[0]) - begin)
+    assert click.page.get_by_text("46501.875643").count()
+    assert statistics.median(taken) < 0.25
+
+
+def processor_time(window: int) -> float:
+    """Give the seconds of processor that the window and its worker have had, beside whatever else is done."""
+    ticks = 0
+    for process in (window, *children(window)):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def test_the_posterior_is_drawn_stopped_and_survives_a_kill(click, program):
@@ -67,6 +76,13 @@ def test_the_posterior_is_drawn_stopped_and_survives_a_kill(click, program):
 
 def kill_children(window: int) -> None:
     """Kill the worker of this window, and of no other, as a computer without memory does."""
+    for process in children(window):
+        os.kill(process, 9)
+
+
+def children(window: int) -> list[int]:
+    """The processes that the window has started to work in."""
+    found = []
     for status in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = status.read_bytes().decode(errors="replace")
@@ -75,7 +91,8 @@ def kill_children(window: int) -> None:
             continue  # it ended meanwhile
         ours = parent is not None and int(parent[1]) == window
         if ours and "spawn_main" in line and "resource_tracker" not in line:
-            os.kill(int(status.parent.name), 9)
+            found.append(int(status.parent.name))
+    return found
 
 
 def slow_network(click, bytes_per_second):
