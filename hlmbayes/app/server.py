@@ -218,9 +218,12 @@ def add_imputed(session: Session, form: Form) -> dict[str, Any]:
 
 
 def run_model(session: Session, form: Form) -> dict[str, Any]:
-    """Estimate the model."""
-    session.run()
-    return fitting(session, form, session.patience)
+    """Estimate the model; where it cannot be, the results that are shown stay below the reason."""
+    try:
+        session.run()
+        return fitting(session, form, session.patience)
+    except HLMError as error:
+        return {**as_shown(session), "error": in_page_words(str(error))}
 
 
 def run_null(session: Session, form: Form) -> dict[str, Any]:

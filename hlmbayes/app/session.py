@@ -157,6 +157,7 @@ class Session:
     fitted: tuple[State, Job] | None = None  # what is being, or was last, estimated
     priors: Priors = field(default_factory=Priors)
     work: Work | None = None  # the posterior
+    drawn_of: tuple[State, Opened | None] | None = None  # the model and the data of the posterior
     resampling: Work | None = None  # a bootstrap
     mixed_shown: bool = False
     text_open: bool = False
@@ -260,6 +261,15 @@ class Session:
             if run.number == number:
                 return run
         raise NothingOpenError("that run is not in this session any more: click Run")
+
+    @property
+    def drawn_of_others(self) -> bool:
+        """Whether the posterior is of other equations, settings or data than those that are open."""
+        if self.work is None or self.drawn_of is None:
+            return False
+        then, opened = self.drawn_of
+        one, two = ((s.model, s.options, s.beside) for s in (then, self.state))
+        return one != two or opened is not self.opened
 
     def take(self, number: int) -> None:
         """Go back to the model of a run."""

@@ -109,6 +109,7 @@ def begin(session: Session, form: Form) -> dict[str, Any]:
     }  # fmt: skip
     session.priors = priors_of(form, session.state.known)
     folder = session.folder / f"posterior-{secrets.token_hex(4)}"
+    session.drawn_of = session.state, session.opened
     session.work = start("Posterior", folder, draw_posterior, job, session.priors.to_json(), settings)
     return posterior(session, form)
 

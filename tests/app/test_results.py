@@ -47,6 +47,18 @@ def test_the_listing_on_the_page_names_what_is_on_the_page(hsb):
     assert not PYTHON.search(re.sub("<[^>]*>", "", shown))
 
 
+def test_results_stay_below_the_reason_why_a_model_cannot_be_estimated(hsb):
+    two_models(hsb)
+    sent = files(("new.csv", text_of_data()))
+    before = hsb.session.state
+    hsb.client.post("/open", files=sent)
+    hsb.session.state = before
+    page = html.unescape(hsb.client.post("/run").text)
+    assert "The data have no column 'meanses'" in page
+    assert "Results: Model 2" in page
+    assert page.index("Not done:") < page.index("Results: Model 2")
+
+
 def test_a_model_of_other_data_is_not_gone_back_to(hsb):
     two_models(hsb)
     hsb.client.post("/open", files=files(("new.csv", text_of_data())))

@@ -97,6 +97,14 @@ def test_the_posterior_on_the_page(hsb, monkeypatch):
     for name in ("posterior.html", "posterior.txt", "posterior.json", "posterior.nc"):
         assert client.get(f"/posterior/{name}").status_code == 200
     assert "What moves the draws" in client.get("/posterior/sensitivity").text
+    assert "as they were" not in client.get("/panel/posterior").text
+    hsb.edit("none", "ses")
+    assert "as they were" in client.get("/panel/posterior").text  # of the model without ses
+    client.post("/undo")
+    assert "as they were" not in client.get("/panel/posterior").text
+    client.post("/example")  # the data read again, without a model
+    assert "as they were" in client.get("/panel/posterior").text
+    hsb.edit("outcome", "mathach")
     assert "half-t" in client.post("/posterior/again").text
     hsb.session.work = Work("Posterior", Path(), Process(), Pipe(("says", "Drawing")))
     assert "Drawing ..." in client.get("/panel/posterior").text
