@@ -29,6 +29,7 @@ from ..inference.covariances import table_kind
 from ..inference.intervals import EffectRow, alpha_rows, effect_rows
 from ..inference.likelihood_tables import WORDS, Cut, cuts
 from ..laws.law import Need
+from ..many_fits.imputed_posterior import PooledSample
 from ..many_fits.pooled_derived import pooled_icc, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
 from ..many_fits.pooled_generalized import PooledGeneralized, pooled_cuts
@@ -244,6 +245,14 @@ def _(model: PooledEstimates, asked: Asked) -> Column:
         model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts | _sizes(model), POOLED,
         how, model.warnings,
     )  # fmt: skip
+
+
+@column_of.register
+def _(model: PooledSample, asked: Asked) -> Column:
+    raise OutputError(
+        "draws given several data sets have no column: summary() is their table, and posteriors has the "
+        "posterior given each, which have one"
+    )
 
 
 def _sizes(model: PooledEstimates) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.errors import DataError, HLMWarning, HypothesisError
+from hlmbayes.errors import DataError, HLMWarning, HypothesisError, OutputError
 from hlmbayes.faces import record_of
 from hlmbayes.front.pooled_posterior import PooledPosterior
 from hlmbayes.many_fits.imputed_posterior import PooledSample
@@ -93,6 +93,11 @@ def test_the_intraclass_correlation_is_that_of_all_draws(pooled):
     assert [found.low, found.high] == pytest.approx(np.quantile(draws, [0.05, 0.95]))
     with pytest.raises(HypothesisError, match="prob=95"):
         pooled.icc(prob=95)
+
+
+def test_a_table_of_models_has_no_column_for_them(pooled):
+    with pytest.raises(OutputError, match="draws given several data sets have no column"):
+        hlm.table(pooled)
 
 
 def test_warnings_name_the_data_set(sets):
