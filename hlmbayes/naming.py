@@ -95,8 +95,8 @@ class Parameters:
             It means none, or could mean several: which are meant, or which there are.
         """
         found = self.matching(text)
-        if len(found) == 1:
-            return found[0]
+        if len(only := found or self.columns(text)) == 1:  # a factor of two levels has one column
+            return only[0]
         if found:
             raise error(f"{text} could be {' or '.join(self.shown(found))}: write its code")
         stem = f"{spelled(str(text))}["

@@ -48,6 +48,14 @@ def test_a_factor_is_several_effects(fit: hlm.Fit) -> None:
         fit.wald("track - g20")
 
 
+def test_a_factor_of_two_levels_is_its_one_column(fit: hlm.Fit) -> None:
+    rows = {"id": fit.data.unit_ids[fit.data.unit], **fit.data.level1, "sex": np.resize(["f", "m", "m"], 180)}
+    own = hlm.Model("y = b0 + b1*x + b2*sex; b0 = g00 + u0; b1 = g10; b2 = g20 + u2").fit(rows, id="id")
+    assert own.gamma["sex"] == own.gamma["g20"] == own.gamma["g20[m]"]
+    assert own.contrast("sex - x").combination == ("-g10 + g20[m]",)
+    assert own.icc(at={"sex": 1}).icc == own.icc(at={"sex[m]": 1}).icc
+
+
 def test_columns_of_the_listing_hold_their_codes(fit: hlm.Fit) -> None:
     lines = fit.listing().splitlines()
     start = lines.index(" Final estimation of fixed effects:")
