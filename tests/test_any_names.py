@@ -28,6 +28,7 @@ ODD = (
     "λ²", "very " * 40 + "long",
 )  # fmt: skip
 PAIRS = list(zip(ODD, (*ODD[1:], ODD[0]), strict=True))  # each name is one of level 1 and one of level 2
+SHORT = [pair for pair in PAIRS[::2] if pair[0] not in ("2019", "it's", "w3é", "-")]  # a kind of odd each
 READERS = {".sav": pyreadstat.read_sav, ".dta": pyreadstat.read_dta, ".xpt": pyreadstat.read_xport}
 
 
@@ -74,7 +75,7 @@ def test_residual_files_have_legal_names_and_labels_that_keep_the_original(
 
 @pytest.mark.filterwarnings("ignore:Glyph")  # not every font has them
 @pytest.mark.parametrize(
-    "pair", [*PAIRS[::2], *(pytest.param(pair, marks=pytest.mark.slow) for pair in PAIRS[1::2])]
+    "pair", [pytest.param(pair, marks=() if pair in SHORT else pytest.mark.slow) for pair in PAIRS]
 )
 def test_figures_and_checks(pair: tuple[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "figures"
