@@ -1,4 +1,4 @@
-"""What R says of its own examples: lme4's cbpp and grouseticks, ordinal's wine."""
+"""What R says of its own examples: lme4's cbpp and grouseticks, ordinal's wine, glmmTMB's Owls."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ MODELS: dict[str, tuple[str, str, str, dict[str, Any]]] = {  # formula, null, fa
     "wine": ("rating ~ temp + contact + (1 | judge)", "rating ~ temp + (1 | judge)", "temp",
              {"family": "ordinal"}),
 }  # fmt: skip
+OWLS = ("intercept", "food[Satiated]", "parent[Male]", "arrival", "food[Satiated]*parent[Male]")  # R's order
 CASES = [(name, n) for name in ("cbpp", "grouseticks") for n in (1, 25)]
 LONG = [("cbpp", 25), ("grouseticks", 1)]  # profiles that the others are twins of
 
@@ -131,3 +132,32 @@ def test_intervals_of_probabilities_stay_between_zero_and_one(fits):
     assert found.high.lt(1.0).all()
     reach = 1.959964 * found.se / (found.estimate * (1 - found.estimate))
     np.testing.assert_allclose(found.high, special.expit(special.logit(found.estimate) + reach), rtol=1e-6)
+
+
+def test_random_slopes_of_ratings_are_clmms():
+    known, wine = KNOWN["wine_slopes"], data_of("wine")
+    fit = hlm.Model("rating ~ temp*contact + (temp | judge)", family="ordinal").fit(
+        wine, id="judge", laplace=True
+    )
+    np.testing.assert_allclose(fit.gamma, [known["alpha"][0], *(-b for b in known["beta"])], atol=2e-5)
+    np.testing.assert_allclose(
+        fit.cuts().estimate, np.array(known["alpha"][1:]) - known["alpha"][0], atol=2e-5
+    )
+    np.testing.assert_allclose(fit.tau, known["tau"], atol=1e-4)
+    assert fit.loglik == pytest.approx(known["loglik"], abs=1e-6)
+
+
+def test_random_slopes_of_a_factor_and_counts_with_exposure_are_glmmtmbs():
+    known, formula = KNOWN["owls_slopes"], "calls ~ food*parent + arrival + (food | nest)"
+    model = hlm.Model(formula, family="poisson", exposure="brood")
+    fit = model.fit(data_of("owls"), id="nest", laplace=True)
+    order = [list(fit.fixed_effects()["name"]).index(name) for name in OWLS]
+    np.testing.assert_allclose(np.asarray(fit.gamma)[order], known["gamma"], atol=1e-5)
+    np.testing.assert_allclose(fit.fixed_effects().se.to_numpy()[order], known["se"], rtol=1e-4)
+    np.testing.assert_allclose(fit.tau, known["tau"], atol=1e-4)
+    assert [fit.loglik, fit.aic, fit.bic] == pytest.approx(
+        [known["loglik"], known["aic"], known["bic"]], abs=1e-5
+    )
+    means = fit.means("food", scale="link").frame()
+    np.testing.assert_allclose(means.estimate, known["means"], atol=1e-5)
+    np.testing.assert_allclose(means.se, known["means_se"], rtol=1e-4)

@@ -1,8 +1,9 @@
 """r_examples.json: what R says of its own examples whose outcomes are not normal.
 
-python make_r_examples.py. Cows with a disease in herds (lme4's cbpp), ticks on grouse chicks (grouseticks)
-and the bitterness of wines (ordinal's wine), which are written to data/. Under more than one node lme4's
-``loglik`` lacks the constants, so only differences of it say anything beside others.
+python make_r_examples.py. Cows with a disease in herds (lme4's cbpp), ticks on grouse chicks (grouseticks),
+the bitterness of wines (ordinal's wine) and the calls of owl chicks (glmmTMB's Owls), which are written to
+data/. Under more than one node lme4's ``loglik`` lacks the constants, so only differences of it say anything
+beside others.
 """
 
 import json

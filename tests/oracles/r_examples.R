@@ -1,4 +1,4 @@
-# What R says of its own examples: cbpp and grouseticks (glmer, 1 and 25 nodes), wine (clmm), glm and clm.
+# What R says of its own examples: cbpp and grouseticks (glmer, 1 and 25 nodes), wine (clmm), Owls (glmmTMB), glm and clm.
 suppressPackageStartupMessages({library(lme4); library(ordinal); library(glmmTMB); library(emmeans); library(jsonlite)})
 strict <- glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9, maxfun = 1e5), tolPwrss = 1e-13,
                        check.conv.grad = "ignore", check.conv.singular = "ignore", check.conv.hess = "ignore")
@@ -59,4 +59,18 @@ for (n in c(1, 25)) {
     loglik = as.numeric(logLik(m)), aic = AIC(m), bic = BIC(m), lr = 2 * as.numeric(logLik(m) - logLik(m0)),
     icc = performance::icc(m)$ICC_adjusted, r2 = unname(c(r2$R2_marginal, r2$R2_conditional)), mode = unname(m$ranef))
 }
+# Random slopes of a factor, by Laplace's approximation
+m <- clmm(rating ~ temp * contact + (temp | judge), data = d, control = clmm.control(gradTol = 1e-8))
+out$wine_slopes <- list(alpha = unname(m$alpha), beta = unname(m$beta), tau = unname(VarCorr(m)$judge[1:2, 1:2]),
+                        loglik = as.numeric(logLik(m)))
+data(Owls)
+d <- data.frame(nest = as.integer(Owls$Nest), food = as.character(Owls$FoodTreatment),
+                parent = as.character(Owls$SexParent), arrival = Owls$ArrivalTime, calls = Owls$SiblingNegotiation,
+                brood = Owls$BroodSize)
+write.csv(d, file.path(folder, "owls.csv"), row.names = FALSE)
+m <- glmmTMB(calls ~ food * parent + arrival + offset(log(brood)) + (food | nest), d, family = poisson)
+e <- as.data.frame(emmeans(m, "food", offset = 0))
+out$owls_slopes <- list(gamma = unname(fixef(m)$cond), se = unname(sqrt(diag(vcov(m)$cond))),
+                        tau = unname(VarCorr(m)$cond$nest[1:2, 1:2]), loglik = as.numeric(logLik(m)), aic = AIC(m),
+                        bic = BIC(m), means = e$emmean, means_se = e$SE)
 cat(toJSON(out, digits = NA, auto_unbox = TRUE))
