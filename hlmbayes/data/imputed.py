@@ -186,7 +186,7 @@ def check_same(sets: Sequence[TwoLevelData]) -> None:
                     f"{first.id_name} is text in one of the imputed data sets 1 and {k}, and numbers in the "
                     f"other ({mine[0]!r} and {theirs_ids[0]!r}): write it alike in all of them"
                 )
-            odd = [id for id in (*mine, *theirs_ids) if (id in mine) != (id in theirs_ids)]
+            odd = sorted(set(mine) ^ set(theirs_ids))
             raise DataError(
                 f"imputed data sets 1 and {k} have different units; in one of them only, {first.id_name}: "
                 f"{some(odd, 5)}"
