@@ -93,10 +93,7 @@ def decimal_mark(texts: Iterable[str]) -> tuple[str, int]:
 def warn_of_thousands(
     source: str, columns: Mapping[str, Iterable[str]], decimal: str, options: ReadOptions
 ) -> None:
-    """Warn where all that a file shows of its decimal mark may part thousands: 1.234 beside 999, or 1,234.
-
-    Three decimals everywhere are a habit with points only, and then no 999 is beside them.
-    """
+    """Warn where all that a file shows of its decimal mark may part thousands: 1.234, 999 and 12.500."""
     if options.decimal is not None or options.thousands is not None:
         return
     texts = {name: [text.strip() for text in column] for name, column in columns.items()}
@@ -116,8 +113,7 @@ def warn_of_thousands(
 def _perhaps_parted(texts: Iterable[str], decimal: str) -> str:
     """Give a number of a column that may be parted; "" where there is none."""
     filled = [text for text in texts if text not in MISSING_TEXTS]
-    whole = any(re.fullmatch(r"[-+]?[1-9]\d*", text) for text in filled)
-    if not all(is_number(text, decimal) for text in filled) or not (whole or decimal == ","):
+    if not all(is_number(text, decimal) for text in filled):
         return ""
     return next(text for text in filled if decimal in text)
 

@@ -147,6 +147,7 @@ def test_bytes_of_a_frame_that_are_no_utf8_are_units_of_their_own():
 
 PARTED = {
     "points": ("id;x\n1;1.234\n1;999\n2;12.345\n", r"rows\.csv .*x \(1\.234\).*thousands='\.'"),
+    "points everywhere": ("id;x\n1;1.234\n1;2.500\n2;12.345\n", r"rows\.csv .*x \(1\.234\).*thousands='\.'"),
     "commas": ("id\tx\n1\t1,234\n1\t2,999\n2\t12,345\n", r"x \(1,234\).*thousands=','.*decimal=','"),
 }
 
@@ -156,7 +157,7 @@ def test_decimals_that_may_part_thousands_are_warned_of(tmp_path, kind, recwarn)
     text, words = PARTED[kind]
     with pytest.warns(HLMWarning, match=words):
         data = hlm.read(csv(tmp_path, text))
-    mark = "." if kind == "points" else ","
+    mark = "," if kind == "commas" else "."
     assert data.level1["x"][0] == 1.234
     assert hlm.read(csv(tmp_path, text), thousands=mark).level1["x"][0] == 1234
     assert hlm.read(csv(tmp_path, text), decimal=mark).level1["x"][0] == 1.234
@@ -166,7 +167,7 @@ def test_decimals_that_may_part_thousands_are_warned_of(tmp_path, kind, recwarn)
 @pytest.mark.parametrize(
     "text",
     [
-        "id;x\n1;1.234\n1;2.500\n2;12.345\n",  # three decimals everywhere
+        "id;x\n1;1.234\n1;0.500\n2;12.345\n",  # thousands do not begin with 0
         "id;x;z\n1;1.234;0.5\n1;999;1\n2;12.345;2\n",  # a point that is a decimal mark elsewhere
         "id;x;z\n1;5,125;2,5\n1;3;3\n2;4;1\n",
         "id,x\n1,1.234\n1,999\n2,12.345\n",
