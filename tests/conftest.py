@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.small_posterior import hsb, make_dense, make_small, model4, small_model
 
 __all__ = ["hsb", "make_dense", "make_small", "model4", "small_model"]
+
+# a clock says nothing on a machine that others use too
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 ORACLES = Path(__file__).parent / "oracles"
 
