@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -260,10 +261,7 @@ def _minimise_on_face(system: System, reml: bool, start: Root, sigma2: float | N
             return JOINED
         return TOO_LARGE if point.x @ point.x > 10.0 * LARGE else ""  # the trace of F F'
 
-    def bend(point: Point, step: np.ndarray) -> np.ndarray:
-        return third_along(system, point, step)
-
-    first = start.value[layout(start.face).place]
+    first, bend = start.value[layout(start.face).place], partial(third_along, system)
     return minimise(objective, first, enough=enough, limit=LIMIT, bend=bend)
 
 

@@ -82,11 +82,13 @@ def fixed_intervals(
 def alpha_intervals(alphas: Sequence[Alpha], *, prob: float) -> tuple[Interval, ...]:
     """Give normal intervals of the coefficients of log(sigma2), from their standard errors."""
     check_prob(prob)
-    z = float(ndtri(0.5 + prob / 2.0))
     return tuple(
-        Interval(
-            a.name, a.estimate, a.estimate - z * a.se, a.estimate + z * a.se,
-            "normal" if a.se > 0 else "not available: flat",
-        )
+        normal_interval(a.name, a.estimate, a.se, prob, "normal" if a.se > 0 else "not available: flat")
         for a in alphas
-    )  # fmt: skip
+    )
+
+
+def normal_interval(name: str, estimate: float, se: float, prob: float, method: str = "normal") -> Interval:
+    """Give the interval of an estimate that is about normal."""
+    reach = float(ndtri(0.5 + prob / 2.0)) * se
+    return Interval(name, estimate, estimate - reach, estimate + reach, method)

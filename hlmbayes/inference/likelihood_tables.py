@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from ..equations.model import TwoLevelModel
 from ..equations.names import cut_parameters
 from ..errors import HypothesisError
 from ..hglm.estimates import GeneralizedEstimates
-from .intervals import Interval, fixed_intervals
+from .intervals import Interval, fixed_intervals, normal_interval
 
 WORDS = {
     "logit": "odds ratio", "cumlogit": "odds ratio", "mlogit": "odds ratio",
@@ -78,11 +77,7 @@ def cuts(fit: GeneralizedEstimates, robust: bool | None = None) -> tuple[Cut, ..
 
 def cut_intervals(fit: GeneralizedEstimates, prob: float, robust: bool | None = None) -> tuple[Interval, ...]:
     """Give normal intervals of the cuts."""
-    z = float(ndtri(0.5 + prob / 2.0))
-    return tuple(
-        Interval(row.cut, row.estimate, row.estimate - z * row.se, row.estimate + z * row.se, "normal")
-        for row in cuts(fit, robust)
-    )
+    return tuple(normal_interval(row.cut, row.estimate, row.se, prob) for row in cuts(fit, robust))
 
 
 def components(fit: GeneralizedEstimates) -> tuple[Component, ...]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, islice, repeat
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.special import chdtri
@@ -25,6 +24,7 @@ from ..likelihood.criterion import criterion, profiled_sigma2
 from ..likelihood.pattern import mask
 from . import profile_charts as charts
 from .intervals import Interval
+from .kept import once_per_fit
 from .profile_charts import Chart, Profile
 
 MISSED = "not available"
@@ -37,10 +37,6 @@ MOST_BRANCHES = 6
 MOST_STEPS = 40  # outwards, until the deviance has risen
 LIMIT = 300  # evaluations of one minimisation over the other parameters
 MOST_LOST = 3  # of them without an end: the likelihood is flat beyond what can be followed
-
-
-#: what was found of fits that are still there, by prob: a report after `confint` need not search again
-_KNOWN: WeakKeyDictionary[Estimates, dict[float, tuple[Interval, ...]]] = WeakKeyDictionary()
 
 
 def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
@@ -58,12 +54,10 @@ def intervals(fit: Estimates, *, prob: float = 0.95) -> tuple[Interval, ...]:
     """
     check_prob(prob)
     fit.require("the profile likelihood", Need.ONE_SIGMA2, Need.LIKELIHOOD)
-    known = _KNOWN.setdefault(fit, {})
-    if prob not in known:
-        known[prob] = _intervals(fit, prob)
-    return known[prob]
+    return _intervals(fit, prob)
 
 
+@once_per_fit  # a report after `confint` need not search again
 def _intervals(fit: Estimates, prob: float) -> tuple[Interval, ...]:
     p, scale, e = _prepare(fit, prob)
     names = fit.random_names
