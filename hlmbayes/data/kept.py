@@ -58,3 +58,9 @@ _of_data: WeakKeyDictionary[object, Kept] = WeakKeyDictionary()
 def kept_of(data: object) -> Kept:
     """Give what is kept of data, as long as they live; what is made of them, or read anew, begins without."""
     return _of_data.setdefault(data, Kept())
+
+
+def with_kept[Data](data: Data, before: Data) -> Data:
+    """Give data that differ from others in notes only, with what is kept of those."""
+    _of_data[data] = kept_of(before)
+    return data

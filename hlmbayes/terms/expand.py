@@ -11,6 +11,7 @@ import numpy as np
 
 from ..data.categories import is_missing
 from ..data.columns import find_column
+from ..data.kept import with_kept
 from ..data.rows import Rows
 from ..data.table import with_columns
 from ..data.weights import Frequencies, Weights, weights_of
@@ -107,7 +108,7 @@ def expanded[M: TwoLevelModel, D: Rows](
     labelled = tuple(_labelled_numbers(model, data))
     if not wanted[1] and not wanted[2]:
         _check_constraints(model, model.gamma_names)
-        data = replace(data, notes=(*data.notes, *labelled)) if labelled else data
+        data = with_kept(replace(data, notes=(*data.notes, *labelled)), data) if labelled else data
         return model, data, Terms(model, extended=None if data is given else data)
     names = [name for name in _level1_names(model, data) if find_column(name, data.level1, data.sources[0])]
     mask, _ = data.complete_rows(names)
@@ -300,8 +301,9 @@ def _labelled_numbers(model: TwoLevelModel, data: Rows) -> Iterator[str]:
         found = find_column(name, columns, data.sources[1])
         if found is None or len(labels) < 3 or columns[found].dtype.kind not in "iuf":
             continue
-        values = np.unique(columns[found][~is_missing(columns[found])]).tolist()
-        if len(values) > 2 and all(value in labels for value in values):
+        there = columns[found][~is_missing(columns[found])]
+        codes = np.array([code for code in labels if not isinstance(code, str)], dtype=float)
+        if np.isin(there, codes).all() and len(values := np.unique(there).tolist()) > 2:
             each = some([f"{value:g} {labels[value]}" for value in values], 4)
             said = f"{found} is taken as a number, though all its values have labels ({each})"
             yield f"{said}: C({found}) is a factor"

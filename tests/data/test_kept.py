@@ -190,3 +190,9 @@ def test_an_infinite_value_beyond_the_first_rows_is_refused(monkeypatch) -> None
     odd["x"] = np.where(np.arange(len(odd["x"])) == 20, np.inf, odd["x"])
     with pytest.raises(DataError, match="infinite values: 1 of 57, in rows 21"):
         moments_of(read(odd, id="id"), ["y", "x"])
+
+
+def test_data_with_another_note_keep_what_the_data_keep() -> None:
+    data = read(columns(), id="id")
+    noted = kept.with_kept(replace(data, notes=("said",)), data)
+    assert kept_of(noted) is kept_of(data)
