@@ -145,7 +145,7 @@ CLICKS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(CLICKS, max_size=12))
 def test_whatever_is_clicked_reads_back(clicks):
     state = edits.choose_outcome(State(), "mathach")

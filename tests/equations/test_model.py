@@ -470,7 +470,6 @@ def models(draw: st.DrawFn) -> Model:
     return Model.from_parts(outcome, coefficients, sigma, constraints, blocks)
 
 
-@settings(deadline=None)
 @given(models())
 def test_equations_read_back_to_the_same_model(model: Model) -> None:
     assert Model(model.equations()) == model
@@ -497,7 +496,7 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.one_of(st.text(), st.lists(PIECES).map(" ".join), st.lists(PIECES).map("".join), damaged()))
 def test_no_text_raises_anything_but_an_equation_error(text: str) -> None:
     try:
@@ -630,7 +629,7 @@ FORMULA_PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(
     st.one_of(
         st.text(), st.lists(FORMULA_PIECES, max_size=14).map(lambda p: "y ~ " + " ".join(p) + "+(x|id)")

@@ -135,7 +135,7 @@ def test_badly_scaled_data_agree_with_well_scaled_ones(name: str) -> None:
     np.testing.assert_allclose(se_again, se, rtol=1e-8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.floats(0.0, 3.0))
 def test_order_of_rows_and_scale_of_the_outcome(seed: int, sd: float) -> None:
     source, m = small(seed, n_units=14, sd=sd), model("slopes")
@@ -150,7 +150,7 @@ def test_order_of_rows_and_scale_of_the_outcome(seed: int, sd: float) -> None:
     np.testing.assert_allclose(scaled.tau / 2500.0, fit.tau, rtol=1e-5, atol=1e-8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 100_000), st.sampled_from(["slopes", "raw", "random only", "four"]))
 def test_no_neighbour_of_the_optimum_is_better(seed: int, name: str) -> None:
     source, m = small(seed, n_units=16, sd=0.5), model(name)

@@ -85,7 +85,7 @@ def simulated(seed: int, sds: list[float], level: float) -> Small:
     return Small(columns | {"y": y + rng.normal(size=len(y))}, source.unit, source.level2)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8, derandomize=True)
 @given(
     st.integers(1, 1000),
     st.lists(st.sampled_from([0.0, 0.3, 1.5]), min_size=3, max_size=3),
@@ -154,7 +154,7 @@ def test_columns_that_hardly_differ_cost_no_digits(shift: float) -> None:
     assert fit.deviance < rows.optimum(True)[0] + 1e-6
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15, derandomize=True)
 @given(st.integers(1, 500), st.sampled_from([1e-4, 1.0, 1e5]), st.sampled_from([1e-3, 1e3]))
 def test_units_of_measurement_do_not_matter(seed: int, of_x: float, of_y: float) -> None:
     source = simulated(seed, [1.0, 0.5, 0.5], 0.0)

@@ -433,7 +433,7 @@ def test_rows_that_weigh_far_more_than_the_others(heavy, weight, method):
         assert deviance(tau * fit.tau[0, 0], sigma2 * fit.sigma2) >= here - 1e-9 - rounding
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 10_000), st.floats(-15, 15), st.floats(-15, 15), st.floats(0, 14), st.integers(0, 47),
     st.sampled_from(["y = b0 + r; b0 = g00 + u0", "y = b0 + b1*x + r; b0 = g00 + g01*h + u0; b1 = g10 + u1"]),

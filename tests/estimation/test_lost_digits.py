@@ -65,7 +65,7 @@ def fitted(columns: list[np.ndarray], level2: bool, rng: np.random.Generator) ->
     return hlm.Model(f"y = b0 + {first} + r; b0 = g00 + u0; {rest}").fit(data)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 10**6), st.floats(-5.8, -2), st.sampled_from(["rows", "units", "level 2", "sum"]),
     st.sampled_from([0.0, 1.0, 30.0]),

@@ -188,7 +188,7 @@ def test_frequencies_give_every_result_of_the_copies(frame, data, method, algori
     assert "Frequencies: k1 at level 1 and k2 at level 2" in fit.listing()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_random_whole_numbers_equal_copies(seed):
     rng = np.random.default_rng(seed)

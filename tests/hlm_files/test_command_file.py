@@ -699,7 +699,6 @@ OPTIONS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(OPTIONS)
 def test_options_read_back_as_written(options: Options) -> None:
     model = Model("y = b0 + b1*x\nb0 = g00 + u0\nb1 = g10")
@@ -765,7 +764,7 @@ def damaged(draw: st.DrawFn, text: str) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.one_of(st.text(), st.lists(WORDS).map("".join), damaged(MODEL4_TEXT)))
 def test_no_text_raises_anything_but_an_hlm_error(text: str) -> None:
     try:
@@ -775,7 +774,7 @@ def test_no_text_raises_anything_but_an_hlm_error(text: str) -> None:
     assert parse(to_text(file.model), "x.hlm").model == file.model
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.one_of(st.binary(max_size=200), damaged(TEMPLATE).map(lambda text: text.encode("utf-8"))))
 def test_no_template_raises_anything_but_an_hlm_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes

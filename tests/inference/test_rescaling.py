@@ -178,7 +178,7 @@ POWERS = st.integers(-15, 15).map(lambda k: 10.0**k)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(POWERS, POWERS, POWERS, POWERS, POWERS, st.floats(1, 10))
 def test_any_scale(name: str, y: float, x: float, w: float, one: float, two: float, odd: float) -> None:
     compare(name, Factors(odd * y, odd * x, w / odd, odd * one, two / odd))

@@ -164,7 +164,7 @@ def test_identical_data_sets_give_the_single_fit(sets):
     assert "infinite" in pooled.listing()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(m=st.integers(2, 12), seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))
 def test_laws_of_pooling(m, seed, scale):
     rng = np.random.default_rng(seed)

@@ -60,14 +60,14 @@ MODELS = given(
 )  # fmt: skip
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @MODELS
 def test_every_difference_is_that_of_two_predictions(seed, sign, x, first, second, more):
     check_model(seed, sign, x, first, second, more)
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @MODELS
 def test_every_difference_is_that_of_two_predictions_in_many_models(seed, sign, x, first, second, more):
     check_model(seed, sign, x, first, second, more)

@@ -15,7 +15,7 @@ NAMES = st.sampled_from(["means", "slopes", "random only", "no intercept"])
 SEEDS = st.integers(0, 10_000)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(NAMES, SEEDS)
 def test_order_of_rows_and_names_of_units_do_not_matter(name: str, seed: int) -> None:
     raw = small(seed=seed, n_units=15)
@@ -45,7 +45,7 @@ def test_order_of_rows_and_names_of_units_do_not_matter(name: str, seed: int) ->
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(NAMES, SEEDS, st.floats(-4, 4))
 def test_the_outcomes_unit_only_scales(name: str, seed: int, exponent: float) -> None:
     raw = small(seed=seed, n_units=15)
@@ -60,7 +60,7 @@ def test_the_outcomes_unit_only_scales(name: str, seed: int, exponent: float) ->
     np.testing.assert_allclose(two.mdrsvar - np.log(factor), one.mdrsvar, rtol=1e-4, atol=1e-4)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(NAMES, SEEDS)
 def test_eb_lies_in_the_range_of_tau_and_shrinks_the_distance(name: str, seed: int) -> None:
     fit = model(name).fit(small(seed=seed, n_units=15).data())

@@ -70,7 +70,7 @@ nodes = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(nodes.filter(lambda node: not isinstance(node, Number)))
 def test_every_term_is_read_back_as_it_was_written(node: Any) -> None:
     predictor = predictor_of(node)

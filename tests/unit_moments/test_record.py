@@ -66,7 +66,7 @@ def test_a_large_level_costs_no_digits() -> None:
     np.testing.assert_allclose(shifted[3][:, 1, 1], plain[3][:, 1, 1], rtol=1e-8, atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_order_of_rows_does_not_matter(seed: int) -> None:
     source = small(4)
@@ -116,7 +116,7 @@ def assert_same(a, b, rtol: float = 1e-11, atol: float = 1e-12) -> None:
     np.testing.assert_array_equal(a.level2["w"], b.level2["w"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 5), st.sampled_from([0.0, 1e8]))
 def test_parts_of_the_rows_merge_to_the_whole_in_any_order(seed: int, n_parts: int, level: float) -> None:
     source, rng = small(seed), np.random.default_rng(seed)
