@@ -148,7 +148,8 @@ def test_sigma2_held_at_its_estimate_changes_nothing_but_what_depends_on_its_err
     assert fit.variance_components()["chi2"].to_numpy() == pytest.approx(
         free.variance_components()["chi2"].to_numpy(), nan_ok=True
     )
-    assert np.all(np.asarray(fit.se_tau) <= np.asarray(free.se_tau))
+    # what is equal, the covariance's error by ML, is so to rounding
+    assert np.all(np.asarray(fit.se_tau) <= np.asarray(free.se_tau) * (1.0 + 1e-12))
     assert (
         MODEL.fit(record_of(fit).design.moments, method=method, sigma2=free.sigma2).deviance == fit.deviance
     )
