@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-BLOCK = 8192  # units at a time: the planes of a block stay in the processor's cache, and NumPy is called seldom
+BLOCK = 8192  # units at a time: their planes stay in the processor's cache, and NumPy is called seldom
 FEW_SUMS = 100  # over units, up to which each is taken by itself
 LARGEST_TABLE = 1 << 23  # numbers: products of level-2 columns are kept up to here, else made block by block
 
