@@ -14,7 +14,7 @@ from functools import cached_property
 from .words import composed, nearest, some
 
 TIMES = " x "  # between the variables of a product, as it is shown
-_LABEL = re.compile(r"\[[^\[\]]*\](?=$|\*)")  # of a term's column
+_LABEL = re.compile(r"\[[^\[\]]*\](?=$|[*:,\]]|\s+x\s)")  # of a term's column
 MOST_SHOWN = 24  # in a refusal
 
 
@@ -83,8 +83,8 @@ class Parameters:
     def columns(self, text: str) -> tuple[str, ...]:
         """Give the codes of the columns of a term: those of track[a], track[b] for "track" and "C(track)"."""
         stem = re.sub(r"c\(([^(),]*)\)", r"\1", spelled(str(text)))
-        names = ((p.code, {spelled(_LABEL.sub("", form)) for form in (p.code, p.name)}) for p in self.each)
-        return tuple(code for code, stems in names if stem in stems)
+        forms = ((p.code, (p.code, p.name, *p.spellings)) for p in self.each)
+        return tuple(code for code, own in forms if stem in {spelled(_LABEL.sub("", form)) for form in own})
 
     def find(self, text: str, error: Callable[[str], Exception]) -> str:
         """Give the code of the one parameter that a text means.

@@ -14,6 +14,12 @@ from ..words import decoded
 _LIKE_A_NUMBER = re.compile(r"[-+$€£]?\s*[.,]?[0-9][0-9.,' ]*\s*%?")
 
 
+class InOrder(tuple[Any, ...]):
+    """Categories that are in an order of their own, from the lowest to the highest: those of ratings."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Categories:
     """A column as categories: ``codes`` (n,) of ``levels``, -1 where the value is missing.
@@ -53,9 +59,10 @@ def is_category(values: np.ndarray, declared: Sequence[Any] | None) -> bool:
 def declared_categories(
     frame: Any, names: Mapping[str, Any], types: Mapping[str, Any]
 ) -> dict[str, tuple[Any, ...]]:
-    """Give the categories of a narwhals frame's columns that declare them: in order, or none without one.
+    """Give the categories of a narwhals frame's columns that declare any, `InOrder` where they have one.
 
-    ``names`` are the frame's own names of columns, ``types`` their types.
+    They are none where not even how they are listed is known. ``names`` are the frame's own names of columns,
+    ``types`` their types.
     """
     import narwhals as nw
 
@@ -66,18 +73,19 @@ def declared_categories(
     for name, column in names.items():
         dtype = types[name]
         if isinstance(dtype, nw.Enum):
-            found[name] = tuple(dtype.categories)
+            found[name] = InOrder(dtype.categories)  # Polars' Enum, and ordered categories of pandas
         elif dtype == nw.Categorical:
-            found[name] = _in_order(frame.get_column(column), column in from_pandas)
+            found[name] = _as_listed(frame.get_column(column), column in from_pandas)
     return found
 
 
-def _in_order(series: Any, from_pandas: bool) -> tuple[Any, ...]:
+def _as_listed(series: Any, from_pandas: bool) -> tuple[Any, ...]:
     native = series.to_native()
     if series.implementation.is_pandas():
         return tuple(native.cat.categories.tolist())
     if series.implementation.is_pyarrow() and (from_pandas or native.type.ordered) and native.num_chunks:
-        return tuple(native.chunk(0).dictionary.to_pylist())
+        listed = native.chunk(0).dictionary.to_pylist()
+        return InOrder(listed) if native.type.ordered else tuple(listed)
     return ()  # elsewhere the order is that in which they appear
 
 

@@ -28,6 +28,7 @@ from ..labels import Sentence
 from ..laws.law import Need
 from ..likelihood.design import Design
 from ..likelihood.pattern import Pattern, elements
+from .factor_levels import at_levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,6 +124,7 @@ def icc(
     at : mapping of predictor to number, numbers or "mean"; or "mean"
         Where, for predictors with random slopes: ``{"ses": 1.5}``. Values are those of the predictor as it
         stands in the equation: for group(ses) 1.5 above the unit's mean, for grand(ses) above the grand mean.
+        Of a factor a level, or several: ``{"track": "general"}``.
         What is not named is zero, as everything is by default; "mean" is the mean over the rows. Several
         values, ``{"ses": [-1, 0, 1]}``, give a curve.
     prob : float
@@ -211,30 +213,29 @@ def places_of(
             f"Say which values they have, icc(at={{{str(random[0].variable)!r}: 1}})"
         )
     slopes = [k for k, p in enumerate(random) if p.variable is not None]
-    asked: dict[int, list[float]] = {k: [0.0] for k in slopes}
+    axes = [[{k: 0.0}] for k in slopes]
     several = False
     if isinstance(at, str) and at == MEAN:
-        asked = {k: [means[k]] for k in slopes}
+        axes = [[{k: means[k]}] for k in slopes]
     elif at is not None:
         if not isinstance(at, Mapping):
             raise HypothesisError(f'at= wants values of predictors, {{"ses": 1.5}}, or "mean", got {at!r}')
         for name, values in at.items():
-            k = design.model.random_parameters.place(str(name), HypothesisError)
-            if k not in slopes:
-                raise HypothesisError(f"at= {name!r}: an intercept has no values; name a predictor")
-            asked[k], many = _values(name, values, means[k])
-            several |= many
-    if np.prod([len(values) for values in asked.values()]) > MOST_POINTS:
+            axes.append(_axis(design, str(name), values, means))
+            several |= np.ndim(values) == 1
+    if np.prod([len(axis) for axis in axes]) > MOST_POINTS:
         raise HypothesisError(f"at= asks for more than {MOST_POINTS} combinations of values: give fewer")
     keys = [str(random[k].variable) for k in slopes]
     text = [_text(random[k]) for k in slopes]
     places = []
-    for values in product(*asked.values()):
+    for chosen in product(*axes):
         z = np.ones(len(random))
-        z[slopes] = values
-        where = ", ".join(f"{name} = {value:g}" for name, value in zip(text, values, strict=True))
+        for each in chosen:
+            z[list(each)] = list(each.values())
+        here = z[slopes].tolist()
+        where = ", ".join(f"{name} = {value:g}" for name, value in zip(text, here, strict=True))
         shown = f" at {where}" if at is not None and where else ""
-        places.append(Place(z, dict(zip(keys, values, strict=True)), shown))
+        places.append(Place(z, dict(zip(keys, here, strict=True)), shown))
     return places, several
 
 
@@ -243,13 +244,26 @@ def _text(predictor: Any) -> str:
     return str(variable) if centering == "none" else f"{centering}({variable})"
 
 
-def _values(name: Any, given: Any, mean: float) -> tuple[list[float], bool]:
-    """Give the values of a predictor, and whether they are several."""
-    many = np.ndim(given) == 1
-    values = [mean if isinstance(v, str) and v == MEAN else v for v in (given if many else [given])]
+def _axis(design: Design, name: str, given: Any, means: np.ndarray) -> list[dict[int, float]]:
+    """Give the places along one predictor: values of its column, or of all columns of a factor."""
+    listed = list(given) if np.ndim(given) == 1 else [given]
+    known = [] if MEAN in map(str, listed) else at_levels(design, 1, name, listed)
+    if known and all(own := [_of_random(design, columns) for columns in known]):
+        return own
+    k = design.model.random_parameters.place(name, HypothesisError)
+    if design.model.coefficients[design.random[k]].predictor.variable is None:
+        raise HypothesisError(f"at= {name!r}: an intercept has no values; name a predictor")
+    values = [means[k] if isinstance(v, str) and v == MEAN else v for v in listed]
     if not values or not all(isinstance(v, Real) and isfinite(v) for v in values):
         raise HypothesisError(f'at= {name!r}: a number, several, or "mean" is wanted, got {given!r}')
-    return [float(value) for value in values], many
+    return [{k: float(value)} for value in values]
+
+
+def _of_random(design: Design, columns: Mapping[str, float]) -> dict[int, float]:
+    """Give the values of columns with random effects, by place: of those that are not centred."""
+    random = [design.model.coefficients[r].predictor for r in design.random]
+    place = {str(p.variable).lower(): k for k, p in enumerate(random) if p.centering == "none"}
+    return {place[name]: value for name, value in columns.items() if name in place}
 
 
 def column_means(design: Design) -> np.ndarray:

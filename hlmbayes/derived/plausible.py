@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from numbers import Real
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -20,6 +21,7 @@ from ..labelled import table
 from ..labels import Sentence
 from ..likelihood.design import Design
 from ..naming import Parameter
+from .factor_levels import at_levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +60,7 @@ class PlausibleRange(Sentence):
 
 
 def plausible_range(
-    fit: Fitted, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None
+    fit: Fitted, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, Any] | None = None
 ) -> PlausibleRange:
     """Give the range of the units' values of a coefficient: mean +- 1.96 sqrt(tau_qq).
 
@@ -70,9 +72,10 @@ def plausible_range(
         "b0", "b1", ..., or the name of its variable: "intercept", "ses".
     prob : float
         Share of units the range is to hold.
-    at : mapping of str to float, optional
-        Values of the level-2 predictors, in the units of the data: ``{"size": 0}``. By default each is at
-        its mean over the units, as few units have the value zero on all of them.
+    at : mapping, optional
+        Values of the level-2 predictors, in the units of the data: ``{"size": 0}``, of a factor a level:
+        ``{"sector": "public"}``. By default each is at its mean over the units, as few units have the value
+        zero on all of them.
 
     Raises
     ------
@@ -114,21 +117,20 @@ class Middle(NamedTuple):
     notes: tuple[str, ...]
 
 
-def middle_of(
-    model: TwoLevelModel, design: Design, coefficient: str, at: Mapping[str, float] | None
-) -> Middle:
+def middle_of(model: TwoLevelModel, design: Design, coefficient: str, at: Mapping[str, Any] | None) -> Middle:
     """Give the mean of a coefficient over units with level-2 values ``at``, their means where not given."""
     random = model.random_parameters
-    if not random.matching(coefficient):
-        known = coefficient_parameters(model.coefficients).matching(coefficient)
-        kind = "does not vary at random" if known else "is not in the model"
+    if not (random.matching(coefficient) or random.columns(coefficient)):
+        known = coefficient_parameters(model.coefficients)
+        there = known.matching(coefficient) or known.columns(coefficient)
+        kind = "does not vary at random" if there else "is not in the model"
         raise HypothesisError(
             f"{coefficient} {kind}; coefficients that do, and so have a plausible range: "
             f"{', '.join(random.shown(random.codes)) or 'none'}"
         )
     name = random.find(coefficient, HypothesisError)
     own = next(c for c in model.coefficients if c.name == name)
-    given = _values(at)
+    given = _values(design, at)
     weights, used, notes = dict[str, float](), dict[str, float](), list[str]()
     for gamma in own.gammas:
         variable = gamma.predictor.variable
@@ -148,14 +150,19 @@ def middle_of(
     return Middle(random.by_code[name], weights, used, said)
 
 
-def _values(at: Mapping[str, float] | None) -> dict[str, float]:
-    """Check the level-2 values that are asked for; give them by names in small letters."""
+def _values(design: Design, at: Mapping[str, Any] | None) -> dict[str, float]:
+    """Check the level-2 values that are asked for; give them by names of columns in small letters."""
     if at is not None and not isinstance(at, Mapping):
         raise HypothesisError(f'at= wants values of level-2 predictors, {{"sector": 1}}, got {at!r}')
+    found: dict[str, float] = {}
     for key, value in (at or {}).items():
-        if not isinstance(value, Real) or not np.isfinite(value):
+        if columns := at_levels(design, 2, str(key), [value]):
+            found |= columns[0]
+        elif not isinstance(value, Real) or not isfinite(value):
             raise HypothesisError(f"at={key!r}: a number is wanted, got {value!r}")
-    return {str(key).lower(): float(value) for key, value in (at or {}).items()}
+        else:
+            found[str(key).lower()] = float(value)
+    return found
 
 
 def level2_mean(design: Design, variable: str) -> float:
@@ -202,7 +209,7 @@ class PredictionInterval(Sentence):
 
 
 def prediction_interval(
-    fit: Fitted, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, float] | None = None,
+    fit: Fitted, coefficient: str = "b0", *, prob: float = 0.95, at: Mapping[str, Any] | None = None,
     df: float | None = None,
 ) -> PredictionInterval:  # fmt: skip
     """Give the interval in which a new unit's coefficient is expected: mean +- t sqrt(se^2 + tau_qq).
@@ -215,7 +222,7 @@ def prediction_interval(
     coefficient : str
         "b0", "b1", ..., or the name of its variable: "intercept", "ses".
     prob : float
-    at : mapping of str to float, optional
+    at : mapping, optional
         Values of the level-2 predictors, as for `plausible_range`.
     df : float, optional
         Degrees of freedom; J less the fixed effects of the coefficient by default, as in the table of fixed

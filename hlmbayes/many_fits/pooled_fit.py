@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arguments import accepted, whole
 from ..data.imputed import check_same, named
+from ..data.ratings import with_ratings
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
@@ -122,6 +123,8 @@ def model_and_data(
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
     model = model.with_levels(sets[0])
+    if model.outcome_law.family == "ordinal":
+        sets = [with_ratings(each, model.outcome) for each in sets]
     _warn_of_labels(model, sets)
     of_each = [model.from_parts(*model.parts._replace(outcome=outcome)) for outcome in outcomes]
     models = of_each or [model] * len(sets)

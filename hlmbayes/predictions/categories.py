@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.rows import NOTHING
 from ..equations.categories import category_label
 from ..errors import HypothesisError
 from ..hglm.averages import between
@@ -15,6 +16,7 @@ from ..laws.multinomial import Multinomial
 from ..laws.ordinal import Ordinal
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
+from ..naming import spelled
 
 
 def by_category(design: Design, law: Outcome, x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -55,8 +57,12 @@ def shown(law: Outcome, scale: str) -> tuple[str, ...]:
     return law.labels[:-1] if isinstance(law, Multinomial) else ()
 
 
-def asked_categories(law: Outcome, category: Any, scale: str) -> list[int]:
+def asked_categories(
+    law: Outcome, category: Any, scale: str, named: Mapping[Any, str] = NOTHING
+) -> list[int]:
     """Give the places of the categories that are asked for, [0] where there are none.
+
+    ``named`` are the labels that values of the outcome have.
 
     Raises
     ------
@@ -69,14 +75,20 @@ def asked_categories(law: Outcome, category: Any, scale: str) -> list[int]:
     if not labels:
         what = "the linear predictor of ratings is" if law.labels else "the outcome has no categories: it is"
         raise HypothesisError(f"{what} one number, and category= (--category) has no meaning: leave it out")
-    number = isinstance(category, int | float | np.number) and np.isfinite(category)
-    text = category_label(float(category)) if number else category
-    named = isinstance(text, str)
-    if named and text in law.labels and text not in labels:
+    text = category if isinstance(category, str) else _category_text(category)
+    if text not in law.labels:
+        meant = [value for value, label in named.items() if spelled(str(label)) == spelled(text)]
+        text = _category_text(meant[0]) if len(meant) == 1 else text
+    if text in law.labels and text not in labels:
         raise HypothesisError(f"{text} is the reference, whose linear predictor is 0: name another one")
-    if not named or text not in labels:
+    if text not in labels:
         raise HypothesisError(f"category= (--category) is one of {', '.join(labels)}; got {category!r}")
     return [labels.index(text)]
+
+
+def _category_text(value: Any) -> str:
+    number = isinstance(value, int | float | np.number) and np.isfinite(value)
+    return category_label(float(value)) if number else str(value)
 
 
 def each_named(law: Outcome, scale: str, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..arguments import check_prob
+from ..data.two_level import TwoLevelData
 from ..hglm.estimates import GeneralizedEstimates
 from ..hypotheses.contrasts import Contrast, contrast
 from ..inference.covariances import table_kind
@@ -229,7 +230,7 @@ def _means(
 ) -> Means:  # fmt: skip
     """Give means and their differences; with p-values where ``adjust`` says how they are adjusted."""
     check_scale(scale)
-    places = asked_categories(source.law, category, scale)
+    places = _asked_categories(source, category, scale)
     asked = (source.design, source.data, variable, values, at, adjust or "none")
     name, chosen, rows = asked_means(*asked)
     pairs, matrix = pairs_of(chosen, rows)
@@ -256,7 +257,7 @@ def _slopes(
     scale: Scale, category: Any,
 ) -> Slopes:  # fmt: skip
     check_scale(scale)
-    places = asked_categories(source.law, category, scale)
+    places = _asked_categories(source, category, scale)
     asked = asked_slopes(source.design, source.data, variable, by, at)
     rows, name = asked.rows(source.design), asked.variable.name
     outcome = source.design.model.outcome
@@ -268,6 +269,11 @@ def _slopes(
     one = np.eye(len(rows)) / step
     mix = source.expected(np.vstack([up, down]))
     return Slopes(name, each, mix(np.hstack([one, -one]), places, [f"slope of {name}"] * len(each)))
+
+
+def _asked_categories(source: Source, category: Any, scale: str) -> list[int]:
+    labels = source.data.value_labels if isinstance(source.data, TwoLevelData) else {}
+    return asked_categories(source.law, category, scale, labels.get(source.design.model.outcome.lower(), {}))
 
 
 def _by_equations(source: Source, rows: np.ndarray, places: list[int]) -> np.ndarray:

@@ -196,8 +196,6 @@ class Evaluator:
 
     @columns.register
     def _(self, node: Factor) -> Columns:
-        from formulaic.transforms.contrasts import SumContrasts, TreatmentContrasts
-
         found, values = self.source.values(node.name, self.where)
         everywhere = np.ones(len(values), dtype=bool)
         cats = categories_of(values, self.source.declared(found), self.source.labels(found), everywhere)
@@ -205,15 +203,8 @@ class Evaluator:
             self.states[node] = self._levels(node, cats.levels, cats.unused)
         state: Levels = self.states[node]
         codes = self._codes(found, cats.codes, cats.levels, state)
-        others = [level for level in state.levels if level != state.reference]
+        others, coding = coded(node, state)
         self._refuse_alike(node.name, others)
-        if node.coding == "sum":
-            order = [*others, state.reference]
-            coding = np.asarray(SumContrasts().get_coding_matrix(order))[
-                [order.index(v) for v in state.levels]
-            ]
-        else:
-            coding = np.asarray(TreatmentContrasts(state.reference).get_coding_matrix(list(state.levels)))
         plain = Factor(node.name, node.coding)
         stem = text_of(Name(node.name)) if node.coding == "treatment" else text_of(plain)
         return Columns(
@@ -300,6 +291,18 @@ class Evaluator:
                 f"{text_of(node.argument)} has many equal values. Take a smaller df"
             )
         return np.column_stack(list(found.values()))
+
+
+def coded(node: Factor, state: Levels) -> tuple[list[str], np.ndarray]:
+    """Give the levels that have a column, and what each is at every level, (levels, columns)."""
+    from formulaic.transforms.contrasts import SumContrasts, TreatmentContrasts
+
+    others = [level for level in state.levels if level != state.reference]
+    if node.coding == "sum":
+        order = [*others, state.reference]
+        matrix = np.asarray(SumContrasts().get_coding_matrix(order))
+        return others, matrix[[order.index(level) for level in state.levels]]
+    return others, np.asarray(TreatmentContrasts(state.reference).get_coding_matrix(list(state.levels)))
 
 
 def _unit_means(values: np.ndarray, source: Source) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from ..data.categories import is_missing
 from ..data.columns import find_column
 from ..data.kept import with_kept
+from ..data.ratings import with_ratings
 from ..data.rows import Rows
 from ..data.table import with_columns
 from ..data.weights import Frequencies, Weights, weights_of
@@ -27,8 +28,9 @@ from ..equations.parts import (
     gamma_number,
     unique_names,
 )
+from ..naming import spelled
 from ..words import some, unique_name
-from .evaluate import Evaluator, Levels
+from .evaluate import Evaluator, Levels, coded
 from .source import Source
 
 
@@ -74,6 +76,20 @@ class Terms:
                 found += [column.lower() for column in made.names]
         return found
 
+    def at_levels(self, name: str, level: int) -> dict[str, dict[str, float]]:
+        """Give what the columns of a factor of level 1 or 2 are at each of its levels, by lower-case name."""
+        found: dict[str, dict[str, float]] = {}
+        for made in self.made:
+            node = Factor(made.node.name) if isinstance(made.node, Name) else made.node
+            state = self.states.get(made.level, {}).get(node)
+            if made.level != level or not isinstance(node, Factor) or not isinstance(state, Levels):
+                continue
+            if spelled(name) in map(spelled, (node.name, f"C({node.name})", made.variable)):
+                for own, row in zip(state.levels, coded(node, state)[1].tolist(), strict=True):
+                    columns = (column.lower() for column in made.names)
+                    found.setdefault(own, {}).update(zip(columns, row, strict=True))
+        return found
+
     def is_computed(self, column: str) -> bool:
         """Say whether a column is of a term other than a factor, whose columns are 0 and 1."""
         of = [made for made in self.made if column.lower() in (name.lower() for name in made.names)]
@@ -101,6 +117,8 @@ def expanded[M: TwoLevelModel, D: Rows](
     """
     model = model.with_levels(data)
     given, data = data, data.with_level2(_level2_names(model, data))
+    if model.outcome_law.family == "ordinal":
+        data = with_ratings(data, model.outcome)
     of_variance = variance_predictors(model, data)
     wanted = {
         level: _terms_of([*predictors(model, level), *of_variance[level]], data, level) for level in (1, 2)

@@ -162,3 +162,41 @@ def test_an_interval_of_the_optimum_is_named_as_such_beside_hlms_estimate():
     (note,) = hlms.notes
     assert f"where the correlation at group(ses) = 1.5 is {best.icc:.4f}: the interval is its" in note
     assert best.notes == ()
+
+
+def test_a_factor_is_at_a_level_whatever_its_coding():
+    """The correlation at a level is the one at zero of a model with that level as its reference."""
+    rng = np.random.default_rng(8)
+    school = np.repeat(np.arange(30), 12)
+    track, coded = rng.choice(["gen", "voc", "aca"], 360), rng.integers(0, 2, 360)
+    own = rng.normal(size=(30, 3))
+    y = own[school, 0] + own[school, 1] * (track == "voc") + own[school, 2] * coded + rng.normal(size=360)
+    frame = pd.DataFrame({"id": school, "track": track, "coded": coded, "y": y})
+    data = read(frame, id="id")
+
+    def fitted(track_term, coded_term="C(coded)"):
+        lines = "y = b0 + b1*{} + b2*{} + r; b0 = g00 + u0; b1 = g10 + u1; b2 = g20 + u2"
+        return Model(lines.format(track_term, coded_term)).fit(data)
+
+    plain, summed = fitted("C(track)"), fitted("C(track, sum)")
+    for level in ("aca", "gen", "voc"):
+        found = plain.icc(at={"track": level})
+        at_zero = fitted(f'C(track, ref="{level}")').icc()
+        assert [found.icc, found.low, found.high] == pytest.approx(
+            [at_zero.icc, at_zero.low, at_zero.high], rel=1e-5
+        )
+        in_sum = summed.icc(at={"C(track)": level}).icc
+        assert in_sum == pytest.approx(summed.icc(at={"track": level.upper()}).icc, rel=1e-12)
+        assert in_sum == pytest.approx(found.icc, rel=1e-5)
+    assert plain.icc(at={"track": ["gen", "aca"]}).frame()["track[gen]"].tolist() == [1, 0]
+    turned = fitted("C(track)", "C(coded, ref=1)")  # the number is the level, not the column of the other
+    assert turned.icc(at={"coded": 1}).icc == pytest.approx(plain.icc(at={"coded": 1}).icc, rel=1e-5)
+    with pytest.raises(HypothesisError, match=r"no level 'general'; there are aca, gen, voc"):
+        plain.icc(at={"track": "general"})
+    with pytest.raises(HypothesisError, match=r"track is several"):
+        plain.icc(at={"track": 1})
+    centred = Model("y = b0 + b1*group(coded) + r; b0 = g00 + u0; b1 = g10 + u1").fit(
+        read(frame.assign(coded=np.where(coded, "yes", "no")), id="id")
+    )
+    with pytest.raises(HypothesisError, match=r'a number, several, or "mean" is wanted, got .yes.'):
+        centred.icc(at={"coded": "yes"})  # a deviation from the unit's share has no level

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hlmbayes import Model
+from hlmbayes import Model, read
+from hlmbayes.errors import HypothesisError
 from tests.small import model, small
 
 
@@ -45,3 +46,21 @@ def test_random_only_coefficient_ranges_about_zero() -> None:
     found = fit.plausible_range("b1")
     assert found.center == 0.0
     assert found.formula.startswith("0 +- 1.96")
+
+
+def test_factors_go_by_their_own_names_and_levels() -> None:
+    rng = np.random.default_rng(4)
+    school = np.repeat(np.arange(30), 10)
+    sector, sex = np.where(np.arange(30) % 3, "public", "private"), rng.choice(["m", "f"], 300)
+    y = (sector == "public")[school] + rng.normal(size=30)[school] + rng.normal(size=300)
+    data = read({"id": school, "sector": sector[school], "sex": sex, "y": y}, id="id")
+    fit = Model("y = b0 + b1*sex + r; b0 = g00 + g01*sector + u0; b1 = g10 + g11*sector + u1").fit(data)
+    at = {name: fit.plausible_range("sex", at={"sector": name}) for name in ("public", "private")}
+    assert at["private"].center == fit.gamma["g10[m]"]
+    assert at["public"].center == pytest.approx(fit.gamma["g10[m]"] + fit.gamma["g11[m,public]"])
+    assert fit.prediction_interval("sex", at={"sector": "Public"}).mean == pytest.approx(at["public"].center)
+    assert fit.gamma["sex:sector"] == fit.gamma["g11[m,public]"]
+    found = fit.confint(parameters=["sd[sex]", "corr[sex,intercept]", "corr[intercept,sex]"])
+    assert list(found.index) == ["sd[b1[m]]", "corr[b1[m],b0]", "corr[b1[m],b0]"]
+    with pytest.raises(HypothesisError, match=r"no level 'catholic'; there are private, public"):
+        fit.plausible_range("b0", at={"sector": "catholic"})
