@@ -15,7 +15,7 @@ from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
 from ..words import composed
 from .command_equations import candidates, read_model
-from .command_options import Options, parse_options, refuse_other_models
+from .command_options import Options, given_twice, parse_options, refuse_other_models
 from .data_source import find_source
 from .keyword_values import Line, hypothesis_rows, is_hypothesis
 from .mdm_template import DataSource, own_name, read_text
@@ -113,7 +113,7 @@ def parse(
     options = replace(options, explore=candidates(equations, model))
     if sign := sign_of_hlm7(lines, source):
         options = replace(options, hlm="7", hlm_sign=sign)
-    said = (*warnings, *found, *notes, *more)
+    said = (*warnings, *found, *given_twice(lines), *notes, *more)
     return CommandFile(name, _mdm_name(text), model, options, source, said, not_done)
 
 
@@ -130,9 +130,8 @@ def _mdm_name(text: str) -> str:
 
 
 def _split(text: str, name: str) -> tuple[list[Line], list[str]]:
-    """The "keyword:value" lines; a line without a keyword goes on with the equation before it."""
+    """The "keyword:value" lines; one without a keyword goes on with the equation before it, up to its "/"."""
     lines: list[Line] = []
-    more: dict[int, list[str]] = {}  # by the place of the line they go on with
     warnings: list[str] = []
     for number, raw in enumerate(re.split(r"\r\n|\r|\n", composed(text.removeprefix("\ufeff"))), start=1):
         line = raw.strip()
@@ -142,12 +141,10 @@ def _split(text: str, name: str) -> tuple[list[Line], list[str]]:
         where = f"{name}, line {number}"
         if colon:
             lines.append(Line(where, keyword.strip().lower(), value.strip()))
-        elif lines and lines[-1].keyword in _EQUATIONS:
-            more.setdefault(len(lines) - 1, []).append(line)
+        elif lines and lines[-1].keyword in _EQUATIONS and not lines[-1].value.endswith("/"):
+            lines[-1] = lines[-1]._replace(value=f"{lines[-1].value} {line}")
         else:
             warnings.append(f'{where}: "{line[:80]}" is not a "keyword:value" line; ignored')
-    for place, rest in more.items():
-        lines[place] = lines[place]._replace(value=" ".join([lines[place].value, *rest]))
     return lines, warnings
 
 

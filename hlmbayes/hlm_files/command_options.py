@@ -22,6 +22,7 @@ depend on, or of what is not understood; the rest (a graph file, say) is only na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -147,8 +148,6 @@ def parse_options(lines: list[Line]) -> Found:
         keyword = line.keyword
         if keyword in _READERS:
             name, reader = _READERS[keyword]
-            if name in places:
-                warnings.append(f"{line.where}: {keyword}: is given a second time; this one counts")
             places[name] = line
             values[name] = reader(line)
         elif is_hypothesis(keyword):
@@ -162,14 +161,29 @@ def parse_options(lines: list[Line]) -> Found:
     if "max_iterations" in places:
         values["keep_going"] = read.keep_going(places["max_iterations"])
     values["hypotheses"] = tuple(tuple(rows) for _, rows in sorted(gammas.items()) if rows)
-    values["residuals1"] = _residual_file(residuals, "resfil1")
-    values["residuals2"] = _residual_file(residuals, "resfil2")
+    values["residuals1"] = _residual_file(residuals, "resfil1", warnings)
+    values["residuals2"] = _residual_file(residuals, "resfil2", warnings)
     options = Options(**values)
     if hypoth is not None and not is_off(hypoth.value) and not values["hypotheses"]:
         what = "with nothing but zeros in its gamma1: lines" if gammas else "without gamma1: lines"
         warnings.append(f"{hypoth.where}: hypoth:{hypoth.value} {what}; no hypothesis is tested")
     _unused(options, places, warnings, not_done)
     return Found(options, tuple(warnings), tuple(not_done))
+
+
+def given_twice(lines: Iterable[Line]) -> list[str]:
+    """Say which keywords are given a second time, of those that are given once."""
+    seen: set[str] = set()
+    said = []
+    for line in lines:
+        name = _READERS[line.keyword][0] if line.keyword in _READERS else line.keyword
+        if name in seen and name not in _SILENT and not _SEVERAL.fullmatch(name):
+            said.append(f"{line.where}: {line.keyword}: is given a second time; this one counts")
+        seen.add(name)
+    return said
+
+
+_SEVERAL = re.compile(r"level[12]|gamma[0-9]+|constrain[0-9]*")  # there may be several such lines
 
 
 def is_option(keyword: str) -> bool:
@@ -246,12 +260,19 @@ def _unused(options: Options, places: dict[str, Line], warnings: list[str], not_
         warnings.append(f"{where}: {given}: is given without {lacking}:; models are not compared")
 
 
-def _residual_file(lines: dict[str, Line], keyword: str) -> ResidualFile | None:
+def _residual_file(lines: dict[str, Line], keyword: str, warnings: list[str]) -> ResidualFile | None:
     if keyword not in lines:
         return None
-    asked, _, variables = lines[keyword].value.partition("/")
+    line = lines[keyword]
+    asked, _, variables = line.value.partition("/")
     if is_off(asked):
         return None
+    if asked.strip().casefold() not in ("y", "yes"):
+        warnings.append(
+            f"{line.where}: {keyword}:{line.value} is taken as {keyword}:y; variables stand after a slash, "
+            f"{keyword}:y/NAME,NAME, and the name of the file in {keyword}name:"
+        )
+        variables = ""
     given = own_name(lines[f"{keyword}name"].value) if f"{keyword}name" in lines else ""
     kind = lines["resfiltype"].value.strip().casefold() if "resfiltype" in lines else ""
     ending = given.rpartition(".")[2].casefold()
@@ -259,7 +280,7 @@ def _residual_file(lines: dict[str, Line], keyword: str) -> ResidualFile | None:
     if kind not in _EXTENSIONS:
         lines["resfiltype"].fail(f"resfiltype: wants one of {', '.join(_EXTENSIONS)}, got {kind!r}")
     name = given or f"{keyword}.{_EXTENSIONS[kind]}"
-    return ResidualFile(name, kind, tuple(v.strip() for v in variables.split(",") if v.strip()))
+    return ResidualFile(name, kind, tuple(v.strip() for v in re.split("[,/]", variables) if v.strip()))
 
 
 _OF_RESIDUALS = ("resfil1", "resfil2", "resfil1name", "resfil2name", "resfiltype")

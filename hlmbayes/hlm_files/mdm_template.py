@@ -187,6 +187,8 @@ def parse_template(text: str, path: Path) -> tuple[DataSource, tuple[str, ...]]:
         elif block and not colon:
             names[block].append(line)
         elif colon:
+            if keyword in values and not _MISSVAL.fullmatch(keyword):
+                warnings.append(f"{where}: {keyword}: is given a second time; this one counts")
             values[keyword] = value.strip()
             if _MISSVAL.fullmatch(keyword):
                 for level in {"l1": (0,), "l2": (1,)}.get(keyword[:2], (0, 1)):

@@ -335,6 +335,36 @@ def test_second_values_and_stray_lines_warn() -> None:
     assert any('"nonsense" is not a "keyword:value" line' in warning for warning in file.warnings)
 
 
+@pytest.mark.parametrize(
+    "keyword", ["heterol1var:SES", "nonlin:n", "hypoth:n", "resfil2:n", "resfiltype:spss"]
+)
+def test_whatever_stands_once_is_not_passed_over_where_it_stands_twice(keyword: str) -> None:
+    name = keyword.partition(":")[0]
+    texts = [MODEL4_TEXT + f"\n{keyword}", MODEL4_TEXT + f"\n{keyword}\n{keyword}"]
+    said = [w for text in texts for w in parse(text, "x.hlm").warnings if "second time" in w]
+    assert len(said) == 1 + (f"\n{name}:" in MODEL4_TEXT) * 2
+    assert all(f"{name}: is given a second time; this one counts" in warning for warning in said)
+
+
+def test_an_equation_ends_at_its_slash() -> None:
+    text = MODEL4_TEXT.replace("MEANSES+RANDOM/", "MEANSES+RANDOM/\n* my old model", 1)
+    file = parse(text, "x.hlm")
+    assert file.options.explore == {}
+    assert any('"* my old model" is not a "keyword:value" line; ignored' in w for w in file.warnings)
+    several = MODEL4_TEXT.replace("SECTOR+MEANSES+RANDOM/", "SECTOR\n+MEANSES+\nRANDOM/", 1)
+    assert parse(several, "x.hlm").model == parse(MODEL4_TEXT, "x.hlm").model
+
+
+@pytest.mark.parametrize("value", ["Y,SIZE,PRACAD", r"c:\out\res2.sav", "y SIZE"])
+def test_variables_of_a_residual_file_are_not_lost_silently(value: str) -> None:
+    file = parse(with_lines(f"resfil2:{value}"), "x.hlm")
+    assert file.options.residuals2 == ResidualFile("resfil2.sav", "spss")
+    assert any("is taken as resfil2:y; variables stand after a slash" in w for w in file.warnings)
+    listed = parse(with_lines("resfil1:yes/FEMALE/SECTOR, SIZE")).options.residuals1
+    assert listed is not None
+    assert listed.variables == ("FEMALE", "SECTOR", "SIZE")
+
+
 def test_options_carry_what_is_not_acted_on() -> None:
     options = parse(with_lines("level1weight:WT,1", "varianceknown:V", "plausvals:PV1,PV2/PV3")).options
     assert options.level1_weight == "WT"
