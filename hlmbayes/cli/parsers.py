@@ -318,10 +318,10 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--drop-incomplete", action="store_true", help=drop)
     sheet = "sheet of an Excel or .ods file, by name or number; said again: that of level 2"
     group.add_argument("--sheet", metavar="SHEET", action="append", default=[], help=sheet)
-    decimal = "decimal mark of numbers that are text (default: judged by the columns)"
-    group.add_argument("--decimal", choices=(".", ","), help=decimal)
-    parts = "what parts thousands in numbers that are text"
-    group.add_argument("--thousands", choices=(",", ".", "'", " "), help=parts)
+    decimal = "decimal mark of numbers that are text, . or , (default: judged by the columns)"
+    group.add_argument("--decimal", choices=(".", ","), metavar="MARK", help=decimal)
+    parts = "what parts thousands in numbers that are text: . or , or ' or a blank"
+    group.add_argument("--thousands", choices=(",", ".", "'", " "), metavar="MARK", help=parts)
     group.add_argument("--percent", action="store_true", help="read 45%% as 45")
 
 
