@@ -35,6 +35,7 @@ from ..likelihood.rows import analysed_rows, outcome_values
 from ..naming import Parameters
 from ..unit_moments.record import Moments
 from .distributions import FAMILIES, LKJ, GammaPrior, HalfT, InverseWishart, Normal, SdPrior, positive, scaled
+from .ranges import normal_within, refuse_beyond_digits, within
 from .resolved import AlphaPrior, CutsPrior, NoPrior, ResolvedPriors, SigmaPrior
 from .scales import Scales, data_scales, link_scales, spread_of
 
@@ -263,6 +264,7 @@ def resolve(
     priors = Priors() if priors is None else priors
     if not isinstance(priors, Priors):
         raise SamplingError(f"priors must be hlmbayes.Priors(...), got {priors!r}")
+    within("width", priors.width)
     scales = data_scales(design) if scales is None else scales
     names = [design.model.gamma_names[k] for k in design.first_of_free]
     random = tuple(design.model.coefficients[r].name for r in design.random)
@@ -276,18 +278,16 @@ def resolve(
             f"Priors: tau=InverseWishart is a prior of a tau with all covariances, and here "
             f"{tau_words(design.model.blocks)}: give sd and corr in its place"
         )
-    return ResolvedPriors(
-        tuple(names), *_gamma(priors, design, scales), random, design.pattern, _sd(priors, design, scales),
+    units = np.tile(scales.y_sd / scales.z_spread, max(1, len(scales.levels)))
+    sd = _by_name("sd", design.model.random_parameters, priors.sd)
+    found = ResolvedPriors(
+        tuple(names), *_gamma(priors, design, scales), random, design.pattern,
+        tuple(scaled(p or HalfT(), priors.width * float(u)) for p, u in zip(sd, units, strict=True)),
         _level1(priors, design, scales, groups, law), priors.corr.eta, priors.tau, scales.cautions,
         {**design.model.fixed_parameters.name_of, **design.model.random_parameters.name_of},
     )  # fmt: skip
-
-
-def _sd(priors: Priors, design: Design, scales: Scales) -> tuple[SdPrior, ...]:
-    """Give the prior of every random coefficient's standard deviation."""
-    asked = _by_name("sd", design.model.random_parameters, priors.sd)
-    units = np.tile(priors.width * scales.y_sd / scales.z_spread, max(1, len(scales.levels)))
-    return tuple(scaled(p or HalfT(), float(unit)) for p, unit in zip(asked, units, strict=True))
+    refuse_beyond_digits(found, units, scales.y_sd)
+    return found
 
 
 def _level1(
@@ -320,6 +320,7 @@ def _level1(
     sd[0] = np.sqrt((GAMMA_SCALE * priors.width) ** 2 + np.sum((center * sd)[1:] ** 2))
     for k, prior in enumerate(_by_name("alpha", alpha_parameters(spec), priors.alpha)):
         if prior is not None:
+            normal_within(f"a{k}", prior, mean[k], sd[k])
             mean[k], sd[k] = prior.mean, prior.sd
     return AlphaPrior(spec.names, spec.variables, mean, sd)
 
@@ -337,7 +338,7 @@ def _cuts(priors: Priors, scales: Scales, sentence: str) -> CutsPrior:
 def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
     """Give the mean and precision of every free fixed effect's prior."""
     mean, sd = _default_gamma(priors.width, scales)
-    precision = sd**-2.0
+    precision, units = sd**-2.0, sd / priors.width
     names = design.model.gamma_names
     asked = _by_name("gamma", design.model.fixed_parameters, priors.gamma)
     seen: dict[int, tuple[str, GammaPrior]] = {}
@@ -350,6 +351,8 @@ def _gamma(priors: Priors, design: Design, scales: Scales) -> tuple[np.ndarray, 
                 f"Priors: {other[0]} and {name} are held equal but have different priors: "
                 "give it to one of them"
             )
+        if isinstance(prior, Normal):
+            normal_within(name, prior, mean[f], units[f])
         mean[f] = prior.mean if isinstance(prior, Normal) else 0.0
         precision[f] = prior.sd**-2.0 if isinstance(prior, Normal) else 0.0
     return mean, precision

@@ -216,3 +216,40 @@ def test_parts_of_priors_that_a_model_has_no_use_for_are_refused(hsb, model4):
 def test_numbers_of_numpy_are_numbers():
     priors = Priors(sd=HalfNormal(np.float32(1.5)), corr=LKJ(np.int64(2)), width=np.float64(2))
     assert Priors.from_json(priors.to_json()).sd == HalfNormal(1.5)
+
+
+@pytest.mark.parametrize(
+    ("priors", "what"),
+    [
+        (Priors(gamma={"g10": Normal(0, 1e-9)}), "g10"),
+        (Priors(gamma={"g10": Normal(1e20, 1)}), "g10"),
+        (Priors(sd=HalfNormal(1e-300)), r"sd\[b0\]"),
+        (Priors(sd=InverseGamma(1.0, 1e-30)), r"sd\[b0\]"),
+        (Priors(sd=InverseGamma(1e20, 1e20)), "shape"),
+        (Priors(sigma=Exponential(1e20)), "sigma"),
+        (Priors(corr=LKJ(1e-20)), "LKJ"),
+        (Priors(tau=InverseWishart(4, 1e-30 * np.eye(2))), "InverseWishart for b0"),
+        (Priors(width=1e-30), "width"),
+    ],
+)
+def test_what_digits_do_not_carry_is_refused_by_name(hsb, model4, priors, what):
+    """An sd of 1e-9 for a slope gave 6.4 for sd[b0], which is 2.95; others were tracebacks."""
+    with pytest.raises(SamplingError, match=f"{what}.*digits of a computer"):
+        resolve(priors, prepare(model4, hsb).design)
+
+
+def test_a_tight_prior_that_digits_carry_is_sampled(hsb):
+    """As tight as may be: the slope is held at zero, and the rest is that of the model without it."""
+    model = hlm.Model("mathach = b0 + b1*group(ses) + r; b0 = g00 + u0; b1 = g10")
+    tight = model.sample(hsb, priors=Priors(gamma={"g10": Normal(0, 1e-5)}), seed=1)
+    without = hlm.Model("mathach = b0 + r; b0 = g00 + u0").sample(hsb, seed=1)
+    for name in ("g00", "sd[b0]", "sigma"):
+        assert tight[name].mean() == pytest.approx(without[name].mean(), abs=0.1 * without[name].std())
+
+
+def test_a_prior_of_cuts_is_of_a_logarithm():
+    unit = np.repeat(np.arange(10), 12)
+    data = hlm.TwoLevelData("id", np.arange(10), unit, {"y": np.resize([1.0, 2.0, 3.0], 120)}, {})
+    model = hlm.Model("cumlogit(y) = b0; b0 = g00 + u0")
+    with pytest.raises(SamplingError, match=r"logarithm of its distance.*a distance of 148.4.*np.log\(d\)"):
+        model.sample(data, priors=Priors(cuts=Normal(5, 0.01)), seed=1)
