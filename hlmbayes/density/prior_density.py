@@ -40,20 +40,21 @@ def log_prior(target: Target, phi: np.ndarray) -> np.ndarray:
 
 
 def _log_inverse_wishart(target: Target, phi: np.ndarray, prior: InverseWishart) -> np.ndarray:
-    """Give the log density of tau times d tau / d (sd, y)."""
-    q = target.n_random
+    """Give the log density of tau times d tau / d (sd, y); minus infinity of a singular tau."""
+    q, df = target.n_random, prior.df
     parts = unpack(target, phi)
-    s = np.abs(parts.s)
-    with np.errstate(divide="ignore"):
-        log_sd = np.log(s).sum(axis=1)
-    log_det = 2.0 * (log_sd + np.log(np.einsum("baa->ba", parts.corr_factor)).sum(axis=1))
-    half = np.linalg.solve(parts.factor, np.broadcast_to(np.linalg.cholesky(prior.scale), parts.factor.shape))
-    df = prior.df
+    factor, regular = parts.factor, np.einsum("baa->ba", parts.factor).all(axis=1)
+    factor[~regular] = np.eye(q)  # far from the mode a correlation rounds to 1
+    log_sd = np.log(np.where(regular[:, None], np.abs(parts.s), 1.0)).sum(axis=1)
+    log_det = 2.0 * np.log(np.abs(np.einsum("baa->ba", factor))).sum(axis=1)
+    half = np.linalg.solve(factor, np.broadcast_to(np.linalg.cholesky(prior.scale), factor.shape))
     constant = 0.5 * df * np.linalg.slogdet(prior.scale)[1] - 0.5 * df * q * np.log(2.0)
     density = constant - multigammaln(0.5 * df, q) - 0.5 * (df + q + 1) * log_det
     jacobian = q * np.log(2.0) + q * log_sd  # tau to (sd, correlations)
     to_y = np.sum(-2.0 * correlation_shapes(target.pattern, 1.0) * log_cosh(phi[:, target.partials]), axis=1)
-    return np.asarray(density - 0.5 * np.sum(half**2, axis=(1, 2)) + jacobian + to_y)
+    with np.errstate(over="ignore"):
+        found = density - 0.5 * np.sum(half**2, axis=(1, 2)) + jacobian + to_y
+    return np.where(regular, found, -np.inf)
 
 
 def prior_slope(target: Target, phi: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from ..faces import Face, asked, record_of, shown
 from ..inference.intervals import Interval
 from ..labelled import parameter_table, records_table
 from ..labels import NamedArray
-from ..many_fits import pooled_derived, pooled_fit, pooled_tests
+from ..many_fits import pooled_derived, pooled_fit, pooled_predictions, pooled_tests
 from ..many_fits.rubin import Pooled, PooledTest
 from ..model_tables.protocol import Tabled
 from ..report.pooled import columns_of, pooled_json, pooled_listing
@@ -137,6 +137,9 @@ class PooledFit(AnyPooledFit, Tabled):
 
     icc = asked(pooled_derived.pooled_icc)
     r2 = asked(pooled_derived.pooled_r2)
+    predict = asked(pooled_predictions.pooled_predict)
+    slopes = asked(pooled_predictions.pooled_slopes)
+    means = asked(pooled_predictions.pooled_means)
 
     def compare(self, other: PooledFit) -> PooledTest:
         """Compare with a nested model fitted to the same data sets, by D3 (Meng & Rubin 1992).

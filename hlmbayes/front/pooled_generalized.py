@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..equations.names import cut_parameters
+from ..faces import asked
 from ..inference.intervals import Interval
 from ..inference.likelihood_tables import Ratio
 from ..labelled import parameter_table, records_table
-from ..many_fits import pooled_fit, pooled_generalized
+from ..many_fits import pooled_fit, pooled_generalized, pooled_predictions
 from ..report.pooled import columns_of
 from .generalized_fit import GeneralizedFit
 from .other_outcomes import OtherOutcome
@@ -21,15 +22,16 @@ if TYPE_CHECKING:
 class PooledGeneralizedFit(OtherOutcome, AnyPooledFit):
     """Fits of a model whose outcome is not normal to m imputed data sets, pooled by Rubin's rules.
 
-    All is on the scale of the link, and `ratios` its exp.
+    Estimates are on the scale of the link, and `ratios` their exp; `predict`, `slopes` and `means` on that of
+    the outcome.
     """
 
     __slots__ = ()
     _record: pooled_generalized.PooledGeneralized
     normal = PooledFit
     instead = (
-        "fixed_effects, ratios, cuts, variance_components, confint, contrast and wald are pooled, and "
-        "listing, report and to_json have them; fits has each fit"
+        "fixed_effects, ratios, cuts, variance_components, confint, contrast, wald, predict, slopes and "
+        "means are pooled, and listing, report and to_json have the tables; fits has each fit"
     )
 
     @property
@@ -63,6 +65,10 @@ class PooledGeneralizedFit(OtherOutcome, AnyPooledFit):
         cuts = cut_parameters(len(self._record.fits[0].law.fixed_cuts)).name_of
         known = {**self._record.model.scalar_parameters.name_of, **cuts}
         return records_table(found, Interval, "parameter", known, self._record.fits[0].labels)
+
+    predict = asked(pooled_predictions.pooled_predict_generalized)
+    slopes = asked(pooled_predictions.pooled_slopes_generalized)
+    means = asked(pooled_predictions.pooled_means_generalized)
 
     def __repr__(self) -> str:
         law = self.model.outcome_law

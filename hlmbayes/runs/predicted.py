@@ -9,6 +9,14 @@ from typing import Any
 
 from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError
+from ..many_fits.pooled_predictions import (
+    pooled_means,
+    pooled_means_generalized,
+    pooled_predict,
+    pooled_predict_generalized,
+    pooled_slopes,
+    pooled_slopes_generalized,
+)
 from ..predictions.means import means
 from ..predictions.predict import predict
 from ..predictions.response import predict_generalized
@@ -19,6 +27,14 @@ from .estimate import fit_job, heard, read_data
 from .generalized import fit_generalized
 from .jobs import Job
 from .outputs import check_places
+from .pooled import fit_pooled, imputed_jobs
+
+OF_FIT = (slopes, means, predict)  # what answers of slopes, means and rows
+GENERALIZED = (slopes_generalized, means_generalized, predict_generalized)
+POOLED = (pooled_slopes, pooled_means, pooled_predict)
+POOLED_GENERALIZED = (
+    pooled_slopes_generalized, pooled_means_generalized, pooled_predict_generalized,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,6 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
         if out.suffix.lower() != ".csv":
             raise CommandFileError(f"{out}: predictions are written as .csv")
     _check(wanted)
-    job.refuse_several("there are no predictions")
     if wanted.category and job.model.outcome_law.is_normal:
         raise CommandFileError(f"--category is of outcomes of categories, and {job.model.outcome} is none")
     (found, more), warned = heard(lambda: _answer(job, wanted))
@@ -93,13 +108,17 @@ def _check(wanted: Wanted) -> None:
 
 def _answer(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
     """Fit and answer, on the scale of the outcome; gives slopes, means or rows, and the fit's warnings."""
-    asked: Any = (slopes, means, predict)
-    if job.model.outcome_law.is_normal:
-        fit: Any = fit_job(job, read_data(job))
-        own: dict[str, Any] = {"df": job.df()}
+    normal = job.model.outcome_law.is_normal
+    own: dict[str, Any] = {} if normal else {"category": wanted.category}
+    if job.several:
+        fit: Any = fit_pooled(job, imputed_jobs(job))
+        data = fit.fits[0].data
+        asked: Any = POOLED if normal else POOLED_GENERALIZED
     else:
-        fit, own = fit_generalized(job, read_data(job)), {"category": wanted.category}
-        asked = (slopes_generalized, means_generalized, predict_generalized)
+        data = read_data(job)
+        fit = fit_job(job, data) if normal else fit_generalized(job, data)
+        own |= {"df": job.df()} if normal else {}
+        asked = OF_FIT if normal else GENERALIZED
     slopes_of, means_of, rows_of = asked
     at = values_of(wanted.at)
     if wanted.slopes:
@@ -107,7 +126,7 @@ def _answer(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
     if wanted.means:
         return means_of(fit, wanted.means, at=at, **own), fit.warnings
     rows = rows_of(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
-    return _with_ids(rows, wanted, fit.data), fit.warnings
+    return _with_ids(rows, wanted, data), fit.warnings
 
 
 def _with_ids(rows: Any, wanted: Wanted, own: TwoLevelData | None) -> Any:

@@ -209,6 +209,16 @@ def test_inverse_wishart_density(make_small):
     assert log_prior(target, phi[None])[0] == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_singular_tau_has_no_inverse_wishart_density(make_small):
+    """Far from the mode tanh(y) rounds to 1: draws with a tight prior ended in a LinAlgError there."""
+    model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + u0\nb1 = g10 + u1")
+    target = make_target(model, make_small(), Priors(tau=InverseWishart(4.0, 1e-3 * np.eye(2))))
+    points = np.array([[0.8, 0.6, 0.4, 0.0], [0.8, 0.6, 25.0, 0.0], [0.0, 0.6, 0.4, 0.0]])
+    found = log_prior(target, points)
+    assert found[0] == log_prior(target, points[:1])[0]
+    assert np.isneginf(found[1:]).all()
+
+
 def test_unit_likelihoods_are_those_of_dense_normals(small_model, make_small, make_dense):
     data = make_small()
     target = make_target(small_model, data, Priors())

@@ -95,3 +95,30 @@ def test_five_commands_from_a_csv_with_names_missing_codes_and_a_factor(
     assert main(["predict", "mine.txt", "--means", "kind", "--out", "m.csv"]) == 0
     means: Any = fit.means("kind").frame()
     assert np.allclose(pd.read_csv("m.csv")["estimate"], means["estimate"])
+
+
+def test_of_imputed_data_it_is_what_python_pools(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frames = []
+    for k in (1, 2, 3):
+        rng = np.random.default_rng(k)
+        one = pd.DataFrame({"id": np.repeat(np.arange(12), 8), "x": rng.normal(size=96), "set": k})
+        one["pass"] = (rng.random(96) < 0.5).astype(int)
+        one["y"] = one.x + one.id % 3 + rng.normal(size=96)
+        frames.append(one)
+    pd.concat(frames).to_csv("sets.csv", index=False)
+    sets = hlm.read_imputed("sets.csv", id="id", by="set")
+    for equation in ("y = b0 + b1*x + r", "logit(pass) = b0 + b1*x"):
+        text = f"{equation}\nb0 = g00 + u0\nb1 = g10\n"
+        Path("mine.txt").write_text("data: sets.csv\nid: id\nimputed_by: set\n" + text, encoding="utf-8")
+        pooled: Any = hlm.fit_imputed(hlm.Model(text), sets)
+        assert main(["predict", "mine.txt", "--means", "x", "--out", "m.csv"]) == 0
+        written = pd.read_csv("m.csv")[["estimate", "se", "low"]]
+        np.testing.assert_allclose(written, pooled.means("x").frame()[["estimate", "se", "low"]], rtol=1e-12)
+        assert main(["predict", "mine.txt", "--slopes", "x", "--out", "s.csv"]) == 0
+        np.testing.assert_allclose(pd.read_csv("s.csv").se, pooled.slopes("x").frame().se, rtol=1e-12)
+        assert main(["predict", "mine.txt", "--level", "2", "--out", "p.csv"]) == 0
+        np.testing.assert_allclose(pd.read_csv("p.csv").se, pooled.predict(level=2).se, rtol=1e-12)
+    capsys.readouterr()
