@@ -149,7 +149,7 @@ def pooled_predict_generalized(
     """
     options: dict[str, Any] = {"level": level, "scale": scale, "prob": prob, "robust": robust}
     each = [predict_generalized(fit, data, interval=interval, **options) for fit in pooled.fits]
-    columns = {name: np.array([frame[name].to_numpy() for frame in each]) for name in each[0]}
+    columns = {str(name): np.array([frame[name].to_numpy() for frame in each]) for name in each[0]}
     result = each[0].assign(**{name: values.mean(axis=0) for name, values in columns.items()})
     law = pooled.fits[0].law.of_categories if scale == "response" else None
     for name in [name for name in columns if name.startswith("se")]:
