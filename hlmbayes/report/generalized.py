@@ -174,7 +174,7 @@ def to_html(
 
 
 def _in_words(fit: GeneralizedEstimates) -> list[str]:
-    """Say what effects and shares of the variance mean; nothing where each category has equations."""
+    """Say what effects mean, and shares of the variance where there is one equation."""
     found = []
     if told := ratio_sentences(fit):
         each = "".join(f"<li>{escape(t.sentence)}</li>" for t in told)

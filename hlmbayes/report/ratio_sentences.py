@@ -12,6 +12,7 @@ from ..errors import HLMError
 from ..hglm.estimates import GeneralizedEstimates
 from ..inference.likelihood_tables import WORDS
 from ..laws.law import Need
+from ..predictions.categories import of_gammas
 from ..predictions.expected import Expected, expected
 from ..predictions.new_rows import x_of
 from ..predictions.reference import z_of
@@ -19,7 +20,8 @@ from .sentences import Difference, Teller, Told, amount, every_told, figures, li
 
 PROB = 0.95  # of the intervals
 MULTIPLIED = {  # what effects multiply, by link
-    "logit": "the odds of {outcome}", "cumlogit": "the odds of a category of {outcome} or a lower one",
+    "logit": "the odds of {outcome}", "mlogit": "the odds of {outcome}",
+    "cumlogit": "the odds of a category of {outcome} or a lower one",
     "log": "{mean}", "cloglog": "the hazard of {outcome}",
 }  # fmt: skip
 ALIKE = (
@@ -29,11 +31,14 @@ ALIKE = (
 
 
 def ratio_sentences(fit: GeneralizedEstimates) -> tuple[Told, ...]:
-    """Say what the intercept and each variable of the model mean; nothing where categories have equations."""
-    if not fit.has(Need.ONE_EQUATION) or not isinstance(fit.data, TwoLevelData) or not fit.design.n_fixed:
+    """Say what the intercept and each variable mean, for each category where it has its own equations."""
+    if not isinstance(fit.data, TwoLevelData) or not fit.design.n_fixed:
         return ()
     try:
-        return every_told(_RatioTeller(fit, PROB))
+        if fit.has(Need.ONE_EQUATION):
+            return every_told(_RatioTeller(fit, PROB))
+        each = [_CategoryTeller(fit, PROB, category) for category in fit.law.labels[:-1]]
+        return tuple(told for teller in each for told in every_told(teller))
     except HLMError:
         return ()
 
@@ -104,3 +109,17 @@ class _RatioTeller(Teller):
             return ""
         start, to = self.means(base).mean[:, 0].tolist()
         return f" Over all units {self.mean} is {figures(to)} then, instead of {figures(start)}."
+
+
+class _CategoryTeller(_RatioTeller):
+    """Tells what the equations of one category say, against the reference."""
+
+    def __init__(self, fit: GeneralizedEstimates, prob: float, category: str) -> None:
+        self.own = of_gammas(fit.design) == category
+        super().__init__(fit, prob)
+        self.multiplied = MULTIPLIED["mlogit"].format(outcome=f"{self.outcome} = {fit.law.against(category)}")
+        self.scale = ""
+
+    def rows(self, at: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Give what the category's own fixed effects multiply, the others' nothing."""
+        return super().rows(at) * self.own

@@ -58,3 +58,17 @@ def test_the_page_has_sentences_shares_and_figures(tmp_path):
         assert f"<h2>{heading}</h2>" in page
     assert page.count("data:image/png") == 6
     assert "data:image" not in fit.to_html()
+
+
+def test_each_category_is_told_against_the_reference(tmp_path):
+    frame = frame_of("binary")
+    frame["choice"] = 1 + frame.y.to_numpy(int) + np.arange(len(frame)) % 2
+    fit = hlm.Model(f"mlogit(choice) = b0 + b1*x; {ONE}").fit(hlm.read(frame, id="id"))
+    told = ratio_sentences(record_of(fit))
+    assert [each.variable for each in told] == ["x", "w", "x", "w"]
+    for k, code in enumerate(["g10[1]", "g01[1]", "g10[2]", "g01[2]"]):
+        row, category = fit.ratios().loc[code], code[-2]
+        said = f"multiplies the odds of choice = {category} against 3 by {figures(row.ratio)} "
+        assert f"{said}(95 % interval {figures(row.low)} to {figures(row.high)}" in told[k].sentence
+    page = fit.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<h2>What the effects say</h2>" in page
