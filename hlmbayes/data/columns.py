@@ -69,16 +69,24 @@ def _way_out(text: str) -> str:
     return f"{decimal}; i{thousands}" if decimal else f" I{thousands}"
 
 
-def spellings(names: Iterable[Any]) -> dict[str, Any]:
-    """Map the names of columns, accents in their letters, to the names as they are spelled.
+def spelling(name: str) -> str:
+    """Give a column's name as equations can have it: accents in their letters, on one line, trimmed.
 
-    Two that differ in nothing else stay two.
+    Sheets break long names with Alt and Enter.
+    """
+    return composed(re.sub(r"\s*[\r\n]\s*", " ", name.strip()))
+
+
+def spellings(names: Iterable[Any]) -> dict[str, Any]:
+    """Map the names of columns, by their `spelling`, to the names as they are.
+
+    Two of one spelling stay two.
     """
     names = {str(name): name for name in names}
     found: dict[str, Any] = {}
     for text, name in names.items():
-        nfc = composed(text)
-        found[text if nfc in found or nfc in names else nfc] = name
+        plain = spelling(text)
+        found[text if plain in found or plain in names else plain] = name
     return found
 
 
@@ -87,7 +95,7 @@ def find_column(name: str, columns: Iterable[str], source: str) -> str | None:
     columns = list(columns)
     if name in columns:
         return name
-    found = [column for column in columns if composed(column).lower() == composed(name).lower()]
+    found = [column for column in columns if spelling(column).lower() == spelling(name).lower()]
     if len(found) > 1:
         raise DataError(
             f"{source} has columns that differ only in case: {', '.join(found)}. {name!r} is none of "

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..words import composed, nearest, some
+from ..words import nearest, some
+from .columns import spelling
 from .headers import check_names, column_names, header_row, title_note, unnamed_note
 from .read_options import ReadOptions
 from .table import Table, tidy
@@ -129,7 +130,7 @@ def _table(
     cells = dict(enumerate(zip(*rows[at + 1 :], strict=True))) if len(rows) > at + 1 else {}
     filled = [k for k, field in enumerate(fields) if field or any(str(c).strip() for c in cells.get(k, ()))]
     fields = [fields[k] for k in filled]
-    names = [composed(name) for name in column_names(where, fields)]
+    names = column_names(where, [spelling(field) for field in fields])
     columns = {n: _column(cells.get(k, ())) for n, k in zip(names, filled, strict=True)}
     texts = {
         n: [c for c in cells.get(k, ()) if isinstance(c, str)] for n, k in zip(names, filled, strict=True)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from .columns import spelling
 from .headers import check_names, column_names, header_row, title_note, unnamed_note
 from .read_options import ReadOptions
 from .table import Table, dictionary, from_frame
@@ -44,7 +45,7 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
     encoding = _encoding(path)
     layout = _layout(path.name, _sample(path, encoding), path.suffix.lower(), options)
     decimal = options.decimal or MARKS.get(options.thousands or "") or layout.decimal
-    names = column_names(path.name, layout.fields)
+    names = column_names(path.name, [spelling(field) for field in layout.fields])
     missing: dict[str, Any] = {"null_values": MISSING_TEXTS, "strings_can_be_null": True}
     how = arrow.ReadOptions(encoding=encoding, column_names=names, skip_rows=layout.skip)
     rows = arrow.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=_blank)
@@ -58,7 +59,7 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
             raise
 
     def written(name: str) -> tuple[np.ndarray, np.ndarray]:
-        spelled = spelling[name]
+        spelled = as_read[name]
         return dictionary(parse(include_columns=[spelled], column_types={spelled: pa.string()}).column(0))
 
     frame = parse(decimal_point=decimal)
@@ -67,7 +68,7 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
     ]
     kept = [(n, f) for n, f in zip(names, layout.fields, strict=True) if n not in bare]
     table = from_frame(frame.drop_columns(bare) if bare else frame, path.name)
-    spelling = dict(zip(table.columns, (name for name, _ in kept), strict=True))
+    as_read = dict(zip(table.columns, (name for name, _ in kept), strict=True))
     notes = (*layout.notes, *unnamed_note(path.name, [n for n, _ in kept], [f for _, f in kept]))
     return replace(table, written=written, notes=notes, decimal=decimal)
 
@@ -124,7 +125,14 @@ def _layout(name: str, text: str, suffix: str, options: ReadOptions) -> Layout:
 def _cut(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
     """Cut lines that are not blank at the delimiter; each with the number of lines that end with it."""
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, skipinitialspace=True)
-    return [(reader.line_num, [field.strip(' \t"\ufeff') for field in row]) for row in reader if row]
+    return [(reader.line_num, [_bare(field) for field in row]) for row in reader if row]
+
+
+def _bare(field: str) -> str:
+    """Take off what stands about a field: blanks, and quotes at both of its ends (they were quoted twice)."""
+    field = field.strip(" \t\ufeff")
+    quoted = re.fullmatch(r'"([^"]*)"', field)
+    return quoted[1].strip() if quoted else field
 
 
 def _evenness(rows: list[list[str]]) -> tuple[int, int]:

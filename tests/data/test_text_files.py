@@ -243,3 +243,35 @@ def test_a_file_that_is_no_text_is_said_to_be_none(tmp_path: Path, begins: bytes
     file.write_bytes(begins + np.random.default_rng(1).bytes(4000))
     with pytest.raises(DataError, match=r"^scores\.csv is no text: it has bytes that no text has"):
         hlm.read(file, id="id")
+
+
+@pytest.mark.parametrize("name", ['screen 15"', '"odd', 'a "b" c', "plain"])
+def test_quotes_in_a_name_stay(tmp_path: Path, name: str) -> None:
+    frame = pd.DataFrame({"id": [1, 1, 2], name: [1.5, 2.5, 3.5]})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    assert hlm.read(tmp_path / "rows.csv").level1_column(name).tolist() == [1.5, 2.5, 3.5]
+
+
+def test_names_quoted_twice_lose_both_pairs(tmp_path: Path) -> None:
+    data = hlm.read(csv(tmp_path, '"""id""", """y"""\n1,2\n1,3\n2,4\n'))
+    assert data.level1_column("y").tolist() == [2, 3, 4]
+
+
+@pytest.mark.parametrize("door", ["csv", "xlsx", "frame", "arrays"])
+def test_names_on_several_lines_are_on_one_and_trimmed(tmp_path: Path, door: str) -> None:
+    frame = pd.DataFrame({"School\r\nID": [1, 1, 2, 2], " Score\n(2020)": [1.0, 2, 4, 3]})
+    if door in ("csv", "xlsx"):
+        write = frame.to_csv if door == "csv" else frame.to_excel
+        write(tmp_path / f"rows.{door}", index=False)
+    source = {"frame": frame, "arrays": dict(frame)}.get(door, tmp_path / f"rows.{door}")
+    for name in ("school id", "School\r\nID"):
+        assert hlm.read(source, id=name).level1_column("Score (2020)").tolist() == [1, 2, 4, 3]
+    if door != "arrays":
+        fit = hlm.Model("`Score (2020)` = b0 + r; b0 = g00 + u0").fit(source, id="School ID")
+        assert fit.gamma["g00"] == pytest.approx(2.5)
+
+
+def test_two_names_of_one_spelling_stay_two() -> None:
+    data = hlm.read({"id": [1, 1, 2], "a b": [1, 2, 3], "a\nb": [4, 5, 6]})
+    assert data.level1_column("a b").tolist() == [1, 2, 3]
+    assert data.level1["a\nb"].tolist() == [4, 5, 6]
