@@ -10,6 +10,7 @@ from shutil import get_terminal_size
 import numpy as np
 
 ALL_DIGITS = 1e15  # from here on a float has no digit after the point
+HUGE = 1e10  # from here on four decimals and as many digits before them are hard to read
 SMALL = 1e-4  # below, a number has an exponent
 LONGEST = 30  # of a name; its code stands beside it
 GAP = "  "
@@ -30,6 +31,18 @@ def number_texts(values: Sequence[float] | np.ndarray) -> list[str]:
     exact = (places for places in range(enough) if np.array_equal(plain, np.round(plain, places)))
     decimals = next(exact, enough)
     return [_number(value, decimals) for value in numbers.tolist()]
+
+
+def number_format(values: Sequence[float] | np.ndarray) -> str:
+    """Give the format of numbers that stand together in sentences: four decimals, where they say something.
+
+    More give four figures of numbers that are all small; tiny and huge ones have an exponent.
+    """
+    sizes = np.abs(np.asarray(values, dtype=float))
+    largest = float(sizes[np.isfinite(sizes)].max(initial=0.0))
+    if largest == 0 or 0.01 <= largest < HUGE:
+        return ".4f"
+    return f".{3 - _digits(largest)}f" if SMALL <= largest < HUGE else ".3e"
 
 
 def _digits(value: float) -> int:

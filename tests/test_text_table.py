@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlmbayes.text_table import LONGEST, TextColumn, in_blocks, number_texts, shortened
+from hlmbayes.text_table import LONGEST, TextColumn, in_blocks, number_format, number_texts, shortened
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,19 @@ def test_long_names_are_cut() -> None:
     assert shortened("x" * 64) == "x" * (LONGEST - 3) + "..."
     assert len(shortened("x" * LONGEST)) == LONGEST
     assert np.all([len(shortened("y" * n)) <= LONGEST for n in range(70)])
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([2.12341, -0.000012], ["2.1234", "-0.0000"]),
+        ([0.00051234, 0.0012], ["0.000512", "0.001200"]),  # a slope per euro of income
+        ([3.2e-7, -1e-8], ["3.200e-07", "-1.000e-08"]),
+        ([4.5e12], ["4.500e+12"]),
+        ([0.0, math.nan], ["0.0000", "nan"]),
+    ],
+)
+def test_numbers_of_a_sentence_have_four_decimals_where_these_say_something(
+    values: list[float], texts: list[str]
+) -> None:
+    assert [f"{value:{number_format(values)}}" for value in values] == texts

@@ -21,6 +21,7 @@ from ..labelled import table
 from ..labels import Sentence
 from ..likelihood.design import Design
 from ..naming import Parameter
+from ..text_table import number_format
 from .factor_levels import at_levels
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ class PlausibleRange(Sentence):
         return table({"estimate": [self.low, self.center, self.high]}, ["low", "middle", "high"])
 
     def __str__(self) -> str:
-        what = Parameter(self.coefficient, self.name)
+        what, how = Parameter(self.coefficient, self.name), number_format([self.low, self.high])
         text = (
-            f"{100 * self.prob:g} % of units have {what} between {self.low:.4f} and "
-            f"{self.high:.4f}{where(self.at)} ({self.formula})"
+            f"{100 * self.prob:g} % of units have {what} between {self.low:{how}} and "
+            f"{self.high:{how}}{where(self.at)} ({self.formula})"
         )
         return "\n".join([text, *self.notes])
 
@@ -195,10 +196,11 @@ class PredictionInterval(Sentence):
         return table({"estimate": [self.low, self.mean, self.high]}, ["low", "middle", "high"])
 
     def __str__(self) -> str:
+        how = number_format([self.low, self.high])
         text = (
             f"{100 * self.prob:g} % prediction interval of {self.coefficient} in a new unit"
-            f"{where(self.at)}: {self.low:.4f} to {self.high:.4f} (mean {self.mean:.4f}, "
-            f"s.e. {self.se:.4f}, {self.basis})"
+            f"{where(self.at)}: {self.low:{how}} to {self.high:{how}} (mean {self.mean:{how}}, "
+            f"s.e. {self.se:{how}}, {self.basis})"
         )
         return "\n".join([text, *self.notes])
 

@@ -38,6 +38,7 @@ from ..labels import Sentence
 from ..laws.law import Need, refuse
 from ..likelihood.design import Design
 from ..sampling import container
+from ..text_table import number_format
 from .record import Drawn, LinkSample, PosteriorSample, posterior_of
 from .summaries import bounds, interval
 
@@ -143,9 +144,10 @@ class DrawnPrediction(Sentence):
         return _table({self.coefficient: self.draws}, self.prob, PLAIN)
 
     def __str__(self) -> str:
+        how = number_format([self.low, self.high])
         return (
             f"{self.coefficient} of a new unit{where(self.at)}: median "
-            f"{self.median:.4f}, {100 * self.prob:g} % interval {self.low:.4f} to {self.high:.4f}"
+            f"{self.median:{how}}, {100 * self.prob:g} % interval {self.low:{how}} to {self.high:{how}}"
         )
 
 

@@ -19,6 +19,7 @@ from ..labelled import table
 from ..labels import Sentence
 from ..posterior.contrasts import of_draws
 from ..posterior.record import PosteriorSample
+from ..text_table import number_format
 from ..words import p_text
 from .reference import checked, find, grid, held_at, variables
 from .slopes import middle
@@ -82,8 +83,9 @@ class Means(Sentence):
     def __str__(self) -> str:
         found, prob = self.contrast, f"{100 * self.contrast.prob:g} % interval"
         rows = zip(middle(found), found.low, found.high, strict=True)
+        how = number_format([*found.low, *found.high])
         lines = [
-            f"{of} at {self.variable} = {_text(value)}: {m:.4f} ({prob} {low:.4f} to {high:.4f})"
+            f"{of} at {self.variable} = {_text(value)}: {m:{how}} ({prob} {low:{how}} to {high:{how}})"
             for (of, value), (m, low, high) in zip(product(self._words, self.values), rows, strict=True)
         ]
         if self.difference is None:
@@ -93,7 +95,7 @@ class Means(Sentence):
         each = zip(product(self._words, self.pairs), middle(self.difference), p, strict=True)
         for (of, (a, b)), m, said in each:
             start = f"{of}, difference" if self.categories else "Difference"
-            lines.append(f"{start} of {self.variable}, {_less(a, b)}: {m:.4f}{said}")
+            lines.append(f"{start} of {self.variable}, {_less(a, b)}: {m:{how}}{said}")
         if self.adjustment not in ("", "none") and len(self.pairs) > 1:
             within = " within each category" if len(self.categories) > 1 else ""
             lines.append(f"(p-values adjusted for {len(self.pairs)} comparisons{within}: {self.adjustment})")

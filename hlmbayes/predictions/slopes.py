@@ -27,6 +27,7 @@ from ..labels import Sentence
 from ..likelihood.design import Design
 from ..posterior.contrasts import DrawnContrast, of_draws
 from ..posterior.record import PosteriorSample
+from ..text_table import number_format
 from ..words import p_text
 from .reference import Values, Variable, checked, find, grid, held_at, variables
 
@@ -86,11 +87,12 @@ class Slopes(Sentence):
             if isinstance(found, Contrast)
             else [""] * len(self.at)
         )
-        lines = []
+        how, lines = number_format([*found.low, *found.high]), []
         for at, m, low, high, said in zip(self.at, middle(found), found.low, found.high, p, strict=True):
             where = ", ".join(f"{k} = {v if isinstance(v, str) else format(v, '.4g')}" for k, v in at.items())
             place = f" at {where}" if where else ""
-            lines.append(f"Slope of {self.variable}{place}: {m:.4f} ({prob} {low:.4f} to {high:.4f}{said})")
+            reach = f"{prob} {low:{how}} to {high:{how}}"
+            lines.append(f"Slope of {self.variable}{place}: {m:{how}} ({reach}{said})")
         return "\n".join([*lines, *filter(None, [self.region])])
 
 

@@ -22,6 +22,7 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..labelled import table
 from ..labels import Sentence
 from ..laws.law import Need
+from ..text_table import number_format
 from .new_rows import x_of
 from .reference import Variable, grid, held_at, variables, z_of
 from .response import Scale, check_scale
@@ -67,10 +68,11 @@ class MeansOfUnits(Sentence):
         )
         share, where = f"{100 * self.prob:g} %", f" where {where}" if where else ""
         said = f"{share} prediction interval of a new unit's" if self.new else f"{share} of units have their"
-        between = ": " if self.new else " between "
+        between, to = (": ", "to") if self.new else (" between ", "and")
+        how = number_format([end for each in self.means for end in (each.low, each.high)])
         lines = [
-            f"{said} {each.of}{where}{between}{each.low:.4f} {'to' if self.new else 'and'} {each.high:.4f} "
-            f"(a typical unit {each.at_zero:.4f}, mean over units {each.mean:.4f})"
+            f"{said} {each.of}{where}{between}{each.low:{how}} {to} {each.high:{how}} "
+            f"(a typical unit {each.at_zero:{how}}, mean over units {each.mean:{how}})"
             for each in self.means
         ]
         return "\n".join([*lines, *self.notes])

@@ -336,3 +336,21 @@ def test_what_a_variable_is_held_at_is_one_value(equation: str) -> None:
         fit.means("x", values=[1, 1.0])
     with pytest.raises(HypothesisError, match=r"g: wants one or more values, got \[\]"):
         fit.means("g", values=[])
+
+
+def test_sentences_say_something_in_every_unit_of_measurement() -> None:
+    rng = np.random.default_rng(5)
+    school = np.repeat(np.arange(20), 10)
+    income = rng.normal(4e4, 1e4, 200)
+    y = 1e-5 * income + rng.normal(size=20)[school] + rng.normal(size=200)
+    data = read({"id": school, "income": income, "y": y, "tiny": y * 1e-6}, id="id")
+    fit = Model("y = b0 + b1*income + r; b0 = g00 + u0; b1 = g10").fit(data)
+    assert f"Slope of income: {fit.gamma['g10']:.3e} (95 % interval" in str(fit.slopes("income"))
+    small = Model("tiny = b0 + b1*income + r; b0 = g00 + u0; b1 = g10").fit(data)
+    said = [
+        str(small.plausible_range("b0")),
+        str(small.prediction_interval("b0")),
+        str(small.means("income")),
+    ]
+    assert "0.0000" not in " ".join(said)
+    assert f"{small.plausible_range('b0').low:.3e} and" in said[0]
