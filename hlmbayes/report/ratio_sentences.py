@@ -122,4 +122,4 @@ class _CategoryTeller(_RatioTeller):
 
     def rows(self, at: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Give what the category's own fixed effects multiply, the others' nothing."""
-        return super().rows(at) * self.own
+        return np.asarray(super().rows(at) * self.own)
