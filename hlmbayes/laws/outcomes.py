@@ -383,7 +383,7 @@ def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:
     if bad.any():
         raise DataError(
             f"{what} are whole numbers of at least {least}, and {name} is {values[bad][0]:g} "
-            f"(such rows: {int(bad.sum()):,})"
+            f"(such rows: {int(bad.sum()):,}): correct them, or leave them out"
         )
     if (values > MOST_COUNTED).any():
         raise DataError(

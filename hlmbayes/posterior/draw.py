@@ -12,7 +12,7 @@ from ..data.weights import Frequencies, Weights
 from ..density.link import LinkTarget, link_target
 from ..density.link_density import LinkDensity, link_density
 from ..density.sampled import OfMoments
-from ..density.target import target_for
+from ..density.target import Target, target_for
 from ..equations.model import TwoLevelModel, one_set
 from ..errors import SamplingError, warn
 from ..estimation.prepare import law_of
@@ -26,6 +26,7 @@ from ..sampling.container import Held
 from ..sampling.hierarchical import ON_ROWS, refuse_direct, sample_link, sample_rows
 from ..sampling.sampling import draw
 from ..sampling.settings import Settings, checked
+from ..terms.expand import Terms
 from ..unit_moments.record import Moments
 from .record import Drawn, LinkSample, PosteriorSample
 
@@ -126,16 +127,24 @@ def read(path: str | Path) -> PosteriorSample | LinkSample:
         settings = Settings(**json.loads(tree.attrs["settings"]))
         if not model.outcome_law.is_normal:
             link = link_target(model, container.rows_from(tree), priors)
-            model = link.target.design.model
-            return LinkSample(held, model, priors, settings, link.target, link.data)
+            model, target = link.target.design.model, _with_written(link.target, tree)
+            return LinkSample(held, model, priors, settings, target, link.data)
         moments, law = container.moments_from(tree["moments"]), _law_in(tree, model)
         target = target_for(model, moments, priors, law=law, groups=container.groups_from(tree))
         frequency = json.loads(tree.attrs.get("frequency", "{}"))
         if frequency:
             target = replace(target, counting=Repeated(**frequency))
-        return PosteriorSample(held, model, priors, settings, target)
+        return PosteriorSample(held, model, priors, settings, _with_written(target, tree))
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SamplingError(f"{path}: its parts do not fit together ({error}); save it again") from None
+
+
+def _with_written(target: Target, tree: xr.DataTree) -> Target:
+    """Give a target that knows the model as it was written, whose terms the file has as columns."""
+    if "written" not in tree.attrs:
+        return target
+    terms = Terms(TwoLevelModel(tree.attrs["written"]), lost=True)
+    return replace(target, design=replace(target.design, terms=terms))
 
 
 def _law_in(tree: xr.DataTree, model: TwoLevelModel) -> Law:

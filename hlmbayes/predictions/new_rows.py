@@ -17,7 +17,7 @@ from ..data.two_level import TwoLevelData
 from ..data.units import index_rows, places_of
 from ..equations.expressions import Function, Node
 from ..equations.parts import Predictor
-from ..errors import DataError, warn
+from ..errors import DataError, HypothesisError, warn
 from ..labelled import table
 from ..likelihood.design import Design
 from ..terms.apply import applied
@@ -70,7 +70,17 @@ def asked_rows(design: Design, data: Any, own: TwoLevelData | None) -> NewRows:
     """Lay out rows to predict: ``data``, or those of the fit's ``own`` data whose predictors are known."""
     if data is None and own is not None:
         return new_rows(design, own, own, only=known_rows(design, own))
+    refuse_lost_terms(design)
     return new_rows(design, data, own)
+
+
+def refuse_lost_terms(design: Design) -> None:
+    """Refuse what needs the variables of terms of a posterior from a file: HypothesisError."""
+    if design.terms.lost:
+        raise HypothesisError(
+            "this model has factors or terms, and a posterior from a file has their columns, not their "
+            "variables: sample it from the data again for new rows, means and slopes"
+        )
 
 
 def x_of(design: Design, effects: np.ndarray) -> np.ndarray:
@@ -82,7 +92,7 @@ def x_of(design: Design, effects: np.ndarray) -> np.ndarray:
 
 def known_rows(design: Design, data: TwoLevelData) -> np.ndarray:
     """Say of which rows of the fit's own data every predictor is known, (N,) bool."""
-    model = design.terms.written or design.model
+    model = design.model if design.terms.lost else design.terms.written or design.model
     predictors = [*(c.predictor for c in model.coefficients), *(g.predictor for g in model.gammas)]
     known = np.ones(data.n_rows, dtype=bool)
     for own in {data.find(name) for predictor in predictors for name in predictor.names}:

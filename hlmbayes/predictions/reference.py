@@ -18,7 +18,7 @@ from ..equations.parts import Predictor
 from ..errors import HypothesisError
 from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows
-from .new_rows import new_rows
+from .new_rows import new_rows, refuse_lost_terms
 
 Values = Any  # one or several numbers, or levels of a factor
 ROUNDING = 1e-12  # of the standard deviation: what rounding leaves of a mean of deviations
@@ -59,11 +59,13 @@ def variables(design: Design, data: Any) -> dict[str, Variable]:
     Raises
     ------
     HypothesisError
-        The fit came from moments, so that there are no rows to say what is typical.
+        The fit came from moments, so that there are no rows to say what is typical; or from a file.
     """
+    refuse_lost_terms(design)
     if not isinstance(data, TwoLevelData):
         raise HypothesisError(
-            "what is typical is taken from the rows, and this fit was made from moments: fit from the data"
+            "what is typical is taken from the rows, and this is of moments, or from a file: fit or sample "
+            "from the data"
         )
     row, unit = analysed_rows(design, design.terms.of(data))
     written = design.terms.written or design.model

@@ -168,7 +168,13 @@ def constant(target: Target, effects: Effects, known: Mapping[str, Any]) -> Any:
 
 def attributes(target: Target, drawn: VarianceDraws, settings: Settings, priors: Priors) -> dict[str, Any]:
     """Give what a file must say to be read and drawn again."""
-    return {
+    terms = target.design.terms
+    written = (
+        {"written": one_set(terms.written).equations()}
+        if terms.written and (terms.made or terms.lost)
+        else {}
+    )
+    return written | {
         "format": FORMAT,
         "hlmbayes_version": __version__,
         "model": one_set(target.design.model).equations(),

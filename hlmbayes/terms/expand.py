@@ -54,13 +54,15 @@ class Made:
 class Terms:
     """What a model was made of: as it was written, the columns of its terms, and what they learnt.
 
-    ``states`` are by level and term; ``extended`` are the rows with the columns, where there were rows.
+    ``states`` are by level and term; ``extended`` are the rows with the columns, where there were rows. A
+    file of draws has the columns alone: what they are made of is ``lost``.
     """
 
     written: TwoLevelModel | None = None
     made: tuple[Made, ...] = ()
     states: Mapping[int, Mapping[Node, Any]] = field(default_factory=dict)
     extended: Rows | None = None
+    lost: bool = False
 
     def of(self, data: Any) -> Any:
         """Give the data the model was joined with, with the columns of its terms."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -173,3 +174,31 @@ def test_parts_that_do_not_fit_together_are_refused(saved: dict[str, Path], tmp_
             hlm.HLMError if name == "model" else SamplingError, match=r"fit together|level-2|b0"
         ):
             hlm.load_posterior(posterior_file.write(tree, tmp_path / "p.nc"))
+
+
+def test_a_file_of_a_model_with_terms_does_not_forget_them(tmp_path):
+    """It has the columns of a factor or a power: means took them for variables, and were other numbers."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": np.repeat(np.arange(20), 10), "x": rng.normal(size=200)})
+    frame = frame.assign(kind=np.resize(["a", "b", "c"], 200), y=(rng.random(200) < 0.5).astype(int))
+    model = hlm.Model("logit(y) = b0 + b1*x^2 + b2*x + b3*kind; b0 = g00 + u0; b1 = g10; b2 = g20; b3 = g30")
+    post = model.sample(frame, id="id", seed=1, draws=300)
+    again = hlm.load_posterior(post.save(tmp_path / "post.nc"))
+    twice = hlm.load_posterior(again.save(tmp_path / "again.nc"))
+    assert twice.model == again.model == post.model
+    assert repr(twice) == repr(post)
+    pd.testing.assert_frame_equal(twice.predict(), post.predict())
+    new = {"x": [0.0], "kind": ["b"]}
+    for found in (again, twice, again.rerun(seed=2)):
+        for call in (
+            lambda f=found: f.means("x"),
+            lambda f=found: f.slopes("x"),
+            lambda f=found: f.predict(new),
+        ):
+            with pytest.raises(hlm.HLMError, match="a posterior from a file has their columns"):
+                call()
+    plain = hlm.Model("logit(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10").sample(
+        frame, id="id", seed=1, draws=300
+    )
+    read = hlm.load_posterior(plain.save(tmp_path / "plain.nc"))
+    assert read.means("x", values=[0]).frame().equals(plain.means("x", values=[0]).frame())
