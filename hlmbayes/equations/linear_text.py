@@ -149,24 +149,30 @@ class _Reader:
         return inside.times(sign)
 
     def long_name(self, name: str) -> str:
-        """Read on where a name goes on: group(ses), log(size + 1), ses x sector."""
+        """Read on where a name goes on: group(ses)^2, poly(age, 2)[1], ses x sector."""
         if self.next < len(self.tokens) and self.tokens[self.next].text == "(":
-            name += self.parenthesis()
+            name += self.enclosed("(", ")")
+            while self.take("["):
+                self.next -= 1
+                name += self.enclosed("[", "]")
+            if self.take("^"):
+                name += f"^{self.tokens[self.next].text if self.next < len(self.tokens) else ''}"
+                self.next += 1
         ahead = self.tokens[self.next : self.next + 2]
         if len(ahead) > 1 and ahead[0].text in ("x", "X", "×") and ahead[1].kind in ("name", "quoted"):
             self.next += 2
             return f"{name}:{self.long_name(ahead[1].text)}"
         return name.strip("`").strip()
 
-    def parenthesis(self) -> str:
-        """Read the text of a parenthesis and what it holds."""
+    def enclosed(self, begin: str, end: str) -> str:
+        """Read the text of a bracket and what it holds."""
         begins, depth = self.next, 0
         while self.next < len(self.tokens):
-            depth += {"(": 1, ")": -1}.get(self.tokens[self.next].text, 0)
+            depth += {begin: 1, end: -1}.get(self.tokens[self.next].text, 0)
             self.next += 1
             if depth == 0:
                 return "".join(token.text for token in self.tokens[begins : self.next])
-        return self.fail('a "(" is not closed')
+        return self.fail(f'a "{begin}" is not closed')
 
     def take(self, *texts: str) -> bool:
         found = self.next < len(self.tokens) and self.tokens[self.next].text in texts

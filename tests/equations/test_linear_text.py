@@ -63,6 +63,14 @@ def test_products_of_variables_are_names():
     assert row.of == {"ses:sector": 2.0, "group(ses):the sector": -1.0, "x:x": 1.0, "grand(x)": -3.0}
 
 
+def test_names_of_columns_go_on_after_their_brackets():
+    (row,) = linear_rows(
+        "2*poly(age, 2)[1] - C(track, sum)[a, b][2] + group(ses)^2*bs(inc, df=4)[3] = log(x)"
+    )
+    columns = {"poly(age,2)[1]": 2.0, "C(track,sum)[a,b][2]": -1.0, "group(ses)^2:bs(inc,df=4)[3]": 1.0}
+    assert {name.replace(" ", ""): number for name, number in row.of.items()} == {**columns, "log(x)": -1.0}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -71,7 +79,7 @@ def test_products_of_variables_are_names():
         ("1/g01", "can stand after /"), ("g01/0", "can stand after /"), ("(g01", "not closed"),
         ("g01)", "no meaning"), ("g01 + 3", "after ="), ("2g01", "no meaning"), ("g01 < 2", "no meaning"),
         ("1e999*g01", "too large"), ("and", "missing"), ("x" * 10_001, "at most 10000"),
-        ("(" * 9000, "no meaning"), ("`g01", "no meaning"),
+        ("(" * 9000, "no meaning"), ("`g01", "no meaning"), ("poly(x, 2)[1 = 0", "not closed"),
     ],
 )  # fmt: skip
 def test_what_is_no_combination_is_said(text, words):
