@@ -72,10 +72,11 @@ def hlm_version(got: Any, error: type[HLMError]) -> str:
     return str(got)
 
 
-def check_prob(prob: float) -> None:
-    """Raise unless a probability is a share between 0 and 1."""
+def check_prob(prob: float) -> float:
+    """Give a probability; raise unless it is a share between 0 and 1."""
     if not isinstance(prob, Real) or not 0 < prob < 1:
         raise HypothesisError(f"prob={prob!r}: a share between 0 and 1 is wanted, for example 0.95")
+    return prob
 
 
 # --- crashes over an argument --------------------------------------------------------------------

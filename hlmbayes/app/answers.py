@@ -92,8 +92,7 @@ def showing(template: str, act: Act) -> Endpoint:
     """An endpoint that shows something of the session."""
 
     async def endpoint(request: Request) -> Response:
-        form = Form(_asked(request), request.path_params)
-        return await run_in_threadpool(_answer, request, template, act, form)
+        return await run_in_threadpool(_answer, request, template, act, _asked(request))
 
     return endpoint
 
@@ -102,7 +101,7 @@ def sending(act: Callable[[Session, Form], Response]) -> Endpoint:
     """An endpoint that sends a file; what goes wrong is said in plain text."""
 
     async def endpoint(request: Request) -> Response:
-        form = Form(_asked(request), request.path_params)
+        form = _asked(request)
 
         def answer() -> Response:
             session: Session = request.scope["session_here"]
@@ -118,9 +117,9 @@ def sending(act: Callable[[Session, Form], Response]) -> Endpoint:
     return endpoint
 
 
-def _asked(request: Request) -> FormData:
+def _asked(request: Request) -> Form:
     values: list[tuple[str, str | UploadFile]] = [*request.query_params.multi_items()]
-    return FormData(values)
+    return Form(FormData(values), request.path_params)
 
 
 def _answer(request: Request, template: str, act: Act, form: Form, beside: str = "") -> Response:

@@ -72,3 +72,10 @@ def in_page_words(text: str) -> str:
     for pattern, words in PATTERNS.items():
         text = pattern.sub(words, text)
     return text
+
+
+def part_of(page: str) -> str:
+    """The main element of a report's page, or a part as it is, without style: the window's page has it."""
+    found = re.search(r"<main\b[^>]*>(.*)</main>", page, re.DOTALL)
+    inside = f'<div class="hlmbayes">{found[1]}</div>' if found else page
+    return re.sub(r"<style>.*?</style>", "", inside, flags=re.DOTALL)

@@ -53,7 +53,7 @@ def environment() -> Environment:
 def show(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
     """Answer with a template, filled from the session."""
     session: Session = request.scope["session_here"]
-    defaults = {
+    filled = {
         "error": "",
         "said": (),
         "panel": "",
@@ -62,14 +62,8 @@ def show(request: Request, template: str, *, status: int = 200, **values: Any) -
         "oob": False,
         "work_oob": False,
     }
-    html = (
-        environment()
-        .get_template(template)
-        .render(
-            **{**defaults, "oob": False, "work_oob": False, **work_values(session), **values, "s": session}
-        )
-    )
-    response = HTMLResponse(html, status)
+    filled |= work_values(session) | values | {"s": session}
+    response = HTMLResponse(environment().get_template(template).render(**filled), status)
     if request.scope["cookie"]:
         response.set_cookie(
             cookie_name(request), request.scope["cookie"], httponly=True, samesite="strict", path="/"

@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..diagnostics.predictions import variables_of
+from ..diagnostics.predictions import find_variable, variables_of
 from ..errors import OutputError
 from ..figures.figure_set import AnyEstimates, figures
 from ..figures.model_graphs import predicted
+from ..figures.plot_style import closed_after
 from ..figures.unit_lines import level1_equations
 
 if TYPE_CHECKING:
@@ -93,35 +94,22 @@ def graph(fit: AnyEstimates, draw: str, x: str, by: Sequence[str], at: str, kind
         return drawn(lambda: level1_equations(fit, x, colour=by[0] if by else None), kind)
     held = {}
     for part in (p for p in re.split(r"[,;]\s*", at) if p.strip()):
-        name, sign, value = part.partition("=")
+        name, _, value = part.partition("=")
         try:
             held[name.strip()] = float(value)
         except ValueError:
             raise OutputError(f"held at: wanted NAME=NUMBER, got {part.strip()!r}") from None
-        if not sign:
-            raise OutputError(f"held at: wanted NAME=NUMBER, got {part.strip()!r}")
     from ..figures.model_graphs import usual_values
 
     known = variables_of(fit)
-    lines: dict[str, Any] = {}
-    for name in by:
-        if name.lower() not in known:
-            raise OutputError(f"{name} is no predictor of this model")
-        lines[name] = usual_values(known[name.lower()])
+    lines = {name: usual_values(find_variable(known, name)) for name in by}
     return drawn(lambda: predicted(fit, x, by=lines, at=held or None), kind)
 
 
 def drawn(draw: Callable[[], Axes], kind: str) -> bytes:
     """The bytes of a figure."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
-    import matplotlib.pyplot as plt
-
-    with DRAWING:
-        before = set(plt.get_fignums())
-        try:
-            buffer = io.BytesIO()
-            draw().figure.figure.savefig(buffer, format=kind)
-            return buffer.getvalue()
-        finally:
-            for number in set(plt.get_fignums()) - before:
-                plt.close(number)
+    buffer = io.BytesIO()
+    with DRAWING, closed_after():
+        draw().figure.figure.savefig(buffer, format=kind)
+    return buffer.getvalue()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
@@ -29,9 +30,8 @@ from ..words import safe_name
 from .answers import Form, changing, sending, showing
 from .asked_of import questions, residual_frame
 from .files import attachment
-from .page_words import in_page_words
+from .page_words import in_page_words, part_of
 from .pictures import KINDS, graph, picture, pictures, title, variables
-from .report_part import part_of
 from .session import NothingOpenError, Run, Session
 from .state import State
 
@@ -130,10 +130,7 @@ def tested(fit: AnyEstimates) -> Estimates | GeneralizedEstimates:
 def gamma_rows(found: AnyEstimates) -> list[tuple[str, str, float]]:
     """Code, name and estimate of each fixed effect, of several held equal the first."""
     fit = tested(found)
-    names, gamma = (
-        fit.model.fixed_parameters.name_of,
-        dict(zip(fit.model.gamma_names, fit.gamma, strict=True)),
-    )
+    names, gamma = fit.model.fixed_parameters.name_of, dict(fit.gamma.items())
     return [(code, names[code], float(gamma[code])) for code, *_ in shown(fit.model)]
 
 
@@ -176,14 +173,9 @@ def _side_by_side(session: Session, form: Form) -> dict[str, Any]:
                 tests.append((one.name, two.name, "", in_page_words(str(error))))
     asked = {key: form.text(key) for key in ("stars", "interval", "ratios", "robust") if form.text(key)}
     query = "&".join([*(f"tick={run.number}" for run in runs), *(f"{k}={v}" for k, v in asked.items())])
-    return {
-        "table": part_of(table_html(found.laid_out)),
-        "tests": tests,
-        "query": query,
-        "formats": FORMATS,
-        "asked": asked,
-        "all_normal": all(run.state.known.outcome_law.is_normal for run in runs),
-    }
+    all_normal = all(run.state.known.outcome_law.is_normal for run in runs)
+    return {"table": part_of(table_html(found.laid_out)), "tests": tests, "query": query, "formats": FORMATS,
+            "asked": asked, "all_normal": all_normal}  # fmt: skip
 
 
 # ----------------------------------------------------------------------------- tests
@@ -197,10 +189,8 @@ def test(session: Session, form: Form) -> dict[str, Any]:
         return _hypothesis(session, run, fit, form)
     if what == "compare":
         other = session.find(form.number("other"))
-        return {
-            "title": f"{run.name} and {other.name}",
-            "text": str(compare(*map(_with_deviance, (run, other)))),
-        }
+        found = compare(*map(_with_deviance, (run, other)))
+        return {"title": f"{run.name} and {other.name}", "text": str(found)}
     if what == "explained":
         return _explained(run, session.find(form.number("other")))
     if what not in questions(fit):
@@ -213,10 +203,8 @@ def _explained(run: Run, base: Run) -> dict[str, Any]:
     """How much smaller each variance of a run is than that of a simpler one, in per cent of it."""
     if not isinstance(run.fit, Estimates) or not isinstance(base.fit, Estimates):
         raise HLMError(f"{run.name} and {base.name}: wanted two fits of one normal outcome")
-    return {
-        "title": f"Variance of {base.name} that {run.name} explains",
-        "text": str(variance_explained(run.fit, base.fit)),
-    }
+    title = f"Variance of {base.name} that {run.name} explains"
+    return {"title": title, "text": str(variance_explained(run.fit, base.fit))}
 
 
 def _with_deviance(run: Run) -> Estimates | GeneralizedEstimates:
@@ -334,10 +322,7 @@ def residual_file(session: Session, form: Form) -> Response:
     extra = [name for name in re.split(r"[,\s]+", form.text("extra")) if name]
     frame = residual_frame(one_fit(run), level, extra)
     name = f"{file_stem(run)}_resfil{level}{kind}"
-    path = write_residuals(frame, session.folder / name)
-    content = path.read_bytes()
-    path.unlink()
-    return attachment(content, name)
+    return _kept(write_residuals(frame, session.folder / name))
 
 
 def table_file(session: Session, form: Form) -> Response:
@@ -345,10 +330,14 @@ def table_file(session: Session, form: Form) -> Response:
     kind = form.text("kind")
     if kind not in FORMATS:
         raise HLMError(f"tables are {', '.join(FORMATS)}, not {kind}")
-    path = _table(session, form).save(session.folder / f"models{kind}")
+    return _kept(_table(session, form).save(session.folder / f"models{kind}"))
+
+
+def _kept(path: Path) -> Response:
+    """Send a file that was written for this, and remove it."""
     content = path.read_bytes()
     path.unlink()
-    return attachment(content, f"models{kind}")
+    return attachment(content, path.name)
 
 
 def _tab(key: str, act: Any) -> Route:

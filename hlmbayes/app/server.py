@@ -38,12 +38,8 @@ HERE = Path(__file__).parent
 def page(request: Request) -> Response:
     """The whole page, as the session is."""
     session: Session = request.scope["session_here"]
-    return show(
-        request,
-        "index.html",
-        **as_shown(session),
-        panel="data" if session.opened and not session.runs else "",
-    )
+    panel = "data" if session.opened and not session.runs else ""
+    return show(request, "index.html", **as_shown(session), panel=panel)
 
 
 # ----------------------------------------------------------------------------- data

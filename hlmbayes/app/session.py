@@ -29,9 +29,8 @@ from ..runs.outputs import Results
 from ..runs.pooled import imputed_jobs, results_of_pooled
 from .doing import Estimated, estimate
 from .opening import Chosen, Opened
-from .page_words import in_page_words
+from .page_words import in_page_words, part_of
 from .pictures import DRAWING
-from .report_part import part_of
 from .state import State
 from .work import Work
 from .worker import Worker
@@ -109,10 +108,8 @@ class Run:
     @cached_property
     def report(self) -> str:
         """The report, as a part of a page."""
-        if isinstance(self.fit, GeneralizedEstimates):
-            return likelihood_fragment(
-                self.job, self.fit, self.done.messages
-            )  # its figures have a tab of their own
+        if isinstance(self.fit, GeneralizedEstimates):  # whose figures have a tab of their own
+            return likelihood_fragment(self.job, self.fit, self.done.messages)
         return html.fragment(self.tables) if self.normal else self._results.html()
 
     @cached_property

@@ -14,15 +14,7 @@ from typing import Any, Literal
 from ..equations.expressions import Factor, text_of
 from ..equations.model import TwoLevelModel
 from ..equations.outcome_law import OutcomeLaw
-from ..equations.parts import (
-    Centering,
-    Coefficient,
-    LogSigma2,
-    Predictor,
-    Term,
-    numbered,
-    same_name,
-)
+from ..equations.parts import Centering, Coefficient, LogSigma2, Predictor, Term, numbered, same_name
 from ..errors import EquationError
 from ..hlm_files.command_options import Options, Rows
 from .beside import Beside
@@ -156,7 +148,7 @@ def delete_level1(state: State, name: str) -> State:
     model = state.known
     if same_name(name, model.outcome):
         return replace(state, model=None, equation="b0")
-    gone = [term for term in terms_of(model) if not _is_of(term.predictor, _none_for(name))]
+    gone = [term for term in terms_of(model) if not _is_of(term.predictor, name)]
     if len(gone) == len(model.coefficients):
         raise EquationError(f"{name} is not in the level-1 model")
     return _with_terms(state, gone)
@@ -167,7 +159,7 @@ def delete_level2(state: State, name: str) -> State:
     own, model = state.chosen, state.known
 
     def has(c: Coefficient) -> bool:
-        return any(_is_of(gamma.predictor, _none_for(name)) for gamma in c.gammas)
+        return any(_is_of(gamma.predictor, name) for gamma in c.gammas)
 
     places = [own] if has(own) else [c for c in model.coefficients if has(c)]
     if not places or (name == INTERCEPTS[1] and not has(own)):
@@ -175,7 +167,7 @@ def delete_level2(state: State, name: str) -> State:
     terms = terms_of(model)
     for k, c in enumerate(model.coefficients):
         if c in places:
-            terms[k] = _without(terms[k], _none_for(name))
+            terms[k] = _without(terms[k], name)
     return _with_terms(state, terms)
 
 
@@ -300,19 +292,15 @@ def _predictor(name: str, how: How) -> Predictor:
     return Predictor(name, centering)
 
 
-def _is_of(predictor: Predictor, name: str | None) -> bool:
-    """Whether a predictor is a variable, as it is or as a factor; the constant for None."""
-    if name is None or name in INTERCEPTS or predictor.variable is None:
-        return predictor.variable is None and (name is None or name in INTERCEPTS)
+def _is_of(predictor: Predictor, name: str) -> bool:
+    """Whether a predictor is a variable, as it is or as a factor, or the constant by one of its names."""
+    if name in INTERCEPTS or predictor.variable is None:
+        return predictor.variable is None and name in INTERCEPTS
     plain = predictor.term is None or isinstance(predictor.term, Factor)
     return plain and same_name(predictor.names[0], name)
 
 
-def _none_for(name: str) -> str | None:
-    return None if name in INTERCEPTS else name
-
-
-def _without(term: Term, name: str | None) -> Term:
+def _without(term: Term, name: str) -> Term:
     return term._replace(gammas=[g for g in term.gammas if not _is_of(g[0], name)])
 
 

@@ -14,9 +14,8 @@ from ..posterior.prior_sensitivity import power_scale
 from ..runs.estimate import level1_options
 from .answers import Form, changing, sending, showing
 from .files import attachment, command_text
-from .page_words import in_page_words
+from .page_words import in_page_words, part_of
 from .prior_form import in_python, priors_of, rows_of
-from .report_part import part_of
 from .script import command_line, equations_text, python_script
 from .session import Session
 from .work import draw_posterior, resample, start

@@ -66,9 +66,8 @@ class Work:
                     self._ended("done")
         if self.status == "running" and not alive:
             code = self.process.exitcode
-            how = (
-                f"signal {-code}, {_signal_name(-code)}" if code is not None and code < 0 else f"code {code}"
-            )
+            killed = code is not None and code < 0
+            how = f"signal {-code}, {_signal_name(-code)}" if killed else f"code {code}"
             self._ended(
                 "failed",
                 f"the work was ended from outside ({how}): the computer may have run out of memory. The "

@@ -43,20 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with streams_and_interrupts():
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(
-                    errors="backslashreplace"
-                )  # a screen without a name's letters shows the rest
-        parser = build_parser(
-            {
-                "run": run,
-                "plot": plot,
-                "table": table,
-                "summary": summary,
-                "predict": predict,
-                "describe": describe,
-                "demo": demo,
-            }
-        )
+                # a screen without a name's letters shows the rest
+                stream.reconfigure(errors="backslashreplace")
+        own = (run, plot, table, summary, predict, describe, demo)
+        parser = build_parser({command.__name__: command for command in own})
         words = _codes_joined(sys.argv[1:] if argv is None else argv)
         if words[:1] == ["help"]:
             words = [*words[1:2], "--help"]

@@ -10,7 +10,6 @@ from ..version import __version__
 from . import app as cli_app  # these import nothing heavy themselves
 from . import long as cli_long
 from . import sample as cli_sample
-from . import warm as cli_warm
 from .slips import Parser
 
 Command = Callable[[argparse.Namespace], int]
@@ -122,6 +121,19 @@ achievement explained by the student's socio-economic status, the school's mean 
   hlmbayes demo --algorithm exact --html demo.html"""
 
 
+SAID = {  # of each command, in the order of the help: what it is in a line, and its help
+    "run": ("run an HLM command file, or equations", RUN),
+    "plot": ("draw the figures of an analysis", PLOT),
+    "table": ("models side by side, for a paper", TABLE),
+    "summary": ("one screen: effects, variances, tests, checks", SUMMARY),
+    "predict": ("predictions, simple slopes, adjusted means", PREDICT),
+    "sample": ("the posterior distribution of the same model", cli_sample.TEXT),
+    "describe": ("descriptive statistics of data files", DESCRIBE),
+    "long": ("a file with one row a person, made long", cli_long.TEXT),
+    "warm": ("compile what NUTS needs, once after installing", cli_sample.WARM),
+    "app": ("the window, in your browser", cli_app.TEXT),
+    "demo": ("an analysis of data that come with the program", DEMO),
+}
 MODEL_FILE = "command file (.hlm), or equations (.txt, .eq)"
 
 
@@ -133,25 +145,11 @@ def build_parser(functions: Mapping[str, Command]) -> Parser:
     parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    run = _command(commands, "run", functions["run"], "run an HLM command file, or equations", RUN)
-    plot = _command(commands, "plot", functions["plot"], "draw the figures of an analysis", PLOT)
-    table = _command(commands, "table", functions["table"], "models side by side, for a paper", TABLE)
-    what = "one screen: effects, variances, tests, checks"
-    summary = _command(commands, "summary", functions["summary"], what, SUMMARY)
-    what = "predictions, simple slopes, adjusted means"
-    predict = _command(commands, "predict", functions["predict"], what, PREDICT)
-    what = "the posterior distribution of the same model"
-    sample = _command(commands, "sample", cli_sample.sample, what, cli_sample.TEXT)
-    what = "descriptive statistics of data files"
-    describe = _command(commands, "describe", functions["describe"], what, DESCRIBE)
-    what = "a file with one row a person, made long"
-    long = _command(commands, "long", cli_long.long, what, cli_long.TEXT)
-    what = "compile what NUTS needs, once after installing"
-    _command(commands, "warm", cli_warm.warm, what, cli_warm.TEXT)
-    app = _command(commands, "app", cli_app.app, "the window, in your browser", cli_app.TEXT)
+    does = {**functions, "sample": cli_sample.sample, "long": cli_long.long, "warm": cli_sample.warm,
+            "app": cli_app.app}  # fmt: skip
+    made = {name: _command(commands, name, does[name], *said) for name, said in SAID.items()}
+    run, plot, table, summary, predict, sample, describe, long, _, app, demo = made.values()
     cli_app.add_options(app)
-    what = "an analysis of data that come with the program"
-    demo = _command(commands, "demo", functions["demo"], what, DEMO)
     for command in (run, plot, sample, predict, summary):
         _add_job_options(command)
         _add_level1_options(command)
@@ -332,28 +330,18 @@ def _add_level1_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--precision", metavar="NAME", help="level-1 variable w: the variance is sigma2 / w")
     group.add_argument("--frequency", metavar="NAME", help="how many identical rows a row stands for")
     group.add_argument("--frequency2", metavar="NAME", help="how many identical units a unit stands for")
-    group.add_argument(
-        "--varianceknown",
-        choices=("variance", "precision"),
-        help="what varianceknown: names, the variances of rows (default) or their precision weights",
-    )
+    what = "what varianceknown: names, the variances of rows (default) or their precision weights"
+    group.add_argument("--varianceknown", choices=("variance", "precision"), help=what)
 
 
 def _add_estimation_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("estimation")
-    group.add_argument(
-        "--algorithm",
-        choices=("hlm", "exact"),
-        help="hlm: the steps of HLM 6.08, its numbers (default, except with equations); exact: the optimum",
-    )
+    what = "hlm: the steps of HLM 6.08, its numbers (default, except with equations); exact: the optimum"
+    group.add_argument("--algorithm", choices=("hlm", "exact"), help=what)
     hlm = "whose d.f. of fixed slopes, words and names of residual files (default: 7 where the files show it)"
     group.add_argument("--hlm", choices=HLM_VERSIONS, help=hlm)
-    group.add_argument(
-        "--method",
-        type=str.upper,
-        choices=("REML", "ML"),
-        help="restricted or full maximum likelihood (default: what the command file says, else REML)",
-    )
+    what = "restricted or full maximum likelihood (default: what the command file says, else REML)"
+    group.add_argument("--method", type=str.upper, choices=("REML", "ML"), help=what)
 
 
 def _add_survey_options(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ Nothing here knows about levels: `two_level` joins tables.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..words import composed, nearest, some
-from . import dta_check, sav_dictionary
+from . import sav_dictionary
 from .paths import OTHERS, given_path, what_it_is
 from .read_options import ReadOptions
 from .sheets import SHEETS, read_sheet
@@ -106,7 +107,29 @@ def _no_such_file(path: Path) -> str:
     return f"There is no file {path.name} in {folder}. {there}."
 
 
-CHECKS = {"read_sav": sav_dictionary.damage, "read_dta": dta_check.damage}  # of what a reader believes
+HEAD = re.compile(  # of a Stata file, by its "Description of .dta file format", 117 to 119
+    rb"<stata_dta><header><release>(\d{3})</release><byteorder>(LSF|MSF)</byteorder><K>(.{2}|.{4})</K><N>"
+    rb"(.{4}|.{8})</N>",
+    re.DOTALL,
+)
+SHORTEST = 33  # bytes of a name in it, at least
+
+
+def _damage_of_dta(path: Path) -> str:
+    """Say what is wrong with the head of a .dta file, whose variables and rows the reader believes; or ""."""
+    with path.open("rb") as file:
+        head = HEAD.match(file.read(200))
+    if head is None:  # of an older format, or none: the reader says so
+        return ""
+    order = "little" if head[2] == b"LSF" else "big"
+    size = path.stat().st_size
+    n_variables, n_rows = (int.from_bytes(head[k], order) for k in (3, 4))  # type: ignore[arg-type]
+    if max(SHORTEST, n_rows) * n_variables > size:  # a value has a byte or more
+        return f"it claims {n_rows} rows of {n_variables} variables, and has room for fewer"
+    return ""
+
+
+CHECKS = {"read_sav": sav_dictionary.damage, "read_dta": _damage_of_dta}  # of what a reader believes
 
 
 def _read_pyreadstat(path: Path, options: ReadOptions, level: int, function: str) -> Table:

@@ -206,8 +206,7 @@ def draw_standard(run: Run, start: np.ndarray, rule: Rule, rng: np.random.Genera
     grid = grid[np.linalg.norm(grid, axis=1) < reach + 0.5 * GRID]
     shift = GRID * (rng.random((q, C)) - 0.5)
     moved = at._replace(
-        t=at.t + np.einsum("abc,bc->ac", at.root, shift),
-        eta=_moved(at.eta, at.d, shift, run.unit),
+        t=at.t + np.einsum("abc,bc->ac", at.root, shift), eta=_moved(at.eta, at.d, shift, run.unit)
     )
     weight = np.array([_integrand(run, moved, z) for z in grid])
     np.cumsum(weight, axis=0, out=weight)

@@ -21,7 +21,6 @@ from ..hglm.estimates import GeneralizedEstimates
 from ..laws.law import Need
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
-from ..likelihood.pattern import elements
 from .intraclass import (
     BOUNDARY,
     IntraclassCorrelation,
@@ -29,6 +28,7 @@ from .intraclass import (
     Place,
     at_places,
     conditional,
+    of_elements,
 )
 from .r2 import R2, said_of, variance_parts
 
@@ -132,9 +132,8 @@ def _limits(fit: GeneralizedEstimates, z: np.ndarray, between: float, prob: floa
     """Give limits of z'tau z, normal on the scale of its logarithm; nan on the boundary."""
     if fit.boundary or not between > 0:
         return float("nan"), float("nan")
-    rows, cols = elements(fit.design.pattern)
-    slope = (z[rows] * z[cols] * np.where(rows == cols, 1.0, 2.0)) @ fit.root
-    own = slice(fit.design.n_fixed, fit.design.n_fixed + len(rows))
+    slope, F = of_elements(z, fit.design.pattern) @ fit.root, fit.design.n_fixed
+    own = slice(F, F + len(slope))
     se = float(np.sqrt(slope @ fit.valid_covariance[own, own] @ slope)) / between
     reach = min(float(ndtri(0.5 + prob / 2.0)) * se, FARTHEST)
     return between * float(np.exp(-reach)), between * float(np.exp(reach))

@@ -139,14 +139,19 @@ def influence(source: Any) -> xr.Dataset:
     point = any_point_of(source)
     if isinstance(point, LinkPoint):
         return link_influence(point)
-    found, design = leave_one_out(point), point.design
-    se = np.sqrt(np.diag(point.vcov_free))
+    found, free = leave_one_out(point), point.design.free
+    in_se = found.change / np.sqrt(np.diag(point.vcov_free))
+    return _influence(point, found.cook, found.leverage, found.change[:, free], in_se[:, free])
+
+
+def _influence(
+    point: Point | LinkPoint, cook: np.ndarray, leverage: np.ndarray, change: np.ndarray, in_se: np.ndarray
+) -> xr.Dataset:
     effects, without = ("unit", "fixed_effect"), "Change without the unit"
-    in_se = (found.change / se)[:, design.free]
     data = {
-        "cook": (("unit",), found.cook, {"long_name": "Cook's distance"}),
-        "leverage": (("unit",), found.leverage, {"long_name": "Leverage"}),
-        "change": (effects, found.change[:, design.free], {"long_name": without}),
+        "cook": (("unit",), cook, {"long_name": "Cook's distance"}),
+        "leverage": (("unit",), leverage, {"long_name": "Leverage"}),
+        "change": (effects, change, {"long_name": without}),
         "change_in_se": (effects, in_se, {"long_name": f"{without}, in standard errors"}),
     }
     return dataset_of(point, data, attrs_of(point))
@@ -310,11 +315,4 @@ def link_influence(point: LinkPoint) -> xr.Dataset:
     else:
         found = influence_pql(record)
     change, in_se = (np.column_stack([found[f"{kind}_{name}"] for name in names]) for kind in "dz")
-    effects, without = ("unit", "fixed_effect"), "Change without the unit"
-    data = {
-        "cook": (("unit",), found["cook"].to_numpy(), {"long_name": "Cook's distance"}),
-        "leverage": (("unit",), found["leverage"].to_numpy(), {"long_name": "Leverage"}),
-        "change": (effects, change, {"long_name": without}),
-        "change_in_se": (effects, in_se, {"long_name": f"{without}, in standard errors"}),
-    }
-    return dataset_of(point, data, attrs_of(point))
+    return _influence(point, found["cook"].to_numpy(), found["leverage"].to_numpy(), change, in_se)

@@ -32,25 +32,28 @@ from .points import any_point_of, is_tree, label_of
 
 POINTS = 41
 MANY_VALUES = 7
-DEVIATION = ", deviation from the unit's mean"
 Values = Literal["all", "quartiles", "categories"] | float | str | Sequence[float | str]
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Variable(reference.Variable):
     """A predictor of the model, in its own units; a group-mean centred one as deviations from unit means.
 
-    ``values`` (N,) or (J,), without missing ones; ``mean`` theirs; ``note`` says if they are deviations.
-    Of a factor ``levels`` are the names, and the values the places in them.
+    ``values`` (N,) or (J,), without missing ones; of a factor the places in its ``levels``.
     """
 
-    name: str
     level: int
     label: str
-    values: np.ndarray
-    mean: float
-    note: str
-    levels: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        """The mean of its values."""
+        return float(self.values.mean())
+
+    @property
+    def note(self) -> str:
+        """What is said of values that are deviations."""
+        return ", deviation from the unit's mean" if self.deviations else ""
 
     @property
     def distinct(self) -> np.ndarray:
@@ -98,11 +101,8 @@ def variables_of(source: Any) -> dict[str, Variable]:
         if variable.levels:
             values = np.searchsorted(np.sort(variable.levels), values)
             values = np.argsort(variable.levels, kind="stable")[values]
-        numbers, label = np.asarray(values, dtype=float), label_of(point, variable.name)
-        note = DEVIATION if variable.deviations else ""
-        found[key] = Variable(
-            variable.name, level, label, numbers, float(numbers.mean()), note, variable.levels
-        )
+        own = (variable.name, np.asarray(values, dtype=float), variable.levels, variable.deviations)
+        found[key] = Variable(*own, level=level, label=label_of(point, variable.name))
     return found
 
 
@@ -130,9 +130,8 @@ def _add(found: dict[str, Variable], point: Any, predictor: Any, level: int) -> 
     if name in found:
         return
     raw = level2_values(point, name) if level == 2 else _level1(point, name, predictor.centering)
-    values, label = np.asarray(raw, dtype=float), label_of(point, name)
-    note = DEVIATION if predictor.centering == "group" else ""
-    found[name] = Variable(predictor.variable, level, label, values, float(values.mean()), note)
+    own = (predictor.variable, np.asarray(raw, dtype=float), (), predictor.centering == "group")
+    found[name] = Variable(*own, level=level, label=label_of(point, name))
 
 
 def as_used(point: Any, predictor: Any, x: Any) -> Any:
@@ -173,12 +172,8 @@ def choose(variable: Variable, wanted: Values) -> np.ndarray:
     """Give the values to draw lines for: "all" or "categories" of a few, "quartiles", a number or several."""
     distinct = variable.distinct
     if variable.levels and wanted not in ("all", "categories"):
-        given = [wanted] if isinstance(wanted, str) else np.atleast_1d(np.asarray(wanted)).tolist()
-        if not given or not {str(level) for level in given} <= set(variable.levels):
-            raise OutputError(
-                f"{variable.name} has no level {wanted!r}; there are {', '.join(variable.levels)}"
-            )
-        return np.array([float(variable.levels.index(str(level))) for level in given])
+        levels = reference.levels_among(variable, wanted, OutputError)
+        return np.array([float(variable.levels.index(level)) for level in levels])
     if isinstance(wanted, str):
         if wanted == "quartiles":
             return np.unique(np.quantile(variable.values, [0.25, 0.5, 0.75]))
@@ -192,13 +187,7 @@ def choose(variable: Variable, wanted: Values) -> np.ndarray:
                 '"quartiles" or a list of values'
             )
         return distinct
-    try:
-        values = np.atleast_1d(np.asarray(wanted, dtype=float))
-    except (TypeError, ValueError):
-        raise OutputError(f"{variable.name}: wants numbers, got {wanted!r}") from None
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise OutputError(f"{variable.name}: wants one or more numbers, got {wanted!r}")
-    return values
+    return np.array(reference.numbers_of(variable, wanted, OutputError))
 
 
 def _one(variable: Variable, wanted: Values) -> float:

@@ -13,9 +13,8 @@ import numpy as np
 
 from ..errors import EstimationError
 from ..likelihood.criterion import criterion, em_step, expected_information, score
-from ..likelihood.design import Design
+from ..likelihood.design import Design, unit_ols
 from ..likelihood.evaluate import Evaluation, System, at_gamma, evaluate
-from ..likelihood.own_regressions import unit_ols
 from ..likelihood.pattern import Pattern, elements
 from ..likelihood.system import data_scale, to_data, to_standard
 from .estimates import Iteration, Start

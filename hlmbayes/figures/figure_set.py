@@ -25,7 +25,7 @@ from .level1_plots import influence, influence_on_effects, residuals_against_fit
 from .level2_plots import caterpillar, effect_against, shrinkage
 from .model_graphs import predicted, usual_values
 from .normality_plots import chi2_qq, effects_qq, level1_qq, log_sd_histogram, log_sd_qq
-from .plot_style import DOTS
+from .plot_style import DOTS, closed_after
 from .unit_boxes import boxes_by_unit, is_zero_or_one, proportions_by_unit, residuals_by_unit
 from .unit_lines import level1_equations
 from .variance_bars import variance_bars
@@ -228,26 +228,24 @@ def draw_all(
     ``kind`` is "png", "svg" or "pdf"; ``dpi`` the dots an inch of 8 inches. The files' names are safe: none
     leaves the folder. Where one cannot be written the others are, and its OutputError is raised.
     """
-    import matplotlib.pyplot as plt
-
     paths: list[Path] = []
     left_out, failed = {}, []
     for name, draw in drawable.items():
-        before = set(plt.get_fignums())
-        try:
+        with closed_after():
             try:
                 figure = draw().figure.figure
             except HLMError as error:  # all variances zero, for one
                 left_out[name] = str(error)
                 continue
+            except Exception as error:
+                failed.append(error)
+                continue
             file = folder / f"{unique_name(safe_name(name), [path.stem for path in paths])}.{kind}"
-            paths.append(write_whole(file, partial(figure.savefig, format=kind, dpi=dpi)))
-            wrote(paths[-1])
-        except Exception as error:
-            failed.append(error)
-        finally:
-            for number in set(plt.get_fignums()) - before:
-                plt.close(number)
+            try:
+                paths.append(write_whole(file, partial(figure.savefig, format=kind, dpi=dpi)))
+                wrote(paths[-1])
+            except Exception as error:
+                failed.append(error)
     if failed:
         raise failed[0]
     return Drawn(tuple(paths), left_out)

@@ -9,14 +9,7 @@ import numpy as np
 
 from ..diagnostics.link_point import LinkPoint
 from ..diagnostics.points import any_point_of, capital, expected_outcome, in_sentence, label_of
-from ..diagnostics.predictions import (
-    Line,
-    Values,
-    Variable,
-    find_variable,
-    predict,
-    variables_of,
-)
+from ..diagnostics.predictions import Line, Values, Variable, find_variable, predict, variables_of
 from ..errors import OutputError
 from .plot_style import (
     CYCLE,
@@ -132,7 +125,7 @@ def _categories(point: Any) -> dict[str, Variable]:
     if not isinstance(point, LinkPoint) or point.has_mean:
         return {}
     name, values = point.model.outcome, point.law.fixed_categories
-    return {name.lower(): Variable(name, 1, label_of(point, name), values, float(values.mean()), "")}
+    return {name.lower(): Variable(name, values, level=1, label=label_of(point, name))}
 
 
 def _curve(ax: Axes, line: Line, every: Any, look: Look, band: bool, typical: bool) -> None:

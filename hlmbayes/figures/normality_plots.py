@@ -95,13 +95,11 @@ def log_sd_qq(source: Any, ax: Axes | None = None, *, variable: str = "mdrsvar",
     values = data[variable].values[kept]
     z = (values - values.mean()) / values.std(ddof=1)
     ax = axes(ax)
-    order = normal_qq(ax, z)
+    x = normal_qq(ax, z)
     finish(
         ax, "Normal Q–Q plot of the units' level-1 spread", "Expected normal quantile",
         f"Standardised {_log_sd_label(data, variable)}",
     )  # fmt: skip
-    x = np.empty_like(z)
-    x[order] = ndtri((np.arange(len(z)) + 0.5) / len(z))
     label_extremes(ax, data.isel(unit=np.flatnonzero(kept)), x, z, np.argsort(-np.abs(z))[:label])
     return ax
 
@@ -143,20 +141,18 @@ def effects_qq(source: Any, ax: Axes | None = None, *, coefficient: str = "b0", 
         raise OutputError(f"the variance of {effect} is estimated as zero: there is nothing to draw")
     z = data["draw"].values[:, k] / sd
     ax = axes(ax)
-    order = normal_qq(ax, z)
+    x = normal_qq(ax, z)
     finish(
         ax, f"Are the random effects normal? Normal Q–Q plot of {of_units(data, k)}",
         "Expected normal quantile",
         f"{effect} / its s.d., one draw from what is known of each {units_word(data)[:-1]}",
     )  # fmt: skip
-    x = np.empty_like(z)
-    x[order] = ndtri((np.arange(len(z)) + 0.5) / len(z))
     label_extremes(ax, data, x, z, np.argsort(-np.abs(z))[:label])
     return ax
 
 
 def normal_qq(ax: Axes, z: np.ndarray) -> np.ndarray:
-    """Draw standardised values against normal quantiles with line and band; give their order."""
+    """Draw standardised values against normal quantiles with line and band; give the quantile of each."""
     order = np.argsort(z)
     x = ndtri((np.arange(len(z)) + 0.5) / len(z))
     low, high = order_band(len(z))
@@ -169,7 +165,7 @@ def normal_qq(ax: Axes, z: np.ndarray) -> np.ndarray:
     ax.scatter(x, z[order], s=16, color=BLUE, alpha=0.7, linewidth=0, zorder=3, rasterized=heavy)
     ax.margins(0.04)
     legend(ax, loc="upper left")
-    return order
+    return x[np.argsort(order)]
 
 
 def _finite(data: xr.Dataset, variable: str) -> np.ndarray:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,19 @@ def axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
 
     with plt.rc_context(STYLE):  # type: ignore[arg-type]
         return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+@contextmanager
+def closed_after() -> Iterator[None]:
+    """Close the figures that are made meanwhile."""
+    import matplotlib.pyplot as plt
+
+    before = set(plt.get_fignums())
+    try:
+        yield
+    finally:
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
 
 
 def finish(ax: Axes, title: str, x: str, y: str, *, counts: str = "") -> Axes:
@@ -193,14 +207,8 @@ def label_points(
     key = ax.get_legend()
     taken: list[Any] = [] if key is None else [key.get_window_extent()]
     for px, py, text in zip(x, y, texts, strict=True):
-        look: dict[str, Any] = {
-            "textcoords": "offset points",
-            "fontsize": SMALL,
-            "color": INK,
-            "zorder": 6,
-            **plain(text),
-        }
-        note = ax.annotate(str(text), (px, py), (0, 0), **look)
+        look: dict[str, Any] = {"fontsize": SMALL, "color": INK, "zorder": 6, **plain(text)}
+        note = ax.annotate(str(text), (px, py), (0, 0), textcoords="offset points", **look)
         best, best_cost = None, np.inf
         for dx, dy, ha, va in _PLACES:
             note.set(ha=ha, va=va)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import HLMError
@@ -14,19 +15,13 @@ from ..report.generalized import Test, to_html
 from ..report.report_page import page
 from ..report.tables import Tables
 from .figure_set import AnyEstimates, figures
-from .plot_style import wrapped
+from .plot_style import closed_after, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CHOSEN = (
-    "variance_bars",
-    "predicted",
-    "caterpillar",
-    "chi2_qq",
-    "level1_qq",
-    "influence",
-)  # the first of each kind
+# the first of each kind
+CHOSEN = ("variance_bars", "predicted", "caterpillar", "chi2_qq", "level1_qq", "influence")
 OF_LINK = ("variance_bars", "predicted", "level1_equations", "caterpillar", "effects_qq", "level1_qq")
 DOTS = 190  # an inch
 WIDTH = 5.8  # in inches: so small that its words can be read where the page is 400 pixels wide
@@ -45,24 +40,16 @@ def link_report(fit: GeneralizedEstimates, warnings: Sequence[str] = (), tests: 
 
 def report_figures(fit: AnyEstimates) -> dict[str, tuple[str, bytes]]:
     """Draw the figures of a report as PNG: name -> (title, image); what cannot be drawn is not there."""
-    drawable: dict[str, Callable[[], Axes]] = {}
-    known = figures(fit)
+    known, found = figures(fit), {}
     for kind in CHOSEN if isinstance(fit, Estimates) else OF_LINK:
-        name = next((name for name in known if name.startswith(kind)), None)
-        if name is not None:
-            drawable[name] = known[name]
-    found = {}
-    for name, draw in drawable.items():
-        if image := _drawn(draw, WITH_LEGEND.get(name, WIDTH)):
+        name = next((name for name in known if name.startswith(kind)), "")
+        if name and (image := _drawn(known[name], WITH_LEGEND.get(name, WIDTH))):
             found[name] = image
     return found
 
 
 def _drawn(draw: Callable[[], Axes], width: float) -> tuple[str, bytes] | None:
-    import matplotlib.pyplot as plt
-
-    before = set(plt.get_fignums())
-    try:
+    with closed_after(), suppress(HLMError):
         axes = draw()
         file = io.BytesIO()
         title = axes.get_title(loc="left") or axes.get_title()
@@ -74,11 +61,7 @@ def _drawn(draw: Callable[[], Axes], width: float) -> tuple[str, bytes] | None:
         fit_label(axes)
         figure.savefig(file, format="png", dpi=DOTS)
         return " ".join(title.split()), file.getvalue()
-    except HLMError:
-        return None
-    finally:
-        for number in set(plt.get_fignums()) - before:
-            plt.close(number)
+    return None
 
 
 def fit_label(axes: Axes) -> None:

@@ -87,8 +87,7 @@ def boxes_by_unit(source: Any, variable: str, ax: Axes | None = None, *, colour:
         ]  # fmt: skip
         title = data.labels.get(colour.lower(), colour)
         legend(ax, handles=keys, labels=names, loc="upper left", title=title, ncols=len(names))
-    label = data.labels.get(variable.lower()) or variable
-    word = unit_word(data.labels.get(data.id_name.lower(), ""), data.id_name)
+    label, word = _names(data, variable)
     shown = _fitted_in(ax, q, len(owners), 0.2, f"{word.capitalize()} in order of the median")
     heading = f"{label} by {word[:-1]}: median, middle half, 5th to 95th percentile"
     return finish(ax, heading, shown, named(label, variable), counts="x")
@@ -118,14 +117,17 @@ def proportions_by_unit(
     ax.set_ylim(-0.04, 1.2)
     ax.set_yticks(np.linspace(0, 1, 6))
     legend(ax, loc="upper left", ncols=len(names) + 1)
-    label = data.labels.get(variable.lower()) or variable
-    word = unit_word(data.labels.get(data.id_name.lower(), ""), data.id_name)
+    label, word = _names(data, variable)
     one = data.value_labels.get(variable.lower(), {}).get(1.0)
-    what = (
-        f"Proportion of {in_sentence(str(one), '')}" if one else f"Proportion of {named(label, variable)} = 1"
-    )
+    what = f"Proportion of {in_sentence(str(one), '') if one else f'{named(label, variable)} = 1'}"
     shown = thinned(f"{word.capitalize()} in order of the proportion (larger: more rows)", len(order), len(n))
     return finish(ax, f"{label}: proportions by {word[:-1]}", shown, what, counts="x")
+
+
+def _names(data: Rows, variable: str) -> tuple[str, str]:
+    """Give a variable's label, or its name, and what units are called."""
+    word = unit_word(data.labels.get(data.id_name.lower(), ""), data.id_name)
+    return data.labels.get(variable.lower()) or variable, word
 
 
 def is_zero_or_one(x: np.ndarray) -> bool:

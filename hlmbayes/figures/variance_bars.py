@@ -49,16 +49,13 @@ def variance_bars(source: Any, ax: Axes | None = None) -> Axes:
         height = np.nan_to_num(height)
         if not height.any():
             continue
-        ax.bar(
-            list(bars),
-            height,
-            0.62,
-            floor,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            label=PARTS[part][1],
-        )
+        look: dict[str, Any] = {
+            "color": colour,
+            "hatch": hatch,
+            "edgecolor": "white",
+            "label": PARTS[part][1],
+        }
+        ax.bar(list(bars), height, 0.62, floor, **look)
         for k in np.flatnonzero(height >= LEAST).tolist():
             ax.text(k, floor[k] + height[k] / 2, f"{height[k]:.2f}", ha="center", va="center", fontsize=10,
                     bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5})  # fmt: skip

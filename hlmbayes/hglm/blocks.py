@@ -17,9 +17,7 @@ from ..likelihood.symmetric import lower
 from ..threads import each, processors
 
 ROWS, FEWEST = 1 << 16, 1 << 11  # of a block, and of a part of one, about
-CELLS = (
-    1 << 17
-)  # rows times nodes at a time: NumPy is called seldom, and the cache still holds what is at hand
+CELLS = 1 << 17  # rows times nodes at a time: NumPy is called seldom, and the cache still holds what is there
 MANY, MOST_WORKERS = 8, 8  # blocks that are worth several processors, and how many of these are used
 UNLIKE = 4  # times as many rows as another: too unlike to be padded to one length,
 ALIKE = 1.1  # and alike enough to be in one block of any size

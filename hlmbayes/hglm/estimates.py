@@ -80,7 +80,11 @@ class GeneralizedEstimates(Fitted):
     @property
     def valid_covariance(self) -> np.ndarray:
         """Covariance of all parameters where nobody says which: robust with sampling weights, (P, P)."""
-        return self.sandwich if self.counting.pseudo else self.covariance
+        return self.covariance_by(None)
+
+    def covariance_by(self, robust: bool | None) -> np.ndarray:
+        """Give the covariance of all parameters, (P, P); that which is valid where nobody says which."""
+        return self.sandwich if (self.counting.pseudo if robust is None else robust) else self.covariance
 
     @property
     def se_tau(self) -> NamedArray:

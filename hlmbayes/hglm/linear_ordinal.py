@@ -68,10 +68,7 @@ class LinearOrdinal(Linear):
         eta = np.maximum.accumulate(eta - APART * np.arange(M), axis=1) + APART * np.arange(M)
         p = 1.0 / (1.0 + np.exp(-eta))
         slope = p * (1.0 - p)
-        lower, upper = (
-            np.minimum.outer(np.arange(M), np.arange(M)),
-            np.maximum.outer(np.arange(M), np.arange(M)),
-        )
+        lower, upper = (of.outer(np.arange(M), np.arange(M)) for of in (np.minimum, np.maximum))
         inverse = np.linalg.inv(p[:, lower] * (1.0 - p)[:, upper])
         return eta + (self.below - p) / slope, slope[:, :, None] * inverse * slope[:, None, :]
 

@@ -15,8 +15,8 @@ from ..errors import DataError
 from ..estimation.estimates import Estimates
 from ..estimation.prepare import Prepared
 from ..laws.counting import ONCE, precise_moments
+from ..laws.normal import WEIGHT, Working, WorkingKnown
 from ..laws.outcomes import Outcome
-from ..laws.working import WEIGHT, Working, WorkingKnown
 from ..likelihood.criterion import LOG_2PI
 from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows, level1_values, outcome_values

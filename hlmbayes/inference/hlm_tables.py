@@ -12,8 +12,8 @@ import numpy as np
 from scipy.special import chdtrc, stdtr
 
 from ..estimation.estimates import Estimates
+from ..likelihood.design import unit_ols
 from ..likelihood.evaluate import evaluate
-from ..likelihood.own_regressions import unit_ols
 from .covariances import Covariance
 from .same_data import Fitted
 

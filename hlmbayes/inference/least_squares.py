@@ -13,9 +13,8 @@ import numpy as np
 from ..estimation.estimates import Estimates
 from ..estimation.hlm_path import HLM_LOG_2PI, root_of
 from ..likelihood.criterion import LOG_2PI
-from ..likelihood.design import Design, with_unit_weights
+from ..likelihood.design import Design, unit_ols, with_unit_weights
 from ..likelihood.evaluate import evaluate, standardise
-from ..likelihood.own_regressions import unit_ols
 from ..likelihood.system import to_standard
 from .scores import ROUNDING
 

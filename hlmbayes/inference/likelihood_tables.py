@@ -69,8 +69,7 @@ class Cut:
 
 def cuts(fit: GeneralizedEstimates, robust: bool | None = None) -> tuple[Cut, ...]:
     """Give the cuts between categories of an ordinal outcome; none of other outcomes."""
-    covariance = fit.sandwich if robust else fit.valid_covariance if robust is None else fit.covariance
-    values, errors = fit.law.fixed_cuts.tolist(), np.sqrt(np.diag(covariance)).tolist()
+    values, errors = fit.law.fixed_cuts.tolist(), np.sqrt(np.diag(fit.covariance_by(robust))).tolist()
     codes = cut_parameters(len(values)).codes
     return tuple(Cut(*each) for each in zip(codes, values, errors[len(errors) - len(values) :], strict=True))
 

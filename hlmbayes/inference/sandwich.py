@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from ..estimation.estimates import Estimates
 from ..likelihood.pattern import elements
@@ -58,11 +59,7 @@ def to_data(fit: Estimates) -> np.ndarray:
 
     Shape (F + m + 1, F + m + 1); tau in the columns in which it has its pattern.
     """
-    design, f = fit.design, fit.design.n_fixed
-    of_tau = design.tau_columns.map_to_data
-    jacobian = np.eye(f + len(of_tau) + 1)
-    jacobian[:f, :f], jacobian[f:-1, f:-1] = design.to_gamma, of_tau
-    return jacobian
+    return np.asarray(block_diag(fit.design.to_gamma, fit.design.tau_columns.map_to_data, np.eye(1)))
 
 
 def unit_scores_all(fit: Estimates, pieces: Pieces) -> np.ndarray:

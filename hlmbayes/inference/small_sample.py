@@ -162,11 +162,8 @@ def _of_root(tau: np.ndarray, pattern: Pattern) -> tuple[np.ndarray, np.ndarray,
     of M (K, K), the row each is in (K,), and in how many directions M turns without a change of tau.
     """
     q, n_null = len(tau), 0
-    directions, row, column = (
-        [np.zeros((0, q, q))],
-        [np.zeros(0, dtype=np.intp)],
-        [np.zeros(0, dtype=np.intp)],
-    )
+    none = np.zeros(0, dtype=np.intp)
+    directions, row, column = [np.zeros((0, q, q))], [none], [none]
     for block in map(list, pattern.blocks):
         values, vectors = np.linalg.eigh(tau[np.ix_(block, block)])
         kept = values > 1e-12 * max(1.0, float(values[-1]))

@@ -85,11 +85,7 @@ def _probit(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:
     log_phi = -0.5 * eta**2 - 0.5 * np.log(2.0 * np.pi)
     hit, miss = np.exp(log_phi - up), np.exp(log_phi - down)
     rest = size - y
-    return (
-        y * up + rest * down,
-        y * hit - rest * miss,
-        y * hit * (hit + eta) + rest * miss * (miss - eta),
-    )
+    return (y * up + rest * down, y * hit - rest * miss, y * hit * (hit + eta) + rest * miss * (miss - eta))
 
 
 def _cloglog(eta: np.ndarray, y: np.ndarray, size: np.ndarray) -> Rows:

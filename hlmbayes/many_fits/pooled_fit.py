@@ -345,8 +345,11 @@ def barnard_rubin(df: str) -> bool:
 
 def pooled_components(pooled: PooledEstimates) -> tuple[tuple[str, ...], Pooled]:
     """Pool tau (its free elements, lower triangle by rows) and sigma2 with the squares of their errors."""
-    names = pooled.fits[0].effect_names
-    rows, cols = elements(pooled.fits[0].design.pattern)
-    labels = [names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True)]
     sampling, estimates = pooled.sampling(), np.array([components_of(f) for f in pooled.fits])
-    return (*labels, "r"), pool(estimates, sampling.of_components(), None, sampling.df)
+    return (*tau_labels(pooled), "r"), pool(estimates, sampling.of_components(), None, sampling.df)
+
+
+def tau_labels(pooled: PooledEstimates) -> tuple[str, ...]:
+    """Name the free elements of tau by their random effects, lower triangle by rows: "u0", "u1, u0"."""
+    names, free = pooled.fits[0].effect_names, elements(pooled.fits[0].design.pattern)
+    return tuple(names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(*free, strict=True))

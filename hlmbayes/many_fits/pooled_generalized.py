@@ -19,7 +19,7 @@ from ..inference.likelihood_tables import Ratio, cuts, refuse_no_ratio
 from ..labels import NamedArray
 from ..likelihood.pattern import elements
 from .pooled_derived import t_intervals, tau_intervals
-from .pooled_fit import PooledEstimates, Run, each_in_threads, pooled_fixed
+from .pooled_fit import PooledEstimates, Run, each_in_threads, pooled_fixed, tau_labels
 from .rubin import Pooled, pool
 from .sampling_variance import OfCovariances, Sampling
 
@@ -99,7 +99,7 @@ def pooled_cuts(pooled: PooledGeneralized) -> tuple[tuple[str, ...], Pooled]:
 
 def pooled_variances(pooled: PooledGeneralized) -> tuple[tuple[str, ...], Pooled]:
     """Pool the free elements of tau, lower triangle by rows; no errors where a data set's is singular."""
-    names, (rows, cols) = pooled.fits[0].effect_names, elements(pooled.fits[0].design.pattern)
-    labels = tuple(names[a] if a == b else f"{names[a]}, {names[b]}" for a, b in zip(rows, cols, strict=True))
+    rows, cols = elements(pooled.fits[0].design.pattern)
     values = np.array([fit.tau_values[rows, cols] for fit in pooled.fits])
-    return labels, pool(values, np.array([np.asarray(fit.se_tau)[rows, cols] for fit in pooled.fits]) ** 2)
+    errors = np.array([np.asarray(fit.se_tau)[rows, cols] for fit in pooled.fits])
+    return tau_labels(pooled), pool(values, errors**2)

@@ -94,14 +94,11 @@ def _refuse_different_rows(fit: AnyEstimates, posterior: Drawn) -> None:
     if not isinstance(fit, PQLEstimates):
         refuse_different_values(fit.design, posterior.target.design)
         return
-    sizes = [
-        (fit.data.n_rows, fit.data.n_units),
-        (posterior.target.design.n_rows, posterior.target.design.n_units),
-    ]
-    if sizes[0] != sizes[1]:
+    own, other = fit.data, posterior.target.design
+    if (own.n_rows, own.n_units) != (other.n_rows, other.n_units):
         raise SamplingError(
-            f"the fit and the posterior use different rows ({sizes[0][0]} rows in {sizes[0][1]} units, "
-            f"{sizes[1][0]} in {sizes[1][1]}): fit the data that were sampled"
+            f"the fit and the posterior use different rows ({own.n_rows} rows in {own.n_units} units, "
+            f"{other.n_rows} in {other.n_units}): fit the data that were sampled"
         )
 
 

@@ -27,7 +27,7 @@ from ..derived.intraclass import (
     conditional,
     formula,
 )
-from ..derived.plausible import PlausibleRange, middle_of, where
+from ..derived.plausible import Middle, PlausibleRange, middle_of, where
 from ..derived.r2 import PARTS, R2, said_of, share, variance_parts
 from ..derived.variance_explained import VarianceExplained
 from ..equations.names import LEVEL1
@@ -262,8 +262,7 @@ def plausible_range(
     check_prob(prob)
     found = middle_of(posterior.model, posterior.target.design, coefficient, at)
     name, weights = found.coefficient.code, found.weights
-    sd = posterior.scalar(f"sd[{name}]")
-    middle = sum((weight * posterior.scalar(gamma) for gamma, weight in weights.items()), np.zeros_like(sd))
+    middle, sd = _of_units(posterior, found)
     z = float(ndtri(0.5 + prob / 2))
     draws = {"low": middle - z * sd, "middle": middle, "high": middle + z * sd}
     low, center, high = (float(np.median(v)) for v in draws.values())
@@ -273,6 +272,13 @@ def plausible_range(
         f"posterior medians of {mean or '0'} +- {z:.2f} sd[{name}]", found.coefficient.name, found.notes,
         draws=draws,
     )  # fmt: skip
+
+
+def _of_units(posterior: Drawn, found: Middle) -> tuple[np.ndarray, np.ndarray]:
+    """Give the draws (chain, draw) of a coefficient's mean over units, and of its sd."""
+    sd = posterior.scalar(f"sd[{found.coefficient.code}]")
+    parts = (weight * posterior.scalar(gamma) for gamma, weight in found.weights.items())
+    return sum(parts, np.zeros_like(sd)), sd
 
 
 def variance_explained(posterior: PosteriorSample, base: Any, *, prob: float = 0.95) -> DrawnExplained:
@@ -336,11 +342,9 @@ def prediction_interval(
     """
     check_prob(prob)
     found = middle_of(posterior.model, posterior.target.design, coefficient, at)
-    name = found.coefficient.code
-    sd = posterior.scalar(f"sd[{name}]")
-    parts = (weight * posterior.scalar(gamma) for gamma, weight in found.weights.items())
-    middle = sum(parts, np.zeros_like(sd))
+    middle, sd = _of_units(posterior, found)
     rng = np.random.default_rng([posterior.settings.seed, 7])
     draws = middle + sd * rng.standard_normal(sd.shape)
     low, high = interval(draws, prob)
+    name = found.coefficient.code
     return DrawnPrediction(name, float(np.median(draws)), low, high, prob, found.at, draws)

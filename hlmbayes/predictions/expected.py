@@ -16,7 +16,7 @@ from scipy.special import ndtri
 
 from ..arguments import check_prob
 from ..hglm.averages import Averages, averages, between, of_own, ordinal_averages
-from ..hglm.category_averages import averaged, category_averages, of_own_units, predictors, probabilities
+from ..hglm.category_averages import averaged, category_averages, of_own_units, probabilities
 from ..hglm.estimates import GeneralizedEstimates
 from ..hglm.pql import PQLEstimates
 from ..inference.covariances import CR0
@@ -114,11 +114,6 @@ def averages_of(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray) -> Aver
     if isinstance(fit.law, Ordinal):
         return ordinal_averages(fit, x, z)
     return Averages(*(part[:, None] for part in averages(fit, x, z)))
-
-
-def own_predictors(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Give the linear predictors (n, K) of rows at the mean of their units' u; a unit of place -1 has 0."""
-    return predictors(fit, *by_category(fit.design, fit.law, x, z), unit)
 
 
 def own_averages(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..data.two_level import TwoLevelData
 from ..equations.expressions import Factor, Function, Node, children, names_in
 from ..equations.model import TwoLevelModel
 from ..equations.parts import Predictor
-from ..errors import HypothesisError
+from ..errors import HLMError, HypothesisError
 from ..likelihood.design import Design
 from ..likelihood.rows import analysed_rows
 from .new_rows import new_rows, refuse_lost_terms
@@ -137,31 +137,35 @@ def find(known: Mapping[str, Variable], name: str) -> Variable:
 
 def checked(variable: Variable, given: Values) -> list[Any]:
     """Give values asked for: one or several numbers, or levels of a factor."""
-    values = [given] if isinstance(given, str) or np.ndim(given) == 0 else list(given)
-    found = _levels(variable, values) if variable.levels else _numbers(variable, values, given)
-    if not found:
-        raise HypothesisError(f"{variable.name}: wants one or more values, got {given!r}")
+    found = levels_among(variable, given) if variable.levels else numbers_of(variable, given)
     if len(set(found)) < len(found):
         raise HypothesisError(f"{variable.name}: a value stands there twice, got {given!r}")
     return found
 
 
-def _levels(variable: Variable, values: Sequence[Any]) -> list[Any]:
-    for value in values:
-        if str(value) not in variable.levels:
-            raise HypothesisError(
-                f"{variable.name} has no level {value!r}; there are {', '.join(variable.levels)}"
-            )
-    return [str(value) for value in values]
+def _several(given: Values) -> list[Any]:
+    return [given] if isinstance(given, str) or np.ndim(given) == 0 else list(given)
 
 
-def _numbers(variable: Variable, values: Sequence[Any], given: Values) -> list[Any]:
+def levels_among(variable: Variable, given: Values, error: type[HLMError] = HypothesisError) -> list[str]:
+    """Give one or several levels of a factor as a list of texts."""
+    levels = [str(value) for value in _several(given)]
+    if not levels:
+        raise error(f"{variable.name}: wants one or more values, got {given!r}")
+    for level in levels:
+        if level not in variable.levels:
+            raise error(f"{variable.name} has no level {level!r}; there are {', '.join(variable.levels)}")
+    return levels
+
+
+def numbers_of(variable: Variable, given: Values, error: type[HLMError] = HypothesisError) -> list[float]:
+    """Give one or several numbers as a list."""
     try:
-        numbers = [float(value) for value in values]
+        numbers = [float(value) for value in _several(given)]
     except (TypeError, ValueError):
-        raise HypothesisError(f"{variable.name}: wants numbers, got {given!r}") from None
+        raise error(f"{variable.name}: wants numbers, got {given!r}") from None
     if not numbers or not np.isfinite(numbers).all():
-        raise HypothesisError(f"{variable.name}: wants one or more numbers, got {given!r}")
+        raise error(f"{variable.name}: wants one or more numbers, got {given!r}")
     return numbers
 
 
@@ -185,11 +189,7 @@ def held_at(
 
 
 def grid(
-    design: Design,
-    known: Mapping[str, Variable],
-    at: Mapping[str, Sequence[Any]],
-    n: int,
-    like: Rows | None,
+    design: Design, known: Mapping[str, Variable], at: Mapping[str, Sequence[Any]], n: int, like: Rows | None
 ) -> np.ndarray:
     """Give what fixed effects multiply in n typical rows, (n, n_gamma), averaged over levels of factors.
 

@@ -14,13 +14,14 @@ from scipy.special import ndtri
 from ..arguments import check_prob
 from ..errors import HypothesisError
 from ..hglm.averages import Averages
+from ..hglm.category_averages import predictors
 from ..hglm.estimates import GeneralizedEstimates
 from ..inference.covariances import table_kind
 from ..posterior.predictive_link import effects_drawn, kept_draws
 from ..posterior.record import LinkSample
 from .categories import by_category, each_named, outcomes
 from .drawn import CELLS, DRAWS, DrawnRows
-from .expected import averages_of, limits, own_averages, own_predictors
+from .expected import averages_of, limits, own_averages
 from .new_rows import asked_rows
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def predict_generalized(
     law, rows = fit.law, asked_rows(fit.design, data, fit.data)
     x, z, of_response = rows.x(fit.design), rows.z, scale == "response"
     if level == 1:
-        eta = own_predictors(fit, x, z, rows.unit)
+        eta = predictors(fit, *by_category(fit.design, law, x, z), rows.unit)
         columns = {"predicted": eta}
         if of_response:
             at_mean = outcomes(law, eta, law.fixed_cuts)
@@ -176,9 +177,7 @@ def check_scale(scale: str) -> None:
 def covariance_of(fit: GeneralizedEstimates, robust: bool | None) -> np.ndarray:
     """Give the covariance of all parameters, (P, P)."""
     table_kind(fit, robust, None)  # refuses kinds that there are not
-    if robust is None:
-        return fit.valid_covariance
-    return fit.sandwich if robust else fit.covariance
+    return fit.covariance_by(robust)
 
 
 def _links(fit: GeneralizedEstimates, x: np.ndarray, z: np.ndarray) -> Averages:

@@ -8,9 +8,10 @@ have the probability of each category in place of one mean.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -37,45 +38,34 @@ type AnyContrast = Contrast | DrawnContrast
 type Mixer = Callable[[np.ndarray, list[int], list[str]], AnyContrast]
 
 
-class Source(Protocol):
+@dataclass(frozen=True, slots=True, eq=False)
+class Source(ABC):
     """What says what typical rows are expected to have."""
 
-    @property
-    def design(self) -> Design: ...
-    @property
-    def data(self) -> Any: ...
-    @property
-    def law(self) -> Outcome: ...
+    design: Design
+    data: Any
+    law: Outcome
+    prob: float
 
+    @abstractmethod
     def linear(self, matrix: np.ndarray) -> AnyContrast:
         """Give combinations (r, n_gamma) of fixed effects."""
 
+    @abstractmethod
     def expected(self, effects: np.ndarray) -> Mixer:
         """Give combinations of what rows, effects (n, n_gamma), are expected to have over units."""
 
+    @abstractmethod
     def inside(self, found: Any) -> AnyContrast:
         """Give what rows are expected to have with limits inside what the outcome can be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OfFit:
+class OfFit(Source):
     """A fit by the likelihood; standard errors by the delta method."""
 
     fit: GeneralizedEstimates
     robust: bool | None
-    prob: float
-
-    @property
-    def design(self) -> Design:
-        return self.fit.design
-
-    @property
-    def data(self) -> Any:
-        return self.fit.data
-
-    @property
-    def law(self) -> Outcome:
-        return self.fit.law
 
     def linear(self, matrix: np.ndarray) -> Contrast:
         return contrast(self.fit, matrix, robust=self.robust, prob=self.prob)
@@ -91,11 +81,8 @@ class OfFit:
             value = (weights @ found.mean[:, places]).T.ravel()
             gradient = np.einsum("rn,nkp->krp", weights, found.gradient[:, places]).reshape(-1, P)
             se = np.sqrt(np.einsum("np,pq,nq->n", gradient, covariance, gradient))
-            rows, said, nothing = (
-                np.tile(weights @ effects, (len(places), 1)),
-                tuple(texts),
-                np.zeros(len(se)),
-            )
+            rows, said = np.tile(weights @ effects, (len(places), 1)), tuple(texts)
+            nothing = np.zeros(len(se))
             return Contrast(said, said, nothing, value, se, nothing + np.inf, self.prob, basis, rows)
 
         return mix
@@ -107,23 +94,10 @@ class OfFit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OfDraws:
+class OfDraws(Source):
     """A posterior: every draw's own average has its turn."""
 
     posterior: LinkSample
-    prob: float
-
-    @property
-    def design(self) -> Design:
-        return self.posterior.target.design
-
-    @property
-    def data(self) -> Any:
-        return self.posterior.data
-
-    @property
-    def law(self) -> Outcome:
-        return self.posterior.link.law
 
     def linear(self, matrix: np.ndarray) -> DrawnContrast:
         return of_draws(self.design, self.posterior.scalar, [matrix], self.prob)
@@ -167,8 +141,7 @@ def means_generalized(
     HypothesisError
         A variable the model does not have, or a category the outcome does not have.
     """
-    check_prob(prob)
-    return _means(OfFit(fit, robust, prob), variable, values, at, scale, category, adjust)
+    return _means(_of_fit(fit, robust, prob), variable, values, at, scale, category, adjust)
 
 
 def means_link(
@@ -179,8 +152,7 @@ def means_link(
 
     Parameters, and what is refused, as of a fit: `GeneralizedFit.means`.
     """
-    check_prob(prob)
-    return _means(OfDraws(posterior, prob), variable, values, at, scale, category, None)
+    return _means(_of_draws(posterior, prob), variable, values, at, scale, category, None)
 
 
 def slopes_generalized(
@@ -207,8 +179,7 @@ def slopes_generalized(
     HypothesisError
         A variable the model does not have, or a category the outcome does not have.
     """
-    check_prob(prob)
-    return _slopes(OfFit(fit, robust, prob), variable, by, at, scale, category)
+    return _slopes(_of_fit(fit, robust, prob), variable, by, at, scale, category)
 
 
 def slopes_link(
@@ -220,8 +191,15 @@ def slopes_link(
 
     Parameters, and what is refused, as of a fit: `GeneralizedFit.slopes`.
     """
-    check_prob(prob)
-    return _slopes(OfDraws(posterior, prob), variable, by, at, scale, category)
+    return _slopes(_of_draws(posterior, prob), variable, by, at, scale, category)
+
+
+def _of_fit(fit: GeneralizedEstimates, robust: bool | None, prob: float) -> Source:
+    return OfFit(fit.design, fit.data, fit.law, check_prob(prob), fit, robust)
+
+
+def _of_draws(posterior: LinkSample, prob: float) -> Source:
+    return OfDraws(posterior.target.design, posterior.data, posterior.link.law, check_prob(prob), posterior)
 
 
 def _means(

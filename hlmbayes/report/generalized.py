@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from html import escape
@@ -26,7 +25,7 @@ from ..residuals.exploratory import Exploration
 from ..text_table import TextColumn, in_blocks, number_texts
 from ..words import p_text
 from .html_parts import aside, document, main_element, pairs_list, section, table
-from .json_text import plain
+from .json_text import written
 from .ratio_sentences import ALIKE, ratio_sentences
 from .report_page import equations, image
 from .tables import NoteGroup
@@ -115,10 +114,8 @@ def _covariances(fit: GeneralizedEstimates) -> list[list[str]]:
 
 def _effects(rows: Sequence[FixedEffect], names: Any) -> list[list[str]]:
     columns = [number_texts([getattr(r, k) for r in rows]) for k in ("coefficient", "se")]
-    z, p = (
-        [f"{r.t_ratio:.3f}" for r in rows],
-        [p_text(r.p_value).removeprefix("p ").removeprefix("= ") for r in rows],
-    )
+    z = [f"{r.t_ratio:.3f}" for r in rows]
+    p = [p_text(r.p_value).removeprefix("p ").removeprefix("= ") for r in rows]
     each = zip(*columns, z, p, strict=True)
     return [[r.name, names[r.name], *cells] for r, cells in zip(rows, each, strict=True)]
 
@@ -153,7 +150,7 @@ def to_html(
 
     ``images``: figures by name, their titles and PNGs; ``tests``: what was asked for besides, in words.
     """
-    said = (*fit.warnings, *warnings)
+    said, facts = (*fit.warnings, *warnings), [(name, escape(value)) for name, value in _facts(fit)]
     title = f"Model of {fit.model.outcome}"
     boxes = [aside(NoteGroup("read this before using the numbers", said, warning=True))] if said else []
     shown = [
@@ -162,7 +159,7 @@ def to_html(
     ]
     parts = [
         *boxes,
-        section("Model", [equations(one_set(fit.model)), pairs_list(_escaped(fit))]),
+        section("Model", [equations(one_set(fit.model)), pairs_list(facts)]),
         section("Estimates", shown),
         *_in_words(fit),
         *([section("Tests", [f"<pre>{escape(str(test))}</pre>" for test in tests])] if tests else []),
@@ -199,10 +196,6 @@ def _figures(images: Mapping[str, tuple[str, bytes]]) -> list[str]:
     return [section("Figures", drawn)] if images else []
 
 
-def _escaped(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
-    return [(name, escape(value)) for name, value in _facts(fit)]
-
-
 def to_json(fit: GeneralizedEstimates, warnings: Sequence[str] = (), tests: Sequence[Test] = ()) -> str:
     """Return the results as JSON text at full precision; nan and infinity are null."""
     law = fit.model.outcome_law
@@ -235,7 +228,7 @@ def to_json(fit: GeneralizedEstimates, warnings: Sequence[str] = (), tests: Sequ
         "tests": [_numbers(test) for test in tests],
         "warnings": [*fit.warnings, *warnings],
     }
-    return json.dumps(plain(results), indent=1, allow_nan=False) + "\n"
+    return written(results)
 
 
 def _numbers(test: Test) -> dict[str, Any]:

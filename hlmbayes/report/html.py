@@ -229,16 +229,7 @@ def _both(caption: str, fixed: Sequence[FixedRow], robust: Sequence[FixedRow]) -
 def fixed_table(caption: str, rows: Sequence[FixedRow]) -> str:
     """Return a table of fixed effects."""
     head = ["Fixed effect", "Coefficient", "Standard error", "t-ratio", "d.f.", "p-value"]
-    body = gammas(
-        rows,
-        lambda r: [
-            num(r.estimate, 6),
-            num(r.se, 6),
-            num(r.t, 3),
-            count(r.df),
-            _p(r.p_text),
-        ],
-    )
+    body = gammas(rows, lambda r: [num(r.estimate, 6), num(r.se, 6), num(r.t, 3), count(r.df), _p(r.p_text)])
     note = "* These gammas have been constrained to be equal." if any(r.constrained for r in rows) else ""
     return table(caption, head, body, note=note)
 
@@ -257,22 +248,13 @@ def variance_components(tables: Tables) -> str:
 
 def _heterogeneity(results: Heterogeneity) -> list[str]:
     alphas = [
-        [
-            f"{escape(a.variable)}, {a.alpha}",
-            num(a.estimate, 5),
-            num(a.se, 6),
-            num(a.z, 3),
-            _p(a.p_text),
-        ]
+        [f"{escape(a.variable)}, {a.alpha}", num(a.estimate, 5), num(a.se, 6), num(a.z, 3), _p(a.p_text)]
         for a in results.alphas
     ]
+    r = results
     models = [
-        ["Homogeneous σ²", str(results.homogeneous_parameters), num(results.homogeneous_deviance, 5)],
-        [
-            "Heterogeneous σ²",
-            str(results.heterogeneous_parameters),
-            num(results.heterogeneous_deviance, 5),
-        ],
+        ["Homogeneous σ²", str(r.homogeneous_parameters), num(r.homogeneous_deviance, 5)],
+        ["Heterogeneous σ²", str(r.heterogeneous_parameters), num(r.heterogeneous_deviance, 5)],
     ]
     terms = "".join(f" + {a.alpha}·{escape(a.variable)}" for a in results.alphas[1:])
     head = ["Parameter", "Coefficient", "Standard error", "z-ratio", "p-value"]
@@ -332,8 +314,7 @@ def _hypothesis(tables: Tables, hypothesis: Hypothesis, position: int) -> str:
     head = ["Fixed effect", "Coefficient", *(f"Contrast {k}" for k in range(1, width + 1))]
     none = (0.0,) * width
     rows = gammas(
-        tables.fixed,
-        lambda r: [num(r.estimate, 6), *(num(v, 3) for v in contrasts.get(r.gamma, none))],
+        tables.fixed, lambda r: [num(r.estimate, 6), *(num(v, 3) for v in contrasts.get(r.gamma, none))]
     )
     test = hypothesis.test
     note = (
@@ -364,12 +345,9 @@ def _full_output(tables: Tables) -> list[str]:
 
 
 def _least_squares(ols: LeastSquares) -> list[str]:
-    pairs = (
-        ("Least-squares σ²", num(ols.sigma2, 5)),
-        ("Least-squares deviance", num(-2 * ols.loglik, 5)),
-    )
+    deviance = ("Least-squares deviance", num(-2 * ols.loglik, 5))
     tables = _both("Least-squares estimates of fixed effects", ols.fixed, ols.fixed_robust)
-    return [pairs_list(pairs), *tables]
+    return [pairs_list([("Least-squares σ²", num(ols.sigma2, 5)), deviance]), *tables]
 
 
 def _start(tables: Tables, start: StartingValues) -> list[str]:

@@ -106,18 +106,8 @@ def _with_m(symbol: str) -> str:
 
 
 @once_per_fit  # a listing, a page and JSON of one fit ask for it each
-def likelihood_of(found: PQLEstimates) -> GeneralizedEstimates | None:
-    """Fit the same model by the likelihood; None where it has none, or no optimum."""
-    return _fitted(found, laplace=False)
-
-
-@once_per_fit
-def laplace_of(found: PQLEstimates) -> GeneralizedEstimates | None:
-    """Do it by Laplace's approximation."""
-    return _fitted(found, laplace=True)
-
-
 def _fitted(found: PQLEstimates, laplace: bool) -> GeneralizedEstimates | None:
+    """Fit the same model by the likelihood, or Laplace's; None where it has none, or no optimum."""
     try:
         fit = fit_by_likelihood(found.design.terms.written or found.written, found.data, laplace=laplace)
     except HLMError:
@@ -127,7 +117,7 @@ def _fitted(found: PQLEstimates, laplace: bool) -> GeneralizedEstimates | None:
 
 def _by_likelihood(found: PQLEstimates, hlm: str, laplace: bool = False) -> Likelihood | None:
     """Return the same model by the likelihood; None where it has none, or no optimum."""
-    fit = laplace_of(found) if laplace else likelihood_of(found)
+    fit = _fitted(found, laplace)
     if fit is None:
         return None
     law = fit.law

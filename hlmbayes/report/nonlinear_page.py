@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from .html import (
-    facts,
-    fixed_table,
-    gammas,
-    num,
-    tau_parts,
-    tests_html,
-    title_of,
-    variance_components,
-)
+from .html import facts, fixed_table, gammas, num, tau_parts, tests_html, title_of, variance_components
 from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table
 from .nonlinear_tables import Effects, Nonlinear, RatioRow
 from .nonlinear_text import LINKS, PQL, distribution, hlm_part, last_line, sampling
@@ -37,6 +28,7 @@ def _parts(found: Nonlinear) -> list[str]:
     after = "d(1) = 0; d(m) is added on the right" if law.is_ordinal else last_line(found)
     equations = equations_html(found.written, LINKS[law.link], sampling(law), after)
     text = escape("\n".join(hlm_part(found)))
+    average, name = found.population_average, "population-average model"
     return [
         *(aside(group) for group in groups if group.warning),
         section("Specification", [_facts(found), equations, labels_list(header.labels)]),
@@ -51,19 +43,11 @@ def _parts(found: Nonlinear) -> list[str]:
                 *tests_html(tables),
             ],
         ),
-        *_population_average(found),
+        *([section(name.capitalize(), _effects(found, average, name))] if average is not None else []),
         *_laplace(found),
         section("Notes by hlmbayes", map(aside, quiet)),
         f"<details><summary>The same as text, in HLM’s layout</summary><pre>{text}</pre></details>",
     ]
-
-
-def _population_average(found: Nonlinear) -> list[str]:
-    """Return the population-average model, where it is printed."""
-    effects = found.population_average
-    if effects is None:
-        return []
-    return [section("Population-average model", _effects(found, effects, "population-average model"))]
 
 
 def _laplace(found: Nonlinear) -> list[str]:
@@ -100,9 +84,8 @@ def _effects(found: Nonlinear, effects: Effects, which: str) -> list[str]:
         (" with robust standard errors", effects.fixed_robust, effects.ratios_robust),
     ):
         parts.append(fixed_table(f"Fixed effects ({which}{errors})", rows))
-        parts += [_ratios(f"{found.ratio.capitalize()}s ({which}{errors})", found.ratio, ratios)] * bool(
-            ratios
-        )
+        if ratios:
+            parts.append(_ratios(f"{found.ratio.capitalize()}s ({which}{errors})", found.ratio, ratios))
     return parts
 
 

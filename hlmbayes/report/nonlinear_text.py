@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..equations.model import OutcomeLaw
-from .layout import RULE, Column, figure, matrix, name_width, number, ruled, set_out
+from .layout import Column, figure, matrix, number
 from .nonlinear_tables import Effects, Nonlinear, RatioRow
 from .notes import notes_section
 from .specification import (
@@ -16,8 +16,8 @@ from .specification import (
     sources,
     weighting,
 )
-from .tables import Header, grouped
-from .text import coefficient_line, fixed_table, likelihood_at, reliabilities, tau, tests, variance_components
+from .tables import Header
+from .text import effects_set_out, fixed_table, likelihood_at, reliabilities, tau, tests, variance_components
 
 PQL = {"REML": "restricted PQL", "ML": "full PQL"}
 LINKS = {
@@ -180,18 +180,10 @@ def _laplace(found: Nonlinear) -> list[str]:
 
 def _ratios(header: Header, ratio: str, rows: Sequence[RatioRow]) -> list[str]:
     """Return HLM's table of odds ratios (event rate ratios) with 95 % confidence intervals."""
-    pad, (first, last) = name_width(header) - 8, ratio.title().rsplit(" ", 1)
-    names = [f"    {r.row.level2:>{8 + pad}}, {r.row.gamma}".ljust(20 + pad) for r in rows]
-    width = max([20 + pad, *map(len, names)])
-    names = [name.ljust(width) + " *"[r.row.constrained] for name, r in zip(names, rows, strict=True)]
+    first, last = ratio.title().rsplit(" ", 1)
     intervals = [f"({figure(r.low, 3)},{figure(r.high, 3)})" for r in rows]
-    heads, cells, extra = set_out(
-        ["".ljust(width + 1), "    Fixed Effect".ljust(width + 1), *names],
-        Column(("", "Coefficient"), 15, [figure(r.row.estimate, 6) for r in rows]),
+    columns = (
         Column((f"{first}  ", f"{last}  "), 14, [figure(r.ratio, 6) for r in rows]),
         Column(("Confidence   ", "Interval    "), 20, intervals),
     )
-    lines = []
-    for (row, begins), line in zip(grouped([r.row for r in rows]), cells, strict=True):
-        lines += [*coefficient_line(header, row, begins), line]
-    return ruled(RULE + "-" * (width - 20 + extra), heads, lines)
+    return effects_set_out(header, [r.row for r in rows], *columns)

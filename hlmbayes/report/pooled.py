@@ -15,11 +15,7 @@ from ..errors import OutputError
 from ..hglm.estimates import GeneralizedEstimates
 from ..inference.likelihood_tables import WORDS
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
-from ..many_fits.pooled_generalized import (
-    PooledGeneralized,
-    pooled_cuts,
-    pooled_ratios,
-)
+from ..many_fits.pooled_generalized import PooledGeneralized, pooled_cuts, pooled_ratios
 from ..many_fits.rubin import Pooled, PooledTest
 from ..words import some
 from . import generalized, listing
@@ -27,7 +23,7 @@ from .header import level1_terms
 from .json_text import plain
 from .layout import Column, figure, ruled, set_out
 from .pooled_page import limits_of, pooled_shares, variances_of
-from .tables import p_text
+from .tables import Level1Term, p_text
 
 RULE = " " + "-" * 86
 MOST_NAMED = 10  # data sets whose names are listed
@@ -84,21 +80,17 @@ def _fixed(pooled: PooledEstimates, robust: bool | None, title: str) -> list[str
     table = pooled_fixed(pooled, robust)
     terms = level1_terms(pooled.model)
     names = [f"{gamma.name:>15}, {gamma.gamma}" for term in terms for gamma in term.terms]
-    wide = max([22, *(len(name) + 1 for name in names)])
-    heads, lines, extra = set_out(
-        [f" {name:{wide}}" for name in ("", "Fixed Effect", *names)],
+    return _table(
+        title,
+        ["Fixed Effect", *names],
         Column(("", "Coefficient"), 14, [figure(v, 6) for v in table.estimate]),
         Column(("Standard", "Error"), 10, [figure(v, 6) for v in table.se]),
         Column(("", "T-ratio"), 10, [figure(v, 3) for v in table.t_ratio]),
         Column(("Approx.", "d.f."), 10, [_df(v) for v in table.df]),
         Column(("", "P-value"), 10, [p_text(float(v)) for v in table.p_value]),
         *([Column(("Fraction", "missing"), 10, [figure(v, 3) for v in table.fmi])] if pooled.m > 1 else []),
+        terms=terms,
     )
-    rows, of_gammas = [], iter(lines)
-    for term in terms:
-        rows += [f" For {term.label:>12}, {term.symbol}"] if term.terms else []
-        rows += [next(of_gammas) for _ in term.terms]
-    return [f" {title}", *ruled(RULE + "-" * (wide - 22 + extra), heads, rows), ""]
 
 
 def _ratios_and_cuts(pooled: PooledGeneralized) -> list[str]:
@@ -125,9 +117,15 @@ def _ratios_and_cuts(pooled: PooledGeneralized) -> list[str]:
     return lines
 
 
-def _table(title: str, names: list[str], *columns: Column) -> list[str]:
+def _table(title: str, names: list[str], *columns: Column, terms: Sequence[Level1Term] = ()) -> list[str]:
+    """Set a table out; the gammas of each of ``terms`` have a line before them."""
     wide = max([22, *(len(name) + 1 for name in names)])
     heads, rows, extra = set_out([f" {name:{wide}}" for name in ("", *names)], *columns)
+    place = 0
+    for term in terms:
+        own = [f" For {term.label:>12}, {term.symbol}"] if term.terms else []
+        rows[place:place] = own
+        place += len(own) + len(term.terms)
     return [f" {title}", *ruled(RULE + "-" * (wide - 22 + extra), heads, rows), ""]
 
 

@@ -19,15 +19,7 @@ from ..many_fits.pooled_generalized import (
 )
 from ..many_fits.rubin import Pooled
 from ..version import __version__
-from .findings import (
-    BOOK,
-    PROB,
-    SOFTWARE,
-    ComponentRow,
-    Share,
-    centred,
-    shares_of,
-)
+from .findings import BOOK, PROB, SOFTWARE, ComponentRow, Share, centred, shares_of
 from .header import Run, header_of
 from .html_parts import aside, document, labels_list, main_element, pairs_list, section, table
 from .report_page import component_row, decimal, effect_row, equations, shares

@@ -216,10 +216,8 @@ def _html_table(posterior: Drawn, caption: str, of: Rows, legend: str) -> str:
 
 def _image(name: str, image: bytes) -> str:
     kind, _, of = name.partition("_")
-    graph, units = (
-        f"What the model predicts over {of}",
-        f"Random effects u{of.removeprefix('b')} of the units",
-    )
+    graph = f"What the model predicts over {of}"
+    units = f"Random effects u{of.removeprefix('b')} of the units"
     text = ALT.get(name, graph if kind == "predicted" else units)
     source, said = base64.b64encode(image).decode(), escape(text)
     return (

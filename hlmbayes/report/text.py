@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .hlm_words import words_of
 from .layout import (
     LONG_RULE,
     RULE,
@@ -25,6 +24,7 @@ from .layout import (
     ruled,
     set_out,
     symbols,
+    words_of,
 )
 from .notes import notes_section
 from .specification import specification_of
@@ -238,23 +238,32 @@ def _fixed_tables(
 
 def fixed_table(header: Header, heading: Iterable[str], rows: Sequence[FixedRow]) -> list[str]:
     """Return a table of fixed effects."""
-    pad, words = name_width(header) - 8, words_of(header)
+    words = words_of(header)
+    columns = (
+        Column(("Standard", words.error), 11, [figure(r.se, 6) for r in rows]),
+        Column(("", words.t_ratio), 10, [figure(r.t, 3) for r in rows]),
+        Column(("Approx.", "d.f.   "), 10, [count(r.df) for r in rows]),
+        Column(("", words.p_value), 9, [r.p_text for r in rows]),
+    )
+    closing = [CONSTRAINED] if any(row.constrained for row in rows) else []
+    return [*heading, *effects_set_out(header, rows, *columns), *closing]
+
+
+def effects_set_out(header: Header, rows: Sequence[FixedRow], *columns: Column) -> list[str]:
+    """Set fixed effects and columns beside them out, a line before those of each level-1 coefficient."""
+    pad = name_width(header) - 8
     names = [f"    {r.level2:>{8 + pad}}, {r.gamma}".ljust(20 + pad) for r in rows]
     width = max([20 + pad, *map(len, names)])
     names = [name.ljust(width) + " *"[r.constrained] for name, r in zip(names, rows, strict=True)]
     heads, cells, extra = set_out(
         ["".ljust(width + 1), "    Fixed Effect".ljust(width + 1), *names],
         Column(("", "Coefficient"), 15, [figure(r.estimate, 6) for r in rows]),
-        Column(("Standard", words.error), 11, [figure(r.se, 6) for r in rows]),
-        Column(("", words.t_ratio), 10, [figure(r.t, 3) for r in rows]),
-        Column(("Approx.", "d.f.   "), 10, [count(r.df) for r in rows]),
-        Column(("", words.p_value), 9, [r.p_text for r in rows]),
+        *columns,
     )
     lines = []
     for (row, begins), line in zip(grouped(rows), cells, strict=True):
         lines += [*coefficient_line(header, row, begins), line]
-    closing = [CONSTRAINED] if any(row.constrained for row in rows) else []
-    return [*heading, *ruled(RULE + "-" * (width - 20 + extra), heads, lines), *closing]
+    return ruled(RULE + "-" * (width - 20 + extra), heads, lines)
 
 
 def coefficient_line(header: Header, row: FixedRow, begins: bool) -> list[str]:

@@ -83,14 +83,19 @@ def residuals(fit: Estimates, level: int, extra: str | Sequence[str] = (), hlm: 
     OutputError
         An unknown level, variable or HLM; no random coefficient; level 1 of a fit made from moments.
     """
-    if isinstance(level, bool) or level not in (1, 2):
-        raise OutputError(f"residuals exist at level 1 and level 2, got level={level!r}")
+    check_level(level)
     names = one_or_several(extra) if isinstance(extra, Iterable) else (extra,)
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
         raise OutputError(f"extra= wants names of variables, got {odd[0]!r}")
     spelling = SPELLINGS[hlm_version(hlm, OutputError)]
     return level2_frame(fit, names, spelling) if level == 2 else level1_frame(fit, names)
+
+
+def check_level(level: Any) -> None:
+    """Raise OutputError for another level than 1 and 2."""
+    if isinstance(level, bool) or level not in (1, 2):
+        raise OutputError(f"residuals exist at level 1 and level 2, got level={level!r}")
 
 
 def level2_frame(
@@ -106,11 +111,8 @@ def level2_frame(
     arrays = {"eb": values.eb, "ol": values.ols, "fv": values.fitted, "ec": b}
     add_coefficients(columns, fit, spelling, arrays)
     titles = [coefficient_title(fit, int(p)) for p in design.random]
-    for prefix, of, array in (
-        ("pv", fit.effect_names, values.pv),
-        ("pvc", titles, coefficient_variances(fit)),
-    ):
-        add_variances(columns, fit, spelling, prefix, of, array)
+    add_variances(columns, fit, spelling, "pv", fit.effect_names, values.pv)
+    add_variances(columns, fit, spelling, "pvc", titles, coefficient_variances(fit))
     level2_extra(columns, fit, extra, spelling)
     return columns.frame()
 

@@ -23,11 +23,12 @@ from .frames import (
     Spelling,
     add_coefficients,
     add_variances,
+    check_level,
     level1_extra,
     level2_extra,
     residuals,
 )
-from .quantities import refuse_repeated
+from .quantities import refuse_repeated, refuse_without_random
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,19 +93,14 @@ def generalized_residuals(
         An unknown level, variable or HLM; no random effect at level 2.
     """
     refuse_repeated(fit)
-    if isinstance(level, bool) or level not in (1, 2):
-        raise OutputError(f"residuals exist at level 1 and level 2, got level={level!r}")
+    check_level(level)
     names, spelling = one_or_several(extra), SPELLINGS[hlm_version(hlm, OutputError)]
     return _level2(fit, names, spelling) if level == 2 else level1_frame(fit, names, seed)
 
 
 def _level2(fit: GeneralizedEstimates, extra: Sequence[str], spelling: Spelling) -> pd.DataFrame:
     design, columns = fit.design, Columns(fit)
-    if not design.n_random:
-        raise OutputError(
-            "the model has no random coefficient, so there are no level-2 residuals: add a random effect "
-            '(such as "b0 = g00 + u0") to the model'
-        )
+    refuse_without_random(design)
     columns.add_ids(design.moments.id_name, design.unit_ids)
     columns.add(spelling.of("nj"), design.moments.n, "Number of level-1 records")
     fitted = design.level1_coefficients(fit.gamma_free)

@@ -13,7 +13,7 @@ from ..hglm.search import SEVERAL
 from ..hglm.unit_deletion import unit_deletion
 from ..labelled import table
 from ..likelihood.pattern import pairs
-from .influence import influence
+from .influence import changes, influence
 from .quantities import refuse_repeated
 
 if TYPE_CHECKING:
@@ -68,16 +68,15 @@ def generalized_influence(fit: GeneralizedEstimates, *, refit: bool = False) -> 
     refuse_approximate(fit, "influence")
     if not fit.converged:
         raise OutputError(f"influence wants the optimum, and the fit did not converge: {fit.stop_reason}")
-    design, names = fit.design, fit.model.gamma_names
+    design = fit.design
     if not design.n_fixed:
         raise OutputError("the model has no fixed effects that a unit could influence")
     found = unit_deletion(fit, refit)
-    change, se = found.gamma, np.sqrt(np.diag(fit.vcov_free))
+    change = found.gamma
     cook = np.einsum("jf,jf->j", change, np.linalg.solve(fit.vcov_free, change.T).T) / design.n_fixed
     columns = {"nj": design.moments.n, "cook": np.where(np.isnan(cook), np.inf, cook)}
     columns["leverage"] = found.leverage
-    columns |= {f"d_{name}": change[:, f] for name, f in zip(names, design.free, strict=True)}
-    columns |= {f"z_{name}": change[:, f] / se[f] for name, f in zip(names, design.free, strict=True)}
+    columns |= changes(fit, change)
     columns |= {f"d_d{k}": cut for k, cut in enumerate(found.cuts.T, 2)}
     columns |= _of_tau(fit, found.tau)
     frame = table(columns | {"refitted": found.refitted}, design.unit_ids, design.moments.id_name)

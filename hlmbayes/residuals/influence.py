@@ -19,11 +19,14 @@ from ..errors import OutputError
 from ..estimation.estimates import Estimates
 from ..estimation.point import Point
 from ..inference.scores import unit_scores
+from ..labelled import table
 from ..likelihood.system import to_standard
 from .quantities import refuse_repeated
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..hglm.estimates import GeneralizedEstimates
 
 CARRIED = 1e-9  # share of its information an effect keeps without the unit: below it the unit alone has it
 CHUNK = 1 << 22  # numbers a working array may have
@@ -82,13 +85,15 @@ def influence(fit: Estimates) -> pd.DataFrame:
     Columns: nj; cook, Cook's distance; leverage; for every fixed effect its change when the unit is left
     out, as the effect is ("d_g00") and in standard errors ("z_g00"). tau and sigma2 are held.
     """
-    import pandas as pd
-
     found, design = leave_one_out(fit), fit.design
-    index = pd.Index(design.unit_ids, name=design.moments.id_name)
     columns = {"nj": design.moments.n, "cook": found.cook, "leverage": found.leverage}
-    se = np.sqrt(np.diag(fit.vcov_free))
-    names = fit.model.gamma_names
-    columns |= {f"d_{name}": found.change[:, f] for name, f in zip(names, design.free, strict=True)}
-    columns |= {f"z_{name}": found.change[:, f] / se[f] for name, f in zip(names, design.free, strict=True)}
-    return pd.DataFrame(columns, index=index)
+    columns |= changes(fit, found.change)
+    return table(columns, design.unit_ids, design.moments.id_name)
+
+
+def changes(fit: Estimates | GeneralizedEstimates, change: np.ndarray) -> dict[str, np.ndarray]:
+    """Give by name the changes of fixed effects without a unit, in s.e., too, from free ones (J, F)."""
+    named = list(zip(fit.model.gamma_names, fit.design.free.tolist(), strict=True))
+    in_se = change / np.sqrt(np.diag(fit.vcov_free))
+    found = {f"d_{name}": change[:, f] for name, f in named}
+    return found | {f"z_{name}": in_se[:, f] for name, f in named}

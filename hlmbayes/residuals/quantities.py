@@ -78,11 +78,7 @@ def unit_residuals(fit: Point) -> UnitResiduals:
     """
     refuse_repeated(fit)
     design = fit.design
-    if not design.n_random:
-        raise OutputError(
-            "the model has no random coefficient, so there are no level-2 residuals: add a random effect "
-            '(such as "b0 = g00 + u0") to the model'
-        )
+    refuse_without_random(design)
     gamma, q = fit.gamma_free, design.n_random
     de, _ = design.standard_residual(gamma)
     plain = fit.law.of_own_regressions(design)
@@ -97,6 +93,15 @@ def unit_residuals(fit: Point) -> UnitResiduals:
         mdist=mdist, chipct=expected_chi2(mdist, rank), lntotvar=log_sd(total, n - 1.0, 0.0),
         olsrsvar=log_sd(rss, df, plain.ee), mdrsvar=log_sd(inside, n - 1.0, total), rank=rank,
     )  # fmt: skip
+
+
+def refuse_without_random(design: Design) -> None:
+    """Raise where a model has no random level-1 coefficient."""
+    if not design.n_random:
+        raise OutputError(
+            "the model has no random coefficient, so there are no level-2 residuals: add a random effect "
+            '(such as "b0 = g00 + u0") to the model'
+        )
 
 
 def refuse_repeated(fit: Point | GeneralizedEstimates) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from ..words import p_text
 
 COMPARISON = "the comparison (deviance:, df:)"
 HOMOGENEITY = "the test of homogeneity of level-1 variance (homvar:)"
+EXPLORATION = "the exploratory analysis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +43,36 @@ def asked_tests(fit: Estimates, options: Options) -> Asked:
     """Do the tests of ``hypoth:``/``gammaN:``, ``deviance:``/``df:`` and ``homvar:``."""
     sentences: list[str] = []
     warnings: list[str] = []
-
-    def attempt(what: str, test: Callable[[], Any]) -> Any:
-        try:
-            return test()
-        except HLMError as error:
-            warnings.append(f"{what} was not done: {error}")
-            return None
-
-    hypotheses = []
-    for k, rows in enumerate(options.hypotheses, 1):
-        test = partial(hypothesis, fit, rows, sentences, options.hlm)
-        found = attempt(f"hypothesis {k} (gamma{k}:)", test)
-        hypotheses += [] if found is None else [found]
-    comparison = same_variance = None
+    names = [f"hypothesis {k} (gamma{k}:)" for k in range(1, len(options.hypotheses) + 1)]
+    asked: dict[str, Callable[[], Any]] = {
+        name: partial(hypothesis, fit, rows, sentences, options.hlm)
+        for name, rows in zip(names, options.hypotheses, strict=True)
+    }
     if options.deviance is not None and options.df is not None:
-        compare = partial(compared, fit, options, sentences, warnings)
-        comparison = attempt(COMPARISON, compare)
+        asked[COMPARISON] = partial(compared, fit, options, sentences, warnings)
     if options.homogeneity:
-        same_variance = attempt(HOMOGENEITY, partial(homogeneous, fit, sentences, options.hlm))
+        asked[HOMOGENEITY] = partial(homogeneous, fit, sentences, options.hlm)
+    if options.explore:
+        asked[EXPLORATION] = partial(_explored, fit, options)
+    found = attempted(asked, warnings)
     notes: tuple[NoteGroup, ...] = (NoteGroup("Tests", tuple(sentences)),) if sentences else ()
-    explored = (
-        attempt("the exploratory analysis", partial(_explored, fit, options)) if options.explore else None
-    )
-    candidates = () if explored is None else explored.candidates
-    notes += () if explored is None else (NoteGroup("Exploratory analysis", explored.sentences),)
-    return Asked(tuple(hypotheses), comparison, same_variance, notes, candidates, tuple(warnings))
+    explored = found.get(EXPLORATION, Exploration(()))
+    notes += (NoteGroup("Exploratory analysis", explored.sentences),) if EXPLORATION in found else ()
+    return Asked(
+        tuple(found[name] for name in names if name in found), found.get(COMPARISON), found.get(HOMOGENEITY),
+        notes, explored.candidates, tuple(warnings),
+    )  # fmt: skip
+
+
+def attempted(asked: Mapping[str, Callable[[], Any]], missed: list[str]) -> dict[str, Any]:
+    """Do tests by what they are called; give what they gave, and say in ``missed`` which failed, and why."""
+    found = {}
+    for what, test in asked.items():
+        try:
+            found[what] = test()
+        except HLMError as error:
+            missed.append(f"{what} was not done: {error}")
+    return found
 
 
 def not_of_variances(options: Options) -> list[str]:

@@ -17,11 +17,7 @@ from .outputs import check_folder, made_folder, said
 
 
 def draw_job(
-    job: Job,
-    folder: str,
-    wanted: Wanted,
-    say: Callable[[str, str], object],
-    wrote: Callable[[Path], object],
+    job: Job, folder: str, wanted: Wanted, say: Callable[[str, str], object], wrote: Callable[[Path], object]
 ) -> Drawn:
     """Read the data, fit, and draw the figures that are wanted into a folder.
 

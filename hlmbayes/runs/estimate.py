@@ -91,14 +91,8 @@ def _names_by_level(job: Job) -> tuple[list[str], list[str]]:
     """Give the names of variables in a job's command file and template, by level."""
     model, options, source = job.model, job.options, job.source
     variance = model.log_sigma2.variables if model.log_sigma2 else ()  # of either level
-    level1 = [
-        model.outcome,
-        *model.outcome_law.columns,
-        *model.level1_variables,
-        *source.level1_names,
-        *variance,
-    ]
-    level1 += [name for name in (options.level1_weight, options.variance_known) if name]
+    level1 = [model.outcome, *model.outcome_law.columns, *model.level1_variables, *source.level1_names]
+    level1 += [*variance, *(name for name in (options.level1_weight, options.variance_known) if name)]
     level1 += [*options.plausible_values, *(options.residuals1.variables if options.residuals1 else ())]
     level2 = [*model.level2_variables, *source.level2_names, *variance]
     level2 += [options.level2_weight] if options.level2_weight else []

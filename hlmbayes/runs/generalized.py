@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..data.two_level import TwoLevelData
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..diagnostics.link_checks import check_generalized
-from ..errors import CommandFileError, EstimationError, HLMError
+from ..errors import CommandFileError, EstimationError
 from ..estimation.estimates import Estimates
 from ..estimation.prepare import weights_asked
 from ..figures.report_figures import link_report
@@ -22,7 +22,7 @@ from ..inference.profile_generalized import profile_intervals, profiled_generali
 from ..report.generalized import Test, listing, to_html, to_json
 from ..residuals.generalized_exploratory import explore_generalized
 from ..residuals.generalized_frames import generalized_residuals
-from .asked import COMPARISON, not_of_variances
+from .asked import COMPARISON, attempted, not_of_variances
 from .estimate import fit_job, heard, read_data, sampling_weights
 from .jobs import Job
 from .outputs import Results, Said, checked_requests, said, write_residual_files
@@ -97,13 +97,8 @@ def asked_of_likelihood(job: Job, fit: GeneralizedEstimates) -> AskedOfLikelihoo
     for name, candidates in options.explore.items():
         explored = partial(explore_generalized, fit, candidates, coefficients=name)
         asked[f"the exploratory analysis of {name}"] = explored
-    done, missed = [], [*job.not_done, *not_of_variances(options)]
-    for what, test in asked.items():
-        try:
-            done.append(test())
-        except HLMError as error:
-            missed.append(f"{what} was not done: {error}")
-    return AskedOfLikelihood(tuple(done), tuple(missed))
+    missed = [*job.not_done, *not_of_variances(options)]
+    return AskedOfLikelihood(tuple(attempted(asked, missed).values()), tuple(missed))
 
 
 def answers(

@@ -95,10 +95,7 @@ def _wanted(fit: Estimates, asked: Questions) -> dict[str, tuple[bool, Callable[
     return {
         "icc": (asked.icc is not None, lambda: icc(fit, at=places or None, prob=asked.prob)),
         "r2": (asked.r2, lambda: r2(fit, prob=asked.prob, bootstrap=n, seed=seed)),
-        "range": (
-            asked.range is not None,
-            lambda: _ranges(fit, asked),
-        ),
+        "range": (asked.range is not None, lambda: _ranges(fit, asked)),
         "explore": (asked.explore is not None, lambda: explore(fit, asked.explore or ())),
         "homogeneity": (asked.homogeneity, lambda: homogeneity(fit)),
         "check": (asked.check, lambda: check(fit)),

@@ -136,10 +136,7 @@ def expanded[M: TwoLevelModel, D: Rows](
     row, unit = weights_of(kept, weights)
     rows = np.arange(data.n_rows) if mask is None else np.flatnonzero(mask)
     units = np.searchsorted(data.unit_ids, kept.unit_ids)
-    sources = {
-        1: Source(1, kept, row * unit[kept.unit], rows + 1),
-        2: Source(2, kept, unit, kept.unit_ids),
-    }
+    sources = {1: Source(1, kept, row * unit[kept.unit], rows + 1), 2: Source(2, kept, unit, kept.unit_ids)}
     made: dict[int, dict[Predictor, Made]] = {}
     states: dict[int, dict[Node, Any]] = {}
     values: dict[int, dict[str, np.ndarray]] = {1: {}, 2: {}}

@@ -13,7 +13,7 @@ from hlmbayes import Fit, Model
 from hlmbayes.errors import EstimationError
 from hlmbayes.estimation.hlm_path import positive_definite, starting_values
 from hlmbayes.faces import record_of
-from hlmbayes.likelihood.own_regressions import unit_ols
+from hlmbayes.likelihood.design import unit_ols
 from tests.dense import dense
 from tests.small import Small, model, small
 

@@ -26,7 +26,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes import Fit
 from hlmbayes.faces import record_of
-from hlmbayes.likelihood.own_regressions import unit_ols
+from hlmbayes.likelihood.design import unit_ols
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 PRINTED = json.loads((ORACLES / "hlm_listings.json").read_text())
