@@ -189,7 +189,8 @@ def open_command(file: Path, chosen: Chosen | None = None) -> Opened:
     if known := job.level1.get("precision"):
         options = replace(options, variance_known=known, variance_known_is="precision")
     data, messages = heard(lambda: read_data(job))
-    title = f"{file.name}, data {', '.join(p.name for p in _files(job.source))}"
+    files = [each.name for each in (job.source.level1, job.source.level2) if each is not None]
+    title = f"{file.name}, data {', '.join(files)}"
     state = State(job.model, job.model.coefficient_names[0], options, job.algorithm, beside_of(job))
     return replace(
         _opened(title, job.source, data, messages, chosen),
@@ -213,10 +214,6 @@ def text_of_script(script: str, name: str) -> str:
     settings = [line.removeprefix(SETTING) for line in script.splitlines() if line.startswith(SETTING)]
     equations = dedent(found[1]).replace('\\"\\"\\"', '"""').replace("\\\\", "\\")
     return "\n".join([*settings, equations]) + "\n"
-
-
-def _files(source: DataSource) -> list[Path]:
-    return [file for file in (source.level1, source.level2) if file is not None]
 
 
 def _opened(

@@ -59,12 +59,10 @@ WORDS = {  # each a pattern, the longer first
 QUOTES = {'"': '(?:"|&quot;|&#34;)', "'": "(?:'|&#x27;|&#39;)"}  # as a page writes them, too
 
 
-def _anywhere(option: str) -> re.Pattern[str]:
-    """Give a pattern that finds a text on a page as well."""
-    return re.compile("".join(QUOTES.get(letter, letter) for letter in option))
-
-
-PATTERNS = {_anywhere(option): words for option, words in WORDS.items()}
+PATTERNS = {
+    re.compile("".join(QUOTES.get(letter, letter) for letter in option)): words
+    for option, words in WORDS.items()
+}
 
 
 def in_page_words(text: str) -> str:

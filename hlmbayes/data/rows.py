@@ -315,7 +315,7 @@ class Rows:
                 gone = self._checked(name)[1]
             if gone is not None:
                 mask = ~gone if mask is None else mask & ~gone
-        return mask, _number_false(mask)
+        return mask, 0 if mask is None else int(mask.size - np.count_nonzero(mask))
 
     def drop_incomplete(self, names: Iterable[str]) -> Self:
         """Return the data without the rows that miss a value of `names` (HLM: deletion when the MDM is made).
@@ -370,10 +370,6 @@ class Rows:
             level1=take_rows(self.level1, rows), level2=take_rows(self.level2, units),
             notes=(*self.notes, *notes),
         )  # fmt: skip
-
-
-def _number_false(mask: np.ndarray | None) -> int:
-    return 0 if mask is None else int(mask.size - np.count_nonzero(mask))
 
 
 def _codes(values: np.ndarray) -> np.ndarray:

@@ -149,7 +149,8 @@ def icc(
         here, *ratio = limits(fit, place.z, prob)
         if np.isnan(ratio).any():
             pseudo = BOUNDARY if fit.counting.pseudo else FLAT
-            notes = (*notes, SEVERAL if _of_several(fit.design, place.z) else pseudo)
+            several = sum(bool(place.z[list(block)].any()) for block in fit.design.pattern.blocks) > 1
+            notes = (*notes, SEVERAL if several else pseudo)
         best, low, high = (value / (1.0 + value) for value in (here, *ratio))
         found = between / (between + fit.sigma2)
         if f"{best:.4f}" != f"{found:.4f}" and not np.isnan(best):
@@ -288,8 +289,3 @@ def of_elements(z: np.ndarray, pattern: Pattern) -> np.ndarray:
     """Give the derivatives of z'tau z in tau's free elements, (m,): z'tau z is their product with these."""
     rows, cols = elements(pattern)
     return np.asarray(np.where(rows == cols, 1.0, 2.0) * z[rows] * z[cols])
-
-
-def _of_several(design: Design, z: np.ndarray) -> bool:
-    """Say whether random coefficients that z counts are of several blocks of tau."""
-    return sum(bool(z[list(block)].any()) for block in design.pattern.blocks) > 1

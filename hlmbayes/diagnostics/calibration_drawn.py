@@ -57,7 +57,8 @@ def calibration_drawn(
     kept = kept_draws(posterior, whole("draws", draws, 1, HypothesisError))
     link, design = posterior.link, posterior.target.design
     rows, events = laid(design, link.data, link.law), events_of(link.law, posterior.model.outcome)
-    at, rng = DrawnRows.of(posterior, kept), np.random.default_rng([_seed(posterior, seed), 9])
+    seed = posterior.settings.seed if seed is None else seed
+    at, rng = DrawnRows.of(posterior, kept), np.random.default_rng([seed, 9])
     means = _in_parts(
         len(rows.y), len(kept), lambda here: at.averaged(rows.x[here], rows.z[here]).mean(axis=-1), 0
     )
@@ -67,10 +68,6 @@ def calibration_drawn(
     return of_sets(
         {"equations": way}, {"equations": sets}, posterior.model.outcome, "drawn from the posterior"
     )
-
-
-def _seed(posterior: LinkSample, seed: int | None) -> int:
-    return posterior.settings.seed if seed is None else seed
 
 
 def _new_effects(at: DrawnRows, J: int, rng: np.random.Generator) -> np.ndarray:

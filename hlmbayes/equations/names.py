@@ -71,7 +71,10 @@ def scalar_parameters(coefficients: Sequence[Coefficient], log_sigma2: LogSigma2
     """Give every parameter: fixed effects, sd[b1], corr[b1,b0], tau[b1,b0], sigma, sigma2, a0, a1, ..."""
     random = [_coefficient(c) for c in coefficients if c.random]
     found = [*gamma_parameters(coefficients).each]
-    found += map(_sd, random)
+    found += [
+        Parameter(f"sd[{p.code}]", f"sd[{p.name}]", tuple(f"sd[{form}]" for form in p.spellings))
+        for p in random
+    ]
     for kind in ("corr", "tau"):
         for i, a in enumerate(random):
             found += [_pair(kind, a, b) for b in random[: i + (kind == "tau")]]
@@ -95,10 +98,6 @@ def cut_parameters(n: int) -> Parameters:
     names = (str(k) for k in range(2, n + 2))
     each = (Parameter(f"d{k}", f"cut {k}", (f"delta{k}", f"δ{k}")) for k in names)
     return Parameters("cut", tuple(each))
-
-
-def _sd(p: Parameter) -> Parameter:
-    return Parameter(f"sd[{p.code}]", f"sd[{p.name}]", tuple(f"sd[{form}]" for form in p.spellings))
 
 
 def _pair(kind: str, a: Parameter, b: Parameter) -> Parameter:

@@ -251,12 +251,9 @@ def _fail_factor(line: Line, factor: list[Token]) -> NoReturn:
         and symbol_of(first.text) is None
         and all(t.kind in ("name", "number") for t in rest)
     ):
-        line.fail(f'"{shown}" lacks an operator: + between terms, * between factors. {_sentence(shown)}')
+        quoted = backticks(shown).replace("if it is a variable", "If it is one variable")
+        line.fail(f'"{shown}" lacks an operator: + between terms, * between factors. {quoted}')
     line.fail(f'"{shown}" lacks an operator; write + between terms and * between coefficient and variable')
-
-
-def _sentence(name: str) -> str:
-    return backticks(name).replace("if it is a variable", "If it is one variable")
 
 
 def _pair(line: Line, term: list[list[Token]], letter: str) -> tuple[str, str, Predictor]:

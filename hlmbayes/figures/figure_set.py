@@ -176,16 +176,13 @@ def _by_unit(fit: Estimates | LinkPoint, variable: str) -> Figures:
 def most_telling(known: Figures) -> Figures:
     """Give eight figures: the first of each kind, what matters first; with few kinds, others of them."""
     first: dict[str, str] = {}
-    for name, draw in known.items():
-        first.setdefault(_kind(draw), name)
+    drawn: Mapping[str, Any] = known
+    for name, draw in drawn.items():
+        first.setdefault(draw.func.__name__, name)
     kinds = sorted(first, key=lambda kind: MATTER.index(kind) if kind in MATTER else len(MATTER))
     order = [first[kind] for kind in kinds]
     order += [name for name in known if name not in order]
     return {name: known[name] for name in order[:EIGHT]}
-
-
-def _kind(draw: Any) -> str:
-    return str(draw.func.__name__)
 
 
 def chosen(fit: AnyEstimates, wanted: Wanted) -> Figures:

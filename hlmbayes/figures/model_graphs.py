@@ -69,7 +69,8 @@ def predicted(
     lines = predict(source, x, chosen, at=at, prob=prob, robust=robust)
     title = _title(point, [known[name].label for name in (over.name.lower(), *chosen)])
     known, chosen = {**known, **categories}, {**dict.fromkeys(categories, "all"), **chosen}
-    typical = len(chosen) < 2 and _has_typical(point)
+    bent = isinstance(point, LinkPoint) and point.has_mean and point.design.n_random > 0
+    typical = len(chosen) < 2 and bent  # the mean over units is another than at u = 0
     ax = axes(ax)
     levels = [list(dict.fromkeys(line.at[name] for line in lines)) for name in chosen]
     mean = f"mean over all {units_of(point)}" if typical else None
@@ -98,11 +99,6 @@ def predicted(
 def usual_values(variable: Variable) -> Values:
     """Give the values of a variable that has a line for each: all of a few, else the quartiles."""
     return "all" if variable.levels or len(variable.distinct) <= FEW else "quartiles"
-
-
-def _has_typical(point: Any) -> bool:
-    """Whether the mean over units is another than at u = 0."""
-    return isinstance(point, LinkPoint) and point.has_mean and point.design.n_random > 0
 
 
 def _title(point: Any, labels: list[str]) -> str:

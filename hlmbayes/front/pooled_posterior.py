@@ -14,15 +14,9 @@ from ..equations.model import TwoLevelModel
 from ..errors import SamplingError
 from ..estimation.prepare import Level1Asked
 from ..faces import Face, asked, shown
-from ..many_fits.imputed_posterior import (
-    PooledSample,
-    draw_pooled,
-    pooled_draws_contrast,
-    pooled_draws_icc,
-    pooled_draws_icc_on_link,
-    pooled_draws_ratios,
-    pooled_summary,
-)
+from ..many_fits.imputed_posterior import PooledSample, draw_pooled, pooled_summary
+from ..posterior import derived
+from ..posterior.contrasts import contrast, drawn_ratios
 from ..priors.priors import Priors
 from ..sampling.settings import Settings
 from .generalized_posterior import GeneralizedPosterior
@@ -46,7 +40,7 @@ class AnyPooledPosterior(Face):
         return self._record.scalar(name)
 
     summary = asked(pooled_summary)
-    contrast = asked(pooled_draws_contrast)
+    contrast = asked(contrast)
 
     def __repr__(self) -> str:
         table = str(self.summary())
@@ -64,7 +58,7 @@ class PooledPosterior(AnyPooledPosterior):
         """The posteriors given each data set."""
         return tuple(Posterior(sample) for sample in self._record.samples)
 
-    icc = asked(pooled_draws_icc)
+    icc = asked(derived.icc)
 
 
 class PooledGeneralizedPosterior(OtherOutcome, AnyPooledPosterior):
@@ -79,8 +73,8 @@ class PooledGeneralizedPosterior(OtherOutcome, AnyPooledPosterior):
         """The posteriors given each data set."""
         return tuple(GeneralizedPosterior(sample) for sample in self._record.samples)
 
-    icc = asked(pooled_draws_icc_on_link)
-    ratios = asked(pooled_draws_ratios)
+    icc = asked(derived.icc_on_link)
+    ratios = asked(drawn_ratios)
 
 
 @in_words

@@ -12,8 +12,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from ..data.read_options import ReadOptions
 from ..data.reading import read_table
 from ..data.sav_dictionary import short_names
@@ -108,15 +106,11 @@ def _renamed(table: Table, names: Mapping[str, str]) -> Table:
     labels = {new.get(old, old): label for old, label in table.labels.items()}
     values = {new.get(old, old): label for old, label in table.value_labels.items()}
     return replace(
-        table, columns=Columns(origin, partial(_original, table.columns, origin)), labels=labels,
-        value_labels=values, single=frozenset(new.get(old, old) for old in table.single),
+        table, columns=Columns(origin, partial(_by_origin, table.columns.__getitem__, origin)),
+        labels=labels, value_labels=values, single=frozenset(new.get(old, old) for old in table.single),
         encode=table.encode and partial(_by_origin, table.encode, origin),
         written=table.written and partial(_by_origin, table.written, origin),
     )  # fmt: skip
-
-
-def _original(columns: Mapping[str, np.ndarray], origin: Mapping[str, str], name: str) -> np.ndarray:
-    return columns[origin[name]]
 
 
 def _by_origin[T](find: Callable[[str], T], origin: Mapping[str, str], name: str) -> T:

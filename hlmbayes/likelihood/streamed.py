@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -48,11 +49,5 @@ def _(system: StreamedSystem, factor: np.ndarray) -> Evaluation:
         pairs, level2, logdet = pairs + own.by_pairs, level2 + own.by_level2, logdet + own.logdet
     solved = solve_fixed(system, Weighed(none, none, pairs, level2, logdet))
     sums = (second_pass(part, weigh(part, factor), solved) for part in system.parts())
-    return assembled(system, factor, logdet, solved, reduce(_added, sums))
-
-
-def _added(one: Sums, other: Sums) -> Sums:
-    return Sums(
-        one.rss + other.rss, one.first + other.first, one.outer + other.outer, one.kk + other.kk,
-        one.kv + other.kv,
-    )  # fmt: skip
+    total = reduce(lambda one, other: Sums(*map(add, one, other)), sums)
+    return assembled(system, factor, logdet, solved, total)

@@ -7,7 +7,7 @@ converged is judged within each data set: between them draws are meant to differ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from ..data.imputed import named
-from ..derived.intraclass import IntraclassCurve
 from ..equations.model import TwoLevelModel
 from ..estimation.prepare import Level1Asked, law_and_counting, prepare
 from ..labelled import numbers_table
 from ..laws.law import Law
 from ..likelihood.design import Design
-from ..posterior.contrasts import DrawnContrast, of_draws, ratios_of_draws
-from ..posterior.derived import DrawnCorrelation, icc_of_links, icc_of_samples
 from ..posterior.draw import draw_link, draw_posterior
 from ..posterior.summaries import bounds, interval
 from ..priors.priors import Priors, ready_on_link
@@ -84,30 +81,6 @@ def pooled_summary(pooled: PooledSample, prob: float = 0.95) -> pd.DataFrame:
             "between": between,
         }  # fmt: skip
     return numbers_table(rows, first.parameters.name_of, first.labels)
-
-
-def pooled_draws_contrast(pooled: PooledSample, *combinations: Any, prob: float = 0.95) -> DrawnContrast:
-    """Give the posterior of combinations of fixed effects over all draws; see `Posterior.contrast`."""
-    return of_draws(pooled.samples[0].target.design, pooled.scalar, combinations, prob)
-
-
-def pooled_draws_icc(
-    pooled: PooledSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
-) -> DrawnCorrelation | IntraclassCurve:
-    """Give the posterior of the intraclass correlation over all draws; ``at`` as in `Fit.icc`."""
-    return icc_of_samples(pooled.samples, at, prob)
-
-
-def pooled_draws_icc_on_link(
-    pooled: PooledSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
-) -> DrawnCorrelation | IntraclassCurve:
-    """Give the same of an outcome that is not normal, on the scale of the link."""
-    return icc_of_links(pooled.samples, at, prob)
-
-
-def pooled_draws_ratios(pooled: PooledSample, *, prob: float = 0.95) -> pd.DataFrame:
-    """Tabulate exp of the fixed effects over all draws; see `GeneralizedPosterior.ratios`."""
-    return ratios_of_draws(pooled.samples[0], pooled.scalar, prob)
 
 
 def draw_pooled(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,7 @@ from ..hypotheses.combinations import stacked
 from ..inference.likelihood_tables import refuse_no_ratio
 from ..labelled import parameter_table, table
 from ..labels import Sentence
-from ..likelihood.design import Design
-from .record import Drawn, LinkSample
+from .record import Drawn, LinkSample, Together
 from .summaries import bounds, interval
 
 if TYPE_CHECKING:
@@ -61,8 +59,10 @@ class DrawnContrast(Sentence):
         )
 
 
-def contrast(posterior: Drawn, *combinations: Any, prob: float = 0.95) -> DrawnContrast:
+def contrast(posterior: Together[Drawn], *combinations: Any, prob: float = 0.95) -> DrawnContrast:
     """Give the posterior of combinations of fixed effects: mean, sd, interval, probability of direction.
+
+    Of several data sets all draws are taken together.
 
     Parameters
     ----------
@@ -76,17 +76,11 @@ def contrast(posterior: Drawn, *combinations: Any, prob: float = 0.95) -> DrawnC
     HypothesisError
         No such fixed effect, rows of different length, a row that says nothing.
     """
-    return of_draws(posterior.target.design, posterior.scalar, combinations, prob)
-
-
-def of_draws(
-    design: Design, scalar: Callable[[str], np.ndarray], combinations: Sequence[Any], prob: float
-) -> DrawnContrast:
-    """Give the same, ``scalar`` the draws (chain, draw) of a fixed effect by its name."""
     check_prob(prob)
+    design = posterior.samples[0].target.design
     asked = stacked(design.model, combinations)
     asked.free(design)  # refuses what says nothing
-    draws = np.tensordot(asked.matrix, np.array([scalar(name) for name in asked.known.codes]), 1)
+    draws = np.tensordot(asked.matrix, np.array([posterior.scalar(name) for name in asked.known.codes]), 1)
     return of_values(asked.left, asked.named, asked.value, draws, prob)
 
 
@@ -103,28 +97,24 @@ def of_values(
     )  # fmt: skip
 
 
-def drawn_ratios(posterior: LinkSample, *, prob: float = 0.95) -> pd.DataFrame:
+def drawn_ratios(posterior: Together[LinkSample], *, prob: float = 0.95) -> pd.DataFrame:
     """Tabulate exp of the fixed effects, odds ratios (event rate, hazard ratios): median and interval.
 
     They are unit-specific: of two rows of the same unit. ``above``: the probability that the ratio is above
-    1.
+    1. Of several data sets all draws are taken together.
 
     Raises
     ------
     HypothesisError
         A probit link, of which exp means nothing.
     """
-    return ratios_of_draws(posterior, posterior.scalar, prob)
-
-
-def ratios_of_draws(posterior: LinkSample, scalar: Callable[[str], np.ndarray], prob: float) -> pd.DataFrame:
-    """Give the same, ``scalar`` the draws (chain, draw) of a fixed effect by its name."""
-    refuse_no_ratio(posterior.model)
+    first = posterior.samples[0]
+    refuse_no_ratio(first.model)
     low, high = bounds(prob)
-    codes = posterior.model.gamma_names
-    draws = [scalar(code) for code in codes]
+    codes = first.model.gamma_names
+    draws = [posterior.scalar(code) for code in codes]
     with np.errstate(over="ignore"):
         ends = np.exp([interval(each, prob) for each in draws])
         medians = np.exp([np.median(each) for each in draws])
     columns = {"ratio": medians, low: ends[:, 0], high: ends[:, 1], "above": [np.mean(d > 0) for d in draws]}
-    return parameter_table(columns, codes, posterior.parameters.name_of, "gamma", posterior.labels)
+    return parameter_table(columns, codes, first.parameters.name_of, "gamma", first.labels)

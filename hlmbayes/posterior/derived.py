@@ -15,7 +15,6 @@ from scipy.special import ndtri
 
 from ..arguments import check_prob
 from ..density.level1 import LogLinearSigma
-from ..density.target import Target
 from ..derived.between_studies import shares, typical_variance
 from ..derived.generalized_shares import latent_variance, said_of_latent
 from ..derived.intraclass import (
@@ -39,7 +38,7 @@ from ..laws.law import Need, refuse
 from ..likelihood.design import Design
 from ..sampling import container
 from ..text_table import number_format
-from .record import Drawn, LinkSample, PosteriorSample, posterior_of
+from .record import Drawn, LinkSample, PosteriorSample, Together, posterior_of
 from .summaries import bounds, interval
 
 if TYPE_CHECKING:
@@ -152,40 +151,34 @@ class DrawnPrediction(Sentence):
 
 
 def icc(
-    posterior: PosteriorSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+    posterior: Together[PosteriorSample], *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
 ) -> DrawnCorrelation | IntraclassCurve:
     """Give the posterior of the (conditional) intraclass correlation, z'tau z / (z'tau z + sigma2).
 
-    ``at`` values of predictors as in `Fit.icc`.
+    ``at`` values of predictors as in `Fit.icc`. Of several data sets all draws are taken together.
+
+    Raises
+    ------
+    SamplingError
+        There is not one intraclass correlation, for rows differ in their level-1 variance.
     """
-    return icc_of_samples((posterior,), at, prob)
-
-
-def icc_of_samples(
-    samples: Sequence[PosteriorSample], at: str | Mapping[str, Any] | None, prob: float
-) -> DrawnCorrelation | IntraclassCurve:
-    """Give the same of the draws of several posteriors of one model, taken together."""
-    refuse_several_correlations(samples[0].target)
-    return _icc_of_draws(samples, [each.scalar("sigma2") for each in samples], at, prob)
-
-
-def refuse_several_correlations(target: Target) -> None:
-    """Raise where there is not one intraclass correlation, for rows differ in their level-1 variance."""
+    target = posterior.samples[0].target
     if isinstance(target.law, LogLinearSigma):
         raise SamplingError(
             "log(sigma2) depends on variables, so there is not one intraclass correlation: work it out from "
             "the draws of tau and alpha for the rows in question"
         )
     refuse("the intraclass correlation", target.law.law.lacks, Need.ROWS_ALIKE)
+    return _icc_of_draws(posterior.samples, posterior.scalar("sigma2"), at, prob)
 
 
 def _icc_of_draws(
-    samples: Sequence[Drawn], level1: Sequence[np.ndarray], at: str | Mapping[str, Any] | None, prob: float,
+    samples: Sequence[Drawn], sigma2: np.ndarray, at: str | Mapping[str, Any] | None, prob: float,
     said: str = "",
 ) -> DrawnCorrelation | IntraclassCurve:  # fmt: skip
-    """Give the same with draws of the level-1 variance, (chain, draw) of each posterior."""
+    """Give the same with draws of the level-1 variance, (chain, draw) of all posteriors."""
     check_prob(prob)
-    design, sigma2 = samples[0].target.design, np.concatenate(level1)
+    design = samples[0].target.design
     tau = np.concatenate([each.values("tau") for each in samples])
     means = np.mean([column_means(each.target.design) for each in samples], axis=0)
 
@@ -218,19 +211,14 @@ def _r2(
 
 
 def icc_on_link(
-    posterior: LinkSample, *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
+    posterior: Together[LinkSample], *, at: str | Mapping[str, Any] | None = None, prob: float = 0.95
 ) -> DrawnCorrelation | IntraclassCurve:
     """Give the posterior of the intraclass correlation on the scale of the link; ``at`` as for a fit.
 
-    Level 1 has the variance of a row there, pi^2 / 3 of a logit for example.
+    Level 1 has the variance of a row there, pi^2 / 3 of a logit for example. Of several data sets all draws
+    are taken together.
     """
-    return icc_of_links((posterior,), at, prob)
-
-
-def icc_of_links(
-    samples: Sequence[LinkSample], at: str | Mapping[str, Any] | None, prob: float
-) -> DrawnCorrelation | IntraclassCurve:
-    """Give the same of the draws of several posteriors of one model, taken together."""
+    samples = posterior.samples
     refuse("an intraclass correlation", samples[0].link.law.lacks, Need.ONE_EQUATION)
     latent = [latent_variance(each.target.design, each.link.law) for each in samples]
     said = (
@@ -238,7 +226,7 @@ def icc_of_links(
         "the link"
     )
     level1 = [np.full(each.values("tau").shape[:2], own) for each, own in zip(samples, latent, strict=True)]
-    return _icc_of_draws(samples, level1, at, prob, said)
+    return _icc_of_draws(samples, np.concatenate(level1), at, prob, said)
 
 
 def r2_on_link(posterior: LinkSample, *, prob: float = 0.95) -> DrawnR2:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 
 import numpy as np
 
@@ -38,6 +38,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+class Together[Sample](Protocol):
+    """Draws given one data set, or several taken together; ``samples`` are the posteriors given each."""
+
+    @property
+    def samples(self) -> tuple[Sample, ...]: ...
+    def scalar(self, name: str) -> np.ndarray: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Drawn(ABC):
     """Draws from the posterior of a model: ``tree``, laid out as `hlmbayes.sampling.container` says.
@@ -53,6 +61,11 @@ class Drawn(ABC):
     settings: Settings
     target: Target
     data: TwoLevelData | None = None
+
+    @property
+    def samples(self) -> tuple[Self]:
+        """The posterior itself, given its one data set."""
+        return (self,)
 
     @property
     def tree(self) -> xr.DataTree:

@@ -17,7 +17,7 @@ from ..estimation.estimates import Estimates
 from ..hypotheses.contrasts import contrast
 from ..labelled import table
 from ..labels import Sentence
-from ..posterior.contrasts import of_draws
+from ..posterior.contrasts import contrast as drawn_contrast
 from ..posterior.record import PosteriorSample
 from ..text_table import number_format
 from ..words import p_text
@@ -139,14 +139,11 @@ def means_of_draws(
     prob: float = 0.95,
 ) -> Means:  # fmt: skip
     """Give the posterior of adjusted means and of their differences; see `Fit.means`."""
-    design = posterior.target.design
-    name, chosen, rows = asked_means(design, posterior.data, variable, values, at)
+    name, chosen, rows = asked_means(posterior.target.design, posterior.data, variable, values, at)
     pairs, matrix = pairs_of(chosen, rows)
 
-    def drawn(each: np.ndarray) -> Any:
-        return of_draws(design, posterior.scalar, [each], prob)
-
-    return Means(name, chosen, drawn(rows), pairs, drawn(matrix) if pairs else None)
+    difference = drawn_contrast(posterior, matrix, prob=prob) if pairs else None
+    return Means(name, chosen, drawn_contrast(posterior, rows, prob=prob), pairs, difference)
 
 
 def asked_means(

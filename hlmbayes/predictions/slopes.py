@@ -25,7 +25,8 @@ from ..inference.covariances import table_kind
 from ..labelled import table
 from ..labels import Sentence
 from ..likelihood.design import Design
-from ..posterior.contrasts import DrawnContrast, of_draws
+from ..posterior.contrasts import DrawnContrast
+from ..posterior.contrasts import contrast as drawn_contrast
 from ..posterior.record import PosteriorSample
 from ..text_table import number_format
 from ..words import p_text
@@ -146,7 +147,7 @@ def slopes_of_draws(
     """Give the posterior of the simple slopes of a variable; see `Fit.slopes`. There is no region."""
     design = posterior.target.design
     asked = asked_slopes(design, posterior.data, variable, by, at)
-    found = of_draws(design, posterior.scalar, [asked.rows(design)], prob)
+    found = drawn_contrast(posterior, asked.rows(design), prob=prob)
     return Slopes(asked.variable.name, asked.at, found)
 
 

@@ -22,7 +22,8 @@ from ..hypotheses.contrasts import Contrast, contrast
 from ..inference.covariances import table_kind
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
-from ..posterior.contrasts import DrawnContrast, of_draws, of_values
+from ..posterior.contrasts import DrawnContrast, of_values
+from ..posterior.contrasts import contrast as drawn_contrast
 from ..posterior.record import LinkSample
 from .categories import asked_categories, of_gammas, shown
 from .drawn import DrawnRows
@@ -100,7 +101,7 @@ class OfDraws(Source):
     posterior: LinkSample
 
     def linear(self, matrix: np.ndarray) -> DrawnContrast:
-        return of_draws(self.design, self.posterior.scalar, [matrix], self.prob)
+        return drawn_contrast(self.posterior, matrix, prob=self.prob)
 
     def expected(self, effects: np.ndarray) -> Mixer:
         found = DrawnRows.of(self.posterior).averaged(x_of(self.design, effects), z_of(self.design, effects))

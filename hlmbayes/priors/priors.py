@@ -8,7 +8,7 @@ Su 2008, Annals of Applied Statistics 2, 1360; Gelman 2006, Bayesian Analysis 1,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Unpack, get_args
@@ -382,13 +382,8 @@ def _by_name(what: str, known: Parameters, value: Any) -> list[Any]:
         return [value] * len(known.each)
     result: list[Any] = [None] * len(known.each)
     for name, prior in value.items():
-        place = known.place(name, _refused(what))
+        place = known.place(name, lambda message: SamplingError(f"Priors: {what}: {message}"))
         if result[place] is not None:
             raise SamplingError(f"Priors: {what} has two priors for {known.each[place]}: give it one")
         result[place] = prior
     return result
-
-
-def _refused(what: str) -> Callable[[str], SamplingError]:
-    """Make the refusal of a name say which priors it is in."""
-    return lambda message: SamplingError(f"Priors: {what}: {message}")

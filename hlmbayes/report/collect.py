@@ -66,7 +66,7 @@ def tables(fit: Estimates, run: Run | None = None, optimum: Estimates | None = N
     se_tau, se_sigma2 = variance_standard_errors(fit)
     return Tables(
         header=header_of(fit, replace(run, hlm=hlm)),
-        stop_line=_stop_line(fit),
+        stop_line=fit.stop_reason if fit.algorithm == "hlm" else f"Iterations stopped ({fit.stop_reason})",
         iteration=fit.iterations,
         sigma2=float(fit.sigma2),
         tau=_matrix(fit.components.tau),
@@ -142,10 +142,6 @@ def _tests(run: Run, varying: Heterogeneity | None) -> dict[str, ChiSquare | Alp
         found |= {alpha.alpha: alpha for alpha in varying.alphas}
         found["homogeneous against heterogeneous sigma squared"] = varying.comparison
     return {name: test for name, test in found.items() if test is not None}
-
-
-def _stop_line(fit: Estimates) -> str:
-    return fit.stop_reason if fit.algorithm == "hlm" else f"Iterations stopped ({fit.stop_reason})"
 
 
 def _matrix(values: np.ndarray) -> Matrix:

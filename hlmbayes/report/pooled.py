@@ -86,7 +86,7 @@ def _fixed(pooled: PooledEstimates, robust: bool | None, title: str) -> list[str
         Column(("", "Coefficient"), 14, [figure(v, 6) for v in table.estimate]),
         Column(("Standard", "Error"), 10, [figure(v, 6) for v in table.se]),
         Column(("", "T-ratio"), 10, [figure(v, 3) for v in table.t_ratio]),
-        Column(("Approx.", "d.f."), 10, [_df(v) for v in table.df]),
+        Column(("Approx.", "d.f."), 10, [f"{v:.0f}" if v < 1e7 else "infinite" for v in table.df]),
         Column(("", "P-value"), 10, [p_text(float(v)) for v in table.p_value]),
         *([Column(("Fraction", "missing"), 10, [figure(v, 3) for v in table.fmi])] if pooled.m > 1 else []),
         terms=terms,
@@ -127,10 +127,6 @@ def _table(title: str, names: list[str], *columns: Column, terms: Sequence[Level
         rows[place:place] = own
         place += len(own) + len(term.terms)
     return [f" {title}", *ruled(RULE + "-" * (wide - 22 + extra), heads, rows), ""]
-
-
-def _df(df: float) -> str:
-    return f"{df:.0f}" if np.isfinite(df) and df < 1e7 else "infinite"
 
 
 def _components(pooled: PooledEstimates) -> list[str]:

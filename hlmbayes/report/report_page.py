@@ -42,13 +42,14 @@ def page(tables: Tables, found: Findings, images: Mapping[str, tuple[str, bytes]
         abs(tables.optimum.deviance_here - tables.optimum.deviance_optimum) >= SAME_DEVIANCE
         or any(r.printed(r.here) != r.printed(r.optimum) for r in tables.optimum.rows)
     )
-    rest = [image for name, image in images.items() if name != BARS]
+    bars = [image(images[BARS], large=True)] if BARS in images else []
+    rest = [drawn for name, drawn in images.items() if name != BARS]
     parts = [
         *(aside(group) for group in groups if group.warning),
         section("The model", _model(tables, found.model)),
         section("Estimates", [_effects(found), _components(found), _level1(found), _deviance(tables)]),
         section("What the effects say", _told(found)) if found.told or found.spread else "",
-        section("How much is explained", [*shares(found.shares, found.notes), *_bars(images)]),
+        section("How much is explained", [*shares(found.shares, found.notes), *bars]),
         section("How units differ", [f"<p>{escape(s)}</p>" for s in found.plausible])
         if found.plausible
         else "",
@@ -176,10 +177,6 @@ def shares(found: Sequence[Share], notes: Sequence[str]) -> list[str]:
 def _share(share: Share) -> str:
     limits = f" (95 % interval {share.low:.3f} to {share.high:.3f})" if share.low == share.low else ""
     return f"<b>{escape(share.name)} {share.value:.3f}</b>{limits}: {escape(share.words)}."
-
-
-def _bars(images: Mapping[str, tuple[str, bytes]]) -> list[str]:
-    return [image(images[BARS], large=True)] if BARS in images else []
 
 
 def _checks(found: Findings) -> list[str]:

@@ -50,7 +50,14 @@ def hlm_part(tables: Tables) -> list[str]:
         lines += _fixed_tables(tables, heading, ":", tables.fixed, tables.fixed_robust)
     else:
         lines += [" The model has no fixed effects.", ""]
-    return lines + variance_components(tables) + _statistics(tables)
+    lines += variance_components(tables)
+    lines += [
+        " Statistics for current covariance components model",
+        " --------------------------------------------------",
+        f" Deviance                       = {tables.deviance:.6f}",
+        f" Number of estimated parameters = {tables.n_parameters}",
+    ]
+    return lines + tests(tables)
 
 
 # ----------------------------------------------------------------------------- full output
@@ -298,16 +305,6 @@ def _effect_name(name: str, width: int) -> str:
     if name.endswith(" slope"):
         return f"{name.removesuffix(' slope'):>{width + 1}} slope, "
     return f"{name + ',':>{width + 2}}       "
-
-
-def _statistics(tables: Tables) -> list[str]:
-    lines = [
-        " Statistics for current covariance components model",
-        " --------------------------------------------------",
-        f" Deviance                       = {tables.deviance:.6f}",
-        f" Number of estimated parameters = {tables.n_parameters}",
-    ]
-    return [*lines, *tests(tables)]
 
 
 def tests(tables: Tables) -> list[str]:

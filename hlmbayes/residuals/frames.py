@@ -247,12 +247,8 @@ def level2_names(fit: Framed) -> list[str]:
         return list(fit.design.moments.level2)
     if not data.one_source:
         return list(data.level2)
-    return [name for name in data.level1 if _is_level2(data, name)]
-
-
-def _is_level2(data: Any, name: str) -> bool:
-    """Say whether a column of one source is of level 2; text has no place here."""
-    return data.level1[name].dtype.kind in "biuf" and bool(data.is_level2(name))
+    numbers = (name for name in data.level1 if data.level1[name].dtype.kind in "biuf")
+    return [name for name in numbers if data.is_level2(name)]
 
 
 def level2_values(fit: Framed, name: str) -> np.ndarray:

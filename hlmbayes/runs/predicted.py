@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.two_level import TwoLevelData
 from ..errors import CommandFileError
 from ..many_fits.pooled_predictions import (
     pooled_means,
@@ -74,20 +73,14 @@ def predicted(job: Job, wanted: Wanted, out: Path | None) -> tuple[str, tuple[st
     (found, more), warned = heard(lambda: _answer(job, wanted))
     warned = (*job.warnings, *warned, *more)
     if wanted.slopes or wanted.means:
-        csv = found.frame().to_csv(index=not wanted.slopes, lineterminator="\n")
-        return _said(str(found), csv, out), warned
+        if out is not None:
+            write_text(out, found.frame().to_csv(index=not wanted.slopes, lineterminator="\n"))
+        return str(found), warned
     rows: Any = found
     if out is None:
         return rows.rename_axis(None).to_string(), warned
     write_text(out, rows.to_csv(lineterminator="\n"))
     return f"{len(rows):,} rows in {out}", warned
-
-
-def _said(text: str, csv: str, out: Path | None) -> str:
-    """Give the text, and write the table where a file is named."""
-    if out is not None:
-        write_text(out, csv)
-    return text
 
 
 def _check(wanted: Wanted) -> None:
@@ -126,14 +119,9 @@ def _answer(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
     if wanted.means:
         return means_of(fit, wanted.means, at=at, **own), fit.warnings
     rows = rows_of(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
-    return _with_ids(rows, wanted, data), fit.warnings
-
-
-def _with_ids(rows: Any, wanted: Wanted, own: TwoLevelData | None) -> Any:
-    """Put the units' ids before the fit's own rows."""
-    if wanted.new is None and own is not None:
-        rows.insert(0, own.id_name, own.unit_ids[own.unit])
-    return rows
+    if wanted.new is None and data is not None:  # the units' ids before the fit's own rows
+        rows.insert(0, data.id_name, data.unit_ids[data.unit])
+    return rows, fit.warnings
 
 
 def values_of(given: Sequence[str]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[Mod
     """
     if out is not None:
         check_places({"out": out}, [file for job in jobs for file in job.inputs])
-    models, warned = heard(lambda: [_fitted(job) for job in jobs])
+    models, warned = heard(
+        lambda: [fit_pooled(job, imputed_jobs(job)) if job.several else any_fit_of(job) for job in jobs]
+    )
     said = [f"{job.name}: {sentence}" for job in jobs for sentence in job.warnings]
     version = {job.df(options.get("robust")) for job in jobs}
     df = options.pop("df", None) or (version.pop() if len(version) == 1 else None)
@@ -29,7 +31,3 @@ def table_of(jobs: Sequence[Job], out: Path | None, **options: Any) -> tuple[Mod
     if out is not None:
         found.save(out)
     return found, (*said, *warned)
-
-
-def _fitted(job: Job) -> Any:
-    return fit_pooled(job, imputed_jobs(job)) if job.several else any_fit_of(job)

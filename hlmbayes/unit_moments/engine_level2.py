@@ -67,13 +67,9 @@ def join_level2(
     if gone:
         drop, note = dropped(gone, taken.unit_ids, ids[0], taken.n)
         units, notes = units.with_level2(names), (*notes, note)
-        taken = _some_units(taken, ~drop)
+        taken = replace(
+            taken, unit_ids=taken.unit_ids[~drop], n=taken.n[~drop], weight=taken.weight[~drop],
+            mean=taken.mean[~drop], sscp=taken.sscp[~drop],
+        )  # fmt: skip
     values = dict(units.level2_values(name) for name in names)
     return replace(taken, level2=values, notes=notes)
-
-
-def _some_units(taken: Moments, kept: np.ndarray) -> Moments:
-    return replace(
-        taken, unit_ids=taken.unit_ids[kept], n=taken.n[kept], weight=taken.weight[kept],
-        mean=taken.mean[kept], sscp=taken.sscp[kept],
-    )  # fmt: skip

@@ -106,7 +106,8 @@ def moments(
         return _of_rows(read(source, level2_source, id=id, **how), model, columns, level2)
     id1, id2 = id_names(id)
     schema = list(frame.collect_schema())
-    level1, second = _wanted(model and _of_columns(model, schema), columns, level2)
+    found = model and named(model, schema, None)[0]  # an engine makes no terms: they are columns
+    level1, second = _wanted(found, columns, level2)
     refuse_for_engine(options, [*schema, *second])
     with engine_errors(source):
         if level2_source is None:
@@ -139,11 +140,6 @@ def _of_rows(
         model, data, _ = expanded(model, data)
     level1, second = _wanted(model, columns, level2)
     return moments_of(data.with_level2(second), level1, level2=second)
-
-
-def _of_columns(model: TwoLevelModel, columns: Sequence[str]) -> TwoLevelModel:
-    """Find the level-1 terms of a model among the columns: an engine makes none."""
-    return named(model, columns, None)[0]
 
 
 def _wanted(
