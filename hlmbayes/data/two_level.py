@@ -264,12 +264,9 @@ def same_source(level1: Any, level2: Any) -> bool:
     """Tell whether two sources of data are one."""
     if level1 is level2:
         return True
-    paths = (str, os.PathLike)
-    both = isinstance(level1, paths) and isinstance(level2, paths)
-    return both and _is_same(given_path(level1), given_path(level2))
-
-
-def _is_same(one: Path, other: Path) -> bool:
+    if not all(isinstance(source, str | os.PathLike) for source in (level1, level2)):
+        return False
+    one, other = given_path(level1), given_path(level2)
     return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 

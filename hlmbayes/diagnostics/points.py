@@ -108,6 +108,8 @@ def dataset_of(
     """Label arrays with the names of units, coefficients and fixed effects."""
     model, random = point.model, [int(r) for r in point.design.random]
     names, (titles, labels) = list(model.coefficient_names), _titles(point)
+    # "intercept", "sector", "ses", "ses × sector"
+    effects = [effect_name(c.predictor, g.predictor, " × ") for c in model.coefficients for g in c.gammas]
     known: dict[str, Any] = {
         "unit": text_or_numbers(point.design.unit_ids),
         "row": row,
@@ -115,18 +117,13 @@ def dataset_of(
         "coef_bis": [names[r] for r in random],
         "coefficient": names,
         "fixed_effect": list(model.gamma_names),
-        "effect_title": ("fixed_effect", effect_titles(model)),
+        "effect_title": ("fixed_effect", effects),
         "coef_title": ("coef", [titles[r] for r in random]),
         "coefficient_title": ("coefficient", titles),
         "coef_label": ("coef", [labels[r] for r in random]),
         "coefficient_label": ("coefficient", labels),
     }
     return labelled(variables, known, attrs)
-
-
-def effect_titles(model: TwoLevelModel) -> list[str]:
-    """Give each fixed effect's name in variables: "intercept", "sector", "ses", "ses × sector"."""
-    return [effect_name(c.predictor, g.predictor, " × ") for c in model.coefficients for g in c.gammas]
 
 
 def in_sentence(label: str, name: str) -> str:

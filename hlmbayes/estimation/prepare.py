@@ -15,10 +15,11 @@ from ..data.two_level import TwoLevelData
 from ..data.weights import Frequencies, Weights
 from ..data.wide import looks_wide
 from ..equations.model import TwoLevelModel
+from ..equations.outcome_law import check_normal
 from ..equations.symbols import quoted
 from ..errors import DataError, EstimationError
 from ..laws.counting import ONCE, Counting, counted_moments, counting_in
-from ..laws.law import Law, SingleRowsError, check_family
+from ..laws.law import Law, SingleRowsError
 from ..laws.log_linear import LogLinear
 from ..laws.normal import FixedSigma2, KnownVariance, Precision
 from ..likelihood.build_design import build_design
@@ -72,7 +73,8 @@ def prepare(
     or has nothing to be estimated from.
     """
     law, weights = law_of(model) if law is None else law, _own_counts(data, weights)
-    check_family(law, model)
+    if law.of_normal:
+        check_normal(model.outcome, model.outcome_law, "this analysis")
     if law.alone and (weights is not None or (isinstance(data, Moments) and data.weighted)):
         refuse_two(("weights", law.alone))
     model, data, terms = _plain_columns(model, data, weights)

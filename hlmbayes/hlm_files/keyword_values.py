@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 from ..errors import CommandFileError
@@ -89,19 +90,9 @@ def positive(line: Line) -> float:
     return found
 
 
-def number_or_none(line: Line) -> float | None:
-    """A number; None where nothing is asked for."""
-    return None if is_off(line.value) else number(line)
-
-
-def whole_or_none(line: Line) -> int | None:
-    """A whole number; None where nothing is asked for."""
-    return None if is_off(line.value) else whole(line)
-
-
-def positive_or_none(line: Line) -> float | None:
-    """A number above 0; None where nothing is asked for."""
-    return None if is_off(line.value) else positive(line)
+def or_none[V](read: Callable[[Line], V]) -> Callable[[Line], V | None]:
+    """What a line says; None where nothing is asked for."""
+    return lambda line: None if is_off(line.value) else read(line)
 
 
 def words(line: Line) -> str:

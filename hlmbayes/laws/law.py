@@ -15,8 +15,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..data.two_level import TwoLevelData
-from ..equations.model import TwoLevelModel
-from ..equations.outcome_law import check_normal
 from ..errors import EstimationError, HypothesisError
 from ..likelihood.design import Design
 from ..likelihood.weighing import Weighing
@@ -204,12 +202,6 @@ def check_units(design: Design) -> None:
             f"{design.n_units} units cannot carry {design.n_random} random coefficients: "
             "make some of them nonrandom"
         )
-
-
-def check_family(law: Law, model: TwoLevelModel) -> None:
-    """Refuse, as EstimationError, a law of normal rows for a model whose outcome is not normal."""
-    if law.of_normal:
-        check_normal(model.outcome, model.outcome_law, "this analysis")
 
 
 def refuse(what: str, lacks: Mapping[Need, str], *needs: Need) -> None:

@@ -136,10 +136,8 @@ class ModelTable:
         return str(self)
 
     def __str__(self) -> str:
-        return "\n".join([self.title, *self._lines(), "", *self._wrapped_notes()]).strip() + "\n"
-
-    def _wrapped_notes(self) -> list[str]:
-        return [line for note in self.notes for line in textwrap.wrap(note, WIDEST)]
+        notes = [line for note in self.notes for line in textwrap.wrap(note, WIDEST)]
+        return "\n".join([self.title, *self._lines(), "", *notes]).strip() + "\n"
 
     def _lines(self) -> list[str]:
         """Lay the rows out in columns, the estimate's second line below it."""
