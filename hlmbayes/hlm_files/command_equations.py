@@ -23,39 +23,38 @@ from .command_options import outcome_asked
 from .keyword_values import Line, is_off, number, yes
 from .mdm_template import DataSource, check_names
 
+EQUATIONS = ("level1", "level2")
 _CENTERING = {"": "none", "0": "none", "1": "group", "2": "grand"}
 
 
-def read_model(
-    name: str,
-    equations: Sequence[Line],
-    sigma: Sequence[Line],
-    constraints: Sequence[Line],
-    diagonal: Sequence[Line],
-    nonlin: Sequence[Line],
-    source: DataSource | None,
-) -> tuple[TwoLevelModel, list[str]]:
-    """The model of the level1:, level2:, heterol1var:, constrain:, diagonalizetau: and nonlin: lines, notes.
+def is_of_model(keyword: str) -> bool:
+    """Whether a keyword says something of the model alone; nonlin: and fixsigma2: are options as well."""
+    return keyword in (*EQUATIONS, "heterol1var", "diagonalizetau") or keyword.startswith("constrain")
 
-    Of the ``nonlin`` lines fixsigma2: is one.
-    """
-    level1 = [line for line in equations if line.keyword == "level1"]
-    level2 = [line for line in equations if line.keyword == "level2"]
+
+def read_model(name: str, lines: Sequence[Line], source: DataSource | None) -> TwoLevelModel:
+    """The model of the level1:, level2:, heterol1var:, constrain:, diagonalizetau: and nonlin: lines."""
+
+    def having(keyword: str) -> list[Line]:
+        return [line for line in lines if line.keyword == keyword]
+
+    level1 = having("level1")
     if not level1:
         raise CommandFileError(f"{name}: there is no level1: line; wanted level1:OUTCOME=INTRCPT1+...+RANDOM")
     if len(level1) > 1:
         level1[1].fail(f"a second level1: line (the first: {level1[0].where}); a command file has one model")
     outcome, predictors = _level1(level1[0], source)
-    terms, notes = _level2(level1[0], predictors, level2, source)
+    terms = _level2(level1[0], predictors, having("level2"), source)
     try:
         coefficients = numbered(terms)
         known = gamma_parameters(coefficients)
-        log_sigma2 = _log_sigma2(sigma, source)
-        sets = _constraints(constraints, known)
+        log_sigma2 = _log_sigma2(having("heterol1var"), source)
+        sets = _constraints([line for line in lines if line.keyword.startswith("constrain")], known)
         effects = [c.effect for c in coefficients if c.random]
-        blocks = [(name,) for name in effects] if any(yes(line) for line in diagonal) else ()
-        law = _outcome_law(nonlin, source)
-        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets, blocks, law), notes
+        diagonal = any(yes(line) for line in having("diagonalizetau"))
+        blocks = [(name,) for name in effects] if diagonal else ()
+        law = _outcome_law(lines, source)
+        return TwoLevelModel.from_parts(outcome, coefficients, log_sigma2, sets, blocks, law)
     except EquationError as error:
         raise CommandFileError(str(error)) from None
 
@@ -74,10 +73,9 @@ def _level1(line: Line, source: DataSource | None) -> tuple[str, list[Predictor]
 
 def _level2(
     level1: Line, predictors: Sequence[Predictor], lines: Sequence[Line], source: DataSource | None
-) -> tuple[list[Term], list[str]]:
-    """A term for each level-1 coefficient, from its level2: line, and what else the lines hold."""
+) -> list[Term]:
+    """A term for each level-1 coefficient, from its level2: line."""
     found: dict[str, tuple[list[Predictor], bool, Line]] = {}
-    notes: list[str] = []
     labels = {(p.variable or "INTRCPT1").casefold(): p.variable or "INTRCPT1" for p in predictors}
     for line in lines:
         left, right = _sides(line, "level2:INTRCPT1=INTRCPT2+...+RANDOM/")
@@ -98,7 +96,7 @@ def _level2(
             level1.fail(f"{label} has no level-2 equation; add level2:{label}=INTRCPT2+RANDOM/")
         gammas, random, line = found[label.casefold()]
         terms.append(Term(p, [(gamma, line.where) for gamma in gammas], random, level1.where))
-    return terms, notes
+    return terms
 
 
 def candidates(lines: Sequence[Line], model: TwoLevelModel) -> dict[str, tuple[str, ...]]:

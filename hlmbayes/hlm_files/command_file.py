@@ -14,14 +14,13 @@ from pathlib import Path
 from ..equations.model import TwoLevelModel
 from ..errors import CommandFileError
 from ..words import composed
-from .command_equations import candidates, read_model
+from .command_equations import EQUATIONS, candidates, is_of_model, read_model
 from .command_options import Options, given_twice, parse_options, refuse_other_models
 from .data_source import find_source
 from .keyword_values import Line, hypothesis_rows, is_hypothesis
 from .mdm_template import DataSource, own_name, read_text
 
 _HEADER = re.compile(r"#\s*W?HLM\s+CMD\s+FILE\s+FOR\s*(.*)", re.IGNORECASE)
-_EQUATIONS = ("level1", "level2")
 SINCE_7 = {
     "agq", "agqderivlevel", "autoimpute", "autoimputeiter", "autoimputekeep", "fishertype", "diagonalizetau",
     "diagonalizetaubeta", "diagonalizetaupi",
@@ -96,24 +95,18 @@ def parse(
         As `read_command_file`.
     """
     lines, found = _split(text, name)
-    equations = [line for line in lines if line.keyword in _EQUATIONS]
-    constraints = [line for line in lines if line.keyword.startswith("constrain")]
-    sigma = [line for line in lines if line.keyword == "heterol1var"]
-    diagonal = [line for line in lines if line.keyword == "diagonalizetau"]
-    nonlin = [line for line in lines if line.keyword in ("nonlin", "fixsigma2")]
-    special = {id(line) for line in (*equations, *constraints, *sigma, *diagonal)}
-    options, more, not_done = parse_options([line for line in lines if id(line) not in special])
-    model, notes = read_model(name, equations, sigma, constraints, diagonal, nonlin, source)
+    options, more, not_done = parse_options([line for line in lines if not is_of_model(line.keyword)])
+    model = read_model(name, lines, source)
     if options.laplace and model.outcome_law.is_normal:
         line = next(line for line in lines if line.keyword == "laplace")
         what = f"laplace:{line.value} is not acted on; it belongs to nonlinear models"
         not_done = (*not_done, f"{line.where}: {what}")
     options = _of_outcome(options, model)
     _check_hypotheses(lines, model.gamma_names)
-    options = replace(options, explore=candidates(equations, model))
+    options = replace(options, explore=candidates(lines, model))
     if sign := sign_of_hlm7(lines, source):
         options = replace(options, hlm="7", hlm_sign=sign)
-    said = (*warnings, *found, *given_twice(lines), *notes, *more)
+    said = (*warnings, *found, *given_twice(lines), *more)
     return CommandFile(name, _mdm_name(text), model, options, source, said, not_done)
 
 
@@ -141,7 +134,7 @@ def _split(text: str, name: str) -> tuple[list[Line], list[str]]:
         where = f"{name}, line {number}"
         if colon:
             lines.append(Line(where, keyword.strip().lower(), value.strip()))
-        elif lines and lines[-1].keyword in _EQUATIONS and not lines[-1].value.endswith("/"):
+        elif lines and lines[-1].keyword in EQUATIONS and not lines[-1].value.endswith("/"):
             lines[-1] = lines[-1]._replace(value=f"{lines[-1].value} {line}")
         else:
             warnings.append(f'{where}: "{line[:80]}" is not a "keyword:value" line; ignored')
