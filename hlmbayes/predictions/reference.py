@@ -30,12 +30,21 @@ class Variable:
     """A variable of the data that the model uses: ``values`` (N,) on the rows analysed.
 
     ``levels``: of a factor, else empty; values that are centred in units are ``deviations`` from their means.
+    ``codes``: of a factor the numbers that its levels are in the data, where the model may have them as
+    numbers, too.
     """
 
     name: str
     values: np.ndarray
     levels: tuple[str, ...] = ()
     deviations: bool = False
+    codes: tuple[float, ...] = ()
+
+    def in_data(self, values: Sequence[Any]) -> np.ndarray:
+        """Give values, or levels, as the data have them."""
+        if self.codes:
+            return np.array([self.codes[self.levels.index(level)] for level in values])
+        return np.asarray(values, dtype=object if self.levels else float)
 
     @property
     def chosen(self) -> list[Any]:
@@ -77,7 +86,7 @@ def variables(design: Design, data: Any) -> dict[str, Variable]:
         column = data.level1[level1] if level1 is not None else data.level2_values(own)[1][data.unit]
         values = np.asarray(column)[row]
         if own.lower() in factors or is_category(values, data.categories.get(own.lower())):
-            found[name] = _factor(own, values, data)
+            found[name] = _factor(own, values, data, grouped)
             continue
         number = np.asarray(numeric(values, own, data.sources[0]), dtype=float)
         if grouped:
@@ -87,11 +96,14 @@ def variables(design: Design, data: Any) -> dict[str, Variable]:
     return found
 
 
-def _factor(name: str, values: np.ndarray, data: TwoLevelData) -> Variable:
-    """Give a factor with its levels, as text."""
+def _factor(name: str, values: np.ndarray, data: TwoLevelData, grouped: bool) -> Variable:
+    """Give a factor with its levels, as text; one that is centred in units elsewhere has no codes there."""
     declared, labels = data.categories.get(name.lower()), data.value_labels.get(name.lower(), {})
     cats = categories_of(values, declared, labels, np.ones(len(values), dtype=bool))
-    return Variable(name, np.array(cats.levels, dtype=object)[cats.codes], tuple(cats.levels))
+    numbers = values.dtype.kind in "biuf" and not grouped
+    first = np.unique(cats.codes, return_index=True)[1]
+    codes = tuple(values[first].astype(float).tolist()) if numbers else ()
+    return Variable(name, np.array(cats.levels, dtype=object)[cats.codes], tuple(cats.levels), codes=codes)
 
 
 def factors_in(node: Node) -> Iterator[str]:
@@ -200,7 +212,7 @@ def grid(
     free = []
     for key, variable in known.items():
         if key in at:
-            rows[variable.name] = np.asarray(at[key], dtype=object if variable.levels else float)
+            rows[variable.name] = variable.in_data(at[key])
         elif variable.levels:
             free.append(variable)
         else:
@@ -209,7 +221,7 @@ def grid(
     rows = {name: np.tile(values, repeat) for name, values in rows.items()}
     each = n
     for variable in free:
-        own = np.repeat(np.array(variable.levels, dtype=object), each)
+        own = np.repeat(variable.in_data(variable.levels), each)
         rows[variable.name] = np.resize(own, n * repeat)
         each *= len(variable.levels)
     if not rows:

@@ -354,3 +354,43 @@ def test_sentences_say_something_in_every_unit_of_measurement() -> None:
     ]
     assert "0.0000" not in " ".join(said)
     assert f"{small.plausible_range('b0').low:.3e} and" in said[0]
+
+
+def _occasions(labels: dict[float, str] | None = None) -> Any:
+    rng = np.random.default_rng(6)
+    person, time = np.repeat(np.arange(40), 4), np.tile(np.arange(1.0, 5), 40)
+    x = rng.normal(size=160)
+    y = 0.3 * time + x + rng.normal(size=40)[person] * (1 + time) + rng.normal(size=160)
+    data = read({"id": person, "time": time, "x": x, "y": y}, id="id")
+    return data if labels is None else replace(data, value_labels={"time": labels})
+
+
+def test_a_factor_may_be_a_number_too_in_the_same_model() -> None:
+    level1 = "y = b0 + b1*C(time) + b2*time + b3*C(time)*x + b4*x + r"
+    model = Model(f"{level1}; b0 = g00 + u0; b1 = g10; b2 = u2; b3 = g30; b4 = g40")
+    fit = model.fit(_occasions())
+    x = float(fit.data.level1_column("x").mean())
+    at = [fit.gamma["g00"] + fit.gamma["g40"] * x]
+    at += [at[0] + fit.gamma[f"g10[{k}]"] + fit.gamma[f"g30[{k}]"] * x for k in (2, 3, 4)]
+    np.testing.assert_allclose(fit.means("time").frame()["estimate"], at, rtol=1e-8)
+    slopes = [fit.gamma["g40"] + (fit.gamma[f"g30[{k}]"] if k > 1 else 0) for k in (1, 2, 3, 4)]
+    np.testing.assert_allclose(fit.slopes("x", by="time").frame()["estimate"], slopes, rtol=1e-8)
+    named = model.fit(_occasions({1.0: "spring", 2.0: "summer", 3.0: "autumn", 4.0: "winter"}))
+    np.testing.assert_allclose(named.means("time").frame()["estimate"], at, rtol=1e-8)
+    np.testing.assert_allclose(named.means("time", values=["winter"]).frame()["estimate"], at[3:], rtol=1e-8)
+
+
+def test_a_number_that_is_a_factor_too_is_at_its_own_values() -> None:
+    """The number counts in typical rows: a product with it is at the level's value."""
+    data = _occasions()
+    fit = Model("y ~ C(time) + time:x + x + (1 | id)").fit(data)
+    found = fit.slopes("x", by="time").frame()["estimate"]
+    product = next(code for code, name in fit.fixed_effects()["name"].items() if name in ("time*x", "x*time"))
+    wanted = [fit.gamma["x"] + k * fit.gamma[product] for k in (1, 2, 3, 4)]
+    np.testing.assert_allclose(found, wanted, rtol=1e-8)
+
+
+def test_a_factor_that_is_centred_in_units_too_is_refused() -> None:
+    fit = Model("y ~ C(time) + group(time):x + (1 | id)").fit(_occasions())
+    with pytest.raises(DataError, match=r"time. of the new data is not numeric"):
+        fit.means("time")  # a level is no deviation from the unit's mean
