@@ -79,8 +79,9 @@ class Sampled(ABC):
     def point(self, x: np.ndarray) -> Point:
         """Give what a search for the mode asks of a place; no value where it cannot be evaluated."""
         try:
-            value, gradient, hessian = self.curved(x)
-        except (EstimationError, np.linalg.LinAlgError):
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too far
+                value, gradient, hessian = self.curved(x)
+        except (EstimationError, ArithmeticError, np.linalg.LinAlgError):
             value, gradient, hessian = np.nan, np.zeros(len(x)), np.eye(len(x))
         if not (np.isfinite(value) and np.isfinite(hessian).all()):
             return Point(x, np.inf, np.zeros(len(x)), np.eye(len(x)), None)
@@ -127,8 +128,9 @@ class OfMoments(Sampled):
         return value, gradient, 0.5 * (hessian + hessian.T)
 
     def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, Batch | None]:
-        batch = evaluate_batch(self.of, x, self.expansion)
-        return batch.log_density, batch
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            batch = evaluate_batch(self.of, x, self.expansion)
+        return np.where(np.isfinite(batch.log_density), batch.log_density, -np.inf), batch
 
     def near(self, mean: np.ndarray, root: np.ndarray, rng: np.random.Generator) -> OfMoments:
         if self.of.law.width < MANY_UNITS:

@@ -143,7 +143,7 @@ def _python_model(density: Sampled, mode: Mode, start: Start) -> Any:
     def whitened(zeta: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
         try:
             value, gradient = density.value_and_gradient(mode.phi + mode.root @ zeta)
-        except (EstimationError, np.linalg.LinAlgError):
+        except (EstimationError, ArithmeticError, np.linalg.LinAlgError):
             return -np.inf, np.zeros(d)  # a step too far: nutpie turns back, where an exception would end it
         return value, mode.root.T @ gradient
 

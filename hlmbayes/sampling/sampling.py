@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..density.sampled import Sampled
-from ..errors import warn
+from ..errors import SamplingError, warn
 from .direct import KHAT_LIMIT, find_proposal, matched, resample, weigh
 from .nuts import draw_nuts
 from .settings import Settings, VarianceDraws
 
 TRIES = 3  # proposals, before the direct sampler gives up
+APART = (
+    "priors and data are so far apart that the digits of a computer do not carry the posterior: give wider "
+    "priors, or such as are about what the data say; Priors(...).describe(model, data) says those there are"
+)
 DEAR = 20_000  # units beyond which points are dear, and as many are drawn as are kept
 
 
@@ -19,7 +23,19 @@ def draw(density: Sampled, settings: Settings) -> VarianceDraws:
 
     With many random coefficients a proposal covers the posterior badly, and has a density for every
     combination of signs: NUTS is the faster one then.
+
+    Raises
+    ------
+    SamplingError
+        Priors and data so far apart that there is no posterior in the digits of a computer.
     """
+    try:
+        return _drawn(density, settings)
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        raise SamplingError(APART) from error
+
+
+def _drawn(density: Sampled, settings: Settings) -> VarianceDraws:
     if not density.size:
         return no_variances(density, settings)
     default = "direct" if density.target.n_random <= density.direct_up_to else "nuts"

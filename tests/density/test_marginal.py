@@ -15,6 +15,7 @@ from hlmbayes.density.conditional import complete, draw_effects, unit_log_likeli
 from hlmbayes.density.coordinates import fold, pack, unpack
 from hlmbayes.density.marginal import fixed_gamma, value_and_gradient
 from hlmbayes.density.prior_density import log_prior
+from hlmbayes.density.sampled import OfMoments
 from hlmbayes.density.target import build_target
 from hlmbayes.estimation.prepare import prepare
 from hlmbayes.priors.distributions import Flat, HalfNormal, InverseGamma, InverseWishart, Normal
@@ -317,3 +318,18 @@ def test_constrained_model(make_small, make_dense):
     expected = dense_marginal(merged, target.priors, parts.tau[0], parts.sigma[0])
     value = evaluate_batch(target, phi[None]).log_density[0] - log_prior(target, phi[None])[0]
     assert value == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_place_too_far_has_no_density_and_no_warning(make_small):
+    """A step of the search for the mode, or a proposal: numbers overflowed with NumPy's warnings."""
+    model = hlm.Model("y = b0 + b1*x1 + r\nb0 = g00 + u0\nb1 = g10 + u1")
+    density = OfMoments(make_target(model, make_small(), Priors()))
+    near = np.array([0.8, 0.6, 0.4, 0.0])
+    for k, far in ((0, 1e200), (3, -800.0), (3, 800.0)):
+        x = near.copy()
+        x[k] = far
+        found = density.evaluate(np.stack([near, x]))[0]
+        assert np.isfinite(found[0])
+        assert not np.isnan(found[1])
+        assert np.isfinite(density.point(near).value)
+        assert not np.isnan(density.point(x).value)

@@ -253,3 +253,10 @@ def test_a_prior_of_cuts_is_of_a_logarithm():
     model = hlm.Model("cumlogit(y) = b0; b0 = g00 + u0")
     with pytest.raises(SamplingError, match=r"logarithm of its distance.*a distance of 148.4.*np.log\(d\)"):
         model.sample(data, priors=Priors(cuts=Normal(5, 0.01)), seed=1)
+
+
+def test_priors_that_digits_carry_and_data_do_not_bear_are_refused_in_words(hsb):
+    """The prior by itself is fine, and so are the data; together they ended in a traceback."""
+    model = hlm.Model("mathach = b0 + r; b0 = g00 + u0")
+    with pytest.raises(SamplingError, match="priors and data are so far apart"):
+        model.sample(hsb, priors=Priors(gamma=Normal(-363242.9, 4e-5)), seed=1, draws=100)
