@@ -90,7 +90,7 @@ def run(folder: Path, file: str, *more: str) -> Any:
     return json.loads(out.read_text())
 
 
-@pytest.mark.parametrize("command", ["sample", "summary", "predict", "plot"])
+@pytest.mark.parametrize("command", ["sample", "summary", "plot"])
 def test_what_is_of_one_data_set_is_refused(command, tmp_path, capsys, monkeypatch):
     files(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -60,7 +60,7 @@ def test_what_does_not_pool_such_fits_says_who_does(files, capsys):
     assert main(["run", str(place)]) == 2
     assert "are pooled by the likelihood: add --algorithm exact" in capsys.readouterr().err
     place = written(files, "logit(y)")
-    for command in ("summary", "predict", "plot", "sample"):
+    for command in ("summary", "plot", "sample"):
         assert main([command, str(place)]) == 2
         assert "pooled" in capsys.readouterr().err
 
