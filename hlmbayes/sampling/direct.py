@@ -25,7 +25,9 @@ from .pareto import smoothed_weights
 
 KHAT_LIMIT = 0.5
 DF = 5.0  # of the proposal: tails heavier than those of any posterior with a few units
-WIDE, WIDE_SHARE, FREE_SHARE = 2.5, 0.1, 0.15  # of the proposal's defensive components
+WIDE, FREE_SHARE = 2.5, 0.15  # of the proposal's defensive components
+USUAL, TAILED = (0.1, DF), (0.3, 1.0)  # share and d.f. of the wider one
+FAR = 5.0  # widths from the mode to what the data alone say: from there on it has a heavy tail
 PILOT, PILOT_PER_PARAMETER = 1000, 250  # points a trial of the proposal takes, at least
 PILOT_KHAT = 0.4  # k-hat of a trial is a noisy figure: it should be clear of the limit
 ROUNDS = 5  # trials at most
@@ -33,11 +35,15 @@ ROUNDS = 5  # trials at most
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mode:
-    """The density's mode phi (d,), the negative Hessian's inverse root there, and its log density."""
+    """The density's mode phi (d,), the negative Hessian's inverse root there, and its log density.
+
+    ``start`` (d,) is where the search began: about what the data say without priors.
+    """
 
     phi: np.ndarray
     root: np.ndarray
     log_density: float
+    start: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +63,23 @@ class Weighted:
     batch: Batch | None = None
 
 
+class Component(NamedTuple):
+    """A Student-t distribution: its share of a mixture, mean (d,), root (d, d) and d.f."""
+
+    share: float
+    mean: np.ndarray
+    root: np.ndarray
+    df: float = DF
+
+    def log_density(self, phi: np.ndarray) -> np.ndarray:
+        """Give the logarithm of its share of the density at points (B, d)."""
+        d, df, inverse = len(self.mean), self.df, np.linalg.inv(self.root)
+        constant = gammaln(0.5 * (df + d)) - gammaln(0.5 * df) - 0.5 * d * np.log(df * np.pi)
+        square = np.sum((inverse @ (phi - self.mean).T) ** 2, axis=0)
+        log_root = np.linalg.slogdet(inverse)[1]
+        return np.asarray(np.log(self.share) + log_root + constant - 0.5 * (df + d) * np.log1p(square / df))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
     """A mixture of Student-t distributions folded to non-negative standard deviations.
@@ -64,7 +87,7 @@ class Proposal:
     The first component follows the posterior. The others bound the weights (a defensive mixture:
     Hesterberg 1995, Technometrics 37, 185): one is wider; in one the standard deviations are wider
     and the correlations about as wide as their prior, which they are where an sd is near zero.
-    ``defence`` multiplies their shares.
+    ``defence`` multiplies their shares; ``wide`` has the share and the d.f. of the wider one.
     """
 
     mean: np.ndarray
@@ -72,13 +95,15 @@ class Proposal:
     correlation_sd: np.ndarray
     partials: slice
     defence: float = 1.0
+    wide: tuple[float, float] = USUAL
 
-    def components(self) -> list[tuple[float, np.ndarray, np.ndarray]]:
-        """Give the share, mean (d,) and root (d, d) of each component."""
-        wide = (WIDE_SHARE * self.defence, self.mean, WIDE * self.root)
+    def components(self) -> list[Component]:
+        """Give the components of the mixture."""
+        share, df = self.wide
+        wide = Component(share * self.defence, self.mean, WIDE * self.root, df)
         m = len(self.correlation_sd)
         if not m:
-            return [(1.0 - wide[0], self.mean, self.root), wide]
+            return [Component(1.0 - wide.share, self.mean, self.root), wide]
         at = np.arange(self.partials.start, self.partials.stop)
         mean, covariance = self.mean.copy(), self.root @ self.root.T
         covariance[: at[0]] *= WIDE
@@ -86,42 +111,38 @@ class Proposal:
         mean[at] = 0.0
         covariance[at, :] = covariance[:, at] = 0.0
         covariance[at, at] = self.correlation_sd**2
-        free = (FREE_SHARE * self.defence, mean, np.linalg.cholesky(covariance))
-        return [(1.0 - wide[0] - free[0], self.mean, self.root), wide, free]
+        free = Component(FREE_SHARE * self.defence, mean, np.linalg.cholesky(covariance))
+        return [Component(1.0 - wide.share - free.share, self.mean, self.root), wide, free]
 
     def draw(self, target: Target, rng: np.random.Generator, size: int) -> np.ndarray:
         """Draw points, shape (size, d)."""
         parts = self.components()
-        which = rng.choice(len(parts), size=size, p=[share for share, _, _ in parts])
+        which = rng.choice(len(parts), size=size, p=[part.share for part in parts])
         normal = rng.standard_normal((size, len(self.mean)))
-        normal *= np.sqrt(DF / rng.chisquare(DF, size=size))[:, None]
+        df = np.array([part.df for part in parts])[which]
+        normal *= np.sqrt(df / rng.chisquare(df))[:, None]
         phi = np.empty_like(normal)
-        for k, (_, mean, root) in enumerate(parts):
-            phi[which == k] = mean + normal[which == k] @ root.T
+        for k, part in enumerate(parts):
+            phi[which == k] = part.mean + normal[which == k] @ part.root.T
         return fold(target, phi)
 
     def log_density(self, target: Target, phi: np.ndarray) -> np.ndarray:
         """Give the log density at folded points (B, d): the sum over the 2^q points folded into one."""
-        d = len(self.mean)
-        constant = gammaln(0.5 * (DF + d)) - gammaln(0.5 * DF) - 0.5 * d * np.log(DF * np.pi)
-        parts = [(np.log(share), mean, np.linalg.inv(root)) for share, mean, root in self.components()]
-        terms = []
+        parts, terms = self.components(), []
         for signs in itertools.product((1.0, -1.0), repeat=target.n_random):
             image = fold(target, phi, np.array(signs))
-            for log_share, mean, inverse in parts:
-                square = np.sum((inverse @ (image - mean).T) ** 2, axis=0)
-                log_root = np.linalg.slogdet(inverse)[1]
-                terms.append(log_share + log_root - 0.5 * (DF + d) * np.log1p(square / DF))
-        return np.asarray(logsumexp(np.array(terms), axis=0) + constant)
+            terms += [part.log_density(image) for part in parts]
+        return np.asarray(logsumexp(np.array(terms), axis=0))
 
 
 def find_mode(density: Sampled) -> Mode:
     """Maximise the density by Newton steps."""
-    found = minimise(density.point, density.start(), tolerance=1e-6, limit=60)
+    start = density.start()
+    found = minimise(density.point, start, tolerance=1e-6, limit=60)
     values, vectors = np.linalg.eigh(found.point.hessian)
     # a direction the data say nothing about is as wide as its prior, never wider than a few units
     root = vectors / np.sqrt(np.maximum(values, density.widest))
-    return Mode(found.point.x, root, -found.point.value)
+    return Mode(found.point.x, root, -found.point.value, start)
 
 
 def weigh(density: Sampled, proposal: Proposal, phi: np.ndarray) -> Weighted:
@@ -153,7 +174,9 @@ def find_proposal(density: Sampled, rng: np.random.Generator) -> Found:
     mode, target = find_mode(density), density.target
     mean = fold(target, mode.phi[None])[0]
     density = density.near(mean, mode.root, rng)
-    proposal = Proposal(mean, mode.root, correlation_spread(target), target.partials, density.defence)
+    proposal = Proposal(
+        mean, mode.root, correlation_spread(target), target.partials, density.defence, _wide(mode, target)
+    )
     best, best_score, best_share = proposal, -np.inf, 0.0
     for _ in range(ROUNDS):
         size = max(PILOT, PILOT_PER_PARAMETER * density.size)
@@ -166,6 +189,17 @@ def find_proposal(density: Sampled, rng: np.random.Generator) -> Found:
             break
         proposal = matched(trial, proposal)
     return Found(density, best, best_share)
+
+
+def _wide(mode: Mode, target: Target) -> tuple[float, float]:
+    """Give the share and the d.f. of a proposal's wide component.
+
+    Where priors hold standard deviations many widths below what the data say, the posterior's tail up to
+    there is the prior's, and none is heavier than the half-Cauchy's.
+    """
+    q = target.n_random
+    reach = np.abs(mode.phi[:q]) + FAR * np.linalg.norm(mode.root[:q], axis=1)
+    return TAILED if (np.abs(mode.start[:q]) > reach).any() else USUAL
 
 
 def correlation_spread(target: Target) -> np.ndarray:
