@@ -112,10 +112,10 @@ def categories_of(
 
 
 def _names(order: Sequence[Any], labels: Mapping[Any, str]) -> tuple[str, ...]:
-    """The names of levels; two of one label are told apart by their values."""
-    names = [_named(key, labels) for key in order]
-    pairs = zip(names, order, strict=True)
-    return tuple(name if names.count(name) == 1 else f"{name} ({_plain(key)})" for name, key in pairs)
+    """The names of levels; two of one label are told apart by their values, whether both are here or not."""
+    every = [_named(key, labels) for key in dict.fromkeys([*order, *map(_key, labels)])]
+    pairs = [(_named(key, labels), key) for key in order]
+    return tuple(name if every.count(name) == 1 else f"{name} ({_plain(key)})" for name, key in pairs)
 
 
 def _key(value: Any) -> Any:

@@ -380,6 +380,17 @@ def test_a_factor_may_be_a_number_too_in_the_same_model() -> None:
     np.testing.assert_allclose(named.means("time", values=["winter"]).frame()["estimate"], at[3:], rtol=1e-8)
 
 
+def test_levels_of_one_label_are_what_they_are_in_rows_that_have_one_of_them() -> None:
+    """Means, and predictions of rows of one level only."""
+    data = _occasions({1.0: "term", 2.0: "term", 3.0: "autumn", 4.0: "winter"})
+    fit = Model("y ~ C(time) + x + (1 | id)").fit(data)
+    assert fit.means("time").values == ("term (1)", "term (2)", "autumn", "winter")
+    found = fit.means("time").frame()["estimate"].to_numpy()
+    np.testing.assert_allclose(found[1] - found[0], fit.gamma["time[term (2)]"], rtol=1e-8)
+    second = replace(data, level1={k: v[1::4] for k, v in data.level1.items()}, unit=data.unit[1::4])
+    np.testing.assert_allclose(fit.predict(second)["predicted"], fit.predict()["predicted"][1::4], rtol=1e-8)
+
+
 def test_a_number_that_is_a_factor_too_is_at_its_own_values() -> None:
     """The number counts in typical rows: a product with it is at the level's value."""
     data = _occasions()
