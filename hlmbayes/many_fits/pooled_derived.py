@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit, stdtrit
+from scipy.special import expit, logit
 
 from ..arguments import check_prob, seed_or_none
 from ..derived.intraclass import (
@@ -43,7 +43,7 @@ def pooled_intervals(
     """
     check_prob(prob)
     parts = pooled_components(pooled)[1]
-    half = float((_quantile(parts.df, prob) * parts.se)[-1])
+    half = float((parts.quantile(prob) * parts.se)[-1])
     estimated = pooled.fits[0].has(Need.ESTIMATED_SIGMA2)
     return (
         *t_intervals(pooled.model.gamma_names, pooled_fixed(pooled, robust, df), prob),
@@ -54,7 +54,7 @@ def pooled_intervals(
 
 def t_intervals(names: Sequence[str], found: Pooled, prob: float) -> list[Interval]:
     """Give t intervals of parameters that have no bounds."""
-    reach = _quantile(found.df, prob) * np.where(found.se > 0, found.se, np.nan)
+    reach = found.quantile(prob) * np.where(found.se > 0, found.se, np.nan)
     return [
         Interval(name, b, b - h, b + h, "t" if np.isfinite(h) else NONE)
         for name, b, h in zip(names, found.estimate.tolist(), reach.tolist(), strict=True)
@@ -63,7 +63,7 @@ def t_intervals(names: Sequence[str], found: Pooled, prob: float) -> list[Interv
 
 def tau_intervals(pooled: PooledEstimates, parts: Pooled, prob: float) -> list[Interval]:
     """Give those of sd and variance of each coefficient, and of covariances; ``parts``: tau first."""
-    names, half = pooled.fits[0].random_names, _quantile(parts.df, prob) * parts.se
+    names, half = pooled.fits[0].random_names, parts.quantile(prob) * parts.se
     found, pairs = list[Interval](), list[Interval]()
     free = zip(*elements(pooled.fits[0].design.pattern), parts.estimate, half, strict=False)  # sigma2 is last
     for a, b, value, reach in free:
@@ -116,7 +116,7 @@ def pooled_icc(
         share, spread = float(found.estimate[0]), float(found.se[0])
         low = high = float("nan")
         if 0 < share < 1 and np.isfinite(spread):
-            half = float(_quantile(found.df, prob)[0]) * spread / (share * (1.0 - share))
+            half = float(found.quantile(prob)[0]) * spread / (share * (1.0 - share))
             low, high = (float(expit(logit(share) + sign * half)) for sign in (-1, 1))
         else:
             notes = (*notes, "No interval: tau is on the boundary.")
@@ -151,7 +151,3 @@ def pooled_r2(
     said = [f"parts averaged over {pooled.m} data sets"] if pooled.m > 1 else []
     said += [f"percentiles of {bootstrap} simulated data sets of each"] if bootstrap else []
     return R2(mean, prob, draws, "; ".join(said), said_of(pooled.fits[0].design))
-
-
-def _quantile(df: np.ndarray, prob: float) -> np.ndarray:
-    return np.asarray(stdtrit(np.minimum(df, 1e15), 0.5 + prob / 2.0))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ..arguments import check_prob
 from ..data.weights import Frequencies, Weights
@@ -67,7 +66,7 @@ def pooled_ratios(
     check_prob(prob)
     refuse_no_ratio(pooled.model)
     found = pooled_fixed(pooled, robust)
-    half = stdtrit(np.minimum(found.df, 1e15), 0.5 + prob / 2.0) * found.se
+    half = found.quantile(prob) * found.se
     with np.errstate(over="ignore"):
         lines = np.exp(np.stack([found.estimate, found.estimate - half, found.estimate + half], axis=1))
     return tuple(

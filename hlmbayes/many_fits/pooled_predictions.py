@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri
 
 from ..errors import HypothesisError
 from ..hypotheses.contrasts import Contrast
@@ -95,7 +95,7 @@ def pooled_predict(
     result = each[0].assign(predicted=found.estimate, se=found.se)
     if interval is None:
         return result
-    reach = _quantile(pool(value, se**2 + outcome), prob) * np.sqrt(found.total + outcome)
+    reach = pool(value, se**2 + outcome).quantile(prob) * np.sqrt(found.total + outcome)
     return result.assign(low=found.estimate - reach, high=found.estimate + reach)
 
 
@@ -183,11 +183,7 @@ def _contrasts(pooled: PooledGeneralized, each: Sequence[Contrast], law: Any = N
 
 def _limits(found: Pooled, law: Any, prob: float) -> tuple[np.ndarray, np.ndarray]:
     """Give t limits, with a ``law`` on the scale of its link."""
-    t = _quantile(found, prob)
+    t = found.quantile(prob)
     if law is None:
         return found.estimate - t * found.se, found.estimate + t * found.se
     return limits(law, found.estimate, found.se * t / float(ndtri(0.5 + prob / 2.0)), prob)
-
-
-def _quantile(found: Pooled, prob: float) -> np.ndarray:
-    return np.asarray(stdtrit(np.minimum(found.df, 1e15), 0.5 + prob / 2.0))

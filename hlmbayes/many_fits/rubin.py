@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import fdtrc, stdtr
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from ..errors import HypothesisError
 from ..labels import Sentence
@@ -49,6 +49,10 @@ class Pooled:
     def p_value(self) -> np.ndarray:
         """Two-sided, from the t distribution."""
         return np.asarray(2.0 * stdtr(np.minimum(self.df, 1e15), -np.abs(self.t_ratio)))
+
+    def quantile(self, prob: float) -> np.ndarray:
+        """Give how many standard errors an interval that holds ``prob`` reaches, (k,)."""
+        return np.asarray(stdtrit(np.minimum(self.df, 1e15), 0.5 + prob / 2.0))
 
 
 def pool(

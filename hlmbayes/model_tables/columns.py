@@ -13,7 +13,7 @@ from functools import singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri
 
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..derived.r2 import R2, r2
@@ -262,7 +262,7 @@ def _sizes(model: PooledEstimates) -> dict[str, float]:
 
 def _pooled(names: Sequence[str], found: Pooled, asked: Asked) -> dict[str, Effect]:
     """Give pooled effects with t limits by their names."""
-    reach = stdtrit(np.minimum(found.df, 1e15), 0.5 + asked.prob / 2.0) * found.se
+    reach = found.quantile(asked.prob) * found.se
     b = found.estimate
     values = np.stack([b, found.se, b - reach, b + reach, found.p_value], axis=1).tolist()
     return {name: Effect(*row) for name, row in zip(names, values, strict=True)}
