@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..diagnostics.predictions import find_variable, variables_of
 from ..errors import OutputError
 from ..figures.figure_set import AnyEstimates, figures
-from ..figures.model_graphs import predicted
+from ..figures.model_graphs import predicted, usual_values
 from ..figures.plot_style import closed_after
 from ..figures.unit_lines import level1_equations
 
@@ -99,8 +99,6 @@ def graph(fit: AnyEstimates, draw: str, x: str, by: Sequence[str], at: str, kind
             held[name.strip()] = float(value)
         except ValueError:
             raise OutputError(f"held at: wanted NAME=NUMBER, got {part.strip()!r}") from None
-    from ..figures.model_graphs import usual_values
-
     known = variables_of(fit)
     lines = {name: usual_values(find_variable(known, name)) for name in by}
     return drawn(lambda: predicted(fit, x, by=lines, at=held or None), kind)

@@ -35,7 +35,7 @@ from ..likelihood.rows import analysed_rows, outcome_values
 from ..naming import Parameters
 from ..unit_moments.record import Moments
 from .distributions import FAMILIES, LKJ, GammaPrior, HalfT, InverseWishart, Normal, SdPrior, positive, scaled
-from .ranges import LOG_FARTHEST, normal_within, refuse_beyond_digits, within
+from .ranges import normal_within, refuse_beyond_digits, within
 from .resolved import AlphaPrior, CutsPrior, NoPrior, ResolvedPriors, SigmaPrior
 from .scales import Scales, data_scales, link_scales, spread_of
 
@@ -320,7 +320,7 @@ def _level1(
     sd[0] = np.sqrt((GAMMA_SCALE * priors.width) ** 2 + np.sum((center * sd)[1:] ** 2))
     for k, prior in enumerate(_by_name("alpha", alpha_parameters(spec), priors.alpha)):
         if prior is not None:
-            normal_within(f"a{k}", prior, mean[k], sd[k] / priors.width, LOG_FARTHEST)
+            normal_within(f"a{k}", prior, mean[k], sd[k] / priors.width)
             mean[k], sd[k] = prior.mean, prior.sd
     return AlphaPrior(spec.names, spec.variables, mean, sd)
 

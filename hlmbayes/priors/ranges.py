@@ -11,25 +11,20 @@ from ..errors import SamplingError
 from .distributions import InverseGamma, Normal, SdPrior
 from .resolved import CutsPrior, ResolvedPriors, SigmaPrior
 
-LEAST, MOST, FARTHEST = 1e-7, 1e8, 1e6  # in units of the default's scale
-LOG_FARTHEST = 100.0  # the same of a coefficient of log(sigma2)
+LEAST, MOST = 1e-7, 1e8  # in units of the default's scale
 WIDEST_GAP = 100.0  # between two cuts on the scale of the link: no row is ever outside it
 
 
-def within(
-    what: str, value: float, unit: float = 1.0, least: float = LEAST, most: float = MOST
-) -> None:  # fmt: skip
-    """Refuse a number of a prior that is not between ``least`` and ``most`` units: SamplingError."""
-    if not least * unit <= value <= most * unit:
+def within(what: str, value: float, unit: float = 1.0, least: float = LEAST) -> None:
+    """Refuse a number of a prior that is not between ``least`` and `MOST` units: SamplingError."""
+    if not least * unit <= value <= MOST * unit:
         raise SamplingError(
             f"Priors: {what} is {value:.4g}, which the digits of a computer do not carry beside these data: "
-            f"give it a number from {least * unit:.2g} to {most * unit:.2g}"
+            f"give it a number from {least * unit:.2g} to {MOST * unit:.2g}"
         )
 
 
-def normal_within(
-    name: str, prior: Normal, mean: float, unit: float, farthest: float = FARTHEST
-) -> None:  # fmt: skip
+def normal_within(name: str, prior: Normal, mean: float, unit: float) -> None:
     """Refuse a normal prior that is too tight, too wide, or too far from the ``mean`` of the default."""
     within(f"the sd of the prior of {name}", prior.sd, unit)
     within(
