@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..data.paths import EQUATION_FILES, MODEL_FILES
-from ..data.ratings import with_ratings
 from ..data.two_level import TwoLevelData
 from ..equations.model import TwoLevelModel
 from ..errors import OutputError
 from ..hlm_files.command_options import Options
 from ..hlm_files.command_writer import n_categories, template_text, to_text
 from ..residuals.files import put_statistical
+from ..terms.expand import rated
 from ..writing import write_text, write_whole
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def save_model(
         raise OutputError(f"a model is saved with the rows it is for, got {type(data).__name__}")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or name another")
-    if model.outcome_law.family == "ordinal":
-        data = with_ratings(data, model.outcome)
+    data = rated(model, data)
     written = _equations if suffix in EQUATION_FILES else _command_file
     return written(model.with_levels(data), path, data, method)
 

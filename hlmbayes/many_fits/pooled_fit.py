@@ -11,7 +11,6 @@ import numpy as np
 
 from ..arguments import accepted, whole
 from ..data.imputed import check_same, named
-from ..data.ratings import with_ratings
 from ..data.two_level import TwoLevelData
 from ..data.weights import Weights
 from ..equations.model import TwoLevelModel
@@ -24,6 +23,7 @@ from ..laws.law import Law
 from ..laws.outcomes import Outcome
 from ..likelihood.design import Design
 from ..likelihood.pattern import elements
+from ..terms.expand import rated
 from ..threads import each, processors
 from ..words import some
 from .replicate_weights import Replicates, Replication, components_of, fit_replicates
@@ -123,8 +123,7 @@ def model_and_data(
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
     model = model.with_levels(sets[0])
-    if model.outcome_law.family == "ordinal":
-        sets = [with_ratings(each, model.outcome) for each in sets]
+    sets = [rated(model, each) for each in sets]
     _warn_of_labels(model, sets)
     of_each = [model.from_parts(*model.parts._replace(outcome=outcome)) for outcome in outcomes]
     models = of_each or [model] * len(sets)

@@ -119,8 +119,7 @@ def expanded[M: TwoLevelModel, D: Rows](
     """
     model = model.with_levels(data)
     given, data = data, data.with_level2(_level2_names(model, data))
-    if model.outcome_law.family == "ordinal":
-        data = with_ratings(data, model.outcome)
+    data = rated(model, data)
     of_variance = variance_predictors(model, data)
     wanted = {
         level: _terms_of([*predictors(model, level), *of_variance[level]], data, level) for level in (1, 2)
@@ -303,6 +302,11 @@ def _lacking(
                 f"{found.variable}: {lacking} of {n_units} units have no row of one of its levels or more, "
                 "and say nothing of their own effects there"
             )
+
+
+def rated[D: Rows](model: TwoLevelModel, data: D) -> D:
+    """Give data in which an ordinal outcome is numbers, in the order that its column declares."""
+    return with_ratings(data, model.outcome) if model.outcome_law.family == "ordinal" else data
 
 
 def _labelled_numbers(model: TwoLevelModel, data: Rows) -> Iterator[str]:
