@@ -206,10 +206,10 @@ def _estimates(
     """Put the estimates together; standard errors from the information of (alpha, tau)."""
     design, q, columns = end.design, end.design.n_random, end.design.tau_columns
     aa, at, tt = information(design, groups, end.alpha, end.spread)
-    vcov = np.linalg.inv(aa - at @ np.linalg.pinv(tt) @ at.T)
+    vcov = _covariance(aa - at @ np.linalg.pinv(tt) @ at.T)
     rows, cols = elements(columns.pattern)
     to_tau = columns.map_to_data
-    vcov_tau = to_tau @ np.linalg.pinv(tt - at.T @ np.linalg.solve(aa, at)) @ to_tau.T
+    vcov_tau = to_tau @ np.linalg.pinv(tt - at.T @ _covariance(aa) @ at) @ to_tau.T
     se_tau = np.full((q, q), np.nan)
     se_tau[rows, cols] = se_tau[cols, rows] = _roots(np.diag(vcov_tau))
     estimated = EstimatedLogLinear(
@@ -222,6 +222,14 @@ def _estimates(
         components=Components(log[-1].tau, 1.0), loglik=log[-1].loglik, log=log, law=estimated,
         notes=(*homogeneous.notes, *_unknown(groups, law, vcov)),
     )  # fmt: skip
+
+
+def _covariance(information: np.ndarray) -> np.ndarray:
+    """Invert alpha's information; what it does not tell from rounding has a variance beyond `UNKNOWN`."""
+    own = np.sqrt(np.maximum(np.diag(information), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(information / np.outer(own, own))
+    root = vectors / np.sqrt(np.maximum(values, len(own) * np.finfo(float).eps)) / own[:, None]
+    return np.asarray(root @ root.T)
 
 
 def _unknown(groups: Groups, law: LogLinear, vcov: np.ndarray) -> tuple[str, ...]:
