@@ -275,16 +275,23 @@ def _residual_file(lines: dict[str, Line], keyword: str, warnings: list[str]) ->
         variables = ""
     given = own_name(lines[f"{keyword}name"].value) if f"{keyword}name" in lines else ""
     kind = lines["resfiltype"].value.strip().casefold() if "resfiltype" in lines else ""
-    ending = given.rpartition(".")[2].casefold()
-    kind = kind or next((kind for kind, own in _EXTENSIONS.items() if own == ending), "spss")
-    if kind not in _EXTENSIONS:
-        lines["resfiltype"].fail(f"resfiltype: wants one of {', '.join(_EXTENSIONS)}, got {kind!r}")
-    name = given or f"{keyword}.{_EXTENSIONS[kind]}"
+    stem, _, ending = given.rpartition(".")
+    kind = kind or next((kind for kind, own in _ENDINGS.items() if ending.casefold() in own), "spss")
+    if kind not in _ENDINGS:
+        lines["resfiltype"].fail(f"resfiltype: wants one of {', '.join(_ENDINGS)}, got {kind!r}")
+    if not stem or ending.casefold() in _OF_COMMANDS:
+        name = f"{stem or given or keyword}.{_ENDINGS[kind][0]}"
+    else:
+        name = given
     return ResidualFile(name, kind, tuple(v.strip() for v in re.split("[,/]", variables) if v.strip()))
 
 
 _OF_RESIDUALS = ("resfil1", "resfil2", "resfil1name", "resfil2name", "resfiltype")
-_EXTENSIONS = {"spss": "sav", "stata": "dta", "sas": "sas7bdat", "systat": "csv", "ascii": "csv"}
+_ENDINGS = {  # of the types: of a file that has none, then others that say the type
+    "spss": ("sav", "sps"), "stata": ("dta", "do"), "sas": ("sas7bdat", "sas", "xpt"),
+    "systat": ("csv", "cmd", "sys"), "ascii": ("csv", "txt", "dat"),
+}  # fmt: skip
+_OF_COMMANDS = ("sps", "do", "sas", "cmd", "sys")  # programs open these as commands, and data are written
 _READERS: dict[str, tuple[str, Callable[[Line], Any]]] = {
     "numit": ("max_iterations", read.iterations),
     "stopval": ("stopval", read.positive),

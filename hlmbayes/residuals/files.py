@@ -159,6 +159,7 @@ def _write_statistical(suffix: str, frame: pd.DataFrame, path: Path, labels: Map
     frame, labels = _cut(frame, labels, suffix)
     options: dict[str, Any] = {"variable_format": _whole_numbers(frame)} if suffix == ".sav" else {}
     options |= {"table_name": "RESFIL", "file_format_version": 5} if suffix == ".xpt" else {}
+    options |= {"version": 14} if suffix == ".dta" else {}  # 15 is of Stata/MP alone, for 32,767 variables
     put_statistical(frame, path, suffix, column_labels=labels, **options)
 
 

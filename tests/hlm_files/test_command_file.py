@@ -222,6 +222,23 @@ def test_no_intercepts_grand_means_and_several_options() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "name", "is_of"),
+    [
+        ("spss", "C:\\out\\resfil2.sps", "resfil2.sav", "spss"), ("", "resfil2.SPS", "resfil2.sav", "spss"),
+        ("stata", "r.do", "r.dta", "stata"), ("", "r.do", "r.dta", "stata"), ("sas", "r.sas", "r.sas7bdat", "sas"),
+        ("", "r.sas", "r.sas7bdat", "sas"), ("", "r.xpt", "r.xpt", "sas"), ("systat", "r.cmd", "r.csv", "systat"),
+        ("", "r.txt", "r.txt", "ascii"), ("ascii", "r.dat", "r.dat", "ascii"), ("", "school", "school.sav", "spss"),
+        ("stata", "school.v2", "school.v2", "stata"),
+    ],
+)  # fmt: skip
+def test_residual_files_are_not_named_as_commands(kind: str, given: str, name: str, is_of: str) -> None:
+    """SPSS opens .sps, Stata .do and SAS .sas as commands: HLM writes such, here they are data."""
+    typed = [f"resfiltype:{kind}"] if kind else []
+    asked = parse(with_lines("resfil2:y", f"resfil2name:{given}", *typed)).options.residuals2
+    assert asked == ResidualFile(name, is_of)
+
+
 @pytest.mark.parametrize("kind", ["INTRCPT1", "intrcpt1"])
 def test_heterogeneous_sigma2_without_variables_and_with_level2_variables(kind: str) -> None:
     assert parse(with_lines(f"heterol1var:{kind}")).model.log_sigma2.variables == ()  # type: ignore[union-attr]

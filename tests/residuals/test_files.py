@@ -75,6 +75,12 @@ def test_missing_values_text_ids_and_long_names(suffix: str, tmp_path: Path) -> 
     assert set(meta.column_names_to_labels["mdist"]) == {"é"}
 
 
+def test_stata_files_are_of_the_version_that_every_stata_reads(fit: Any, tmp_path: Path) -> None:
+    """Format 118; 119 is opened by Stata/MP alone (pandas' and haven's documentation, Stata's help dta)."""
+    path = write_residuals(fit.residuals(), tmp_path / "resfil2.dta")
+    assert path.read_bytes().startswith(b"<stata_dta><header><release>118</release>")
+
+
 def test_text_ids_and_missing_values_in_csv(tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": ['a,b "c"', "d"], "mdist": [1.5, np.nan], "nj": [3, 4]})
     path = write_residuals(frame, tmp_path / "a.csv")
