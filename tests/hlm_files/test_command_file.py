@@ -226,9 +226,12 @@ def test_no_intercepts_grand_means_and_several_options() -> None:
     ("kind", "given", "name", "is_of"),
     [
         ("spss", "C:\\out\\resfil2.sps", "resfil2.sav", "spss"), ("", "resfil2.SPS", "resfil2.sav", "spss"),
-        ("stata", "r.do", "r.dta", "stata"), ("", "r.do", "r.dta", "stata"), ("sas", "r.sas", "r.sas7bdat", "sas"),
-        ("", "r.sas", "r.sas7bdat", "sas"), ("", "r.xpt", "r.xpt", "sas"), ("systat", "r.cmd", "r.csv", "systat"),
-        ("", "r.txt", "r.txt", "ascii"), ("ascii", "r.dat", "r.dat", "ascii"), ("", "school", "school.sav", "spss"),
+        ("stata", "r.do", "r.dta", "stata"),
+        ("", "r.do", "r.dta", "stata"), ("sas", "r.sas", "r.sas7bdat", "sas"),
+        ("", "r.sas", "r.sas7bdat", "sas"), ("", "r.xpt", "r.xpt", "sas"),
+        ("systat", "r.cmd", "r.csv", "systat"),
+        ("", "r.txt", "r.txt", "ascii"),
+        ("ascii", "r.dat", "r.dat", "ascii"), ("", "school", "school.sav", "spss"),
         ("stata", "school.v2", "school.v2", "stata"),
     ],
 )  # fmt: skip
