@@ -119,6 +119,8 @@ def _sides(line: Line, example: str) -> tuple[str, str]:
 
 
 def _terms(line: Line, right: str) -> list[str]:
+    if not right.strip("/ \t"):
+        line.fail("nothing stands on the right of the equation; wanted an intercept, variables or RANDOM")
     terms = [term.strip() for term in right.rstrip("/ \t").split("+")]
     if "" in terms:
         line.fail('a "+" has nothing on one side; complete or remove it')

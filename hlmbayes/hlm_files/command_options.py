@@ -85,6 +85,7 @@ NOT_ACTED_ON = {
     "fixtau": "a bad starting tau is mended automatically, as fixtau:3 asks",
     "graph_gammas": "no graph file is written",
 }
+_NAMED = ("level1_weight", "level2_weight", "variance_known")  # that name a variable
 _NOT_HLMS = "the results are not those of HLM with this keyword"
 # Keywords without an option here, and what is not done where they ask for something.
 _CHANGES = {  # numbers depend on them
@@ -222,7 +223,10 @@ def outcome_asked(line: Line) -> Asked:
             )
         return Asked(family)
     if family == "binomial" and size is None:
-        line.fail("nonlin:binomial wants the variable with the number of trials: nonlin:binomial,TRIALS")
+        line.fail(
+            "nonlin:binomial wants the variable with the number of trials: nonlin:binomial,TRIALS; an "
+            "outcome of 0 and 1 is nonlin:bernoulli"
+        )
     if family == "bernoulli" and size is not None:
         line.fail(f"nonlin:bernoulli has one trial a row; nonlin:binomial,{size} has {size} trials")
     return Asked(family, trials=size) if family == "binomial" else Asked(family, exposure=size)
@@ -254,6 +258,9 @@ def _unused(options: Options, places: dict[str, Line], warnings: list[str], not_
         if name in NOT_ACTED_ON and getattr(options, name) != getattr(defaults, name):
             place = warnings if name == "fixtau" else not_done
             place.append(f"{line.where}: {line.keyword}:{line.value} is not acted on; {NOT_ACTED_ON[name]}")
+        if name in _NAMED and not is_off(line.value) and line.value.partition(",")[2].strip():
+            what = "what stands after the comma is not acted on"
+            warnings.append(f"{line.where}: {line.keyword}:{line.value} is one variable; {what}")
     if (options.deviance is None) != (options.df is None):
         given, lacking = ("deviance", "df") if options.df is None else ("df", "deviance")
         where = places[given].where

@@ -356,7 +356,7 @@ def _hypothesis(tables: Tables, hypothesis: Hypothesis, which: str) -> list[str]
     lines += [f"{'':35}Coefficients      Contrast", LONG_RULE]
     numbers = [figure(value, 3) for values in contrasts.values() for value in values]
     wide = max([8, *(len(text) + 1 for text in numbers)])
-    wide_name = 10 + width + max([0, *(len(row.gamma) - 3 for row in tables.fixed if "[" in row.gamma)])
+    wide_name = 10 + width + max([0, *(len(row.gamma) - 3 for row in tables.fixed)])
     for row, begins in grouped(tables.fixed):
         cells = "".join(number(value, wide, 3) for value in contrasts.get(row.gamma, ()))
         name = f"     {row.level2:>{width}}, {row.gamma}"

@@ -386,7 +386,11 @@ def test_variables_of_a_residual_file_are_not_lost_silently(value: str) -> None:
 
 
 def test_options_carry_what_is_not_acted_on() -> None:
-    options = parse(with_lines("level1weight:WT,1", "varianceknown:V", "plausvals:PV1,PV2/PV3")).options
+    file = parse(with_lines("level1weight:WT,1", "varianceknown:V", "plausvals:PV1,PV2/PV3"), "x.hlm")
+    options = file.options
+    assert file.warnings == (
+        "x.hlm, line 23: level1weight:WT,1 is one variable; what stands after the comma is not acted on",
+    )
     assert options.level1_weight == "WT"
     assert options.variance_known == "V"
     assert options.plausible_values == ("PV1", "PV2", "PV3")
@@ -402,6 +406,7 @@ def test_options_carry_what_is_not_acted_on() -> None:
         (("nonlin:poisson,SES,SES",), "a nonlinear model (nonlin:poisson,SES,SES)"),
         (("nonlin:ordinal,many",), "nonlin:ordinal wants the number of categories"),
         (("nonlin:binomial",), "nonlin:binomial wants the variable with the number of trials"),
+        (("nonlin:binomial",), "an outcome of 0 and 1 is nonlin:bernoulli"),
         (("nonlin:bernoulli,SES",), "nonlin:bernoulli has one trial a row"),
         (("nonlin:bernoulli", "fixsigma2:2"), "fixsigma2: of a nonlinear model is 1, or n"),
         (("nonlin:poisson", "heterol1var:SES"), "log(sigma2) is of a normal outcome"),
@@ -443,7 +448,7 @@ def test_options_carry_what_is_not_acted_on() -> None:
             "SEKTOR is not a level-2 variable of hsb.mdmt; did",
         ),
         (("level2:INTRCPT1=INTRCPT2/", "level2:SES=INTRCPT1/"), "INTRCPT1 does not belong to a level-2"),
-        (("level2:INTRCPT1=INTRCPT2/", "level2:SES=/"), 'a "+" has nothing on one side'),
+        (("level2:INTRCPT1=INTRCPT2/", "level2:SES=/"), "nothing stands on the right of the"),
         (("level2:INTRCPT1=INTRCPT2/",), "SES has no level-2 equation; add level2:SES=INTRCPT2+RANDOM/"),
         (("level2:SES=SECTOR/", "level2:ses=SIZE/"), "a second level2: line for ses; the first: x.hlm, line"),
         (("numit:many",), "numit: wants a whole number, got 'many'"),

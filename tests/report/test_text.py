@@ -259,6 +259,17 @@ def test_long_equations_wrap_before_a_plus(printed: Printed) -> None:
     assert joined.endswith(" + U0")
 
 
+def test_contrasts_are_aligned_where_codes_are_long(printed: Printed) -> None:
+    """Of eleven predictors in an equation the last is G0_10."""
+    tables = printed(MODEL4)
+    fixed = (tables.fixed[0]._replace(gamma="G0_10"), *tables.fixed[1:])
+    lines = hlm_part(replace(tables, fixed=fixed))
+    begin = next(i for i, line in enumerate(lines) if "General Linear Hypothesis" in line)
+    rows = [line for line in lines[begin : begin + 14] if ", G" in line]
+    assert len(rows) == 6
+    assert len({line.index(".") for line in rows}) == 1
+
+
 def test_several_hypotheses_are_numbered(printed: Printed) -> None:
     tables = printed(MODEL4)
     lines = hlm_part(replace(tables, hypotheses=tables.hypotheses * 2))
