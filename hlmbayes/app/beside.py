@@ -39,7 +39,7 @@ class Beside:
         if (asked := self.replication) is not None:
             found |= {
                 "replicates": ", ".join(asked.names), "replicate_method": asked.method,
-                "fay": f"{asked.fay!r}" if asked.method == "fay" else "", "replicates_of": asked.of,
+                "fay": "" if asked.fay is None else f"{asked.fay!r}", "replicates_of": asked.of,
                 "sampling_from": self.sampling_from,
             }  # fmt: skip
         return [f"{key}: {value}" for key, value in found.items() if value]

@@ -102,7 +102,7 @@ def _fit(job: Job) -> str:
 
 def _replication(asked: Replication) -> dict[str, str]:
     found = {"method": repr(asked.method)}
-    found |= {"fay": repr(asked.fay)} if asked.method == "fay" else {}
+    found |= {} if asked.fay is None else {"fay": repr(asked.fay)}
     return found | ({"of": repr(asked.of)} if asked.of else {})
 
 

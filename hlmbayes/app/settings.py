@@ -147,7 +147,7 @@ def _beside(before: Beside, form: Form, here: Opened) -> Beside:
     names = tuple(name.strip() for name in form.text("replicates").split(",") if name.strip())
     fay = form.real("fay", "Fay’s factor")
     options = {"method": form.text("replicate_method") or "brr", "of": form.text("replicates_of") or None}
-    replication = Replication(names, fay=0.5 if fay is None else fay, **options) if names else None  # type: ignore[arg-type]
+    replication = Replication(names, fay=fay, **options) if names else None  # type: ignore[arg-type]
     if replication is not None:
         replication.columns(here.data)
     imputed = before.imputed if form.get("keep_imputed") is not None else ()

@@ -361,7 +361,7 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--replicates", metavar="NAMES", help=names)
     kinds = "kind of the replicates (default: brr)"
     group.add_argument("--replicate-method", choices=("brr", "fay", "jackknife", "jk2"), help=kinds)
-    group.add_argument("--fay", type=float, metavar="FACTOR", help="Fay's factor (default: 0.5, PISA's)")
+    group.add_argument("--fay", type=float, metavar="FACTOR", help="Fay's factor (fay only; default: 0.5)")
     of = "the weight they are replicates of; total: level-1 times level-2 weight"
     group.add_argument("--replicates-of", choices=("level1", "level2", "total"), help=of)
     where = "plausible values that the replicates' variance is taken from (default: all; NAEP: first)"

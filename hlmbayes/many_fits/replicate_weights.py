@@ -66,8 +66,8 @@ class Replication:
         The weight they are replicates of; "total" is level-1 times level-2 weight where the level-1 weight is
         conditional. By default "level2" for level-2 variables or without a level-1 weight, else "level1".
     method : "brr", "fay", "jackknife" or "jk2"
-    fay : float
-        Fay's factor, 0 to 1; method "fay".
+    fay : float, optional
+        Fay's factor, from 0 to below 1, of method "fay" alone: 0.5 by default.
     factor : float, optional
         Of the sum of squares, instead of the method's.
     df : float, optional
@@ -77,7 +77,7 @@ class Replication:
     names: tuple[str, ...]
     of: str | None = None
     method: str = "brr"
-    fay: float = 0.5
+    fay: float | None = None
     factor: float | None = None
     df: float | None = None
 
@@ -88,7 +88,12 @@ class Replication:
             ml = " (with sampling weights estimation is by maximum likelihood)"
             said = ml if str(self.method).upper() in ("ML", "REML") else ""
             raise EstimationError(f"method {self.method!r} is not known: use {', '.join(METHODS)}{said}")
-        if self.method == "fay" and not (_number(self.fay) and 0 <= self.fay < 1):
+        if self.fay is not None and self.method != "fay":  # as if it were 0, the errors of BRR are too small
+            raise EstimationError(
+                f"fay={self.fay!r}: Fay's factor is of the method fay, and the replicates' method is "
+                f"{self.method}: say that they are Fay's, or leave the factor out"
+            )
+        if self.fay is not None and not (_number(self.fay) and 0 <= self.fay < 1):
             raise EstimationError(f"fay={self.fay!r}: Fay's factor is from 0 to below 1; PISA's is 0.5")
         for what, got in (("factor", self.factor), ("df", self.df)):
             if got is not None and not (_number(got) and got > 0):
@@ -119,8 +124,8 @@ class Replication:
         """Give the factor of the sum of squares over n replicates."""
         if self.factor is not None:
             return float(self.factor)
-        fay = n * (1.0 - self.fay) ** 2 if self.method == "fay" else 1.0
-        return {"brr": 1.0 / n, "fay": 1.0 / fay, "jackknife": (n - 1.0) / n, "jk2": 1.0}[self.method]
+        fay = 1.0 / (n * (1.0 - (0.5 if self.fay is None else self.fay)) ** 2)
+        return {"brr": 1.0 / n, "fay": fay, "jackknife": (n - 1.0) / n, "jk2": 1.0}[self.method]
 
     def freedom(self, n: int) -> float:
         """Give the degrees of freedom of n replicates."""

@@ -162,6 +162,8 @@ def test_mistakes(frame):
         hlm.fit_replicates(MODEL, read, how, names[:1])
     with pytest.raises(EstimationError, match="Fay's factor"):
         hlm.fit_replicates(MODEL, read, how, names, method="fay", fay=1.0)
+    with pytest.raises(EstimationError, match="method fay, and the replicates' method is jackknife"):
+        hlm.fit_replicates(MODEL, read, how, names, method="jackknife", fay=0.5)
     with pytest.raises(DataError, match="replicate weight 'bad' has negative values"):
         hlm.fit_replicates(MODEL, read, how, ["jk1", "bad"])
     with pytest.raises(DataError, match="replicate weight 'gone' has missing values"):
