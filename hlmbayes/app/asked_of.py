@@ -67,16 +67,16 @@ def _(fit: PQLEstimates) -> Questions:
 
 
 @singledispatch
-def residual_frame(fit: Any, level: int, extra: list[str]) -> pd.DataFrame:
-    """Give a residual file of a fit."""
-    return residuals(fit, level, extra)
+def residual_frame(fit: Any, level: int, extra: list[str], hlm: str) -> pd.DataFrame:
+    """Give a residual file of a fit, with the names of HLM 6 or 7."""
+    return residuals(fit, level, extra, hlm)
 
 
 @residual_frame.register
-def _(fit: GeneralizedEstimates, level: int, extra: list[str]) -> pd.DataFrame:
-    return generalized_residuals(fit, level, extra)
+def _(fit: GeneralizedEstimates, level: int, extra: list[str], hlm: str) -> pd.DataFrame:
+    return generalized_residuals(fit, level, extra, hlm)
 
 
 @residual_frame.register
-def _(fit: PQLEstimates, level: int, extra: list[str]) -> pd.DataFrame:
-    return pql_residuals(fit, level, extra)
+def _(fit: PQLEstimates, level: int, extra: list[str], hlm: str) -> pd.DataFrame:
+    return pql_residuals(fit, level, extra, hlm)

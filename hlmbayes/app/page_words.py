@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 OPTIMUM, HLM6 = "the algorithm “The optimum” in Settings", "the algorithm “HLM 6” in Settings"
 CODES, UNITS = "“Missing codes” in Data", "“Units without a level-2 value” in Data"
@@ -68,8 +69,15 @@ PATTERNS = {
 def in_page_words(text: str) -> str:
     """Give a text of the window, which names no option of the command line or of Python that the page has."""
     for pattern, words in PATTERNS.items():
-        text = pattern.sub(words, text)
+        text = pattern.sub(partial(_in_place, words), text)
     return text
+
+
+def _in_place(words: str, found: re.Match[str]) -> str:
+    """Give the words in the place of what was found; where a sentence begins with them, a capital does."""
+    said = found.expand(words)
+    begins = re.search(r"[.?!]\s+\Z", found.string[max(0, found.start() - 100) : found.start()])
+    return said[:1].upper() + said[1:] if begins else said
 
 
 def part_of(page: str) -> str:

@@ -104,7 +104,7 @@ def residuals_tab(session: Session, form: Form) -> dict[str, Any]:
     run = shown_run(session, form)
     fit = one_fit(run)
     extra = ", ".join(session.here.level2) if session.opened and fit.data is session.here.data else ""
-    frame = residual_frame(fit, 2, []) if fit.design.n_random else None
+    frame = residual_frame(fit, 2, [], run.job.options.hlm) if fit.design.n_random else None
     labels = frame.attrs.get("labels", {}) if frame is not None else {}
     head = frame.head(8) if frame is not None else None
     return {"run": run, "head": head, "labels": labels, "extra": extra, "formats": RESIDUAL_FORMATS}
@@ -320,7 +320,7 @@ def residual_file(session: Session, form: Form) -> Response:
     if kind not in RESIDUAL_FORMATS:
         raise HLMError(f"residual files are {', '.join(RESIDUAL_FORMATS)}, not {kind}")
     extra = [name for name in re.split(r"[,\s]+", form.text("extra")) if name]
-    frame = residual_frame(one_fit(run), level, extra)
+    frame = residual_frame(one_fit(run), level, extra, run.job.options.hlm)
     name = f"{file_stem(run)}_resfil{level}{kind}"
     return _kept(write_residuals(frame, session.folder / name))
 

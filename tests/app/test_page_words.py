@@ -21,7 +21,7 @@ def test_what_to_do_about_a_run_is_on_the_page(model4):
     model4.client.post("/run")
     shown = model4.session.find(model4.session.shown).fragment
     assert "“Iterations at most” in Settings" in shown
-    assert "the algorithm “The optimum” in Settings prints all of it" in shown
+    assert "The algorithm “The optimum” in Settings prints all of it" in shown
     assert not OPTION.findall(re.sub("<[^>]*>", "", shown))
 
 
@@ -48,6 +48,8 @@ def test_what_to_do_about_data_is_on_the_page(hsb):
          "or choose “are left out” at “Units without a level-2 value” in Data, which leaves them out"),
         ('by --algorithm exact, in Python algorithm="exact".', "by the algorithm “The optimum” in Settings."),
         ("use algorithm=&quot;hlm&quot;, or", "use the algorithm “HLM 6” in Settings, or"),
+        ("both. --algorithm exact prints all of it",
+         "both. The algorithm “The optimum” in Settings prints all of it"),
         ("a -- b, --html and (x --y)", "a -- b, --html and (x --y)"),
     ],
 )  # fmt: skip

@@ -33,6 +33,16 @@ def test_the_variance_explained_is_the_seminars(hsb):
     assert "Variance explained" in hsb.client.get("/results/2/tests").text
 
 
+def test_residual_files_have_the_names_of_the_version_that_the_report_has(hsb):
+    """As `hlmbayes run` of the saved command file writes them."""
+    hsb.edit("outcome", "mathach")
+    hsb.client.post("/settings", data={"method": "REML", "algorithm": "hlm7"})
+    hsb.client.post("/run")
+    assert "EBINTRCPT1" in hsb.client.get("/results/1/residuals").text
+    header = hsb.client.get("/results/1/residual-file", params={"level": "2", "kind": ".csv"}).text
+    assert {"EBINTRCPT1", "PV0_0"} <= set(header.split("\n")[0].split(","))
+
+
 def test_models_that_are_not_compared_say_why_in_the_words_of_the_page(hsb):
     two_models(hsb)
     page = html.unescape(hsb.client.get("/results/2/compare").text)
