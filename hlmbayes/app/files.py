@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ..errors import CommandFileError, DataError, HLMError
 from ..hlm_files.command_writer import n_categories, template_text, to_text
+from ..terms.expand import rated
 from ..words import safe_name, unique_name
 from .answers import Form, sending
 from .guard import MOST_BYTES, too_large
@@ -96,7 +97,7 @@ def command_text(session: Session) -> str:
             "Code and save the equations (.txt), which hlmbayes run takes too"
         )
     here, model = session.here, state.known
-    return to_text(model, state.options, here.source.mdm, n_categories(model, here.data))
+    return to_text(model, state.options, here.source.mdm, n_categories(model, rated(model, here.data)))
 
 
 def attachment(content: bytes, name: str, kind: str = "application/octet-stream") -> Response:

@@ -32,6 +32,10 @@ class OfCategories:
     lacks: ClassVar[Mapping[Need, str]]
 
     @property
+    def codes(self) -> tuple[float, ...]:
+        return self.categories
+
+    @property
     def fixed_categories(self) -> np.ndarray:
         return np.array(self.categories)
 

@@ -77,6 +77,16 @@ class Outcome(Law):
     def check(self, design: Design) -> None:
         check_units(design)
 
+    def valued(self, outcome: str, values: Mapping[float, Any]) -> str:
+        """Give the outcome's name and, in brackets, what its values mean, where they have these labels."""
+        each = ", ".join(f"{code:g} {values[code]}" for code in self.codes if code in values)
+        return f"{outcome} ({each})" if each else outcome
+
+    @property
+    def codes(self) -> tuple[float, ...]:
+        """The values of the outcome that stand for something else, ascending; none where it is a number."""
+        return ()
+
     def row_sizes(self, data: TwoLevelData, row: np.ndarray) -> np.ndarray:
         """Give the trials or the exposure of rows, ``row`` (N,) their places; 1 where there are none."""
         if self.size is None:
@@ -192,6 +202,10 @@ class Binomial(Outcome):
     family: ClassVar[str] = "binomial"
     links: ClassVar[tuple[str, ...]] = ("logit", "probit", "cloglog")
     never = "on one side of it all are successes or all failures"
+
+    @property
+    def codes(self) -> tuple[float, ...]:
+        return (0.0, 1.0) if self.size is None else ()
 
     @property
     def far(self) -> tuple[float, float]:

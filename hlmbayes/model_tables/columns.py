@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+from ..data.rows import Rows
 from ..derived.generalized_shares import generalized_icc, generalized_r2
 from ..derived.r2 import R2, r2
 from ..equations.model import TwoLevelModel
@@ -29,6 +30,7 @@ from ..inference.covariances import table_kind
 from ..inference.intervals import EffectRow, alpha_rows, effect_rows
 from ..inference.likelihood_tables import WORDS, Cut, cuts
 from ..laws.law import Need
+from ..laws.outcomes import Outcome
 from ..many_fits.imputed_posterior import PooledSample
 from ..many_fits.pooled_derived import pooled_icc, pooled_r2
 from ..many_fits.pooled_fit import PooledEstimates, pooled_fixed
@@ -154,7 +156,13 @@ def _(model: GeneralizedEstimates, asked: Asked) -> Column:
     variances = variances_of(model.model, model.tau_values, NONE)
     effects, scale = asked.scaled(law, effects)
     effects |= {f"{CUT}{cut.cut[1:]}": _of_cut(cut, asked.prob) for cut in cuts(model)}
-    return Column(model.model.outcome, effects, variances, facts, kind.words, how, model.warnings, scale)
+    outcome = _valued(model.law, model.model, model.data)
+    return Column(outcome, effects, variances, facts, kind.words, how, model.warnings, scale)
+
+
+def _valued(law: Outcome, model: TwoLevelModel, data: Rows | None) -> str:
+    labels = {} if data is None else data.value_labels
+    return law.valued(model.outcome, labels.get(model.outcome.lower(), {}))
 
 
 def _of_cut(cut: Cut, prob: float) -> Effect:
@@ -199,21 +207,19 @@ def _(model: Drawn, asked: Asked) -> Column:
     effects, scale = asked.scaled(law, effects)
     tau = np.median(model.values("tau"), axis=(0, 1)).reshape(2 * (len(model.model.random),))
     sigma2 = float(np.median(model.scalars["sigma2"])) if "sigma2" in model.scalars else NONE
-    facts: dict[str, float] = {}
+    outcome, facts = model.model.outcome, dict[str, float]()
     design = model.target.design
     said = "posterior (medians)" if medians else "posterior (means; medians of variances)"
     if isinstance(model, LinkSample):
-        direction = model.link.law.direction
+        direction, outcome = model.link.law.direction, _valued(model.link.law, model.model, model.data)
         said = f"{law.name}, {law.link} link{f' ({direction})' if direction else ''}, {said}"
         facts = shares(model.model, lambda: derived.icc_on_link(model).icc, lambda: derived.r2_on_link(model))  # type: ignore[union-attr]
     elif isinstance(model, PosteriorSample):
         facts = shares(model.model, lambda: derived.icc(model).icc, lambda: derived.r2(model))  # type: ignore[union-attr]
     facts |= {UNITS: float(design.n_units), ROWS: float(design.n_rows)}
     warnings = () if model.convergence.ok else (str(model.convergence),)
-    return Column(
-        model.model.outcome, effects, variances_of(model.model, tau, sigma2), facts, "posterior sd", said,
-        warnings, scale,
-    )  # fmt: skip
+    variances = variances_of(model.model, tau, sigma2)
+    return Column(outcome, effects, variances, facts, "posterior sd", said, warnings, scale)
 
 
 @column_of.register
@@ -228,10 +234,10 @@ def _(model: PooledGeneralized, asked: Asked) -> Column:
     for name, row in _pooled([f"{CUT}{code[1:]}" for code in codes], between, asked).items():
         effects[name] = row._replace(p_value=NONE)
     told = f" ({first.law.direction})" if first.law.direction else ""
-    return Column(
-        model.model.outcome, effects, variances_of(model.model, np.asarray(model.tau), NONE), _sizes(model),
-        POOLED, f"{law.name}, {law.link} link{told}, {model.method}", model.warnings, scale,
-    )  # fmt: skip
+    how = f"{law.name}, {law.link} link{told}, {model.method}"
+    outcome = _valued(first.law, model.model, first.data)
+    variances = variances_of(model.model, np.asarray(model.tau), NONE)
+    return Column(outcome, effects, variances, _sizes(model), POOLED, how, model.warnings, scale)
 
 
 @column_of.register

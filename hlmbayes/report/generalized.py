@@ -44,9 +44,10 @@ def _explained(fit: GeneralizedEstimates) -> tuple[str, ...]:
 
 def _facts(fit: GeneralizedEstimates) -> list[tuple[str, str]]:
     law, counting, pseudo = fit.model.outcome_law, fit.counting, "pseudo-" * fit.counting.pseudo
+    values = fit.data.value_labels.get(fit.model.outcome.lower(), {})
     state = "converged" if fit.converged else f"NOT CONVERGED: {fit.stop_reason}"
     return [
-        ("Outcome", fit.model.outcome),
+        ("Outcome", fit.law.valued(fit.model.outcome, values)),
         ("Distribution", fit.law.sentence),
         ("Rows and units", f"{fit.n_rows:,} rows in {fit.n_units:,} units"),
         *([(counting.heading, counting.sentence)] if counting.sentence else []),

@@ -12,7 +12,7 @@ import numpy as np
 from ..data.categories import is_missing
 from ..data.columns import find_column
 from ..data.kept import with_kept
-from ..data.ratings import with_ratings
+from ..data.outcomes_in_words import with_numbers, with_ratings
 from ..data.rows import Rows
 from ..data.table import with_columns
 from ..data.weights import Frequencies, Weights, weights_of
@@ -305,8 +305,12 @@ def _lacking(
 
 
 def rated[D: Rows](model: TwoLevelModel, data: D) -> D:
-    """Give data in which an ordinal outcome is numbers, in the order that its column declares."""
-    return with_ratings(data, model.outcome) if model.outcome_law.family == "ordinal" else data
+    """Give data in which an outcome in words is numbers, where it is of categories."""
+    law = model.outcome_law
+    if law.family == "ordinal":
+        return with_ratings(data, model.outcome)
+    binary = law.family == "bernoulli"
+    return with_numbers(data, model.outcome, binary) if binary or law.family == "multinomial" else data
 
 
 def _labelled_numbers(model: TwoLevelModel, data: Rows) -> Iterator[str]:

@@ -251,6 +251,8 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (id === "work") document.body.dispatchEvent(new Event("model-changed"));
   if (id === "results" && document.querySelector("#panel > [aria-label=Data]")) $("panel").replaceChildren();
   if (id === "results" && $("results")) $("results").scrollIntoView({ block: "nearest" });
+  // what is said of a form while it is filled in moves nothing: the button being pressed would slip away
+  if (id === "priors") return;
   (id === "found" ? place.firstElementChild : place?.querySelector("[role=alert]"))?.scrollIntoView({ block: "nearest" });
 });
 

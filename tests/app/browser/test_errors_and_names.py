@@ -46,7 +46,7 @@ def test_a_form_with_an_error_is_kept_and_the_error_is_seen(click, width):
     page.get_by_text("Choose the prior of each parameter").click()
     page.get_by_label("Prior of g00 intercept").select_option("Normal")
     page.get_by_label("Standard deviation, g00 intercept").fill("wide")
-    page.locator("#draw").click()
+    page.locator("#draw").click(delay=1000)  # a slow press: what the field has wrong is said meanwhile
     wrong = page.locator("#draw-said").get_by_role("alert")
     click.expect(wrong).to_contain_text("g00 intercept, Standard deviation: wanted a number")
     assert page.get_by_label("Standard deviation, g00 intercept").input_value() == "wide"

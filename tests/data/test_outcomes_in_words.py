@@ -1,4 +1,4 @@
-"""Ratings in words: the order that their column declares, or a refusal."""
+"""Outcomes in words: their numbers, what is said of them, or a refusal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import hlmbayes as hlm
-from hlmbayes.data.ratings import with_ratings
+from hlmbayes.data.outcomes_in_words import with_ratings
 from hlmbayes.errors import DataError, HLMWarning
 
 ORACLES = Path(__file__).parents[1] / "oracles" / "data"
@@ -89,3 +89,50 @@ def test_imputed_ratings_in_other_orders_are_warned_of() -> None:
     sets = [hlm.read(frame, id="id") for frame in (ratings(numbered()), other)]
     with pytest.warns(HLMWarning, match=r"y: 1.0 has the label 'disagree' in data set 1 and 'neutral' in 2"):
         hlm.fit_imputed(MODEL, sets)
+
+
+def passed(words: tuple[str, ...] = ("fail", "pass"), numbers: str = "hglm_binary.csv") -> pd.DataFrame:
+    frame = pd.read_csv(ORACLES / numbers)
+    return frame.assign(y=frame["y"].map(dict(enumerate(words, start=int(frame["y"].min())))))
+
+
+BINARY = hlm.Model("logit(y) = b0; b0 = g00 + u0")
+
+
+@pytest.mark.parametrize(
+    ("words", "declared"),
+    [(("fail", "pass"), None), (("yes", "no"), ["yes", "no"]), (("b", "a"), ["b", "a", "nobody"])],
+)
+def test_two_words_are_0_and_1(words, declared) -> None:
+    frame = passed(words)
+    if declared:
+        frame["y"] = pd.Categorical(frame["y"], categories=declared)
+    fit = BINARY.fit(frame, id="id")
+    assert fit.deviance == BINARY.fit(passed((0, 1)), id="id").deviance
+    assert f"y (0 {words[0]}, 1 {words[1]}): " in str(fit.summary())
+    assert f"Outcome: y (0 {words[0]}, 1 {words[1]})" in fit.listing()
+    assert "order" in fit.data.notes[-1]
+
+
+def test_a_third_word_is_refused_unless_it_is_a_missing_code() -> None:
+    frame = passed()
+    frame.loc[3, "y"] = "unknown"
+    with pytest.raises(DataError, match=r"two values, and y has 3: fail, pass, unknown.*missing="):
+        BINARY.fit(frame, id="id")
+    data = hlm.read(frame, id="id", missing={"y": "unknown"})
+    assert BINARY.fit(data).n_rows == len(frame) - 1
+
+
+def test_text_that_looks_like_numbers_is_no_words() -> None:
+    with pytest.raises(DataError, match="not numeric"):
+        BINARY.fit(passed(("0", "one")), id="id")
+
+
+def test_categories_in_words_are_numbered_in_alphabetical_order() -> None:
+    model = hlm.Model("mlogit(y) = b0 + b1*x; b0 = g00; b1 = g10")
+    frame = numbered()
+    words = frame.assign(y=frame["y"].map({1: "bus", 2: "car", 3: "foot", 4: "train"}))
+    fit = model.fit(words, id="id")
+    assert fit.deviance == model.fit(frame, id="id").deviance
+    assert "y (1 bus, 2 car, 3 foot, 4 train): " in str(fit.summary())
+    assert str(fit.means("x", values=[0], category="foot")).startswith("Probability of y = 3 at")
