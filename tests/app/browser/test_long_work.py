@@ -37,6 +37,19 @@ def processor_time(window: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def test_what_takes_minutes_is_waited_for(click):
+    page, waiting = click.page, []
+    click.press("High School and Beyond")
+    page.clock.install()
+    page.route("**/panel/data", lambda route: waiting.append(route))
+    click.button("Data").click()
+    page.clock.fast_forward(120_000)
+    click.expect(page.locator("#busy")).to_have_class("on")
+    assert page.get_by_role("alert").count() == 0
+    waiting[0].continue_()
+    click.expect(page.get_by_role("region", name="Data", exact=True)).to_contain_text("7,185")
+
+
 def test_the_posterior_is_drawn_stopped_and_survives_a_kill(click, program):
     page = click.page
     click.press("High School and Beyond")
