@@ -18,11 +18,21 @@ from ..equations.categories import category_label
 from ..errors import DataError, HypothesisError
 from .binomial_links import LATENT, LATENT_SD, MANY, Rows
 from .law import Need
-from .outcomes import Binomial, Outcome, n_categories
+from .outcomes import Binomial, Outcome
 
 NO_MEAN = "an outcome of categories has a probability for each, which predict() gives, and no one mean"
 SEVERAL = "each category of the outcome has equations of its own"
 MOST = 10  # categories; more are no names
+
+
+def n_categories(y: np.ndarray, name: str) -> int:
+    """Count the categories of an outcome; refuse fewer than three: DataError."""
+    found = np.unique(y)
+    if len(found) == 2:
+        raise DataError(f"{name} has two categories, {found[0]:g} and {found[1]:g}: write logit({name})")
+    if len(found) < 2:
+        raise DataError(f"{name} is {found[0]:g} in every row: nothing can be explained")
+    return len(found)
 
 
 class OfCategories:

@@ -17,8 +17,8 @@ import numpy as np
 from ..equations.outcome_law import OutcomeLaw
 from ..errors import DataError
 from .law import Need
-from .multinomial import Multinomial, OfCategories
-from .outcomes import Binomial, Outcome, Poisson, n_categories
+from .multinomial import Multinomial, OfCategories, n_categories
+from .outcomes import Binomial, Outcome, Poisson
 
 NO_MEAN = "an ordinal outcome has a probability for each category, which predict() gives, and no one mean"
 MOST = 30  # categories; more are no rating

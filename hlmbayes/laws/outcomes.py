@@ -382,16 +382,6 @@ class Poisson(Outcome):
         return y + 0.1
 
 
-def n_categories(y: np.ndarray, name: str) -> int:
-    """Count the categories of an outcome; refuse fewer than three: DataError."""
-    found = np.unique(y)
-    if len(found) == 2:
-        raise DataError(f"{name} has two categories, {found[0]:g} and {found[1]:g}: write logit({name})")
-    if len(found) < 2:
-        raise DataError(f"{name} is {found[0]:g} in every row: nothing can be explained")
-    return len(found)
-
-
 def _whole(values: np.ndarray, name: str, what: str, least: int = 0) -> None:
     bad = (values < least) | (values != np.floor(values))
     if bad.any():
