@@ -19,6 +19,7 @@ WORDS = {  # each a pattern, the longer first
     r"\bFit both with the same algorithm\b": "Run both with the same algorithm, in Settings,",
     r"numit: in the command file": "“Iterations at most” in Settings",
     r"\(deviance:, df:\)": "(“Compare with deviance” in Settings)",
+    r"\bis in [^;]*; put one there, or ": "was opened with it; ",
     r"\bsay where the data are: --level1 FILE --level2 FILE --id NAME": "open it with its data files",
     r"(; or say it: |; )add --level1 FILE": "; open it with its data files",
     r"\bsay missing=\[.*?\] \(--missing ([^()]+)\)": rf"write \1 at {CODES}",

@@ -97,9 +97,9 @@ def _header(file: Path) -> MdmHeader:
 
 
 def _nothing(folder: Path, mdm: str) -> str:
-    advice = "or say where the data are: --level1 FILE --level2 FILE --id NAME"
+    advice = "say where the data are: --level1 FILE --level2 FILE --id NAME"
     if not mdm:
         wanted = "#WHLM CMD FILE FOR NAME.mdm with NAME.mdm or NAME.mdmt beside it"
-        return f"its first line does not name the data; wanted {wanted}, {advice}"
-    neither = f"neither {stem(mdm)}.mdm nor {stem(mdm)}.mdmt is in {folder.absolute()}"
-    return f"its data come from {mdm}, but {neither}; put one there, {advice}"
+        return f"its first line does not name the data; wanted {wanted}, or {advice}"
+    either, place = f"{stem(mdm)}.mdm nor {stem(mdm)}.mdmt", folder.absolute()
+    return f"its data come from {mdm}, but neither {either} is in {place}; put one there, or {advice}"

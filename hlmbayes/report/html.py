@@ -295,8 +295,8 @@ def _exploration(tables: Tables) -> str:
     head += ["Score test: effect", "s.e.", "&chi;&sup2;", "p"]
     rows = [
         (
-            escape(c.coefficient), escape(c.variable), num(c.estimate, 5), num(c.se, 5), num(c.t, 3),
-            num(c.effect, 5), num(c.effect_se, 5), num(c.chi2, 3), _p(p_text(c.p_value).removeprefix("p = ")),
+            escape(c.coefficient), escape(c.variable), num(c.estimate, 6), num(c.se, 6), num(c.t, 3),
+            num(c.effect, 6), num(c.effect_se, 6), num(c.chi2, 3), _p(p_text(c.p_value).removeprefix("p = ")),
         )
         for c in tables.exploration
     ]  # fmt: skip

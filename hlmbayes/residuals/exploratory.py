@@ -22,6 +22,7 @@ from ..labelled import table
 from ..labels import Sentence
 from ..laws.law import Need
 from ..likelihood.system import to_standard
+from ..text_table import number_format
 from ..words import p_text
 from .frames import level2_names, level2_values
 from .quantities import refuse_repeated
@@ -69,16 +70,19 @@ class Exploration(Sentence):
     @property
     def sentences(self) -> tuple[str, ...]:
         """Each candidate in words, and the caution."""
-        each = tuple(
-            f"{c.variable} for {c.coefficient}: coefficient {c.estimate:.5f}, standard error {c.se:.5f}, "
-            f"t-to-enter {c.t:.3f} (EB residuals); score test: effect {c.effect:.5f}, "
-            f"s.e. {c.effect_se:.5f}, chi-square = {c.chi2:.3f} on 1 d.f., {p_text(c.p_value)}"
-            for c in self.candidates
-        )
-        return (*each, CAUTION)
+        return (*map(_sentence, self.candidates), CAUTION)
 
     def __str__(self) -> str:
         return "\n".join(self.sentences)
+
+
+def _sentence(c: Candidate) -> str:
+    how, of_score = number_format([c.estimate, c.se]), number_format([c.effect, c.effect_se])
+    return (
+        f"{c.variable} for {c.coefficient}: coefficient {c.estimate:{how}}, standard error {c.se:{how}}, "
+        f"t-to-enter {c.t:.3f} (EB residuals); score test: effect {c.effect:{of_score}}, "
+        f"s.e. {c.effect_se:{of_score}}, chi-square = {c.chi2:.3f} on 1 d.f., {p_text(c.p_value)}"
+    )
 
 
 def explore(

@@ -50,6 +50,9 @@ def test_what_to_do_about_data_is_on_the_page(hsb):
         ("use algorithm=&quot;hlm&quot;, or", "use the algorithm “HLM 6” in Settings, or"),
         ("both. --algorithm exact prints all of it",
          "both. The algorithm “The optimum” in Settings prints all of it"),
+        ("neither a.mdm nor a.mdmt is in /t/x-y; put one there, or "
+         "say where the data are: --level1 FILE --level2 FILE --id NAME",
+         "neither a.mdm nor a.mdmt was opened with it; open it with its data files"),
         ("a -- b, --html and (x --y)", "a -- b, --html and (x --y)"),
     ],
 )  # fmt: skip

@@ -97,6 +97,6 @@ def test_the_command_has_what_python_has(hsb: Any, model4: Any, capsys: pytest.C
     limits: Any = fit.r2(bootstrap=4, seed=1).frame().loc["marginal", ["low", "high"]]
     assert f"interval {limits['low']:.4f} to {limits['high']:.4f}" in out
     assert f"between {fit.plausible_range('b1').low:.4f} and" in out
-    assert f"coefficient {fit.explore('pracad').candidates[0].estimate:.5f}" in out
+    assert f"coefficient {fit.explore('pracad').candidates[0].estimate:.4f}" in out
     assert str(fit.variance_explained(base_fit)).replace("(ses)", "(SES)") in out
     assert "Parametric bootstrap: p = " in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,15 @@ def test_the_score_test_is_least_squares_at_the_same_variances(fit: hlm.Fit) -> 
         # the candidate is centred, which the intercept of the equation makes no difference to
         assert found.effect == pytest.approx(gamma[-1], rel=1e-7)
         assert found.effect_se == pytest.approx(np.sqrt(vcov[-1, -1]), rel=1e-7)
+
+
+def test_sentences_have_figures_of_small_numbers(fit: hlm.Fit) -> None:
+    """Schools have about 1,100 pupils: an effect per pupil is 0.00002 in five decimals."""
+    found = fit.explore("size", coefficients="b1")
+    (c,) = found.candidates
+    coefficient, se = re.findall(r"coefficient (\S+), standard error (\S+),", str(found))[0]
+    assert [float(coefficient), float(se)] == pytest.approx([c.estimate, c.se], rel=0.01)
+    assert float(coefficient) / float(se) == pytest.approx(c.t, rel=0.01)
 
 
 def test_what_is_in_an_equation_is_no_candidate(fit: hlm.Fit) -> None:
