@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.two_level import TwoLevelData
@@ -69,10 +69,13 @@ def open_files(
     return open_data(chosen) if chosen.id else chosen
 
 
-def read_again(say: Say, data: TwoLevelData | None, chosen: Chosen) -> Opened:
-    """Read data files with another id, or as else is said."""
+def read_again(say: Say, data: TwoLevelData | None, chosen: Chosen) -> Opened | Chosen:
+    """Read data files with another id, or as else is said; another sheet may have another id."""
     say(f"Reading {chosen.level1.name}")
-    return open_data(chosen)
+    if not chosen.names and any(chosen.sheets):
+        found = choose([file for file in (chosen.level1, chosen.level2) if file], chosen.reading)
+        chosen = replace(found, id=chosen.id) if chosen.id in found.names else found
+    return open_data(chosen) if chosen.id else chosen
 
 
 def estimate(say: Say, data: TwoLevelData, job: Job) -> Estimated:

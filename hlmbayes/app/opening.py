@@ -16,6 +16,7 @@ from ..data.mdm import is_mdm
 from ..data.paths import EQUATION_FILES, MODEL_FILES
 from ..data.read_options import ReadOptions, codes_from_text, read_options
 from ..data.reading import READERS, read_table
+from ..data.sheets import sheet_names
 from ..data.table import Table
 from ..data.two_level import TwoLevelData, load
 from ..datasets import hsb_paths
@@ -45,6 +46,8 @@ class Chosen:
     id: str = ""
     names: tuple[str, ...] = ()  # what could be the id
     reading: ReadOptions = field(default_factory=ReadOptions)
+    sheets: tuple[tuple[str, ...], ...] = ()  # of each level's workbook
+    said: str = ""  # why the sheets that are first, or were asked for, cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,21 @@ def choose(files: Sequence[Path], reading: ReadOptions | None = None) -> Chosen:
         raise DataError(f"wanted one data file or two, one of each level; got {len(files)}: {names}")
     if len(files) == 1 and is_mdm(files[0]):
         return Chosen(files[0], None, "id", ("id",), reading)
-    tables = [read_table(file, file.name, reading) for file in files]
+    try:
+        return _judged(files, reading)
+    except DataError as error:  # the data may be in other sheets
+        sheets = _sheets(files)
+        if max(map(len, sheets)) < 2:
+            raise
+        return Chosen(files[0], files[1] if len(files) > 1 else None, "", (), reading, sheets, str(error))
+
+
+def _judged(files: Sequence[Path], reading: ReadOptions) -> Chosen:
+    tables = [read_table(file, file.name, reading, level) for level, file in enumerate(files, 1)]
     if len(files) == 1:
         own = tuple(tables[0].columns)
         guesses = [each for each in own if LIKELY.fullmatch(each) and _repeats(tables[0], each)]
-        return Chosen(files[0], None, guesses[0] if guesses else "", own, reading)
+        return Chosen(files[0], None, guesses[0] if guesses else "", own, reading, _sheets(files))
     shared = {name.casefold(): name for name in tables[1].columns}
     common = tuple(name for name in tables[0].columns if name.casefold() in shared)
     if not common:
@@ -103,14 +116,19 @@ def choose(files: Sequence[Path], reading: ReadOptions | None = None) -> Chosen:
             f"{files[0].name} and {files[1].name} have no variable of the same name, so rows and units "
             "cannot be joined: call the variable that identifies the units the same in both"
         )
-    ranked = sorted(common, key=lambda name: not LIKELY.fullmatch(name))
-    for name in ranked:
+    asked = reading.sheet != (None, None)  # of each level, so that it is known which is which
+    for name in sorted(common, key=lambda name: not LIKELY.fullmatch(name)):
         repeated = _repeats(tables[0], name), _repeats(tables[1], shared[name.casefold()])
         if repeated[0] != repeated[1]:
-            order = files if repeated[0] else files[::-1]
-            return Chosen(order[0], order[1], name, common, reading)
-    order = files if tables[0].n_rows >= tables[1].n_rows else files[::-1]
-    return Chosen(order[0], order[1], "", common, reading)
+            order = files if repeated[0] or asked else files[::-1]
+            return Chosen(order[0], order[1], name, common, reading, _sheets(order))
+    order = files if tables[0].n_rows >= tables[1].n_rows or asked else files[::-1]
+    return Chosen(order[0], order[1], "", common, reading, _sheets(order))
+
+
+def _sheets(files: Sequence[Path]) -> tuple[tuple[str, ...], ...]:
+    """Give the names of the sheets that each level may be in."""
+    return tuple(map(sheet_names, files)) * (3 - len(files))
 
 
 def _repeats(table: Table, name: str) -> bool:
@@ -254,8 +272,9 @@ def kind_of(file: Path) -> str:
 
 
 def reading_from(
-    before: ReadOptions, missing: str, level2_missing: str, decimal: str = "", thousands: str = ""
-) -> ReadOptions:
+    before: ReadOptions, missing: str, level2_missing: str, decimal: str = "", thousands: str = "",
+    percent: bool = False, sheet: Sequence[str | None] = (None, None),
+) -> ReadOptions:  # fmt: skip
     """How files are read, as a form says; missing codes that are not said stay as they were.
 
     ``thousands`` may be BLANK, because a form loses a blank.
@@ -264,6 +283,7 @@ def reading_from(
     drop: Any = "drop" if level2_missing == "drop" else "refuse"
     codes = codes_from_text([missing]) if missing else None
     new = read_options(
-        missing=codes, level2_missing=drop, sheet=None, decimal=decimal or None, thousands=parts or None
-    )
-    return replace(new, missing=new.missing if missing else before.missing, sheet=before.sheet)
+        missing=codes, level2_missing=drop, sheet=sheet, decimal=decimal or None, thousands=parts or None,
+        percent=percent,
+    )  # fmt: skip
+    return replace(new, missing=new.missing if missing else before.missing)

@@ -24,7 +24,11 @@ WORDS = {  # each a pattern, the longer first
     r"(; or say it: |; )add --level1 FILE": "; open it with its data files",
     r"\bsay missing=\[.*?\] \(--missing ([^()]+)\)": rf"write \1 at {CODES}",
     r"\bmissing={.*?} \(--missing ([^()]+)\)": r"\1",
+    r"\bas missing=\s+\(--missing\) says": f"as said at {CODES}",
     r"missing=\s+\(--missing\)": f"at {CODES}",
+    r"\bsheet=\s+\(--sheet\) chooses another": "“Sheet” in Data chooses another",
+    r"\bSay sheet=\s+\(--sheet\)": "Choose it at “Sheet” in Data",
+    r"percent=True\s+\(--percent\) reads": "“45 % is read as 45” in Data reads",
     r"\(--missing\)": f"({CODES})",
     r"\(--missing ([^()]+)\)": rf"({CODES}: \1)",
     r'\bsay level2_missing="drop" \(--drop-incomplete\)': f"choose “are left out” at {UNITS}",
@@ -46,7 +50,7 @@ WORDS = {  # each a pattern, the longer first
     r"predict\(\), means\(\) and slopes\(\) give that": "the figures of predicted lines show that",
     r"\btake overdispersed= out": "take the tick at “overdispersed” away",
     r"hold the others with at=": "hold the others at values",
-    r"robust=\S+ is for normal outcomes: use True, the":
+    r"robust=\S+ is for normal outcomes: use True \(--robust HLM\), the":
         "“CR2” is for normal outcomes: choose “robust, as HLM”, the",
     r", or use robust=False": "",
     r"Use robust=False, or leave it out": "Leave it out",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from shlex import quote
 from textwrap import indent
+from typing import Any
 
 from ..data.read_options import EVERY
 from ..hlm_files.command_options import Options
@@ -68,7 +70,7 @@ def _read(job: Job, here: Opened) -> str:
         files[0] = f"[{', '.join(repr(file.name) for file in (source.level1, *job.imputed))}]"
     more = [f"by={job.imputed_by!r}"] if job.imputed_by else []
     more += [f"level2_missing={reading.level2_missing!r}"] if reading.level2_missing != "refuse" else []
-    more += [f"{name}={mark!r}" for name, mark in _marks(here).items()]
+    more += [f"{name}={said!r}" for name, said in _said_of(here).items()]
     one, two = ({k: list(v) for k, v in codes.items()} for codes in reading.missing)
     more += [f"missing={one | two!r}"] if one or two else []
     ids = (source.id, source.id2) if source.id2 else source.id
@@ -76,10 +78,21 @@ def _read(job: Job, here: Opened) -> str:
     return f"hlm.{read}({', '.join([*files, f'id={ids!r}', *more])})"
 
 
-def _marks(here: Opened) -> dict[str, str]:
-    """What was said of numbers that are text: their decimal mark, what parts thousands."""
+def _said_of(here: Opened) -> dict[str, Any]:
+    """What was said of numbers that are text, and of sheets."""
     reading = here.source.reading
-    return {name: mark for name in ("decimal", "thousands") if (mark := getattr(reading, name)) is not None}
+    found = {name: said for name in ("decimal", "thousands", "percent") if (said := getattr(reading, name))}
+    one = reading.sheet if reading.two_sheets else reading.sheet[0]
+    return found | ({"sheet": one} if one else {})
+
+
+def _as_options(said: Mapping[str, Any]) -> str:
+    """Write it as options of the command line; of two sheets the first is that of level 1."""
+    sheets = said.get("sheet", ())
+    found = [f" --{name} {quote(said[name])}" for name in ("decimal", "thousands") if name in said]
+    found += [" --percent"] if "percent" in said else []
+    found += [f" --sheet {quote(str(s or 1))}" for s in ((sheets,) if isinstance(sheets, str) else sheets)]
+    return "".join(found)
 
 
 def _fit(job: Job) -> str:
@@ -134,7 +147,7 @@ def _tests(job: Job) -> list[str]:
 def command_line(job: Job, here: Opened, *, text: bool = False) -> str:
     """The command that runs the saved .hlm, or the saved text of equations."""
     how = " --drop-incomplete" if here.source.reading.level2_missing == "drop" else ""
-    how += "".join(f" --{name} {quote(mark)}" for name, mark in _marks(here).items())
+    how += _as_options(_said_of(here))
     if text:
         return f"hlmbayes run{how} model.txt"
     files = [here.source.level1, here.source.level2]

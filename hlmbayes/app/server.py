@@ -101,8 +101,11 @@ def choose_id(session: Session, form: Form) -> dict[str, Any]:
     if form.get("swap") and two is not None:
         one, two = two, one
     said = (form.text(name) for name in ("missing", "level2_missing", "decimal", "thousands"))
-    how = reading_from(chosen.reading, *said)
-    new = Chosen(one, two, form.text("id") or chosen.id, chosen.names, how)
+    first, second = (form.text(f"sheet{level}") or None for level in (1, 2))
+    sheet = (first, second or (None if two else first))
+    how = reading_from(chosen.reading, *said, percent=form.get("percent") is not None, sheet=sheet)
+    names = chosen.names if sheet == chosen.reading.sheet else ()
+    new = Chosen(one, two, form.text("id") or chosen.id, names, how, chosen.sheets)
     before = session.state if session.opened else None
 
     def take(found: Opened | Chosen) -> None:

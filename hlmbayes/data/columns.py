@@ -11,6 +11,8 @@ import numpy as np
 from ..errors import DataError
 from ..words import composed, nearest, some
 
+DATE = re.compile(r"\d{4}-\d\d-\d\d\b|\d{1,2}([./])\d{1,2}\1(\d{4}|\d\d)\b")  # 2020-05-01, 1.5.2020, 5/1/20
+SINCE = " Of dates make time since a start, in days for example."
 STATA = re.compile(r"(?P<kind>c|i|i?b(?P<base>\d*)n?)\.(?P<variable>.+)", re.IGNORECASE)
 
 
@@ -39,11 +41,13 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
     if values.dtype.kind in "biuf":
         return values
     if values.dtype.kind not in "OUST":
-        kind = "dates or times" if values.dtype.kind in "Mm" else f"values of type {values.dtype}"
+        times = values.dtype.kind in "Mm"
+        kind = "dates or times" if times else f"values of type {values.dtype}"
         present = values[values == values]  # NaT and nan differ from themselves
         example = (present if len(present) else values)[0]
         raise DataError(
-            f"Column {name!r} of {source} is not numeric{at(where)}: it holds {kind} such as {example}."
+            f"Column {name!r} of {source} is not numeric{at(where)}: it holds {kind} such as "
+            f"{example}.{SINCE if times else ''}"
         )
     bad = [row for row, value in enumerate(values.tolist()) if not _reads_as_number(value)]
     row = bad[0] if bad else next(i for i, value in enumerate(values.tolist()) if value is not None)
@@ -56,7 +60,9 @@ def numeric(values: np.ndarray, name: str, source: str, where: str = "") -> np.n
 
 
 def _way_out(text: str) -> str:
-    """Name the options with which a text would be a number."""
+    """Name the options with which a text would be a number, or what a date is to be."""
+    if DATE.match(text):
+        return SINCE
     if re.fullmatch(r"[-+]?[0-9][0-9.,]*\s?%", text):
         return " percent=True (--percent) reads 45 % as 45, where all values of a column are so."
     mark = re.fullmatch(r"[-+]?[0-9]+([.,])[0-9]+", text)

@@ -50,7 +50,20 @@ def read_sheet(path: Path, options: ReadOptions, level: int) -> Table:
             f"{path.name} is locked by a password: open it where it was made and save it without one."
         ) from None
     where = path.name if len(book.sheet_names) == 1 else f"sheet {sheet.name!r} of {path.name}"
-    return _table(path.name, where, rows, notes, options)
+    return _table(where, rows, notes, options)
+
+
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """Give the names of a workbook's sheets; of what is no workbook, or cannot be read, none."""
+    if path.suffix.lower() not in SHEETS:
+        return ()
+    import python_calamine
+
+    try:
+        with python_calamine.CalamineWorkbook.from_path(path) as book:
+            return tuple(book.sheet_names)
+    except (OSError, python_calamine.CalamineError):
+        return ()
 
 
 def _check_size(path: Path) -> None:
@@ -106,9 +119,9 @@ def _choose(name: str, book: Any, asked: str | int | None) -> tuple[Any, tuple[s
 
 
 def _asked_for(name: str, sheets: list[str], asked: str | int) -> str:
-    """Give the name of the sheet that is asked for by its name, in any case, or its number."""
+    """Give the name of the sheet that is asked for by its name, in any case and trimmed, or its number."""
     if isinstance(asked, str):
-        for alike in (asked.__eq__, lambda sheet: sheet.casefold() == asked.casefold()):
+        for alike in (asked.__eq__, lambda sheet: sheet.strip().casefold() == asked.strip().casefold()):
             if found := [sheet for sheet in sheets if alike(sheet)]:
                 return found[0]
     if (isinstance(asked, int) or asked.isdecimal()) and 1 <= int(asked) <= len(sheets):
@@ -118,9 +131,7 @@ def _asked_for(name: str, sheets: list[str], asked: str | int) -> str:
     raise DataError(f"{name} has no sheet {asked!r}. {hint} Say sheet= (--sheet).")
 
 
-def _table(
-    name: str, where: str, rows: Sequence[Sequence[Any]], notes: tuple[str, ...], options: ReadOptions
-) -> Table:
+def _table(where: str, rows: Sequence[Sequence[Any]], notes: tuple[str, ...], options: ReadOptions) -> Table:
     """Make columns of a sheet's rows, the names of which stand in one of them."""
     if not rows:
         raise DataError(f"{where} is empty: there is nothing in it.")
@@ -138,7 +149,7 @@ def _table(
     decimal = options.decimal or file_mark(texts.values())[0]
     warn_of_thousands(where, texts, decimal, options)
     notes = (*notes, *title_note(where, rows[:at]), *unnamed_note(where, names, fields))
-    return Table(name, columns, len(rows) - at - 1, decimal=decimal, notes=notes)
+    return Table(where, columns, len(rows) - at - 1, decimal=decimal, notes=notes)
 
 
 def _name(cell: Any) -> str:

@@ -20,6 +20,7 @@ from .table import Table, dictionary, from_frame
 from .written_numbers import MARKS, MISSING_TEXTS, file_mark, warn_of_thousands
 
 SAMPLE = 65536  # bytes from which a file's layout is judged
+LINES = 20  # of which there are as many at least: thousands of names are longer
 BLOCK = 1 << 20  # bytes looked at at a time
 END = "\x1a"  # the mark DOS programs end a text with
 CONTROLS = [bytes([k]) for k in range(32) if k not in b"\t\n\r\f\x1a\x1b"]  # bytes that no text has many of
@@ -92,10 +93,13 @@ def _other_length(name: str, wanted: str, got: str, line: str) -> str:
 
 def _sample(path: Path, encoding: str) -> str:
     with path.open("rb") as file:
-        start = file.read(SAMPLE)
+        start = more = file.read(SAMPLE)
+        while more and len(start.splitlines()) < LINES:
+            more = file.read(len(start))
+            start += more
     text = start.decode(encoding, errors="replace").removeprefix("\ufeff")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    whole = len(start) < SAMPLE or "\n" not in text
+    whole = not more or len(start) < SAMPLE
     return text if whole else text[: text.rindex("\n")]  # the last line may be cut
 
 
@@ -113,6 +117,8 @@ def _layout(name: str, text: str, suffix: str, options: ReadOptions) -> Layout:
         which = f"the first line of {name} ({fields[0][:60].strip()})"
         raise DataError(f"There is no comma, semicolon, tab or | in {which}; put one between the columns.")
     check_names(name, fields, skip - 1)
+    if not rows[at + 1 :]:
+        raise DataError(f"{name} is empty: it has {len(fields)} columns and 0 rows.")
     decimal = "."
     if delimiter != ",":
         columns = list(zip_longest(*(row for _, row in rows[at + 1 :]), fillvalue=""))

@@ -311,7 +311,8 @@ def _(fit: GeneralizedEstimates, robust: bool | str | None, df: str | None) -> C
         )
     if isinstance(robust, str) and robust.upper() != "CR0":
         raise HypothesisError(
-            f"robust={robust!r} is for normal outcomes: use True, the sandwich of the units' scores"
+            f"robust={robust!r} is for normal outcomes: use True (--robust HLM), the sandwich of the units' "
+            "scores"
         )
     if robust is None:
         robust = fit.counting.pseudo

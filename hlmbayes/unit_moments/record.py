@@ -165,7 +165,7 @@ def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str]
     if not n.all():
         present, gone = n > 0, data.unit_ids[n == 0]
         if len(gone) == len(unit_ids):
-            raise DataError(f"no row has values on all of {', '.join(names)}: nothing is left to analyse")
+            raise data.nothing_left(names)
         unit_ids, n, weight, mean, sscp = (a[present] for a in (unit_ids, n, weight, mean, sscp))
         notes = (*notes, f"{len(gone)} units have no complete level-1 record: {some(gone)}")
     if level2 is None:

@@ -444,3 +444,48 @@ def test_which_files_are_which(tmp_path):
     assert choose([one]).id == ""
     both = open_data(replace(choose([one]), id="key"))
     assert both.level2 == ("kind",)
+
+
+def workbook(path, **sheets):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+
+
+def test_sheets_are_chosen_on_the_page_and_kept(window, tmp_path):
+    file = tmp_path / "study.xlsx"
+    rows = [[j, 3 * j + i + 0.5, f"{10 * i} %"] for j in range(1, 5) for i in range(4)]
+    units = [[j, j**2 / 10] for j in range(1, 5)]
+    about = [["About this file", ""], ["made by", "me"]]
+    workbook(file, About=about, Pupils=[["class", "score", "share"], *rows], Units=[["class", "w"], *units])
+    with file.open("rb") as sent:
+        page = window.client.post("/open", files={"files": ("study.xlsx", sent)}).text
+    assert "Which variable says the unit?" in page  # the first sheet has none
+    assert page.count("<option>Pupils</option>") == 2
+    page = window.client.post("/open/id", data={"id": "About this file", "sheet1": "Pupils"}).text
+    assert "16 rows in 4 units" in page
+    assert "<option selected>Pupils</option>" in page
+    asked = {"id": "class", "sheet1": "Pupils", "sheet2": "Units", "percent": "on"}
+    page = window.client.post("/open/id", data=asked).text
+    opened = window.session.opened
+    assert (opened.level1, opened.level2) == (("score", "share"), ("w",))
+    assert opened.data.level1_column("share").tolist()[:4] == [0.0, 10.0, 20.0, 30.0]
+    assert "<option selected>Units</option>" in page
+    window.edit("outcome", "score")
+    code = html.unescape(window.client.get("/panel/code").text)
+    assert "id='class', percent=True, sheet=('Pupils', 'Units'))" in code
+    assert "--percent --sheet Pupils --sheet Units" in code
+
+
+def test_several_sheets_are_said_in_the_words_of_the_page(window, tmp_path):
+    file = tmp_path / "study.xlsx"
+    rows = [["class", "score"], *([j, 3.5 * j + i] for j in range(1, 5) for i in range(4))]
+    workbook(file, Pupils=rows, More=rows)
+    with file.open("rb") as sent:
+        page = html.unescape(window.client.post("/open", files={"files": ("study.xlsx", sent)}).text)
+    assert "the first, 'Pupils', was read: “Sheet” in Data chooses another (More)" in page

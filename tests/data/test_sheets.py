@@ -236,3 +236,10 @@ def test_text_that_may_part_thousands_is_warned_of(tmp_path):
     with pytest.warns(HLMWarning, match=r"a\.xlsx .*x \(1,234\).*thousands=','"):
         assert hlm.read(path).level1["x"].tolist() == [1.234, 2.345, 999]
     assert hlm.read(path, thousands=",").level1["x"].tolist() == [1234, 2345, 999]
+
+
+def test_messages_name_the_sheet_that_was_read(tmp_path):
+    path = book(tmp_path / "a.xlsx", About=[["About this file"], ["of 2024"]], Data=ROWS)
+    with pytest.raises(DataError, match=r"^sheet 'About' of a\.xlsx has no id column 'school'"):
+        hlm.read(path, id="school")
+    assert hlm.read(path, id="school", sheet=" data ").n_rows == len(ROWS) - 1

@@ -275,3 +275,23 @@ def test_two_names_of_one_spelling_stay_two() -> None:
     data = hlm.read({"id": [1, 1, 2], "a b": [1, 2, 3], "a\nb": [4, 5, 6]})
     assert data.level1_column("a b").tolist() == [1, 2, 3]
     assert data.level1["a\nb"].tolist() == [4, 5, 6]
+
+
+def test_names_that_are_longer_than_the_sample(tmp_path):
+    names = [f"questionnaire_item_{k:05d}" for k in range(4000)]  # 100 KB in the first line
+    lines = [",".join(["id", *names, "y"])] + [
+        ",".join([str(k // 2), *["1"] * 4000, f"{k}.5"]) for k in range(4)
+    ]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join(lines) + "\n")
+    data = hlm.read(path)
+    assert len(data.level1) == 4001
+    assert data.level1_column("y").tolist() == [0.5, 1.5, 2.5, 3.5]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_names_without_rows(tmp_path, end):
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,y{end}")
+    with pytest.raises(DataError, match=r"^a\.csv is empty: it has 2 columns and 0 rows\.$"):
+        hlm.read(path)

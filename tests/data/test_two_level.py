@@ -649,3 +649,16 @@ def test_places_are_those_of_a_dictionary(ids, known, random):
     first, second = (random.sample(sorted(each), len(each)) for each in (ids, known))
     places = units.places_of(np.array(first, dtype=int), np.array(second), ("new", "old"))
     assert places.tolist() == [second.index(key) if key in known else -1 for key in first]
+
+
+@pytest.mark.parametrize("day", ["2020-05-01", "01.05.2020", "5/1/2020"])
+def test_of_dates_that_are_text_it_is_said_what_to_make(day):
+    data = hlm.read({"id": [1, 1, 2, 2], "day": [day] * 4, "y": [1, 2, 3, 5]})
+    with pytest.raises(DataError, match=r"Of dates make time since a start, in days for example\."):
+        data.level1_column("day")
+
+
+def test_a_variable_without_any_value_is_named_where_nothing_is_left():
+    data = hlm.read({"id": [1, 1, 2, 2], "x": [np.nan] * 4, "y": [1, 2, 3, 5]})
+    with pytest.raises(DataError, match=r"nothing is left to analyse\. x has no value at all\."):
+        hlm.Model("y = b0 + b1*x + r; b0 = g00 + u0; b1 = g10").fit(data)
