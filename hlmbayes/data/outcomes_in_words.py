@@ -19,6 +19,10 @@ ORDER = (
     "categories that have an order (pandas.Categorical with ordered=True, Polars' Enum)."
 )
 
+LAWS = (
+    "Of an outcome in words write logit({0}) where it has two, mlogit({0}) where it has more, or say family=."
+)
+
 
 def with_ratings[D: Rows](data: D, name: str) -> D:
     """Give data in which the ratings ``name`` are numbers: 1, 2, ... in the order that their column declares.
@@ -39,7 +43,7 @@ def with_ratings[D: Rows](data: D, name: str) -> D:
     if numbers and not (isinstance(declared, InOrder) and list(declared) != sorted(declared)):
         return data
     if not isinstance(declared, InOrder):
-        _refuse_text(data, found)
+        _refuse_text(data, found, ORDER)
     every = _categories(np.array(declared, dtype=object), declared)
     said = f"{found} is taken in the order of its categories, lowest first"
     return _numbered(data, found, every.levels, 1, said)
@@ -92,8 +96,15 @@ def _numbered[D: Rows](data: D, found: str, levels: tuple[str, ...], first: int,
     )
 
 
-def _refuse_text(data: Rows, found: str) -> None:
+def refuse_words(data: Rows, name: str) -> None:
+    """Refuse words as an outcome that is a number, and say which models there are for them: DataError."""
+    found = find_column(name, data.level1, data.sources[0])
+    if found is not None and is_category(data.level1[found], data.categories.get(found.lower())):
+        _refuse_text(data, found, LAWS.format(found))
+
+
+def _refuse_text(data: Rows, found: str, advice: str) -> None:
     try:
         data.level1_column(found)
     except DataError as error:
-        raise DataError(f"{error} {ORDER}") from None
+        raise DataError(f"{error} {advice}") from None

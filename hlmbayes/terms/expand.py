@@ -12,7 +12,7 @@ import numpy as np
 from ..data.categories import is_missing
 from ..data.columns import find_column
 from ..data.kept import with_kept
-from ..data.outcomes_in_words import with_numbers, with_ratings
+from ..data.outcomes_in_words import refuse_words, with_numbers, with_ratings
 from ..data.rows import Rows
 from ..data.table import with_columns
 from ..data.weights import Frequencies, Weights, weights_of
@@ -306,11 +306,13 @@ def _lacking(
 
 def rated[D: Rows](model: TwoLevelModel, data: D) -> D:
     """Give data in which an outcome in words is numbers, where it is of categories."""
-    law = model.outcome_law
-    if law.family == "ordinal":
+    family = model.outcome_law.family
+    if family == "ordinal":
         return with_ratings(data, model.outcome)
-    binary = law.family == "bernoulli"
-    return with_numbers(data, model.outcome, binary) if binary or law.family == "multinomial" else data
+    if family in ("bernoulli", "multinomial"):
+        return with_numbers(data, model.outcome, family == "bernoulli")
+    refuse_words(data, model.outcome)
+    return data
 
 
 def _labelled_numbers(model: TwoLevelModel, data: Rows) -> Iterator[str]:

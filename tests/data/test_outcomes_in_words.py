@@ -136,3 +136,9 @@ def test_categories_in_words_are_numbered_in_alphabetical_order() -> None:
     assert fit.deviance == model.fit(frame, id="id").deviance
     assert "y (1 bus, 2 car, 3 foot, 4 train): " in str(fit.summary())
     assert str(fit.means("x", values=[0], category="foot")).startswith("Probability of y = 3 at")
+
+
+@pytest.mark.parametrize("left", ["y", "log(y)", "logit(y, trials=n)"])
+def test_words_where_numbers_are_wanted_name_the_models_for_words(left) -> None:
+    with pytest.raises(DataError, match=r"'y' .* not numeric.*logit\(y\) where it has two, mlogit\(y\)"):
+        hlm.Model(f"{left} = b0; b0 = g00 + u0").fit(passed(), id="id")
