@@ -70,6 +70,7 @@ class Options:
     variance_known_is: Literal["variance", "precision"] = "variance"  # how that was read: no keyword says it
     plausible_values: tuple[str, ...] = ()  # outcomes that are values of one, or .mdm files of imputed data
     fix_sigma2: float | None = None  # the level-1 variance, where it is held at a value
+    n_categories: int | None = field(default=None, compare=False)  # of the outcome, as nonlin: counts them
     most_macro: int | None = None  # macro iterations of a nonlinear model
     stop_macro: float | None = None  # relative change at which they end
     laplace: bool = False  # Laplace's approximation after penalised quasi-likelihood
@@ -157,6 +158,8 @@ def parse_options(lines: list[Line]) -> Found:
             residuals[keyword] = line
         elif keyword == "hypoth":
             hypoth = line
+        elif keyword == "nonlin":
+            values["n_categories"] = _categories(line)
         else:
             _not_an_option(line, warnings, not_done)
     if "max_iterations" in places:
@@ -217,7 +220,7 @@ def outcome_asked(line: Line) -> Asked:
             "multinomial,CATEGORIES (how many)"
         )
     if family in _COUNTED:
-        if size is not None and not size.isdigit():
+        if size is not None and not re.fullmatch(r"\d{1,9}", size, re.ASCII):
             line.fail(
                 f"nonlin:{family} wants the number of categories, as in nonlin:{family},3, got {size!r}"
             )
@@ -230,6 +233,12 @@ def outcome_asked(line: Line) -> Asked:
     if family == "bernoulli" and size is not None:
         line.fail(f"nonlin:bernoulli has one trial a row; nonlin:binomial,{size} has {size} trials")
     return Asked(family, trials=size) if family == "binomial" else Asked(family, exposure=size)
+
+
+def _categories(line: Line) -> int | None:
+    """How many categories nonlin: says that the outcome has."""
+    family, _, size = line.value.partition(",")
+    return int(size) if family.strip().casefold() in _COUNTED and size.strip() else None
 
 
 _COUNTED = ("ordinal", "multinomial")  # whose number of categories may stand beside
@@ -247,7 +256,7 @@ def _not_an_option(line: Line, warnings: list[str], not_done: list[str]) -> None
             words = _CHANGES.get(keyword) or _MISSING_ONLY[keyword]
             place = warnings if keyword in _CHANGES else not_done
             place.append(f"{line.where}: {keyword}:{line.value} is not acted on; {words}")
-    elif keyword not in _SILENT | _HARMLESS_WHEN_OFF | {"nonlin", "esttau2"}:
+    elif keyword not in _SILENT | _HARMLESS_WHEN_OFF | {"esttau2"}:
         warnings.append(f"{line.where}: {keyword!r} is not a known keyword; ignored")
 
 

@@ -16,8 +16,10 @@ from ..errors import HLMWarning, warn
 from ..estimation.estimate import fit
 from ..estimation.estimates import Estimates
 from ..estimation.prepare import Level1Asked
+from ..hlm_files.command_writer import n_categories
 from ..hlm_files.mdm_template import DataSource
 from ..hlm_files.short_names import read_with_short_names
+from ..terms.expand import rated
 from ..words import some
 from .jobs import Job
 
@@ -38,7 +40,20 @@ def read_data(job: Job) -> TwoLevelData:
     if source.deletion == "now" and source.level1_names:
         data = data.drop_incomplete(source.level1_names)
         _beside_mdm(source, data)
+    _warn_of_categories(job, data)
     return data
+
+
+def _warn_of_categories(job: Job, data: TwoLevelData) -> None:
+    """Warn where an outcome has other categories than nonlin: counts: one may be a missing code."""
+    asked, outcome = job.options.n_categories, job.model.outcome
+    if asked is None or (found := n_categories(job.model, rated(job.model, data))) == asked:
+        return
+    warn(
+        f"nonlin:{job.model.outcome_law.family},{asked} counts {asked} categories, and {outcome} has {found} "
+        "values in the data, which are those of the model. If one is a missing code, say so "
+        f"(--missing {outcome}=CODE)."
+    )
 
 
 def warn_of_codes(model: TwoLevelModel, data: TwoLevelData) -> None:

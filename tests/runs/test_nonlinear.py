@@ -116,6 +116,23 @@ def test_a_command_file_of_ratings(tmp_path: Path, capsys: pytest.CaptureFixture
     assert test["chi2"] == pytest.approx(row["t_ratio"] ** 2)
 
 
+@pytest.mark.parametrize("algorithm", ["hlm", "exact"])
+@pytest.mark.parametrize(("counted", "warned"), [(3, True), (4, False), (5, True)])
+def test_other_categories_than_the_command_file_counts_are_warned_of(
+    algorithm: str, counted: int, warned: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HLM is told how many there are: one more in the data may be a code of missing values."""
+    data = hlm.read(DATA / "ordinal_four.csv", id="id")
+    hlm.Model(f"cumlogit(y) = {REST}").save(tmp_path / "m.hlm", data)
+    text = (tmp_path / "m.hlm").read_text()
+    (tmp_path / "m.hlm").write_text(text.replace("nonlin:ordinal,4", f"nonlin:ordinal,{counted}"))
+    assert run(tmp_path / "m.hlm", "--algorithm", algorithm) == 0
+    said = f"nonlin:ordinal,{counted} counts {counted} categories, and y has 4 values in the data"
+    out, err = capsys.readouterr()
+    assert (said in err) == warned
+    assert (said in " ".join(out.split())) == warned
+
+
 def test_equations_name_the_family_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "m.txt"
     head = f"data: {DATA / 'pql_slopes.csv'}\nid: id\nalgorithm: hlm\nfamily: binomial\ntrials: n\n"
