@@ -8,6 +8,7 @@ from shlex import quote
 from textwrap import indent
 from typing import Any
 
+from ..data.missing import codes_of
 from ..data.read_options import EVERY
 from ..hlm_files.command_options import Options
 from ..hlm_files.command_writer import changed_lines
@@ -29,11 +30,27 @@ def _where(here: Opened) -> list[str]:
     source = here.source
     second = f"level2: {source.level2.name}" if source.level2 else ""
     ids = f"{source.id}, {source.id2}" if source.id2 else source.id
-    codes = [
-        f"missing: {'' if name == EVERY else f'{name}='}{', '.join(map(str, values))}"
-        for name, values in (dict(source.reading.missing[0]) | dict(source.reading.missing[1])).items()
-    ]
+    codes = [f"missing: {text}" for text in _codes_as_text(here)]
     return [line for line in (f"data: {source.level1.name}", second, f"id: {ids}", *codes) if line]
+
+
+def _codes(here: Opened) -> dict[str, list[float | str]]:
+    """Missing codes by variable; of every one where both levels have the same, as templates may not."""
+    both = here.source.reading.missing
+    if both[0].get(EVERY) == both[1].get(EVERY):
+        return {name: list(values) for codes in both for name, values in codes.items()}
+    of = {name.lower(): codes_of(name, both[1]) for name in here.level2}
+    of |= {name.lower(): codes_of(name, both[0]) for name in here.level1}
+    return {name: list(values) for name, values in of.items() if values}
+
+
+def _codes_as_text(here: Opened) -> list[str]:
+    """Write them as texts of equations and the command line have them."""
+    found = []
+    for name, values in _codes(here).items():
+        codes = ",".join(f"{code:.15g}" if isinstance(code, float) else code for code in values)
+        found.append(codes if name == EVERY else f"{name}={codes}")
+    return found
 
 
 def _settings(job: Job) -> list[str]:
@@ -71,8 +88,7 @@ def _read(job: Job, here: Opened) -> str:
     more = [f"by={job.imputed_by!r}"] if job.imputed_by else []
     more += [f"level2_missing={reading.level2_missing!r}"] if reading.level2_missing != "refuse" else []
     more += [f"{name}={said!r}" for name, said in _said_of(here).items()]
-    one, two = ({k: list(v) for k, v in codes.items()} for codes in reading.missing)
-    more += [f"missing={one | two!r}"] if one or two else []
+    more += [f"missing={codes!r}"] if (codes := _codes(here)) else []
     ids = (source.id, source.id2) if source.id2 else source.id
     read = "read_imputed" if job.imputed or job.imputed_by else "read"
     return f"hlm.{read}({', '.join([*files, f'id={ids!r}', *more])})"
@@ -148,8 +164,9 @@ def command_line(job: Job, here: Opened, *, text: bool = False) -> str:
     """The command that runs the saved .hlm, or the saved text of equations."""
     how = " --drop-incomplete" if here.source.reading.level2_missing == "drop" else ""
     how += _as_options(_said_of(here))
-    if text:
+    if text:  # which says its missing codes itself
         return f"hlmbayes run{how} model.txt"
+    how += "".join(f" --missing {quote(codes)}" for codes in _codes_as_text(here))
     files = [here.source.level1, here.source.level2]
     where = [f"--level{k} {file.name}" for k, file in enumerate(files, 1) if file is not None]
     algorithm = " --algorithm exact" if job.algorithm == "exact" else ""

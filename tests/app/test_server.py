@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import hlmbayes as hlm
 from hlmbayes.cli import main
 from hlmbayes.datasets import hsb_paths
 
@@ -323,6 +324,33 @@ def test_units_that_miss_a_value_and_missing_codes_are_said(window):
     answer = window.client.post("/open/id", data={"id": "school", "missing": "-99"}).text
     assert "Not done:" not in answer
     assert np.isnan(window.session.opened.data.level1["w"]).any()
+    window.edit("outcome", "w")
+    code = html.unescape(window.client.get("/panel/code").text)
+    assert "\nmissing: -99\n" in code
+    assert "--id school --missing -99\n" in code.replace("</", "\n</")  # -99 is a number there without it
+
+
+def test_missing_codes_that_differ_by_level_are_kept_apart_in_what_is_saved(tmp_path):
+    from hlmbayes.app.opening import Chosen, open_data
+    from hlmbayes.app.script import command_line, python_script
+    from hlmbayes.data.read_options import ReadOptions
+    from hlmbayes.runs.jobs import job_from_equations
+
+    one, two = tmp_path / "rows.csv", tmp_path / "units.csv"
+    one.write_text(
+        "id,y,x\n" + "".join(f"{j},{j * k},{-9 if k else -99}\n" for j in range(4) for k in range(3))
+    )
+    two.write_text("id,w\n0,-9\n1,-99\n2,1\n3,2\n")
+    codes = ({"*": (-99.0,), "y": (0.0,)}, {"*": (-9.0,)})
+    here = open_data(Chosen(one, two, "id", reading=ReadOptions(missing=codes)))
+    job = job_from_equations("y = b0 + r; b0 = g00 + u0", level1=str(one), level2=str(two), id="id")
+    said = "missing={'w': [-9.0], 'y': [0.0, -99.0], 'x': [-99.0]}"
+    assert said in python_script(job, here)
+    read = hlm.read(one, two, id="id", missing={"w": [-9.0], "y": [0.0, -99.0], "x": [-99.0]})
+    for name in ("y", "x", "w"):
+        level = "level2" if name == "w" else "level1"
+        np.testing.assert_array_equal(getattr(read, level)[name], getattr(here.data, level)[name])
+    assert "--missing w=-9 --missing y=0,-99 --missing x=-99" in command_line(job, here)
 
 
 def test_what_parts_thousands_is_chosen_on_the_page_and_kept(window):
