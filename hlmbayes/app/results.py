@@ -21,6 +21,7 @@ from ..hglm.pql import PQLEstimates
 from ..hlm_files.command_options import Rows
 from ..hypotheses.wald import wald
 from ..inference.compare import compare
+from ..laws.law import Need
 from ..many_fits.pooled_fit import PooledEstimates
 from ..model_tables.saving import html as table_html
 from ..model_tables.table import table
@@ -107,7 +108,11 @@ def residuals_tab(session: Session, form: Form) -> dict[str, Any]:
     frame = residual_frame(fit, 2, [], run.job.options.hlm) if fit.design.n_random else None
     labels = frame.attrs.get("labels", {}) if frame is not None else {}
     head = frame.head(8) if frame is not None else None
-    return {"run": run, "head": head, "labels": labels, "extra": extra, "formats": RESIDUAL_FORMATS}
+    levels = (2, 1) if isinstance(fit, Estimates) or Need.ONE_MEAN not in fit.law.lacks else (2,)
+    return {
+        "run": run, "head": head, "labels": labels, "extra": extra, "formats": RESIDUAL_FORMATS,
+        "levels": levels,
+    }  # fmt: skip
 
 
 def tests_tab(session: Session, form: Form) -> dict[str, Any]:

@@ -13,8 +13,12 @@ BASE = {"method": "REML", "max_iterations": "100", "constraints": "", "sigma": "
 
 @pytest.fixture
 def counts(window, tmp_path):
+    return opened(window, tmp_path, frame_of("counts"))
+
+
+def opened(window, tmp_path, frame):
     file = tmp_path / "counts.csv"
-    frame_of("counts").to_csv(file, index=False)
+    frame.to_csv(file, index=False)
     with file.open("rb") as sent:
         window.client.post("/open", files={"files": sent})
     if window.session.asked:
@@ -104,3 +108,16 @@ def test_tables_among_words_are_parted_from_them():
     assert not words
     assert rest == "Marginal R2 (fixed effects): 0.1048\nNote."
     assert in_parts("") == []
+
+
+@pytest.mark.parametrize("algorithm", ["hlm", "exact"])
+def test_ratings_are_offered_no_level_1_file_and_can_keep_that_of_level_2(window, tmp_path, algorithm):
+    frame = frame_of("counts")
+    counts = opened(window, tmp_path, frame.assign(y=frame["y"].clip(upper=2)))
+    _, wrong = settle(counts, family="ordinal", algorithm=algorithm)
+    assert not wrong
+    run(counts)
+    page = counts.client.get("/results/1/residuals").text
+    assert "Save the level-2 file" in page
+    assert "Save the level-1 file" not in page
+    assert "ebintrcp" in counts.client.get("/results/1/residual-file?level=2&kind=.csv").text
