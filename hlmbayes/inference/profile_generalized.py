@@ -28,7 +28,7 @@ from .intervals import Interval
 from .likelihood_tables import cuts
 
 STILL = 1e-9  # of what is left to be gained, at which a constrained search ends
-MOST = 60
+MOST, HALVINGS = 60, 12  # steps of a search, and searches on the way to a place that is far
 NEAR_ZERO = 1e-4  # of an estimated standard deviation: as good as zero
 FARTHEST = 40.0  # standard errors
 METHOD, MISSED = "profile", "not available: the profile was lost"
@@ -53,22 +53,31 @@ class ProfileOf:
     known: dict[float, Marginal] = field(default_factory=dict)
 
     def at(self, c: float) -> Marginal:
-        """Find the maximum with the parameter held at c."""
+        """Find the maximum with the parameter held at c, by way of values between where c is too far."""
         nearest = min(self.known, key=lambda k: abs(k - c), default=None)
-        at = self.best if nearest is None else self.known[nearest]
+        start: Marginal | None = self.best if nearest is None else self.known[nearest]
+        for _ in range(HALVINGS):
+            if start is None:
+                break
+            found = self._climb(start, c)
+            if found is not None:
+                self.known[c] = found
+                return found
+            start = self._climb(start, 0.5 * (self.held(start).value + c))
+        raise np.linalg.LinAlgError
+
+    def _climb(self, at: Marginal, c: float) -> Marginal | None:
+        """Go to the maximum with the parameter held at c; None where it is not reached."""
         for _ in range(MOST):
             held = self.held(at)
             step, gain = _constrained(at, held, c)
             if gain < STILL and abs(held.value - c) <= 1e-9 * max(1.0, abs(c)):
-                break
+                return at
             size = min(1.0, 3.0 / max(float(np.abs(step).max()), 1e-300))
             rows, law = self.laid.rows, self.laid.of_rows
             at = marginal(rows, law, *moved(rows, at, step, size), at.rule, at.modes.t)
             at = with_own_slopes(rows, law, at) if self.asked_nodes else at
-        else:
-            raise np.linalg.LinAlgError
-        self.known[c] = at
-        return at
+        return None
 
     def limit(self, start: float, step: float, cut: float, end: float) -> float:
         """Give where the deviance has risen by ``cut``, in steps from ``start``; ``end`` if never."""

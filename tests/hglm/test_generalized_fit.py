@@ -185,6 +185,26 @@ def test_profile_of_two_effects_holds_the_estimates(slopes_fit):
     assert list(walds.method) == ["normal", "profile"]
 
 
+def test_a_profile_reaches_a_standard_deviation_of_zero():
+    # from the last step before it the search goes back and forth, and must halve the way
+    rng = np.random.default_rng([5, 2])
+    n = np.r_[14, rng.integers(1, 9, 24)[1:]]
+    unit = np.repeat(np.arange(24), n)
+    x, w, m = rng.uniform(-1.2, 1.2, len(unit)), rng.normal(size=24)[unit], rng.integers(1, 6, len(unit))
+    u = (rng.normal(size=(24, 2)) @ [[0.7, 0.2], [0.0, 0.5]])[unit]
+    p = 1 / (1 + np.exp(0.3 - 0.4 * x - 0.3 * w - u[:, 0] - u[:, 1] * x))
+    rows = pd.DataFrame({"id": unit, "x": x, "w": w, "m": m, "y": rng.binomial(m, p)})
+    fit = hlm.Model(f"logit(y, trials=m) = b0 + b1*x; {ONE} + u1").fit(rows, id="id")
+    at_zero = fit.test_variance("u1").chi2  # of the model without it
+    assert 1 < at_zero < 3
+    for above, is_zero in ((0.05, True), (-0.05, False)):
+        row = fit.confint(stats.chi2.cdf(at_zero + above, 1), parameters="sd[b1]").loc["sd[b1]"]
+        assert row.method == "profile"
+        assert row.high > row.estimate
+        assert (row.low == 0) == is_zero
+        assert row.low < 0.05
+
+
 def test_a_variance_of_zero_has_a_profile_from_zero(frame):
     balanced = frame.assign(y=np.arange(len(frame)) % 2)  # units vary less than chance lets them
     fit = hlm.Model(f"logit(y) = b0 + b1*x; {ONE}").fit(hlm.read(balanced, id="id"))
