@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import SamplingError
-from ..estimation.newton import minimise
+from ..estimation.newton import Point, minimise
 from ..hglm.category_rows import CategoryRows
 from ..hglm.counted_rows import CountedRows
 from ..hglm.enough_nodes import few
@@ -254,7 +254,7 @@ def link_density(link: LinkTarget) -> LinkDensity:
     rule, modes = few(q) if q else product_rule(()), np.zeros((q, rows.n_units))
     first = _first(link)
     density = LinkDensity(link, law, rows, rule, first, modes, np.zeros((len(first), *modes.shape)))
-    best = minimise(density.point, first, tolerance=1e-3, limit=100).point
+    best = _mode(density)
     if not np.isfinite(best.value):
         raise SamplingError('the posterior has no mode to start from: use sampler="nuts", marginal=False')
     density = replace(density, first=best.x, modes=density.likelihood(best.x).modes.t)
@@ -267,6 +267,17 @@ def link_density(link: LinkTarget) -> LinkDensity:
     covariance = root @ root.T
     away = AWAY * covariance / np.sqrt(covariance.diagonal())  # along a coordinate, the others following
     return with_nodes(density, fold(link.target, best.x + np.concatenate([away, -away])))
+
+
+def _mode(density: LinkDensity) -> Point:
+    """Go to the mode; with more nodes where it is none, for few say little of a curvature that is sharp."""
+    at = density.first
+    for each in (density, density.finer, density.finer.finer):
+        best = minimise(each.point, at, tolerance=1e-3, limit=100).point
+        at = best.x
+        if not np.isfinite(best.value) or np.linalg.eigvalsh(best.hessian).min(initial=1.0) > 0:
+            break
+    return best
 
 
 def _first(link: LinkTarget) -> np.ndarray:
@@ -285,7 +296,8 @@ def with_nodes(density: LinkDensity, x: np.ndarray) -> LinkDensity:
     """
     q, mode = density.target.n_random, density.first[None]
     counts = [NODES[0]] * q
-    x = x[_values(density, counts, x) > _values(density, counts, mode) - DEEP]
+    near = _values(density, counts, x) > _values(density, counts, mode) - DEEP
+    x = x[near] if near.any() else mode
     for k in range(q):
         old = _values(density, counts, x)
         for counts[k], more in pairwise(NODES):

@@ -154,6 +154,7 @@ def _(rows: CategoryRows) -> np.ndarray:
     return np.asarray(np.einsum("pr,rkpf->fkr", rows.d, x))
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a step too far, which is halved
 def centred(run: Run, start: np.ndarray) -> Centre:
     """Go near the modes from ``start`` (B, q, J), those of each point and unit."""
     q, C = start.shape[1], len(run.starts)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 import hlmbayes as hlm
 from hlmbayes.density.link import link_target
@@ -104,6 +104,46 @@ def test_a_variance_near_zero_is_no_wall():
     assert below[4] > 0.1  # the data allow an sd below 0.1, and much below it
     for end in (0.02, 0.1, 0.2, 0.3, 0.5, 0.8):
         assert np.mean(sd < end) == pytest.approx(np.interp(end, s + 0.01, below), abs=0.015)
+
+
+def log_integral(y, eta, a):
+    """Give log of the integral of Poisson masses at eta + a v over normal v: trapezoids about the mode."""
+
+    def log_integrand(v):
+        at = eta[:, None] + a @ v
+        mass = stats.poisson.logpmf(y[:, None], np.exp(np.minimum(at, 300)))
+        return mass.sum(axis=0) + stats.norm.logpdf(v).sum(axis=0)
+
+    def height(v):
+        return -float(log_integrand(v[:, None])[0])
+
+    mode = optimize.minimize(height, np.zeros(2), method="Nelder-Mead").x
+    bend = np.linalg.inv(np.eye(2) + (a.T * np.exp(eta + a @ mode)) @ a)
+    root, line = np.linalg.cholesky(bend), np.linspace(-8, 8, 61)
+    grid = np.stack(np.meshgrid(line, line)).reshape(2, -1)
+    volume = 2 * np.log(line[1] - line[0]) + np.log(np.diag(root)).sum()
+    return special.logsumexp(log_integrand(mode[:, None] + root @ grid)) + volume
+
+
+def test_counts_of_which_a_few_are_hundreds_have_their_likelihood():
+    # with few nodes the density bends down where its mode is
+    rng = np.random.default_rng([51, 5])
+    unit = np.repeat(np.arange(30), rng.integers(1, 3, 30))
+    x, u = 3.0 * rng.normal(size=len(unit)), rng.normal(size=(30, 2)) * [2.5, 1.0]
+    eta = -2 + 0.5 * x + u[unit, 0] + u[unit, 1] * x
+    y = rng.poisson(np.exp(np.minimum(eta, 6)))
+    model = hlm.Model("log(y) = b0 + b1*x; b0 = g00 + u0; b1 = g10 + u1")
+    post = model.sample(pd.DataFrame({"id": unit, "x": x, "y": y}), id="id", seed=2, draws=500)
+    assert post.sampler["sampler"] == "direct"
+    assert np.isfinite(post.draws("u")).all()
+    found = np.asarray(post.with_log_likelihood("unit").tree["log_likelihood"]["y"])
+    gamma, tau = (np.asarray(post.tree["posterior"][name]) for name in ("gamma", "tau"))
+    for at in ((0, 3), (2, 100)):
+        fixed, a = gamma[at][0] + gamma[at][1] * x, np.linalg.cholesky(tau[at])
+        rows = [np.flatnonzero(unit == j) for j in range(30)]
+        wanted = [log_integral(y[k], fixed[k], np.column_stack([np.ones(len(k)), x[k]]) @ a) for k in rows]
+        np.testing.assert_allclose(found[at], wanted, atol=0.1)
+        assert found[at].sum() == pytest.approx(sum(wanted), abs=0.2)
 
 
 def test_effects_that_separate_outcomes_have_a_posterior():
