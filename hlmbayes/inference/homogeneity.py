@@ -58,13 +58,14 @@ def homogeneity(fit: Estimates) -> HomogeneityTest:
     """
     fit.require("the test of homogeneity of level-1 variance", Need.LIKELIHOOD, Need.ESTIMATED_SIGMA2)
     rss, f = unit_residuals(fit)
-    estimable = fit.design.full_rank & (f > 0)
+    few, full_rank = f <= 0, fit.design.full_rank
     used = np.isfinite(rss)
     left_out = [
         f"{count} unit{'s' if count > 1 else ''} left out: {reason}."
         for count, reason in (
-            (int((~estimable).sum()), "too few rows for a regression of its own"),
-            (int((estimable & ~used).sum()), "its own regression fits exactly"),
+            (int(few.sum()), "too few rows for a regression of its own"),
+            (int((~few & ~full_rank).sum()), "predictors vary too little for a regression of its own"),
+            (int((~few & full_rank & ~used).sum()), "its own regression fits exactly"),
         )
         if count
     ]

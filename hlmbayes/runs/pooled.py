@@ -145,11 +145,12 @@ def _numbered(job: Job) -> tuple[TwoLevelData, ...]:
 
 def not_pooled(options: Options) -> tuple[str, ...]:
     """Say what a command file asks for that cannot be had of pooled data sets."""
-    files = options.residuals1 or options.residuals2
+    residuals = {"resfil1": options.residuals1, "resfil2": options.residuals2}
+    files = ", ".join(keyword for keyword, file in residuals.items() if file)
     matrices = "printvariance-covariance: covariance matrices of pooled data sets were not written"
     asked = {
         "deviance: pooled data sets have no one deviance, so models are not compared": options.deviance,
-        "resfil1, resfil2: residual files of pooled data sets were not written": files,
+        f"{files}: residual files of pooled data sets were not written": files or None,
         matrices: options.print_vcov or None,
         "--hlm 7: the listing of pooled data sets has its own words, and its d.f. are Rubin's": (
             True if options.hlm == "7" and not options.hlm_sign else None

@@ -59,6 +59,16 @@ def test_statistics_equal_their_formulas() -> None:
     assert f"over {len(f)} units" in str(test)
 
 
+def test_units_of_one_sex_are_not_said_to_have_too_few_pupils() -> None:
+    """Of the 160 schools 37 have girls or boys alone (counted here), and 14 pupils or more."""
+    data = datasets.hsb()
+    model = Model("mathach = b0 + b1*female + r\nb0 = g00 + u0\nb1 = g10 + u1")
+    female, school = np.asarray(data.level1["female"]), data.unit
+    alone = sum(len(set(female[school == each])) == 1 for each in set(school))
+    notes = model.fit(data).homogeneity().notes
+    assert notes == (f"{alone} units left out: predictors vary too little for a regression of its own.",)
+
+
 def test_bartlett_equals_scipy_where_units_have_only_a_mean() -> None:
     rng = np.random.default_rng(3)
     unit = np.repeat(np.arange(6), [5, 8, 11, 4, 9, 6])

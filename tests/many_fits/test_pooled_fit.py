@@ -406,7 +406,7 @@ def test_imputed_data_in_a_command_file(frame, tmp_path, capsys):
     assert text.count(" DATA SET ") == 5
     assert "g01 = 0 and g11 = 0: D1: F = " in text
     assert "deviance: pooled data sets have no one deviance" in text
-    assert "residual files of pooled data sets were not written" in text
+    assert "\n resfil2: residual files of pooled data sets were not written" in text
     assert "homvar: the test of homogeneity cannot be pooled" in text
     arguments = ["run", str(file), "--algorithm", "exact", "--json", str(tmp_path / "o.json")]
     assert main([*arguments, "--html", str(tmp_path / "o.html"), "--output", str(tmp_path / "o.txt")]) == 0
