@@ -100,10 +100,12 @@ def choose_id(session: Session, form: Form) -> dict[str, Any]:
     one, two = chosen.level1, chosen.level2
     if form.get("swap") and two is not None:
         one, two = two, one
-    said = (form.text(name) for name in ("missing", "level2_missing", "decimal", "thousands"))
+    codes, incomplete = form.text("missing"), form.text("level2_missing")
+    marks = form.text("decimal"), form.text("thousands")
     first, second = (form.text(f"sheet{level}") or None for level in (1, 2))
     sheet = (first, second or (None if two else first))
-    how = reading_from(chosen.reading, *said, percent=form.get("percent") is not None, sheet=sheet)
+    percent = form.get("percent") is not None
+    how = reading_from(chosen.reading, codes, incomplete, *marks, percent=percent, sheet=sheet)
     names = chosen.names if sheet == chosen.reading.sheet else ()
     new = Chosen(one, two, form.text("id") or chosen.id, names, how, chosen.sheets)
     before = session.state if session.opened else None
