@@ -97,17 +97,17 @@ def choose_id(session: Session, form: Form) -> dict[str, Any]:
         raise HLMError(
             "these data came with a command file; open the data files themselves to read them otherwise"
         )
-    one, two = chosen.level1, chosen.level2
-    if form.get("swap") and two is not None:
-        one, two = two, one
+    one, two, sheets = chosen.level1, chosen.level2, chosen.sheets
     codes, incomplete = form.text("missing"), form.text("level2_missing")
     marks = form.text("decimal"), form.text("thousands")
     first, second = (form.text(f"sheet{level}") or None for level in (1, 2))
     sheet = (first, second or (None if two else first))
+    if form.get("swap") and two is not None:
+        one, two, sheets, sheet = two, one, sheets[::-1], sheet[::-1]
     percent = form.get("percent") is not None
     how = reading_from(chosen.reading, codes, incomplete, *marks, percent=percent, sheet=sheet)
     names = chosen.names if sheet == chosen.reading.sheet else ()
-    new = Chosen(one, two, form.text("id") or chosen.id, names, how, chosen.sheets)
+    new = Chosen(one, two, form.text("id") or chosen.id, names, how, sheets)
     before = session.state if session.opened else None
 
     def take(found: Opened | Chosen) -> None:

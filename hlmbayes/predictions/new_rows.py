@@ -13,6 +13,7 @@ from ..data.categories import is_missing
 from ..data.columns import find_column
 from ..data.reading import read_table
 from ..data.rows import Rows
+from ..data.suspects import Suspect, suspects
 from ..data.two_level import TwoLevelData
 from ..data.units import index_rows, places_of
 from ..equations.expressions import Function, Node
@@ -23,6 +24,7 @@ from ..likelihood.design import Design
 from ..terms.apply import applied
 from ..terms.evaluate import Evaluator, Means
 from ..terms.source import Source
+from ..words import some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,14 +94,19 @@ def x_of(design: Design, effects: np.ndarray) -> np.ndarray:
 
 def known_rows(design: Design, data: TwoLevelData) -> np.ndarray:
     """Say of which rows of the fit's own data every predictor is known, (N,) bool."""
-    model = design.model if design.terms.lost else design.terms.written or design.model
-    predictors = [*(c.predictor for c in model.coefficients), *(g.predictor for g in model.gammas)]
     known = np.ones(data.n_rows, dtype=bool)
-    for own in {data.find(name) for predictor in predictors for name in predictor.names}:
+    for own in {data.find(name) for name in _variables(design)}:
         level1 = find_column(own, data.level1, data.sources[0])
         column = data.level2_values(own)[1][data.unit] if level1 is None else data.level1[level1]
         known &= ~is_missing(np.asarray(column))
     return known
+
+
+def _variables(design: Design) -> set[str]:
+    """Name the variables that the model's predictors are made of."""
+    model = design.model if design.terms.lost else design.terms.written or design.model
+    predictors = [*(c.predictor for c in model.coefficients), *(g.predictor for g in model.gammas)]
+    return {name for predictor in predictors for name in predictor.names}
 
 
 def new_rows(
@@ -118,6 +125,8 @@ def new_rows(
         A variable of the model that is not there, is missing, or has a value the model does not know.
     """
     rows, group, unit = _rows(design, data, like, only)
+    if like is not None and only is None and not deviations:
+        _warn_of_codes(design, rows, like)
     maker = _Maker(design, rows, group, unit, deviations)
     level1 = [maker.values(c.predictor) for c in design.model.coefficients]
     effects = [
@@ -132,6 +141,26 @@ def new_rows(
     pandas = sys.modules.get("pandas")
     index = data.index if pandas is not None and isinstance(data, pandas.DataFrame) else None
     return NewRows(np.array(effects).reshape(len(effects), n).T, z, unit, group, only, index)
+
+
+def _warn_of_codes(design: Design, rows: Rows, like: Rows) -> None:
+    """Warn of numbers that look like missing codes beside the fit's, which has none of them."""
+    found: list[Suspect] = []
+    for name in sorted(_variables(design)):
+        here = find_column(name, rows.level1, NEW)
+        level = next((level for level in (like.level1, like.level2) if find_column(name, level, FITTED)), {})
+        own = find_column(name, level, FITTED)
+        if here is None or own is None:
+            continue
+        new, old = np.asarray(rows.level1[here]), np.asarray(level[own])
+        if new.dtype.kind in "iuf" and old.dtype.kind in "iuf":
+            both = suspects([(here, np.concatenate([old, new]))], {})
+            found += [each for each in both if each.code in new and each.code not in old]
+    if found:
+        warn(
+            f"Values of {NEW} look like missing codes and are taken for numbers: {some(found)}. Leave these "
+            "rows out, or fill them in, if nothing was measured there"
+        )
 
 
 def _rows(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..data.missing import as_asked
+from ..data.read_options import ReadOptions, with_codes
+from ..data.reading import read_table
+from ..data.table import Table
 from ..errors import CommandFileError
 from ..many_fits.pooled_predictions import (
     pooled_means,
@@ -118,10 +122,17 @@ def _answer(job: Job, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
         return slopes_of(fit, wanted.slopes, values_of(wanted.by) or None, at=at, **own), fit.warnings
     if wanted.means:
         return means_of(fit, wanted.means, at=at, **own), fit.warnings
-    rows = rows_of(fit, wanted.new, level=wanted.level or 1, interval=wanted.interval)
+    new = None if wanted.new is None else _new_rows(wanted.new, job.source.reading)
+    rows = rows_of(fit, new, level=wanted.level or 1, interval=wanted.interval)
     if wanted.new is None and data is not None:  # the units' ids before the fit's own rows
         rows.insert(0, data.id_name, data.unit_ids[data.unit])
     return rows, fit.warnings
+
+
+def _new_rows(file: str, reading: ReadOptions) -> Table:
+    """Read rows to predict as the data: the same missing codes, of both levels, and marks of numbers."""
+    one = replace(with_codes(reading, reading.missing[::-1]), sheet=(None, None))
+    return as_asked(read_table(file, file, one), one, 1)
 
 
 def values_of(given: Sequence[str]) -> dict[str, Any]:

@@ -122,3 +122,20 @@ def test_of_imputed_data_it_is_what_python_pools(
         assert main(["predict", "mine.txt", "--level", "2", "--out", "p.csv"]) == 0
         np.testing.assert_allclose(pd.read_csv("p.csv").se, pooled.predict(level=2).se, rtol=1e-12)
     capsys.readouterr()
+
+
+def test_rows_to_predict_are_read_as_the_data(tmp_path, monkeypatch, capsys):
+    """A code that was declared missing was a number there: a prediction for -99."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = "".join(f"{j};{5 + j + rng.normal():.2f};{rng.normal():.2f}\n" for j in range(9) for _ in range(8))
+    Path("rows.csv").write_text("id;y;x\n" + rows)
+    Path("m.txt").write_text("data: rows.csv\nid: id\ny = b0 + b1*x + r\nb0 = g00 + u0\nb1 = g10\n")
+    Path("new.csv").write_text("x\n0.5\n-99\n")
+    assert main(["predict", "m.txt", "--new", "new.csv", "--missing", "-99"]) == 2
+    assert "x is missing in 1 of 2 rows of the new data" in capsys.readouterr().err
+    assert main(["predict", "m.txt", "--new", "new.csv"]) == 0
+    said = "new data look like missing codes and are taken for numbers: x: 1 value of -99"
+    assert said in capsys.readouterr().err
+    Path("new.csv").write_text("x\n50%\n")
+    assert main(["predict", "m.txt", "--new", "new.csv", "--percent"]) == 0
