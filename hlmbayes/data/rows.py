@@ -327,21 +327,17 @@ class Rows:
         if mask is None:
             return self
         if n_dropped == self.n_rows:
-            raise self.nothing_left(names)
+            never = [name for name in names if self.complete_rows([name])[1] == self.n_rows]
+            why = f" {some(never)} {'has' if len(never) == 1 else 'have'} no value at all." if never else ""
+            raise DataError(
+                f"No row of {self.sources[0]} is complete on {some(names)}; nothing is left to analyse.{why}"
+            )
         kept = np.unique(self.unit[mask])
         notes = [f"{n_dropped} of {self.n_rows} level-1 rows had missing values and were dropped"]
         if len(kept) < self.n_units:
             lost = np.delete(self.unit_ids, kept)
             notes.append(f"Units dropped because no level-1 row is complete: {some(lost)}")
         return self._take(mask, kept, notes)
-
-    def nothing_left(self, names: Sequence[str]) -> DataError:
-        """Give the error of data without a row that is complete on ``names``: which have no value."""
-        never = [name for name in names if self.complete_rows([name])[1] == self.n_rows]
-        why = f" {some(never)} {'has' if len(never) == 1 else 'have'} no value at all." if never else ""
-        return DataError(
-            f"No row of {self.sources[0]} is complete on {some(names)}; nothing is left to analyse.{why}"
-        )
 
     def counted(self, names: Iterable[str]) -> Self:
         """Return one row of those of a unit that agree in all of ``names``, with a column that counts them.

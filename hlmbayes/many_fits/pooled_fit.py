@@ -123,11 +123,11 @@ def model_and_data(
         if outcomes and len(outcomes) != len(sets):
             raise DataError(f"{len(outcomes)} outcomes for {len(sets)} data sets: one outcome each, please")
     model = model.with_levels(sets[0])
-    sets = [rated(model, each) for each in sets]
+    names = outcomes or tuple(str(k) for k in range(1, len(sets) + 1))
+    sets = [named(name, partial(rated, model, each)) for name, each in zip(names, sets, strict=True)]
     _warn_of_labels(model, sets)
     of_each = [model.from_parts(*model.parts._replace(outcome=outcome)) for outcome in outcomes]
     models = of_each or [model] * len(sets)
-    names = outcomes or tuple(str(k) for k in range(1, len(sets) + 1))
     return list(zip(names, models, sets, strict=True))
 
 

@@ -165,7 +165,7 @@ def moments_of(data: TwoLevelData, columns: Sequence[str], level2: Sequence[str]
     if not n.all():
         present, gone = n > 0, data.unit_ids[n == 0]
         if len(gone) == len(unit_ids):
-            raise data.nothing_left(names)
+            data.drop_incomplete(names)  # which raises, and says what has no value
         unit_ids, n, weight, mean, sscp = (a[present] for a in (unit_ids, n, weight, mean, sscp))
         notes = (*notes, f"{len(gone)} units have no complete level-1 record: {some(gone)}")
     if level2 is None:

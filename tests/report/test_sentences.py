@@ -67,7 +67,7 @@ def test_every_difference_is_that_of_two_predictions(seed, sign, x, first, secon
 
 
 @pytest.mark.slow
-@settings(max_examples=400)
+@settings(max_examples=150)
 @MODELS
 def test_every_difference_is_that_of_two_predictions_in_many_models(seed, sign, x, first, second, more):
     check_model(seed, sign, x, first, second, more)
