@@ -102,7 +102,7 @@ def test_what_cannot_be_asked_is_said(fit):
 @pytest.mark.slow
 def test_checks_of_a_model_that_holds_seldom_cry_wolf():
     rng, found = np.random.default_rng(17), []
-    for k in range(120):
+    for k in range(60):
         model, count = (COUNTS, True) if k % 2 else (BINARY, False)
         fit = model.fit(frame_of(rng, 0.8 * rng.normal(size=50), rows=6, count=count), id="id")
         found += [(check.name, not check.ok) for check in fit.check(n=199, seed=k)]
