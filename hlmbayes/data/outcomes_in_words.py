@@ -44,9 +44,9 @@ def with_ratings[D: Rows](data: D, name: str) -> D:
         return data
     if not isinstance(declared, InOrder):
         _refuse_text(data, found, ORDER)
-    every = _categories(np.array(declared, dtype=object), declared)
+    own, every = (_categories(v, declared) for v in (data.level1[found], np.array(declared, dtype=object)))
     said = f"{found} is taken in the order of its categories, lowest first"
-    return _numbered(data, found, every.levels, 1, said)
+    return _numbered(data, found, own, every.levels, 1, said)
 
 
 def with_numbers[D: Rows](data: D, name: str, binary: bool) -> D:
@@ -65,24 +65,27 @@ def with_numbers[D: Rows](data: D, name: str, binary: bool) -> D:
     values, declared = data.level1[found], data.categories.get(found.lower())
     if values.dtype.kind in "biuf" or not is_category(values, declared):
         return data
-    levels = _categories(values, declared or ()).levels
-    if binary and len(levels) > 2:
+    own = _categories(values, declared or ())
+    if binary and len(own.levels) > 2:
         raise DataError(
-            f"a binary outcome has two values, and {found} has {len(levels)}: {some(levels, 6)}. Declare "
-            "those that are missing codes (missing=, --missing), join some, or take a multinomial outcome"
+            f"a binary outcome has two values, and {found} has {len(own.levels)}: {some(own.levels, 6)}. "
+            "Declare those that are missing codes (missing=, --missing), join some, or take a multinomial "
+            "outcome"
         )
     order = "that its column declares" if declared else "alphabetical"
-    return _numbered(data, found, levels, 0 if binary else 1, f"{found} is numbered, the order is {order}")
+    said = f"{found} is numbered, the order is {order}"
+    return _numbered(data, found, own, own.levels, 0 if binary else 1, said)
 
 
 def _categories(values: np.ndarray, declared: tuple[object, ...]) -> Categories:
     return categories_of(values, declared, {}, np.ones(len(values), dtype=bool))
 
 
-def _numbered[D: Rows](data: D, found: str, levels: tuple[str, ...], first: int, said: str) -> D:
+def _numbered[D: Rows](
+    data: D, found: str, own: Categories, levels: tuple[str, ...], first: int, said: str
+) -> D:
     """Number a column by the places of ``levels``, from ``first`` on; `notes` says it after ``said``."""
     key = found.lower()
-    own = _categories(data.level1[found], data.categories.get(key, ()))
     labels = {float(k): label for k, label in enumerate(levels, start=first)}
     place = {label: code for code, label in labels.items()}
     codes = np.array([*(place[level] for level in own.levels), np.nan])[own.codes]
