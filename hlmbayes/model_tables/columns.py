@@ -151,13 +151,17 @@ def _(model: GeneralizedEstimates, asked: Asked) -> Column:
     facts |= {"Deviance": model.deviance, "Parameters": float(model.n_parameters)}
     facts |= {UNITS: float(model.n_units), ROWS: float(model.n_rows)}
     law = model.model.outcome_law
-    told = f" ({model.law.direction})" if model.law.direction else ""
-    how = f"{law.name}, {law.link} link{told}, {model.method} by {model.integration}"
+    how = f"{_linked(law, model.law)}, {model.method} by {model.integration}"
     variances = variances_of(model.model, model.tau_values, NONE)
     effects, scale = asked.scaled(law, effects)
     effects |= {f"{CUT}{cut.cut[1:]}": _of_cut(cut, asked.prob) for cut in cuts(model)}
     outcome = _valued(model.law, model.model, model.data)
     return Column(outcome, effects, variances, facts, kind.words, how, model.warnings, scale)
+
+
+def _linked(written: OutcomeLaw, law: Outcome) -> str:
+    """Name the law and its link, and what effects are of where it is not plain."""
+    return f"{written.name}, {written.link} link" + (f" ({law.direction})" if law.direction else "")
 
 
 def _valued(law: Outcome, model: TwoLevelModel, data: Rows | None) -> str:
@@ -175,8 +179,7 @@ def _(model: PQLEstimates, asked: Asked) -> Column:
     fit, law = model.working, model.model.outcome_law
     kind = table_kind(fit, asked.robust, asked.df)
     effects = _effects(fit, asked)
-    told = f" ({model.law.direction})" if model.law.direction else ""
-    how = f"{law.name}, {law.link} link{told}, unit-specific, penalised quasi-likelihood ({fit.method})"
+    how = f"{_linked(law, model.law)}, unit-specific, penalised quasi-likelihood ({fit.method})"
     variances = variances_of(fit.model, np.asarray(fit.components.tau), NONE)
     facts = {UNITS: float(fit.n_units), ROWS: float(fit.n_rows)}
     effects, scale = asked.scaled(law, effects)
@@ -211,8 +214,8 @@ def _(model: Drawn, asked: Asked) -> Column:
     design = model.target.design
     said = "posterior (medians)" if medians else "posterior (means; medians of variances)"
     if isinstance(model, LinkSample):
-        direction, outcome = model.link.law.direction, _valued(model.link.law, model.model, model.data)
-        said = f"{law.name}, {law.link} link{f' ({direction})' if direction else ''}, {said}"
+        outcome = _valued(model.link.law, model.model, model.data)
+        said = f"{_linked(law, model.link.law)}, {said}"
         facts = shares(model.model, lambda: derived.icc_on_link(model).icc, lambda: derived.r2_on_link(model))  # type: ignore[union-attr]
     elif isinstance(model, PosteriorSample):
         facts = shares(model.model, lambda: derived.icc(model).icc, lambda: derived.r2(model))  # type: ignore[union-attr]
@@ -233,8 +236,7 @@ def _(model: PooledGeneralized, asked: Asked) -> Column:
     codes, between = pooled_cuts(model)
     for name, row in _pooled([f"{CUT}{code[1:]}" for code in codes], between, asked).items():
         effects[name] = row._replace(p_value=NONE)
-    told = f" ({first.law.direction})" if first.law.direction else ""
-    how = f"{law.name}, {law.link} link{told}, {model.method}"
+    how = f"{_linked(law, first.law)}, {model.method}"
     outcome = _valued(first.law, model.model, first.data)
     variances = variances_of(model.model, np.asarray(model.tau), NONE)
     return Column(outcome, effects, variances, _sizes(model), POOLED, how, model.warnings, scale)
