@@ -108,7 +108,7 @@ def residuals_tab(session: Session, form: Form) -> dict[str, Any]:
     frame = residual_frame(fit, 2, [], run.job.options.hlm) if fit.design.n_random else None
     labels = frame.attrs.get("labels", {}) if frame is not None else {}
     head = frame.head(8) if frame is not None else None
-    levels = (2, 1) if isinstance(fit, Estimates) or Need.ONE_MEAN not in fit.law.lacks else (2,)
+    levels = (2,) if Need.ONE_MEAN in fit.law.lacks else (2, 1)
     return {
         "run": run, "head": head, "labels": labels, "extra": extra, "formats": RESIDUAL_FORMATS,
         "levels": levels,
