@@ -14,6 +14,7 @@ import pytest
 import hlmbayes as hlm
 from hlmbayes.cli import main
 from hlmbayes.datasets import hsb_paths
+from tests.workbook import book
 
 pytest.importorskip("starlette")
 from hlmbayes.app.files import upload_name
@@ -474,23 +475,12 @@ def test_which_files_are_which(tmp_path):
     assert both.level2 == ("kind",)
 
 
-def workbook(path, **sheets):
-    openpyxl = pytest.importorskip("openpyxl")
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    book.save(path)
-
-
 def test_sheets_are_chosen_on_the_page_and_kept(window, tmp_path):
     file = tmp_path / "study.xlsx"
     rows = [[j, 3 * j + i + 0.5, f"{10 * i} %"] for j in range(1, 5) for i in range(4)]
     units = [[j, j**2 / 10] for j in range(1, 5)]
     about = [["About this file", ""], ["made by", "me"]]
-    workbook(file, About=about, Pupils=[["class", "score", "share"], *rows], Units=[["class", "w"], *units])
+    book(file, About=about, Pupils=[["class", "score", "share"], *rows], Units=[["class", "w"], *units])
     with file.open("rb") as sent:
         page = window.client.post("/open", files={"files": ("study.xlsx", sent)}).text
     assert "Which variable says the unit?" in page  # the first sheet has none
@@ -513,7 +503,7 @@ def test_sheets_are_chosen_on_the_page_and_kept(window, tmp_path):
 def test_several_sheets_are_said_in_the_words_of_the_page(window, tmp_path):
     file = tmp_path / "study.xlsx"
     rows = [["class", "score"], *([j, 3.5 * j + i] for j in range(1, 5) for i in range(4))]
-    workbook(file, Pupils=rows, More=rows)
+    book(file, Pupils=rows, More=rows)
     with file.open("rb") as sent:
         page = html.unescape(window.client.post("/open", files={"files": ("study.xlsx", sent)}).text)
     assert "the first, 'Pupils', was read: “Sheet” in Data chooses another (More)" in page

@@ -13,22 +13,11 @@ import pytest
 
 import hlmbayes as hlm
 from hlmbayes.errors import DataError, HLMWarning
+from tests.workbook import book
 
 DATA: list[list] = [[1, 1.5, 2], [1, 2.5, None], [2, -1.25, 4], [2, 3.0, 5.5]]
 ROWS: list[list] = [["school", "y", "x"], *DATA]
 ORACLES = Path(__file__).parents[1] / "oracles"
-
-
-def book(path: Path, **sheets) -> Path:
-    """Write sheets by name."""
-    made = openpyxl.Workbook()
-    made.remove(made.active)
-    for name, rows in sheets.items():
-        sheet = made.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    made.save(path)
-    return path
 
 
 def ods(path: Path, rows: str) -> Path:
